@@ -1,0 +1,67 @@
+# libsluice: one compile, a shared and a static library, an installable package.
+
+set(SLUICE_PUBLIC_HEADERS
+	sluice.h
+	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
+	ring/credit.h ring/layout.h ring/region.h ring/spsc.h ring/wait.h
+	engine/pipeline.h engine/stage.h)
+
+set(SLUICE_SOURCES
+	ring/base.c ring/counter.c ring/credit.c ring/inline.c ring/region.c
+	ring/wait.c
+	engine/affinity.c engine/check.c engine/inlet.c engine/key.c
+	engine/outlet.c engine/pipeline.c engine/plan.c engine/platform.c
+	engine/run.c engine/spill.c engine/stage.c engine/step.c
+	engine/strategy.c engine/supervisor.c engine/worker.c)
+
+# The include path equals the tree: <sluice/ring/spsc.h> is ring/spsc.h. One link
+# in the build directory makes it so before anything is installed.
+set(SLUICE_INCLUDE_DIR ${CMAKE_CURRENT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${SLUICE_INCLUDE_DIR})
+file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${SLUICE_INCLUDE_DIR}/sluice SYMBOLIC)
+list(TRANSFORM SLUICE_PUBLIC_HEADERS PREPEND ${SLUICE_INCLUDE_DIR}/sluice/
+	OUTPUT_VARIABLE SLUICE_HEADER_FILES)
+list(TRANSFORM SLUICE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/
+	OUTPUT_VARIABLE SLUICE_SOURCE_FILES)
+
+add_library(sluice_objects OBJECT ${SLUICE_SOURCE_FILES})
+set_target_properties(sluice_objects PROPERTIES
+	POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+target_include_directories(sluice_objects PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(sluice_objects PRIVATE sluice_warnings Threads::Threads)
+
+function(sluice_library target kind)
+	add_library(${target} ${kind} $<TARGET_OBJECTS:sluice_objects>)
+	string(TOLOWER ${kind} export_name)
+	add_library(sluice::${export_name} ALIAS ${target})
+	set_target_properties(${target} PROPERTIES
+		OUTPUT_NAME sluice EXPORT_NAME ${export_name}
+		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+		LINKER_LANGUAGE C VERIFY_INTERFACE_HEADER_SETS ON)
+	target_sources(${target} PUBLIC FILE_SET HEADERS
+		BASE_DIRS ${SLUICE_INCLUDE_DIR} FILES ${SLUICE_HEADER_FILES})
+	target_link_libraries(${target} PRIVATE Threads::Threads)
+endfunction()
+sluice_library(sluice_shared SHARED)
+sluice_library(sluice_static STATIC)
+target_link_options(sluice_shared PRIVATE
+	-Wl,-z,defs -Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
+set_target_properties(sluice_shared PROPERTIES
+	LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
+
+# ---- install: find_package(sluice) and pkg-config sluice -------------------
+include(CMakePackageConfigHelpers)
+install(TARGETS sluice_shared sluice_static EXPORT sluice-targets
+	FILE_SET HEADERS)
+install(EXPORT sluice-targets NAMESPACE sluice::
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+configure_package_config_file(cmake/sluice-config.cmake.in sluice-config.cmake
+	INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+write_basic_package_version_file(sluice-config-version.cmake
+	COMPATIBILITY SameMinorVersion)
+configure_file(cmake/sluice.pc.in sluice.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice-config.cmake
+	${CMAKE_CURRENT_BINARY_DIR}/sluice-config-version.cmake
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice.pc
+	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

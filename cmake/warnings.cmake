@@ -1,0 +1,19 @@
+# Warnings and sanitizers, for our own targets only: sluice_warnings is linked
+# privately and never exported.
+add_library(sluice_warnings INTERFACE)
+target_compile_options(sluice_warnings INTERFACE
+	-Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wformat=2
+	$<$<COMPILE_LANGUAGE:C>:-Wconversion -Wsign-conversion -Wcast-qual
+	-Wcast-align=strict -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum
+	-Wnull-dereference>
+	$<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+	target_compile_options(sluice_warnings INTERFACE
+		$<$<COMPILE_LANGUAGE:C>:-Wno-cast-align>)
+endif()
+
+if(SLUICE_SANITIZE)
+	add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
+		-fno-sanitize-recover=all)
+	add_link_options(-fsanitize=${SLUICE_SANITIZE})
+endif()

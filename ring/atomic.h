@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file atomic.h
+ * The only way to touch a shared word: two one-field structs, and operations
+ * with the memory order in the name.
+ *
+ * An unmarked access does not compile, because the word is a struct. All
+ * orders are those of C11, through the compiler's __atomic builtins: the header
+ * compiles as C11 and as C++17, and ThreadSanitizer understands every edge.
+ *
+ * The rings are written once against these macros. A test tool that needs its
+ * own meaning of "shared access" names a header in SLUICE_ATOMIC_BACKEND: the
+ * model checker maps the words to its own atomics, the simulator makes every
+ * access a point where the schedule may change. What they check is the shipped
+ * source, not a copy of it.
+ *
+ * There are no stand-alone fences for payload: slots ride on release stores
+ * and acquire loads. The one fence pair, sluice_fence_light/heavy, orders the
+ * parked flag of wait.h against a publish; no slot byte depends on it.
+ */
+#ifndef SLUICE_RING_ATOMIC_H
+#define SLUICE_RING_ATOMIC_H
+
+#include "base.h"
+
+#if defined(SLUICE_ATOMIC_BACKEND)
+#include SLUICE_ATOMIC_BACKEND
+#else
+
+#include "copy.h"
+
+/** A 32-bit word that more than one thread touches. */
+typedef struct sluice_a32 {
+	uint32_t value;
+} sluice_a32;
+
+/** A 64-bit word that more than one thread touches. */
+typedef struct sluice_a64 {
+	uint64_t value;
+} sluice_a64;
+
+/** Memory of a ring's slots: bytes, carried by the words above. */
+typedef unsigned char sluice_slot;
+
+/** Memory of events that no other thread sees: a stage's staged output. */
+typedef unsigned char sluice_private;
+
+/* Relaxed: only where a comment says why a stale value is safe. */
+#define sluice_load_relaxed(word) __atomic_load_n(&(word)->value, __ATOMIC_RELAXED)
+#define sluice_store_relaxed(word, v)                                          \
+	__atomic_store_n(&(word)->value, (v), __ATOMIC_RELAXED)
+
+/* Acquire and release: each acquire names the release it pairs with. */
+#define sluice_load_acquire(word) __atomic_load_n(&(word)->value, __ATOMIC_ACQUIRE)
+#define sluice_store_release(word, v)                                          \
+	__atomic_store_n(&(word)->value, (v), __ATOMIC_RELEASE)
+#define sluice_exchange(word, v)                                               \
+	__atomic_exchange_n(&(word)->value, (v), __ATOMIC_ACQ_REL)
+#define sluice_fetch_add(word, v)                                              \
+	__atomic_fetch_add(&(word)->value, (v), __ATOMIC_ACQ_REL)
+
+/* A diagnostic read on which no decision rests. */
+#define sluice_load_stale(word) sluice_load_relaxed(word)
+
+/* Copy whole slots; see copy.h. */
+#define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))
+
+/*
+ * An asymmetric fence pair, for wait.h. The publisher's half, light, is a
+ * compiler barrier where the sleeper's half can make every other thread pass a
+ * full barrier (membarrier); where it cannot, both are full fences.
+ */
+#if defined(__x86_64__)
+#define sluice_fence_full() __asm__ volatile("lock orq $0, (%%rsp)" ::: "memory", "cc")
+#elif defined(__aarch64__)
+#define sluice_fence_full() __asm__ volatile("dmb ish" ::: "memory")
+#else
+#error "sluice supports x86-64 and aarch64"
+#endif
+#define sluice_fence_light(asymmetric)                                         \
+	do {                                                                   \
+		if (SLUICE_LIKELY(asymmetric))                                 \
+			__asm__ volatile("" ::: "memory");                     \
+		else                                                           \
+			sluice_fence_full();                                   \
+	} while (0)
+#define sluice_fence_heavy(ops)                                                \
+	do {                                                                   \
+		if (SLUICE_LIKELY((ops)->asymmetric))                          \
+			(ops)->barrier((ops)->ctx);                            \
+		else                                                           \
+			sluice_fence_full();                                   \
+	} while (0)
+
+#endif
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file base.h
+ * What every public header needs: export marks, the closed table of error
+ * codes, and the text behind the last control-plane error.
+ *
+ * Every fallible call returns an int: a count or 0 when it worked, a negative
+ * errno when it did not. The codes sluice uses:
+ *
+ *   -EAGAIN      full, empty, or no credit right now
+ *   -EINVAL      a bad option; sluice_last_error() names field and limit
+ *   -E2BIG       an options struct from a newer sluice with fields set
+ *   -EEXIST      the name is taken
+ *   -ENOENT      no stage of that name
+ *   -EBUSY       not in this state (say, adding a stage while running)
+ *   -ENOMEM      memory for the region or for private state was refused
+ *   -ENOSPC      a fixed limit of this pipeline is used up
+ *   -EPROTO      not a sluice region, or one of another version
+ *   -EPIPE       the stream has ended
+ *   -ETIMEDOUT   the deadline passed
+ *   -ECANCELED   the pipeline was stopped before its streams ended
+ *
+ * Data-path calls return counts and -EAGAIN only. The library never writes to
+ * standard output or standard error, never sets errno, never ends a process.
+ */
+#ifndef SLUICE_RING_BASE_H
+#define SLUICE_RING_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLUICE_API __attribute__((visibility("default")))
+#define SLUICE_MUST_CHECK __attribute__((warn_unused_result))
+#define SLUICE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+
+#if defined(__cplusplus)
+#define SLUICE_BEGIN_DECLS extern "C" {
+#define SLUICE_END_DECLS }
+#define SLUICE_STATIC_ASSERT(cond, text) static_assert(cond, text)
+#else
+#define SLUICE_BEGIN_DECLS
+#define SLUICE_END_DECLS
+#define SLUICE_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
+#endif
+
+#define SLUICE_LIKELY(cond) __builtin_expect(!!(cond), 1)
+#define SLUICE_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
+
+/** Longest name of a pipeline, stage, counter or object, in bytes, with its
+ * terminating NUL. */
+#define SLUICE_NAME_BYTES 64
+
+SLUICE_BEGIN_DECLS
+
+/**
+ * sluice_last_error - the text behind this thread's last failed call.
+ *
+ * Names the object, the field and the limit, for example
+ * "stage 'printer': in_bytes 16 does not match 'counter' out_bytes 8".
+ *
+ * Returns a NUL-terminated string, "" when nothing has failed yet; valid until
+ * this thread's next failing control-plane call.
+ * Threads:  any; the text is thread-local.
+ */
+SLUICE_API const char *sluice_last_error(void);
+
+/**
+ * sluice_strerror - a short, fixed text for one of the codes above.
+ *
+ * @rc  0 or a negative errno as returned by a sluice call
+ *
+ * Returns a constant string, never NULL.  Threads: any.
+ */
+SLUICE_API const char *sluice_strerror(int rc);
+
+SLUICE_END_DECLS
+
+#endif

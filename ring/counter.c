@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ring/counter.h"
+
+const char *sluice_counter_label(enum sluice_counter counter)
+{
+	static const char *const labels[SLUICE_COUNTER_COUNT] = {
+		[SLUICE_COUNTER_EVENTS_IN] = "events_in",
+		[SLUICE_COUNTER_BATCHES_IN] = "batches_in",
+		[SLUICE_COUNTER_EVENTS_OUT] = "events_out",
+		[SLUICE_COUNTER_BATCHES_OUT] = "batches_out",
+		[SLUICE_COUNTER_DISCARDED] = "discarded",
+		[SLUICE_COUNTER_REFUSED] = "refused",
+		[SLUICE_COUNTER_SPILLED] = "spilled",
+		[SLUICE_COUNTER_STALLS_EMPTY] = "stalls_empty",
+		[SLUICE_COUNTER_STALLS_CREDIT] = "stalls_credit",
+	};
+
+	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter] : NULL;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Real symbols for every public inline function, for bindings and dlsym. */
+#include "ring/broadcast.h"
+#include "ring/wait.h"
+
+/* credit.h */
+extern inline uint64_t sluice_credit_after_ack(const struct sluice_credit *,
+					       uint64_t, uint64_t);
+extern inline uint64_t sluice_credit_when_idle(const struct sluice_credit *,
+					       uint64_t, uint64_t);
+extern inline uint64_t sluice_credit_clamp_acked(uint64_t, uint64_t, uint64_t);
+extern inline uint64_t sluice_credit_clamp_granted(uint64_t, uint64_t, uint64_t,
+						   uint64_t);
+/* spsc.h */
+extern inline uint64_t sluice_spsc_slots_bytes(uint32_t, uint32_t);
+extern inline void sluice_spsc_writer_attach(struct sluice_spsc_writer *,
+					     struct sluice_tx_words *,
+					     const struct sluice_rx_words *,
+					     sluice_slot *, uint32_t, uint32_t);
+extern inline void sluice_spsc_reader_attach(struct sluice_spsc_reader *,
+					     const struct sluice_tx_words *,
+					     struct sluice_rx_words *,
+					     const sluice_slot *, uint32_t,
+					     uint32_t,
+					     const struct sluice_credit *);
+extern inline uint64_t sluice_spsc_credit(const struct sluice_spsc_writer *);
+extern inline uint64_t sluice_spsc_refresh(struct sluice_spsc_writer *);
+extern inline uint32_t sluice_spsc_reserve(struct sluice_spsc_writer *,
+					   uint32_t, sluice_slot **);
+extern inline void sluice_spsc_publish(struct sluice_spsc_writer *);
+extern inline void sluice_spsc_commit(struct sluice_spsc_writer *, uint32_t);
+extern inline void sluice_spsc_write(struct sluice_spsc_writer *,
+				     const sluice_private *, uint32_t);
+extern inline void sluice_spsc_close(struct sluice_spsc_writer *,
+				     enum sluice_reason);
+extern inline uint64_t sluice_spsc_depth(const struct sluice_spsc_reader *);
+extern inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *, uint32_t,
+					const sluice_slot **);
+extern inline int sluice_spsc_grant(struct sluice_spsc_reader *, uint64_t);
+extern inline int sluice_spsc_release(struct sluice_spsc_reader *, uint32_t);
+extern inline int sluice_spsc_idle(struct sluice_spsc_reader *);
+extern inline enum sluice_reason sluice_spsc_ended(struct sluice_spsc_reader *);
+/* broadcast.h */
+extern inline void sluice_broadcast_writer_attach(
+	struct sluice_broadcast_writer *, struct sluice_tx_words *,
+	struct sluice_broadcast_cursor *, const struct sluice_rx_words *const *,
+	uint32_t, sluice_slot *, uint32_t, uint32_t);
+extern inline uint64_t
+sluice_broadcast_refresh(struct sluice_broadcast_writer *);
+/* wait.h */
+extern inline void sluice_bell_ring(struct sluice_bell *,
+				    const struct sluice_wait_ops *);
+extern inline int sluice_bell_park(struct sluice_bell *,
+				   const struct sluice_wait_ops *,
+				   int (*)(void *), void *, uint64_t);

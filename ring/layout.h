@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file layout.h
+ * The shape of shared memory: line and page sizes, offsets instead of
+ * pointers, and the words of a link.
+ *
+ * A link has three pieces, which never share a line, and whose writers never
+ * share a page:
+ *
+ *   sluice_tx_words   written by the producer only, read by the consumers
+ *   sluice_rx_words   written by one consumer only, read by the producer
+ *   slots             written by the producer only, read by the consumers
+ *
+ * Each *stage* has one region and it is that region's only writer, so tx words
+ * and slots lie in the producer's region and rx words in the consumer's; a
+ * process that takes over one end maps the other end's region read-only.
+ * Geometry (masks, slot sizes, addresses) is never read back from shared
+ * memory: it lives in the private handles of spsc.h and broadcast.h.
+ */
+#ifndef SLUICE_RING_LAYOUT_H
+#define SLUICE_RING_LAYOUT_H
+
+#include "atomic.h"
+
+/** Distance that keeps two words out of each other's way, in bytes: two cache
+ * lines, since x86 prefetches lines in pairs and some aarch64 use 128. */
+#define SLUICE_LINE_BYTES 128
+
+/** Round @bytes up to a multiple of @align, a power of two. */
+#define SLUICE_ALIGN_UP(bytes, align) (((bytes) + (align)-1) & ~((align)-1))
+
+/* Limits, each checked once at open and named in the error. */
+#define SLUICE_EVENT_BYTES_MAX 65536u
+#define SLUICE_DEMAND_MAX (1u << 20)
+#define SLUICE_RING_BYTES_MAX (UINT64_C(1) << 32)
+
+/** Why a stream ended; travels behind its last event. */
+enum sluice_reason {
+	SLUICE_REASON_OPEN = 0,     /* it has not ended */
+	SLUICE_REASON_NORMAL = 1,   /* the producer had no more */
+	SLUICE_REASON_SHUTDOWN = 2, /* drained or stopped from outside */
+	SLUICE_REASON_ERROR = 3,    /* a callback failed upstream */
+};
+
+/*
+ * Producer-written words of one ring.
+ *
+ * Words      writer     readers    order        meaning
+ * published  producer   consumers  release R0   slots below it hold events
+ * closed     producer   consumers  release R2   enum sluice_reason; no event
+ *                                               follows those published before
+ */
+struct sluice_tx_words {
+	sluice_a64 published;
+	sluice_a32 closed;
+#if !defined(SLUICE_ATOMIC_BACKEND)
+	unsigned char pad[SLUICE_LINE_BYTES - 12];
+#endif
+};
+
+/*
+ * Consumer-written words of one subscription.
+ *
+ * Words      writer     reader     order        meaning
+ * granted    consumer   producer   release R1   slots below it may be written
+ * acked      consumer   producer   release R3   events below it are finished
+ */
+struct sluice_rx_words {
+	sluice_a64 granted;
+	sluice_a64 acked;
+#if !defined(SLUICE_ATOMIC_BACKEND)
+	unsigned char pad[SLUICE_LINE_BYTES - 16];
+#endif
+};
+
+#if !defined(SLUICE_ATOMIC_BACKEND)
+SLUICE_STATIC_ASSERT(sizeof(struct sluice_tx_words) == SLUICE_LINE_BYTES,
+		     "tx words fill a line pair");
+SLUICE_STATIC_ASSERT(offsetof(struct sluice_tx_words, published) == 0 &&
+			     offsetof(struct sluice_tx_words, closed) == 8,
+		     "tx words are part of the region format");
+SLUICE_STATIC_ASSERT(sizeof(struct sluice_rx_words) == SLUICE_LINE_BYTES,
+		     "rx words fill a line pair");
+SLUICE_STATIC_ASSERT(offsetof(struct sluice_rx_words, granted) == 0 &&
+			     offsetof(struct sluice_rx_words, acked) == 8,
+		     "rx words are part of the region format");
+#endif
+
+/** The power of two at or above @n, for n in [1, 2^31]. */
+static inline uint32_t sluice_pow2_at_least(uint32_t n)
+{
+	return n <= 1 ? 1 : UINT32_C(1) << (32 - __builtin_clz(n - 1));
+}
+
+#endif

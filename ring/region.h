@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file region.h
+ * Shared memory with one writer: an anonymous sealed memfd.
+ *
+ * It has no name, so nothing stale is left behind and no stranger can open it;
+ * it is sealed against shrinking and growing, so nobody's access can fault; every
+ * page is allocated at creation, so nobody meets a full memory later. The first
+ * page holds a header and the directory of what follows, for tools and for core
+ * dumps: sluice itself never reads it back, its geometry is private.
+ *
+ * A region is written by one party (a stage). The words of two writers are
+ * therefore in two regions, and on separate pages.
+ *
+ * Life       open -> alloc ... -> seal -> (used) -> close
+ */
+#ifndef SLUICE_RING_REGION_H
+#define SLUICE_RING_REGION_H
+
+#include "layout.h"
+
+SLUICE_BEGIN_DECLS
+
+#define SLUICE_REGION_MAGIC UINT64_C(0x31454349554c5301) /* "\1SLUICE1" */
+#define SLUICE_REGION_FORMAT_MAJOR 1u
+#define SLUICE_REGION_FORMAT_MINOR 0u
+#define SLUICE_REGION_BYTE_ORDER UINT32_C(0x01020304)
+
+/** What an object in a region is. */
+enum sluice_object_kind {
+	SLUICE_OBJECT_TX_WORDS = 1, /* struct sluice_tx_words */
+	SLUICE_OBJECT_RX_WORDS = 2, /* struct sluice_rx_words */
+	SLUICE_OBJECT_SLOTS = 3,    /* capacity * slot_bytes bytes */
+	SLUICE_OBJECT_COUNTERS = 4, /* see counter.h */
+};
+
+/** One line of the directory. */
+struct sluice_region_object {
+	char name[SLUICE_NAME_BYTES];
+	uint32_t kind;     /* enum sluice_object_kind */
+	uint32_t unit;     /* bytes of one element: a slot, a counter */
+	uint64_t offset;   /* from the start of the region */
+	uint64_t bytes;    /* size */
+	uint64_t resv[5];  /* zero */
+};
+
+/** The first bytes of every region. */
+struct sluice_region_header {
+	uint64_t magic; /* stored last, when the region is sealed */
+	uint32_t byte_order;
+	uint16_t format_major; /* must match */
+	uint16_t format_minor;
+	uint32_t features_required;
+	uint32_t features_optional;
+	uint32_t header_bytes; /* header and directory, whole pages */
+	uint32_t page_bytes;
+	uint32_t line_bytes;
+	uint32_t object_count;
+	uint64_t region_bytes;
+	char owner[SLUICE_NAME_BYTES];
+	uint64_t resv[9]; /* zero */
+};
+
+SLUICE_STATIC_ASSERT(sizeof(struct sluice_region_object) == 128,
+		     "directory lines are part of the region format");
+SLUICE_STATIC_ASSERT(sizeof(struct sluice_region_header) == 184,
+		     "the header is part of the region format");
+
+/** A region this process has created; private. */
+struct sluice_region {
+	unsigned char *base; /* NULL when closed */
+	uint64_t bytes;      /* whole pages */
+	uint64_t used;       /* next free offset */
+	uint32_t object_max;
+	int fd;
+};
+
+/**
+ * sluice_region_footprint - bytes for a header with @object_max directory
+ * lines; objects come behind it.
+ */
+SLUICE_API uint64_t sluice_region_footprint(uint32_t object_max);
+
+/** The size of a page here, bytes. */
+SLUICE_API uint64_t sluice_region_page_bytes(void);
+
+/**
+ * sluice_region_open - allocate, map and prefault a region.
+ *
+ * @region      out
+ * @owner       name of its one writer, shown to tools
+ * @bytes       size with header, rounded up to whole pages
+ * @object_max  directory lines
+ *
+ * Returns 0 or a negative errno with the failed step in sluice_last_error();
+ * then nothing is held.
+ */
+SLUICE_API int sluice_region_open(struct sluice_region *region,
+				  const char *owner, uint64_t bytes,
+				  uint32_t object_max) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_region_alloc - set aside zeroed memory and enter it in the directory.
+ *
+ * @align   power of two, at most a page
+ * @unit    bytes of one element, for the directory
+ * @offset  out: where it lies
+ *
+ * Returns 0, or -ENOSPC when the region or its directory is full.
+ */
+SLUICE_API int sluice_region_alloc(struct sluice_region *region,
+				   enum sluice_object_kind kind,
+				   const char *name, uint64_t bytes,
+				   uint32_t unit, uint64_t align,
+				   uint64_t *offset) SLUICE_MUST_CHECK;
+
+/** The address of @offset in this process. */
+static inline void *sluice_region_at(const struct sluice_region *region,
+				     uint64_t offset)
+{
+	return region->base + offset;
+}
+
+/**
+ * sluice_region_seal - no more objects: store the magic, forbid resizing and
+ * any further writable mapping.
+ *
+ * Returns 0 or a negative errno.
+ */
+SLUICE_API int sluice_region_seal(struct sluice_region *region)
+	SLUICE_MUST_CHECK;
+
+/**
+ * sluice_region_verify - is this memory a region that this library can read?
+ *
+ * @mem    start of a mapping, possibly written by a stranger
+ * @bytes  its size
+ *
+ * Returns 0, or -EPROTO with the first thing wrong in sluice_last_error(). Does
+ * not write.
+ */
+SLUICE_API int sluice_region_verify(const void *mem,
+				    uint64_t bytes) SLUICE_MUST_CHECK;
+
+/** Unmap and close. Accepts a closed or zeroed region. */
+SLUICE_API void sluice_region_close(struct sluice_region *region);
+
+SLUICE_END_DECLS
+
+#endif

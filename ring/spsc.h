@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file spsc.h
+ * A ring with one writer and one reader, in which credit is the free space.
+ *
+ * Words      writer    readers   order        meaning
+ * published  producer  consumer  release R0   slots [acked, published) hold events
+ * granted    consumer  producer  release R1   the producer may write below it
+ * closed     producer  consumer  release R2   nothing follows what is published
+ * acked      consumer  producer  release R3   events below it are finished
+ * slots      producer  consumer  plain        carried by R0 and R1
+ *
+ * Positions are free-running 64-bit counts of events; a slot's place is the
+ * position modulo the capacity. At 10^9 events/s they wrap after 584 years, and
+ * every comparison is a subtraction, so even that is harmless.
+ *
+ * Invariant  acked <= published <= reserved <= granted <= acked + capacity
+ *
+ * Edges
+ *   R0 -> A0  a consumer that sees published sees the bytes of the slots below.
+ *   R1 -> A1  a producer that sees granted knows that the consumer has finished
+ *             reading the slots it is about to overwrite: granted is stored
+ *             after the handler returned, and never exceeds acked + capacity.
+ *   R2 -> A2  a consumer that sees closed, and then loads published again, sees
+ *             its final value: published was stored before closed.
+ *   R3 -> A3  acked travels with granted on one line. It is stored first and
+ *             loaded second, so an honest consumer's granted is never cut by
+ *             the clamp against acked + capacity.
+ *
+ * Stale      Each side keeps a private copy of the other's word. A stale copy
+ *            makes the ring look fuller to the producer or emptier to the
+ *            consumer, and nothing worse. The consumer looks at published again
+ *            only when it has finished all it saw before: batches end where the
+ *            producer's publishes ended.
+ *
+ * Crash      Producer dead: slots at or above published were never there.
+ *            Consumer dead: events in [acked, published) are still in the ring.
+ *
+ * Trust      Geometry is private to each handle. What the other side writes is
+ *            loaded once and clamped (credit.h): a wild consumer word costs the
+ *            consumer its events, never the producer its memory.
+ *
+ * Progress   Every call is wait-free, O(1) plus the copy; none blocks,
+ *            allocates or enters the kernel.
+ */
+#ifndef SLUICE_RING_SPSC_H
+#define SLUICE_RING_SPSC_H
+
+#include "credit.h"
+
+SLUICE_BEGIN_DECLS
+
+/** The producer's end: private to one thread, fixed but for the positions. */
+struct sluice_spsc_writer {
+	struct sluice_tx_words *tx;
+	const struct sluice_rx_words *rx;
+	sluice_slot *slots;
+	uint64_t capacity;   /* slots; a power of two */
+	uint64_t slot_bytes; /* size of one event */
+	uint64_t reserved;   /* next position to write */
+	uint64_t published;  /* twin of the shared word */
+	uint64_t granted;    /* as last seen, clamped */
+	uint64_t acked;      /* as last seen, clamped */
+};
+
+/** The consumer's end: private to one thread. A broadcast ring has many. */
+struct sluice_spsc_reader {
+	const struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	const sluice_slot *slots;
+	uint64_t capacity;
+	uint64_t slot_bytes;
+	uint64_t acked;     /* next position to hand out; twin of the word */
+	uint64_t granted;   /* twin of the shared word */
+	uint64_t published; /* as last seen */
+	struct sluice_credit credit;
+};
+
+/** Bytes the slots of a ring take; capacity a power of two. */
+SLUICE_API inline uint64_t sluice_spsc_slots_bytes(uint32_t capacity,
+						   uint32_t slot_bytes)
+{
+	return (uint64_t)capacity * slot_bytes;
+}
+
+/**
+ * sluice_spsc_writer_attach - make the producer's end of a zeroed ring.
+ *
+ * @tx, @rx, @slots  shared memory: zero, or as a previous writer left it
+ * @capacity         slots, a power of two
+ * @slot_bytes       bytes per event, in [1, SLUICE_EVENT_BYTES_MAX]
+ *
+ * Takes up at the position last published. Threads: the producer.
+ */
+SLUICE_API inline void
+sluice_spsc_writer_attach(struct sluice_spsc_writer *w,
+			  struct sluice_tx_words *tx,
+			  const struct sluice_rx_words *rx, sluice_slot *slots,
+			  uint32_t capacity, uint32_t slot_bytes)
+{
+	w->tx = tx;
+	w->rx = rx;
+	w->slots = slots;
+	w->capacity = capacity;
+	w->slot_bytes = slot_bytes;
+	/* Relaxed: our own word, or a dead predecessor's. */
+	w->published = sluice_load_relaxed(&tx->published);
+	w->reserved = w->published;
+	w->granted = w->published;
+	w->acked = w->published - capacity;
+}
+
+/**
+ * sluice_spsc_reader_attach - make the consumer's end; grants nothing yet.
+ *
+ * @credit  the demand policy; credit->max_events <= capacity
+ *
+ * Takes up at the position last acknowledged. Threads: the consumer.
+ */
+SLUICE_API inline void
+sluice_spsc_reader_attach(struct sluice_spsc_reader *r,
+			  const struct sluice_tx_words *tx,
+			  struct sluice_rx_words *rx, const sluice_slot *slots,
+			  uint32_t capacity, uint32_t slot_bytes,
+			  const struct sluice_credit *credit)
+{
+	r->tx = tx;
+	r->rx = rx;
+	r->slots = slots;
+	r->capacity = capacity;
+	r->slot_bytes = slot_bytes;
+	/* Relaxed: our own words, or a dead predecessor's. */
+	r->acked = sluice_load_relaxed(&rx->acked);
+	r->granted = sluice_load_relaxed(&rx->granted);
+	r->published = r->acked;
+	r->credit = *credit;
+}
+
+/* ---- producer --------------------------------------------------------- */
+
+/** Events that may be written now without looking at the consumer again. */
+SLUICE_API inline uint64_t
+sluice_spsc_credit(const struct sluice_spsc_writer *w)
+{
+	return w->granted - w->reserved;
+}
+
+/**
+ * sluice_spsc_refresh - look at what the consumer has granted.
+ *
+ * Returns the credit, in events.
+ * Threads: the producer.  Order: acquires granted (A1) and acked (A3).
+ */
+SLUICE_API inline uint64_t sluice_spsc_refresh(struct sluice_spsc_writer *w)
+{
+	uint64_t granted = sluice_load_acquire(&w->rx->granted); /* A1 */
+	uint64_t acked = sluice_load_acquire(&w->rx->acked);     /* A3 */
+
+	w->acked = sluice_credit_clamp_acked(acked, w->acked, w->published);
+	w->granted = sluice_credit_clamp_granted(granted, w->granted, w->acked,
+						 w->capacity);
+	return w->granted - w->reserved;
+}
+
+/**
+ * sluice_spsc_reserve - the address of up to @n writable slots in a row.
+ *
+ * @first  out: the first slot; the span ends at the ring's end at the latest
+ *
+ * Returns the number of slots in [0, n]; 0 without credit. Claims nothing:
+ * sluice_spsc_commit() does.
+ * Threads: the producer.  Order: none, unless credit is short: then A1, A3.
+ */
+SLUICE_API inline uint32_t sluice_spsc_reserve(struct sluice_spsc_writer *w,
+					       uint32_t n, sluice_slot **first)
+{
+	uint64_t place = w->reserved & (w->capacity - 1);
+	uint64_t room = w->capacity - place;
+	uint64_t credit = w->granted - w->reserved;
+
+	if (credit < n)
+		credit = sluice_spsc_refresh(w);
+	if (room > credit)
+		room = credit;
+	*first = w->slots + place * w->slot_bytes;
+	return room < n ? (uint32_t)room : n;
+}
+
+/**
+ * sluice_spsc_publish - let the consumer see everything written so far.
+ *
+ * Threads: the producer.  Order: releases published (R0).
+ */
+SLUICE_API inline void sluice_spsc_publish(struct sluice_spsc_writer *w)
+{
+	w->published = w->reserved;
+	sluice_store_release(&w->tx->published, w->published); /* R0 */
+}
+
+/**
+ * sluice_spsc_commit - publish @n slots filled in place after a reserve.
+ *
+ * @n  in [0, what reserve returned]
+ */
+SLUICE_API inline void sluice_spsc_commit(struct sluice_spsc_writer *w,
+					  uint32_t n)
+{
+	w->reserved += n;
+	sluice_spsc_publish(w);
+}
+
+/**
+ * sluice_spsc_write - copy @n events in, without publishing them.
+ *
+ * @events  n events of slot_bytes each, private memory
+ * @n       in [0, credit]; the caller has asked for the credit before
+ *
+ * Threads: the producer.  Order: none; sluice_spsc_publish() releases.
+ */
+SLUICE_API inline void sluice_spsc_write(struct sluice_spsc_writer *w,
+					 const sluice_private *events,
+					 uint32_t n)
+{
+	uint64_t place = w->reserved & (w->capacity - 1);
+	uint64_t room = w->capacity - place;
+	uint64_t head = n < room ? n : room;
+
+	sluice_slot_copy(w->slots + place * w->slot_bytes, events,
+			 head * w->slot_bytes);
+	if (SLUICE_UNLIKELY(head < n))
+		sluice_slot_copy(w->slots, events + head * w->slot_bytes,
+				 (n - head) * w->slot_bytes);
+	w->reserved += n;
+}
+
+/**
+ * sluice_spsc_close - end the stream behind everything published.
+ *
+ * Threads: the producer.  Order: releases closed (R2).
+ */
+SLUICE_API inline void sluice_spsc_close(struct sluice_spsc_writer *w,
+					 enum sluice_reason reason)
+{
+	sluice_store_release(&w->tx->closed, (uint32_t)reason); /* R2 */
+}
+
+/* ---- consumer --------------------------------------------------------- */
+
+/** Events seen and not yet finished; no look at the producer. */
+SLUICE_API inline uint64_t sluice_spsc_depth(const struct sluice_spsc_reader *r)
+{
+	return r->published - r->acked;
+}
+
+/**
+ * sluice_spsc_peek - the address of up to @n events in a row.
+ *
+ * @first  out: the first event; the span ends at the ring's end at the latest
+ *
+ * Returns the number of events in [0, n]; 0 when there is nothing.
+ * Threads: the consumer.  Order: acquires published (A0), and only once all
+ * that was seen before is finished.
+ */
+SLUICE_API inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *r,
+					    uint32_t n,
+					    const sluice_slot **first)
+{
+	uint64_t place = r->acked & (r->capacity - 1);
+	uint64_t span = r->capacity - place;
+	uint64_t ready = r->published - r->acked;
+
+	if (ready == 0) {
+		r->published = sluice_load_acquire(&r->tx->published); /* A0 */
+		ready = r->published - r->acked;
+	}
+	if (span > ready)
+		span = ready;
+	*first = r->slots + place * r->slot_bytes;
+	return span < n ? (uint32_t)span : n;
+}
+
+/** Store @granted for the producer to see. Order: releases granted (R1). */
+SLUICE_API inline int sluice_spsc_grant(struct sluice_spsc_reader *r,
+					uint64_t granted)
+{
+	if (granted == r->granted)
+		return 0;
+	r->granted = granted;
+	sluice_store_release(&r->rx->granted, granted); /* R1 */
+	return 1;
+}
+
+/**
+ * sluice_spsc_release - finish @n events, and ask for more when it is time.
+ *
+ * @n  in [0, events peeked]; 0 is a new consumer's first ask
+ *
+ * Returns 1 when credit went back to the producer, else 0.
+ * Threads: the consumer, after its handler returned.  Order: releases acked
+ * (R3), then perhaps granted (R1).
+ */
+SLUICE_API inline int sluice_spsc_release(struct sluice_spsc_reader *r,
+					  uint32_t n)
+{
+	r->acked += n;
+	sluice_store_release(&r->rx->acked, r->acked); /* R3 */
+	return sluice_spsc_grant(r, sluice_credit_after_ack(&r->credit,
+							    r->granted,
+							    r->acked));
+}
+
+/**
+ * sluice_spsc_idle - a consumer with nothing to do returns its credit.
+ *
+ * Returns 1 when credit went back; always 0 under an explicit min_demand.
+ * Threads: the consumer.  Order: releases granted (R1).
+ */
+SLUICE_API inline int sluice_spsc_idle(struct sluice_spsc_reader *r)
+{
+	return sluice_spsc_grant(r, sluice_credit_when_idle(&r->credit,
+							    r->granted,
+							    r->acked));
+}
+
+/**
+ * sluice_spsc_ended - has the stream ended, with every event finished?
+ *
+ * Returns the producer's enum sluice_reason, SLUICE_REASON_OPEN while more may
+ * come. Call it when a peek returned 0.
+ * Threads: the consumer.  Order: acquires closed (A2), then published (A0).
+ */
+SLUICE_API inline enum sluice_reason
+sluice_spsc_ended(struct sluice_spsc_reader *r)
+{
+	uint32_t closed = sluice_load_acquire(&r->tx->closed); /* A2 */
+
+	if (closed == SLUICE_REASON_OPEN)
+		return SLUICE_REASON_OPEN;
+	r->published = sluice_load_acquire(&r->tx->published); /* A0 */
+	if (r->published != r->acked)
+		return SLUICE_REASON_OPEN;
+	return closed <= SLUICE_REASON_ERROR ? (enum sluice_reason)closed :
+					       SLUICE_REASON_ERROR;
+}
+
+SLUICE_END_DECLS
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file of ring/ that enters the kernel while events flow, and the only
+ * one that blocks. */
+#include "ring/wait.h"
+
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* A pause instruction: the pipeline stops guessing, the other thread of the
+ * core gets its turn, and the line we wait for is left alone for a while. */
+static void wait_pause_once(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+static uint64_t wait_now_ns(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void wait_barrier(void *ctx)
+{
+	(void)ctx;
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+}
+
+/* Not the private futex: bells lie in memory that other processes may map. */
+static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
+		      uint64_t deadline_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline_ns / NS_PER_S),
+		.tv_nsec = (long)(deadline_ns % NS_PER_S),
+	};
+
+	(void)ctx;
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &until,
+		      NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+static void wait_wake(void *ctx, sluice_a32 *word)
+{
+	(void)ctx;
+	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+static void wait_pause(void *ctx, uint32_t n)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < n; i++)
+		wait_pause_once();
+}
+
+static void wait_yield(void *ctx)
+{
+	(void)ctx;
+	(void)sched_yield();
+}
+
+static struct sluice_wait_ops linux_ops = {
+	.now_ns = wait_now_ns,
+	.barrier = wait_barrier,
+	.park = wait_park,
+	.wake = wait_wake,
+	.pause = wait_pause,
+	.yield = wait_yield,
+};
+
+/* Registered before main and before any thread: constant ever after. A kernel
+ * or a seccomp filter that refuses it leaves asymmetric at 0. */
+__attribute__((constructor)) static void wait_register(void)
+{
+	linux_ops.asymmetric =
+		syscall(SYS_membarrier,
+			MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
+}
+
+const struct sluice_wait_ops *sluice_wait_linux(void)
+{
+	return &linux_ops;
+}
+
+int sluice_backoff_wait(struct sluice_backoff *backoff,
+			const struct sluice_backoff_limits *limits,
+			const struct sluice_wait_ops *ops)
+{
+	uint32_t round = backoff->rounds++;
+
+	if (round < limits->spin_rounds) {
+		/* The first looks are close together, then 32 pauses apart. */
+		ops->pause(ops->ctx, round < 5 ? UINT32_C(1) << round : 32);
+		return 0;
+	}
+	if (round < limits->spin_rounds + limits->yield_rounds) {
+		ops->yield(ops->ctx);
+		return 0;
+	}
+	return 1;
+}
