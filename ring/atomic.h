@@ -46,21 +46,27 @@ typedef unsigned char sluice_slot;
 typedef unsigned char sluice_private;
 
 /* Relaxed: only where a comment says why a stale value is safe. */
-#define sluice_load_relaxed(word) __atomic_load_n(&(word)->value, __ATOMIC_RELAXED)
+#define sluice_load_relaxed(word)                                              \
+	__atomic_load_n(&(word)->value, __ATOMIC_RELAXED)
 #define sluice_store_relaxed(word, v)                                          \
 	__atomic_store_n(&(word)->value, (v), __ATOMIC_RELAXED)
 
 /* Acquire and release: each acquire names the release it pairs with. */
-#define sluice_load_acquire(word) __atomic_load_n(&(word)->value, __ATOMIC_ACQUIRE)
+#define sluice_load_acquire(word)                                              \
+	__atomic_load_n(&(word)->value, __ATOMIC_ACQUIRE)
 #define sluice_store_release(word, v)                                          \
 	__atomic_store_n(&(word)->value, (v), __ATOMIC_RELEASE)
 #define sluice_exchange(word, v)                                               \
 	__atomic_exchange_n(&(word)->value, (v), __ATOMIC_ACQ_REL)
 #define sluice_fetch_add(word, v)                                              \
 	__atomic_fetch_add(&(word)->value, (v), __ATOMIC_ACQ_REL)
+/* Store @v if the word is *@expected, else load it there; non-zero: stored. */
+#define sluice_compare_exchange(word, expected, v)                             \
+	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \
+				    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
 /* A diagnostic read on which no decision rests. */
-#define sluice_load_stale(word) sluice_load_relaxed(word)
+#define sluice_load_stale(word)           sluice_load_relaxed(word)
 
 /* Copy whole slots; see copy.h. */
 #define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))
@@ -71,7 +77,8 @@ typedef unsigned char sluice_private;
  * full barrier (membarrier); where it cannot, both are full fences.
  */
 #if defined(__x86_64__)
-#define sluice_fence_full() __asm__ volatile("lock orq $0, (%%rsp)" ::: "memory", "cc")
+#define sluice_fence_full()                                                    \
+	__asm__ volatile("lock orq $0, (%%rsp)" ::: "memory", "cc")
 #elif defined(__aarch64__)
 #define sluice_fence_full() __asm__ volatile("dmb ish" ::: "memory")
 #else

@@ -29,13 +29,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLUICE_API __attribute__((visibility("default")))
-#define SLUICE_MUST_CHECK __attribute__((warn_unused_result))
+#define SLUICE_API                __attribute__((visibility("default")))
+#define SLUICE_MUST_CHECK         __attribute__((warn_unused_result))
 #define SLUICE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 #if defined(__cplusplus)
-#define SLUICE_BEGIN_DECLS extern "C" {
-#define SLUICE_END_DECLS }
+#define SLUICE_BEGIN_DECLS               extern "C" {
+#define SLUICE_END_DECLS                 }
 #define SLUICE_STATIC_ASSERT(cond, text) static_assert(cond, text)
 #else
 #define SLUICE_BEGIN_DECLS
@@ -43,7 +43,7 @@
 #define SLUICE_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #endif
 
-#define SLUICE_LIKELY(cond) __builtin_expect(!!(cond), 1)
+#define SLUICE_LIKELY(cond)   __builtin_expect(!!(cond), 1)
 #define SLUICE_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 
 /** Longest name of a pipeline, stage, counter or object, in bytes, with its

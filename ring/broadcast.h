@@ -26,9 +26,11 @@
  *            fuller to the producer, nothing worse.
  *
  * Crash      A dead reader holds its granted where it was, and the writer stops
- *            there: its owner settles it (takes it out of the set) or revives it.
+ *            there: its owner settles it (takes it out of the set) or revives
+ * it.
  *
- * Progress   reserve, write, publish: wait-free, O(1). refresh: wait-free, O(n).
+ * Progress   reserve, write, publish: wait-free, O(1). refresh: wait-free,
+ * O(n).
  */
 #ifndef SLUICE_RING_BROADCAST_H
 #define SLUICE_RING_BROADCAST_H
@@ -93,8 +95,9 @@ sluice_broadcast_refresh(struct sluice_broadcast_writer *w)
 
 	for (uint32_t i = 0; i < w->count; i++) {
 		struct sluice_broadcast_cursor *c = &w->cursors[i];
-		uint64_t granted = sluice_load_acquire(&c->rx->granted); /* A1 */
-		uint64_t acked = sluice_load_acquire(&c->rx->acked);     /* A3 */
+		uint64_t granted =
+			sluice_load_acquire(&c->rx->granted);        /* A1 */
+		uint64_t acked = sluice_load_acquire(&c->rx->acked); /* A3 */
 
 		c->acked = sluice_credit_clamp_acked(acked, c->acked,
 						     w->base.published);

@@ -13,8 +13,8 @@
 #ifndef SLUICE_RING_COPY_H
 #define SLUICE_RING_COPY_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base.h"
+
 #include <string.h>
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -26,6 +26,8 @@
 #endif
 #endif
 
+SLUICE_BEGIN_DECLS
+
 /** From this many bytes on a copy is one `rep movsb`. */
 #define SLUICE_COPY_REP_BYTES 1024
 
@@ -36,7 +38,7 @@
  * a string instruction may become visible in any order among themselves, but
  * not after a later store (Intel SDM 3A 9.2.4, AMD APM 2 7.2).
  */
-static inline void sluice_copy(void *to, const void *from, size_t bytes)
+SLUICE_API inline void sluice_copy(void *to, const void *from, size_t bytes)
 {
 #if defined(__x86_64__) && !defined(SLUICE_COPY_PLAIN)
 	if (bytes >= SLUICE_COPY_REP_BYTES) {
@@ -65,5 +67,7 @@ static inline void sluice_copy(void *to, const void *from, size_t bytes)
 		return;
 	}
 }
+
+SLUICE_END_DECLS
 
 #endif

@@ -15,5 +15,6 @@ const char *sluice_counter_label(enum sluice_counter counter)
 		[SLUICE_COUNTER_STALLS_CREDIT] = "stalls_credit",
 	};
 
-	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter] : NULL;
+	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter]
+							: NULL;
 }

@@ -12,8 +12,8 @@
  *            taken after the stage has ended; nothing is decided on them while
  *            it runs.
  *
- * A count is a relaxed load and a relaxed store, not an atomic add: there is one
- * writer, and the data path pays an ordinary increment.
+ * A count is a relaxed load and a relaxed store, not an atomic add: there is
+ * one writer, and the data path pays an ordinary increment.
  */
 #ifndef SLUICE_RING_COUNTER_H
 #define SLUICE_RING_COUNTER_H
@@ -55,8 +55,9 @@ static inline void sluice_counter_add(struct sluice_counters *counters,
 }
 
 /** Read one counter. Threads: any. */
-static inline uint64_t sluice_counter_read(const struct sluice_counters *counters,
-					   enum sluice_counter counter)
+static inline uint64_t
+sluice_counter_read(const struct sluice_counters *counters,
+		    enum sluice_counter counter)
 {
 	return sluice_load_stale(&counters->value[counter]);
 }

@@ -45,9 +45,9 @@ int sluice_credit_init(struct sluice_credit *credit, uint32_t max, int32_t min,
 				   "min_demand and refill_events both say when "
 				   "credit returns; set one");
 	if (refill > max)
-		return sluice_fail(
-			-EINVAL,
-			"refill_events %u is over max_demand %u", refill, max);
+		return sluice_fail(-EINVAL,
+				   "refill_events %u is over max_demand %u",
+				   refill, max);
 
 	credit->max_events = max;
 	credit->exact = min != 0;

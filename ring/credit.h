@@ -4,17 +4,17 @@
  * Demand as arithmetic on free-running counters. No memory, no atomics: the
  * words themselves are in layout.h, and spsc.h stores what this file computes.
  *
- *   invariant   acked <= published <= granted <= acked + max <= acked + capacity
- *   pending     granted - acked: asked for and not yet finished
- *   credit      granted - reserved: what the producer may still write
+ *   invariant   acked <= published <= granted <= acked + max <= acked +
+ * capacity pending     granted - acked: asked for and not yet finished credit
+ * granted - reserved: what the producer may still write
  *
  * max_demand and min_demand mean what they mean in GenStage: never more than
  * max pending; a batch holds at most max - min; after the handler has returned,
  * when pending <= min, everything up to max is asked for again.
  *
  * Left out, min is max - max/16: credit returns in small units, which is what
- * keeps tail latency low (simulated p99 slowdown 8.6 against 39 for max/2 at the
- * same window), while batches may still hold max/2. In that mode an idle
+ * keeps tail latency low (simulated p99 slowdown 8.6 against 39 for max/2 at
+ * the same window), while batches may still hold max/2. In that mode an idle
  * consumer returns all it has; with an explicit min the arithmetic is exact and
  * nothing else ever returns credit.
  */
@@ -70,9 +70,9 @@ SLUICE_API inline uint64_t
 sluice_credit_after_ack(const struct sluice_credit *credit, uint64_t granted,
 			uint64_t acked)
 {
-	return granted - acked <= credit->min_events ?
-		       acked + credit->max_events :
-		       granted;
+	return granted - acked <= credit->min_events
+		       ? acked + credit->max_events
+		       : granted;
 }
 
 /**
@@ -90,9 +90,8 @@ sluice_credit_when_idle(const struct sluice_credit *credit, uint64_t granted,
  * sluice_credit_clamp_acked - believe a consumer's `acked` only where it can be
  * true: not backwards, not beyond what was published. Else keep @last.
  */
-SLUICE_API inline uint64_t sluice_credit_clamp_acked(uint64_t acked,
-						     uint64_t last,
-						     uint64_t published)
+SLUICE_API inline uint64_t
+sluice_credit_clamp_acked(uint64_t acked, uint64_t last, uint64_t published)
 {
 	return acked - last <= published - last ? acked : last;
 }

@@ -3,6 +3,8 @@
 #include "ring/broadcast.h"
 #include "ring/wait.h"
 
+/* copy.h */
+extern inline void sluice_copy(void *, const void *, size_t);
 /* credit.h */
 extern inline uint64_t sluice_credit_after_ack(const struct sluice_credit *,
 					       uint64_t, uint64_t);

@@ -31,8 +31,8 @@
 
 /* Limits, each checked once at open and named in the error. */
 #define SLUICE_EVENT_BYTES_MAX 65536u
-#define SLUICE_DEMAND_MAX (1u << 20)
-#define SLUICE_RING_BYTES_MAX (UINT64_C(1) << 32)
+#define SLUICE_DEMAND_MAX      (1u << 20)
+#define SLUICE_RING_BYTES_MAX  (UINT64_C(1) << 32)
 
 /** Why a stream ended; travels behind its last event. */
 enum sluice_reason {

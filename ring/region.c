@@ -38,8 +38,8 @@ static int region_memfd(const char *owner)
 	int fd;
 
 	(void)snprintf(name, sizeof(name), "sluice:%s", owner);
-	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING |
-					MFD_NOEXEC_SEAL);
+	fd = memfd_create(name,
+			  MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	return fd;
@@ -101,8 +101,7 @@ failed:
 		(void)close(region->fd);
 	memset(region, 0, sizeof(*region));
 	region->fd = -1;
-	return sluice_fail(rc,
-			   "region of '%s': %llu bytes refused by %s: %s",
+	return sluice_fail(rc, "region of '%s': %llu bytes refused by %s: %s",
 			   owner, (unsigned long long)bytes, step,
 			   strerror(-rc));
 }
@@ -205,8 +204,7 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 				   "region: needs unknown features %#x",
 				   header.features_required);
 	if (header.region_bytes != bytes)
-		return sluice_fail(-EPROTO,
-				   "region: says %llu bytes, has %llu",
+		return sluice_fail(-EPROTO, "region: says %llu bytes, has %llu",
 				   (unsigned long long)header.region_bytes,
 				   (unsigned long long)bytes);
 	if (header.header_bytes < sizeof(header) || header.header_bytes > bytes)

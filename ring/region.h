@@ -4,10 +4,10 @@
  * Shared memory with one writer: an anonymous sealed memfd.
  *
  * It has no name, so nothing stale is left behind and no stranger can open it;
- * it is sealed against shrinking and growing, so nobody's access can fault; every
- * page is allocated at creation, so nobody meets a full memory later. The first
- * page holds a header and the directory of what follows, for tools and for core
- * dumps: sluice itself never reads it back, its geometry is private.
+ * it is sealed against shrinking and growing, so nobody's access can fault;
+ * every page is allocated at creation, so nobody meets a full memory later. The
+ * first page holds a header and the directory of what follows, for tools and
+ * for core dumps: sluice itself never reads it back, its geometry is private.
  *
  * A region is written by one party (a stage). The words of two writers are
  * therefore in two regions, and on separate pages.
@@ -21,10 +21,10 @@
 
 SLUICE_BEGIN_DECLS
 
-#define SLUICE_REGION_MAGIC UINT64_C(0x31454349554c5301) /* "\1SLUICE1" */
+#define SLUICE_REGION_MAGIC        UINT64_C(0x31454349554c5301) /* "\1SLUICE1" */
 #define SLUICE_REGION_FORMAT_MAJOR 1u
 #define SLUICE_REGION_FORMAT_MINOR 0u
-#define SLUICE_REGION_BYTE_ORDER UINT32_C(0x01020304)
+#define SLUICE_REGION_BYTE_ORDER   UINT32_C(0x01020304)
 
 /** What an object in a region is. */
 enum sluice_object_kind {
@@ -32,16 +32,17 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_RX_WORDS = 2, /* struct sluice_rx_words */
 	SLUICE_OBJECT_SLOTS = 3,    /* capacity * slot_bytes bytes */
 	SLUICE_OBJECT_COUNTERS = 4, /* see counter.h */
+	SLUICE_OBJECT_BELLS = 5,    /* see wait.h */
 };
 
 /** One line of the directory. */
 struct sluice_region_object {
 	char name[SLUICE_NAME_BYTES];
-	uint32_t kind;     /* enum sluice_object_kind */
-	uint32_t unit;     /* bytes of one element: a slot, a counter */
-	uint64_t offset;   /* from the start of the region */
-	uint64_t bytes;    /* size */
-	uint64_t resv[5];  /* zero */
+	uint32_t kind;    /* enum sluice_object_kind */
+	uint32_t unit;    /* bytes of one element: a slot, a counter */
+	uint64_t offset;  /* from the start of the region */
+	uint64_t bytes;   /* size */
+	uint64_t resv[5]; /* zero */
 };
 
 /** The first bytes of every region. */
@@ -127,8 +128,8 @@ static inline void *sluice_region_at(const struct sluice_region *region,
  *
  * Returns 0 or a negative errno.
  */
-SLUICE_API int sluice_region_seal(struct sluice_region *region)
-	SLUICE_MUST_CHECK;
+SLUICE_API int
+sluice_region_seal(struct sluice_region *region) SLUICE_MUST_CHECK;
 
 /**
  * sluice_region_verify - is this memory a region that this library can read?

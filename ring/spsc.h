@@ -4,11 +4,11 @@
  * A ring with one writer and one reader, in which credit is the free space.
  *
  * Words      writer    readers   order        meaning
- * published  producer  consumer  release R0   slots [acked, published) hold events
- * granted    consumer  producer  release R1   the producer may write below it
- * closed     producer  consumer  release R2   nothing follows what is published
- * acked      consumer  producer  release R3   events below it are finished
- * slots      producer  consumer  plain        carried by R0 and R1
+ * published  producer  consumer  release R0   slots [acked, published) hold
+ * events granted    consumer  producer  release R1   the producer may write
+ * below it closed     producer  consumer  release R2   nothing follows what is
+ * published acked      consumer  producer  release R3   events below it are
+ * finished slots      producer  consumer  plain        carried by R0 and R1
  *
  * Positions are free-running 64-bit counts of events; a slot's place is the
  * position modulo the capacity. At 10^9 events/s they wrap after 584 years, and
@@ -117,12 +117,10 @@ sluice_spsc_writer_attach(struct sluice_spsc_writer *w,
  *
  * Takes up at the position last acknowledged. Threads: the consumer.
  */
-SLUICE_API inline void
-sluice_spsc_reader_attach(struct sluice_spsc_reader *r,
-			  const struct sluice_tx_words *tx,
-			  struct sluice_rx_words *rx, const sluice_slot *slots,
-			  uint32_t capacity, uint32_t slot_bytes,
-			  const struct sluice_credit *credit)
+SLUICE_API inline void sluice_spsc_reader_attach(
+	struct sluice_spsc_reader *r, const struct sluice_tx_words *tx,
+	struct sluice_rx_words *rx, const sluice_slot *slots, uint32_t capacity,
+	uint32_t slot_bytes, const struct sluice_credit *credit)
 {
 	r->tx = tx;
 	r->rx = rx;
@@ -304,9 +302,8 @@ SLUICE_API inline int sluice_spsc_release(struct sluice_spsc_reader *r,
 {
 	r->acked += n;
 	sluice_store_release(&r->rx->acked, r->acked); /* R3 */
-	return sluice_spsc_grant(r, sluice_credit_after_ack(&r->credit,
-							    r->granted,
-							    r->acked));
+	return sluice_spsc_grant(
+		r, sluice_credit_after_ack(&r->credit, r->granted, r->acked));
 }
 
 /**
@@ -317,9 +314,8 @@ SLUICE_API inline int sluice_spsc_release(struct sluice_spsc_reader *r,
  */
 SLUICE_API inline int sluice_spsc_idle(struct sluice_spsc_reader *r)
 {
-	return sluice_spsc_grant(r, sluice_credit_when_idle(&r->credit,
-							    r->granted,
-							    r->acked));
+	return sluice_spsc_grant(
+		r, sluice_credit_when_idle(&r->credit, r->granted, r->acked));
 }
 
 /**
@@ -339,8 +335,8 @@ sluice_spsc_ended(struct sluice_spsc_reader *r)
 	r->published = sluice_load_acquire(&r->tx->published); /* A0 */
 	if (r->published != r->acked)
 		return SLUICE_REASON_OPEN;
-	return closed <= SLUICE_REASON_ERROR ? (enum sluice_reason)closed :
-					       SLUICE_REASON_ERROR;
+	return closed <= SLUICE_REASON_ERROR ? (enum sluice_reason)closed
+					     : SLUICE_REASON_ERROR;
 }
 
 SLUICE_END_DECLS

@@ -3,6 +3,7 @@
  * one that blocks. */
 #include "ring/wait.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <sched.h>
@@ -55,7 +56,7 @@ static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 static void wait_wake(void *ctx, sluice_a32 *word)
 {
 	(void)ctx;
-	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 static void wait_pause(void *ctx, uint32_t n)

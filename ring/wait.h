@@ -19,8 +19,9 @@
  *
  * The heavy fence (membarrier) makes every other running thread pass a full
  * barrier. If the ringer's load came before it and saw 0, then the ringer's
- * publish came before it too, and the re-check sees it. Otherwise the load comes
- * after it and sees 1. Either the re-check finds work or the ringer rings.
+ * publish came before it too, and the re-check sees it. Otherwise the load
+ * comes after it and sees 1. Either the re-check finds work or the ringer
+ * rings.
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
  * and the futex sleeps only while parked is 1.
@@ -54,11 +55,13 @@ struct sluice_bell {
  */
 struct sluice_wait_ops {
 	void *ctx;
-	/** Non-zero when barrier() is there: sluice_fence_light() is then free. */
+	/** Non-zero when barrier() is there: sluice_fence_light() is then free.
+	 */
 	uint32_t asymmetric;
 	/** Monotonic time, ns. */
 	uint64_t (*now_ns)(void *ctx);
-	/** Every other running thread passes a full barrier before it returns. */
+	/** Every other running thread passes a full barrier before it returns.
+	 */
 	void (*barrier)(void *ctx);
 	/** Sleep while *@word == @expected, until woken or @deadline_ns. */
 	void (*park)(void *ctx, sluice_a32 *word, uint32_t expected,

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The graph as a whole: what cannot be told while it is being declared. */
+#include "engine/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int check_connected(const struct sluice_pipeline *p)
+{
+	if (p->stage_count == 0)
+		return sluice_fail(-EINVAL, "pipeline '%s': it has no stages",
+				   p->name);
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		const struct sluice_stage *stage = p->stages[i];
+
+		if (stage_consumes(stage) && stage->in.count == 0)
+			return sluice_fail(-EINVAL,
+					   "stage '%s' is a consumer without a "
+					   "producer: subscribe it to one",
+					   stage->name);
+		if (stage_produces(stage) && stage->out.lanes.count == 0)
+			return sluice_fail(-EINVAL,
+					   "stage '%s' is a producer without a "
+					   "consumer: subscribe one to it",
+					   stage->name);
+	}
+	return 0;
+}
+
+/* Take away, again and again, the stages all of whose producers are gone
+ * already. What cannot be taken away is a cycle, or behind one. */
+static int check_cycle(const struct sluice_pipeline *p)
+{
+	uint32_t *waiting = calloc(p->stage_count, sizeof(*waiting));
+	uint32_t *order = calloc(p->stage_count, sizeof(*order));
+	uint32_t taken = 0;
+	int rc = 0;
+
+	if (!waiting || !order) {
+		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
+		goto out;
+	}
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		waiting[i] = p->stages[i]->in.count;
+		if (waiting[i] == 0)
+			order[taken++] = i;
+	}
+	for (uint32_t next = 0; next < taken; next++)
+		for (uint32_t s = 0; s < p->sub_count; s++)
+			if (p->subs[s].producer->index == order[next] &&
+			    --waiting[p->subs[s].consumer->index] == 0)
+				order[taken++] = p->subs[s].consumer->index;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (waiting[i] > 0) {
+			rc = sluice_fail(-EINVAL,
+					 "stage '%s' is part of a cycle, or "
+					 "downstream of one: events would wait "
+					 "for themselves",
+					 p->stages[i]->name);
+			break;
+		}
+out:
+	free(waiting);
+	free(order);
+	return rc;
+}
+
+static int check_partitions(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		const struct sluice_stage *stage = p->stages[i];
+		uint32_t groups = stage->opts.key_groups;
+
+		if (!stage->strategy ||
+		    stage->strategy->spill == STRATEGY_NO_SPILL)
+			continue;
+		if (groups == 0)
+			groups = SLUICE_KEY_GROUPS_DEFAULT;
+		if (groups < stage->out.lanes.count)
+			return sluice_fail(-EINVAL,
+					   "stage '%s': key_groups %u are "
+					   "fewer than its %u consumers",
+					   stage->name, groups,
+					   stage->out.lanes.count);
+	}
+	return 0;
+}
+
+static int check_rings(const struct sluice_pipeline *p)
+{
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		const struct subscription *sub = &p->subs[s];
+		uint64_t capacity =
+			sluice_pow2_at_least(sub->credit.max_events);
+
+		if (capacity * sub->producer->opts.out_bytes >
+		    SLUICE_RING_BYTES_MAX)
+			return sluice_fail(
+				-EINVAL,
+				"subscription of '%s' to '%s': max_demand %u "
+				"of %u bytes each is over the limit of %llu "
+				"bytes per ring",
+				sub->consumer->name, sub->producer->name,
+				sub->credit.max_events,
+				sub->producer->opts.out_bytes,
+				(unsigned long long)SLUICE_RING_BYTES_MAX);
+	}
+	return 0;
+}
+
+int check_graph(const struct sluice_pipeline *pipeline)
+{
+	int rc = check_connected(pipeline);
+
+	if (rc == 0)
+		rc = check_cycle(pipeline);
+	if (rc == 0)
+		rc = check_partitions(pipeline);
+	if (rc == 0)
+		rc = check_rings(pipeline);
+	return rc;
+}

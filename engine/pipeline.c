@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Declaring a pipeline: its stages and subscriptions. */
+#include "engine/pipeline_priv.h"
+#include "engine/memory_priv.h"
+#include "ring/base_priv.h"
+#include "sluice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *sluice_version(void)
+{
+	return SLUICE_VERSION_STRING;
+}
+
+void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
+{
+	*opts = (struct sluice_pipeline_opts){.size = sizeof(*opts)};
+}
+
+void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
+{
+	*opts = (struct sluice_subscription_opts){.size = sizeof(*opts)};
+}
+
+static int pipeline_check(struct sluice_pipeline_opts *o)
+{
+	int rc = opts_check_resv(o->resv, 4, "pipeline options");
+
+	if (rc < 0)
+		return rc;
+	if (o->flags != 0 || o->resv32 != 0)
+		return sluice_fail(-EINVAL, "pipeline: unknown flags %#x",
+				   o->flags | o->resv32);
+	if (o->name == NULL)
+		o->name = "pipeline";
+	if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)
+		return sluice_fail(-EINVAL,
+				   "pipeline: name is over the limit of %u "
+				   "bytes",
+				   SLUICE_NAME_BYTES - 1);
+	if (o->workers > PLATFORM_CPUS_MAX)
+		return sluice_fail(-EINVAL,
+				   "pipeline '%s': workers %u is over the "
+				   "limit of %u",
+				   o->name, o->workers, PLATFORM_CPUS_MAX);
+	return 0;
+}
+
+int pipeline_open_on(struct sluice_pipeline **out,
+		     const struct sluice_pipeline_opts *opts,
+		     const struct platform *platform)
+{
+	struct sluice_pipeline_opts o = {.size = sizeof(o)};
+	struct sluice_pipeline *p;
+	int rc = 0;
+
+	if (opts != NULL)
+		rc = opts_copy(&o, opts, sizeof(o), "pipeline options");
+	if (rc == 0)
+		rc = pipeline_check(&o);
+	if (rc < 0)
+		return rc;
+	p = line_calloc(1, sizeof(*p));
+	if (p == NULL)
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);
+	o.name = p->name;
+	p->opts = o;
+	p->platform = platform;
+	p->region.fd = -1;
+	*out = p;
+	return 0;
+}
+
+int sluice_pipeline_open(struct sluice_pipeline **out,
+			 const struct sluice_pipeline_opts *opts)
+{
+	return pipeline_open_on(out, opts, platform_linux());
+}
+
+struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
+				       const char *name)
+{
+	for (uint32_t i = 0; i < pipeline->stage_count; i++)
+		if (strcmp(pipeline->stages[i]->name, name) == 0)
+			return pipeline->stages[i];
+	return NULL;
+}
+
+static int pipeline_declaring(const struct sluice_pipeline *pipeline,
+			      const char *what)
+{
+	/* Relaxed: the declaring thread is the one that starts. */
+	if (sluice_load_relaxed(&pipeline->phase) == PIPELINE_DECLARED)
+		return 0;
+	return sluice_fail(-EBUSY, "pipeline '%s': %s after the start",
+			   pipeline->name, what);
+}
+
+/* Room for one more element in an array that grows by doubling. */
+static int array_grow(void **array, uint32_t count, size_t bytes)
+{
+	void *more;
+
+	if (count & (count - 1))
+		return 0; /* not at a power of two: there is room */
+	more = realloc(*array, bytes * (count ? 2 * (size_t)count : 1));
+	if (more == NULL)
+		return sluice_fail(-ENOMEM, "pipeline: no memory for more");
+	*array = more;
+	return 0;
+}
+
+int sluice_stage_add(struct sluice_pipeline *pipeline,
+		     const struct sluice_stage_opts *opts)
+{
+	struct sluice_stage *stage;
+	int rc = pipeline_declaring(pipeline, "a stage is added");
+
+	if (rc < 0)
+		return rc;
+	if (pipeline->stage_count == SLUICE_STAGES_MAX)
+		return sluice_fail(-ENOSPC,
+				   "pipeline '%s': limit of %u stages reached",
+				   pipeline->name, SLUICE_STAGES_MAX);
+	rc = stage_new(&stage, opts);
+	if (rc < 0)
+		return rc;
+	if (sluice_stage_find(pipeline, stage->name) != NULL) {
+		rc = sluice_fail(-EEXIST,
+				 "stage '%s': the name is taken already",
+				 stage->name);
+		goto refused;
+	}
+	rc = array_grow((void **)&pipeline->stages, pipeline->stage_count,
+			sizeof(stage));
+	if (rc < 0)
+		goto refused;
+	stage->pipeline = pipeline;
+	stage->index = pipeline->stage_count;
+	pipeline->stages[pipeline->stage_count++] = stage;
+	return 0;
+
+refused:
+	stage_free(stage);
+	return rc;
+}
+
+/* Can these two be joined at all? */
+static int subscription_check_ends(const struct sluice_stage *consumer,
+				   const struct sluice_stage *producer)
+{
+	if (!stage_consumes(consumer))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a producer and cannot "
+				   "subscribe to '%s'",
+				   consumer->name, producer->name);
+	if (!stage_produces(producer))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a consumer and '%s' cannot "
+				   "subscribe to it",
+				   producer->name, consumer->name);
+	if (consumer->opts.in_bytes != producer->opts.out_bytes)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': in_bytes %u does not match "
+				   "out_bytes %u of '%s'",
+				   consumer->name, consumer->opts.in_bytes,
+				   producer->opts.out_bytes, producer->name);
+	if (producer->out.lanes.count == SLUICE_CONSUMERS_MAX)
+		return sluice_fail(-ENOSPC,
+				   "stage '%s': limit of %u consumers reached",
+				   producer->name, SLUICE_CONSUMERS_MAX);
+	return 0;
+}
+
+static int subscription_check(struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	const char *consumer = sub->consumer->name;
+	const char *producer = sub->producer->name;
+	int rc = opts_check_resv(o->resv, 4, "subscription options");
+
+	if (rc < 0)
+		return rc;
+	if (o->flags != 0 || o->resv32 != 0)
+		return sluice_fail(-EINVAL,
+				   "subscription of '%s' to '%s': unknown "
+				   "flags %#x",
+				   consumer, producer, o->flags | o->resv32);
+	if (o->selector && sub->producer->strategy->rings != STRATEGY_ONE)
+		return sluice_fail(-EINVAL,
+				   "subscription of '%s' to '%s': a selector "
+				   "needs a producer with dispatcher "
+				   "'broadcast'; '%s' would lose what it "
+				   "refuses",
+				   consumer, producer,
+				   sub->producer->strategy->name);
+	rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
+				o->refill_events);
+	if (rc < 0) {
+		char why[256];
+
+		(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
+		return sluice_fail(rc, "subscription of '%s' to '%s': %s",
+				   consumer, producer, why);
+	}
+	return 0;
+}
+
+int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
+		     const char *producer,
+		     const struct sluice_subscription_opts *opts)
+{
+	struct subscription sub = {
+		.consumer = sluice_stage_find(pipeline, consumer),
+		.producer = sluice_stage_find(pipeline, producer),
+		.opts = {.size = sizeof(sub.opts)},
+	};
+	int rc = pipeline_declaring(pipeline, "a subscription is made");
+
+	if (rc == 0 && sub.consumer == NULL)
+		rc = sluice_fail(-ENOENT, "no stage is called '%.63s'",
+				 consumer);
+	if (rc == 0 && sub.producer == NULL)
+		rc = sluice_fail(-ENOENT, "no stage is called '%.63s'",
+				 producer);
+	if (rc == 0 && opts != NULL)
+		rc = opts_copy(&sub.opts, opts, sizeof(sub.opts),
+			       "subscription options");
+	if (rc == 0)
+		rc = subscription_check_ends(sub.consumer, sub.producer);
+	if (rc == 0)
+		rc = subscription_check(&sub);
+	if (rc == 0)
+		rc = array_grow((void **)&pipeline->subs, pipeline->sub_count,
+				sizeof(sub));
+	if (rc < 0)
+		return rc;
+	sub.inlet = sub.consumer->in.count++;
+	sub.lane = sub.producer->out.lanes.count++;
+	pipeline->subs[pipeline->sub_count++] = sub;
+	return (int)sub.inlet;
+}
+
+int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
+		      struct sluice_stage_stat *stat)
+{
+	const struct sluice_stage *stage = sluice_stage_find(pipeline, name);
+	uint64_t value[SLUICE_COUNTER_COUNT];
+
+	if (stage == NULL)
+		return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
+	if (stage->counters == NULL)
+		return sluice_fail(-EBUSY, "stage '%s' has not been started",
+				   stage->name);
+	for (uint32_t i = 0; i < SLUICE_COUNTER_COUNT; i++)
+		value[i] = sluice_counter_read(stage->counters,
+					       (enum sluice_counter)i);
+	*stat = (struct sluice_stage_stat){
+		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
+		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
+		.events_out = value[SLUICE_COUNTER_EVENTS_OUT],
+		.batches_out = value[SLUICE_COUNTER_BATCHES_OUT],
+		.discarded = value[SLUICE_COUNTER_DISCARDED],
+		.refused = value[SLUICE_COUNTER_REFUSED],
+		.spilled = value[SLUICE_COUNTER_SPILLED],
+		.stalls_empty = value[SLUICE_COUNTER_STALLS_EMPTY],
+		.stalls_credit = value[SLUICE_COUNTER_STALLS_CREDIT],
+	};
+	return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* pthread_setname_np, sched_getaffinity */
+#include "engine/platform_priv.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+struct thread {
+	pthread_t id;
+	void (*run)(void *arg);
+	void *arg;
+	char name[16]; /* what Linux shows, NUL included */
+	int cpu;
+};
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+
+	(void)pthread_setname_np(pthread_self(), thread->name);
+	if (thread->cpu != PLATFORM_CPU_ANY) {
+		cpu_set_t set;
+
+		/* A CPU that went away since the plan was made is no reason to
+		 * fail: the thread then runs wherever the kernel puts it. */
+		CPU_ZERO(&set);
+		CPU_SET((unsigned)thread->cpu, &set);
+		(void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	}
+	thread->run(thread->arg);
+	return NULL;
+}
+
+static int linux_spawn(void *ctx, void **out, void (*run)(void *), void *arg,
+		       const char *name, int cpu)
+{
+	struct thread *thread = malloc(sizeof(*thread));
+	sigset_t all;
+	sigset_t before;
+	int rc;
+
+	(void)ctx;
+	if (thread == NULL)
+		return -ENOMEM;
+	*thread = (struct thread){.run = run, .arg = arg, .cpu = cpu};
+	(void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+	/* Signals are the host program's business: not on our threads. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&thread->id, NULL, thread_main, thread);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc < 0) {
+		free(thread);
+		return rc;
+	}
+	*out = thread;
+	return 0;
+}
+
+static void linux_join(void *ctx, void *handle)
+{
+	struct thread *thread = handle;
+
+	(void)ctx;
+	(void)pthread_join(thread->id, NULL);
+	free(thread);
+}
+
+static uint32_t linux_cpus(void *ctx, uint32_t *list, uint32_t max)
+{
+	cpu_set_t set;
+	uint32_t count = 0;
+
+	(void)ctx;
+	CPU_ZERO(&set);
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 0;
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE && count < max; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			list[count++] = cpu;
+	return count;
+}
+
+static uint64_t linux_random(void *ctx)
+{
+	uint64_t value = 0;
+
+	(void)ctx;
+	(void)getrandom(&value, sizeof(value), GRND_NONBLOCK);
+	return value;
+}
+
+const struct platform *platform_linux(void)
+{
+	static struct platform platform = {
+		.spawn = linux_spawn,
+		.join = linux_join,
+		.cpus = linux_cpus,
+		.random = linux_random,
+	};
+
+	platform.wait = sluice_wait_linux();
+	return &platform;
+}

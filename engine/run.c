@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The caller's side of a running pipeline: start, join, drain, stop, close. */
+#include "engine/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+/* Parks on the phase word return at least this often. */
+#define TICK_NS (100 * NS_PER_MS)
+
+static uint64_t now_ns(const struct sluice_pipeline *p)
+{
+	return p->platform->wait->now_ns(p->platform->wait->ctx);
+}
+
+static uint64_t deadline_after(const struct sluice_pipeline *p,
+			       uint32_t timeout_ms)
+{
+	if (timeout_ms == SLUICE_FOREVER)
+		return UINT64_MAX;
+	return now_ns(p) + timeout_ms * NS_PER_MS;
+}
+
+void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
+{
+	/* An exchange, not a store: whoever parks on the old phase either sees
+	 * the new one or is found by the wake. */
+	(void)sluice_exchange(&p->phase, (uint32_t)phase);
+	p->platform->wait->wake(p->platform->wait->ctx, &p->phase);
+}
+
+int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
+			uint64_t deadline_ns)
+{
+	const struct sluice_wait_ops *wait = p->platform->wait;
+
+	for (;;) {
+		uint32_t seen = sluice_load_acquire(&p->phase);
+		uint64_t now;
+
+		if (seen >= (uint32_t)phase)
+			return 0;
+		now = now_ns(p);
+		if (now >= deadline_ns)
+			return -ETIMEDOUT;
+		wait->park(wait->ctx, &p->phase, seen,
+			   deadline_ns - now < TICK_NS ? deadline_ns
+						       : now + TICK_NS);
+	}
+}
+
+static void pipeline_ring_all(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		sluice_bell_ring(p->workers[i].bell, p->platform->wait);
+}
+
+void pipeline_ring_stage(struct sluice_stage *stage)
+{
+	if (stage->worker != NULL)
+		sluice_bell_ring(stage->worker->bell,
+				 stage->pipeline->platform->wait);
+}
+
+void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
+{
+	uint32_t seen = sluice_load_acquire(&p->command);
+
+	while (seen < (uint32_t)command)
+		if (sluice_compare_exchange(&p->command, &seen,
+					    (uint32_t)command))
+			break;
+	pipeline_ring_all(p);
+}
+
+void pipeline_fail(struct sluice_pipeline *p, const struct sluice_stage *stage,
+		   const char *callback, int rc)
+{
+	if (sluice_exchange(&p->failed, 1) == 0) {
+		if (rc >= 0)
+			(void)snprintf(p->failure_text, sizeof(p->failure_text),
+				       "stage '%s': %s returned %d, which is "
+				       "no answer it may give",
+				       stage->name, callback, rc);
+		else
+			(void)snprintf(p->failure_text, sizeof(p->failure_text),
+				       "stage '%s': %s returned %d (%s)",
+				       stage->name, callback, rc,
+				       sluice_strerror(rc));
+		p->failure = rc < 0 ? rc : -EINVAL;
+	}
+	pipeline_raise(p, PIPELINE_STOP);
+}
+
+/* The supervisor is the last thread to go. */
+static void pipeline_reap(struct sluice_pipeline *p)
+{
+	if (p->supervisor == NULL)
+		return;
+	p->platform->join(p->platform->ctx, p->supervisor);
+	p->supervisor = NULL;
+}
+
+static int pipeline_result(const struct sluice_pipeline *p)
+{
+	if (p->failure != 0)
+		return sluice_fail(p->failure, "%s", p->failure_text);
+	if (sluice_load_acquire(&p->aborted))
+		return sluice_fail(-ECANCELED,
+				   "pipeline '%s' was stopped before its "
+				   "streams ended",
+				   p->name);
+	return 0;
+}
+
+int sluice_pipeline_start(struct sluice_pipeline *p)
+{
+	int rc;
+
+	if (sluice_load_acquire(&p->phase) != PIPELINE_DECLARED)
+		return sluice_fail(-EBUSY,
+				   "pipeline '%s' has been started already",
+				   p->name);
+	rc = check_graph(p);
+	if (rc == 0)
+		rc = plan_open(p);
+	if (rc < 0)
+		return rc;
+	pipeline_set_phase(p, PIPELINE_STARTING);
+	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
+				supervisor_run, p, "sluice-super",
+				PLATFORM_CPU_ANY);
+	if (rc < 0) {
+		plan_close(p);
+		pipeline_set_phase(p, PIPELINE_DECLARED);
+		return sluice_fail(rc,
+				   "pipeline '%s': no thread for its "
+				   "supervisor",
+				   p->name);
+	}
+	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
+	if (!p->init_failed)
+		return 0;
+	(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
+	pipeline_reap(p);
+	plan_close(p);
+	return pipeline_result(p);
+}
+
+int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
+		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
+				   p->name);
+	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
+				deadline_after(p, timeout_ms)) < 0)
+		return sluice_fail(-ETIMEDOUT,
+				   "pipeline '%s' still runs after %u ms",
+				   p->name, timeout_ms);
+	return pipeline_result(p);
+}
+
+int sluice_pipeline_run(struct sluice_pipeline *p)
+{
+	int rc = sluice_pipeline_start(p);
+
+	return rc < 0 ? rc : sluice_pipeline_join(p, SLUICE_FOREVER);
+}
+
+/* Events that were published and never finished. */
+static uint64_t pipeline_left(const struct sluice_pipeline *p)
+{
+	uint64_t left = 0;
+
+	for (uint32_t s = 0; s < p->sub_count; s++)
+		left += sluice_load_acquire(&p->subs[s].tx->published) -
+			sluice_load_acquire(&p->subs[s].rx->acked);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		left += outlet_spilled(&p->stages[i]->out) +
+			p->stages[i]->staged_count - p->stages[i]->staged_first;
+	return left;
+}
+
+int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
+		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
+				   p->name);
+	pipeline_raise(p, PIPELINE_DRAIN);
+	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
+				deadline_after(p, timeout_ms)) == 0)
+		return pipeline_result(p);
+	pipeline_raise(p, PIPELINE_STOP);
+	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
+				deadline_after(p, timeout_ms)) < 0)
+		return sluice_fail(
+			-ETIMEDOUT,
+			"pipeline '%s': not drained after %u ms, and "
+			"a callback has not returned since",
+			p->name, timeout_ms);
+	return sluice_fail(-ETIMEDOUT,
+			   "pipeline '%s': not drained after %u ms; %llu "
+			   "events were left",
+			   p->name, timeout_ms,
+			   (unsigned long long)pipeline_left(p));
+}
+
+void sluice_pipeline_stop(struct sluice_pipeline *p)
+{
+	pipeline_raise(p, PIPELINE_STOP);
+}
+
+void sluice_pipeline_close(struct sluice_pipeline *p)
+{
+	if (p == NULL)
+		return;
+	if (p->supervisor != NULL) {
+		pipeline_raise(p, PIPELINE_STOP);
+		(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
+		pipeline_reap(p);
+	}
+	plan_close(p);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		stage_free(p->stages[i]);
+	free(p->stages);
+	free(p->subs);
+	free(p);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/spill_priv.h"
+#include "engine/memory_priv.h"
+#include "ring/copy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int spill_open(struct spill *spill, uint32_t capacity, uint32_t event_bytes,
+	       uint32_t lanes)
+{
+	spill->cells = line_calloc(capacity, event_bytes);
+	spill->next = line_calloc(capacity, sizeof(*spill->next));
+	spill->queue = line_calloc(lanes, sizeof(*spill->queue));
+	spill->capacity = capacity;
+	spill->event_bytes = event_bytes;
+	if (!spill->cells || !spill->next || !spill->queue) {
+		spill_close(spill);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < capacity; i++)
+		spill->next[i] = i + 1;
+	spill->free = 0;
+	return 0;
+}
+
+void spill_close(struct spill *spill)
+{
+	free(spill->cells);
+	free(spill->next);
+	free(spill->queue);
+	*spill = (struct spill){0};
+}
+
+static unsigned char *spill_cell(const struct spill *spill, uint32_t cell)
+{
+	return spill->cells + (size_t)cell * spill->event_bytes;
+}
+
+void spill_push(struct spill *spill, uint32_t lane, const void *event)
+{
+	struct spill_queue *queue = &spill->queue[lane];
+	uint32_t cell = spill->free;
+
+	spill->free = spill->next[cell];
+	sluice_copy(spill_cell(spill, cell), event, spill->event_bytes);
+	if (queue->count++ == 0)
+		queue->head = cell;
+	else
+		spill->next[queue->tail] = cell;
+	queue->tail = cell;
+}
+
+const unsigned char *spill_front(const struct spill *spill, uint32_t lane)
+{
+	return spill_cell(spill, spill->queue[lane].head);
+}
+
+void spill_pop(struct spill *spill, uint32_t lane)
+{
+	struct spill_queue *queue = &spill->queue[lane];
+	uint32_t cell = queue->head;
+
+	queue->head = spill->next[cell];
+	queue->count--;
+	spill->next[cell] = spill->free;
+	spill->free = cell;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop of a worker: step every stage in turn; when a whole round found
+ * nothing, spin, then yield, then park until a neighbour rings.
+ */
+#include "engine/pipeline_priv.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+/* Parks return at least this often: an error in waking would cost time, not
+ * liveness. */
+#define PARK_NS (100 * NS_PER_MS)
+
+static void worker_stop(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->count; i++) {
+		struct sluice_stage *stage = worker->stages[i];
+
+		if (stage->phase == STAGE_ENDED)
+			continue;
+		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
+		(void)sluice_exchange(&worker->pipeline->aborted, 1);
+	}
+	worker->live = 0;
+}
+
+/* One round over the stages. Returns non-zero when there was anything to do. */
+static int worker_round(void *arg)
+{
+	struct worker *worker = arg;
+	int worked = 0;
+
+	if (pipeline_command(worker->pipeline) == PIPELINE_STOP) {
+		worker_stop(worker);
+		return 1;
+	}
+	for (uint32_t i = 0; i < worker->count; i++) {
+		struct sluice_stage *stage = worker->stages[i];
+
+		if (stage->phase == STAGE_ENDED)
+			continue;
+		worked |= stage_step(stage);
+		if (stage->phase == STAGE_ENDED)
+			worker->live--;
+	}
+	return worked;
+}
+
+static void worker_init(struct worker *worker)
+{
+	struct sluice_pipeline *p = worker->pipeline;
+
+	for (uint32_t i = 0; i < worker->count; i++) {
+		int rc = stage_init(worker->stages[i]);
+
+		if (rc < 0) {
+			pipeline_fail(p, worker->stages[i], "init", rc);
+			break;
+		}
+	}
+	(void)sluice_fetch_add(&p->workers_ready, 1);
+	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
+}
+
+void worker_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct sluice_pipeline *p = worker->pipeline;
+	const struct sluice_wait_ops *ops = p->platform->wait;
+	struct sluice_backoff backoff = {0};
+
+	worker_init(worker);
+	while (worker->live > 0) {
+		if (worker_round(worker)) {
+			backoff.rounds = 0;
+			continue;
+		}
+		if (!sluice_backoff_wait(&backoff, &worker->limits, ops))
+			continue;
+		if (sluice_bell_park(worker->bell, ops, worker_round, worker,
+				     ops->now_ns(ops->ctx) + PARK_NS))
+			backoff.rounds = 0;
+	}
+	(void)sluice_fetch_add(&p->workers_done, 1);
+	sluice_bell_ring(p->supervisor_bell, ops);
+}

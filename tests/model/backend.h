@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file backend.h
+ * What "shared access" means to the model checker: the words of ring/atomic.h
+ * as atomics of relacy, slots as its race-checked variables.
+ *
+ * Named in SLUICE_ATOMIC_BACKEND, so that the shipped headers are what is
+ * checked. Every order is passed on as it is written there; relacy then lets a
+ * load return an old value wherever C11 does, and reports a slot access that
+ * no edge orders as a data race. One unit of slot_bytes is one whole event.
+ */
+#ifndef SLUICE_MODEL_BACKEND_H
+#define SLUICE_MODEL_BACKEND_H
+
+/* Before relacy, which defines new, delete, free, assert and errno. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ostream>
+
+#include <relacy/relacy.hpp>
+
+/* Shared memory starts as zeros: that is what attaching to a ring expects. */
+struct sluice_a32 {
+	rl::atomic<uint32_t> value;
+	sluice_a32() : value(0)
+	{
+	}
+};
+
+struct sluice_a64 {
+	rl::atomic<uint64_t> value;
+	sluice_a64() : value(0)
+	{
+	}
+};
+
+/* Slots stay without a value, so that reading one that was never written is
+ * an error too. */
+typedef rl::var<uint32_t> sluice_slot;
+typedef uint32_t sluice_private;
+
+#define sluice_load_relaxed(word) ((word)->value.load(rl::mo_relaxed, RL_INFO))
+#define sluice_store_relaxed(word, v)                                          \
+	((word)->value.store((v), rl::mo_relaxed, RL_INFO))
+#define sluice_load_acquire(word) ((word)->value.load(rl::mo_acquire, RL_INFO))
+#define sluice_store_release(word, v)                                          \
+	((word)->value.store((v), rl::mo_release, RL_INFO))
+#define sluice_exchange(word, v)                                               \
+	((word)->value.exchange((v), rl::mo_acq_rel, RL_INFO))
+#define sluice_fetch_add(word, v)                                              \
+	((word)->value.fetch_add((v), rl::mo_acq_rel, RL_INFO))
+#define sluice_load_stale(word) sluice_load_relaxed(word)
+
+static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
+				    uint64_t units)
+{
+	for (uint64_t i = 0; i < units; i++)
+		to[i](RL_INFO) = from[i];
+}
+
+/*
+ * The fence pair, shaped as in ring/atomic.h. A full fence is a seq_cst fence.
+ *
+ * membarrier makes every running thread pass a full barrier between its
+ * caller's last store and next load. A thread that the kernel interrupts for
+ * this behaves as if a full fence stood in its program at that point, wherever
+ * that is: so the light half is nothing at all (relacy keeps the program order
+ * that the compiler barrier is for), and the heavy half is one fence in every
+ * thread at once, model_membarrier(). A pair of seq_cst fences is the same
+ * thing seen from the two threads of a Dekker hand-shake, and the models run
+ * with both.
+ */
+#define sluice_fence_full() rl::atomic_thread_fence(rl::mo_seq_cst, RL_INFO)
+#define sluice_fence_light(asymmetric)                                         \
+	do {                                                                   \
+		if (!(asymmetric))                                             \
+			sluice_fence_full();                                   \
+	} while (0)
+#define sluice_fence_heavy(ops)                                                \
+	do {                                                                   \
+		if ((ops)->asymmetric)                                         \
+			(ops)->barrier((ops)->ctx);                            \
+		else                                                           \
+			sluice_fence_full();                                   \
+	} while (0)
+
+static inline void model_membarrier(void)
+{
+	rl::ctx().sched();
+	rl::ctx().rl_global_fence();
+}
+
+#endif

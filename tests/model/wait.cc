@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring/wait.h: no wake-up is lost, in either direction.
+ *
+ * A sleeper here has no deadline, so a wake-up that never comes is a deadlock,
+ * and relacy reports it. Parking is a futex made of a mutex and a condition
+ * variable that never wakes by itself: a needless wake-up would hide a missing
+ * one. Each schedule chooses how the fence pair works: membarrier on the
+ * sleeper's side alone, or two full fences.
+ */
+#include "model.h"
+#include "ring/spsc.h"
+#include "ring/wait.h"
+
+static const uint32_t PRODUCERS_MAX = 2;
+static const uint32_t CAPACITY_MAX = 4;
+
+struct futex_tag;
+
+/* What the kernel does for one word: the comparison and going to sleep are one
+ * step for whoever wakes. */
+struct futex {
+	rl::mutex lock;
+	rl::condvar<futex_tag> sleepers;
+
+	void open()
+	{
+		sleepers.init(false, RL_INFO);
+	}
+
+	void close()
+	{
+		sleepers.deinit(RL_INFO);
+	}
+
+	void park(sluice_a32 *word, uint32_t expected)
+	{
+		lock.lock(RL_INFO);
+		if (sluice_load_relaxed(word) == expected)
+			sleepers.wait(lock, false, RL_INFO);
+		lock.unlock(RL_INFO);
+	}
+
+	void wake()
+	{
+		lock.lock(RL_INFO);
+		sleepers.notify_all(RL_INFO);
+		lock.unlock(RL_INFO);
+	}
+};
+
+/* A thread's bell, with the futex under it. */
+struct sleeper {
+	struct sluice_bell bell;
+	struct futex futex;
+	struct sluice_wait_ops ops;
+};
+
+static void sleeper_barrier(void *ctx)
+{
+	(void)ctx;
+	model_membarrier();
+}
+
+static void sleeper_park(void *ctx, sluice_a32 *word, uint32_t expected,
+			 uint64_t deadline_ns)
+{
+	(void)deadline_ns;
+	((struct sleeper *)ctx)->futex.park(word, expected);
+}
+
+static void sleeper_wake(void *ctx, sluice_a32 *word)
+{
+	(void)word;
+	((struct sleeper *)ctx)->futex.wake();
+}
+
+static void sleeper_open(struct sleeper *s, uint32_t asymmetric)
+{
+	struct sluice_wait_ops ops = {s,
+				      asymmetric,
+				      NULL,
+				      sleeper_barrier,
+				      sleeper_park,
+				      sleeper_wake,
+				      NULL,
+				      NULL};
+
+	s->ops = ops;
+	s->futex.open();
+}
+
+struct link {
+	struct sluice_tx_words tx;
+	struct sluice_rx_words rx;
+	sluice_slot slots[CAPACITY_MAX];
+	struct sluice_spsc_writer writer;
+	struct sluice_spsc_reader reader;
+	bool ended; /* the consumer has seen the end */
+};
+
+/* @producers threads, each with a link of its own to one consumer, each sending
+ * @total events through @capacity slots. Whoever has nothing to do parks. */
+template <uint32_t producers, uint32_t capacity, uint32_t total>
+struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
+	struct link links[producers];
+	/* One for each producer, then the consumer's. */
+	struct sleeper sleepers[producers + 1];
+
+	struct sleeper *consumer()
+	{
+		return &sleepers[producers];
+	}
+
+	void before()
+	{
+		struct sluice_credit credit = {capacity, capacity - 1, 1, 1};
+		uint32_t asymmetric = rl::rand(2);
+
+		RL_LOG(asymmetric ? "membarrier" : "two full fences");
+		for (uint32_t i = 0; i <= producers; i++)
+			sleeper_open(&sleepers[i], asymmetric);
+		for (uint32_t i = 0; i < producers; i++) {
+			struct link *l = &links[i];
+
+			sluice_spsc_writer_attach(&l->writer, &l->tx, &l->rx,
+						  l->slots, capacity, 1);
+			sluice_spsc_reader_attach(&l->reader, &l->tx, &l->rx,
+						  l->slots, capacity, 1,
+						  &credit);
+			(void)sluice_spsc_release(&l->reader, 0);
+			l->ended = false;
+		}
+	}
+
+	void after()
+	{
+		for (uint32_t i = 0; i <= producers; i++)
+			sleepers[i].futex.close();
+	}
+
+	void thread(unsigned index)
+	{
+		if (index < producers)
+			produce(&links[index], &sleepers[index]);
+		else
+			consume();
+	}
+
+	void park(struct sleeper *s, int (*ready)(void *), void *ctx)
+	{
+		(void)sluice_bell_park(&s->bell, &s->ops, ready, ctx, 0);
+	}
+
+	void ring(struct sleeper *s)
+	{
+		sluice_bell_ring(&s->bell, &s->ops);
+	}
+
+	static int has_credit(void *ctx)
+	{
+		struct link *l = (struct link *)ctx;
+
+		return sluice_spsc_refresh(&l->writer) != 0;
+	}
+
+	static int has_event(void *ctx)
+	{
+		struct wait *self = (struct wait *)ctx;
+		const sluice_slot *first;
+
+		for (uint32_t i = 0; i < producers; i++) {
+			struct link *l = &self->links[i];
+
+			if (!l->ended &&
+			    (sluice_spsc_peek(&l->reader, 1, &first) != 0 ||
+			     sluice_spsc_ended(&l->reader)))
+				return 1;
+		}
+		return 0;
+	}
+
+	void produce(struct link *l, struct sleeper *me)
+	{
+		sluice_private event;
+
+		while (l->writer.reserved < total) {
+			if (sluice_spsc_credit(&l->writer) == 0 &&
+			    sluice_spsc_refresh(&l->writer) == 0) {
+				park(me, has_credit, l);
+				continue;
+			}
+			event = (uint32_t)l->writer.reserved;
+			sluice_spsc_write(&l->writer, &event, 1);
+			sluice_spsc_publish(&l->writer);
+			ring(consumer());
+		}
+		sluice_spsc_close(&l->writer, SLUICE_REASON_NORMAL);
+		ring(consumer());
+	}
+
+	/* Finishes one event of link @i, or its end. Returns false when there
+	 * is nothing to do. */
+	bool consume_from(uint32_t i)
+	{
+		struct link *l = &links[i];
+		const sluice_slot *first;
+		uint32_t event;
+
+		if (l->ended)
+			return false;
+		if (sluice_spsc_peek(&l->reader, 1, &first) == 0) {
+			l->ended = sluice_spsc_ended(&l->reader) !=
+				   SLUICE_REASON_OPEN;
+			return l->ended;
+		}
+		event = first[0](RL_INFO);
+		RL_ASSERT(event == (uint32_t)l->reader.acked);
+		if (sluice_spsc_release(&l->reader, 1))
+			ring(&sleepers[i]);
+		return true;
+	}
+
+	void consume()
+	{
+		uint32_t steps_left = producers * (total + 1);
+
+		while (steps_left != 0) {
+			uint32_t before = steps_left;
+
+			for (uint32_t i = 0; i < producers; i++)
+				steps_left -= consume_from(i);
+			if (steps_left == before)
+				park(consumer(), has_event, this);
+		}
+		for (uint32_t i = 0; i < producers; i++)
+			RL_ASSERT(links[i].reader.acked == total);
+	}
+};
+
+int main(int argc, char **argv)
+{
+	struct model_range range = model_arguments(argc, argv, 200000);
+
+	model_random<wait<1, 4, 3>>("wait, only the consumer", range);
+	model_random<wait<1, 1, 3>>("wait, both ends", range);
+	model_random<wait<2, 1, 2>>("wait, two producers", range);
+	model_bounded<wait<1, 1, 2>>("wait, both ends", 3);
+	return 0;
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ring/wait.h"
+#include "tests/support/unit.h"
+
+#include <pthread.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+/* So far away that only an error gets there: a hang then has a message. */
+#define FAR_NS (40 * 1000 * NS_PER_MS)
+
+/* ---- a world that only takes notes --------------------------------------- */
+
+struct world {
+	struct sluice_wait_ops ops;
+	struct sluice_bell bell;
+	char calls[64];      /* one letter for each call, in order */
+	uint32_t paused[64]; /* what pause() was asked for */
+	size_t pauses;
+	const sluice_a32 *word; /* what the last park or wake was about */
+	uint32_t parked_then;   /* the word at that moment */
+	uint32_t expected;
+	uint64_t deadline_ns;
+	int found;         /* what ready() says */
+	int rung_by_ready; /* ready() is when the ringer comes */
+};
+
+static void note(struct world *w, char call)
+{
+	size_t length = strlen(w->calls);
+
+	if (length + 1 < sizeof(w->calls))
+		w->calls[length] = call;
+}
+
+static uint64_t world_now_ns(void *ctx)
+{
+	note(ctx, 'n');
+	return 0;
+}
+
+static void world_barrier(void *ctx)
+{
+	struct world *w = ctx;
+
+	note(w, 'b');
+	w->parked_then = sluice_load_relaxed(&w->bell.parked);
+}
+
+static void world_park(void *ctx, sluice_a32 *word, uint32_t expected,
+		       uint64_t deadline_ns)
+{
+	struct world *w = ctx;
+
+	note(w, 'p');
+	w->word = word;
+	w->parked_then = sluice_load_relaxed(word);
+	w->expected = expected;
+	w->deadline_ns = deadline_ns;
+}
+
+static void world_wake(void *ctx, sluice_a32 *word)
+{
+	struct world *w = ctx;
+
+	note(w, 'w');
+	w->word = word;
+	w->parked_then = sluice_load_relaxed(word);
+}
+
+static void world_pause(void *ctx, uint32_t n)
+{
+	struct world *w = ctx;
+
+	note(w, '.');
+	if (w->pauses < UNIT_COUNT(w->paused))
+		w->paused[w->pauses++] = n;
+}
+
+static void world_yield(void *ctx)
+{
+	note(ctx, 'y');
+}
+
+static int world_ready(void *ctx)
+{
+	struct world *w = ctx;
+
+	note(w, 'r');
+	if (w->rung_by_ready)
+		sluice_bell_ring(&w->bell, &w->ops);
+	return w->found;
+}
+
+static void world_open(struct world *w, uint32_t asymmetric)
+{
+	memset(w, 0, sizeof(*w));
+	w->ops.ctx = w;
+	w->ops.asymmetric = asymmetric;
+	w->ops.now_ns = world_now_ns;
+	w->ops.barrier = world_barrier;
+	w->ops.park = world_park;
+	w->ops.wake = world_wake;
+	w->ops.pause = world_pause;
+	w->ops.yield = world_yield;
+}
+
+/* ---- the bell ------------------------------------------------------------ */
+
+static void bell_fills_a_line(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(struct sluice_bell), SLUICE_LINE_BYTES);
+}
+
+static void ring_with_nobody_parked_makes_no_call(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
+		world_open(&w, asymmetric);
+		for (int i = 0; i < 3; i++)
+			sluice_bell_ring(&w.bell, &w.ops);
+		assert_string_equal(w.calls, "");
+		assert_int_equal(sluice_load_relaxed(&w.bell.parked), 0);
+	}
+}
+
+static void ring_clears_and_then_wakes_once(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
+		world_open(&w, asymmetric);
+		sluice_store_relaxed(&w.bell.parked, 1);
+		w.parked_then = 7;
+		for (int i = 0; i < 3; i++)
+			sluice_bell_ring(&w.bell, &w.ops);
+		assert_string_equal(w.calls, "w");
+		assert_ptr_equal(w.word, &w.bell.parked);
+		assert_int_equal(w.parked_then, 0);
+		assert_int_equal(sluice_load_relaxed(&w.bell.parked), 0);
+	}
+}
+
+static void park_that_finds_work_does_not_sleep(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
+		world_open(&w, asymmetric);
+		w.found = 7;
+		assert_int_equal(
+			sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99),
+			7);
+		assert_string_equal(w.calls, asymmetric ? "br" : "r");
+		assert_int_equal(sluice_load_relaxed(&w.bell.parked), 0);
+	}
+}
+
+static void park_sleeps_once_on_its_own_word(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
+		world_open(&w, asymmetric);
+		assert_int_equal(
+			sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99),
+			0);
+		assert_string_equal(w.calls, asymmetric ? "brp" : "rp");
+		assert_ptr_equal(w.word, &w.bell.parked);
+		assert_int_equal(w.parked_then, 1);
+		assert_int_equal(w.expected, 1);
+		assert_int_equal(w.deadline_ns, 99);
+		assert_int_equal(sluice_load_relaxed(&w.bell.parked), 0);
+	}
+}
+
+static void park_is_armed_before_it_looks(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.found = 1;
+	(void)sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99);
+	/* Noted by the barrier, which comes before the re-check. */
+	assert_string_equal(w.calls, "br");
+	assert_int_equal(w.parked_then, 1);
+}
+
+/* The bell rings after the re-check and before the sleep: the ringer has taken
+ * the flag, so the sleeper does not find the value it would sleep on. */
+static void ring_before_the_sleep_is_not_lost(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	w.rung_by_ready = 1;
+	(void)sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99);
+	assert_string_equal(w.calls, "brwp");
+	assert_int_equal(w.parked_then, 0);
+	assert_int_equal(w.expected, 1);
+}
+
+/* ---- how an idle thread gets to the bell --------------------------------- */
+
+static struct phases {
+	const char *name;
+	struct sluice_backoff_limits limits;
+	const char *calls; /* until it says park, and once more */
+} phases[] = {
+	{"backoff_spins_then_yields", {8, 3}, "........yyy"},
+	{"backoff_spins_only", {4, 0}, "...."},
+	{"backoff_yields_only", {0, 2}, "yy"},
+	{"backoff_parks_at_once", {0, 0}, ""},
+};
+
+static void backoff_goes_through_its_phases(void **state)
+{
+	static const uint32_t longer[] = {1, 2, 4, 8, 16, 32, 32, 32};
+	const struct phases *row = *state;
+	size_t rounds = strlen(row->calls);
+	struct sluice_backoff backoff = {0};
+	struct world w;
+
+	for (int again = 0; again < 2; again++) {
+		world_open(&w, 1);
+		for (size_t i = 0; i < rounds; i++)
+			assert_int_equal(sluice_backoff_wait(&backoff,
+							     &row->limits,
+							     &w.ops),
+					 0);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(sluice_backoff_wait(&backoff,
+							     &row->limits,
+							     &w.ops),
+					 1);
+		assert_string_equal(w.calls, row->calls);
+		for (size_t i = 0; i < w.pauses; i++)
+			assert_int_equal(w.paused[i], longer[i]);
+		backoff.rounds = 0; /* as after work */
+	}
+}
+
+/* ---- the real calls ------------------------------------------------------ */
+
+static void linux_table_is_complete(void **state)
+{
+	const struct sluice_wait_ops *ops = sluice_wait_linux();
+
+	(void)state;
+	assert_non_null(ops);
+	assert_ptr_equal(ops, sluice_wait_linux());
+	assert_true(ops->now_ns != NULL && ops->barrier != NULL &&
+		    ops->park != NULL && ops->wake != NULL &&
+		    ops->pause != NULL && ops->yield != NULL);
+}
+
+static void linux_clock_does_not_go_back(void **state)
+{
+	const struct sluice_wait_ops *ops = sluice_wait_linux();
+	uint64_t last = ops->now_ns(ops->ctx);
+
+	(void)state;
+	assert_true(last != 0);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t now;
+
+		ops->pause(ops->ctx, 3);
+		ops->yield(ops->ctx);
+		ops->barrier(ops->ctx);
+		now = ops->now_ns(ops->ctx);
+		assert_true(now >= last);
+		last = now;
+	}
+}
+
+static int nothing_ready(void *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static void linux_park_returns_at_its_deadline(void **state)
+{
+	const struct sluice_wait_ops *ops = sluice_wait_linux();
+	struct sluice_bell bell = {0};
+	uint64_t deadline = ops->now_ns(ops->ctx) + 3 * NS_PER_MS;
+
+	(void)state;
+	assert_int_equal(
+		sluice_bell_park(&bell, ops, nothing_ready, NULL, deadline), 0);
+	assert_true(ops->now_ns(ops->ctx) >= deadline);
+	assert_int_equal(sluice_load_relaxed(&bell.parked), 0);
+	/* One that has passed already. */
+	assert_int_equal(sluice_bell_park(&bell, ops, nothing_ready, NULL, 1),
+			 0);
+	assert_int_equal(sluice_load_relaxed(&bell.parked), 0);
+}
+
+static int rung_meanwhile(void *ctx)
+{
+	sluice_bell_ring(ctx, sluice_wait_linux());
+	return 0;
+}
+
+static void linux_park_sees_a_ring_before_it_sleeps(void **state)
+{
+	const struct sluice_wait_ops *ops = sluice_wait_linux();
+	struct sluice_bell bell = {0};
+	uint64_t deadline = ops->now_ns(ops->ctx) + FAR_NS;
+
+	(void)state;
+	assert_int_equal(
+		sluice_bell_park(&bell, ops, rung_meanwhile, &bell, deadline),
+		0);
+	assert_true(ops->now_ns(ops->ctx) < deadline);
+}
+
+/* ---- two threads --------------------------------------------------------- */
+
+#define TURNS 1000
+
+/* One of two players: waits for the other's count, then raises its own. */
+struct player {
+	const struct sluice_wait_ops *ops;
+	struct sluice_bell bell;
+	sluice_a32 count;
+	struct player *other;
+	uint32_t wanted;
+	uint64_t deadline_ns;
+	uint32_t late; /* the turn at which it gave up, else 0 */
+};
+
+static int player_ready(void *ctx)
+{
+	struct player *p = ctx;
+
+	return sluice_load_acquire(&p->other->count) >= p->wanted;
+}
+
+static void play(struct player *p, uint32_t ahead)
+{
+	for (uint32_t turn = 1; turn <= TURNS; turn++) {
+		p->wanted = turn - ahead;
+		/* The only deadline is that of the whole game, so a wake-up
+		 * that is lost cannot be made good by a time-out. */
+		while (!player_ready(p)) {
+			(void)sluice_bell_park(&p->bell, p->ops, player_ready,
+					       p, p->deadline_ns);
+			if (p->ops->now_ns(p->ops->ctx) >= p->deadline_ns) {
+				p->late = turn;
+				return;
+			}
+		}
+		sluice_store_release(&p->count, turn);
+		sluice_bell_ring(&p->other->bell, p->ops);
+	}
+}
+
+static void *play_second(void *arg)
+{
+	play(arg, 0);
+	return NULL;
+}
+
+static void ping_pong(const struct sluice_wait_ops *ops)
+{
+	uint64_t deadline = ops->now_ns(ops->ctx) + FAR_NS;
+	struct player first = {.ops = ops, .deadline_ns = deadline};
+	struct player second = first;
+	pthread_t thread;
+
+	first.other = &second;
+	second.other = &first;
+	assert_int_equal(pthread_create(&thread, NULL, play_second, &second),
+			 0);
+	play(&first, 1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(first.late, 0);
+	assert_int_equal(second.late, 0);
+	assert_int_equal(sluice_load_relaxed(&first.count), TURNS);
+	assert_int_equal(sluice_load_relaxed(&second.count), TURNS);
+}
+
+static void two_threads_wake_each_other(void **state)
+{
+	(void)state;
+	ping_pong(sluice_wait_linux());
+}
+
+/* As on a kernel that refuses membarrier: full fences on both sides. */
+static void two_threads_wake_each_other_without_membarrier(void **state)
+{
+	struct sluice_wait_ops ops = *sluice_wait_linux();
+
+	(void)state;
+	ops.asymmetric = 0;
+	ping_pong(&ops);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bell_fills_a_line),
+		cmocka_unit_test(ring_with_nobody_parked_makes_no_call),
+		cmocka_unit_test(ring_clears_and_then_wakes_once),
+		cmocka_unit_test(park_that_finds_work_does_not_sleep),
+		cmocka_unit_test(park_sleeps_once_on_its_own_word),
+		cmocka_unit_test(park_is_armed_before_it_looks),
+		cmocka_unit_test(ring_before_the_sleep_is_not_lost),
+		cmocka_unit_test(linux_table_is_complete),
+		cmocka_unit_test(linux_clock_does_not_go_back),
+		cmocka_unit_test(linux_park_returns_at_its_deadline),
+		cmocka_unit_test(linux_park_sees_a_ring_before_it_sleeps),
+		cmocka_unit_test(two_threads_wake_each_other),
+		cmocka_unit_test(
+			two_threads_wake_each_other_without_membarrier),
+	};
+	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(phases)];
+	size_t at = 0;
+
+	at = UNIT_ADD_ROWS(all, at, backoff_goes_through_its_phases, phases);
+	memcpy(all + at, tests, sizeof(tests));
+	return cmocka_run_group_tests_name("wait", all, NULL, NULL);
+}
