@@ -28,6 +28,8 @@
 struct sluice_lane {
 	uint64_t credit;  /* events it can be sent now */
 	uint64_t since;   /* turn at which credit came to this value */
+	uint64_t acked;   /* events it had finished when last looked at */
+	uint64_t sent;    /* events it has been sent */
 	uint32_t spilled; /* its events that wait in the spill, in order */
 };
 
@@ -53,7 +55,8 @@ struct sluice_run {
 	uint32_t count;
 };
 
-#define SLUICE_RUN_SPILL (UINT32_C(1) << 31)  /* to the lane's spill, in order \
+#define SLUICE_RUN_SPILL                                                       \
+	(UINT32_C(1) << 31)                   /* to the lane's spill, in order \
 					       */
 #define SLUICE_LANE_ALL  UINT32_C(0x7ffffffe) /* to every lane */
 #define SLUICE_LANE_NONE UINT32_C(0x7fffffff) /* discard, and count it */
@@ -73,18 +76,26 @@ struct sluice_dispatch_opts {
 	void *key_ctx;
 };
 
+/** Events a lane was sent and has not finished, as far as is known. */
+static inline uint64_t sluice_lane_in_flight(const struct sluice_lane *lane)
+{
+	return lane->sent - lane->acked;
+}
+
 /** Take @n events' credit from a lane. */
 static inline void sluice_lane_take(struct sluice_lanes *lanes, uint32_t index,
 				    uint64_t n)
 {
 	lanes->lane[index].credit -= n;
+	lanes->lane[index].sent += n;
 	lanes->lane[index].since = ++lanes->turn;
 }
 
-/** Give a lane its credit as just read from shared memory. */
+/** Give a lane its credit and receipt as just read from shared memory. */
 static inline void sluice_lane_set(struct sluice_lanes *lanes, uint32_t index,
-				   uint64_t credit)
+				   uint64_t credit, uint64_t acked)
 {
+	lanes->lane[index].acked = acked;
 	if (lanes->lane[index].credit == credit)
 		return;
 	lanes->lane[index].credit = credit;

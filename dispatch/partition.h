@@ -7,9 +7,14 @@
  * Keys fall into groups (256 unless told otherwise), groups have owners; to
  * rebalance is to give a group another owner. Early: the choice is made by the
  * event, so an owner without credit cannot be avoided. Its events then wait in
- * the spill, in order, while the other partitions go on. How much may be placed
- * is bounded so that the spill cannot overflow even if every event of the next
- * emission belongs to the slowest: spill_free + min credit.
+ * the spill, in order, while the other partitions go on.
+ *
+ * How much may be placed is bounded twice. So that the spill cannot overflow
+ * even if every event of the next emission belongs to the slowest: by
+ * spill_free + min credit. And so that the spill is used only where it helps:
+ * each owner's fair share while all have credit; with one out of credit only
+ * while another goes hungry. Without that a producer faster than its consumers
+ * would pass every event through the spill (measured: 5 times slower).
  *
  * An event whose key is SLUICE_KEY_NONE is discarded; it costs no credit.
  */
@@ -20,6 +25,8 @@
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
 #define SLUICE_KEY_GROUPS_MAX     4096u
+/** Events placed at a time when some may have to spill. */
+#define SLUICE_PARTITION_QUANTUM 64u
 
 struct sluice_partition {
 	sluice_key_fn key_of;
@@ -43,15 +50,32 @@ sluice_partition_init(struct sluice_partition *s,
 		s->owner[group] = (uint16_t)(group % lanes->count);
 }
 
+/* An owner that has more credit than work. */
+static inline int sluice_partition_hungry(const struct sluice_lanes *lanes)
+{
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].credit > 0 &&
+		    lanes->lane[i].credit >=
+			    sluice_lane_in_flight(&lanes->lane[i]))
+			return 1;
+	return 0;
+}
+
 static inline uint64_t
 sluice_partition_placeable(const struct sluice_partition *s,
 			   const struct sluice_lanes *lanes)
 {
 	uint64_t sum = sluice_lanes_sum(lanes);
-	uint64_t safe = lanes->spill_free + sluice_lanes_min(lanes);
+	uint64_t min = sluice_lanes_min(lanes);
+	uint64_t room = lanes->spill_free + min;
+	uint64_t fair = min * lanes->count;
 
 	(void)s;
-	return sum < safe ? sum : safe;
+	if (fair < SLUICE_PARTITION_QUANTUM && sluice_partition_hungry(lanes))
+		fair = SLUICE_PARTITION_QUANTUM;
+	if (room > fair)
+		room = fair;
+	return room < sum ? room : sum;
 }
 
 /* Spread a key over the groups; a user's keys may be small integers. The
@@ -84,6 +108,7 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 		lane = &lanes->lane[index];
 		if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {
 			lane->credit--;
+			lane->sent++;
 			sluice_run_add(runs, n_runs, index, 1);
 		} else if (lanes->spill_free > 0) {
 			/* Behind what waits already: order per key. */

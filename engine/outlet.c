@@ -57,7 +57,8 @@ static void outlet_refresh_shared(struct outlet *out)
 	(void)sluice_broadcast_refresh(w);
 	for (uint32_t i = 0; i < w->count; i++)
 		sluice_lane_set(&out->lanes, i,
-				w->cursors[i].granted - w->base.reserved);
+				w->cursors[i].granted - w->base.reserved,
+				w->cursors[i].acked);
 }
 
 /* Events that waited for this lane go first: nothing passes them. */
@@ -73,6 +74,7 @@ static void outlet_unspill(struct outlet *out, uint32_t index)
 		spill_pop(&out->spill, index);
 		lane->spilled--;
 		lane->credit--;
+		lane->sent++;
 		out->lanes.spill_free++;
 	} while (lane->spilled > 0 && lane->credit > 0);
 	sluice_spsc_publish(w);
@@ -83,7 +85,8 @@ static void outlet_refresh_separate(struct outlet *out)
 {
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		sluice_lane_set(&out->lanes, i,
-				sluice_spsc_refresh(&out->writers[i]));
+				sluice_spsc_refresh(&out->writers[i]),
+				out->writers[i].acked);
 		outlet_unspill(out, i);
 	}
 }

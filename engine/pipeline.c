@@ -242,11 +242,11 @@ int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 	sub.inlet = sub.consumer->in.count++;
 	sub.lane = sub.producer->out.lanes.count++;
 	pipeline->subs[pipeline->sub_count++] = sub;
-	return (int)sub.inlet;
+	return 0;
 }
 
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
-		      struct sluice_stage_stat *stat)
+		      struct sluice_stage_stats *stat)
 {
 	const struct sluice_stage *stage = sluice_stage_find(pipeline, name);
 	uint64_t value[SLUICE_COUNTER_COUNT];
@@ -259,7 +259,7 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 	for (uint32_t i = 0; i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
-	*stat = (struct sluice_stage_stat){
+	*stat = (struct sluice_stage_stats){
 		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
 		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
 		.events_out = value[SLUICE_COUNTER_EVENTS_OUT],

@@ -110,11 +110,12 @@ sluice_stage_add(struct sluice_pipeline *pipeline,
  * @opts  NULL for defaults
  *
  * A consumer may subscribe to several producers, and to one producer twice;
- * each subscription has credit of its own.
+ * each subscription has credit of its own. batch->inlet numbers a consumer's
+ * subscriptions from 0, in the order they were made.
  *
- * Returns the consumer's inlet number from 0; -ENOENT for an unknown name;
- * -EINVAL when a kind, an event size or a demand does not fit; -EBUSY once
- * started; -ENOSPC over SLUICE_CONSUMERS_MAX; -E2BIG; -ENOMEM.
+ * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size or
+ * a demand does not fit; -EBUSY once started; -ENOSPC over
+ * SLUICE_CONSUMERS_MAX; -E2BIG; -ENOMEM.
  */
 SLUICE_API int
 sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
@@ -173,7 +174,7 @@ SLUICE_API struct sluice_stage *
 sluice_stage_find(struct sluice_pipeline *pipeline, const char *name);
 
 /** A snapshot of a stage's counters; see ring/counter.h for staleness. */
-struct sluice_stage_stat {
+struct sluice_stage_stats {
 	uint64_t events_in;    /* events handled */
 	uint64_t batches_in;   /* handler calls that returned 0 */
 	uint64_t events_out;   /* events emitted; broadcast: once each */
@@ -193,7 +194,7 @@ struct sluice_stage_stat {
  */
 SLUICE_API int
 sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
-		  struct sluice_stage_stat *stat) SLUICE_MUST_CHECK;
+		  struct sluice_stage_stats *stat) SLUICE_MUST_CHECK;
 
 SLUICE_END_DECLS
 

@@ -26,11 +26,9 @@
  *            fuller to the producer, nothing worse.
  *
  * Crash      A dead reader holds its granted where it was, and the writer stops
- *            there: its owner settles it (takes it out of the set) or revives
- * it.
+ *            there: its owner takes it out of the set, or revives it.
  *
- * Progress   reserve, write, publish: wait-free, O(1). refresh: wait-free,
- * O(n).
+ * Progress   Wait-free: reserve, write, publish O(1); refresh O(n).
  */
 #ifndef SLUICE_RING_BROADCAST_H
 #define SLUICE_RING_BROADCAST_H
@@ -48,7 +46,8 @@ struct sluice_broadcast_cursor {
 
 /**
  * The producer's end. `base` writes as an spsc writer does; base.granted is the
- * lowest of all cursors, base.rx is not used.
+ * lowest of all cursors; base.rx is NULL, so that sluice_spsc_reserve() does
+ * with the credit of the last refresh.
  */
 struct sluice_broadcast_writer {
 	struct sluice_spsc_writer base;
@@ -75,6 +74,7 @@ SLUICE_API inline void sluice_broadcast_writer_attach(
 				  slot_bytes);
 	w->cursors = cursors;
 	w->count = count;
+	w->base.rx = NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		cursors[i].rx = rx[i];
 		cursors[i].granted = w->base.granted;

@@ -4,9 +4,9 @@
  * Demand as arithmetic on free-running counters. No memory, no atomics: the
  * words themselves are in layout.h, and spsc.h stores what this file computes.
  *
- *   invariant   acked <= published <= granted <= acked + max <= acked +
- * capacity pending     granted - acked: asked for and not yet finished credit
- * granted - reserved: what the producer may still write
+ *   invariant   acked <= published <= granted <= acked + max
+ *   pending     granted - acked: asked for and not yet finished
+ *   credit      granted - reserved: what the producer may still write
  *
  * max_demand and min_demand mean what they mean in GenStage: never more than
  * max pending; a batch holds at most max - min; after the handler has returned,

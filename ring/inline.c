@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real symbols for every public inline function, for bindings and dlsym. */
 #include "ring/broadcast.h"
+#include "ring/copy.h"
 #include "ring/wait.h"
 
 /* copy.h */

@@ -3,12 +3,12 @@
  * @file spsc.h
  * A ring with one writer and one reader, in which credit is the free space.
  *
- * Words      writer    readers   order        meaning
- * published  producer  consumer  release R0   slots [acked, published) hold
- * events granted    consumer  producer  release R1   the producer may write
- * below it closed     producer  consumer  release R2   nothing follows what is
- * published acked      consumer  producer  release R3   events below it are
- * finished slots      producer  consumer  plain        carried by R0 and R1
+ * Words      writer    reader    order       meaning
+ * published  producer  consumer  release R0  events lie in [acked, published)
+ * granted    consumer  producer  release R1  the producer may write below it
+ * closed     producer  consumer  release R2  nothing follows what is published
+ * acked      consumer  producer  release R3  events below it are finished
+ * slots      producer  consumer  plain       carried by R0, and by R1 and R3
  *
  * Positions are free-running 64-bit counts of events; a slot's place is the
  * position modulo the capacity. At 10^9 events/s they wrap after 584 years, and
@@ -18,14 +18,14 @@
  *
  * Edges
  *   R0 -> A0  a consumer that sees published sees the bytes of the slots below.
- *   R1 -> A1  a producer that sees granted knows that the consumer has finished
- *             reading the slots it is about to overwrite: granted is stored
- *             after the handler returned, and never exceeds acked + capacity.
+ *   R1 -> A1  a producer that sees granted also sees the acked it was
+ *   R3 -> A3  computed from, and with it that the handler has finished reading
+ *             the slots about to be overwritten. acked is stored first and
+ *             loaded second, so an honest consumer's granted is never cut by
+ *             the clamp against acked + capacity; and a wild one cannot make
+ *             the producer overwrite a slot that has not been acknowledged.
  *   R2 -> A2  a consumer that sees closed, and then loads published again, sees
  *             its final value: published was stored before closed.
- *   R3 -> A3  acked travels with granted on one line. It is stored first and
- *             loaded second, so an honest consumer's granted is never cut by
- *             the clamp against acked + capacity.
  *
  * Stale      Each side keeps a private copy of the other's word. A stale copy
  *            makes the ring look fuller to the producer or emptier to the
@@ -53,7 +53,7 @@ SLUICE_BEGIN_DECLS
 /** The producer's end: private to one thread, fixed but for the positions. */
 struct sluice_spsc_writer {
 	struct sluice_tx_words *tx;
-	const struct sluice_rx_words *rx;
+	const struct sluice_rx_words *rx; /* NULL: many; see broadcast.h */
 	sluice_slot *slots;
 	uint64_t capacity;   /* slots; a power of two */
 	uint64_t slot_bytes; /* size of one event */
@@ -176,7 +176,7 @@ SLUICE_API inline uint32_t sluice_spsc_reserve(struct sluice_spsc_writer *w,
 	uint64_t room = w->capacity - place;
 	uint64_t credit = w->granted - w->reserved;
 
-	if (credit < n)
+	if (credit < n && w->rx != NULL)
 		credit = sluice_spsc_refresh(w);
 	if (room > credit)
 		room = credit;

@@ -20,14 +20,18 @@
  * The heavy fence (membarrier) makes every other running thread pass a full
  * barrier. If the ringer's load came before it and saw 0, then the ringer's
  * publish came before it too, and the re-check sees it. Otherwise the load
- * comes after it and sees 1. Either the re-check finds work or the ringer
- * rings.
+ * comes after it and sees 1. Either the re-check finds work, or it is rung.
+ * Both must agree on who pays: a process that was refused membarrier may sleep
+ * only where its ringers use the full fence.
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
  * and the futex sleeps only while parked is 1.
  *
  * Stale    A ringer that sees an old 1 makes one needless system call. A ringer
  *          that sees an old 0 has been dealt with above.
+ *
+ * Crash    A ringer that dies between the exchange and the wake leaves the
+ *          sleeper to its deadline.
  *
  * Every park has a deadline all the same, so that an error here would cost time
  * and not liveness. Measured against ck_ec32 (single-producer mode): the flag
@@ -55,13 +59,11 @@ struct sluice_bell {
  */
 struct sluice_wait_ops {
 	void *ctx;
-	/** Non-zero when barrier() is there: sluice_fence_light() is then free.
-	 */
+	/** Non-zero when barrier() is there: the light fence is then free. */
 	uint32_t asymmetric;
 	/** Monotonic time, ns. */
 	uint64_t (*now_ns)(void *ctx);
-	/** Every other running thread passes a full barrier before it returns.
-	 */
+	/** Every other running thread passes a full barrier meanwhile. */
 	void (*barrier)(void *ctx);
 	/** Sleep while *@word == @expected, until woken or @deadline_ns. */
 	void (*park)(void *ctx, sluice_a32 *word, uint32_t expected,

@@ -4,8 +4,8 @@
 #
 #   mutant.sh plant SOURCE TARGET HEADER EXPRESSION
 #       Copy the headers of directory SOURCE to TARGET and change one line of
-#       HEADER with the sed EXPRESSION. Fails unless exactly one line differs, so
-#       that a mutant cannot outlive the code it was written for.
+#       HEADER with the sed EXPRESSION. Fails unless exactly one line differs,
+#       so that a mutant cannot outlive the code it was written for.
 #
 #   mutant.sh expect VERDICT PROGRAM
 #       Run PROGRAM, which was compiled with a mutant. Passes only when it

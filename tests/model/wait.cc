@@ -5,14 +5,13 @@
  * A sleeper here has no deadline, so a wake-up that never comes is a deadlock,
  * and relacy reports it. Parking is a futex made of a mutex and a condition
  * variable that never wakes by itself: a needless wake-up would hide a missing
- * one. Each schedule chooses how the fence pair works: membarrier on the
- * sleeper's side alone, or two full fences.
+ * one. Each schedule chooses how the fence pair works, for all threads alike:
+ * membarrier on the sleeper's side alone, or two full fences.
  */
 #include "model.h"
 #include "ring/spsc.h"
 #include "ring/wait.h"
 
-static const uint32_t PRODUCERS_MAX = 2;
 static const uint32_t CAPACITY_MAX = 4;
 
 struct futex_tag;
@@ -90,7 +89,7 @@ static void sleeper_open(struct sleeper *s, uint32_t asymmetric)
 	s->futex.open();
 }
 
-struct link {
+struct edge {
 	struct sluice_tx_words tx;
 	struct sluice_rx_words rx;
 	sluice_slot slots[CAPACITY_MAX];
@@ -99,11 +98,12 @@ struct link {
 	bool ended; /* the consumer has seen the end */
 };
 
-/* @producers threads, each with a link of its own to one consumer, each sending
- * @total events through @capacity slots. Whoever has nothing to do parks. */
+/* @producers threads, each with an edge of its own to one consumer and @total
+ * events for it, through @capacity slots. Whoever has nothing to do parks. */
 template <uint32_t producers, uint32_t capacity, uint32_t total>
-struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
-	struct link links[producers];
+struct bells
+    : rl::test_suite<bells<producers, capacity, total>, producers + 1> {
+	struct edge edges[producers];
 	/* One for each producer, then the consumer's. */
 	struct sleeper sleepers[producers + 1];
 
@@ -121,15 +121,15 @@ struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
 		for (uint32_t i = 0; i <= producers; i++)
 			sleeper_open(&sleepers[i], asymmetric);
 		for (uint32_t i = 0; i < producers; i++) {
-			struct link *l = &links[i];
+			struct edge *e = &edges[i];
 
-			sluice_spsc_writer_attach(&l->writer, &l->tx, &l->rx,
-						  l->slots, capacity, 1);
-			sluice_spsc_reader_attach(&l->reader, &l->tx, &l->rx,
-						  l->slots, capacity, 1,
+			sluice_spsc_writer_attach(&e->writer, &e->tx, &e->rx,
+						  e->slots, capacity, 1);
+			sluice_spsc_reader_attach(&e->reader, &e->tx, &e->rx,
+						  e->slots, capacity, 1,
 						  &credit);
-			(void)sluice_spsc_release(&l->reader, 0);
-			l->ended = false;
+			(void)sluice_spsc_release(&e->reader, 0);
+			e->ended = false;
 		}
 	}
 
@@ -142,7 +142,7 @@ struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
 	void thread(unsigned index)
 	{
 		if (index < producers)
-			produce(&links[index], &sleepers[index]);
+			produce(&edges[index], &sleepers[index]);
 		else
 			consume();
 	}
@@ -159,64 +159,64 @@ struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
 
 	static int has_credit(void *ctx)
 	{
-		struct link *l = (struct link *)ctx;
+		struct edge *e = (struct edge *)ctx;
 
-		return sluice_spsc_refresh(&l->writer) != 0;
+		return sluice_spsc_refresh(&e->writer) != 0;
 	}
 
 	static int has_event(void *ctx)
 	{
-		struct wait *self = (struct wait *)ctx;
+		struct bells *self = (struct bells *)ctx;
 		const sluice_slot *first;
 
 		for (uint32_t i = 0; i < producers; i++) {
-			struct link *l = &self->links[i];
+			struct edge *e = &self->edges[i];
 
-			if (!l->ended &&
-			    (sluice_spsc_peek(&l->reader, 1, &first) != 0 ||
-			     sluice_spsc_ended(&l->reader)))
+			if (!e->ended &&
+			    (sluice_spsc_peek(&e->reader, 1, &first) != 0 ||
+			     sluice_spsc_ended(&e->reader)))
 				return 1;
 		}
 		return 0;
 	}
 
-	void produce(struct link *l, struct sleeper *me)
+	void produce(struct edge *e, struct sleeper *me)
 	{
 		sluice_private event;
 
-		while (l->writer.reserved < total) {
-			if (sluice_spsc_credit(&l->writer) == 0 &&
-			    sluice_spsc_refresh(&l->writer) == 0) {
-				park(me, has_credit, l);
+		while (e->writer.reserved < total) {
+			if (sluice_spsc_credit(&e->writer) == 0 &&
+			    sluice_spsc_refresh(&e->writer) == 0) {
+				park(me, has_credit, e);
 				continue;
 			}
-			event = (uint32_t)l->writer.reserved;
-			sluice_spsc_write(&l->writer, &event, 1);
-			sluice_spsc_publish(&l->writer);
+			event = (uint32_t)e->writer.reserved;
+			sluice_spsc_write(&e->writer, &event, 1);
+			sluice_spsc_publish(&e->writer);
 			ring(consumer());
 		}
-		sluice_spsc_close(&l->writer, SLUICE_REASON_NORMAL);
+		sluice_spsc_close(&e->writer, SLUICE_REASON_NORMAL);
 		ring(consumer());
 	}
 
-	/* Finishes one event of link @i, or its end. Returns false when there
+	/* Finishes one event of edge @i, or its end. Returns false when there
 	 * is nothing to do. */
 	bool consume_from(uint32_t i)
 	{
-		struct link *l = &links[i];
+		struct edge *e = &edges[i];
 		const sluice_slot *first;
 		uint32_t event;
 
-		if (l->ended)
+		if (e->ended)
 			return false;
-		if (sluice_spsc_peek(&l->reader, 1, &first) == 0) {
-			l->ended = sluice_spsc_ended(&l->reader) !=
+		if (sluice_spsc_peek(&e->reader, 1, &first) == 0) {
+			e->ended = sluice_spsc_ended(&e->reader) !=
 				   SLUICE_REASON_OPEN;
-			return l->ended;
+			return e->ended;
 		}
 		event = first[0](RL_INFO);
-		RL_ASSERT(event == (uint32_t)l->reader.acked);
-		if (sluice_spsc_release(&l->reader, 1))
+		RL_ASSERT(event == (uint32_t)e->reader.acked);
+		if (sluice_spsc_release(&e->reader, 1))
 			ring(&sleepers[i]);
 		return true;
 	}
@@ -234,7 +234,7 @@ struct wait : rl::test_suite<wait<producers, capacity, total>, producers + 1> {
 				park(consumer(), has_event, this);
 		}
 		for (uint32_t i = 0; i < producers; i++)
-			RL_ASSERT(links[i].reader.acked == total);
+			RL_ASSERT(edges[i].reader.acked == total);
 	}
 };
 
@@ -242,9 +242,9 @@ int main(int argc, char **argv)
 {
 	struct model_range range = model_arguments(argc, argv, 200000);
 
-	model_random<wait<1, 4, 3>>("wait, only the consumer", range);
-	model_random<wait<1, 1, 3>>("wait, both ends", range);
-	model_random<wait<2, 1, 2>>("wait, two producers", range);
-	model_bounded<wait<1, 1, 2>>("wait, both ends", 3);
+	model_random<bells<1, 4, 3>>("wait, only the consumer", range);
+	model_random<bells<1, 1, 3>>("wait, both ends", range);
+	model_random<bells<2, 1, 2>>("wait, two producers", range);
+	model_bounded<bells<1, 1, 2>>("wait, both ends", 3);
 	return 0;
 }
