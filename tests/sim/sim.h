@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A simulated machine: coroutines instead of threads, a virtual clock, a seed
+ * instead of chance. It is the engine's platform table, so a pipeline with all
+ * its workers and its supervisor runs on the calling thread.
+ */
+#ifndef SLUICE_TESTS_SIM_SIM_H
+#define SLUICE_TESTS_SIM_SIM_H
+
+#include "engine/platform_priv.h"
+
+struct sim;
+
+enum sim_verdict {
+	SIM_DONE,     /* the main coroutine returned */
+	SIM_STALL,    /* everybody sleeps, and nobody will wake anybody */
+	SIM_LIVELOCK, /* too many switches */
+};
+
+struct sim_result {
+	enum sim_verdict verdict;
+	uint64_t switches;
+	uint64_t parks;
+	uint64_t now_ns;
+};
+
+/* Run @main(@arg) and what it spawns until it returns, or nothing can go on.
+ * The same seed gives the same run. */
+struct sim_result sim_run(uint64_t seed, void (*main)(void *arg), void *arg);
+
+/* Inside a run: the platform for pipeline_open_on(). */
+const struct platform *sim_platform(void);
+
+/* Inside a run: a random number below @n; n >= 1. */
+uint32_t sim_below(uint32_t n);
+
+/* Inside a run: start another coroutine, for foreign threads; it must return
+ * before the main one does. */
+void sim_spawn(void (*run)(void *arg), void *arg);
+
+/* Inside a run: let others run. */
+void sim_yield(void);
+
+/* After a run that went wrong: the last choices of the schedule, oldest first,
+ * on standard error. */
+void sim_print_trace(void);
+
+#endif
