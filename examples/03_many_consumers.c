@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lesson 3: 12 consumers per CPU, and they cost nothing: stages are polled, so 24
+ * of them on 2 CPUs are 24 calls in two loops and no context switch.
+ *
+ *     03_many_consumers [SECONDS [CONSUMERS_PER_CPU]]
+ *
+ * Shows events/s of every stage while it runs, then checks that no event was
+ * lost or doubled: their number, their sum, and the sum of a hash of each.
+ */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include <sluice/sluice.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONSUMERS_MAX 4096
+#define TICK_MS       250
+
+/* What one stage has seen; aligned so that no two share a cache line. */
+struct tally {
+	uint64_t count;
+	uint64_t sum;
+	uint64_t hash;
+	uint64_t shown; /* count at the last live line */
+} __attribute__((aligned(128)));
+
+struct lesson {
+	struct sluice_pipeline *pipeline;
+	struct tally counter;
+	struct tally *consumers;
+	uint32_t consumer_count;
+};
+
+/* The finaliser of MurmurHash3: equal sums of it mean equal sets of events. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ (x >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ (x >> 33);
+}
+
+static void tally_add(struct tally *tally, const uint64_t *events, uint32_t n)
+{
+	uint64_t sum = 0;
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		sum += events[i];
+		hash += mix(events[i]);
+	}
+	tally->count += n;
+	tally->sum += sum;
+	tally->hash += hash;
+}
+
+static int count(struct sluice_stage *self, uint32_t demand)
+{
+	struct tally *tally = sluice_stage_state(self);
+	uint64_t *out = sluice_emit(self, demand);
+
+	for (uint32_t i = 0; i < demand; i++)
+		out[i] = tally->count + i;
+	tally_add(tally, out, demand);
+	return SLUICE_OK;
+}
+
+static int consume(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	tally_add(sluice_stage_state(self), SLUICE_EVENTS(batch, uint64_t),
+		  batch->count);
+	return SLUICE_OK;
+}
+
+static void consumer_name(char *name, size_t bytes, uint32_t i)
+{
+	(void)snprintf(name, bytes, "consumer-%u", i);
+}
+
+static int declare(struct lesson *lesson)
+{
+	struct sluice_pipeline *p = lesson->pipeline;
+	int rc = sluice_stage_add(p, SLUICE_STAGE(.name = "counter",
+						  .kind = SLUICE_PRODUCER,
+						  .out_bytes = sizeof(uint64_t),
+						  .handle_demand = count,
+						  .state = &lesson->counter));
+
+	for (uint32_t i = 0; rc == 0 && i < lesson->consumer_count; i++) {
+		char name[SLUICE_NAME_BYTES];
+
+		consumer_name(name, sizeof(name), i);
+		rc = sluice_stage_add(
+			p, SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
+					.in_bytes = sizeof(uint64_t),
+					.handle_events = consume,
+					.state = &lesson->consumers[i]));
+		if (rc == 0)
+			rc = sluice_subscribe(p, name, "counter", NULL);
+	}
+	return rc;
+}
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Millions of events per second since the last line, of one stage. */
+static double rate(struct lesson *lesson, const char *name, struct tally *tally,
+		   double elapsed_s)
+{
+	struct sluice_stage_stats stat;
+	uint64_t seen;
+	double result;
+
+	if (sluice_stage_stat(lesson->pipeline, name, &stat) < 0)
+		return 0;
+	seen = stat.events_in + stat.events_out;
+	result = (double)(seen - tally->shown) / elapsed_s / 1e6;
+	tally->shown = seen;
+	return result;
+}
+
+static void live_line(struct lesson *lesson, double elapsed_s, int tty)
+{
+	struct tally counter = lesson->counter;
+
+	(void)fprintf(stderr, "%sM events/s: counter %.1f | consumers",
+		      tty ? "\r\033[K" : "",
+		      rate(lesson, "counter", &counter, elapsed_s));
+	lesson->counter.shown = counter.shown;
+	for (uint32_t i = 0; i < lesson->consumer_count; i++) {
+		char name[SLUICE_NAME_BYTES];
+
+		consumer_name(name, sizeof(name), i);
+		(void)fprintf(
+			stderr, " %.1f",
+			rate(lesson, name, &lesson->consumers[i], elapsed_s));
+	}
+	(void)fprintf(stderr, "%s", tty ? "" : "\n");
+	(void)fflush(stderr);
+}
+
+static void watch(struct lesson *lesson, double seconds)
+{
+	int tty = isatty(STDERR_FILENO);
+	double start = now_s();
+	double last = start;
+	double next = start;
+
+	while (next - start < seconds) {
+		double tick = tty ? TICK_MS / 1e3 : 1.0;
+		double left = seconds - (next - start);
+		double nap = left < tick ? left : tick;
+		struct timespec time = {
+			.tv_sec = (time_t)nap,
+			.tv_nsec = (long)((nap - (double)(time_t)nap) * 1e9),
+		};
+
+		(void)nanosleep(&time, NULL);
+		next = now_s();
+		live_line(lesson, next - last, tty);
+		last = next;
+	}
+	if (tty)
+		(void)fputc('\n', stderr);
+}
+
+static int verdict(const struct lesson *lesson)
+{
+	const struct tally *made = &lesson->counter;
+	struct tally got = {0};
+	int ok;
+
+	for (uint32_t i = 0; i < lesson->consumer_count; i++) {
+		got.count += lesson->consumers[i].count;
+		got.sum += lesson->consumers[i].sum;
+		got.hash += lesson->consumers[i].hash;
+	}
+	ok = got.count == made->count && got.sum == made->sum &&
+	     got.hash == made->hash && made->count > 0;
+	(void)printf("%" PRIu64 " events made, %" PRIu64 " handled by %u "
+		     "consumers; sum %s, hash %s: %s\n",
+		     made->count, got.count, lesson->consumer_count,
+		     got.sum == made->sum ? "equal" : "DIFFERS",
+		     got.hash == made->hash ? "equal" : "DIFFERS",
+		     ok ? "none lost, none doubled" : "LOST OR DOUBLED");
+	return ok ? 0 : 1;
+}
+
+static int run(struct lesson *lesson, double seconds)
+{
+	int rc = sluice_pipeline_open(&lesson->pipeline, NULL);
+
+	if (rc == 0)
+		rc = declare(lesson);
+	if (rc == 0)
+		rc = sluice_pipeline_start(lesson->pipeline);
+	if (rc == 0) {
+		watch(lesson, seconds);
+		rc = sluice_pipeline_drain(lesson->pipeline, 10000);
+	}
+	if (rc < 0)
+		(void)fprintf(stderr, "03_many_consumers: %s\n",
+			      sluice_last_error());
+	sluice_pipeline_close(lesson->pipeline);
+	return rc < 0 ? 1 : verdict(lesson);
+}
+
+static uint32_t cpu_count(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	return sched_getaffinity(0, sizeof(set), &set) == 0
+		       ? (uint32_t)CPU_COUNT(&set)
+		       : 1;
+}
+
+/* A number in [@min, @max], or exit status 2. */
+static double argument(const char *text, const char *what, double min,
+		       double max)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end != text && *end == '\0' && value >= min && value <= max)
+		return value;
+	(void)fprintf(stderr,
+		      "03_many_consumers: %s '%s' is not in [%g, %g]\n"
+		      "usage: 03_many_consumers [SECONDS [PER_CPU]]\n",
+		      what, text, min, max);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	double seconds = argc > 1 ? argument(argv[1], "SECONDS", 0.1, 3600) : 3;
+	double per_cpu = argc > 2 ? argument(argv[2], "PER_CPU", 1, 128) : 12;
+	struct lesson lesson = {0};
+	int rc;
+
+	lesson.consumer_count = cpu_count() * (uint32_t)per_cpu;
+	if (lesson.consumer_count > CONSUMERS_MAX)
+		lesson.consumer_count = CONSUMERS_MAX;
+	lesson.consumers = aligned_alloc(128, lesson.consumer_count *
+						      sizeof(struct tally));
+	if (lesson.consumers == NULL)
+		return 1;
+	memset(lesson.consumers, 0,
+	       lesson.consumer_count * sizeof(struct tally));
+	rc = run(&lesson, seconds);
+	free(lesson.consumers);
+	return rc;
+}
