@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Dependencies point down only: tools bench examples > stages > engine > dispatch
+# > ring. An include of an upper folder from a lower one fails.
+set -eu
+cd "$1"
+
+failed=0
+check()
+{
+	lower=$1 upper=$2
+
+	[ -d "$lower" ] || return 0
+	if grep -nE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[\"<]([a-z./]*/)?($upper)/" \
+		-r "$lower" --include='*.[ch]' --include='*.def'; then
+		echo "$lower/ may not include from $upper" >&2
+		failed=1
+	fi
+}
+check ring 'dispatch|engine|stages|bench|tools|examples|tests'
+check dispatch 'engine|stages|bench|tools|examples|tests'
+check engine 'stages|bench|tools|examples|tests'
+check stages 'bench|tools|examples|tests'
+
+# Nothing in ring/ knows a thread; nothing in dispatch/ blocks or allocates.
+if grep -nE 'pthread|<threads\.h>' -r ring; then
+	echo "ring/ may not know threads" >&2
+	failed=1
+fi
+if grep -nE '\b(malloc|calloc|realloc|free|syscall|pthread_[a-z]+|sluice_(load|store)_[a-z]+)\(' \
+	-r dispatch; then
+	echo "dispatch/ may not allocate, block or touch shared words" >&2
+	failed=1
+fi
+# Public headers do without C11 atomics and without ck, for C++.
+if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/pipeline.h \
+	engine/stage.h; then
+	echo "not in public headers" >&2
+	failed=1
+fi
+exit $failed

@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Each lesson of the tutorial does what it says.
+#
+#   lessons.sh LESSON PROGRAM
+set -eu
+LC_ALL=C
+export LC_ALL
+lesson=$1 program=$2
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail()
+{
+	echo "$lesson: $*" >&2
+	exit 1
+}
+
+# Numbers that stage $1 printed, one per line.
+printed_by()
+{
+	sed -n "s/^{$1, \([0-9]*\)}\$/\1/p" "$scratch/out"
+}
+
+case $lesson in
+01_counter)
+	"$program" >"$scratch/out"
+	printed_by printer >"$scratch/numbers"
+	seq 0 $(($(wc -l <"$scratch/out") - 1)) | cmp - "$scratch/numbers" ||
+		fail "not 0, 1, 2 ... in order"
+	[ "$(wc -l <"$scratch/out")" -ge 1000 ] || fail "less than 1000 events"
+	;;
+02_two_consumers)
+	"$program" >"$scratch/out"
+	for side in left right; do
+		printed_by $side >"$scratch/$side"
+		sort -n "$scratch/$side" | cmp - "$scratch/$side" ||
+			fail "$side is out of order"
+	done
+	sort -n "$scratch/left" "$scratch/right" >"$scratch/both"
+	seq 0 99 | cmp - "$scratch/both" || fail "not each event once"
+	;;
+03_many_consumers)
+	"$program" 1 >"$scratch/out" 2>"$scratch/live"
+	grep -q 'none lost, none doubled' "$scratch/out" || fail "no verdict"
+	grep -q 'counter .*consumers' "$scratch/live" || fail "no live line"
+	rc=0
+	"$program" nonsense 2>"$scratch/usage" || rc=$?
+	[ $rc -eq 2 ] || fail "bad usage ends with $rc, not 2"
+	grep -q "SECONDS 'nonsense'" "$scratch/usage" || fail "names no argument"
+	;;
+04_broadcast)
+	"$program" >"$scratch/out"
+	for stage in first second; do
+		printed_by $stage >"$scratch/$stage"
+		seq 0 11 | cmp - "$scratch/$stage" || fail "$stage missed some"
+	done
+	printed_by even >"$scratch/even"
+	seq 0 2 11 | cmp - "$scratch/even" || fail "the selector did not hold"
+	;;
+05_wordcount)
+	count_words()
+	{
+		tr -cs A-Za-z '\n' <"$1" | tr A-Z a-z | grep . | sort | uniq -c
+	}
+	same()
+	{
+		count_words "$1" >"$scratch/expected" || true
+		"$program" "$@" >"$scratch/out" || fail "failed on $*"
+		cmp "$scratch/expected" "$scratch/out" || fail "differs on $*"
+	}
+	"$program" >"$scratch/out"
+	count_words /usr/share/common-licenses/GPL-3 >"$scratch/expected"
+	cmp "$scratch/expected" "$scratch/out" || fail "differs on its default"
+	for licence in /usr/share/common-licenses/*; do
+		same "$licence" 1
+		same "$licence" 7
+	done
+	: >"$scratch/empty"
+	same "$scratch/empty"
+	printf 'no newline at the end' >"$scratch/short"
+	same "$scratch/short" 64
+	# Words on every border of a chunk.
+	awk 'BEGIN { for (i = 0; i < 3000; i++) {
+		w = ""; for (j = 0; j <= i % 127; j++)
+			w = w sprintf("%c", 97 + (i * 7 + j) % 26);
+		printf "%s%s", w, i % 3 ? " " : ".\n" } }' >"$scratch/long"
+	same "$scratch/long" 5
+	head -c 128 /dev/zero | tr '\0' x >"$scratch/toolong"
+	if "$program" "$scratch/toolong" >"$scratch/out" 2>"$scratch/err"; then
+		fail "a word over the limit was accepted"
+	fi
+	grep -q 'limit of 127' "$scratch/err" || fail "the limit is not named"
+	if "$program" /nonexistent 2>"$scratch/err"; then
+		fail "no file, no error"
+	fi
+	grep -q '/nonexistent: No such file' "$scratch/err" || fail "no reason"
+	rc=0
+	"$program" "$scratch/short" 65 2>"$scratch/err" || rc=$?
+	[ $rc -eq 2 ] || fail "65 counters end with $rc, not 2"
+	;;
+*)
+	fail "no such lesson"
+	;;
+esac
