@@ -65,3 +65,24 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice-config.cmake
 	DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice.pc
 	DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# ---- man pages, where scdoc is there to make them --------------------------
+find_program(SCDOC scdoc)
+mark_as_advanced(SCDOC)
+if(SCDOC)
+	foreach(page sluice.7 sluice_pipeline.3 sluice_stage.3)
+		string(REGEX REPLACE ".*\\." "" section ${page})
+		set(source ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/${page}.scd)
+		set(made ${CMAKE_CURRENT_BINARY_DIR}/man/${page})
+		add_custom_command(OUTPUT ${made}
+			COMMAND ${CMAKE_COMMAND} -E make_directory
+				${CMAKE_CURRENT_BINARY_DIR}/man
+			COMMAND sh -c "${SCDOC} <${source} >${made}"
+			DEPENDS ${source} VERBATIM)
+		list(APPEND SLUICE_MAN_PAGES ${made})
+		install(FILES ${made} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+	endforeach()
+	add_custom_target(man ALL DEPENDS ${SLUICE_MAN_PAGES})
+else()
+	message(STATUS "scdoc is not here: no man pages")
+endif()

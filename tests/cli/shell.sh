@@ -5,7 +5,7 @@ set -eu
 cd "$1"
 
 command -v shellcheck >/dev/null || exit 77
-shellcheck -x tools/run tools/test tools/common.sh .ci/run tests/*/*.sh
+shellcheck -S warning -x tools/run tools/test tools/common.sh .ci/run tests/*/*.sh
 for tool in run test; do
 	tools/$tool --help | grep -q "^usage: tools/$tool"
 	rc=0
