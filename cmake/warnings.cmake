@@ -4,12 +4,12 @@ add_library(sluice_warnings INTERFACE)
 target_compile_options(sluice_warnings INTERFACE
 	-Wall -Wextra -Wpedantic -Wshadow -Wundef -Wvla -Wformat=2
 	$<$<COMPILE_LANGUAGE:C>:-Wconversion -Wsign-conversion -Wcast-qual
-	-Wcast-align=strict -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum
+	-Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum
 	-Wnull-dereference>
 	$<$<BOOL:${SLUICE_WERROR}>:-Werror>)
-if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	target_compile_options(sluice_warnings INTERFACE
-		$<$<COMPILE_LANGUAGE:C>:-Wno-cast-align>)
+		$<$<COMPILE_LANGUAGE:C>:-Wcast-align=strict>)
 endif()
 
 if(SLUICE_SANITIZE)

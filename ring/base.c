@@ -45,5 +45,6 @@ const char *sluice_strerror(int rc)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (table[i].rc == rc)
 			return table[i].text;
-	return rc > 0 ? "success (a count)" : "error from a stage's callback";
+	return rc > 0 ? "success (a count)"
+		      : "error of the system or of a callback";
 }

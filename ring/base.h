@@ -19,6 +19,8 @@
  *   -EPIPE       the stream has ended
  *   -ETIMEDOUT   the deadline passed
  *   -ECANCELED   the pipeline was stopped before its streams ended
+ *   others       as the kernel refused a resource (say, -EMFILE), or as a
+ *                stage's callback answered
  *
  * Data-path calls return counts and -EAGAIN only. The library never writes to
  * standard output or standard error, never sets errno, never ends a process.

@@ -69,6 +69,12 @@ int sluice_region_open(struct sluice_region *region, const char *owner,
 
 	memset(region, 0, sizeof(*region));
 	region->fd = -1;
+	if (object_max > SLUICE_REGION_OBJECTS_MAX)
+		return sluice_fail(-EINVAL,
+				   "region of '%s': a directory of %u objects "
+				   "is over the limit of %u",
+				   owner, object_max,
+				   SLUICE_REGION_OBJECTS_MAX);
 	region->used = sluice_region_footprint(object_max);
 	region->object_max = object_max;
 	if (bytes < region->used)
@@ -115,6 +121,11 @@ int sluice_region_alloc(struct sluice_region *region,
 	struct sluice_region_object *object;
 	uint64_t at = SLUICE_ALIGN_UP(region->used, align);
 
+	if (region->sealed)
+		return sluice_fail(-EBUSY,
+				   "region of '%s' is sealed: no '%s' can be "
+				   "added",
+				   header->owner, name);
 	if (header->object_count == region->object_max)
 		return sluice_fail(-ENOSPC,
 				   "region of '%s': directory limit of %u "
@@ -142,8 +153,6 @@ int sluice_region_seal(struct sluice_region *region)
 {
 	struct sluice_region_header *header = (void *)region->base;
 
-	/* A single release store: a reader that sees it sees the directory. */
-	__atomic_store_n(&header->magic, SLUICE_REGION_MAGIC, __ATOMIC_RELEASE);
 	if (fcntl(region->fd, F_ADD_SEALS,
 		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
 			  F_SEAL_SEAL) < 0) {
@@ -152,6 +161,9 @@ int sluice_region_seal(struct sluice_region *region)
 		return sluice_fail(rc, "region of '%s': sealing refused: %s",
 				   header->owner, strerror(-rc));
 	}
+	region->sealed = 1;
+	/* A single release store: a reader that sees it sees the directory. */
+	__atomic_store_n(&header->magic, SLUICE_REGION_MAGIC, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -183,6 +195,18 @@ static int region_verify_objects(const unsigned char *mem, uint64_t bytes,
 	return 0;
 }
 
+/* In a live mapping the load acquires what the seal released. A copy, say out
+ * of a core dump, may lie at any address and changes no more. */
+static uint64_t region_magic(const void *mem)
+{
+	uint64_t magic;
+
+	if ((uintptr_t)mem % sizeof(magic) == 0)
+		return __atomic_load_n((const uint64_t *)mem, __ATOMIC_ACQUIRE);
+	memcpy(&magic, mem, sizeof(magic));
+	return magic;
+}
+
 int sluice_region_verify(const void *mem, uint64_t bytes)
 {
 	struct sluice_region_header header;
@@ -190,9 +214,9 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 	if (bytes < sizeof(header))
 		return sluice_fail(-EPROTO, "region: %llu bytes are no header",
 				   (unsigned long long)bytes);
-	memcpy(&header, mem, sizeof(header)); /* one look, then decide */
-	if (header.magic != SLUICE_REGION_MAGIC)
+	if (region_magic(mem) != SLUICE_REGION_MAGIC)
 		return sluice_fail(-EPROTO, "region: no sluice magic");
+	memcpy(&header, mem, sizeof(header)); /* one look, then decide */
 	if (header.byte_order != SLUICE_REGION_BYTE_ORDER)
 		return sluice_fail(-EPROTO, "region: other byte order");
 	if (header.format_major != SLUICE_REGION_FORMAT_MAJOR)
@@ -203,6 +227,10 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 		return sluice_fail(-EPROTO,
 				   "region: needs unknown features %#x",
 				   header.features_required);
+	if (header.line_bytes != SLUICE_LINE_BYTES)
+		return sluice_fail(-EPROTO, "region: lines of %u bytes, not %u",
+				   header.line_bytes,
+				   (unsigned)SLUICE_LINE_BYTES);
 	if (header.region_bytes != bytes)
 		return sluice_fail(-EPROTO, "region: says %llu bytes, has %llu",
 				   (unsigned long long)header.region_bytes,

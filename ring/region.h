@@ -26,6 +26,9 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_REGION_FORMAT_MINOR 0u
 #define SLUICE_REGION_BYTE_ORDER   UINT32_C(0x01020304)
 
+/** Longest directory. */
+#define SLUICE_REGION_OBJECTS_MAX 65536u
+
 /** What an object in a region is. */
 enum sluice_object_kind {
 	SLUICE_OBJECT_TX_WORDS = 1, /* struct sluice_tx_words */
@@ -73,6 +76,7 @@ struct sluice_region {
 	uint64_t bytes;      /* whole pages */
 	uint64_t used;       /* next free offset */
 	uint32_t object_max;
+	uint32_t sealed;
 	int fd;
 };
 
@@ -91,7 +95,7 @@ SLUICE_API uint64_t sluice_region_page_bytes(void);
  * @region      out
  * @owner       name of its one writer, shown to tools
  * @bytes       size with header, rounded up to whole pages
- * @object_max  directory lines
+ * @object_max  directory lines, at most SLUICE_REGION_OBJECTS_MAX
  *
  * Returns 0 or a negative errno with the failed step in sluice_last_error();
  * then nothing is held.
@@ -107,7 +111,8 @@ SLUICE_API int sluice_region_open(struct sluice_region *region,
  * @unit    bytes of one element, for the directory
  * @offset  out: where it lies
  *
- * Returns 0, or -ENOSPC when the region or its directory is full.
+ * Returns 0; -ENOSPC when the region or its directory is full; -EBUSY once it
+ * is sealed.
  */
 SLUICE_API int sluice_region_alloc(struct sluice_region *region,
 				   enum sluice_object_kind kind,

@@ -99,16 +99,16 @@ int sluice_backoff_wait(struct sluice_backoff *backoff,
 			const struct sluice_backoff_limits *limits,
 			const struct sluice_wait_ops *ops)
 {
-	uint32_t round = backoff->rounds++;
+	uint32_t round = backoff->rounds;
 
+	if (round >= (uint64_t)limits->spin_rounds + limits->yield_rounds)
+		return 1;
+	backoff->rounds = round + 1;
 	if (round < limits->spin_rounds) {
 		/* The first looks are close together, then 32 pauses apart. */
 		ops->pause(ops->ctx, round < 5 ? UINT32_C(1) << round : 32);
 		return 0;
 	}
-	if (round < limits->spin_rounds + limits->yield_rounds) {
-		ops->yield(ops->ctx);
-		return 0;
-	}
-	return 1;
+	ops->yield(ops->ctx);
+	return 0;
 }

@@ -331,7 +331,11 @@ static void writer_takes_up_at_published(void **state)
 		p.w = w;
 		assert_int_equal(p.w.reserved, starts[i] + 3);
 		assert_int_equal(sluice_spsc_credit(&p.w), 0);
+		/* The new writer must not take the unread events for finished,
+		 * even if the consumer has granted too much. */
+		pair_store(&p.rx.granted, starts[i] + 100);
 		assert_int_equal(sluice_spsc_refresh(&p.w), 5);
+		assert_int_equal(p.w.acked, starts[i]);
 		for (uint32_t left = 3; left > 0;)
 			left -= pair_get(&p, left);
 		assert_int_equal(sluice_spsc_refresh(&p.w), 8);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A region when the kernel says no. The linker puts a wrapper before each call
+ * that region.c makes (see CMakeLists.txt); it fails once it is told to. */
+#include "ring/region.h"
+#include "tests/support/fds.h"
+#include "tests/support/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* The number is part of the kernel's interface; old libraries do not name it.
+ * Without _GNU_SOURCE neither name is there. */
+#define NOEXEC_SEAL 0x0008u
+#define ADD_SEALS   1033
+#define PAGES(n)    ((n)*sluice_region_page_bytes())
+#define FAIL_EVERY  UINT32_MAX
+
+/* ---- the edge ------------------------------------------------------------ */
+
+static struct {
+	const char *call;   /* the call that is to fail, NULL for none */
+	int error;          /* what errno it leaves */
+	uint32_t failures;  /* how many times yet */
+	uint32_t seen;      /* how often it was made */
+	unsigned int flags; /* of the last memfd_create */
+} edge;
+
+/* Does @call fail this time? */
+static int edge_fails(const char *call)
+{
+	if (edge.call == NULL || strcmp(call, edge.call) != 0)
+		return 0;
+	edge.seen++;
+	if (edge.failures == 0)
+		return 0;
+	edge.failures--;
+	errno = edge.error;
+	return 1;
+}
+
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+int __real_ftruncate(int fd, off_t bytes);
+int __wrap_ftruncate(int fd, off_t bytes);
+int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
+void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset);
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	edge.flags = flags;
+	return edge_fails("memfd_create") ? -1
+					  : __real_memfd_create(name, flags);
+}
+
+int __wrap_ftruncate(int fd, off_t bytes)
+{
+	return edge_fails("ftruncate") ? -1 : __real_ftruncate(fd, bytes);
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+	return edge_fails("fallocate")
+		       ? -1
+		       : __real_fallocate(fd, mode, offset, bytes);
+}
+
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset)
+{
+	/* MAP_FAILED, whose name is not there either. */
+	return edge_fails("mmap")
+		       ? (void *)-1
+		       : __real_mmap(at, bytes, protection, flags, fd, offset);
+}
+
+/* Nothing in this program passes an argument but with this one command. */
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list args;
+	int seals;
+
+	if (command != ADD_SEALS)
+		return __real_fcntl(fd, command);
+	va_start(args, command);
+	seals = va_arg(args, int);
+	va_end(args);
+	return edge_fails("fcntl") ? -1 : __real_fcntl(fd, command, seals);
+}
+
+static void edge_arm(const char *call, int error, uint32_t failures)
+{
+	memset(&edge, 0, sizeof(edge));
+	edge.call = call;
+	edge.error = error;
+	edge.failures = failures;
+}
+
+/* ---- open fails at each step --------------------------------------------- */
+
+static struct step {
+	const char *name;
+	const char *call;
+	int error;
+	int rc;
+	const char *says; /* of the error, in the words of strerror() */
+} steps[] = {
+	{"memfd_create_no_more_fds", "memfd_create", EMFILE, -EMFILE,
+	 "Too many open files"},
+	{"memfd_create_refused_twice", "memfd_create", EINVAL, -EINVAL,
+	 "Invalid argument"},
+	{"ftruncate_too_big", "ftruncate", EFBIG, -EFBIG, "File too large"},
+	{"fallocate_no_space", "fallocate", ENOSPC, -ENOSPC,
+	 "No space left on device"},
+	{"mmap_no_memory", "mmap", ENOMEM, -ENOMEM, "Cannot allocate memory"},
+	{"mmap_locked_out", "mmap", EAGAIN, -EAGAIN,
+	 "Resource temporarily unavailable"},
+	{"mmap_with_no_reason", "mmap", 0, -ENOMEM, "Cannot allocate memory"},
+};
+
+static void open_fails_and_holds_nothing(void **state)
+{
+	const struct step *row = *state;
+	int fds = fds_count();
+	struct sluice_region region;
+	char says[128];
+	int rc;
+
+	assert_true(fds > 0);
+	memset(&region, 0x5a, sizeof(region)); /* out is what it says */
+	edge_arm(row->call, row->error, FAIL_EVERY);
+	rc = sluice_region_open(&region, "faulty", PAGES(3), 1);
+	edge.call = NULL;
+	assert_true(edge.seen > 0);
+	assert_int_equal(rc, row->rc);
+	(void)snprintf(says, sizeof(says),
+		       "'faulty': %llu bytes refused by %s: %s",
+		       (unsigned long long)PAGES(3), row->call, row->says);
+	assert_text_has(sluice_last_error(), says);
+	assert_null(region.base);
+	assert_int_equal(region.fd, -1);
+	assert_int_equal(region.bytes, 0);
+	assert_int_equal(fds_count(), fds);
+	assert_int_equal(fds_mappings("memfd:sluice:"), 0);
+	sluice_region_close(&region);
+	assert_int_equal(fds_count(), fds);
+}
+
+/* Each call of the rows above is one that open makes, once. */
+static void open_works_when_nothing_fails(void **state)
+{
+	int fds = fds_count();
+
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(steps); i++) {
+		struct sluice_region region;
+
+		edge_arm(steps[i].call, steps[i].error, 0);
+		assert_int_equal(sluice_region_open(&region, "good", 0, 1), 0);
+		edge.call = NULL;
+		assert_int_equal(edge.seen, 1);
+		assert_int_equal(fds_count(), fds + 1);
+		assert_int_equal(fds_mappings("memfd:sluice:good"), 1);
+		sluice_region_close(&region);
+		assert_int_equal(fds_count(), fds);
+		assert_int_equal(fds_mappings("memfd:sluice:"), 0);
+	}
+}
+
+/* A kernel from before the flag says that the argument is invalid. */
+static void open_does_without_a_flag_the_kernel_lacks(void **state)
+{
+	int fds = fds_count();
+	struct sluice_region region;
+
+	(void)state;
+	edge_arm("memfd_create", EINVAL, 1);
+	assert_int_equal(sluice_region_open(&region, "older", 0, 1), 0);
+	edge.call = NULL;
+	assert_int_equal(edge.seen, 2);
+	assert_int_equal(edge.flags & NOEXEC_SEAL, 0);
+	assert_int_equal(sluice_region_seal(&region), 0);
+	assert_int_equal(sluice_region_verify(region.base, region.bytes), 0);
+	sluice_region_close(&region);
+	assert_int_equal(fds_count(), fds);
+}
+
+/* It is asked for first, though; and no other failure is tried twice. */
+static void open_asks_for_the_flag_once(void **state)
+{
+	struct sluice_region region;
+
+	(void)state;
+	edge_arm("memfd_create", ENFILE, 1);
+	assert_int_equal(sluice_region_open(&region, "older", 0, 1), -ENFILE);
+	edge.call = NULL;
+	assert_int_equal(edge.seen, 1);
+	assert_int_equal(edge.flags & NOEXEC_SEAL, NOEXEC_SEAL);
+}
+
+/* ---- seal fails ---------------------------------------------------------- */
+
+static void seal_fails_and_close_still_works(void **state)
+{
+	int fds = fds_count();
+	struct sluice_region region;
+
+	(void)state;
+	assert_int_equal(sluice_region_open(&region, "faulty", 0, 1), 0);
+	edge_arm("fcntl", EPERM, 1);
+	assert_int_equal(sluice_region_seal(&region), -EPERM);
+	edge.call = NULL;
+	assert_int_equal(edge.seen, 1);
+	assert_text_has(sluice_last_error(),
+			"'faulty': sealing refused: Operation not permitted");
+	sluice_region_close(&region);
+	assert_int_equal(fds_count(), fds);
+	assert_int_equal(fds_mappings("memfd:sluice:"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(open_works_when_nothing_fails),
+		cmocka_unit_test(open_does_without_a_flag_the_kernel_lacks),
+		cmocka_unit_test(open_asks_for_the_flag_once),
+		cmocka_unit_test(seal_fails_and_close_still_works),
+	};
+	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(steps)];
+	size_t at = 0;
+
+	at = UNIT_ADD_ROWS(all, at, open_fails_and_holds_nothing, steps);
+	memcpy(all + at, tests, sizeof(tests));
+	return cmocka_run_group_tests_name("region_fault", all, NULL, NULL);
+}
