@@ -10,8 +10,7 @@
  *   demand        never more than max_demand in flight, batches within limits
  *   no stall      the simulator sees everybody asleep with work left
  */
-#include "tests/sim/scenario.h"
-#include "engine/pipeline_priv.h"
+#include "tests/sim/scenario_priv.h"
 #include "sluice.h"
 #include "tests/sim/sim.h"
 
@@ -20,55 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STAGES_MAX  8u
-#define EVENTS_MAX  4096u
-#define NONE_ONE_IN 5u
-
-struct event {
-	uint32_t origin; /* index of the stage that emitted it */
-	uint32_t seq;    /* its position among that stage's events */
-	uint32_t check;  /* a torn slot does not match */
-};
-
-enum outcome { RUN_OUT, DRAIN, STOP };
-
-struct node {
-	char name[8];
-	uint32_t index;
-	enum sluice_stage_kind kind;
-	uint32_t dispatcher; /* 0 demand, 1 broadcast, 2 partition */
-	uint32_t fan_out;
-	uint32_t emitted;
-	uint32_t total;     /* producers: how many there will be */
-	uint32_t available; /* producers: how many it may emit by now */
-	uint32_t dribbles;
-	struct sluice_stage *stage;
-};
-
-struct edge {
-	uint32_t consumer, producer;
-	uint32_t inlet;
-	uint32_t max;
-	struct sluice_credit credit;
-	uint32_t odd_only; /* selector */
-	uint32_t got;      /* events delivered to the handler */
-	uint32_t next_seq; /* of the producer: order */
-	uint64_t released; /* slots: batch.seq */
-};
-
-struct scenario {
-	struct node nodes[STAGES_MAX];
-	uint32_t node_count;
-	struct edge edges[STAGES_MAX * STAGES_MAX];
-	uint32_t edge_count;
-	uint8_t seen[STAGES_MAX][EVENTS_MAX]; /* deliveries of each event */
-	enum outcome outcome;
-	uint32_t finished;
-	uint32_t waker_done;
-	int verbose;
-	struct scenario_report report;
-};
 
 static struct scenario scenario;
 
@@ -91,22 +41,6 @@ static uint32_t checksum(uint32_t origin, uint32_t seq)
 	return (seq * 2654435761u) ^ (origin << 24) ^ 0x5a5a5a5a;
 }
 
-/* Who shall get it: 1 in 5 nobody, else one of 7 keys. */
-static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
-{
-	const struct event *e = event;
-
-	(void)bytes;
-	(void)ctx;
-	return e->seq % NONE_ONE_IN == 3 ? SLUICE_KEY_NONE : e->seq % 7;
-}
-
-static int selects_odd(const void *event, void *ctx)
-{
-	(void)ctx;
-	return (int)(((const struct event *)event)->seq & 1);
-}
-
 static void emit(struct node *node, uint32_t n)
 {
 	struct event *out = sluice_emit(node->stage, n);
@@ -121,7 +55,7 @@ static void emit(struct node *node, uint32_t n)
 					checksum(node->index, node->emitted)};
 }
 
-static int on_demand(struct sluice_stage *self, uint32_t demand)
+int scenario_on_demand(struct sluice_stage *self, uint32_t demand)
 {
 	struct node *node = sluice_stage_state(self);
 	uint32_t n = node->available - node->emitted;
@@ -162,8 +96,8 @@ static void check_batch(const struct node *node, struct edge *edge,
 	edge->released = batch->seq + batch->count;
 }
 
-static int on_events(struct sluice_stage *self,
-		     const struct sluice_batch *batch)
+int scenario_on_events(struct sluice_stage *self,
+		       const struct sluice_batch *batch)
 {
 	struct node *node = sluice_stage_state(self);
 	struct edge *edge = edge_of(node, batch->inlet);
@@ -198,144 +132,6 @@ static int on_events(struct sluice_stage *self,
 		}
 	}
 	return 0;
-}
-
-/* ---- building ---- */
-
-static struct node *add_node(enum sluice_stage_kind kind)
-{
-	struct node *node = &scenario.nodes[scenario.node_count];
-
-	node->index = scenario.node_count++;
-	node->kind = kind;
-	(void)snprintf(node->name, sizeof(node->name), "n%u", node->index & 15);
-	if (kind != SLUICE_CONSUMER)
-		node->dispatcher = sim_below(3);
-	if (kind == SLUICE_PRODUCER) {
-		node->total = sim_below(150);
-		node->dribbles = sim_below(2);
-		node->available = sim_below(3) ? node->total : 0;
-	} else if (kind == SLUICE_PRODUCER_CONSUMER) {
-		node->fan_out = 1 + sim_below(3);
-	}
-	return node;
-}
-
-static void add_edge(uint32_t consumer, uint32_t producer)
-{
-	scenario.edges[scenario.edge_count++] =
-		(struct edge){.consumer = consumer, .producer = producer};
-}
-
-/* Consumers [first, end) read from any of the producing [from, to); everybody
- * has at least one partner. */
-static void connect(uint32_t first, uint32_t end, uint32_t from, uint32_t to)
-{
-	for (uint32_t c = first; c < end; c++) {
-		uint32_t sure = from + sim_below(to - from);
-
-		for (uint32_t p = from; p < to; p++)
-			if (p == sure || sim_below(3) == 0)
-				add_edge(c, p);
-	}
-	for (uint32_t p = from; p < to; p++) {
-		uint32_t found = 0;
-
-		for (uint32_t i = 0; i < scenario.edge_count; i++)
-			found |= scenario.edges[i].producer == p;
-		if (!found)
-			add_edge(first + sim_below(end - first), p);
-	}
-}
-
-static void build_graph(void)
-{
-	uint32_t producers = 1 + sim_below(2);
-	uint32_t middles = sim_below(3);
-	uint32_t consumers = 1 + sim_below(4);
-
-	for (uint32_t i = 0; i < producers; i++)
-		(void)add_node(SLUICE_PRODUCER);
-	for (uint32_t i = 0; i < middles; i++)
-		(void)add_node(SLUICE_PRODUCER_CONSUMER);
-	for (uint32_t i = 0; i < consumers; i++)
-		(void)add_node(SLUICE_CONSUMER);
-	if (middles > 0)
-		connect(producers, producers + middles, 0, producers);
-	connect(producers + middles, scenario.node_count,
-		middles > 0 ? producers : 0, producers + middles);
-}
-
-static const char *const dispatchers[] = {"demand", "broadcast", "partition"};
-
-static int declare_node(struct sluice_pipeline *p, struct node *node)
-{
-	struct sluice_stage_opts o;
-	int rc;
-
-	sluice_stage_opts_init(&o);
-	o.name = node->name;
-	o.kind = node->kind;
-	o.state = node;
-	o.blocking = sim_below(6) == 0;
-	if (node->kind != SLUICE_CONSUMER) {
-		o.out_bytes = sizeof(struct event);
-		o.dispatcher = dispatchers[node->dispatcher];
-		o.batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
-		if (node->dispatcher == 0)
-			o.chunk_events = sim_below(4);
-		if (node->dispatcher == 2) {
-			o.key_of = key_of;
-			o.key_groups = 8;
-			o.spill_events = 1 + sim_below(12);
-		}
-	}
-	if (node->kind != SLUICE_PRODUCER) {
-		o.in_bytes = sizeof(struct event);
-		o.handle_events = on_events;
-	} else {
-		o.handle_demand = on_demand;
-	}
-	if (node->kind == SLUICE_PRODUCER_CONSUMER)
-		o.fan_out_max = node->fan_out;
-	rc = sluice_stage_add(p, &o);
-	node->stage = sluice_stage_find(p, node->name);
-	return rc;
-}
-
-static int declare_edge(struct sluice_pipeline *p, struct edge *edge)
-{
-	const struct node *producer = &scenario.nodes[edge->producer];
-	struct sluice_subscription_opts o;
-	int rc;
-
-	sluice_subscription_opts_init(&o);
-	edge->max = 1 + sim_below(20);
-	o.max_demand = edge->max;
-	switch (sim_below(4)) {
-	case 0:
-		o.min_demand = SLUICE_MIN_HALF;
-		break;
-	case 1:
-		o.min_demand = SLUICE_MIN_ZERO;
-		break;
-	case 2:
-		o.min_demand = (int32_t)sim_below(edge->max); /* 0: default */
-		break;
-	default:
-		break;
-	}
-	if (producer->dispatcher == 1 && sim_below(3) == 0) {
-		o.selector = selects_odd;
-		edge->odd_only = 1;
-	}
-	rc = sluice_credit_init(&edge->credit, o.max_demand, o.min_demand, 0);
-	if (rc == 0)
-		rc = sluice_subscribe(p, scenario.nodes[edge->consumer].name,
-				      producer->name, &o);
-	for (const struct edge *e = scenario.edges; e < edge; e++)
-		edge->inlet += e->consumer == edge->consumer;
-	return rc;
 }
 
 /* A foreign thread that feeds the producers which started with nothing. */
@@ -400,9 +196,8 @@ static void check_ledger(struct sluice_pipeline *p, int complete)
 			if (got > due || (complete && got < due))
 				complain("%s (%s): event %u of %u delivered %u "
 					 "times, due %u",
-					 node->name,
-					 dispatchers[node->dispatcher], seq,
-					 node->emitted, got, due);
+					 node->name, build_dispatcher(node),
+					 seq, node->emitted, got, due);
 		}
 		if (complete && sluice_stage_stat(p, node->name, &stat) == 0 &&
 		    stat.events_out != node->emitted)
@@ -428,7 +223,7 @@ static void describe(const struct sluice_pipeline_opts *o)
 			"  %s kind %d %s total %u available %u fan_out "
 			"%u\n",
 			scenario.nodes[i].name, (int)scenario.nodes[i].kind,
-			dispatchers[scenario.nodes[i].dispatcher],
+			build_dispatcher(&scenario.nodes[i]),
 			scenario.nodes[i].total, scenario.nodes[i].available,
 			scenario.nodes[i].fan_out);
 	for (uint32_t i = 0; i < scenario.edge_count; i++)
@@ -451,17 +246,6 @@ static int interrupt(struct sluice_pipeline *p)
 	return sluice_pipeline_join(p, SLUICE_FOREVER);
 }
 
-static int declare_all(struct sluice_pipeline *p)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; rc == 0 && i < scenario.node_count; i++)
-		rc = declare_node(p, &scenario.nodes[i]);
-	for (uint32_t i = 0; rc == 0 && i < scenario.edge_count; i++)
-		rc = declare_edge(p, &scenario.edges[i]);
-	return rc;
-}
-
 static void scenario_main(void *arg)
 {
 	struct sluice_pipeline_opts o;
@@ -469,7 +253,7 @@ static void scenario_main(void *arg)
 	int rc;
 
 	(void)arg;
-	build_graph();
+	build_graph(&scenario);
 	scenario.outcome = sim_below(4) ? RUN_OUT : DRAIN + sim_below(2);
 	sluice_pipeline_opts_init(&o);
 	o.workers = sim_below(4);
@@ -477,7 +261,7 @@ static void scenario_main(void *arg)
 	o.yield_rounds = UINT32_MAX;
 	rc = pipeline_open_on(&p, &o, sim_platform());
 	if (rc == 0)
-		rc = declare_all(p);
+		rc = build_declare(&scenario, p);
 	if (scenario.verbose)
 		describe(&o);
 	if (rc == 0)
