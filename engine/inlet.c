@@ -75,12 +75,15 @@ static void inlet_select(struct inlet *in, const struct inlet_link *link,
 		i++, event += bytes;
 	if (i == batch->count)
 		return;
+	/* The i-th is the first that is refused; each is asked about once. */
 	kept = i;
 	if (batch->events != in->gathered)
 		memcpy(in->gathered, batch->events, kept * bytes);
-	for (; i < batch->count; i++, event += bytes)
+	while (++i < batch->count) {
+		event += bytes;
 		if (link->selector(event, link->selector_ctx))
 			memmove(in->gathered + kept++ * bytes, event, bytes);
+	}
 	sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
 			   batch->count - kept);
 	batch->events = in->gathered;
@@ -123,8 +126,10 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 {
 	struct inlet_link *link = &in->links[index];
 
-	if (sluice_spsc_release(&link->reader, n))
-		inlet_ring(in, link);
+	(void)sluice_spsc_release(&link->reader, n);
+	/* Even where no credit went back: a strategy may have waited for the
+	 * receipt alone. */
+	inlet_ring(in, link);
 }
 
 void inlet_idle(struct inlet *in, uint32_t index)

@@ -48,7 +48,7 @@ void inlet_start(struct inlet *in);
 uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		    struct sluice_batch *batch);
 
-/* Finish @n slots of link @index; wake its producer when that gave credit. */
+/* Finish @n slots of link @index; wake its producer. */
 void inlet_ack(struct inlet *in, uint32_t index, uint32_t n);
 
 /* Link @index had nothing: return idle credit, notice the end of its stream. */

@@ -60,7 +60,11 @@ static void pipeline_ring_all(struct sluice_pipeline *p)
 
 void pipeline_ring_stage(struct sluice_stage *stage)
 {
-	if (stage->worker != NULL)
+	uint32_t phase = sluice_load_acquire(&stage->pipeline->phase);
+
+	/* Before the start there is no worker yet and after the end nobody
+	 * sleeps; what was set before the call is seen in either case. */
+	if (phase == PIPELINE_STARTING || phase == PIPELINE_RUNNING)
 		sluice_bell_ring(stage->worker->bell,
 				 stage->pipeline->platform->wait);
 }

@@ -289,7 +289,8 @@ void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
 	uint32_t at = self->staged_count;
 
-	if (n == 0 || n > self->staged_limit - at)
+	/* Outside its callbacks the limit is 0, and output may still be staged. */
+	if (n == 0 || at >= self->staged_limit || n > self->staged_limit - at)
 		return NULL;
 	self->staged_count = at + n;
 	return self->staged + (size_t)at * self->opts.out_bytes;

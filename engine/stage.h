@@ -154,8 +154,9 @@ SLUICE_API const char *sluice_stage_name(const struct sluice_stage *stage);
 /**
  * sluice_wake - a producer that had nothing has something now.
  *
- * Threads: any, while the pipeline is open. Cost: one exchange, and a system
- * call if its worker sleeps. A wake before the producer says "not now" counts.
+ * Threads: any, from the moment the stage was added until its fini has returned
+ * (or close was called). Cost: one exchange, and a system call if its worker
+ * sleeps. A wake before the producer says "not now" counts.
  */
 SLUICE_API void sluice_wake(struct sluice_stage *stage);
 

@@ -55,6 +55,9 @@ static void stage_finish(struct sluice_stage *stage, enum sluice_reason reason)
 static int stage_failed(struct sluice_stage *stage, const char *callback,
 			int rc)
 {
+	/* What the failed call had emitted is not sent. */
+	stage->staged_first = 0;
+	stage->staged_count = 0;
 	pipeline_fail(stage->pipeline, stage, callback, rc);
 	stage_abort(stage, SLUICE_REASON_ERROR);
 	return 1;

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole engine: a producer that counts, and one or more consumers that sum,
+ * with default options, a worker per CPU. The clock runs from the first demand
+ * to the end of the last stage; opening, allocating and closing are outside.
+ */
+#include "bench/ring.h"
+#include "sluice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONSUMERS_MAX 24u
+
+struct engine_shape {
+	const char *dispatcher;
+	uint32_t consumers;
+	uint32_t size; /* index into ring_sizes */
+};
+
+struct engine_consumer {
+	uint64_t sum;
+	uint64_t events;
+} __attribute__((aligned(128)));
+
+struct engine_run {
+	/* The producer's. */
+	uint64_t next __attribute__((aligned(128)));
+	uint64_t end;
+	int64_t began_ns;
+	struct engine_consumer consumers[CONSUMERS_MAX];
+	const struct engine_shape *shape;
+	uint32_t bytes;
+};
+
+RING_INLINE int engine_demand(struct sluice_stage *self, uint32_t demand,
+			      uint32_t bytes)
+{
+	struct engine_run *run = sluice_stage_state(self);
+	uint64_t left = run->end - run->next;
+	uint32_t n = demand < left ? demand : (uint32_t)left;
+	unsigned char *events = n > 0 ? sluice_emit(self, n) : NULL;
+
+	if (run->began_ns == 0)
+		run->began_ns = bench_now_ns();
+	if (n > 0 && events == NULL)
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < n; i++)
+		ring_fill(events + (size_t)i * bytes, bytes, run->next + i);
+	run->next += n;
+	return run->next == run->end ? SLUICE_END : SLUICE_OK;
+}
+
+RING_INLINE int engine_events(struct sluice_stage *self,
+			      const struct sluice_batch *batch, uint32_t bytes)
+{
+	struct engine_consumer *consumer = sluice_stage_state(self);
+	const unsigned char *events = batch->events;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < batch->count; i++)
+		sum += ring_sum(events + (size_t)i * bytes, bytes);
+	consumer->sum += sum;
+	consumer->events += batch->count;
+	return SLUICE_OK;
+}
+
+#define ENGINE_CALLBACKS(bytes)                                                \
+	static int demand_##bytes(struct sluice_stage *self, uint32_t demand)  \
+	{                                                                      \
+		return engine_demand(self, demand, bytes);                     \
+	}                                                                      \
+	static int events_##bytes(struct sluice_stage *self,                   \
+				  const struct sluice_batch *batch)            \
+	{                                                                      \
+		return engine_events(self, batch, bytes);                      \
+	}
+ENGINE_CALLBACKS(8)
+ENGINE_CALLBACKS(64)
+
+static int engine_declare(struct engine_run *run, struct sluice_pipeline *p)
+{
+	int small = run->bytes == 8;
+	int rc = sluice_stage_add(
+		p, SLUICE_STAGE(.name = "count", .kind = SLUICE_PRODUCER,
+				.out_bytes = run->bytes, .state = run,
+				.dispatcher = run->shape->dispatcher,
+				/* partition: by the event's number */
+				.key_bytes = 8,
+				.handle_demand = small ? demand_8 : demand_64));
+
+	for (uint32_t i = 0; rc >= 0 && i < run->shape->consumers; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "sum%u", i);
+		rc = sluice_stage_add(
+			p, SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
+					.in_bytes = run->bytes,
+					.state = &run->consumers[i],
+					.handle_events =
+						small ? events_8 : events_64));
+		if (rc >= 0)
+			rc = sluice_subscribe(p, name, "count", NULL);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Broadcast: each has them all. Otherwise each event is with one of them. */
+static int engine_check(const struct engine_run *run)
+{
+	uint64_t expected = ring_sum_expected(run->end, run->bytes);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < run->shape->consumers; i++)
+		sum += run->consumers[i].sum;
+	if (run->shape->dispatcher[0] == 'b')
+		expected *= run->shape->consumers;
+	return sum == expected ? 0 : -EBADMSG;
+}
+
+static int64_t engine_run(void *state, uint64_t n_events)
+{
+	struct engine_run *run = state;
+	struct sluice_pipeline *p;
+	int64_t ended_ns = 0;
+	int rc = sluice_pipeline_open(&p, NULL);
+
+	if (rc < 0)
+		return rc;
+	run->next = 0;
+	run->end = n_events;
+	run->began_ns = 0;
+	for (uint32_t i = 0; i < CONSUMERS_MAX; i++)
+		run->consumers[i] = (struct engine_consumer){0};
+	rc = engine_declare(run, p);
+	if (rc == 0)
+		rc = sluice_pipeline_run(p);
+	ended_ns = bench_now_ns();
+	if (rc < 0)
+		(void)fprintf(stderr, "%s\n", sluice_last_error());
+	sluice_pipeline_close(p);
+	if (rc == 0)
+		rc = engine_check(run);
+	return rc < 0 ? rc : ended_ns - run->began_ns;
+}
+
+static uint32_t engine_counters(void *state, struct bench_counter *out)
+{
+	const struct engine_run *run = state;
+	uint64_t events = 0;
+
+	for (uint32_t i = 0; i < run->shape->consumers; i++)
+		events += run->consumers[i].events;
+	/* Per event produced: 1, or the number of consumers in a broadcast. */
+	out[0] = (struct bench_counter){"deliveries",
+					(double)events / (double)run->end};
+	return 1;
+}
+
+static int engine_setup(const struct bench_case *bench, void **state)
+{
+	struct engine_run *run = bench_memory(sizeof(*run));
+
+	if (run == NULL)
+		return -ENOMEM;
+	run->shape = bench->arg;
+	run->bytes = bench->bytes;
+	*state = run;
+	return 0;
+}
+
+static void engine_teardown(void *state)
+{
+	free(state);
+}
+
+void engine_cases(bench_add_fn add)
+{
+	static const struct engine_shape shapes[] = {
+		{"demand", 1, 0},    {"demand", 2, 0},    {"demand", 24, 0},
+		{"broadcast", 1, 0}, {"broadcast", 2, 0}, {"broadcast", 24, 0},
+		{"partition", 1, 0}, {"partition", 2, 0}, {"partition", 24, 0},
+		{"demand", 1, 1},    {"demand", 2, 1},    {"demand", 24, 1},
+		{"broadcast", 1, 1}, {"broadcast", 2, 1}, {"broadcast", 24, 1},
+		{"partition", 1, 1}, {"partition", 2, 1}, {"partition", 24, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		struct bench_case bench = {
+			.setup = engine_setup,
+			.run = engine_run,
+			.teardown = engine_teardown,
+			.counters = engine_counters,
+			.bytes = ring_sizes[shapes[i].size],
+			.arg = &shapes[i],
+		};
+
+		(void)snprintf(bench.name, sizeof(bench.name),
+			       "engine/%s/%uB/1to%u", shapes[i].dispatcher,
+			       bench.bytes, shapes[i].consumers);
+		add(&bench);
+	}
+}

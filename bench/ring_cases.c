@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One hop from one thread to another through a ring: every event size with
+ * every batch, for every rival. No cell is left out.
+ */
+#include "bench/ring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const uint32_t ring_sizes[RING_SIZES] = {8, 64, 256};
+const uint32_t ring_batches[RING_BATCHES] = {1, 16, 64, 256};
+
+static const struct ring_rival *const rivals[] = {
+	&ring_in_place,   &ring_staged,
+#if defined(BENCH_HAVE_CK)
+	&ring_ck_enqueue, &ring_ck_enqueue_patient,
+	&ring_ck_reserve, &ring_ck_reserve_patient,
+#endif
+	&ring_mutex,
+};
+#define RIVALS (sizeof(rivals) / sizeof(rivals[0]))
+
+/* What bench_case.arg points to. */
+struct ring_cell {
+	const struct ring_rival *rival;
+	uint32_t size;  /* index into ring_sizes */
+	uint32_t batch; /* events */
+};
+
+struct ring_run {
+	struct ring_link link;
+	const struct ring_cell *cell;
+};
+
+uint32_t ring_rivals(const struct ring_rival *const **list)
+{
+	*list = rivals;
+	return RIVALS;
+}
+
+static int ring_setup(const struct bench_case *bench, void **state)
+{
+	const struct ring_cell *cell = bench->arg;
+	struct ring_run *run = calloc(1, sizeof(*run));
+
+	if (run == NULL)
+		return -ENOMEM;
+	run->cell = cell;
+	run->link.bytes = bench->bytes;
+	run->link.batch = cell->batch;
+	run->link.ring = cell->rival->open(&run->link);
+	if (run->link.ring == NULL) {
+		free(run);
+		return -ENOMEM;
+	}
+	*state = run;
+	return 0;
+}
+
+static int64_t ring_run(void *state, uint64_t n_events)
+{
+	struct ring_run *run = state;
+	const struct ring_rival *rival = run->cell->rival;
+	int64_t ns;
+
+	run->link.n = n_events;
+	run->link.sum = 0;
+	ns = bench_pair(rival->produce[run->cell->size],
+			rival->consume[run->cell->size], &run->link);
+	if (ns < 0)
+		return ns;
+	return run->link.sum == ring_sum_expected(n_events, run->link.bytes)
+		       ? ns
+		       : -EBADMSG;
+}
+
+static void ring_teardown(void *state)
+{
+	struct ring_run *run = state;
+
+	run->cell->rival->close(run->link.ring);
+	free(run);
+}
+
+void ring_case_init(struct bench_case *bench, const struct ring_rival *rival,
+		    uint32_t size, uint32_t batch)
+{
+	/* One of each, for as long as the program runs. */
+	static struct ring_cell cells[RIVALS * RING_SIZES * RING_BATCHES];
+	struct ring_cell *cell = cells;
+
+	while (cell->rival != NULL &&
+	       (cell->rival != rival || cell->size != size ||
+		cell->batch != ring_batches[batch]))
+		cell++;
+	cell->rival = rival;
+	cell->size = size;
+	cell->batch = ring_batches[batch];
+	*bench = (struct bench_case){
+		.setup = ring_setup,
+		.run = ring_run,
+		.teardown = ring_teardown,
+		.bytes = ring_sizes[size],
+		.arg = cell,
+	};
+	(void)snprintf(bench->name, sizeof(bench->name), "ring/%uB/batch%u/%s",
+		       ring_sizes[size], ring_batches[batch], rival->name);
+}
+
+void ring_cases(bench_add_fn add)
+{
+	struct bench_case bench;
+
+	/* Rivals innermost, so that they are measured next to each other. */
+	for (uint32_t size = 0; size < RING_SIZES; size++)
+		for (uint32_t batch = 0; batch < RING_BATCHES; batch++)
+			for (uint32_t i = 0; i < RIVALS; i++) {
+				ring_case_init(&bench, rivals[i], size, batch);
+				add(&bench);
+			}
+}

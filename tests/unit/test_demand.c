@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The demand strategy, alone: who is chosen, for how many. */
+#include "dispatch/demand.h"
+#include "tests/support/rng.h"
+#include "tests/support/unit.h"
+
+#define LANES_MAX  24u
+#define EVENTS_MAX 100u
+
+enum { A, B, C };
+
+struct bench {
+	struct sluice_lane lane[LANES_MAX];
+	struct sluice_lanes lanes;
+	struct sluice_demand strategy;
+	struct sluice_run runs[EVENTS_MAX];
+	uint32_t n_runs;
+};
+
+static void bench_open(struct bench *b, uint32_t lanes, uint32_t chunk)
+{
+	const struct sluice_dispatch_opts opts = {.chunk_events = chunk};
+
+	memset(b, 0, sizeof(*b));
+	b->lanes.lane = b->lane;
+	b->lanes.count = lanes;
+	sluice_demand_init(&b->strategy, &b->lanes, &opts);
+}
+
+/* A consumer asks for @n more. */
+static void bench_ask(struct bench *b, uint32_t lane, uint64_t n)
+{
+	sluice_lane_set(&b->lanes, lane, b->lane[lane].credit + n, 0);
+}
+
+static uint32_t bench_pick(struct bench *b, uint32_t n)
+{
+	const struct sluice_events events = {NULL, n, 8};
+
+	b->n_runs = 0;
+	return sluice_demand_pick(&b->strategy, &b->lanes, &events, b->runs,
+				  &b->n_runs);
+}
+
+/* The decision is these runs: a row of lane, count, ..., UINT32_MAX. */
+static void check_runs(const struct bench *b, const uint32_t *want)
+{
+	uint32_t i = 0;
+
+	for (; want[2 * i] != UINT32_MAX; i++) {
+		assert_true(i < b->n_runs);
+		assert_int_equal(b->runs[i].lane, want[2 * i]);
+		assert_int_equal(b->runs[i].count, want[2 * i + 1]);
+	}
+	assert_int_equal(b->n_runs, i);
+}
+
+#define CHECK_RUNS(b, ...)                                                     \
+	check_runs((b), (const uint32_t[]){__VA_ARGS__, UINT32_MAX})
+
+static void most_credit_first(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 3, 0);
+	bench_ask(&b, A, 4);
+	bench_ask(&b, B, 2);
+	bench_ask(&b, C, 3);
+	assert_int_equal(sluice_demand_best(&b.lanes), A);
+	bench_ask(&b, C, 2); /* C5 A4 B2 */
+	assert_int_equal(sluice_demand_best(&b.lanes), C);
+	bench_ask(&b, B, 4); /* B6 C5 A4 */
+	assert_int_equal(sluice_demand_best(&b.lanes), B);
+	assert_int_equal(sluice_demand_placeable(&b.strategy, &b.lanes), 15);
+	assert_int_equal(bench_pick(&b, 15), 15);
+	CHECK_RUNS(&b, B, 6, C, 5, A, 4);
+}
+
+/* Without a chunk the first is filled before the second gets any. */
+static void fills_one_then_the_next(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 3, 0);
+	bench_ask(&b, A, 4);
+	bench_ask(&b, B, 2);
+	bench_ask(&b, C, 3);
+	assert_int_equal(bench_pick(&b, 6), 6);
+	CHECK_RUNS(&b, A, 4, C, 2);
+	/* B2 C1: three left, more are not placed. */
+	assert_int_equal(bench_pick(&b, 5), 3);
+	CHECK_RUNS(&b, B, 2, C, 1);
+	assert_int_equal(sluice_demand_placeable(&b.strategy, &b.lanes), 0);
+	assert_int_equal(bench_pick(&b, 1), 0);
+	assert_int_equal(b.n_runs, 0);
+}
+
+static void ties_go_to_the_longest_waiting(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 3, 0);
+	bench_ask(&b, C, 3);
+	bench_ask(&b, A, 3);
+	bench_ask(&b, B, 3);
+	assert_int_equal(bench_pick(&b, 9), 9);
+	CHECK_RUNS(&b, C, 3, A, 3, B, 3);
+	/* To be told the same credit again is no news: A stays ahead. */
+	bench_ask(&b, A, 2);
+	bench_ask(&b, B, 2);
+	bench_ask(&b, A, 0);
+	assert_int_equal(sluice_demand_best(&b.lanes), A);
+	/* Down and up again puts it behind. */
+	assert_int_equal(bench_pick(&b, 1), 1);
+	bench_ask(&b, A, 1);
+	assert_int_equal(sluice_demand_best(&b.lanes), B);
+}
+
+static void chunk_chooses_again(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 3, 2);
+	bench_ask(&b, A, 4);
+	bench_ask(&b, B, 2);
+	bench_ask(&b, C, 3);
+	/* A4 C3 B2, C3 B2 A2, B2 A2 C1, A2 C1 B0, C1. */
+	assert_int_equal(bench_pick(&b, 9), 9);
+	CHECK_RUNS(&b, A, 2, C, 2, B, 2, A, 2, C, 1);
+}
+
+/* Two chunks in a row to one lane are one run: there is room for one per event
+ * at most. */
+static void chunks_to_one_lane_are_one_run(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 2, 1);
+	bench_ask(&b, A, 10);
+	bench_ask(&b, B, 5);
+	assert_int_equal(bench_pick(&b, 5), 5);
+	CHECK_RUNS(&b, A, 5);
+	assert_int_equal(bench_pick(&b, 4), 4);
+	CHECK_RUNS(&b, B, 1, A, 1, B, 1, A, 1);
+}
+
+static void nothing_to_place(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, 1, 0);
+	bench_ask(&b, A, 3);
+	assert_int_equal(bench_pick(&b, 0), 0);
+	assert_int_equal(b.n_runs, 0);
+	assert_int_equal(b.lane[A].credit, 3);
+}
+
+/* ---- against a list that is kept sorted ---------------------------------- */
+
+/* Lanes by credit, greatest first, equals in the order they came: a lane whose
+ * credit changes is taken out and put in behind its equals. */
+struct oracle {
+	uint32_t order[LANES_MAX];
+	uint64_t credit[LANES_MAX];
+	uint32_t count;
+};
+
+static void oracle_set(struct oracle *o, uint32_t lane, uint64_t credit)
+{
+	uint32_t at = 0;
+
+	if (o->credit[lane] == credit)
+		return;
+	o->credit[lane] = credit;
+	while (o->order[at] != lane)
+		at++;
+	for (; at + 1 < o->count; at++)
+		o->order[at] = o->order[at + 1];
+	for (; at > 0 && o->credit[o->order[at - 1]] < credit; at--)
+		o->order[at] = o->order[at - 1];
+	o->order[at] = lane;
+}
+
+/* Whom the next event goes to; the lane of every event of a batch in turn. */
+static uint32_t oracle_pick(struct oracle *o, uint32_t n, uint32_t chunk,
+			    uint32_t *lane_of)
+{
+	uint32_t placed = 0;
+
+	while (placed < n && o->credit[o->order[0]] > 0) {
+		uint32_t lane = o->order[0];
+		uint32_t taken = 0;
+
+		while (placed < n && taken < o->credit[lane] &&
+		       (chunk == 0 || taken < chunk)) {
+			lane_of[placed++] = lane;
+			taken++;
+		}
+		oracle_set(o, lane, o->credit[lane] - taken);
+	}
+	return placed;
+}
+
+static void check_against(const struct bench *b, const struct oracle *o,
+			  const uint32_t *lane_of, uint32_t placed)
+{
+	uint32_t at = 0;
+
+	for (uint32_t r = 0; r < b->n_runs; r++)
+		for (uint32_t i = 0; i < b->runs[r].count; i++, at++) {
+			assert_true(at < placed);
+			assert_int_equal(b->runs[r].lane, lane_of[at]);
+		}
+	assert_int_equal(at, placed);
+	for (uint32_t i = 0; i < o->count; i++)
+		assert_int_equal(b->lane[i].credit, o->credit[i]);
+}
+
+static void random_script(void **state)
+{
+	struct rng rng = rng_start("demand random_script");
+
+	(void)state;
+	for (uint32_t script = 0; script < 300; script++) {
+		uint32_t chunk = (uint32_t)rng_below(&rng, 6);
+		uint32_t most = rng_between(&rng, 1, 30);
+		struct oracle o = {.count = rng_between(&rng, 1, LANES_MAX)};
+		uint64_t asked = 0;
+		uint64_t sent = 0;
+		struct bench b;
+
+		bench_open(&b, o.count, chunk);
+		for (uint32_t i = 0; i < o.count; i++)
+			o.order[i] = i;
+		for (uint32_t step = 0; step < 150; step++) {
+			uint32_t lane_of[EVENTS_MAX];
+			uint32_t lane = (uint32_t)rng_below(&rng, o.count);
+			uint32_t more = (uint32_t)rng_below(&rng, most);
+			uint32_t n = (uint32_t)rng_below(&rng, EVENTS_MAX + 1);
+			uint32_t placed;
+
+			bench_ask(&b, lane, more);
+			oracle_set(&o, lane, o.credit[lane] + more);
+			asked += more;
+			assert_int_equal(
+				sluice_demand_placeable(&b.strategy, &b.lanes),
+				asked - sent);
+			if (rng_below(&rng, 3) != 0)
+				continue;
+			placed = oracle_pick(&o, n, chunk, lane_of);
+			assert_int_equal(bench_pick(&b, n), placed);
+			check_against(&b, &o, lane_of, placed);
+			sent += placed;
+		}
+		for (uint32_t i = 0; i < o.count; i++) {
+			asked -= b.lane[i].credit;
+			sent -= b.lane[i].sent;
+		}
+		/* Every credit was spent on one event. */
+		assert_int_equal(sent, 0);
+		for (uint32_t i = 0; i < o.count; i++)
+			asked -= b.lane[i].sent;
+		assert_int_equal(asked, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(most_credit_first),
+		cmocka_unit_test(fills_one_then_the_next),
+		cmocka_unit_test(ties_go_to_the_longest_waiting),
+		cmocka_unit_test(chunk_chooses_again),
+		cmocka_unit_test(chunks_to_one_lane_are_one_run),
+		cmocka_unit_test(nothing_to_place),
+		cmocka_unit_test(random_script),
+	};
+
+	return cmocka_run_group_tests_name("demand", tests, NULL, NULL);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A start when the system says no. The linker puts a wrapper before each call
+ * of the library that can fail (see CMakeLists.txt); it fails the n-th one, for
+ * every n there is, until a start gets through. */
+#include "flow.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define STAGES  5u
+#define REGIONS (STAGES + 1) /* one for the bells */
+#define WORKERS 3u
+#define N_MAX   500u /* no start makes so many calls of one kind */
+
+/* ---- the edge: called on the main thread and on the supervisor's --------- */
+
+static struct {
+	const char *call; /* the call that is to fail, NULL for none */
+	int error;
+	uint32_t at;   /* which one, from 1 */
+	uint32_t seen; /* atomic */
+	int64_t live;  /* blocks on the heap of the library; atomic */
+} edge;
+
+static int edge_fails(const char *call)
+{
+	if (edge.call == NULL || strcmp(call, edge.call) != 0)
+		return 0;
+	if (__atomic_add_fetch(&edge.seen, 1, __ATOMIC_RELAXED) != edge.at)
+		return 0;
+	errno = edge.error;
+	return 1;
+}
+
+static void *edge_block(void *block)
+{
+	if (block != NULL)
+		__atomic_add_fetch(&edge.live, 1, __ATOMIC_RELAXED);
+	return block;
+}
+
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+int __real_ftruncate(int fd, off_t bytes);
+int __wrap_ftruncate(int fd, off_t bytes);
+int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
+void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset);
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset);
+int __real_fcntl(int fd, int command, int arg);
+int __wrap_fcntl(int fd, int command, int arg);
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *block, size_t bytes);
+void *__wrap_realloc(void *block, size_t bytes);
+void *__real_aligned_alloc(size_t align, size_t bytes);
+void *__wrap_aligned_alloc(size_t align, size_t bytes);
+void __real_free(void *block);
+void __wrap_free(void *block);
+int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
+			  void *(*run)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
+			  void *(*run)(void *), void *arg);
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	return edge_fails("memfd_create") ? -1
+					  : __real_memfd_create(name, flags);
+}
+
+int __wrap_ftruncate(int fd, off_t bytes)
+{
+	return edge_fails("ftruncate") ? -1 : __real_ftruncate(fd, bytes);
+}
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+	return edge_fails("fallocate")
+		       ? -1
+		       : __real_fallocate(fd, mode, offset, bytes);
+}
+
+void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
+		  off_t offset)
+{
+	/* MAP_FAILED, whose header wants another feature macro. */
+	return edge_fails("mmap")
+		       ? (void *)-1
+		       : __real_mmap(at, bytes, protection, flags, fd, offset);
+}
+
+int __wrap_fcntl(int fd, int command, int arg)
+{
+	return edge_fails("fcntl") ? -1 : __real_fcntl(fd, command, arg);
+}
+
+void *__wrap_malloc(size_t bytes)
+{
+	return edge_fails("malloc") ? NULL : edge_block(__real_malloc(bytes));
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return edge_fails("calloc") ? NULL
+				    : edge_block(__real_calloc(count, bytes));
+}
+
+void *__wrap_realloc(void *block, size_t bytes)
+{
+	if (edge_fails("realloc"))
+		return NULL;
+	if (block == NULL)
+		return edge_block(__real_realloc(NULL, bytes));
+	return __real_realloc(block, bytes);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t bytes)
+{
+	return edge_fails("aligned_alloc")
+		       ? NULL
+		       : edge_block(__real_aligned_alloc(align, bytes));
+}
+
+void __wrap_free(void *block)
+{
+	if (block != NULL)
+		__atomic_sub_fetch(&edge.live, 1, __ATOMIC_RELAXED);
+	__real_free(block);
+}
+
+int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
+			  void *(*run)(void *), void *arg)
+{
+	return edge_fails("pthread_create")
+		       ? edge.error
+		       : __real_pthread_create(id, attr, run, arg);
+}
+
+static void edge_arm(const char *call, int error, uint32_t at)
+{
+	edge.call = call;
+	edge.error = error;
+	edge.at = at;
+	edge.seen = 0;
+}
+
+/* ---- a pipeline with one of everything that is allocated ----------------- */
+
+struct life {
+	uint32_t inits;
+	uint32_t finis;
+};
+
+static struct life lives[STAGES];
+
+static int life_init(struct sluice_stage *self)
+{
+	struct life *life = sluice_stage_state(self);
+
+	life->inits++;
+	return SLUICE_OK;
+}
+
+static void life_fini(struct sluice_stage *self, enum sluice_reason reason)
+{
+	struct life *life = sluice_stage_state(self);
+
+	(void)reason;
+	life->finis++;
+}
+
+static int end_at_once(struct sluice_stage *self, uint32_t demand)
+{
+	(void)self;
+	(void)demand;
+	return SLUICE_END;
+}
+
+static int swallow(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	return SLUICE_OK;
+}
+
+static int wants_all(const void *event, void *ctx)
+{
+	(void)event;
+	(void)ctx;
+	return 1;
+}
+
+/* A partition with its spill, two broadcasts, batches that must be gathered,
+ * and a thread of its own for the last. */
+static struct sluice_pipeline *everything(void)
+{
+	static const char *const middles[] = {"left", "right"};
+	struct sluice_pipeline *p = flow_open(WORKERS - 1);
+
+	memset(lives, 0, sizeof(lives));
+	flow_add(p,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .dispatcher = "partition",
+			      .handle_demand = end_at_once, .init = life_init,
+			      .fini = life_fini, .state = &lives[0]));
+	for (uint32_t i = 0; i < 2; i++)
+		flow_add(p, SLUICE_STAGE(.name = middles[i], .in_bytes = 8,
+					 .kind = SLUICE_PRODUCER_CONSUMER,
+					 .out_bytes = 8, .fan_out_max = 2,
+					 .dispatcher = "broadcast",
+					 .handle_events = swallow,
+					 .init = life_init, .fini = life_fini,
+					 .state = &lives[1 + i]));
+	flow_add(p, SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = swallow,
+				 .init = life_init, .fini = life_fini,
+				 .state = &lives[3]));
+	flow_add(p, SLUICE_STAGE(.name = "slow", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = swallow,
+				 .init = life_init, .fini = life_fini,
+				 .blocking = 1, .state = &lives[4]));
+	for (uint32_t i = 0; i < 2; i++) {
+		flow_subscribe(p, middles[i], "source",
+			       SLUICE_SUBSCRIPTION(.min_demand = 5));
+		flow_subscribe(p, "sink", middles[i],
+			       SLUICE_SUBSCRIPTION(.selector = wants_all));
+		flow_subscribe(p, "slow", middles[i], NULL);
+	}
+	return p;
+}
+
+/* The text names who failed: the pipeline, or one of its stages. */
+static void check_names_somebody(const char *text)
+{
+	static const char *const names[] = {"'source'", "'left'", "'right'",
+					    "'sink'",   "'slow'", "'pipeline'"};
+
+	for (size_t i = 0; i < UNIT_COUNT(names); i++)
+		if (strstr(text, names[i]) != NULL)
+			return;
+	fail_msg("\"%s\" names no stage", text);
+}
+
+static void check_lives(void)
+{
+	for (uint32_t i = 0; i < STAGES; i++) {
+		assert_int_equal(lives[i].inits, lives[i].finis);
+		assert_in_range(lives[i].inits, 0, 1);
+	}
+}
+
+static void check_runs(struct sluice_pipeline *p)
+{
+	assert_int_equal(flow_join(p), 0);
+	for (uint32_t i = 0; i < STAGES; i++) {
+		assert_int_equal(lives[i].inits, 1);
+		assert_int_equal(lives[i].finis, 1);
+	}
+}
+
+/* ---- every call fails once ----------------------------------------------- */
+
+static struct fault {
+	const char *name; /* of the call, and so of the test */
+	int error;
+	int rc;
+	uint32_t at_least; /* calls a start makes */
+	const char *says;
+} faults[] = {
+	{"memfd_create", EMFILE, -EMFILE, REGIONS, "memfd_create"},
+	{"ftruncate", EFBIG, -EFBIG, REGIONS, "ftruncate"},
+	{"fallocate", ENOSPC, -ENOSPC, REGIONS, "fallocate"},
+	{"mmap", ENOMEM, -ENOMEM, REGIONS, "mmap"},
+	{"fcntl", EPERM, -EPERM, REGIONS, "sealing"},
+	{"calloc", ENOMEM, -ENOMEM, 1, "no memory"},
+	{"realloc", ENOMEM, -ENOMEM, STAGES, "no memory"},
+	{"aligned_alloc", ENOMEM, -ENOMEM, 20, "no memory"},
+	{"malloc", ENOMEM, -ENOMEM, 1 + WORKERS, "thread"},
+	{"pthread_create", EAGAIN, -EAGAIN, 1 + WORKERS, "thread"},
+};
+
+static void start_fails_and_holds_nothing(void **state)
+{
+	const struct fault *row = *state;
+	uint32_t n;
+
+	for (n = 1; n < N_MAX; n++) {
+		struct sluice_pipeline *p = everything();
+		int64_t live = edge.live;
+		int rc;
+
+		edge_arm(row->name, row->error, n);
+		rc = sluice_pipeline_start(p);
+		edge.call = NULL;
+		if (rc == 0) {
+			check_runs(p);
+			sluice_pipeline_close(p);
+			break;
+		}
+		assert_int_equal(rc, row->rc);
+		assert_text_has(sluice_last_error(), row->says);
+		check_names_somebody(sluice_last_error());
+		check_lives();
+		assert_int_equal(edge.live, live);
+		flow_check_released();
+		sluice_pipeline_close(p);
+	}
+	assert_in_range(n, row->at_least + 1, N_MAX - 1);
+	assert_int_equal(edge.live, 0);
+}
+
+/* Memory may be there the next time: what was declared is still declared. */
+static void start_again_works(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(faults); i++) {
+		struct sluice_pipeline *p = everything();
+
+		if (strcmp(faults[i].says, "thread") == 0) {
+			sluice_pipeline_close(p);
+			continue;
+		}
+		for (uint32_t n = 1; n < N_MAX; n++) {
+			int rc;
+
+			edge_arm(faults[i].name, faults[i].error, n);
+			rc = sluice_pipeline_start(p);
+			edge.call = NULL;
+			if (rc == 0)
+				break;
+			assert_int_equal(rc, faults[i].rc);
+		}
+		check_runs(p);
+		sluice_pipeline_close(p);
+	}
+	assert_int_equal(edge.live, 0);
+}
+
+/* Declaring needs memory too. */
+static void declaring_fails_and_holds_nothing(void **state)
+{
+	static const char *const calls[] = {"aligned_alloc", "realloc"};
+	const struct sluice_stage_opts *opts =
+		SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+			     .out_bytes = 8, .handle_demand = end_at_once);
+	struct sluice_pipeline *p = NULL;
+
+	(void)state;
+	edge_arm("aligned_alloc", ENOMEM, 1);
+	assert_int_equal(sluice_pipeline_open(&p, NULL), -ENOMEM);
+	assert_text_has(sluice_last_error(), "'pipeline': no memory");
+	assert_null(p);
+	edge.call = NULL;
+	p = flow_open(1);
+	for (size_t i = 0; i < UNIT_COUNT(calls); i++) {
+		edge_arm(calls[i], ENOMEM, 1);
+		assert_int_equal(sluice_stage_add(p, opts), -ENOMEM);
+		assert_text_has(sluice_last_error(), "no memory");
+		assert_int_equal(edge.live, 1);
+		assert_null(sluice_stage_find(p, "a"));
+	}
+	edge.call = NULL;
+	flow_add(p, opts);
+	flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = swallow));
+	edge_arm("realloc", ENOMEM, 1);
+	assert_int_equal(sluice_subscribe(p, "c", "a", NULL), -ENOMEM);
+	edge.call = NULL;
+	flow_subscribe(p, "c", "a", NULL);
+	assert_int_equal(flow_run(p), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(edge.live, 0);
+}
+
+/* The same by the kernel's own hand: one more file each time. */
+static void files_run_out(void **state)
+{
+	struct rlimit before;
+	struct rlimit low;
+	int lowest = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_true(lowest > 0);
+	(void)close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (uint32_t more = 0; more <= REGIONS; more++) {
+		struct sluice_pipeline *p = everything();
+		int rc;
+
+		low = before;
+		low.rlim_cur = (rlim_t)lowest + more;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		rc = sluice_pipeline_start(p);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		if (more < REGIONS) {
+			assert_int_equal(rc, -EMFILE);
+			assert_text_has(sluice_last_error(), "memfd_create");
+			check_names_somebody(sluice_last_error());
+			flow_check_released();
+		} else {
+			assert_int_equal(rc, 0);
+			check_runs(p);
+		}
+		sluice_pipeline_close(p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(start_again_works),
+		cmocka_unit_test(declaring_fails_and_holds_nothing),
+		cmocka_unit_test(files_run_out),
+	};
+	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(faults)];
+	size_t at = 0;
+
+	at = UNIT_ADD_ROWS(all, at, start_fails_and_holds_nothing, faults);
+	memcpy(all + at, tests, sizeof(tests));
+	flow_watch(all, UNIT_COUNT(all));
+	return cmocka_run_group_tests_name("start_fault", all, NULL, NULL);
+}
