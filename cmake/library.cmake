@@ -2,6 +2,7 @@
 
 set(SLUICE_PUBLIC_HEADERS
 	sluice.h
+	dispatch/dispatch.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/layout.h ring/region.h ring/spsc.h ring/wait.h
 	engine/pipeline.h engine/stage.h)

@@ -84,10 +84,19 @@ int sluice_pipeline_open(struct sluice_pipeline **out,
 struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 				       const char *name)
 {
+	if (name == NULL)
+		return NULL;
 	for (uint32_t i = 0; i < pipeline->stage_count; i++)
 		if (strcmp(pipeline->stages[i]->name, name) == 0)
 			return pipeline->stages[i];
 	return NULL;
+}
+
+static int no_such_stage(const char *name)
+{
+	if (name == NULL)
+		return sluice_fail(-ENOENT, "the name of a stage is missing");
+	return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
 }
 
 static int pipeline_declaring(const struct sluice_pipeline *pipeline,
@@ -222,11 +231,9 @@ int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 	int rc = pipeline_declaring(pipeline, "a subscription is made");
 
 	if (rc == 0 && sub.consumer == NULL)
-		rc = sluice_fail(-ENOENT, "no stage is called '%.63s'",
-				 consumer);
+		rc = no_such_stage(consumer);
 	if (rc == 0 && sub.producer == NULL)
-		rc = sluice_fail(-ENOENT, "no stage is called '%.63s'",
-				 producer);
+		rc = no_such_stage(producer);
 	if (rc == 0 && opts != NULL)
 		rc = opts_copy(&sub.opts, opts, sizeof(sub.opts),
 			       "subscription options");
@@ -252,7 +259,7 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 	uint64_t value[SLUICE_COUNTER_COUNT];
 
 	if (stage == NULL)
-		return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
+		return no_such_stage(name);
 	if (stage->counters == NULL)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   stage->name);

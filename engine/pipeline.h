@@ -128,7 +128,8 @@ sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
  *
  * Refuses, each with its own text: a cycle; a consumer without a producer; a
  * producer without a consumer; a CPU that does not exist; memory that is not to
- * be had; an init that failed. Then nothing is held and nothing runs.
+ * be had; an init that failed. Then nothing is held, nothing runs, and it may
+ * be tried again.
  *
  * Returns 0 or a negative errno.
  */

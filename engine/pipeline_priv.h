@@ -118,11 +118,9 @@ int pipeline_wait_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase, uint64_t deadline_ns);
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
-/* Record that a callback failed, and stop everything. The first one counts. */
-void pipeline_fail(struct sluice_pipeline *pipeline,
-		   const struct sluice_stage *stage, const char *callback,
-		   int rc);
-void pipeline_ring_stage(struct sluice_stage *stage);
+/* Record what failed and its code, and stop all. The first one counts. */
+void pipeline_fail(struct sluice_pipeline *pipeline, int rc, const char *fmt,
+		   ...) SLUICE_PRINTF(3, 4);
 
 /* supervisor.c, worker.c: the bodies of the threads. */
 void supervisor_run(void *pipeline);

@@ -318,6 +318,8 @@ void plan_close(struct sluice_pipeline *p)
 		uint32_t inlets = stage->in.count;
 		uint32_t lanes = stage->out.lanes.count;
 
+		stage_close_gate(stage);
+		stage_reset(stage);
 		inlet_close(&stage->in);
 		outlet_close(&stage->out);
 		/* What was declared stays: a start may be tried again. */

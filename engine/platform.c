@@ -95,15 +95,20 @@ static uint64_t linux_random(void *ctx)
 	return value;
 }
 
+static struct platform linux_platform = {
+	.spawn = linux_spawn,
+	.join = linux_join,
+	.cpus = linux_cpus,
+	.random = linux_random,
+};
+
+/* Before main and before any thread: constant ever after. */
+__attribute__((constructor)) static void platform_register(void)
+{
+	linux_platform.wait = sluice_wait_linux();
+}
+
 const struct platform *platform_linux(void)
 {
-	static struct platform platform = {
-		.spawn = linux_spawn,
-		.join = linux_join,
-		.cpus = linux_cpus,
-		.random = linux_random,
-	};
-
-	platform.wait = sluice_wait_linux();
-	return &platform;
+	return &linux_platform;
 }

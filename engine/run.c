@@ -4,8 +4,10 @@
 #include "ring/base_priv.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 /* Parks on the phase word return at least this often. */
@@ -58,17 +60,6 @@ static void pipeline_ring_all(struct sluice_pipeline *p)
 		sluice_bell_ring(p->workers[i].bell, p->platform->wait);
 }
 
-void pipeline_ring_stage(struct sluice_stage *stage)
-{
-	uint32_t phase = sluice_load_acquire(&stage->pipeline->phase);
-
-	/* Before the start there is no worker yet and after the end nobody
-	 * sleeps; what was set before the call is seen in either case. */
-	if (phase == PIPELINE_STARTING || phase == PIPELINE_RUNNING)
-		sluice_bell_ring(stage->worker->bell,
-				 stage->pipeline->platform->wait);
-}
-
 void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 {
 	uint32_t seen = sluice_load_acquire(&p->command);
@@ -80,21 +71,16 @@ void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 	pipeline_ring_all(p);
 }
 
-void pipeline_fail(struct sluice_pipeline *p, const struct sluice_stage *stage,
-		   const char *callback, int rc)
+void pipeline_fail(struct sluice_pipeline *p, int rc, const char *fmt, ...)
 {
+	va_list args;
+
 	if (sluice_exchange(&p->failed, 1) == 0) {
-		if (rc >= 0)
-			(void)snprintf(p->failure_text, sizeof(p->failure_text),
-				       "stage '%s': %s returned %d, which is "
-				       "no answer it may give",
-				       stage->name, callback, rc);
-		else
-			(void)snprintf(p->failure_text, sizeof(p->failure_text),
-				       "stage '%s': %s returned %d (%s)",
-				       stage->name, callback, rc,
-				       sluice_strerror(rc));
-		p->failure = rc < 0 ? rc : -EINVAL;
+		va_start(args, fmt);
+		(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt,
+				args);
+		va_end(args);
+		p->failure = rc;
 	}
 	pipeline_raise(p, PIPELINE_STOP);
 }
@@ -120,6 +106,48 @@ static int pipeline_result(const struct sluice_pipeline *p)
 	return 0;
 }
 
+/* Nothing runs and nothing is held; it may be started again. */
+static void pipeline_reset(struct sluice_pipeline *p)
+{
+	pipeline_reap(p);
+	plan_close(p);
+	p->failure = 0;
+	p->init_failed = 0;
+	(void)sluice_exchange(&p->command, PIPELINE_RUN);
+	(void)sluice_exchange(&p->failed, 0);
+	(void)sluice_exchange(&p->aborted, 0);
+	(void)sluice_exchange(&p->workers_ready, 0);
+	(void)sluice_exchange(&p->workers_done, 0);
+	pipeline_set_phase(p, PIPELINE_DECLARED);
+}
+
+static int pipeline_launch(struct sluice_pipeline *p)
+{
+	int rc;
+
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		stage_open_gate(p->stages[i]);
+	pipeline_set_phase(p, PIPELINE_STARTING);
+	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
+				supervisor_run, p, "sluice-super",
+				PLATFORM_CPU_ANY);
+	if (rc < 0) {
+		rc = sluice_fail(rc,
+				 "pipeline '%s': no thread for its "
+				 "supervisor: %s",
+				 p->name, strerror(-rc));
+		pipeline_reset(p);
+		return rc;
+	}
+	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
+	if (!p->init_failed)
+		return 0;
+	(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
+	rc = pipeline_result(p);
+	pipeline_reset(p);
+	return rc;
+}
+
 int sluice_pipeline_start(struct sluice_pipeline *p)
 {
 	int rc;
@@ -131,27 +159,7 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 	rc = check_graph(p);
 	if (rc == 0)
 		rc = plan_open(p);
-	if (rc < 0)
-		return rc;
-	pipeline_set_phase(p, PIPELINE_STARTING);
-	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
-				supervisor_run, p, "sluice-super",
-				PLATFORM_CPU_ANY);
-	if (rc < 0) {
-		plan_close(p);
-		pipeline_set_phase(p, PIPELINE_DECLARED);
-		return sluice_fail(rc,
-				   "pipeline '%s': no thread for its "
-				   "supervisor",
-				   p->name);
-	}
-	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
-	if (!p->init_failed)
-		return 0;
-	(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
-	pipeline_reap(p);
-	plan_close(p);
-	return pipeline_result(p);
+	return rc < 0 ? rc : pipeline_launch(p);
 }
 
 int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)

@@ -11,6 +11,8 @@
 
 #define STAGED_BYTES         16384u /* a third of the usual L1 data cache */
 #define BATCH_EVENTS_MIN     16u
+#define GATE_CLOSED          1u
+#define GATE_RINGER          2u
 #define SPILL_EVENTS_DEFAULT 8192u
 
 int opts_copy(void *to, const void *from, uint32_t size, const char *what)
@@ -257,6 +259,7 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 	if (stage == NULL)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
 	stage->region.fd = -1;
+	sluice_store_relaxed(&stage->gate, GATE_CLOSED); /* not shared yet */
 	if (o.kind != SLUICE_CONSUMER) {
 		stage->strategy = strategy_find(o.dispatcher);
 		stage->emit_max = stage_emit_max(&o);
@@ -309,5 +312,38 @@ const char *sluice_stage_name(const struct sluice_stage *stage)
 void sluice_wake(struct sluice_stage *stage)
 {
 	(void)sluice_exchange(&stage->woken, 1);
-	pipeline_ring_stage(stage);
+	/* While the gate is closed there is no worker yet, or no more: what was
+	 * set above is seen in either case. */
+	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0)
+		sluice_bell_ring(stage->worker->bell,
+				 stage->pipeline->platform->wait);
+	(void)sluice_fetch_add(&stage->gate, 0u - GATE_RINGER);
+}
+
+void stage_open_gate(struct sluice_stage *stage)
+{
+	(void)sluice_fetch_add(&stage->gate, 0u - GATE_CLOSED);
+}
+
+void stage_close_gate(struct sluice_stage *stage)
+{
+	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
+
+	if (sluice_load_acquire(&stage->gate) & GATE_CLOSED)
+		return;
+	(void)sluice_fetch_add(&stage->gate, GATE_CLOSED);
+	/* From here on ringers only pass by, and each is gone in an instant. */
+	while (sluice_load_acquire(&stage->gate) != GATE_CLOSED)
+		wait->yield(wait->ctx);
+}
+
+void stage_reset(struct sluice_stage *stage)
+{
+	stage->phase = STAGE_RUNNING;
+	stage->reason = SLUICE_REASON_OPEN;
+	stage->initialised = 0;
+	stage->starved = 0;
+	stage->staged_first = 0;
+	stage->staged_count = 0;
+	stage->unacked = 0;
 }

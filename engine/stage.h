@@ -14,6 +14,7 @@
 #ifndef SLUICE_ENGINE_STAGE_H
 #define SLUICE_ENGINE_STAGE_H
 
+#include "../dispatch/dispatch.h"
 #include "../ring/layout.h"
 
 SLUICE_BEGIN_DECLS
@@ -101,7 +102,7 @@ struct sluice_stage_opts {
 	/** partition: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
 	 * discard it; NULL = hash of the key field below. @ctx is the stage's
 	 * state. */
-	uint64_t (*key_of)(const void *event, uint32_t bytes, void *ctx);
+	sluice_key_fn key_of;
 	/** partition: the key field; both 0 = the whole event. */
 	uint32_t key_offset;
 	uint32_t key_bytes;
@@ -154,9 +155,9 @@ SLUICE_API const char *sluice_stage_name(const struct sluice_stage *stage);
 /**
  * sluice_wake - a producer that had nothing has something now.
  *
- * Threads: any, from the moment the stage was added until its fini has returned
- * (or close was called). Cost: one exchange, and a system call if its worker
- * sleeps. A wake before the producer says "not now" counts.
+ * Threads: any, from the moment the stage was added until close is called. Cost:
+ * three atomic adds, and a system call if its worker sleeps. A wake before the
+ * producer says "not now" counts.
  */
 SLUICE_API void sluice_wake(struct sluice_stage *stage);
 

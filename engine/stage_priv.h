@@ -56,9 +56,11 @@ struct sluice_stage {
 	uint32_t unacked;
 	uint32_t unacked_inlet;
 
-	/* Shared: set by anybody, cleared by the stage. On a line of its own.
-	 */
+	/* Shared, on a line of its own. woken: set by anybody, cleared by the
+	 * stage. gate: 1 while the worker's bell is not to be touched, plus 2
+	 * for each thread that is about to ring it. */
 	sluice_a32 woken __attribute__((aligned(SLUICE_LINE_BYTES)));
+	sluice_a32 gate;
 };
 
 static inline int stage_produces(const struct sluice_stage *stage)
@@ -81,12 +83,20 @@ void stage_free(struct sluice_stage *stage);
  * zero. @what names it in the error. Returns 0, -EINVAL or -E2BIG. */
 int opts_copy(void *to, const void *from, uint32_t size, const char *what);
 
+/* Let foreign threads ring the stage's worker; or no more, and wait until those
+ * that do are done. A new stage's gate is closed. */
+void stage_open_gate(struct sluice_stage *stage);
+void stage_close_gate(struct sluice_stage *stage);
+
+/* Forget a run, so that another may start. */
+void stage_reset(struct sluice_stage *stage);
+
 /* Refuse reserved words in use. */
 int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);
 
 /* ---- step.c: the stage's thread ---- */
 
-/* Run init; remembers that fini is owed. */
+/* Run init; remembers that fini is owed. A refusal stops the pipeline. */
 int stage_init(struct sluice_stage *stage);
 
 /* One round: place what is staged, handle a batch per inlet, or ask for one

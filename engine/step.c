@@ -10,18 +10,36 @@
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
+#include <errno.h>
+
 static void stage_count(struct sluice_stage *stage, enum sluice_counter counter,
 			uint64_t n)
 {
 	sluice_counter_add(stage->counters, counter, n);
 }
 
+/* Stop the pipeline for what a callback answered. Returns the code. */
+static int stage_refused(struct sluice_stage *stage, const char *callback,
+			 int rc)
+{
+	if (rc >= 0) {
+		pipeline_fail(stage->pipeline, -EINVAL,
+			      "stage '%s': %s returned %d, which is no answer "
+			      "it may give",
+			      stage->name, callback, rc);
+		return -EINVAL;
+	}
+	pipeline_fail(stage->pipeline, rc, "stage '%s': %s returned %d (%s)",
+		      stage->name, callback, rc, sluice_strerror(rc));
+	return rc;
+}
+
 int stage_init(struct sluice_stage *stage)
 {
 	int rc = stage->opts.init ? stage->opts.init(stage) : 0;
 
-	if (rc < 0)
-		return rc;
+	if (rc != 0)
+		return stage_refused(stage, "init", rc);
 	stage->initialised = 1;
 	if (stage_consumes(stage))
 		inlet_start(&stage->in);
@@ -58,7 +76,7 @@ static int stage_failed(struct sluice_stage *stage, const char *callback,
 	/* What the failed call had emitted is not sent. */
 	stage->staged_first = 0;
 	stage->staged_count = 0;
-	pipeline_fail(stage->pipeline, stage, callback, rc);
+	(void)stage_refused(stage, callback, rc);
 	stage_abort(stage, SLUICE_REASON_ERROR);
 	return 1;
 }

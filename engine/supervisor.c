@@ -6,6 +6,7 @@
 #include "engine/pipeline_priv.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 #define TICK_NS   (100 * NS_PER_MS)
@@ -48,7 +49,10 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 					worker_run, worker, name, worker->cpu);
 		if (rc < 0) {
 			p->init_failed = 1;
-			pipeline_fail(p, worker->stages[0], "its thread", rc);
+			pipeline_fail(p, rc,
+				      "stage '%s': no thread for its worker: "
+				      "%s",
+				      worker->stages[0]->name, strerror(-rc));
 			return i;
 		}
 	}

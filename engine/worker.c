@@ -49,14 +49,9 @@ static void worker_init(struct worker *worker)
 {
 	struct sluice_pipeline *p = worker->pipeline;
 
-	for (uint32_t i = 0; i < worker->count; i++) {
-		int rc = stage_init(worker->stages[i]);
-
-		if (rc < 0) {
-			pipeline_fail(p, worker->stages[i], "init", rc);
+	for (uint32_t i = 0; i < worker->count; i++)
+		if (stage_init(worker->stages[i]) < 0)
 			break;
-		}
-	}
 	(void)sluice_fetch_add(&p->workers_ready, 1);
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
 	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);

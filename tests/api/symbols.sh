@@ -12,7 +12,8 @@ if grep -v '^sluice_' "$scratch/exported"; then
 	exit 1
 fi
 # A declaration is a SLUICE_API and the first name before a parenthesis.
-for header in "$source"/sluice.h "$source"/ring/*.h "$source"/engine/*.h; do
+for header in "$source"/sluice.h "$source"/ring/*.h \
+	"$source"/dispatch/dispatch.h "$source"/engine/*.h; do
 	case $header in *_priv.h) continue ;; esac
 	tr '\n' ' ' <"$header" | grep -o 'SLUICE_API[^();{}]*(' |
 		sed 's/(.*//; s/.*[ *]//'

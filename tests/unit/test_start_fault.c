@@ -344,6 +344,39 @@ static void start_again_works(void **state)
 	assert_int_equal(edge.live, 0);
 }
 
+/* A foreign thread that wakes its producer need not know that the start is just
+ * being refused: no stage has run yet. */
+static sluice_a32 waking;
+
+static void *wake_on(void *stage)
+{
+	while (sluice_load_acquire(&waking))
+		sluice_wake(stage);
+	return NULL;
+}
+
+static void start_fails_under_wakes(void **state)
+{
+	static const char *const calls[] = {"memfd_create", "pthread_create"};
+
+	(void)state;
+	for (uint32_t i = 0; i < 400; i++) {
+		struct sluice_pipeline *p = everything();
+		pthread_t waker;
+
+		sluice_store_release(&waking, 1);
+		assert_int_equal(pthread_create(&waker, NULL, wake_on,
+						sluice_stage_find(p, "source")),
+				 0);
+		edge_arm(calls[i % 2], EAGAIN, 1);
+		assert_int_equal(sluice_pipeline_start(p), -EAGAIN);
+		edge.call = NULL;
+		sluice_store_release(&waking, 0);
+		(void)pthread_join(waker, NULL);
+		sluice_pipeline_close(p);
+	}
+}
+
 /* Declaring needs memory too. */
 static void declaring_fails_and_holds_nothing(void **state)
 {
@@ -417,6 +450,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start_again_works),
+		cmocka_unit_test(start_fails_under_wakes),
 		cmocka_unit_test(declaring_fails_and_holds_nothing),
 		cmocka_unit_test(files_run_out),
 	};
