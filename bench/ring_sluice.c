@@ -12,7 +12,10 @@
 #include <stdlib.h>
 
 /* Spin only: each end has a CPU to itself. */
-static const struct sluice_backoff_limits limits = {UINT32_MAX, 0};
+static const struct sluice_backoff_limits limits = {
+	.spin_rounds = UINT32_MAX,
+	.rest_pauses = 128,
+};
 
 struct sluice_ends {
 	/* Each end on lines of its own, as in two stages. */

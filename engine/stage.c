@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STAGED_BYTES         16384u /* a third of the usual L1 data cache */
+/* One emission: long enough that what a batch costs is spread thin, short enough
+ * to stay in a core's caches. 64-byte events to 24 consumers: 184 M/s with
+ * 16 KiB, 283 with 32, 312 with 64 (CPUs far apart). */
+#define STAGED_BYTES         65536u
+#define BATCH_EVENTS_MOST    2048u
 #define BATCH_EVENTS_MIN     16u
 #define GATE_CLOSED          1u
 #define GATE_RINGER          2u
@@ -235,10 +239,13 @@ static uint32_t stage_emit_max(const struct sluice_stage_opts *o)
 {
 	uint32_t n = o->batch_events;
 
-	if (n == 0)
+	if (n == 0) {
 		n = STAGED_BYTES / o->out_bytes;
-	if (n < BATCH_EVENTS_MIN && o->batch_events == 0)
-		n = BATCH_EVENTS_MIN;
+		if (n > BATCH_EVENTS_MOST)
+			n = BATCH_EVENTS_MOST;
+		if (n < BATCH_EVENTS_MIN)
+			n = BATCH_EVENTS_MIN;
+	}
 	return n < o->fan_out_max ? o->fan_out_max : n;
 }
 

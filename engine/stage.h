@@ -109,7 +109,8 @@ struct sluice_stage_opts {
 
 	/** producer_consumer: most events emitted per event handled; 0 = 1. */
 	uint32_t fan_out_max;
-	/** Most events emitted per call; 0 = what fits 16 KiB. */
+	/** Most events emitted per call; 0 = what fits 64 KiB, in
+	 * [16, 2048]. */
 	uint32_t batch_events;
 
 	/** SLUICE_CPU(n) to run on that CPU; 0 = the planner chooses. */

@@ -46,7 +46,7 @@ struct sluice_stage {
 	uint32_t starved; /* the producer said "not now" */
 	struct inlet in;
 	struct outlet out;
-	/* Output of the callback in hand: private, small enough to stay in L1.
+	/* Output of the callback in hand: private, small enough for a cache.
 	 * [first, count) has not been placed yet. */
 	unsigned char *staged;
 	uint32_t staged_first;

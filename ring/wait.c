@@ -105,8 +105,12 @@ int sluice_backoff_wait(struct sluice_backoff *backoff,
 		return 1;
 	backoff->rounds = round + 1;
 	if (round < limits->spin_rounds) {
-		/* The first looks are close together, then 32 pauses apart. */
-		ops->pause(ops->ctx, round < 5 ? UINT32_C(1) << round : 32);
+		uint32_t pauses = round < 5 ? UINT32_C(1) << round : 32;
+
+		/* The first looks are close together, unless told to rest. */
+		ops->pause(ops->ctx, pauses < limits->rest_pauses
+					     ? limits->rest_pauses
+					     : pauses);
 		return 0;
 	}
 	ops->yield(ops->ctx);

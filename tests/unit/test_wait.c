@@ -231,10 +231,11 @@ static struct phases {
 	struct sluice_backoff_limits limits;
 	const char *calls; /* until it says park, and once more */
 } phases[] = {
-	{"backoff_spins_then_yields", {8, 3}, "........yyy"},
-	{"backoff_spins_only", {4, 0}, "...."},
-	{"backoff_yields_only", {0, 2}, "yy"},
-	{"backoff_parks_at_once", {0, 0}, ""},
+	{"backoff_spins_then_yields", {8, 3, 0}, "........yyy"},
+	{"backoff_spins_only", {4, 0, 0}, "...."},
+	{"backoff_yields_only", {0, 2, 0}, "yy"},
+	{"backoff_parks_at_once", {0, 0, 0}, ""},
+	{"backoff_rests_long", {7, 1, 20}, ".......y"},
 };
 
 static void backoff_goes_through_its_phases(void **state)
@@ -259,7 +260,10 @@ static void backoff_goes_through_its_phases(void **state)
 					 1);
 		assert_string_equal(w.calls, row->calls);
 		for (size_t i = 0; i < w.pauses; i++)
-			assert_int_equal(w.paused[i], longer[i]);
+			assert_int_equal(w.paused[i],
+					 longer[i] < row->limits.rest_pauses
+						 ? row->limits.rest_pauses
+						 : longer[i]);
 		backoff.rounds = 0; /* as after work */
 	}
 }
