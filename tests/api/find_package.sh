@@ -18,7 +18,7 @@ foreach(kind shared static)
 	target_link_libraries(counter_${kind} PRIVATE sluice::${kind})
 endforeach()
 END
-cmake -S "$scratch/project" -B "$scratch/build" \
+cmake -G Ninja -S "$scratch/project" -B "$scratch/build" \
 	-DCMAKE_PREFIX_PATH="$scratch/root" >"$scratch/configure.log"
 cmake --build "$scratch/build" >"$scratch/build.log"
 for kind in shared static; do
