@@ -3,17 +3,11 @@
 #include "engine/pipeline_priv.h"
 #include "engine/memory_priv.h"
 #include "ring/base_priv.h"
-#include "sluice.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *sluice_version(void)
-{
-	return SLUICE_VERSION_STRING;
-}
 
 void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
 {

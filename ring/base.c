@@ -6,6 +6,11 @@
 
 static _Thread_local char last_error[512];
 
+const char *sluice_version(void)
+{
+	return SLUICE_VERSION_STRING;
+}
+
 const char *sluice_last_error(void)
 {
 	return last_error;

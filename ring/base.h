@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file base.h
- * What every public header needs: export marks, the closed table of error
+ * What every public header needs: the version, export marks, the table of error
  * codes, and the text behind the last control-plane error.
  *
  * Every fallible call returns an int: a count or 0 when it worked, a negative
@@ -31,6 +31,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SLUICE_VERSION_MAJOR  0
+#define SLUICE_VERSION_MINOR  1
+#define SLUICE_VERSION_PATCH  0
+#define SLUICE_VERSION_STRING "0.1.0"
+
 #define SLUICE_API                __attribute__((visibility("default")))
 #define SLUICE_MUST_CHECK         __attribute__((warn_unused_result))
 #define SLUICE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
@@ -53,6 +58,9 @@
 #define SLUICE_NAME_BYTES 64
 
 SLUICE_BEGIN_DECLS
+
+/** The version of the library that is running, as "0.1.0". Threads: any. */
+SLUICE_API const char *sluice_version(void);
 
 /**
  * sluice_last_error - the text behind this thread's last failed call.

@@ -22,6 +22,11 @@ check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
 
+if grep -nE '#[[:space:]]*include.*[</"]sluice\.h[>"]' -r ring dispatch engine; then
+	echo "the umbrella header is for users" >&2
+	failed=1
+fi
+
 # Nothing in ring/ knows a thread; nothing in dispatch/ blocks or allocates.
 if grep -nE 'pthread|<threads\.h>' -r ring; then
 	echo "ring/ may not know threads" >&2
