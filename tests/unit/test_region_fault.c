@@ -2,6 +2,7 @@
 /* A region when the kernel says no. The linker puts a wrapper before each call
  * that region.c makes (see CMakeLists.txt); it fails once it is told to. */
 #include "ring/region.h"
+#include "tests/support/edge.h"
 #include "tests/support/fds.h"
 #include "tests/support/unit.h"
 
@@ -19,11 +20,10 @@
 /* ---- the edge ------------------------------------------------------------ */
 
 static struct {
-	const char *call;   /* the call that is to fail, NULL for none */
-	int error;          /* what errno it leaves */
-	uint32_t failures;  /* how many times yet */
-	uint32_t seen;      /* how often it was made */
-	unsigned int flags; /* of the last memfd_create */
+	const char *call;  /* the call that is to fail, NULL for none */
+	int error;         /* what errno it leaves */
+	uint32_t failures; /* how many times yet */
+	uint32_t seen;     /* how often it was made */
 } edge;
 
 /* Does @call fail this time? */
@@ -39,46 +39,8 @@ static int edge_fails(const char *call)
 	return 1;
 }
 
-int __real_memfd_create(const char *name, unsigned int flags);
-int __wrap_memfd_create(const char *name, unsigned int flags);
-int __real_ftruncate(int fd, off_t bytes);
-int __wrap_ftruncate(int fd, off_t bytes);
-int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
-void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset);
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset);
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
-
-int __wrap_memfd_create(const char *name, unsigned int flags)
-{
-	edge.flags = flags;
-	return edge_fails("memfd_create") ? -1
-					  : __real_memfd_create(name, flags);
-}
-
-int __wrap_ftruncate(int fd, off_t bytes)
-{
-	return edge_fails("ftruncate") ? -1 : __real_ftruncate(fd, bytes);
-}
-
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
-{
-	return edge_fails("fallocate")
-		       ? -1
-		       : __real_fallocate(fd, mode, offset, bytes);
-}
-
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset)
-{
-	/* MAP_FAILED, whose name is not there either. */
-	return edge_fails("mmap")
-		       ? (void *)-1
-		       : __real_mmap(at, bytes, protection, flags, fd, offset);
-}
 
 /* Nothing in this program passes an argument but with this one command. */
 int __wrap_fcntl(int fd, int command, ...)
@@ -184,7 +146,7 @@ static void open_does_without_a_flag_the_kernel_lacks(void **state)
 	assert_int_equal(sluice_region_open(&region, "older", 0, 1), 0);
 	edge.call = NULL;
 	assert_int_equal(edge.seen, 2);
-	assert_int_equal(edge.flags & NOEXEC_SEAL, 0);
+	assert_int_equal(edge_memfd_flags & NOEXEC_SEAL, 0);
 	assert_int_equal(sluice_region_seal(&region), 0);
 	assert_int_equal(sluice_region_verify(region.base, region.bytes), 0);
 	sluice_region_close(&region);
@@ -201,7 +163,7 @@ static void open_asks_for_the_flag_once(void **state)
 	assert_int_equal(sluice_region_open(&region, "older", 0, 1), -ENFILE);
 	edge.call = NULL;
 	assert_int_equal(edge.seen, 1);
-	assert_int_equal(edge.flags & NOEXEC_SEAL, NOEXEC_SEAL);
+	assert_int_equal(edge_memfd_flags & NOEXEC_SEAL, NOEXEC_SEAL);
 }
 
 /* ---- seal fails ---------------------------------------------------------- */

@@ -3,6 +3,7 @@
  * of the library that can fail (see CMakeLists.txt); it fails the n-th one, for
  * every n there is, until a start gets through. */
 #include "flow.h"
+#include "tests/support/edge.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -43,16 +44,6 @@ static void *edge_block(void *block)
 	return block;
 }
 
-int __real_memfd_create(const char *name, unsigned int flags);
-int __wrap_memfd_create(const char *name, unsigned int flags);
-int __real_ftruncate(int fd, off_t bytes);
-int __wrap_ftruncate(int fd, off_t bytes);
-int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
-void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset);
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset);
 int __real_fcntl(int fd, int command, int arg);
 int __wrap_fcntl(int fd, int command, int arg);
 void *__real_malloc(size_t bytes);
@@ -69,33 +60,6 @@ int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg);
-
-int __wrap_memfd_create(const char *name, unsigned int flags)
-{
-	return edge_fails("memfd_create") ? -1
-					  : __real_memfd_create(name, flags);
-}
-
-int __wrap_ftruncate(int fd, off_t bytes)
-{
-	return edge_fails("ftruncate") ? -1 : __real_ftruncate(fd, bytes);
-}
-
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
-{
-	return edge_fails("fallocate")
-		       ? -1
-		       : __real_fallocate(fd, mode, offset, bytes);
-}
-
-void *__wrap_mmap(void *at, size_t bytes, int protection, int flags, int fd,
-		  off_t offset)
-{
-	/* MAP_FAILED, whose header wants another feature macro. */
-	return edge_fails("mmap")
-		       ? (void *)-1
-		       : __real_mmap(at, bytes, protection, flags, fd, offset);
-}
 
 int __wrap_fcntl(int fd, int command, int arg)
 {
