@@ -16,7 +16,10 @@ void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
 
 void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
 {
-	*opts = (struct sluice_subscription_opts){.size = sizeof(*opts)};
+	*opts = (struct sluice_subscription_opts){
+		.size = sizeof(*opts),
+		.max_demand = SLUICE_DEMAND_DEFAULT,
+	};
 }
 
 static int pipeline_check(struct sluice_pipeline_opts *o)
@@ -220,10 +223,10 @@ int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 	struct subscription sub = {
 		.consumer = sluice_stage_find(pipeline, consumer),
 		.producer = sluice_stage_find(pipeline, producer),
-		.opts = {.size = sizeof(sub.opts)},
 	};
 	int rc = pipeline_declaring(pipeline, "a subscription is made");
 
+	sluice_subscription_opts_init(&sub.opts);
 	if (rc == 0 && sub.consumer == NULL)
 		rc = no_such_stage(consumer);
 	if (rc == 0 && sub.producer == NULL)

@@ -48,11 +48,13 @@ struct sluice_pipeline_opts {
 	uint64_t resv[4]; /* zero */
 };
 
-/** Options of a subscription. Zero a field to have its default. */
+/** Options of a subscription. Zero a field to have its default, but for
+ * max_demand: a 0 that somebody computed must not pass for 1000. */
 struct sluice_subscription_opts {
 	uint32_t size;  /* of this struct, bytes */
 	uint32_t flags; /* none yet: 0 */
-	/** Most events in flight; 0 = 1000. */
+	/** Most events in flight, in [1, 2^20]; SLUICE_DEMAND_DEFAULT is 1000,
+	 * and what sluice_subscription_opts_init() sets. */
 	uint32_t max_demand;
 	/** Ask again when so many or fewer are pending: [1, max - 1],
 	 * SLUICE_MIN_ZERO, or SLUICE_MIN_HALF (GenStage's default). Then a

@@ -46,7 +46,8 @@ static int add_printer(struct sluice_pipeline *p, const char *name,
 	if (rc == 0)
 		rc = sluice_subscribe(
 			p, name, "counter",
-			SLUICE_SUBSCRIPTION(.selector = selector));
+			SLUICE_SUBSCRIPTION(.max_demand = SLUICE_DEMAND_DEFAULT,
+					    .selector = selector));
 	return rc;
 }
 

@@ -35,7 +35,10 @@ int sluice_credit_init(struct sluice_credit *credit, uint32_t max, int32_t min,
 	uint32_t min_events = 0;
 
 	if (max == 0)
-		max = SLUICE_DEMAND_DEFAULT;
+		return sluice_fail(-EINVAL,
+				   "max_demand is 0; it is in [1, %u], and "
+				   "SLUICE_DEMAND_DEFAULT is %u",
+				   SLUICE_DEMAND_MAX, SLUICE_DEMAND_DEFAULT);
 	if (max > SLUICE_DEMAND_MAX)
 		return sluice_fail(-EINVAL,
 				   "max_demand %u is over the limit of %u", max,

@@ -25,7 +25,7 @@
 
 SLUICE_BEGIN_DECLS
 
-/** max_demand when it is left out, events. */
+/** max_demand of a subscription without options, events. */
 #define SLUICE_DEMAND_DEFAULT 1000u
 
 /** min_demand values that a plain number cannot say: an explicit 0 (a field
@@ -45,7 +45,7 @@ struct sluice_credit {
  * sluice_credit_init - check a demand policy and fill in what was left out.
  *
  * @credit   out: the policy
- * @max      most events pending, in [1, SLUICE_DEMAND_MAX]; 0 = 1000
+ * @max      most events pending, in [1, SLUICE_DEMAND_MAX]
  * @min      ask again at or below, in [1, max - 1], SLUICE_MIN_ZERO or
  *           SLUICE_MIN_HALF; 0 = max - max/16
  * @refill   return credit in units of this many events, in [1, max]; the same

@@ -145,10 +145,18 @@ static inline void flow_add_sink(struct sluice_pipeline *p, const char *name,
 				 .fini = flow_fini, .state = sink));
 }
 
+/* Rows of a table that leave max_demand out mean the default. */
 static inline void flow_subscribe(struct sluice_pipeline *p,
 				  const char *consumer, const char *producer,
 				  const struct sluice_subscription_opts *opts)
 {
+	struct sluice_subscription_opts o;
+
+	if (opts != NULL && opts->max_demand == 0) {
+		o = *opts;
+		o.max_demand = SLUICE_DEMAND_DEFAULT;
+		opts = &o;
+	}
 	if (sluice_subscribe(p, consumer, producer, opts) != 0)
 		fail_msg("%s", sluice_last_error());
 }

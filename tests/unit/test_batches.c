@@ -146,7 +146,8 @@ static void short_stream(void **state)
 	flow_add_source(p, "a", &source);
 	flow_add_sink(p, "c", &sink);
 	flow_subscribe(p, "c", "a",
-		       SLUICE_SUBSCRIPTION(.min_demand = SLUICE_MIN_HALF));
+		       SLUICE_SUBSCRIPTION(.max_demand = SLUICE_DEMAND_DEFAULT,
+					   .min_demand = SLUICE_MIN_HALF));
 	assert_int_equal(flow_run(p), 0);
 	flow_check_all(&sink, 10);
 	assert_int_equal(sink.batches, 1);

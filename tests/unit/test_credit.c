@@ -20,7 +20,11 @@ static struct counting {
 	uint32_t asks[6];    /* in order; 0 ends the list */
 	uint32_t batches[6]; /* in order; 0 ends the list */
 } counting[] = {
-	{"S01_defaults", 0, SLUICE_MIN_HALF, {1000, 500, 500}, {500, 500, 500}},
+	{"S01_defaults",
+	 SLUICE_DEMAND_DEFAULT,
+	 SLUICE_MIN_HALF,
+	 {1000, 500, 500},
+	 {500, 500, 500}},
 	{"S02_100_min_80",
 	 100,
 	 80,
@@ -242,22 +246,24 @@ static struct refusal {
 	const char *field;
 	const char *limit;
 } refusals[] = {
+	{"S12_max_0", 0, 0, 0, "max_demand is 0", "[1, 1048576]"},
 	{"S12_min_5_of_max_5", 5, 5, 0, "min_demand 5", "at most 4"},
-	{"S12_min_1000_of_max_left_out", 0, 1000, 0, "min_demand 1000",
-	 "at most 999"},
-	{"S12_min_2000_of_max_left_out", 0, 2000, 0, "min_demand 2000",
-	 "at most 999"},
+	{"S12_min_1000_of_max_left_out", SLUICE_DEMAND_DEFAULT, 1000, 0,
+	 "min_demand 1000", "at most 999"},
+	{"S12_min_2000_of_max_left_out", SLUICE_DEMAND_DEFAULT, 2000, 0,
+	 "min_demand 2000", "at most 999"},
 	{"S12_min_1_of_max_1", 1, 1, 0, "min_demand 1", "at most 0"},
-	{"S12_min_negative", 0, -1, 0, "min_demand -1", "lowest is 0"},
-	{"S12_min_almost_a_name", 0, SLUICE_MIN_HALF + 1, 0,
+	{"S12_min_negative", SLUICE_DEMAND_DEFAULT, -1, 0, "min_demand -1",
+	 "lowest is 0"},
+	{"S12_min_almost_a_name", SLUICE_DEMAND_DEFAULT, SLUICE_MIN_HALF + 1, 0,
 	 "min_demand -2147483646", "lowest is 0"},
 	{"S12_max_over_limit", SLUICE_DEMAND_MAX + 1, 0, 0,
 	 "max_demand 1048577", "limit of 1048576"},
 	{"S12_max_largest_number", UINT32_MAX, 0, 0, "max_demand 4294967295",
 	 "limit of 1048576"},
 	{"S12_refill_over_max", 10, 0, 11, "refill_events 11", "max_demand 10"},
-	{"S12_refill_over_max_left_out", 0, 0, 1001, "refill_events 1001",
-	 "max_demand 1000"},
+	{"S12_refill_over_max_left_out", SLUICE_DEMAND_DEFAULT, 0, 1001,
+	 "refill_events 1001", "max_demand 1000"},
 	{"S12_min_and_refill", 10, 5, 2, "min_demand", "refill_events"},
 	{"S12_min_zero_and_refill", 10, MIN_0, 2, "min_demand",
 	 "refill_events"},
@@ -284,7 +290,7 @@ static struct policy {
 	uint32_t refill;
 	struct sluice_credit is; /* max, min, batch, exact */
 } policies[] = {
-	{"policy_all_left_out", 0, 0, 0, {1000, 938, 500, 0}},
+	{"policy_default", SLUICE_DEMAND_DEFAULT, 0, 0, {1000, 938, 500, 0}},
 	{"policy_max_1", 1, 0, 0, {1, 0, 1, 0}},
 	{"policy_max_2", 2, 0, 0, {2, 1, 1, 0}},
 	{"policy_max_15", 15, 0, 0, {15, 14, 7, 0}},

@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 
-#define SUBSCRIBES .size = sizeof(struct sluice_subscription_opts)
+#define SUBSCRIBES_MAX(max)                                                    \
+	.size = sizeof(struct sluice_subscription_opts), .max_demand = (max)
+#define SUBSCRIBES SUBSCRIBES_MAX(SLUICE_DEMAND_DEFAULT)
 
 static int silent(struct sluice_stage *self, uint32_t demand)
 {
@@ -92,10 +94,16 @@ static struct refusal {
 	 {SUBSCRIBES},
 	 -EINVAL,
 	 {"'wide'", "in_bytes 16", "out_bytes 8", "'out'"}},
+	{"max_zero",
+	 "in",
+	 "out",
+	 {SUBSCRIBES_MAX(0)},
+	 -EINVAL,
+	 {"'in' to 'out'", "max_demand is 0", "[1, 1048576]"}},
 	{"max_over_the_limit",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .max_demand = 1048577},
+	 {SUBSCRIBES_MAX(1048577)},
 	 -EINVAL,
 	 {"'in' to 'out'", "max_demand 1048577", "1048576"}},
 	{"min_minus_one",
@@ -107,13 +115,13 @@ static struct refusal {
 	{"min_is_max",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .max_demand = 5, .min_demand = 5},
+	 {SUBSCRIBES_MAX(5), .min_demand = 5},
 	 -EINVAL,
 	 {"'in' to 'out'", "min_demand 5", "max_demand 5", "at most 4"}},
 	{"min_over_max",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .max_demand = 5, .min_demand = INT32_MAX},
+	 {SUBSCRIBES_MAX(5), .min_demand = INT32_MAX},
 	 -EINVAL,
 	 {"'in' to 'out'", "min_demand 2147483647", "at most 4"}},
 	{"min_is_the_default_max",
@@ -137,7 +145,7 @@ static struct refusal {
 	{"refill_over_max",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .max_demand = 5, .refill_events = 6},
+	 {SUBSCRIBES_MAX(5), .refill_events = 6},
 	 -EINVAL,
 	 {"'in' to 'out'", "refill_events 6", "max_demand 5"}},
 	{"selector_under_demand",

@@ -454,7 +454,7 @@ static void inits_fill_in_defaults(void **state)
 	sluice_subscription_opts_init(&subscription);
 	assert_int_equal(stage.size, sizeof(stage));
 	assert_int_equal(subscription.size, sizeof(subscription));
-	assert_int_equal(subscription.max_demand, 0);
+	assert_int_equal(subscription.max_demand, SLUICE_DEMAND_DEFAULT);
 	assert_null(stage.name);
 	assert_int_equal(sluice_pipeline_open(&p, &pipeline), 0);
 	sluice_pipeline_close(p);
