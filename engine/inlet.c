@@ -46,13 +46,6 @@ static void inlet_ring(struct inlet *in, const struct inlet_link *link)
 		sluice_bell_ring(link->bell, in->ops);
 }
 
-void inlet_start(struct inlet *in)
-{
-	for (uint32_t i = 0; i < in->count; i++)
-		if (sluice_spsc_release(&in->links[i].reader, 0))
-			inlet_ring(in, &in->links[i]);
-}
-
 /* Copy @n events across the ring's end; @head of them lie before it. */
 static void inlet_gather(struct inlet *in, const struct sluice_spsc_reader *r,
 			 const sluice_slot *first, uint32_t head, uint32_t n)
@@ -130,6 +123,12 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 	/* Even where no credit went back: a strategy may have waited for the
 	 * receipt alone. */
 	inlet_ring(in, link);
+}
+
+void inlet_start(struct inlet *in)
+{
+	for (uint32_t i = 0; i < in->count; i++)
+		inlet_ack(in, i, 0);
 }
 
 void inlet_idle(struct inlet *in, uint32_t index)

@@ -50,6 +50,12 @@ static void outlet_ring(struct outlet *out, uint32_t lane)
 		sluice_bell_ring(out->bells[lane], out->ops);
 }
 
+static void outlet_ring_all(struct outlet *out)
+{
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		outlet_ring(out, i);
+}
+
 static void outlet_refresh_shared(struct outlet *out)
 {
 	struct sluice_broadcast_writer *w = &out->shared;
@@ -116,8 +122,7 @@ static void outlet_publish_shared(struct outlet *out,
 {
 	sluice_spsc_write(&out->shared.base, events, n);
 	sluice_spsc_publish(&out->shared.base);
-	for (uint32_t i = 0; i < out->lanes.count; i++)
-		outlet_ring(out, i);
+	outlet_ring_all(out);
 }
 
 static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
@@ -182,6 +187,5 @@ void outlet_end(struct outlet *out, enum sluice_reason reason)
 	else
 		for (uint32_t i = 0; i < out->lanes.count; i++)
 			sluice_spsc_close(&out->writers[i], reason);
-	for (uint32_t i = 0; i < out->lanes.count; i++)
-		outlet_ring(out, i);
+	outlet_ring_all(out);
 }

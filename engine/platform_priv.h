@@ -12,6 +12,11 @@
 
 #include "../ring/wait.h"
 
+#define PLATFORM_NS_PER_MS UINT64_C(1000000)
+/* Every park returns at least this often: an error in waking would cost time,
+ * not liveness. */
+#define PLATFORM_TICK_NS (100 * PLATFORM_NS_PER_MS)
+
 #define PLATFORM_CPU_ANY  (-1)
 #define PLATFORM_CPUS_MAX 1024u
 

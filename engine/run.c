@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-/* Parks on the phase word return at least this often. */
-#define TICK_NS (100 * NS_PER_MS)
-
 static uint64_t now_ns(const struct sluice_pipeline *p)
 {
 	return p->platform->wait->now_ns(p->platform->wait->ctx);
@@ -23,7 +19,7 @@ static uint64_t deadline_after(const struct sluice_pipeline *p,
 {
 	if (timeout_ms == SLUICE_FOREVER)
 		return UINT64_MAX;
-	return now_ns(p) + timeout_ms * NS_PER_MS;
+	return now_ns(p) + timeout_ms * PLATFORM_NS_PER_MS;
 }
 
 void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
@@ -49,8 +45,9 @@ int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
 		if (now >= deadline_ns)
 			return -ETIMEDOUT;
 		wait->park(wait->ctx, &p->phase, seen,
-			   deadline_ns - now < TICK_NS ? deadline_ns
-						       : now + TICK_NS);
+			   deadline_ns - now < PLATFORM_TICK_NS
+				   ? deadline_ns
+				   : now + PLATFORM_TICK_NS);
 	}
 }
 

@@ -222,13 +222,11 @@ static int consumer_step(struct sluice_stage *stage)
 			/* The last batch's surplus goes first. */
 			(void)outlet_room(&stage->out, UINT64_MAX);
 			worked |= stage_flush(stage);
-			if (stage->staged_count > 0)
-				break;
 		}
-		limit = stage_batch_limit(stage);
+		limit = stage->staged_count > 0 ? 0 : stage_batch_limit(stage);
 		if (limit == 0) {
 			stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
-			break;
+			return worked;
 		}
 		worked |= consumer_step_inlet(stage, index, limit);
 		if (stage->phase == STAGE_ENDED)

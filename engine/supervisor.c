@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define TICK_NS   (100 * NS_PER_MS)
-
 /* What it waits for: @word has reached @count. */
 struct supervisor_wait {
 	const sluice_a32 *word;
@@ -31,9 +28,9 @@ static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
 	struct supervisor_wait wait = {word, count};
 
 	while (!supervisor_reached(&wait))
-		(void)sluice_bell_park(p->supervisor_bell, ops,
-				       supervisor_reached, &wait,
-				       ops->now_ns(ops->ctx) + TICK_NS);
+		(void)sluice_bell_park(
+			p->supervisor_bell, ops, supervisor_reached, &wait,
+			ops->now_ns(ops->ctx) + PLATFORM_TICK_NS);
 }
 
 /* Returns how many could be spawned; all, unless memory or threads ran out. */

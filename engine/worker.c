@@ -5,11 +5,6 @@
  */
 #include "engine/pipeline_priv.h"
 
-#define NS_PER_MS UINT64_C(1000000)
-/* Parks return at least this often: an error in waking would cost time, not
- * liveness. */
-#define PARK_NS (100 * NS_PER_MS)
-
 static void worker_stop(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->count; i++) {
@@ -73,7 +68,7 @@ void worker_run(void *arg)
 		if (!sluice_backoff_wait(&backoff, &worker->limits, ops))
 			continue;
 		if (sluice_bell_park(worker->bell, ops, worker_round, worker,
-				     ops->now_ns(ops->ctx) + PARK_NS))
+				     ops->now_ns(ops->ctx) + PLATFORM_TICK_NS))
 			backoff.rounds = 0;
 	}
 	(void)sluice_fetch_add(&p->workers_done, 1);
