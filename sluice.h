@@ -6,8 +6,14 @@
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
 
+#include "engine/control.h"
 #include "engine/pipeline.h"
+#include "engine/port.h"
 #include "engine/stage.h"
+#include "engine/subscription.h"
 #include "ring/base.h"
+#include "stages/sink.h"
+#include "stages/source.h"
+#include "stages/spawn.h"
 
 #endif

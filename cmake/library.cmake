@@ -5,15 +5,23 @@ set(SLUICE_PUBLIC_HEADERS
 	dispatch/dispatch.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/layout.h ring/region.h ring/spsc.h ring/wait.h
-	engine/pipeline.h engine/stage.h)
+	engine/control.h engine/pipeline.h engine/port.h engine/stage.h
+	engine/subscription.h
+	stages/sink.h stages/source.h stages/spawn.h)
 
 set(SLUICE_SOURCES
 	ring/base.c ring/counter.c ring/credit.c ring/inline.c ring/region.c
 	ring/wait.c
-	engine/affinity.c engine/check.c engine/inlet.c engine/key.c
-	engine/outlet.c engine/pipeline.c engine/plan.c engine/platform.c
-	engine/run.c engine/spill.c engine/stage.c engine/step.c
-	engine/strategy.c engine/supervisor.c engine/worker.c)
+	engine/affinity.c engine/attend.c engine/check.c engine/control.c
+	engine/emit.c engine/fault.c engine/hold.c engine/inlet.c engine/key.c
+	engine/mail.c engine/mailbox.c
+	engine/outlet.c engine/outlet_member.c engine/pipeline.c engine/plan.c
+	engine/platform.c engine/port.c engine/restart.c
+	engine/run.c engine/spill.c engine/stage.c
+	engine/stage_check.c engine/step.c
+	engine/subscription.c engine/subscription_check.c engine/timer.c
+	engine/strategy.c engine/supervisor.c engine/worker.c
+	stages/sink.c stages/source.c stages/spawn.c stages/spawn_pool.c)
 
 # The include path equals the tree: <sluice/ring/spsc.h> is ring/spsc.h. One link
 # in the build directory makes it so before anything is installed.
@@ -71,7 +79,8 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice.pc
 find_program(SCDOC scdoc)
 mark_as_advanced(SCDOC)
 if(SCDOC)
-	foreach(page sluice.7 sluice_pipeline.3 sluice_stage.3)
+	foreach(page sluice.7 sluice_control.3 sluice_pipeline.3 sluice_port.3
+			sluice_stage.3 sluice_subscription.3)
 		string(REGEX REPLACE ".*\\." "" section ${page})
 		set(source ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/${page}.scd)
 		set(made ${CMAKE_CURRENT_BINARY_DIR}/man/${page})

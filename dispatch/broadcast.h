@@ -6,6 +6,10 @@
  * One copy of the data in one ring. A subscription's selector is applied where
  * the events are read, by the consumer: it costs the producer nothing, and what
  * it refuses costs the subscription no credit.
+ *
+ * Who joins or leaves is nobody's business but its own: a lane gates, and
+ * receives, from the batch on in which it is active. One that is not there yet
+ * cannot hold the others up, and one that has gone no longer does.
  */
 #ifndef SLUICE_DISPATCH_BROADCAST_H
 #define SLUICE_DISPATCH_BROADCAST_H
@@ -47,9 +51,37 @@ static inline uint32_t sluice_broadcast_pick(struct sluice_broadcast *s,
 	if (n == 0)
 		return 0;
 	for (uint32_t i = 0; i < lanes->count; i++)
-		sluice_lane_take(lanes, i, n);
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE)
+			sluice_lane_take(lanes, i, n);
 	sluice_run_add(runs, n_runs, SLUICE_LANE_ALL, n);
 	return n;
+}
+
+static inline void sluice_broadcast_join(struct sluice_broadcast *s,
+					 struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_broadcast_ready(const struct sluice_broadcast *s,
+					 const struct sluice_lanes *lanes,
+					 uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_broadcast_leave(struct sluice_broadcast *s,
+					  struct sluice_lanes *lanes,
+					  uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
 }
 
 #endif

@@ -6,6 +6,12 @@
  * Late: it chooses when credit exists, so a slow consumer hurts only itself.
  * With chunk "all" it is GenStage's DemandDispatcher: fill the one with most
  * credit, then the next. Order holds on each subscription, not across them.
+ *
+ * Lanes come and go without a word: one without credit is never chosen.
+ *
+ * Told to shuffle, it fills the lanes in an order of chance once, in the first
+ * dispatch, when all of them have just asked and the first in line would
+ * otherwise get everything.
  */
 #ifndef SLUICE_DISPATCH_DEMAND_H
 #define SLUICE_DISPATCH_DEMAND_H
@@ -13,7 +19,8 @@
 #include "dispatch.h"
 
 struct sluice_demand {
-	uint32_t chunk; /* most events before it chooses again */
+	uint32_t chunk;   /* most events before it chooses again */
+	uint32_t shuffle; /* 0, or the seed of a first dispatch to come */
 };
 
 static inline void sluice_demand_init(struct sluice_demand *s,
@@ -22,6 +29,7 @@ static inline void sluice_demand_init(struct sluice_demand *s,
 {
 	(void)lanes;
 	s->chunk = opts->chunk_events ? opts->chunk_events : UINT32_MAX;
+	s->shuffle = opts->shuffle;
 }
 
 static inline uint64_t sluice_demand_placeable(const struct sluice_demand *s,
@@ -45,6 +53,37 @@ static inline uint32_t sluice_demand_best(const struct sluice_lanes *lanes)
 	return best;
 }
 
+/* A lane's place in the order that @seed stands for. Every step can be undone
+ * (it is the last of MurmurHash3), so no two lanes have the same. */
+static inline uint32_t sluice_demand_place(uint32_t seed, uint32_t index)
+{
+	uint32_t x = seed ^ index;
+
+	x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
+	x = (x ^ (x >> 13)) * UINT32_C(0xc2b2ae35);
+	return x ^ (x >> 16);
+}
+
+/* The lane that comes first in the order of chance and has credit; any lane
+ * when none has. It stays the same until it is full, whatever the chunk. */
+static inline uint32_t sluice_demand_drawn(const struct sluice_lanes *lanes,
+					   uint32_t seed)
+{
+	uint32_t drawn = 0;
+	int found = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		if (lanes->lane[i].credit == 0)
+			continue;
+		if (found && sluice_demand_place(seed, i) >
+				     sluice_demand_place(seed, drawn))
+			continue;
+		drawn = i;
+		found = 1;
+	}
+	return drawn;
+}
+
 static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 					  struct sluice_lanes *lanes,
 					  const struct sluice_events *events,
@@ -53,8 +92,12 @@ static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 {
 	uint32_t left = events->count;
 
+	if (lanes->count == 0)
+		return 0;
 	while (left > 0) {
-		uint32_t best = sluice_demand_best(lanes);
+		uint32_t best = s->shuffle
+					? sluice_demand_drawn(lanes, s->shuffle)
+					: sluice_demand_best(lanes);
 		uint64_t credit = lanes->lane[best].credit;
 		uint32_t n = left < s->chunk ? left : s->chunk;
 
@@ -66,7 +109,35 @@ static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 		sluice_run_add(runs, n_runs, best, n);
 		left -= n;
 	}
+	if (left < events->count)
+		s->shuffle = 0;
 	return events->count - left;
+}
+
+static inline void sluice_demand_join(struct sluice_demand *s,
+				      struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_demand_ready(const struct sluice_demand *s,
+				      const struct sluice_lanes *lanes,
+				      uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_demand_leave(struct sluice_demand *s,
+				       struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
 }
 
 #endif

@@ -14,6 +14,27 @@
  *   sluice_NAME_pick(s, lanes, events, runs, n_runs)
  *                                     decide for a prefix of the events;
  *                                     returns its length
+ *   sluice_NAME_join(s, lanes, i)     lane i is SLUICE_LANE_JOINING: a
+ *                                     subscription has come
+ *   sluice_NAME_ready(s, lanes, i)    may lane i become SLUICE_LANE_ACTIVE?
+ *   sluice_NAME_leave(s, lanes, i)    lane i is SLUICE_LANE_VACANT: its
+ *                                     subscription has gone, and nothing that
+ *                                     it was sent is in flight any more
+ *
+ * Membership changes between batches only. A lane has credit while it is
+ * active and none otherwise. Lanes may come and go at any index below
+ * lanes->count, which may grow, and there may be none at all. init sees as
+ * active who is there from the start; there is no join for them.
+ *
+ * A joining lane has been sent nothing. Whoever calls takes back what a lane
+ * had not finished when it left, empties its spill, and offers these events to
+ * pick again. The order of a key holds if they are offered in this order, all
+ * before any event that was never placed:
+ *
+ *   1. what the lane had not finished, then what waited in its spill
+ *   2. what waits in the spill of the lanes that have joined and were never
+ *      active: it may be newer than 1, and is taken back with it
+ *   3. what was taken back earlier and has not been placed again
  *
  * pick writes its decision as runs: "the next n events go to this lane". It
  * takes what it gives from lane->credit, so that the next decision, in this
@@ -24,6 +45,14 @@
 
 #include "../ring/base.h"
 
+/** What a lane is to its producer. */
+enum sluice_lane_state {
+	SLUICE_LANE_VACANT = 0,   /* no subscription */
+	SLUICE_LANE_JOINING = 1,  /* the strategy is not ready for it yet */
+	SLUICE_LANE_ACTIVE = 2,   /* gets events */
+	SLUICE_LANE_DRAINING = 3, /* finishes what it has been sent */
+};
+
 /** One subscription as its producer's strategy sees it. */
 struct sluice_lane {
 	uint64_t credit;  /* events it can be sent now */
@@ -31,12 +60,15 @@ struct sluice_lane {
 	uint64_t acked;   /* events it had finished when last looked at */
 	uint64_t sent;    /* events it has been sent */
 	uint32_t spilled; /* its events that wait in the spill, in order */
+	uint32_t state;   /* enum sluice_lane_state */
+	uint64_t barrier; /* partition's: what it must have finished before
+			   * another lane may go on with its keys */
 };
 
 /** All subscriptions of one producer. */
 struct sluice_lanes {
 	struct sluice_lane *lane;
-	uint32_t count;      /* at least 1 */
+	uint32_t count;      /* some of them may be vacant */
 	uint32_t spill_free; /* events the spill can still take, all lanes */
 	uint64_t turn;       /* free-running stamp for `since` */
 };
@@ -48,18 +80,22 @@ struct sluice_events {
 	uint32_t bytes; /* of one event */
 };
 
-/** A decision: the next @count events go to @lane. */
+/** A decision: the next @count events go to @lane, an index, or one of the
+ * values below. */
 struct sluice_run {
-	uint32_t lane; /* index, perhaps with SLUICE_RUN_SPILL; or a value below
-			*/
+	uint32_t lane;
 	uint32_t count;
 };
 
-#define SLUICE_RUN_SPILL                                                       \
-	(UINT32_C(1) << 31)                   /* to the lane's spill, in order \
-					       */
-#define SLUICE_LANE_ALL  UINT32_C(0x7ffffffe) /* to every lane */
-#define SLUICE_LANE_NONE UINT32_C(0x7fffffff) /* discard, and count it */
+/** With an index: to that lane's spill, in order. */
+#define SLUICE_RUN_SPILL (UINT32_C(1) << 31)
+/** There is no such partition: an error, of one event. Nothing behind it is
+ * decided. */
+#define SLUICE_LANE_WRONG UINT32_C(0x7ffffffd)
+/** To every active lane. */
+#define SLUICE_LANE_ALL UINT32_C(0x7ffffffe)
+/** Discard, and count it. */
+#define SLUICE_LANE_NONE UINT32_C(0x7fffffff)
 
 /** What a key function answers for an event that nobody shall get. */
 #define SLUICE_KEY_NONE UINT64_MAX
@@ -69,10 +105,19 @@ typedef uint64_t (*sluice_key_fn)(const void *event, uint32_t bytes, void *ctx);
 
 /** What the strategies can be told; each takes what concerns it. */
 struct sluice_dispatch_opts {
-	uint32_t chunk_events; /* demand: events before choosing again; 0 = all
-				*/
-	uint32_t key_groups;   /* partition: a power of two */
-	sluice_key_fn key_of;  /* partition */
+	/** demand: events before choosing again; 0 = all. */
+	uint32_t chunk_events;
+	/** demand: 0, or where chance starts for the first dispatch. */
+	uint32_t shuffle;
+	/** partition: a power of two; 0 = 256. */
+	uint32_t key_groups;
+	/** partition: 0 = lanes share the key groups; else there are so many
+	 * lanes, each of them one partition, and no groups. */
+	uint32_t partitions;
+	/** partition, with partitions: 1 = the key is the lane, and one that
+	 * is too large is wrong; 0 = the lane is the key modulo partitions. */
+	uint32_t key_is_lane;
+	sluice_key_fn key_of; /* partition */
 	void *key_ctx;
 };
 
@@ -111,14 +156,16 @@ static inline uint64_t sluice_lanes_sum(const struct sluice_lanes *lanes)
 	return sum;
 }
 
+/** The lowest credit of all active lanes; 0 when there is none. */
 static inline uint64_t sluice_lanes_min(const struct sluice_lanes *lanes)
 {
-	uint64_t min = lanes->lane[0].credit;
+	uint64_t min = UINT64_MAX;
 
-	for (uint32_t i = 1; i < lanes->count; i++)
-		if (lanes->lane[i].credit < min)
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE &&
+		    lanes->lane[i].credit < min)
 			min = lanes->lane[i].credit;
-	return min;
+	return min == UINT64_MAX ? 0 : min;
 }
 
 /** Append a decision; one for the lane of the last run makes that longer. */

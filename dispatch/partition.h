@@ -12,9 +12,19 @@
  * How much may be placed is bounded twice. So that the spill cannot overflow
  * even if every event of the next emission belongs to the slowest: by
  * spill_free + min credit. And so that the spill is used only where it helps:
- * each owner's fair share while all have credit; with one out of credit only
- * while another goes hungry. Without that a producer faster than its consumers
- * would pass every event through the spill (measured: 5 times slower).
+ * each active owner's fair share while all of them have credit; with one out of
+ * credit only while another goes hungry. Without that a producer faster than
+ * its consumers would pass every event through the spill (measured: 5 times
+ * slower).
+ *
+ * Who joins takes a fair share of the groups, and is ready when each lane that
+ * it took them from has finished what it had in hand by then (the barrier);
+ * until then its events wait in the spill. Who leaves keeps its groups while it
+ * drains; what it did not finish is placed again, with their next owners.
+ *
+ * With `partitions` lanes are partitions and there are no groups: nothing
+ * moves, and the events of a partition that nobody reads wait for its next
+ * reader.
  *
  * An event whose key is SLUICE_KEY_NONE is discarded; it costs no credit.
  */
@@ -24,15 +34,27 @@
 #include "dispatch.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
-#define SLUICE_KEY_GROUPS_MAX     4096u
+/** Most groups, and most lanes: one that owns none is of no use. */
+#define SLUICE_KEY_GROUPS_MAX 4096u
 /** Events placed at a time when some may have to spill. */
 #define SLUICE_PARTITION_QUANTUM 64u
+/** In place of a lane. */
+#define SLUICE_PARTITION_NOBODY UINT16_MAX
 
 struct sluice_partition {
 	sluice_key_fn key_of;
 	void *key_ctx;
 	uint32_t group_mask;
-	uint16_t owner[SLUICE_KEY_GROUPS_MAX]; /* group -> lane */
+	uint32_t owned;       /* the groups have owners: all of them or none */
+	uint32_t partitions;  /* 0: see the groups */
+	uint32_t key_is_lane; /* with partitions: no modulo */
+	/** Group -> lane. */
+	uint16_t owner[SLUICE_KEY_GROUPS_MAX];
+	/** Group -> the lane that it was taken from, if its owner may still
+	 * have to wait for that one. */
+	uint16_t former[SLUICE_KEY_GROUPS_MAX];
+	/** Lane -> groups it owns. */
+	uint16_t groups[SLUICE_KEY_GROUPS_MAX];
 };
 
 static inline void
@@ -42,36 +64,83 @@ sluice_partition_init(struct sluice_partition *s,
 {
 	uint32_t groups =
 		opts->key_groups ? opts->key_groups : SLUICE_KEY_GROUPS_DEFAULT;
+	uint32_t lane = 0;
 
 	s->key_of = opts->key_of;
 	s->key_ctx = opts->key_ctx;
 	s->group_mask = groups - 1;
-	for (uint32_t group = 0; group < groups; group++)
-		s->owner[group] = (uint16_t)(group % lanes->count);
+	s->partitions = opts->partitions;
+	s->key_is_lane = opts->key_is_lane;
+	s->owned = 0;
+	for (uint32_t i = 0; i < SLUICE_KEY_GROUPS_MAX; i++)
+		s->groups[i] = 0;
+	for (uint32_t i = 0; i < lanes->count; i++)
+		s->owned |= lanes->lane[i].state == SLUICE_LANE_ACTIVE;
+	/* To the lanes in turn. */
+	for (uint32_t group = 0; group < groups; group++) {
+		s->former[group] = SLUICE_PARTITION_NOBODY;
+		s->owner[group] = SLUICE_PARTITION_NOBODY;
+		if (!s->owned)
+			continue;
+		while (lanes->lane[lane % lanes->count].state !=
+		       SLUICE_LANE_ACTIVE)
+			lane++;
+		s->owner[group] = (uint16_t)(lane++ % lanes->count);
+		s->groups[s->owner[group]]++;
+	}
+}
+
+/* May an event be for this lane? */
+static inline int sluice_partition_owns(const struct sluice_partition *s,
+					uint32_t i)
+{
+	return s->partitions ? i < s->partitions : s->groups[i] > 0;
 }
 
 /* An owner that has more credit than work. */
-static inline int sluice_partition_hungry(const struct sluice_lanes *lanes)
+static inline int sluice_partition_hungry(const struct sluice_lane *lane)
 {
-	for (uint32_t i = 0; i < lanes->count; i++)
-		if (lanes->lane[i].credit > 0 &&
-		    lanes->lane[i].credit >=
-			    sluice_lane_in_flight(&lanes->lane[i]))
-			return 1;
-	return 0;
+	return lane->credit > 0 && lane->credit >= sluice_lane_in_flight(lane);
 }
 
+/* Pick can place that many: those of one lane take its credit before they take
+ * room in the spill, so that when one of them has to spill at least the lowest
+ * credit has been taken. A lane with events in the spill, or one that is not
+ * active, has none to take. */
 static inline uint64_t
 sluice_partition_placeable(const struct sluice_partition *s,
 			   const struct sluice_lanes *lanes)
 {
-	uint64_t sum = sluice_lanes_sum(lanes);
-	uint64_t min = sluice_lanes_min(lanes);
-	uint64_t room = lanes->spill_free + min;
-	uint64_t fair = min * lanes->count;
+	uint64_t lowest = UINT64_MAX; /* of the active owners */
+	uint64_t room = lanes->spill_free;
+	uint64_t active = 0;
+	uint64_t absent = 0;
+	uint64_t sum = 0;
+	uint64_t fair;
+	int hungry = 0;
 
-	(void)s;
-	if (fair < SLUICE_PARTITION_QUANTUM && sluice_partition_hungry(lanes))
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		const struct sluice_lane *lane = &lanes->lane[i];
+		uint64_t credit = lane->spilled > 0 ? 0 : lane->credit;
+
+		if (!sluice_partition_owns(s, i))
+			continue;
+		if (lane->state != SLUICE_LANE_ACTIVE) {
+			absent++;
+			continue;
+		}
+		active++;
+		sum += credit;
+		if (credit < lowest)
+			lowest = credit;
+		hungry |= lane->spilled == 0 && sluice_partition_hungry(lane);
+	}
+	if (active == 0)
+		return 0;
+	if (absent == 0)
+		room += lowest;
+	fair = lowest * active;
+	if (fair < SLUICE_PARTITION_QUANTUM && hungry)
 		fair = SLUICE_PARTITION_QUANTUM;
 	if (room > fair)
 		room = fair;
@@ -103,6 +172,58 @@ static inline void sluice_partition_add(const struct sluice_lanes *lanes,
 	++*n_runs;
 }
 
+/* One event to lane @index. Returns 0 when there is no place for it. */
+static inline int sluice_partition_put(struct sluice_lanes *lanes,
+				       struct sluice_run *runs,
+				       uint32_t *n_runs, uint32_t index)
+{
+	struct sluice_lane *lane = &lanes->lane[index];
+
+	if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {
+		lane->credit--;
+		lane->sent++;
+		sluice_partition_add(lanes, runs, n_runs, index);
+		return 1;
+	}
+	if (lanes->spill_free == 0)
+		return 0;
+	/* Behind what waits already: order per key. */
+	lanes->spill_free--;
+	lane->spilled++;
+	sluice_partition_add(lanes, runs, n_runs, index | SLUICE_RUN_SPILL);
+	return 1;
+}
+
+/* Lanes are partitions. */
+static inline uint32_t
+sluice_partition_pick_lanes(const struct sluice_partition *s,
+			    struct sluice_lanes *lanes,
+			    const struct sluice_events *events,
+			    struct sluice_run *runs, uint32_t *n_runs)
+{
+	const unsigned char *event = events->first;
+
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_partition_add(lanes, runs, n_runs,
+					     SLUICE_LANE_NONE);
+			continue;
+		}
+		if (!s->key_is_lane)
+			key %= s->partitions;
+		if (SLUICE_UNLIKELY(key >= s->partitions)) {
+			sluice_partition_add(lanes, runs, n_runs,
+					     SLUICE_LANE_WRONG);
+			return i + 1;
+		}
+		if (!sluice_partition_put(lanes, runs, n_runs, (uint32_t)key))
+			return i;
+	}
+	return events->count;
+}
+
 static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 					     struct sluice_lanes *lanes,
 					     const struct sluice_events *events,
@@ -111,33 +232,216 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 {
 	const unsigned char *event = events->first;
 
+	if (s->partitions)
+		return sluice_partition_pick_lanes(s, lanes, events, runs,
+						   n_runs);
+	if (SLUICE_UNLIKELY(!s->owned))
+		return 0;
 	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
-		struct sluice_lane *lane;
-		uint32_t index;
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
 			sluice_partition_add(lanes, runs, n_runs,
 					     SLUICE_LANE_NONE);
 			continue;
 		}
-		index = s->owner[sluice_partition_group(s, key)];
-		lane = &lanes->lane[index];
-		if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {
-			lane->credit--;
-			lane->sent++;
-			sluice_partition_add(lanes, runs, n_runs, index);
-		} else if (lanes->spill_free > 0) {
-			/* Behind what waits already: order per key. */
-			lanes->spill_free--;
-			lane->spilled++;
-			sluice_partition_add(lanes, runs, n_runs,
-					     index | SLUICE_RUN_SPILL);
-		} else {
+		if (!sluice_partition_put(
+			    lanes, runs, n_runs,
+			    s->owner[sluice_partition_group(s, key)]))
 			return i;
-		}
 	}
 	return events->count;
+}
+
+/* ---- who owns what ------------------------------------------------------- */
+
+static inline void sluice_partition_give(struct sluice_partition *s,
+					 uint32_t group, uint32_t to)
+{
+	s->groups[s->owner[group]]--;
+	s->groups[to]++;
+	s->owner[group] = (uint16_t)to;
+}
+
+/* Has this lane finished what it had in hand when groups were last taken from
+ * it? Another taker may have moved that on: then the first waits longer, but
+ * not for ever, since a lane that is waited for waits for nobody. */
+static inline int sluice_partition_finished(const struct sluice_lane *lane)
+{
+	return (int64_t)(lane->acked - lane->barrier) >= 0;
+}
+
+/* Forget where groups came from whose events can be nowhere but with their
+ * owner. */
+static inline void sluice_partition_settle(struct sluice_partition *s,
+					   const struct sluice_lanes *lanes)
+{
+	for (uint32_t group = 0; group <= s->group_mask; group++) {
+		uint32_t former = s->former[group];
+
+		if (former == SLUICE_PARTITION_NOBODY)
+			continue;
+		if (lanes->lane[s->owner[group]].state == SLUICE_LANE_ACTIVE ||
+		    sluice_partition_finished(&lanes->lane[former]))
+			s->former[group] = SLUICE_PARTITION_NOBODY;
+	}
+}
+
+/* May groups be taken from this lane? Not from one that waits itself and has
+ * events in the spill: who takes its groups would wait for it, and, if it left
+ * first, not know whom it had been waiting for. What a draining lane has is
+ * given away when it leaves. */
+static inline int sluice_partition_gives(const struct sluice_lane *lane)
+{
+	return lane->state == SLUICE_LANE_ACTIVE ||
+	       (lane->state == SLUICE_LANE_JOINING && lane->spilled == 0);
+}
+
+/* How many groups the lanes that give own above @level. */
+static inline uint32_t sluice_partition_above(const struct sluice_partition *s,
+					      const struct sluice_lanes *lanes,
+					      uint32_t level)
+{
+	uint32_t above = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (s->groups[i] > level &&
+		    sluice_partition_gives(&lanes->lane[i]))
+			above += s->groups[i] - level;
+	return above;
+}
+
+/* Lane @i gets groups from lanes that have more than @level, until it has
+ * @most. */
+static inline void sluice_partition_take(struct sluice_partition *s,
+					 struct sluice_lanes *lanes, uint32_t i,
+					 uint32_t level, uint32_t most)
+{
+	for (uint32_t group = 0; group <= s->group_mask; group++) {
+		uint32_t from = s->owner[group];
+		struct sluice_lane *lane = &lanes->lane[from];
+
+		if (s->groups[i] >= most)
+			return;
+		if (from == i || s->groups[from] <= level ||
+		    !sluice_partition_gives(lane))
+			continue;
+		/* One that is joining has no event of the group; whom it would
+		 * have had to wait for, if anybody, is waited for now. */
+		if (lane->state == SLUICE_LANE_ACTIVE) {
+			s->former[group] = (uint16_t)from;
+			lane->barrier = lane->sent + lane->spilled;
+		}
+		sluice_partition_give(s, group, i);
+	}
+}
+
+static inline void sluice_partition_join(struct sluice_partition *s,
+					 struct sluice_lanes *lanes, uint32_t i)
+{
+	uint32_t low = 0;
+	uint32_t high = s->group_mask + 1;
+
+	if (s->partitions)
+		return;
+	lanes->lane[i].barrier = 0;
+	s->groups[i] = 0;
+	if (!s->owned) {
+		for (uint32_t group = 0; group <= s->group_mask; group++)
+			s->owner[group] = (uint16_t)i;
+		s->groups[i] = (uint16_t)(s->group_mask + 1);
+		s->owned = 1;
+		return;
+	}
+	sluice_partition_settle(s, lanes);
+	/* The lowest level that the others can be cut down to without the
+	 * joiner getting more than they keep; then one of each, while that
+	 * makes them more equal. */
+	while (low < high) {
+		uint32_t level = (low + high) / 2;
+
+		if (sluice_partition_above(s, lanes, level) <= level)
+			high = level;
+		else
+			low = level + 1;
+	}
+	sluice_partition_take(s, lanes, i, low, low);
+	if (low > 0)
+		sluice_partition_take(s, lanes, i, low - 1, low - 1);
+}
+
+static inline int sluice_partition_ready(const struct sluice_partition *s,
+					 const struct sluice_lanes *lanes,
+					 uint32_t i)
+{
+	if (s->partitions)
+		return 1;
+	for (uint32_t group = 0; group <= s->group_mask; group++)
+		if (s->owner[group] == i &&
+		    s->former[group] != SLUICE_PARTITION_NOBODY &&
+		    !sluice_partition_finished(&lanes->lane[s->former[group]]))
+			return 0;
+	return 1;
+}
+
+/* Who has fewest groups of those that stay; if nobody stays, of those that
+ * drain, who pass them on. */
+static inline uint32_t sluice_partition_heir(const struct sluice_partition *s,
+					     const struct sluice_lanes *lanes)
+{
+	uint32_t heir = SLUICE_PARTITION_NOBODY;
+	int stays = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		uint32_t state = lanes->lane[i].state;
+		int will = state == SLUICE_LANE_ACTIVE ||
+			   state == SLUICE_LANE_JOINING;
+
+		if (state == SLUICE_LANE_VACANT || will < stays)
+			continue;
+		if (heir == SLUICE_PARTITION_NOBODY || will > stays ||
+		    s->groups[i] < s->groups[heir])
+			heir = i;
+		stays = will;
+	}
+	return heir;
+}
+
+static inline void sluice_partition_leave(struct sluice_partition *s,
+					  struct sluice_lanes *lanes,
+					  uint32_t i)
+{
+	if (s->partitions)
+		return;
+	/* What it had not finished is placed again: nobody waits for it. */
+	for (uint32_t group = 0; group <= s->group_mask; group++)
+		if (s->former[group] == i)
+			s->former[group] = SLUICE_PARTITION_NOBODY;
+	sluice_partition_settle(s, lanes);
+	/* If it was still waiting, the one it waited for gets back what it
+	 * gave: nobody else may have these events before that has finished. */
+	for (uint32_t group = 0; group <= s->group_mask; group++) {
+		uint32_t former = s->former[group];
+
+		if (s->owner[group] != i || former == SLUICE_PARTITION_NOBODY)
+			continue;
+		s->former[group] = SLUICE_PARTITION_NOBODY;
+		sluice_partition_give(s, group, former);
+	}
+	for (uint32_t group = 0; group <= s->group_mask; group++) {
+		uint32_t heir;
+
+		if (s->owner[group] != i)
+			continue;
+		heir = sluice_partition_heir(s, lanes);
+		if (heir == SLUICE_PARTITION_NOBODY) {
+			/* Nobody is left: all of them were its own. */
+			s->owned = 0;
+			s->groups[i] = 0;
+			return;
+		}
+		sluice_partition_give(s, group, heir);
+	}
 }
 
 #endif

@@ -74,7 +74,8 @@ static struct worker *worker_of_cpu(struct sluice_pipeline *p, int cpu,
 				    uint32_t replica)
 {
 	for (uint32_t i = 0; i < p->worker_count; i++)
-		if (!p->workers[i].blocking && p->workers[i].cpu == cpu &&
+		if (!p->workers[i].blocking && !p->workers[i].foreign &&
+		    p->workers[i].cpu == cpu &&
 		    p->workers[i].replica == replica)
 			return &p->workers[i];
 	return worker_add(p, cpu, replica);
@@ -110,7 +111,7 @@ static void affinity_limits(struct sluice_pipeline *p, uint32_t cpus)
 	uint32_t polling = 0;
 
 	for (uint32_t i = 0; i < p->worker_count; i++)
-		polling += !p->workers[i].blocking;
+		polling += !p->workers[i].blocking && !p->workers[i].foreign;
 	for (uint32_t i = 0; i < p->worker_count; i++) {
 		struct worker *worker = &p->workers[i];
 		int alone = !worker->blocking && polling <= cpus;
@@ -132,7 +133,10 @@ static int affinity_place_stage(struct sluice_pipeline *p,
 	uint32_t slots = p->opts.workers ? p->opts.workers : cpus->count;
 	struct worker *worker;
 
-	if (stage->opts.blocking) {
+	if (stage->opts.flags & SLUICE_STAGE_PORT) {
+		worker = worker_add(p, PLATFORM_CPU_ANY, 0);
+		worker->foreign = 1;
+	} else if (stage->opts.blocking) {
 		worker = worker_add(p, PLATFORM_CPU_ANY, 0);
 		worker->blocking = 1;
 	} else if (stage->opts.cpu) {

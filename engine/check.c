@@ -14,15 +14,19 @@ static int check_connected(const struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		const struct sluice_stage *stage = p->stages[i];
 
-		if (stage_consumes(stage) && stage->in.count == 0)
+		if (stage->opts.on_idle == SLUICE_IDLE_STAY)
+			continue;
+		if (stage_consumes(stage) && stage->declared_in == 0)
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a consumer without a "
-					   "producer: subscribe it to one",
+					   "producer: subscribe it to one, or "
+					   "let it stay (on_idle)",
 					   stage->name);
-		if (stage_produces(stage) && stage->out.lanes.count == 0)
+		if (stage_produces(stage) && stage->declared_out == 0)
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a producer without a "
-					   "consumer: subscribe one to it",
+					   "consumer: subscribe one to it, or "
+					   "let it stay (on_idle)",
 					   stage->name);
 	}
 	return 0;
@@ -42,15 +46,18 @@ static int check_cycle(const struct sluice_pipeline *p)
 		goto out;
 	}
 	for (uint32_t i = 0; i < p->stage_count; i++) {
-		waiting[i] = p->stages[i]->in.count;
+		waiting[i] = p->stages[i]->declared_in;
 		if (waiting[i] == 0)
 			order[taken++] = i;
 	}
 	for (uint32_t next = 0; next < taken; next++)
 		for (uint32_t s = 0; s < p->sub_count; s++)
-			if (p->subs[s].producer->index == order[next] &&
-			    --waiting[p->subs[s].consumer->index] == 0)
-				order[taken++] = p->subs[s].consumer->index;
+			if (subscription_at(p, s)->producer->index ==
+				    order[next] &&
+			    --waiting[subscription_at(p, s)->consumer->index] ==
+				    0)
+				order[taken++] =
+					subscription_at(p, s)->consumer->index;
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (waiting[i] > 0) {
 			rc = sluice_fail(-EINVAL,
@@ -77,34 +84,43 @@ static int check_partitions(const struct sluice_pipeline *p)
 			continue;
 		if (groups == 0)
 			groups = SLUICE_KEY_GROUPS_DEFAULT;
-		if (groups < stage->out.lanes.count)
+		if (stage->opts.partitions > 0)
+			continue;
+		if (groups < stage->declared_out)
 			return sluice_fail(-EINVAL,
 					   "stage '%s': key_groups %u are "
 					   "fewer than its %u consumers",
 					   stage->name, groups,
-					   stage->out.lanes.count);
+					   stage->declared_out);
 	}
 	return 0;
 }
 
 static int check_rings(const struct sluice_pipeline *p)
 {
-	for (uint32_t s = 0; s < p->sub_count; s++) {
-		const struct subscription *sub = &p->subs[s];
-		uint64_t capacity =
-			sluice_pow2_at_least(sub->credit.max_events);
+	int rc = 0;
 
-		if (capacity * sub->producer->opts.out_bytes >
-		    SLUICE_RING_BYTES_MAX)
+	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++)
+		rc = subscription_check_ring(subscription_at(p, s));
+	return rc;
+}
+
+static int check_places(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		const struct sluice_stage *stage = p->stages[i];
+		uint32_t most = stage->declared_in > stage->declared_out
+					? stage->declared_in
+					: stage->declared_out;
+
+		if (stage->opts.subscriptions_max != 0 &&
+		    stage->opts.subscriptions_max < most)
 			return sluice_fail(
 				-EINVAL,
-				"subscription of '%s' to '%s': max_demand %u "
-				"of %u bytes each is over the limit of %llu "
-				"bytes per ring",
-				sub->consumer->name, sub->producer->name,
-				sub->credit.max_events,
-				sub->producer->opts.out_bytes,
-				(unsigned long long)SLUICE_RING_BYTES_MAX);
+				"stage '%s': subscriptions_max %u is "
+				"less than the %u it has",
+				stage->name, stage->opts.subscriptions_max,
+				most);
 	}
 	return 0;
 }
@@ -115,6 +131,8 @@ int check_graph(const struct sluice_pipeline *pipeline)
 
 	if (rc == 0)
 		rc = check_cycle(pipeline);
+	if (rc == 0)
+		rc = check_places(pipeline);
 	if (rc == 0)
 		rc = check_partitions(pipeline);
 	if (rc == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/inlet_priv.h"
 #include "engine/memory_priv.h"
+#include "engine/stage_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,35 +10,48 @@
 int inlet_open(struct inlet *in, uint32_t links)
 {
 	in->links = line_calloc(links, sizeof(*in->links));
-	in->count = links;
-	in->open_count = links;
-	return in->links ? 0 : -ENOMEM;
+	in->places = line_calloc(links, sizeof(*in->places));
+	in->places_max = links;
+	return in->links && in->places ? 0 : -ENOMEM;
 }
 
 void inlet_close(struct inlet *in)
 {
 	free(in->links);
-	free(in->gathered);
+	free(in->places);
 	*in = (struct inlet){0};
 }
 
-int inlet_prepare(struct inlet *in)
+void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
+		  struct sluice_bell *bell)
 {
-	uint64_t bytes = 0;
+	struct inlet_link *link = &in->links[sub->inlet];
 
-	for (uint32_t i = 0; i < in->count; i++) {
-		const struct inlet_link *link = &in->links[i];
-		uint64_t need = link->reader.credit.batch_events *
-				link->reader.slot_bytes;
-
-		if ((link->reader.credit.exact || link->selector) &&
-		    need > bytes)
-			bytes = need;
+	link->sub = sub;
+	link->bell = bell;
+	link->open = 1;
+	link->shared = sub->producer->strategy->rings == STRATEGY_ONE;
+	link->manual = (uint32_t)subscription_manual(sub);
+	link->handed.count = 0;
+	link->refusing = 0;
+	link->refused = 0;
+	if (position > 0) {
+		/* A broadcast that has begun: the words take up there. */
+		sluice_store_release(&sub->rx->acked, position);
+		sluice_store_release(&sub->rx->granted, position);
 	}
-	if (bytes == 0)
-		return 0;
-	in->gathered = line_calloc(1, bytes);
-	return in->gathered ? 0 : -ENOMEM;
+	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
+				  sub->capacity, sub->producer->opts.out_bytes,
+				  &sub->credit);
+}
+
+void inlet_detach(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+
+	link->open = 0;
+	link->sub = NULL;
+	link->bell = NULL;
 }
 
 static void inlet_ring(struct inlet *in, const struct inlet_link *link)
@@ -46,41 +60,144 @@ static void inlet_ring(struct inlet *in, const struct inlet_link *link)
 		sluice_bell_ring(link->bell, in->ops);
 }
 
+void inlet_grant_asked(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+	struct sluice_spsc_reader *r = &link->reader;
+	uint64_t first = sluice_load_acquire(&link->sub->start);
+	uint64_t granted =
+		first + subscription_asked(link->sub) + link->refused;
+
+	if (granted - r->acked > r->capacity)
+		granted = r->acked + r->capacity;
+	if (granted - r->granted <= r->capacity &&
+	    sluice_spsc_grant(r, granted))
+		inlet_ring(in, link);
+}
+
+void inlet_ask(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+
+	if (link->manual) {
+		inlet_grant_asked(in, index);
+		return;
+	}
+	(void)sluice_spsc_release(&link->reader, 0);
+	inlet_ring(in, link);
+}
+
+void inlet_resize(struct inlet *in, uint32_t index,
+		  const struct sluice_credit *credit)
+{
+	struct inlet_link *link = &in->links[index];
+
+	link->reader.credit = *credit;
+	if (link->open)
+		inlet_ask(in, index);
+}
+
 /* Copy @n events across the ring's end; @head of them lie before it. */
-static void inlet_gather(struct inlet *in, const struct sluice_spsc_reader *r,
+static void inlet_gather(unsigned char *gathered,
+			 const struct sluice_spsc_reader *r,
 			 const sluice_slot *first, uint32_t head, uint32_t n)
 {
-	sluice_slot_copy(in->gathered, first, head * r->slot_bytes);
-	sluice_slot_copy(in->gathered + head * r->slot_bytes, r->slots,
+	sluice_slot_copy(gathered, first, head * r->slot_bytes);
+	sluice_slot_copy(gathered + head * r->slot_bytes, r->slots,
 			 (n - head) * r->slot_bytes);
 }
 
 /* Keep what the selector wants; leave the batch in place if it wants all. */
-static void inlet_select(struct inlet *in, const struct inlet_link *link,
+static void inlet_select(struct inlet *in, struct inlet_link *link,
 			 struct sluice_batch *batch)
 {
+	const struct sluice_subscription_opts *o = &link->sub->opts;
+	unsigned char *gathered = link->sub->gathered;
 	size_t bytes = link->reader.slot_bytes;
 	const unsigned char *event = batch->events;
 	uint32_t kept = 0;
 	uint32_t i = 0;
 
-	while (i < batch->count && link->selector(event, link->selector_ctx))
+	while (i < batch->count && o->selector(event, o->selector_ctx))
 		i++, event += bytes;
 	if (i == batch->count)
 		return;
 	/* The i-th is the first that is refused; each is asked about once. */
 	kept = i;
-	if (batch->events != in->gathered)
-		memcpy(in->gathered, batch->events, kept * bytes);
+	if (batch->events != gathered)
+		memcpy(gathered, batch->events, kept * bytes);
 	while (++i < batch->count) {
 		event += bytes;
-		if (link->selector(event, link->selector_ctx))
-			memmove(in->gathered + kept++ * bytes, event, bytes);
+		if (o->selector(event, o->selector_ctx))
+			memmove(gathered + kept++ * bytes, event, bytes);
 	}
 	sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
 			   batch->count - kept);
-	batch->events = in->gathered;
+	link->refusing = batch->count - kept;
+	batch->events = gathered;
 	batch->count = kept;
+}
+
+/* A reader of a shared ring may see events behind the end of its own stream:
+ * `closed` was stored before they were published, so it is seen with them. Returns
+ * how many there are. */
+static uint64_t inlet_look_shared(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+
+	if (sluice_spsc_depth(r) > 0)
+		return sluice_spsc_depth(r);
+	r->published = sluice_load_acquire(&r->tx->published);
+	if (sluice_load_acquire(&link->sub->closed) != SLUICE_REASON_OPEN) {
+		uint64_t end = sluice_load_acquire(&link->sub->end);
+
+		if (r->published - r->acked > end - r->acked)
+			r->published = end;
+	}
+	return sluice_spsc_depth(r);
+}
+
+/* Marks of redelivery that the producer made: take up those that begin here.
+ * Returns how many events there are before the next one begins. */
+static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
+{
+	struct subscription *sub = link->sub;
+	uint64_t at = link->reader.acked;
+
+	for (;;) {
+		/* Relaxed: one reader, us. */
+		uint32_t read = sluice_load_relaxed(&sub->notes_read);
+		const struct note *note = &sub->notes[read % NOTES_MAX];
+
+		/* Acquire: with an event its mark is seen, which was shown
+		 * before the event was published. */
+		if (read == sluice_load_acquire(&sub->notes_filled))
+			return limit;
+		if (note->from - at < UINT64_MAX / 2 && note->from != at)
+			return note->from - at < limit
+				       ? (uint32_t)(note->from - at)
+				       : limit;
+		handed_note(&link->handed, at, note->to, note->deliveries);
+		sluice_store_release(&sub->notes_read, read + 1);
+	}
+}
+
+/* How many of @limit events to hand out when the next have been before. The last
+ * time each comes alone, so that one bad event takes no good one with it. */
+static uint32_t inlet_limit_handed(struct inlet *in, struct inlet_link *link,
+				   uint32_t limit, struct sluice_batch *batch)
+{
+	uint64_t alike = limit;
+
+	batch->deliveries = 1;
+	if (SLUICE_LIKELY(link->handed.count == 0))
+		return limit;
+	batch->deliveries +=
+		handed_at(&link->handed, link->reader.acked, &alike);
+	if (batch->deliveries == 1)
+		return limit;
+	batch->flags = SLUICE_BATCH_REDELIVERED;
+	return batch->deliveries >= in->tries_max ? 1 : (uint32_t)alike;
 }
 
 uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
@@ -93,25 +210,39 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
+	/* A peek at an empty ring would look again, and further. */
+	if (link->shared && inlet_look_shared(link) == 0)
+		return 0;
 	n = sluice_spsc_peek(r, limit, &first);
 	if (n == 0)
 		return 0;
+	/* Relaxed: whoever made a mark for these events made it before. */
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&link->sub->notes_filled) !=
+			    sluice_load_relaxed(&link->sub->notes_read)))
+		limit = inlet_read_notes(link, limit);
+	limit = inlet_limit_handed(in, link, limit, batch);
+	if (n > limit)
+		n = limit;
 	batch->events = first;
 	if (r->credit.exact && n < limit && sluice_spsc_depth(r) > n) {
 		uint64_t depth = sluice_spsc_depth(r);
 		uint32_t whole = depth < limit ? (uint32_t)depth : limit;
 
-		inlet_gather(in, r, first, n, whole);
-		batch->events = in->gathered;
+		inlet_gather(link->sub->gathered, r, first, n, whole);
+		batch->events = link->sub->gathered;
 		n = whole;
 	}
 	batch->count = n;
 	batch->seq = r->acked;
 	batch->depth = sluice_spsc_depth(r) - n;
-	batch->flags = batch->depth == 0 ? SLUICE_BATCH_END : 0;
+	if (batch->depth == 0)
+		batch->flags |= SLUICE_BATCH_END;
 	batch->inlet = index;
-	if (link->selector != NULL)
+	if (link->sub->opts.selector != NULL)
 		inlet_select(in, link, batch);
+	if (batch->deliveries > 1)
+		sluice_counter_add(in->counters, SLUICE_COUNTER_REDELIVERED,
+				   batch->count);
 	return n;
 }
 
@@ -120,34 +251,41 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 	struct inlet_link *link = &in->links[index];
 
 	(void)sluice_spsc_release(&link->reader, n);
+	link->refused += link->refusing;
+	link->refusing = 0;
+	if (SLUICE_UNLIKELY(link->manual))
+		inlet_grant_asked(in, index);
 	/* Even where no credit went back: a strategy may have waited for the
 	 * receipt alone. */
 	inlet_ring(in, link);
 }
 
-void inlet_start(struct inlet *in)
-{
-	for (uint32_t i = 0; i < in->count; i++)
-		inlet_ack(in, i, 0);
-}
-
-void inlet_idle(struct inlet *in, uint32_t index)
+void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
+		  uint32_t deliveries)
 {
 	struct inlet_link *link = &in->links[index];
+	uint64_t at = link->reader.acked;
 
-	if (sluice_spsc_idle(&link->reader))
-		inlet_ring(in, link);
-	link->ended = sluice_spsc_ended(&link->reader);
-	if (link->ended != SLUICE_REASON_OPEN)
-		in->open_count--;
+	link->refusing = 0;
+	handed_note(&link->handed, at, at + n, deliveries);
 }
 
-enum sluice_reason inlet_reason(const struct inlet *in)
+uint32_t inlet_idle(struct inlet *in, uint32_t index)
 {
-	enum sluice_reason worst = SLUICE_REASON_NORMAL;
+	struct inlet_link *link = &in->links[index];
+	struct sluice_spsc_reader *r = &link->reader;
+	uint32_t ended;
 
-	for (uint32_t i = 0; i < in->count; i++)
-		if (in->links[i].ended > worst)
-			worst = in->links[i].ended;
-	return worst;
+	if (sluice_spsc_idle(r))
+		inlet_ring(in, link);
+	ended = sluice_spsc_ended(r);
+	if (link->shared) {
+		uint32_t closed = sluice_load_acquire(&link->sub->closed);
+
+		if (closed != SLUICE_REASON_OPEN) {
+			r->published = sluice_load_acquire(&link->sub->end);
+			return r->acked == r->published ? closed : 0;
+		}
+	}
+	return ended;
 }

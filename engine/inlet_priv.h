@@ -10,37 +10,54 @@
 #include "../ring/spsc.h"
 #include "../ring/wait.h"
 #include "stage.h"
+#include "subscription_priv.h"
 
 /* One subscription as its consumer sees it. */
 struct inlet_link {
 	struct sluice_spsc_reader reader;
+	struct subscription *sub; /* NULL: none here */
 	struct sluice_bell *bell; /* the producer's; NULL: same worker */
-	int (*selector)(const void *event, void *ctx);
-	void *selector_ctx;
-	enum sluice_reason ended;
+	uint32_t open;            /* joined, and its stream has not ended */
+	/* Of the subscription, copied: a look at the producer's own struct, once
+	 * a batch, costs a cache miss. */
+	uint32_t shared; /* one ring for all readers */
+	uint32_t manual;
+	struct handed handed;
+	/* Events the selector refused: of the batch in hand, and ever. Manual
+	 * demand is given back for them. */
+	uint32_t refusing;
+	uint64_t refused;
 };
 
 struct inlet {
 	struct inlet_link *links;
-	uint32_t count;
-	uint32_t open_count; /* links whose stream has not ended */
+	sluice_a64 *places;  /* where the control calls put new subscriptions */
+	uint32_t places_max; /* links, and places */
+	uint32_t count;      /* links ever used, or declared before the start */
+	uint32_t joined;     /* links with a subscription */
 	uint32_t next;       /* whose turn it is */
+	uint32_t tries_max;  /* deliveries after which events are given up */
 	const struct sluice_wait_ops *ops;
 	struct sluice_counters *counters;
-	/* Where a batch is put together that does not lie in a row: one that an
-	 * explicit min_demand sizes exactly, across the ring's end, or one that
-	 * a selector has thinned out. NULL when no link needs it. */
-	unsigned char *gathered;
 };
 
 /* Allocate for @links subscriptions. Returns 0 or -ENOMEM. */
 int inlet_open(struct inlet *in, uint32_t links);
 void inlet_close(struct inlet *in);
 
-/* Allocate what inlet_take() needs, once the links are attached, and ask for
- * the first events. Returns 0 or -ENOMEM. */
-int inlet_prepare(struct inlet *in);
-void inlet_start(struct inlet *in);
+/* @sub begins at link sub->inlet, @position first; grants nothing yet. */
+void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
+		  struct sluice_bell *bell);
+/* It is over: the link is free. */
+void inlet_detach(struct inlet *in, uint32_t index);
+
+/* Ask for the first events of link @index. */
+void inlet_ask(struct inlet *in, uint32_t index);
+/* Grant what has been asked for on a manual link, as far as its ring goes. */
+void inlet_grant_asked(struct inlet *in, uint32_t index);
+/* Give link @index another window. */
+void inlet_resize(struct inlet *in, uint32_t index,
+		  const struct sluice_credit *credit);
 
 /* The next batch of link @index, at most @limit events. Returns the number of
  * slots it takes up (0: nothing there); batch->count may be less where the
@@ -51,10 +68,21 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 /* Finish @n slots of link @index; wake its producer. */
 void inlet_ack(struct inlet *in, uint32_t index, uint32_t n);
 
-/* Link @index had nothing: return idle credit, notice the end of its stream. */
-void inlet_idle(struct inlet *in, uint32_t index);
+/* @n slots from the next one on were handed out in vain: they come again. */
+void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
+		  uint32_t deliveries);
 
-/* The worst reason any of the links ended for. */
-enum sluice_reason inlet_reason(const struct inlet *in);
+/* Link @index had nothing: return idle credit. Returns how its stream ended, a
+ * SLUICE_CLOSED() word, 0 while it has not. */
+uint32_t inlet_idle(struct inlet *in, uint32_t index);
+
+/* Everything below @position of link @index is finished. */
+static inline int inlet_past(const struct inlet *in, uint32_t index,
+			     uint64_t position)
+{
+	const struct inlet_link *link = &in->links[index];
+
+	return !link->open || link->reader.acked - position < UINT64_MAX / 2;
+}
 
 #endif

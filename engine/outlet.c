@@ -6,25 +6,30 @@
 #include <stdlib.h>
 
 int outlet_open(struct outlet *out, const struct strategy *strategy,
-		uint32_t lanes, uint32_t event_bytes, uint32_t batch,
-		uint32_t spill_events)
+		uint32_t places, uint32_t lanes, uint32_t event_bytes,
+		uint32_t batch, uint32_t spill_events)
 {
 	out->strategy = strategy;
 	out->event_bytes = event_bytes;
 	out->lanes.count = lanes;
+	out->places_max = places;
+	out->run_events = batch;
 	out->state = line_calloc(1, sizeof(*out->state));
-	out->lanes.lane = line_calloc(lanes, sizeof(*out->lanes.lane));
-	out->writers = line_calloc(lanes, sizeof(*out->writers));
-	out->shared.cursors = line_calloc(lanes, sizeof(*out->shared.cursors));
-	out->bells = line_calloc(lanes, sizeof(struct sluice_bell *));
+	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
+	out->writers = line_calloc(places, sizeof(*out->writers));
+	out->shared.cursors = line_calloc(places, sizeof(*out->shared.cursors));
+	out->bells = line_calloc(places, sizeof(struct sluice_bell *));
+	out->subs = line_calloc(places, sizeof(struct subscription *));
+	out->places = line_calloc(places, sizeof(*out->places));
 	out->runs = line_calloc(batch, sizeof(*out->runs));
 	if (!out->state || !out->lanes.lane || !out->writers ||
-	    !out->shared.cursors || !out->bells || !out->runs)
+	    !out->shared.cursors || !out->bells || !out->subs || !out->places ||
+	    !out->runs)
 		return -ENOMEM;
 	if (strategy->spill == STRATEGY_NO_SPILL)
 		return 0;
 	out->lanes.spill_free = spill_events;
-	return spill_open(&out->spill, spill_events, event_bytes, lanes);
+	return spill_open(&out->spill, spill_events, event_bytes, places);
 }
 
 void outlet_close(struct outlet *out)
@@ -34,6 +39,8 @@ void outlet_close(struct outlet *out)
 	free(out->writers);
 	free(out->shared.cursors);
 	free(out->bells);
+	free(out->subs);
+	free(out->places);
 	free(out->runs);
 	spill_close(&out->spill);
 	*out = (struct outlet){0};
@@ -56,48 +63,145 @@ static void outlet_ring_all(struct outlet *out)
 		outlet_ring(out, i);
 }
 
-static void outlet_refresh_shared(struct outlet *out)
+int outlet_admit(struct outlet *out, uint32_t index)
+{
+	struct sluice_lane *lane = &out->lanes.lane[index];
+
+	if (lane->state == SLUICE_LANE_JOINING &&
+	    out->strategy->ready(out->state, &out->lanes, index)) {
+		lane->state = SLUICE_LANE_ACTIVE;
+		out->subs[index]->began = 1;
+	}
+	return lane->state == SLUICE_LANE_ACTIVE;
+}
+
+void outlet_refresh_shared(struct outlet *out)
 {
 	struct sluice_broadcast_writer *w = &out->shared;
+	uint64_t room = w->base.capacity;
 
 	(void)sluice_broadcast_refresh(w);
+	/* One that leaves asks for nothing, and still reads what is there. */
 	for (uint32_t i = 0; i < w->count; i++)
-		sluice_lane_set(&out->lanes, i,
-				w->cursors[i].granted - w->base.reserved,
-				w->cursors[i].acked);
+		if (w->cursors[i].leaving &&
+		    w->cursors[i].granted - w->base.reserved < room)
+			room = w->cursors[i].granted - w->base.reserved;
+	for (uint32_t i = 0; i < w->count; i++) {
+		uint64_t credit = w->cursors[i].granted - w->base.reserved;
+
+		if (outlet_admit(out, i))
+			sluice_lane_set(&out->lanes, i,
+					credit < room ? credit : room,
+					w->cursors[i].acked);
+	}
 }
+
+/* ---- marks of redelivery ------------------------------------------------- */
+
+int outlet_note_room(const struct subscription *sub)
+{
+	return sub->notes_pending - sluice_load_acquire(&sub->notes_read) <
+	       NOTES_MAX;
+}
+
+/* The next @n events written for @sub, from @position on, have been handed out
+ * @deliveries times. The caller has seen that there is room. */
+static void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
+			uint32_t deliveries)
+{
+	struct note *last = &sub->notes[(sub->notes_pending - 1) % NOTES_MAX];
+
+	/* Relaxed: our own word. */
+	if (sub->notes_pending != sluice_load_relaxed(&sub->notes_filled) &&
+	    last->to == position && last->deliveries == deliveries) {
+		last->to += n;
+		return;
+	}
+	sub->notes[sub->notes_pending++ % NOTES_MAX] =
+		(struct note){position, position + n, deliveries};
+}
+
+/* Before the events are published. */
+static void outlet_show_notes(struct subscription *sub)
+{
+	/* Relaxed: our own word. */
+	if (sub->notes_pending != sluice_load_relaxed(&sub->notes_filled))
+		sluice_store_release(&sub->notes_filled, sub->notes_pending);
+}
+
+/* ---- credit and the spill ------------------------------------------------ */
 
 /* Events that waited for this lane go first: nothing passes them. */
 static void outlet_unspill(struct outlet *out, uint32_t index)
 {
 	struct sluice_lane *lane = &out->lanes.lane[index];
 	struct sluice_spsc_writer *w = &out->writers[index];
+	struct spill_queue *queue = &out->spill.queue[index];
 
 	if (lane->spilled == 0 || lane->credit == 0)
 		return;
 	do {
-		sluice_spsc_write(w, spill_front(&out->spill, index), 1);
-		spill_pop(&out->spill, index);
+		uint32_t deliveries = spill_deliveries(&out->spill, queue);
+
+		if (deliveries > 0) {
+			if (!outlet_note_room(out->subs[index]))
+				break;
+			outlet_note(out->subs[index], w->reserved, 1,
+				    deliveries);
+		}
+		sluice_spsc_write(w, spill_front(&out->spill, queue), 1);
+		spill_pop(&out->spill, queue);
 		lane->spilled--;
 		lane->credit--;
 		lane->sent++;
 		out->lanes.spill_free++;
 	} while (lane->spilled > 0 && lane->credit > 0);
+	outlet_show_notes(out->subs[index]);
 	sluice_spsc_publish(w);
 	outlet_ring(out, index);
 }
 
+/* The writer's credit and the lane's change together, or a lane that seems to have
+ * half its ring free would never be looked at again. */
+static void outlet_refresh_lane(struct outlet *out, uint32_t index)
+{
+	struct sluice_spsc_writer *w = &out->writers[index];
+	uint64_t credit = sluice_spsc_refresh(w);
+
+	if (out->lanes.lane[index].state != SLUICE_LANE_ACTIVE)
+		credit = 0;
+	sluice_lane_set(&out->lanes, index, credit, w->acked);
+}
+
 /* Each look at a consumer's words may cost a cache miss (400 ns far apart), so
- * lanes that have half their ring free are left alone. */
+ * lanes that have half their ring free are left alone; unless somebody waits for
+ * their receipts. */
 static void outlet_refresh_separate(struct outlet *out)
 {
+	uint32_t all = out->joining;
+
+	out->joining = 0;
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		struct sluice_spsc_writer *w = &out->writers[i];
+		const struct sluice_lane *lane = &out->lanes.lane[i];
 
-		if (2 * sluice_spsc_credit(w) > w->capacity)
+		if (lane->state == SLUICE_LANE_VACANT)
 			continue;
-		sluice_lane_set(&out->lanes, i, sluice_spsc_refresh(w),
-				w->acked);
+		if (!all && lane->state == SLUICE_LANE_ACTIVE &&
+		    lane->spilled == 0 &&
+		    2 * sluice_spsc_credit(w) > w->capacity)
+			continue;
+		outlet_refresh_lane(out, i);
+		outlet_unspill(out, i);
+	}
+	for (uint32_t i = 0; all && i < out->lanes.count; i++) {
+		if (out->lanes.lane[i].state != SLUICE_LANE_JOINING)
+			continue;
+		if (!outlet_admit(out, i)) {
+			out->joining = 1;
+			continue;
+		}
+		outlet_refresh_lane(out, i);
 		outlet_unspill(out, i);
 	}
 }
@@ -107,8 +211,9 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 	const struct strategy *strategy = out->strategy;
 	uint64_t room = strategy->placeable(out->state, &out->lanes);
 
-	/* What has spilled waits for one consumer's grant: always look. */
-	if (room >= want && outlet_spilled(out) == 0)
+	/* What has spilled waits for one consumer's grant, and who joins for
+	 * others' receipts: always look. */
+	if (room >= want && outlet_spilled(out) == 0 && !out->joining)
 		return room;
 	if (strategy->rings == STRATEGY_ONE)
 		outlet_refresh_shared(out);
@@ -117,48 +222,60 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 	return strategy->placeable(out->state, &out->lanes);
 }
 
-static void outlet_publish_shared(struct outlet *out,
-				  const unsigned char *events, uint32_t n)
+/* ---- placing ------------------------------------------------------------- */
+
+static void outlet_write_spill(struct outlet *out, uint32_t lane,
+			       const unsigned char *events, uint32_t n,
+			       uint32_t deliveries)
 {
-	sluice_spsc_write(&out->shared.base, events, n);
-	sluice_spsc_publish(&out->shared.base);
-	outlet_ring_all(out);
+	for (uint32_t i = 0; i < n; i++)
+		spill_push(&out->spill, &out->spill.queue[lane],
+			   events + (size_t)i * out->event_bytes, deliveries);
+	sluice_counter_add(out->counters, SLUICE_COUNTER_SPILLED, n);
 }
 
 static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
-			     const unsigned char *events)
+			     const unsigned char *events, uint32_t deliveries)
 {
 	if (run->lane == SLUICE_LANE_ALL) {
-		outlet_publish_shared(out, events, run->count);
+		sluice_spsc_write(&out->shared.base, events, run->count);
+		sluice_spsc_publish(&out->shared.base);
+		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_NONE) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,
 				   run->count);
+	} else if (run->lane == SLUICE_LANE_WRONG) {
+		out->wrong = 1;
 	} else if (run->lane & SLUICE_RUN_SPILL) {
-		for (uint32_t i = 0; i < run->count; i++)
-			spill_push(&out->spill, run->lane & ~SLUICE_RUN_SPILL,
-				   events + (size_t)i * out->event_bytes);
-		sluice_counter_add(out->counters, SLUICE_COUNTER_SPILLED,
-				   run->count);
+		outlet_write_spill(out, run->lane & ~SLUICE_RUN_SPILL, events,
+				   run->count, deliveries);
 	} else {
-		sluice_spsc_write(&out->writers[run->lane], events, run->count);
+		struct sluice_spsc_writer *w = &out->writers[run->lane];
+
+		if (SLUICE_UNLIKELY(deliveries > 0))
+			outlet_note(out->subs[run->lane], w->reserved,
+				    run->count, deliveries);
+		sluice_spsc_write(w, events, run->count);
 	}
 }
 
 /* One publish per ring that got something, however many runs it got. */
-static void outlet_publish_separate(struct outlet *out)
+static void outlet_publish_separate(struct outlet *out, uint32_t deliveries)
 {
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		struct sluice_spsc_writer *w = &out->writers[i];
 
 		if (w->reserved == w->published)
 			continue;
+		if (SLUICE_UNLIKELY(deliveries > 0))
+			outlet_show_notes(out->subs[i]);
 		sluice_spsc_publish(w);
 		outlet_ring(out, i);
 	}
 }
 
-uint32_t outlet_place(struct outlet *out, const unsigned char *events,
-		      uint32_t n)
+uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
+		     uint32_t n, uint32_t deliveries)
 {
 	const struct sluice_events row = {events, n, out->event_bytes};
 	uint32_t n_runs = 0;
@@ -166,11 +283,19 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 					      out->runs, &n_runs);
 
 	for (uint32_t i = 0; i < n_runs; i++) {
-		outlet_write_run(out, &out->runs[i], events);
+		outlet_write_run(out, &out->runs[i], events, deliveries);
 		events += (size_t)out->runs[i].count * out->event_bytes;
 	}
 	if (out->strategy->rings == STRATEGY_SEPARATE)
-		outlet_publish_separate(out);
+		outlet_publish_separate(out, deliveries);
+	return placed;
+}
+
+uint32_t outlet_place(struct outlet *out, const unsigned char *events,
+		      uint32_t n)
+{
+	uint32_t placed = outlet_deal(out, events, n, 0);
+
 	if (placed > 0) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_EVENTS_OUT,
 				   placed);
@@ -180,12 +305,49 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 	return placed;
 }
 
-void outlet_end(struct outlet *out, enum sluice_reason reason)
+void outlet_tell_gauges(struct outlet *out)
+{
+	if (out->spill.capacity == 0)
+		return;
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->subs[i] != NULL)
+			/* Relaxed: a gauge. */
+			sluice_store_relaxed(&out->subs[i]->waiting,
+					     out->lanes.lane[i].spilled);
+}
+
+int outlet_quiet(struct outlet *out)
+{
+	int one = out->strategy->rings == STRATEGY_ONE;
+
+	if (one)
+		outlet_refresh_shared(out);
+	for (uint32_t i = 0; i < out->lanes.count; i++) {
+		const struct sluice_broadcast_cursor *c =
+			&out->shared.cursors[i];
+
+		if (out->lanes.lane[i].state == SLUICE_LANE_VACANT)
+			continue;
+		if (!one) {
+			outlet_refresh_lane(out, i);
+			if (out->writers[i].acked != out->writers[i].published)
+				return 0;
+		} else if (!c->leaving &&
+			   c->acked != out->shared.base.published) {
+			return 0;
+		}
+	}
+	return 1;
+}
+
+void outlet_end(struct outlet *out, uint32_t closed)
 {
 	if (out->strategy->rings == STRATEGY_ONE)
-		sluice_spsc_close(&out->shared.base, reason);
+		sluice_spsc_close(&out->shared.base, closed);
 	else
 		for (uint32_t i = 0; i < out->lanes.count; i++)
-			sluice_spsc_close(&out->writers[i], reason);
+			if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE ||
+			    out->lanes.lane[i].state == SLUICE_LANE_JOINING)
+				sluice_spsc_close(&out->writers[i], closed);
 	outlet_ring_all(out);
 }

@@ -4,7 +4,8 @@
  * subscriptions. Private to the stage's thread. Not installed.
  *
  * The strategy decides over `lanes`; the outlet copies the events where it
- * says, publishes once per touched ring, and rings the consumers' bells.
+ * says, publishes once per touched ring, and rings the consumers' bells. Events
+ * that a consumer left behind (orphans) are dealt again, before all others.
  */
 #ifndef SLUICE_ENGINE_OUTLET_PRIV_H
 #define SLUICE_ENGINE_OUTLET_PRIV_H
@@ -14,6 +15,7 @@
 #include "../ring/wait.h"
 #include "spill_priv.h"
 #include "strategy_priv.h"
+#include "subscription_priv.h"
 
 struct outlet {
 	const struct strategy *strategy;
@@ -22,22 +24,50 @@ struct outlet {
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
 	struct sluice_broadcast_writer shared; /* one ring */
 	struct sluice_bell **bells; /* consumers'; NULL: same worker */
+	struct subscription **subs; /* NULL: the lane is vacant */
+	sluice_a64 *places;  /* where the control calls put new subscriptions */
+	uint32_t places_max; /* lanes there can be */
+	uint32_t joined;     /* lanes with a subscription */
+	uint32_t joining;    /* some lane's strategy is not ready for it yet */
+	uint32_t wrong;      /* an event was for a partition there is not */
+	uint32_t run_events; /* most events of one decision */
 	const struct sluice_wait_ops *ops;
 	struct sluice_counters *counters;
 	struct sluice_run *runs; /* room for one per event of an emission */
 	struct spill spill;
+	struct subscription *orphans; /* dealt again, first before last */
 	uint32_t event_bytes;
 };
 
-/* Allocate for @lanes subscriptions and emissions of at most @batch events.
- * Returns 0 or -ENOMEM. The caller attaches the writers and sets the bells. */
+/* Allocate for @places subscriptions, @lanes of them there now, and decisions
+ * over at most @batch events. Returns 0 or -ENOMEM. */
 int outlet_open(struct outlet *out, const struct strategy *strategy,
-		uint32_t lanes, uint32_t event_bytes, uint32_t batch,
-		uint32_t spill_events);
+		uint32_t places, uint32_t lanes, uint32_t event_bytes,
+		uint32_t batch, uint32_t spill_events);
 void outlet_close(struct outlet *out);
 
 /* Let the strategy see its lanes, once they are attached. */
 void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts);
+
+/* @sub takes its lane; before the start, or (outlet_join) between batches. */
+void outlet_attach(struct outlet *out, struct subscription *sub,
+		   struct sluice_bell *bell);
+/* Returns the position of its first event. */
+uint64_t outlet_join(struct outlet *out, struct subscription *sub,
+		     struct sluice_bell *bell);
+
+/* A lane that joins gets events once its strategy is ready for it. Returns
+ * non-zero when it is active. */
+int outlet_admit(struct outlet *out, uint32_t lane);
+
+/* Look at every grant on a shared ring; what a leaving reader has not read limits
+ * all. */
+void outlet_refresh_shared(struct outlet *out);
+
+/* Send nothing more to @lane: its stream ends here, for @closed. */
+void outlet_cancel(struct outlet *out, uint32_t lane, uint32_t closed);
+/* The consumer of @lane has left: take back what it has not finished. */
+void outlet_leave(struct outlet *out, uint32_t lane);
 
 /* How many events could be placed now, whatever they are. Looks at the
  * consumers' grants only when what is known is less than @want; moves spilled
@@ -49,13 +79,48 @@ uint64_t outlet_room(struct outlet *out, uint64_t want);
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n);
 
-/* Events in the spill. */
+/* Decide for @n events that have been handed out @deliveries times, and write
+ * what was decided. Returns how many went. */
+uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
+		     uint32_t n, uint32_t deliveries);
+
+/* Is there room to mark one more row of redelivered events? */
+int outlet_note_room(const struct subscription *sub);
+
+/* Deal orphans again. Returns non-zero when any went. */
+int outlet_deal_orphans(struct outlet *out);
+
+/* Events in the spill, orphans included. */
 static inline uint32_t outlet_spilled(const struct outlet *out)
 {
 	return out->spill.capacity - out->lanes.spill_free;
 }
 
+/* Orphans that lie in their old rings still. */
+uint64_t outlet_orphaned(const struct outlet *out);
+
+/* Events that wait in front of the next that is placed: orphans and spill. */
+static inline uint64_t outlet_waiting(const struct outlet *out)
+{
+	return outlet_spilled(out) + (SLUICE_UNLIKELY(out->orphans != NULL)
+					      ? outlet_orphaned(out)
+					      : 0);
+}
+
+/* Tell each subscription how many of its events wait in the spill. */
+void outlet_tell_gauges(struct outlet *out);
+
+/* Has every consumer finished everything it was sent? */
+int outlet_quiet(struct outlet *out);
+
 /* End the stream of every subscription, behind all that was placed. */
-void outlet_end(struct outlet *out, enum sluice_reason reason);
+void outlet_end(struct outlet *out, uint32_t closed);
+
+/* Drop what waits for partitions that nobody reads, or will; returns how many
+ * events. */
+uint64_t outlet_drop_vacant(struct outlet *out);
+
+/* Drop spill and orphans; returns how many events. */
+uint64_t outlet_drop(struct outlet *out);
 
 #endif

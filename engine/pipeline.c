@@ -14,23 +14,15 @@ void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
 	*opts = (struct sluice_pipeline_opts){.size = sizeof(*opts)};
 }
 
-void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
-{
-	*opts = (struct sluice_subscription_opts){
-		.size = sizeof(*opts),
-		.max_demand = SLUICE_DEMAND_DEFAULT,
-	};
-}
-
 static int pipeline_check(struct sluice_pipeline_opts *o)
 {
-	int rc = opts_check_resv(o->resv, 4, "pipeline options");
+	int rc = opts_check_resv(o->resv, 8, "pipeline options");
 
 	if (rc < 0)
 		return rc;
-	if (o->flags != 0 || o->resv32 != 0)
+	if (o->flags != 0)
 		return sluice_fail(-EINVAL, "pipeline: unknown flags %#x",
-				   o->flags | o->resv32);
+				   o->flags);
 	if (o->name == NULL)
 		o->name = "pipeline";
 	if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)
@@ -51,6 +43,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		     const struct platform *platform)
 {
 	struct sluice_pipeline_opts o = {.size = sizeof(o)};
+	struct restart_policy policy = {0};
 	struct sluice_pipeline *p;
 	int rc = 0;
 
@@ -58,11 +51,20 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		rc = opts_copy(&o, opts, sizeof(o), "pipeline options");
 	if (rc == 0)
 		rc = pipeline_check(&o);
+	if (rc == 0)
+		rc = restart_policy_init(&policy, &o);
 	if (rc < 0)
 		return rc;
 	p = line_calloc(1, sizeof(*p));
 	if (p == NULL)
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	/* Touched page by page, as subscriptions are made. */
+	p->subs = calloc(SLUICE_SUBSCRIPTIONS_MAX, sizeof(*p->subs));
+	if (p->subs == NULL) {
+		free(p);
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	}
+	p->policy = policy;
 	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);
 	o.name = p->name;
 	p->opts = o;
@@ -89,7 +91,7 @@ struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 	return NULL;
 }
 
-static int no_such_stage(const char *name)
+int pipeline_no_such_stage(const char *name)
 {
 	if (name == NULL)
 		return sluice_fail(-ENOENT, "the name of a stage is missing");
@@ -151,102 +153,22 @@ int sluice_stage_add(struct sluice_pipeline *pipeline,
 	return 0;
 
 refused:
+	stage->opts.state_free = NULL; /* still the caller's */
 	stage_free(stage);
 	return rc;
 }
 
-/* Can these two be joined at all? */
-static int subscription_check_ends(const struct sluice_stage *consumer,
-				   const struct sluice_stage *producer)
+void pipeline_lock(struct sluice_pipeline *pipeline)
 {
-	if (!stage_consumes(consumer))
-		return sluice_fail(-EINVAL,
-				   "stage '%s' is a producer and cannot "
-				   "subscribe to '%s'",
-				   consumer->name, producer->name);
-	if (!stage_produces(producer))
-		return sluice_fail(-EINVAL,
-				   "stage '%s' is a consumer and '%s' cannot "
-				   "subscribe to it",
-				   producer->name, consumer->name);
-	if (consumer->opts.in_bytes != producer->opts.out_bytes)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': in_bytes %u does not match "
-				   "out_bytes %u of '%s'",
-				   consumer->name, consumer->opts.in_bytes,
-				   producer->opts.out_bytes, producer->name);
-	if (producer->out.lanes.count == SLUICE_CONSUMERS_MAX)
-		return sluice_fail(-ENOSPC,
-				   "stage '%s': limit of %u consumers reached",
-				   producer->name, SLUICE_CONSUMERS_MAX);
-	return 0;
+	const struct sluice_wait_ops *wait = pipeline->platform->wait;
+
+	while (sluice_exchange(&pipeline->lock, 1) != 0)
+		wait->yield(wait->ctx);
 }
 
-static int subscription_check(struct subscription *sub)
+void pipeline_unlock(struct sluice_pipeline *pipeline)
 {
-	const struct sluice_subscription_opts *o = &sub->opts;
-	const char *consumer = sub->consumer->name;
-	const char *producer = sub->producer->name;
-	int rc = opts_check_resv(o->resv, 4, "subscription options");
-
-	if (rc < 0)
-		return rc;
-	if (o->flags != 0 || o->resv32 != 0)
-		return sluice_fail(-EINVAL,
-				   "subscription of '%s' to '%s': unknown "
-				   "flags %#x",
-				   consumer, producer, o->flags | o->resv32);
-	if (o->selector && sub->producer->strategy->rings != STRATEGY_ONE)
-		return sluice_fail(-EINVAL,
-				   "subscription of '%s' to '%s': a selector "
-				   "needs a producer with dispatcher "
-				   "'broadcast'; '%s' would lose what it "
-				   "refuses",
-				   consumer, producer,
-				   sub->producer->strategy->name);
-	rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
-				o->refill_events);
-	if (rc < 0) {
-		char why[256];
-
-		(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
-		return sluice_fail(rc, "subscription of '%s' to '%s': %s",
-				   consumer, producer, why);
-	}
-	return 0;
-}
-
-int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
-		     const char *producer,
-		     const struct sluice_subscription_opts *opts)
-{
-	struct subscription sub = {
-		.consumer = sluice_stage_find(pipeline, consumer),
-		.producer = sluice_stage_find(pipeline, producer),
-	};
-	int rc = pipeline_declaring(pipeline, "a subscription is made");
-
-	sluice_subscription_opts_init(&sub.opts);
-	if (rc == 0 && sub.consumer == NULL)
-		rc = no_such_stage(consumer);
-	if (rc == 0 && sub.producer == NULL)
-		rc = no_such_stage(producer);
-	if (rc == 0 && opts != NULL)
-		rc = opts_copy(&sub.opts, opts, sizeof(sub.opts),
-			       "subscription options");
-	if (rc == 0)
-		rc = subscription_check_ends(sub.consumer, sub.producer);
-	if (rc == 0)
-		rc = subscription_check(&sub);
-	if (rc == 0)
-		rc = array_grow((void **)&pipeline->subs, pipeline->sub_count,
-				sizeof(sub));
-	if (rc < 0)
-		return rc;
-	sub.inlet = sub.consumer->in.count++;
-	sub.lane = sub.producer->out.lanes.count++;
-	pipeline->subs[pipeline->sub_count++] = sub;
-	return 0;
+	sluice_store_release(&pipeline->lock, 0);
 }
 
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
@@ -256,7 +178,7 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 	uint64_t value[SLUICE_COUNTER_COUNT];
 
 	if (stage == NULL)
-		return no_such_stage(name);
+		return pipeline_no_such_stage(name);
 	if (stage->counters == NULL)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   stage->name);
@@ -273,6 +195,13 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		.spilled = value[SLUICE_COUNTER_SPILLED],
 		.stalls_empty = value[SLUICE_COUNTER_STALLS_EMPTY],
 		.stalls_credit = value[SLUICE_COUNTER_STALLS_CREDIT],
+		.overflowed = value[SLUICE_COUNTER_OVERFLOWED],
+		.stranded = value[SLUICE_COUNTER_STRANDED],
+		.redelivered = value[SLUICE_COUNTER_REDELIVERED],
+		.dead_letters = value[SLUICE_COUNTER_DEAD_LETTERS],
+		.restarts = value[SLUICE_COUNTER_RESTARTS],
+		.buffered = value[SLUICE_COUNTER_BUFFERED],
+		.held = value[SLUICE_COUNTER_HELD],
 	};
 	return 0;
 }

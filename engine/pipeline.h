@@ -14,7 +14,6 @@
 #ifndef SLUICE_ENGINE_PIPELINE_H
 #define SLUICE_ENGINE_PIPELINE_H
 
-#include "../ring/credit.h"
 #include "stage.h"
 
 SLUICE_BEGIN_DECLS
@@ -23,13 +22,22 @@ SLUICE_BEGIN_DECLS
 struct sluice_pipeline;
 
 /* Limits, checked once and named in the error. */
-#define SLUICE_STAGES_MAX       4096u
-#define SLUICE_CONSUMERS_MAX    4096u
-#define SLUICE_SPILL_EVENTS_MAX (1u << 24)
-#define SLUICE_BATCH_EVENTS_MAX (1u << 16)
+#define SLUICE_STAGES_MAX           4096u
+#define SLUICE_CONSUMERS_MAX        4096u
+#define SLUICE_SPILL_EVENTS_MAX     (1u << 24)
+#define SLUICE_BATCH_EVENTS_MAX     (1u << 16)
+#define SLUICE_BUFFER_EVENTS_MAX    (1u << 24)
+#define SLUICE_MAILBOX_MESSAGES_MAX (1u << 20)
 
 /** Wait without a deadline; say so on purpose. */
 #define SLUICE_FOREVER UINT32_MAX
+
+/** Who is restarted with a stage that failed. */
+enum sluice_supervision {
+	SLUICE_ONE_FOR_ONE = 0,
+	SLUICE_REST_FOR_ONE = 1, /* it, and all that is downstream of it */
+	SLUICE_ONE_FOR_ALL = 2,
+};
 
 /** Options of a pipeline. Zero a field to have its default. */
 struct sluice_pipeline_opts {
@@ -44,44 +52,34 @@ struct sluice_pipeline_opts {
 	 * 0 = default, UINT32_MAX = none. */
 	uint32_t spin_rounds;
 	uint32_t yield_rounds;
-	uint32_t resv32;
-	uint64_t resv[4]; /* zero */
+
+	/** Who is restarted with a stage that failed. */
+	enum sluice_supervision supervision;
+	/** More failures than this within max_seconds, or without a stable
+	 * period between them, end the pipeline; 0 = 3, SLUICE_RESTARTS_NONE =
+	 * not even one. */
+	uint32_t max_restarts;
+	uint32_t max_seconds; /* 0 = 5 */
+	/** The first restart is delayed by about so much, each further one by
+	 * twice as much up to the second value; 0 = 10 and 5000. */
+	uint32_t backoff_ms;
+	uint32_t backoff_max_ms;
+	/** After so long without a failure all are forgotten; 0 = 30000. */
+	uint32_t stable_ms;
+
+	/** Told in words what went wrong and was survived: a restart, events
+	 * discarded. Threads: those of the pipeline. NULL: nobody is. */
+	void (*log)(void *ctx, const char *text);
+	void *log_ctx;
+	uint64_t resv[8]; /* zero */
 };
 
-/** Options of a subscription. Zero a field to have its default, but for
- * max_demand: a 0 that somebody computed must not pass for 1000. */
-struct sluice_subscription_opts {
-	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* none yet: 0 */
-	/** Most events in flight, in [1, 2^20]; SLUICE_DEMAND_DEFAULT is 1000,
-	 * and what sluice_subscription_opts_init() sets. */
-	uint32_t max_demand;
-	/** Ask again when so many or fewer are pending: [1, max - 1],
-	 * SLUICE_MIN_ZERO, or SLUICE_MIN_HALF (GenStage's default). Then a
-	 * batch is at most max - min events and the arithmetic is exactly
-	 * GenStage's. 0 = credit returns in units of max/16, batches of up to
-	 * max/2. */
-	int32_t min_demand;
-	/** Return credit in units of so many events; not with min_demand. */
-	uint32_t refill_events;
-	uint32_t resv32;
-	/** broadcast: does this consumer want the event? Non-zero: yes. Called
-	 * on the consumer's thread; what it refuses costs no credit. */
-	int (*selector)(const void *event, void *ctx);
-	void *selector_ctx;
-	uint64_t resv[4]; /* zero */
-};
+#define SLUICE_RESTARTS_NONE UINT32_MAX
 
 #define SLUICE_PIPELINE(...)                                                   \
 	(&(struct sluice_pipeline_opts){                                       \
 		.size = sizeof(struct sluice_pipeline_opts), __VA_ARGS__})
-#define SLUICE_SUBSCRIPTION(...)                                               \
-	(&(struct sluice_subscription_opts){                                   \
-		.size = sizeof(struct sluice_subscription_opts), __VA_ARGS__})
-
 SLUICE_API void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts);
-SLUICE_API void
-sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
 
 /**
  * sluice_pipeline_open - an empty pipeline.
@@ -105,24 +103,6 @@ sluice_pipeline_open(struct sluice_pipeline **out,
 SLUICE_API int
 sluice_stage_add(struct sluice_pipeline *pipeline,
 		 const struct sluice_stage_opts *opts) SLUICE_MUST_CHECK;
-
-/**
- * sluice_subscribe - let stage @consumer receive from stage @producer.
- *
- * @opts  NULL for defaults
- *
- * A consumer may subscribe to several producers, and to one producer twice;
- * each subscription has credit of its own. batch->inlet numbers a consumer's
- * subscriptions from 0, in the order they were made.
- *
- * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size or
- * a demand does not fit; -EBUSY once started; -ENOSPC over
- * SLUICE_CONSUMERS_MAX; -E2BIG; -ENOMEM.
- */
-SLUICE_API int
-sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
-		 const char *producer,
-		 const struct sluice_subscription_opts *opts) SLUICE_MUST_CHECK;
 
 /**
  * sluice_pipeline_start - check the graph, allocate everything, run the stages'
@@ -159,7 +139,8 @@ sluice_pipeline_run(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * flight arrive.
  *
  * Returns 0 when all arrived; -ETIMEDOUT when the deadline passed: then what is
- * left is dropped, its number in sluice_last_error(); else as join.
+ * left is dropped, its number in sluice_last_error(); -EPIPE when events had no
+ * consumer left to go to, with their number; else as join.
  */
 SLUICE_API int sluice_pipeline_drain(struct sluice_pipeline *pipeline,
 				     uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -183,9 +164,16 @@ struct sluice_stage_stats {
 	uint64_t events_out;   /* events emitted; broadcast: once each */
 	uint64_t batches_out;  /* emissions placed */
 	uint64_t discarded;    /* emitted, and dropped by key SLUICE_KEY_NONE */
-	uint64_t refused;      /* events the selector refused */
-	uint64_t spilled;      /* events that waited in the spill */
-	uint64_t stalls_empty; /* steps that found no event */
+	uint64_t overflowed;   /* emitted, and dropped by a full buffer */
+	uint64_t stranded;     /* emitted, and left when the stage ended */
+	uint64_t redelivered;  /* events handed out again */
+	uint64_t dead_letters; /* events given up */
+	uint64_t restarts;     /* times init was run again */
+	uint64_t buffered;     /* events that wait for credit now: exact */
+	uint64_t held;    /* events held back by SLUICE_DEMAND_ACCUMULATE */
+	uint64_t refused; /* events the selector refused */
+	uint64_t spilled; /* events that waited in the spill */
+	uint64_t stalls_empty;  /* steps that found no event */
 	uint64_t stalls_credit; /* steps that found no credit */
 	uint64_t resv[7];
 };

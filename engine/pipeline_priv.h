@@ -8,12 +8,14 @@
  *   run.c         start, join, drain, stop: the caller's side
  *   supervisor.c  the control thread: spawns the workers, sees them end
  *   worker.c      the loop that polls stages
+ *   subscription.c, control.c, port.c   calls while it runs
  */
 #ifndef SLUICE_ENGINE_PIPELINE_PRIV_H
 #define SLUICE_ENGINE_PIPELINE_PRIV_H
 
 #include "pipeline.h"
 #include "platform_priv.h"
+#include "restart_priv.h"
 #include "stage_priv.h"
 
 /* What everybody is told to do; only ever raised. */
@@ -30,19 +32,6 @@ enum pipeline_phase {
 	PIPELINE_FINISHED = 3, /* every thread but the supervisor is gone */
 };
 
-struct subscription {
-	struct sluice_stage *consumer;
-	struct sluice_stage *producer;
-	struct sluice_subscription_opts opts;
-	struct sluice_credit credit;
-	uint32_t capacity; /* slots of its ring */
-	uint32_t inlet;    /* index among the consumer's */
-	uint32_t lane;     /* index among the producer's */
-	/* Its words, once planned; for counting what is left. */
-	const struct sluice_tx_words *tx;
-	const struct sluice_rx_words *rx;
-};
-
 /* A thread and the stages it polls. */
 struct worker {
 	struct sluice_pipeline *pipeline;
@@ -52,9 +41,18 @@ struct worker {
 	int cpu;          /* or PLATFORM_CPU_ANY */
 	uint32_t replica; /* how many workers this CPU had before it */
 	uint32_t blocking;
+	uint32_t foreign; /* no thread of ours: a port's user drives it */
 	struct sluice_backoff_limits limits;
 	struct sluice_bell *bell;
 	void *thread;
+	sluice_a64 self; /* its thread, as the platform names it */
+};
+
+/* A stage as the supervisor sees it. */
+struct supervised {
+	uint64_t restart_ns; /* when to start it again; 0: it is up */
+	uint32_t downs;      /* times it went down, as far as was noticed */
+	uint32_t marked;     /* one of those restarted together */
 };
 
 struct sluice_pipeline {
@@ -64,7 +62,8 @@ struct sluice_pipeline {
 
 	struct sluice_stage **stages;
 	uint32_t stage_count;
-	struct subscription *subs;
+	sluice_a64 *subs; /* struct subscription *; never moved, or freed, until
+			     close */
 	uint32_t sub_count;
 
 	struct worker *workers;
@@ -72,6 +71,9 @@ struct sluice_pipeline {
 	struct sluice_region region; /* bells */
 	struct sluice_bell *supervisor_bell;
 	void *supervisor;
+	struct supervised *supervised; /* one per stage; the supervisor's */
+	struct restart_policy policy;
+	struct restart_history history;
 	uint32_t planned; /* regions and workers exist */
 
 	/* Written once by whoever fails first, before `failed` is seen set by
@@ -87,7 +89,27 @@ struct sluice_pipeline {
 	sluice_a32 aborted;       /* a stage was ended before its streams */
 	sluice_a32 workers_ready; /* have run their init callbacks */
 	sluice_a32 workers_done;
+	sluice_a32 alarms;      /* something for the supervisor to look at */
+	sluice_a32 lock;        /* 1: a control call is at work */
+	sluice_a64 undelivered; /* events a drain found no consumer for */
 };
+
+/* The bell @from rings to wake @to; NULL on one worker: it is awake. */
+static inline struct sluice_bell *bell_between(const struct sluice_stage *to,
+					       const struct sluice_stage *from)
+{
+	return to->worker == from->worker ? NULL : to->worker->bell;
+}
+
+/* Control calls, and stages that begin or end, one at a time. */
+void pipeline_lock(struct sluice_pipeline *pipeline);
+void pipeline_unlock(struct sluice_pipeline *pipeline);
+
+/* A time-out as a point in time. */
+uint64_t pipeline_deadline(const struct sluice_pipeline *pipeline,
+			   uint32_t timeout_ms);
+/* Refuse a name. */
+int pipeline_no_such_stage(const char *name);
 
 /* A pipeline on another platform than Linux: for the simulator. */
 int pipeline_open_on(struct sluice_pipeline **out,
@@ -109,6 +131,8 @@ int affinity_place(struct sluice_pipeline *pipeline);
 /* plan.c: allocate all that a run needs, or nothing. */
 int plan_open(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
+/* The memory of a subscription made while the pipeline runs. */
+int plan_join(struct sluice_pipeline *pipeline, struct subscription *sub);
 
 /* run.c */
 void pipeline_raise(struct sluice_pipeline *pipeline,
@@ -121,6 +145,18 @@ void pipeline_set_phase(struct sluice_pipeline *pipeline,
 /* Record what failed and its code, and stop all. The first one counts. */
 void pipeline_fail(struct sluice_pipeline *pipeline, int rc, const char *fmt,
 		   ...) SLUICE_PRINTF(3, 4);
+
+/* The same, and the others go on: join will say so. */
+void pipeline_note_failure(struct sluice_pipeline *pipeline, int rc,
+			   const char *fmt, ...) SLUICE_PRINTF(3, 4);
+
+/* A line for the log, if there is one. */
+void pipeline_log(const struct sluice_pipeline *pipeline, const char *fmt, ...)
+	SLUICE_PRINTF(2, 3);
+
+/* port.c: the supervisor ends a port that nobody is using, once the pipeline
+ * drains or stops. Returns non-zero when it has ended. */
+int port_end_idle(struct sluice_stage *port);
 
 /* supervisor.c, worker.c: the bodies of the threads. */
 void supervisor_run(void *pipeline);

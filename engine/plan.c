@@ -17,29 +17,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PLACES_MORE         16u   /* subscriptions that may still come */
+#define RING_EVENTS_DEFAULT 1024u /* of a broadcast that waits for consumers */
+
 /* Rings a stage writes: one per subscription, or one for all. */
 static uint32_t stage_rings(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage))
 		return 0;
-	return stage->strategy->rings == STRATEGY_ONE ? 1
-						      : stage->out.lanes.count;
+	return stage->strategy->rings == STRATEGY_ONE ? 1 : stage->declared_out;
 }
 
-/* A ring is as long as the longest window of those who read it. */
+/* The ring of a broadcast is as long as the longest window of those who read
+ * it, or as it was told. */
+static uint32_t plan_shared_capacity(const struct sluice_pipeline *p,
+				     const struct sluice_stage *stage)
+{
+	uint32_t most = stage->opts.ring_events;
+
+	if (most > 0)
+		return sluice_pow2_at_least(most);
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY)
+		most = RING_EVENTS_DEFAULT;
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		const struct subscription *sub = subscription_at(p, s);
+
+		if (sub->producer == stage && sub->opts.max_demand > most)
+			most = sub->opts.max_demand;
+	}
+	return sluice_pow2_at_least(most);
+}
+
 static void plan_capacities(struct sluice_pipeline *p)
 {
 	for (uint32_t s = 0; s < p->sub_count; s++) {
-		struct subscription *sub = &p->subs[s];
-		uint32_t most = sub->credit.max_events;
+		struct subscription *sub = subscription_at(p, s);
 
+		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
 		if (sub->producer->strategy->rings == STRATEGY_ONE)
-			for (uint32_t t = 0; t < p->sub_count; t++)
-				if (p->subs[t].producer == sub->producer &&
-				    p->subs[t].credit.max_events > most)
-					most = p->subs[t].credit.max_events;
-		sub->capacity = sluice_pow2_at_least(most);
+			sub->capacity = plan_shared_capacity(p, sub->producer);
 	}
+}
+
+static uint64_t plan_slots_bytes(const struct sluice_stage *producer,
+				 uint32_t capacity)
+{
+	return SLUICE_ALIGN_UP(
+		sluice_spsc_slots_bytes(capacity, producer->opts.out_bytes),
+		sluice_region_page_bytes());
 }
 
 static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
@@ -52,13 +77,14 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 	bytes += SLUICE_ALIGN_UP(sizeof(struct sluice_counters), page);
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
-		stage->in.count * sizeof(struct sluice_rx_words), page);
+		stage->declared_in * sizeof(struct sluice_rx_words), page);
+	if (stage_produces(stage) && stage->strategy->rings == STRATEGY_ONE)
+		return bytes +
+		       plan_slots_bytes(stage, plan_shared_capacity(p, stage));
 	for (uint32_t s = 0; s < p->sub_count; s++)
-		if (p->subs[s].producer == stage && p->subs[s].lane < rings)
-			bytes += SLUICE_ALIGN_UP(
-				sluice_spsc_slots_bytes(p->subs[s].capacity,
-							stage->opts.out_bytes),
-				page);
+		if (subscription_at(p, s)->producer == stage)
+			bytes += plan_slots_bytes(
+				stage, subscription_at(p, s)->capacity);
 	return bytes;
 }
 
@@ -84,6 +110,7 @@ static int plan_block(struct sluice_region *region,
 struct plan_words {
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
+	uint32_t rings; /* attached so far */
 };
 
 static int plan_stage(const struct sluice_pipeline *p,
@@ -107,7 +134,7 @@ static int plan_stage(const struct sluice_pipeline *p,
 				sizeof(struct sluice_tx_words), &tx);
 	if (rc == 0)
 		rc = plan_block(region, SLUICE_OBJECT_RX_WORDS, "rx",
-				stage->in.count *
+				stage->declared_in *
 					sizeof(struct sluice_rx_words),
 				sizeof(struct sluice_rx_words), &rx);
 	if (rc < 0)
@@ -118,141 +145,267 @@ static int plan_stage(const struct sluice_pipeline *p,
 	return 0;
 }
 
+/* Subscriptions a side of the stage can have at once. */
+static uint32_t plan_places(const struct sluice_stage *stage, uint32_t declared)
+{
+	uint32_t most = stage->opts.subscriptions_max;
+
+	return most ? most : declared + PLACES_MORE;
+}
+
+static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	struct inlet *in = &stage->in;
+	int rc = inlet_open(in, plan_places(stage, stage->declared_in));
+
+	in->ops = p->platform->wait;
+	in->counters = stage->counters;
+	in->tries_max = stage->opts.max_deliveries;
+	in->count = stage->declared_in;
+	if (in->count > 0)
+		in->next = (uint32_t)(p->platform->random(p->platform->ctx) %
+				      in->count);
+	return rc;
+}
+
+static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	uint32_t partitions = stage->opts.partitions;
+	struct outlet *out = &stage->out;
+	int rc = outlet_open(out, stage->strategy,
+			     partitions
+				     ? partitions
+				     : plan_places(stage, stage->declared_out),
+			     partitions ? partitions : stage->declared_out,
+			     stage->opts.out_bytes, stage->emit_max,
+			     stage->opts.spill_events);
+
+	out->ops = p->platform->wait;
+	out->counters = stage->counters;
+	if (rc < 0)
+		return rc;
+	/* Twice what may wait: then making room copies each event once. */
+	return hold_open(&stage->hold, 2 * stage->buffer_max + stage->emit_max,
+			 stage->emit_max, stage->opts.out_bytes);
+}
+
 static int plan_ends(struct sluice_pipeline *p, struct sluice_stage *stage)
 {
-	const struct sluice_wait_ops *ops = p->platform->wait;
 	int rc = 0;
 
-	if (stage_consumes(stage)) {
-		rc = inlet_open(&stage->in, stage->in.count);
-		stage->in.ops = ops;
-		stage->in.counters = stage->counters;
-		stage->in.next =
-			(uint32_t)(p->platform->random(p->platform->ctx) %
-				   stage->in.count);
-	}
-	if (rc == 0 && stage_produces(stage)) {
-		rc = outlet_open(&stage->out, stage->strategy,
-				 stage->out.lanes.count, stage->opts.out_bytes,
-				 stage->emit_max, stage->opts.spill_events);
-		stage->out.ops = ops;
-		stage->out.counters = stage->counters;
-		stage->staged =
-			line_calloc(stage->emit_max, stage->opts.out_bytes);
-		if (stage->staged == NULL)
-			rc = -ENOMEM;
-	}
+	if (stage_consumes(stage))
+		rc = plan_inlet(p, stage);
+	if (rc == 0 && stage_produces(stage))
+		rc = plan_outlet(p, stage);
 	return rc < 0 ? sluice_fail(rc, "stage '%s': no memory", stage->name)
 		      : 0;
 }
 
-static struct sluice_bell *plan_bell(const struct sluice_stage *to,
-				     const struct sluice_stage *from)
+static int plan_slots(struct sluice_region *region, uint32_t ring,
+		      uint32_t capacity, uint32_t unit, sluice_slot **slots)
 {
-	return to->worker == from->worker ? NULL : to->worker->bell;
-}
-
-static int plan_slots(struct sluice_stage *producer, uint32_t ring,
-		      uint32_t capacity, sluice_slot **slots)
-{
-	uint32_t unit = producer->opts.out_bytes;
 	char name[SLUICE_NAME_BYTES];
 	void *block = NULL;
 	int rc;
 
 	(void)snprintf(name, sizeof(name), "slots:%u", ring);
-	rc = plan_block(&producer->region, SLUICE_OBJECT_SLOTS, name,
+	rc = plan_block(region, SLUICE_OBJECT_SLOTS, name,
 			sluice_spsc_slots_bytes(capacity, unit), unit, &block);
 	*slots = block;
 	return rc;
 }
 
-/* The producer's end of a ring that all its consumers share. Made with the
- * first subscription, for all of them. */
-static int plan_writer_shared(struct sluice_pipeline *p,
-			      const struct subscription *first,
-			      const struct plan_words *words)
+/* The ring that all consumers of a broadcast share. */
+static int plan_shared(const struct sluice_pipeline *p,
+		       struct sluice_stage *stage,
+		       const struct plan_words *words)
 {
-	struct sluice_stage *producer = first->producer;
-	struct outlet *out = &producer->out;
+	struct outlet *out = &stage->out;
+	uint32_t capacity = plan_shared_capacity(p, stage);
 	const struct sluice_rx_words **rx =
-		calloc(out->lanes.count, sizeof(const void *));
+		calloc(out->places_max, sizeof(const void *));
 	sluice_slot *slots;
 	int rc;
 
 	if (rx == NULL)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory",
-				   producer->name);
-	for (uint32_t s = 0; s < p->sub_count; s++)
-		if (p->subs[s].producer == producer)
-			rx[p->subs[s].lane] =
-				words[p->subs[s].consumer->index].rx +
-				p->subs[s].inlet;
-	rc = plan_slots(producer, 0, first->capacity, &slots);
+				   stage->name);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		const struct subscription *sub = subscription_at(p, s);
+
+		if (sub->producer == stage)
+			rx[sub->lane] =
+				words[sub->consumer->index].rx + sub->inlet;
+	}
+	rc = plan_slots(&stage->region, 0, capacity, stage->opts.out_bytes,
+			&slots);
 	if (rc == 0)
 		sluice_broadcast_writer_attach(
-			&out->shared, words[producer->index].tx,
+			&out->shared, words[stage->index].tx,
 			out->shared.cursors, rx, out->lanes.count, slots,
-			first->capacity, producer->opts.out_bytes);
+			capacity, stage->opts.out_bytes);
 	free(rx);
 	return rc;
 }
 
-/* Both ends of a subscription. */
-static int plan_link(struct sluice_pipeline *p, struct subscription *sub,
+/* Where a batch is put together that does not lie in a row: one that is sized
+ * exactly, across the ring's end, or one that a selector has thinned out. */
+static int plan_gathered(struct subscription *sub)
+{
+	uint32_t most = sub->credit.batch_events;
+
+	if (!sub->credit.exact && !sub->opts.selector)
+		return 0;
+	if (most < sub->capacity)
+		most = sub->capacity;
+	sub->gathered = line_calloc(most, sub->producer->opts.out_bytes);
+	return sub->gathered ? 0
+			     : sluice_fail(-ENOMEM, "stage '%s': no memory",
+					   sub->consumer->name);
+}
+
+/* Both ends of a subscription that was declared. */
+static int plan_link(struct subscription *sub, uint32_t ring,
 		     const struct plan_words *words)
 {
 	struct sluice_stage *producer = sub->producer;
 	struct sluice_stage *consumer = sub->consumer;
-	struct inlet_link *link = &consumer->in.links[sub->inlet];
-	struct outlet *out = &producer->out;
-	struct sluice_rx_words *rx = words[consumer->index].rx + sub->inlet;
-	const struct sluice_spsc_writer *writer = &out->shared.base;
-	int rc = 0;
+	int rc = plan_gathered(sub);
 
+	if (rc < 0)
+		return rc;
+	sub->rx = words[consumer->index].rx + sub->inlet;
 	if (producer->strategy->rings == STRATEGY_ONE) {
-		if (sub->lane == 0)
-			rc = plan_writer_shared(p, sub, words);
+		sub->tx = producer->out.shared.base.tx;
+		sub->slots = producer->out.shared.base.slots;
 	} else {
-		struct sluice_spsc_writer *own = &out->writers[sub->lane];
-		sluice_slot *slots;
-
-		rc = plan_slots(producer, sub->lane, sub->capacity, &slots);
-		sluice_spsc_writer_attach(
-			own, words[producer->index].tx + sub->lane, rx, slots,
-			sub->capacity, producer->opts.out_bytes);
-		writer = own;
+		sub->tx = words[producer->index].tx + ring;
+		rc = plan_slots(&producer->region, ring, sub->capacity,
+				producer->opts.out_bytes, &sub->slots);
 	}
 	if (rc < 0)
 		return rc;
-	out->bells[sub->lane] = plan_bell(consumer, producer);
-	sluice_spsc_reader_attach(&link->reader, writer->tx, rx, writer->slots,
-				  sub->capacity, producer->opts.out_bytes,
-				  &sub->credit);
-	link->bell = plan_bell(producer, consumer);
-	link->selector = sub->opts.selector;
-	link->selector_ctx = sub->opts.selector_ctx;
-	sub->tx = writer->tx;
-	sub->rx = rx;
+	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
+	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
+	consumer->in.joined++;
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	sluice_store_release(&producer->out.places[sub->lane],
+			     (uint64_t)(uintptr_t)sub);
+	sluice_store_release(&consumer->in.places[sub->inlet],
+			     (uint64_t)(uintptr_t)sub);
 	return 0;
 }
 
-static int plan_finish_stage(struct sluice_stage *stage)
+static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		if (stage_produces(p->stages[i]) &&
+		    p->stages[i]->strategy->rings == STRATEGY_ONE)
+			rc = plan_shared(p, p->stages[i], &words[0]);
+	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		subscription_reset(sub);
+		rc = plan_link(sub, words[sub->producer->index].rings++, words);
+	}
+	return rc;
+}
+
+static int plan_join_rx(struct subscription *sub)
+{
+	char name[SLUICE_NAME_BYTES];
+	void *block;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "%.40s.in%u", sub->consumer->name,
+		       sub->inlet);
+	rc = sluice_region_open(
+		&sub->rx_region, name,
+		sluice_region_footprint(1) +
+			SLUICE_ALIGN_UP(sizeof(*sub->rx),
+					sluice_region_page_bytes()),
+		1);
+	if (rc == 0)
+		rc = plan_block(&sub->rx_region, SLUICE_OBJECT_RX_WORDS, "rx",
+				sizeof(*sub->rx), sizeof(*sub->rx), &block);
+	if (rc == 0) {
+		sub->rx = block;
+		rc = sluice_region_seal(&sub->rx_region);
+	}
+	return rc;
+}
+
+static int plan_join_tx(struct subscription *sub)
+{
+	const struct sluice_stage *producer = sub->producer;
+	char name[SLUICE_NAME_BYTES];
+	void *block;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "%.40s.out%u", producer->name,
+		       sub->lane);
+	rc = sluice_region_open(
+		&sub->tx_region, name,
+		sluice_region_footprint(2) +
+			SLUICE_ALIGN_UP(sizeof(*sub->tx),
+					sluice_region_page_bytes()) +
+			plan_slots_bytes(producer, sub->capacity),
+		2);
+	if (rc == 0)
+		rc = plan_block(&sub->tx_region, SLUICE_OBJECT_TX_WORDS, "tx",
+				sizeof(*sub->tx), sizeof(*sub->tx), &block);
+	if (rc == 0) {
+		sub->tx = block;
+		rc = plan_slots(&sub->tx_region, 0, sub->capacity,
+				producer->opts.out_bytes, &sub->slots);
+	}
+	if (rc == 0)
+		rc = sluice_region_seal(&sub->tx_region);
+	return rc;
+}
+
+int plan_join(struct sluice_pipeline *p, struct subscription *sub)
+{
+	const struct sluice_spsc_writer *shared =
+		&sub->producer->out.shared.base;
+	int rc = 0;
+
+	(void)p;
+	if (sub->producer->strategy->rings == STRATEGY_ONE) {
+		sub->capacity = (uint32_t)shared->capacity;
+		sub->tx = shared->tx;
+		sub->slots = shared->slots;
+	} else {
+		rc = plan_join_tx(sub);
+	}
+	if (rc == 0)
+		rc = plan_gathered(sub);
+	return rc < 0 ? rc : plan_join_rx(sub);
+}
+
+static int plan_finish_stage(struct sluice_pipeline *p,
+			     struct sluice_stage *stage)
 {
 	struct sluice_dispatch_opts dispatch = {
 		.chunk_events = stage->opts.chunk_events,
 		.key_groups = stage->opts.key_groups,
+		.partitions = stage->opts.partitions,
+		.key_is_lane =
+			stage->opts.partitions && stage->opts.key_of != NULL,
 		.key_of =
 			stage->opts.key_of ? stage->opts.key_of : key_of_bytes,
 		.key_ctx = stage->opts.key_of ? stage->opts.state
 					      : (void *)&stage->key_field,
 	};
 
+	if (stage->opts.flags & SLUICE_STAGE_SHUFFLE)
+		dispatch.shuffle =
+			(uint32_t)p->platform->random(p->platform->ctx) | 1;
 	if (stage_produces(stage))
 		outlet_start(&stage->out, &dispatch);
-	if (stage_consumes(stage) && inlet_prepare(&stage->in) < 0)
-		return sluice_fail(-ENOMEM, "stage '%s': no memory",
-				   stage->name);
 	return sluice_region_seal(&stage->region);
 }
 
@@ -287,7 +440,8 @@ int plan_open(struct sluice_pipeline *p)
 	int rc = 0;
 
 	p->planned = 1;
-	if (words == NULL)
+	p->supervised = calloc(p->stage_count, sizeof(*p->supervised));
+	if (words == NULL || p->supervised == NULL)
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 	if (rc == 0)
 		rc = affinity_place(p);
@@ -299,10 +453,10 @@ int plan_open(struct sluice_pipeline *p)
 		if (rc == 0)
 			rc = plan_ends(p, p->stages[i]);
 	}
-	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++)
-		rc = plan_link(p, &p->subs[s], words);
+	if (rc == 0)
+		rc = plan_links(p, words);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		rc = plan_finish_stage(p->stages[i]);
+		rc = plan_finish_stage(p, p->stages[i]);
 	free(words);
 	if (rc < 0)
 		plan_close(p);
@@ -315,25 +469,27 @@ void plan_close(struct sluice_pipeline *p)
 		return;
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *stage = p->stages[i];
-		uint32_t inlets = stage->in.count;
-		uint32_t lanes = stage->out.lanes.count;
 
 		stage_close_gate(stage);
 		stage_reset(stage);
 		inlet_close(&stage->in);
 		outlet_close(&stage->out);
-		/* What was declared stays: a start may be tried again. */
-		stage->in.count = inlets;
-		stage->out.lanes.count = lanes;
-		free(stage->staged);
-		stage->staged = NULL;
+		hold_close(&stage->hold);
 		stage->counters = NULL;
 		stage->worker = NULL;
 		sluice_region_close(&stage->region);
 	}
+	/* What was declared stays: a start may be tried again. */
+	for (uint32_t s = 0; s < p->sub_count; s++)
+		subscription_unmap(subscription_at(p, s));
+	/* Those made by an init of a start that failed come last. */
+	while (p->sub_count > 0 && subscription_at(p, p->sub_count - 1)->later)
+		subscription_forget(p);
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		free(p->workers[i].stages);
 	free(p->workers);
+	free(p->supervised);
+	p->supervised = NULL;
 	p->workers = NULL;
 	p->worker_count = 0;
 	sluice_region_close(&p->region);

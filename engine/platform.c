@@ -95,11 +95,18 @@ static uint64_t linux_random(void *ctx)
 	return value;
 }
 
+static uint64_t linux_self(void *ctx)
+{
+	(void)ctx;
+	return (uint64_t)pthread_self();
+}
+
 static struct platform linux_platform = {
 	.spawn = linux_spawn,
 	.join = linux_join,
 	.cpus = linux_cpus,
 	.random = linux_random,
+	.self = linux_self,
 };
 
 /* Before main and before any thread: constant ever after. */

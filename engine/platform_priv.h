@@ -13,12 +13,8 @@
 #include "../ring/wait.h"
 
 #define PLATFORM_NS_PER_MS UINT64_C(1000000)
-/* Every park returns at least this often: an error in waking would cost time,
- * not liveness. */
-#define PLATFORM_TICK_NS (100 * PLATFORM_NS_PER_MS)
-
-#define PLATFORM_CPU_ANY  (-1)
-#define PLATFORM_CPUS_MAX 1024u
+#define PLATFORM_CPU_ANY   (-1)
+#define PLATFORM_CPUS_MAX  1024u
 
 struct platform {
 	const struct sluice_wait_ops *wait;
@@ -32,6 +28,9 @@ struct platform {
 	/* The CPUs this process may use, ascending; returns how many. */
 	uint32_t (*cpus)(void *ctx, uint32_t *list, uint32_t max);
 	uint64_t (*random)(void *ctx);
+	/** The calling thread: a number that no other running one has, not 0.
+	 */
+	uint64_t (*self)(void *ctx);
 };
 
 /* The real one. Never NULL. */

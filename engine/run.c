@@ -9,13 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long callbacks have to return, at least, once a drain has run out of
+ * time. */
+#define STOP_GRACE_MS 1000u
+
 static uint64_t now_ns(const struct sluice_pipeline *p)
 {
 	return p->platform->wait->now_ns(p->platform->wait->ctx);
 }
 
-static uint64_t deadline_after(const struct sluice_pipeline *p,
-			       uint32_t timeout_ms)
+uint64_t pipeline_deadline(const struct sluice_pipeline *p, uint32_t timeout_ms)
 {
 	if (timeout_ms == SLUICE_FOREVER)
 		return UINT64_MAX;
@@ -37,17 +40,12 @@ int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
 
 	for (;;) {
 		uint32_t seen = sluice_load_acquire(&p->phase);
-		uint64_t now;
 
 		if (seen >= (uint32_t)phase)
 			return 0;
-		now = now_ns(p);
-		if (now >= deadline_ns)
+		if (now_ns(p) >= deadline_ns)
 			return -ETIMEDOUT;
-		wait->park(wait->ctx, &p->phase, seen,
-			   deadline_ns - now < PLATFORM_TICK_NS
-				   ? deadline_ns
-				   : now + PLATFORM_TICK_NS);
+		wait->park(wait->ctx, &p->phase, seen, deadline_ns);
 	}
 }
 
@@ -55,6 +53,8 @@ static void pipeline_ring_all(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		sluice_bell_ring(p->workers[i].bell, p->platform->wait);
+	(void)sluice_fetch_add(&p->alarms, 1);
+	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
 }
 
 void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
@@ -68,17 +68,36 @@ void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 	pipeline_ring_all(p);
 }
 
+static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
+			    va_list args) __attribute__((format(printf, 3, 0)));
+
+/* The first one counts. */
+static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
+			    va_list args)
+{
+	if (sluice_exchange(&p->failed, 1) != 0)
+		return;
+	(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt, args);
+	p->failure = rc;
+}
+
+void pipeline_note_failure(struct sluice_pipeline *p, int rc, const char *fmt,
+			   ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	pipeline_record(p, rc, fmt, args);
+	va_end(args);
+}
+
 void pipeline_fail(struct sluice_pipeline *p, int rc, const char *fmt, ...)
 {
 	va_list args;
 
-	if (sluice_exchange(&p->failed, 1) == 0) {
-		va_start(args, fmt);
-		(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt,
-				args);
-		va_end(args);
-		p->failure = rc;
-	}
+	va_start(args, fmt);
+	pipeline_record(p, rc, fmt, args);
+	va_end(args);
 	pipeline_raise(p, PIPELINE_STOP);
 }
 
@@ -115,6 +134,8 @@ static void pipeline_reset(struct sluice_pipeline *p)
 	(void)sluice_exchange(&p->aborted, 0);
 	(void)sluice_exchange(&p->workers_ready, 0);
 	(void)sluice_exchange(&p->workers_done, 0);
+	(void)sluice_exchange(&p->undelivered, 0);
+	memset(&p->history, 0, sizeof(p->history));
 	pipeline_set_phase(p, PIPELINE_DECLARED);
 }
 
@@ -165,7 +186,7 @@ int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
 		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
 				   p->name);
 	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				deadline_after(p, timeout_ms)) < 0)
+				pipeline_deadline(p, timeout_ms)) < 0)
 		return sluice_fail(-ETIMEDOUT,
 				   "pipeline '%s' still runs after %u ms",
 				   p->name, timeout_ms);
@@ -179,32 +200,64 @@ int sluice_pipeline_run(struct sluice_pipeline *p)
 	return rc < 0 ? rc : sluice_pipeline_join(p, SLUICE_FOREVER);
 }
 
-/* Events that were published and never finished. */
+/* Events that were sent on @sub and never finished. */
+static uint64_t subscription_left(const struct subscription *sub)
+{
+	enum producer_state state = subscription_producer(sub);
+	uint64_t first = sluice_load_acquire(&sub->start);
+	uint64_t acked;
+
+	/* What a consumer that left gave back is counted by its producer. */
+	if (!sub->made || sub->tx == NULL || state == PRODUCER_NEW ||
+	    state == PRODUCER_REFUSED || sub->given_back)
+		return 0;
+	acked = sluice_load_acquire(&sub->rx->acked);
+	if (acked < first)
+		acked = first;
+	return sluice_load_acquire(&sub->tx->published) - acked;
+}
+
+/* Events that were emitted and never finished. */
 static uint64_t pipeline_left(const struct sluice_pipeline *p)
 {
 	uint64_t left = 0;
 
 	for (uint32_t s = 0; s < p->sub_count; s++)
-		left += sluice_load_acquire(&p->subs[s].tx->published) -
-			sluice_load_acquire(&p->subs[s].rx->acked);
+		left += subscription_left(subscription_at(p, s));
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		left += outlet_spilled(&p->stages[i]->out) +
-			p->stages[i]->staged_count - p->stages[i]->staged_first;
+		left += sluice_counter_read(p->stages[i]->counters,
+					    SLUICE_COUNTER_STRANDED);
 	return left;
+}
+
+static int pipeline_drained(const struct sluice_pipeline *p)
+{
+	uint64_t undelivered = sluice_load_acquire(&p->undelivered);
+	int rc = pipeline_result(p);
+
+	if (rc < 0 || undelivered == 0)
+		return rc;
+	return sluice_fail(-EPIPE,
+			   "pipeline '%s': drained, and %llu events had no "
+			   "consumer left to go to",
+			   p->name, (unsigned long long)undelivered);
 }
 
 int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
+	uint32_t grace_ms;
+
 	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
 		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
 				   p->name);
 	pipeline_raise(p, PIPELINE_DRAIN);
 	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				deadline_after(p, timeout_ms)) == 0)
-		return pipeline_result(p);
+				pipeline_deadline(p, timeout_ms)) == 0)
+		return pipeline_drained(p);
 	pipeline_raise(p, PIPELINE_STOP);
+	grace_ms = timeout_ms > STOP_GRACE_MS ? timeout_ms : STOP_GRACE_MS;
 	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				deadline_after(p, timeout_ms)) < 0)
+				pipeline_deadline(p, grace_ms)) < 0)
 		return sluice_fail(
 			-ETIMEDOUT,
 			"pipeline '%s': not drained after %u ms, and "
@@ -234,6 +287,8 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 	plan_close(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_free(p->stages[i]);
+	for (uint32_t s = 0; s < p->sub_count; s++)
+		free(subscription_at(p, s));
 	free(p->stages);
 	free(p->subs);
 	free(p);

@@ -10,11 +10,13 @@ struct spill_queue {
 	uint32_t head; /* oldest cell; undefined while count is 0 */
 	uint32_t tail; /* newest */
 	uint32_t count;
+	uint64_t popped; /* events that have left it, ever */
 };
 
 struct spill {
 	unsigned char *cells;      /* capacity cells of event_bytes */
 	uint32_t *next;            /* capacity links */
+	uint32_t *deliveries;      /* of the event in a cell, so far */
 	struct spill_queue *queue; /* one per lane */
 	uint32_t free;             /* first free cell */
 	uint32_t capacity;
@@ -26,14 +28,29 @@ int spill_open(struct spill *spill, uint32_t capacity, uint32_t event_bytes,
 	       uint32_t lanes);
 void spill_close(struct spill *spill);
 
-/* Append a copy of @event to @lane's queue. The caller counts free cells (the
- * strategy must know them) and there must be one. */
-void spill_push(struct spill *spill, uint32_t lane, const void *event);
+/* Append a copy of @event, handed out @deliveries times, to @queue. The caller
+ * counts free cells (the strategy must know them) and there must be one. */
+void spill_push(struct spill *spill, struct spill_queue *queue,
+		const void *event, uint32_t deliveries);
 
-/* The oldest event of @lane, which must have one. */
-const unsigned char *spill_front(const struct spill *spill, uint32_t lane);
+/* The oldest event of @queue, which must have one. */
+const unsigned char *spill_front(const struct spill *spill,
+				 const struct spill_queue *queue);
+/* How often it has been handed out. */
+static inline uint32_t spill_deliveries(const struct spill *spill,
+					const struct spill_queue *queue)
+{
+	return spill->deliveries[queue->head];
+}
 
-/* Drop the oldest event of @lane, once it is copied elsewhere. */
-void spill_pop(struct spill *spill, uint32_t lane);
+/* What waits in @from waits behind what waits in @to; @from is empty then, as if
+ * its events had left it. */
+void spill_append(struct spill *spill, struct spill_queue *to,
+		  struct spill_queue *from);
+
+/* Drop the oldest event of @queue, once it is copied elsewhere. */
+void spill_pop(struct spill *spill, struct spill_queue *queue);
+/* Undo the last pop, nothing having been pushed since. */
+void spill_unpop(struct spill *spill, struct spill_queue *queue);
 
 #endif

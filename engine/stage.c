@@ -15,6 +15,10 @@
 #define STAGED_BYTES         65536u
 #define BATCH_EVENTS_MOST    2048u
 #define BATCH_EVENTS_MIN     16u
+#define BUFFER_BYTES         (64u << 20)
+#define BUFFER_EVENTS_MIN    16u
+#define DELIVERIES_DEFAULT   3u
+#define MAILBOX_DEFAULT      1024u
 #define GATE_CLOSED          1u
 #define GATE_RINGER          2u
 #define SPILL_EVENTS_DEFAULT 8192u
@@ -51,189 +55,6 @@ int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what)
 	return 0;
 }
 
-static int stage_check_name(const char *name)
-{
-	size_t length;
-
-	if (name == NULL || name[0] == '\0')
-		return sluice_fail(-EINVAL, "stage: name is missing");
-	length = strnlen(name, SLUICE_NAME_BYTES);
-	if (length >= SLUICE_NAME_BYTES)
-		return sluice_fail(-EINVAL,
-				   "stage '%.20s...': name is over the limit "
-				   "of %u bytes",
-				   name, SLUICE_NAME_BYTES - 1);
-	if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			 "0123456789_.-") != length)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': name may hold A-Z a-z 0-9 _ . "
-				   "- only",
-				   name);
-	return 0;
-}
-
-static int stage_check_bytes(const char *name, const char *field,
-			     uint32_t bytes, int used)
-{
-	if (used && bytes == 0)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s is 0; an event has 1 to %u "
-				   "bytes",
-				   name, field, SLUICE_EVENT_BYTES_MAX);
-	if (bytes > SLUICE_EVENT_BYTES_MAX)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s %u is over the limit of %u",
-				   name, field, bytes, SLUICE_EVENT_BYTES_MAX);
-	if (!used && bytes != 0)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s is set, but a stage of its "
-				   "kind has none",
-				   name, field);
-	return 0;
-}
-
-static int stage_check_callback(const char *name, const char *field, int set,
-				int wanted)
-{
-	if (wanted && !set)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s is missing for its kind",
-				   name, field);
-	if (set && !wanted)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s is set, but a stage of its "
-				   "kind never calls it",
-				   name, field);
-	return 0;
-}
-
-static int stage_check_kind(const struct sluice_stage_opts *o)
-{
-	int produces = o->kind != SLUICE_CONSUMER;
-	int consumes = o->kind != SLUICE_PRODUCER;
-	int rc;
-
-	if (o->kind != SLUICE_PRODUCER && o->kind != SLUICE_CONSUMER &&
-	    o->kind != SLUICE_PRODUCER_CONSUMER)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': kind %d is none of "
-				   "SLUICE_PRODUCER, SLUICE_PRODUCER_CONSUMER, "
-				   "SLUICE_CONSUMER",
-				   o->name, (int)o->kind);
-	rc = stage_check_bytes(o->name, "in_bytes", o->in_bytes, consumes);
-	if (rc == 0)
-		rc = stage_check_bytes(o->name, "out_bytes", o->out_bytes,
-				       produces);
-	if (rc == 0)
-		rc = stage_check_callback(o->name, "handle_demand",
-					  o->handle_demand != NULL, !consumes);
-	if (rc == 0)
-		rc = stage_check_callback(o->name, "handle_events",
-					  o->handle_events != NULL, consumes);
-	return rc;
-}
-
-static int stage_check_limit(const char *name, const char *field,
-			     uint32_t value, uint32_t limit)
-{
-	if (value > limit)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': %s %u is over the limit of %u",
-				   name, field, value, limit);
-	return 0;
-}
-
-/* Options that say how a producer shares out, given to one that does not. */
-static int stage_check_consumer_only(const struct sluice_stage_opts *o)
-{
-	if (o->dispatcher || o->chunk_events || o->key_groups ||
-	    o->spill_events || o->key_of || o->key_offset || o->key_bytes ||
-	    o->fan_out_max || o->batch_events)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': dispatcher, chunk_events, "
-				   "key_*, spill_events, fan_out_max and "
-				   "batch_events are for stages that produce",
-				   o->name);
-	return 0;
-}
-
-static int stage_check_key(const struct sluice_stage_opts *o)
-{
-	if (o->key_groups & (o->key_groups - 1))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_groups %u is not a power "
-				   "of two",
-				   o->name, o->key_groups);
-	if (o->key_of && (o->key_offset || o->key_bytes))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_of and key_bytes both say "
-				   "what the key is; set one",
-				   o->name);
-	if (o->key_offset > o->out_bytes ||
-	    o->key_bytes > o->out_bytes - o->key_offset)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key field at %u of %u bytes "
-				   "does not fit out_bytes %u",
-				   o->name, o->key_offset, o->key_bytes,
-				   o->out_bytes);
-	if (o->key_offset && !o->key_bytes)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_offset without key_bytes",
-				   o->name);
-	return 0;
-}
-
-static int stage_check_producer(const struct sluice_stage_opts *o)
-{
-	int rc = stage_check_limit(o->name, "key_groups", o->key_groups,
-				   SLUICE_KEY_GROUPS_MAX);
-
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "spill_events", o->spill_events,
-				       SLUICE_SPILL_EVENTS_MAX);
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "batch_events", o->batch_events,
-				       SLUICE_BATCH_EVENTS_MAX);
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "fan_out_max", o->fan_out_max,
-				       SLUICE_BATCH_EVENTS_MAX);
-	if (rc == 0)
-		rc = stage_check_key(o);
-	if (rc == 0 && o->kind == SLUICE_PRODUCER && o->fan_out_max)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': fan_out_max is for a "
-				 "producer_consumer",
-				 o->name);
-	if (rc == 0 && strategy_find(o->dispatcher) == NULL)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': unknown dispatcher '%.40s'; "
-				 "there are: %s",
-				 o->name, o->dispatcher, strategy_names());
-	return rc;
-}
-
-static int stage_check(const struct sluice_stage_opts *o)
-{
-	int rc = stage_check_name(o->name);
-
-	if (rc == 0)
-		rc = opts_check_resv(o->resv, 4, "stage options");
-	if (rc == 0 && o->flags != 0)
-		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
-				 o->name, o->flags);
-	if (rc == 0)
-		rc = stage_check_kind(o);
-	if (rc == 0 && o->blocking && o->cpu)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': a blocking stage has a thread of "
-				 "its own and takes no cpu",
-				 o->name);
-	if (rc != 0)
-		return rc;
-	return o->kind == SLUICE_CONSUMER ? stage_check_consumer_only(o)
-					  : stage_check_producer(o);
-}
-
 /* How many events one callback may emit. */
 static uint32_t stage_emit_max(const struct sluice_stage_opts *o)
 {
@@ -247,6 +68,39 @@ static uint32_t stage_emit_max(const struct sluice_stage_opts *o)
 			n = BATCH_EVENTS_MIN;
 	}
 	return n < o->fan_out_max ? o->fan_out_max : n;
+}
+
+/* How many events may wait for credit. */
+static uint32_t stage_buffer_max(const struct sluice_stage_opts *o)
+{
+	uint32_t n = o->buffer_events;
+
+	if (n == SLUICE_BUFFER_NONE)
+		return 0;
+	if (n > 0)
+		return n;
+	n = BUFFER_BYTES / o->out_bytes;
+	if (n > SLUICE_BUFFER_EVENTS_DEFAULT)
+		n = SLUICE_BUFFER_EVENTS_DEFAULT;
+	return n < BUFFER_EVENTS_MIN ? BUFFER_EVENTS_MIN : n;
+}
+
+static void stage_defaults(struct sluice_stage_opts *o)
+{
+	if (o->kind != SLUICE_CONSUMER) {
+		if (o->spill_events == 0)
+			o->spill_events = SPILL_EVENTS_DEFAULT;
+		if (o->fan_out_max == 0)
+			o->fan_out_max = 1;
+		if (o->buffer_keep == SLUICE_KEEP_DEFAULT)
+			o->buffer_keep = o->kind == SLUICE_PRODUCER
+						 ? SLUICE_KEEP_LAST
+						 : SLUICE_KEEP_BLOCK;
+	}
+	if (o->max_deliveries == 0)
+		o->max_deliveries = DELIVERIES_DEFAULT;
+	if (o->mailbox_messages == 0)
+		o->mailbox_messages = MAILBOX_DEFAULT;
 }
 
 int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
@@ -267,17 +121,19 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
 	stage->region.fd = -1;
 	sluice_store_relaxed(&stage->gate, GATE_CLOSED); /* not shared yet */
+	stage_defaults(&o);
 	if (o.kind != SLUICE_CONSUMER) {
 		stage->strategy = strategy_find(o.dispatcher);
 		stage->emit_max = stage_emit_max(&o);
+		stage->buffer_max = stage_buffer_max(&o);
 		stage->key_field =
 			(struct key_field){o.key_offset, o.key_bytes};
-		if (o.spill_events == 0)
-			o.spill_events = SPILL_EVENTS_DEFAULT;
-		if (o.fan_out_max == 0)
-			o.fan_out_max = 1;
 		o.dispatcher = stage->strategy->name;
 	}
+	sluice_store_relaxed(&stage->demand, (uint32_t)o.demand);
+	stage->accumulate = o.demand == SLUICE_DEMAND_ACCUMULATE;
+	mailbox_take(&stage->mail, &stage->letters,
+		     1); /* nobody reads it yet */
 	memcpy(stage->name, o.name, strlen(o.name));
 	o.name = stage->name;
 	stage->opts = o;
@@ -287,6 +143,8 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 
 void stage_free(struct sluice_stage *stage)
 {
+	if (stage->opts.state_free)
+		stage->opts.state_free(stage->opts.state);
 	free(stage);
 }
 
@@ -297,13 +155,11 @@ void sluice_stage_opts_init(struct sluice_stage_opts *opts)
 
 void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
-	uint32_t at = self->staged_count;
-
-	/* Outside its callbacks the limit is 0, and output may still be staged. */
-	if (n == 0 || at >= self->staged_limit || n > self->staged_limit - at)
+	/* Outside of callbacks, and in a consumer, nothing is left. */
+	if (n == 0 || n > self->emit_left)
 		return NULL;
-	self->staged_count = at + n;
-	return self->staged + (size_t)at * self->opts.out_bytes;
+	self->emit_left -= n;
+	return hold_stage(&self->hold, n);
 }
 
 void *sluice_stage_state(const struct sluice_stage *stage)
@@ -316,9 +172,9 @@ const char *sluice_stage_name(const struct sluice_stage *stage)
 	return stage->name;
 }
 
-void sluice_wake(struct sluice_stage *stage)
+void stage_signal(struct sluice_stage *stage, uint32_t signals)
 {
-	(void)sluice_exchange(&stage->woken, 1);
+	(void)sluice_fetch_or(&stage->signals, signals);
 	/* While the gate is closed there is no worker yet, or no more: what was
 	 * set above is seen in either case. */
 	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0)
@@ -327,8 +183,14 @@ void sluice_wake(struct sluice_stage *stage)
 	(void)sluice_fetch_add(&stage->gate, 0u - GATE_RINGER);
 }
 
+void sluice_wake(struct sluice_stage *stage)
+{
+	stage_signal(stage, SIGNAL_WAKE);
+}
+
 void stage_open_gate(struct sluice_stage *stage)
 {
+	mailbox_reopen(&stage->mail);
 	(void)sluice_fetch_add(&stage->gate, 0u - GATE_CLOSED);
 }
 
@@ -346,11 +208,22 @@ void stage_close_gate(struct sluice_stage *stage)
 
 void stage_reset(struct sluice_stage *stage)
 {
+	stage_close_mail(stage);
 	stage->phase = STAGE_RUNNING;
+	(void)sluice_exchange(&stage->phase_seen, STAGE_RUNNING);
+	(void)sluice_exchange(&stage->order, ORDER_NONE);
+	(void)sluice_exchange(&stage->downs, 0);
+	(void)sluice_exchange(&stage->port_busy, 0);
 	stage->reason = SLUICE_REASON_OPEN;
+	stage->reason_code = 0;
+	stage->worst = 0;
 	stage->initialised = 0;
 	stage->starved = 0;
-	stage->staged_first = 0;
-	stage->staged_count = 0;
+	stage->gauge = 0;
+	stage->emit_left = 0;
 	stage->unacked = 0;
+	stage->port_taken = 0;
+	stage->timers.armed = 0;
+	stage->accumulate =
+		sluice_load_acquire(&stage->demand) == SLUICE_DEMAND_ACCUMULATE;
 }

@@ -7,8 +7,9 @@
  * *producer_consumer* does both. A stage runs on one worker thread; its
  * callbacks never run at the same time, and no lock is needed for its state.
  *
- * Callbacks answer SLUICE_OK (0), SLUICE_END (a producer that has no more), or
- * a negative errno, which fails the stage and stops the pipeline with that
+ * Callbacks answer with a verdict (enum sluice_verdict), or with a negative
+ * errno, which fails the stage like SLUICE_FAIL and says why. What happens to a
+ * failed stage is said by its `restart`: by default the pipeline ends with that
  * code.
  */
 #ifndef SLUICE_ENGINE_STAGE_H
@@ -22,41 +23,157 @@ SLUICE_BEGIN_DECLS
 /** A stage; opaque. */
 struct sluice_stage;
 
+/** A subscription, by value. Its generation tells it from a later one in the
+ * same place: once it has ended, calls with it answer -ENOENT. */
+struct sluice_sub {
+	struct sluice_pipeline *pipeline; /* NULL: none */
+	uint32_t index;
+	uint32_t generation;
+};
+
 enum sluice_stage_kind {
 	SLUICE_PRODUCER = 1,
 	SLUICE_PRODUCER_CONSUMER = 2,
 	SLUICE_CONSUMER = 3,
 };
 
-#define SLUICE_OK 0
-/** From handle_demand: what was emitted is the last of it. */
-#define SLUICE_END 1
+/** What a callback answers, besides a negative errno. */
+enum sluice_verdict {
+	SLUICE_OK = 0,
+	/** This stage is done: a producer's stream ends behind what it has
+	 * emitted; a consumer handles no more, and what is left for it goes
+	 * back to its producers. */
+	SLUICE_END = 1,
+	/** handle_events, handle_demand: nothing of this call happened; give
+	 * me the same again. Counts as a delivery. */
+	SLUICE_RETRY = 2,
+	/** handle_events: give these events to dead_letter, and go on. */
+	SLUICE_SKIP = 3,
+	/** Nothing of this call happened, and the stage is broken: as a
+	 * negative errno, of which this is -EIO. */
+	SLUICE_FAIL = 4,
+};
 
 /** The batch ends where the events seen so far end: the ring is empty behind
  * it, as far as this consumer knows. A good moment to flush. */
 #define SLUICE_BATCH_END 1u
+/** These events, or some of them, may have been handed out before: to this
+ * stage before it failed or said RETRY, or to one that has left. */
+#define SLUICE_BATCH_REDELIVERED 2u
 
 /** What a consumer is handed: events in order, read-only, in place. */
 struct sluice_batch {
 	const void *events; /* count events of in_bytes each */
 	uint32_t count;     /* at least 1, at most max_demand - min_demand */
-	uint32_t flags;     /* SLUICE_BATCH_END */
+	uint32_t flags;     /* SLUICE_BATCH_... */
 	uint64_t seq;   /* position of the first event on its subscription */
 	uint64_t depth; /* events seen behind this batch */
 	uint32_t inlet; /* which of this stage's subscriptions, from 0 */
-	uint32_t resv[3];
+	/** How often the first event has been handed out, this time included:
+	 * 1 unless redelivered. */
+	uint32_t deliveries;
+	uint32_t resv[2];
 };
 
 /** The events of a batch as an array of @type. */
 #define SLUICE_EVENTS(batch, type) ((const type *)(batch)->events)
 
+/** What to do with new events when the buffer is full. */
+enum sluice_keep {
+	SLUICE_KEEP_DEFAULT = 0, /* producer: last; producer_consumer: block */
+	SLUICE_KEEP_LAST = 1,    /* the oldest are discarded, and counted */
+	SLUICE_KEEP_FIRST = 2,   /* the newest are discarded, and counted */
+	SLUICE_KEEP_BLOCK = 3,   /* none: sluice_emit() has no room for more */
+};
+
+/** For sluice_stage_opts.buffer_events, where 0 means the default. */
+#define SLUICE_BUFFER_NONE           UINT32_MAX
+#define SLUICE_BUFFER_EVENTS_DEFAULT 10000u
+
+/** Does a producer give out its events? */
+enum sluice_demand_mode {
+	SLUICE_DEMAND_FORWARD = 0,
+	/** Hold demand and events back until it is set to forward. */
+	SLUICE_DEMAND_ACCUMULATE = 1,
+};
+
+/** What a stage does that no subscription joins to another one. */
+enum sluice_idle {
+	/** It is refused at the start, and ends with its last subscription. */
+	SLUICE_IDLE_END = 0,
+	/** It waits for one to be made; see sluice_subscribe(). */
+	SLUICE_IDLE_STAY = 1,
+};
+
+/** What happens to a stage that failed. */
+enum sluice_restart {
+	/** The pipeline ends with its code. */
+	SLUICE_RESTART_NONE = 0,
+	/** fini and init run again on its thread; it keeps its subscriptions,
+	 * and the events it had in hand come again. */
+	SLUICE_RESTART_PERMANENT = 1, /* however it ended; so is SLUICE_END */
+	SLUICE_RESTART_TRANSIENT = 2, /* when it failed */
+	/** It ends, with reason error; the others go on. */
+	SLUICE_RESTART_TEMPORARY = 3,
+};
+
+/** A request, a notice: bytes, and what they mean is yours. */
+struct sluice_message {
+	const void *data; /* NULL when bytes is 0; valid in the callback */
+	uint32_t bytes;
+	uint32_t resv;
+};
+
+/** Where handle_call leaves its answer. */
+struct sluice_answer {
+	void *data;     /* room for @room bytes: the caller's, at most */
+	uint32_t room;  /* bytes */
+	uint32_t bytes; /* set it to how many you wrote; 0 to begin with */
+};
+
+/** Which end of a subscription a hook is told about. */
+enum sluice_side {
+	SLUICE_SIDE_CONSUMER = 1, /* this stage consumes on it */
+	SLUICE_SIDE_PRODUCER = 2, /* this stage produces for it */
+};
+
+/** What on_subscribe and on_cancel are told. */
+struct sluice_link_event {
+	struct sluice_sub sub;
+	const char *peer; /* name of the stage at the other end */
+	enum sluice_side side;
+	uint32_t inlet; /* consumer side: as batch->inlet */
+	/** on_cancel: SLUICE_CANCEL for sluice_cancel(), SLUICE_DOWN when the
+	 * stage at the other end has ended. */
+	uint32_t kind;
+	enum sluice_reason reason; /* on_cancel */
+	uint32_t code;             /* on_cancel: detail, see sluice_cancel() */
+	uint32_t resv;
+};
+
+#define SLUICE_CANCEL 1u
+#define SLUICE_DOWN   2u
+
+/** An event that is given up, and why. */
+struct sluice_dead_letter {
+	const void *event; /* in_bytes, valid in the callback */
+	uint64_t seq;      /* its position on its subscription */
+	uint32_t inlet;
+	uint32_t deliveries; /* how often it was handed out */
+	int32_t code;        /* the last verdict or negative errno */
+	uint32_t resv[3];
+};
+
 /**
  * What a stage is. Zero a field to have its default; fill the struct through
  * SLUICE_STAGE() or after sluice_stage_opts_init().
+ *
+ * Every callback may emit (sluice_emit), in a stage that produces; but for fini,
+ * after which nothing leaves, and on_discard.
  */
 struct sluice_stage_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* none yet: 0 */
+	uint32_t flags; /* SLUICE_STAGE_... */
 
 	/** Unique in the pipeline; 1 to 63 of A-Z a-z 0-9 _ . - */
 	const char *name;
@@ -69,26 +186,62 @@ struct sluice_stage_opts {
 
 	/** Given back by sluice_stage_state(). */
 	void *state;
+	/** Called with it when the stage is freed, by close; may be NULL. */
+	void (*state_free)(void *state);
 
 	/**
 	 * Producer: make up to @demand (at least 1) events with sluice_emit().
 	 * To emit none is to say "not now": it is called again once somebody
-	 * calls sluice_wake(). What was asked and not made is remembered.
+	 * calls sluice_wake(). What was asked and not made is remembered. More
+	 * than was asked waits in the buffer.
 	 */
 	int (*handle_demand)(struct sluice_stage *self, uint32_t demand);
 
 	/**
 	 * Consumer, producer_consumer: handle a batch. A producer_consumer may
-	 * emit up to fan_out_max events for each. When it returns 0 its output
-	 * is published and its input acknowledged, both or neither.
+	 * emit up to fan_out_max events for each; more wait in its buffer. When
+	 * it returns SLUICE_OK its output is published and its input
+	 * acknowledged, both or neither.
 	 */
 	int (*handle_events)(struct sluice_stage *self,
 			     const struct sluice_batch *batch);
 
-	/** Before the first event; a negative errno refuses the start. */
+	/** Before the first event; a negative errno refuses the start. Again
+	 * after fini when the stage is restarted. */
 	int (*init)(struct sluice_stage *self);
 	/** After the last; told why. Called if init was, and it succeeded. */
 	void (*fini)(struct sluice_stage *self, enum sluice_reason reason);
+
+	/** sluice_call(): answer in @reply. The events emitted leave before
+	 * the answer; sluice_reply() answers at once. */
+	int (*handle_call)(struct sluice_stage *self,
+			   const struct sluice_message *request,
+			   struct sluice_answer *reply);
+	/** sluice_cast(). */
+	int (*handle_cast)(struct sluice_stage *self,
+			   const struct sluice_message *message);
+	/** sluice_info(): all that was waiting before it has left. */
+	int (*handle_info)(struct sluice_stage *self,
+			   const struct sluice_message *message);
+	/** sluice_timer_set(): timer @timer is due. */
+	int (*handle_timer)(struct sluice_stage *self, uint32_t timer);
+
+	/** A subscription of this stage begins. An answer other than SLUICE_OK
+	 * refuses it, and hurts nobody else; of one that was declared before
+	 * the start it refuses the start. */
+	int (*on_subscribe)(struct sluice_stage *self,
+			    const struct sluice_link_event *event);
+	/** A subscription of this stage has ended, behind its last event. */
+	int (*on_cancel)(struct sluice_stage *self,
+			 const struct sluice_link_event *event);
+	/** @count events did not find room in the buffer and are gone; once per
+	 * overflow. Non-zero: write the usual line to the log as well. */
+	int (*on_discard)(struct sluice_stage *self, uint64_t count);
+	/** Takes events that were skipped, or handed out max_deliveries times
+	 * in vain. Without it such events fail the stage; those skipped are
+	 * counted. */
+	void (*dead_letter)(struct sluice_stage *self,
+			    const struct sluice_dead_letter *letter);
 
 	/** Producing kinds: how events are shared out; NULL = "demand". */
 	const char *dispatcher;
@@ -99,9 +252,12 @@ struct sluice_stage_opts {
 	uint32_t key_groups;
 	/** partition: events that may wait for slow owners; 0 = 8192. */
 	uint32_t spill_events;
+	/** partition: so many, named by subscriptions one each; 0 = as many as
+	 * there are consumers, who share the key groups. At most 4096. */
+	uint32_t partitions;
 	/** partition: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
 	 * discard it; NULL = hash of the key field below. @ctx is the stage's
-	 * state. */
+	 * state. With `partitions` set the key is the partition itself. */
 	sluice_key_fn key_of;
 	/** partition: the key field; both 0 = the whole event. */
 	uint32_t key_offset;
@@ -113,13 +269,40 @@ struct sluice_stage_opts {
 	 * [16, 2048]. */
 	uint32_t batch_events;
 
+	/** Events that may wait here for credit, up to 2^24; 0 = 10000, or
+	 * what fits 64 MiB; SLUICE_BUFFER_NONE = none. */
+	uint32_t buffer_events;
+	enum sluice_keep buffer_keep;
+	/** Producer: with what it starts; sluice_demand_set() changes it. */
+	enum sluice_demand_mode demand;
+	/** Producer: broadcast ring slots, up to 2^20; 0 = the largest
+	 * max_demand at the start, at least 1024 with SLUICE_IDLE_STAY. */
+	uint32_t ring_events;
+
+	enum sluice_idle on_idle;
+	enum sluice_restart restart;
+	/** Times an event is handed out before it goes to dead_letter; 0 = 3.
+	 * It goes there alone: one that failed among others comes once more by
+	 * itself, even if this is 1. */
+	uint32_t max_deliveries;
+	/** Subscriptions it can have at once, on either side; 0 = those at the
+	 * start and 16 more. */
+	uint32_t subscriptions_max;
+	/** Messages that may wait for it; 0 = 1024. */
+	uint32_t mailbox_messages;
+
 	/** SLUICE_CPU(n) to run on that CPU; 0 = the planner chooses. */
 	uint32_t cpu;
 	/** Non-zero: its callbacks block, give it a thread of its own. */
 	uint32_t blocking;
 
-	uint64_t resv[4]; /* zero */
+	uint64_t resv[8]; /* zero */
 };
+
+/** It has no callbacks: a thread of yours sends or receives; see port.h. */
+#define SLUICE_STAGE_PORT 1u
+/** demand: the first events go to the consumers in a random order. */
+#define SLUICE_STAGE_SHUFFLE 2u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) ((uint32_t)(n) + 1)
@@ -137,13 +320,17 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
  *
  * What it returns is private memory, out_bytes per event; fill it before the
  * callback returns. The events leave, in order of emission, when the callback
- * has returned 0 or SLUICE_END; after an error none of them does.
+ * has returned SLUICE_OK or SLUICE_END; after RETRY, SKIP or a failure none of
+ * them does. What finds no credit waits in the buffer (buffer_events,
+ * buffer_keep), and nothing emitted later passes it.
  *
  * @n  at least 1
  *
- * Returns NULL when the call would exceed what this callback may emit: demand
- * in handle_demand, count * fan_out_max in handle_events; nothing is emitted by
- * that call. Threads: inside this stage's callbacks only. Never blocks.
+ * Returns NULL, and emits nothing, when one call would emit more than
+ * batch_events (or fan_out_max, if that is more), when the buffer is full and
+ * keeps what it has (SLUICE_KEEP_BLOCK), in a stage that only consumes, and
+ * outside of callbacks. Threads: inside this stage's callbacks only. Never
+ * blocks.
  */
 SLUICE_API void *sluice_emit(struct sluice_stage *self, uint32_t n);
 

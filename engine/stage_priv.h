@@ -11,19 +11,41 @@
 #define SLUICE_ENGINE_STAGE_PRIV_H
 
 #include "../ring/region.h"
+#include "hold_priv.h"
 #include "inlet_priv.h"
 #include "key_priv.h"
+#include "mailbox_priv.h"
 #include "outlet_priv.h"
 #include "stage.h"
+#include "timer_priv.h"
 
 struct sluice_pipeline;
 struct worker;
 
 enum stage_phase {
 	STAGE_RUNNING,
-	STAGE_ENDING, /* nothing new; what is staged or spilled still goes out
-		       */
+	STAGE_DOWN,   /* failed; waits to be started again */
+	STAGE_ENDING, /* nothing new; what is held or spilled still goes out */
 	STAGE_ENDED,
+};
+
+/* What the supervisor may ask of a stage. */
+enum stage_order {
+	ORDER_NONE = 0,
+	ORDER_RECYCLE = 1, /* go down: a neighbour has failed */
+	ORDER_RESTART = 2, /* come up again */
+};
+
+/* Why a stage is to look up from its events; bits of `signals`. */
+#define SIGNAL_WAKE  1u /* sluice_wake() */
+#define SIGNAL_SUBS  2u /* a subscription has changed */
+#define SIGNAL_MAIL  4u /* a letter has come */
+#define SIGNAL_ORDER 8u /* the supervisor, or the demand mode */
+
+/* What went wrong, in words; written before `phase_seen` says so. */
+struct stage_fault {
+	int code;
+	char text[200];
 };
 
 struct sluice_stage {
@@ -34,33 +56,68 @@ struct sluice_stage {
 	const struct strategy *strategy; /* producing kinds */
 	struct key_field key_field;
 	uint32_t index;
-	uint32_t emit_max; /* events the staging buffer holds */
+	uint32_t emit_max;   /* events one callback may emit */
+	uint32_t buffer_max; /* events that may wait in the hold */
 	struct worker *worker;
 	struct sluice_region region;
 	struct sluice_counters *counters;
 
+	/* Declared subscriptions, each side; the control calls'. */
+	uint32_t declared_in;
+	uint32_t declared_out;
+
 	/* The stage's thread only. */
 	enum stage_phase phase;
 	enum sluice_reason reason; /* why it is ending */
+	uint32_t reason_code;
+	uint32_t worst; /* SLUICE_CLOSED() of the worst stream that has ended */
 	uint32_t initialised;
-	uint32_t starved; /* the producer said "not now" */
+	uint32_t starved;  /* the producer said "not now" */
+	uint32_t awakened; /* and somebody has called sluice_wake() */
+	uint32_t accumulate;
+	uint32_t emit_left;      /* how much the running callback may emit */
+	enum stage_phase resume; /* what a restart goes back to */
+	uint64_t gauge;          /* events that wait, as last told */
 	struct inlet in;
 	struct outlet out;
-	/* Output of the callback in hand: private, small enough for a cache.
-	 * [first, count) has not been placed yet. */
-	unsigned char *staged;
-	uint32_t staged_first;
-	uint32_t staged_count;
-	uint32_t staged_limit; /* how much the running callback may emit */
-	/* Input to acknowledge once all that is staged is out. */
+	struct hold hold;
+	/* Input to acknowledge once the output up to unacked_end is out. */
 	uint32_t unacked;
 	uint32_t unacked_inlet;
+	uint64_t unacked_end;
+	struct timers timers;
+	struct letters letters;  /* came, not handled yet */
+	struct letters arriving; /* markers behind what lies in the inlets */
+	struct letters markers;  /* markers in the hold */
+	struct letters spilling; /* markers behind what lies in the spill */
+	struct letter *calling;  /* the call in hand, until it is answered */
+	struct sluice_batch port_batch; /* a port's, in the user's hands */
+	uint32_t port_taken;
 
-	/* Shared, on a line of its own. woken: set by anybody, cleared by the
-	 * stage. gate: 1 while the worker's bell is not to be touched, plus 2
-	 * for each thread that is about to ring it. */
-	sluice_a32 woken __attribute__((aligned(SLUICE_LINE_BYTES)));
+	/*
+	 * Shared, on a line of its own.
+	 *
+	 * Words       writer              readers     order
+	 * signals     any; the stage      the stage   acq_rel
+	 * gate        any                 closer      acq_rel: 1 while the
+	 *             worker's bell is not to be touched, plus 2 for each thread
+	 *             that is about to ring it
+	 * order       supervisor; stage   the stage   acq_rel, enum stage_order
+	 * demand      any                 the stage   release, the mode wished
+	 * phase_seen  the stage           any         release, enum stage_phase;
+	 *             carries fault
+	 * downs       the stage           supervisor  times it went down
+	 * port_busy   a port's user, or the supervisor: who holds it
+	 */
+	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
+	sluice_a32 order;
+	sluice_a32 demand;
+	sluice_a32 phase_seen;
+	sluice_a32 downs;
+	sluice_a32 port_busy;
+	struct mailbox mail;
+	struct stage_fault fault;
 };
 
 static inline int stage_produces(const struct sluice_stage *stage)
@@ -77,6 +134,8 @@ static inline int stage_consumes(const struct sluice_stage *stage)
  * Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
 int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
 void stage_free(struct sluice_stage *stage);
+/* stage_check.c: refuse options that cannot be. */
+int stage_check(const struct sluice_stage_opts *opts);
 
 /* Copy an options struct that may be older (shorter) or newer (longer) than
  * ours: @size is ours, its first word is theirs; what we do not know must be
@@ -88,6 +147,9 @@ int opts_copy(void *to, const void *from, uint32_t size, const char *what);
 void stage_open_gate(struct sluice_stage *stage);
 void stage_close_gate(struct sluice_stage *stage);
 
+/* Tell the stage to look up: SIGNAL bits. Threads: any. */
+void stage_signal(struct sluice_stage *stage, uint32_t signals);
+
 /* Forget a run, so that another may start. */
 void stage_reset(struct sluice_stage *stage);
 
@@ -96,14 +158,106 @@ int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);
 
 /* ---- step.c: the stage's thread ---- */
 
-/* Run init; remembers that fini is owed. A refusal stops the pipeline. */
+/* Run init, and on_subscribe for what was declared; remembers that fini is owed.
+ * A refusal stops the pipeline. */
 int stage_init(struct sluice_stage *stage);
 
-/* One round: place what is staged, handle a batch per inlet, or ask for one
+/* One round: place what is held, handle a batch per inlet, or ask for one
  * emission. Returns non-zero when it did something, or ended. */
 int stage_step(struct sluice_stage *stage);
 
+/* When stage_step() must be called again at the latest, ns. */
+uint64_t stage_deadline(const struct sluice_stage *stage);
+
+/* Does a flush look at the consumers' grants first, or is that just done? */
+enum stage_look {
+	STAGE_LOOKED,
+	STAGE_LOOK,
+};
+
+/* ---- emit.c ---- */
+
+/* Around every callback that may emit: room for @limit events; then keep or
+ * forget what it emitted. stage_flush() places what is held, as far as there is
+ * credit, and acknowledges input whose output is out. */
+void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
+void stage_emit_end(struct sluice_stage *stage, int keep);
+int stage_flush(struct sluice_stage *stage, enum stage_look look);
+/* Something waits that a flush could move. */
+static inline int stage_waits(const struct sluice_stage *stage)
+{
+	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
+	       stage->unacked > 0 || stage->markers.first != NULL ||
+	       stage->spilling.first != NULL || stage->gauge > 0;
+}
+/* Say how many events wait; @held: they are held back. */
+void stage_tell_gauges(struct sluice_stage *stage, int held);
+/* How much a callback that was not asked for events may emit. */
+uint64_t stage_emit_room(struct sluice_stage *stage);
+/* Begin to end: what is held still goes out. */
+void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
+		  uint32_t code);
+
+/* The same; or, of one that is down, as soon as it is up again. */
+void stage_conclude(struct sluice_stage *stage, enum sluice_reason reason,
+		    uint32_t code);
+
 /* End now: close the streams, drop what is in hand, run fini. */
+void stage_end(struct sluice_stage *stage);
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
+
+/* ---- fault.c: verdicts, failures, restarts ---- */
+
+/* @callback answered @rc: nothing to do, or the stage ends, or it fails. */
+void stage_answer(struct sluice_stage *stage, const char *callback, int rc);
+void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
+	SLUICE_PRINTF(3, 4);
+/* handle_events answered @rc for @taken slots: they come again, or are given up.
+ * Returns how many of them are finished with all the same. */
+uint32_t stage_events_refused(struct sluice_stage *stage,
+			      const struct sluice_batch *batch, uint32_t taken,
+			      int rc);
+/* An order of the supervisor, or none. */
+void stage_obey(struct sluice_stage *stage);
+/* Show the world what phase this is. */
+void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
+/* A line for the pipeline's log. */
+void stage_log(struct sluice_stage *stage, const char *fmt, ...)
+	SLUICE_PRINTF(2, 3);
+
+/* ---- attend.c: what was signalled ---- */
+
+/* Look at every signal there is. Returns non-zero: something was done. */
+int stage_attend(struct sluice_stage *stage);
+/* Link @index has ended, for @closed, after its last event. */
+void stage_link_ended(struct sluice_stage *stage, uint32_t index,
+		      uint32_t closed);
+/* The stage ends: let go of every subscription. */
+void stage_let_go(struct sluice_stage *stage);
+
+/* ---- mail.c: letters and markers ---- */
+
+/* Handle letters. Returns non-zero when there was one. */
+int stage_read_mail(struct sluice_stage *stage);
+/* Markers that came behind what lay in the inlets: move on those it has passed.
+ */
+int stage_markers_arrive(struct sluice_stage *stage);
+/* A batch of link @index, of at most @limit events, ends at the next of them. */
+uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
+			  uint32_t limit);
+/* How many held events may be placed before the next marker. */
+static inline uint64_t stage_marker_limit(const struct sluice_stage *stage)
+{
+	return stage->markers.first
+		       ? stage->markers.first->position - stage->hold.at
+		       : UINT64_MAX;
+}
+/* Handle the markers that everything has passed. Returns non-zero: one was. */
+int stage_markers_due(struct sluice_stage *stage);
+/* A consumer has left: what markers waited for in the spill may wait elsewhere
+ * now. */
+void stage_markers_wait_again(struct sluice_stage *stage);
+/* No more mail: tell everybody who waits. */
+void stage_close_mail(struct sluice_stage *stage);
 
 #endif

@@ -4,11 +4,12 @@
  *
  * The order within a round is what makes a batch atomic: the output that a
  * callback staged is published first, and only when all of it is out is the
- * input acknowledged. A callback is not called while output of the last call is
- * still staged, so nothing passes it.
+ * input acknowledged. A handler is not called while output still waits, so
+ * nothing passes it.
  */
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
+#include "ring/base_priv.h"
 
 #include <errno.h>
 
@@ -18,11 +19,46 @@ static void stage_count(struct sluice_stage *stage, enum sluice_counter counter,
 	sluice_counter_add(stage->counters, counter, n);
 }
 
-/* Stop the pipeline for what a callback answered. Returns the code. */
-static int stage_refused(struct sluice_stage *stage, const char *callback,
-			 int rc)
+/* ---- beginning and end --------------------------------------------------- */
+
+static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
+		       enum sluice_side side)
 {
-	if (rc >= 0) {
+	const struct sluice_stage *peer =
+		side == SLUICE_SIDE_CONSUMER ? sub->producer : sub->consumer;
+	struct sluice_link_event event = {
+		.sub = subscription_id(sub),
+		.peer = peer->name,
+		.side = side,
+		.inlet = sub->inlet,
+	};
+
+	return stage->opts.on_subscribe(stage, &event);
+}
+
+/* The subscriptions that were declared begin with the stage. */
+static int stage_greet_all(struct sluice_stage *stage)
+{
+	int rc = 0;
+
+	if (stage->opts.on_subscribe == NULL)
+		return 0;
+	for (uint32_t i = 0; rc == 0 && i < stage->in.count; i++)
+		rc = stage_greet(stage, stage->in.links[i].sub,
+				 SLUICE_SIDE_CONSUMER);
+	for (uint32_t i = 0; rc == 0 && i < stage->out.lanes.count; i++)
+		if (stage->out.subs[i] != NULL)
+			rc = stage_greet(stage, stage->out.subs[i],
+					 SLUICE_SIDE_PRODUCER);
+	return rc;
+}
+
+static int stage_refuse_start(struct sluice_stage *stage, const char *callback,
+			      int rc)
+{
+	if (rc == SLUICE_FAIL)
+		rc = -EIO;
+	if (rc > 0) {
 		pipeline_fail(stage->pipeline, -EINVAL,
 			      "stage '%s': %s returned %d, which is no answer "
 			      "it may give",
@@ -30,30 +66,62 @@ static int stage_refused(struct sluice_stage *stage, const char *callback,
 		return -EINVAL;
 	}
 	pipeline_fail(stage->pipeline, rc, "stage '%s': %s returned %d (%s)",
-		      stage->name, callback, rc, sluice_strerror(rc));
+		      stage->name, callback, rc, sluice_errno_text(rc));
 	return rc;
 }
 
 int stage_init(struct sluice_stage *stage)
 {
-	int rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	int rc;
 
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	if (rc == 0) {
+		stage->initialised = 1;
+		rc = stage_greet_all(stage);
+		if (rc != 0)
+			(void)stage_refuse_start(stage, "on_subscribe", rc);
+	} else {
+		(void)stage_refuse_start(stage, "init", rc);
+	}
+	stage_emit_end(stage, rc == 0);
 	if (rc != 0)
-		return stage_refused(stage, "init", rc);
-	stage->initialised = 1;
-	if (stage_consumes(stage))
-		inlet_start(&stage->in);
+		return rc;
+	for (uint32_t i = 0; i < stage->in.count; i++)
+		inlet_ask(&stage->in, i);
 	return 0;
 }
 
-static void stage_end(struct sluice_stage *stage)
+/* @n events have nowhere to go. */
+static void stage_strand(struct sluice_stage *stage, uint64_t n)
 {
-	if (stage_produces(stage))
-		outlet_end(&stage->out, stage->reason);
+	struct sluice_pipeline *p = stage->pipeline;
+
+	if (n == 0)
+		return;
+	stage_count(stage, SLUICE_COUNTER_STRANDED, n);
+	if (pipeline_command(p) == PIPELINE_DRAIN)
+		(void)sluice_fetch_add(&p->undelivered, n);
+}
+
+void stage_end(struct sluice_stage *stage)
+{
+	uint64_t left = hold_count(&stage->hold);
+
+	if (stage_produces(stage)) {
+		outlet_end(&stage->out,
+			   SLUICE_CLOSED(stage->reason, stage->reason_code));
+		left += outlet_drop(&stage->out);
+		hold_reset(&stage->hold);
+		stage_strand(stage, left);
+		stage_tell_gauges(stage, 0);
+	}
 	if (stage->initialised && stage->opts.fini)
 		stage->opts.fini(stage, stage->reason);
 	stage->initialised = 0;
 	stage->phase = STAGE_ENDED;
+	stage_let_go(stage);
+	stage_close_mail(stage);
 }
 
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
@@ -64,116 +132,211 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 	stage_end(stage);
 }
 
-static void stage_finish(struct sluice_stage *stage, enum sluice_reason reason)
+void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
+		  uint32_t code)
 {
-	stage->phase = STAGE_ENDING;
+	if (stage->phase >= STAGE_ENDING)
+		return;
 	stage->reason = reason;
+	stage->reason_code = code;
+	stage->phase = STAGE_ENDING;
+	stage_show_phase(stage, STAGE_ENDING);
+	if (!stage_produces(stage))
+		stage_end(stage);
 }
 
-static int stage_failed(struct sluice_stage *stage, const char *callback,
-			int rc)
+void stage_conclude(struct sluice_stage *stage, enum sluice_reason reason,
+		    uint32_t code)
 {
-	/* What the failed call had emitted is not sent. */
-	stage->staged_first = 0;
-	stage->staged_count = 0;
-	(void)stage_refused(stage, callback, rc);
-	stage_abort(stage, SLUICE_REASON_ERROR);
+	if (stage->phase != STAGE_DOWN) {
+		stage_finish(stage, reason, code);
+		return;
+	}
+	stage->reason = reason;
+	stage->reason_code = code;
+	stage->resume = STAGE_ENDING;
+}
+
+/* No consumer is there and none will come. */
+static int stage_forsaken(const struct sluice_stage *stage)
+{
+	const struct outlet *out = &stage->out;
+
+	/* Once the pipeline drains, nobody can come. */
+	if (out->joined > 0 ||
+	    (stage->opts.on_idle == SLUICE_IDLE_STAY &&
+	     pipeline_command(stage->pipeline) == PIPELINE_RUN))
+		return 0;
+	for (uint32_t i = 0; i < out->places_max; i++)
+		if (sluice_load_acquire(&out->places[i]) != 0)
+			return 0;
 	return 1;
 }
 
-/* Place what is staged, as far as there is credit, and acknowledge the input
- * it came from once all is out. Returns non-zero when anything moved. */
-static int stage_flush(struct sluice_stage *stage)
+/* Once the pipeline drains, nobody comes any more for a partition that has no
+ * reader: its events have nowhere to go, and others may wait behind them. */
+static int stage_strand_vacant(struct sluice_stage *stage)
 {
-	uint32_t left = stage->staged_count - stage->staged_first;
-	uint32_t placed = 0;
+	uint64_t n;
 
-	if (left > 0) {
-		placed = outlet_place(&stage->out,
-				      stage->staged +
-					      (size_t)stage->staged_first *
-						      stage->opts.out_bytes,
-				      left);
-		stage->staged_first += placed;
-		if (placed < left)
-			return placed > 0;
-		stage->staged_first = 0;
-		stage->staged_count = 0;
-	}
-	if (stage->unacked > 0) {
-		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
-		stage->unacked = 0;
-		return 1;
-	}
-	return placed > 0;
+	if (stage->opts.partitions == 0 ||
+	    pipeline_command(stage->pipeline) != PIPELINE_DRAIN)
+		return 0;
+	n = outlet_drop_vacant(&stage->out);
+	stage_strand(stage, n);
+	return n > 0;
 }
 
-/* Everything made has been placed, and the spill is empty: the stream may end
- * behind it. Until then each round places some more. */
+/* Everything made has been placed, nothing waits in the spill, and every
+ * consumer has finished what it was sent: the stream may end behind it. Until
+ * then a consumer that leaves gives its events back, and somebody must be there
+ * to deal them again. */
 static int stage_step_ending(struct sluice_stage *stage)
 {
-	uint32_t before = outlet_spilled(&stage->out);
+	uint64_t before = outlet_waiting(&stage->out);
 	int moved;
 
 	(void)outlet_room(&stage->out, UINT64_MAX);
-	moved = stage_flush(stage);
-	if (stage->staged_count == 0 && outlet_spilled(&stage->out) == 0) {
-		stage_end(stage);
+	moved = stage_flush(stage, STAGE_LOOK);
+	if (stage->phase == STAGE_ENDED)
 		return 1;
+	moved |= stage_strand_vacant(stage);
+	if (hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0) {
+		if (!outlet_quiet(&stage->out))
+			return moved;
+	} else if (!stage_forsaken(stage)) {
+		return moved || outlet_waiting(&stage->out) != before;
 	}
-	return moved || outlet_spilled(&stage->out) != before;
+	stage_end(stage);
+	return 1;
+}
+
+/* ---- producing ----------------------------------------------------------- */
+
+static int producer_starved(struct sluice_stage *stage)
+{
+	if (stage->starved && stage->awakened) {
+		stage->awakened = 0;
+		stage->starved = 0;
+	}
+	return (int)stage->starved;
+}
+
+static void producer_ask(struct sluice_stage *stage, uint32_t n)
+{
+	uint64_t limit = stage->opts.buffer_keep == SLUICE_KEEP_BLOCK
+				 ? (uint64_t)n + stage->buffer_max
+				 : UINT64_MAX;
+	int rc;
+
+	stage_emit_begin(stage, limit);
+	rc = stage->opts.handle_demand(stage, n);
+	if (rc == SLUICE_OK && stage->hold.staged == 0)
+		stage->starved = 1;
+	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
+	if (rc == SLUICE_OK || rc == SLUICE_END)
+		(void)stage_flush(stage, STAGE_LOOKED);
+	if (rc != SLUICE_OK && rc != SLUICE_RETRY)
+		stage_answer(stage, "handle_demand", rc);
 }
 
 static int producer_step(struct sluice_stage *stage)
 {
-	uint32_t spilled = outlet_spilled(&stage->out);
-	uint64_t room = outlet_room(&stage->out, stage->emit_max);
-	uint32_t n = room < stage->emit_max ? (uint32_t)room : stage->emit_max;
-	int rc;
+	uint64_t before = outlet_waiting(&stage->out);
+	uint64_t room;
+	int moved = 0;
 
 	if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
-		stage_finish(stage, SLUICE_REASON_SHUTDOWN);
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 		return 1;
 	}
-	if (n == 0) {
+	if (stage_waits(stage))
+		moved = stage_flush(stage, STAGE_LOOK);
+	if (stage->accumulate || stage->phase != STAGE_RUNNING)
+		return moved;
+	room = outlet_room(&stage->out, stage->emit_max);
+	moved |= outlet_waiting(&stage->out) != before;
+	if (hold_count(&stage->hold) > 0 || stage->out.orphans || room == 0) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
-		return outlet_spilled(&stage->out) != spilled;
+		return moved;
 	}
-	if (stage->starved) {
-		/* Relaxed: the exchange acquires what the waker wrote. */
-		if (sluice_load_relaxed(&stage->woken) == 0 ||
-		    sluice_exchange(&stage->woken, 0) == 0)
-			return outlet_spilled(&stage->out) != spilled;
-		stage->starved = 0;
-	}
-	stage->staged_limit = n;
-	rc = stage->opts.handle_demand(stage, n);
-	stage->staged_limit = 0;
-	if (rc < 0 || rc > SLUICE_END)
-		return stage_failed(stage, "handle_demand", rc);
-	if (stage->staged_count == 0)
-		stage->starved = 1;
-	(void)stage_flush(stage);
-	if (rc == SLUICE_END)
-		stage_finish(stage, SLUICE_REASON_NORMAL);
+	if (stage->opts.handle_demand == NULL || producer_starved(stage))
+		return moved;
+	producer_ask(stage,
+		     room < stage->emit_max ? (uint32_t)room : stage->emit_max);
 	return 1;
 }
 
-/* How many events the next batch may hold for its output to find room. A stage
- * that is given one more than fits keeps the surplus staged until it does. */
-static uint32_t stage_batch_limit(struct sluice_stage *stage)
+/* ---- consuming ----------------------------------------------------------- */
+
+/* How many events the next batch of link @index may hold for its output to find
+ * room. A stage that is given one more than fits keeps the surplus until it does;
+ * and so it does with a batch that an explicit min_demand sizes exactly: there
+ * the rest waits in the buffer. */
+static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 {
 	uint32_t fan_out = stage->opts.fan_out_max;
 	uint64_t room;
 
 	if (!stage_produces(stage))
 		return UINT32_MAX;
+	if (hold_count(&stage->hold) > 0 || stage->out.orphans ||
+	    stage->unacked > 0)
+		return 0;
 	room = outlet_room(&stage->out, stage->emit_max);
 	if (room == 0)
 		return 0;
+	if (stage->in.links[index].reader.credit.exact)
+		room += stage->buffer_max;
 	if (room > stage->emit_max)
 		room = stage->emit_max;
 	return room < fan_out ? 1 : (uint32_t)(room / fan_out);
+}
+
+static void consumer_handle(struct sluice_stage *stage,
+			    const struct sluice_batch *batch, uint32_t taken)
+{
+	uint64_t wanted = (uint64_t)batch->count * stage->opts.fan_out_max;
+	int rc;
+
+	if (stage_produces(stage) &&
+	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		wanted = UINT64_MAX;
+	stage_emit_begin(stage, wanted + stage->buffer_max < wanted
+					? wanted
+					: wanted + stage->buffer_max);
+	rc = stage->opts.handle_events(stage, batch);
+	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
+	if (rc == SLUICE_OK || rc == SLUICE_END) {
+		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch->count);
+		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
+	} else {
+		taken = stage_events_refused(stage, batch, taken, rc);
+	}
+	if (!stage_produces(stage)) {
+		if (taken > 0)
+			inlet_ack(&stage->in, batch->inlet, taken);
+	} else {
+		stage->unacked = taken;
+		stage->unacked_inlet = batch->inlet;
+		stage->unacked_end = hold_end(&stage->hold);
+		if (taken > 0)
+			(void)stage_flush(stage, STAGE_LOOKED);
+	}
+	if (rc == SLUICE_END)
+		stage_answer(stage, "handle_events", rc);
+	else if (rc < 0 || rc >= SLUICE_FAIL)
+		stage_answer(stage, "handle_events", rc);
+}
+
+/* Link @index gave nothing: has its stream ended? */
+static int consumer_step_idle(struct sluice_stage *stage, uint32_t index)
+{
+	uint32_t closed = inlet_idle(&stage->in, index);
+
+	if (closed != SLUICE_REASON_OPEN)
+		stage_link_ended(stage, index, closed);
+	return closed != SLUICE_REASON_OPEN;
 }
 
 /* One batch of one inlet. Returns non-zero when the round did something. */
@@ -182,76 +345,144 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 {
 	struct sluice_batch batch = {0};
 	uint32_t taken = inlet_take(&stage->in, index, limit, &batch);
-	int rc;
 
-	if (taken == 0) {
-		inlet_idle(&stage->in, index);
-		return 0;
-	}
+	if (taken == 0)
+		return consumer_step_idle(stage, index);
 	if (batch.count > 0) {
-		if (stage_produces(stage))
-			stage->staged_limit =
-				batch.count * stage->opts.fan_out_max;
-		rc = stage->opts.handle_events(stage, &batch);
-		stage->staged_limit = 0;
-		if (rc != 0)
-			return stage_failed(stage, "handle_events", rc);
-		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch.count);
-		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
+		consumer_handle(stage, &batch, taken);
+		return 1;
 	}
-	stage->unacked = taken;
-	stage->unacked_inlet = index;
-	(void)stage_flush(stage);
+	/* The selector wanted none. */
+	inlet_ack(&stage->in, index, taken);
 	return 1;
 }
 
+/* A middle stage that the drain finds without a consumer takes nothing more:
+ * what lies in its inlets goes back to its producers. */
+static int stage_forsaken_in_drain(struct sluice_stage *stage)
+{
+	if (pipeline_command(stage->pipeline) != PIPELINE_DRAIN ||
+	    !stage_forsaken(stage))
+		return 0;
+	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	return 1;
+}
+
+/* A round over the links is over when the stage is no longer running, or its
+ * output does not find room. */
 static int consumer_step(struct sluice_stage *stage)
 {
 	struct inlet *in = &stage->in;
+	int stalled = 0;
 	int worked = 0;
 
 	for (uint32_t i = 0; i < in->count; i++) {
 		uint32_t index = in->next;
 		uint32_t limit;
 
-		if (++in->next == in->count)
+		if (++in->next >= in->count)
 			in->next = 0;
-		if (in->links[index].ended != SLUICE_REASON_OPEN)
+		if (!in->links[index].open)
 			continue;
-		if (stage->staged_count > 0) {
-			/* The last batch's surplus goes first. */
-			(void)outlet_room(&stage->out, UINT64_MAX);
-			worked |= stage_flush(stage);
-		}
-		limit = stage->staged_count > 0 ? 0 : stage_batch_limit(stage);
+		/* What waits goes first. */
+		if (stage_produces(stage) && stage_waits(stage))
+			worked |= stage_flush(stage, STAGE_LOOK);
+		if (stage->phase != STAGE_RUNNING)
+			return 1;
+		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
+			return 1;
+		/* A batch ends at a marker. */
+		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+			worked |= stage_markers_arrive(stage);
+		limit = stage_batch_limit(stage, index);
+		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+			limit = stage_marker_cut(stage, index, limit);
 		if (limit == 0) {
-			stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
-			return worked;
+			worked |= stage_strand_vacant(stage);
+			stalled = 1;
+			/* An end needs no credit. */
+			worked |= consumer_step_idle(stage, index);
+			if (stage->phase != STAGE_RUNNING)
+				return 1;
+			continue;
 		}
 		worked |= consumer_step_inlet(stage, index, limit);
-		if (stage->phase == STAGE_ENDED)
+		if (stage->phase != STAGE_RUNNING)
 			return 1;
 	}
-	if (!worked)
+	if (stalled)
+		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
+	else if (!worked)
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
-	if (in->open_count > 0 || stage->unacked > 0)
-		return worked;
-	if (stage_produces(stage)) {
-		stage_finish(stage, inlet_reason(in));
-	} else {
-		stage->reason = inlet_reason(in);
-		stage_end(stage);
+	if (in->joined == 0) {
+		if (stage->arriving.first != NULL)
+			worked |= stage_markers_arrive(stage);
+		if (stage_produces(stage) && stage_waits(stage))
+			worked |= stage_flush(stage, STAGE_LOOK);
+		if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
+			stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+			return 1;
+		}
 	}
-	return 1;
+	return worked;
+}
+
+/* ---- a round ------------------------------------------------------------- */
+
+static int stage_step_timers(struct sluice_stage *stage)
+{
+	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
+	/* Once: a handler slower than its period gets to its events as well. */
+	uint64_t now_ns = wait->now_ns(wait->ctx);
+	int worked = 0;
+	int timer;
+
+	while (stage->phase == STAGE_RUNNING &&
+	       (timer = timer_take(&stage->timers, now_ns)) >= 0) {
+		int rc;
+
+		stage_emit_begin(stage, stage_emit_room(stage));
+		rc = stage->opts.handle_timer(stage, (uint32_t)timer);
+		stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
+		if (stage_produces(stage))
+			(void)stage_flush(stage, STAGE_LOOK);
+		stage_answer(stage, "handle_timer", rc);
+		worked = 1;
+	}
+	return worked;
+}
+
+uint64_t stage_deadline(const struct sluice_stage *stage)
+{
+	return stage->timers.armed && stage->phase == STAGE_RUNNING
+		       ? timer_next(&stage->timers)
+		       : UINT64_MAX;
 }
 
 int stage_step(struct sluice_stage *stage)
 {
-	if (stage->phase == STAGE_ENDED)
-		return 0;
-	if (stage->phase == STAGE_ENDING)
-		return stage_step_ending(stage);
-	if (stage->opts.kind == SLUICE_PRODUCER)
-		return producer_step(stage);
-	return consumer_step(stage);
+	int worked = 0;
+
+	/* Relaxed: the exchange acquires what the signaller wrote. */
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->signals) != 0 ||
+			    stage->letters.first != NULL))
+		worked = stage_attend(stage);
+	if (SLUICE_UNLIKELY(stage->timers.armed != 0))
+		worked |= stage_step_timers(stage);
+	switch (stage->phase) {
+	case STAGE_RUNNING:
+		if (stage->opts.kind == SLUICE_PRODUCER)
+			return worked | producer_step(stage);
+		return worked | consumer_step(stage);
+	case STAGE_ENDING:
+		return worked | stage_step_ending(stage);
+	case STAGE_DOWN:
+		/* What it has emitted goes out without it. */
+		if (stage_produces(stage) && stage_waits(stage))
+			worked |= stage_flush(stage, STAGE_LOOK);
+		return worked;
+	case STAGE_ENDED:
+		break;
+	}
+	return worked;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* One instance of the three calls per strategy, with its own state inlined. */
+/* One instance of the calls per strategy, with its own state inlined. */
 #define SLUICE_STRATEGY(name, rings, spill, help)                              \
 	static void name##_init(union strategy_state *state,                   \
 				const struct sluice_lanes *lanes,              \
@@ -23,6 +23,22 @@
 	{                                                                      \
 		return sluice_##name##_pick(&state->name, lanes, events, runs, \
 					    n_runs);                           \
+	}                                                                      \
+	static void name##_join(union strategy_state *state,                   \
+				struct sluice_lanes *lanes, uint32_t lane)     \
+	{                                                                      \
+		sluice_##name##_join(&state->name, lanes, lane);               \
+	}                                                                      \
+	static int name##_ready(const union strategy_state *state,             \
+				const struct sluice_lanes *lanes,              \
+				uint32_t lane)                                 \
+	{                                                                      \
+		return sluice_##name##_ready(&state->name, lanes, lane);       \
+	}                                                                      \
+	static void name##_leave(union strategy_state *state,                  \
+				 struct sluice_lanes *lanes, uint32_t lane)    \
+	{                                                                      \
+		sluice_##name##_leave(&state->name, lanes, lane);              \
 	}
 #include "../dispatch/strategies.def"
 #undef SLUICE_STRATEGY
@@ -35,7 +51,10 @@ static const struct strategy strategies[] = {
 	 STRATEGY_##spill,                                                     \
 	 name##_init,                                                          \
 	 name##_placeable,                                                     \
-	 name##_pick},
+	 name##_pick,                                                          \
+	 name##_join,                                                          \
+	 name##_ready,                                                         \
+	 name##_leave},
 #include "../dispatch/strategies.def"
 #undef SLUICE_STRATEGY
 };

@@ -38,6 +38,12 @@ struct strategy {
 			 struct sluice_lanes *lanes,
 			 const struct sluice_events *events,
 			 struct sluice_run *runs, uint32_t *n_runs);
+	void (*join)(union strategy_state *state, struct sluice_lanes *lanes,
+		     uint32_t lane);
+	int (*ready)(const union strategy_state *state,
+		     const struct sluice_lanes *lanes, uint32_t lane);
+	void (*leave)(union strategy_state *state, struct sluice_lanes *lanes,
+		      uint32_t lane);
 };
 
 /* NULL when there is none of that name; a NULL name is the default, demand. */

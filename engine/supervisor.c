@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control thread: it spawns the workers, opens the gate when every stage
- * has been initialised, and sees the workers end. It touches no event.
+ * has been initialised, has failed stages started again, ends ports that nobody
+ * uses, and sees the workers end. It touches no event.
  */
 #include "engine/pipeline_priv.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* How often a port that is ending is looked at. */
+#define PORT_TICK_NS PLATFORM_NS_PER_MS
 
 /* What it waits for: @word has reached @count. */
 struct supervisor_wait {
@@ -24,23 +28,25 @@ static int supervisor_reached(void *ctx)
 static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
 			     uint32_t count)
 {
-	const struct sluice_wait_ops *ops = p->platform->wait;
 	struct supervisor_wait wait = {word, count};
 
 	while (!supervisor_reached(&wait))
-		(void)sluice_bell_park(
-			p->supervisor_bell, ops, supervisor_reached, &wait,
-			ops->now_ns(ops->ctx) + PLATFORM_TICK_NS);
+		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+				       supervisor_reached, &wait, UINT64_MAX);
 }
 
 /* Returns how many could be spawned; all, unless memory or threads ran out. */
 static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 {
+	uint32_t spawned = 0;
+
 	for (uint32_t i = 0; i < p->worker_count; i++) {
 		struct worker *worker = &p->workers[i];
 		char name[24];
 		int rc;
 
+		if (worker->foreign)
+			continue;
 		(void)snprintf(name, sizeof(name), "sluice-%u", i);
 		rc = p->platform->spawn(p->platform->ctx, &worker->thread,
 					worker_run, worker, name, worker->cpu);
@@ -50,10 +56,211 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 				      "stage '%s': no thread for its worker: "
 				      "%s",
 				      worker->stages[0]->name, strerror(-rc));
-			return i;
+			break;
+		}
+		spawned++;
+	}
+	return spawned;
+}
+
+/* ---- restarts ------------------------------------------------------------ */
+
+static uint64_t supervisor_now(const struct sluice_pipeline *p)
+{
+	return p->platform->wait->now_ns(p->platform->wait->ctx);
+}
+
+/* Mark what is downstream of the stages that are marked. */
+static void supervisor_mark_downstream(struct sluice_pipeline *p)
+{
+	int more = 1;
+
+	pipeline_lock(p);
+	while (more) {
+		more = 0;
+		for (uint32_t s = 0; s < p->sub_count; s++) {
+			const struct subscription *sub = subscription_at(p, s);
+			uint32_t to = sub->consumer->index;
+
+			if (!sub->made || p->supervised[to].marked ||
+			    !p->supervised[sub->producer->index].marked ||
+			    subscription_consumer(sub) == CONSUMER_LEFT)
+				continue;
+			p->supervised[to].marked = 1;
+			more = 1;
 		}
 	}
-	return p->worker_count;
+	pipeline_unlock(p);
+}
+
+/* Who is restarted together with @stage. */
+static void supervisor_mark(struct sluice_pipeline *p,
+			    const struct sluice_stage *stage)
+{
+	enum sluice_supervision how = p->opts.supervision;
+
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		p->supervised[i].marked =
+			i == stage->index || how == SLUICE_ONE_FOR_ALL;
+	if (how == SLUICE_REST_FOR_ONE)
+		supervisor_mark_downstream(p);
+}
+
+static enum stage_phase phase_of(const struct sluice_stage *stage)
+{
+	return (enum stage_phase)sluice_load_acquire(&stage->phase_seen);
+}
+
+static void supervisor_order(struct sluice_stage *stage, enum stage_order order)
+{
+	(void)sluice_exchange(&stage->order, (uint32_t)order);
+	stage_signal(stage, SIGNAL_ORDER);
+}
+
+static void supervisor_on_failure(struct sluice_pipeline *p,
+				  struct sluice_stage *stage)
+{
+	uint64_t delay_ns;
+	uint64_t due_ns;
+
+	if (restart_decide(&p->history, &p->policy, supervisor_now(p),
+			   p->platform->random(p->platform->ctx),
+			   &delay_ns) == RESTART_ESCALATE) {
+		pipeline_fail(p, stage->fault.code,
+			      "%s; that is more than max_restarts %u allows",
+			      stage->fault.text, p->policy.max_restarts);
+		return;
+	}
+	pipeline_log(p, "%s; restarting in %llu ms", stage->fault.text,
+		     (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
+	due_ns = supervisor_now(p) + delay_ns;
+	supervisor_mark(p, stage);
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *other = p->stages[i];
+
+		if (!p->supervised[i].marked ||
+		    other->opts.flags & SLUICE_STAGE_PORT)
+			continue;
+		if (other == stage) {
+			p->supervised[i].restart_ns = due_ns;
+		} else if (phase_of(other) == STAGE_RUNNING) {
+			p->supervised[i].restart_ns = due_ns;
+			supervisor_order(other, ORDER_RECYCLE);
+		}
+	}
+}
+
+/* Is somebody still up that is to go down first? */
+static int supervisor_recycling(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->supervised[i].restart_ns != 0 &&
+		    phase_of(p->stages[i]) == STAGE_RUNNING)
+			return 1;
+	return 0;
+}
+
+/* Returns when to look again. */
+static uint64_t supervisor_restart(struct sluice_pipeline *p)
+{
+	uint64_t next_ns = UINT64_MAX;
+
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct supervised *s = &p->supervised[i];
+		uint32_t downs = sluice_load_acquire(&p->stages[i]->downs);
+
+		if (downs == s->downs)
+			continue;
+		s->downs = downs;
+		if (p->stages[i]->fault.code != 0)
+			supervisor_on_failure(p, p->stages[i]);
+	}
+	if (supervisor_recycling(p))
+		return UINT64_MAX; /* their going down rings */
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct supervised *s = &p->supervised[i];
+
+		if (s->restart_ns == 0)
+			continue;
+		if (s->restart_ns > supervisor_now(p)) {
+			if (s->restart_ns < next_ns)
+				next_ns = s->restart_ns;
+			continue;
+		}
+		s->restart_ns = 0;
+		supervisor_order(p->stages[i], ORDER_RESTART);
+	}
+	return next_ns;
+}
+
+/* ---- the watch ----------------------------------------------------------- */
+
+struct supervisor_watch {
+	struct sluice_pipeline *pipeline;
+	uint32_t seen; /* alarms */
+	uint32_t workers;
+};
+
+/* Returns how many ports there still are. */
+static uint32_t supervisor_end_ports(struct sluice_pipeline *p)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT)
+			left += !port_end_idle(p->stages[i]);
+	return left;
+}
+
+/* Receipts for what a port sent ring its user's bell, not ours: look again. */
+static int supervisor_port_ending(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT &&
+		    phase_of(p->stages[i]) == STAGE_ENDING)
+			return 1;
+	return 0;
+}
+
+static int supervisor_alarmed(void *ctx)
+{
+	const struct supervisor_watch *watch = ctx;
+	const struct sluice_pipeline *p = watch->pipeline;
+
+	return sluice_load_acquire(&p->alarms) != watch->seen ||
+	       sluice_load_acquire(&p->workers_done) >= watch->workers;
+}
+
+/* Until every worker, and every port, has ended. */
+static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
+{
+	struct supervisor_watch watch = {.pipeline = p, .workers = workers};
+
+	for (;;) {
+		uint32_t ports;
+		uint64_t next_ns;
+
+		watch.seen = sluice_load_acquire(&p->alarms);
+		ports = supervisor_end_ports(p);
+		next_ns = supervisor_restart(p);
+		if (supervisor_port_ending(p) &&
+		    next_ns > supervisor_now(p) + PORT_TICK_NS)
+			next_ns = supervisor_now(p) + PORT_TICK_NS;
+		if (sluice_load_acquire(&p->workers_done) >= workers) {
+			if (ports == 0)
+				return;
+			watch.workers = UINT32_MAX;
+		}
+		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+				       supervisor_alarmed, &watch, next_ns);
+	}
+}
+
+static void supervisor_init_ports(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT)
+			(void)stage_init(p->stages[i]);
 }
 
 void supervisor_run(void *arg)
@@ -61,13 +268,16 @@ void supervisor_run(void *arg)
 	struct sluice_pipeline *p = arg;
 	uint32_t spawned = supervisor_spawn(p);
 
+	supervisor_init_ports(p);
 	supervisor_await(p, &p->workers_ready, spawned);
 	/* A callback that fails this early can only be an init. */
 	if (sluice_load_acquire(&p->failed))
 		p->init_failed = 1;
 	pipeline_set_phase(p, PIPELINE_RUNNING);
-	supervisor_await(p, &p->workers_done, spawned);
-	for (uint32_t i = 0; i < spawned; i++)
-		p->platform->join(p->platform->ctx, p->workers[i].thread);
+	supervisor_watch(p, spawned);
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		if (p->workers[i].thread != NULL)
+			p->platform->join(p->platform->ctx,
+					  p->workers[i].thread);
 	pipeline_set_phase(p, PIPELINE_FINISHED);
 }

@@ -44,12 +44,28 @@ static void worker_init(struct worker *worker)
 {
 	struct sluice_pipeline *p = worker->pipeline;
 
+	sluice_store_release(&worker->self,
+			     p->platform->self(p->platform->ctx));
 	for (uint32_t i = 0; i < worker->count; i++)
 		if (stage_init(worker->stages[i]) < 0)
 			break;
 	(void)sluice_fetch_add(&p->workers_ready, 1);
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
 	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
+}
+
+/* Until somebody rings, or a timer is due. */
+static uint64_t worker_deadline(const struct worker *worker)
+{
+	uint64_t deadline = UINT64_MAX;
+
+	for (uint32_t i = 0; i < worker->count; i++) {
+		uint64_t due = stage_deadline(worker->stages[i]);
+
+		if (due < deadline)
+			deadline = due;
+	}
+	return deadline;
 }
 
 void worker_run(void *arg)
@@ -68,7 +84,7 @@ void worker_run(void *arg)
 		if (!sluice_backoff_wait(&backoff, &worker->limits, ops))
 			continue;
 		if (sluice_bell_park(worker->bell, ops, worker_round, worker,
-				     ops->now_ns(ops->ctx) + PLATFORM_TICK_NS))
+				     worker_deadline(worker)))
 			backoff.rounds = 0;
 	}
 	(void)sluice_fetch_add(&p->workers_done, 1);

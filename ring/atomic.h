@@ -60,6 +60,8 @@ typedef unsigned char sluice_private;
 	__atomic_exchange_n(&(word)->value, (v), __ATOMIC_ACQ_REL)
 #define sluice_fetch_add(word, v)                                              \
 	__atomic_fetch_add(&(word)->value, (v), __ATOMIC_ACQ_REL)
+#define sluice_fetch_or(word, v)                                               \
+	__atomic_fetch_or(&(word)->value, (v), __ATOMIC_ACQ_REL)
 /* Store @v if the word is *@expected, else load it there; non-zero: stored. */
 #define sluice_compare_exchange(word, expected, v)                             \
 	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* strerrordesc_np */
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
+
+#define ERRNO_MOST 4096 /* errnos are below */
 
 static _Thread_local char last_error[512];
 
@@ -26,6 +30,14 @@ int sluice_fail(int rc, const char *fmt, ...)
 	return rc;
 }
 
+const char *sluice_errno_text(int rc)
+{
+	/* Constant, whatever the language: any thread may ask. */
+	const char *text = rc > -ERRNO_MOST ? strerrordesc_np(-rc) : NULL;
+
+	return text ? text : "error of a callback";
+}
+
 const char *sluice_strerror(int rc)
 {
 	static const struct {
@@ -37,12 +49,19 @@ const char *sluice_strerror(int rc)
 		{-EINVAL, "bad option"},
 		{-E2BIG, "options from a newer sluice"},
 		{-EEXIST, "name is taken"},
-		{-ENOENT, "no such stage"},
+		{-ENOENT, "no such stage or subscription"},
 		{-EBUSY, "not possible in this state"},
 		{-ENOMEM, "memory refused"},
 		{-ENOSPC, "limit of this pipeline reached"},
 		{-EPROTO, "not a sluice region of this version"},
 		{-EPIPE, "stream has ended"},
+		{-EALREADY, "done already"},
+		{-EDEADLK, "would have to answer itself"},
+		{-EMSGSIZE, "answer does not fit"},
+		{-ENOTSUP, "no callback for that"},
+		{-EPERM, "not possible here"},
+		{-ELOOP, "handed out too often"},
+		{-ERANGE, "no such partition"},
 		{-ETIMEDOUT, "deadline passed"},
 		{-ECANCELED, "stopped before the streams ended"},
 	};
@@ -50,6 +69,7 @@ const char *sluice_strerror(int rc)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (table[i].rc == rc)
 			return table[i].text;
-	return rc > 0 ? "success (a count)"
-		      : "error of the system or of a callback";
+	if (rc > 0)
+		return "success (a count)";
+	return sluice_errno_text(rc);
 }

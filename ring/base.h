@@ -11,12 +11,21 @@
  *   -EINVAL      a bad option; sluice_last_error() names field and limit
  *   -E2BIG       an options struct from a newer sluice with fields set
  *   -EEXIST      the name is taken
- *   -ENOENT      no stage of that name
- *   -EBUSY       not in this state (say, adding a stage while running)
+ *   -ENOENT      no stage of that name, no such subscription
+ *   -EBUSY       not in this state (say, adding a stage while running), or a
+ *                partition that is taken
  *   -ENOMEM      memory for the region or for private state was refused
  *   -ENOSPC      a fixed limit of this pipeline is used up
  *   -EPROTO      not a sluice region, or one of another version
- *   -EPIPE       the stream has ended
+ *   -EPIPE       the stream, the stage or the pipeline has ended
+ *   -EALREADY    it is being done, or was done, already
+ *   -EDEADLK     the calling thread would have to answer itself
+ *   -EMSGSIZE    an answer does not fit the caller's room
+ *   -ENOTSUP     the stage has no callback for that
+ *   -EPERM       not here: a reply outside of handle_call
+ *   -EIO         a callback answered SLUICE_FAIL
+ *   -ELOOP       an event was handed out too often
+ *   -ERANGE      a key function named a partition there is not
  *   -ETIMEDOUT   the deadline passed
  *   -ECANCELED   the pipeline was stopped before its streams ended
  *   others       as the kernel refused a resource (say, -EMFILE), or as a

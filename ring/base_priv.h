@@ -20,4 +20,8 @@
  * one line: return sluice_fail(-EINVAL, "stage '%s': ...", name). */
 int sluice_fail(int rc, const char *fmt, ...) SLUICE_PRINTF(2, 3);
 
+/* What the system calls an errno: for codes that are not ours. @rc is negative.
+ */
+const char *sluice_errno_text(int rc);
+
 #endif

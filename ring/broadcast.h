@@ -39,9 +39,12 @@ SLUICE_BEGIN_DECLS
 
 /** What the writer knows of one reader; private to the producer. */
 struct sluice_broadcast_cursor {
-	const struct sluice_rx_words *rx;
-	uint64_t granted; /* as last seen, clamped */
-	uint64_t acked;   /* as last seen, clamped */
+	const struct sluice_rx_words *rx; /* NULL: no reader in this place */
+	uint64_t granted;                 /* as last seen, clamped */
+	uint64_t acked;                   /* as last seen, clamped */
+	/* It wants nothing more, and still reads: it holds back the slots it has
+	 * not finished, and nothing else. */
+	uint32_t leaving;
 };
 
 /**
@@ -59,8 +62,8 @@ struct sluice_broadcast_writer {
  * sluice_broadcast_writer_attach - make the producer's end of a zeroed ring.
  *
  * @cursors  private memory for @count cursors, kept by the caller
- * @rx       @count consumers' words
- * @count    readers, at least 1
+ * @rx       @count consumers' words; NULL where there is no reader yet
+ * @count    places for readers
  *
  * The rest as sluice_spsc_writer_attach(). Threads: the producer.
  */
@@ -70,7 +73,7 @@ SLUICE_API inline void sluice_broadcast_writer_attach(
 	const struct sluice_rx_words *const *rx, uint32_t count,
 	sluice_slot *slots, uint32_t capacity, uint32_t slot_bytes)
 {
-	sluice_spsc_writer_attach(&w->base, tx, rx[0], slots, capacity,
+	sluice_spsc_writer_attach(&w->base, tx, NULL, slots, capacity,
 				  slot_bytes);
 	w->cursors = cursors;
 	w->count = count;
@@ -79,6 +82,7 @@ SLUICE_API inline void sluice_broadcast_writer_attach(
 		cursors[i].rx = rx[i];
 		cursors[i].granted = w->base.granted;
 		cursors[i].acked = w->base.acked;
+		cursors[i].leaving = 0;
 	}
 }
 
@@ -95,14 +99,19 @@ sluice_broadcast_refresh(struct sluice_broadcast_writer *w)
 
 	for (uint32_t i = 0; i < w->count; i++) {
 		struct sluice_broadcast_cursor *c = &w->cursors[i];
-		uint64_t granted =
-			sluice_load_acquire(&c->rx->granted);        /* A1 */
-		uint64_t acked = sluice_load_acquire(&c->rx->acked); /* A3 */
+		uint64_t granted;
+		uint64_t acked;
 
+		if (c->rx == NULL)
+			continue;
+		granted = sluice_load_acquire(&c->rx->granted); /* A1 */
+		acked = sluice_load_acquire(&c->rx->acked);     /* A3 */
 		c->acked = sluice_credit_clamp_acked(acked, c->acked,
 						     w->base.published);
 		c->granted = sluice_credit_clamp_granted(
 			granted, c->granted, c->acked, w->base.capacity);
+		if (SLUICE_UNLIKELY(c->leaving))
+			c->granted = c->acked + w->base.capacity;
 		if (c->granted - w->base.reserved < credit)
 			credit = c->granted - w->base.reserved;
 	}

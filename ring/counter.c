@@ -13,6 +13,13 @@ const char *sluice_counter_label(enum sluice_counter counter)
 		[SLUICE_COUNTER_SPILLED] = "spilled",
 		[SLUICE_COUNTER_STALLS_EMPTY] = "stalls_empty",
 		[SLUICE_COUNTER_STALLS_CREDIT] = "stalls_credit",
+		[SLUICE_COUNTER_OVERFLOWED] = "overflowed",
+		[SLUICE_COUNTER_STRANDED] = "stranded",
+		[SLUICE_COUNTER_REDELIVERED] = "redelivered",
+		[SLUICE_COUNTER_DEAD_LETTERS] = "dead_letters",
+		[SLUICE_COUNTER_RESTARTS] = "restarts",
+		[SLUICE_COUNTER_BUFFERED] = "buffered",
+		[SLUICE_COUNTER_HELD] = "held",
 	};
 
 	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter]

@@ -33,6 +33,13 @@ enum sluice_counter {
 	SLUICE_COUNTER_SPILLED,       /* events that waited in the spill */
 	SLUICE_COUNTER_STALLS_EMPTY,  /* steps that found no event */
 	SLUICE_COUNTER_STALLS_CREDIT, /* steps that found no credit */
+	SLUICE_COUNTER_OVERFLOWED,    /* events a full buffer dropped */
+	SLUICE_COUNTER_STRANDED,      /* events left when the stage ended */
+	SLUICE_COUNTER_REDELIVERED,   /* events handed out again */
+	SLUICE_COUNTER_DEAD_LETTERS,  /* events given up */
+	SLUICE_COUNTER_RESTARTS,      /* times init was run again */
+	SLUICE_COUNTER_BUFFERED,      /* gauge: events waiting for credit */
+	SLUICE_COUNTER_HELD,          /* gauge: events held back */
 	SLUICE_COUNTER_COUNT
 };
 
@@ -52,6 +59,14 @@ static inline void sluice_counter_add(struct sluice_counters *counters,
 
 	/* Relaxed: one writer, and readers expect a moment's delay. */
 	sluice_store_relaxed(word, sluice_load_relaxed(word) + n);
+}
+
+/** Set a gauge. Threads: the block's one writer. */
+static inline void sluice_counter_set(struct sluice_counters *counters,
+				      enum sluice_counter counter, uint64_t n)
+{
+	/* Relaxed: as above. */
+	sluice_store_relaxed(&counters->value[counter], n);
 }
 
 /** Read one counter. Threads: any. */

@@ -83,7 +83,10 @@ SLUICE_API inline uint64_t
 sluice_credit_when_idle(const struct sluice_credit *credit, uint64_t granted,
 			uint64_t acked)
 {
-	return credit->exact ? granted : acked + credit->max_events;
+	/* A window that was made smaller takes nothing back. */
+	return credit->exact || granted - acked >= credit->max_events
+		       ? granted
+		       : acked + credit->max_events;
 }
 
 /**

@@ -34,15 +34,14 @@ extern inline void sluice_spsc_publish(struct sluice_spsc_writer *);
 extern inline void sluice_spsc_commit(struct sluice_spsc_writer *, uint32_t);
 extern inline void sluice_spsc_write(struct sluice_spsc_writer *,
 				     const sluice_private *, uint32_t);
-extern inline void sluice_spsc_close(struct sluice_spsc_writer *,
-				     enum sluice_reason);
+extern inline void sluice_spsc_close(struct sluice_spsc_writer *, uint32_t);
 extern inline uint64_t sluice_spsc_depth(const struct sluice_spsc_reader *);
 extern inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *, uint32_t,
 					const sluice_slot **);
 extern inline int sluice_spsc_grant(struct sluice_spsc_reader *, uint64_t);
 extern inline int sluice_spsc_release(struct sluice_spsc_reader *, uint32_t);
 extern inline int sluice_spsc_idle(struct sluice_spsc_reader *);
-extern inline enum sluice_reason sluice_spsc_ended(struct sluice_spsc_reader *);
+extern inline uint32_t sluice_spsc_ended(struct sluice_spsc_reader *);
 /* broadcast.h */
 extern inline void sluice_broadcast_writer_attach(
 	struct sluice_broadcast_writer *, struct sluice_tx_words *,

@@ -36,18 +36,25 @@
 
 /** Why a stream ended; travels behind its last event. */
 enum sluice_reason {
-	SLUICE_REASON_OPEN = 0,     /* it has not ended */
-	SLUICE_REASON_NORMAL = 1,   /* the producer had no more */
-	SLUICE_REASON_SHUTDOWN = 2, /* drained or stopped from outside */
-	SLUICE_REASON_ERROR = 3,    /* a callback failed upstream */
+	SLUICE_REASON_OPEN = 0,        /* it has not ended */
+	SLUICE_REASON_NORMAL = 1,      /* the producer had no more */
+	SLUICE_REASON_SHUTDOWN = 2,    /* drained or stopped from outside */
+	SLUICE_REASON_ERROR = 3,       /* a callback failed upstream */
+	SLUICE_REASON_NO_PRODUCER = 4, /* it had ended before one joined it */
 };
+
+/** How a stream ended, in one word: an enum sluice_reason and a detail of 24
+ * bits. 0: it has not. */
+#define SLUICE_CLOSED(reason, code)  ((uint32_t)(reason) | (uint32_t)(code) << 8)
+#define SLUICE_CLOSED_REASON(closed) ((enum sluice_reason)((closed)&0xff))
+#define SLUICE_CLOSED_CODE(closed)   ((uint32_t)(closed) >> 8)
 
 /*
  * Producer-written words of one ring.
  *
  * Words      writer     readers    order        meaning
  * published  producer   consumers  release R0   slots below it hold events
- * closed     producer   consumers  release R2   enum sluice_reason; no event
+ * closed     producer   consumers  release R2   SLUICE_CLOSED(); no event
  *                                               follows those published before
  */
 struct sluice_tx_words {

@@ -237,12 +237,14 @@ SLUICE_API inline void sluice_spsc_write(struct sluice_spsc_writer *w,
 /**
  * sluice_spsc_close - end the stream behind everything published.
  *
+ * @closed  SLUICE_CLOSED() of the reason and a detail
+ *
  * Threads: the producer.  Order: releases closed (R2).
  */
 SLUICE_API inline void sluice_spsc_close(struct sluice_spsc_writer *w,
-					 enum sluice_reason reason)
+					 uint32_t closed)
 {
-	sluice_store_release(&w->tx->closed, (uint32_t)reason); /* R2 */
+	sluice_store_release(&w->tx->closed, closed); /* R2 */
 }
 
 /* ---- consumer --------------------------------------------------------- */
@@ -324,12 +326,11 @@ SLUICE_API inline int sluice_spsc_idle(struct sluice_spsc_reader *r)
 /**
  * sluice_spsc_ended - has the stream ended, with every event finished?
  *
- * Returns the producer's enum sluice_reason, SLUICE_REASON_OPEN while more may
- * come. Call it when a peek returned 0.
+ * Returns the producer's SLUICE_CLOSED() word, SLUICE_REASON_OPEN (0) while more
+ * may come. Call it when a peek returned 0.
  * Threads: the consumer.  Order: acquires closed (A2), then published (A0).
  */
-SLUICE_API inline enum sluice_reason
-sluice_spsc_ended(struct sluice_spsc_reader *r)
+SLUICE_API inline uint32_t sluice_spsc_ended(struct sluice_spsc_reader *r)
 {
 	uint32_t closed = sluice_load_acquire(&r->tx->closed); /* A2 */
 
@@ -338,8 +339,11 @@ sluice_spsc_ended(struct sluice_spsc_reader *r)
 	r->published = sluice_load_acquire(&r->tx->published); /* A0 */
 	if (r->published != r->acked)
 		return SLUICE_REASON_OPEN;
-	return closed <= SLUICE_REASON_ERROR ? (enum sluice_reason)closed
-					     : SLUICE_REASON_ERROR;
+	/* What nobody could have meant is an error. */
+	if (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
+	    SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)
+		return SLUICE_REASON_ERROR;
+	return closed;
 }
 
 SLUICE_END_DECLS

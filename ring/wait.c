@@ -12,6 +12,9 @@
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
+/* Every park returns at least this often: an error in waking would cost time,
+ * not liveness. */
+#define TICK_NS UINT64_C(100000000)
 
 /* A pause instruction: the pipeline stops guessing, the other thread of the
  * core gets its turn, and the line we wait for is left alone for a while. */
@@ -43,12 +46,13 @@ static void wait_barrier(void *ctx)
 static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 		      uint64_t deadline_ns)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(deadline_ns / NS_PER_S),
-		.tv_nsec = (long)(deadline_ns % NS_PER_S),
-	};
+	uint64_t tick_ns = wait_now_ns(ctx) + TICK_NS;
+	struct timespec until;
 
-	(void)ctx;
+	if (deadline_ns > tick_ns)
+		deadline_ns = tick_ns;
+	until.tv_sec = (time_t)(deadline_ns / NS_PER_S);
+	until.tv_nsec = (long)(deadline_ns % NS_PER_S);
 	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &until,
 		      NULL, FUTEX_BITSET_MATCH_ANY);
 }

@@ -66,7 +66,8 @@ struct sluice_wait_ops {
 	uint64_t (*now_ns)(void *ctx);
 	/** Every other running thread passes a full barrier meanwhile. */
 	void (*barrier)(void *ctx);
-	/** Sleep while *@word == @expected, until woken or @deadline_ns. */
+	/** Sleep while *@word == @expected, until woken or @deadline_ns, or
+	 * less long. */
 	void (*park)(void *ctx, sluice_a32 *word, uint32_t expected,
 		     uint64_t deadline_ns);
 	/** Wake whoever is parked on @word. */

@@ -22,7 +22,7 @@ check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
 
-if grep -nE '#[[:space:]]*include.*[</"]sluice\.h[>"]' -r ring dispatch engine; then
+if grep -nE '#[[:space:]]*include.*[</"]sluice\.h[>"]' -r ring dispatch engine stages; then
 	echo "the umbrella header is for users" >&2
 	failed=1
 fi
@@ -38,8 +38,8 @@ if grep -nE '\b(malloc|calloc|realloc|free|syscall|pthread_[a-z]+|sluice_(load|s
 	failed=1
 fi
 # Public headers do without C11 atomics and without ck, for C++.
-if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/pipeline.h \
-	engine/stage.h; then
+if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/*.h \
+	stages/*.h; then
 	echo "not in public headers" >&2
 	failed=1
 fi

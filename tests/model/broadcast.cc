@@ -106,7 +106,7 @@ struct broadcast : rl::test_suite<broadcast<total>, 1 + READERS> {
 	void consume(uint32_t index)
 	{
 		struct sluice_spsc_reader *reader = &readers[index];
-		enum sluice_reason reason = SLUICE_REASON_OPEN;
+		uint32_t reason = SLUICE_REASON_OPEN;
 		const sluice_slot *first;
 
 		release(index, 0);

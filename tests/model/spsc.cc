@@ -154,7 +154,7 @@ template <uint32_t total> struct spsc : rl::test_suite<spsc<total>, 2> {
 
 	void consume()
 	{
-		enum sluice_reason reason = SLUICE_REASON_OPEN;
+		uint32_t reason = SLUICE_REASON_OPEN;
 		const sluice_slot *first;
 
 		note_granted(sluice_spsc_release(&reader, 0));

@@ -37,6 +37,8 @@ typedef unsigned char sluice_private;
 	 __atomic_exchange_n(&(word)->value, (v), __ATOMIC_RELAXED))
 #define sluice_fetch_add(word, v)                                              \
 	(sim_point(), __atomic_fetch_add(&(word)->value, (v), __ATOMIC_RELAXED))
+#define sluice_fetch_or(word, v)                                               \
+	(sim_point(), __atomic_fetch_or(&(word)->value, (v), __ATOMIC_RELAXED))
 #define sluice_compare_exchange(word, expected, v)                             \
 	(sim_point(),                                                          \
 	 __atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,       \

@@ -4,25 +4,31 @@
 #include "tests/sim/scenario_priv.h"
 #include "tests/sim/sim.h"
 
-#include <stdio.h>
+#include <string.h>
 
-/* Who shall get it: 1 in 5 nobody, else one of 7 keys. */
+uint64_t build_key(const struct node *node, uint32_t seq)
+{
+	if (seq % NONE_ONE_IN == 3)
+		return SLUICE_KEY_NONE;
+	return node->partitions ? seq % node->partitions : seq % KEYS;
+}
+
 static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
 {
-	const struct event *e = event;
-
 	(void)bytes;
-	(void)ctx;
-	return e->seq % NONE_ONE_IN == 3 ? SLUICE_KEY_NONE : e->seq % 7;
+	return build_key(ctx, ((const struct event *)event)->seq);
 }
 
-static int selects_odd(const void *event, void *ctx)
+const char *build_dispatcher(const struct node *node)
 {
-	(void)ctx;
-	return (int)(((const struct event *)event)->seq & 1);
+	static const char *const names[] = {"demand", "broadcast", "partition"};
+
+	return names[node->dispatcher];
 }
 
-static struct node *add_node(struct scenario *s, enum sluice_stage_kind kind)
+/* ---- the graph ----------------------------------------------------------- */
+
+static void add_node(struct scenario *s, enum sluice_stage_kind kind)
 {
 	struct node *node = &s->nodes[s->node_count];
 
@@ -30,43 +36,59 @@ static struct node *add_node(struct scenario *s, enum sluice_stage_kind kind)
 	node->kind = kind;
 	(void)snprintf(node->name, sizeof(node->name), "n%u", node->index & 15);
 	if (kind != SLUICE_CONSUMER)
-		node->dispatcher = sim_below(3);
+		node->dispatcher = (enum dispatcher)sim_below(3);
 	if (kind == SLUICE_PRODUCER) {
-		node->total = sim_below(150);
+		node->total = sim_below(120);
 		node->dribbles = sim_below(2);
 		node->available = sim_below(3) ? node->total : 0;
 	} else if (kind == SLUICE_PRODUCER_CONSUMER) {
 		node->fan_out = 1 + sim_below(3);
 	}
-	return node;
+	if (kind != SLUICE_PRODUCER_CONSUMER && has(FEATURE_PORTS))
+		node->port = sim_below(2) == 0;
+	if (has(FEATURE_STAY))
+		node->stays = sim_below(2);
 }
 
-static void add_edge(struct scenario *s, uint32_t consumer, uint32_t producer)
+struct edge *build_add_edge(uint32_t consumer, uint32_t producer)
 {
-	s->edges[s->edge_count++] =
-		(struct edge){.consumer = consumer, .producer = producer};
+	struct edge *edge;
+
+	if (scenario.edge_count == EDGES_MAX)
+		return NULL;
+	edge = &scenario.edges[scenario.edge_count++];
+	memset(edge, 0, sizeof(*edge));
+	edge->consumer = consumer;
+	edge->producer = producer;
+	return edge;
+}
+
+static uint32_t count_edges(const struct scenario *s, uint32_t node)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->edge_count; i++)
+		n += s->edges[i].producer == node;
+	return n;
 }
 
 /* Consumers [first, end) read from any of the producing [from, to); everybody
- * has at least one partner. */
+ * has at least one partner, but for those who stay. */
 static void connect(struct scenario *s, uint32_t first, uint32_t end,
 		    uint32_t from, uint32_t to)
 {
 	for (uint32_t c = first; c < end; c++) {
 		uint32_t sure = from + sim_below(to - from);
 
+		if (s->nodes[c].stays && sim_below(3) == 0)
+			continue;
 		for (uint32_t p = from; p < to; p++)
 			if (p == sure || sim_below(3) == 0)
-				add_edge(s, c, p);
+				(void)build_add_edge(c, p);
 	}
-	for (uint32_t p = from; p < to; p++) {
-		uint32_t found = 0;
-
-		for (uint32_t i = 0; i < s->edge_count; i++)
-			found |= s->edges[i].producer == p;
-		if (!found)
-			add_edge(s, first + sim_below(end - first), p);
-	}
+	for (uint32_t p = from; p < to; p++)
+		if (count_edges(s, p) == 0 && !s->nodes[p].stays)
+			(void)build_add_edge(first + sim_below(end - first), p);
 }
 
 void build_graph(struct scenario *s)
@@ -76,22 +98,77 @@ void build_graph(struct scenario *s)
 	uint32_t consumers = 1 + sim_below(4);
 
 	for (uint32_t i = 0; i < producers; i++)
-		(void)add_node(s, SLUICE_PRODUCER);
+		add_node(s, SLUICE_PRODUCER);
 	for (uint32_t i = 0; i < middles; i++)
-		(void)add_node(s, SLUICE_PRODUCER_CONSUMER);
+		add_node(s, SLUICE_PRODUCER_CONSUMER);
 	for (uint32_t i = 0; i < consumers; i++)
-		(void)add_node(s, SLUICE_CONSUMER);
+		add_node(s, SLUICE_CONSUMER);
 	if (middles > 0)
 		connect(s, producers, producers + middles, 0, producers);
 	connect(s, producers + middles, s->node_count,
 		middles > 0 ? producers : 0, producers + middles);
+	for (uint32_t i = 0; i < producers + middles; i++)
+		if (s->nodes[i].dispatcher == BY_PARTITION &&
+		    sim_below(3) == 0 && count_edges(s, i) > 0)
+			s->nodes[i].partitions = count_edges(s, i);
 }
 
-const char *build_dispatcher(const struct node *node)
-{
-	static const char *const names[] = {"demand", "broadcast", "partition"};
+/* ---- options ------------------------------------------------------------- */
 
-	return names[node->dispatcher];
+static void declare_producing(struct node *node, struct sluice_stage_opts *o)
+{
+	static const enum sluice_keep keeps[] = {
+		SLUICE_KEEP_LAST, SLUICE_KEEP_FIRST, SLUICE_KEEP_BLOCK};
+
+	o->out_bytes = sizeof(struct event);
+	o->dispatcher = build_dispatcher(node);
+	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
+	if (node->kind == SLUICE_PRODUCER_CONSUMER)
+		o->fan_out_max = node->fan_out;
+	if (node->dispatcher == BY_DEMAND) {
+		o->chunk_events = sim_below(4);
+		o->flags |= sim_below(4) ? 0 : SLUICE_STAGE_SHUFFLE;
+	}
+	if (node->dispatcher == BY_PARTITION) {
+		o->key_of = key_of;
+		o->key_groups = node->partitions ? 0 : 32;
+		o->partitions = node->partitions;
+		o->spill_events = 1 + sim_below(12);
+	}
+	if (has(FEATURE_BUFFERS) && sim_below(3)) {
+		o->buffer_events =
+			sim_below(4) ? 1 + sim_below(8) : SLUICE_BUFFER_NONE;
+		o->buffer_keep = keeps[sim_below(3)];
+	}
+	node->buffer = o->buffer_events;
+	node->keep = o->buffer_keep;
+	if (has(FEATURE_PAUSES) && node->kind == SLUICE_PRODUCER &&
+	    !node->port && sim_below(2))
+		o->demand = SLUICE_DEMAND_ACCUMULATE;
+	if (sim_below(3) == 0)
+		o->ring_events = 1u << sim_below(7);
+}
+
+/* A port has neither hooks nor restarts. */
+static void declare_life(struct node *node, struct sluice_stage_opts *o)
+{
+	if (has(FEATURE_FAULTS)) {
+		node->faulty = sim_below(2);
+		o->restart = (enum sluice_restart)sim_below(4);
+	}
+	if (node->kind != SLUICE_PRODUCER) {
+		node->max_deliveries = 2 + sim_below(3);
+		o->max_deliveries = node->max_deliveries;
+		node->dead_letter = sim_below(2);
+		if (has(FEATURE_POISON) && sim_below(2)) {
+			node->poisoned = 1;
+			node->dead_letter = sim_below(6) != 0;
+			/* Without the hook each try breaks it again. */
+			if (!node->dead_letter)
+				o->restart = SLUICE_RESTART_NONE;
+		}
+	}
+	node->restart = o->restart;
 }
 
 static int declare_node(struct sluice_pipeline *p, struct node *node)
@@ -103,75 +180,118 @@ static int declare_node(struct sluice_pipeline *p, struct node *node)
 	o.name = node->name;
 	o.kind = node->kind;
 	o.state = node;
-	o.blocking = sim_below(6) == 0;
-	if (node->kind != SLUICE_CONSUMER) {
-		o.out_bytes = sizeof(struct event);
-		o.dispatcher = build_dispatcher(node);
-		o.batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
-		if (node->dispatcher == 0)
-			o.chunk_events = sim_below(4);
-		if (node->dispatcher == 2) {
-			o.key_of = key_of;
-			o.key_groups = 8;
-			o.spill_events = 1 + sim_below(12);
-		}
-	}
-	if (node->kind != SLUICE_PRODUCER) {
+	if (node->kind != SLUICE_CONSUMER)
+		declare_producing(node, &o);
+	if (node->kind != SLUICE_PRODUCER)
 		o.in_bytes = sizeof(struct event);
-		o.handle_events = scenario_on_events;
+	if (node->stays)
+		o.on_idle = SLUICE_IDLE_STAY;
+	if (node->port) {
+		o.flags |= SLUICE_STAGE_PORT;
 	} else {
-		o.handle_demand = scenario_on_demand;
+		o.blocking = sim_below(6) == 0;
+		declare_life(node, &o);
+		callback_fill(node, &o);
 	}
-	if (node->kind == SLUICE_PRODUCER_CONSUMER)
-		o.fan_out_max = node->fan_out;
 	rc = sluice_stage_add(p, &o);
 	node->stage = sluice_stage_find(p, node->name);
 	return rc;
 }
 
-static int declare_edge(struct scenario *s, struct sluice_pipeline *p,
-			struct edge *edge)
+void build_window(struct sluice_subscription_opts *o, uint32_t max)
 {
-	const struct node *producer = &s->nodes[edge->producer];
-	struct sluice_subscription_opts o;
-	int rc;
-
-	sluice_subscription_opts_init(&o);
-	edge->max = 1 + sim_below(20);
-	o.max_demand = edge->max;
-	switch (sim_below(4)) {
+	o->max_demand = 1 + sim_below(max);
+	o->min_demand = 0;
+	o->refill_events = 0;
+	switch (sim_below(5)) {
 	case 0:
-		o.min_demand = SLUICE_MIN_HALF;
+		o->min_demand = SLUICE_MIN_HALF;
 		break;
 	case 1:
-		o.min_demand = SLUICE_MIN_ZERO;
+		o->min_demand = SLUICE_MIN_ZERO;
 		break;
 	case 2:
-		o.min_demand = (int32_t)sim_below(edge->max); /* 0: default */
+		o->min_demand =
+			(int32_t)sim_below(o->max_demand); /* 0: default */
+		break;
+	case 3:
+		o->refill_events = 1 + sim_below(o->max_demand);
 		break;
 	default:
 		break;
 	}
-	if (producer->dispatcher == 1 && sim_below(3) == 0) {
-		o.selector = selects_odd;
+}
+
+void build_allow(struct edge *edge, const struct sluice_subscription_opts *o)
+{
+	const struct node *producer = &scenario.nodes[edge->producer];
+	uint32_t window = o->max_demand;
+	struct sluice_credit credit;
+
+	if (sluice_credit_init(&credit, o->max_demand, o->min_demand,
+			       o->refill_events) < 0)
+		return;
+	if (edge->manual) {
+		window = producer->dispatcher == BY_BROADCAST
+				 ? EVENTS_MAX
+				 : sluice_pow2_at_least(o->max_demand);
+		credit.batch_events = window;
+	}
+	if (edge->window < window)
+		edge->window = window;
+	if (edge->batch_events < credit.batch_events)
+		edge->batch_events = credit.batch_events;
+}
+
+void build_edge(struct edge *edge, uint32_t partition)
+{
+	const struct node *producer = &scenario.nodes[edge->producer];
+	struct sluice_subscription_opts *o = &edge->opts;
+
+	sluice_subscription_opts_init(o);
+	build_window(o, 20);
+	if (has(FEATURE_MANUAL) && sim_below(3) == 0 &&
+	    !scenario.nodes[edge->consumer].port) {
+		o->flags = SLUICE_SUBSCRIBE_MANUAL;
+		o->min_demand = 0;
+		o->refill_events = 0;
+		edge->manual = 1;
+	}
+	if (has(FEATURE_MODES))
+		o->on_end = (enum sluice_on_end)sim_below(4);
+	if (producer->partitions)
+		o->partition = SLUICE_PARTITION(partition);
+	if (producer->dispatcher == BY_BROADCAST && sim_below(3) == 0) {
+		o->selector = callback_selects_odd;
 		edge->odd_only = 1;
 	}
-	rc = sluice_credit_init(&edge->credit, o.max_demand, o.min_demand, 0);
-	if (rc == 0)
-		rc = sluice_subscribe(p, s->nodes[edge->consumer].name,
-				      producer->name, &o);
+	build_allow(edge, o);
+	o->sub = &edge->sub;
+}
+
+static int declare_edge(struct scenario *s, struct sluice_pipeline *p,
+			struct edge *edge)
+{
+	uint32_t partition = 0;
+	int rc;
+
 	for (const struct edge *e = s->edges; e < edge; e++)
-		edge->inlet += e->consumer == edge->consumer;
+		partition += e->producer == edge->producer;
+	build_edge(edge, partition);
+	rc = sluice_subscribe(p, s->nodes[edge->consumer].name,
+			      s->nodes[edge->producer].name, &edge->opts);
+	edge->live = rc == 0;
 	return rc;
 }
 
 int build_declare(struct scenario *s, struct sluice_pipeline *p)
 {
+	uint32_t edges = s->edge_count;
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < s->node_count; i++)
 		rc = declare_node(p, &s->nodes[i]);
-	for (uint32_t i = 0; rc == 0 && i < s->edge_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < edges; i++)
 		rc = declare_edge(s, p, &s->edges[i]);
 	return rc;
 }

@@ -12,8 +12,11 @@
 #define SWITCHES_MAX   UINT64_C(2000000)
 #define TRACE_LENGTH   200u
 #define STEP_NS        50u
+#define LEAPS_MAX      3000u
+#define NO_LIMIT       UINT32_MAX
+#define NEVER          UINT64_MAX
 
-enum state { UNUSED, RUNNABLE, PARKED, RETURNED };
+enum state { UNUSED, RUNNABLE, PARKED, WAITING, RETURNED };
 
 struct coroutine {
 	ucontext_t context;
@@ -21,6 +24,7 @@ struct coroutine {
 	void *arg;
 	enum state state;
 	const sluice_a32 *word; /* parked on it */
+	uint64_t deadline_ns;   /* until then at the latest */
 	unsigned char *stack;   /* kept from run to run */
 };
 
@@ -32,6 +36,8 @@ struct sim {
 	uint64_t random;
 	uint32_t switch_one_in; /* how restless this run's schedule is */
 	uint32_t spurious_one_in;
+	uint32_t leap_one_in; /* how often time passes while others run */
+	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
 	struct sim_result result;
 	uint8_t trace[TRACE_LENGTH];
 };
@@ -59,19 +65,66 @@ static void sim_leave(enum sim_verdict verdict)
 	(void)swapcontext(&sim.coroutines[sim.current].context, &sim.outside);
 }
 
-/* Hand over to a runnable coroutine, chosen by chance. Nobody runnable means
- * that only deadlines could help, and no deadline may be needed for progress:
- * that is a stall. */
+/* The earliest deadline of all that sleep. */
+static uint64_t sim_next_deadline(void)
+{
+	uint64_t next = NEVER;
+
+	for (uint32_t i = 0; i < sim.count; i++)
+		if (sim.coroutines[i].state == PARKED &&
+		    sim.coroutines[i].deadline_ns < next)
+			next = sim.coroutines[i].deadline_ns;
+	return next;
+}
+
+/* Who may run now, those whose time has come included. Nobody: then the clock
+ * leaps to the next deadline. No deadline either: then the machine is idle, and
+ * those who wait for that go on. Returns how many there are. */
+static uint32_t sim_find_runnable(uint32_t *runnable)
+{
+	for (;;) {
+		uint64_t next = sim_next_deadline();
+		uint32_t n = 0;
+
+		if (next != NEVER && next > sim.result.now_ns &&
+		    sim_below(sim.leap_one_in) == 0)
+			sim.result.now_ns = next;
+		for (uint32_t i = 0; i < sim.count; i++) {
+			struct coroutine *c = &sim.coroutines[i];
+
+			if (c->state == PARKED &&
+			    c->deadline_ns <= sim.result.now_ns)
+				c->state = RUNNABLE;
+			if (c->state == RUNNABLE)
+				runnable[n++] = i;
+		}
+		if (n > 0)
+			return n;
+		if (next != NEVER && sim.leaps_left > 0) {
+			sim.leaps_left -= sim.leaps_left != NO_LIMIT;
+			sim.result.now_ns = next;
+			continue;
+		}
+		sim.leaps_left = NO_LIMIT;
+		for (uint32_t i = 0; i < sim.count; i++)
+			if (sim.coroutines[i].state == WAITING) {
+				sim.coroutines[i].state = RUNNABLE;
+				n++;
+			}
+		if (n == 0)
+			return 0;
+	}
+}
+
+/* Hand over to a runnable coroutine, chosen by chance. When there is none, and
+ * no time that could pass, that is a stall. */
 static void sim_switch(void)
 {
 	uint32_t runnable[COROUTINES_MAX];
-	uint32_t n = 0;
+	uint32_t n = sim_find_runnable(runnable);
 	uint32_t from = sim.current;
 	uint32_t to;
 
-	for (uint32_t i = 0; i < sim.count; i++)
-		if (sim.coroutines[i].state == RUNNABLE)
-			runnable[n++] = i;
 	if (n == 0) {
 		sim_leave(SIM_STALL);
 		return;
@@ -108,6 +161,19 @@ void sim_slot_copy(void *to, const void *from, size_t bytes)
 
 void sim_yield(void)
 {
+	sim_switch();
+}
+
+void sim_busy(void)
+{
+	if (sim.leaps_left != NO_LIMIT)
+		sim.leaps_left = LEAPS_MAX;
+}
+
+void sim_await_idle(void)
+{
+	sim.coroutines[sim.current].state = WAITING;
+	sim.leaps_left = LEAPS_MAX;
 	sim_switch();
 }
 
@@ -174,12 +240,13 @@ static void op_park(void *ctx, sluice_a32 *word, uint32_t expected,
 	struct coroutine *self = &sim.coroutines[sim.current];
 
 	(void)ctx;
-	(void)deadline_ns;
 	sim_point();
-	if (word->value != expected || sim_below(sim.spurious_one_in) == 0)
+	if (word->value != expected || deadline_ns <= sim.result.now_ns ||
+	    sim_below(sim.spurious_one_in) == 0)
 		return;
 	sim.result.parks++;
 	self->word = word;
+	self->deadline_ns = deadline_ns;
 	self->state = PARKED;
 	sim_switch();
 }
@@ -242,6 +309,12 @@ static uint64_t op_random(void *ctx)
 	return sim_next();
 }
 
+static uint64_t op_self(void *ctx)
+{
+	(void)ctx;
+	return sim.current + 1;
+}
+
 const struct platform *sim_platform(void)
 {
 	static const struct sluice_wait_ops wait = {
@@ -259,6 +332,7 @@ const struct platform *sim_platform(void)
 		.join = op_join,
 		.cpus = op_cpus,
 		.random = op_random,
+		.self = op_self,
 	};
 
 	return &platform;
@@ -272,6 +346,8 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	memset(&sim.result, 0, sizeof(sim.result));
 	sim.switch_one_in = 1 + sim_below(24);
 	sim.spurious_one_in = 2 + sim_below(30);
+	sim.leap_one_in = 50 + sim_below(2000);
+	sim.leaps_left = NO_LIMIT;
 	if (sim_add(run, arg) == NULL)
 		abort();
 	(void)swapcontext(&sim.outside, &sim.coroutines[0].context);
@@ -280,6 +356,8 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 
 void sim_print_trace(void)
 {
+	static const char *const names[] = {"unused", "runnable", "parked",
+					    "waiting", "returned"};
 	uint64_t from = sim.result.switches > TRACE_LENGTH
 				? sim.result.switches - TRACE_LENGTH
 				: 0;
@@ -291,9 +369,6 @@ void sim_print_trace(void)
 	(void)fprintf(stderr, "\nstates:");
 	for (uint32_t i = 0; i < sim.count; i++)
 		(void)fprintf(stderr, " %u=%s", i,
-			      sim.coroutines[i].state == PARKED ? "parked"
-			      : sim.coroutines[i].state == RETURNED
-				      ? "returned"
-				      : "runnable");
+			      names[sim.coroutines[i].state]);
 	(void)fprintf(stderr, "\n");
 }

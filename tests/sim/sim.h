@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A simulated machine: coroutines instead of threads, a virtual clock, a seed
- * instead of chance. It is the engine's platform table, so a pipeline with all
- * its workers and its supervisor runs on the calling thread.
+ * instead of chance. When all sleep, the clock leaps to the next deadline. It is
+ * the engine's platform table, so a pipeline with all its workers and its
+ * supervisor runs on the calling thread.
  */
 #ifndef SLUICE_TESTS_SIM_SIM_H
 #define SLUICE_TESTS_SIM_SIM_H
@@ -40,6 +41,12 @@ void sim_spawn(void (*run)(void *arg), void *arg);
 
 /* Inside a run: let others run. */
 void sim_yield(void);
+
+/* Inside a run: sleep until everybody else sleeps without a deadline, or has
+ * returned; or until so many deadlines have passed since sim_busy() that they
+ * are only somebody who looks again and again. One at a time. */
+void sim_await_idle(void);
+void sim_busy(void);
 
 /* After a run that went wrong: the last choices of the schedule, oldest first,
  * on standard error. */

@@ -207,10 +207,18 @@ static void draw_stage(struct rng *rng, struct stage *stage, uint32_t index)
 static void draw_sub(struct rng *rng, struct world *w, uint32_t consumer,
 		     uint32_t producer)
 {
-	struct sub *sub = &w->sub[w->subs++];
+	struct sub *sub = &w->sub[w->subs];
 	struct sluice_subscription_opts *o = &sub->opts;
 	uint32_t max = rng_between(rng, 1, rng_below(rng, 2) ? 5 : 60);
 
+	/* Nobody reads a broadcast twice. */
+	for (uint32_t s = 0; s < w->subs; s++)
+		if (w->sub[s].consumer == consumer &&
+		    w->sub[s].producer == producer &&
+		    w->stage[producer].dispatcher &&
+		    strcmp(w->stage[producer].dispatcher, "broadcast") == 0)
+			return;
+	w->subs++;
 	sluice_subscription_opts_init(o);
 	sub->consumer = consumer;
 	sub->producer = producer;

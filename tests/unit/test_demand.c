@@ -17,14 +17,23 @@ struct bench {
 	uint32_t n_runs;
 };
 
-static void bench_open(struct bench *b, uint32_t lanes, uint32_t chunk)
+static void bench_open_shuffled(struct bench *b, uint32_t lanes, uint32_t chunk,
+				uint32_t shuffle)
 {
-	const struct sluice_dispatch_opts opts = {.chunk_events = chunk};
+	const struct sluice_dispatch_opts opts = {.chunk_events = chunk,
+						  .shuffle = shuffle};
 
 	memset(b, 0, sizeof(*b));
 	b->lanes.lane = b->lane;
 	b->lanes.count = lanes;
+	for (uint32_t i = 0; i < lanes; i++)
+		b->lane[i].state = SLUICE_LANE_ACTIVE;
 	sluice_demand_init(&b->strategy, &b->lanes, &opts);
+}
+
+static void bench_open(struct bench *b, uint32_t lanes, uint32_t chunk)
+{
+	bench_open_shuffled(b, lanes, chunk, 0);
 }
 
 /* A consumer asks for @n more. */
@@ -161,6 +170,90 @@ static void nothing_to_place(void **state)
 	assert_int_equal(b.lane[A].credit, 3);
 }
 
+/* With no lane at all, and with lanes that nobody has. */
+static void nobody_is_there(void **state)
+{
+	static const uint32_t shuffles[] = {0, 7};
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(shuffles); i++) {
+		bench_open_shuffled(&b, 0, 0, shuffles[i]);
+		b.lanes.lane = NULL;
+		assert_int_equal(sluice_demand_placeable(&b.strategy, &b.lanes),
+				 0);
+		assert_int_equal(bench_pick(&b, 5), 0);
+		assert_int_equal(b.n_runs, 0);
+
+		bench_open_shuffled(&b, 3, 0, shuffles[i]);
+		for (uint32_t k = 0; k < 3; k++)
+			b.lane[k].state = SLUICE_LANE_VACANT;
+		assert_int_equal(bench_pick(&b, 5), 0);
+		/* Only the one that comes gets any. */
+		b.lane[C].state = SLUICE_LANE_JOINING;
+		sluice_demand_join(&b.strategy, &b.lanes, C);
+		assert_true(sluice_demand_ready(&b.strategy, &b.lanes, C));
+		b.lane[C].state = SLUICE_LANE_ACTIVE;
+		bench_ask(&b, C, 2);
+		assert_int_equal(bench_pick(&b, 5), 2);
+		CHECK_RUNS(&b, C, 2);
+	}
+}
+
+/* ---- the first dispatch by chance ---------------------------------------- */
+
+static void shuffle_fills_by_chance_once(void **state)
+{
+	uint32_t first[3] = {0};
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 300; seed++) {
+		uint32_t total = 0;
+		struct bench b;
+
+		bench_open_shuffled(&b, 3, seed % 3, seed);
+		bench_ask(&b, A, 1);
+		bench_ask(&b, B, 2);
+		bench_ask(&b, C, 3);
+		/* Nothing to place is no dispatch. */
+		assert_int_equal(bench_pick(&b, 0), 0);
+		assert_int_equal(bench_pick(&b, 6), 6);
+		/* Each is filled, whatever the chunk. */
+		assert_int_equal(b.n_runs, 3);
+		first[b.runs[0].lane]++;
+		for (uint32_t i = 0; i < 3; i++) {
+			assert_int_equal(b.runs[i].count, b.runs[i].lane + 1);
+			total += b.runs[i].count;
+		}
+		assert_int_equal(total, 6);
+		/* And then it is as ever. */
+		bench_ask(&b, A, 1);
+		bench_ask(&b, B, 3);
+		bench_ask(&b, C, 2);
+		assert_int_equal(bench_pick(&b, 1), 1);
+		CHECK_RUNS(&b, B, 1);
+	}
+	/* One in three each, about. */
+	for (uint32_t i = 0; i < 3; i++)
+		assert_in_range(first[i], 60, 140);
+}
+
+/* No seed gives two lanes one place. */
+static void shuffle_is_an_order(void **state)
+{
+	struct rng rng = rng_start("demand shuffle_is_an_order");
+
+	(void)state;
+	for (uint32_t round = 0; round < 200; round++) {
+		uint32_t seed = rng_between(&rng, 1, UINT32_MAX);
+
+		for (uint32_t i = 0; i < LANES_MAX; i++)
+			for (uint32_t k = 0; k < i; k++)
+				assert_true(sluice_demand_place(seed, i) !=
+					    sluice_demand_place(seed, k));
+	}
+}
+
 /* ---- against a list that is kept sorted ---------------------------------- */
 
 /* Lanes by credit, greatest first, equals in the order they came: a lane whose
@@ -279,6 +372,9 @@ int main(void)
 		cmocka_unit_test(chunk_chooses_again),
 		cmocka_unit_test(chunks_to_one_lane_are_one_run),
 		cmocka_unit_test(nothing_to_place),
+		cmocka_unit_test(nobody_is_there),
+		cmocka_unit_test(shuffle_fills_by_chance_once),
+		cmocka_unit_test(shuffle_is_an_order),
 		cmocka_unit_test(random_script),
 	};
 

@@ -1,164 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The partition strategy, alone: whose an event is, where it waits, and how
  * many may be made. */
-#include "dispatch/partition.h"
 #include "tests/support/rng.h"
-#include "tests/support/unit.h"
-
-#define LANES_MAX  24u
-#define EVENTS_MAX 256u
-#define SPILL_MAX  512u
-#define NOBODY     UINT32_MAX
-
-/* An event is its number, and its key. */
-struct event {
-	uint64_t number;
-	uint64_t key;
-};
-
-static uint64_t key_field(const void *event, uint32_t bytes, void *ctx)
-{
-	struct event e;
-
-	(void)ctx;
-	assert_int_equal(bytes, sizeof(e));
-	memcpy(&e, event, sizeof(e));
-	return e.key;
-}
-
-/* What has been done with the events, in the way the outlet does it. */
-struct bench {
-	struct sluice_lane lane[LANES_MAX];
-	struct sluice_lanes lanes;
-	struct sluice_partition strategy;
-	uint64_t granted[LANES_MAX];  /* in all */
-	uint64_t received[LANES_MAX]; /* numbers of the lane's events ... */
-	uint64_t last[LANES_MAX];     /* ... the last, plus one */
-	uint64_t waiting[LANES_MAX][SPILL_MAX];
-	uint32_t waits[LANES_MAX];
-	uint64_t made;
-	uint64_t discarded;
-};
-
-static struct bench bench;
-
-static void bench_open(uint32_t lanes, uint32_t spill, uint32_t groups)
-{
-	const struct sluice_dispatch_opts opts = {.key_groups = groups,
-						  .key_of = key_field};
-
-	memset(&bench, 0, sizeof(bench));
-	bench.lanes.lane = bench.lane;
-	bench.lanes.count = lanes;
-	bench.lanes.spill_free = spill;
-	sluice_partition_init(&bench.strategy, &bench.lanes, &opts);
-}
-
-static uint64_t placeable(void)
-{
-	return sluice_partition_placeable(&bench.strategy, &bench.lanes);
-}
-
-static uint32_t owner_of(uint64_t key)
-{
-	return bench.strategy
-		.owner[sluice_partition_group(&bench.strategy, key)];
-}
-
-/* One event reaches a lane: nothing that came before it is still on its way. */
-static void deliver(uint32_t lane, uint64_t number)
-{
-	assert_true(number + 1 > bench.last[lane]);
-	bench.last[lane] = number + 1;
-	bench.received[lane]++;
-	assert_true(bench.received[lane] <= bench.granted[lane]);
-}
-
-/* A consumer has finished all it was sent and asks for @n more in all. What
- * waits for it goes first. */
-static void grant(uint32_t index, uint64_t n)
-{
-	struct sluice_lane *lane = &bench.lane[index];
-
-	bench.granted[index] += n;
-	sluice_lane_set(&bench.lanes, index, lane->credit + n, lane->sent);
-	while (lane->spilled > 0 && lane->credit > 0) {
-		deliver(index, bench.waiting[index][0]);
-		memmove(bench.waiting[index], bench.waiting[index] + 1,
-			--bench.waits[index] * sizeof(uint64_t));
-		lane->spilled--;
-		lane->credit--;
-		lane->sent++;
-		bench.lanes.spill_free++;
-	}
-}
-
-static void apply(const struct sluice_run *run, const struct event *events)
-{
-	uint32_t lane = run->lane & ~SLUICE_RUN_SPILL;
-
-	assert_true(run->count > 0);
-	for (uint32_t i = 0; i < run->count; i++) {
-		if (run->lane == SLUICE_LANE_NONE) {
-			assert_true(events[i].key == SLUICE_KEY_NONE);
-			bench.discarded++;
-			continue;
-		}
-		assert_int_equal(lane, owner_of(events[i].key));
-		if (run->lane & SLUICE_RUN_SPILL) {
-			assert_true(bench.waits[lane] < SPILL_MAX);
-			bench.waiting[lane][bench.waits[lane]++] =
-				events[i].number;
-		} else {
-			/* Never past one that waits. */
-			assert_int_equal(bench.waits[lane], 0);
-			deliver(lane, events[i].number);
-		}
-	}
-}
-
-/* Decide for these keys and do as decided. Returns how many were placed. */
-static uint32_t place(const uint64_t *keys, uint32_t n)
-{
-	struct event events[EVENTS_MAX];
-	struct sluice_run runs[EVENTS_MAX];
-	struct sluice_events row = {(const unsigned char *)events, n,
-				    sizeof(events[0])};
-	uint32_t spill = bench.lanes.spill_free;
-	uint32_t n_runs = 0;
-	uint32_t at = 0;
-	uint32_t placed;
-
-	for (uint32_t i = 0; i < n; i++)
-		events[i] = (struct event){bench.made + i, keys[i]};
-	placed = sluice_partition_pick(&bench.strategy, &bench.lanes, &row,
-				       runs, &n_runs);
-	for (uint32_t r = 0; r < n_runs; r++) {
-		apply(&runs[r], events + at);
-		at += runs[r].count;
-		if (runs[r].lane & SLUICE_RUN_SPILL)
-			spill -= runs[r].count;
-	}
-	assert_int_equal(at, placed);
-	assert_int_equal(bench.lanes.spill_free, spill);
-	for (uint32_t i = 0; i < bench.lanes.count; i++) {
-		assert_int_equal(bench.lane[i].spilled, bench.waits[i]);
-		assert_int_equal(bench.lane[i].credit,
-				 bench.granted[i] - bench.received[i]);
-		assert_int_equal(bench.lane[i].sent, bench.received[i]);
-	}
-	bench.made += placed;
-	return placed;
-}
-
-static uint64_t key_owned_by(uint32_t lane)
-{
-	uint64_t key = 0;
-
-	while (owner_of(key) != lane)
-		key++;
-	return key;
-}
+#include "tests/unit/partition_bench.h"
 
 /* ---- whose an event is --------------------------------------------------- */
 
@@ -355,6 +199,122 @@ static void fair_share_needs_no_spill(void **state)
 	assert_int_equal(placeable(), 130);
 }
 
+/* ---- lanes as partitions ------------------------------------------------- */
+
+static void key_is_the_partition(void **state)
+{
+	static const uint64_t keys[] = {2, 0, 1, 2, SLUICE_KEY_NONE, 0};
+
+	(void)state;
+	bench_open_partitions(3, 0, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		grant(i, 4);
+	assert_int_equal(place(keys, UNIT_COUNT(keys)), UNIT_COUNT(keys));
+	assert_int_equal(bench.received[0], 2);
+	assert_int_equal(bench.received[1], 1);
+	assert_int_equal(bench.received[2], 2);
+	assert_int_equal(bench.discarded, 1);
+}
+
+static void key_is_spread_over_the_partitions(void **state)
+{
+	struct rng rng = rng_start("key_is_spread_over_the_partitions");
+	uint64_t keys[EVENTS_MAX];
+
+	(void)state;
+	for (uint32_t n = 1; n <= LANES_MAX; n++) {
+		bench_open_partitions(n, 0, 0);
+		for (uint32_t i = 0; i < n; i++)
+			grant(i, EVENTS_MAX);
+		for (uint32_t i = 0; i < EVENTS_MAX; i++)
+			keys[i] = rng_u64(&rng) >> 1;
+		assert_int_equal(place(keys, EVENTS_MAX), EVENTS_MAX);
+		assert_int_equal(bench.wrong, 0);
+	}
+}
+
+/* It stops there, with the error as the last of what it decided. */
+static void unknown_partition_is_an_error(void **state)
+{
+	static const uint64_t wrong[] = {3, 4, UINT32_MAX, UINT64_C(1) << 32,
+					 UINT64_MAX - 1};
+
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(wrong); i++) {
+		const uint64_t keys[] = {0, 2, wrong[i], 1, wrong[i]};
+
+		bench_open_partitions(3, 8, 1);
+		for (uint32_t k = 0; k < 3; k++)
+			grant(k, 5);
+		assert_int_equal(place(keys, UNIT_COUNT(keys)), 3);
+		assert_int_equal(bench.wrong, 1);
+		assert_int_equal(bench.received[0], 1);
+		assert_int_equal(bench.received[1], 0);
+		assert_int_equal(bench.received[2], 1);
+		assert_int_equal(bench.lanes.spill_free, 8);
+	}
+	/* The same with one partition, where runs are joined. */
+	bench_open_partitions(1, 8, 1);
+	grant(0, 5);
+	assert_int_equal(place((const uint64_t[]){0, 0, 1, 0}, 4), 3);
+	assert_int_equal(bench.received[0], 2);
+	assert_int_equal(bench.wrong, 1);
+}
+
+/* A partition that nobody reads holds its events, and not the others'. */
+static void vacant_partition_holds_its_events(void **state)
+{
+	static const uint64_t keys[] = {0, 1, 0, 1, 1};
+
+	(void)state;
+	bench_open_partitions(2, 100, 1);
+	bench.lane[0].state = SLUICE_LANE_VACANT;
+	assert_int_equal(placeable(), 0);
+	grant(1, 30);
+	/* All of it may be for the vacant one. */
+	assert_int_equal(placeable(), 30);
+	assert_int_equal(place(keys, UNIT_COUNT(keys)), UNIT_COUNT(keys));
+	assert_int_equal(bench.waits[0], 2);
+	assert_int_equal(bench.received[1], 3);
+	sluice_partition_leave(&bench.strategy, &bench.lanes, 0);
+	/* Its next reader gets them first. */
+	bench.lane[0].state = SLUICE_LANE_JOINING;
+	sluice_partition_join(&bench.strategy, &bench.lanes, 0);
+	assert_true(sluice_partition_ready(&bench.strategy, &bench.lanes, 0));
+	assert_int_equal(place(keys, 1), 1);
+	assert_int_equal(bench.waits[0], 3);
+	bench.lane[0].state = SLUICE_LANE_ACTIVE;
+	grant(0, 4);
+	assert_int_equal(bench.received[0], 3);
+	assert_int_equal(place(keys, UNIT_COUNT(keys)), UNIT_COUNT(keys));
+	assert_int_equal(bench.received[0], 4);
+	assert_int_equal(bench.waits[0], 1);
+}
+
+/* While there is room for what waits, the others go on; then they do not. */
+static void vacant_partition_stops_at_the_room(void **state)
+{
+	uint64_t keys[EVENTS_MAX] = {0};
+	uint32_t n;
+
+	(void)state;
+	bench_open_partitions(3, 100, 1);
+	bench.lane[0].state = SLUICE_LANE_VACANT;
+	grant(1, 1000);
+	grant(2, 1000);
+	assert_int_equal(placeable(), 100);
+	assert_int_equal(place(keys, 60), 60);
+	assert_int_equal(placeable(), 40);
+	n = (uint32_t)placeable();
+	for (uint32_t i = 0; i < n; i++)
+		keys[i] = 1 + i % 2;
+	assert_int_equal(place(keys, n), n);
+	assert_int_equal(placeable(), 40);
+	memset(keys, 0, sizeof(keys));
+	assert_int_equal(place(keys, 50), 40);
+	assert_int_equal(placeable(), 0);
+}
+
 /* ---- the promise: what is placeable is placed ---------------------------- */
 
 static void random_script(void **state)
@@ -434,6 +394,11 @@ int main(void)
 		cmocka_unit_test(spill_full_stops_at_the_event),
 		cmocka_unit_test(one_stuck_lane),
 		cmocka_unit_test(fair_share_needs_no_spill),
+		cmocka_unit_test(key_is_the_partition),
+		cmocka_unit_test(key_is_spread_over_the_partitions),
+		cmocka_unit_test(unknown_partition_is_an_error),
+		cmocka_unit_test(vacant_partition_holds_its_events),
+		cmocka_unit_test(vacant_partition_stops_at_the_room),
 		cmocka_unit_test(random_script),
 		cmocka_unit_test(worst_keys_fit),
 	};

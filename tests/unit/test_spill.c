@@ -21,7 +21,7 @@ static void check_front(const struct spill *spill, uint32_t lane,
 	unsigned char event[BYTES_MAX];
 
 	event_fill(event, spill->event_bytes, number);
-	assert_memory_equal(spill_front(spill, lane), event,
+	assert_memory_equal(spill_front(spill, &spill->queue[lane]), event,
 			    spill->event_bytes);
 }
 
@@ -30,7 +30,7 @@ static void push(struct spill *spill, uint32_t lane, uint32_t number)
 	unsigned char event[BYTES_MAX];
 
 	event_fill(event, spill->event_bytes, number);
-	spill_push(spill, lane, event);
+	spill_push(spill, &spill->queue[lane], event, 0);
 	memset(event, 0xff, sizeof(event)); /* it must have been copied */
 }
 
@@ -45,7 +45,7 @@ static void one_lane_is_a_queue(void **state)
 			push(&spill, 0, i);
 		for (uint32_t i = 0; i < CAPACITY; i++) {
 			check_front(&spill, 0, i);
-			spill_pop(&spill, 0);
+			spill_pop(&spill, &spill.queue[0]);
 		}
 	}
 	spill_close(&spill);
@@ -62,16 +62,16 @@ static void lanes_share_the_pool(void **state)
 		push(&spill, i % 2 ? 2 : 0, i);
 	for (uint32_t i = 1; i < CAPACITY; i += 2) {
 		check_front(&spill, 2, i);
-		spill_pop(&spill, 2);
+		spill_pop(&spill, &spill.queue[2]);
 		push(&spill, 1, 1000 + i); /* into the cell just freed */
 	}
 	for (uint32_t i = 0; i < CAPACITY; i += 2) {
 		check_front(&spill, 0, i);
-		spill_pop(&spill, 0);
+		spill_pop(&spill, &spill.queue[0]);
 	}
 	for (uint32_t i = 1; i < CAPACITY; i += 2) {
 		check_front(&spill, 1, 1000 + i);
-		spill_pop(&spill, 1);
+		spill_pop(&spill, &spill.queue[1]);
 	}
 	spill_close(&spill);
 }
@@ -85,7 +85,7 @@ static void a_pool_of_one(void **state)
 	for (uint32_t i = 0; i < 10; i++) {
 		push(&spill, i % 2, i);
 		check_front(&spill, i % 2, i);
-		spill_pop(&spill, i % 2);
+		spill_pop(&spill, &spill.queue[i % 2]);
 	}
 	spill_close(&spill);
 }
@@ -139,7 +139,7 @@ static void random_script(void **state)
 				o.total++;
 			} else if (o.count[lane] > 0) {
 				check_front(&spill, lane, number[0]);
-				spill_pop(&spill, lane);
+				spill_pop(&spill, &spill.queue[lane]);
 				memmove(number, number + 1,
 					--o.count[lane] * sizeof(*number));
 				o.total--;
@@ -148,7 +148,7 @@ static void random_script(void **state)
 		for (uint32_t lane = 0; lane < lanes; lane++)
 			for (uint32_t i = 0; i < o.count[lane]; i++) {
 				check_front(&spill, lane, o.number[lane][i]);
-				spill_pop(&spill, lane);
+				spill_pop(&spill, &spill.queue[lane]);
 			}
 		spill_close(&spill);
 	}

@@ -277,13 +277,17 @@ static void acked_is_stored_for_the_producer(void **state)
 static struct ending {
 	const char *name;
 	uint32_t closed;
-	enum sluice_reason is;
+	uint32_t is;
 } endings[] = {
 	{"ended_open", 0, SLUICE_REASON_OPEN},
 	{"ended_normal", SLUICE_REASON_NORMAL, SLUICE_REASON_NORMAL},
 	{"ended_shutdown", SLUICE_REASON_SHUTDOWN, SLUICE_REASON_SHUTDOWN},
 	{"ended_error", SLUICE_REASON_ERROR, SLUICE_REASON_ERROR},
-	{"ended_unknown_reason", 4, SLUICE_REASON_ERROR},
+	{"ended_unknown_reason", 5, SLUICE_REASON_ERROR},
+	{"ended_with_detail", SLUICE_CLOSED(SLUICE_REASON_ERROR, 77),
+	 SLUICE_CLOSED(SLUICE_REASON_ERROR, 77)},
+	{"ended_detail_without_reason", SLUICE_CLOSED(SLUICE_REASON_OPEN, 7),
+	 SLUICE_REASON_ERROR},
 	{"ended_wild_reason", UINT32_MAX, SLUICE_REASON_ERROR},
 };
 
@@ -301,7 +305,7 @@ static void ends_behind_the_last_event(void **state)
 		assert_int_equal(sluice_spsc_peek(&p.r, 8, &first), 0);
 		pair_put(&p, 5);
 		sluice_spsc_publish(&p.w);
-		sluice_spsc_close(&p.w, (enum sluice_reason)row->closed);
+		sluice_spsc_close(&p.w, row->closed);
 		for (uint32_t left = 5; left > 0;) {
 			assert_int_equal(sluice_spsc_ended(&p.r),
 					 SLUICE_REASON_OPEN);

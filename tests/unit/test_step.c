@@ -43,15 +43,17 @@ static struct answer {
 	const char *says;
 } answers[] = {
 	{"demand_fails", "a", -EIO, -EIO, "'a': handle_demand returned -5"},
-	{"demand_answers_2", "a", 2, -EINVAL,
-	 "'a': handle_demand returned 2, which is no answer"},
+	{"demand_answers_skip", "a", SLUICE_SKIP, -EINVAL,
+	 "'a': handle_demand returned 3, which is no answer"},
+	{"demand_answers_fail", "a", SLUICE_FAIL, -EIO,
+	 "'a': handle_demand returned SLUICE_FAIL"},
 	{"demand_answers_a_lot", "a", INT32_MAX, -EINVAL,
 	 "'a': handle_demand returned 2147483647"},
 	{"demand_fails_with_no_errno", "a", INT32_MIN, INT32_MIN,
 	 "'a': handle_demand returned -2147483648"},
 	{"middle_fails", "b", -5, -5, "'b': handle_events returned -5"},
-	{"middle_answers_end", "b", SLUICE_END, -EINVAL,
-	 "'b': handle_events returned 1, which is no answer"},
+	{"middle_answers_5", "b", 5, -EINVAL,
+	 "'b': handle_events returned 5, which is no answer"},
 	{"consumer_fails", "c", -5, -5, "'c': handle_events returned -5"},
 	{"consumer_answers_7", "c", 7, -EINVAL,
 	 "'c': handle_events returned 7, which is no answer"},
@@ -298,6 +300,8 @@ static struct greedy_row {
 	{"emit_in_fini_after_a_failed_batch", 1, -EIO},
 };
 
+/* Without a buffer, and nothing to be discarded, a callback may emit what was
+ * asked for and no more. */
 static void emit_gives_what_it_may(void **state)
 {
 	const struct greedy_row *row = *state;
@@ -308,11 +312,14 @@ static void emit_gives_what_it_may(void **state)
 	flow_add(p, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
 				 .out_bytes = 8, .handle_demand = greedy_demand,
 				 .init = greedy_init, .fini = greedy_fini,
+				 .buffer_events = SLUICE_BUFFER_NONE,
+				 .buffer_keep = SLUICE_KEEP_BLOCK,
 				 .state = &greedies[0]));
 	flow_add(p, SLUICE_STAGE(.name = "b", .kind = SLUICE_PRODUCER_CONSUMER,
 				 .in_bytes = 8, .out_bytes = 8,
 				 .handle_events = greedy_double,
 				 .init = greedy_init, .fini = greedy_fini,
+				 .buffer_events = SLUICE_BUFFER_NONE,
 				 .fan_out_max = 2, .state = &greedies[1]));
 	flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
 				 .in_bytes = 8, .handle_events = greedy_consume,

@@ -54,7 +54,10 @@ static void find_refuses_the_rest(void **state)
 /* Each line of the table leads to the functions of its own header. */
 static void table_calls_the_right_header(void **state)
 {
-	struct sluice_lane lane[2] = {{.credit = 5}, {.credit = 3}};
+	struct sluice_lane lane[2] = {
+		{.credit = 5, .state = SLUICE_LANE_ACTIVE},
+		{.credit = 3, .state = SLUICE_LANE_ACTIVE},
+	};
 	struct sluice_lanes lanes = {.lane = lane, .count = 2};
 	const struct sluice_dispatch_opts opts = {.chunk_events = 0};
 	union strategy_state s;
@@ -90,9 +93,11 @@ static struct broadcast {
 static void broadcast_takes_from_all(void **state)
 {
 	const struct broadcast *row = *state;
-	struct sluice_lane lane[3] = {{.credit = row->credit[0]},
-				      {.credit = row->credit[1]},
-				      {.credit = row->credit[2]}};
+	struct sluice_lane lane[3] = {
+		{.credit = row->credit[0], .state = SLUICE_LANE_ACTIVE},
+		{.credit = row->credit[1], .state = SLUICE_LANE_ACTIVE},
+		{.credit = row->credit[2], .state = SLUICE_LANE_ACTIVE},
+	};
 	struct sluice_lanes lanes = {.lane = lane, .count = row->count};
 	const struct sluice_events events = {NULL, row->events, 8};
 	const struct sluice_dispatch_opts opts = {.chunk_events = 1};
@@ -118,6 +123,51 @@ static void broadcast_takes_from_all(void **state)
 	}
 }
 
+/* A lane that is not active neither gates nor receives. */
+static void broadcast_to_the_active_only(void **state)
+{
+	struct sluice_lane lane[4] = {
+		{.credit = 6, .state = SLUICE_LANE_ACTIVE},
+		{.credit = 0, .sent = 9, .state = SLUICE_LANE_JOINING},
+		{.credit = 0, .sent = 9, .state = SLUICE_LANE_DRAINING},
+		{.credit = 0, .state = SLUICE_LANE_VACANT},
+	};
+	struct sluice_lanes lanes = {.lane = lane, .count = 4};
+	const struct sluice_events events = {NULL, 4, 8};
+	const struct sluice_dispatch_opts opts = {.chunk_events = 1};
+	struct sluice_run runs[4];
+	struct sluice_broadcast s;
+	uint32_t n_runs = 0;
+
+	(void)state;
+	sluice_broadcast_init(&s, &lanes, &opts);
+	sluice_broadcast_join(&s, &lanes, 1);
+	assert_true(sluice_broadcast_ready(&s, &lanes, 1));
+	assert_int_equal(sluice_broadcast_placeable(&s, &lanes), 6);
+	assert_int_equal(
+		sluice_broadcast_pick(&s, &lanes, &events, runs, &n_runs), 4);
+	assert_int_equal(lane[0].sent, 4);
+	assert_int_equal(lane[1].sent, 9);
+	assert_int_equal(lane[2].sent, 9);
+	assert_int_equal(lane[3].sent, 0);
+	/* Once active it gates, by its own credit. */
+	lane[1].state = SLUICE_LANE_ACTIVE;
+	assert_int_equal(sluice_broadcast_placeable(&s, &lanes), 0);
+	sluice_lane_set(&lanes, 1, 1, 9);
+	assert_int_equal(sluice_broadcast_placeable(&s, &lanes), 1);
+	/* And no longer when it has gone. */
+	lane[1].state = SLUICE_LANE_VACANT;
+	sluice_lane_set(&lanes, 1, 0, 9);
+	sluice_broadcast_leave(&s, &lanes, 1);
+	assert_int_equal(sluice_broadcast_placeable(&s, &lanes), 2);
+	lane[0].state = SLUICE_LANE_DRAINING;
+	assert_int_equal(sluice_broadcast_placeable(&s, &lanes), 0);
+	n_runs = 0;
+	assert_int_equal(
+		sluice_broadcast_pick(&s, &lanes, &events, runs, &n_runs), 0);
+	assert_int_equal(n_runs, 0);
+}
+
 /* Whatever the credits do: every lane is sent the same, none above its own. */
 static void broadcast_random_script(void **state)
 {
@@ -133,6 +183,8 @@ static void broadcast_random_script(void **state)
 		struct sluice_broadcast s;
 		uint64_t sent = 0;
 
+		for (uint32_t i = 0; i < lanes.count; i++)
+			lane[i].state = SLUICE_LANE_ACTIVE;
 		sluice_broadcast_init(&s, &lanes, &opts);
 		for (uint32_t step = 0; step < 200; step++) {
 			const struct sluice_events events = {
@@ -165,6 +217,7 @@ int main(void)
 		cmocka_unit_test(find_has_a_default),
 		cmocka_unit_test(find_refuses_the_rest),
 		cmocka_unit_test(table_calls_the_right_header),
+		cmocka_unit_test(broadcast_to_the_active_only),
 		cmocka_unit_test(broadcast_random_script),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(broadcasts)];

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A stage looks up from its events: subscriptions that come and go, on both
+ * sides, by the life that subscription_priv.h draws; orders; the demand mode.
+ */
+#include "engine/pipeline_priv.h"
+#include "engine/stage_priv.h"
+
+#include <errno.h>
+
+static struct subscription *place_sub(const sluice_a64 *place)
+{
+	return (struct subscription *)(uintptr_t)sluice_load_acquire(place);
+}
+
+static void place_clear(sluice_a64 *place)
+{
+	sluice_store_release(place, 0);
+}
+
+static int places_used(const sluice_a64 *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (sluice_load_acquire(&places[i]) != 0)
+			return 1;
+	return 0;
+}
+
+/* Tell the stage's hook; a hook's events leave like any others. */
+static int stage_hook(struct sluice_stage *stage, const char *name,
+		      int (*hook)(struct sluice_stage *,
+				  const struct sluice_link_event *),
+		      struct subscription *sub, enum sluice_side side,
+		      uint32_t kind, uint32_t closed)
+{
+	struct sluice_link_event event = {
+		.sub = subscription_id(sub),
+		.peer = side == SLUICE_SIDE_CONSUMER ? sub->producer->name
+						     : sub->consumer->name,
+		.side = side,
+		.inlet = sub->inlet,
+		.kind = kind,
+		.reason = SLUICE_CLOSED_REASON(closed),
+		.code = SLUICE_CLOSED_CODE(closed),
+	};
+	int rc;
+
+	if (hook == NULL || stage->phase == STAGE_DOWN)
+		return 0;
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = hook(stage, &event);
+	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
+	if (rc < 0)
+		stage_log(stage, "%s, subscription with '%s': %s", name,
+			  event.peer, sluice_strerror(rc));
+	return rc;
+}
+
+/* ---- as a consumer ------------------------------------------------------- */
+
+/* Events handed out on a link and not acknowledged: a batch whose output did not
+ * get out, or one that a port's user has. None any more. */
+static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
+{
+	uint64_t n = 0;
+
+	if (stage->unacked > 0 && stage->unacked_inlet == inlet) {
+		n = stage->unacked;
+		stage->unacked = 0;
+	} else if (stage->port_taken > 0 && stage->port_batch.inlet == inlet) {
+		n = stage->port_taken;
+		stage->port_taken = 0;
+	}
+	return n;
+}
+
+static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct inlet_link *link = &stage->in.links[sub->inlet];
+	/* Once it has left, its place may be used again. */
+	struct sluice_stage *producer = sub->producer;
+
+	if (link->open) {
+		uint64_t at = link->reader.acked;
+		uint64_t n = stage_in_hand(stage, sub->inlet);
+		uint64_t until = at + n;
+
+		if (n > 0)
+			handed_note(&link->handed, at, until,
+				    handed_at(&link->handed, at, &n) + 1);
+		sub->left_handed = link->handed;
+	}
+	if (link->sub == sub) {
+		inlet_detach(&stage->in, sub->inlet);
+		stage->in.joined--;
+	}
+	place_clear(&stage->in.places[sub->inlet]);
+	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
+	stage_signal(producer, SIGNAL_SUBS);
+}
+
+/* What the end of a subscription means to its consumer. */
+static void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
+			   uint32_t closed)
+{
+	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
+	int failed = reason > SLUICE_REASON_SHUTDOWN;
+
+	switch (mode) {
+	case SLUICE_PERMANENT:
+		break;
+	case SLUICE_TRANSIENT:
+		if (!failed)
+			return;
+		break;
+	case SLUICE_TEMPORARY:
+		return;
+	case SLUICE_ON_END_DEFAULT:
+		if (reason > SLUICE_CLOSED_REASON(stage->worst))
+			stage->worst = closed;
+		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
+		    stage->in.joined > 0 ||
+		    places_used(stage->in.places, stage->in.places_max))
+			return;
+		closed = stage->worst;
+		break;
+	}
+	stage_conclude(stage, SLUICE_CLOSED_REASON(closed),
+		       SLUICE_CLOSED_CODE(closed));
+}
+
+void stage_link_ended(struct sluice_stage *stage, uint32_t index,
+		      uint32_t closed)
+{
+	struct subscription *sub = stage->in.links[index].sub;
+	enum sluice_on_end mode = sub->opts.on_end;
+	uint32_t kind = sluice_load_acquire(&sub->cancel) == closed
+				? SLUICE_CANCEL
+				: SLUICE_DOWN;
+	int rc;
+
+	stage->in.links[index].open = 0;
+	rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+			SLUICE_SIDE_CONSUMER, kind, closed);
+	consumer_leave(stage, sub);
+	stage_answer(stage, "on_cancel", rc);
+	stage_heed_end(stage, mode, closed);
+}
+
+/* A subscription that this stage has not seen before. */
+static void consumer_meet(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct inlet *in = &stage->in;
+	struct inlet_link *link = &in->links[sub->inlet];
+
+	if (link->sub != sub) {
+		link->sub = sub;
+		in->joined++;
+		if (in->count <= sub->inlet)
+			in->count = sub->inlet + 1;
+		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
+			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
+			/* As if it had ended at once. */
+			consumer_leave(stage, sub);
+			stage_heed_end(stage, SLUICE_ON_END_DEFAULT,
+				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
+			return;
+		}
+	}
+	/* Nobody is held up by one that has not asked for anything: it joins a
+	 * broadcast with its first ask. */
+	if (subscription_manual(sub) &&
+	    sub->producer->strategy->rings == STRATEGY_ONE &&
+	    subscription_asked(sub) == 0 &&
+	    subscription_producer(sub) == PRODUCER_NEW &&
+	    sluice_load_acquire(&sub->cancel) == 0)
+		return;
+	sluice_store_release(&sub->consumer_state, CONSUMER_WANTS);
+	stage_signal(sub->producer, SIGNAL_SUBS);
+}
+
+static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
+{
+	if (subscription_producer(sub) == PRODUCER_REFUSED) {
+		stage_link_ended(stage, sub->inlet,
+				 sluice_load_acquire(&sub->closed));
+		return;
+	}
+	inlet_attach(&stage->in, sub, sluice_load_acquire(&sub->start),
+		     bell_between(sub->producer, stage));
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	inlet_ask(&stage->in, sub->inlet);
+}
+
+static void consumer_adjust(struct sluice_stage *stage,
+			    struct subscription *sub)
+{
+	if (!stage->in.links[sub->inlet].open)
+		return;
+	if (subscription_manual(sub))
+		inlet_grant_asked(&stage->in, sub->inlet);
+	pipeline_lock(stage->pipeline);
+	if (sub->resized) {
+		sub->resized = 0;
+		sub->credit = sub->credit_next;
+		inlet_resize(&stage->in, sub->inlet, &sub->credit);
+	}
+	pipeline_unlock(stage->pipeline);
+}
+
+static void attend_inlets(struct sluice_stage *stage)
+{
+	for (uint32_t i = 0; i < stage->in.places_max; i++) {
+		struct subscription *sub = place_sub(&stage->in.places[i]);
+
+		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
+			return; /* a restart looks again */
+		if (sub == NULL)
+			continue;
+		switch (subscription_consumer(sub)) {
+		case CONSUMER_NEW:
+			if (stage->phase != STAGE_RUNNING)
+				break;
+			consumer_meet(stage, sub);
+			/* A producer that has ended answers nobody: it was
+			 * refused when it was made. */
+			if (subscription_consumer(sub) == CONSUMER_WANTS &&
+			    subscription_producer(sub) == PRODUCER_REFUSED)
+				consumer_open(stage, sub);
+			break;
+		case CONSUMER_WANTS:
+			if (subscription_producer(sub) != PRODUCER_NEW)
+				consumer_open(stage, sub);
+			break;
+		case CONSUMER_OPEN:
+			consumer_adjust(stage, sub);
+			break;
+		case CONSUMER_LEFT:
+			break;
+		}
+	}
+}
+
+/* ---- as a producer ------------------------------------------------------- */
+
+/* Has the last consumer gone? Then, unless it is to stay, the stage ends. */
+static void producer_end_idle(struct sluice_stage *stage, uint32_t closed)
+{
+	if (stage->out.joined > 0 || stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	    places_used(stage->out.places, stage->out.places_max))
+		return;
+	if (closed == 0)
+		closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+	stage_conclude(stage, SLUICE_CLOSED_REASON(closed),
+		       SLUICE_CLOSED_CODE(closed));
+}
+
+static void producer_refuse(struct sluice_stage *stage,
+			    struct subscription *sub, uint32_t closed)
+{
+	struct sluice_stage *consumer = sub->consumer;
+
+	sluice_store_release(&sub->closed, closed);
+	place_clear(&stage->out.places[sub->lane]);
+	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+	stage_signal(consumer, SIGNAL_SUBS);
+	producer_end_idle(stage, closed);
+}
+
+static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
+{
+	enum consumer_state consumer = subscription_consumer(sub);
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	int rc;
+
+	if (consumer == CONSUMER_NEW)
+		return;
+	if (consumer == CONSUMER_LEFT || cancel != 0) {
+		producer_refuse(stage, sub, cancel);
+		return;
+	}
+	rc = stage_hook(stage, "on_subscribe", stage->opts.on_subscribe, sub,
+			SLUICE_SIDE_PRODUCER, 0, 0);
+	if (rc != SLUICE_OK) {
+		producer_refuse(
+			stage, sub,
+			SLUICE_CLOSED(SLUICE_REASON_ERROR, rc < 0 ? -rc : EIO));
+		return;
+	}
+	sluice_store_release(&sub->start,
+			     outlet_join(&stage->out, sub,
+					 bell_between(sub->consumer, stage)));
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	stage_signal(sub->consumer, SIGNAL_SUBS);
+}
+
+static void producer_cancel(struct sluice_stage *stage,
+			    struct subscription *sub)
+{
+	uint32_t closed = sluice_load_acquire(&sub->cancel);
+
+	outlet_cancel(&stage->out, sub->lane, closed);
+	sluice_store_release(&sub->producer_state, PRODUCER_CLOSED);
+	stage_answer(stage, "on_cancel",
+		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
+}
+
+/* Why it is over: the consumer has said so, or somebody cancelled it. */
+static uint32_t parted_closed(const struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+
+	if (sub->left_closed != 0)
+		return sub->left_closed;
+	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+}
+
+/* The consumer has left, and whatever it has not finished is ours again. */
+static void producer_part(struct sluice_stage *stage, struct subscription *sub)
+{
+	uint32_t closed = parted_closed(sub);
+	int told = subscription_producer(sub) == PRODUCER_CLOSED;
+	int rc = 0;
+
+	if (!told)
+		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
+	place_clear(&stage->out.places[sub->lane]);
+	outlet_leave(&stage->out, sub->lane);
+	stage_markers_wait_again(stage);
+	stage_answer(stage, "on_cancel", rc);
+	producer_end_idle(stage, closed);
+}
+
+static void attend_outlets(struct sluice_stage *stage)
+{
+	for (uint32_t i = 0; i < stage->out.places_max; i++) {
+		struct subscription *sub = place_sub(&stage->out.places[i]);
+
+		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
+			return; /* a restart looks again */
+		if (sub == NULL)
+			continue;
+		switch (subscription_producer(sub)) {
+		case PRODUCER_NEW:
+			producer_meet(stage, sub);
+			continue;
+		case PRODUCER_JOINED:
+			if (sluice_load_acquire(&sub->cancel) != 0)
+				producer_cancel(stage, sub);
+			break;
+		case PRODUCER_CLOSED:
+		case PRODUCER_REFUSED:
+		case PRODUCER_RELEASED:
+			break;
+		}
+		if (subscription_consumer(sub) == CONSUMER_LEFT &&
+		    stage->phase != STAGE_ENDED && stage->phase != STAGE_DOWN)
+			producer_part(stage, sub);
+	}
+}
+
+/* ---- both ---------------------------------------------------------------- */
+
+int stage_attend(struct sluice_stage *stage)
+{
+	uint32_t signals = sluice_exchange(&stage->signals, 0);
+
+	if (signals & SIGNAL_WAKE)
+		stage->awakened = 1;
+	if (signals & SIGNAL_ORDER) {
+		stage->accumulate = sluice_load_acquire(&stage->demand) ==
+				    SLUICE_DEMAND_ACCUMULATE;
+		stage_obey(stage);
+	}
+	/* While it is down, whoever comes or goes waits for it: a restart looks
+	 * again. */
+	if (signals & SIGNAL_SUBS && stage->phase != STAGE_DOWN) {
+		attend_inlets(stage);
+		attend_outlets(stage);
+	}
+	if (signals & SIGNAL_MAIL)
+		mailbox_take(&stage->mail, &stage->letters, 0);
+	return stage_read_mail(stage) || signals != 0;
+}
+
+static void let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
+{
+	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
+	consumer_leave(stage, sub);
+}
+
+static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct sluice_stage *consumer = sub->consumer;
+
+	place_clear(&stage->out.places[sub->lane]);
+	stage->out.subs[sub->lane] = NULL;
+	if (subscription_producer(sub) == PRODUCER_NEW) {
+		sluice_store_release(
+			&sub->closed,
+			SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+		sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+	} else {
+		sluice_store_release(&sub->producer_state, PRODUCER_RELEASED);
+	}
+	stage_signal(consumer, SIGNAL_SUBS);
+}
+
+/* Under the lock: no subscription is made meanwhile, and who makes one after
+ * sees that the stage has ended. */
+void stage_let_go(struct sluice_stage *stage)
+{
+	pipeline_lock(stage->pipeline);
+	for (uint32_t i = 0; i < stage->in.places_max; i++)
+		if (place_sub(&stage->in.places[i]) != NULL)
+			let_go_inlet(stage, place_sub(&stage->in.places[i]));
+	for (uint32_t i = 0; i < stage->out.places_max; i++)
+		if (place_sub(&stage->out.places[i]) != NULL)
+			let_go_outlet(stage, place_sub(&stage->out.places[i]));
+	stage_show_phase(stage, STAGE_ENDED);
+	pipeline_unlock(stage->pipeline);
+}

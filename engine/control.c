@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Talking to a stage: the callers' side. */
+#include "engine/control.h"
+#include "engine/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int control_check(const struct sluice_stage *stage, const void *data,
+			 uint32_t bytes, int handled, const char *handler)
+{
+	if (bytes > SLUICE_MESSAGE_BYTES_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a message of %u bytes is over "
+				   "the limit of %u",
+				   stage->name, bytes,
+				   SLUICE_MESSAGE_BYTES_MAX);
+	if (bytes > 0 && data == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a message of %u bytes without "
+				   "data",
+				   stage->name, bytes);
+	if (!handled)
+		return sluice_fail(-ENOTSUP, "stage '%s' has no %s",
+				   stage->name, handler);
+	return 0;
+}
+
+static struct letter *control_letter(const struct sluice_stage *stage,
+				     enum letter_kind kind, const void *data,
+				     uint32_t bytes, uint32_t room)
+{
+	uint32_t targets = 0;
+	struct letter *letter;
+
+	if (kind == LETTER_INFO && stage_produces(stage))
+		targets = stage->in.places_max > stage->out.places_max
+				  ? stage->in.places_max
+				  : stage->out.places_max;
+	letter = letter_new(kind, data, bytes, room, targets);
+	if (letter == NULL)
+		(void)sluice_fail(-ENOMEM,
+				  "stage '%s': no memory for a message",
+				  stage->name);
+	return letter;
+}
+
+/* Post @letter, which is the stage's from here on unless somebody waits. */
+static int control_post(struct sluice_stage *stage, struct letter *letter,
+			int waits)
+{
+	int rc;
+
+	if (!waits)
+		sluice_store_relaxed(&letter->state, LETTER_ABANDONED);
+	/* An order to end has room always. */
+	rc = mailbox_post(&stage->mail, letter,
+			  letter->kind == LETTER_END
+				  ? UINT32_MAX
+				  : stage->opts.mailbox_messages);
+	if (rc < 0) {
+		free(letter);
+		return rc == -EPIPE
+			       ? sluice_fail(rc, "stage '%s' is not running",
+					     stage->name)
+			       : sluice_fail(rc,
+					     "stage '%s': %u messages wait for "
+					     "it already",
+					     stage->name,
+					     stage->opts.mailbox_messages);
+	}
+	stage_signal(stage, SIGNAL_MAIL);
+	return 0;
+}
+
+static int control_tell(struct sluice_stage *stage, enum letter_kind kind,
+			const void *data, uint32_t bytes)
+{
+	struct letter *letter = control_letter(stage, kind, data, bytes, 0);
+
+	return letter ? control_post(stage, letter, 0) : -ENOMEM;
+}
+
+/* Post, wait, take the answer along. */
+static int control_ask(struct sluice_stage *stage, struct letter *letter,
+		       void *reply, uint32_t room, uint32_t timeout_ms)
+{
+	int rc = control_post(stage, letter, 1);
+
+	if (rc < 0)
+		return rc;
+	if (letter_wait(letter, stage->pipeline->platform->wait,
+			pipeline_deadline(stage->pipeline, timeout_ms)) < 0)
+		return sluice_fail(-ETIMEDOUT,
+				   "stage '%s': no answer after %u ms",
+				   stage->name, timeout_ms);
+	rc = letter->result;
+	if (rc > 0 && (uint32_t)rc <= room)
+		memcpy(reply, letter_reply(letter), (uint32_t)rc);
+	letter_drop(letter);
+	return rc < 0 ? sluice_fail(rc, "stage '%s' answered %d (%s)",
+				    stage->name, rc, sluice_strerror(rc))
+		      : rc;
+}
+
+/* Is this thread the one that would have to answer? */
+static int control_own_thread(const struct sluice_stage *stage)
+{
+	const struct platform *platform = stage->pipeline->platform;
+
+	return stage->worker != NULL &&
+	       sluice_load_acquire(&stage->worker->self) ==
+		       platform->self(platform->ctx);
+}
+
+int sluice_info(struct sluice_stage *stage, const void *data, uint32_t bytes)
+{
+	int rc = control_check(stage, data, bytes,
+			       stage->opts.handle_info != NULL, "handle_info");
+
+	return rc < 0 ? rc : control_tell(stage, LETTER_INFO, data, bytes);
+}
+
+static int control_deadlock(const struct sluice_stage *stage)
+{
+	return sluice_fail(-EDEADLK,
+			   "stage '%s': asked from a callback of its own "
+			   "worker, which would have to answer",
+			   stage->name);
+}
+
+int sluice_info_sync(struct sluice_stage *stage, const void *data,
+		     uint32_t bytes, uint32_t timeout_ms)
+{
+	struct letter *letter;
+	int rc = control_check(stage, data, bytes,
+			       stage->opts.handle_info != NULL, "handle_info");
+
+	if (rc < 0)
+		return rc;
+	if (control_own_thread(stage))
+		return control_deadlock(stage);
+	letter = control_letter(stage, LETTER_INFO, data, bytes, 0);
+	return letter ? control_ask(stage, letter, NULL, 0, timeout_ms)
+		      : -ENOMEM;
+}
+
+int sluice_call(struct sluice_stage *stage, const void *request, uint32_t bytes,
+		void *reply, uint32_t room, uint32_t timeout_ms)
+{
+	struct letter *letter;
+	int rc = control_check(stage, request, bytes,
+			       stage->opts.handle_call != NULL, "handle_call");
+
+	if (rc < 0)
+		return rc;
+	if (room > SLUICE_MESSAGE_BYTES_MAX)
+		return sluice_fail(
+			-EINVAL,
+			"stage '%s': room %u for a reply is over the "
+			"limit of %u",
+			stage->name, room, SLUICE_MESSAGE_BYTES_MAX);
+	if (control_own_thread(stage))
+		return control_deadlock(stage);
+	letter = control_letter(stage, LETTER_CALL, request, bytes, room);
+	return letter ? control_ask(stage, letter, reply, room, timeout_ms)
+		      : -ENOMEM;
+}
+
+int sluice_cast(struct sluice_stage *stage, const void *data, uint32_t bytes)
+{
+	int rc = control_check(stage, data, bytes,
+			       stage->opts.handle_cast != NULL, "handle_cast");
+
+	return rc < 0 ? rc : control_tell(stage, LETTER_CAST, data, bytes);
+}
+
+int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
+		     uint32_t code)
+{
+	uint32_t closed = SLUICE_CLOSED(reason, code);
+
+	if (reason < SLUICE_REASON_NORMAL || reason > SLUICE_REASON_ERROR ||
+	    code > SLUICE_CODE_MAX)
+		return sluice_fail(
+			-EINVAL,
+			"stage '%s': reason %d, code %u: a reason is "
+			"normal, shutdown or error, a code at most "
+			"%u",
+			stage->name, (int)reason, code, SLUICE_CODE_MAX);
+	return control_tell(stage, LETTER_END, &closed, sizeof(closed));
+}
+
+int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
+		     uint32_t delay_ms, uint32_t period_ms)
+{
+	const struct sluice_wait_ops *wait = self->pipeline->platform->wait;
+
+	if (timer >= SLUICE_TIMERS_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': timer %u; they are 0 to %u",
+				   self->name, timer, SLUICE_TIMERS_MAX - 1);
+	if (self->opts.handle_timer == NULL)
+		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
+				   self->name);
+	timer_set(&self->timers, timer, wait->now_ns(wait->ctx),
+		  delay_ms * PLATFORM_NS_PER_MS,
+		  period_ms * PLATFORM_NS_PER_MS);
+	return 0;
+}
+
+void sluice_timer_clear(struct sluice_stage *self, uint32_t timer)
+{
+	if (timer < SLUICE_TIMERS_MAX)
+		timer_clear(&self->timers, timer);
+}
+
+int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
+{
+	if (stage->opts.kind == SLUICE_CONSUMER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a consumer and has no demand "
+				   "mode",
+				   stage->name);
+	if (mode != SLUICE_DEMAND_FORWARD &&
+	    (mode != SLUICE_DEMAND_ACCUMULATE ||
+	     stage->opts.kind != SLUICE_PRODUCER))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': demand mode %d; there are "
+				   "forward and, for a producer, accumulate",
+				   stage->name, (int)mode);
+	sluice_store_release(&stage->demand, (uint32_t)mode);
+	stage_signal(stage, SIGNAL_ORDER);
+	return 0;
+}
+
+enum sluice_demand_mode sluice_demand_get(const struct sluice_stage *stage)
+{
+	return (enum sluice_demand_mode)sluice_load_acquire(&stage->demand);
+}
+
+uint64_t sluice_demand_pending(struct sluice_stage *self)
+{
+	uint64_t waits = hold_count(&self->hold) + self->hold.staged;
+	uint64_t room;
+
+	if (!stage_produces(self) || self->accumulate ||
+	    outlet_waiting(&self->out) > 0)
+		return 0;
+	room = outlet_room(&self->out, UINT64_MAX);
+	return room > waits ? room - waits : 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a callback's hands into the rings: room for what it emits, the buffer and
+ * its limit, placing what waits as far as there is credit, and the receipt for
+ * the input it came from once its output is out.
+ */
+#include "engine/pipeline_priv.h"
+#include "engine/stage_priv.h"
+
+#include <errno.h>
+
+static void stage_count(struct sluice_stage *stage, enum sluice_counter counter,
+			uint64_t n)
+{
+	sluice_counter_add(stage->counters, counter, n);
+}
+
+void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
+{
+	uint32_t room;
+
+	if (!stage_produces(stage))
+		return;
+	hold_make_room(&stage->hold, stage->emit_max);
+	room = stage->hold.capacity - stage->hold.tail;
+	if (room > stage->emit_max)
+		room = stage->emit_max;
+	stage->emit_left = limit < room ? (uint32_t)limit : room;
+}
+
+void stage_emit_end(struct sluice_stage *stage, int keep)
+{
+	stage->emit_left = 0;
+	if (keep)
+		hold_commit(&stage->hold);
+	else
+		hold_rollback(&stage->hold);
+}
+
+uint64_t stage_emit_room(struct sluice_stage *stage)
+{
+	uint64_t room = stage->buffer_max;
+
+	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		return UINT64_MAX;
+	if (!stage->accumulate && outlet_waiting(&stage->out) == 0)
+		room += outlet_room(&stage->out, stage->emit_max);
+	return room > hold_count(&stage->hold) ? room - hold_count(&stage->hold)
+					       : 0;
+}
+
+/* More waits than the buffer may hold. */
+static void stage_overflow(struct sluice_stage *stage)
+{
+	struct hold *hold = &stage->hold;
+	uint32_t n = hold_count(hold) - stage->buffer_max;
+	int tell = 1;
+
+	if (stage->opts.buffer_keep == SLUICE_KEEP_FIRST) {
+		hold_drop_newest(hold, n);
+		if (stage->unacked > 0 &&
+		    stage->unacked_end - hold->at > hold_count(hold))
+			stage->unacked_end = hold_end(hold);
+		for (struct letter *m = stage->markers.first; m; m = m->next)
+			if (m->position - hold->at > hold_count(hold))
+				m->position = hold_end(hold);
+	} else {
+		hold_pop(hold, n);
+	}
+	stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n);
+	if (stage->opts.on_discard)
+		tell = stage->opts.on_discard(stage, n);
+	if (tell)
+		stage_log(stage,
+			  "discarded %u events: the buffer of %u is full", n,
+			  stage->buffer_max);
+}
+
+/* An event for a partition that does not exist cannot be placed, now or later:
+ * what chose it is wrong. */
+static void stage_misrouted(struct sluice_stage *stage)
+{
+	stage->out.wrong = 0;
+	stage_count(stage, SLUICE_COUNTER_STRANDED, 1);
+	pipeline_fail(stage->pipeline, -ERANGE,
+		      "stage '%s': key_of named a partition that is not in [0, "
+		      "%u]",
+		      stage->name, stage->opts.partitions - 1);
+}
+
+static int stage_place(struct sluice_stage *stage, enum stage_look look)
+{
+	struct hold *hold = &stage->hold;
+	struct outlet *out = &stage->out;
+	int moved = 0;
+
+	while (hold_count(hold) > 0 && out->orphans == NULL) {
+		uint64_t n = stage_marker_limit(stage);
+		uint32_t placed;
+
+		if (n > hold_count(hold))
+			n = hold_count(hold);
+		if (n > out->run_events)
+			n = out->run_events;
+		if (n == 0)
+			break; /* a marker comes first */
+		if (look == STAGE_LOOK)
+			(void)outlet_room(out, n);
+		placed = outlet_place(out, hold_front(hold), (uint32_t)n);
+		hold_pop(hold, placed);
+		moved |= placed > 0;
+		if (SLUICE_UNLIKELY(out->wrong))
+			stage_misrouted(stage);
+		if (placed < n)
+			break;
+	}
+	return moved;
+}
+
+void stage_tell_gauges(struct sluice_stage *stage, int held)
+{
+	uint64_t waits = hold_count(&stage->hold);
+	uint64_t dealt = outlet_waiting(&stage->out);
+
+	stage->gauge = waits + dealt;
+	outlet_tell_gauges(&stage->out);
+	sluice_counter_set(stage->counters, SLUICE_COUNTER_BUFFERED,
+			   held ? dealt : dealt + waits);
+	sluice_counter_set(stage->counters, SLUICE_COUNTER_HELD,
+			   held ? waits : 0);
+}
+
+int stage_flush(struct sluice_stage *stage, enum stage_look look)
+{
+	struct outlet *out = &stage->out;
+	int held = stage->accumulate && stage->phase != STAGE_ENDING;
+	int moved = 0;
+
+	if (!held && out->orphans != NULL)
+		moved |= outlet_deal_orphans(out);
+	if (!held && look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&
+	    outlet_spilled(out) > 0) {
+		/* Nothing to place: the spill may still find credit. */
+		uint64_t before = outlet_waiting(out);
+
+		(void)outlet_room(out, UINT64_MAX);
+		moved |= outlet_waiting(out) != before;
+	}
+	if (!held)
+		moved |= stage_place(stage, look);
+	if (SLUICE_UNLIKELY(stage->markers.first || stage->spilling.first))
+		moved |= stage_markers_due(stage);
+	if (stage->unacked > 0 &&
+	    stage->hold.at - stage->unacked_end < UINT64_MAX / 2) {
+		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
+		stage->unacked = 0;
+		moved = 1;
+	}
+	if (!held && hold_count(&stage->hold) > stage->buffer_max &&
+	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		stage_overflow(stage);
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 || stage->gauge > 0 ||
+			    out->orphans || outlet_spilled(out) > 0))
+		stage_tell_gauges(stage, held);
+	return moved;
+}

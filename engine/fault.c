@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verdicts that are not OK: events that come again or are given up, stages that
+ * go down and come up again. The supervisor decides when (supervisor.c); the
+ * stage's thread does it.
+ */
+#include "engine/pipeline_priv.h"
+#include "engine/stage_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void pipeline_log(const struct sluice_pipeline *p, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (p->opts.log == NULL)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	p->opts.log(p->opts.log_ctx, text);
+}
+
+void stage_log(struct sluice_stage *stage, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	if (stage->pipeline->opts.log == NULL)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	pipeline_log(stage->pipeline, "stage '%s': %s", stage->name, text);
+}
+
+void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	(void)sluice_exchange(&stage->phase_seen, (uint32_t)phase);
+	(void)sluice_fetch_add(&p->alarms, 1);
+	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+}
+
+static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
+{
+	stage->resume = stage->phase;
+	stage->phase = STAGE_DOWN;
+	if (stage->initialised && stage->opts.fini)
+		stage->opts.fini(stage, reason);
+	stage->initialised = 0;
+	stage->timers.armed = 0;
+	(void)sluice_fetch_add(&stage->downs, 1);
+	stage_show_phase(stage, STAGE_DOWN);
+}
+
+static void stage_fail_text(struct sluice_stage *stage, int rc)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	stage->fault.code = rc;
+	if (pipeline_command(p) == PIPELINE_STOP)
+		return; /* it is ended with all the others */
+	switch (stage->opts.restart) {
+	case SLUICE_RESTART_NONE:
+		pipeline_fail(p, rc, "%s", stage->fault.text);
+		stage_abort(stage, SLUICE_REASON_ERROR);
+		break;
+	case SLUICE_RESTART_TEMPORARY:
+		pipeline_note_failure(p, rc, "%s, and is not restarted",
+				      stage->fault.text);
+		pipeline_log(p, "%s, and is not restarted", stage->fault.text);
+		if (stage->phase == STAGE_RUNNING)
+			stage_finish(stage, SLUICE_REASON_ERROR,
+				     rc < 0 ? (uint32_t)-rc : 0);
+		break;
+	case SLUICE_RESTART_PERMANENT:
+	case SLUICE_RESTART_TRANSIENT:
+		stage_go_down(stage, SLUICE_REASON_ERROR);
+		break;
+	}
+}
+
+void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	(void)vsnprintf(stage->fault.text, sizeof(stage->fault.text), fmt,
+			args);
+	va_end(args);
+	stage_fail_text(stage, rc);
+}
+
+/* A callback said that it is done. */
+static void stage_done(struct sluice_stage *stage)
+{
+	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
+	    pipeline_command(stage->pipeline) != PIPELINE_RUN ||
+	    stage->phase != STAGE_RUNNING) {
+		stage_finish(stage, SLUICE_REASON_NORMAL, 0);
+		return;
+	}
+	(void)snprintf(stage->fault.text, sizeof(stage->fault.text),
+		       "stage '%s': ended, and is permanent", stage->name);
+	stage->fault.code = -ECANCELED;
+	stage_go_down(stage, SLUICE_REASON_NORMAL);
+}
+
+void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
+{
+	if (rc == SLUICE_OK || stage->phase >= STAGE_ENDED)
+		return;
+	if (rc == SLUICE_END) {
+		stage_done(stage);
+		return;
+	}
+	if (rc == SLUICE_FAIL)
+		stage_fail(stage, -EIO, "stage '%s': %s returned SLUICE_FAIL",
+			   stage->name, callback);
+	else if (rc < 0)
+		stage_fail(stage, rc, "stage '%s': %s returned %d (%s)",
+			   stage->name, callback, rc, sluice_errno_text(rc));
+	else
+		stage_fail(stage, -EINVAL,
+			   "stage '%s': %s returned %d, which is no answer it "
+			   "may give",
+			   stage->name, callback, rc);
+}
+
+static void stage_give_up(struct sluice_stage *stage,
+			  const struct sluice_batch *batch, int code)
+{
+	const unsigned char *event = batch->events;
+
+	sluice_counter_add(stage->counters, SLUICE_COUNTER_DEAD_LETTERS,
+			   batch->count);
+	stage_emit_begin(stage, stage_emit_room(stage));
+	for (uint32_t i = 0; stage->opts.dead_letter && i < batch->count;
+	     i++, event += stage->opts.in_bytes) {
+		struct sluice_dead_letter letter = {
+			.event = event,
+			.seq = batch->seq + i,
+			.inlet = batch->inlet,
+			.deliveries = batch->deliveries,
+			.code = code,
+		};
+
+		stage->opts.dead_letter(stage, &letter);
+	}
+	stage_emit_end(stage, 1);
+}
+
+uint32_t stage_events_refused(struct sluice_stage *stage,
+			      const struct sluice_batch *batch, uint32_t taken,
+			      int rc)
+{
+	/* One alone, and it has had its chances: the others go on. */
+	int spent = taken == 1 && batch->deliveries >= stage->in.tries_max;
+
+	if (rc == SLUICE_SKIP ||
+	    (spent && stage->opts.dead_letter &&
+	     (rc < 0 || rc == SLUICE_RETRY || rc == SLUICE_FAIL))) {
+		stage_give_up(stage, batch, rc);
+		return taken;
+	}
+	inlet_return(&stage->in, batch->inlet, taken, batch->deliveries);
+	if (rc == SLUICE_RETRY && spent)
+		stage_fail(stage, -ELOOP,
+			   "stage '%s': event %llu of inlet %u was handed out "
+			   "%u times in vain, and there is no dead_letter",
+			   stage->name, (unsigned long long)batch->seq,
+			   batch->inlet, batch->deliveries);
+	return 0;
+}
+
+static void stage_restart(struct sluice_stage *stage)
+{
+	int rc;
+
+	if (stage->phase != STAGE_DOWN)
+		return;
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	stage_emit_end(stage, rc == 0);
+	stage->phase = stage->resume;
+	if (rc != 0) {
+		stage_answer(stage, "init", rc == SLUICE_END ? -EINVAL : rc);
+		/* Unless a stop has come: it is ended with all the others. */
+		if (stage->phase == STAGE_RUNNING)
+			stage->phase = STAGE_DOWN;
+		/* One that is not restarted has not looked while it was down. */
+		if (stage->phase != STAGE_DOWN)
+			stage_signal(stage, SIGNAL_SUBS);
+		return;
+	}
+	stage->initialised = 1;
+	stage->starved = 0;
+	stage_signal(stage, SIGNAL_SUBS);
+	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
+	stage_log(stage, "restarted");
+	stage_show_phase(stage, stage->phase);
+	if (stage->phase == STAGE_ENDING && !stage_produces(stage))
+		stage_end(stage);
+}
+
+void stage_obey(struct sluice_stage *stage)
+{
+	switch (sluice_exchange(&stage->order, ORDER_NONE)) {
+	case ORDER_RECYCLE:
+		if (stage->phase != STAGE_RUNNING)
+			return;
+		stage->fault.code = 0;
+		stage_go_down(stage, SLUICE_REASON_SHUTDOWN);
+		break;
+	case ORDER_RESTART:
+		stage_restart(stage);
+		break;
+	default:
+		break;
+	}
+}

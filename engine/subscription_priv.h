@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A subscription from the inside: what its two stages and the control calls
+ * share, and how it comes and goes while events flow. Not installed.
+ *
+ * Words           writer             readers      order    meaning
+ * generation      control calls      any          release  of this place
+ * consumer_state  consumer           producer     release  see below
+ * producer_state  producer           consumer     release  see below
+ * start           producer           consumer     (JOINED) first position
+ * closed, end     producer           consumer     release  its stream ends at
+ *                                                          `end`: cancelled, or
+ *                                                          refused
+ * cancel          any, once          producer     acq_rel  SLUICE_CLOSED() wish
+ * asked           any                consumer     acq_rel  manual demand
+ * asks_of         control calls      any          release  the consumer: for
+ *                                                          who asks with an id
+ *                                                          that may be old
+ * waiting         producer           any          relaxed  a gauge: its events
+ *                                                          in the spill
+ * notes_filled    producer           consumer     release  marks of redelivery
+ * notes_read      consumer           producer     release
+ *
+ * Life    made (control call, under the pipeline's lock, both ends told)
+ *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
+ *         producer  NEW -----------> JOINED ------> CLOSED ----------> RELEASED
+ *                       hook; position            cancelled
+ *                   NEW -> REFUSED when it has ended, or its hook says no
+ *
+ * Each side only ever moves its own word, looks at the other's when it is told
+ * that something changed (stage_signal), and may be told once too often. LEFT
+ * says that the consumer will touch the ring no more: what it has not
+ * acknowledged the producer takes back. Both LEFT and RELEASED, the place may be
+ * used again.
+ *
+ * Crash   The stages are threads of one process.
+ */
+#ifndef SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
+#define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
+
+#include "../ring/region.h"
+#include "../ring/spsc.h"
+#include "handed_priv.h"
+#include "spill_priv.h"
+#include "subscription.h"
+
+enum consumer_state {
+	CONSUMER_NEW = 0,
+	CONSUMER_WANTS = 1,
+	CONSUMER_OPEN = 2,
+	CONSUMER_LEFT = 3,
+};
+
+enum producer_state {
+	PRODUCER_NEW = 0,
+	PRODUCER_JOINED = 1,
+	PRODUCER_CLOSED = 2,
+	PRODUCER_RELEASED = 3,
+	PRODUCER_REFUSED = 4,
+};
+
+/* A mark: events in [from, to) have been handed out so often before. */
+struct note {
+	uint64_t from;
+	uint64_t to;
+	uint32_t deliveries;
+};
+
+#define NOTES_MAX 16u
+
+/* Events of a consumer that has left, waiting to be dealt again: those it left
+ * in its ring, then those that waited for it in the spill. */
+struct orphan {
+	struct subscription *next;
+	const sluice_slot *slots;
+	uint64_t capacity;
+	uint64_t at; /* next to deal, up to `to` */
+	uint64_t to;
+	struct handed handed;
+	struct spill_queue queue;
+};
+
+struct subscription {
+	/* Fixed while anybody can see it. */
+	struct sluice_stage *consumer;
+	struct sluice_stage *producer;
+	struct sluice_subscription_opts opts;
+	struct sluice_credit credit;
+	uint32_t index;
+	uint32_t capacity;              /* slots of its ring */
+	uint32_t inlet;                 /* place among the consumer's */
+	uint32_t lane;                  /* place among the producer's */
+	unsigned char *gathered;        /* where a batch is put together */
+	struct sluice_region tx_region; /* its own, when made while running */
+	struct sluice_region rx_region;
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	sluice_slot *slots;
+	uint32_t made;  /* in use; under the pipeline's lock */
+	uint32_t later; /* made after the start */
+
+	/* sluice_resubscribe(): under the pipeline's lock. */
+	struct sluice_credit credit_next;
+	uint32_t resized;
+
+	sluice_a32 generation;
+	sluice_a32 consumer_state;
+	sluice_a32 producer_state;
+	sluice_a32 cancel;
+	sluice_a32 closed;
+	sluice_a64 end;
+	sluice_a64 start;
+	sluice_a64 asked;
+	sluice_a64 asks_of;
+	sluice_a64 waiting;
+
+	/* What the consumer had been handed when it left, and why it did. */
+	uint32_t left_closed;
+	struct handed left_handed;
+
+	struct note notes[NOTES_MAX];
+	sluice_a32 notes_filled;
+	sluice_a32 notes_read;
+	uint32_t notes_pending; /* the producer's: filled, not shown yet */
+
+	struct orphan orphan; /* the producer's */
+	uint32_t given_back;  /* the producer has looked at what was left */
+	uint32_t began;       /* its lane has been active */
+};
+
+static inline enum consumer_state
+subscription_consumer(const struct subscription *sub)
+{
+	return (enum consumer_state)sluice_load_acquire(&sub->consumer_state);
+}
+
+static inline enum producer_state
+subscription_producer(const struct subscription *sub)
+{
+	return (enum producer_state)sluice_load_acquire(&sub->producer_state);
+}
+
+/* `asked` counts events in its lower 47 bits; above them lie whether demand is
+ * automatic, and the generation, so that nothing is asked of a successor. */
+#define ASKED_BITS              47
+#define ASKED_AUTOMATIC         (UINT64_C(1) << ASKED_BITS)
+#define ASKED_GENERATION(asked) ((uint32_t)((asked) >> (ASKED_BITS + 1)))
+
+static inline uint64_t subscription_asked(const struct subscription *sub)
+{
+	return sluice_load_acquire(&sub->asked) &
+	       ((UINT64_C(1) << ASKED_BITS) - 1);
+}
+
+static inline int subscription_manual(const struct subscription *sub)
+{
+	return (sub->opts.flags & SLUICE_SUBSCRIBE_MANUAL) != 0;
+}
+
+/* The subscription at place @index, or NULL. Threads: any. */
+struct subscription *subscription_at(const struct sluice_pipeline *pipeline,
+				     uint32_t index);
+struct sluice_sub subscription_id(const struct subscription *sub);
+
+/* Refuse, in the words of a subscription. */
+#define SUBSCRIPTION_FAIL(sub, rc, fmt, ...)                                   \
+	sluice_fail((rc), "subscription of '%s' to '%s': " fmt,                \
+		    (sub)->consumer->name, (sub)->producer->name, __VA_ARGS__)
+
+/* subscription_check.c: fill @sub's options and credit from @opts, or refuse
+ * what cannot be; then what is there already forbids. Under the lock. */
+int subscription_check(struct subscription *sub,
+		       const struct sluice_subscription_opts *opts);
+int subscription_check_twins(const struct sluice_pipeline *pipeline,
+			     const struct subscription *sub);
+/* One more, while the pipeline runs: the ring's size; no cycle. */
+int subscription_check_ring(const struct subscription *sub);
+int subscription_check_cycle(const struct sluice_pipeline *pipeline,
+			     const struct subscription *sub);
+
+/* Forget a run: everything but what was declared. */
+void subscription_reset(struct subscription *sub);
+/* The last one was never made. */
+void subscription_forget(struct sluice_pipeline *pipeline);
+/* Release what was allocated for a run. */
+void subscription_unmap(struct subscription *sub);
+
+#endif
