@@ -100,6 +100,23 @@ case $lesson in
 	"$program" "$scratch/short" 65 2>"$scratch/err" || rc=$?
 	[ $rc -eq 2 ] || fail "65 counters end with $rc, not 2"
 	;;
+06_spawn)
+	"$program" >"$scratch/out" || fail "ended with $?"
+	grep -q '^99 pages, .* 1 set aside$' "$scratch/out" ||
+		fail "not every page but one"
+	;;
+07_iterate)
+	"$program" >"$scratch/out" || fail "ended with $?"
+	printed_by taker >"$scratch/taken"
+	seq 0 9 | cmp - "$scratch/taken" || fail "not the first ten"
+	grep -q '^taken 45, given 499500$' "$scratch/out" || fail "wrong sums"
+	;;
+08_supervised)
+	"$program" >"$scratch/out" 2>"$scratch/log" || fail "ended with $?"
+	grep -q '^100000 made, 99999 read, 1 dead, 5 starts$' "$scratch/out" ||
+		fail "not all but the poisoned one"
+	grep -q "'parser': restarted" "$scratch/log" || fail "no restart told"
+	;;
 *)
 	fail "no such lesson"
 	;;
