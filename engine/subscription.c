@@ -473,16 +473,22 @@ int sluice_subscription_stat(struct sluice_sub id,
 	} else if (sub->rx == NULL) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
 	} else {
-		uint64_t acked = sluice_load_acquire(&sub->rx->acked);
-		uint64_t published = sluice_load_acquire(&sub->tx->published);
+		/* In this order what was granted or sent is never more than the
+		 * receipt read after it allows; it may be less. */
 		uint64_t granted = sluice_load_acquire(&sub->rx->granted);
+		uint64_t published = sluice_load_acquire(&sub->tx->published);
+		uint64_t acked = sluice_load_acquire(&sub->rx->acked);
 
+		if (acked - published < UINT64_MAX / 2)
+			published = acked;
+		if (published - granted < UINT64_MAX / 2)
+			granted = published;
 		*stat = (struct sluice_subscription_stats){
 			.granted = granted,
 			.published = published,
 			.acked = acked,
 			.depth = published - acked,
-			.credit = granted > published ? granted - published : 0,
+			.credit = granted - published,
 			.waiting = sluice_load_stale(&sub->waiting),
 		};
 	}

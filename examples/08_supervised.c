@@ -84,7 +84,7 @@ static void tell(void *ctx, const char *text)
 static int declare(struct sluice_pipeline *p, uint64_t *next,
 		   struct parser *parser)
 {
-	static const char *const readers[] = {"reader", "helper"};
+	static const char *const readers[] = {"reader", "visitor"};
 	int rc = sluice_stage_add(
 		p, SLUICE_STAGE(.name = "counter", .kind = SLUICE_PRODUCER,
 				.out_bytes = sizeof(uint64_t),
@@ -119,7 +119,7 @@ static int visit(struct sluice_pipeline *p)
 {
 	struct sluice_sub sub;
 	int rc = sluice_subscribe(
-		p, "helper", "parser",
+		p, "visitor", "parser",
 		SLUICE_SUBSCRIPTION(.max_demand = 100, .sub = &sub));
 
 	if (rc == 0)
