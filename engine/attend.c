@@ -8,32 +8,11 @@
 
 #include <errno.h>
 
-static struct subscription *place_sub(const sluice_a64 *place)
+struct sluice_link_event stage_link_event(const struct subscription *sub,
+					  enum sluice_side side, uint32_t kind,
+					  uint32_t closed)
 {
-	return (struct subscription *)(uintptr_t)sluice_load_acquire(place);
-}
-
-static void place_clear(sluice_a64 *place)
-{
-	sluice_store_release(place, 0);
-}
-
-static int places_used(const sluice_a64 *places, uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (sluice_load_acquire(&places[i]) != 0)
-			return 1;
-	return 0;
-}
-
-/* Tell the stage's hook; a hook's events leave like any others. */
-static int stage_hook(struct sluice_stage *stage, const char *name,
-		      int (*hook)(struct sluice_stage *,
-				  const struct sluice_link_event *),
-		      struct subscription *sub, enum sluice_side side,
-		      uint32_t kind, uint32_t closed)
-{
-	struct sluice_link_event event = {
+	return (struct sluice_link_event){
 		.sub = subscription_id(sub),
 		.peer = side == SLUICE_SIDE_CONSUMER ? sub->producer->name
 						     : sub->consumer->name,
@@ -43,13 +22,24 @@ static int stage_hook(struct sluice_stage *stage, const char *name,
 		.reason = SLUICE_CLOSED_REASON(closed),
 		.code = SLUICE_CLOSED_CODE(closed),
 	};
+}
+
+/* Tell the stage's hook; a hook's events leave like any others. */
+static int stage_hook(struct sluice_stage *stage, const char *name,
+		      int (*hook)(struct sluice_stage *,
+				  const struct sluice_link_event *),
+		      struct subscription *sub, enum sluice_side side,
+		      uint32_t kind, uint32_t closed)
+{
+	struct sluice_link_event event =
+		stage_link_event(sub, side, kind, closed);
 	int rc;
 
 	if (hook == NULL || stage->phase == STAGE_DOWN)
 		return 0;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = hook(stage, &event);
-	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
+	stage_emit_end(stage, stage_keeps(rc));
 	if (rc < 0)
 		stage_log(stage, "%s, subscription with '%s': %s", name,
 			  event.peer, sluice_strerror(rc));
@@ -94,7 +84,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 		inlet_detach(&stage->in, sub->inlet);
 		stage->in.joined--;
 	}
-	place_clear(&stage->in.places[sub->inlet]);
+	place_put(&stage->in.places[sub->inlet], NULL);
 	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
 }
@@ -147,8 +137,9 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 	stage_heed_end(stage, mode, closed);
 }
 
-/* A subscription that this stage has not seen before. */
-static void consumer_meet(struct sluice_stage *stage, struct subscription *sub)
+/* A subscription that this stage has not seen before. Returns non-zero: it wants
+ * it now. */
+static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 {
 	struct inlet *in = &stage->in;
 	struct inlet_link *link = &in->links[sub->inlet];
@@ -164,7 +155,7 @@ static void consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 			consumer_leave(stage, sub);
 			stage_heed_end(stage, SLUICE_ON_END_DEFAULT,
 				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
-			return;
+			return 0;
 		}
 	}
 	/* Nobody is held up by one that has not asked for anything: it joins a
@@ -174,9 +165,10 @@ static void consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	    subscription_asked(sub) == 0 &&
 	    subscription_producer(sub) == PRODUCER_NEW &&
 	    sluice_load_acquire(&sub->cancel) == 0)
-		return;
+		return 0;
 	sluice_store_release(&sub->consumer_state, CONSUMER_WANTS);
 	stage_signal(sub->producer, SIGNAL_SUBS);
+	return 1;
 }
 
 static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
@@ -219,15 +211,12 @@ static void attend_inlets(struct sluice_stage *stage)
 			continue;
 		switch (subscription_consumer(sub)) {
 		case CONSUMER_NEW:
-			if (stage->phase != STAGE_RUNNING)
+			if (stage->phase != STAGE_RUNNING ||
+			    !consumer_meet(stage, sub))
 				break;
-			consumer_meet(stage, sub);
 			/* A producer that has ended answers nobody: it was
 			 * refused when it was made. */
-			if (subscription_consumer(sub) == CONSUMER_WANTS &&
-			    subscription_producer(sub) == PRODUCER_REFUSED)
-				consumer_open(stage, sub);
-			break;
+			/* fall through */
 		case CONSUMER_WANTS:
 			if (subscription_producer(sub) != PRODUCER_NEW)
 				consumer_open(stage, sub);
@@ -246,8 +235,8 @@ static void attend_inlets(struct sluice_stage *stage)
 /* Has the last consumer gone? Then, unless it is to stay, the stage ends. */
 static void producer_end_idle(struct sluice_stage *stage, uint32_t closed)
 {
-	if (stage->out.joined > 0 || stage->opts.on_idle == SLUICE_IDLE_STAY ||
-	    places_used(stage->out.places, stage->out.places_max))
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	    !outlet_deserted(&stage->out))
 		return;
 	if (closed == 0)
 		closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
@@ -260,9 +249,8 @@ static void producer_refuse(struct sluice_stage *stage,
 {
 	struct sluice_stage *consumer = sub->consumer;
 
-	sluice_store_release(&sub->closed, closed);
-	place_clear(&stage->out.places[sub->lane]);
-	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+	place_put(&stage->out.places[sub->lane], NULL);
+	subscription_refuse(sub, closed);
 	stage_signal(consumer, SIGNAL_SUBS);
 	producer_end_idle(stage, closed);
 }
@@ -326,7 +314,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	if (!told)
 		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
-	place_clear(&stage->out.places[sub->lane]);
+	place_put(&stage->out.places[sub->lane], NULL);
 	outlet_leave(&stage->out, sub->lane);
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
@@ -395,16 +383,13 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 {
 	struct sluice_stage *consumer = sub->consumer;
 
-	place_clear(&stage->out.places[sub->lane]);
+	place_put(&stage->out.places[sub->lane], NULL);
 	stage->out.subs[sub->lane] = NULL;
-	if (subscription_producer(sub) == PRODUCER_NEW) {
-		sluice_store_release(
-			&sub->closed,
-			SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
-		sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
-	} else {
+	if (subscription_producer(sub) == PRODUCER_NEW)
+		subscription_refuse(
+			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+	else
 		sluice_store_release(&sub->producer_state, PRODUCER_RELEASED);
-	}
 	stage_signal(consumer, SIGNAL_SUBS);
 }
 

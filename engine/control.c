@@ -195,8 +195,6 @@ int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 		     uint32_t delay_ms, uint32_t period_ms)
 {
-	const struct sluice_wait_ops *wait = self->pipeline->platform->wait;
-
 	if (timer >= SLUICE_TIMERS_MAX)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': timer %u; they are 0 to %u",
@@ -204,7 +202,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 	if (self->opts.handle_timer == NULL)
 		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
 				   self->name);
-	timer_set(&self->timers, timer, wait->now_ns(wait->ctx),
+	timer_set(&self->timers, timer, pipeline_now(self->pipeline),
 		  delay_ms * PLATFORM_NS_PER_MS,
 		  period_ms * PLATFORM_NS_PER_MS);
 	return 0;

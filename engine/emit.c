@@ -9,12 +9,6 @@
 
 #include <errno.h>
 
-static void stage_count(struct sluice_stage *stage, enum sluice_counter counter,
-			uint64_t n)
-{
-	sluice_counter_add(stage->counters, counter, n);
-}
-
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 {
 	uint32_t room;
@@ -35,6 +29,20 @@ void stage_emit_end(struct sluice_stage *stage, int keep)
 		hold_commit(&stage->hold);
 	else
 		hold_rollback(&stage->hold);
+}
+
+void stage_emitted(struct sluice_stage *stage, int rc)
+{
+	stage_emit_end(stage, stage_keeps(rc));
+	if (stage_produces(stage))
+		(void)stage_flush(stage, STAGE_LOOK);
+}
+
+uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n)
+{
+	return stage->opts.buffer_keep == SLUICE_KEEP_BLOCK
+		       ? n + stage->buffer_max
+		       : UINT64_MAX;
 }
 
 uint64_t stage_emit_room(struct sluice_stage *stage)
@@ -78,7 +86,7 @@ static void stage_overflow(struct sluice_stage *stage)
 
 /* An event for a partition that does not exist cannot be placed, now or later:
  * what chose it is wrong. */
-static void stage_misrouted(struct sluice_stage *stage)
+void stage_misrouted(struct sluice_stage *stage)
 {
 	stage->out.wrong = 0;
 	stage_count(stage, SLUICE_COUNTER_STRANDED, 1);
@@ -151,7 +159,7 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	if (SLUICE_UNLIKELY(stage->markers.first || stage->spilling.first))
 		moved |= stage_markers_due(stage);
 	if (stage->unacked > 0 &&
-	    stage->hold.at - stage->unacked_end < UINT64_MAX / 2) {
+	    position_reached(stage->hold.at, stage->unacked_end)) {
 		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
 		stage->unacked = 0;
 		moved = 1;

@@ -40,11 +40,8 @@ void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 
 void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
 {
-	struct sluice_pipeline *p = stage->pipeline;
-
 	(void)sluice_exchange(&stage->phase_seen, (uint32_t)phase);
-	(void)sluice_fetch_add(&p->alarms, 1);
-	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+	pipeline_alarm(stage->pipeline);
 }
 
 static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
@@ -59,6 +56,7 @@ static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 	stage_show_phase(stage, STAGE_DOWN);
 }
 
+/* The stage has failed, as fault.text says. */
 static void stage_fail_text(struct sluice_stage *stage, int rc)
 {
 	struct sluice_pipeline *p = stage->pipeline;
@@ -112,6 +110,30 @@ static void stage_done(struct sluice_stage *stage)
 	stage_go_down(stage, SLUICE_REASON_NORMAL);
 }
 
+int stage_describe(struct sluice_stage *stage, const char *callback, int rc)
+{
+	char *text = stage->fault.text;
+	size_t room = sizeof(stage->fault.text);
+
+	if (rc == SLUICE_FAIL) {
+		(void)snprintf(text, room,
+			       "stage '%s': %s returned SLUICE_FAIL",
+			       stage->name, callback);
+		return -EIO;
+	}
+	if (rc < 0) {
+		(void)snprintf(text, room, "stage '%s': %s returned %d (%s)",
+			       stage->name, callback, rc,
+			       sluice_errno_text(rc));
+		return rc;
+	}
+	(void)snprintf(text, room,
+		       "stage '%s': %s returned %d, which is no answer it may "
+		       "give",
+		       stage->name, callback, rc);
+	return -EINVAL;
+}
+
 void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 {
 	if (rc == SLUICE_OK || stage->phase >= STAGE_ENDED)
@@ -120,17 +142,7 @@ void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 		stage_done(stage);
 		return;
 	}
-	if (rc == SLUICE_FAIL)
-		stage_fail(stage, -EIO, "stage '%s': %s returned SLUICE_FAIL",
-			   stage->name, callback);
-	else if (rc < 0)
-		stage_fail(stage, rc, "stage '%s': %s returned %d (%s)",
-			   stage->name, callback, rc, sluice_errno_text(rc));
-	else
-		stage_fail(stage, -EINVAL,
-			   "stage '%s': %s returned %d, which is no answer it "
-			   "may give",
-			   stage->name, callback, rc);
+	stage_fail_text(stage, stage_describe(stage, callback, rc));
 }
 
 static void stage_give_up(struct sluice_stage *stage,

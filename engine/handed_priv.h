@@ -8,6 +8,7 @@
 #define SLUICE_ENGINE_HANDED_PRIV_H
 
 #include "../ring/base.h"
+#include "position_priv.h"
 
 #define HANDED_ROWS 8u
 
@@ -25,11 +26,11 @@ static inline uint32_t handed_at(struct handed *handed, uint64_t at,
 				 uint64_t *limit)
 {
 	while (handed->count > 0) {
-		uint64_t left = handed->row[handed->count - 1].until - at;
+		uint64_t until = handed->row[handed->count - 1].until;
 
-		if (left != 0 && left < UINT64_MAX / 2) {
-			if (left < *limit)
-				*limit = left;
+		if (!position_reached(at, until)) {
+			if (until - at < *limit)
+				*limit = until - at;
 			return handed->row[handed->count - 1].deliveries;
 		}
 		handed->count--;

@@ -173,7 +173,7 @@ static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
 		 * before the event was published. */
 		if (read == sluice_load_acquire(&sub->notes_filled))
 			return limit;
-		if (note->from - at < UINT64_MAX / 2 && note->from != at)
+		if (!position_reached(at, note->from))
 			return note->from - at < limit
 				       ? (uint32_t)(note->from - at)
 				       : limit;

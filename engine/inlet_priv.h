@@ -82,7 +82,7 @@ static inline int inlet_past(const struct inlet *in, uint32_t index,
 {
 	const struct inlet_link *link = &in->links[index];
 
-	return !link->open || link->reader.acked - position < UINT64_MAX / 2;
+	return !link->open || position_reached(link->reader.acked, position);
 }
 
 #endif

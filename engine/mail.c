@@ -30,11 +30,6 @@ static struct sluice_message mail_message(const struct letter *letter)
 	};
 }
 
-static int kept(int rc)
-{
-	return rc == SLUICE_OK || rc == SLUICE_END;
-}
-
 static void mail_cast(struct sluice_stage *stage, struct letter *letter)
 {
 	struct sluice_message message = mail_message(letter);
@@ -42,9 +37,7 @@ static void mail_cast(struct sluice_stage *stage, struct letter *letter)
 
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_cast(stage, &message);
-	stage_emit_end(stage, kept(rc));
-	if (stage_produces(stage))
-		(void)stage_flush(stage, STAGE_LOOK);
+	stage_emitted(stage, rc);
 	mail_done(stage, letter, 0);
 	stage_answer(stage, "handle_cast", rc);
 }
@@ -59,14 +52,12 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 	stage->calling = letter;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_call(stage, &message, &reply);
-	stage_emit_end(stage, kept(rc));
 	stage->calling = NULL;
 	/* Its events leave first. */
-	if (stage_produces(stage))
-		(void)stage_flush(stage, STAGE_LOOK);
+	stage_emitted(stage, rc);
 	if (rc < 0)
 		mail_done(stage, letter, rc);
-	else if (!kept(rc))
+	else if (!stage_keeps(rc))
 		mail_done(stage, letter, -EIO);
 	else
 		mail_done(stage, letter,
@@ -108,7 +99,7 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_info(stage, &message);
-	stage_emit_end(stage, kept(rc));
+	stage_emit_end(stage, stage_keeps(rc));
 	mail_done(stage, letter, rc < 0 ? rc : 0);
 	stage_answer(stage, "handle_info", rc);
 }
@@ -174,8 +165,8 @@ static int marker_spilled_past(const struct sluice_stage *stage,
 	const struct spill *spill = &stage->out.spill;
 
 	for (uint32_t i = 0; i < letter->position; i++)
-		if (letter->targets[i] - spill->queue[i].popped - 1 <
-		    UINT64_MAX / 2)
+		if (!position_reached(spill->queue[i].popped,
+				      letter->targets[i]))
 			return 0;
 	return 1;
 }
@@ -216,8 +207,8 @@ int stage_markers_due(struct sluice_stage *stage)
 	}
 	while (stage->markers.first != NULL && stage_may_handle(stage) &&
 	       stage->out.orphans == NULL &&
-	       stage->markers.first->position - stage->hold.at - 1 >=
-		       UINT64_MAX / 2) {
+	       position_reached(stage->hold.at,
+				stage->markers.first->position)) {
 		marker_passed_hold(stage, letters_pop(&stage->markers));
 		moved = 1;
 	}

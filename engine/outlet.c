@@ -51,7 +51,7 @@ void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts)
 	out->strategy->init(out->state, &out->lanes, opts);
 }
 
-static void outlet_ring(struct outlet *out, uint32_t lane)
+void outlet_ring(struct outlet *out, uint32_t lane)
 {
 	if (out->bells[lane] != NULL)
 		sluice_bell_ring(out->bells[lane], out->ops);

@@ -62,10 +62,10 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 	}
 	out->strategy->join(out->state, &out->lanes, sub->lane);
 	/* At once, if that may be: nothing is sent over its head. */
-	if (!outlet_admit(out, sub->lane))
+	if (!outlet_admit(out, sub->lane)) {
 		out->joining = 1;
-	if (lane->state != SLUICE_LANE_ACTIVE)
 		lane->credit = 0;
+	}
 	return position;
 }
 
@@ -85,8 +85,7 @@ void outlet_cancel(struct outlet *out, uint32_t index, uint32_t closed)
 	} else {
 		sluice_spsc_close(&out->writers[index], closed);
 	}
-	if (out->bells[index] != NULL)
-		sluice_bell_ring(out->bells[index], out->ops);
+	outlet_ring(out, index);
 }
 
 static void outlet_release(struct subscription *sub)
@@ -100,7 +99,6 @@ static void outlet_release(struct subscription *sub)
 static void outlet_take_spilled(struct outlet *out, uint32_t index,
 				struct spill_queue *queue)
 {
-
 	if (out->spill.capacity == 0)
 		return;
 	spill_append(&out->spill, queue, &out->spill.queue[index]);
@@ -120,8 +118,6 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 
 	(void)sluice_spsc_refresh(w); /* its last receipt */
 	*orphan = (struct orphan){
-		.slots = sub->slots,
-		.capacity = sub->capacity,
 		.at = w->acked,
 		.to = w->published,
 		.handed = sub->left_handed,
@@ -175,9 +171,9 @@ static uint32_t orphan_noted(struct subscription *sub, uint64_t *limit)
 	for (; read != sub->notes_pending; read++) {
 		const struct note *note = &sub->notes[read % NOTES_MAX];
 
-		if (note->to - at - 1 >= UINT64_MAX / 2)
+		if (position_reached(at, note->to))
 			continue; /* behind us */
-		if (note->from - at - 1 < UINT64_MAX / 2) {
+		if (!position_reached(at, note->from)) {
 			if (note->from - at < *limit)
 				*limit = note->from - at;
 			return 0;
@@ -193,19 +189,19 @@ static uint32_t orphan_noted(struct subscription *sub, uint64_t *limit)
 static uint32_t orphan_deal_ring(struct outlet *out, struct subscription *sub)
 {
 	struct orphan *orphan = &sub->orphan;
-	uint64_t place = orphan->at & (orphan->capacity - 1);
+	uint64_t place = orphan->at & (sub->capacity - 1);
 	uint64_t n = orphan->to - orphan->at;
 	uint32_t deliveries;
 
-	if (n > orphan->capacity - place)
-		n = orphan->capacity - place;
+	if (n > sub->capacity - place)
+		n = sub->capacity - place;
 	if (n > out->run_events)
 		n = out->run_events;
 	deliveries = handed_at(&orphan->handed, orphan->at, &n);
 	if (orphan->handed.count == 0)
 		deliveries = orphan_noted(sub, &n);
-	n = outlet_deal(out, orphan->slots + place * out->event_bytes,
-			(uint32_t)n, deliveries);
+	n = outlet_deal(out, sub->slots + place * out->event_bytes, (uint32_t)n,
+			deliveries);
 	orphan->at += n;
 	return (uint32_t)n;
 }
@@ -265,7 +261,7 @@ uint64_t outlet_orphaned(const struct outlet *out)
 static int outlet_vacant(const struct outlet *out, uint32_t index)
 {
 	return out->lanes.lane[index].state == SLUICE_LANE_VACANT &&
-	       sluice_load_acquire(&out->places[index]) == 0;
+	       place_sub(&out->places[index]) == NULL;
 }
 
 static uint64_t orphan_drop(struct outlet *out, struct orphan *orphan)

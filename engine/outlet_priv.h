@@ -64,6 +64,15 @@ int outlet_admit(struct outlet *out, uint32_t lane);
  * all. */
 void outlet_refresh_shared(struct outlet *out);
 
+/* Wake the consumer of @lane. */
+void outlet_ring(struct outlet *out, uint32_t lane);
+
+/* No consumer is there, and none is on its way. */
+static inline int outlet_deserted(const struct outlet *out)
+{
+	return out->joined == 0 && !places_used(out->places, out->places_max);
+}
+
 /* Send nothing more to @lane: its stream ends here, for @closed. */
 void outlet_cancel(struct outlet *out, uint32_t lane, uint32_t closed);
 /* The consumer of @lane has left: take back what it has not finished. */

@@ -52,7 +52,6 @@ struct worker {
 struct supervised {
 	uint64_t restart_ns; /* when to start it again; 0: it is up */
 	uint32_t downs;      /* times it went down, as far as was noticed */
-	uint32_t marked;     /* one of those restarted together */
 };
 
 struct sluice_pipeline {
@@ -72,6 +71,7 @@ struct sluice_pipeline {
 	struct sluice_bell *supervisor_bell;
 	void *supervisor;
 	struct supervised *supervised; /* one per stage; the supervisor's */
+	unsigned char *marked;         /* the same: those restarted together */
 	struct restart_policy policy;
 	struct restart_history history;
 	uint32_t planned; /* regions and workers exist */
@@ -105,6 +105,10 @@ static inline struct sluice_bell *bell_between(const struct sluice_stage *to,
 void pipeline_lock(struct sluice_pipeline *pipeline);
 void pipeline_unlock(struct sluice_pipeline *pipeline);
 
+/* Something for the supervisor to look at. */
+void pipeline_alarm(struct sluice_pipeline *pipeline);
+/* Monotonic time, ns. */
+uint64_t pipeline_now(const struct sluice_pipeline *pipeline);
 /* A time-out as a point in time. */
 uint64_t pipeline_deadline(const struct sluice_pipeline *pipeline,
 			   uint32_t timeout_ms);
@@ -132,7 +136,9 @@ int affinity_place(struct sluice_pipeline *pipeline);
 int plan_open(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
-int plan_join(struct sluice_pipeline *pipeline, struct subscription *sub);
+int plan_join(struct subscription *sub);
+/* Where @sub's batches are put together under @credit, if they are. */
+int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
 
 /* run.c */
 void pipeline_raise(struct sluice_pipeline *pipeline,

@@ -250,11 +250,11 @@ static int plan_shared(const struct sluice_pipeline *p,
 
 /* Where a batch is put together that does not lie in a row: one that is sized
  * exactly, across the ring's end, or one that a selector has thinned out. */
-static int plan_gathered(struct subscription *sub)
+int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 {
-	uint32_t most = sub->credit.batch_events;
+	uint32_t most = credit->batch_events;
 
-	if (!sub->credit.exact && !sub->opts.selector)
+	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector))
 		return 0;
 	if (most < sub->capacity)
 		most = sub->capacity;
@@ -270,7 +270,7 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 {
 	struct sluice_stage *producer = sub->producer;
 	struct sluice_stage *consumer = sub->consumer;
-	int rc = plan_gathered(sub);
+	int rc = plan_gathered(sub, &sub->credit);
 
 	if (rc < 0)
 		return rc;
@@ -290,10 +290,8 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 	consumer->in.joined++;
 	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
 	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
-	sluice_store_release(&producer->out.places[sub->lane],
-			     (uint64_t)(uintptr_t)sub);
-	sluice_store_release(&consumer->in.places[sub->inlet],
-			     (uint64_t)(uintptr_t)sub);
+	place_put(&producer->out.places[sub->lane], sub);
+	place_put(&consumer->in.places[sub->inlet], sub);
 	return 0;
 }
 
@@ -367,13 +365,12 @@ static int plan_join_tx(struct subscription *sub)
 	return rc;
 }
 
-int plan_join(struct sluice_pipeline *p, struct subscription *sub)
+int plan_join(struct subscription *sub)
 {
 	const struct sluice_spsc_writer *shared =
 		&sub->producer->out.shared.base;
 	int rc = 0;
 
-	(void)p;
 	if (sub->producer->strategy->rings == STRATEGY_ONE) {
 		sub->capacity = (uint32_t)shared->capacity;
 		sub->tx = shared->tx;
@@ -382,7 +379,7 @@ int plan_join(struct sluice_pipeline *p, struct subscription *sub)
 		rc = plan_join_tx(sub);
 	}
 	if (rc == 0)
-		rc = plan_gathered(sub);
+		rc = plan_gathered(sub, &sub->credit);
 	return rc < 0 ? rc : plan_join_rx(sub);
 }
 
@@ -441,7 +438,8 @@ int plan_open(struct sluice_pipeline *p)
 
 	p->planned = 1;
 	p->supervised = calloc(p->stage_count, sizeof(*p->supervised));
-	if (words == NULL || p->supervised == NULL)
+	p->marked = calloc(p->stage_count, 1);
+	if (words == NULL || p->supervised == NULL || p->marked == NULL)
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 	if (rc == 0)
 		rc = affinity_place(p);
@@ -490,6 +488,8 @@ void plan_close(struct sluice_pipeline *p)
 	free(p->workers);
 	free(p->supervised);
 	p->supervised = NULL;
+	free(p->marked);
+	p->marked = NULL;
 	p->workers = NULL;
 	p->worker_count = 0;
 	sluice_region_close(&p->region);

@@ -35,10 +35,8 @@ static void port_give(struct sluice_stage *port)
 
 	(void)sluice_exchange(&port->port_busy, PORT_FREE);
 	/* The supervisor may have found it taken. */
-	if (pipeline_command(p) != PIPELINE_RUN && port->phase != STAGE_ENDED) {
-		(void)sluice_fetch_add(&p->alarms, 1);
-		sluice_bell_ring(p->supervisor_bell, p->platform->wait);
-	}
+	if (pipeline_command(p) != PIPELINE_RUN && port->phase != STAGE_ENDED)
+		pipeline_alarm(p);
 }
 
 static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
@@ -63,10 +61,8 @@ static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 }
 
 /* Look up from the data: somebody joins, or leaves, or all is to end. */
-static int port_attend(struct sluice_stage *port)
+static void port_attend(struct sluice_stage *port)
 {
-	int worked = 0;
-
 	if (pipeline_command(port->pipeline) == PIPELINE_STOP &&
 	    port->phase != STAGE_ENDED) {
 		stage_abort(port, SLUICE_REASON_SHUTDOWN);
@@ -75,8 +71,15 @@ static int port_attend(struct sluice_stage *port)
 	/* Relaxed: the exchange acquires what the signaller wrote. */
 	if (sluice_load_relaxed(&port->signals) != 0 &&
 	    port->phase != STAGE_ENDED)
-		worked = stage_attend(port);
-	return worked;
+		(void)stage_attend(port);
+}
+
+/* To poll needs no clock. */
+static uint64_t port_deadline(const struct sluice_stage *port,
+			      uint32_t timeout_ms)
+{
+	return timeout_ms == 0 ? 0
+			       : pipeline_deadline(port->pipeline, timeout_ms);
 }
 
 /* One round of waiting: what a worker does between its rounds. */
@@ -99,7 +102,7 @@ static int port_may_send(void *arg)
 {
 	struct sluice_stage *port = arg;
 
-	(void)port_attend(port);
+	port_attend(port);
 	if (port->phase == STAGE_RUNNING &&
 	    (port->out.orphans || outlet_spilled(&port->out) > 0))
 		(void)stage_flush(port, STAGE_LOOK);
@@ -129,10 +132,7 @@ static int port_send(struct sluice_stage *port, const unsigned char *events,
 			break;
 	}
 	if (out->wrong)
-		pipeline_fail(port->pipeline, -ERANGE,
-			      "stage '%s': key_of named a partition that is "
-			      "not in [0, %u]",
-			      port->name, port->opts.partitions - 1);
+		stage_misrouted(port);
 	return (int)sent;
 }
 
@@ -147,9 +147,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 		return rc;
 	if (n > INT32_MAX)
 		n = INT32_MAX;
-	deadline_ns = timeout_ms == 0
-			      ? 0
-			      : pipeline_deadline(port->pipeline, timeout_ms);
+	deadline_ns = port_deadline(port, timeout_ms);
 	do {
 		if (port_may_send(port)) {
 			rc = port->phase != STAGE_RUNNING ||
@@ -216,7 +214,7 @@ static int port_may_recv(void *arg)
 {
 	struct sluice_stage *port = arg;
 
-	(void)port_attend(port);
+	port_attend(port);
 	return port->phase == STAGE_ENDED || port->port_taken > 0 ||
 	       port_take_batch(port);
 }
@@ -230,9 +228,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 
 	if (rc < 0)
 		return rc;
-	deadline_ns = timeout_ms == 0
-			      ? 0
-			      : pipeline_deadline(port->pipeline, timeout_ms);
+	deadline_ns = port_deadline(port, timeout_ms);
 	port_acknowledge(port);
 	while (rc == 0 && !port_may_recv(port))
 		rc = port_wait(port, &backoff, port_may_recv, deadline_ns);
@@ -258,19 +254,15 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 
 	if (rc < 0)
 		return rc;
-	(void)port_attend(port);
+	port_attend(port);
 	if (port->phase >= STAGE_ENDING)
 		rc = -EALREADY;
 	port_acknowledge(port);
 	stage_finish(port, reason, 0);
 	port_give(port);
-	if (rc == 0) {
-		/* What it sent may wait in the spill: the supervisor sees to
-		 * the rest. */
-		(void)sluice_fetch_add(&port->pipeline->alarms, 1);
-		sluice_bell_ring(port->pipeline->supervisor_bell,
-				 port->pipeline->platform->wait);
-	}
+	/* What it sent may wait in the spill: the supervisor sees to the rest. */
+	if (rc == 0)
+		pipeline_alarm(port->pipeline);
 	return rc;
 }
 
@@ -286,7 +278,7 @@ int port_end_idle(struct sluice_stage *port)
 		return 0;
 	if (!port_take(port, PORT_SUPERVISOR))
 		return 0; /* whoever holds it will see, and ring */
-	(void)port_attend(port);
+	port_attend(port);
 	if (port->phase == STAGE_RUNNING && command == PIPELINE_DRAIN &&
 	    port->opts.kind == SLUICE_PRODUCER)
 		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);

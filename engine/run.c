@@ -13,7 +13,7 @@
  * time. */
 #define STOP_GRACE_MS 1000u
 
-static uint64_t now_ns(const struct sluice_pipeline *p)
+uint64_t pipeline_now(const struct sluice_pipeline *p)
 {
 	return p->platform->wait->now_ns(p->platform->wait->ctx);
 }
@@ -22,7 +22,7 @@ uint64_t pipeline_deadline(const struct sluice_pipeline *p, uint32_t timeout_ms)
 {
 	if (timeout_ms == SLUICE_FOREVER)
 		return UINT64_MAX;
-	return now_ns(p) + timeout_ms * PLATFORM_NS_PER_MS;
+	return pipeline_now(p) + timeout_ms * PLATFORM_NS_PER_MS;
 }
 
 void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
@@ -43,18 +43,23 @@ int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
 
 		if (seen >= (uint32_t)phase)
 			return 0;
-		if (now_ns(p) >= deadline_ns)
+		if (pipeline_now(p) >= deadline_ns)
 			return -ETIMEDOUT;
 		wait->park(wait->ctx, &p->phase, seen, deadline_ns);
 	}
+}
+
+void pipeline_alarm(struct sluice_pipeline *p)
+{
+	(void)sluice_fetch_add(&p->alarms, 1);
+	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
 }
 
 static void pipeline_ring_all(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		sluice_bell_ring(p->workers[i].bell, p->platform->wait);
-	(void)sluice_fetch_add(&p->alarms, 1);
-	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+	pipeline_alarm(p);
 }
 
 void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)

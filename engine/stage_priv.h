@@ -183,6 +183,22 @@ enum stage_look {
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
 void stage_emit_end(struct sluice_stage *stage, int keep);
 int stage_flush(struct sluice_stage *stage, enum stage_look look);
+/* After @rc what the callback emitted is kept. */
+static inline int stage_keeps(int rc)
+{
+	return rc == SLUICE_OK || rc == SLUICE_END;
+}
+/* End it for a callback that answered @rc, and let what it emitted leave. */
+void stage_emitted(struct sluice_stage *stage, int rc);
+/* How much a callback may emit that was asked for @n events. */
+uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n);
+/* An event was for a partition that there is not. */
+void stage_misrouted(struct sluice_stage *stage);
+static inline void stage_count(struct sluice_stage *stage,
+			       enum sluice_counter counter, uint64_t n)
+{
+	sluice_counter_add(stage->counters, counter, n);
+}
 /* Something waits that a flush could move. */
 static inline int stage_waits(const struct sluice_stage *stage)
 {
@@ -208,6 +224,9 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
 
 /* ---- fault.c: verdicts, failures, restarts ---- */
 
+/* Put in words (fault.text) that @callback answered @rc, which is neither OK nor
+ * END. Returns the code of it, a negative errno. */
+int stage_describe(struct sluice_stage *stage, const char *callback, int rc);
 /* @callback answered @rc: nothing to do, or the stage ends, or it fails. */
 void stage_answer(struct sluice_stage *stage, const char *callback, int rc);
 void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
@@ -227,6 +246,10 @@ void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 
 /* ---- attend.c: what was signalled ---- */
 
+/* What the hooks are told of @sub. */
+struct sluice_link_event stage_link_event(const struct subscription *sub,
+					  enum sluice_side side, uint32_t kind,
+					  uint32_t closed);
 /* Look at every signal there is. Returns non-zero: something was done. */
 int stage_attend(struct sluice_stage *stage);
 /* Link @index has ended, for @closed, after its last event. */

@@ -9,29 +9,13 @@
  */
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
-#include "ring/base_priv.h"
-
-#include <errno.h>
-
-static void stage_count(struct sluice_stage *stage, enum sluice_counter counter,
-			uint64_t n)
-{
-	sluice_counter_add(stage->counters, counter, n);
-}
 
 /* ---- beginning and end --------------------------------------------------- */
 
 static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
 		       enum sluice_side side)
 {
-	const struct sluice_stage *peer =
-		side == SLUICE_SIDE_CONSUMER ? sub->producer : sub->consumer;
-	struct sluice_link_event event = {
-		.sub = subscription_id(sub),
-		.peer = peer->name,
-		.side = side,
-		.inlet = sub->inlet,
-	};
+	struct sluice_link_event event = stage_link_event(sub, side, 0, 0);
 
 	return stage->opts.on_subscribe(stage, &event);
 }
@@ -53,21 +37,12 @@ static int stage_greet_all(struct sluice_stage *stage)
 	return rc;
 }
 
-static int stage_refuse_start(struct sluice_stage *stage, const char *callback,
-			      int rc)
+static void stage_refuse_start(struct sluice_stage *stage, const char *callback,
+			       int rc)
 {
-	if (rc == SLUICE_FAIL)
-		rc = -EIO;
-	if (rc > 0) {
-		pipeline_fail(stage->pipeline, -EINVAL,
-			      "stage '%s': %s returned %d, which is no answer "
-			      "it may give",
-			      stage->name, callback, rc);
-		return -EINVAL;
-	}
-	pipeline_fail(stage->pipeline, rc, "stage '%s': %s returned %d (%s)",
-		      stage->name, callback, rc, sluice_errno_text(rc));
-	return rc;
+	int code = stage_describe(stage, callback, rc);
+
+	pipeline_fail(stage->pipeline, code, "%s", stage->fault.text);
 }
 
 int stage_init(struct sluice_stage *stage)
@@ -80,9 +55,9 @@ int stage_init(struct sluice_stage *stage)
 		stage->initialised = 1;
 		rc = stage_greet_all(stage);
 		if (rc != 0)
-			(void)stage_refuse_start(stage, "on_subscribe", rc);
+			stage_refuse_start(stage, "on_subscribe", rc);
 	} else {
-		(void)stage_refuse_start(stage, "init", rc);
+		stage_refuse_start(stage, "init", rc);
 	}
 	stage_emit_end(stage, rc == 0);
 	if (rc != 0)
@@ -160,17 +135,10 @@ void stage_conclude(struct sluice_stage *stage, enum sluice_reason reason,
 /* No consumer is there and none will come. */
 static int stage_forsaken(const struct sluice_stage *stage)
 {
-	const struct outlet *out = &stage->out;
-
 	/* Once the pipeline drains, nobody can come. */
-	if (out->joined > 0 ||
-	    (stage->opts.on_idle == SLUICE_IDLE_STAY &&
-	     pipeline_command(stage->pipeline) == PIPELINE_RUN))
-		return 0;
-	for (uint32_t i = 0; i < out->places_max; i++)
-		if (sluice_load_acquire(&out->places[i]) != 0)
-			return 0;
-	return 1;
+	return (stage->opts.on_idle != SLUICE_IDLE_STAY ||
+		pipeline_command(stage->pipeline) != PIPELINE_RUN) &&
+	       outlet_deserted(&stage->out);
 }
 
 /* Once the pipeline drains, nobody comes any more for a partition that has no
@@ -224,19 +192,16 @@ static int producer_starved(struct sluice_stage *stage)
 
 static void producer_ask(struct sluice_stage *stage, uint32_t n)
 {
-	uint64_t limit = stage->opts.buffer_keep == SLUICE_KEEP_BLOCK
-				 ? (uint64_t)n + stage->buffer_max
-				 : UINT64_MAX;
 	int rc;
 
-	stage_emit_begin(stage, limit);
+	stage_emit_begin(stage, stage_emit_limit(stage, n));
 	rc = stage->opts.handle_demand(stage, n);
 	if (rc == SLUICE_OK && stage->hold.staged == 0)
 		stage->starved = 1;
-	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
-	if (rc == SLUICE_OK || rc == SLUICE_END)
+	stage_emit_end(stage, stage_keeps(rc));
+	if (stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOKED);
-	if (rc != SLUICE_OK && rc != SLUICE_RETRY)
+	if (rc != SLUICE_RETRY)
 		stage_answer(stage, "handle_demand", rc);
 }
 
@@ -299,15 +264,10 @@ static void consumer_handle(struct sluice_stage *stage,
 	uint64_t wanted = (uint64_t)batch->count * stage->opts.fan_out_max;
 	int rc;
 
-	if (stage_produces(stage) &&
-	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
-		wanted = UINT64_MAX;
-	stage_emit_begin(stage, wanted + stage->buffer_max < wanted
-					? wanted
-					: wanted + stage->buffer_max);
+	stage_emit_begin(stage, stage_emit_limit(stage, wanted));
 	rc = stage->opts.handle_events(stage, batch);
-	stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
-	if (rc == SLUICE_OK || rc == SLUICE_END) {
+	stage_emit_end(stage, stage_keeps(rc));
+	if (stage_keeps(rc)) {
 		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch->count);
 		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
 	} else {
@@ -323,9 +283,7 @@ static void consumer_handle(struct sluice_stage *stage,
 		if (taken > 0)
 			(void)stage_flush(stage, STAGE_LOOKED);
 	}
-	if (rc == SLUICE_END)
-		stage_answer(stage, "handle_events", rc);
-	else if (rc < 0 || rc >= SLUICE_FAIL)
+	if (rc != SLUICE_RETRY && rc != SLUICE_SKIP)
 		stage_answer(stage, "handle_events", rc);
 }
 
@@ -431,9 +389,8 @@ static int consumer_step(struct sluice_stage *stage)
 
 static int stage_step_timers(struct sluice_stage *stage)
 {
-	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
 	/* Once: a handler slower than its period gets to its events as well. */
-	uint64_t now_ns = wait->now_ns(wait->ctx);
+	uint64_t now_ns = pipeline_now(stage->pipeline);
 	int worked = 0;
 	int timer;
 
@@ -443,9 +400,7 @@ static int stage_step_timers(struct sluice_stage *stage)
 
 		stage_emit_begin(stage, stage_emit_room(stage));
 		rc = stage->opts.handle_timer(stage, (uint32_t)timer);
-		stage_emit_end(stage, rc == SLUICE_OK || rc == SLUICE_END);
-		if (stage_produces(stage))
-			(void)stage_flush(stage, STAGE_LOOK);
+		stage_emitted(stage, rc);
 		stage_answer(stage, "handle_timer", rc);
 		worked = 1;
 	}

@@ -23,8 +23,7 @@ struct subscription *subscription_at(const struct sluice_pipeline *p,
 {
 	if (index >= SLUICE_SUBSCRIPTIONS_MAX)
 		return NULL;
-	return (struct subscription *)(uintptr_t)sluice_load_acquire(
-		&p->subs[index]);
+	return place_sub(&p->subs[index]);
 }
 
 struct sluice_sub subscription_id(const struct subscription *sub)
@@ -64,7 +63,7 @@ void subscription_forget(struct sluice_pipeline *p)
 	struct subscription *sub = subscription_at(p, p->sub_count - 1);
 
 	p->sub_count--;
-	sluice_store_release(&p->subs[p->sub_count], 0);
+	place_put(&p->subs[p->sub_count], NULL);
 	free(sub);
 }
 
@@ -78,8 +77,9 @@ void subscription_unmap(struct subscription *sub)
 
 /* ---- a place for it ------------------------------------------------------ */
 
-/* The next index of a new subscription: one that is over, or one more. */
-static struct subscription *subscription_place(struct sluice_pipeline *p)
+/* Memory for a new subscription: of one that is over, or one more. */
+static int subscription_place(struct sluice_pipeline *p,
+			      struct subscription **out)
 {
 	struct subscription *sub;
 
@@ -92,27 +92,28 @@ static struct subscription *subscription_place(struct sluice_pipeline *p)
 		state = subscription_producer(sub);
 		if (!sub->made ||
 		    (subscription_consumer(sub) == CONSUMER_LEFT &&
-		     (state == PRODUCER_RELEASED || state == PRODUCER_REFUSED)))
-			return sub;
+		     (state == PRODUCER_RELEASED ||
+		      state == PRODUCER_REFUSED))) {
+			*out = sub;
+			return 0;
+		}
 	}
-	if (p->sub_count == SLUICE_SUBSCRIPTIONS_MAX) {
-		(void)sluice_fail(-ENOSPC,
-				  "pipeline '%s': limit of %u subscriptions "
-				  "reached",
-				  p->name, SLUICE_SUBSCRIPTIONS_MAX);
-		return NULL;
-	}
+	if (p->sub_count == SLUICE_SUBSCRIPTIONS_MAX)
+		return sluice_fail(-ENOSPC,
+				   "pipeline '%s': limit of %u subscriptions "
+				   "reached",
+				   p->name, SLUICE_SUBSCRIPTIONS_MAX);
 	sub = line_calloc(1, sizeof(*sub));
-	if (sub == NULL) {
-		(void)sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
-		return NULL;
-	}
+	if (sub == NULL)
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
+				   p->name);
 	sub->index = p->sub_count;
 	sub->tx_region.fd = -1;
 	sub->rx_region.fd = -1;
-	sluice_store_release(&p->subs[p->sub_count], (uint64_t)(uintptr_t)sub);
+	place_put(&p->subs[p->sub_count], sub);
 	p->sub_count++;
-	return sub;
+	*out = sub;
+	return 0;
 }
 
 static void subscription_take(struct subscription *sub,
@@ -145,15 +146,15 @@ static int subscription_declare(struct sluice_pipeline *p,
 				const struct subscription *wish)
 {
 	struct subscription *sub;
+	int rc;
 
 	if (wish->producer->declared_out == SLUICE_CONSUMERS_MAX)
 		return sluice_fail(-ENOSPC,
 				   "stage '%s': limit of %u consumers reached",
 				   wish->producer->name, SLUICE_CONSUMERS_MAX);
-	sub = subscription_place(p);
-	if (sub == NULL)
-		return p->sub_count == SLUICE_SUBSCRIPTIONS_MAX ? -ENOSPC
-								: -ENOMEM;
+	rc = subscription_place(p, &sub);
+	if (rc < 0)
+		return rc;
 	subscription_take(sub, wish);
 	sub->inlet = sub->consumer->declared_in++;
 	sub->lane = sub->opts.partition ? sub->opts.partition - 1
@@ -165,7 +166,7 @@ static int subscription_declare(struct sluice_pipeline *p,
 static int place_free(const sluice_a64 *places, uint32_t count, uint32_t *out)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (sluice_load_acquire(&places[i]) == 0) {
+		if (place_sub(&places[i]) == NULL) {
 			*out = i;
 			return 1;
 		}
@@ -205,39 +206,30 @@ static int subscription_join(struct sluice_pipeline *p,
 		return SUBSCRIPTION_FAIL(
 			wish, -ENOSPC, "'%s' has its subscriptions_max of %u",
 			producer->name, producer->out.places_max);
-	if (sluice_load_acquire(&producer->out.places[lane]) != 0)
+	if (place_sub(&producer->out.places[lane]) != NULL)
 		return SUBSCRIPTION_FAIL(
 			wish, -EBUSY, "partition %u is still being left", lane);
-	sub = subscription_place(p);
-	if (sub == NULL)
-		return p->sub_count == SLUICE_SUBSCRIPTIONS_MAX ? -ENOSPC
-								: -ENOMEM;
-	sub->made = 0;
+	rc = subscription_place(p, &sub);
+	if (rc < 0)
+		return rc;
 	subscription_unmap(sub);
-	sub->consumer = consumer;
-	sub->producer = producer;
 	subscription_take(sub, wish);
 	sub->later = 1;
 	sub->inlet = inlet;
 	sub->lane = lane;
-	rc = plan_join(p, sub);
+	rc = plan_join(sub);
 	if (rc < 0) {
 		subscription_unmap(sub);
 		sub->made = 0;
 		return rc;
 	}
-	if (sluice_load_acquire(&producer->phase_seen) == STAGE_ENDED) {
-		/* There is nobody to answer: it is refused here. */
-		sluice_store_release(
-			&sub->closed,
-			SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
-		sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
-	} else {
-		sluice_store_release(&producer->out.places[lane],
-				     (uint64_t)(uintptr_t)sub);
-	}
-	sluice_store_release(&consumer->in.places[inlet],
-			     (uint64_t)(uintptr_t)sub);
+	/* Where nobody is left to answer it is refused here. */
+	if (sluice_load_acquire(&producer->phase_seen) == STAGE_ENDED)
+		subscription_refuse(
+			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+	else
+		place_put(&producer->out.places[lane], sub);
+	place_put(&consumer->in.places[inlet], sub);
 	stage_signal(consumer, SIGNAL_SUBS);
 	return 0;
 }
@@ -384,12 +376,10 @@ static int subscription_resize(struct subscription *sub,
 			"max_demand %u is over the %u slots its ring was made "
 			"with",
 			o.max_demand, sub->capacity);
-	if (!declared && sub->gathered == NULL &&
-	    (wish.credit.exact || o.selector))
-		sub->gathered = line_calloc(sub->capacity,
-					    sub->producer->opts.out_bytes);
-	if (!declared && sub->gathered == NULL && wish.credit.exact)
-		return SUBSCRIPTION_FAIL(sub, -ENOMEM, "%s", "no memory");
+	if (!declared)
+		rc = plan_gathered(sub, &wish.credit);
+	if (rc < 0)
+		return rc;
 	/* Nothing that its stages read. */
 	sub->opts.max_demand = o.max_demand;
 	sub->opts.min_demand = o.min_demand;

@@ -161,8 +161,7 @@ int subscription_check_ring(const struct subscription *sub)
 				 (unsigned long long)SLUICE_RING_BYTES_MAX);
 }
 
-/* Mark what is downstream of the stages that are marked. */
-static void check_spread(const struct sluice_pipeline *p, unsigned char *marked)
+void subscription_spread(const struct sluice_pipeline *p, unsigned char *marked)
 {
 	int more = 1;
 
@@ -191,7 +190,7 @@ int subscription_check_cycle(const struct sluice_pipeline *p,
 	if (marked == NULL)
 		return SUBSCRIPTION_FAIL(sub, -ENOMEM, "%s", "no memory");
 	marked[sub->consumer->index] = 1;
-	check_spread(p, marked);
+	subscription_spread(p, marked);
 	cycle = marked[sub->producer->index];
 	free(marked);
 	return cycle ? SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",

@@ -41,6 +41,7 @@
 #include "../ring/region.h"
 #include "../ring/spsc.h"
 #include "handed_priv.h"
+#include "position_priv.h"
 #include "spill_priv.h"
 #include "subscription.h"
 
@@ -72,8 +73,6 @@ struct note {
  * in its ring, then those that waited for it in the spill. */
 struct orphan {
 	struct subscription *next;
-	const sluice_slot *slots;
-	uint64_t capacity;
 	uint64_t at; /* next to deal, up to `to` */
 	uint64_t to;
 	struct handed handed;
@@ -157,6 +156,33 @@ static inline int subscription_manual(const struct subscription *sub)
 	return (sub->opts.flags & SLUICE_SUBSCRIBE_MANUAL) != 0;
 }
 
+/* A place is a word that holds a subscription, or nothing. */
+static inline struct subscription *place_sub(const sluice_a64 *place)
+{
+	return (struct subscription *)(uintptr_t)sluice_load_acquire(place);
+}
+
+static inline void place_put(sluice_a64 *place, struct subscription *sub)
+{
+	sluice_store_release(place, (uint64_t)(uintptr_t)sub);
+}
+
+static inline int places_used(const sluice_a64 *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (place_sub(&places[i]) != NULL)
+			return 1;
+	return 0;
+}
+
+/* The producer does without @sub, for @closed: its consumer is to look. */
+static inline void subscription_refuse(struct subscription *sub,
+				       uint32_t closed)
+{
+	sluice_store_release(&sub->closed, closed);
+	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+}
+
 /* The subscription at place @index, or NULL. Threads: any. */
 struct subscription *subscription_at(const struct sluice_pipeline *pipeline,
 				     uint32_t index);
@@ -173,6 +199,9 @@ int subscription_check(struct subscription *sub,
 		       const struct sluice_subscription_opts *opts);
 int subscription_check_twins(const struct sluice_pipeline *pipeline,
 			     const struct subscription *sub);
+/* Mark (1, by stage index) what is downstream of the stages that are marked. */
+void subscription_spread(const struct sluice_pipeline *pipeline,
+			 unsigned char *marked);
 /* One more, while the pipeline runs: the ring's size; no cycle. */
 int subscription_check_ring(const struct subscription *sub);
 int subscription_check_cycle(const struct sluice_pipeline *pipeline,

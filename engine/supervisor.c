@@ -65,34 +65,6 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 
 /* ---- restarts ------------------------------------------------------------ */
 
-static uint64_t supervisor_now(const struct sluice_pipeline *p)
-{
-	return p->platform->wait->now_ns(p->platform->wait->ctx);
-}
-
-/* Mark what is downstream of the stages that are marked. */
-static void supervisor_mark_downstream(struct sluice_pipeline *p)
-{
-	int more = 1;
-
-	pipeline_lock(p);
-	while (more) {
-		more = 0;
-		for (uint32_t s = 0; s < p->sub_count; s++) {
-			const struct subscription *sub = subscription_at(p, s);
-			uint32_t to = sub->consumer->index;
-
-			if (!sub->made || p->supervised[to].marked ||
-			    !p->supervised[sub->producer->index].marked ||
-			    subscription_consumer(sub) == CONSUMER_LEFT)
-				continue;
-			p->supervised[to].marked = 1;
-			more = 1;
-		}
-	}
-	pipeline_unlock(p);
-}
-
 /* Who is restarted together with @stage. */
 static void supervisor_mark(struct sluice_pipeline *p,
 			    const struct sluice_stage *stage)
@@ -100,10 +72,12 @@ static void supervisor_mark(struct sluice_pipeline *p,
 	enum sluice_supervision how = p->opts.supervision;
 
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		p->supervised[i].marked =
-			i == stage->index || how == SLUICE_ONE_FOR_ALL;
-	if (how == SLUICE_REST_FOR_ONE)
-		supervisor_mark_downstream(p);
+		p->marked[i] = i == stage->index || how == SLUICE_ONE_FOR_ALL;
+	if (how != SLUICE_REST_FOR_ONE)
+		return;
+	pipeline_lock(p);
+	subscription_spread(p, p->marked);
+	pipeline_unlock(p);
 }
 
 static enum stage_phase phase_of(const struct sluice_stage *stage)
@@ -123,7 +97,7 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	uint64_t delay_ns;
 	uint64_t due_ns;
 
-	if (restart_decide(&p->history, &p->policy, supervisor_now(p),
+	if (restart_decide(&p->history, &p->policy, pipeline_now(p),
 			   p->platform->random(p->platform->ctx),
 			   &delay_ns) == RESTART_ESCALATE) {
 		pipeline_fail(p, stage->fault.code,
@@ -133,13 +107,12 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	}
 	pipeline_log(p, "%s; restarting in %llu ms", stage->fault.text,
 		     (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
-	due_ns = supervisor_now(p) + delay_ns;
+	due_ns = pipeline_now(p) + delay_ns;
 	supervisor_mark(p, stage);
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *other = p->stages[i];
 
-		if (!p->supervised[i].marked ||
-		    other->opts.flags & SLUICE_STAGE_PORT)
+		if (!p->marked[i] || other->opts.flags & SLUICE_STAGE_PORT)
 			continue;
 		if (other == stage) {
 			p->supervised[i].restart_ns = due_ns;
@@ -182,7 +155,7 @@ static uint64_t supervisor_restart(struct sluice_pipeline *p)
 
 		if (s->restart_ns == 0)
 			continue;
-		if (s->restart_ns > supervisor_now(p)) {
+		if (s->restart_ns > pipeline_now(p)) {
 			if (s->restart_ns < next_ns)
 				next_ns = s->restart_ns;
 			continue;
@@ -244,8 +217,8 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 		ports = supervisor_end_ports(p);
 		next_ns = supervisor_restart(p);
 		if (supervisor_port_ending(p) &&
-		    next_ns > supervisor_now(p) + PORT_TICK_NS)
-			next_ns = supervisor_now(p) + PORT_TICK_NS;
+		    next_ns > pipeline_now(p) + PORT_TICK_NS)
+			next_ns = pipeline_now(p) + PORT_TICK_NS;
 		if (sluice_load_acquire(&p->workers_done) >= workers) {
 			if (ports == 0)
 				return;

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Positions count events, for ever and around: which comes first is told by their
+ * difference. Not installed. */
+#ifndef SLUICE_ENGINE_POSITION_PRIV_H
+#define SLUICE_ENGINE_POSITION_PRIV_H
+
+#include <stdint.h>
+
+/* @at is @position, or behind it in the stream. */
+static inline int position_reached(uint64_t at, uint64_t position)
+{
+	return at - position < UINT64_MAX / 2;
+}
+
+#endif
