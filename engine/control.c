@@ -181,14 +181,10 @@ int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 {
 	uint32_t closed = SLUICE_CLOSED(reason, code);
 
-	if (reason < SLUICE_REASON_NORMAL || reason > SLUICE_REASON_ERROR ||
-	    code > SLUICE_CODE_MAX)
-		return sluice_fail(
-			-EINVAL,
-			"stage '%s': reason %d, code %u: a reason is "
-			"normal, shutdown or error, a code at most "
-			"%u",
-			stage->name, (int)reason, code, SLUICE_CODE_MAX);
+	if (!end_valid(reason, code))
+		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
+				   stage->name, (int)reason, code,
+				   SLUICE_CODE_MAX);
 	return control_tell(stage, LETTER_END, &closed, sizeof(closed));
 }
 

@@ -105,6 +105,18 @@ static inline struct sluice_bell *bell_between(const struct sluice_stage *to,
 void pipeline_lock(struct sluice_pipeline *pipeline);
 void pipeline_unlock(struct sluice_pipeline *pipeline);
 
+/* What may be given as the end of something, and the words that refuse the rest:
+ * they take the reason, the code and SLUICE_CODE_MAX. */
+#define END_REFUSED                                                            \
+	"reason %d, code %u: a reason is normal, shutdown or error, a code "   \
+	"at "                                                                  \
+	"most %u"
+static inline int end_valid(enum sluice_reason reason, uint32_t code)
+{
+	return reason >= SLUICE_REASON_NORMAL &&
+	       reason <= SLUICE_REASON_ERROR && code <= SLUICE_CODE_MAX;
+}
+
 /* Something for the supervisor to look at. */
 void pipeline_alarm(struct sluice_pipeline *pipeline);
 /* Monotonic time, ns. */

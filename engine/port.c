@@ -141,8 +141,14 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 {
 	struct sluice_backoff backoff = {0};
 	uint64_t deadline_ns;
-	int rc = port_check(port, SLUICE_PRODUCER, "send");
+	int rc;
 
+	if (events == NULL && n > 0)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': %u events to send, and none "
+				   "are given",
+				   port->name, n);
+	rc = port_check(port, SLUICE_PRODUCER, "send");
 	if (rc < 0)
 		return rc;
 	if (n > INT32_MAX)
@@ -250,8 +256,13 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 
 int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 {
-	int rc = port_check(port, port->opts.kind, "end");
+	int rc;
 
+	if (!end_valid(reason, 0))
+		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
+				   port->name, (int)reason, 0u,
+				   SLUICE_CODE_MAX);
+	rc = port_check(port, port->opts.kind, "end");
 	if (rc < 0)
 		return rc;
 	port_attend(port);

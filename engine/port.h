@@ -55,7 +55,8 @@ SLUICE_API int sluice_recv(struct sluice_stage *port,
  *
  * Sending: the stream ends behind what was sent. Receiving: the batch in hand is
  * acknowledged, and what was not received goes back to the producers. The
- * pipeline does not end before its ports have. Returns 0, or -EALREADY.
+ * pipeline does not end before its ports have. Returns 0, -EALREADY, or -EINVAL
+ * when @reason is not SLUICE_REASON_NORMAL, _SHUTDOWN or _ERROR.
  */
 SLUICE_API int sluice_port_end(struct sluice_stage *port,
 			       enum sluice_reason reason);

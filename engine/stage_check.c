@@ -236,6 +236,15 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 				 "stage '%s': shuffle is for dispatcher "
 				 "'demand'",
 				 o->name);
+	if (rc == 0 && o->ring_events &&
+	    strategy_find(o->dispatcher)->rings != STRATEGY_ONE)
+		rc = sluice_fail(
+			-EINVAL,
+			"stage '%s': ring_events %u are for dispatcher "
+			"'broadcast'; '%s' has a ring for each "
+			"subscription, as long as its max_demand",
+			o->name, o->ring_events,
+			strategy_find(o->dispatcher)->name);
 	if (rc == 0 && o->partitions &&
 	    strategy_find(o->dispatcher)->spill == STRATEGY_NO_SPILL)
 		rc = sluice_fail(-EINVAL,

@@ -137,6 +137,12 @@ static void subscription_take(struct subscription *sub,
 		&sub->asked,
 		(uint64_t)(generation & 0xffff) << (ASKED_BITS + 1) |
 			(subscription_manual(wish) ? 0 : ASKED_AUTOMATIC));
+}
+
+/* It is made: tell whose it is. */
+static void subscription_tell(const struct subscription *sub,
+			      const struct subscription *wish)
+{
 	if (wish->opts.sub != NULL)
 		*wish->opts.sub = subscription_id(sub);
 }
@@ -160,6 +166,7 @@ static int subscription_declare(struct sluice_pipeline *p,
 	sub->lane = sub->opts.partition ? sub->opts.partition - 1
 					: sub->producer->declared_out;
 	sub->producer->declared_out++;
+	subscription_tell(sub, wish);
 	return 0;
 }
 
@@ -229,6 +236,7 @@ static int subscription_join(struct sluice_pipeline *p,
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else
 		place_put(&producer->out.places[lane], sub);
+	subscription_tell(sub, wish);
 	place_put(&consumer->in.places[inlet], sub);
 	stage_signal(consumer, SIGNAL_SUBS);
 	return 0;
@@ -293,15 +301,10 @@ int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 	uint32_t none = 0;
 	int rc = 0;
 
-	if (reason < SLUICE_REASON_NORMAL || reason > SLUICE_REASON_ERROR ||
-	    code > SLUICE_CODE_MAX)
-		return sluice_fail(
-			-EINVAL,
-			"subscription %u.%u: reason %d, code %u: a "
-			"reason is normal, shutdown or error, a code "
-			"at most %u",
-			id.index, id.generation, (int)reason, code,
-			SLUICE_CODE_MAX);
+	if (!end_valid(reason, code))
+		return sluice_fail(-EINVAL, "subscription %u.%u: " END_REFUSED,
+				   id.index, id.generation, (int)reason, code,
+				   SLUICE_CODE_MAX);
 	if (id.pipeline == NULL)
 		return no_such_subscription(id);
 	pipeline_lock(id.pipeline);

@@ -145,8 +145,12 @@ static void declare_producing(struct node *node, struct sluice_stage_opts *o)
 	if (has(FEATURE_PAUSES) && node->kind == SLUICE_PRODUCER &&
 	    !node->port && sim_below(2))
 		o->demand = SLUICE_DEMAND_ACCUMULATE;
-	if (sim_below(3) == 0)
-		o->ring_events = 1u << sim_below(7);
+	if (sim_below(3) == 0) {
+		uint32_t slots = 1u << sim_below(7);
+
+		if (node->dispatcher == 1)
+			o->ring_events = slots;
+	}
 }
 
 /* A port has neither hooks nor restarts. */

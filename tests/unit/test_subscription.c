@@ -114,6 +114,7 @@ static void refuses(void **state)
 
 static void refuses_over_subscriptions_max(void **state)
 {
+	struct sluice_sub none = {.index = 77, .generation = 77};
 	struct sluice_sub sub;
 
 	(void)state;
@@ -129,9 +130,13 @@ static void refuses_over_subscriptions_max(void **state)
 	flow_start(pipeline);
 	sub = SUBSCRIBE(0, .max_demand = 10);
 	(void)SUBSCRIBE(1, .max_demand = 10);
-	assert_int_equal(sluice_subscribe(pipeline, "c2", "source", NULL),
+	assert_int_equal(sluice_subscribe(pipeline, "c2", "source",
+					  SLUICE_SUBSCRIPTION(.max_demand = 10,
+							      .sub = &none)),
 			 -ENOSPC);
 	assert_text_has(sluice_last_error(), "subscriptions_max of 2");
+	assert_int_equal(none.index, 77);
+	assert_int_equal(none.generation, 77);
 	assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0), 0);
 	/* Its place is free once both sides have let go. */
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
