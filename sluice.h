@@ -6,6 +6,7 @@
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
 
+#include "dispatch/strategy.h"
 #include "engine/control.h"
 #include "engine/pipeline.h"
 #include "engine/port.h"

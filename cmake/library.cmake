@@ -2,7 +2,8 @@
 
 set(SLUICE_PUBLIC_HEADERS
 	sluice.h
-	dispatch/dispatch.h
+	dispatch/broadcast.h dispatch/demand.h dispatch/dispatch.h
+	dispatch/partition.h dispatch/strategy.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/layout.h ring/region.h ring/spsc.h ring/wait.h
 	engine/control.h engine/pipeline.h engine/port.h engine/stage.h
@@ -12,7 +13,8 @@ set(SLUICE_PUBLIC_HEADERS
 set(SLUICE_SOURCES
 	ring/base.c ring/counter.c ring/credit.c ring/inline.c ring/region.c
 	ring/wait.c
-	engine/affinity.c engine/attend.c engine/check.c engine/control.c
+	dispatch/strategy.c
+	engine/affinity.c engine/attend.c engine/check.c engine/control.c engine/dispatch_opts.c
 	engine/emit.c engine/fault.c engine/hold.c engine/inlet.c engine/key.c
 	engine/mail.c engine/mailbox.c
 	engine/outlet.c engine/outlet_member.c engine/pipeline.c engine/plan.c
@@ -20,7 +22,7 @@ set(SLUICE_SOURCES
 	engine/run.c engine/spill.c engine/stage.c
 	engine/stage_check.c engine/step.c
 	engine/subscription.c engine/subscription_check.c engine/timer.c
-	engine/strategy.c engine/supervisor.c engine/worker.c
+	engine/supervisor.c engine/worker.c
 	stages/sink.c stages/source.c stages/spawn.c stages/spawn_pool.c)
 
 # The include path equals the tree: <sluice/ring/spsc.h> is ring/spsc.h. One link

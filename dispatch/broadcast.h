@@ -84,4 +84,12 @@ static inline void sluice_broadcast_leave(struct sluice_broadcast *s,
 	(void)i;
 }
 
+static inline const char *
+sluice_broadcast_verify(const struct sluice_broadcast *s,
+			const struct sluice_lanes *lanes)
+{
+	(void)s;
+	return sluice_lanes_verify(lanes);
+}
+
 #endif

@@ -140,4 +140,11 @@ static inline void sluice_demand_leave(struct sluice_demand *s,
 	(void)i;
 }
 
+static inline const char *sluice_demand_verify(const struct sluice_demand *s,
+					       const struct sluice_lanes *lanes)
+{
+	(void)s;
+	return sluice_lanes_verify(lanes);
+}
+
 #endif

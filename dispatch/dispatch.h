@@ -20,6 +20,10 @@
  *   sluice_NAME_leave(s, lanes, i)    lane i is SLUICE_LANE_VACANT: its
  *                                     subscription has gone, and nothing that
  *                                     it was sent is in flight any more
+ *   sluice_NAME_verify(s, lanes)      NULL, or which promise is broken: for
+ *                                     tests, after every step
+ *
+ * strategy.h makes a table of them; strategies.def lists those compiled in.
  *
  * Membership changes between batches only. A lane has credit while it is
  * active and none otherwise. Lanes may come and go at any index below
@@ -51,6 +55,7 @@ enum sluice_lane_state {
 	SLUICE_LANE_JOINING = 1,  /* the strategy is not ready for it yet */
 	SLUICE_LANE_ACTIVE = 2,   /* gets events */
 	SLUICE_LANE_DRAINING = 3, /* finishes what it has been sent */
+	SLUICE_LANE_DEAD = 4,     /* finishes nothing more; leaves next */
 };
 
 /** One subscription as its producer's strategy sees it. */
@@ -61,6 +66,8 @@ struct sluice_lane {
 	uint64_t sent;    /* events it has been sent */
 	uint32_t spilled; /* its events that wait in the spill, in order */
 	uint32_t state;   /* enum sluice_lane_state */
+	uint32_t weight;  /* rr: events a turn; 0 = 1 */
+	uint32_t resv32;
 	uint64_t barrier; /* partition's: what it must have finished before
 			   * another lane may go on with its keys */
 };
@@ -71,6 +78,8 @@ struct sluice_lanes {
 	uint32_t count;      /* some of them may be vacant */
 	uint32_t spill_free; /* events the spill can still take, all lanes */
 	uint64_t turn;       /* free-running stamp for `since` */
+	uint64_t ring_free;  /* shared: slots free in the ring of all */
+	uint64_t restored;   /* ordered: events below it have passed the join */
 };
 
 /** A row of events to be placed, oldest first. */
@@ -92,6 +101,8 @@ struct sluice_run {
 /** There is no such partition: an error, of one event. Nothing behind it is
  * decided. */
 #define SLUICE_LANE_WRONG UINT32_C(0x7ffffffd)
+/** To the ring that all take from. */
+#define SLUICE_LANE_ANY UINT32_C(0x7ffffffc)
 /** To every active lane. */
 #define SLUICE_LANE_ALL UINT32_C(0x7ffffffe)
 /** Discard, and count it. */
@@ -99,6 +110,9 @@ struct sluice_run {
 
 /** What a key function answers for an event that nobody shall get. */
 #define SLUICE_KEY_NONE UINT64_MAX
+
+/** Bytes of a sequence number in an event. */
+#define SLUICE_ORDER_BYTES 8u
 
 /** Maps an event to its key; equal keys go to one consumer, in order. */
 typedef uint64_t (*sluice_key_fn)(const void *event, uint32_t bytes, void *ctx);
@@ -109,7 +123,17 @@ struct sluice_dispatch_opts {
 	uint32_t chunk_events;
 	/** demand: 0, or where chance starts for the first dispatch. */
 	uint32_t shuffle;
-	/** partition: a power of two; 0 = 256. */
+	/** p2c: where chance starts. */
+	uint32_t seed;
+	/** rr: non-zero = pass over a lane without credit. */
+	uint32_t skip;
+	/** jbsq, p2c, ordered: most events in flight at a lane; 0 = as many as
+	 * it has credit for. */
+	uint32_t in_flight_max;
+	/** sticky: a lane holds at most that much of the average, in percent,
+	 * from 100; 0 = 125. */
+	uint32_t load_percent;
+	/** partition, atomic: a power of two; 0 = 256 (atomic: 4096). */
 	uint32_t key_groups;
 	/** partition: 0 = lanes share the key groups; else there are so many
 	 * lanes, each of them one partition, and no groups. */
@@ -117,8 +141,15 @@ struct sluice_dispatch_opts {
 	/** partition, with partitions: 1 = the key is the lane, and one that
 	 * is too large is wrong; 0 = the lane is the key modulo partitions. */
 	uint32_t key_is_lane;
-	sluice_key_fn key_of; /* partition */
+	/** ordered: where in an event its sequence number lies, 8 bytes. */
+	uint32_t order_offset;
+	/** ordered: events between placing and the join, a power of two. */
+	uint32_t order_events;
+	uint32_t resv32;
+	sluice_key_fn key_of; /* strategies by key */
 	void *key_ctx;
+	/** For a strategy of your own. */
+	const void *own;
 };
 
 /** Events a lane was sent and has not finished, as far as is known. */
@@ -166,6 +197,25 @@ static inline uint64_t sluice_lanes_min(const struct sluice_lanes *lanes)
 		    lanes->lane[i].credit < min)
 			min = lanes->lane[i].credit;
 	return min == UINT64_MAX ? 0 : min;
+}
+
+/** What holds of the lanes of every strategy: NULL, or which promise is
+ * broken. */
+static inline const char *sluice_lanes_verify(const struct sluice_lanes *lanes)
+{
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		const struct sluice_lane *lane = &lanes->lane[i];
+
+		if (lane->state > SLUICE_LANE_DEAD)
+			return "a lane is in no known state";
+		if (lane->state != SLUICE_LANE_ACTIVE && lane->credit > 0)
+			return "a lane that is not active has credit";
+		if ((int64_t)(lane->sent - lane->acked) < 0)
+			return "a lane has finished more than it was sent";
+		if (lane->since > lanes->turn)
+			return "a lane's turn has not come yet";
+	}
+	return NULL;
 }
 
 /** Append a decision; one for the lane of the last run makes that longer. */

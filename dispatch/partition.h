@@ -444,4 +444,27 @@ static inline void sluice_partition_leave(struct sluice_partition *s,
 	}
 }
 
+static inline const char *
+sluice_partition_verify(const struct sluice_partition *s,
+			const struct sluice_lanes *lanes)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		uint32_t owns = 0;
+
+		for (uint32_t group = 0; s->owned && group <= s->group_mask;
+		     group++)
+			owns += s->owner[group] == i;
+		if (s->owned && owns != s->groups[i])
+			return "a lane owns other groups than are counted";
+		if (owns > 0 && lanes->lane[i].state == SLUICE_LANE_VACANT)
+			return "a lane that has gone owns groups";
+		total += owns;
+	}
+	if (s->owned && total != s->group_mask + 1)
+		return "a group is owned by nobody, or by no lane";
+	return sluice_lanes_verify(lanes);
+}
+
 #endif

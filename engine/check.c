@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph as a whole: what cannot be told while it is being declared. */
+#include "dispatch/partition.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -80,7 +81,7 @@ static int check_partitions(const struct sluice_pipeline *p)
 		uint32_t groups = stage->opts.key_groups;
 
 		if (!stage->strategy ||
-		    stage->strategy->spill == STRATEGY_NO_SPILL)
+		    (stage->strategy->needs & SLUICE_NEEDS_SPILL) == 0)
 			continue;
 		if (groups == 0)
 			groups = SLUICE_KEY_GROUPS_DEFAULT;

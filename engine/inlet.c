@@ -30,7 +30,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->shared = sub->producer->strategy->rings == STRATEGY_ONE;
+	link->shared = sub->producer->strategy->rings == SLUICE_RINGS_ONE;
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->handed.count = 0;
 	link->refusing = 0;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int outlet_open(struct outlet *out, const struct strategy *strategy,
+int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 		uint32_t places, uint32_t lanes, uint32_t event_bytes,
 		uint32_t batch, uint32_t spill_events)
 {
@@ -14,7 +14,7 @@ int outlet_open(struct outlet *out, const struct strategy *strategy,
 	out->lanes.count = lanes;
 	out->places_max = places;
 	out->run_events = batch;
-	out->state = line_calloc(1, sizeof(*out->state));
+	out->state = line_calloc(1, strategy->state_bytes);
 	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
 	out->writers = line_calloc(places, sizeof(*out->writers));
 	out->shared.cursors = line_calloc(places, sizeof(*out->shared.cursors));
@@ -26,7 +26,7 @@ int outlet_open(struct outlet *out, const struct strategy *strategy,
 	    !out->shared.cursors || !out->bells || !out->subs || !out->places ||
 	    !out->runs)
 		return -ENOMEM;
-	if (strategy->spill == STRATEGY_NO_SPILL)
+	if ((strategy->needs & SLUICE_NEEDS_SPILL) == 0)
 		return 0;
 	out->lanes.spill_free = spill_events;
 	return spill_open(&out->spill, spill_events, event_bytes, places);
@@ -208,14 +208,14 @@ static void outlet_refresh_separate(struct outlet *out)
 
 uint64_t outlet_room(struct outlet *out, uint64_t want)
 {
-	const struct strategy *strategy = out->strategy;
+	const struct sluice_strategy *strategy = out->strategy;
 	uint64_t room = strategy->placeable(out->state, &out->lanes);
 
 	/* What has spilled waits for one consumer's grant, and who joins for
 	 * others' receipts: always look. */
 	if (room >= want && outlet_spilled(out) == 0 && !out->joining)
 		return room;
-	if (strategy->rings == STRATEGY_ONE)
+	if (strategy->rings == SLUICE_RINGS_ONE)
 		outlet_refresh_shared(out);
 	else
 		outlet_refresh_separate(out);
@@ -286,7 +286,7 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		outlet_write_run(out, &out->runs[i], events, deliveries);
 		events += (size_t)out->runs[i].count * out->event_bytes;
 	}
-	if (out->strategy->rings == STRATEGY_SEPARATE)
+	if (out->strategy->rings == SLUICE_RINGS_SEPARATE)
 		outlet_publish_separate(out, deliveries);
 	return placed;
 }
@@ -318,7 +318,7 @@ void outlet_tell_gauges(struct outlet *out)
 
 int outlet_quiet(struct outlet *out)
 {
-	int one = out->strategy->rings == STRATEGY_ONE;
+	int one = out->strategy->rings == SLUICE_RINGS_ONE;
 
 	if (one)
 		outlet_refresh_shared(out);
@@ -342,7 +342,7 @@ int outlet_quiet(struct outlet *out)
 
 void outlet_end(struct outlet *out, uint32_t closed)
 {
-	if (out->strategy->rings == STRATEGY_ONE)
+	if (out->strategy->rings == SLUICE_RINGS_ONE)
 		sluice_spsc_close(&out->shared.base, closed);
 	else
 		for (uint32_t i = 0; i < out->lanes.count; i++)

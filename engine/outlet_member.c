@@ -15,7 +15,7 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
-	if (out->strategy->rings == STRATEGY_SEPARATE)
+	if (out->strategy->rings == SLUICE_RINGS_SEPARATE)
 		sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx,
 					  sub->rx, sub->slots, sub->capacity,
 					  out->event_bytes);
@@ -39,7 +39,7 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 
 	outlet_set_lane(out, sub, bell, SLUICE_LANE_JOINING);
 	lane->spilled = waits;
-	if (out->strategy->rings == STRATEGY_ONE) {
+	if (out->strategy->rings == SLUICE_RINGS_ONE) {
 		/* It is known what it will ask for first, so that nobody waits
 		 * for it to come to it. */
 		uint64_t ask = subscription_manual(sub)
@@ -76,7 +76,7 @@ void outlet_cancel(struct outlet *out, uint32_t index, uint32_t closed)
 
 	lane->state = SLUICE_LANE_DRAINING;
 	lane->credit = 0;
-	if (out->strategy->rings == STRATEGY_ONE) {
+	if (out->strategy->rings == SLUICE_RINGS_ONE) {
 		out->shared.cursors[index].leaving = 1;
 		sluice_store_release(&sub->end, out->shared.base.published);
 		sluice_store_release(&sub->closed, closed);
@@ -138,7 +138,7 @@ void outlet_leave(struct outlet *out, uint32_t index)
 	struct subscription *sub = out->subs[index];
 
 	sub->given_back = 1;
-	if (out->strategy->rings == STRATEGY_ONE) {
+	if (out->strategy->rings == SLUICE_RINGS_ONE) {
 		out->shared.cursors[index] =
 			(struct sluice_broadcast_cursor){0};
 		outlet_release(sub);

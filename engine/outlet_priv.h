@@ -10,16 +10,16 @@
 #ifndef SLUICE_ENGINE_OUTLET_PRIV_H
 #define SLUICE_ENGINE_OUTLET_PRIV_H
 
+#include "../dispatch/strategy.h"
 #include "../ring/broadcast.h"
 #include "../ring/counter.h"
 #include "../ring/wait.h"
 #include "spill_priv.h"
-#include "strategy_priv.h"
 #include "subscription_priv.h"
 
 struct outlet {
-	const struct strategy *strategy;
-	union strategy_state *state;
+	const struct sluice_strategy *strategy;
+	void *state; /* the strategy's */
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
 	struct sluice_broadcast_writer shared; /* one ring */
@@ -41,7 +41,7 @@ struct outlet {
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions
  * over at most @batch events. Returns 0 or -ENOMEM. */
-int outlet_open(struct outlet *out, const struct strategy *strategy,
+int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 		uint32_t places, uint32_t lanes, uint32_t event_bytes,
 		uint32_t batch, uint32_t spill_events);
 void outlet_close(struct outlet *out);

@@ -25,6 +25,7 @@ struct sluice_pipeline;
 #define SLUICE_STAGES_MAX           4096u
 #define SLUICE_CONSUMERS_MAX        4096u
 #define SLUICE_SPILL_EVENTS_MAX     (1u << 24)
+#define SLUICE_ORDER_EVENTS_MAX     (1u << 16)
 #define SLUICE_BATCH_EVENTS_MAX     (1u << 16)
 #define SLUICE_BUFFER_EVENTS_MAX    (1u << 24)
 #define SLUICE_MAILBOX_MESSAGES_MAX (1u << 20)

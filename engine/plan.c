@@ -25,7 +25,8 @@ static uint32_t stage_rings(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage))
 		return 0;
-	return stage->strategy->rings == STRATEGY_ONE ? 1 : stage->declared_out;
+	return stage->strategy->rings == SLUICE_RINGS_ONE ? 1
+							  : stage->declared_out;
 }
 
 /* The ring of a broadcast is as long as the longest window of those who read
@@ -54,7 +55,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 		struct subscription *sub = subscription_at(p, s);
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
-		if (sub->producer->strategy->rings == STRATEGY_ONE)
+		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE)
 			sub->capacity = plan_shared_capacity(p, sub->producer);
 	}
 }
@@ -78,7 +79,7 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
 		stage->declared_in * sizeof(struct sluice_rx_words), page);
-	if (stage_produces(stage) && stage->strategy->rings == STRATEGY_ONE)
+	if (stage_produces(stage) && stage->strategy->rings == SLUICE_RINGS_ONE)
 		return bytes +
 		       plan_slots_bytes(stage, plan_shared_capacity(p, stage));
 	for (uint32_t s = 0; s < p->sub_count; s++)
@@ -275,7 +276,7 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 	if (rc < 0)
 		return rc;
 	sub->rx = words[consumer->index].rx + sub->inlet;
-	if (producer->strategy->rings == STRATEGY_ONE) {
+	if (producer->strategy->rings == SLUICE_RINGS_ONE) {
 		sub->tx = producer->out.shared.base.tx;
 		sub->slots = producer->out.shared.base.slots;
 	} else {
@@ -301,7 +302,7 @@ static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
 
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		if (stage_produces(p->stages[i]) &&
-		    p->stages[i]->strategy->rings == STRATEGY_ONE)
+		    p->stages[i]->strategy->rings == SLUICE_RINGS_ONE)
 			rc = plan_shared(p, p->stages[i], &words[0]);
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
@@ -371,7 +372,7 @@ int plan_join(struct subscription *sub)
 		&sub->producer->out.shared.base;
 	int rc = 0;
 
-	if (sub->producer->strategy->rings == STRATEGY_ONE) {
+	if (sub->producer->strategy->rings == SLUICE_RINGS_ONE) {
 		sub->capacity = (uint32_t)shared->capacity;
 		sub->tx = shared->tx;
 		sub->slots = shared->slots;
@@ -383,26 +384,14 @@ int plan_join(struct subscription *sub)
 	return rc < 0 ? rc : plan_join_rx(sub);
 }
 
-static int plan_finish_stage(struct sluice_pipeline *p,
-			     struct sluice_stage *stage)
+static int plan_finish_stage(struct sluice_stage *stage)
 {
-	struct sluice_dispatch_opts dispatch = {
-		.chunk_events = stage->opts.chunk_events,
-		.key_groups = stage->opts.key_groups,
-		.partitions = stage->opts.partitions,
-		.key_is_lane =
-			stage->opts.partitions && stage->opts.key_of != NULL,
-		.key_of =
-			stage->opts.key_of ? stage->opts.key_of : key_of_bytes,
-		.key_ctx = stage->opts.key_of ? stage->opts.state
-					      : (void *)&stage->key_field,
-	};
+	struct sluice_dispatch_opts dispatch;
 
-	if (stage->opts.flags & SLUICE_STAGE_SHUFFLE)
-		dispatch.shuffle =
-			(uint32_t)p->platform->random(p->platform->ctx) | 1;
-	if (stage_produces(stage))
+	if (stage_produces(stage)) {
+		dispatch_opts(stage, &dispatch);
 		outlet_start(&stage->out, &dispatch);
+	}
 	return sluice_region_seal(&stage->region);
 }
 
@@ -454,7 +443,7 @@ int plan_open(struct sluice_pipeline *p)
 	if (rc == 0)
 		rc = plan_links(p, words);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		rc = plan_finish_stage(p, p->stages[i]);
+		rc = plan_finish_stage(p->stages[i]);
 	free(words);
 	if (rc < 0)
 		plan_close(p);

@@ -123,7 +123,9 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 	sluice_store_relaxed(&stage->gate, GATE_CLOSED); /* not shared yet */
 	stage_defaults(&o);
 	if (o.kind != SLUICE_CONSUMER) {
-		stage->strategy = strategy_find(o.dispatcher);
+		stage->strategy = o.strategy
+					  ? o.strategy
+					  : sluice_strategy_find(o.dispatcher);
 		stage->emit_max = stage_emit_max(&o);
 		stage->buffer_max = stage_buffer_max(&o);
 		stage->key_field =

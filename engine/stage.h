@@ -245,21 +245,39 @@ struct sluice_stage_opts {
 
 	/** Producing kinds: how events are shared out; NULL = "demand". */
 	const char *dispatcher;
+	/** Instead of a name: a strategy of your own, see strategy.h. */
+	const struct sluice_strategy *strategy;
+	/** For it: reaches its init as opts->own. */
+	const void *strategy_ctx;
 	/** demand: events to one consumer before choosing again; 0 = all. */
 	uint32_t chunk_events;
+	/** jbsq, p2c, ordered: most events in flight at a consumer; 0 = as
+	 * many as it has asked for. */
+	uint32_t in_flight_max;
+	/** sticky: a consumer holds at most that much of the average, in
+	 * percent, 100 to 1000; 0 = 125. */
+	uint32_t load_percent;
+	/** ordered: where in an event its sequence number lies: 8 bytes that
+	 * the stage writes, and that whoever handles the event copies into the
+	 * one event it emits for it. */
+	uint32_t order_offset;
+	/** ordered: most events between it and the join, a power of two up to
+	 * 65536; 0 = 1024. */
+	uint32_t order_events;
 	/** partition: key groups, a power of two in [consumers, 4096]; 0 = 256.
-	 */
+	 * atomic: flows that keys fall into, likewise; 0 = 4096. */
 	uint32_t key_groups;
-	/** partition: events that may wait for slow owners; 0 = 8192. */
+	/** partition, atomic, pkg: events that may wait for slow consumers;
+	 * 0 = 8192. */
 	uint32_t spill_events;
 	/** partition: so many, named by subscriptions one each; 0 = as many as
 	 * there are consumers, who share the key groups. At most 4096. */
 	uint32_t partitions;
-	/** partition: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
+	/** Strategies by key: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
 	 * discard it; NULL = hash of the key field below. @ctx is the stage's
 	 * state. With `partitions` set the key is the partition itself. */
 	sluice_key_fn key_of;
-	/** partition: the key field; both 0 = the whole event. */
+	/** Strategies by key: the key field; both 0 = the whole event. */
 	uint32_t key_offset;
 	uint32_t key_bytes;
 
@@ -278,6 +296,11 @@ struct sluice_stage_opts {
 	/** Producer: broadcast ring slots, up to 2^20; 0 = the largest
 	 * max_demand at the start, at least 1024 with SLUICE_IDLE_STAY. */
 	uint32_t ring_events;
+
+	/** Consuming kinds: restore the order in which this stage, whose
+	 * dispatcher is 'ordered', placed its events. Every consumer of it must
+	 * be a producer of this one, and of no other. */
+	const struct sluice_stage *order_of;
 
 	enum sluice_idle on_idle;
 	enum sluice_restart restart;
@@ -303,6 +326,8 @@ struct sluice_stage_opts {
 #define SLUICE_STAGE_PORT 1u
 /** demand: the first events go to the consumers in a random order. */
 #define SLUICE_STAGE_SHUFFLE 2u
+/** rr: pass over a consumer without credit, instead of waiting for it. */
+#define SLUICE_STAGE_SKIP 4u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) ((uint32_t)(n) + 1)

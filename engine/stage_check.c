@@ -128,8 +128,8 @@ static int stage_check_enum(const char *name, const char *field, int value,
 	return 0;
 }
 
-static int stage_check_limit(const char *name, const char *field,
-			     uint32_t value, uint32_t limit)
+int stage_check_limit(const char *name, const char *field, uint32_t value,
+		      uint32_t limit)
 {
 	if (value > limit)
 		return sluice_fail(-EINVAL,
@@ -141,68 +141,24 @@ static int stage_check_limit(const char *name, const char *field,
 /* Options that say how a producer shares out, given to one that does not. */
 static int stage_check_consumer_only(const struct sluice_stage_opts *o)
 {
-	if (o->dispatcher || o->chunk_events || o->key_groups ||
-	    o->spill_events || o->partitions || o->key_of || o->key_offset ||
-	    o->key_bytes || o->fan_out_max || o->batch_events ||
-	    o->buffer_events || o->buffer_keep || o->demand || o->ring_events ||
-	    o->on_discard || o->flags & SLUICE_STAGE_SHUFFLE)
-		return sluice_fail(
-			-EINVAL,
-			"stage '%s': dispatcher, chunk_events, "
-			"partitions, key_*, spill_events, "
-			"fan_out_max, batch_events, buffer_*, demand, "
-			"ring_events, on_discard and shuffle are for "
-			"stages that produce",
-			o->name);
-	return 0;
-}
-
-static int stage_check_key(const struct sluice_stage_opts *o)
-{
-	if (o->key_groups & (o->key_groups - 1))
+	if (o->fan_out_max || o->batch_events || o->buffer_events ||
+	    o->buffer_keep || o->demand || o->on_discard)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': key_groups %u is not a power "
-				   "of two",
-				   o->name, o->key_groups);
-	if (o->key_of && (o->key_offset || o->key_bytes))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_of and key_bytes both say "
-				   "what the key is; set one",
+				   "stage '%s': fan_out_max, batch_events, "
+				   "buffer_*, demand and on_discard are for "
+				   "stages that produce",
 				   o->name);
-	if (o->key_offset > o->out_bytes ||
-	    o->key_bytes > o->out_bytes - o->key_offset)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key field at %u of %u bytes "
-				   "does not fit out_bytes %u",
-				   o->name, o->key_offset, o->key_bytes,
-				   o->out_bytes);
-	if (o->key_offset && !o->key_bytes)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_offset without key_bytes",
-				   o->name);
-	return 0;
+	return dispatch_check_unused(o);
 }
 
 static int stage_check_producer(const struct sluice_stage_opts *o)
 {
-	int rc = stage_check_limit(o->name, "key_groups", o->key_groups,
-				   SLUICE_KEY_GROUPS_MAX);
+	int rc = stage_check_limit(o->name, "batch_events", o->batch_events,
+				   SLUICE_BATCH_EVENTS_MAX);
 
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "spill_events", o->spill_events,
-				       SLUICE_SPILL_EVENTS_MAX);
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "batch_events", o->batch_events,
-				       SLUICE_BATCH_EVENTS_MAX);
 	if (rc == 0)
 		rc = stage_check_limit(o->name, "fan_out_max", o->fan_out_max,
 				       SLUICE_BATCH_EVENTS_MAX);
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "partitions", o->partitions,
-				       SLUICE_KEY_GROUPS_MAX);
-	if (rc == 0)
-		rc = stage_check_limit(o->name, "ring_events", o->ring_events,
-				       SLUICE_DEMAND_MAX);
 	if (rc == 0 && o->buffer_events != SLUICE_BUFFER_NONE)
 		rc = stage_check_limit(o->name, "buffer_events",
 				       o->buffer_events,
@@ -213,8 +169,6 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 	if (rc == 0)
 		rc = stage_check_enum(o->name, "demand", (int)o->demand,
 				      SLUICE_DEMAND_ACCUMULATE);
-	if (rc == 0)
-		rc = stage_check_key(o);
 	if (rc == 0 && o->kind != SLUICE_PRODUCER && o->demand)
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s': demand accumulate is for a "
@@ -225,33 +179,8 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 				 "stage '%s': fan_out_max is for a "
 				 "producer_consumer",
 				 o->name);
-	if (rc == 0 && strategy_find(o->dispatcher) == NULL)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': unknown dispatcher '%.40s'; "
-				 "there are: %s",
-				 o->name, o->dispatcher, strategy_names());
-	if (rc == 0 && o->flags & SLUICE_STAGE_SHUFFLE &&
-	    strategy_find(o->dispatcher) != strategy_find(NULL))
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': shuffle is for dispatcher "
-				 "'demand'",
-				 o->name);
-	if (rc == 0 && o->ring_events &&
-	    strategy_find(o->dispatcher)->rings != STRATEGY_ONE)
-		rc = sluice_fail(
-			-EINVAL,
-			"stage '%s': ring_events %u are for dispatcher "
-			"'broadcast'; '%s' has a ring for each "
-			"subscription, as long as its max_demand",
-			o->name, o->ring_events,
-			strategy_find(o->dispatcher)->name);
-	if (rc == 0 && o->partitions &&
-	    strategy_find(o->dispatcher)->spill == STRATEGY_NO_SPILL)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': partitions %u, and dispatcher "
-				 "'%s' has none",
-				 o->name, o->partitions,
-				 strategy_find(o->dispatcher)->name);
+	if (rc == 0)
+		rc = dispatch_check(o);
 	return rc;
 }
 
@@ -287,8 +216,8 @@ int stage_check(const struct sluice_stage_opts *o)
 
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 8, "stage options");
-	if (rc == 0 &&
-	    (o->flags & ~(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE)) != 0)
+	if (rc == 0 && (o->flags & ~(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE |
+				     SLUICE_STAGE_SKIP)) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
 	if (rc == 0)

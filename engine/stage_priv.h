@@ -53,7 +53,7 @@ struct sluice_stage {
 	struct sluice_pipeline *pipeline;
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_stage_opts opts;
-	const struct strategy *strategy; /* producing kinds */
+	const struct sluice_strategy *strategy; /* producing kinds */
 	struct key_field key_field;
 	uint32_t index;
 	uint32_t emit_max;   /* events one callback may emit */
@@ -136,6 +136,14 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
 void stage_free(struct sluice_stage *stage);
 /* stage_check.c: refuse options that cannot be. */
 int stage_check(const struct sluice_stage_opts *opts);
+int stage_check_limit(const char *name, const char *field, uint32_t value,
+		      uint32_t limit);
+/* dispatch_opts.c: how it shares out; or that it has nothing to share out; and
+ * the same in the words of its strategy. */
+int dispatch_check(const struct sluice_stage_opts *opts);
+int dispatch_check_unused(const struct sluice_stage_opts *opts);
+void dispatch_opts(struct sluice_stage *stage,
+		   struct sluice_dispatch_opts *opts);
 
 /* Copy an options struct that may be older (shorter) or newer (longer) than
  * ours: @size is ours, its first word is theirs; what we do not know must be

@@ -51,7 +51,7 @@ static int subscription_check_flags(const struct subscription *sub)
 					 "none by itself",
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
-	if (o->selector && sub->producer->strategy->rings != STRATEGY_ONE)
+	if (o->selector && sub->producer->strategy->rings != SLUICE_RINGS_ONE)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"a selector needs a producer with dispatcher "
@@ -131,7 +131,7 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		    other->producer != sub->producer ||
 		    subscription_consumer(other) == CONSUMER_LEFT)
 			continue;
-		if (sub->producer->strategy->rings == STRATEGY_ONE &&
+		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
 		    other->consumer == sub->consumer)
 			return SUBSCRIPTION_FAIL(sub, -EEXIST,
 						 "it is subscribed already%s",

@@ -13,7 +13,7 @@ if grep -v '^sluice_' "$scratch/exported"; then
 fi
 # A declaration is a SLUICE_API and the first name before a parenthesis.
 for header in "$source"/sluice.h "$source"/ring/*.h \
-	"$source"/dispatch/dispatch.h "$source"/engine/*.h \
+	"$source"/dispatch/*.h "$source"/engine/*.h \
 	"$source"/stages/*.h; do
 	case $header in *_priv.h) continue ;; esac
 	tr '\n' ' ' <"$header" | grep -o 'SLUICE_API[^();{}]*(' |

@@ -56,7 +56,7 @@ static struct stage_row {
 	int rc;
 	const char *says[3];
 } stage_rows[] = {
-	{"flags_unknown", {PRODUCES, .flags = 4}, -EINVAL, {"flags", "0x4"}},
+	{"flags_unknown", {PRODUCES, .flags = 8}, -EINVAL, {"flags", "0x8"}},
 	{"shuffle_producer", {PRODUCES, .flags = 2}, 0, {NULL}},
 	{"shuffle_middle", {CONVERTS, .flags = 2}, 0, {NULL}},
 	{"shuffle_consumer",
@@ -148,7 +148,7 @@ static struct stage_row {
 	{"ring_of_a_partition",
 	 {PRODUCES, .dispatcher = "partition", .ring_events = 8},
 	 -EINVAL,
-	 {"'s'", "ring_events 8", "'broadcast'"}},
+	 {"'s'", "ring_events 8", "broadcast"}},
 	{"ring_of_a_consumer",
 	 {CONSUMES, .ring_events = 8},
 	 -EINVAL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of strategies, and the simplest of them: broadcast. */
-#include "engine/strategy_priv.h"
+#include "dispatch/broadcast.h"
+#include "dispatch/strategy.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 
@@ -12,32 +13,40 @@ static void find_knows_the_names(void **state)
 {
 	static const struct {
 		const char *name;
-		enum strategy_rings rings;
-		enum strategy_spill spill;
+		enum sluice_rings rings;
+		uint32_t needs;
 	} known[] = {
-		{"demand", STRATEGY_SEPARATE, STRATEGY_NO_SPILL},
-		{"broadcast", STRATEGY_ONE, STRATEGY_NO_SPILL},
-		{"partition", STRATEGY_SEPARATE, STRATEGY_SPILL},
+		{"demand", SLUICE_RINGS_SEPARATE, 0},
+		{"broadcast", SLUICE_RINGS_ONE, 0},
+		{"partition", SLUICE_RINGS_SEPARATE,
+		 SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < UNIT_COUNT(known); i++) {
-		const struct strategy *s = strategy_find(known[i].name);
+	for (uint32_t i = 0; i < UNIT_COUNT(known); i++) {
+		const struct sluice_strategy *s =
+			sluice_strategy_find(known[i].name);
 
 		assert_non_null(s);
+		assert_ptr_equal(s, sluice_strategy_at(i));
 		assert_string_equal(s->name, known[i].name);
 		assert_int_equal(s->rings, known[i].rings);
-		assert_int_equal(s->spill, known[i].spill);
+		assert_int_equal(s->needs, known[i].needs);
+		assert_true(s->state_bytes > 0);
+		assert_true(s->state_bytes <= SLUICE_STRATEGY_STATE_MAX);
 		assert_true(strlen(s->help) > 0);
-		assert_text_has(strategy_names(), known[i].name);
+		assert_text_has(sluice_strategy_names(), known[i].name);
 	}
-	assert_string_equal(strategy_names(), "demand broadcast partition");
+	assert_null(sluice_strategy_at(UNIT_COUNT(known)));
+	assert_string_equal(sluice_strategy_names(),
+			    "demand broadcast partition");
 }
 
 static void find_has_a_default(void **state)
 {
 	(void)state;
-	assert_ptr_equal(strategy_find(NULL), strategy_find("demand"));
+	assert_ptr_equal(sluice_strategy_find(NULL),
+			 sluice_strategy_find("demand"));
 }
 
 static void find_refuses_the_rest(void **state)
@@ -48,7 +57,7 @@ static void find_refuses_the_rest(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < UNIT_COUNT(unknown); i++)
-		assert_null(strategy_find(unknown[i]));
+		assert_null(sluice_strategy_find(unknown[i]));
 }
 
 /* Each line of the table leads to the functions of its own header. */
@@ -60,17 +69,19 @@ static void table_calls_the_right_header(void **state)
 	};
 	struct sluice_lanes lanes = {.lane = lane, .count = 2};
 	const struct sluice_dispatch_opts opts = {.chunk_events = 0};
-	union strategy_state s;
+	static _Alignas(64) unsigned char s[SLUICE_STRATEGY_STATE_MAX];
 
 	(void)state;
-	memset(&s, 0, sizeof(s));
-	strategy_find("demand")->init(&s, &lanes, &opts);
-	assert_int_equal(strategy_find("demand")->placeable(&s, &lanes), 8);
-	strategy_find("broadcast")->init(&s, &lanes, &opts);
-	assert_int_equal(strategy_find("broadcast")->placeable(&s, &lanes), 3);
-	strategy_find("partition")->init(&s, &lanes, &opts);
+	sluice_strategy_find("demand")->init(s, &lanes, &opts);
+	assert_int_equal(sluice_strategy_find("demand")->placeable(s, &lanes),
+			 8);
+	sluice_strategy_find("broadcast")->init(s, &lanes, &opts);
+	assert_int_equal(
+		sluice_strategy_find("broadcast")->placeable(s, &lanes), 3);
+	sluice_strategy_find("partition")->init(s, &lanes, &opts);
 	lanes.spill_free = 1;
-	assert_int_equal(strategy_find("partition")->placeable(&s, &lanes), 4);
+	assert_int_equal(
+		sluice_strategy_find("partition")->placeable(s, &lanes), 4);
 }
 
 /* ---- broadcast ----------------------------------------------------------- */

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a stage says about sharing out, checked and handed to its strategy. Each
+ * refusal names the stage, the field and the limit, or the dispatchers that the
+ * field is for. */
+#include "dispatch/partition.h"
+#include "engine/key_priv.h"
+#include "engine/pipeline_priv.h"
+#include "engine/stage_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An option, the dispatchers that take it, and how large it may be. */
+struct dispatch_option {
+	const char *name;
+	size_t offset; /* in struct sluice_stage_opts: a uint32_t */
+	const char *takers;
+	uint32_t least; /* when it is not 0 */
+	uint32_t most;
+	uint32_t power_of_two;
+};
+
+#define OPTION(field, takers, least, most, power_of_two)                       \
+	{                                                                      \
+#field, offsetof(struct sluice_stage_opts, field), (takers),   \
+			(least), (most), (power_of_two)                        \
+	}
+
+static const struct dispatch_option dispatch_options[] = {
+	OPTION(chunk_events, "demand", 1, UINT32_MAX, 0),
+	OPTION(in_flight_max, "jbsq p2c ordered", 1, SLUICE_DEMAND_MAX, 0),
+	OPTION(load_percent, "sticky", 100, 1000, 0),
+	OPTION(order_offset, "ordered", 1, SLUICE_EVENT_BYTES_MAX, 0),
+	OPTION(order_events, "ordered", 2, SLUICE_ORDER_EVENTS_MAX, 1),
+	OPTION(key_groups, "partition atomic", 1, SLUICE_KEY_GROUPS_MAX, 1),
+	OPTION(spill_events, "partition atomic pkg", 1, SLUICE_SPILL_EVENTS_MAX,
+	       0),
+	OPTION(partitions, "partition", 1, SLUICE_KEY_GROUPS_MAX, 0),
+	OPTION(key_offset, "partition atomic pkg sticky", 1, UINT32_MAX, 0),
+	OPTION(key_bytes, "partition atomic pkg sticky", 1, UINT32_MAX, 0),
+	OPTION(ring_events, "broadcast shared", 1, SLUICE_DEMAND_MAX, 0),
+};
+
+#define OPTIONS (sizeof(dispatch_options) / sizeof(dispatch_options[0]))
+
+static uint32_t option_value(const struct dispatch_option *option,
+			     const struct sluice_stage_opts *o)
+{
+	uint32_t value;
+
+	memcpy(&value, (const char *)o + option->offset, sizeof(value));
+	return value;
+}
+
+/* Is @name one of the words of @takers? */
+static int option_takes(const char *takers, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at = takers;
+
+	while ((at = strstr(at, name)) != NULL) {
+		if ((at == takers || at[-1] == ' ') &&
+		    (at[length] == ' ' || at[length] == '\0'))
+			return 1;
+		at += length;
+	}
+	return 0;
+}
+
+static int dispatch_refuse(const struct sluice_stage_opts *o, const char *field,
+			   const char *takers,
+			   const struct sluice_strategy *strategy)
+{
+	return sluice_fail(-EINVAL,
+			   "stage '%s': dispatcher '%.40s' takes no %s; it is "
+			   "for %s",
+			   o->name, strategy->name, field, takers);
+}
+
+static int option_check(const struct dispatch_option *option,
+			const struct sluice_stage_opts *o,
+			const struct sluice_strategy *strategy)
+{
+	uint32_t value = option_value(option, o);
+	char field[40];
+
+	if (value == 0)
+		return 0;
+	(void)snprintf(field, sizeof(field), "%s %u", option->name, value);
+	if (o->strategy == NULL &&
+	    !option_takes(option->takers, strategy->name))
+		return dispatch_refuse(o, field, option->takers, strategy);
+	if (value < option->least)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': %s %u is under the limit of %u",
+				   o->name, option->name, value, option->least);
+	if (option->power_of_two && value & (value - 1))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': %s %u is not a power of two",
+				   o->name, option->name, value);
+	return stage_check_limit(o->name, option->name, value, option->most);
+}
+
+static int dispatch_check_key(const struct sluice_stage_opts *o)
+{
+	if (o->key_of && (o->key_offset || o->key_bytes))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': key_of and key_bytes both say "
+				   "what the key is; set one",
+				   o->name);
+	if (o->key_offset > o->out_bytes ||
+	    o->key_bytes > o->out_bytes - o->key_offset)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': key field at %u of %u bytes "
+				   "does not fit out_bytes %u",
+				   o->name, o->key_offset, o->key_bytes,
+				   o->out_bytes);
+	if (o->key_offset && !o->key_bytes)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': key_offset without key_bytes",
+				   o->name);
+	return 0;
+}
+
+static int dispatch_check_order(const struct sluice_stage_opts *o)
+{
+	if (o->out_bytes < SLUICE_ORDER_BYTES ||
+	    o->order_offset > o->out_bytes - SLUICE_ORDER_BYTES)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': the sequence number at "
+				   "order_offset %u takes %u bytes and does "
+				   "not fit out_bytes %u",
+				   o->name, o->order_offset, SLUICE_ORDER_BYTES,
+				   o->out_bytes);
+	return 0;
+}
+
+static int dispatch_check_own(const struct sluice_stage_opts *o)
+{
+	const struct sluice_strategy *s = o->strategy;
+
+	if (s == NULL) {
+		if (o->strategy_ctx)
+			return sluice_fail(-EINVAL,
+					   "stage '%s': strategy_ctx without a "
+					   "strategy",
+					   o->name);
+		return 0;
+	}
+	if (o->dispatcher)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': dispatcher '%.40s' and a "
+				   "strategy; set one",
+				   o->name, o->dispatcher);
+	if (s->size != sizeof(*s) || s->name == NULL || s->init == NULL ||
+	    s->placeable == NULL || s->pick == NULL || s->join == NULL ||
+	    s->ready == NULL || s->leave == NULL || s->help == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': strategy is not filled in; "
+				   "SLUICE_STRATEGY_TABLE does",
+				   o->name);
+	if (s->rings > SLUICE_RINGS_SHARED ||
+	    s->needs & ~(uint32_t)(SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |
+				   SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER |
+				   SLUICE_NEEDS_CHANCE))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': strategy '%.40s' has unknown "
+				   "rings %u or needs %#x",
+				   o->name, s->name, s->rings, s->needs);
+	if (s->state_bytes > SLUICE_STRATEGY_STATE_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': state of strategy '%.40s', %u "
+				   "bytes, is over the limit of %u",
+				   o->name, s->name, s->state_bytes,
+				   SLUICE_STRATEGY_STATE_MAX);
+	return opts_check_resv(s->resv, 4, "strategy");
+}
+
+static const struct sluice_strategy *
+dispatch_strategy(const struct sluice_stage_opts *o)
+{
+	return o->strategy ? o->strategy : sluice_strategy_find(o->dispatcher);
+}
+
+int dispatch_check(const struct sluice_stage_opts *o)
+{
+	const struct sluice_strategy *strategy = dispatch_strategy(o);
+	int rc = dispatch_check_own(o);
+
+	if (rc == 0 && strategy == NULL)
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': unknown dispatcher '%.40s'; "
+				 "there are: %s",
+				 o->name, o->dispatcher,
+				 sluice_strategy_names());
+	for (size_t i = 0; rc == 0 && i < OPTIONS; i++)
+		rc = option_check(&dispatch_options[i], o, strategy);
+	if (rc == 0 && o->key_of && !(strategy->needs & SLUICE_NEEDS_KEYS))
+		rc = dispatch_refuse(o, "key_of", "partition atomic pkg sticky",
+				     strategy);
+	if (rc == 0 && strategy->needs & SLUICE_NEEDS_KEYS)
+		rc = dispatch_check_key(o);
+	if (rc == 0 && strategy->needs & SLUICE_NEEDS_ORDER)
+		rc = dispatch_check_order(o);
+	if (rc == 0 && o->flags & SLUICE_STAGE_SHUFFLE &&
+	    strategy != sluice_strategy_find("demand"))
+		rc = dispatch_refuse(o, "shuffle", "demand", strategy);
+	if (rc == 0 && o->flags & SLUICE_STAGE_SKIP &&
+	    strategy != sluice_strategy_find("rr"))
+		rc = dispatch_refuse(o, "skip", "rr", strategy);
+	return rc;
+}
+
+int dispatch_check_unused(const struct sluice_stage_opts *o)
+{
+	const char *field = NULL;
+
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (option_value(&dispatch_options[i], o) != 0)
+			field = dispatch_options[i].name;
+	if (o->dispatcher || o->strategy || o->strategy_ctx)
+		field = "dispatcher";
+	if (o->key_of)
+		field = "key_of";
+	if (o->flags & (SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP))
+		field = "shuffle or skip";
+	if (field == NULL)
+		return 0;
+	return sluice_fail(-EINVAL, "stage '%s': %s is for stages that produce",
+			   o->name, field);
+}
+
+void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
+{
+	const struct sluice_stage_opts *o = &stage->opts;
+	const struct platform *platform = stage->pipeline->platform;
+
+	*d = (struct sluice_dispatch_opts){
+		.chunk_events = o->chunk_events,
+		.skip = (o->flags & SLUICE_STAGE_SKIP) != 0,
+		.in_flight_max = o->in_flight_max,
+		.load_percent = o->load_percent,
+		.key_groups = o->key_groups,
+		.partitions = o->partitions,
+		.key_is_lane = o->partitions && o->key_of != NULL,
+		.order_offset = o->order_offset,
+		.order_events = o->order_events,
+		.key_of = o->key_of ? o->key_of : key_of_bytes,
+		.key_ctx = o->key_of ? o->state : (void *)&stage->key_field,
+		.own = o->strategy_ctx,
+	};
+	if (stage->strategy->needs & SLUICE_NEEDS_CHANCE)
+		d->seed = (uint32_t)platform->random(platform->ctx);
+	if (o->flags & SLUICE_STAGE_SHUFFLE)
+		d->shuffle = (uint32_t)platform->random(platform->ctx) | 1;
+}
