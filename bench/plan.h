@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command line asks for: which strategies, under which load, how. */
+#ifndef SLUICE_BENCH_PLAN_H
+#define SLUICE_BENCH_PLAN_H
+
+#include "bench/load/trace.h"
+#include "dispatch/strategy.h"
+
+#define PLAN_STRATEGIES_MAX 16u
+#define PLAN_CONSUMERS_MAX  64u
+#define PLAN_LOADS_MAX      32u
+#define PLAN_FAULTS_MAX     16u
+
+enum plan_mode {
+	PLAN_SIM,     /* virtual time, one thread, deterministic */
+	PLAN_VIRTUAL, /* real rings; all consumers on one thread */
+	PLAN_THREADS, /* real stages on pinned workers */
+};
+
+/* A strategy with what it is told: "jbsq:2", "rr:skip", "ordered:1024". */
+struct plan_strategy {
+	const struct sluice_strategy *strategy;
+	struct sluice_dispatch_opts opts; /* key_of, key_ctx: the driver's */
+	uint32_t window; /* of this strategy only; 0 = the plan's */
+	uint32_t refill; /* likewise */
+	char name[48];   /* as written */
+};
+
+enum plan_fault_kind {
+	PLAN_SLOW,  /* consumer takes factor times as long, from the start on */
+	PLAN_STALL, /* does nothing from at_ns for for_ns */
+	PLAN_KILL,  /* is gone at at_ns; what it had is dealt again */
+	PLAN_JOIN,  /* comes at at_ns only */
+};
+
+struct plan_fault {
+	enum plan_fault_kind kind;
+	uint32_t consumer;
+	double factor;
+	uint64_t at_ns;
+	uint64_t for_ns;
+};
+
+struct bench_plan {
+	enum plan_mode mode;
+	struct plan_strategy strategy[PLAN_STRATEGIES_MAX];
+	uint32_t strategies;
+	double load[PLAN_LOADS_MAX]; /* several: a curve */
+	uint32_t loads;
+	struct trace_opts trace; /* load: filled in per run */
+	uint32_t consumers;
+	uint32_t producers; /* that share the arrivals in turn */
+	uint32_t window;    /* max_demand of each consumer */
+	uint32_t refill;    /* 0: window/16; see SLUICE_MIN_* for the rest */
+	uint32_t batch;     /* most events a consumer is handed at once */
+	uint32_t capacity;  /* events the spill, or the shared ring, can hold */
+	uint32_t event_bytes;
+	double hop; /* sim: one way between dispatcher and consumer, in mean
+		     * service times */
+	double slo; /* p99 slowdown that load@slo asks for */
+	uint32_t repeats; /* virtual, threads: rounds, interleaved */
+	struct plan_fault fault[PLAN_FAULTS_MAX];
+	uint32_t faults;
+};
+
+#endif

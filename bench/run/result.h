@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one run of one strategy over one trace gave. Times are ns unless said;
+ * in sim they are virtual. */
+#ifndef SLUICE_BENCH_RUN_RESULT_H
+#define SLUICE_BENCH_RUN_RESULT_H
+
+#include "bench/plan.h"
+#include "ring/hist.h"
+
+/* Why events were not handled. */
+struct run_drops {
+	uint64_t overflow; /* no room to wait in */
+	uint64_t killed;   /* in hand of a consumer that was killed */
+	uint64_t unplaced; /* never placed by the end of the run */
+};
+
+/* May the figures be compared? Sim is always valid. */
+struct run_validity {
+	uint64_t involuntary;      /* switches of the timed threads */
+	uint64_t generator_lag_ns; /* p99 of how late arrivals were offered */
+	double floor_before_ns;    /* bare cache-line round trip */
+	double floor_after_ns;
+	uint32_t contended; /* non-zero: marked, never compared */
+	char why[80];       /* what made it so */
+};
+
+struct run_result {
+	char strategy[48];
+	double load;
+	double offered_per_s;
+	double achieved_per_s;
+	uint64_t events;               /* handled */
+	struct sluice_hist latency;    /* from the intended time to the end */
+	struct sluice_hist slowdown;   /* the same / service, in 1/1000 */
+	struct sluice_hist dispatcher; /* waiting to be placed */
+	struct sluice_hist lane;       /* placed, waiting for the consumer */
+	double jain;                   /* of events handled per consumer */
+	uint64_t order_key;       /* handled after a later one of their key */
+	uint64_t order_global;    /* handled after a later one */
+	uint64_t reordered;       /* the same behind a join, if there is one */
+	uint64_t credit_stall_ns; /* an event waited and nobody had credit */
+	uint64_t depth_max;       /* waiting to be placed, and spilled */
+	double depth_mean;
+	double pick_ns; /* real time per event in pick; 0: not measured */
+	uint64_t join_depth_max;
+	struct run_drops drops;
+	struct run_validity valid;
+	uint64_t handled[PLAN_CONSUMERS_MAX];
+};
+
+/* Each returns 0, or a negative errno with a sentence in @why. @trace has the
+ * load of the run. */
+int run_sim(const struct bench_plan *plan, const struct plan_strategy *strategy,
+	    const struct trace *trace, struct run_result *result, char *why,
+	    uint32_t why_bytes);
+int run_virtual(const struct bench_plan *plan,
+		const struct plan_strategy *strategy, const struct trace *trace,
+		struct run_result *result, char *why, uint32_t why_bytes);
+int run_threads(const struct bench_plan *plan,
+		const struct plan_strategy *strategy, const struct trace *trace,
+		struct run_result *result, char *why, uint32_t why_bytes);
+
+#endif
