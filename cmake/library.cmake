@@ -3,7 +3,8 @@
 set(SLUICE_PUBLIC_HEADERS
 	sluice.h
 	dispatch/broadcast.h dispatch/demand.h dispatch/dispatch.h
-	dispatch/partition.h dispatch/strategy.h
+	dispatch/jbsq.h dispatch/ordered.h dispatch/p2c.h dispatch/partition.h
+	dispatch/reorder.h dispatch/rr.h dispatch/strategy.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/layout.h ring/region.h ring/spsc.h ring/wait.h
 	engine/control.h engine/pipeline.h engine/port.h engine/stage.h
@@ -17,6 +18,7 @@ set(SLUICE_SOURCES
 	engine/affinity.c engine/attend.c engine/check.c engine/control.c engine/dispatch_opts.c
 	engine/emit.c engine/fault.c engine/hold.c engine/inlet.c engine/key.c
 	engine/mail.c engine/mailbox.c
+	engine/order_in.c engine/order_out.c
 	engine/outlet.c engine/outlet_member.c engine/pipeline.c engine/plan.c
 	engine/platform.c engine/port.c engine/restart.c
 	engine/run.c engine/spill.c engine/stage.c

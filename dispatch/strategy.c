@@ -3,7 +3,11 @@
 #include "dispatch/strategy.h"
 #include "dispatch/broadcast.h"
 #include "dispatch/demand.h"
+#include "dispatch/jbsq.h"
+#include "dispatch/ordered.h"
+#include "dispatch/p2c.h"
 #include "dispatch/partition.h"
+#include "dispatch/rr.h"
 
 #include <stddef.h>
 #include <string.h>

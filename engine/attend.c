@@ -89,9 +89,8 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	stage_signal(producer, SIGNAL_SUBS);
 }
 
-/* What the end of a subscription means to its consumer. */
-static void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
-			   uint32_t closed)
+void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
+		    uint32_t closed)
 {
 	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
 	int failed = reason > SLUICE_REASON_SHUTDOWN;

@@ -33,7 +33,7 @@ static const struct dispatch_option dispatch_options[] = {
 	OPTION(chunk_events, "demand", 1, UINT32_MAX, 0),
 	OPTION(in_flight_max, "jbsq p2c ordered", 1, SLUICE_DEMAND_MAX, 0),
 	OPTION(load_percent, "sticky", 100, 1000, 0),
-	OPTION(order_offset, "ordered", 1, SLUICE_EVENT_BYTES_MAX, 0),
+	OPTION(order_offset, "ordered", 1, UINT32_MAX, 0),
 	OPTION(order_events, "ordered", 2, SLUICE_ORDER_EVENTS_MAX, 1),
 	OPTION(key_groups, "partition atomic", 1, SLUICE_KEY_GROUPS_MAX, 1),
 	OPTION(spill_events, "partition atomic pkg", 1, SLUICE_SPILL_EVENTS_MAX,
@@ -127,6 +127,11 @@ static int dispatch_check_key(const struct sluice_stage_opts *o)
 
 static int dispatch_check_order(const struct sluice_stage_opts *o)
 {
+	if (o->flags & SLUICE_STAGE_PORT)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a port's events cannot be "
+				   "numbered, as dispatcher 'ordered' needs",
+				   o->name);
 	if (o->out_bytes < SLUICE_ORDER_BYTES ||
 	    o->order_offset > o->out_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,

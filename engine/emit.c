@@ -4,6 +4,7 @@
  * its limit, placing what waits as far as there is credit, and the receipt for
  * the input it came from once its output is out.
  */
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
@@ -114,6 +115,9 @@ static int stage_place(struct sluice_stage *stage, enum stage_look look)
 			break; /* a marker comes first */
 		if (look == STAGE_LOOK)
 			(void)outlet_room(out, n);
+		if (SLUICE_UNLIKELY(out->order != NULL))
+			order_stamp(out->order, hold_front(hold),
+				    out->event_bytes, (uint32_t)n);
 		placed = outlet_place(out, hold_front(hold), (uint32_t)n);
 		hold_pop(hold, placed);
 		moved |= placed > 0;

@@ -64,7 +64,7 @@ static inline unsigned char *hold_cell(const struct hold *hold, uint32_t cell)
 	return hold->cells + (size_t)cell * hold->event_bytes;
 }
 
-static inline const unsigned char *hold_front(const struct hold *hold)
+static inline unsigned char *hold_front(const struct hold *hold)
 {
 	return hold_cell(hold, hold->first);
 }

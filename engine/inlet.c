@@ -9,7 +9,8 @@
 
 int inlet_open(struct inlet *in, uint32_t links)
 {
-	in->links = line_calloc(links, sizeof(*in->links));
+	/* One more, for what a join reads; see order_priv.h. */
+	in->links = line_calloc((size_t)links + 1, sizeof(*in->links));
 	in->places = line_calloc(links, sizeof(*in->places));
 	in->places_max = links;
 	return in->links && in->places ? 0 : -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/outlet_priv.h"
 #include "engine/memory_priv.h"
+#include "engine/order_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ void outlet_close(struct outlet *out)
 	free(out->places);
 	free(out->runs);
 	spill_close(&out->spill);
+	order_close(out->order);
 	*out = (struct outlet){0};
 }
 
@@ -178,7 +180,8 @@ static void outlet_refresh_lane(struct outlet *out, uint32_t index)
  * their receipts. */
 static void outlet_refresh_separate(struct outlet *out)
 {
-	uint32_t all = out->joining;
+	uint32_t all =
+		out->joining | (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
 
 	out->joining = 0;
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
@@ -194,6 +197,8 @@ static void outlet_refresh_separate(struct outlet *out)
 		outlet_refresh_lane(out, i);
 		outlet_unspill(out, i);
 	}
+	if (SLUICE_UNLIKELY(out->order != NULL))
+		order_refresh(out);
 	for (uint32_t i = 0; all && i < out->lanes.count; i++) {
 		if (out->lanes.lane[i].state != SLUICE_LANE_JOINING)
 			continue;
@@ -211,9 +216,10 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 	const struct sluice_strategy *strategy = out->strategy;
 	uint64_t room = strategy->placeable(out->state, &out->lanes);
 
-	/* What has spilled waits for one consumer's grant, and who joins for
-	 * others' receipts: always look. */
-	if (room >= want && outlet_spilled(out) == 0 && !out->joining)
+	/* What has spilled waits for one consumer's grant, who joins for
+	 * others' receipts, and some decide by them: always look. */
+	if (room >= want && outlet_spilled(out) == 0 && !out->joining &&
+	    !(strategy->needs & SLUICE_NEEDS_RECEIPTS))
 		return room;
 	if (strategy->rings == SLUICE_RINGS_ONE)
 		outlet_refresh_shared(out);
@@ -255,6 +261,9 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 		if (SLUICE_UNLIKELY(deliveries > 0))
 			outlet_note(out->subs[run->lane], w->reserved,
 				    run->count, deliveries);
+		if (SLUICE_UNLIKELY(out->order != NULL))
+			order_note(out->order, events, out->event_bytes,
+				   run->count, run->lane, w->reserved);
 		sluice_spsc_write(w, events, run->count);
 	}
 }
@@ -296,6 +305,8 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 {
 	uint32_t placed = outlet_deal(out, events, n, 0);
 
+	if (SLUICE_UNLIKELY(out->order != NULL))
+		out->order->next += placed;
 	if (placed > 0) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_EVENTS_OUT,
 				   placed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Consumers come and go: lanes that join and leave between batches, and what a
  * consumer that left had not finished. */
+#include "engine/order_priv.h"
 #include "engine/outlet_priv.h"
 
 static void outlet_set_lane(struct outlet *out, struct subscription *sub,
@@ -117,6 +118,8 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	struct orphan *orphan = &sub->orphan;
 
 	(void)sluice_spsc_refresh(w); /* its last receipt */
+	if (out->order != NULL)
+		order_lane_left(out->order, sub->lane, w->acked);
 	*orphan = (struct orphan){
 		.at = w->acked,
 		.to = w->published,

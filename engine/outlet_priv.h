@@ -37,6 +37,7 @@ struct outlet {
 	struct spill spill;
 	struct subscription *orphans; /* dealt again, first before last */
 	uint32_t event_bytes;
+	struct order *order; /* NULL: events are not numbered */
 };
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions
@@ -83,7 +84,7 @@ void outlet_leave(struct outlet *out, uint32_t lane);
  * events that have found credit. */
 uint64_t outlet_room(struct outlet *out, uint64_t want);
 
-/* Place a prefix of @n events and publish it. Returns its length, which is @n
+/* Place a prefix of @n events, numbered if they are to be, and publish it. Returns its length, which is @n
  * whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n);

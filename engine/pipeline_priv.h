@@ -139,7 +139,7 @@ pipeline_command(const struct sluice_pipeline *pipeline)
 }
 
 /* check.c: everything about the graph that a start must refuse. */
-int check_graph(const struct sluice_pipeline *pipeline);
+int check_graph(struct sluice_pipeline *pipeline);
 
 /* affinity.c: make the workers and place the stages. */
 int affinity_place(struct sluice_pipeline *pipeline);

@@ -9,6 +9,7 @@
  * each part on pages of its own.
  */
 #include "engine/memory_priv.h"
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -183,6 +184,9 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->platform->wait;
 	out->counters = stage->counters;
+	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
+		rc = order_open(&out->order, stage->opts.order_events,
+				stage->opts.order_offset);
 	if (rc < 0)
 		return rc;
 	/* Twice what may wait: then making room copies each event once. */
@@ -443,6 +447,9 @@ int plan_open(struct sluice_pipeline *p)
 	if (rc == 0)
 		rc = plan_links(p, words);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		if (p->stages[i]->order_from != NULL)
+			rc = order_join_open(p->stages[i]);
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		rc = plan_finish_stage(p->stages[i]);
 	free(words);
 	if (rc < 0)
@@ -459,6 +466,7 @@ void plan_close(struct sluice_pipeline *p)
 
 		stage_close_gate(stage);
 		stage_reset(stage);
+		order_join_close(stage);
 		inlet_close(&stage->in);
 		outlet_close(&stage->out);
 		hold_close(&stage->hold);

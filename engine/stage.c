@@ -2,6 +2,7 @@
 /* Declaring a stage: checking its options, and the calls its callbacks make. */
 #include "engine/stage_priv.h"
 #include "engine/memory_priv.h"
+#include "dispatch/ordered.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -131,6 +132,9 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 		stage->key_field =
 			(struct key_field){o.key_offset, o.key_bytes};
 		o.dispatcher = stage->strategy->name;
+		if (stage->strategy->needs & SLUICE_NEEDS_ORDER &&
+		    o.order_events == 0)
+			o.order_events = SLUICE_ORDER_EVENTS_DEFAULT;
 	}
 	sluice_store_relaxed(&stage->demand, (uint32_t)o.demand);
 	stage->accumulate = o.demand == SLUICE_DEMAND_ACCUMULATE;
@@ -138,6 +142,10 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 		     1); /* nobody reads it yet */
 	memcpy(stage->name, o.name, strlen(o.name));
 	o.name = stage->name;
+	if (o.order_of != NULL) {
+		memcpy(stage->order_of, o.order_of, strlen(o.order_of));
+		o.order_of = stage->order_of;
+	}
 	stage->opts = o;
 	*out = stage;
 	return 0;

@@ -297,10 +297,14 @@ struct sluice_stage_opts {
 	 * max_demand at the start, at least 1024 with SLUICE_IDLE_STAY. */
 	uint32_t ring_events;
 
-	/** Consuming kinds: restore the order in which this stage, whose
-	 * dispatcher is 'ordered', placed its events. Every consumer of it must
-	 * be a producer of this one, and of no other. */
-	const struct sluice_stage *order_of;
+	/** Consuming kinds: the name of a producing stage whose dispatcher is
+	 * 'ordered'; this stage handles the events in the order in which that
+	 * one placed them. What this one subscribes to must be that one's
+	 * consumers, all of them, and emit at most one event for each, with the
+	 * sequence number at the same order_offset. A second event of a number
+	 * is dropped (counted as discarded); one that never comes is passed
+	 * over once its consumer has acknowledged what it was made from. */
+	const char *order_of;
 
 	enum sluice_idle on_idle;
 	enum sluice_restart restart;

@@ -184,6 +184,28 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 	return rc;
 }
 
+/* A join. */
+static int stage_check_order(const struct sluice_stage_opts *o)
+{
+	if (o->kind == SLUICE_PRODUCER || o->flags & SLUICE_STAGE_PORT)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': order_of is for stages that "
+				   "consume, and have a worker",
+				   o->name);
+	if (strnlen(o->order_of, SLUICE_NAME_BYTES) == SLUICE_NAME_BYTES ||
+	    o->order_of[0] == '\0')
+		return sluice_fail(-EINVAL,
+				   "stage '%s': order_of '%.20s' is not the "
+				   "name of a stage, 1 to %u bytes",
+				   o->name, o->order_of, SLUICE_NAME_BYTES - 1);
+	if (o->in_bytes < SLUICE_ORDER_BYTES)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': order_of, and in_bytes %u have "
+				   "no room for a sequence number of %u",
+				   o->name, o->in_bytes, SLUICE_ORDER_BYTES);
+	return 0;
+}
+
 /* What is told of every kind. */
 static int stage_check_life(const struct sluice_stage_opts *o)
 {
@@ -201,6 +223,8 @@ static int stage_check_life(const struct sluice_stage_opts *o)
 		rc = stage_check_limit(o->name, "mailbox_messages",
 				       o->mailbox_messages,
 				       SLUICE_MAILBOX_MESSAGES_MAX);
+	if (rc == 0 && o->order_of)
+		rc = stage_check_order(o);
 	if (rc == 0 && o->kind == SLUICE_PRODUCER &&
 	    (o->dead_letter || o->max_deliveries))
 		rc = sluice_fail(-EINVAL,

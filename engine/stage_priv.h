@@ -55,6 +55,9 @@ struct sluice_stage {
 	struct sluice_stage_opts opts;
 	const struct sluice_strategy *strategy; /* producing kinds */
 	struct key_field key_field;
+	char order_of[SLUICE_NAME_BYTES]; /* empty: no join */
+	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
+	uint32_t joins;                   /* stages that name it there */
 	uint32_t index;
 	uint32_t emit_max;   /* events one callback may emit */
 	uint32_t buffer_max; /* events that may wait in the hold */
@@ -81,6 +84,7 @@ struct sluice_stage {
 	struct inlet in;
 	struct outlet out;
 	struct hold hold;
+	struct order_join *join; /* NULL: events come in any order */
 	/* Input to acknowledge once the output up to unacked_end is out. */
 	uint32_t unacked;
 	uint32_t unacked_inlet;
@@ -261,6 +265,9 @@ struct sluice_link_event stage_link_event(const struct subscription *sub,
 /* Look at every signal there is. Returns non-zero: something was done. */
 int stage_attend(struct sluice_stage *stage);
 /* Link @index has ended, for @closed, after its last event. */
+/* What the end of a subscription means to its consumer. */
+void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
+		    uint32_t closed);
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed);
 /* The stage ends: let go of every subscription. */

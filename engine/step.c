@@ -7,6 +7,7 @@
  * input acknowledged. A handler is not called while output still waits, so
  * nothing passes it.
  */
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
@@ -88,9 +89,11 @@ void stage_end(struct sluice_stage *stage)
 			   SLUICE_CLOSED(stage->reason, stage->reason_code));
 		left += outlet_drop(&stage->out);
 		hold_reset(&stage->hold);
-		stage_strand(stage, left);
 		stage_tell_gauges(stage, 0);
 	}
+	if (stage->join != NULL)
+		left += order_drop(stage);
+	stage_strand(stage, left);
 	if (stage->initialised && stage->opts.fini)
 		stage->opts.fini(stage, stage->reason);
 	stage->initialised = 0;
@@ -315,6 +318,24 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 	return 1;
 }
 
+/* What the links gave has been put in order; hand out what is next. */
+static int consumer_step_order(struct sluice_stage *stage)
+{
+	uint32_t index = stage->in.places_max;
+	uint32_t limit;
+	int worked = 0;
+
+	order_show(stage);
+	if (stage_produces(stage) && stage_waits(stage))
+		worked = stage_flush(stage, STAGE_LOOK);
+	limit = stage_batch_limit(stage, index);
+	if (limit > 0)
+		worked |= consumer_step_inlet(stage, index, limit);
+	if (stage->phase != STAGE_RUNNING)
+		return 1;
+	return worked | order_step(stage);
+}
+
 /* A middle stage that the drain finds without a consumer takes nothing more:
  * what lies in its inlets goes back to its producers. */
 static int stage_forsaken_in_drain(struct sluice_stage *stage)
@@ -334,6 +355,8 @@ static int consumer_step(struct sluice_stage *stage)
 	int stalled = 0;
 	int worked = 0;
 
+	if (SLUICE_UNLIKELY(stage->join != NULL))
+		order_look(stage);
 	for (uint32_t i = 0; i < in->count; i++) {
 		uint32_t index = in->next;
 		uint32_t limit;
@@ -352,6 +375,12 @@ static int consumer_step(struct sluice_stage *stage)
 		/* A batch ends at a marker. */
 		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
 			worked |= stage_markers_arrive(stage);
+		if (SLUICE_UNLIKELY(stage->join != NULL)) {
+			worked |= order_take_in(stage, index);
+			if (stage->phase != STAGE_RUNNING)
+				return 1;
+			continue;
+		}
 		limit = stage_batch_limit(stage, index);
 		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
 			limit = stage_marker_cut(stage, index, limit);
@@ -365,6 +394,11 @@ static int consumer_step(struct sluice_stage *stage)
 			continue;
 		}
 		worked |= consumer_step_inlet(stage, index, limit);
+		if (stage->phase != STAGE_RUNNING)
+			return 1;
+	}
+	if (SLUICE_UNLIKELY(stage->join != NULL)) {
+		worked |= consumer_step_order(stage);
 		if (stage->phase != STAGE_RUNNING)
 			return 1;
 	}

@@ -117,6 +117,17 @@ case $lesson in
 		fail "not all but the poisoned one"
 	grep -q "'parser': restarted" "$scratch/log" || fail "no restart told"
 	;;
+09_ordered)
+	"$program" >"$scratch/out" || fail "ended with $?"
+	printed_by printer >"$scratch/squares"
+	seq 0 199 | awk '{ print $1 * $1 }' | cmp - "$scratch/squares" ||
+		fail "not the squares, in order"
+	;;
+10_own_strategy)
+	"$program" >"$scratch/out" || fail "ended with $?"
+	awk -F '[ ,:]+' '/^first: / { exit !($2 + $4 == 1000 && $2 >= 64) }' \
+		"$scratch/out" || fail "not all, or not the first one first"
+	;;
 *)
 	fail "no such lesson"
 	;;

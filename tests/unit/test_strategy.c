@@ -18,6 +18,12 @@ static void find_knows_the_names(void **state)
 	} known[] = {
 		{"demand", SLUICE_RINGS_SEPARATE, 0},
 		{"broadcast", SLUICE_RINGS_ONE, 0},
+		{"rr", SLUICE_RINGS_SEPARATE, 0},
+		{"jbsq", SLUICE_RINGS_SEPARATE, SLUICE_NEEDS_RECEIPTS},
+		{"p2c", SLUICE_RINGS_SEPARATE,
+		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_CHANCE},
+		{"ordered", SLUICE_RINGS_SEPARATE,
+		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER},
 		{"partition", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS},
 	};
@@ -39,7 +45,8 @@ static void find_knows_the_names(void **state)
 	}
 	assert_null(sluice_strategy_at(UNIT_COUNT(known)));
 	assert_string_equal(sluice_strategy_names(),
-			    "demand broadcast partition");
+			    "demand broadcast rr jbsq p2c ordered "
+			    "partition");
 }
 
 static void find_has_a_default(void **state)

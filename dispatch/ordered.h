@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file ordered.h
+ * In parallel, and in order behind the join: whoever has least in flight gets
+ * the event (jbsq.h), and a join further down restores the order in which they
+ * were placed (reorder.h).
+ *
+ * Late. Each event carries its sequence number at order_offset: who calls pick
+ * has written it there, from 0 on without a gap; an event that is placed again
+ * keeps it. At most order_events are between here and the join, which says how
+ * far it has come in lanes->restored. So the window of the join is never
+ * exceeded, and an event that takes long holds up the others once they are that
+ * far ahead of it.
+ *
+ * The idea is eventdev's: ORDERED flows, whose order is restored at the next
+ * enqueue (DPDK Programmer's Guide, Event Device Library).
+ */
+#ifndef SLUICE_DISPATCH_ORDERED_H
+#define SLUICE_DISPATCH_ORDERED_H
+
+#include "jbsq.h"
+#include "reorder.h"
+
+#define SLUICE_ORDER_EVENTS_DEFAULT 1024u
+
+struct sluice_ordered {
+	struct sluice_jbsq inner;
+	uint64_t next;   /* above every number placed so far */
+	uint64_t window; /* most events on their way */
+	uint32_t offset;
+	uint32_t resv32;
+};
+
+static inline void sluice_ordered_init(struct sluice_ordered *s,
+				       const struct sluice_lanes *lanes,
+				       const struct sluice_dispatch_opts *opts)
+{
+	sluice_jbsq_init(&s->inner, lanes, opts);
+	s->next = lanes->restored;
+	s->window = opts->order_events ? opts->order_events
+				       : SLUICE_ORDER_EVENTS_DEFAULT;
+	s->offset = opts->order_offset;
+}
+
+static inline uint64_t
+sluice_ordered_placeable(const struct sluice_ordered *s,
+			 const struct sluice_lanes *lanes)
+{
+	uint64_t inner = sluice_jbsq_placeable(&s->inner, lanes);
+	uint64_t room = s->window - (s->next - lanes->restored);
+
+	return inner < room ? inner : room;
+}
+
+/* How many of @events the join has room for. An event that was placed before has
+ * its room already. */
+static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
+					  const struct sluice_lanes *lanes,
+					  const struct sluice_events *events)
+{
+	const unsigned char *event = events->first;
+	uint32_t n;
+
+	for (n = 0; n < events->count; n++, event += events->bytes)
+		if (sluice_order_of(event, s->offset) - lanes->restored >=
+		    s->window)
+			break;
+	return n;
+}
+
+static inline uint32_t sluice_ordered_pick(struct sluice_ordered *s,
+					   struct sluice_lanes *lanes,
+					   const struct sluice_events *events,
+					   struct sluice_run *runs,
+					   uint32_t *n_runs)
+{
+	const struct sluice_events fit = {
+		events->first,
+		sluice_ordered_fit(s, lanes, events),
+		events->bytes,
+	};
+	uint32_t n = sluice_jbsq_pick(&s->inner, lanes, &fit, runs, n_runs);
+
+	if (n > 0) {
+		uint64_t last = sluice_order_of(
+			fit.first + (uint64_t)(n - 1) * fit.bytes, s->offset);
+
+		if ((int64_t)(last + 1 - s->next) > 0)
+			s->next = last + 1;
+	}
+	return n;
+}
+
+static inline void sluice_ordered_join(struct sluice_ordered *s,
+				       struct sluice_lanes *lanes, uint32_t i)
+{
+	sluice_jbsq_join(&s->inner, lanes, i);
+}
+
+static inline int sluice_ordered_ready(const struct sluice_ordered *s,
+				       const struct sluice_lanes *lanes,
+				       uint32_t i)
+{
+	return sluice_jbsq_ready(&s->inner, lanes, i);
+}
+
+static inline void sluice_ordered_leave(struct sluice_ordered *s,
+					struct sluice_lanes *lanes, uint32_t i)
+{
+	sluice_jbsq_leave(&s->inner, lanes, i);
+}
+
+static inline const char *
+sluice_ordered_verify(const struct sluice_ordered *s,
+		      const struct sluice_lanes *lanes)
+{
+	if ((int64_t)(s->next - lanes->restored) < 0)
+		return "the join has passed an event that was never placed";
+	if (s->next - lanes->restored > s->window)
+		return "more events are on their way than the join has room "
+		       "for";
+	return sluice_jbsq_verify(&s->inner, lanes);
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file rr.h
+ * Next in turn, so many events each (a lane's weight; 1 unless told otherwise).
+ *
+ * Strict, it is early: the lane whose turn it is gets the event or nobody does,
+ * so the slowest sets the pace, and the share of each is exact. Told to skip, it
+ * is late: a lane without credit loses its turn, a slow consumer hurts only
+ * itself, and the shares are those of who can take them. Order holds on each
+ * subscription; and strict with one event a turn, event i is at lane i modulo m.
+ *
+ * Only active lanes have turns. Who joins comes when its index does; the turn of
+ * one that goes passes to the next.
+ */
+#ifndef SLUICE_DISPATCH_RR_H
+#define SLUICE_DISPATCH_RR_H
+
+#include "dispatch.h"
+
+struct sluice_rr {
+	uint32_t turn; /* the lane that is next */
+	uint32_t had;  /* events it has had of this turn */
+	uint32_t skip;
+};
+
+static inline void sluice_rr_init(struct sluice_rr *s,
+				  const struct sluice_lanes *lanes,
+				  const struct sluice_dispatch_opts *opts)
+{
+	(void)lanes;
+	s->turn = 0;
+	s->had = 0;
+	s->skip = opts->skip;
+}
+
+static inline uint64_t sluice_rr_weight(const struct sluice_lane *lane)
+{
+	return lane->weight ? lane->weight : 1;
+}
+
+/* The events of a round. */
+static inline uint64_t sluice_rr_round(const struct sluice_lanes *lanes)
+{
+	uint64_t round = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE)
+			round += sluice_rr_weight(&lanes->lane[i]);
+	return round;
+}
+
+/* How many events can be placed before this lane's turn finds it without credit,
+ * when its next turn begins behind @before others and @first events are left of
+ * it. Each later turn comes a round after the one before. */
+static inline uint64_t sluice_rr_until(const struct sluice_lane *lane,
+				       uint64_t before, uint64_t first,
+				       uint64_t round)
+{
+	uint64_t weight = sluice_rr_weight(lane);
+	uint64_t rest = lane->credit - first;
+
+	if (lane->credit < first)
+		return before + lane->credit;
+	/* Behind its first turn lie those of all others. */
+	return before + first + (round - weight) + rest / weight * round +
+	       rest % weight;
+}
+
+/* With one event a turn and none of it had, that is the least of
+ * m * credit + (turns before it). */
+static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
+					   const struct sluice_lanes *lanes)
+{
+	uint64_t least = UINT64_MAX;
+	uint64_t before = 0;
+	uint64_t round;
+
+	if (s->skip)
+		return sluice_lanes_sum(lanes);
+	round = sluice_rr_round(lanes);
+	for (uint32_t k = 0; k < lanes->count; k++) {
+		uint32_t i = s->turn + k;
+		const struct sluice_lane *lane;
+		uint64_t first;
+		uint64_t until;
+
+		if (i >= lanes->count)
+			i -= lanes->count;
+		lane = &lanes->lane[i];
+		if (lane->state != SLUICE_LANE_ACTIVE)
+			continue;
+		first = sluice_rr_weight(lane);
+		if (k == 0)
+			first = s->had < first ? first - s->had : 0;
+		until = sluice_rr_until(lane, before, first, round);
+		if (until < least)
+			least = until;
+		before += first;
+	}
+	return least == UINT64_MAX ? 0 : least;
+}
+
+static inline void sluice_rr_next(struct sluice_rr *s,
+				  const struct sluice_lanes *lanes)
+{
+	s->had = 0;
+	if (++s->turn >= lanes->count)
+		s->turn = 0;
+}
+
+static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
+				      struct sluice_lanes *lanes,
+				      const struct sluice_events *events,
+				      struct sluice_run *runs, uint32_t *n_runs)
+{
+	uint32_t left = events->count;
+	uint32_t vain = 0; /* turns since somebody got something */
+
+	while (left > 0 && vain <= lanes->count) {
+		const struct sluice_lane *lane = &lanes->lane[s->turn];
+		uint64_t n;
+
+		if (s->turn >= lanes->count ||
+		    lane->state != SLUICE_LANE_ACTIVE ||
+		    s->had >= sluice_rr_weight(lane)) {
+			vain += s->had == 0;
+			sluice_rr_next(s, lanes);
+			continue;
+		}
+		if (lane->credit == 0) {
+			if (!s->skip)
+				break;
+			vain++;
+			sluice_rr_next(s, lanes);
+			continue;
+		}
+		n = sluice_rr_weight(lane) - s->had;
+		n = n < left ? n : left;
+		n = n < lane->credit ? n : lane->credit;
+		sluice_lane_take(lanes, s->turn, n);
+		sluice_run_add(runs, n_runs, s->turn, (uint32_t)n);
+		s->had += (uint32_t)n;
+		left -= (uint32_t)n;
+		vain = 0;
+	}
+	return events->count - left;
+}
+
+static inline void sluice_rr_join(struct sluice_rr *s,
+				  struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_rr_ready(const struct sluice_rr *s,
+				  const struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_rr_leave(struct sluice_rr *s,
+				   struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)lanes;
+	/* A later one in its place has not had anything. */
+	if (s->turn == i)
+		s->had = 0;
+}
+
+static inline const char *sluice_rr_verify(const struct sluice_rr *s,
+					   const struct sluice_lanes *lanes)
+{
+	if (lanes->count > 0 && s->turn >= lanes->count)
+		return "it is the turn of no lane";
+	if (lanes->count > 0 &&
+	    lanes->lane[s->turn].state == SLUICE_LANE_ACTIVE &&
+	    s->had > sluice_rr_weight(&lanes->lane[s->turn]))
+		return "a lane has had more than its turn";
+	return sluice_lanes_verify(lanes);
+}
+
+#endif

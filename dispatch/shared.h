@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file shared.h
+ * Whoever takes it first: all consumers compete for one ring.
+ *
+ * Late, as late as can be: the choice is made by the consumer, when it is free.
+ * So no event waits behind a slow one while another consumer is idle, and nobody
+ * has to be told of anybody's credit; the price is that consumers touch each
+ * other's cache lines. In-process only: a claim by a process that died would
+ * stop the others.
+ *
+ * Who joins or leaves is nobody's business: what it took and did not finish is
+ * placed again. No order, but that events are taken in the order they came.
+ *
+ * The name is that of Kafka's share groups, the idea older: competing consumers
+ * (Hohpe and Woolf, Enterprise Integration Patterns).
+ */
+#ifndef SLUICE_DISPATCH_SHARED_H
+#define SLUICE_DISPATCH_SHARED_H
+
+#include "dispatch.h"
+
+struct sluice_shared {
+	uint32_t unused; /* no state: the ring says it all */
+};
+
+static inline void sluice_shared_init(struct sluice_shared *s,
+				      const struct sluice_lanes *lanes,
+				      const struct sluice_dispatch_opts *opts)
+{
+	(void)lanes;
+	(void)opts;
+	s->unused = 0;
+}
+
+/* With nobody to take them events would wait where no leaver's go. */
+static inline uint64_t sluice_shared_placeable(const struct sluice_shared *s,
+					       const struct sluice_lanes *lanes)
+{
+	(void)s;
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE)
+			return lanes->ring_free;
+	return 0;
+}
+
+static inline uint32_t sluice_shared_pick(struct sluice_shared *s,
+					  struct sluice_lanes *lanes,
+					  const struct sluice_events *events,
+					  struct sluice_run *runs,
+					  uint32_t *n_runs)
+{
+	uint64_t room = sluice_shared_placeable(s, lanes);
+	uint32_t n = events->count < room ? events->count : (uint32_t)room;
+
+	if (n == 0)
+		return 0;
+	lanes->ring_free -= n;
+	sluice_run_add(runs, n_runs, SLUICE_LANE_ANY, n);
+	return n;
+}
+
+static inline void sluice_shared_join(struct sluice_shared *s,
+				      struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_shared_ready(const struct sluice_shared *s,
+				      const struct sluice_lanes *lanes,
+				      uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_shared_leave(struct sluice_shared *s,
+				       struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline const char *sluice_shared_verify(const struct sluice_shared *s,
+					       const struct sluice_lanes *lanes)
+{
+	(void)s;
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].credit > 0)
+			return "a lane of a shared ring has credit of its own";
+	return sluice_lanes_verify(lanes);
+}
+
+#endif

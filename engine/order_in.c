@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage that joins a parallel fan-out: what comes on its links goes into the
+ * reorder window, and its handler reads from there, through a link of its own
+ * that nobody sees. */
+#include "engine/memory_priv.h"
+#include "engine/order_priv.h"
+#include "engine/pipeline_priv.h"
+#include "engine/stage_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct inlet_link *order_link(struct sluice_stage *stage)
+{
+	return &stage->in.links[stage->in.places_max];
+}
+
+static int order_no_memory(const struct sluice_stage *stage)
+{
+	return sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
+}
+
+int order_join_open(struct sluice_stage *stage)
+{
+	struct sluice_stage *producer = stage->order_from;
+	struct order_join *join = line_calloc(1, sizeof(*join));
+	struct order *order = producer->out.order;
+	uint32_t window = (uint32_t)order->mask + 1;
+	struct subscription *sub;
+	int rc;
+
+	if (join == NULL)
+		return order_no_memory(stage);
+	stage->join = join;
+	join->order = order;
+	sub = &join->sub;
+	sub->consumer = stage;
+	sub->producer = producer;
+	sub->inlet = stage->in.places_max;
+	sub->capacity = window;
+	sub->tx = &order->tx;
+	sub->rx = &order->rx;
+	sub->slots = line_calloc(window, stage->opts.in_bytes);
+	join->window.come = line_calloc(window, 1);
+	if (sub->slots == NULL || join->window.come == NULL)
+		return order_no_memory(stage);
+	rc = sluice_credit_init(&sub->credit, window, 0, 0);
+	if (rc < 0)
+		return rc;
+	sluice_reorder_init(&join->window, sub->slots, join->window.come,
+			    window, stage->opts.in_bytes, order->offset);
+	order->bell = bell_between(stage, producer);
+	inlet_attach(&stage->in, sub, 0, bell_between(producer, stage));
+	stage->in.joined++;
+	return 0;
+}
+
+void order_join_close(struct sluice_stage *stage)
+{
+	struct order_join *join = stage->join;
+
+	if (join == NULL)
+		return;
+	free(join->sub.slots);
+	free(join->window.come);
+	free(join);
+	stage->join = NULL;
+}
+
+void order_look(struct sluice_stage *stage)
+{
+	stage->join->settled =
+		sluice_load_acquire(&stage->join->order->settled); /* A0 */
+}
+
+static void order_refuse(struct sluice_stage *stage, const unsigned char *event)
+{
+	const struct sluice_reorder *w = &stage->join->window;
+
+	pipeline_fail(
+		stage->pipeline, -EBADMSG,
+		"stage '%s': an event has sequence number %llu at "
+		"order_offset %u, and '%s' has placed none outside of %llu "
+		"to %llu: who handled it did not copy it",
+		stage->name,
+		(unsigned long long)sluice_order_of(event, w->offset),
+		w->offset, stage->order_from->name,
+		(unsigned long long)w->first,
+		(unsigned long long)(w->first + w->window - 1));
+}
+
+static int order_put(struct sluice_stage *stage,
+		     const struct sluice_batch *batch)
+{
+	struct sluice_reorder *w = &stage->join->window;
+	const unsigned char *event = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
+		switch (sluice_reorder_put(w, event)) {
+		case SLUICE_REORDER_TAKEN:
+			break;
+		case SLUICE_REORDER_DUPLICATE:
+			sluice_counter_add(stage->counters,
+					   SLUICE_COUNTER_DISCARDED, 1);
+			break;
+		case SLUICE_REORDER_WRONG:
+			order_refuse(stage, event);
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+int order_take_in(struct sluice_stage *stage, uint32_t index)
+{
+	struct order_join *join = stage->join;
+	int worked = 0;
+
+	for (;;) {
+		struct sluice_batch batch = {0};
+		uint32_t taken =
+			inlet_take(&stage->in, index, UINT32_MAX, &batch);
+		uint32_t closed;
+
+		if (taken == 0) {
+			closed = inlet_idle(&stage->in, index);
+			if (closed == SLUICE_REASON_OPEN)
+				return worked;
+			stage_link_ended(stage, index, closed);
+			return 1;
+		}
+		/* Looked at after `published`: no event that was placed with
+		 * the room that this left is taken for a wrong one. */
+		join->window.first = order_link(stage)->reader.acked;
+		if (order_put(stage, &batch) < 0)
+			return 1;
+		inlet_ack(&stage->in, index, taken);
+		worked = 1;
+	}
+}
+
+/* Events below @settled that are not there will not come. */
+static int order_pass(struct sluice_stage *stage, uint64_t settled)
+{
+	struct sluice_reorder *w = &stage->join->window;
+	struct inlet_link *link = order_link(stage);
+	uint64_t passed;
+
+	w->first = link->reader.acked;
+	passed = sluice_reorder_pass(w, settled);
+	if (passed == 0)
+		return 0;
+	link->reader.published = w->head;
+	inlet_ack(&stage->in, stage->in.places_max, (uint32_t)passed);
+	return 1;
+}
+
+void order_show(struct sluice_stage *stage)
+{
+	struct order_join *join = stage->join;
+
+	/* Only this thread reads it. */
+	sluice_store_release(&join->order->tx.published, join->window.head);
+}
+
+int order_step(struct sluice_stage *stage)
+{
+	struct order_join *join = stage->join;
+	struct inlet *in = &stage->in;
+
+	if (in->joined > 1 || places_used(in->places, in->places_max))
+		return order_pass(stage, join->settled);
+	/* Nobody is left to send anything. */
+	join->window.first = order_link(stage)->reader.acked;
+	if (sluice_reorder_holds(&join->window))
+		return order_pass(stage,
+				  join->window.head + join->window.window);
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
+	    pipeline_command(stage->pipeline) == PIPELINE_RUN)
+		return 0;
+	if (order_link(stage)->open) {
+		order_link(stage)->open = 0;
+		in->joined--;
+		stage_heed_end(stage, SLUICE_ON_END_DEFAULT, stage->worst);
+	}
+	return 1;
+}
+
+uint64_t order_drop(struct sluice_stage *stage)
+{
+	struct sluice_reorder *w = &stage->join->window;
+	uint64_t dropped = w->head - order_link(stage)->reader.acked;
+
+	for (uint64_t i = 0; i < w->window; i++)
+		dropped += w->come[i];
+	return dropped;
+}
