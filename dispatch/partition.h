@@ -9,13 +9,7 @@
  * event, so an owner without credit cannot be avoided. Its events then wait in
  * the spill, in order, while the other partitions go on.
  *
- * How much may be placed is bounded twice. So that the spill cannot overflow
- * even if every event of the next emission belongs to the slowest: by
- * spill_free + min credit. And so that the spill is used only where it helps:
- * each active owner's fair share while all of them have credit; with one out of
- * credit only while another goes hungry. Without that a producer faster than
- * its consumers would pass every event through the spill (measured: 5 times
- * slower).
+ * How much may be placed then: spill.h.
  *
  * Who joins takes a fair share of the groups, and is ready when each lane that
  * it took them from has finished what it had in hand by then (the barrier);
@@ -31,13 +25,11 @@
 #ifndef SLUICE_DISPATCH_PARTITION_H
 #define SLUICE_DISPATCH_PARTITION_H
 
-#include "dispatch.h"
+#include "spill.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
 /** Most groups, and most lanes: one that owns none is of no use. */
 #define SLUICE_KEY_GROUPS_MAX 4096u
-/** Events placed at a time when some may have to spill. */
-#define SLUICE_PARTITION_QUANTUM 64u
 /** In place of a lane. */
 #define SLUICE_PARTITION_NOBODY UINT16_MAX
 
@@ -97,101 +89,23 @@ static inline int sluice_partition_owns(const struct sluice_partition *s,
 	return s->partitions ? i < s->partitions : s->groups[i] > 0;
 }
 
-/* An owner that has more credit than work. */
-static inline int sluice_partition_hungry(const struct sluice_lane *lane)
-{
-	return lane->credit > 0 && lane->credit >= sluice_lane_in_flight(lane);
-}
-
-/* Pick can place that many: those of one lane take its credit before they take
- * room in the spill, so that when one of them has to spill at least the lowest
- * credit has been taken. A lane with events in the spill, or one that is not
- * active, has none to take. */
 static inline uint64_t
 sluice_partition_placeable(const struct sluice_partition *s,
 			   const struct sluice_lanes *lanes)
 {
-	uint64_t lowest = UINT64_MAX; /* of the active owners */
-	uint64_t room = lanes->spill_free;
-	uint64_t active = 0;
-	uint64_t absent = 0;
-	uint64_t sum = 0;
-	uint64_t fair;
-	int hungry = 0;
+	struct sluice_spill_view view;
 
-	for (uint32_t i = 0; i < lanes->count; i++) {
-		const struct sluice_lane *lane = &lanes->lane[i];
-		uint64_t credit = lane->spilled > 0 ? 0 : lane->credit;
-
-		if (!sluice_partition_owns(s, i))
-			continue;
-		if (lane->state != SLUICE_LANE_ACTIVE) {
-			absent++;
-			continue;
-		}
-		active++;
-		sum += credit;
-		if (credit < lowest)
-			lowest = credit;
-		hungry |= lane->spilled == 0 && sluice_partition_hungry(lane);
-	}
-	if (active == 0)
-		return 0;
-	if (absent == 0)
-		room += lowest;
-	fair = lowest * active;
-	if (fair < SLUICE_PARTITION_QUANTUM && hungry)
-		fair = SLUICE_PARTITION_QUANTUM;
-	if (room > fair)
-		room = fair;
-	return room < sum ? room : sum;
+	sluice_spill_view_init(&view);
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (sluice_partition_owns(s, i))
+			sluice_spill_view_add(&view, &lanes->lane[i]);
+	return sluice_spill_placeable(&view, lanes);
 }
 
-/* Spread a key over the groups; a user's keys may be small integers. The
- * multiplier is 2^64 divided by the golden ratio (Knuth, TAOCP 3, 6.4). */
 static inline uint32_t sluice_partition_group(const struct sluice_partition *s,
 					      uint64_t key)
 {
-	return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40) &
-	       s->group_mask;
-}
-
-/* One decision, one run: whether the next event happens to go to the same lane
- * is a branch that is guessed wrong half of the time (measured: merging halves
- * the rate at two lanes). With one lane it always does. */
-static inline void sluice_partition_add(const struct sluice_lanes *lanes,
-					struct sluice_run *runs,
-					uint32_t *n_runs, uint32_t lane)
-{
-	if (lanes->count == 1) {
-		sluice_run_add(runs, n_runs, lane, 1);
-		return;
-	}
-	runs[*n_runs].lane = lane;
-	runs[*n_runs].count = 1;
-	++*n_runs;
-}
-
-/* One event to lane @index. Returns 0 when there is no place for it. */
-static inline int sluice_partition_put(struct sluice_lanes *lanes,
-				       struct sluice_run *runs,
-				       uint32_t *n_runs, uint32_t index)
-{
-	struct sluice_lane *lane = &lanes->lane[index];
-
-	if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {
-		lane->credit--;
-		lane->sent++;
-		sluice_partition_add(lanes, runs, n_runs, index);
-		return 1;
-	}
-	if (lanes->spill_free == 0)
-		return 0;
-	/* Behind what waits already: order per key. */
-	lanes->spill_free--;
-	lane->spilled++;
-	sluice_partition_add(lanes, runs, n_runs, index | SLUICE_RUN_SPILL);
-	return 1;
+	return sluice_key_spread(key) & s->group_mask;
 }
 
 /* Lanes are partitions. */
@@ -207,18 +121,17 @@ sluice_partition_pick_lanes(const struct sluice_partition *s,
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
-			sluice_partition_add(lanes, runs, n_runs,
-					     SLUICE_LANE_NONE);
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
 			continue;
 		}
 		if (!s->key_is_lane)
 			key %= s->partitions;
 		if (SLUICE_UNLIKELY(key >= s->partitions)) {
-			sluice_partition_add(lanes, runs, n_runs,
-					     SLUICE_LANE_WRONG);
+			sluice_spill_run(lanes, runs, n_runs,
+					 SLUICE_LANE_WRONG);
 			return i + 1;
 		}
-		if (!sluice_partition_put(lanes, runs, n_runs, (uint32_t)key))
+		if (!sluice_spill_put(lanes, runs, n_runs, (uint32_t)key))
 			return i;
 	}
 	return events->count;
@@ -241,13 +154,11 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
-			sluice_partition_add(lanes, runs, n_runs,
-					     SLUICE_LANE_NONE);
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
 			continue;
 		}
-		if (!sluice_partition_put(
-			    lanes, runs, n_runs,
-			    s->owner[sluice_partition_group(s, key)]))
+		if (!sluice_spill_put(lanes, runs, n_runs,
+				      s->owner[sluice_partition_group(s, key)]))
 			return i;
 	}
 	return events->count;

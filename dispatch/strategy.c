@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The compiled-in strategies: one instance of each. */
 #include "dispatch/strategy.h"
+#include "dispatch/atomic.h"
 #include "dispatch/broadcast.h"
 #include "dispatch/demand.h"
 #include "dispatch/jbsq.h"
 #include "dispatch/ordered.h"
 #include "dispatch/p2c.h"
 #include "dispatch/partition.h"
+#include "dispatch/pkg.h"
 #include "dispatch/rr.h"
+#include "dispatch/sticky.h"
 
 #include <stddef.h>
 #include <string.h>

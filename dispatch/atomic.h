@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file atomic.h
+ * A key is pinned to a consumer only while it has events in flight there: order
+ * per key, and one consumer at a time for each, without the skew of a hash.
+ *
+ * Mixed. A key at rest goes to whoever has least in flight, late; one that is
+ * being worked on stays where it is, early, and waits in the spill when its
+ * consumer has no credit. So a hot key loads one consumer and the others share
+ * the rest, where with fixed owners its neighbours in the hash would wait too.
+ *
+ * Keys fall into flows (4096 unless told otherwise); keys of one flow are pinned
+ * together. Which of a flow's events are done is told by receipts: events finish
+ * in the order a lane was sent them, so a flow is at rest when its lane has
+ * finished the position of its last event.
+ *
+ * Who leaves: its flows are at rest, since what it did not finish is placed
+ * again before anything else, and pins them anew. Who joins gets flows as they
+ * come to rest.
+ *
+ * The idea is eventdev's: ATOMIC flows (DPDK Programmer's Guide, Event Device
+ * Library).
+ */
+#ifndef SLUICE_DISPATCH_ATOMIC_H
+#define SLUICE_DISPATCH_ATOMIC_H
+
+#include "spill.h"
+
+#define SLUICE_FLOWS_MAX UINT32_C(4096)
+
+/** Where a flow's last event went. */
+struct sluice_flow {
+	uint64_t position; /* the lane has finished it when acked is there */
+	uint32_t lane;     /* SLUICE_LANE_NONE: at rest */
+	uint32_t resv32;
+};
+
+struct sluice_atomic {
+	sluice_key_fn key_of;
+	void *key_ctx;
+	uint32_t mask;
+	uint32_t resv32;
+	struct sluice_flow flow[SLUICE_FLOWS_MAX];
+};
+
+static inline void sluice_atomic_init(struct sluice_atomic *s,
+				      const struct sluice_lanes *lanes,
+				      const struct sluice_dispatch_opts *opts)
+{
+	(void)lanes;
+	s->key_of = opts->key_of;
+	s->key_ctx = opts->key_ctx;
+	s->mask = (opts->key_groups ? opts->key_groups : SLUICE_FLOWS_MAX) - 1;
+	s->resv32 = 0;
+	for (uint32_t i = 0; i <= s->mask; i++)
+		s->flow[i].lane = SLUICE_LANE_NONE;
+}
+
+/* Events may be for any lane that has some in hand, or can be given some. */
+static inline uint64_t sluice_atomic_placeable(const struct sluice_atomic *s,
+					       const struct sluice_lanes *lanes)
+{
+	struct sluice_spill_view view;
+
+	(void)s;
+	sluice_spill_view_init(&view);
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE ||
+		    sluice_spill_load(&lanes->lane[i]) > 0)
+			sluice_spill_view_add(&view, &lanes->lane[i]);
+	return sluice_spill_placeable(&view, lanes);
+}
+
+/* The active lane with least in hand; ties to the longest waiting. Only those
+ * with credit, unless @all. lanes->count when there is none. The choice is by
+ * arithmetic: who has least is a branch that is guessed wrong. */
+static inline uint32_t sluice_atomic_least(const struct sluice_lanes *lanes,
+					   uint32_t all)
+{
+	uint32_t best = lanes->count;
+	uint64_t least = UINT64_MAX;
+	uint64_t since = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		const struct sluice_lane *lane = &lanes->lane[i];
+		uint64_t load = sluice_spill_load(lane);
+		uint32_t may = (lane->credit > 0) & (lane->spilled == 0);
+		uint32_t better;
+
+		may |= all & (lane->state == SLUICE_LANE_ACTIVE);
+		better = may & ((load < least) |
+				((load == least) & (lane->since < since)));
+		best = better ? i : best;
+		least = better ? load : least;
+		since = better ? lane->since : since;
+	}
+	return best;
+}
+
+static inline uint32_t sluice_atomic_best(const struct sluice_lanes *lanes)
+{
+	uint32_t best = sluice_atomic_least(lanes, 0);
+
+	return SLUICE_LIKELY(best < lanes->count)
+		       ? best
+		       : sluice_atomic_least(lanes, 1);
+}
+
+static inline int sluice_flow_rests(const struct sluice_flow *flow,
+				    const struct sluice_lanes *lanes)
+{
+	return flow->lane == SLUICE_LANE_NONE ||
+	       (int64_t)(lanes->lane[flow->lane].acked - flow->position) >= 0;
+}
+
+static inline uint32_t sluice_atomic_pick(struct sluice_atomic *s,
+					  struct sluice_lanes *lanes,
+					  const struct sluice_events *events,
+					  struct sluice_run *runs,
+					  uint32_t *n_runs)
+{
+	const unsigned char *event = events->first;
+
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+		struct sluice_flow *flow =
+			&s->flow[sluice_key_spread(key) & s->mask];
+		uint32_t to = flow->lane;
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
+			continue;
+		}
+		if (sluice_flow_rests(flow, lanes))
+			to = sluice_atomic_best(lanes);
+		if (to == lanes->count ||
+		    !sluice_spill_put(lanes, runs, n_runs, to))
+			return i;
+		lanes->lane[to].since = ++lanes->turn;
+		flow->lane = to;
+		/* Its place is known even if it waits in the spill. */
+		flow->position = lanes->lane[to].sent + lanes->lane[to].spilled;
+	}
+	return events->count;
+}
+
+static inline void sluice_atomic_join(struct sluice_atomic *s,
+				      struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_atomic_ready(const struct sluice_atomic *s,
+				      const struct sluice_lanes *lanes,
+				      uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_atomic_leave(struct sluice_atomic *s,
+				       struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)lanes;
+	for (uint32_t flow = 0; flow <= s->mask; flow++)
+		if (s->flow[flow].lane == i)
+			s->flow[flow].lane = SLUICE_LANE_NONE;
+}
+
+static inline const char *sluice_atomic_verify(const struct sluice_atomic *s,
+					       const struct sluice_lanes *lanes)
+{
+	for (uint32_t i = 0; i <= s->mask; i++) {
+		const struct sluice_flow *flow = &s->flow[i];
+		const struct sluice_lane *lane;
+
+		if (flow->lane == SLUICE_LANE_NONE)
+			continue;
+		if (flow->lane >= lanes->count)
+			return "a flow is pinned to no lane";
+		lane = &lanes->lane[flow->lane];
+		if (lane->state == SLUICE_LANE_VACANT)
+			return "a flow is pinned to a lane that has gone";
+		if ((int64_t)(lane->sent + lane->spilled - flow->position) < 0)
+			return "a flow waits for an event that was never sent";
+	}
+	return sluice_lanes_verify(lanes);
+}
+
+#endif

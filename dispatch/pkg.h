@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file pkg.h
+ * Partial key grouping: each key has two homes, and an event goes to the one
+ * with less in hand.
+ *
+ * Mixed. The load of a hot key is split in two, and the state of each key is in
+ * two places only: for counts and sums that a later stage adds up. Order per key
+ * holds at each home, not across the two. With credit at neither home the event
+ * waits in the spill of the better one.
+ *
+ * Homes are drawn over the lanes that are there: who joins or leaves moves keys.
+ *
+ * Nasir et al., "The Power of Both Choices: Practical Load Balancing for
+ * Distributed Stream Processing Engines" (ICDE 2015).
+ */
+#ifndef SLUICE_DISPATCH_PKG_H
+#define SLUICE_DISPATCH_PKG_H
+
+#include "spill.h"
+
+/** Lanes that can be homes; more are left out. */
+#define SLUICE_HOMES_MAX UINT32_C(4096)
+
+struct sluice_pkg {
+	sluice_key_fn key_of;
+	void *key_ctx;
+	uint32_t homes;
+	uint32_t resv32;
+	uint16_t home[SLUICE_HOMES_MAX]; /* lanes, in order */
+};
+
+/* The lanes that stay. */
+static inline void sluice_pkg_settle(struct sluice_pkg *s,
+				     const struct sluice_lanes *lanes)
+{
+	s->homes = 0;
+	for (uint32_t i = 0; i < lanes->count && s->homes < SLUICE_HOMES_MAX;
+	     i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE ||
+		    lanes->lane[i].state == SLUICE_LANE_JOINING)
+			s->home[s->homes++] = (uint16_t)i;
+}
+
+static inline void sluice_pkg_init(struct sluice_pkg *s,
+				   const struct sluice_lanes *lanes,
+				   const struct sluice_dispatch_opts *opts)
+{
+	s->key_of = opts->key_of;
+	s->key_ctx = opts->key_ctx;
+	s->resv32 = 0;
+	sluice_pkg_settle(s, lanes);
+}
+
+static inline uint64_t sluice_pkg_placeable(const struct sluice_pkg *s,
+					    const struct sluice_lanes *lanes)
+{
+	struct sluice_spill_view view;
+
+	sluice_spill_view_init(&view);
+	for (uint32_t i = 0; i < s->homes; i++)
+		sluice_spill_view_add(&view, &lanes->lane[s->home[i]]);
+	return sluice_spill_placeable(&view, lanes);
+}
+
+/* A number in [0, n) from 32 bits, without a division. */
+static inline uint32_t sluice_pkg_below(uint32_t bits, uint32_t n)
+{
+	return (uint32_t)(((uint64_t)bits * n) >> 32);
+}
+
+/* What counts against a home: its load; before that, that it has no credit; and
+ * before that, that it is on its way out. */
+static inline uint64_t sluice_pkg_burden(const struct sluice_lane *lane)
+{
+	uint64_t burden = sluice_spill_load(lane);
+
+	if (lane->credit == 0 || lane->spilled > 0)
+		burden |= UINT64_C(1) << 62;
+	if (lane->state != SLUICE_LANE_ACTIVE)
+		burden |= UINT64_C(1) << 63;
+	return burden;
+}
+
+static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
+					 const struct sluice_lanes *lanes,
+					 uint64_t key)
+{
+	/* The finaliser of splitmix64: both halves depend on every bit. */
+	uint64_t z = key + UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t a;
+	uint32_t b;
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	z ^= z >> 31;
+	if (s->homes < 2)
+		return s->home[0];
+	a = sluice_pkg_below((uint32_t)z, s->homes);
+	b = sluice_pkg_below((uint32_t)(z >> 32), s->homes - 1);
+	b += b >= a; /* another one */
+	a = s->home[a];
+	b = s->home[b];
+	return sluice_pkg_burden(&lanes->lane[b]) <
+			       sluice_pkg_burden(&lanes->lane[a])
+		       ? b
+		       : a;
+}
+
+static inline uint32_t sluice_pkg_pick(struct sluice_pkg *s,
+				       struct sluice_lanes *lanes,
+				       const struct sluice_events *events,
+				       struct sluice_run *runs,
+				       uint32_t *n_runs)
+{
+	const unsigned char *event = events->first;
+
+	if (s->homes == 0)
+		return 0;
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
+			continue;
+		}
+		if (!sluice_spill_put(lanes, runs, n_runs,
+				      sluice_pkg_choose(s, lanes, key)))
+			return i;
+	}
+	return events->count;
+}
+
+static inline void sluice_pkg_join(struct sluice_pkg *s,
+				   struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)i;
+	sluice_pkg_settle(s, lanes);
+}
+
+static inline int sluice_pkg_ready(const struct sluice_pkg *s,
+				   const struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_pkg_leave(struct sluice_pkg *s,
+				    struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)i;
+	sluice_pkg_settle(s, lanes);
+}
+
+static inline const char *sluice_pkg_verify(const struct sluice_pkg *s,
+					    const struct sluice_lanes *lanes)
+{
+	for (uint32_t i = 0; i < s->homes; i++)
+		if (s->home[i] >= lanes->count ||
+		    lanes->lane[s->home[i]].state == SLUICE_LANE_VACANT)
+			return "a home is a lane that has gone";
+	return sluice_lanes_verify(lanes);
+}
+
+#endif

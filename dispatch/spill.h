@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file spill.h
+ * What strategies share that choose by the event: a lane that has no credit for
+ * it cannot be avoided, and the event waits in that lane's spill.
+ *
+ * How much may be placed is bounded twice. So that the spill cannot overflow
+ * even if every event of the next emission is for the slowest: by spill_free +
+ * min credit. And so that the spill is used only where it helps: each active
+ * lane's fair share while all of them have credit; with one out of credit only
+ * while another goes hungry. Without that a producer faster than its consumers
+ * would pass every event through the spill (measured: 5 times slower).
+ */
+#ifndef SLUICE_DISPATCH_SPILL_H
+#define SLUICE_DISPATCH_SPILL_H
+
+#include "dispatch.h"
+
+/** Events placed at a time when some may have to spill. */
+#define SLUICE_SPILL_QUANTUM 64u
+
+/** What is known of the lanes that an event may be for. */
+struct sluice_spill_view {
+	uint64_t lowest; /* credit, of the active ones */
+	uint64_t sum;
+	uint32_t active;
+	uint32_t absent; /* not active, and events may be for them */
+	uint32_t hungry; /* one has more credit than work */
+	uint32_t resv32;
+};
+
+static inline void sluice_spill_view_init(struct sluice_spill_view *view)
+{
+	view->lowest = UINT64_MAX;
+	view->sum = 0;
+	view->active = 0;
+	view->absent = 0;
+	view->hungry = 0;
+	view->resv32 = 0;
+}
+
+/** Events may be for this lane too. */
+static inline void sluice_spill_view_add(struct sluice_spill_view *view,
+					 const struct sluice_lane *lane)
+{
+	uint64_t credit = lane->spilled > 0 ? 0 : lane->credit;
+
+	if (lane->state != SLUICE_LANE_ACTIVE) {
+		view->absent++;
+		return;
+	}
+	view->active++;
+	view->sum += credit;
+	if (credit < view->lowest)
+		view->lowest = credit;
+	view->hungry |= credit > 0 && credit >= sluice_lane_in_flight(lane);
+}
+
+/**
+ * How many events can be placed. Those of one lane take its credit before they
+ * take room in the spill, so that when one of them has to spill at least the
+ * lowest credit has been taken. A lane with events in the spill, or one that is
+ * not active, has none to take.
+ */
+static inline uint64_t
+sluice_spill_placeable(const struct sluice_spill_view *view,
+		       const struct sluice_lanes *lanes)
+{
+	uint64_t room = lanes->spill_free;
+	uint64_t fair;
+
+	if (view->active == 0)
+		return 0;
+	if (view->absent == 0)
+		room += view->lowest;
+	fair = view->lowest * view->active;
+	if (fair < SLUICE_SPILL_QUANTUM && view->hungry)
+		fair = SLUICE_SPILL_QUANTUM;
+	if (room > fair)
+		room = fair;
+	return room < view->sum ? room : view->sum;
+}
+
+/** One decision, one run: whether the next event happens to go to the same lane
+ * is a branch that is guessed wrong half of the time (measured: merging halves
+ * the rate at two lanes). With one lane it always does. */
+static inline void sluice_spill_run(const struct sluice_lanes *lanes,
+				    struct sluice_run *runs, uint32_t *n_runs,
+				    uint32_t lane)
+{
+	if (lanes->count == 1) {
+		sluice_run_add(runs, n_runs, lane, 1);
+		return;
+	}
+	runs[*n_runs].lane = lane;
+	runs[*n_runs].count = 1;
+	++*n_runs;
+}
+
+/** One event to lane @index. Returns 0 when there is no place for it. */
+static inline int sluice_spill_put(struct sluice_lanes *lanes,
+				   struct sluice_run *runs, uint32_t *n_runs,
+				   uint32_t index)
+{
+	struct sluice_lane *lane = &lanes->lane[index];
+
+	if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {
+		lane->credit--;
+		lane->sent++;
+		sluice_spill_run(lanes, runs, n_runs, index);
+		return 1;
+	}
+	if (lanes->spill_free == 0)
+		return 0;
+	/* Behind what waits already: order per key. */
+	lanes->spill_free--;
+	lane->spilled++;
+	sluice_spill_run(lanes, runs, n_runs, index | SLUICE_RUN_SPILL);
+	return 1;
+}
+
+/** Events a lane has in hand, or waiting for it. */
+static inline uint64_t sluice_spill_load(const struct sluice_lane *lane)
+{
+	return sluice_lane_in_flight(lane) + lane->spilled;
+}
+
+/** Spread a key over 40 bits and take the upper ones; a user's keys may be small
+ * integers. The multiplier is 2^64 divided by the golden ratio (Knuth, TAOCP 3,
+ * 6.4). */
+static inline uint32_t sluice_key_spread(uint64_t key)
+{
+	return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40);
+}
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file sticky.h
+ * A key goes where it always goes, unless that consumer has more than its share:
+ * consistent hashing with bounded load.
+ *
+ * Late. Keys are points on a ring, and so are the lanes, each many times; a key
+ * goes to the first lane clockwise that holds less than c times the average (125
+ * % unless told otherwise) and has credit. Caches stay warm and no consumer is
+ * flooded; order per key does not hold when a lane is passed over. Of m lanes
+ * one that comes or goes moves about one key in m.
+ *
+ * A lane that drains keeps its points and is passed over.
+ *
+ * Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads"
+ * (SODA 2018).
+ */
+#ifndef SLUICE_DISPATCH_STICKY_H
+#define SLUICE_DISPATCH_STICKY_H
+
+#include "jbsq.h"
+#include "spill.h"
+
+/** Points of the ring, a power of two, and how many of them a lane has. */
+#define SLUICE_STICKY_POINTS       UINT32_C(4096)
+#define SLUICE_STICKY_REPLICAS     UINT32_C(64)
+#define SLUICE_STICKY_LOAD_PERCENT UINT32_C(125)
+/** In place of a lane. */
+#define SLUICE_STICKY_NOBODY UINT16_MAX
+
+struct sluice_sticky {
+	sluice_key_fn key_of;
+	void *key_ctx;
+	struct sluice_jbsq any; /* for when all are over their share */
+	uint64_t percent;
+	uint16_t owner[SLUICE_STICKY_POINTS]; /* first lane clockwise */
+	uint16_t next[SLUICE_STICKY_POINTS];  /* first point of another one */
+};
+
+/* Where replica @r of lane @i stands; a good mixer (MurmurHash3's last step),
+ * since both are small numbers. */
+static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
+{
+	uint32_t x = i * SLUICE_STICKY_REPLICAS + r + 1;
+
+	x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
+	x = (x ^ (x >> 13)) * UINT32_C(0xc2b2ae35);
+	return x ^ (x >> 16);
+}
+
+/* Of two that stand at one point the one with the lower index stays: who else is
+ * there does not matter to the others. */
+static inline void sluice_sticky_stand(struct sluice_sticky *s, uint32_t i)
+{
+	for (uint32_t r = 0; r < SLUICE_STICKY_REPLICAS; r++) {
+		uint32_t at =
+			sluice_sticky_place(i, r) & (SLUICE_STICKY_POINTS - 1);
+
+		if (s->owner[at] > i)
+			s->owner[at] = (uint16_t)i;
+	}
+}
+
+static inline void sluice_sticky_settle(struct sluice_sticky *s,
+					const struct sluice_lanes *lanes)
+{
+	uint16_t owner = SLUICE_STICKY_NOBODY;
+	uint16_t next = 0;
+
+	for (uint32_t at = 0; at < SLUICE_STICKY_POINTS; at++)
+		s->owner[at] = SLUICE_STICKY_NOBODY;
+	for (uint32_t i = 0; i < lanes->count && i < SLUICE_STICKY_NOBODY; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE ||
+		    lanes->lane[i].state == SLUICE_LANE_JOINING)
+			sluice_sticky_stand(s, i);
+	/* Against the clock, twice: what lies before the first point belongs to
+	 * the last pass's end. */
+	for (uint32_t n = 2 * SLUICE_STICKY_POINTS; n-- > 0;) {
+		uint32_t at = n & (SLUICE_STICKY_POINTS - 1);
+		uint32_t after = (at + 1) & (SLUICE_STICKY_POINTS - 1);
+
+		if (s->owner[at] != SLUICE_STICKY_NOBODY)
+			owner = s->owner[at];
+		s->owner[at] = owner;
+		if (s->owner[after] != owner)
+			next = (uint16_t)after;
+		s->next[at] = next;
+	}
+}
+
+static inline void sluice_sticky_init(struct sluice_sticky *s,
+				      const struct sluice_lanes *lanes,
+				      const struct sluice_dispatch_opts *opts)
+{
+	s->key_of = opts->key_of;
+	s->key_ctx = opts->key_ctx;
+	s->percent = opts->load_percent ? opts->load_percent
+					: SLUICE_STICKY_LOAD_PERCENT;
+	sluice_jbsq_init(&s->any, lanes, opts);
+	sluice_sticky_settle(s, lanes);
+}
+
+static inline uint64_t sluice_sticky_placeable(const struct sluice_sticky *s,
+					       const struct sluice_lanes *lanes)
+{
+	(void)s;
+	return sluice_lanes_sum(lanes);
+}
+
+/* What all active lanes hold, and how many they are. */
+struct sluice_sticky_load {
+	uint64_t total;
+	uint64_t active;
+};
+
+static inline struct sluice_sticky_load
+sluice_sticky_weigh(const struct sluice_lanes *lanes)
+{
+	struct sluice_sticky_load load = {0, 0};
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		if (lanes->lane[i].state != SLUICE_LANE_ACTIVE)
+			continue;
+		load.total += sluice_lane_in_flight(&lanes->lane[i]);
+		load.active++;
+	}
+	return load;
+}
+
+/* The first lane clockwise with credit, and with less than ceil(c (total + 1) /
+ * active) in hand: n < ceil(q / d) is n * d < q. */
+static inline uint32_t
+sluice_sticky_choose(const struct sluice_sticky *s,
+		     const struct sluice_lanes *lanes,
+		     const struct sluice_sticky_load *load, uint64_t key)
+{
+	uint32_t at = sluice_key_spread(key) & (SLUICE_STICKY_POINTS - 1);
+	uint64_t share = s->percent * (load->total + 1);
+	uint64_t unit = 100 * load->active;
+
+	for (uint64_t hop = 0; hop < 4 * load->active; hop++) {
+		uint32_t i = s->owner[at];
+
+		if (i == SLUICE_STICKY_NOBODY)
+			break;
+		if (lanes->lane[i].credit > 0 &&
+		    sluice_lane_in_flight(&lanes->lane[i]) * unit < share)
+			return i;
+		at = s->next[at];
+	}
+	return sluice_jbsq_best(&s->any, lanes);
+}
+
+static inline uint32_t sluice_sticky_pick(struct sluice_sticky *s,
+					  struct sluice_lanes *lanes,
+					  const struct sluice_events *events,
+					  struct sluice_run *runs,
+					  uint32_t *n_runs)
+{
+	struct sluice_sticky_load load = sluice_sticky_weigh(lanes);
+	const unsigned char *event = events->first;
+
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+		uint32_t to;
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
+			continue;
+		}
+		to = sluice_sticky_choose(s, lanes, &load, key);
+		if (to == lanes->count)
+			return i;
+		sluice_lane_take(lanes, to, 1);
+		sluice_spill_run(lanes, runs, n_runs, to);
+		load.total++;
+	}
+	return events->count;
+}
+
+static inline void sluice_sticky_join(struct sluice_sticky *s,
+				      struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)i;
+	sluice_sticky_settle(s, lanes);
+}
+
+static inline int sluice_sticky_ready(const struct sluice_sticky *s,
+				      const struct sluice_lanes *lanes,
+				      uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_sticky_leave(struct sluice_sticky *s,
+				       struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)i;
+	sluice_sticky_settle(s, lanes);
+}
+
+static inline const char *sluice_sticky_verify(const struct sluice_sticky *s,
+					       const struct sluice_lanes *lanes)
+{
+	for (uint32_t at = 0; at < SLUICE_STICKY_POINTS; at++)
+		if (s->owner[at] != SLUICE_STICKY_NOBODY &&
+		    (s->owner[at] >= lanes->count ||
+		     lanes->lane[s->owner[at]].state == SLUICE_LANE_VACANT))
+			return "a point belongs to a lane that has gone";
+	return sluice_lanes_verify(lanes);
+}
+
+#endif
