@@ -13,6 +13,7 @@
 #include "engine/stage.h"
 #include "engine/subscription.h"
 #include "ring/base.h"
+#include "ring/hist.h"
 #include "stages/sink.h"
 #include "stages/source.h"
 #include "stages/spawn.h"

@@ -2,6 +2,7 @@
 /* Real symbols for every public inline function, for bindings and dlsym. */
 #include "ring/broadcast.h"
 #include "ring/copy.h"
+#include "ring/hist.h"
 #include "ring/wait.h"
 
 /* copy.h */
@@ -55,3 +56,9 @@ extern inline void sluice_bell_ring(struct sluice_bell *,
 extern inline int sluice_bell_park(struct sluice_bell *,
 				   const struct sluice_wait_ops *,
 				   int (*)(void *), void *, uint64_t);
+/* hist.h */
+extern inline uint32_t sluice_hist_bucket(uint64_t);
+extern inline uint64_t sluice_hist_bucket_top(uint32_t);
+extern inline void sluice_hist_add_n(struct sluice_hist *, uint64_t, uint64_t);
+extern inline void sluice_hist_add(struct sluice_hist *, uint64_t);
+extern inline uint64_t sluice_hist_count(const struct sluice_hist *);
