@@ -10,7 +10,16 @@
 
 #include <stdint.h>
 
-#define LOAD_TEXT_BYTES 64 /* of a specification, or of why it is refused */
+#define LOAD_TEXT_BYTES 192 /* of a specification, or of why it is refused */
+
+/* Limits, each named when something is refused for it. */
+#define TRACE_EVENTS_MAX   (1u << 27)
+#define TRACE_ARRIVAL_MAX  (UINT64_C(1) << 62) /* ns */
+#define LOAD_DEPTH_MAX     (1u << 20)          /* closed:DEPTH, burst:N */
+#define LOAD_ZIPF_KEYS_MAX (1u << 22)
+#define LOAD_MEAN_NS_MAX   1e8
+#define LOAD_MIN           1e-6
+#define LOAD_MAX           1e3
 
 enum arrival_kind {
 	ARRIVAL_CLOSED, /* so many in flight; intended times are all 0 */
@@ -54,15 +63,15 @@ struct keys {
 
 /* One event. */
 struct trace_event {
-	uint64_t arrival_ns; /* intended, from the start */
-	uint32_t service_ns;
+	uint64_t arrival_ns; /* intended, from the start; never falls */
+	uint32_t service_ns; /* rounded; at least 1, at most what fits */
 	uint32_t key;
 };
 
 struct trace {
 	struct trace_event *event;
 	uint64_t count;
-	uint64_t span_ns;       /* of the arrivals; 0: closed */
+	uint64_t span_ns;       /* to the last arrival; 0: closed */
 	double service_mean_ns; /* of these very events */
 };
 
@@ -72,7 +81,8 @@ struct trace_opts {
 	struct arrival arrival;
 	struct service service;
 	struct keys keys;
-	double load;        /* of all consumers together: 1 = saturated */
+	double load;        /* of all consumers together: 1 = saturated; closed:
+			     * of no meaning */
 	uint32_t consumers; /* that share the load */
 };
 
@@ -83,7 +93,10 @@ struct trace_opts {
  *   arrivals  closed:DEPTH  poisson  uniform  burst:N  trace:FILE
  *   service   fixed  exp  lognormal[:SIGMA]  bimodal[:SHARE:FACTOR]
  *             extreme[:SHARE:FACTOR]
- *   keys      uniform:N  zipf:THETA:N
+ *   keys      uniform[:N]  zipf:THETA:N
+ *
+ * Left out: lognormal:1, bimodal:0.1:10, extreme:0.005:1000, uniform:1024. The
+ * mean of a service is not part of the text and stays as it is.
  */
 int arrival_parse(struct arrival *arrival, const char *text, char *why,
 		  uint32_t why_bytes);
@@ -97,9 +110,21 @@ void arrival_format(const struct arrival *arrival, char *text, uint32_t bytes);
 void service_format(const struct service *service, char *text, uint32_t bytes);
 void keys_format(const struct keys *keys, char *text, uint32_t bytes);
 
-/* Draw, or read, a trace. Returns 0 or a negative errno, with a sentence in
- * @why. A trace file has its own services, keys and count; its arrivals are
- * scaled to the load unless load is 0. */
+/*
+ * Draw, or read, a trace. Returns 0 or a negative errno, with a sentence in
+ * @why.
+ *
+ * The load is that of the very events drawn: the mean gap is the mean of their
+ * service times divided by load and consumers. An event arrives at the end of
+ * its gap, so that count / span_ns is the rate; N at once at the end of N gaps.
+ *
+ * Gaps, services and keys are drawn from streams of their own: another
+ * arrival process changes no service, another service no key.
+ *
+ * A trace file has its own services, keys and count; its arrivals are scaled to
+ * the load unless load is 0. Lines of it are "arrival_ns service_ns key", times
+ * from the start of the run, and # begins a comment.
+ */
 int trace_open(struct trace *trace, const struct trace_opts *opts, char *why,
 	       uint32_t why_bytes);
 /* Write it so that trace:FILE reads it. Returns 0 or a negative errno. */
