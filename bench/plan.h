@@ -5,11 +5,18 @@
 
 #include "bench/load/trace.h"
 #include "dispatch/strategy.h"
+#include "ring/credit.h"
 
 #define PLAN_STRATEGIES_MAX 16u
 #define PLAN_CONSUMERS_MAX  64u
 #define PLAN_LOADS_MAX      32u
 #define PLAN_FAULTS_MAX     16u
+#define PLAN_PRODUCERS_MAX  16u
+#define PLAN_EVENTS_MAX     UINT64_C(100000000)
+/* Sequence number, key, intended time and service, in modes with real events. */
+#define PLAN_EVENT_BYTES_MIN 32u
+/* "hash" without a number: as many partitions as there are consumers. */
+#define PLAN_PARTITIONS_CONSUMERS UINT32_MAX
 
 enum plan_mode {
 	PLAN_SIM,     /* virtual time, one thread, deterministic */
@@ -17,12 +24,21 @@ enum plan_mode {
 	PLAN_THREADS, /* real stages on pinned workers */
 };
 
-/* A strategy with what it is told: "jbsq:2", "rr:skip", "ordered:1024". */
+/*
+ * A strategy with what it is told, NAME[:ARGUMENT][@SETTING...], as in
+ *
+ *   jbsq:2  p2c:8  rr:skip  ordered:1024  demand:1@window=64@min=half
+ *
+ * The argument is the strategy's one number, or rr's word. `hash` is partition
+ * with the key modulo the number of consumers. Settings: window=N, refill=N,
+ * min=N, min=half (GenStage's arithmetic).
+ */
 struct plan_strategy {
 	const struct sluice_strategy *strategy;
 	struct sluice_dispatch_opts opts; /* key_of, key_ctx: the driver's */
 	uint32_t window; /* of this strategy only; 0 = the plan's */
 	uint32_t refill; /* likewise */
+	int32_t min;     /* SLUICE_MIN_...; 0: by refill */
 	char name[48];   /* as written */
 };
 
@@ -62,5 +78,20 @@ struct bench_plan {
 	struct plan_fault fault[PLAN_FAULTS_MAX];
 	uint32_t faults;
 };
+
+/* Everything at its default: 8 consumers, bimodal, Poisson at 0.8, in sim. */
+void plan_init(struct bench_plan *plan);
+/* Each returns 0, or -EINVAL with a sentence in @why: what is wrong, and what is
+ * allowed. A list has commas. */
+int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
+			char *why, uint32_t why_bytes);
+int plan_strategies_parse(struct bench_plan *plan, const char *list, char *why,
+			  uint32_t why_bytes);
+/* The whole, once everything has been said. */
+int plan_check(struct bench_plan *plan, char *why, uint32_t why_bytes);
+/* The demand policy of each consumer under @strategy. */
+int plan_credit(const struct bench_plan *plan,
+		const struct plan_strategy *strategy,
+		struct sluice_credit *credit, char *why, uint32_t why_bytes);
 
 #endif
