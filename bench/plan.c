@@ -107,6 +107,10 @@ static int plan_setting_parse(struct plan_strategy *strategy, const char *text,
 	if (strncmp(text, "refill=", 7) == 0 &&
 	    plan_number(text + 7, 1, SLUICE_DEMAND_MAX, &strategy->refill))
 		return 0;
+	if (strncmp(text, "rebalance=", 10) == 0 &&
+	    strcmp(strategy->strategy->name, "partition") == 0 &&
+	    plan_number(text + 10, 1, 1000, &strategy->opts.rebalance_percent))
+		return 0;
 	if (strcmp(text, "min=half") == 0) {
 		strategy->min = SLUICE_MIN_HALF;
 		return 0;
@@ -118,7 +122,7 @@ static int plan_setting_parse(struct plan_strategy *strategy, const char *text,
 	}
 	return plan_refuse(why, why_bytes,
 			   "@%.20s: window=N, refill=N, min=N or min=half, N "
-			   "up to %u",
+			   "up to %u; partition@rebalance=PERCENT",
 			   text, SLUICE_DEMAND_MAX);
 }
 

@@ -31,7 +31,7 @@ enum plan_mode {
  *
  * The argument is the strategy's one number, or rr's word. `hash` is partition
  * with the key modulo the number of consumers. Settings: window=N, refill=N,
- * min=N, min=half (GenStage's arithmetic).
+ * min=N, min=half (GenStage's arithmetic), and for partition rebalance=PERCENT.
  */
 struct plan_strategy {
 	const struct sluice_strategy *strategy;

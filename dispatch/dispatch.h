@@ -40,6 +40,9 @@
  *      active: it may be newer than 1, and is taken back with it
  *   3. what was taken back earlier and has not been placed again
  *
+ * pick may make an active lane joining again, once it has decided: it takes away
+ * its credit and sets lanes->rejoined. Then that lane counts as never active.
+ *
  * pick writes its decision as runs: "the next n events go to this lane". It
  * takes what it gives from lane->credit, so that the next decision, in this
  * call or the next, sees it. Whoever calls it copies the events.
@@ -80,6 +83,8 @@ struct sluice_lanes {
 	uint64_t turn;       /* free-running stamp for `since` */
 	uint64_t ring_free;  /* shared: slots free in the ring of all */
 	uint64_t restored;   /* ordered: events below it have passed the join */
+	uint32_t rejoined;   /* pick has made an active lane join again */
+	uint32_t resv32;
 };
 
 /** A row of events to be placed, oldest first. */
@@ -141,11 +146,13 @@ struct sluice_dispatch_opts {
 	/** partition, with partitions: 1 = the key is the lane, and one that
 	 * is too large is wrong; 0 = the lane is the key modulo partitions. */
 	uint32_t key_is_lane;
+	/** partition: move key groups away from a lane that has so many percent
+	 * more than the average; 0 = only as lanes come and go. */
+	uint32_t rebalance_percent;
 	/** ordered: where in an event its sequence number lies, 8 bytes. */
 	uint32_t order_offset;
 	/** ordered: events between placing and the join, a power of two. */
 	uint32_t order_events;
-	uint32_t resv32;
 	sluice_key_fn key_of; /* strategies by key */
 	void *key_ctx;
 	/** For a strategy of your own. */

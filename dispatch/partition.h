@@ -16,6 +16,12 @@
  * until then its events wait in the spill. Who leaves keeps its groups while it
  * drains; what it did not finish is placed again, with their next owners.
  *
+ * Told to rebalance, it looks from time to time who has too much, and gives
+ * groups of the busiest lane to the idlest (rebalance.h). Whoever gets one is
+ * joining again: its events wait in the spill until the group is drained, that
+ * is, until the lane it came from has finished what it had in hand. So it looks
+ * often, while little is in hand, and not while anybody waits.
+ *
  * With `partitions` lanes are partitions and there are no groups: nothing
  * moves, and the events of a partition that nobody reads wait for its next
  * reader.
@@ -25,6 +31,7 @@
 #ifndef SLUICE_DISPATCH_PARTITION_H
 #define SLUICE_DISPATCH_PARTITION_H
 
+#include "rebalance.h"
 #include "spill.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
@@ -40,6 +47,8 @@ struct sluice_partition {
 	uint32_t owned;       /* the groups have owners: all of them or none */
 	uint32_t partitions;  /* 0: see the groups */
 	uint32_t key_is_lane; /* with partitions: no modulo */
+	uint32_t rebalance;   /* percent above the average; 0: never */
+	uint32_t seen;        /* events since the loads were looked at */
 	/** Group -> lane. */
 	uint16_t owner[SLUICE_KEY_GROUPS_MAX];
 	/** Group -> the lane that it was taken from, if its owner may still
@@ -47,6 +56,8 @@ struct sluice_partition {
 	uint16_t former[SLUICE_KEY_GROUPS_MAX];
 	/** Lane -> groups it owns. */
 	uint16_t groups[SLUICE_KEY_GROUPS_MAX];
+	/** Group -> events it has had lately, if groups move. */
+	uint32_t heat[SLUICE_KEY_GROUPS_MAX];
 };
 
 static inline void
@@ -63,6 +74,8 @@ sluice_partition_init(struct sluice_partition *s,
 	s->group_mask = groups - 1;
 	s->partitions = opts->partitions;
 	s->key_is_lane = opts->key_is_lane;
+	s->rebalance = opts->rebalance_percent;
+	s->seen = 0;
 	s->owned = 0;
 	for (uint32_t i = 0; i < SLUICE_KEY_GROUPS_MAX; i++)
 		s->groups[i] = 0;
@@ -72,6 +85,7 @@ sluice_partition_init(struct sluice_partition *s,
 	for (uint32_t group = 0; group < groups; group++) {
 		s->former[group] = SLUICE_PARTITION_NOBODY;
 		s->owner[group] = SLUICE_PARTITION_NOBODY;
+		s->heat[group] = 0;
 		if (!s->owned)
 			continue;
 		while (lanes->lane[lane % lanes->count].state !=
@@ -137,6 +151,34 @@ sluice_partition_pick_lanes(const struct sluice_partition *s,
 	return events->count;
 }
 
+/* Groups may move: how hot each of them is matters. */
+static inline uint32_t
+sluice_partition_pick_counting(struct sluice_partition *s,
+			       struct sluice_lanes *lanes,
+			       const struct sluice_events *events,
+			       struct sluice_run *runs, uint32_t *n_runs)
+{
+	const unsigned char *event = events->first;
+
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+		uint32_t group = sluice_partition_group(s, key);
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
+			continue;
+		}
+		if (!sluice_spill_put(lanes, runs, n_runs, s->owner[group]))
+			return i;
+		s->heat[group]++;
+		s->seen++;
+	}
+	return events->count;
+}
+
+static inline void sluice_partition_rebalance(struct sluice_partition *s,
+					      struct sluice_lanes *lanes);
+
 static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 					     struct sluice_lanes *lanes,
 					     const struct sluice_events *events,
@@ -150,6 +192,13 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 						   n_runs);
 	if (SLUICE_UNLIKELY(!s->owned))
 		return 0;
+	if (s->rebalance) {
+		uint32_t n = sluice_partition_pick_counting(s, lanes, events,
+							    runs, n_runs);
+
+		sluice_partition_rebalance(s, lanes);
+		return n;
+	}
 	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
 
@@ -222,6 +271,23 @@ static inline uint32_t sluice_partition_above(const struct sluice_partition *s,
 	return above;
 }
 
+/* Lane @to goes on with a group of lane @from once that has drained it. */
+static inline void sluice_partition_move(struct sluice_partition *s,
+					 struct sluice_lanes *lanes,
+					 uint32_t group, uint32_t to)
+{
+	uint32_t from = s->owner[group];
+	struct sluice_lane *lane = &lanes->lane[from];
+
+	/* One that is joining has no event of the group; whom it would have had
+	 * to wait for, if anybody, is waited for now. */
+	if (lane->state == SLUICE_LANE_ACTIVE) {
+		s->former[group] = (uint16_t)from;
+		lane->barrier = lane->sent + lane->spilled;
+	}
+	sluice_partition_give(s, group, to);
+}
+
 /* Lane @i gets groups from lanes that have more than @level, until it has
  * @most. */
 static inline void sluice_partition_take(struct sluice_partition *s,
@@ -230,21 +296,51 @@ static inline void sluice_partition_take(struct sluice_partition *s,
 {
 	for (uint32_t group = 0; group <= s->group_mask; group++) {
 		uint32_t from = s->owner[group];
-		struct sluice_lane *lane = &lanes->lane[from];
+		const struct sluice_lane *lane = &lanes->lane[from];
 
 		if (s->groups[i] >= most)
 			return;
 		if (from == i || s->groups[from] <= level ||
 		    !sluice_partition_gives(lane))
 			continue;
-		/* One that is joining has no event of the group; whom it would
-		 * have had to wait for, if anybody, is waited for now. */
-		if (lane->state == SLUICE_LANE_ACTIVE) {
-			s->former[group] = (uint16_t)from;
-			lane->barrier = lane->sent + lane->spilled;
-		}
-		sluice_partition_give(s, group, i);
+		sluice_partition_move(s, lanes, group, i);
 	}
+}
+
+/* After a decision, when it is time: nobody joins or leaves at this moment. */
+static inline void sluice_partition_rebalance(struct sluice_partition *s,
+					      struct sluice_lanes *lanes)
+{
+	struct sluice_rebalance look;
+	uint32_t to = 0;
+
+	if (s->seen < SLUICE_REBALANCE_EVENTS * lanes->count ||
+	    lanes->count > SLUICE_REBALANCE_LANES)
+		return;
+	for (uint32_t i = 0; i < lanes->count; i++)
+		if (lanes->lane[i].state == SLUICE_LANE_JOINING)
+			return;
+	s->seen = 0;
+	sluice_partition_settle(s, lanes);
+	look.owner = s->owner;
+	look.heat = s->heat;
+	look.groups = s->group_mask + 1;
+	sluice_rebalance_weigh(&look, lanes);
+	for (uint32_t n = 0; n < SLUICE_REBALANCE_MOVES; n++) {
+		uint32_t group =
+			sluice_rebalance_next(&look, lanes, s->rebalance, &to);
+
+		/* Not from one that waits for others by now. */
+		if (group == look.groups ||
+		    lanes->lane[s->owner[group]].state != SLUICE_LANE_ACTIVE)
+			break;
+		sluice_partition_move(s, lanes, group, to);
+		lanes->lane[to].state = SLUICE_LANE_JOINING;
+		lanes->lane[to].credit = 0;
+		lanes->rejoined = 1;
+	}
+	for (uint32_t group = 0; group <= s->group_mask; group++)
+		s->heat[group] /= 2;
 }
 
 static inline void sluice_partition_join(struct sluice_partition *s,

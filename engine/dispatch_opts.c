@@ -36,6 +36,7 @@ static const struct dispatch_option dispatch_options[] = {
 	OPTION(order_offset, "ordered", 1, UINT32_MAX, 0),
 	OPTION(order_events, "ordered", 2, SLUICE_ORDER_EVENTS_MAX, 1),
 	OPTION(key_groups, "partition atomic", 1, SLUICE_KEY_GROUPS_MAX, 1),
+	OPTION(rebalance_percent, "partition", 1, 1000, 0),
 	OPTION(spill_events, "partition atomic pkg", 1, SLUICE_SPILL_EVENTS_MAX,
 	       0),
 	OPTION(partitions, "partition", 1, SLUICE_KEY_GROUPS_MAX, 0),
@@ -208,6 +209,11 @@ int dispatch_check(const struct sluice_stage_opts *o)
 				     strategy);
 	if (rc == 0 && strategy->needs & SLUICE_NEEDS_KEYS)
 		rc = dispatch_check_key(o);
+	if (rc == 0 && o->partitions && o->rebalance_percent)
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': partitions stay where they are; "
+				 "rebalance_percent is for key groups",
+				 o->name);
 	if (rc == 0 && strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = dispatch_check_order(o);
 	if (rc == 0 && o->flags & SLUICE_STAGE_SHUFFLE &&
@@ -250,6 +256,7 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 		.load_percent = o->load_percent,
 		.key_groups = o->key_groups,
 		.partitions = o->partitions,
+		.rebalance_percent = o->rebalance_percent,
 		.key_is_lane = o->partitions && o->key_of != NULL,
 		.order_offset = o->order_offset,
 		.order_events = o->order_events,

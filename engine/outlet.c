@@ -283,6 +283,16 @@ static void outlet_publish_separate(struct outlet *out, uint32_t deliveries)
 	}
 }
 
+/* The strategy has lanes wait for others: they begin anew. */
+static void outlet_rejoin(struct outlet *out)
+{
+	out->lanes.rejoined = 0;
+	out->joining = 1;
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->lanes.lane[i].state == SLUICE_LANE_JOINING)
+			out->subs[i]->began = 0;
+}
+
 uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		     uint32_t n, uint32_t deliveries)
 {
@@ -297,6 +307,8 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 	}
 	if (out->strategy->rings == SLUICE_RINGS_SEPARATE)
 		outlet_publish_separate(out, deliveries);
+	if (SLUICE_UNLIKELY(out->lanes.rejoined))
+		outlet_rejoin(out);
 	return placed;
 }
 

@@ -267,6 +267,11 @@ struct sluice_stage_opts {
 	/** partition: key groups, a power of two in [consumers, 4096]; 0 = 256.
 	 * atomic: flows that keys fall into, likewise; 0 = 4096. */
 	uint32_t key_groups;
+	/** partition: move key groups from a consumer that has so many percent
+	 * more than the average to the one that has least, 1 to 1000; 0 = only
+	 * as consumers come and go. Keys keep their order; what a consumer keeps
+	 * about a key does not follow it. */
+	uint32_t rebalance_percent;
 	/** partition, atomic, pkg: events that may wait for slow consumers;
 	 * 0 = 8192. */
 	uint32_t spill_events;

@@ -11,7 +11,9 @@ static uint64_t sim_key_of(const void *event, uint32_t bytes, void *ctx)
 
 	(void)bytes;
 	(void)ctx;
-	return row->key;
+	/* Spread: `hash` takes it modulo the consumers, and keys are numbered by
+	 * how hot they are. */
+	return (row->key + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
 }
 
 static void sim_push(struct sim_queue *queue, uint32_t item)
@@ -211,6 +213,15 @@ static void sim_offer(struct sim *sim)
 
 /* ---- placing ------------------------------------------------------------- */
 
+/* The strategy has lanes wait for others: they begin anew. */
+static void sim_rejoin(struct sim_producer *producer)
+{
+	producer->lanes.rejoined = 0;
+	for (uint32_t c = 0; c < producer->lanes.count; c++)
+		if (producer->lanes.lane[c].state == SLUICE_LANE_JOINING)
+			producer->lane[c].began = 0;
+}
+
 /* @n events go where the strategy says. Returns how many it placed. */
 static uint32_t sim_deal(struct sim *sim, uint32_t p, struct sim_queue *from,
 			 uint32_t n)
@@ -231,6 +242,8 @@ static uint32_t sim_deal(struct sim *sim, uint32_t p, struct sim_queue *from,
 	}
 	placed = sim->ps->strategy->pick(producer->state, &producer->lanes,
 					 &events, runs, &n_runs);
+	if (producer->lanes.rejoined)
+		sim_rejoin(producer);
 	for (uint32_t r = 0; r < n_runs; r++) {
 		uint32_t lane = runs[r].lane;
 

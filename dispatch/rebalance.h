@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file rebalance.h
+ * Which key groups should change hands: how hot each is, who has too much, and
+ * who gets it. partition.h moves them.
+ *
+ * The heat of a group is the events it has had lately (it halves each time it is
+ * looked at); a lane's load is the heat of its groups. When the busiest lane has
+ * more than so many percent above the average, its hottest group that is not too
+ * hot to help is for the idlest one; and again, until nobody has too much.
+ */
+#ifndef SLUICE_DISPATCH_REBALANCE_H
+#define SLUICE_DISPATCH_REBALANCE_H
+
+#include "dispatch.h"
+
+/** Events per lane between two looks. */
+#define SLUICE_REBALANCE_EVENTS UINT32_C(128)
+/** Groups that may move at one look. */
+#define SLUICE_REBALANCE_MOVES UINT32_C(64)
+/** Lanes whose loads are compared; with more nothing moves. */
+#define SLUICE_REBALANCE_LANES UINT32_C(256)
+
+/** What a look is about, and finds. */
+struct sluice_rebalance {
+	const uint16_t *owner; /* of each group */
+	const uint32_t *heat;
+	uint32_t groups;
+	uint32_t active; /* lanes */
+	uint64_t total;  /* heat */
+	uint64_t load[SLUICE_REBALANCE_LANES];
+};
+
+static inline void sluice_rebalance_weigh(struct sluice_rebalance *r,
+					  const struct sluice_lanes *lanes)
+{
+	r->active = 0;
+	r->total = 0;
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		r->load[i] = 0;
+		r->active += lanes->lane[i].state == SLUICE_LANE_ACTIVE;
+	}
+	for (uint32_t i = 0; i < r->groups; i++) {
+		r->load[r->owner[i]] += r->heat[i];
+		r->total += r->heat[i];
+	}
+}
+
+/** The hottest group of lane @from that is not hotter than @most; r->groups when
+ * there is none. */
+static inline uint32_t sluice_rebalance_group(const struct sluice_rebalance *r,
+					      uint32_t from, uint64_t most)
+{
+	uint32_t best = r->groups;
+
+	for (uint32_t i = 0; i < r->groups; i++)
+		if (r->owner[i] == from && r->heat[i] > 0 &&
+		    r->heat[i] <= most &&
+		    (best == r->groups || r->heat[i] > r->heat[best]))
+			best = i;
+	return best;
+}
+
+/**
+ * The next group to move, and *to: where. r->groups when nobody has @percent
+ * above the average, or nothing would help.
+ */
+static inline uint32_t sluice_rebalance_next(struct sluice_rebalance *r,
+					     const struct sluice_lanes *lanes,
+					     uint32_t percent, uint32_t *to)
+{
+	uint32_t busiest = lanes->count;
+	uint32_t idlest = lanes->count;
+	uint32_t group;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		if (lanes->lane[i].state == SLUICE_LANE_VACANT ||
+		    lanes->lane[i].state >= SLUICE_LANE_DRAINING)
+			continue;
+		if (busiest == lanes->count || r->load[i] > r->load[busiest])
+			busiest = i;
+		if (idlest == lanes->count || r->load[i] < r->load[idlest])
+			idlest = i;
+	}
+	if (busiest == lanes->count ||
+	    r->load[busiest] * r->active * 100 <= r->total * (100 + percent))
+		return r->groups;
+	group = sluice_rebalance_group(
+		r, busiest, (r->load[busiest] - r->load[idlest]) / 2);
+	if (group < r->groups) {
+		r->load[busiest] -= r->heat[group];
+		r->load[idlest] += r->heat[group];
+		*to = idlest;
+	}
+	return group;
+}
+
+#endif
