@@ -14,6 +14,7 @@
 #include "engine/subscription.h"
 #include "ring/base.h"
 #include "ring/hist.h"
+#include "ring/mpmc.h"
 #include "stages/sink.h"
 #include "stages/source.h"
 #include "stages/spawn.h"

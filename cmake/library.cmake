@@ -7,7 +7,8 @@ set(SLUICE_PUBLIC_HEADERS
 	dispatch/pkg.h dispatch/rebalance.h dispatch/reorder.h dispatch/rr.h dispatch/spill.h
 	dispatch/sticky.h dispatch/strategy.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
-	ring/credit.h ring/hist.h ring/layout.h ring/region.h ring/spsc.h
+	ring/credit.h ring/hist.h ring/layout.h ring/mpmc.h ring/region.h
+	ring/spsc.h
 	ring/wait.h
 	engine/control.h engine/pipeline.h engine/port.h engine/stage.h
 	engine/subscription.h
@@ -15,6 +16,7 @@ set(SLUICE_PUBLIC_HEADERS
 
 set(SLUICE_SOURCES
 	ring/base.c ring/counter.c ring/credit.c ring/hist.c ring/inline.c
+	ring/mpmc.c
 	ring/region.c ring/wait.c
 	dispatch/strategy.c
 	engine/affinity.c engine/attend.c engine/check.c engine/control.c engine/dispatch_opts.c

@@ -66,6 +66,10 @@ typedef unsigned char sluice_private;
 #define sluice_compare_exchange(word, expected, v)                             \
 	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \
 				    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+/* The same where the word carries nothing but itself. */
+#define sluice_compare_exchange_relaxed(word, expected, v)                     \
+	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \
+				    __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 
 /* A diagnostic read on which no decision rests. */
 #define sluice_load_stale(word)           sluice_load_relaxed(word)

@@ -49,9 +49,9 @@ SLUICE_API inline void sluice_copy(void *to, const void *from, size_t bytes)
 		return;
 	}
 #endif
-	/* Hides where @from points: the compiler would warn of sizes below that
-	 * a caller's small object never has. */
-	__asm__("" : "+r"(from));
+	/* Hides where the two point: the compiler would warn of sizes below
+	 * that a caller's small object never has. */
+	__asm__("" : "+r"(to), "+r"(from));
 	switch (bytes) { /* the common event sizes become register moves */
 	case 8:
 		memcpy(to, from, 8);

@@ -3,6 +3,7 @@
 #include "ring/broadcast.h"
 #include "ring/copy.h"
 #include "ring/hist.h"
+#include "ring/mpmc.h"
 #include "ring/wait.h"
 
 /* copy.h */
@@ -50,6 +51,19 @@ extern inline void sluice_broadcast_writer_attach(
 	uint32_t, sluice_slot *, uint32_t, uint32_t);
 extern inline uint64_t
 sluice_broadcast_refresh(struct sluice_broadcast_writer *);
+/* mpmc.h */
+extern inline void sluice_mpmc_clear(const struct sluice_mpmc *, uint64_t);
+extern inline uint32_t sluice_mpmc_claim(const struct sluice_mpmc *,
+					 sluice_a64 *, uint64_t, uint32_t,
+					 uint64_t *);
+extern inline uint32_t sluice_mpmc_push(const struct sluice_mpmc *,
+					const sluice_private *, uint32_t);
+extern inline uint32_t sluice_mpmc_pop(const struct sluice_mpmc *,
+				       sluice_private *, uint32_t);
+extern inline uint64_t sluice_mpmc_depth(const struct sluice_mpmc *);
+extern inline uint64_t sluice_mpmc_room(const struct sluice_mpmc *);
+extern inline void sluice_mpmc_close(const struct sluice_mpmc *, uint32_t);
+extern inline uint32_t sluice_mpmc_closed(const struct sluice_mpmc *);
 /* wait.h */
 extern inline void sluice_bell_ring(struct sluice_bell *,
 				    const struct sluice_wait_ops *);

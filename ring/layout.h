@@ -32,6 +32,7 @@
 /* Limits, each checked once at open and named in the error. */
 #define SLUICE_EVENT_BYTES_MAX 65536u
 #define SLUICE_DEMAND_MAX      (1u << 20)
+#define SLUICE_MPMC_SLOTS_MAX  (1u << 20)
 #define SLUICE_RING_BYTES_MAX  (UINT64_C(1) << 32)
 
 /** Why a stream ended; travels behind its last event. */
@@ -80,6 +81,37 @@ struct sluice_rx_words {
 #endif
 };
 
+/*
+ * Words of a ring with many producers and many consumers, in one process.
+ *
+ * Words      writer     readers    order        meaning
+ * magic      formatter  everybody  release      the line below is filled in
+ * pushed     producers  producers  relaxed      claimed by a producer below it
+ * popped     consumers  consumers  relaxed      claimed by a consumer below it
+ * closed     one        consumers  release R2   SLUICE_CLOSED(), as above; beside
+ *                                               popped, as its readers are those
+ *
+ * Each side polls its own line only. The sequences, 64 bits a slot, and then
+ * the slots follow, each from a line of its own on.
+ */
+struct sluice_mpmc_words {
+	sluice_a64 magic;
+	uint32_t capacity;   /* slots; fixed */
+	uint32_t slot_bytes; /* size of one event; fixed */
+#if !defined(SLUICE_ATOMIC_BACKEND)
+	unsigned char pad_magic[SLUICE_LINE_BYTES - 16];
+#endif
+	sluice_a64 pushed;
+#if !defined(SLUICE_ATOMIC_BACKEND)
+	unsigned char pad_pushed[SLUICE_LINE_BYTES - 8];
+#endif
+	sluice_a64 popped;
+	sluice_a32 closed;
+#if !defined(SLUICE_ATOMIC_BACKEND)
+	unsigned char pad_popped[SLUICE_LINE_BYTES - 12];
+#endif
+};
+
 #if !defined(SLUICE_ATOMIC_BACKEND)
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_tx_words) == SLUICE_LINE_BYTES,
 		     "tx words fill a line pair");
@@ -91,6 +123,13 @@ SLUICE_STATIC_ASSERT(sizeof(struct sluice_rx_words) == SLUICE_LINE_BYTES,
 SLUICE_STATIC_ASSERT(offsetof(struct sluice_rx_words, granted) == 0 &&
 			     offsetof(struct sluice_rx_words, acked) == 8,
 		     "rx words are part of the region format");
+SLUICE_STATIC_ASSERT(sizeof(struct sluice_mpmc_words) == 3 * SLUICE_LINE_BYTES,
+		     "mpmc words fill three line pairs");
+SLUICE_STATIC_ASSERT(offsetof(struct sluice_mpmc_words, pushed) ==
+				     SLUICE_LINE_BYTES &&
+			     offsetof(struct sluice_mpmc_words, popped) ==
+				     2 * SLUICE_LINE_BYTES,
+		     "producers and consumers of a ring are a line pair apart");
 #endif
 
 /** The power of two at or above @n, for n in [1, 2^31]. */

@@ -43,6 +43,8 @@ typedef unsigned char sluice_private;
 	(sim_point(),                                                          \
 	 __atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,       \
 				     __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+#define sluice_compare_exchange_relaxed(word, expected, v)                     \
+	sluice_compare_exchange((word), (expected), (v))
 
 /* A copy takes time: whoever reads a slot too early sees half of it. */
 void sim_slot_copy(void *to, const void *from, size_t bytes);
