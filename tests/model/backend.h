@@ -50,6 +50,9 @@ typedef uint32_t sluice_private;
 	((word)->value.exchange((v), rl::mo_acq_rel, RL_INFO))
 #define sluice_fetch_add(word, v)                                              \
 	((word)->value.fetch_add((v), rl::mo_acq_rel, RL_INFO))
+#define sluice_compare_exchange_relaxed(word, expected, v)                     \
+	((word)->value.compare_exchange_strong(*(expected), (v),               \
+					       rl::mo_relaxed, RL_INFO))
 #define sluice_load_stale(word) sluice_load_relaxed(word)
 
 static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
@@ -57,6 +60,13 @@ static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
 {
 	for (uint64_t i = 0; i < units; i++)
 		to[i](RL_INFO) = from[i];
+}
+
+static inline void sluice_slot_copy(sluice_private *to, const sluice_slot *from,
+				    uint64_t units)
+{
+	for (uint64_t i = 0; i < units; i++)
+		to[i] = from[i](RL_INFO);
 }
 
 /*
