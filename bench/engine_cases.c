@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONSUMERS_MAX 24u
 
@@ -82,12 +83,14 @@ ENGINE_CALLBACKS(64)
 static int engine_declare(struct engine_run *run, struct sluice_pipeline *p)
 {
 	int small = run->bytes == 8;
+	/* By the event's number; who has no keys refuses to be given any. */
+	uint32_t key_bytes =
+		strcmp(run->shape->dispatcher, "partition") == 0 ? 8 : 0;
 	int rc = sluice_stage_add(
 		p, SLUICE_STAGE(.name = "count", .kind = SLUICE_PRODUCER,
 				.out_bytes = run->bytes, .state = run,
 				.dispatcher = run->shape->dispatcher,
-				/* partition: by the event's number */
-				.key_bytes = 8,
+				.key_bytes = key_bytes,
 				.handle_demand = small ? demand_8 : demand_64));
 
 	for (uint32_t i = 0; rc >= 0 && i < run->shape->consumers; i++) {
