@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/floor.h"
-#include "bench/bench.h"
+#include "bench/common/floor.h"
+#include "bench/common/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>

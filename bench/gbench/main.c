@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_sluice: all cases under Google Benchmark, and the floor around them. */
 #define _GNU_SOURCE
-#include "bench/floor.h"
-#include "bench/gbench.h"
+#include "bench/common/floor.h"
+#include "bench/gbench/gbench.h"
 #include "sluice.h"
 
 #include <sched.h>

@@ -7,7 +7,7 @@
 #ifndef SLUICE_BENCH_GBENCH_H
 #define SLUICE_BENCH_GBENCH_H
 
-#include "bench/bench.h"
+#include "bench/common/bench.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,7 +5,7 @@
  * memory and copied in. A reader that finds nothing waits as the engine's
  * workers do, by sluice_backoff_wait(); it never comes to the point of parking.
  */
-#include "bench/ring.h"
+#include "bench/rivals/ring.h"
 #include "ring/spsc.h"
 #include "ring/wait.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ours: a parked flag that the other side loads, and a membarrier to set it. */
-#include "bench/wait.h"
+#include "bench/gbench/wait.h"
 #include "ring/wait.h"
 
 #define FAR_AWAY_NS INT64_C(1000000000)

@@ -5,7 +5,7 @@
  * does. Its waiter looks a hundred times before it sleeps; here, where a park
  * is measured, once.
  */
-#include "bench/wait.h"
+#include "bench/gbench/wait.h"
 
 #include <ck_ec.h>
 #include <linux/futex.h>

@@ -7,8 +7,8 @@
  * what is reported is the median and the range of the ratios *within* a round.
  * The figure of ck in a round is that of its best way of use.
  */
-#include "bench/floor.h"
-#include "bench/ring.h"
+#include "bench/common/floor.h"
+#include "bench/rivals/ring.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "bench/bench.h"
+#include "bench/common/bench.h"
 
 #include <errno.h>
 #include <malloc.h>

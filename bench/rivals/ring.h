@@ -6,7 +6,7 @@
 #ifndef SLUICE_BENCH_RING_H
 #define SLUICE_BENCH_RING_H
 
-#include "bench/bench.h"
+#include "bench/common/bench.h"
 
 /* Slots of every ring in the comparison. */
 #define RING_CAPACITY 1024u

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One hop from one thread to another through a ring: every event size with
- * every batch, for every rival. No cell is left out.
+ * The rings that are compared, and one hop from one thread to another through
+ * one of them as a case.
  */
-#include "bench/ring.h"
+#include "bench/rivals/ring.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -107,17 +107,4 @@ void ring_case_init(struct bench_case *bench, const struct ring_rival *rival,
 	};
 	(void)snprintf(bench->name, sizeof(bench->name), "ring/%uB/batch%u/%s",
 		       ring_sizes[size], ring_batches[batch], rival->name);
-}
-
-void ring_cases(bench_add_fn add)
-{
-	struct bench_case bench;
-
-	/* Rivals innermost, so that they are measured next to each other. */
-	for (uint32_t size = 0; size < RING_SIZES; size++)
-		for (uint32_t batch = 0; batch < RING_BATCHES; batch++)
-			for (uint32_t i = 0; i < RIVALS; i++) {
-				ring_case_init(&bench, rivals[i], size, batch);
-				add(&bench);
-			}
 }

@@ -11,7 +11,7 @@
  * out one by one, each with its own publish. The ring keeps one slot free, so
  * it holds one event less than the others.
  */
-#include "bench/ring.h"
+#include "bench/rivals/ring.h"
 
 #include <ck_ring.h>
 #include <stdlib.h>

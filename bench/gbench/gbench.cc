@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/gbench.h"
+#include "bench/gbench/gbench.h"
 
 #include <benchmark/benchmark.h>
 

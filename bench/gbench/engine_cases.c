@@ -4,7 +4,7 @@
  * with default options, a worker per CPU. The clock runs from the first demand
  * to the end of the last stage; opening, allocating and closing are outside.
  */
-#include "bench/ring.h"
+#include "bench/rivals/ring.h"
 #include "sluice.h"
 
 #include <errno.h>

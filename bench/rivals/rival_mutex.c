@@ -4,7 +4,7 @@
  * variables, as most programs have one. Whole batches go in and out under one
  * lock, and only whoever may wait is signalled.
  */
-#include "bench/ring.h"
+#include "bench/rivals/ring.h"
 
 #include <pthread.h>
 #include <stdlib.h>

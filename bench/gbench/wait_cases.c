@@ -3,7 +3,7 @@
  * What waking costs, in three parts; see wait.h. An "event" is one publish, one
  * arming or one round trip.
  */
-#include "bench/wait.h"
+#include "bench/gbench/wait.h"
 
 #include <errno.h>
 #include <stdio.h>
