@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every benchmark shares: the description of a case, the clock, and two
- * pinned threads that start together.
+ * What every benchmark shares: the description of a case, the clock, and pinned
+ * threads that start together.
  */
 #ifndef SLUICE_BENCH_BENCH_H
 #define SLUICE_BENCH_BENCH_H
@@ -71,18 +71,36 @@ void *bench_memory(size_t bytes);
  * 2, or 1 where a pair must share a CPU. */
 int bench_cpus(int cpus[2]);
 
+/* A thread of a team: what it does, and where. */
+struct bench_member {
+	void (*body)(void *arg);
+	void *arg;
+	int cpu;
+};
+
+/* A team's threads at most. */
+#define BENCH_TEAM_MAX 16u
+
 /*
- * Run @first on one CPU and @second on the other. The clock starts when both
- * are there, and stops when both have returned.
+ * Run @n threads, 1 to BENCH_TEAM_MAX, each on its CPU. The clock starts when
+ * all are there, and stops when all have returned.
+ *
+ * @stop  set to 1 @stop_ns after the start, for bodies that run until they are
+ *        told; NULL: they end by themselves
  *
  * Returns the time, ns, or a negative errno when a thread was refused.
  */
+int64_t bench_team(const struct bench_member *members, uint32_t n,
+		   uint32_t *stop, int64_t stop_ns);
+
+/* Run @first on one of bench_cpus() and @second on the other: a team of two. */
 int64_t bench_pair(void (*first)(void *arg), void (*second)(void *arg),
 		   void *arg);
 
-/* How often the threads of the last pair lost their CPU to somebody else: what
- * was measured then is the neighbours' work too. */
-uint64_t bench_pair_preempted(void);
+/* How often the threads of the last team lost their CPU to somebody else: what
+ * was measured then is the neighbours' work too. 0 for a team that is told to
+ * stop, or has more threads than CPUs: they take turns in any case. */
+uint64_t bench_team_preempted(void);
 
 /*
  * How many events of this case take at least @ns, found by running it with more

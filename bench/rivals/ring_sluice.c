@@ -2,20 +2,17 @@
 /*
  * Ours, in the two ways it can be used: in place, where the events are made in
  * the slots; and staged, as the engine does it, where they are made in private
- * memory and copied in. A reader that finds nothing waits as the engine's
- * workers do, by sluice_backoff_wait(); it never comes to the point of parking.
+ * memory and copied in. A batch is published once, however it was made. Each
+ * with a patient reader, as the engine's are, and with an eager one.
+ *
+ * A reader that finds nothing waits as the engine's workers do, by
+ * sluice_backoff_wait(); it never comes to the point of parking.
  */
 #include "bench/rivals/ring.h"
 #include "ring/spsc.h"
 #include "ring/wait.h"
 
 #include <stdlib.h>
-
-/* Spin only: each end has a CPU to itself. */
-static const struct sluice_backoff_limits limits = {
-	.spin_rounds = UINT32_MAX,
-	.rest_pauses = 128,
-};
 
 struct sluice_ends {
 	/* Each end on lines of its own, as in two stages. */
@@ -107,6 +104,8 @@ RING_INLINE void produce_staged(struct ring_link *link, uint32_t bytes)
 		}
 		for (uint64_t i = 0; i < want; i++)
 			ring_fill(ends->staged + i * bytes, bytes, seq + i);
+		/* Whole, however large: the longer the copy, the less it costs
+		 * between far CPUs. */
 		sluice_spsc_write(w, ends->staged, (uint32_t)want);
 		sluice_spsc_publish(w);
 		seq += want;
@@ -118,6 +117,11 @@ RING_INLINE void consume_sum(struct ring_link *link, uint32_t bytes)
 	struct sluice_ends *ends = link->ring;
 	struct sluice_spsc_reader *r = &ends->reader;
 	const struct sluice_wait_ops *ops = sluice_wait_linux();
+	/* Spin only: each end has a CPU to itself. */
+	const struct sluice_backoff_limits limits = {
+		.spin_rounds = UINT32_MAX,
+		.rest_pauses = link->pauses,
+	};
 	struct sluice_backoff backoff = {0};
 	uint64_t sum = 0;
 
@@ -157,18 +161,54 @@ SLUICE_ENDS(8)
 SLUICE_ENDS(64)
 SLUICE_ENDS(256)
 
-const struct ring_rival ring_in_place = {
-	"in_place",
-	sluice_open,
-	sluice_close,
-	{in_place_8, in_place_64, in_place_256},
-	{consume_8, consume_64, consume_256},
-};
+static int sluice_put(void *ring, uint64_t value)
+{
+	struct sluice_ends *ends = ring;
+	unsigned char *slot;
 
-const struct ring_rival ring_staged = {
-	"staged",
-	sluice_open,
-	sluice_close,
-	{staged_8, staged_64, staged_256},
-	{consume_8, consume_64, consume_256},
-};
+	if (sluice_spsc_reserve(&ends->writer, 1, &slot) == 0)
+		return 0;
+	__builtin_memcpy(slot, &value, sizeof(value));
+	sluice_spsc_commit(&ends->writer, 1);
+	return 1;
+}
+
+static int sluice_take(void *ring, uint64_t *value)
+{
+	struct sluice_ends *ends = ring;
+	const unsigned char *slot;
+
+	if (sluice_spsc_peek(&ends->reader, 1, &slot) == 0)
+		return 0;
+	__builtin_memcpy(value, slot, sizeof(*value));
+	(void)sluice_spsc_release(&ends->reader, 1);
+	return 1;
+}
+
+static void sluice_ping(void *trip)
+{
+	ring_ping(trip, sluice_put, sluice_take);
+}
+
+static void sluice_pong(void *trip)
+{
+	ring_pong(trip, sluice_put, sluice_take);
+}
+
+#define SLUICE_RIVAL(symbol, text, rest, way, ping_body, pong_body)            \
+	const struct ring_rival symbol = {                                     \
+		.name = text,                                                  \
+		.family = "sluice",                                            \
+		.pauses = rest,                                                \
+		.open = sluice_open,                                           \
+		.close = sluice_close,                                         \
+		.produce = {way##_8, way##_64, way##_256},                     \
+		.consume = {consume_8, consume_64, consume_256},               \
+		.ping = ping_body,                                             \
+		.pong = pong_body,                                             \
+	}
+SLUICE_RIVAL(ring_in_place, "in_place", RING_PATIENT, in_place, NULL, NULL);
+SLUICE_RIVAL(ring_in_place_eager, "in_pl_eager", RING_EAGER, in_place,
+	     sluice_ping, sluice_pong);
+SLUICE_RIVAL(ring_staged, "staged", RING_PATIENT, staged, NULL, NULL);
+SLUICE_RIVAL(ring_staged_eager, "staged_eager", RING_EAGER, staged, NULL, NULL);

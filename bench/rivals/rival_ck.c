@@ -3,15 +3,14 @@
  * ck_ring of Concurrency Kit, events by value, in its two ways of use: enqueue,
  * which copies an event in, and reserve and commit, which makes it in its slot.
  *
- * Each way is there with a reader that looks again at once and with one that is
- * patient, since which of the two is faster depends on how far the CPUs are
- * apart; ours is compared with the best of the four.
+ * Each with an eager and with a patient reader; and its variant for many
+ * producers and consumers.
  *
  * It has no calls for a batch: in every batch size its events go in and come
  * out one by one, each with its own publish. The ring keeps one slot free, so
  * it holds one event less than the others.
  */
-#include "bench/rivals/ring.h"
+#include "bench/rivals/mpmc.h"
 
 #include <ck_ring.h>
 #include <stdlib.h>
@@ -90,7 +89,7 @@ static void *ck_open(const struct ring_link *link)
 			ck_ring_enqueue_commit_spsc(ends->ring);               \
 		}                                                              \
 	}                                                                      \
-	RING_INLINE void dequeue_##bytes##_wait(void *arg, uint32_t pauses)    \
+	static void dequeue_##bytes(void *arg)                                 \
 	{                                                                      \
 		struct ring_link *link = arg;                                  \
 		const struct ck_ends *ends = link->ring;                       \
@@ -100,34 +99,116 @@ static void *ck_open(const struct ring_link *link)
 		for (uint64_t seen = 0; seen < link->n; seen++) {              \
 			while (!ck_ring_dequeue_spsc_event_##bytes(            \
 				ends->ring, ends->slots, &event))              \
-				for (uint32_t i = 0; i < pauses; i++)          \
-					bench_pause();                         \
+				ring_rest(link->pauses);                       \
 			sum += ring_sum(&event, bytes);                        \
 		}                                                              \
 		link->sum = sum;                                               \
-	}                                                                      \
-	static void dequeue_##bytes(void *arg)                                 \
-	{                                                                      \
-		dequeue_##bytes##_wait(arg, 1);                                \
-	}                                                                      \
-	static void patient_##bytes(void *arg)                                 \
-	{                                                                      \
-		dequeue_##bytes##_wait(arg, RING_PATIENCE);                    \
 	}
 /* clang-format on */
 CK_ENDS(8)
 CK_ENDS(64)
 CK_ENDS(256)
 
-#define CK_RIVAL(name, text, produce, consume)                                 \
-	const struct ring_rival name = {                                       \
-		text,                                                          \
-		ck_open,                                                       \
-		ck_close,                                                      \
-		{produce##_8, produce##_64, produce##_256},                    \
-		{consume##_8, consume##_64, consume##_256},                    \
+static int ck_put(void *ring, uint64_t value)
+{
+	const struct ck_ends *ends = ring;
+	struct event_8 event = {{value}};
+
+	return ck_ring_enqueue_spsc_event_8(ends->ring, ends->slots, &event);
+}
+
+static int ck_take(void *ring, uint64_t *value)
+{
+	const struct ck_ends *ends = ring;
+	struct event_8 event;
+
+	if (!ck_ring_dequeue_spsc_event_8(ends->ring, ends->slots, &event))
+		return 0;
+	*value = event.words[0];
+	return 1;
+}
+
+static void ck_ping(void *trip)
+{
+	ring_ping(trip, ck_put, ck_take);
+}
+
+static void ck_pong(void *trip)
+{
+	ring_pong(trip, ck_put, ck_take);
+}
+
+#define CK_RIVAL(symbol, text, rest, way, ping_body, pong_body)                \
+	const struct ring_rival symbol = {                                     \
+		.name = text,                                                  \
+		.family = "ck",                                                \
+		.pauses = rest,                                                \
+		.open = ck_open,                                               \
+		.close = ck_close,                                             \
+		.produce = {way##_8, way##_64, way##_256},                     \
+		.consume = {dequeue_8, dequeue_64, dequeue_256},               \
+		.ping = ping_body,                                             \
+		.pong = pong_body,                                             \
 	}
-CK_RIVAL(ring_ck_enqueue, "ck", enqueue, dequeue);
-CK_RIVAL(ring_ck_enqueue_patient, "ck_pat", enqueue, patient);
-CK_RIVAL(ring_ck_reserve, "ck_in_place", reserve, dequeue);
-CK_RIVAL(ring_ck_reserve_patient, "ck_inpl_pat", reserve, patient);
+CK_RIVAL(ring_ck_enqueue, "ck", RING_EAGER, enqueue, ck_ping, ck_pong);
+CK_RIVAL(ring_ck_enqueue_patient, "ck_pat", RING_PATIENT, enqueue, NULL, NULL);
+CK_RIVAL(ring_ck_reserve, "ck_in_place", RING_EAGER, reserve, NULL, NULL);
+CK_RIVAL(ring_ck_reserve_patient, "ck_inpl_pat", RING_PATIENT, reserve, NULL,
+	 NULL);
+
+/* ---- many producers, many consumers ------------------------------------ */
+
+static void *many_open(const struct mpmc_link *many)
+{
+	const struct ring_link link = {.bytes = 8, .batch = many->batch};
+
+	return ck_open(&link);
+}
+
+static uint32_t many_put(void *ring, const uint64_t *events, uint32_t n)
+{
+	const struct ck_ends *ends = ring;
+	uint32_t done = 0;
+
+	for (; done < n; done++) {
+		struct event_8 event = {{events[done]}};
+
+		if (!ck_ring_enqueue_mpmc_event_8(ends->ring, ends->slots,
+						  &event))
+			break;
+	}
+	return done;
+}
+
+static uint32_t many_take(void *ring, uint64_t *events, uint32_t n)
+{
+	const struct ck_ends *ends = ring;
+	uint32_t done = 0;
+
+	for (; done < n; done++) {
+		struct event_8 event;
+
+		if (!ck_ring_dequeue_mpmc_event_8(ends->ring, ends->slots,
+						  &event))
+			break;
+		events[done] = event.words[0];
+	}
+	return done;
+}
+
+static void many_produce(void *end)
+{
+	struct mpmc_end *self = end;
+
+	mpmc_produce(self, self->link->ring, many_put);
+}
+
+static void many_consume(void *end)
+{
+	struct mpmc_end *self = end;
+
+	mpmc_consume(self, self->link->ring, many_take);
+}
+
+const struct mpmc_rival mpmc_ck = {"ck",     "ck",         many_open,
+				   ck_close, many_produce, many_consume};

@@ -121,6 +121,46 @@ RING_INLINE void mutex_consume(struct ring_link *link, uint32_t bytes)
 	link->sum = sum;
 }
 
+static int mutex_put(void *ring, uint64_t value)
+{
+	struct mutex_queue *q = ring;
+
+	(void)pthread_mutex_lock(&q->lock);
+	while (q->tail - q->head == RING_CAPACITY)
+		(void)pthread_cond_wait(&q->drained, &q->lock);
+	mutex_copy(q->slots, q->tail, RING_CAPACITY - 1,
+		   (const unsigned char *)&value, 0, 0, 1, sizeof(value));
+	if (q->tail++ == q->head)
+		(void)pthread_cond_signal(&q->filled);
+	(void)pthread_mutex_unlock(&q->lock);
+	return 1;
+}
+
+static int mutex_take(void *ring, uint64_t *value)
+{
+	struct mutex_queue *q = ring;
+
+	(void)pthread_mutex_lock(&q->lock);
+	while (q->tail == q->head)
+		(void)pthread_cond_wait(&q->filled, &q->lock);
+	mutex_copy((unsigned char *)value, 0, 0, q->slots, q->head,
+		   RING_CAPACITY - 1, 1, sizeof(*value));
+	if (q->tail - q->head++ == RING_CAPACITY)
+		(void)pthread_cond_signal(&q->drained);
+	(void)pthread_mutex_unlock(&q->lock);
+	return 1;
+}
+
+static void mutex_ping(void *trip)
+{
+	ring_ping(trip, mutex_put, mutex_take);
+}
+
+static void mutex_pong(void *trip)
+{
+	ring_pong(trip, mutex_put, mutex_take);
+}
+
 #define MUTEX_ENDS(bytes)                                                      \
 	static void produce_##bytes(void *link)                                \
 	{                                                                      \
@@ -135,9 +175,12 @@ MUTEX_ENDS(64)
 MUTEX_ENDS(256)
 
 const struct ring_rival ring_mutex = {
-	"mutex",
-	mutex_open,
-	mutex_close,
-	{produce_8, produce_64, produce_256},
-	{consume_8, consume_64, consume_256},
+	.name = "mutex",
+	.family = "mutex",
+	.open = mutex_open,
+	.close = mutex_close,
+	.produce = {produce_8, produce_64, produce_256},
+	.consume = {consume_8, consume_64, consume_256},
+	.ping = mutex_ping,
+	.pong = mutex_pong,
 };

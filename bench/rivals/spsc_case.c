@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rings that are compared, and one hop from one thread to another through
- * one of them as a case.
+ * One hop from one thread to another through a ring, as a case.
  */
 #include "bench/rivals/ring.h"
 
@@ -9,36 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Rivals at most, in every cell. */
+#define CELLS_MAX (64 * RING_SIZES * RING_BATCHES)
+
 const uint32_t ring_sizes[RING_SIZES] = {8, 64, 256};
 const uint32_t ring_batches[RING_BATCHES] = {1, 16, 64, 256};
-
-static const struct ring_rival *const rivals[] = {
-	&ring_in_place,   &ring_staged,
-#if defined(BENCH_HAVE_CK)
-	&ring_ck_enqueue, &ring_ck_enqueue_patient,
-	&ring_ck_reserve, &ring_ck_reserve_patient,
-#endif
-	&ring_mutex,
-};
-#define RIVALS (sizeof(rivals) / sizeof(rivals[0]))
 
 /* What bench_case.arg points to. */
 struct ring_cell {
 	const struct ring_rival *rival;
 	uint32_t size;  /* index into ring_sizes */
-	uint32_t batch; /* events */
+	uint32_t batch; /* index into ring_batches */
 };
 
 struct ring_run {
 	struct ring_link link;
 	const struct ring_cell *cell;
 };
-
-uint32_t ring_rivals(const struct ring_rival *const **list)
-{
-	*list = rivals;
-	return RIVALS;
-}
 
 static int ring_setup(const struct bench_case *bench, void **state)
 {
@@ -49,7 +35,8 @@ static int ring_setup(const struct bench_case *bench, void **state)
 		return -ENOMEM;
 	run->cell = cell;
 	run->link.bytes = bench->bytes;
-	run->link.batch = cell->batch;
+	run->link.batch = ring_batches[cell->batch];
+	run->link.pauses = cell->rival->pauses;
 	run->link.ring = cell->rival->open(&run->link);
 	if (run->link.ring == NULL) {
 		free(run);
@@ -88,16 +75,16 @@ void ring_case_init(struct bench_case *bench, const struct ring_rival *rival,
 		    uint32_t size, uint32_t batch)
 {
 	/* One of each, for as long as the program runs. */
-	static struct ring_cell cells[RIVALS * RING_SIZES * RING_BATCHES];
+	static struct ring_cell cells[CELLS_MAX];
 	struct ring_cell *cell = cells;
 
 	while (cell->rival != NULL &&
 	       (cell->rival != rival || cell->size != size ||
-		cell->batch != ring_batches[batch]))
+		cell->batch != batch))
 		cell++;
 	cell->rival = rival;
 	cell->size = size;
-	cell->batch = ring_batches[batch];
+	cell->batch = batch;
 	*bench = (struct bench_case){
 		.setup = ring_setup,
 		.run = ring_run,

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "bench/common/bench.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+int64_t bench_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void *bench_memory(size_t bytes)
+{
+	size_t whole = (bytes + BENCH_PAGE_BYTES - 1) &
+		       ~(size_t)(BENCH_PAGE_BYTES - 1);
+	void *memory;
+
+	/* Rings get pages of their own from the kernel each time, not those of
+	 * the last one: where they lie in physical memory changes the speed of
+	 * the large ones, and must not stick to one rival. */
+	(void)mallopt(M_MMAP_THRESHOLD, 4 * BENCH_PAGE_BYTES);
+	memory = aligned_alloc(BENCH_PAGE_BYTES, whole);
+	if (memory != NULL)
+		memset(memory, 0, whole);
+	return memory;
+}
+
+int bench_cpus(int cpus[2])
+{
+	cpu_set_t set;
+	int found = 0;
+
+	cpus[0] = 0;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+			if (CPU_ISSET((size_t)cpu, &set))
+				cpus[found++] = cpu;
+	if (found < 2)
+		cpus[1] = cpus[0];
+	return found < 2 ? 1 : 2;
+}
+
+/* What a team's threads share. Each counts itself in and spins until all are
+ * there: the wake-up of a barrier would give one of them a head start. */
+struct team {
+	uint32_t ready;
+	uint32_t refused; /* not all could be started */
+	uint32_t n;
+	uint32_t crowded; /* more threads than CPUs */
+};
+
+struct team_thread {
+	struct bench_member member;
+	struct team *team;
+	int64_t began_ns;
+	int64_t ended_ns;
+	uint64_t preempted;
+	pthread_t id;
+};
+
+static uint64_t last_preempted;
+
+uint64_t bench_team_preempted(void)
+{
+	return last_preempted;
+}
+
+static uint64_t team_preempted(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? (uint64_t)usage.ru_nivcsw
+						     : 0;
+}
+
+static void *team_main(void *arg)
+{
+	struct team_thread *self = arg;
+	struct team *team = self->team;
+
+	(void)__atomic_add_fetch(&team->ready, 1, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&team->ready, __ATOMIC_ACQUIRE) < team->n) {
+		if (__atomic_load_n(&team->refused, __ATOMIC_ACQUIRE))
+			return NULL;
+		if (team->crowded)
+			(void)sched_yield();
+	}
+	self->preempted = team_preempted();
+	self->began_ns = bench_now_ns();
+	self->member.body(self->member.arg);
+	self->ended_ns = bench_now_ns();
+	self->preempted = team_preempted() - self->preempted;
+	return NULL;
+}
+
+static int team_create(struct team_thread *self)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc != 0)
+		return -rc;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)self->member.cpu, &set);
+	rc = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	if (rc == 0)
+		rc = pthread_create(&self->id, &attr, team_main, self);
+	(void)pthread_attr_destroy(&attr);
+	return -rc;
+}
+
+static int team_crowded(const struct bench_member *members, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (members[i].cpu == members[k].cpu)
+				return 1;
+	return 0;
+}
+
+static void team_stop(struct team *team, uint32_t *stop, int64_t stop_ns)
+{
+	struct timespec rest = {0, 1000000};
+
+	/* In steps: the run starts when the last thread has come. */
+	while (__atomic_load_n(&team->ready, __ATOMIC_ACQUIRE) < team->n)
+		(void)nanosleep(&rest, NULL);
+	rest.tv_sec = stop_ns / 1000000000;
+	rest.tv_nsec = stop_ns % 1000000000;
+	(void)nanosleep(&rest, NULL);
+	__atomic_store_n(stop, 1, __ATOMIC_RELEASE);
+}
+
+/* From the first that began to the last that ended. */
+static int64_t team_span(const struct team_thread *threads, uint32_t n)
+{
+	int64_t began = threads[0].began_ns;
+	int64_t ended = threads[0].ended_ns;
+
+	for (uint32_t i = 1; i < n; i++) {
+		if (threads[i].began_ns < began)
+			began = threads[i].began_ns;
+		if (threads[i].ended_ns > ended)
+			ended = threads[i].ended_ns;
+	}
+	return ended - began;
+}
+
+int64_t bench_team(const struct bench_member *members, uint32_t n,
+		   uint32_t *stop, int64_t stop_ns)
+{
+	struct team team = {.n = n};
+	struct team_thread threads[BENCH_TEAM_MAX];
+	uint32_t started = 0;
+	int rc = n < 1 || n > BENCH_TEAM_MAX ? -EINVAL : 0;
+
+	team.crowded = rc == 0 && team_crowded(members, n);
+	for (; rc == 0 && started < n; started++) {
+		threads[started] = (struct team_thread){
+			.member = members[started], .team = &team};
+		rc = team_create(&threads[started]);
+		if (rc < 0)
+			break;
+	}
+	if (rc < 0)
+		__atomic_store_n(&team.refused, 1, __ATOMIC_RELEASE);
+	else if (stop != NULL)
+		team_stop(&team, stop, stop_ns);
+	last_preempted = 0;
+	for (uint32_t i = 0; i < started; i++) {
+		(void)pthread_join(threads[i].id, NULL);
+		/* Whoever says stop needs a CPU for it. */
+		if (!team.crowded && stop == NULL)
+			last_preempted += threads[i].preempted;
+	}
+	return rc < 0 ? rc : team_span(threads, n);
+}
+
+int64_t bench_pair(void (*first)(void *arg), void (*second)(void *arg),
+		   void *arg)
+{
+	int cpus[2];
+
+	(void)bench_cpus(cpus);
+	return bench_team((struct bench_member[]){{first, arg, cpus[0]},
+						  {second, arg, cpus[1]}},
+			  2, NULL, 0);
+}
+
+uint64_t bench_calibrate(const struct bench_case *bench, void *state,
+			 int64_t ns, int64_t *rc)
+{
+	uint64_t n = bench->bytes ? 10000 : 1000;
+
+	if (bench->events)
+		n = bench->events;
+	*rc = bench->run(state, n);
+	while (*rc >= 0 && *rc < ns && bench->events == 0) {
+		/* In steps: the first runs are the cold ones. */
+		uint64_t scale = (uint64_t)(ns / (*rc + 1));
+
+		n *= scale < 2 ? 2 : scale < 16 ? scale + 1 : 16;
+		*rc = bench->run(state, n);
+	}
+	return *rc < 0 ? 0 : n;
+}
+
+static int median_compare(const void *a, const void *b)
+{
+	const double *x = a;
+	const double *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+double bench_median(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), median_compare);
+	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}

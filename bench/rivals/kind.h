@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A kind of comparison: its cells, the ways of use that take part, and how one
+ * figure is had. The rounds around it are in contest.h.
+ */
+#ifndef SLUICE_BENCH_KIND_H
+#define SLUICE_BENCH_KIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a run gives. */
+struct ring_figure {
+	double value; /* in the kind's unit */
+	double tail;  /* the 99th percentile, where there is one, else 0 */
+};
+
+struct ring_way {
+	const char *name;
+	const char *family; /* "sluice" is ours */
+};
+
+struct ring_kind {
+	const char *name;
+	const char *unit;
+	uint32_t low_wins; /* the unit is a time */
+	uint32_t cells;
+	void (*cell_name)(uint32_t cell, char *text, size_t bytes);
+	uint32_t (*ways)(void);
+	struct ring_way (*way)(uint32_t index);
+	int (*takes_part)(uint32_t cell, uint32_t way);
+	/*
+	 * One run of about @run_ns on fresh memory.
+	 *
+	 * @events  how many that takes: 0 before the first run, which finds it
+	 *
+	 * Returns 0 or a negative errno: -EBADMSG for a wrong sum.
+	 */
+	int (*measure)(uint32_t cell, uint32_t way, int64_t run_ns,
+		       uint64_t *events, struct ring_figure *out);
+};
+
+extern const struct ring_kind kind_spsc;
+extern const struct ring_kind kind_mpmc;
+extern const struct ring_kind kind_trip;
+
+#endif
