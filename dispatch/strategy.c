@@ -10,6 +10,7 @@
 #include "dispatch/partition.h"
 #include "dispatch/pkg.h"
 #include "dispatch/rr.h"
+#include "dispatch/shared.h"
 #include "dispatch/sticky.h"
 
 #include <stddef.h>

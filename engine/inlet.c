@@ -33,6 +33,13 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->open = 1;
 	link->shared = sub->producer->strategy->rings == SLUICE_RINGS_ONE;
 	link->manual = (uint32_t)subscription_manual(sub);
+	link->taken = NULL;
+	if (sub->producer->strategy->rings == SLUICE_RINGS_SHARED) {
+		link->taken = &sub->producer->out.taken.ring;
+		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
+					  sub->slots, sub->capacity,
+					  sub->producer->opts.out_bytes);
+	}
 	link->handed.count = 0;
 	link->refusing = 0;
 	link->refused = 0;
@@ -158,6 +165,33 @@ static uint64_t inlet_look_shared(struct inlet_link *link)
 	return sluice_spsc_depth(r);
 }
 
+/* Take from the ring of all when what was taken before is finished: half of what
+ * lies there at most, so that others find some too. Nothing more once the stream
+ * has ended: whoever ended it takes back what is left. */
+static void inlet_claim(struct inlet *in, struct inlet_link *link,
+			uint32_t limit)
+{
+	struct sluice_spsc_writer *w = &link->filler;
+	uint64_t place = w->reserved & (w->capacity - 1);
+	uint64_t n = (sluice_mpmc_depth(link->taken) + 1) / 2;
+
+	if (sluice_spsc_depth(&link->reader) > 0 || n == 0 ||
+	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
+		return;
+	if (n > limit)
+		n = limit;
+	if (n > link->reader.credit.max_events)
+		n = link->reader.credit.max_events;
+	if (n > w->capacity - place)
+		n = w->capacity - place;
+	n = sluice_mpmc_pop(link->taken, w->slots + place * w->slot_bytes,
+			    (uint32_t)n);
+	if (n == 0)
+		return;
+	sluice_spsc_commit(w, (uint32_t)n);
+	inlet_ring(in, link);
+}
+
 /* Marks of redelivery that the producer made: take up those that begin here.
  * Returns how many events there are before the next one begins. */
 static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
@@ -211,6 +245,8 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
+	if (SLUICE_UNLIKELY(link->taken != NULL))
+		inlet_claim(in, link, limit);
 	/* A peek at an empty ring would look again, and further. */
 	if (link->shared && inlet_look_shared(link) == 0)
 		return 0;

@@ -7,6 +7,7 @@
 #define SLUICE_ENGINE_INLET_PRIV_H
 
 #include "../ring/counter.h"
+#include "../ring/mpmc.h"
 #include "../ring/spsc.h"
 #include "../ring/wait.h"
 #include "stage.h"
@@ -21,6 +22,10 @@ struct inlet_link {
 	/* Of the subscription, copied: a look at the producer's own struct, once
 	 * a batch, costs a cache miss. */
 	uint32_t shared; /* one ring for all readers */
+	/* The ring that all take from, or NULL; and our end of the one behind
+	 * it, which is filled from there. */
+	const struct sluice_mpmc *taken;
+	struct sluice_spsc_writer filler;
 	uint32_t manual;
 	struct handed handed;
 	/* Events the selector refused: of the batch in hand, and ever. Manual

@@ -45,6 +45,7 @@ void outlet_close(struct outlet *out)
 	free(out->runs);
 	spill_close(&out->spill);
 	order_close(out->order);
+	free(out->taken.memory);
 	*out = (struct outlet){0};
 }
 
@@ -223,6 +224,8 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 		return room;
 	if (strategy->rings == SLUICE_RINGS_ONE)
 		outlet_refresh_shared(out);
+	else if (strategy->rings == SLUICE_RINGS_SHARED)
+		outlet_shared_refresh(out);
 	else
 		outlet_refresh_separate(out);
 	return strategy->placeable(out->state, &out->lanes);
@@ -246,6 +249,9 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 	if (run->lane == SLUICE_LANE_ALL) {
 		sluice_spsc_write(&out->shared.base, events, run->count);
 		sluice_spsc_publish(&out->shared.base);
+		outlet_ring_all(out);
+	} else if (run->lane == SLUICE_LANE_ANY) {
+		outlet_shared_push(out, events, run->count);
 		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_NONE) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,
@@ -343,6 +349,8 @@ int outlet_quiet(struct outlet *out)
 {
 	int one = out->strategy->rings == SLUICE_RINGS_ONE;
 
+	if (out->strategy->rings == SLUICE_RINGS_SHARED)
+		return outlet_shared_quiet(out);
 	if (one)
 		outlet_refresh_shared(out);
 	for (uint32_t i = 0; i < out->lanes.count; i++) {

@@ -16,7 +16,7 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
-	if (out->strategy->rings == SLUICE_RINGS_SEPARATE)
+	if (out->strategy->rings != SLUICE_RINGS_ONE)
 		sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx,
 					  sub->rx, sub->slots, sub->capacity,
 					  out->event_bytes);
@@ -117,6 +117,12 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	struct orphan *orphan = &sub->orphan;
 
+	if (out->strategy->rings == SLUICE_RINGS_SHARED) {
+		/* It has filled its ring itself. */
+		sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
+					  sub->capacity, out->event_bytes);
+		out->taken.left += w->published;
+	}
 	(void)sluice_spsc_refresh(w); /* its last receipt */
 	if (out->order != NULL)
 		order_lane_left(out->order, sub->lane, w->acked);

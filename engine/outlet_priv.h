@@ -13,9 +13,19 @@
 #include "../dispatch/strategy.h"
 #include "../ring/broadcast.h"
 #include "../ring/counter.h"
+#include "../ring/mpmc.h"
 #include "../ring/wait.h"
 #include "spill_priv.h"
 #include "subscription_priv.h"
+
+/* The ring that all take from (outlet_shared.c). */
+struct outlet_taken {
+	struct sluice_mpmc ring;
+	void *memory;
+	uint64_t pushed; /* events, ever */
+	uint64_t free;   /* slots below it are free for this position */
+	uint64_t left;   /* taken by consumers that have gone */
+};
 
 struct outlet {
 	const struct sluice_strategy *strategy;
@@ -23,6 +33,7 @@ struct outlet {
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
 	struct sluice_broadcast_writer shared; /* one ring */
+	struct outlet_taken taken;  /* one ring, each event for one */
 	struct sluice_bell **bells; /* consumers'; NULL: same worker */
 	struct subscription **subs; /* NULL: the lane is vacant */
 	sluice_a64 *places;  /* where the control calls put new subscriptions */
@@ -64,6 +75,15 @@ int outlet_admit(struct outlet *out, uint32_t lane);
 /* Look at every grant on a shared ring; what a leaving reader has not read limits
  * all. */
 void outlet_refresh_shared(struct outlet *out);
+
+/* @slots_least 0: the default */
+int outlet_shared_open(struct outlet *out, uint32_t slots_least);
+/* Look which slots of the ring that all take from are free. */
+void outlet_shared_refresh(struct outlet *out);
+/* @n events into it, which is not more than are free. */
+void outlet_shared_push(struct outlet *out, const unsigned char *events,
+			uint32_t n);
+int outlet_shared_quiet(const struct outlet *out);
 
 /* Wake the consumer of @lane. */
 void outlet_ring(struct outlet *out, uint32_t lane);
@@ -109,12 +129,16 @@ static inline uint32_t outlet_spilled(const struct outlet *out)
 /* Orphans that lie in their old rings still. */
 uint64_t outlet_orphaned(const struct outlet *out);
 
-/* Events that wait in front of the next that is placed: orphans and spill. */
+/* Events that wait in front of the next that is placed: orphans and spill; and
+ * those in a ring that nobody takes from. */
 static inline uint64_t outlet_waiting(const struct outlet *out)
 {
-	return outlet_spilled(out) + (SLUICE_UNLIKELY(out->orphans != NULL)
-					      ? outlet_orphaned(out)
-					      : 0);
+	return outlet_spilled(out) +
+	       (SLUICE_UNLIKELY(out->orphans != NULL) ? outlet_orphaned(out)
+						      : 0) +
+	       (SLUICE_UNLIKELY(out->taken.memory != NULL && out->joined == 0)
+			? sluice_mpmc_depth(&out->taken.ring)
+			: 0);
 }
 
 /* Tell each subscription how many of its events wait in the spill. */

@@ -184,6 +184,8 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->platform->wait;
 	out->counters = stage->counters;
+	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_SHARED)
+		rc = outlet_shared_open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = order_open(&out->order, stage->opts.order_events,
 				stage->opts.order_offset);

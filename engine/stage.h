@@ -298,8 +298,9 @@ struct sluice_stage_opts {
 	enum sluice_keep buffer_keep;
 	/** Producer: with what it starts; sluice_demand_set() changes it. */
 	enum sluice_demand_mode demand;
-	/** Producer: broadcast ring slots, up to 2^20; 0 = the largest
-	 * max_demand at the start, at least 1024 with SLUICE_IDLE_STAY. */
+	/** broadcast, shared: slots of the ring, up to 2^20. 0 = shared: 1024;
+	 * broadcast: the largest max_demand at the start, at least 1024 with
+	 * SLUICE_IDLE_STAY. */
 	uint32_t ring_events;
 
 	/** Consuming kinds: the name of a producing stage whose dispatcher is

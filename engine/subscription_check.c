@@ -51,6 +51,13 @@ static int subscription_check_flags(const struct subscription *sub)
 					 "none by itself",
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
+	if (subscription_manual(sub) &&
+	    sub->producer->strategy->rings == SLUICE_RINGS_SHARED)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"manual demand, and dispatcher '%s' gives an event to "
+			"whoever takes it",
+			sub->producer->strategy->name);
 	if (o->selector && sub->producer->strategy->rings != SLUICE_RINGS_ONE)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,

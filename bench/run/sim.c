@@ -296,6 +296,9 @@ static void sim_happen(struct sim *sim, const struct sim_event *event)
 	case SIM_FAULT:
 		sim_fault(sim, &sim->plan->fault[event->event]);
 		break;
+	case SIM_PUSHED:
+		sim_pushed(sim, event->producer, event->event);
+		break;
 	case SIM_WAKE:
 		sim_serve(sim, event->consumer);
 		if (!sim->consumer[event->consumer].busy)

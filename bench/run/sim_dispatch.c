@@ -136,7 +136,7 @@ void sim_producers_close(struct sim *sim)
 static void sim_send(struct sim *sim, uint32_t p, uint32_t c, uint32_t e)
 {
 	struct sim_event deliver = {
-		.at_ns = sim->now + sim->hop_ns,
+		.at_ns = sim->now + (sim_shared(sim) ? 0 : sim->hop_ns),
 		.kind = SIM_DELIVER,
 		.event = e,
 		.consumer = c,
@@ -148,6 +148,22 @@ static void sim_send(struct sim *sim, uint32_t p, uint32_t c, uint32_t e)
 	if (sim->placed[e] == UINT64_MAX)
 		sim->placed[e] = sim->now;
 	if (sim_heap_push(&sim->heap, &deliver) < 0)
+		abort();
+}
+
+/* To the ring that all take from: they see it a hop later. */
+static void sim_send_ring(struct sim *sim, uint32_t p, uint32_t e)
+{
+	struct sim_event pushed = {
+		.at_ns = sim->now + sim->hop_ns,
+		.kind = SIM_PUSHED,
+		.event = e,
+		.producer = p,
+	};
+
+	if (sim->placed[e] == UINT64_MAX)
+		sim->placed[e] = sim->now;
+	if (sim_heap_push(&sim->heap, &pushed) < 0)
 		abort();
 }
 
@@ -253,7 +269,7 @@ static uint32_t sim_deal(struct sim *sim, uint32_t p, struct sim_queue *from,
 			if (lane == SLUICE_LANE_NONE) {
 				sim_discard(sim, e);
 			} else if (lane == SLUICE_LANE_ANY) {
-				sim_push(&producer->ring, e);
+				sim_send_ring(sim, p, e);
 			} else if (lane & SLUICE_RUN_SPILL) {
 				lane &= ~SLUICE_RUN_SPILL;
 				sim_push(&producer->lane[lane].spill, e);
@@ -336,11 +352,10 @@ void sim_place(struct sim *sim, uint32_t p)
 	}
 }
 
-static void sim_placed(struct sim *sim, uint32_t p)
+void sim_pushed(struct sim *sim, uint32_t p, uint32_t e)
 {
-	sim_place(sim, p);
-	if (sim_shared(sim))
-		sim_offer(sim);
+	sim_push(&sim->producer[p].ring, e);
+	sim_offer(sim);
 }
 
 void sim_arrive(struct sim *sim, uint32_t e)
@@ -352,7 +367,7 @@ void sim_arrive(struct sim *sim, uint32_t e)
 	producer->number_event[producer->numbered++] = e;
 	sim_push(&producer->waiting, e);
 	sim_depth(sim, 1);
-	sim_placed(sim, p);
+	sim_place(sim, p);
 }
 
 void sim_receipt(struct sim *sim, uint32_t p, uint32_t c, uint64_t acked,
@@ -371,7 +386,7 @@ void sim_receipt(struct sim *sim, uint32_t p, uint32_t c, uint64_t acked,
 					? granted - lane->sent
 					: 0,
 				acked);
-	sim_placed(sim, p);
+	sim_place(sim, p);
 }
 
 /* ---- members ------------------------------------------------------------- */
@@ -410,7 +425,7 @@ void sim_lane_kill(struct sim *sim, uint32_t p, uint32_t c)
 	producer->orphans = back;
 	*lane = (struct sluice_lane){0};
 	sim->ps->strategy->leave(producer->state, &producer->lanes, c);
-	sim_placed(sim, p);
+	sim_place(sim, p);
 }
 
 void sim_lane_join(struct sim *sim, uint32_t p, uint32_t c)
@@ -426,5 +441,5 @@ void sim_lane_join(struct sim *sim, uint32_t p, uint32_t c)
 	};
 	sim_lane_open(sim, producer, c);
 	sim->ps->strategy->join(producer->state, &producer->lanes, c);
-	sim_placed(sim, p);
+	sim_place(sim, p);
 }

@@ -10,8 +10,8 @@
  * producers, and is served; the receipt, and what credit returns with it by the
  * arithmetic of ring/credit.h, take a hop back. Placing is tried whenever an
  * event arrives or a receipt does, as many events as the strategy says it can
- * place. Of a shared ring an idle consumer takes the head, which takes the hop
- * forward only.
+ * place. What is placed in a shared ring is seen there a hop later, and then taken
+ * at once by whoever is idle, the longest idle first.
  */
 #ifndef SLUICE_BENCH_RUN_SIM_PRIV_H
 #define SLUICE_BENCH_RUN_SIM_PRIV_H
@@ -108,6 +108,8 @@ void sim_lane_kill(struct sim *sim, uint32_t p, uint32_t c);
 void sim_lane_join(struct sim *sim, uint32_t p, uint32_t c);
 /* An idle consumer takes what lies in a shared ring. */
 void sim_take(struct sim *sim, uint32_t c);
+/* Event @e of producer @p is there to be taken. */
+void sim_pushed(struct sim *sim, uint32_t p, uint32_t e);
 void sim_depth(struct sim *sim, int64_t change);
 
 /* sim.c: event @e of producer @p has left the engine. */

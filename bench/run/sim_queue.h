@@ -22,7 +22,8 @@ enum sim_kind {
 	SIM_DONE,
 	SIM_RECEIPT,
 	SIM_FAULT,
-	SIM_WAKE, /* the end of a stall */
+	SIM_WAKE,   /* the end of a stall */
+	SIM_PUSHED, /* into a shared ring */
 };
 
 /* What will happen at @at_ns; of two at the same time the earlier made. */

@@ -22,6 +22,7 @@ static void find_knows_the_names(void **state)
 		{"jbsq", SLUICE_RINGS_SEPARATE, SLUICE_NEEDS_RECEIPTS},
 		{"p2c", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_CHANCE},
+		{"shared", SLUICE_RINGS_SHARED, 0},
 		{"ordered", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER},
 		{"partition", SLUICE_RINGS_SEPARATE,
@@ -53,7 +54,7 @@ static void find_knows_the_names(void **state)
 	}
 	assert_null(sluice_strategy_at(UNIT_COUNT(known)));
 	assert_string_equal(sluice_strategy_names(),
-			    "demand broadcast rr jbsq p2c ordered "
+			    "demand broadcast rr jbsq p2c shared ordered "
 			    "partition atomic pkg sticky");
 }
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ring that all consumers of a stage take from. Each has a ring of its own
+ * behind it, which it fills itself with what it takes: so what it has in hand is
+ * acknowledged, comes again and is left behind as with any other dispatcher.
+ * In-process only: here a consumer writes what is its producer's elsewhere. */
+#include "engine/memory_priv.h"
+#include "engine/outlet_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define SLOTS_DEFAULT 1024u
+#define SLOTS_LEAST   2u
+
+int outlet_shared_open(struct outlet *out, uint32_t slots_least)
+{
+	uint32_t slots =
+		sluice_pow2_at_least(slots_least == 0            ? SLOTS_DEFAULT
+				     : slots_least < SLOTS_LEAST ? SLOTS_LEAST
+								 : slots_least);
+	uint64_t bytes = sluice_mpmc_footprint(slots, out->event_bytes);
+	int rc;
+
+	out->taken.memory = line_calloc(1, bytes);
+	if (out->taken.memory == NULL)
+		return -ENOMEM;
+	rc = sluice_mpmc_format(out->taken.memory, bytes, slots,
+				out->event_bytes);
+	if (rc == 0)
+		rc = sluice_mpmc_attach(&out->taken.ring, out->taken.memory,
+					bytes);
+	return rc;
+}
+
+/* Nobody else pushes, so a slot that is free stays free: how far has been seen
+ * already. A slot is free when its last reader has left it; that one comes later
+ * than the position says. */
+void outlet_shared_refresh(struct outlet *out)
+{
+	struct outlet_taken *taken = &out->taken;
+	const struct sluice_mpmc *ring = &taken->ring;
+	uint64_t end = taken->pushed + ring->capacity;
+	uint64_t mask = ring->capacity - 1;
+
+	while (taken->free != end &&
+	       sluice_load_acquire(&ring->sequences[taken->free & mask]) ==
+		       taken->free)
+		taken->free++;
+	out->lanes.ring_free = taken->free - taken->pushed;
+	for (uint32_t i = 0; out->joining && i < out->lanes.count; i++)
+		(void)outlet_admit(out, i);
+	out->joining = 0;
+}
+
+void outlet_shared_push(struct outlet *out, const unsigned char *events,
+			uint32_t n)
+{
+	/* They are free: this is all of them. */
+	out->taken.pushed += sluice_mpmc_push(&out->taken.ring, events, n);
+}
+
+/* Everything that was pushed has been finished by somebody, or was left behind
+ * and pushed again. */
+int outlet_shared_quiet(const struct outlet *out)
+{
+	uint64_t finished = out->taken.left;
+
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
+			finished +=
+				sluice_load_acquire(&out->writers[i].rx->acked);
+	return finished == out->taken.pushed;
+}
