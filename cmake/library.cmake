@@ -2,10 +2,10 @@
 
 set(SLUICE_PUBLIC_HEADERS
 	sluice.h
-	dispatch/atomic.h dispatch/broadcast.h dispatch/demand.h dispatch/dispatch.h
-	dispatch/jbsq.h dispatch/ordered.h dispatch/p2c.h dispatch/partition.h
+	dispatch/atomic.h dispatch/broadcast.h dispatch/conflate.h dispatch/demand.h dispatch/dispatch.h
+	dispatch/jbsq.h dispatch/lanes.h dispatch/ordered.h dispatch/p2c.h dispatch/partition.h
 	dispatch/pkg.h dispatch/rebalance.h dispatch/reorder.h dispatch/rr.h dispatch/shared.h dispatch/spill.h
-	dispatch/sticky.h dispatch/strategy.h
+	dispatch/sticky.h dispatch/strategy.h dispatch/tee.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/hist.h ring/layout.h ring/mpmc.h ring/region.h
 	ring/spsc.h
@@ -19,11 +19,11 @@ set(SLUICE_SOURCES
 	ring/mpmc.c
 	ring/region.c ring/wait.c
 	dispatch/strategy.c
-	engine/affinity.c engine/attend.c engine/check.c engine/control.c engine/dispatch_opts.c
-	engine/emit.c engine/fault.c engine/hold.c engine/inlet.c engine/key.c
+	engine/affinity.c engine/aside.c engine/attend.c engine/check.c engine/control.c engine/dispatch_opts.c
+	engine/emit.c engine/fault.c engine/hold.c engine/inlet.c engine/key.c engine/life.c
 	engine/mail.c engine/mailbox.c
 	engine/order_in.c engine/order_out.c
-	engine/outlet.c engine/outlet_member.c engine/outlet_shared.c engine/pipeline.c engine/plan.c
+	engine/outlet.c engine/outlet_member.c engine/outlet_shared.c engine/pipeline.c engine/plan.c engine/plan_join.c
 	engine/platform.c engine/port.c engine/restart.c
 	engine/run.c engine/spill.c engine/stage.c
 	engine/stage_check.c engine/step.c

@@ -161,7 +161,7 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	 * broadcast with its first ask. */
 	if (subscription_manual(sub) &&
 	    sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-	    subscription_asked(sub) == 0 &&
+	    !subscription_aside(sub) && subscription_asked(sub) == 0 &&
 	    subscription_producer(sub) == PRODUCER_NEW &&
 	    sluice_load_acquire(&sub->cancel) == 0)
 		return 0;
@@ -286,7 +286,7 @@ static void producer_cancel(struct sluice_stage *stage,
 {
 	uint32_t closed = sluice_load_acquire(&sub->cancel);
 
-	outlet_cancel(&stage->out, sub->lane, closed);
+	outlet_cancel(&stage->out, sub, closed);
 	sluice_store_release(&sub->producer_state, PRODUCER_CLOSED);
 	stage_answer(stage, "on_cancel",
 		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
@@ -314,7 +314,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
 	place_put(&stage->out.places[sub->lane], NULL);
-	outlet_leave(&stage->out, sub->lane);
+	outlet_leave(&stage->out, sub);
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
 	producer_end_idle(stage, closed);

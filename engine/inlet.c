@@ -31,10 +31,15 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->shared = sub->producer->strategy->rings == SLUICE_RINGS_ONE;
+	link->shared = sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
+		       !subscription_aside(sub);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->taken = NULL;
-	if (sub->producer->strategy->rings == SLUICE_RINGS_SHARED) {
+	sluice_share_init(&link->share, sub->opts.weight);
+	if (sub->opts.weight > 1)
+		in->weighted = 1;
+	if (sub->producer->strategy->rings == SLUICE_RINGS_SHARED &&
+	    !subscription_aside(sub)) {
 		link->taken = &sub->producer->out.taken.ring;
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,
@@ -251,6 +256,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (link->shared && inlet_look_shared(link) == 0)
 		return 0;
 	n = sluice_spsc_peek(r, limit, &first);
+	in->took = 0;
 	if (n == 0)
 		return 0;
 	/* Relaxed: whoever made a mark for these events made it before. */
@@ -280,6 +286,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (batch->deliveries > 1)
 		sluice_counter_add(in->counters, SLUICE_COUNTER_REDELIVERED,
 				   batch->count);
+	in->took = n;
 	return n;
 }
 

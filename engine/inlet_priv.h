@@ -7,6 +7,7 @@
 #define SLUICE_ENGINE_INLET_PRIV_H
 
 #include "../ring/counter.h"
+#include "../dispatch/lanes.h"
 #include "../ring/mpmc.h"
 #include "../ring/spsc.h"
 #include "../ring/wait.h"
@@ -28,6 +29,7 @@ struct inlet_link {
 	struct sluice_spsc_writer filler;
 	uint32_t manual;
 	struct handed handed;
+	struct sluice_share share; /* when links are weighted */
 	/* Events the selector refused: of the batch in hand, and ever. Manual
 	 * demand is given back for them. */
 	uint32_t refusing;
@@ -41,6 +43,8 @@ struct inlet {
 	uint32_t count;      /* links ever used, or declared before the start */
 	uint32_t joined;     /* links with a subscription */
 	uint32_t next;       /* whose turn it is */
+	uint32_t weighted;   /* some link weighs more than another */
+	uint32_t took;       /* slots the last inlet_take() took */
 	uint32_t tries_max;  /* deliveries after which events are given up */
 	const struct sluice_wait_ops *ops;
 	struct sluice_counters *counters;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/outlet_priv.h"
+#include "engine/aside_priv.h"
 #include "engine/memory_priv.h"
 #include "engine/order_priv.h"
 
@@ -217,6 +218,8 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 	const struct sluice_strategy *strategy = out->strategy;
 	uint64_t room = strategy->placeable(out->state, &out->lanes);
 
+	if (SLUICE_UNLIKELY(out->asides != NULL))
+		asides_flush(out);
 	/* What has spilled waits for one consumer's grant, who joins for
 	 * others' receipts, and some decide by them: always look. */
 	if (room >= want && outlet_spilled(out) == 0 && !out->joining &&
@@ -325,6 +328,8 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 
 	if (SLUICE_UNLIKELY(out->order != NULL))
 		out->order->next += placed;
+	if (SLUICE_UNLIKELY(out->asides != NULL))
+		asides_offer(out, events, placed);
 	if (placed > 0) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_EVENTS_OUT,
 				   placed);
@@ -349,6 +354,8 @@ int outlet_quiet(struct outlet *out)
 {
 	int one = out->strategy->rings == SLUICE_RINGS_ONE;
 
+	if (out->asides != NULL && asides_busy(out))
+		return 0;
 	if (out->strategy->rings == SLUICE_RINGS_SHARED)
 		return outlet_shared_quiet(out);
 	if (one)
@@ -380,5 +387,8 @@ void outlet_end(struct outlet *out, uint32_t closed)
 			if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE ||
 			    out->lanes.lane[i].state == SLUICE_LANE_JOINING)
 				sluice_spsc_close(&out->writers[i], closed);
+	for (struct aside *aside = out->asides; aside; aside = aside->next)
+		if (!aside->closed)
+			aside_close(out, aside, closed);
 	outlet_ring_all(out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Consumers come and go: lanes that join and leave between batches, and what a
  * consumer that left had not finished. */
+#include "engine/aside_priv.h"
 #include "engine/order_priv.h"
 #include "engine/outlet_priv.h"
 
@@ -12,6 +13,7 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	if (sub->lane >= out->lanes.count)
 		out->lanes.count = sub->lane + 1;
 	*lane = (struct sluice_lane){.state = state,
+				     .weight = sub->opts.weight,
 				     .since = ++out->lanes.turn};
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
@@ -25,6 +27,10 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 void outlet_attach(struct outlet *out, struct subscription *sub,
 		   struct sluice_bell *bell)
 {
+	if (sub->aside != NULL) {
+		aside_join(out, sub, bell);
+		return;
+	}
 	outlet_set_lane(out, sub, bell, SLUICE_LANE_ACTIVE);
 	sub->began = 1;
 }
@@ -38,6 +44,10 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 	uint32_t waits = lane->spilled;
 	uint64_t position = 0;
 
+	if (sub->aside != NULL) {
+		aside_join(out, sub, bell);
+		return 0;
+	}
 	outlet_set_lane(out, sub, bell, SLUICE_LANE_JOINING);
 	lane->spilled = waits;
 	if (out->strategy->rings == SLUICE_RINGS_ONE) {
@@ -70,11 +80,16 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 	return position;
 }
 
-void outlet_cancel(struct outlet *out, uint32_t index, uint32_t closed)
+void outlet_cancel(struct outlet *out, struct subscription *sub,
+		   uint32_t closed)
 {
+	uint32_t index = sub->lane;
 	struct sluice_lane *lane = &out->lanes.lane[index];
-	struct subscription *sub = out->subs[index];
 
+	if (sub->aside != NULL) {
+		aside_close(out, sub->aside, closed);
+		return;
+	}
 	lane->state = SLUICE_LANE_DRAINING;
 	lane->credit = 0;
 	if (out->strategy->rings == SLUICE_RINGS_ONE) {
@@ -87,6 +102,19 @@ void outlet_cancel(struct outlet *out, uint32_t index, uint32_t closed)
 		sluice_spsc_close(&out->writers[index], closed);
 	}
 	outlet_ring(out, index);
+}
+
+int outlet_deserted(const struct outlet *out)
+{
+	if (out->joined > 0)
+		return 0;
+	for (uint32_t i = 0; i < out->places_max; i++) {
+		const struct subscription *sub = place_sub(&out->places[i]);
+
+		if (sub != NULL && !subscription_aside(sub))
+			return 0;
+	}
+	return 1;
 }
 
 static void outlet_release(struct subscription *sub)
@@ -141,12 +169,17 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	out->orphans = sub;
 }
 
-void outlet_leave(struct outlet *out, uint32_t index)
+void outlet_leave(struct outlet *out, struct subscription *sub)
 {
+	uint32_t index = sub->lane;
 	struct sluice_lane *lane = &out->lanes.lane[index];
-	struct subscription *sub = out->subs[index];
 
 	sub->given_back = 1;
+	if (sub->aside != NULL) {
+		aside_leave(out, sub);
+		outlet_release(sub);
+		return;
+	}
 	if (out->strategy->rings == SLUICE_RINGS_ONE) {
 		out->shared.cursors[index] =
 			(struct sluice_broadcast_cursor){0};

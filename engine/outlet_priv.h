@@ -48,7 +48,8 @@ struct outlet {
 	struct spill spill;
 	struct subscription *orphans; /* dealt again, first before last */
 	uint32_t event_bytes;
-	struct order *order; /* NULL: events are not numbered */
+	struct order *order;  /* NULL: events are not numbered */
+	struct aside *asides; /* subscriptions beside the dispatcher */
 };
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions
@@ -88,16 +89,14 @@ int outlet_shared_quiet(const struct outlet *out);
 /* Wake the consumer of @lane. */
 void outlet_ring(struct outlet *out, uint32_t lane);
 
-/* No consumer is there, and none is on its way. */
-static inline int outlet_deserted(const struct outlet *out)
-{
-	return out->joined == 0 && !places_used(out->places, out->places_max);
-}
+/* No consumer is there, and none is on its way; who stands aside is none. */
+int outlet_deserted(const struct outlet *out);
 
-/* Send nothing more to @lane: its stream ends here, for @closed. */
-void outlet_cancel(struct outlet *out, uint32_t lane, uint32_t closed);
-/* The consumer of @lane has left: take back what it has not finished. */
-void outlet_leave(struct outlet *out, uint32_t lane);
+/* Send nothing more on @sub: its stream ends here, for @closed. */
+void outlet_cancel(struct outlet *out, struct subscription *sub,
+		   uint32_t closed);
+/* The consumer of @sub has left: take back what it has not finished. */
+void outlet_leave(struct outlet *out, struct subscription *sub);
 
 /* How many events could be placed now, whatever they are. Looks at the
  * consumers' grants only when what is known is less than @want; moves spilled

@@ -200,6 +200,7 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		.redelivered = value[SLUICE_COUNTER_REDELIVERED],
 		.dead_letters = value[SLUICE_COUNTER_DEAD_LETTERS],
 		.restarts = value[SLUICE_COUNTER_RESTARTS],
+		.passed_over = value[SLUICE_COUNTER_PASSED_OVER],
 		.buffered = value[SLUICE_COUNTER_BUFFERED],
 		.held = value[SLUICE_COUNTER_HELD],
 	};

@@ -170,6 +170,7 @@ struct sluice_stage_stats {
 	uint64_t redelivered;  /* events handed out again */
 	uint64_t dead_letters; /* events given up */
 	uint64_t restarts;     /* times init was run again */
+	uint64_t passed_over;  /* events that tee and conflate left out */
 	uint64_t buffered;     /* events that wait for credit now: exact */
 	uint64_t held;    /* events held back by SLUICE_DEMAND_ACCUMULATE */
 	uint64_t refused; /* events the selector refused */

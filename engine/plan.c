@@ -11,6 +11,7 @@
 #include "engine/memory_priv.h"
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
+#include "engine/plan_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -44,7 +45,8 @@ static uint32_t plan_shared_capacity(const struct sluice_pipeline *p,
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
-		if (sub->producer == stage && sub->opts.max_demand > most)
+		if (sub->producer == stage && !subscription_aside(sub) &&
+		    sub->opts.max_demand > most)
 			most = sub->opts.max_demand;
 	}
 	return sluice_pow2_at_least(most);
@@ -56,13 +58,14 @@ static void plan_capacities(struct sluice_pipeline *p)
 		struct subscription *sub = subscription_at(p, s);
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
-		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE)
+		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
+		    !subscription_aside(sub))
 			sub->capacity = plan_shared_capacity(p, sub->producer);
 	}
 }
 
-static uint64_t plan_slots_bytes(const struct sluice_stage *producer,
-				 uint32_t capacity)
+uint64_t plan_slots_bytes(const struct sluice_stage *producer,
+			  uint32_t capacity)
 {
 	return SLUICE_ALIGN_UP(
 		sluice_spsc_slots_bytes(capacity, producer->opts.out_bytes),
@@ -84,16 +87,15 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 		return bytes +
 		       plan_slots_bytes(stage, plan_shared_capacity(p, stage));
 	for (uint32_t s = 0; s < p->sub_count; s++)
-		if (subscription_at(p, s)->producer == stage)
+		if (subscription_at(p, s)->producer == stage &&
+		    !subscription_aside(subscription_at(p, s)))
 			bytes += plan_slots_bytes(
 				stage, subscription_at(p, s)->capacity);
 	return bytes;
 }
 
-/* Set a block aside on pages of its own; *out is its address. */
-static int plan_block(struct sluice_region *region,
-		      enum sluice_object_kind kind, const char *name,
-		      uint64_t bytes, uint32_t unit, void **out)
+int plan_block(struct sluice_region *region, enum sluice_object_kind kind,
+	       const char *name, uint64_t bytes, uint32_t unit, void **out)
 {
 	uint64_t offset;
 	int rc;
@@ -208,8 +210,8 @@ static int plan_ends(struct sluice_pipeline *p, struct sluice_stage *stage)
 		      : 0;
 }
 
-static int plan_slots(struct sluice_region *region, uint32_t ring,
-		      uint32_t capacity, uint32_t unit, sluice_slot **slots)
+int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
+	       uint32_t unit, sluice_slot **slots)
 {
 	char name[SLUICE_NAME_BYTES];
 	void *block = NULL;
@@ -240,7 +242,7 @@ static int plan_shared(const struct sluice_pipeline *p,
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
-		if (sub->producer == stage)
+		if (sub->producer == stage && !subscription_aside(sub))
 			rx[sub->lane] =
 				words[sub->consumer->index].rx + sub->inlet;
 	}
@@ -271,25 +273,36 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 					   sub->consumer->name);
 }
 
-/* Both ends of a subscription that was declared. */
+/* The words and slots of a subscription that was declared, in the regions of its
+ * two stages. */
+static int plan_member(struct subscription *sub, uint32_t ring,
+		       const struct plan_words *words)
+{
+	struct sluice_stage *producer = sub->producer;
+	int rc = plan_gathered(sub, &sub->credit);
+
+	if (rc < 0)
+		return rc;
+	sub->rx = words[sub->consumer->index].rx + sub->inlet;
+	if (producer->strategy->rings == SLUICE_RINGS_ONE) {
+		sub->tx = producer->out.shared.base.tx;
+		sub->slots = producer->out.shared.base.slots;
+		return 0;
+	}
+	sub->tx = words[producer->index].tx + ring;
+	return plan_slots(&producer->region, ring, sub->capacity,
+			  producer->opts.out_bytes, &sub->slots);
+}
+
+/* Both ends of it. */
 static int plan_link(struct subscription *sub, uint32_t ring,
 		     const struct plan_words *words)
 {
 	struct sluice_stage *producer = sub->producer;
 	struct sluice_stage *consumer = sub->consumer;
-	int rc = plan_gathered(sub, &sub->credit);
+	int rc = subscription_aside(sub) ? plan_join(sub)
+					 : plan_member(sub, ring, words);
 
-	if (rc < 0)
-		return rc;
-	sub->rx = words[consumer->index].rx + sub->inlet;
-	if (producer->strategy->rings == SLUICE_RINGS_ONE) {
-		sub->tx = producer->out.shared.base.tx;
-		sub->slots = producer->out.shared.base.slots;
-	} else {
-		sub->tx = words[producer->index].tx + ring;
-		rc = plan_slots(&producer->region, ring, sub->capacity,
-				producer->opts.out_bytes, &sub->slots);
-	}
 	if (rc < 0)
 		return rc;
 	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
@@ -317,77 +330,6 @@ static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
 		rc = plan_link(sub, words[sub->producer->index].rings++, words);
 	}
 	return rc;
-}
-
-static int plan_join_rx(struct subscription *sub)
-{
-	char name[SLUICE_NAME_BYTES];
-	void *block;
-	int rc;
-
-	(void)snprintf(name, sizeof(name), "%.40s.in%u", sub->consumer->name,
-		       sub->inlet);
-	rc = sluice_region_open(
-		&sub->rx_region, name,
-		sluice_region_footprint(1) +
-			SLUICE_ALIGN_UP(sizeof(*sub->rx),
-					sluice_region_page_bytes()),
-		1);
-	if (rc == 0)
-		rc = plan_block(&sub->rx_region, SLUICE_OBJECT_RX_WORDS, "rx",
-				sizeof(*sub->rx), sizeof(*sub->rx), &block);
-	if (rc == 0) {
-		sub->rx = block;
-		rc = sluice_region_seal(&sub->rx_region);
-	}
-	return rc;
-}
-
-static int plan_join_tx(struct subscription *sub)
-{
-	const struct sluice_stage *producer = sub->producer;
-	char name[SLUICE_NAME_BYTES];
-	void *block;
-	int rc;
-
-	(void)snprintf(name, sizeof(name), "%.40s.out%u", producer->name,
-		       sub->lane);
-	rc = sluice_region_open(
-		&sub->tx_region, name,
-		sluice_region_footprint(2) +
-			SLUICE_ALIGN_UP(sizeof(*sub->tx),
-					sluice_region_page_bytes()) +
-			plan_slots_bytes(producer, sub->capacity),
-		2);
-	if (rc == 0)
-		rc = plan_block(&sub->tx_region, SLUICE_OBJECT_TX_WORDS, "tx",
-				sizeof(*sub->tx), sizeof(*sub->tx), &block);
-	if (rc == 0) {
-		sub->tx = block;
-		rc = plan_slots(&sub->tx_region, 0, sub->capacity,
-				producer->opts.out_bytes, &sub->slots);
-	}
-	if (rc == 0)
-		rc = sluice_region_seal(&sub->tx_region);
-	return rc;
-}
-
-int plan_join(struct subscription *sub)
-{
-	const struct sluice_spsc_writer *shared =
-		&sub->producer->out.shared.base;
-	int rc = 0;
-
-	if (sub->producer->strategy->rings == SLUICE_RINGS_ONE) {
-		sub->capacity = (uint32_t)shared->capacity;
-		sub->tx = shared->tx;
-		sub->slots = shared->slots;
-	} else {
-		rc = plan_join_tx(sub);
-	}
-	if (rc == 0)
-		rc = plan_gathered(sub, &sub->credit);
-	return rc < 0 ? rc : plan_join_rx(sub);
 }
 
 static int plan_finish_stage(struct sluice_stage *stage)

@@ -138,6 +138,13 @@ static inline int stage_consumes(const struct sluice_stage *stage)
  * Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
 int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
 void stage_free(struct sluice_stage *stage);
+/* life.c: with what waits for partitions that nobody reads; and one step of a
+ * stage that is ending. Each returns non-zero when something moved. */
+int stage_strand_vacant(struct sluice_stage *stage);
+/* No consumer is there and none will come. */
+int stage_forsaken(const struct sluice_stage *stage);
+int stage_step_ending(struct sluice_stage *stage);
+
 /* stage_check.c: refuse options that cannot be. */
 int stage_check(const struct sluice_stage_opts *opts);
 int stage_check_limit(const char *name, const char *field, uint32_t value,

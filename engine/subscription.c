@@ -2,6 +2,7 @@
 /* Subscriptions: the control calls. Each is made under the pipeline's lock; the
  * two stages take up what has changed at their next step (attend.c). */
 #include "engine/memory_priv.h"
+#include "engine/aside_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -73,6 +74,8 @@ void subscription_unmap(struct subscription *sub)
 	sluice_region_close(&sub->rx_region);
 	free(sub->gathered);
 	sub->gathered = NULL;
+	aside_free(sub->aside);
+	sub->aside = NULL;
 }
 
 /* ---- a place for it ------------------------------------------------------ */

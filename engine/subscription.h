@@ -7,6 +7,7 @@
 #ifndef SLUICE_ENGINE_SUBSCRIPTION_H
 #define SLUICE_ENGINE_SUBSCRIPTION_H
 
+#include "../dispatch/dispatch.h"
 #include "../ring/credit.h"
 #include "pipeline.h"
 
@@ -16,6 +17,9 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_SUBSCRIPTIONS_MAX 65536u
 /** Largest detail of a cancel or an end. */
 #define SLUICE_CODE_MAX 0xffffffu
+/** Largest weight of a subscription, and most keys that conflate keeps. */
+#define SLUICE_WEIGHT_MAX        1024u
+#define SLUICE_CONFLATE_KEYS_MAX (1u << 20)
 
 /** What the end of a subscription means to its consumer. */
 enum sluice_on_end {
@@ -49,7 +53,23 @@ struct sluice_subscription_opts {
 	enum sluice_on_end on_end;
 	/** partition with `partitions`: SLUICE_PARTITION(n), which one. */
 	uint32_t partition;
-	uint32_t resv32;
+	/** rr: events a turn. A consumer with several subscriptions reads them
+	 * in proportion to their weights. 1 to 1024; 0 = 1. */
+	uint32_t weight;
+	/** Beside the dispatcher: one event in so many, and none for which this
+	 * consumer has no credit. Holds nobody up; 0 = no. */
+	uint32_t tee;
+	/** Beside the dispatcher: the latest event of each key, while this
+	 * consumer has no credit for all, for at most so many keys, up to 2^20.
+	 * Holds nobody up; 0 = no. */
+	uint32_t conflate_keys;
+	/** conflate: the key field; both 0 = the whole event. */
+	uint32_t key_offset;
+	uint32_t key_bytes;
+	/** conflate: the key instead, or SLUICE_KEY_NONE to leave the event
+	 * out; called on the producer's thread. */
+	sluice_key_fn key_of;
+	void *key_ctx;
 	/** broadcast: does this consumer want the event? Non-zero: yes. Called
 	 * on the consumer's thread; what it refuses costs no credit. */
 	int (*selector)(const void *event, void *ctx);

@@ -35,9 +35,9 @@ static int subscription_check_flags(const struct subscription *sub)
 {
 	const struct sluice_subscription_opts *o = &sub->opts;
 
-	if ((o->flags & ~SLUICE_SUBSCRIBE_MANUAL) != 0 || o->resv32 != 0)
+	if ((o->flags & ~SLUICE_SUBSCRIBE_MANUAL) != 0)
 		return SUBSCRIPTION_FAIL(sub, -EINVAL, "unknown flags %#x",
-					 o->flags | o->resv32);
+					 o->flags);
 	if ((uint32_t)o->on_end > SLUICE_TEMPORARY)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
@@ -58,12 +58,55 @@ static int subscription_check_flags(const struct subscription *sub)
 			"manual demand, and dispatcher '%s' gives an event to "
 			"whoever takes it",
 			sub->producer->strategy->name);
-	if (o->selector && sub->producer->strategy->rings != SLUICE_RINGS_ONE)
+	if (o->selector && !subscription_aside(sub) &&
+	    sub->producer->strategy->rings != SLUICE_RINGS_ONE)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"a selector needs a producer with dispatcher "
 			"'broadcast'; '%s' would lose what it refuses",
 			sub->producer->strategy->name);
+	return 0;
+}
+
+static int subscription_check_aside(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+
+	if (o->weight > SLUICE_WEIGHT_MAX)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL,
+					 "weight %u is over the limit of %u",
+					 o->weight, SLUICE_WEIGHT_MAX);
+	if (o->conflate_keys > SLUICE_CONFLATE_KEYS_MAX)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"conflate_keys %u is over the limit of %u",
+			o->conflate_keys, SLUICE_CONFLATE_KEYS_MAX);
+	if (o->tee && o->conflate_keys)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
+					 "tee and conflate_keys; set one");
+	if (!o->conflate_keys &&
+	    (o->key_of || o->key_offset || o->key_bytes || o->key_ctx))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"a key, and no conflate_keys to use it");
+	if (o->key_of && (o->key_offset || o->key_bytes))
+		return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
+					 "key_of and key_bytes both say what "
+					 "the key is; set one");
+	if (o->key_offset > sub->producer->opts.out_bytes ||
+	    o->key_bytes > sub->producer->opts.out_bytes - o->key_offset ||
+	    (o->key_offset && !o->key_bytes))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"key field at %u of %u bytes does not fit the %u of "
+			"an event",
+			o->key_offset, o->key_bytes,
+			sub->producer->opts.out_bytes);
+	if (subscription_aside(sub) && sub->producer->opts.partitions)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"tee and conflate_keys stand beside the dispatcher, "
+			"and all places of this producer are its partitions");
 	return 0;
 }
 
@@ -122,6 +165,8 @@ int subscription_check(struct subscription *sub,
 	if (rc == 0)
 		rc = subscription_check_flags(sub);
 	if (rc == 0)
+		rc = subscription_check_aside(sub);
+	if (rc == 0)
 		rc = subscription_check_partition(sub);
 	if (rc == 0)
 		rc = subscription_check_credit(sub);
@@ -139,6 +184,7 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		    subscription_consumer(other) == CONSUMER_LEFT)
 			continue;
 		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
+		    !subscription_aside(sub) && !subscription_aside(other) &&
 		    other->consumer == sub->consumer)
 			return SUBSCRIPTION_FAIL(sub, -EEXIST,
 						 "it is subscribed already%s",

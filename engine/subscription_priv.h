@@ -90,6 +90,7 @@ struct subscription {
 	uint32_t inlet;                 /* place among the consumer's */
 	uint32_t lane;                  /* place among the producer's */
 	unsigned char *gathered;        /* where a batch is put together */
+	struct aside *aside;            /* beside the dispatcher, or NULL */
 	struct sluice_region tx_region; /* its own, when made while running */
 	struct sluice_region rx_region;
 	struct sluice_tx_words *tx;
@@ -154,6 +155,12 @@ static inline uint64_t subscription_asked(const struct subscription *sub)
 static inline int subscription_manual(const struct subscription *sub)
 {
 	return (sub->opts.flags & SLUICE_SUBSCRIBE_MANUAL) != 0;
+}
+
+/* Beside the dispatcher: see aside_priv.h. */
+static inline int subscription_aside(const struct subscription *sub)
+{
+	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
 }
 
 /* A place is a word that holds a subscription, or nothing. */

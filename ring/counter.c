@@ -18,6 +18,7 @@ const char *sluice_counter_label(enum sluice_counter counter)
 		[SLUICE_COUNTER_REDELIVERED] = "redelivered",
 		[SLUICE_COUNTER_DEAD_LETTERS] = "dead_letters",
 		[SLUICE_COUNTER_RESTARTS] = "restarts",
+		[SLUICE_COUNTER_PASSED_OVER] = "passed_over",
 		[SLUICE_COUNTER_BUFFERED] = "buffered",
 		[SLUICE_COUNTER_HELD] = "held",
 	};

@@ -38,6 +38,7 @@ enum sluice_counter {
 	SLUICE_COUNTER_REDELIVERED,   /* events handed out again */
 	SLUICE_COUNTER_DEAD_LETTERS,  /* events given up */
 	SLUICE_COUNTER_RESTARTS,      /* times init was run again */
+	SLUICE_COUNTER_PASSED_OVER,   /* events tee and conflate left out */
 	SLUICE_COUNTER_BUFFERED,      /* gauge: events waiting for credit */
 	SLUICE_COUNTER_HELD,          /* gauge: events held back */
 	SLUICE_COUNTER_COUNT

@@ -4,10 +4,11 @@
 
 /* The order is part of the region format: a tool reads words by index. */
 static const char *const labels[] = {
-	"events_in",     "batches_in", "events_out", "batches_out",
-	"discarded",     "refused",    "spilled",    "stalls_empty",
-	"stalls_credit", "overflowed", "stranded",   "redelivered",
-	"dead_letters",  "restarts",   "buffered",   "held",
+	"events_in",     "batches_in", "events_out",  "batches_out",
+	"discarded",     "refused",    "spilled",     "stalls_empty",
+	"stalls_credit", "overflowed", "stranded",    "redelivered",
+	"dead_letters",  "restarts",   "passed_over", "buffered",
+	"held",
 };
 
 static void labels_are_all_there_in_order(void **state)
