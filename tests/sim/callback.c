@@ -115,7 +115,13 @@ static int producer_verdict(struct node *node)
 		case 0:
 			return SLUICE_RETRY;
 		case 1:
-			return sim_below(3) ? SLUICE_OK : end(node);
+			if (sim_below(3) == 0)
+				return end(node);
+			/* "Not now", with nobody to wake it any more. */
+			if (node->staged_made == 0 &&
+			    node->made == node->total)
+				break;
+			return SLUICE_OK;
 		default:
 			return fail(node);
 		}

@@ -77,7 +77,7 @@ static struct subscription_row {
 	 {"'c'", "'demand'", "flags 0x2"}},
 	{"resv32_set",
 	 "demand",
-	 SUB(.max_demand = 8, .resv32 = 1),
+	 SUB(.max_demand = 8, .flags = 0x20),
 	 -EINVAL,
 	 {"'c'"}},
 	{"resv_set",
