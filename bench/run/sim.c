@@ -121,8 +121,7 @@ static void sim_serve(struct sim *sim, uint32_t c)
 
 	if (consumer->busy || consumer->waiting.count == 0)
 		return;
-	if (sim->now >= consumer->stall_from &&
-	    sim->now < consumer->stall_until)
+	if (sim_stalled(sim, consumer))
 		return; /* a wake is scheduled */
 	consumer->busy = 1;
 	consumer->serving = sim_queue_pop(&consumer->waiting);

@@ -178,6 +178,8 @@ void sim_take(struct sim *sim, uint32_t c)
 {
 	struct sim_consumer *consumer = &sim->consumer[c];
 
+	if (sim_stalled(sim, consumer))
+		return;
 	for (uint32_t k = 0; k < sim->plan->producers; k++) {
 		/* In turn, so that no producer's ring is always first. */
 		uint32_t p =
@@ -212,8 +214,7 @@ static void sim_offer(struct sim *sim)
 			const struct sim_consumer *consumer = &sim->consumer[c];
 
 			if (consumer->alive && !consumer->busy &&
-			    (sim->now < consumer->stall_from ||
-			     sim->now >= consumer->stall_until) &&
+			    !sim_stalled(sim, consumer) &&
 			    (best == UINT32_MAX ||
 			     consumer->idle_since <
 				     sim->consumer[best].idle_since))
@@ -442,4 +443,6 @@ void sim_lane_join(struct sim *sim, uint32_t p, uint32_t c)
 	sim_lane_open(sim, producer, c);
 	sim->ps->strategy->join(producer->state, &producer->lanes, c);
 	sim_place(sim, p);
+	if (sim_shared(sim))
+		sim_offer(sim); /* what lies in the ring already */
 }

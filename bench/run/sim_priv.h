@@ -94,6 +94,13 @@ struct sim {
 	int stalled; /* some event waits */
 };
 
+static inline int sim_stalled(const struct sim *sim,
+			      const struct sim_consumer *consumer)
+{
+	return sim->now >= consumer->stall_from &&
+	       sim->now < consumer->stall_until;
+}
+
 /* sim_dispatch.c: the producers' side. */
 int sim_producers_open(struct sim *sim);
 void sim_producers_close(struct sim *sim);
