@@ -83,21 +83,32 @@ static void sim_out(struct sim *sim, uint32_t e)
 	sim_left(sim, e);
 }
 
-/* Behind the join an event leaves when all before it have. */
+/* Behind the join an event leaves when all before it have. One that the join has
+ * no place for was placed too early, and leaves out of order. */
 static void sim_join_out(struct sim *sim, uint32_t p, uint32_t e)
 {
 	struct sim_producer *producer = &sim->producer[p];
-	uint64_t next = producer->restored;
+	struct sluice_reorder *join = &producer->join;
+	uint64_t number = sim->number[e];
+	const unsigned char *first;
+	uint64_t n;
 
-	producer->done[sim->number[e]] = 1;
-	while (next < producer->numbered && producer->done[next]) {
-		sim_out(sim, producer->number_event[next]);
-		next++;
+	if (sluice_reorder_put(join, (const unsigned char *)&number) !=
+	    SLUICE_REORDER_TAKEN) {
+		sim->result->reordered++;
+		sim_out(sim, e);
+		return;
 	}
-	if (sim->number[e] - producer->restored > sim->result->join_depth_max)
-		sim->result->join_depth_max =
-			sim->number[e] - producer->restored;
-	producer->restored = next;
+	if (number - join->first > sim->result->join_depth_max)
+		sim->result->join_depth_max = number - join->first;
+	while ((n = sluice_reorder_peek(join, &first)) > 0) {
+		for (uint64_t i = 0; i < n; i++) {
+			number = sluice_order_of(first, 0);
+			first += sizeof(number);
+			sim_out(sim, producer->number_event[number]);
+		}
+		sluice_reorder_take(join, n);
+	}
 }
 
 static void sim_count_order(struct sim *sim, uint32_t e)

@@ -2,6 +2,7 @@
 /* The producers of the simulation: they do with a strategy's decisions what the
  * engine's outlet does. */
 #include "bench/run/sim_priv.h"
+#include "dispatch/ordered.h"
 
 #include <errno.h>
 
@@ -59,6 +60,22 @@ static int sim_shared(const struct sim *sim)
 	return sim->ps->strategy->rings == SLUICE_RINGS_SHARED;
 }
 
+/* The join that `ordered` relies on: numbers are all there is to an event. */
+static int sim_join_open(const struct sim *sim, struct sim_producer *producer)
+{
+	uint64_t window = sim->ps->opts.order_events;
+	unsigned char *slots;
+	unsigned char *come;
+
+	if (window == 0)
+		window = SLUICE_ORDER_EVENTS_DEFAULT;
+	slots = calloc(window, sizeof(uint64_t));
+	come = calloc(window, 1);
+	sluice_reorder_init(&producer->join, slots, come, window,
+			    sizeof(uint64_t), 0);
+	return slots && come ? 0 : -ENOMEM;
+}
+
 static int sim_producer_open(struct sim *sim, struct sim_producer *producer)
 {
 	const struct sluice_strategy *strategy = sim->ps->strategy;
@@ -69,11 +86,12 @@ static int sim_producer_open(struct sim *sim, struct sim_producer *producer)
 	producer->state = aligned_alloc(64, bytes);
 	producer->lane = calloc(consumers, sizeof(*producer->lane));
 	producer->lanes.lane = calloc(consumers, sizeof(struct sluice_lane));
-	producer->done = calloc(sim->trace->count, 1);
 	producer->number_event =
 		calloc(sim->trace->count, sizeof(*producer->number_event));
 	if (!producer->state || !producer->lane || !producer->lanes.lane ||
-	    !producer->done || !producer->number_event)
+	    !producer->number_event)
+		return -ENOMEM;
+	if (sim_join_open(sim, producer) < 0)
 		return -ENOMEM;
 	memset(producer->state, 0, bytes);
 	producer->lanes.count = consumers;
@@ -125,7 +143,8 @@ void sim_producers_close(struct sim *sim)
 		free(producer->state);
 		free(producer->lane);
 		free(producer->lanes.lane);
-		free(producer->done);
+		free(producer->join.slots);
+		free(producer->join.come);
 		free(producer->number_event);
 	}
 	free(sim->producer);
@@ -378,7 +397,7 @@ void sim_receipt(struct sim *sim, uint32_t p, uint32_t c, uint64_t acked,
 	struct sluice_lane *lane = &producer->lanes.lane[c];
 
 	producer->lane[c].seen_granted = granted;
-	producer->lanes.restored = producer->restored;
+	producer->lanes.restored = producer->join.first;
 	if (sim_shared(sim))
 		lane->acked = acked;
 	else

@@ -18,6 +18,7 @@
 
 #include "bench/run/result.h"
 #include "bench/run/sim_queue.h"
+#include "dispatch/reorder.h"
 #include "ring/credit.h"
 
 /* Events that a strategy is shown at once. */
@@ -47,9 +48,8 @@ struct sim_producer {
 	struct sim_queue orphans; /* taken back, placed first */
 	struct sim_queue ring;    /* shared: placed, not taken */
 	uint64_t numbered;
-	unsigned char *done; /* by number, for the join */
 	uint32_t *number_event;
-	uint64_t restored; /* numbers below have left the join */
+	struct sluice_reorder join; /* `ordered`: what comes back, by number */
 };
 
 struct sim_consumer {
