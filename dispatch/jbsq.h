@@ -77,21 +77,126 @@ static inline uint32_t sluice_jbsq_best(const struct sluice_jbsq *s,
 	return best;
 }
 
+/** Lanes that are looked at together. */
+#define SLUICE_JBSQ_TIED 64u
+
+/* Lanes with equally little in flight, the longest waiting first. */
+struct sluice_jbsq_level {
+	uint64_t in_flight; /* of each */
+	uint64_t next;      /* where others have to be looked at, too */
+	uint32_t count;
+	uint32_t lane[SLUICE_JBSQ_TIED];
+};
+
+/* Lane @i, too, has that little; returns 1 when that is one lane too many: the
+ * last in line is left out. */
+static inline int sluice_jbsq_tie(struct sluice_jbsq_level *level,
+				  const struct sluice_lanes *lanes, uint32_t i)
+{
+	int full = level->count == SLUICE_JBSQ_TIED;
+	uint32_t at = level->count - (uint32_t)full;
+	uint64_t since = lanes->lane[i].since;
+
+	if (full && lanes->lane[level->lane[at]].since <= since)
+		return 1;
+	for (; at > 0 && lanes->lane[level->lane[at - 1]].since > since; at--)
+		level->lane[at] = level->lane[at - 1];
+	level->lane[at] = i;
+	level->count += !full;
+	return full;
+}
+
+/* The lanes with least in flight that can be sent one more. */
+static inline void sluice_jbsq_lowest(const struct sluice_jbsq *s,
+				      const struct sluice_lanes *lanes,
+				      struct sluice_jbsq_level *level)
+{
+	int left_out = 0;
+
+	level->in_flight = s->most;
+	level->next = s->most;
+	level->count = 0;
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		uint64_t in_flight = sluice_lane_in_flight(&lanes->lane[i]);
+
+		if (lanes->lane[i].credit == 0 || in_flight >= s->most)
+			continue;
+		if (in_flight > level->in_flight) {
+			if (in_flight < level->next)
+				level->next = in_flight;
+			continue;
+		}
+		if (in_flight < level->in_flight) {
+			level->next = level->in_flight;
+			level->in_flight = in_flight;
+			level->count = 0;
+			left_out = 0;
+		}
+		left_out |= sluice_jbsq_tie(level, lanes, i);
+	}
+	if (left_out)
+		level->next = level->in_flight + 1;
+}
+
+/* One event to each; who has no credit any more drops out. Of the others each
+ * waits longer than who comes behind it, as before. */
+static inline uint32_t sluice_jbsq_round(struct sluice_jbsq_level *level,
+					 struct sluice_lanes *lanes,
+					 uint32_t left, struct sluice_run *runs,
+					 uint32_t *n_runs)
+{
+	uint32_t n = left < level->count ? left : level->count;
+	uint32_t stay = 0;
+
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = level->lane[k];
+
+		sluice_lane_take(lanes, i, 1);
+		sluice_run_add(runs, n_runs, i, 1);
+		if (lanes->lane[i].credit > 0)
+			level->lane[stay++] = i;
+	}
+	level->count = stay;
+	level->in_flight++;
+	return n;
+}
+
+/* Whoever has just got an event is last of those who have as much in flight. So
+ * one alone gets as many as it lacks to the next, and several get one each in
+ * turn until they are level with the next: as if each event were decided alone,
+ * but that lanes are looked at once per level. */
 static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
 					struct sluice_lanes *lanes,
 					const struct sluice_events *events,
 					struct sluice_run *runs,
 					uint32_t *n_runs)
 {
-	for (uint32_t i = 0; i < events->count; i++) {
-		uint32_t best = sluice_jbsq_best(s, lanes);
+	uint32_t left = events->count;
 
-		if (best == lanes->count)
-			return i;
-		sluice_lane_take(lanes, best, 1);
-		sluice_run_add(runs, n_runs, best, 1);
+	while (left > 0) {
+		struct sluice_jbsq_level level;
+
+		sluice_jbsq_lowest(s, lanes, &level);
+		if (level.count == 0)
+			break;
+		if (level.count == 1) {
+			uint32_t i = level.lane[0];
+			uint64_t n = level.next - level.in_flight;
+
+			n = n < lanes->lane[i].credit ? n
+						      : lanes->lane[i].credit;
+			n = n < left ? n : left;
+			sluice_lane_take(lanes, i, n);
+			sluice_run_add(runs, n_runs, i, (uint32_t)n);
+			left -= (uint32_t)n;
+			continue;
+		}
+		while (left > 0 && level.count > 0 &&
+		       level.in_flight < level.next)
+			left -= sluice_jbsq_round(&level, lanes, left, runs,
+						  n_runs);
 	}
-	return events->count;
+	return events->count - left;
 }
 
 static inline void sluice_jbsq_join(struct sluice_jbsq *s,

@@ -4,13 +4,14 @@
  * The better of two random choices: two lanes are drawn, and the one with less
  * in flight gets the event.
  *
- * Late. Nearly as even as looking at all lanes, at a cost that does not grow with
- * their number; and several producers that decide by the same stale receipts do
+ * Late. Nearly as even as looking at all lanes, at a cost per event that does not
+ * grow with their number; and several producers that decide by the same stale receipts do
  * not all run to the same lane. Its tail is longer than jbsq's, which never lets
  * an event wait while a lane is idle. Order holds on each subscription.
  *
- * Only lanes that can be sent something are drawn; where they are few, a lane is
- * looked for in turn after some draws in vain. Lanes come and go without a word.
+ * Only lanes that can be sent something are drawn, each as likely as any other.
+ * They are looked up once per decision, for all its events; of very many lanes
+ * those that follow a random one. Lanes come and go without a word.
  *
  * Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (1996).
  */
@@ -19,8 +20,8 @@
 
 #include "jbsq.h"
 
-/** Draws in vain before lanes are looked at in turn. */
-#define SLUICE_P2C_DRAWS 8u
+/** Most lanes that take part in one decision. */
+#define SLUICE_P2C_DRAWN 256u
 
 struct sluice_p2c {
 	struct sluice_jbsq bound; /* what a lane can be sent */
@@ -57,60 +58,84 @@ static inline uint32_t sluice_p2c_below(uint32_t chance, uint32_t n)
 	return (uint32_t)(((uint64_t)chance * n) >> 32);
 }
 
+/* Lanes that can be sent one more, in any order. */
+struct sluice_p2c_drum {
+	uint32_t count;
+	uint32_t lane[SLUICE_P2C_DRAWN];
+};
+
 static inline int sluice_p2c_usable(const struct sluice_p2c *s,
-				    const struct sluice_lanes *lanes,
-				    uint32_t i)
+				    const struct sluice_lane *lane)
 {
-	return lanes->lane[i].credit > 0 &&
-	       sluice_lane_in_flight(&lanes->lane[i]) < s->bound.most;
+	return lane->credit > 0 && sluice_lane_in_flight(lane) < s->bound.most;
 }
 
-/* A lane by chance, other than @taken, that can be sent one more; lanes->count
- * when there is none. */
-static inline uint32_t sluice_p2c_lane(struct sluice_p2c *s,
-				       const struct sluice_lanes *lanes,
-				       uint32_t taken)
+static inline void sluice_p2c_fill(struct sluice_p2c *s,
+				   const struct sluice_lanes *lanes,
+				   struct sluice_p2c_drum *drum)
 {
-	uint32_t at = 0;
+	uint32_t i = 0;
 
-	for (uint32_t draw = 0; draw < SLUICE_P2C_DRAWS; draw++) {
-		at = sluice_p2c_below((uint32_t)sluice_p2c_chance(s),
-				      lanes->count);
-		if (at != taken && sluice_p2c_usable(s, lanes, at))
-			return at;
+	drum->count = 0;
+	if (lanes->count > SLUICE_P2C_DRAWN)
+		i = sluice_p2c_below((uint32_t)sluice_p2c_chance(s),
+				     lanes->count);
+	for (uint32_t k = 0; k < lanes->count && drum->count < SLUICE_P2C_DRAWN;
+	     k++) {
+		if (sluice_p2c_usable(s, &lanes->lane[i]))
+			drum->lane[drum->count++] = i;
+		if (++i == lanes->count)
+			i = 0;
 	}
-	for (uint32_t i = 0; i < lanes->count; i++) {
-		if (++at >= lanes->count)
-			at = 0;
-		if (at != taken && sluice_p2c_usable(s, lanes, at))
-			return at;
-	}
-	return lanes->count;
 }
 
-/* Of two that are drawn the better one; lanes->count when none can be sent
- * anything. */
+/* The place in the drum, of two or more, of the better of two. */
 static inline uint32_t sluice_p2c_better(struct sluice_p2c *s,
-					 const struct sluice_lanes *lanes)
+					 const struct sluice_lanes *lanes,
+					 const struct sluice_p2c_drum *drum)
 {
 	uint64_t chance = sluice_p2c_chance(s);
-	uint32_t a = sluice_p2c_below((uint32_t)chance, lanes->count);
+	uint32_t a = sluice_p2c_below((uint32_t)chance, drum->count);
 	uint32_t b =
-		sluice_p2c_below((uint32_t)(chance >> 32), lanes->count - 1);
+		sluice_p2c_below((uint32_t)(chance >> 32), drum->count - 1);
 
 	b += b >= a; /* another one */
-	if (SLUICE_UNLIKELY(lanes->count < 2 ||
-			    !sluice_p2c_usable(s, lanes, a) ||
-			    !sluice_p2c_usable(s, lanes, b))) {
-		a = sluice_p2c_lane(s, lanes, UINT32_MAX);
-		b = sluice_p2c_lane(s, lanes, a);
-		if (b == lanes->count)
-			return a;
-	}
-	return sluice_lane_in_flight(&lanes->lane[b]) <
-			       sluice_lane_in_flight(&lanes->lane[a])
+	return sluice_lane_in_flight(&lanes->lane[drum->lane[b]]) <
+			       sluice_lane_in_flight(
+				       &lanes->lane[drum->lane[a]])
 		       ? b
 		       : a;
+}
+
+/* Events until the drum is empty. */
+static inline uint32_t sluice_p2c_spend(struct sluice_p2c *s,
+					struct sluice_lanes *lanes,
+					struct sluice_p2c_drum *drum,
+					uint32_t left, struct sluice_run *runs,
+					uint32_t *n_runs)
+{
+	uint32_t placed = 0;
+
+	while (placed < left && drum->count > 1) {
+		uint32_t at = sluice_p2c_better(s, lanes, drum);
+		uint32_t i = drum->lane[at];
+
+		sluice_lane_take(lanes, i, 1);
+		sluice_run_add(runs, n_runs, i, 1);
+		if (!sluice_p2c_usable(s, &lanes->lane[i]))
+			drum->lane[at] = drum->lane[--drum->count];
+		placed++;
+	}
+	if (placed < left && drum->count == 1) {
+		uint32_t i = drum->lane[0];
+		uint64_t n = sluice_jbsq_usable(&s->bound, &lanes->lane[i]);
+
+		n = n < left - placed ? n : left - placed;
+		sluice_lane_take(lanes, i, n);
+		sluice_run_add(runs, n_runs, i, (uint32_t)n);
+		placed += (uint32_t)n;
+	}
+	return placed;
 }
 
 static inline uint32_t sluice_p2c_pick(struct sluice_p2c *s,
@@ -119,17 +144,17 @@ static inline uint32_t sluice_p2c_pick(struct sluice_p2c *s,
 				       struct sluice_run *runs,
 				       uint32_t *n_runs)
 {
-	if (lanes->count == 0)
-		return 0;
-	for (uint32_t i = 0; i < events->count; i++) {
-		uint32_t lane = sluice_p2c_better(s, lanes);
+	uint32_t left = events->count;
 
-		if (lane == lanes->count)
-			return i;
-		sluice_lane_take(lanes, lane, 1);
-		sluice_run_add(runs, n_runs, lane, 1);
+	while (left > 0) {
+		struct sluice_p2c_drum drum;
+
+		sluice_p2c_fill(s, lanes, &drum);
+		if (drum.count == 0)
+			break;
+		left -= sluice_p2c_spend(s, lanes, &drum, left, runs, n_runs);
 	}
-	return events->count;
+	return events->count - left;
 }
 
 static inline void sluice_p2c_join(struct sluice_p2c *s,

@@ -100,12 +100,28 @@ static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
 	return least == UINT64_MAX ? 0 : least;
 }
 
-static inline void sluice_rr_next(struct sluice_rr *s,
-				  const struct sluice_lanes *lanes)
+/* Whose turn it is that can be sent an event, or lanes->count. Nobody's turn is
+ * lost by asking. */
+static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
+				       const struct sluice_lanes *lanes)
 {
-	s->had = 0;
-	if (++s->turn >= lanes->count)
-		s->turn = 0;
+	uint32_t i = s->turn;
+
+	/* The first comes again at the end, when it has had its turn. */
+	for (uint32_t k = 0; k <= lanes->count && i < lanes->count; k++) {
+		const struct sluice_lane *lane = &lanes->lane[i];
+		int had = k == 0 && s->had >= sluice_rr_weight(lane);
+
+		if (lane->state == SLUICE_LANE_ACTIVE && !had) {
+			if (lane->credit > 0)
+				return i;
+			if (!s->skip)
+				break;
+		}
+		if (++i == lanes->count)
+			i = 0;
+	}
+	return lanes->count;
 }
 
 static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
@@ -114,34 +130,26 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 				      struct sluice_run *runs, uint32_t *n_runs)
 {
 	uint32_t left = events->count;
-	uint32_t vain = 0; /* turns since somebody got something */
 
-	while (left > 0 && vain <= lanes->count) {
-		const struct sluice_lane *lane = &lanes->lane[s->turn];
+	while (left > 0) {
+		uint32_t i = sluice_rr_whose(s, lanes);
+		uint64_t weight;
 		uint64_t n;
 
-		if (s->turn >= lanes->count ||
-		    lane->state != SLUICE_LANE_ACTIVE ||
-		    s->had >= sluice_rr_weight(lane)) {
-			vain += s->had == 0;
-			sluice_rr_next(s, lanes);
-			continue;
+		if (i == lanes->count)
+			break;
+		weight = sluice_rr_weight(&lanes->lane[i]);
+		if (i != s->turn || s->had >= weight) {
+			s->turn = i;
+			s->had = 0;
 		}
-		if (lane->credit == 0) {
-			if (!s->skip)
-				break;
-			vain++;
-			sluice_rr_next(s, lanes);
-			continue;
-		}
-		n = sluice_rr_weight(lane) - s->had;
+		n = weight - s->had;
 		n = n < left ? n : left;
-		n = n < lane->credit ? n : lane->credit;
-		sluice_lane_take(lanes, s->turn, n);
-		sluice_run_add(runs, n_runs, s->turn, (uint32_t)n);
+		n = n < lanes->lane[i].credit ? n : lanes->lane[i].credit;
+		sluice_lane_take(lanes, i, n);
+		sluice_run_add(runs, n_runs, i, (uint32_t)n);
 		s->had += (uint32_t)n;
 		left -= (uint32_t)n;
-		vain = 0;
 	}
 	return events->count - left;
 }

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The jbsq strategy: who has least in flight, up to the bound; and random scripts
+ * against an oracle that decides every event anew. */
+#include "dispatch/jbsq.h"
+#include "tests/unit/jbsq_oracle.h"
+#include "tests/unit/pick_row.h"
+
+#define SCRIPTS   150u
+#define STEPS     400u
+#define MANY      200u /* lanes: more than are looked at together */
+#define DECISIONS 300u
+
+static struct pick_row rows[] = {
+	{.name = "least_in_flight",
+	 .lane = {{9, 3}, {9, 0}, {9, 1}},
+	 .lanes = 3,
+	 .events = 3,
+	 .want = "BCB",
+	 .placeable = 27},
+	{.name = "level_then_in_turn",
+	 .lane = {{9, 2}, {9, 0}, {9, 2}},
+	 .lanes = 3,
+	 .events = 8,
+	 .want = "BBACBACB",
+	 .placeable = 27},
+	{.name = "ties_to_the_longest_waiting",
+	 .lane = {{9, 0, .since = 7}, {9, 0, .since = 3}, {9, 0, .since = 5}},
+	 .lanes = 3,
+	 .events = 6,
+	 .want = "BCABCA",
+	 .placeable = 27},
+	{.name = "at_most_so_many",
+	 .lane = {{9, 1}, {9, 0}, {9, 2}},
+	 .lanes = 3,
+	 .in_flight_max = 2,
+	 .events = 9,
+	 .want = "BAB",
+	 .placeable = 3},
+	{.name = "bound_of_one",
+	 .lane = {{9, 0}, {9, 1}, {9, 0}},
+	 .lanes = 3,
+	 .in_flight_max = 1,
+	 .events = 9,
+	 .want = "AC",
+	 .placeable = 2},
+	{.name = "one_alone_gets_all",
+	 .lane = {{7, 3}, {0, 0}},
+	 .lanes = 2,
+	 .events = 9,
+	 .want = "AAAAAAA",
+	 .placeable = 7},
+	{.name = "one_alone_up_to_the_bound",
+	 .lane = {{7, 3}, {0, 0}},
+	 .lanes = 2,
+	 .in_flight_max = 5,
+	 .events = 9,
+	 .want = "AA",
+	 .placeable = 2},
+	{.name = "without_credit_never",
+	 .lane = {{0, 0}, {2, 5}, {0, 1}},
+	 .lanes = 3,
+	 .events = 9,
+	 .want = "BB",
+	 .placeable = 2},
+	{.name = "credit_ends_in_the_middle",
+	 .lane = {{1, 0}, {9, 0}, {9, 0}},
+	 .lanes = 3,
+	 .events = 7,
+	 .want = "ABCBCBC",
+	 .placeable = 19},
+	{.name = "more_in_flight_than_the_bound",
+	 .lane = {{0, 9, .state = SLUICE_LANE_DRAINING}, {4, 1}},
+	 .lanes = 2,
+	 .events = 2,
+	 .want = "BB",
+	 .placeable = 4},
+	{.name = "nobody_is_there", .lanes = 0, .events = 3, .want = ""},
+	{.name = "no_event",
+	 .lane = {{5}},
+	 .lanes = 1,
+	 .want = "",
+	 .placeable = 5},
+};
+
+static void row_decides(void **state)
+{
+	row_check("jbsq", *state);
+}
+
+/* A receipt makes room at the bound, without new credit. */
+static void receipts_make_room(void **state)
+{
+	const struct sluice_dispatch_opts opts = {.in_flight_max = 2};
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, "jbsq", 2, &opts);
+	bench_credit(&b, 0, 8);
+	bench_credit(&b, 1, 8);
+	assert_string_equal(bench_pick(&b, 9), "ABAB");
+	assert_int_equal(bench_placeable(&b), 0);
+	sluice_lane_set(&b.lanes, 1, b.lane[1].credit, 2);
+	assert_int_equal(bench_placeable(&b), 2);
+	assert_string_equal(bench_pick(&b, 9), "BB");
+}
+
+static void verify_sees_too_many_in_flight(void **state)
+{
+	const struct sluice_dispatch_opts opts = {.in_flight_max = 2};
+	struct bench b;
+
+	(void)state;
+	bench_open(&b, "jbsq", 2, &opts);
+	bench_credit(&b, 1, 9);
+	assert_string_equal(bench_pick(&b, 2), "BB");
+	b.lane[1].sent++;
+	assert_text_has(b.strategy->verify(b.state, &b.lanes), "bound");
+}
+
+/* Many lanes are looked at a part at a time: that shows in no decision. */
+static void many_lanes(void **state)
+{
+	static struct sluice_lane lane[MANY];
+	static struct sluice_lane copy[MANY];
+	struct rng rng = rng_start("jbsq many_lanes");
+	struct sluice_lanes lanes = {.lane = lane, .count = MANY};
+	const struct sluice_strategy *jbsq = sluice_strategy_find("jbsq");
+	static const struct script s = {.opts = {.in_flight_max = 5}};
+	struct sluice_jbsq strategy;
+
+	(void)state;
+	jbsq->init(&strategy, &lanes, &s.opts);
+	memset(lane, 0, sizeof(lane));
+	for (uint32_t d = 0; d < DECISIONS; d++) {
+		const struct sluice_events row = {
+			NULL, rng_between(&rng, 1, 2 * MANY), 8};
+		struct sluice_run runs[2 * MANY];
+		uint32_t n_runs = 0;
+		uint32_t placed;
+		uint64_t turn;
+
+		for (uint32_t i = 0; i < MANY; i++) {
+			lane[i].state = SLUICE_LANE_ACTIVE;
+			lane[i].acked += rng_below(
+				&rng, lane[i].sent - lane[i].acked + 1);
+			sluice_lane_set(&lanes, i, rng_below(&rng, 4),
+					lane[i].acked);
+		}
+		memcpy(copy, lane, sizeof(copy));
+		turn = lanes.turn;
+		placed = jbsq->pick(&strategy, &lanes, &row, runs, &n_runs);
+		for (uint32_t r = 0; r < n_runs; r++)
+			for (uint32_t k = 0; k < runs[r].count; k++, placed--)
+				assert_int_equal(
+					runs[r].lane,
+					jbsq_next(&s, copy, MANY, &turn));
+		assert_int_equal(placed, 0);
+		assert_null(jbsq->verify(&strategy, &lanes));
+	}
+}
+
+/* ---- random scripts ------------------------------------------------------ */
+
+static void jbsq_picked(const struct script *s,
+			const struct sluice_lanes *before,
+			const struct script_event *events, uint32_t n,
+			const uint32_t *to, uint32_t placed)
+{
+	(void)events;
+	jbsq_check(s, before, n, to, placed);
+}
+
+static void jbsq_stepped(const struct script *s)
+{
+	assert_int_equal(script_placeable(s), jbsq_placeable(s));
+}
+
+static void random_scripts(void **state)
+{
+	struct script_rules rules = {
+		.strategy = sluice_strategy_find("jbsq"),
+		.promises = SCRIPT_LATE,
+		.draw = jbsq_draw,
+		.usable = jbsq_usable,
+		.picked = jbsq_picked,
+		.stepped = jbsq_stepped,
+	};
+	struct rng rng = rng_start("jbsq random_scripts");
+
+	(void)state;
+	for (uint32_t i = 0; i < SCRIPTS; i++)
+		script_run(&rules, &rng, STEPS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(receipts_make_room),
+		cmocka_unit_test(verify_sees_too_many_in_flight),
+		cmocka_unit_test(many_lanes),
+		cmocka_unit_test(random_scripts),
+	};
+	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(rows)];
+	size_t n = UNIT_ADD_ROWS(all, 0, row_decides, rows);
+
+	memcpy(all + n, tests, sizeof(tests));
+	return cmocka_run_group_tests_name("jbsq", all, NULL, NULL);
+}
