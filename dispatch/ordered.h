@@ -68,27 +68,66 @@ static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 	return n;
 }
 
+/* How many of @events have passed the join: whoever had them has answered, and
+ * went before it could acknowledge them. */
+static inline uint32_t sluice_ordered_past(const struct sluice_ordered *s,
+					   const struct sluice_lanes *lanes,
+					   const struct sluice_events *events)
+{
+	const unsigned char *event = events->first;
+	uint32_t n;
+
+	for (n = 0; n < events->count; n++, event += events->bytes)
+		if ((int64_t)(sluice_order_of(event, s->offset) -
+			      lanes->restored) >= 0)
+			break;
+	return n;
+}
+
+/* Events that fit. */
+static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
+					    struct sluice_lanes *lanes,
+					    const struct sluice_events *fit,
+					    struct sluice_run *runs,
+					    uint32_t *n_runs)
+{
+	uint32_t n = sluice_jbsq_pick(&s->inner, lanes, fit, runs, n_runs);
+
+	if (n > 0) {
+		uint64_t last = sluice_order_of(
+			fit->first + (uint64_t)(n - 1) * fit->bytes, s->offset);
+
+		if ((int64_t)(last + 1 - s->next) > 0)
+			s->next = last + 1;
+	}
+	return n;
+}
+
+/* What has passed the join is discarded: a second answer would be, too. */
 static inline uint32_t sluice_ordered_pick(struct sluice_ordered *s,
 					   struct sluice_lanes *lanes,
 					   const struct sluice_events *events,
 					   struct sluice_run *runs,
 					   uint32_t *n_runs)
 {
-	const struct sluice_events fit = {
-		events->first,
-		sluice_ordered_fit(s, lanes, events),
-		events->bytes,
-	};
-	uint32_t n = sluice_jbsq_pick(&s->inner, lanes, &fit, runs, n_runs);
+	struct sluice_events rest = *events;
 
-	if (n > 0) {
-		uint64_t last = sluice_order_of(
-			fit.first + (uint64_t)(n - 1) * fit.bytes, s->offset);
+	while (rest.count > 0) {
+		struct sluice_events fit = rest;
+		uint32_t n = sluice_ordered_past(s, lanes, &rest);
 
-		if ((int64_t)(last + 1 - s->next) > 0)
-			s->next = last + 1;
+		if (n > 0) {
+			sluice_run_add(runs, n_runs, SLUICE_LANE_NONE, n);
+		} else {
+			fit.count = sluice_ordered_fit(s, lanes, &rest);
+			n = sluice_ordered_place(s, lanes, &fit, runs, n_runs);
+			if (n == 0)
+				break;
+		}
+		rest.first += (uint64_t)n * rest.bytes;
+		rest.count -= n;
 	}
-	return n;
+	return events->count - rest.count;
 }
 
 static inline void sluice_ordered_join(struct sluice_ordered *s,
