@@ -84,6 +84,10 @@ void order_refresh(struct outlet *out)
 	uint64_t done = order->done;
 
 	out->lanes.restored = sluice_load_acquire(&order->rx.acked); /* A1 */
+	/* What the join has handled is settled, whoever has not said so yet; and
+	 * who left without may never. */
+	if (position_reached(out->lanes.restored, done))
+		done = out->lanes.restored;
 	while (done != order->next &&
 	       order_finished(out, &order->log[done & order->mask]))
 		done++;

@@ -5,7 +5,8 @@
  *
  * Words      writer    readers   order       meaning
  * settled    producer  join      release R0  whoever handled the events below
- *                                            has acknowledged them
+ *                                            has acknowledged them, or the
+ *                                            join has handled their answers
  * tx, rx     join      join      --          the ring in which events lie in
  *                                            order, behind the reorder window
  * rx.acked   join      producer  release R1  events below have been handled
