@@ -2,10 +2,12 @@
 
 set(SLUICE_PUBLIC_HEADERS
 	sluice.h
-	dispatch/atomic.h dispatch/broadcast.h dispatch/conflate.h dispatch/demand.h dispatch/dispatch.h
-	dispatch/jbsq.h dispatch/lanes.h dispatch/ordered.h dispatch/p2c.h dispatch/partition.h
-	dispatch/pkg.h dispatch/rebalance.h dispatch/reorder.h dispatch/rr.h dispatch/shared.h dispatch/spill.h
-	dispatch/sticky.h dispatch/strategy.h dispatch/tee.h
+	dispatch/atomic.h dispatch/broadcast.h dispatch/conflate.h
+	dispatch/demand.h dispatch/dispatch.h dispatch/jbsq.h dispatch/lanes.h
+	dispatch/ordered.h dispatch/p2c.h dispatch/partition.h dispatch/pkg.h
+	dispatch/ranks.h dispatch/rebalance.h dispatch/reorder.h dispatch/rr.h
+	dispatch/shared.h dispatch/spill.h dispatch/sticky.h
+	dispatch/strategy.h dispatch/tee.h
 	ring/atomic.h ring/base.h ring/broadcast.h ring/copy.h ring/counter.h
 	ring/credit.h ring/hist.h ring/layout.h ring/mpmc.h ring/region.h
 	ring/spsc.h

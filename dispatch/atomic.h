@@ -24,7 +24,7 @@
 #ifndef SLUICE_DISPATCH_ATOMIC_H
 #define SLUICE_DISPATCH_ATOMIC_H
 
-#include "spill.h"
+#include "ranks.h"
 
 #define SLUICE_FLOWS_MAX UINT32_C(4096)
 
@@ -72,8 +72,7 @@ static inline uint64_t sluice_atomic_placeable(const struct sluice_atomic *s,
 }
 
 /* The active lane with least in hand; ties to the longest waiting. Only those
- * with credit, unless @all. lanes->count when there is none. The choice is by
- * arithmetic: who has least is a branch that is guessed wrong. */
+ * with credit, unless @all. lanes->count when there is none. */
 static inline uint32_t sluice_atomic_least(const struct sluice_lanes *lanes,
 					   uint32_t all)
 {
@@ -84,15 +83,15 @@ static inline uint32_t sluice_atomic_least(const struct sluice_lanes *lanes,
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		const struct sluice_lane *lane = &lanes->lane[i];
 		uint64_t load = sluice_spill_load(lane);
-		uint32_t may = (lane->credit > 0) & (lane->spilled == 0);
-		uint32_t better;
 
-		may |= all & (lane->state == SLUICE_LANE_ACTIVE);
-		better = may & ((load < least) |
-				((load == least) & (lane->since < since)));
-		best = better ? i : best;
-		least = better ? load : least;
-		since = better ? lane->since : since;
+		if ((lane->credit == 0 || lane->spilled > 0) &&
+		    !(all && lane->state == SLUICE_LANE_ACTIVE))
+			continue;
+		if (load > least || (load == least && lane->since >= since))
+			continue;
+		best = i;
+		least = load;
+		since = lane->since;
 	}
 	return best;
 }
@@ -101,9 +100,7 @@ static inline uint32_t sluice_atomic_best(const struct sluice_lanes *lanes)
 {
 	uint32_t best = sluice_atomic_least(lanes, 0);
 
-	return SLUICE_LIKELY(best < lanes->count)
-		       ? best
-		       : sluice_atomic_least(lanes, 1);
+	return best < lanes->count ? best : sluice_atomic_least(lanes, 1);
 }
 
 static inline int sluice_flow_rests(const struct sluice_flow *flow,
@@ -113,6 +110,22 @@ static inline int sluice_flow_rests(const struct sluice_flow *flow,
 	       (int64_t)(lanes->lane[flow->lane].acked - flow->position) >= 0;
 }
 
+/* One event of @flow to lane @to. Returns 0 when there is no place for it. */
+static inline int sluice_atomic_put(struct sluice_lanes *lanes,
+				    struct sluice_run *runs, uint32_t *n_runs,
+				    struct sluice_flow *flow, uint32_t to)
+{
+	struct sluice_lane *lane = &lanes->lane[to];
+
+	if (!sluice_spill_put(lanes, runs, n_runs, to))
+		return 0;
+	lane->since = ++lanes->turn;
+	flow->lane = to;
+	/* Its place is known even if it waits in the spill. */
+	flow->position = lane->sent + lane->spilled;
+	return 1;
+}
+
 static inline uint32_t sluice_atomic_pick(struct sluice_atomic *s,
 					  struct sluice_lanes *lanes,
 					  const struct sluice_events *events,
@@ -120,7 +133,9 @@ static inline uint32_t sluice_atomic_pick(struct sluice_atomic *s,
 					  uint32_t *n_runs)
 {
 	const unsigned char *event = events->first;
+	struct sluice_ranks ranks;
 
+	sluice_ranks_init(&ranks, lanes);
 	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
 		struct sluice_flow *flow =
@@ -131,15 +146,23 @@ static inline uint32_t sluice_atomic_pick(struct sluice_atomic *s,
 			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
 			continue;
 		}
-		if (sluice_flow_rests(flow, lanes))
+		if (sluice_flow_rests(flow, lanes)) {
+			uint64_t rank = sluice_ranks_lowest(&ranks);
+
+			if (SLUICE_LIKELY(rank != SLUICE_RANK_NONE)) {
+				to = sluice_ranks_raise(&ranks, lanes, rank);
+				(void)sluice_atomic_put(lanes, runs, n_runs,
+							flow, to);
+				sluice_ranks_spend(&ranks, lanes, to);
+				continue;
+			}
 			to = sluice_atomic_best(lanes);
+		}
 		if (to == lanes->count ||
-		    !sluice_spill_put(lanes, runs, n_runs, to))
+		    !sluice_atomic_put(lanes, runs, n_runs, flow, to))
 			return i;
-		lanes->lane[to].since = ++lanes->turn;
-		flow->lane = to;
-		/* Its place is known even if it waits in the spill. */
-		flow->position = lanes->lane[to].sent + lanes->lane[to].spilled;
+		if (to < ranks.count)
+			sluice_rank_set(&ranks, lanes, to);
 	}
 	return events->count;
 }
