@@ -73,13 +73,10 @@ static inline uint32_t sluice_pkg_below(uint32_t bits, uint32_t n)
  * before that, that it is on its way out. */
 static inline uint64_t sluice_pkg_burden(const struct sluice_lane *lane)
 {
-	uint64_t burden = sluice_spill_load(lane);
+	uint64_t waits = (lane->credit == 0) | (lane->spilled > 0);
+	uint64_t leaves = lane->state != SLUICE_LANE_ACTIVE;
 
-	if (lane->credit == 0 || lane->spilled > 0)
-		burden |= UINT64_C(1) << 62;
-	if (lane->state != SLUICE_LANE_ACTIVE)
-		burden |= UINT64_C(1) << 63;
-	return burden;
+	return sluice_spill_load(lane) | waits << 62 | leaves << 63;
 }
 
 static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
@@ -88,6 +85,7 @@ static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
 {
 	/* The finaliser of splitmix64: both halves depend on every bit. */
 	uint64_t z = key + UINT64_C(0x9e3779b97f4a7c15);
+	uint32_t other;
 	uint32_t a;
 	uint32_t b;
 
@@ -101,10 +99,10 @@ static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
 	b += b >= a; /* another one */
 	a = s->home[a];
 	b = s->home[b];
-	return sluice_pkg_burden(&lanes->lane[b]) <
-			       sluice_pkg_burden(&lanes->lane[a])
-		       ? b
-		       : a;
+	/* By arithmetic: which of two is a branch that is guessed wrong. */
+	other = 0 - (uint32_t)(sluice_pkg_burden(&lanes->lane[b]) <
+			       sluice_pkg_burden(&lanes->lane[a]));
+	return a ^ ((a ^ b) & other);
 }
 
 static inline uint32_t sluice_pkg_pick(struct sluice_pkg *s,
@@ -157,10 +155,20 @@ static inline void sluice_pkg_leave(struct sluice_pkg *s,
 static inline const char *sluice_pkg_verify(const struct sluice_pkg *s,
 					    const struct sluice_lanes *lanes)
 {
-	for (uint32_t i = 0; i < s->homes; i++)
+	uint32_t left_out = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++)
+		left_out += lanes->lane[i].state == SLUICE_LANE_ACTIVE;
+	for (uint32_t i = 0; i < s->homes; i++) {
+		if (i > 0 && s->home[i] <= s->home[i - 1])
+			return "homes are not in order";
 		if (s->home[i] >= lanes->count ||
 		    lanes->lane[s->home[i]].state == SLUICE_LANE_VACANT)
 			return "a home is a lane that has gone";
+		left_out -= lanes->lane[s->home[i]].state == SLUICE_LANE_ACTIVE;
+	}
+	if (left_out > 0 && s->homes < SLUICE_HOMES_MAX)
+		return "an active lane is not a home";
 	return sluice_lanes_verify(lanes);
 }
 
