@@ -37,26 +37,39 @@ struct sluice_sticky {
 	uint16_t next[SLUICE_STICKY_POINTS];  /* first point of another one */
 };
 
-/* Where replica @r of lane @i stands; a good mixer (MurmurHash3's last step),
- * since both are small numbers. */
-static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
+/* A good mixer (MurmurHash3's last step), since it is given small numbers. No two
+ * of them become the same. */
+static inline uint32_t sluice_sticky_mix(uint32_t x)
 {
-	uint32_t x = i * SLUICE_STICKY_REPLICAS + r + 1;
-
 	x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
 	x = (x ^ (x >> 13)) * UINT32_C(0xc2b2ae35);
 	return x ^ (x >> 16);
 }
 
-/* Of two that stand at one point the one with the lower index stays: who else is
- * there does not matter to the others. */
+/* Where replica @r of lane @i stands. */
+static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
+{
+	return sluice_sticky_mix(i * SLUICE_STICKY_REPLICAS + r + 1) &
+	       (SLUICE_STICKY_POINTS - 1);
+}
+
+/* Of two that stand at one point the one with the lower claim stays: who else is
+ * there does not matter to the others, and with many lanes each has as good a
+ * chance as the next. */
+static inline uint32_t sluice_sticky_claim(uint32_t i, uint32_t at)
+{
+	return sluice_sticky_mix(UINT32_C(1) << 31 | i * SLUICE_STICKY_POINTS |
+				 at);
+}
+
 static inline void sluice_sticky_stand(struct sluice_sticky *s, uint32_t i)
 {
 	for (uint32_t r = 0; r < SLUICE_STICKY_REPLICAS; r++) {
-		uint32_t at =
-			sluice_sticky_place(i, r) & (SLUICE_STICKY_POINTS - 1);
+		uint32_t at = sluice_sticky_place(i, r);
+		uint32_t owner = s->owner[at];
 
-		if (s->owner[at] > i)
+		if (owner == SLUICE_STICKY_NOBODY ||
+		    sluice_sticky_claim(i, at) < sluice_sticky_claim(owner, at))
 			s->owner[at] = (uint16_t)i;
 	}
 }
@@ -96,7 +109,7 @@ static inline void sluice_sticky_init(struct sluice_sticky *s,
 	s->key_ctx = opts->key_ctx;
 	s->percent = opts->load_percent ? opts->load_percent
 					: SLUICE_STICKY_LOAD_PERCENT;
-	sluice_jbsq_init(&s->any, lanes, opts);
+	s->any.most = UINT64_MAX;
 	sluice_sticky_settle(s, lanes);
 }
 
@@ -127,27 +140,43 @@ sluice_sticky_weigh(const struct sluice_lanes *lanes)
 	return load;
 }
 
-/* The first lane clockwise with credit, and with less than ceil(c (total + 1) /
- * active) in hand: n < ceil(q / d) is n * d < q. */
+/* Has it credit, and less than ceil(c (total + 1) / active) in hand? n <
+ * ceil(q / d) is n * d < q. */
+static inline int sluice_sticky_takes(const struct sluice_sticky *s,
+				      const struct sluice_lane *lane,
+				      const struct sluice_sticky_load *load)
+{
+	return lane->credit > 0 &&
+	       sluice_lane_in_flight(lane) * load->active * 100 <
+		       s->percent * (load->total + 1);
+}
+
+/* The first lane clockwise that takes it. After a while it pays to see whether
+ * there is one: if any takes it, who has least does. */
 static inline uint32_t
 sluice_sticky_choose(const struct sluice_sticky *s,
 		     const struct sluice_lanes *lanes,
 		     const struct sluice_sticky_load *load, uint64_t key)
 {
 	uint32_t at = sluice_key_spread(key) & (SLUICE_STICKY_POINTS - 1);
-	uint64_t share = s->percent * (load->total + 1);
-	uint64_t unit = 100 * load->active;
+	uint32_t best = lanes->count;
 
-	for (uint64_t hop = 0; hop < 4 * load->active; hop++) {
+	for (uint64_t hop = 0; hop < SLUICE_STICKY_POINTS; hop++) {
 		uint32_t i = s->owner[at];
 
 		if (i == SLUICE_STICKY_NOBODY)
 			break;
-		if (lanes->lane[i].credit > 0 &&
-		    sluice_lane_in_flight(&lanes->lane[i]) * unit < share)
+		if (sluice_sticky_takes(s, &lanes->lane[i], load))
 			return i;
 		at = s->next[at];
+		if (SLUICE_LIKELY(hop != 4 * load->active))
+			continue;
+		best = sluice_jbsq_best(&s->any, lanes);
+		if (best == lanes->count ||
+		    !sluice_sticky_takes(s, &lanes->lane[best], load))
+			return best;
 	}
+	/* Too many lanes: it has no point of its own. */
 	return sluice_jbsq_best(&s->any, lanes);
 }
 
@@ -205,11 +234,21 @@ static inline void sluice_sticky_leave(struct sluice_sticky *s,
 static inline const char *sluice_sticky_verify(const struct sluice_sticky *s,
 					       const struct sluice_lanes *lanes)
 {
-	for (uint32_t at = 0; at < SLUICE_STICKY_POINTS; at++)
-		if (s->owner[at] != SLUICE_STICKY_NOBODY &&
-		    (s->owner[at] >= lanes->count ||
-		     lanes->lane[s->owner[at]].state == SLUICE_LANE_VACANT))
+	for (uint32_t at = 0; at < SLUICE_STICKY_POINTS; at++) {
+		uint32_t owner = s->owner[at];
+
+		if (owner != s->owner[0] &&
+		    (owner == SLUICE_STICKY_NOBODY ||
+		     s->owner[0] == SLUICE_STICKY_NOBODY))
+			return "some points have an owner, and some have none";
+		if (owner == SLUICE_STICKY_NOBODY)
+			continue;
+		if (owner >= lanes->count ||
+		    lanes->lane[owner].state == SLUICE_LANE_VACANT)
 			return "a point belongs to a lane that has gone";
+		if (s->next[at] >= SLUICE_STICKY_POINTS)
+			return "a point leads nowhere";
+	}
 	return sluice_lanes_verify(lanes);
 }
 
