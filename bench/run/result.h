@@ -20,6 +20,9 @@ struct run_validity {
 	uint64_t generator_lag_ns; /* p99 of how late arrivals were offered */
 	double floor_before_ns;    /* bare cache-line round trip */
 	double floor_after_ns;
+	double poll_ns;     /* virtual: p99 of the time between two looks at a
+			     * consumer: services are told no more finely */
+	double clock_ns;    /* what it costs to look at the clock */
 	uint32_t contended; /* non-zero: marked, never compared */
 	char why[80];       /* what made it so */
 };

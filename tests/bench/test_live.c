@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the modes in real time share: services and faults, the sums of a run, the
+ * timed strategy. Every number here can be worked out by hand. */
+#include "bench/run/live_priv.h"
+#include "tests/bench/live.h"
+
+#define COUNT 20u
+
+static struct live live;
+static struct run_result result;
+static struct bench_plan plan;
+static struct trace trace;
+static struct trace_event events[COUNT];
+static char why[WHY_BYTES];
+
+/* Twenty events, 100 ns apart, of 50 ns each, with keys 0 and 1 in turn. */
+static int live_setup(void **state)
+{
+	(void)state;
+	plan_init(&plan);
+	plan.consumers = 2;
+	plan.trace.count = COUNT;
+	if (plan_strategies_parse(&plan, "jbsq:2", why, sizeof(why)) != 0)
+		return -1;
+	for (uint32_t i = 0; i < COUNT; i++)
+		events[i] = (struct trace_event){(i + 1) * UINT64_C(100), 50,
+						 i % 2};
+	trace = (struct trace){events, COUNT, COUNT * 100, 50};
+	return 0;
+}
+
+static void live_begin(void)
+{
+	assert_int_equal(live_open(&live, &plan, &plan.strategy[0], &trace,
+				   &result, why, sizeof(why)),
+			 0);
+}
+
+static int live_teardown(void **state)
+{
+	(void)state;
+	live_close(&live);
+	return 0;
+}
+
+/* ---- services ------------------------------------------------------------ */
+
+static void a_service_is_as_long_as_faults_make_it(void **state)
+{
+	static const struct {
+		double factor;
+		uint64_t start;
+		uint64_t starts; /* behind a stall from 1000 to 1400 */
+		uint64_t ends;
+	} rows[] = {
+		{1, 0, 0, 100},        {2.5, 0, 0, 250},
+		{0.5, 0, 0, 50},       {1, 900, 900, 1000},
+		{1, 901, 901, 1401},   {3, 901, 901, 1601},
+		{1, 1000, 1400, 1500}, {1, 1399, 1400, 1500},
+		{1, 1400, 1400, 1500}, {2, 1200, 1400, 1600},
+	};
+
+	(void)state;
+	live_begin();
+	live.fault[1].stall_from_ns = 1000;
+	live.fault[1].stall_until_ns = 1400;
+	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+		uint64_t start = rows[i].start;
+
+		live.fault[1].factor = rows[i].factor;
+		assert_int_equal(live_service_end(&live, 1, &start, 100),
+				 rows[i].ends);
+		assert_int_equal(start, rows[i].starts);
+	}
+}
+
+/* ---- sums ---------------------------------------------------------------- */
+
+/* Consumer @c takes event @seq 20 ns after its arrival, placed at 5, for 50. */
+static void handle(uint32_t seq, uint32_t c, uint64_t later_ns)
+{
+	struct live_record *record = &live.record[seq];
+	uint64_t at = events[seq].arrival_ns;
+
+	record->intended_ns = at;
+	record->placed_ns = at + 5;
+	record->started_ns = at + 20 + later_ns;
+	record->ended_ns = record->started_ns + 50;
+	record->position = seq;
+	record->consumer = (uint16_t)c;
+	record->times++;
+}
+
+static void what_was_handled_adds_up(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, i % 4 == 0, 0);
+	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(result.events, 20);
+	assert_int_equal(result.handled[0], 15);
+	assert_int_equal(result.handled[1], 5);
+	/* (15 + 5)^2 / (2 (15^2 + 5^2)) */
+	assert_true(result.jain > 0.7999 && result.jain < 0.8001);
+	assert_int_equal(result.order_key, 0);
+	assert_int_equal(result.order_global, 0);
+	/* The first tenth is not measured. */
+	assert_int_equal(sluice_hist_count(&result.latency), 18);
+	assert_int_equal(sluice_hist_min(&result.latency), 70);
+	assert_int_equal(sluice_hist_max(&result.latency), 70);
+	assert_int_equal(sluice_hist_max(&result.slowdown), 1400);
+	assert_int_equal(sluice_hist_max(&result.dispatcher), 5);
+	assert_int_equal(sluice_hist_max(&result.lane), 15);
+	/* 20 in 2 us; and until 2070 ns. */
+	assert_true(result.offered_per_s > 9999999 &&
+		    result.offered_per_s < 10000001);
+	assert_true(result.achieved_per_s > 9661835 &&
+		    result.achieved_per_s < 9661836);
+}
+
+static void what_came_late_is_counted(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, 0, i == 4 ? 450 : 0);
+	assert_int_equal(live_tally(&live, 0, 0), 0);
+	/* Event 4 ends at 1020, behind 5 to 8, of which 6 and 8 have its key. */
+	assert_int_equal(result.order_global, 1);
+	assert_int_equal(result.order_key, 1);
+	assert_int_equal(sluice_hist_max(&result.latency), 520);
+}
+
+static void whoever_ends_first_was_first(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, i % 2, 0);
+	/* At one time: a consumer's own order decides. */
+	live.record[7].ended_ns = live.record[5].ended_ns;
+	live.record[7].position = 5;
+	live.record[5].position = 7;
+	assert_int_equal(live_tally(&live, 0, 0), 0);
+	/* 7 before 5, and before 6. */
+	assert_int_equal(result.order_key, 1);
+	assert_int_equal(result.order_global, 2);
+}
+
+static void behind_a_join_all_wait_for_the_slowest(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		plan_strategies_parse(&plan, "ordered:16", why, sizeof(why)),
+		0);
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, 0, i == 4 ? 450 : 0);
+	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(result.order_global, 1);
+	/* 4 to 8 leave at 1020: they came at 500, 600, 700, 800 and 900. */
+	assert_int_equal(sluice_hist_max(&result.latency), 520);
+	assert_int_equal(sluice_hist_count(&result.latency), 18);
+	assert_true(
+		sluice_hist_mean(&result.latency) >
+			(13 * 70 + 520 + 420 + 320 + 220 + 120) / 18.0 - 0.1 &&
+		sluice_hist_mean(&result.latency) <
+			(13 * 70 + 520 + 420 + 320 + 220 + 120) / 18.0 + 0.1);
+}
+
+static void a_lost_event_fails_the_run(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		if (i != 11)
+			handle(i, 0, 0);
+	assert_int_equal(live_tally(&live, 0, 0), -EBADMSG);
+	assert_text_has(why, "jbsq:2: of 20 events 1 were never handled");
+}
+
+static void an_event_handled_twice_fails_the_run(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, 0, 0);
+	handle(11, 1, 0);
+	assert_int_equal(live_tally(&live, 0, 0), -EBADMSG);
+	assert_text_has(why, "1 more than once");
+}
+
+static void what_was_dropped_is_not_lost(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT - 3; i++)
+		handle(i, 0, 0);
+	assert_int_equal(live_tally(&live, 1, 2), 0);
+	assert_int_equal(result.events, 17);
+	assert_int_equal(result.drops.overflow, 1);
+	assert_int_equal(result.drops.unplaced, 2);
+}
+
+/* ---- the timed strategy -------------------------------------------------- */
+
+/* It decides as the one inside, whose state it keeps. */
+static void a_timed_strategy_decides_alike(void **state)
+{
+	struct sluice_strategy timed;
+	struct live_pick pick;
+	struct sluice_lane lane[2][3] = {{{0}}};
+	struct sluice_lanes lanes[2] = {{.lane = lane[0], .count = 3},
+					{.lane = lane[1], .count = 3}};
+	struct sluice_dispatch_opts opts = {.own = &pick};
+	static _Alignas(64) unsigned char memory[2][65536];
+	static struct live_event row[8];
+	const struct sluice_events shown = {(const unsigned char *)row, 8,
+					    sizeof(row[0])};
+
+	(void)state;
+	assert_int_equal(
+		plan_strategies_parse(&plan, "partition:16", why, sizeof(why)),
+		0);
+	live_begin();
+	live_pick_init(&pick, &live);
+	live_strategy_init(&timed, plan.strategy[0].strategy);
+	assert_true(timed.state_bytes <= sizeof(memory[0]));
+	assert_int_equal(timed.needs, plan.strategy[0].strategy->needs);
+	for (uint32_t k = 0; k < 2; k++) {
+		lanes[k].spill_free = 100;
+		for (uint32_t i = 0; i < 3; i++)
+			lane[k][i] = (struct sluice_lane){
+				.state = SLUICE_LANE_ACTIVE, .credit = 1000};
+	}
+	timed.init(memory[0], &lanes[0], &opts);
+	plan.strategy[0].strategy->init(memory[1], &lanes[1], &pick.opts);
+	for (uint32_t i = 0; i < 64; i++) {
+		struct sluice_run runs[2][8];
+		uint32_t n[2] = {0, 0};
+
+		for (uint32_t j = 0; j < 8; j++)
+			row[j].key = 8 * i + j;
+		assert_int_equal(timed.placeable(memory[0], &lanes[0]),
+				 plan.strategy[0].strategy->placeable(
+					 memory[1], &lanes[1]));
+		assert_int_equal(
+			timed.pick(memory[0], &lanes[0], &shown, runs[0],
+				   &n[0]),
+			plan.strategy[0].strategy->pick(
+				memory[1], &lanes[1], &shown, runs[1], &n[1]));
+		assert_int_equal(n[0], n[1]);
+		assert_memory_equal(runs[0], runs[1],
+				    n[0] * sizeof(runs[0][0]));
+	}
+	assert_null(timed.verify(memory[0], &lanes[0]));
+	assert_int_equal(pick.calls, 64);
+	assert_int_equal(pick.timed, 64 / LIVE_PICK_SAMPLE);
+	assert_int_equal(pick.events, 64);
+	assert_true(live_pick_ns(&pick, 1) >= 0);
+}
+
+/* ---- the clock ----------------------------------------------------------- */
+
+static void the_clock_does_not_go_back(void **state)
+{
+	struct clock clock;
+	uint64_t last = 0;
+
+	(void)state;
+	clock_start(&clock);
+	assert_true(clock.cost_ns >= 0);
+	for (int i = 0; i < 100000; i++) {
+		uint64_t now = clock_now(&clock);
+
+		assert_true(now >= last);
+		last = now;
+	}
+}
+
+#define LIVE_TEST(test)                                                        \
+	cmocka_unit_test_setup_teardown(test, live_setup, live_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LIVE_TEST(a_service_is_as_long_as_faults_make_it),
+		LIVE_TEST(what_was_handled_adds_up),
+		LIVE_TEST(what_came_late_is_counted),
+		LIVE_TEST(whoever_ends_first_was_first),
+		LIVE_TEST(behind_a_join_all_wait_for_the_slowest),
+		LIVE_TEST(a_lost_event_fails_the_run),
+		LIVE_TEST(an_event_handled_twice_fails_the_run),
+		LIVE_TEST(what_was_dropped_is_not_lost),
+		LIVE_TEST(a_timed_strategy_decides_alike),
+		cmocka_unit_test(the_clock_does_not_go_back),
+	};
+
+	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}
