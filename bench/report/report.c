@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/report/report.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_CURVE_TICKS 4u
+
+int report_open(struct report *report, uint32_t runs)
+{
+	report->runs = 0;
+	report->run = calloc(runs > 0 ? runs : 1, sizeof(*report->run));
+	return report->run != NULL ? 0 : -ENOMEM;
+}
+
+void report_close(struct report *report)
+{
+	free(report->run);
+	report->run = NULL;
+	report->runs = 0;
+}
+
+/* ---- from a result ------------------------------------------------------- */
+
+static void report_spread_fill(struct report_spread *spread,
+			       const struct sluice_hist *hist, double unit)
+{
+	spread->mean = sluice_hist_mean(hist) * unit;
+	spread->p50 = (double)sluice_hist_quantile(hist, 0.5) * unit;
+	spread->p90 = (double)sluice_hist_quantile(hist, 0.9) * unit;
+	spread->p99 = (double)sluice_hist_quantile(hist, 0.99) * unit;
+	spread->p99_9 = (double)sluice_hist_quantile(hist, 0.999) * unit;
+	spread->p99_99 = (double)sluice_hist_quantile(hist, 0.9999) * unit;
+	spread->max = (double)sluice_hist_max(hist) * unit;
+}
+
+/* The points end where a bucket has one event, long before there are too many
+ * of them; were there more, the last one stays the maximum. */
+static void report_curve_fill(struct report_curve *curve,
+			      const struct sluice_hist *hist, double unit)
+{
+	struct sluice_hist_curve walk;
+	struct sluice_hist_point at;
+
+	curve->count = 0;
+	sluice_hist_curve_init(&walk, hist, REPORT_CURVE_TICKS);
+	while (sluice_hist_curve_next(&walk, &at)) {
+		if (curve->count == REPORT_POINTS_MAX)
+			curve->count--;
+		curve->point[curve->count++] = (struct report_point){
+			at.quantile, (double)at.value * unit};
+	}
+}
+
+void report_run_fill(struct report_run *run, const struct run_result *result)
+{
+	(void)snprintf(run->strategy, sizeof(run->strategy), "%s",
+		       result->strategy);
+	run->load = result->load;
+	run->offered_per_s = result->offered_per_s;
+	run->achieved_per_s = result->achieved_per_s;
+	run->events = result->events;
+	report_spread_fill(&run->latency, &result->latency, 1);
+	report_spread_fill(&run->slowdown, &result->slowdown, 1e-3);
+	report_spread_fill(&run->dispatcher, &result->dispatcher, 1);
+	report_spread_fill(&run->lane, &result->lane, 1);
+	report_curve_fill(&run->latency_curve, &result->latency, 1);
+	report_curve_fill(&run->slowdown_curve, &result->slowdown, 1e-3);
+	run->jain = result->jain;
+	run->order_key = result->order_key;
+	run->order_global = result->order_global;
+	run->reordered = result->reordered;
+	run->credit_stall_ns = result->credit_stall_ns;
+	run->depth_max = result->depth_max;
+	run->depth_mean = result->depth_mean;
+	run->pick_ns = result->pick_ns;
+	run->join_depth_max = result->join_depth_max;
+	run->drops = result->drops;
+	run->valid = result->valid;
+	memcpy(run->handled, result->handled, sizeof(run->handled));
+}
+
+static int report_run_order(const void *a, const void *b)
+{
+	double left = report_p99((const struct report_run *)a);
+	double right = report_p99((const struct report_run *)b);
+
+	return (left > right) - (left < right);
+}
+
+/* A run as a whole and not figure by figure, so that its figures belong
+ * together. Of an even number the lower of the middle two. */
+void report_run_median(struct report_run *out, struct report_run *repeats,
+		       uint32_t count)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct report_run swap = repeats[used];
+
+		if (repeats[i].valid.contended)
+			continue;
+		repeats[used++] = repeats[i];
+		repeats[i] = swap;
+	}
+	if (used == 0)
+		used = count;
+	qsort(repeats, used, sizeof(*repeats), report_run_order);
+	*out = repeats[(used - 1) / 2];
+	out->repeats = count;
+	out->repeats_used = used;
+	out->p99_low = report_p99(&repeats[0]);
+	out->p99_high = report_p99(&repeats[used - 1]);
+}
+
+/* ---- questions ----------------------------------------------------------- */
+
+int report_load_same(double a, double b)
+{
+	return fabs(a - b) <= 1e-9 * (fabs(a) + fabs(b));
+}
+
+double report_p99(const struct report_run *run)
+{
+	return run->slowdown.max > 0 ? run->slowdown.p99 : run->latency.p99;
+}
+
+double report_best(const struct report *report, double load)
+{
+	double best = 0;
+
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+		double p99 = report_p99(run);
+
+		if (run->valid.contended || !(p99 > 0) ||
+		    !report_load_same(run->load, load))
+			continue;
+		if (!(best > 0) || p99 < best)
+			best = p99;
+	}
+	return best;
+}
+
+/* Whoever drops events is not serving the load. */
+double report_load_at_slo(const struct report *report, const char *strategy)
+{
+	double load = -1;
+
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+
+		if (strcmp(run->strategy, strategy) == 0 &&
+		    !run->valid.contended && run->slowdown.max > 0 &&
+		    run->slowdown.p99 <= report->slo &&
+		    run->drops.overflow == 0 && run->drops.unplaced == 0 &&
+		    run->load > load)
+			load = run->load;
+	}
+	return load;
+}
+
+const char *report_setting(const struct report *report, const char *name)
+{
+	for (uint32_t i = 0; i < report->settings; i++)
+		if (strcmp(report->setting[i].name, name) == 0)
+			return report->setting[i].text;
+	return "";
+}
+
+int report_load_first(const struct report *report, uint32_t index)
+{
+	for (uint32_t i = 0; i < index; i++)
+		if (report_load_same(report->run[i].load,
+				     report->run[index].load))
+			return 0;
+	return 1;
+}
+
+int report_strategy_first(const struct report *report, uint32_t index)
+{
+	for (uint32_t i = 0; i < index; i++)
+		if (strcmp(report->run[i].strategy,
+			   report->run[index].strategy) == 0)
+			return 0;
+	return 1;
+}
+
+uint32_t report_loads(const struct report *report)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < report->runs; i++)
+		count += (uint32_t)report_load_first(report, i);
+	return count;
+}
+
+uint32_t report_strategies(const struct report *report)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < report->runs; i++)
+		count += (uint32_t)report_strategy_first(report, i);
+	return count;
+}
