@@ -89,7 +89,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/sluice.pc
 find_program(SCDOC scdoc)
 mark_as_advanced(SCDOC)
 if(SCDOC)
-	foreach(page sluice.7 sluice_control.3 sluice_pipeline.3 sluice_port.3
+	foreach(page sluice-bench.1 sluice.7 sluice_control.3 sluice_pipeline.3 sluice_port.3
 			sluice_stage.3 sluice_subscription.3)
 		string(REGEX REPLACE ".*\\." "" section ${page})
 		set(source ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/${page}.scd)

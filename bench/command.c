@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What run, compare and what is built on them have in common. */
+#include "bench/command.h"
+#include "bench/compare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COMMAND_WHY_BYTES 512u
+
+void command_complain(const char *name, const char *why)
+{
+	(void)fprintf(stderr, "sluice-bench %s: %s\n", name, why);
+}
+
+/* One line that is written over; \033[K clears what the last one left. */
+static void command_progress(const struct compare_step *step)
+{
+	(void)fprintf(stderr, "\r%u/%u  load %.4g  %s", step->step, step->steps,
+		      step->load, step->strategy);
+	if (step->rounds > 1)
+		(void)fprintf(stderr, "  round %u of %u", step->round,
+			      step->rounds);
+	(void)fputs("\033[K", stderr);
+	(void)fflush(stderr);
+}
+
+static const struct report_style *
+command_style(const struct bench_options *options)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (options->color == COLOR_ALWAYS)
+		return &report_style_color;
+	if (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
+	    (no_color == NULL || no_color[0] == '\0'))
+		return &report_style_color;
+	return &report_style_plain;
+}
+
+FILE *command_open(const char *file, char *why, uint32_t why_bytes)
+{
+	FILE *out;
+
+	if (strcmp(file, "-") == 0)
+		return stdout;
+	out = fopen(file, "we");
+	if (out == NULL)
+		(void)snprintf(why, why_bytes, "%.200s: %s", file,
+			       strerror(errno));
+	return out;
+}
+
+int command_close(FILE *out, const char *file, int rc, char *why,
+		  uint32_t why_bytes)
+{
+	if (out == NULL)
+		return -EIO;
+	if (ferror(out) && rc == 0)
+		rc = -EIO;
+	if ((out == stdout ? fflush(out) : fclose(out)) != 0 && rc == 0)
+		rc = -errno;
+	if (rc < 0)
+		(void)snprintf(why, why_bytes, "%.200s: %s", file,
+			       strerror(-rc));
+	return rc;
+}
+
+int command_html(const struct report *report, const char *name,
+		 const char *file, char *why, uint32_t why_bytes)
+{
+	char note[COMMAND_WHY_BYTES] = "";
+	FILE *out = command_open(file, why, why_bytes);
+	int rc = 0;
+
+	if (out != NULL)
+		rc = report_html_write(report, file, out, note, sizeof(note));
+	rc = command_close(out, file, rc, why, why_bytes);
+	if (note[0] != '\0')
+		command_complain(name, note);
+	return rc;
+}
+
+static int command_write(const struct report *report,
+			 const struct options_usage *usage,
+			 const struct bench_options *options, char *why,
+			 uint32_t why_bytes)
+{
+	int rc = 0;
+
+	if (options->json != NULL) {
+		FILE *out = command_open(options->json, why, why_bytes);
+
+		if (out != NULL)
+			rc = report_json_write(report, out);
+		rc = command_close(out, options->json, rc, why, why_bytes);
+	}
+	if (rc == 0 && options->html != NULL)
+		rc = command_html(report, usage->name, options->html, why,
+				  why_bytes);
+	/* Stdout is taken by at most one of the three. */
+	if (rc < 0 || (options->json != NULL && !strcmp(options->json, "-")) ||
+	    (options->html != NULL && !strcmp(options->html, "-")))
+		return rc;
+	rc = report_table_write(report, command_style(options), !options->quiet,
+				stdout);
+	if (rc < 0)
+		(void)snprintf(why, why_bytes, "stdout: %s", strerror(-rc));
+	return rc;
+}
+
+static int command_run(const struct options_usage *usage,
+		       const struct bench_options *options)
+{
+	const struct bench_plan *plan = &options->plan;
+	int watched = !options->quiet && isatty(STDERR_FILENO);
+	char why[COMMAND_WHY_BYTES] = "";
+	struct report report = {0};
+	int rc = report_open(&report, plan->loads * plan->strategies);
+
+	if (rc < 0) {
+		command_complain(usage->name, "no memory for the report");
+		return COMMAND_FAILED;
+	}
+	report_machine_read(&report.machine);
+	(void)snprintf(report.command, sizeof(report.command), "%s",
+		       usage->name);
+	options_record(options, &report);
+	rc = compare_run(plan, &report, watched ? command_progress : NULL, why,
+			 sizeof(why));
+	if (watched)
+		(void)fputs("\r\033[K", stderr);
+	if (rc == 0)
+		rc = command_write(&report, usage, options, why, sizeof(why));
+	if (rc < 0)
+		command_complain(usage->name, why);
+	report_close(&report);
+	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
+}
+
+int command_measure(const struct options_usage *usage,
+		    struct bench_options *options, uint32_t most, int argc,
+		    char **argv)
+{
+	const struct bench_options defaults = *options;
+	char why[COMMAND_WHY_BYTES] = "";
+	int rc = options_parse(options, argc, argv, why, sizeof(why));
+
+	if (rc == 0 && options->help) {
+		options_help(usage, &defaults);
+		return ferror(stdout) || fflush(stdout) != 0 ? COMMAND_FAILED
+							     : COMMAND_DONE;
+	}
+	if (rc == 0 && options->plan.strategies > most) {
+		(void)snprintf(why, sizeof(why),
+			       "--strategies=%.100s: %s takes %u; compare "
+			       "takes several",
+			       options->strategies, usage->name, most);
+		rc = -EINVAL;
+	}
+	if (rc == 0 && options->json != NULL && options->html != NULL &&
+	    strcmp(options->json, options->html) == 0) {
+		(void)snprintf(why, sizeof(why),
+			       "--json and --html: both to %.100s",
+			       options->json);
+		rc = -EINVAL;
+	}
+	if (rc < 0) {
+		command_complain(usage->name, why);
+		return COMMAND_USAGE;
+	}
+	return command_run(usage, options);
+}

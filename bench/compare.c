@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/compare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct compare {
+	const struct bench_plan *plan;
+	struct report *report;
+	void (*progress)(const struct compare_step *step);
+	struct compare_step step;
+	struct run_result *result;  /* of one run; too large for a stack */
+	struct report_run *repeats; /* [strategy][round] of one load */
+	char *why;
+	uint32_t why_bytes;
+};
+
+typedef int compare_mode_fn(const struct bench_plan *plan,
+			    const struct plan_strategy *strategy,
+			    const struct trace *trace,
+			    struct run_result *result, char *why,
+			    uint32_t why_bytes);
+
+/* What a build lacks is said when it is asked for. */
+static compare_mode_fn *const compare_modes[] = {
+	[PLAN_SIM] = run_sim,
+#if defined(BENCH_HAVE_LIVE)
+	[PLAN_VIRTUAL] = run_virtual,
+	[PLAN_THREADS] = run_threads,
+#else
+	[PLAN_VIRTUAL] = NULL,
+	[PLAN_THREADS] = NULL,
+#endif
+};
+
+static int compare_one(struct compare *compare, const struct trace *trace,
+		       uint32_t strategy, uint32_t round)
+{
+	const struct bench_plan *plan = compare->plan;
+	const struct plan_strategy *one = &plan->strategy[strategy];
+	struct run_result *result = compare->result;
+	char why[LOAD_TEXT_BYTES] = "";
+	int rc;
+
+	compare->step.strategy = one->name;
+	compare->step.round = round + 1;
+	compare->step.step++;
+	if (compare->progress != NULL)
+		compare->progress(&compare->step);
+	memset(result, 0, sizeof(*result));
+	rc = compare_modes[plan->mode](plan, one, trace, result, why,
+				       sizeof(why));
+	if (rc < 0) {
+		(void)snprintf(compare->why, compare->why_bytes,
+			       "%s at load %g: %s", one->name,
+			       compare->step.load,
+			       why[0] != '\0' ? why : strerror(-rc));
+		return rc;
+	}
+	(void)snprintf(result->strategy, sizeof(result->strategy), "%s",
+		       one->name);
+	result->load = compare->step.load;
+	report_run_fill(
+		&compare->repeats[strategy * compare->step.rounds + round],
+		result);
+	return 0;
+}
+
+static int compare_load(struct compare *compare, double load)
+{
+	const struct bench_plan *plan = compare->plan;
+	struct report *report = compare->report;
+	struct trace_opts opts = plan->trace;
+	struct trace trace = {0};
+	int rc;
+
+	opts.load = load;
+	opts.consumers = plan->consumers;
+	compare->step.load = load;
+	rc = trace_open(&trace, &opts, compare->why, compare->why_bytes);
+	for (uint32_t i = 0; rc == 0 && i < compare->step.rounds; i++)
+		for (uint32_t j = 0; rc == 0 && j < plan->strategies; j++)
+			rc = compare_one(compare, &trace, j, i);
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
+		report_run_median(&report->run[report->runs++],
+				  &compare->repeats[i * compare->step.rounds],
+				  compare->step.rounds);
+	trace_close(&trace);
+	return rc;
+}
+
+int compare_run(const struct bench_plan *plan, struct report *report,
+		void (*progress)(const struct compare_step *step), char *why,
+		uint32_t why_bytes)
+{
+	struct compare compare = {
+		.plan = plan,
+		.report = report,
+		.progress = progress,
+		.why = why,
+		.why_bytes = why_bytes,
+	};
+	int rc = 0;
+
+	if (compare_modes[plan->mode] == NULL) {
+		(void)snprintf(why, why_bytes,
+			       "this build has the mode sim only");
+		return -ENOTSUP;
+	}
+	/* The same again, to the last event. */
+	compare.step.rounds = plan->mode == PLAN_SIM ? 1 : plan->repeats;
+	compare.step.steps =
+		plan->loads * plan->strategies * compare.step.rounds;
+	compare.result = malloc(sizeof(*compare.result));
+	compare.repeats = calloc((size_t)plan->strategies * compare.step.rounds,
+				 sizeof(*compare.repeats));
+	if (compare.result == NULL || compare.repeats == NULL) {
+		(void)snprintf(why, why_bytes, "no memory for %u repeats",
+			       compare.step.rounds);
+		rc = -ENOMEM;
+	}
+	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)
+		rc = compare_load(&compare, plan->load[i]);
+	free(compare.result);
+	free(compare.repeats);
+	return rc;
+}

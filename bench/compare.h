@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every strategy over every load, as often as the plan says. */
+#ifndef SLUICE_BENCH_COMPARE_H
+#define SLUICE_BENCH_COMPARE_H
+
+#include "bench/plan.h"
+#include "bench/report/report.h"
+
+/* Told before each run. */
+struct compare_step {
+	const char *strategy;
+	double load;
+	uint32_t step; /* from 1 */
+	uint32_t steps;
+	uint32_t round;
+	uint32_t rounds;
+};
+
+/*
+ * Fill in the runs of @report, which is open. All strategies replay one trace;
+ * in each round all of them run, one after the other, so that a machine that
+ * changes meanwhile changes for all. Returns 0, or a negative errno with a
+ * sentence in @why; what has been measured by then is in the report.
+ */
+int compare_run(const struct bench_plan *plan, struct report *report,
+		void (*progress)(const struct compare_step *step), char *why,
+		uint32_t why_bytes);
+
+#endif

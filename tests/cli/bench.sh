@@ -1,0 +1,288 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# sluice-bench as a user runs it.
+#
+#   bench.sh PART PROGRAM SCHEMA_CHECK TREE
+set -eu
+LC_ALL=C
+export LC_ALL
+part=$1 program=$2 schema_check=$3 tree=$4
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail()
+{
+	echo "bench $part: $*" >&2
+	exit 1
+}
+
+# expect CODE ARGUMENT...: that exit code; what is said is kept in out and talk.
+expect()
+{
+	code=$1
+	shift
+	rc=0
+	"$program" "$@" >"$scratch/out" 2>"$scratch/talk" || rc=$?
+	[ $rc -eq "$code" ] || fail "'$*' ends with $rc, not $code"
+}
+
+# refused SENTENCE ARGUMENT...: usage, nothing on stdout, and it says why.
+refused()
+{
+	sentence=$1
+	shift
+	expect 2 "$@"
+	[ ! -s "$scratch/out" ] || fail "'$*' writes to stdout"
+	grep -qF -e "$sentence" "$scratch/talk" ||
+		fail "'$*' does not say '$sentence' but: $(cat "$scratch/talk")"
+}
+
+# A small run; more options may follow.
+small()
+{
+	command=$1
+	shift
+	expect 0 "$command" --events=5000 --consumers=4 "$@"
+	[ ! -s "$scratch/talk" ] ||
+		fail "'$command $*' talks: $(cat "$scratch/talk")"
+}
+
+check_help()
+{
+	expect 0 --help
+	cmp "$scratch/out" "$tree/tests/cli/help/sluice-bench" ||
+		fail "--help is not what tests/cli/help/sluice-bench says"
+	for command in run compare keyed slow burst plot; do
+		expect 0 "$command" --help
+		cmp "$scratch/out" "$tree/tests/cli/help/$command" ||
+			fail "$command --help is not what tests/cli/help has"
+	done
+	# Widths, of every page there is.
+	for command in "" run compare keyed slow burst plot; do
+		# Word splitting is meant: no word for the first one.
+		# shellcheck disable=SC2086
+		expect 0 $command --help
+		[ "$(wc -L <"$scratch/out")" -le 80 ] ||
+			fail "$command --help is wider than 80 columns"
+	done
+}
+
+check_exit()
+{
+	expect 0 --version
+	grep -qx 'sluice-bench [0-9.]*' "$scratch/out" || fail "no version"
+	expect 2
+	grep -q '^usage:' "$scratch/talk" || fail "no usage without a command"
+	refused "there are: run compare keyed slow burst ring verify plot" frob
+	# A run that cannot be: the trace is not there.
+	expect 1 run --arrivals=trace:/nonexistent/trace
+	grep -q nonexistent "$scratch/talk" || fail "does not name the trace"
+	expect 1 run --events=1000 --json=/nonexistent/report
+	grep -q nonexistent "$scratch/talk" || fail "does not name the report"
+	expect 1 plot /nonexistent/report --html=-
+	# A full disk is not success.
+	[ ! -w /dev/full ] || {
+		rc=0
+		"$program" --help >/dev/full 2>/dev/null || rc=$?
+		[ $rc -eq 1 ] || fail "help to a full disk ends with $rc"
+		rc=0
+		"$program" run --events=1000 >/dev/full 2>/dev/null || rc=$?
+		[ $rc -eq 1 ] || fail "a table to a full disk ends with $rc"
+		expect 1 run --events=1000 --json=/dev/full
+		expect 1 run --events=1000 --html=/dev/full
+	}
+}
+
+check_bad()
+{
+	refused "--bogus: no such option" run --bogus
+	refused "--seed: a value is missing" run --seed
+	refused "--quiet=1: takes no value" run --quiet=1
+	refused "'word': only options" run word
+	refused "--mode=fast: must be one of sim, virtual, threads" \
+		run --mode=fast
+	refused "--seed=x: must be a whole number" run --seed=x
+	refused "--seed=-1: must be a whole number" run --seed=-1
+	refused "--events=0: must be a whole number in [1, " run --events=0
+	refused "--consumers=65: must be a whole number in [1, 64]" \
+		run --consumers=65
+	refused "--producers=0: must" run --producers=0
+	refused "--repeats=32: must be a whole number in [1, 31]" \
+		run --repeats=32
+	refused "capacity 100: a power of two" run --capacity=100
+	refused "--hop=-1: must be a number in [0, 100]" run --hop=-1
+	refused "--hop=0x1: must be a number" run --hop=0x1
+	refused "--hop=nan: must be a number" run --hop=nan
+	refused "--service-mean=5: must be a number with one of the units" \
+		run --service-mean=5
+	refused "--service-mean=2h: must" run --service-mean=2h
+	refused "not one of fixed, exp" run --service=slow
+	refused "not one of closed:DEPTH" run --arrivals=rarely
+	refused "not one of uniform:N" run --keys=some
+	refused "--load=0: a load must be in" run --load=0
+	refused "--load=0.1,: must be a load" run --load=0.1,
+	refused "0.5 is there twice" run --load=0.5,0.5
+	refused "FROM:TO:STEP" run --load=0.1:0.9
+	refused "goes up" run --load=0.9:0.1:0.1
+	refused "at most 32 loads" run --load=0.01:0.99:0.01
+	refused "closed arrivals have no load" \
+		run --arrivals=closed:8 --load=0.1,0.2
+	refused "'nobody' is no strategy" compare --strategies=nobody
+	refused "rr is there twice" compare --strategies=rr,rr
+	refused "run takes 1" run --strategies=rr,jbsq
+	refused "--refill=most: must be a whole number" run --refill=most
+	refused "--slow=0: must be I:FACTOR" run --slow=0
+	refused "--slow=0:fast: must be I:FACTOR" run --slow=0:fast
+	refused "--stall=0:1ms: must be I:AT:FOR" run --stall=0:1ms
+	refused "--kill=0:1: must be I:AT" run --kill=0:1
+	refused "--join=0:1ms:1ms: must be I:AT" run --join=0:1ms:1ms
+	refused "consumer 9: there are 0 to 7" run --kill=9:1ms
+	refused "--slo=0: must be a number" run --slo=0
+	refused "--color=red: must be one of auto, always, never" \
+		run --color=red
+	refused "--json=: must be the name of a file" run --json=
+	refused "both to -" run --json --html=-
+	refused "one FILE is taken" plot
+	refused "--html=FILE or --svg=PREFIX is missing" plot report.json
+	refused "no such option" plot --bogus
+}
+
+check_json()
+{
+	small run --json
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "run --json is not what the schema says"
+	for command in compare keyed slow burst; do
+		small $command --load=0.3,0.6 --json="$scratch/report"
+		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+			"$scratch/report" ||
+			fail "$command --json is not what the schema says"
+		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
+	done
+	# The check does refuse: a member too many, one too few, a wrong type.
+	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
+		's/"contended": false/"contended": 0/' 's/"schema": 1/"schema": 2/'; do
+		sed "$change" "$scratch/report" >"$scratch/changed"
+		cmp -s "$scratch/report" "$scratch/changed" &&
+			fail "nothing to change by $change"
+		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+			"$scratch/changed" 2>/dev/null &&
+			fail "the schema takes $change"
+	done
+	return 0
+}
+
+# In sim the same seed gives the same bytes, another seed others.
+check_same()
+{
+	for report in "" --json; do
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
+		mv "$scratch/out" "$scratch/first"
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
+		cmp "$scratch/first" "$scratch/out" ||
+			fail "the same seed gave something else"
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=8 $report
+		sed 's/"seed": "8"/"seed": "7"/; s/seed 8/seed 7/' \
+			"$scratch/out" >"$scratch/other"
+		cmp -s "$scratch/first" "$scratch/other" &&
+			fail "another seed gave the same"
+	done
+	return 0
+}
+
+check_table()
+{
+	small compare --load=0.3,0.9
+	[ "$(wc -L <"$scratch/out")" -le 120 ] || fail "wider than 120 columns"
+	for word in offered/s done/s p50 p90 p99 p99.9 max slowdown 'x best' \
+		load@slo 'disp p99' 'lane p99' Jain 'key viol' 'all viol' stall \
+		depth drops valid; do
+		grep -qF -e "$word" "$scratch/out" || fail "no column $word"
+	done
+	[ "$(grep -c '^jbsq:2 ' "$scratch/out")" -eq 4 ] ||
+		fail "not a row of each table per load"
+	grep -q "$(printf '\033')" "$scratch/out" && fail "colours in a file"
+	small compare --color=always
+	grep -q "$(printf '\033')" "$scratch/out" || fail "no colours"
+	small compare --quiet
+	grep -q 'intended arrival' "$scratch/out" && fail "a legend with --quiet"
+	return 0
+}
+
+# What is drawn from a document is what the run itself draws.
+check_plot()
+{
+	small compare --load=0.3,0.6,0.9 --json="$scratch/report" \
+		--html="$scratch/direct.html"
+	expect 0 plot "$scratch/report" --html="$scratch/later.html"
+	cmp "$scratch/direct.html" "$scratch/later.html" ||
+		fail "the page from JSON is another one"
+	expect 0 plot - --html=- <"$scratch/report"
+	cmp "$scratch/direct.html" "$scratch/out" || fail "- is not stdin"
+	[ "$(grep -c '<figure>' "$scratch/out")" -eq 4 ] || fail "not 4 plots"
+	grep -qE '<script|src=|url\(|@import' "$scratch/out" &&
+		fail "the page is not self-contained"
+	[ "$(grep -oE "id=['\"][^'\"]*" "$scratch/out" | sort | uniq -d)" = "" ] ||
+		fail "an id is there twice"
+	expect 0 plot "$scratch/report" --svg="$scratch/picture"
+	[ "$(wc -l <"$scratch/out")" -eq 4 ] || fail "not 4 pictures"
+	while read -r file; do
+		grep -q '</svg>' "$file" || fail "$file is no picture"
+		# Three curves and more, of which none is empty.
+		grep -q 'jbsq:2' "$file" || fail "$file lacks a strategy"
+	done <"$scratch/out"
+	# Text from a document is text: neither markup nor a command.
+	sed "s/jbsq:2/<b>'\`touch pwned\`/g" "$scratch/report" \
+		>"$scratch/odd"
+	grep -qF "<b>'\`touch pwned" "$scratch/odd" || fail "nothing is odd"
+	(cd "$scratch" && "$program" plot odd --html=odd.html) ||
+		fail "an odd name is not taken"
+	[ ! -e "$scratch/pwned" ] || fail "a name was run"
+	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
+	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
+	echo '{"schema": 1}' >"$scratch/wrong"
+	expect 1 plot "$scratch/wrong" --html=-
+	grep -q "wrong: command: not a text" "$scratch/talk" ||
+		fail "does not say what is wrong: $(cat "$scratch/talk")"
+	sed 's/"p99_9": [0-9.]*/"p99_9": "x"/' "$scratch/report" \
+		>"$scratch/wrong"
+	expect 1 plot "$scratch/wrong" --html=-
+	grep -qF "runs[0].latency_ns.p99_9: not a number" "$scratch/talk" ||
+		fail "does not say what is wrong: $(cat "$scratch/talk")"
+}
+
+# Without gnuplot: the tables, the data, and a word about it.
+check_noplot()
+{
+	mkdir "$scratch/bin"
+	rc=0
+	PATH=$scratch/bin "$program" compare --events=2000 --load=0.3,0.6 \
+		--html="$scratch/page.html" >/dev/null 2>"$scratch/talk" || rc=$?
+	[ $rc -eq 0 ] || fail "no gnuplot ends with $rc"
+	grep -q 'gnuplot is not installed' "$scratch/talk" || fail "no word"
+	grep -q 'gnuplot is not installed' "$scratch/page.html" ||
+		fail "no word in the page"
+	grep -q '<table' "$scratch/page.html" || fail "no tables"
+	grep -q '<svg' "$scratch/page.html" && fail "a picture all the same"
+	for plot in slowdown-load latency-load slowdown-curve-0.3 \
+		latency-curve-0.6; do
+		grep -q '^plot ' "$scratch/page.html.$plot.gp" ||
+			fail "no data of $plot"
+	done
+}
+
+case $part in
+help | exit | bad | json | same | table | noplot) ;;
+plot)
+	command -v gnuplot >/dev/null || {
+		echo "gnuplot is not here" >&2
+		exit 77
+	}
+	;;
+*) fail "no such part" ;;
+esac
+"check_$part"
