@@ -247,7 +247,8 @@ static void cell_valid(const struct report *report,
 }
 
 const char *const report_table_titles[REPORT_TABLES + 1] = {
-	"", "How long it took", "What it cost, and what it kept"};
+	"", "How long it took", "What it cost, and what it kept",
+	"How quiet the machine was"};
 
 const struct report_column report_columns[] = {
 	{"strategy", "!: contended, takes no part in x best and load@slo", 0,
@@ -283,10 +284,10 @@ const struct report_column report_columns[] = {
 	{"Jain", "fairness of events per consumer; 1: equal", 2, cell_jain},
 	{"drops", "events not handled", 2, cell_drops},
 	{"ns/pick", "real time in the strategy, per event", 2, cell_pick},
-	{"lag p99", "how late arrivals were offered", 2, cell_lag},
-	{"switches", "times a timed thread lost its CPU", 2, cell_switches},
-	{"floor ns", "bare cache-line round trip: before/after", 2, cell_floor},
 	{"valid", "may it be compared", 2, cell_valid},
+	{"lag p99", "how late arrivals were offered", 3, cell_lag},
+	{"switches", "times a timed thread lost its CPU", 3, cell_switches},
+	{"floor ns", "bare cache-line round trip: before/after", 3, cell_floor},
 };
 
 const uint32_t report_columns_count =
@@ -302,5 +303,14 @@ int report_column_used(const struct report *report,
 		if (text[0] != '\0')
 			return 1;
 	}
+	return 0;
+}
+
+int report_table_used(const struct report *report, uint32_t table)
+{
+	for (uint32_t i = 0; i < report_columns_count; i++)
+		if (report_columns[i].table == table &&
+		    report_column_used(report, &report_columns[i]))
+			return 1;
 	return 0;
 }

@@ -190,7 +190,7 @@ static void html_row(const struct report *report, uint32_t table,
 		cells++;
 	}
 	(void)fputs("</tr>\n", out);
-	if (!run->valid.contended)
+	if (!run->valid.contended || table != 1)
 		return;
 	(void)fprintf(out, "<tr class=why><td colspan=%u>", cells);
 	html_text(run->valid.why, out);
@@ -199,6 +199,8 @@ static void html_row(const struct report *report, uint32_t table,
 
 static void html_table(const struct report *report, uint32_t table, FILE *out)
 {
+	if (!report_table_used(report, table))
+		return;
 	html_element("h2", report_table_titles[table], out);
 	(void)fputs("<div class=\"card wide\"><table>\n<thead><tr>", out);
 	for (uint32_t i = 0; i < report_columns_count; i++) {

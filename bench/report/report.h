@@ -138,12 +138,14 @@ struct report_column {
 
 extern const struct report_column report_columns[];
 extern const uint32_t report_columns_count;
-#define REPORT_TABLES 2u
+#define REPORT_TABLES 3u
 extern const char *const report_table_titles[REPORT_TABLES + 1];
 
 /* A column without a figure in any run is left out. */
 int report_column_used(const struct report *report,
 		       const struct report_column *column);
+/* So is a table of nothing else. */
+int report_table_used(const struct report *report, uint32_t table);
 
 /* ---- what is written ----------------------------------------------------- */
 

@@ -22,6 +22,7 @@ struct table {
 	uint32_t column[COLUMNS_MAX];
 	uint32_t width[COLUMNS_MAX];
 	uint32_t columns;
+	uint32_t reasons; /* say below a row why it is marked */
 };
 
 static uint32_t table_column_width(const struct report *report, uint32_t column)
@@ -86,7 +87,7 @@ static void table_row(const struct table *table, const struct report_run *run)
 		table_cell(table, i, text);
 	}
 	(void)fprintf(table->out, "%s\n", how[0] ? style->plain : "");
-	if (run->valid.contended)
+	if (run->valid.contended && table->reasons)
 		(void)fprintf(table->out, "%s  ! %s%s\n", style->warn,
 			      run->valid.why, style->plain);
 }
@@ -120,6 +121,9 @@ static void table_write(struct table *table, uint32_t number)
 {
 	uint32_t keys;
 
+	if (!report_table_used(table->report, number))
+		return;
+	table->reasons = number == 1;
 	table_keys(table);
 	keys = table->columns;
 	(void)fprintf(table->out, "\n%s%s%s\n", table->style->head,
@@ -136,6 +140,7 @@ static void table_write(struct table *table, uint32_t number)
 		table_rows(table);
 		(void)fputc('\n', table->out);
 		table->columns = keys;
+		table->reasons = 0;
 		table_add(table, i);
 	}
 	table_rows(table);

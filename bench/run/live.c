@@ -122,10 +122,6 @@ static int live_check(struct live *live)
 		return live_refuse(live, -ENOTSUP,
 				   "every consumer gets every event; there is "
 				   "nothing to compare at the same load");
-	if (live->ps->strategy->rings == SLUICE_RINGS_SHARED)
-		return live_refuse(live, -ENOTSUP,
-				   "a shared ring cannot be run in this mode "
-				   "yet; --mode=sim can");
 	if (live->ps->strategy->needs & SLUICE_NEEDS_ORDER &&
 	    plan->producers > 1)
 		return live_refuse(live, -ENOTSUP,

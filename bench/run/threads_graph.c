@@ -46,6 +46,10 @@ static int graph_add_producer(struct threads_run *run, uint32_t p)
 			     .order_offset =
 				     (uint32_t)offsetof(struct live_event, seq),
 			     .order_events = run->live.ps->opts.order_events,
+			     .ring_events =
+				     run->timed.rings == SLUICE_RINGS_SHARED
+					     ? plan->capacity
+					     : 0,
 			     .spill_events =
 				     run->timed.needs & SLUICE_NEEDS_SPILL
 					     ? plan->capacity

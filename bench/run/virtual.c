@@ -263,6 +263,10 @@ int run_virtual(const struct bench_plan *plan,
 		return rc;
 	rc = live_open(&run->live, plan, strategy, trace, result, why,
 		       why_bytes);
+	if (rc == 0 && strategy->strategy->rings == SLUICE_RINGS_SHARED)
+		rc = live_refuse(&run->live, -ENOTSUP,
+				 "one thread cannot compete with itself for a "
+				 "ring; --mode=sim and --mode=threads can");
 	if (rc == 0) {
 		rc = virtual_open(run);
 		if (rc < 0)

@@ -108,7 +108,7 @@ static void dispatch_kill(struct virtual_run *run, uint32_t c)
 
 		out->lanes.lane[c].state = SLUICE_LANE_DEAD;
 		out->lanes.lane[c].credit = 0;
-		outlet_leave(out, c);
+		outlet_leave(out, &run->producer[p].sub[c]);
 	}
 }
 

@@ -231,6 +231,7 @@ static void table_marks_contended(void **state)
 	text = table_text(&report);
 	assert_non_null(strstr(text, "\n! marked "));
 	assert_non_null(strstr(text, "\n  ! was disturbed\n"));
+	assert_null(strstr(strstr(text, "was disturbed") + 1, "was disturbed"));
 	/* Against the best of the others. */
 	assert_non_null(strstr(text, "4.00    1.00  "));
 	assert_non_null(strstr(text, "8.00    2.00  "));

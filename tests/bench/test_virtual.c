@@ -180,6 +180,11 @@ static void what_cannot_be_is_refused(void **state)
 	assert_text_has(live.why, "broadcast: every consumer");
 	live_case_end(&live);
 
+	live_case_plan(&live, 100, SERVICE_NS, "shared");
+	assert_int_equal(live_case_try(&live, run_virtual), -ENOTSUP);
+	assert_text_has(live.why, "compete with itself");
+	live_case_end(&live);
+
 	live_case_plan(&live, 100, SERVICE_NS, "ordered");
 	live.plan.producers = 2;
 	assert_int_equal(live_case_try(&live, run_virtual), -ENOTSUP);

@@ -118,8 +118,7 @@ static int producer_verdict(struct node *node)
 			if (sim_below(3) == 0)
 				return end(node);
 			/* "Not now", with nobody to wake it any more. */
-			if (node->staged_made == 0 &&
-			    node->made == node->total)
+			if (node->staged_made == 0 && node->made == node->total)
 				break;
 			return SLUICE_OK;
 		default:
