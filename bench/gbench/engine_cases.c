@@ -14,6 +14,8 @@
 
 #define CONSUMERS_MAX 24u
 
+#define ENGINE_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 struct engine_shape {
 	const char *dispatcher;
 	uint32_t consumers;
@@ -85,7 +87,10 @@ static int engine_declare(struct engine_run *run, struct sluice_pipeline *p)
 	int small = run->bytes == 8;
 	/* By the event's number; who has no keys refuses to be given any. */
 	uint32_t key_bytes =
-		strcmp(run->shape->dispatcher, "partition") == 0 ? 8 : 0;
+		sluice_strategy_find(run->shape->dispatcher)->needs &
+				SLUICE_NEEDS_KEYS
+			? 8
+			: 0;
 	int rc = sluice_stage_add(
 		p, SLUICE_STAGE(.name = "count", .kind = SLUICE_PRODUCER,
 				.out_bytes = run->bytes, .state = run,
@@ -180,16 +185,25 @@ static void engine_teardown(void *state)
 
 void engine_cases(bench_add_fn add)
 {
-	static const struct engine_shape shapes[] = {
-		{"demand", 1, 0},    {"demand", 2, 0},    {"demand", 24, 0},
-		{"broadcast", 1, 0}, {"broadcast", 2, 0}, {"broadcast", 24, 0},
-		{"partition", 1, 0}, {"partition", 2, 0}, {"partition", 24, 0},
-		{"demand", 1, 1},    {"demand", 2, 1},    {"demand", 24, 1},
-		{"broadcast", 1, 1}, {"broadcast", 2, 1}, {"broadcast", 24, 1},
-		{"partition", 1, 1}, {"partition", 2, 1}, {"partition", 24, 1},
-	};
+	/* ordered has another graph: sluice-bench --mode=threads measures it. */
+	static const char *const dispatchers[] = {
+		"demand", "broadcast", "partition", "rr",  "jbsq",
+		"p2c",    "shared",    "atomic",    "pkg", "sticky"};
+	static const uint32_t consumers[] = {1, 2, 24};
+	static struct engine_shape
+		shapes[2 * ENGINE_COUNT(dispatchers) * ENGINE_COUNT(consumers)];
 
-	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+	for (size_t i = 0; i < ENGINE_COUNT(shapes); i++) {
+		size_t per_size = ENGINE_COUNT(shapes) / 2;
+
+		shapes[i] = (struct engine_shape){
+			.dispatcher = dispatchers[i % per_size /
+						  ENGINE_COUNT(consumers)],
+			.consumers = consumers[i % ENGINE_COUNT(consumers)],
+			.size = (uint32_t)(i / per_size),
+		};
+	}
+	for (size_t i = 0; i < ENGINE_COUNT(shapes); i++) {
 		struct bench_case bench = {
 			.setup = engine_setup,
 			.run = engine_run,
