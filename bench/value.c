@@ -162,7 +162,7 @@ static int value_loads_range(const struct value *value, struct bench_plan *plan)
 	for (uint32_t i = 0; rc == 0; i++) {
 		double load = value_tidy(field[0] + i * field[2]);
 
-		if (load > field[1] * (1 + 1e-9))
+		if (load > field[1])
 			break;
 		rc = value_load_add(value, plan, load);
 	}

@@ -173,7 +173,7 @@ check_json()
 	return 0
 }
 
-# In sim the same seed gives the same bytes, another seed others.
+# In sim, which runs once, the same seed gives the same bytes, another seed others.
 check_same()
 {
 	for report in "" --json; do
@@ -191,6 +191,8 @@ check_same()
 		cmp -s "$scratch/first" "$scratch/other" &&
 			fail "another seed gave the same"
 	done
+	grep -qF '"repeats": {"count": 1, "used": 1,' "$scratch/first" ||
+		fail "sim repeats itself"
 	return 0
 }
 
@@ -198,6 +200,15 @@ check_table()
 {
 	small compare --load=0.3,0.9
 	[ "$(wc -L <"$scratch/out")" -le 120 ] || fail "wider than 120 columns"
+	# A load is what is offered, and a range ends where it says.
+	small run --load=0.1:0.3:0.1 --arrivals=uniform --service=fixed --quiet
+	sed -n 's/^demand *\(0\.[0-9]\)  *\([0-9.]*\)k .*/\1 \2/p' "$scratch/out" \
+		>"$scratch/offered"
+	printf '0.1 400\n0.2 800\n' >"$scratch/expected"
+	cmp "$scratch/expected" "$scratch/offered" ||
+		fail "loads 0.1 and 0.2 offer $(cat "$scratch/offered")"
+	grep -q '^demand *0\.3 *1\.20M ' "$scratch/out" || fail "no load 0.3"
+	small compare --load=0.3,0.9
 	for word in offered/s done/s p50 p90 p99 p99.9 max slowdown 'x best' \
 		load@slo 'disp p99' 'lane p99' Jain 'key viol' 'all viol' stall \
 		depth drops valid; do
