@@ -23,16 +23,10 @@ typedef int compare_mode_fn(const struct bench_plan *plan,
 			    struct run_result *result, char *why,
 			    uint32_t why_bytes);
 
-/* What a build lacks is said when it is asked for. */
 static compare_mode_fn *const compare_modes[] = {
 	[PLAN_SIM] = run_sim,
-#if defined(BENCH_HAVE_LIVE)
 	[PLAN_VIRTUAL] = run_virtual,
 	[PLAN_THREADS] = run_threads,
-#else
-	[PLAN_VIRTUAL] = NULL,
-	[PLAN_THREADS] = NULL,
-#endif
 };
 
 static int compare_one(struct compare *compare, const struct trace *trace,
@@ -104,11 +98,6 @@ int compare_run(const struct bench_plan *plan, struct report *report,
 	};
 	int rc = 0;
 
-	if (compare_modes[plan->mode] == NULL) {
-		(void)snprintf(why, why_bytes,
-			       "this build has the mode sim only");
-		return -ENOTSUP;
-	}
 	/* The same again, to the last event. */
 	compare.step.rounds = plan->mode == PLAN_SIM ? 1 : plan->repeats;
 	compare.step.steps =

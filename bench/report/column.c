@@ -238,6 +238,20 @@ static void cell_floor(const struct report *report,
 			       run->valid.floor_after_ns);
 }
 
+static void cell_poll(const struct report *report, const struct report_run *run,
+		      char *text)
+{
+	(void)report;
+	cell_time(run->valid.poll_ns, text);
+}
+
+static void cell_clock(const struct report *report,
+		       const struct report_run *run, char *text)
+{
+	(void)report;
+	cell_time(run->valid.clock_ns, text);
+}
+
 static void cell_valid(const struct report *report,
 		       const struct report_run *run, char *text)
 {
@@ -286,6 +300,9 @@ const struct report_column report_columns[] = {
 	{"ns/pick", "real time in the strategy, per event", 2, cell_pick},
 	{"valid", "may it be compared", 2, cell_valid},
 	{"lag p99", "how late arrivals were offered", 3, cell_lag},
+	{"poll p99", "between two looks at a consumer; services are no finer",
+	 3, cell_poll},
+	{"clock", "what it costs to look at it", 3, cell_clock},
 	{"switches", "times a timed thread lost its CPU", 3, cell_switches},
 	{"floor ns", "bare cache-line round trip: before/after", 3, cell_floor},
 };

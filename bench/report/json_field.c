@@ -75,6 +75,8 @@ static const struct json_field valid_fields[] = {
 	TEXT("why", struct run_validity, why),
 	COUNT("involuntary", struct run_validity, involuntary),
 	COUNT("generator_lag_ns", struct run_validity, generator_lag_ns),
+	REAL("poll_ns", struct run_validity, poll_ns),
+	REAL("clock_ns", struct run_validity, clock_ns),
 	REAL("floor_before_ns", struct run_validity, floor_before_ns),
 	REAL("floor_after_ns", struct run_validity, floor_after_ns),
 };

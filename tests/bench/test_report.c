@@ -264,8 +264,12 @@ static void table_fits(void **state)
 	run->join_depth_max = run->depth_max = 123456789;
 	run->depth_mean = 123456.789;
 	run->pick_ns = 12345;
-	run->valid = (struct run_validity){123456, 123456, 123456, 123456,
-					   .contended = 0};
+	run->valid = (struct run_validity){123456,
+					   123456,
+					   123456,
+					   123456,
+					   .poll_ns = 123456,
+					   .clock_ns = 123456};
 	report_add(&report, "b", 0.12345, 5);
 	text = table_text(&report);
 	rest = text;
@@ -292,6 +296,7 @@ static void runs_equal(const struct report_run *a, const struct report_run *b)
 	assert_int_equal(a->valid.contended, b->valid.contended);
 	assert_string_equal(a->valid.why, b->valid.why);
 	assert_true(a->valid.floor_after_ns == b->valid.floor_after_ns);
+	assert_true(a->valid.poll_ns == b->valid.poll_ns);
 	assert_memory_equal(a->handled, b->handled, sizeof(a->handled));
 	assert_true(a->p99_high == b->p99_high);
 }
@@ -322,6 +327,7 @@ static void json_comes_back(void **state)
 	run->drops = (struct run_drops){1, 2, 3};
 	run->valid.contended = 1;
 	run->valid.floor_after_ns = 115.5;
+	run->valid.poll_ns = 210.25;
 	(void)snprintf(run->valid.why, sizeof(run->valid.why), "was disturbed");
 	run->handled[1] = 1000;
 	run->p99_high = 5.5;

@@ -160,6 +160,12 @@ check_json()
 			fail "$command --json is not what the schema says"
 		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
 	done
+	for mode in virtual threads; do
+		small run --mode=$mode --repeats=1 --service-mean=5us --json
+		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+			"$scratch/out" ||
+			fail "$mode: --json is not what the schema says"
+	done
 	# The check does refuse: a member too many, one too few, a wrong type.
 	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
 		's/"contended": false/"contended": 0/' 's/"schema": 1/"schema": 2/'; do
