@@ -192,11 +192,13 @@ static uint64_t on_key(const void *event, uint32_t bytes, void *ctx)
 
 static void draw_stage(struct rng *rng, struct stage *stage, uint32_t index)
 {
-	static const char *const names[] = {"demand", "broadcast", "partition"};
+	static const char *const names[] = {
+		"demand", "broadcast", "partition", "rr",  "jbsq",
+		"p2c",    "shared",    "atomic",    "pkg", "sticky"};
 
 	(void)snprintf(stage->name, sizeof(stage->name), "s%u", index);
 	stage->rng.state = rng_u64(rng);
-	stage->dispatcher = names[rng_below(rng, 3)];
+	stage->dispatcher = names[rng_below(rng, 10)];
 	stage->end = rng_below(rng, 8) ? rng_below(rng, 3000) : 0;
 	stage->shy = rng_below(rng, 2) ? rng_between(rng, 1, 10) : 0;
 	stage->shy += stage->shy == 1; /* always shy is never done */
@@ -285,6 +287,20 @@ static void draw_world(struct rng *rng, struct world *w)
 	}
 }
 
+/* What this dispatcher takes. */
+static void dispatch_opts(struct rng *rng, const char *dispatcher,
+			  struct sluice_stage_opts *o)
+{
+	uint32_t needs = sluice_strategy_find(dispatcher)->needs;
+
+	if (needs & SLUICE_NEEDS_KEYS)
+		o->key_of = on_key;
+	if (needs & SLUICE_NEEDS_SPILL)
+		o->spill_events = rng_between(rng, 1, 40);
+	if (strcmp(dispatcher, "demand") == 0)
+		o->chunk_events = (uint32_t)rng_below(rng, 4);
+}
+
 static int declare(struct rng *rng, struct world *w)
 {
 	int rc = sluice_pipeline_open(
@@ -314,9 +330,7 @@ static int declare(struct rng *rng, struct world *w)
 		if (stage->kind != SLUICE_CONSUMER) {
 			o.out_bytes = 8;
 			o.dispatcher = stage->dispatcher;
-			o.key_of = on_key;
-			o.chunk_events = (uint32_t)rng_below(rng, 4);
-			o.spill_events = rng_between(rng, 1, 40);
+			dispatch_opts(rng, stage->dispatcher, &o);
 			o.batch_events = (uint32_t)rng_below(rng, 20);
 		}
 		if (stage->kind == SLUICE_PRODUCER_CONSUMER)
@@ -386,7 +400,7 @@ static int check_outlet(const struct world *w, uint32_t producer, int complete)
 	int to_all = strcmp(stage->dispatcher, "broadcast") == 0;
 	struct tally total = {0};
 
-	if (strcmp(stage->dispatcher, "partition") == 0)
+	if (sluice_strategy_find(stage->dispatcher)->needs & SLUICE_NEEDS_KEYS)
 		total = stage->discarded;
 	for (uint32_t s = 0; s < w->subs; s++) {
 		const struct sub *sub = &w->sub[s];
@@ -412,7 +426,8 @@ static int check(const struct world *w, int complete)
 {
 	int bad = 0;
 
-	for (uint32_t s = 0; s < w->subs; s++)
+	/* A stop ends stages one by one: what one left is dealt out again. */
+	for (uint32_t s = 0; complete && s < w->subs; s++)
 		if (w->sub[s].disorder)
 			bad |= wrong(w->stage[w->sub[s].consumer].name,
 				     "events out of order");

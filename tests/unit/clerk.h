@@ -118,7 +118,19 @@ subscribe(uint32_t i, const struct sluice_subscription_opts *opts)
 	struct sluice_sub sub = {0};
 
 	o.sub = &sub;
-	flow_subscribe(pipeline, sink_names[i], "source", &o);
+	/* A hook has told of the end of the last one; a moment later the
+	 * consumer has let go of it. */
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		int rc =
+			sluice_subscribe(pipeline, sink_names[i], "source", &o);
+
+		if (rc == 0)
+			return sub;
+		if (rc != -EEXIST)
+			break;
+		flow_sleep_ms(1);
+	}
+	fail_msg("%s", sluice_last_error());
 	return sub;
 }
 
