@@ -90,7 +90,7 @@ find_program(SCDOC scdoc)
 mark_as_advanced(SCDOC)
 if(SCDOC)
 	foreach(page sluice-bench.1 sluice.7 sluice_control.3 sluice_pipeline.3 sluice_port.3
-			sluice_stage.3 sluice_subscription.3)
+			sluice_stage.3 sluice_strategy.3 sluice_subscription.3)
 		string(REGEX REPLACE ".*\\." "" section ${page})
 		set(source ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/${page}.scd)
 		set(made ${CMAKE_CURRENT_BINARY_DIR}/man/${page})
