@@ -110,6 +110,8 @@ static int sim_producer_open(struct sim *sim, struct sim_producer *producer)
 			lane->credit = producer->lane[c].granted;
 	}
 	opts.key_of = sim_key_of;
+	/* Or all would draw the same. */
+	opts.seed += (uint32_t)(producer - sim->producer);
 	opts.order_offset = (uint32_t)offsetof(struct sim_row, number);
 	strategy->init(producer->state, &producer->lanes, &opts);
 	return 0;
