@@ -279,9 +279,11 @@ static inline void sluice_partition_move(struct sluice_partition *s,
 	uint32_t from = s->owner[group];
 	struct sluice_lane *lane = &lanes->lane[from];
 
-	/* One that is joining has no event of the group; whom it would have had
-	 * to wait for, if anybody, is waited for now. */
-	if (lane->state == SLUICE_LANE_ACTIVE) {
+	/* One that is joining has no event of a group that it waits for itself:
+	 * whom it would have had to wait for is waited for now. Of others it may
+	 * have some in hand, if it has been active before. */
+	if (lane->state == SLUICE_LANE_ACTIVE ||
+	    s->former[group] == SLUICE_PARTITION_NOBODY) {
 		s->former[group] = (uint16_t)from;
 		lane->barrier = lane->sent + lane->spilled;
 	}

@@ -29,6 +29,7 @@ struct sluice_rebalance {
 	uint32_t active; /* lanes */
 	uint64_t total;  /* heat */
 	uint64_t load[SLUICE_REBALANCE_LANES];
+	unsigned char gave[SLUICE_REBALANCE_LANES]; /* in this look */
 };
 
 static inline void sluice_rebalance_weigh(struct sluice_rebalance *r,
@@ -38,6 +39,7 @@ static inline void sluice_rebalance_weigh(struct sluice_rebalance *r,
 	r->total = 0;
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		r->load[i] = 0;
+		r->gave[i] = 0;
 		r->active += lanes->lane[i].state == SLUICE_LANE_ACTIVE;
 	}
 	for (uint32_t i = 0; i < r->groups; i++) {
@@ -74,20 +76,27 @@ static inline uint32_t sluice_rebalance_next(struct sluice_rebalance *r,
 	uint32_t group;
 
 	for (uint32_t i = 0; i < lanes->count; i++) {
-		if (lanes->lane[i].state == SLUICE_LANE_VACANT ||
-		    lanes->lane[i].state >= SLUICE_LANE_DRAINING)
-			continue;
-		if (busiest == lanes->count || r->load[i] > r->load[busiest])
+		uint32_t state = lanes->lane[i].state;
+
+		/* Who gives waits for nobody, and who gets waits: never both, or
+		 * they could wait for each other. */
+		if (state == SLUICE_LANE_ACTIVE &&
+		    (busiest == lanes->count || r->load[i] > r->load[busiest]))
 			busiest = i;
-		if (idlest == lanes->count || r->load[i] < r->load[idlest])
+		if ((state == SLUICE_LANE_ACTIVE ||
+		     state == SLUICE_LANE_JOINING) &&
+		    !r->gave[i] &&
+		    (idlest == lanes->count || r->load[i] < r->load[idlest]))
 			idlest = i;
 	}
-	if (busiest == lanes->count ||
+	if (busiest == lanes->count || idlest == lanes->count ||
+	    r->load[busiest] <= r->load[idlest] ||
 	    r->load[busiest] * r->active * 100 <= r->total * (100 + percent))
 		return r->groups;
 	group = sluice_rebalance_group(
 		r, busiest, (r->load[busiest] - r->load[idlest]) / 2);
 	if (group < r->groups) {
+		r->gave[busiest] = 1;
 		r->load[busiest] -= r->heat[group];
 		r->load[idlest] += r->heat[group];
 		*to = idlest;

@@ -335,6 +335,30 @@ static void more_lanes_than_groups(void **state)
 			 1);
 }
 
+/* A lane that joins again has events of its old groups in hand: whoever takes one
+ * of these waits for it. */
+static void who_joins_again_is_waited_for(void **state)
+{
+	static struct sluice_partition strategy;
+	struct sluice_lane lane[2] = {
+		{.state = SLUICE_LANE_VACANT},
+		{.state = SLUICE_LANE_ACTIVE},
+	};
+	struct sluice_lanes lanes = {.lane = lane, .count = 2};
+	const struct sluice_dispatch_opts opts = {.key_groups = 4};
+
+	(void)state;
+	sluice_partition_init(&strategy, &lanes, &opts);
+	lane[1].state = SLUICE_LANE_JOINING;
+	lane[1].sent = 3;
+	lane[0].state = SLUICE_LANE_JOINING;
+	sluice_partition_join(&strategy, &lanes, 0);
+	assert_int_equal(strategy.groups[0], 2);
+	assert_false(sluice_partition_ready(&strategy, &lanes, 0));
+	lane[1].acked = 3;
+	assert_true(sluice_partition_ready(&strategy, &lanes, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +372,7 @@ int main(void)
 		cmocka_unit_test(draining_keeps_its_groups),
 		cmocka_unit_test(last_to_drain_passes_on),
 		cmocka_unit_test(more_lanes_than_groups),
+		cmocka_unit_test(who_joins_again_is_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("partition_owners", tests, NULL,
