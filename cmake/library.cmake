@@ -4,6 +4,7 @@ set(SLUICE_PUBLIC_HEADERS
 	sluice.h
 	dispatch/atomic.h dispatch/broadcast.h dispatch/conflate.h
 	dispatch/demand.h dispatch/dispatch.h dispatch/jbsq.h dispatch/lanes.h
+	dispatch/mix.h
 	dispatch/ordered.h dispatch/p2c.h dispatch/partition.h dispatch/pkg.h
 	dispatch/ranks.h dispatch/rebalance.h dispatch/reorder.h dispatch/rr.h
 	dispatch/shared.h dispatch/spill.h dispatch/sticky.h

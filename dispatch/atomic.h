@@ -175,15 +175,7 @@ static inline void sluice_atomic_join(struct sluice_atomic *s,
 	(void)i;
 }
 
-static inline int sluice_atomic_ready(const struct sluice_atomic *s,
-				      const struct sluice_lanes *lanes,
-				      uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
+SLUICE_STRATEGY_READY_AT_ONCE(atomic)
 
 static inline void sluice_atomic_leave(struct sluice_atomic *s,
 				       struct sluice_lanes *lanes, uint32_t i)

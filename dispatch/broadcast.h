@@ -57,32 +57,7 @@ static inline uint32_t sluice_broadcast_pick(struct sluice_broadcast *s,
 	return n;
 }
 
-static inline void sluice_broadcast_join(struct sluice_broadcast *s,
-					 struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static inline int sluice_broadcast_ready(const struct sluice_broadcast *s,
-					 const struct sluice_lanes *lanes,
-					 uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static inline void sluice_broadcast_leave(struct sluice_broadcast *s,
-					  struct sluice_lanes *lanes,
-					  uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+SLUICE_STRATEGY_FREE_MEMBERS(broadcast)
 
 static inline const char *
 sluice_broadcast_verify(const struct sluice_broadcast *s,

@@ -16,7 +16,7 @@
 #ifndef SLUICE_DISPATCH_CONFLATE_H
 #define SLUICE_DISPATCH_CONFLATE_H
 
-#include "spill.h"
+#include "mix.h"
 
 #include <string.h>
 

@@ -17,6 +17,7 @@
 #define SLUICE_DISPATCH_DEMAND_H
 
 #include "dispatch.h"
+#include "mix.h"
 
 struct sluice_demand {
 	uint32_t chunk;   /* most events before it chooses again */
@@ -53,15 +54,10 @@ static inline uint32_t sluice_demand_best(const struct sluice_lanes *lanes)
 	return best;
 }
 
-/* A lane's place in the order that @seed stands for. Every step can be undone
- * (it is the last of MurmurHash3), so no two lanes have the same. */
+/* A lane's place in the order that @seed stands for; no two have the same. */
 static inline uint32_t sluice_demand_place(uint32_t seed, uint32_t index)
 {
-	uint32_t x = seed ^ index;
-
-	x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
-	x = (x ^ (x >> 13)) * UINT32_C(0xc2b2ae35);
-	return x ^ (x >> 16);
+	return sluice_mix32(seed ^ index);
 }
 
 /* The lane that comes first in the order of chance and has credit; any lane
@@ -105,8 +101,7 @@ static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 			break;
 		if (credit < n)
 			n = (uint32_t)credit;
-		sluice_lane_take(lanes, best, n);
-		sluice_run_add(runs, n_runs, best, n);
+		sluice_lane_send(lanes, best, n, runs, n_runs);
 		left -= n;
 	}
 	if (left < events->count)
@@ -114,31 +109,7 @@ static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 	return events->count - left;
 }
 
-static inline void sluice_demand_join(struct sluice_demand *s,
-				      struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static inline int sluice_demand_ready(const struct sluice_demand *s,
-				      const struct sluice_lanes *lanes,
-				      uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static inline void sluice_demand_leave(struct sluice_demand *s,
-				       struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+SLUICE_STRATEGY_FREE_MEMBERS(demand)
 
 static inline const char *sluice_demand_verify(const struct sluice_demand *s,
 					       const struct sluice_lanes *lanes)

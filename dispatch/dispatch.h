@@ -165,6 +165,13 @@ static inline uint64_t sluice_lane_in_flight(const struct sluice_lane *lane)
 	return lane->sent - lane->acked;
 }
 
+/** Is the lane there, or coming, to stay? */
+static inline int sluice_lane_stays(const struct sluice_lane *lane)
+{
+	return lane->state == SLUICE_LANE_ACTIVE ||
+	       lane->state == SLUICE_LANE_JOINING;
+}
+
 /** Take @n events' credit from a lane. */
 static inline void sluice_lane_take(struct sluice_lanes *lanes, uint32_t index,
 				    uint64_t n)
@@ -237,5 +244,47 @@ static inline void sluice_run_add(struct sluice_run *runs, uint32_t *n_runs,
 	runs[*n_runs].count = count;
 	++*n_runs;
 }
+
+/** The next @n events go to lane @index, which has credit for them. */
+static inline void sluice_lane_send(struct sluice_lanes *lanes, uint32_t index,
+				    uint64_t n, struct sluice_run *runs,
+				    uint32_t *n_runs)
+{
+	sluice_lane_take(lanes, index, n);
+	sluice_run_add(runs, n_runs, index, (uint32_t)n);
+}
+
+/** The three functions about members, for strategy @name if lanes come and go
+ * without a word: one without credit is never chosen, and nobody waits. */
+#define SLUICE_STRATEGY_FREE_MEMBERS(name)                                     \
+	static inline void sluice_##name##_join(struct sluice_##name *s,       \
+						struct sluice_lanes *lanes,    \
+						uint32_t i)                    \
+	{                                                                      \
+		(void)s;                                                       \
+		(void)lanes;                                                   \
+		(void)i;                                                       \
+	}                                                                      \
+	static inline void sluice_##name##_leave(struct sluice_##name *s,      \
+						 struct sluice_lanes *lanes,   \
+						 uint32_t i)                   \
+	{                                                                      \
+		(void)s;                                                       \
+		(void)lanes;                                                   \
+		(void)i;                                                       \
+	}                                                                      \
+	SLUICE_STRATEGY_READY_AT_ONCE(name)
+
+/** sluice_NAME_ready, if nobody who joins has to wait. */
+#define SLUICE_STRATEGY_READY_AT_ONCE(name)                                    \
+	static inline int sluice_##name##_ready(                               \
+		const struct sluice_##name *s,                                 \
+		const struct sluice_lanes *lanes, uint32_t i)                  \
+	{                                                                      \
+		(void)s;                                                       \
+		(void)lanes;                                                   \
+		(void)i;                                                       \
+		return 1;                                                      \
+	}
 
 #endif

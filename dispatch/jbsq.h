@@ -151,8 +151,7 @@ static inline uint32_t sluice_jbsq_round(struct sluice_jbsq_level *level,
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t i = level->lane[k];
 
-		sluice_lane_take(lanes, i, 1);
-		sluice_run_add(runs, n_runs, i, 1);
+		sluice_lane_send(lanes, i, 1, runs, n_runs);
 		if (lanes->lane[i].credit > 0)
 			level->lane[stay++] = i;
 	}
@@ -186,8 +185,7 @@ static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
 			n = n < lanes->lane[i].credit ? n
 						      : lanes->lane[i].credit;
 			n = n < left ? n : left;
-			sluice_lane_take(lanes, i, n);
-			sluice_run_add(runs, n_runs, i, (uint32_t)n);
+			sluice_lane_send(lanes, i, n, runs, n_runs);
 			left -= (uint32_t)n;
 			continue;
 		}
@@ -199,31 +197,7 @@ static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
 	return events->count - left;
 }
 
-static inline void sluice_jbsq_join(struct sluice_jbsq *s,
-				    struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static inline int sluice_jbsq_ready(const struct sluice_jbsq *s,
-				    const struct sluice_lanes *lanes,
-				    uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static inline void sluice_jbsq_leave(struct sluice_jbsq *s,
-				     struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+SLUICE_STRATEGY_FREE_MEMBERS(jbsq)
 
 static inline const char *sluice_jbsq_verify(const struct sluice_jbsq *s,
 					     const struct sluice_lanes *lanes)

@@ -130,24 +130,7 @@ static inline uint32_t sluice_ordered_pick(struct sluice_ordered *s,
 	return events->count - rest.count;
 }
 
-static inline void sluice_ordered_join(struct sluice_ordered *s,
-				       struct sluice_lanes *lanes, uint32_t i)
-{
-	sluice_jbsq_join(&s->inner, lanes, i);
-}
-
-static inline int sluice_ordered_ready(const struct sluice_ordered *s,
-				       const struct sluice_lanes *lanes,
-				       uint32_t i)
-{
-	return sluice_jbsq_ready(&s->inner, lanes, i);
-}
-
-static inline void sluice_ordered_leave(struct sluice_ordered *s,
-					struct sluice_lanes *lanes, uint32_t i)
-{
-	sluice_jbsq_leave(&s->inner, lanes, i);
-}
+SLUICE_STRATEGY_FREE_MEMBERS(ordered)
 
 static inline const char *
 sluice_ordered_verify(const struct sluice_ordered *s,

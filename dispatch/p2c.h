@@ -19,6 +19,7 @@
 #define SLUICE_DISPATCH_P2C_H
 
 #include "jbsq.h"
+#include "mix.h"
 
 /** Most lanes that take part in one decision. */
 #define SLUICE_P2C_DRAWN 256u
@@ -42,20 +43,9 @@ static inline uint64_t sluice_p2c_placeable(const struct sluice_p2c *s,
 	return sluice_jbsq_placeable(&s->bound, lanes);
 }
 
-/* The generator is splitmix64 (Steele et al., OOPSLA 2014). */
 static inline uint64_t sluice_p2c_chance(struct sluice_p2c *s)
 {
-	uint64_t z = s->chance += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-/* A number in [0, n) from 32 bits of chance, without a division. */
-static inline uint32_t sluice_p2c_below(uint32_t chance, uint32_t n)
-{
-	return (uint32_t)(((uint64_t)chance * n) >> 32);
+	return sluice_mix64(s->chance += SLUICE_MIX_STEP);
 }
 
 /* Lanes that can be sent one more, in any order. */
@@ -78,7 +68,7 @@ static inline void sluice_p2c_fill(struct sluice_p2c *s,
 
 	drum->count = 0;
 	if (lanes->count > SLUICE_P2C_DRAWN)
-		i = sluice_p2c_below((uint32_t)sluice_p2c_chance(s),
+		i = sluice_mix_below((uint32_t)sluice_p2c_chance(s),
 				     lanes->count);
 	for (uint32_t k = 0; k < lanes->count && drum->count < SLUICE_P2C_DRAWN;
 	     k++) {
@@ -95,9 +85,9 @@ static inline uint32_t sluice_p2c_better(struct sluice_p2c *s,
 					 const struct sluice_p2c_drum *drum)
 {
 	uint64_t chance = sluice_p2c_chance(s);
-	uint32_t a = sluice_p2c_below((uint32_t)chance, drum->count);
+	uint32_t a = sluice_mix_below((uint32_t)chance, drum->count);
 	uint32_t b =
-		sluice_p2c_below((uint32_t)(chance >> 32), drum->count - 1);
+		sluice_mix_below((uint32_t)(chance >> 32), drum->count - 1);
 
 	b += b >= a; /* another one */
 	return sluice_lane_in_flight(&lanes->lane[drum->lane[b]]) <
@@ -120,8 +110,7 @@ static inline uint32_t sluice_p2c_spend(struct sluice_p2c *s,
 		uint32_t at = sluice_p2c_better(s, lanes, drum);
 		uint32_t i = drum->lane[at];
 
-		sluice_lane_take(lanes, i, 1);
-		sluice_run_add(runs, n_runs, i, 1);
+		sluice_lane_send(lanes, i, 1, runs, n_runs);
 		if (!sluice_p2c_usable(s, &lanes->lane[i]))
 			drum->lane[at] = drum->lane[--drum->count];
 		placed++;
@@ -131,8 +120,7 @@ static inline uint32_t sluice_p2c_spend(struct sluice_p2c *s,
 		uint64_t n = sluice_jbsq_usable(&s->bound, &lanes->lane[i]);
 
 		n = n < left - placed ? n : left - placed;
-		sluice_lane_take(lanes, i, n);
-		sluice_run_add(runs, n_runs, i, (uint32_t)n);
+		sluice_lane_send(lanes, i, n, runs, n_runs);
 		placed += (uint32_t)n;
 	}
 	return placed;
@@ -157,23 +145,7 @@ static inline uint32_t sluice_p2c_pick(struct sluice_p2c *s,
 	return events->count - left;
 }
 
-static inline void sluice_p2c_join(struct sluice_p2c *s,
-				   struct sluice_lanes *lanes, uint32_t i)
-{
-	sluice_jbsq_join(&s->bound, lanes, i);
-}
-
-static inline int sluice_p2c_ready(const struct sluice_p2c *s,
-				   const struct sluice_lanes *lanes, uint32_t i)
-{
-	return sluice_jbsq_ready(&s->bound, lanes, i);
-}
-
-static inline void sluice_p2c_leave(struct sluice_p2c *s,
-				    struct sluice_lanes *lanes, uint32_t i)
-{
-	sluice_jbsq_leave(&s->bound, lanes, i);
-}
+SLUICE_STRATEGY_FREE_MEMBERS(p2c)
 
 static inline const char *sluice_p2c_verify(const struct sluice_p2c *s,
 					    const struct sluice_lanes *lanes)

@@ -151,14 +151,16 @@ sluice_partition_pick_lanes(const struct sluice_partition *s,
 	return events->count;
 }
 
-/* Groups may move: how hot each of them is matters. */
+/* To whoever owns the event's group. How many each has had is counted if groups
+ * may move. */
 static inline uint32_t
-sluice_partition_pick_counting(struct sluice_partition *s,
-			       struct sluice_lanes *lanes,
-			       const struct sluice_events *events,
-			       struct sluice_run *runs, uint32_t *n_runs)
+sluice_partition_pick_groups(struct sluice_partition *s,
+			     struct sluice_lanes *lanes,
+			     const struct sluice_events *events,
+			     struct sluice_run *runs, uint32_t *n_runs)
 {
 	const unsigned char *event = events->first;
+	uint32_t counted = s->rebalance;
 
 	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
 		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
@@ -170,8 +172,10 @@ sluice_partition_pick_counting(struct sluice_partition *s,
 		}
 		if (!sluice_spill_put(lanes, runs, n_runs, s->owner[group]))
 			return i;
-		s->heat[group]++;
-		s->seen++;
+		if (counted) {
+			s->heat[group]++;
+			s->seen++;
+		}
 	}
 	return events->count;
 }
@@ -185,32 +189,17 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 					     struct sluice_run *runs,
 					     uint32_t *n_runs)
 {
-	const unsigned char *event = events->first;
+	uint32_t n;
 
 	if (s->partitions)
 		return sluice_partition_pick_lanes(s, lanes, events, runs,
 						   n_runs);
 	if (SLUICE_UNLIKELY(!s->owned))
 		return 0;
-	if (s->rebalance) {
-		uint32_t n = sluice_partition_pick_counting(s, lanes, events,
-							    runs, n_runs);
-
+	n = sluice_partition_pick_groups(s, lanes, events, runs, n_runs);
+	if (s->rebalance)
 		sluice_partition_rebalance(s, lanes);
-		return n;
-	}
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
-
-		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
-			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
-			continue;
-		}
-		if (!sluice_spill_put(lanes, runs, n_runs,
-				      s->owner[sluice_partition_group(s, key)]))
-			return i;
-	}
-	return events->count;
+	return n;
 }
 
 /* ---- who owns what ------------------------------------------------------- */
@@ -403,8 +392,7 @@ static inline uint32_t sluice_partition_heir(const struct sluice_partition *s,
 
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		uint32_t state = lanes->lane[i].state;
-		int will = state == SLUICE_LANE_ACTIVE ||
-			   state == SLUICE_LANE_JOINING;
+		int will = sluice_lane_stays(&lanes->lane[i]);
 
 		if (state == SLUICE_LANE_VACANT || will < stays)
 			continue;

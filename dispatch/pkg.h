@@ -37,8 +37,7 @@ static inline void sluice_pkg_settle(struct sluice_pkg *s,
 	s->homes = 0;
 	for (uint32_t i = 0; i < lanes->count && s->homes < SLUICE_HOMES_MAX;
 	     i++)
-		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE ||
-		    lanes->lane[i].state == SLUICE_LANE_JOINING)
+		if (sluice_lane_stays(&lanes->lane[i]))
 			s->home[s->homes++] = (uint16_t)i;
 }
 
@@ -63,12 +62,6 @@ static inline uint64_t sluice_pkg_placeable(const struct sluice_pkg *s,
 	return sluice_spill_placeable(&view, lanes);
 }
 
-/* A number in [0, n) from 32 bits, without a division. */
-static inline uint32_t sluice_pkg_below(uint32_t bits, uint32_t n)
-{
-	return (uint32_t)(((uint64_t)bits * n) >> 32);
-}
-
 /* What counts against a home: its load; before that, that it has no credit; and
  * before that, that it is on its way out. */
 static inline uint64_t sluice_pkg_burden(const struct sluice_lane *lane)
@@ -83,19 +76,15 @@ static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
 					 const struct sluice_lanes *lanes,
 					 uint64_t key)
 {
-	/* The finaliser of splitmix64: both halves depend on every bit. */
-	uint64_t z = key + UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t z = sluice_mix64(key + SLUICE_MIX_STEP);
 	uint32_t other;
 	uint32_t a;
 	uint32_t b;
 
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	z ^= z >> 31;
 	if (s->homes < 2)
 		return s->home[0];
-	a = sluice_pkg_below((uint32_t)z, s->homes);
-	b = sluice_pkg_below((uint32_t)(z >> 32), s->homes - 1);
+	a = sluice_mix_below((uint32_t)z, s->homes);
+	b = sluice_mix_below((uint32_t)(z >> 32), s->homes - 1);
 	b += b >= a; /* another one */
 	a = s->home[a];
 	b = s->home[b];
@@ -136,14 +125,7 @@ static inline void sluice_pkg_join(struct sluice_pkg *s,
 	sluice_pkg_settle(s, lanes);
 }
 
-static inline int sluice_pkg_ready(const struct sluice_pkg *s,
-				   const struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
+SLUICE_STRATEGY_READY_AT_ONCE(pkg)
 
 static inline void sluice_pkg_leave(struct sluice_pkg *s,
 				    struct sluice_lanes *lanes, uint32_t i)

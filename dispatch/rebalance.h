@@ -76,16 +76,12 @@ static inline uint32_t sluice_rebalance_next(struct sluice_rebalance *r,
 	uint32_t group;
 
 	for (uint32_t i = 0; i < lanes->count; i++) {
-		uint32_t state = lanes->lane[i].state;
-
 		/* Who gives waits for nobody, and who gets waits: never both, or
 		 * they could wait for each other. */
-		if (state == SLUICE_LANE_ACTIVE &&
+		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE &&
 		    (busiest == lanes->count || r->load[i] > r->load[busiest]))
 			busiest = i;
-		if ((state == SLUICE_LANE_ACTIVE ||
-		     state == SLUICE_LANE_JOINING) &&
-		    !r->gave[i] &&
+		if (sluice_lane_stays(&lanes->lane[i]) && !r->gave[i] &&
 		    (idlest == lanes->count || r->load[i] < r->load[idlest]))
 			idlest = i;
 	}

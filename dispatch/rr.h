@@ -146,8 +146,7 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 		n = weight - s->had;
 		n = n < left ? n : left;
 		n = n < lanes->lane[i].credit ? n : lanes->lane[i].credit;
-		sluice_lane_take(lanes, i, n);
-		sluice_run_add(runs, n_runs, i, (uint32_t)n);
+		sluice_lane_send(lanes, i, n, runs, n_runs);
 		s->had += (uint32_t)n;
 		left -= (uint32_t)n;
 	}
@@ -162,14 +161,7 @@ static inline void sluice_rr_join(struct sluice_rr *s,
 	(void)i;
 }
 
-static inline int sluice_rr_ready(const struct sluice_rr *s,
-				  const struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
+SLUICE_STRATEGY_READY_AT_ONCE(rr)
 
 static inline void sluice_rr_leave(struct sluice_rr *s,
 				   struct sluice_lanes *lanes, uint32_t i)

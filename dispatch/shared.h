@@ -60,31 +60,7 @@ static inline uint32_t sluice_shared_pick(struct sluice_shared *s,
 	return n;
 }
 
-static inline void sluice_shared_join(struct sluice_shared *s,
-				      struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static inline int sluice_shared_ready(const struct sluice_shared *s,
-				      const struct sluice_lanes *lanes,
-				      uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static inline void sluice_shared_leave(struct sluice_shared *s,
-				       struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+SLUICE_STRATEGY_FREE_MEMBERS(shared)
 
 static inline const char *sluice_shared_verify(const struct sluice_shared *s,
 					       const struct sluice_lanes *lanes)

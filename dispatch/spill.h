@@ -15,6 +15,7 @@
 #define SLUICE_DISPATCH_SPILL_H
 
 #include "dispatch.h"
+#include "mix.h"
 
 /** Events placed at a time when some may have to spill. */
 #define SLUICE_SPILL_QUANTUM 64u
@@ -123,14 +124,6 @@ static inline int sluice_spill_put(struct sluice_lanes *lanes,
 static inline uint64_t sluice_spill_load(const struct sluice_lane *lane)
 {
 	return sluice_lane_in_flight(lane) + lane->spilled;
-}
-
-/** Spread a key over 40 bits and take the upper ones; a user's keys may be small
- * integers. The multiplier is 2^64 divided by the golden ratio (Knuth, TAOCP 3,
- * 6.4). */
-static inline uint32_t sluice_key_spread(uint64_t key)
-{
-	return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 40);
 }
 
 #endif

@@ -37,19 +37,10 @@ struct sluice_sticky {
 	uint16_t next[SLUICE_STICKY_POINTS];  /* first point of another one */
 };
 
-/* A good mixer (MurmurHash3's last step), since it is given small numbers. No two
- * of them become the same. */
-static inline uint32_t sluice_sticky_mix(uint32_t x)
-{
-	x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
-	x = (x ^ (x >> 13)) * UINT32_C(0xc2b2ae35);
-	return x ^ (x >> 16);
-}
-
 /* Where replica @r of lane @i stands. */
 static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
 {
-	return sluice_sticky_mix(i * SLUICE_STICKY_REPLICAS + r + 1) &
+	return sluice_mix32(i * SLUICE_STICKY_REPLICAS + r + 1) &
 	       (SLUICE_STICKY_POINTS - 1);
 }
 
@@ -58,8 +49,7 @@ static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
  * chance as the next. */
 static inline uint32_t sluice_sticky_claim(uint32_t i, uint32_t at)
 {
-	return sluice_sticky_mix(UINT32_C(1) << 31 | i * SLUICE_STICKY_POINTS |
-				 at);
+	return sluice_mix32(UINT32_C(1) << 31 | i * SLUICE_STICKY_POINTS | at);
 }
 
 static inline void sluice_sticky_stand(struct sluice_sticky *s, uint32_t i)
@@ -83,8 +73,7 @@ static inline void sluice_sticky_settle(struct sluice_sticky *s,
 	for (uint32_t at = 0; at < SLUICE_STICKY_POINTS; at++)
 		s->owner[at] = SLUICE_STICKY_NOBODY;
 	for (uint32_t i = 0; i < lanes->count && i < SLUICE_STICKY_NOBODY; i++)
-		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE ||
-		    lanes->lane[i].state == SLUICE_LANE_JOINING)
+		if (sluice_lane_stays(&lanes->lane[i]))
 			sluice_sticky_stand(s, i);
 	/* Against the clock, twice: what lies before the first point belongs to
 	 * the last pass's end. */
@@ -214,15 +203,7 @@ static inline void sluice_sticky_join(struct sluice_sticky *s,
 	sluice_sticky_settle(s, lanes);
 }
 
-static inline int sluice_sticky_ready(const struct sluice_sticky *s,
-				      const struct sluice_lanes *lanes,
-				      uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
+SLUICE_STRATEGY_READY_AT_ONCE(sticky)
 
 static inline void sluice_sticky_leave(struct sluice_sticky *s,
 				       struct sluice_lanes *lanes, uint32_t i)

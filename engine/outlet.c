@@ -384,8 +384,7 @@ void outlet_end(struct outlet *out, uint32_t closed)
 		sluice_spsc_close(&out->shared.base, closed);
 	else
 		for (uint32_t i = 0; i < out->lanes.count; i++)
-			if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE ||
-			    out->lanes.lane[i].state == SLUICE_LANE_JOINING)
+			if (sluice_lane_stays(&out->lanes.lane[i]))
 				sluice_spsc_close(&out->writers[i], closed);
 	for (struct aside *aside = out->asides; aside; aside = aside->next)
 		if (!aside->closed)

@@ -54,31 +54,8 @@ static uint32_t sluice_standby_pick(struct sluice_standby *s,
 	return placed;
 }
 
-/* Who comes or goes needs no word: without credit nobody is chosen. */
-static void sluice_standby_join(struct sluice_standby *s,
-				struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static int sluice_standby_ready(const struct sluice_standby *s,
-				const struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static void sluice_standby_leave(struct sluice_standby *s,
-				 struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+/* Who comes or goes needs no word: join, ready and leave have nothing to do. */
+SLUICE_STRATEGY_FREE_MEMBERS(standby)
 
 static const char *sluice_standby_verify(const struct sluice_standby *s,
 					 const struct sluice_lanes *lanes)
