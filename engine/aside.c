@@ -28,7 +28,7 @@ struct aside *aside_new(const struct subscription *sub)
 
 	if (aside == NULL)
 		return NULL;
-	aside->tee.every = o->tee;
+	sluice_tee_init(&aside->tee, o->tee);
 	aside->key_field = (struct key_field){o->key_offset, o->key_bytes};
 	aside->key_of = o->key_of ? o->key_of : key_of_bytes;
 	if (o->conflate_keys &&

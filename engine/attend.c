@@ -160,8 +160,8 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	/* Nobody is held up by one that has not asked for anything: it joins a
 	 * broadcast with its first ask. */
 	if (subscription_manual(sub) &&
-	    sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-	    !subscription_aside(sub) && subscription_asked(sub) == 0 &&
+	    subscription_rings(sub) == SLUICE_RINGS_ONE &&
+	    subscription_asked(sub) == 0 &&
 	    subscription_producer(sub) == PRODUCER_NEW &&
 	    sluice_load_acquire(&sub->cancel) == 0)
 		return 0;

@@ -194,36 +194,46 @@ static int check_join(struct sluice_pipeline *p, struct sluice_stage *join)
 				   "stage '%s': order_of '%s' is no stage with "
 				   "dispatcher 'ordered'",
 				   join->name, join->order_of);
-	if (from->joins++ > 0)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': order_of '%s', which has a "
-				   "join already",
-				   join->name, join->order_of);
 	join->order_from = from;
 	return check_join_links(p, join, from);
+}
+
+/* A producer whose events are numbered has one join. */
+static int check_joined(const struct sluice_pipeline *p,
+			const struct sluice_stage *from)
+{
+	const struct sluice_stage *join = NULL;
+
+	if (from->strategy == NULL ||
+	    !(from->strategy->needs & SLUICE_NEEDS_ORDER))
+		return 0;
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		if (p->stages[i]->order_from != from)
+			continue;
+		if (join != NULL)
+			return sluice_fail(-EINVAL,
+					   "stage '%s': order_of '%s', which "
+					   "has a join already",
+					   p->stages[i]->name, from->name);
+		join = p->stages[i];
+	}
+	if (join != NULL)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "stage '%s': dispatcher '%s' needs a stage with "
+			   "order_of = \"%s\" to restore the order",
+			   from->name, from->strategy->name, from->name);
 }
 
 static int check_joins(struct sluice_pipeline *p)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		p->stages[i]->joins = 0;
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		if (p->stages[i]->order_of[0] != '\0')
 			rc = check_join(p, p->stages[i]);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++) {
-		const struct sluice_stage *stage = p->stages[i];
-
-		if (stage->strategy && stage->joins == 0 &&
-		    stage->strategy->needs & SLUICE_NEEDS_ORDER)
-			rc = sluice_fail(-EINVAL,
-					 "stage '%s': dispatcher '%s' needs a "
-					 "stage with order_of = \"%s\" to "
-					 "restore the order",
-					 stage->name, stage->strategy->name,
-					 stage->name);
-	}
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		rc = check_joined(p, p->stages[i]);
 	return rc;
 }
 

@@ -107,23 +107,12 @@ static int option_check(const struct dispatch_option *option,
 
 static int dispatch_check_key(const struct sluice_stage_opts *o)
 {
-	if (o->key_of && (o->key_offset || o->key_bytes))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_of and key_bytes both say "
-				   "what the key is; set one",
-				   o->name);
-	if (o->key_offset > o->out_bytes ||
-	    o->key_bytes > o->out_bytes - o->key_offset)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key field at %u of %u bytes "
-				   "does not fit out_bytes %u",
-				   o->name, o->key_offset, o->key_bytes,
-				   o->out_bytes);
-	if (o->key_offset && !o->key_bytes)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': key_offset without key_bytes",
-				   o->name);
-	return 0;
+	const struct key_field field = {o->key_offset, o->key_bytes};
+	char why[100];
+	int rc = key_field_check(&field, o->key_of, o->out_bytes, why,
+				 sizeof(why));
+
+	return rc < 0 ? sluice_fail(rc, "stage '%s': %s", o->name, why) : 0;
 }
 
 static int dispatch_check_order(const struct sluice_stage_opts *o)

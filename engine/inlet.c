@@ -31,15 +31,13 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->shared = sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-		       !subscription_aside(sub);
+	link->shared = subscription_rings(sub) == SLUICE_RINGS_ONE;
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->taken = NULL;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
 		in->weighted = 1;
-	if (sub->producer->strategy->rings == SLUICE_RINGS_SHARED &&
-	    !subscription_aside(sub)) {
+	if (subscription_rings(sub) == SLUICE_RINGS_SHARED) {
 		link->taken = &sub->producer->out.taken.ring;
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,

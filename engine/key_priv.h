@@ -6,10 +6,17 @@
 
 #include "../dispatch/dispatch.h"
 
+#include <stddef.h>
+
 struct key_field {
 	uint32_t offset;
 	uint32_t bytes; /* 0: the whole event */
 };
+
+/* Does the field lie in an event of @event_bytes, and is it the one thing that
+ * says what the key is? Returns 0, or -EINVAL with the sentence in @why. */
+int key_field_check(const struct key_field *field, sluice_key_fn key_of,
+		    uint32_t event_bytes, char *why, size_t why_bytes);
 
 /* A sluice_key_fn; @ctx is a struct key_field. */
 uint64_t key_of_bytes(const void *event, uint32_t bytes, void *ctx);

@@ -213,24 +213,37 @@ static void outlet_refresh_separate(struct outlet *out)
 	}
 }
 
+/* What has spilled waits for one consumer's grant, who joins for others' receipts,
+ * and some strategies decide by them: then always look. */
+static int outlet_must_look(const struct outlet *out)
+{
+	return outlet_spilled(out) > 0 || out->joining ||
+	       (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
+}
+
 uint64_t outlet_room(struct outlet *out, uint64_t want)
 {
 	const struct sluice_strategy *strategy = out->strategy;
-	uint64_t room = strategy->placeable(out->state, &out->lanes);
 
 	if (SLUICE_UNLIKELY(out->asides != NULL))
 		asides_flush(out);
-	/* What has spilled waits for one consumer's grant, who joins for
-	 * others' receipts, and some decide by them: always look. */
-	if (room >= want && outlet_spilled(out) == 0 && !out->joining &&
-	    !(strategy->needs & SLUICE_NEEDS_RECEIPTS))
-		return room;
-	if (strategy->rings == SLUICE_RINGS_ONE)
+	if (!outlet_must_look(out)) {
+		uint64_t room = strategy->placeable(out->state, &out->lanes);
+
+		if (room >= want)
+			return room;
+	}
+	switch (strategy->rings) {
+	case SLUICE_RINGS_ONE:
 		outlet_refresh_shared(out);
-	else if (strategy->rings == SLUICE_RINGS_SHARED)
+		break;
+	case SLUICE_RINGS_SHARED:
 		outlet_shared_refresh(out);
-	else
+		break;
+	default:
 		outlet_refresh_separate(out);
+		break;
+	}
 	return strategy->placeable(out->state, &out->lanes);
 }
 

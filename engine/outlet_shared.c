@@ -47,9 +47,13 @@ void outlet_shared_refresh(struct outlet *out)
 		       taken->free)
 		taken->free++;
 	out->lanes.ring_free = taken->free - taken->pushed;
-	for (uint32_t i = 0; out->joining && i < out->lanes.count; i++)
-		(void)outlet_admit(out, i);
+	if (SLUICE_LIKELY(!out->joining))
+		return;
 	out->joining = 0;
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->lanes.lane[i].state == SLUICE_LANE_JOINING &&
+		    !outlet_admit(out, i))
+			out->joining = 1;
 }
 
 void outlet_shared_push(struct outlet *out, const unsigned char *events,

@@ -58,8 +58,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 		struct subscription *sub = subscription_at(p, s);
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
-		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-		    !subscription_aside(sub))
+		if (subscription_rings(sub) == SLUICE_RINGS_ONE)
 			sub->capacity = plan_shared_capacity(p, sub->producer);
 	}
 }

@@ -75,8 +75,7 @@ int plan_join(struct subscription *sub)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",
 					   sub->consumer->name);
 	}
-	if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-	    sub->aside == NULL) {
+	if (subscription_rings(sub) == SLUICE_RINGS_ONE) {
 		sub->capacity = (uint32_t)shared->capacity;
 		sub->tx = shared->tx;
 		sub->slots = shared->slots;

@@ -57,7 +57,6 @@ struct sluice_stage {
 	struct key_field key_field;
 	char order_of[SLUICE_NAME_BYTES]; /* empty: no join */
 	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
-	uint32_t joins;                   /* stages that name it there */
 	uint32_t index;
 	uint32_t emit_max;   /* events one callback may emit */
 	uint32_t buffer_max; /* events that may wait in the hold */
@@ -127,6 +126,15 @@ struct sluice_stage {
 static inline int stage_produces(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_CONSUMER;
+}
+
+/* What the events of @sub travel in; who stands aside has a ring of its own. */
+static inline enum sluice_rings
+subscription_rings(const struct subscription *sub)
+{
+	return subscription_aside(sub)
+		       ? SLUICE_RINGS_SEPARATE
+		       : (enum sluice_rings)sub->producer->strategy->rings;
 }
 
 static inline int stage_consumes(const struct sluice_stage *stage)

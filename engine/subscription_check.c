@@ -2,6 +2,7 @@
 /* What can be told about a subscription from its options, its two stages and
  * those that are there: each refusal names both stages, the field and the limit.
  */
+#include "engine/key_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -71,6 +72,9 @@ static int subscription_check_flags(const struct subscription *sub)
 static int subscription_check_aside(const struct subscription *sub)
 {
 	const struct sluice_subscription_opts *o = &sub->opts;
+	const struct key_field field = {o->key_offset, o->key_bytes};
+	char why[100];
+	int rc;
 
 	if (o->weight > SLUICE_WEIGHT_MAX)
 		return SUBSCRIPTION_FAIL(sub, -EINVAL,
@@ -89,19 +93,10 @@ static int subscription_check_aside(const struct subscription *sub)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL, "%s",
 			"a key, and no conflate_keys to use it");
-	if (o->key_of && (o->key_offset || o->key_bytes))
-		return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
-					 "key_of and key_bytes both say what "
-					 "the key is; set one");
-	if (o->key_offset > sub->producer->opts.out_bytes ||
-	    o->key_bytes > sub->producer->opts.out_bytes - o->key_offset ||
-	    (o->key_offset && !o->key_bytes))
-		return SUBSCRIPTION_FAIL(
-			sub, -EINVAL,
-			"key field at %u of %u bytes does not fit the %u of "
-			"an event",
-			o->key_offset, o->key_bytes,
-			sub->producer->opts.out_bytes);
+	rc = key_field_check(&field, o->key_of, sub->producer->opts.out_bytes,
+			     why, sizeof(why));
+	if (rc < 0)
+		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
 	if (subscription_aside(sub) && sub->producer->opts.partitions)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL, "%s",
@@ -183,8 +178,8 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		    other->producer != sub->producer ||
 		    subscription_consumer(other) == CONSUMER_LEFT)
 			continue;
-		if (sub->producer->strategy->rings == SLUICE_RINGS_ONE &&
-		    !subscription_aside(sub) && !subscription_aside(other) &&
+		if (subscription_rings(sub) == SLUICE_RINGS_ONE &&
+		    !subscription_aside(other) &&
 		    other->consumer == sub->consumer)
 			return SUBSCRIPTION_FAIL(sub, -EEXIST,
 						 "it is subscribed already%s",

@@ -229,15 +229,178 @@ static void what_is_given_up_is_passed_over(void **state)
 	assert_int_equal(joined.disorder, 0);
 }
 
+/* ---- what is refused ----------------------------------------------------- */
+
+/* A graph of source, one worker and a join, each as the row has it. */
+static struct refusal {
+	const char *name;
+	struct sluice_stage_opts source;
+	struct sluice_stage_opts join;
+	enum sluice_on_end on_end;
+	uint32_t by_pass; /* the join reads from the source, too */
+	uint32_t no_link; /* the join does not read from the worker */
+	uint32_t twins;   /* there are two joins */
+	const char *says[3];
+} refusals[] = {
+	{.name = "nobody_joins", .says = {"'source'", "order_of"}},
+	{.name = "of_nobody",
+	 .join = {.order_of = "nobody"},
+	 .says = {"'join'", "'nobody'", "'ordered'"}},
+	{.name = "of_an_unordered_one",
+	 .source = {.dispatcher = "jbsq"},
+	 .join = {.order_of = "source"},
+	 .says = {"'join'", "'source'", "'ordered'"}},
+	{.name = "worker_without_a_link",
+	 .join = {.order_of = "source", .on_idle = SLUICE_IDLE_STAY},
+	 .no_link = 1,
+	 .says = {"'join'", "'worker'"}},
+	{.name = "a_link_past_the_workers",
+	 .join = {.order_of = "source"},
+	 .by_pass = 1,
+	 .says = {"'join'", "'source'"}},
+	{.name = "an_end_of_its_own",
+	 .join = {.order_of = "source"},
+	 .on_end = SLUICE_PERMANENT,
+	 .says = {"'join'", "on_end"}},
+	{.name = "two_joins",
+	 .join = {.order_of = "source"},
+	 .twins = 1,
+	 .says = {"'twin'", "has a join already"}},
+};
+
+static void refusal_add_join(struct sluice_pipeline *p,
+			     const struct refusal *row, const char *name)
+{
+	struct sluice_stage_opts o = row->join;
+
+	o.size = sizeof(o);
+	o.name = name;
+	o.kind = SLUICE_CONSUMER;
+	o.in_bytes = sizeof(struct item);
+	o.handle_events = join;
+	o.state = &joined;
+	flow_add(p, &o);
+	if (!row->no_link)
+		flow_subscribe(p, name, "worker",
+			       SLUICE_SUBSCRIPTION(.on_end = row->on_end));
+}
+
+static void graph_is_refused(void **state)
+{
+	const struct refusal *row = *state;
+	struct sluice_stage_opts o = row->source;
+	struct sluice_pipeline *p = flow_open(1);
+
+	o.size = sizeof(o);
+	o.name = "source";
+	o.kind = SLUICE_PRODUCER;
+	o.out_bytes = sizeof(struct item);
+	o.handle_demand = make;
+	if (o.dispatcher == NULL)
+		o.dispatcher = "ordered";
+	flow_add(p, &o);
+	flow_add(p, SLUICE_STAGE(.name = "worker",
+				 .kind = SLUICE_PRODUCER_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .out_bytes = sizeof(struct item),
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_events = work, .state = &worker[0]));
+	flow_subscribe(p, "worker", "source", NULL);
+	refusal_add_join(p, row, "join");
+	if (row->twins)
+		refusal_add_join(p, row, "twin");
+	if (row->by_pass)
+		flow_subscribe(p, "join", "source", NULL);
+	assert_int_equal(sluice_pipeline_start(p), -EINVAL);
+	for (size_t i = 0; i < UNIT_COUNT(row->says) && row->says[i]; i++)
+		assert_text_has(sluice_last_error(), row->says[i]);
+	sluice_pipeline_close(p);
+}
+
+/* What can be told of a stage alone. */
+static struct alone {
+	const char *name;
+	struct sluice_stage_opts opts;
+	const char *says[3];
+} alone[] = {
+	{"no_room_for_the_number",
+	 {.kind = SLUICE_PRODUCER, .out_bytes = 4, .dispatcher = "ordered"},
+	 {"order_offset 0", "8 bytes", "out_bytes 4"}},
+	{"number_past_the_end",
+	 {.kind = SLUICE_PRODUCER,
+	  .out_bytes = 16,
+	  .order_offset = 9,
+	  .dispatcher = "ordered"},
+	 {"order_offset 9", "out_bytes 16"}},
+	{"window_not_a_power_of_two",
+	 {.kind = SLUICE_PRODUCER,
+	  .out_bytes = 16,
+	  .order_events = 1000,
+	  .dispatcher = "ordered"},
+	 {"order_events 1000", "power of two"}},
+	{"window_over_the_limit",
+	 {.kind = SLUICE_PRODUCER,
+	  .out_bytes = 16,
+	  .order_events = 131072,
+	  .dispatcher = "ordered"},
+	 {"order_events 131072", "65536"}},
+	{"order_of_a_producer",
+	 {.kind = SLUICE_PRODUCER, .out_bytes = 16, .order_of = "x"},
+	 {"order_of", "consume"}},
+	{"order_of_without_a_name",
+	 {.kind = SLUICE_CONSUMER, .in_bytes = 16, .order_of = ""},
+	 {"order_of", "name"}},
+	{"join_without_room",
+	 {.kind = SLUICE_CONSUMER, .in_bytes = 4, .order_of = "x"},
+	 {"order_of", "in_bytes 4", "8"}},
+	{"offset_of_another_dispatcher",
+	 {.kind = SLUICE_PRODUCER,
+	  .out_bytes = 16,
+	  .order_offset = 8,
+	  .dispatcher = "rr"},
+	 {"'rr'", "order_offset 8", "ordered"}},
+};
+
+static void stage_is_refused(void **state)
+{
+	const struct alone *row = *state;
+	struct sluice_stage_opts o = row->opts;
+	struct sluice_pipeline *p = flow_open(1);
+
+	o.size = sizeof(o);
+	o.name = "s";
+	if (o.kind == SLUICE_PRODUCER)
+		o.handle_demand = make;
+	else
+		o.handle_events = join;
+	assert_int_equal(sluice_stage_add(p, &o), -EINVAL);
+	assert_text_has(sluice_last_error(), "'s'");
+	for (size_t i = 0; i < UNIT_COUNT(row->says) && row->says[i]; i++)
+		assert_text_has(sluice_last_error(), row->says[i]);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest pipelines[] = {
 		cmocka_unit_test_setup(order_is_restored, set_up),
 		cmocka_unit_test_setup(filtered_events_are_passed_over, set_up),
 		cmocka_unit_test_setup(everything_may_be_filtered, set_up),
 		cmocka_unit_test_setup(failures_keep_the_order, set_up),
 		cmocka_unit_test_setup(what_is_given_up_is_passed_over, set_up),
 	};
+	struct CMUnitTest tests[UNIT_COUNT(pipelines) + UNIT_COUNT(refusals) +
+				UNIT_COUNT(alone)];
+	size_t n = 0;
 
+	for (; n < UNIT_COUNT(pipelines); n++)
+		tests[n] = pipelines[n];
+	for (size_t i = 0; i < UNIT_COUNT(refusals); i++)
+		tests[n++] =
+			(struct CMUnitTest){refusals[i].name, graph_is_refused,
+					    NULL, NULL, &refusals[i]};
+	for (size_t i = 0; i < UNIT_COUNT(alone); i++)
+		tests[n++] = (struct CMUnitTest){
+			alone[i].name, stage_is_refused, NULL, NULL, &alone[i]};
 	return cmocka_run_group_tests_name("ordered", tests, NULL, NULL);
 }
