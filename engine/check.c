@@ -83,9 +83,11 @@ static int check_partitions(const struct sluice_pipeline *p)
 		if (!stage->strategy ||
 		    (stage->strategy->needs & SLUICE_NEEDS_SPILL) == 0)
 			continue;
-		if (groups == 0)
+		/* Who else has a spill needs no group for each consumer. */
+		if (groups == 0 &&
+		    stage->strategy == sluice_strategy_find("partition"))
 			groups = SLUICE_KEY_GROUPS_DEFAULT;
-		if (stage->opts.partitions > 0)
+		if (groups == 0 || stage->opts.partitions > 0)
 			continue;
 		if (groups < stage->declared_out)
 			return sluice_fail(-EINVAL,

@@ -235,9 +235,35 @@ static void whoever_comes_and_goes(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* Key groups have owners only in partition: elsewhere there may be more consumers
+ * than these. */
+static void subscriptions_outnumber_key_groups(void **state)
+{
+	const char *const *dispatcher = *state;
+	struct sluice_pipeline *p = flow_open(1);
+
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = sizeof(struct item),
+				 .dispatcher = *dispatcher, .key_bytes = 8,
+				 .handle_demand = make, .state = &source));
+	flow_add(p, SLUICE_STAGE(.name = "c0", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .handle_events = handle, .state = &hands[0]));
+	for (uint32_t i = 0; i < 257; i++)
+		flow_subscribe(p, "c0", "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 4));
+	source.end = 2000;
+	assert_int_equal(flow_run(p), 0);
+	assert_int_equal(flow_stats(p, "c0").events_in, 2000);
+	sluice_pipeline_close(p);
+}
+
+static const char *const spilling[] = {"atomic", "pkg"};
+
 int main(void)
 {
-	static struct CMUnitTest tests[2 * UNIT_COUNT(rows)];
+	static struct CMUnitTest
+		tests[2 * UNIT_COUNT(rows) + UNIT_COUNT(spilling)];
 	static char names_of[2 * UNIT_COUNT(rows)][48];
 
 	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
@@ -252,5 +278,9 @@ int main(void)
 			names_of[2 * i + 1], whoever_comes_and_goes, set_up,
 			tear_down, &rows[i]};
 	}
+	for (size_t i = 0; i < UNIT_COUNT(spilling); i++)
+		tests[2 * UNIT_COUNT(rows) + i] = (struct CMUnitTest){
+			spilling[i], subscriptions_outnumber_key_groups, set_up,
+			tear_down, (void *)(uintptr_t)&spilling[i]};
 	return cmocka_run_group_tests_name("dispatchers", tests, NULL, NULL);
 }
