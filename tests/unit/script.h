@@ -235,6 +235,21 @@ static inline void script_close(struct script *s)
 					 s->at[i].granted - s->at[i].done);
 }
 
+/* For strategies with a spill, after each step: somebody has more credit than
+ * work, and there is room in the spill, so something can be placed. */
+static inline void script_feeds_the_hungry(const struct script *s)
+{
+	uint32_t hungry = 0;
+
+	for (uint32_t i = 0; i < s->lanes.count; i++)
+		hungry +=
+			s->lane[i].state == SLUICE_LANE_ACTIVE &&
+			s->lane[i].credit > 0 && s->lane[i].spilled == 0 &&
+			s->lane[i].credit >= s->lane[i].sent - s->lane[i].acked;
+	if (hungry > 0 && s->lanes.spill_free > 0)
+		assert_true(script_placeable(s) > 0);
+}
+
 /* One script of @steps steps. */
 static inline void script_run(const struct script_rules *rules, struct rng *rng,
 			      uint32_t steps)
@@ -245,6 +260,17 @@ static inline void script_run(const struct script_rules *rules, struct rng *rng,
 	for (uint32_t step = 0; step < steps; step++)
 		script_step(&s);
 	script_close(&s);
+}
+
+/* @scripts scripts, whose seed is told under @name. */
+static inline void script_run_all(const struct script_rules *rules,
+				  const char *name, uint32_t scripts,
+				  uint32_t steps)
+{
+	struct rng rng = rng_start(name);
+
+	for (uint32_t i = 0; i < scripts; i++)
+		script_run(rules, &rng, steps);
 }
 
 #endif

@@ -340,19 +340,6 @@ static void oracle_picked(const struct script *s,
 	assert_memory_equal(s->lane, lane, before->count * sizeof(lane[0]));
 }
 
-/* Somebody has more credit than work, and there is room in the spill. */
-static void oracle_stepped(const struct script *s)
-{
-	uint32_t hungry = 0;
-
-	for (uint32_t i = 0; i < s->lanes.count; i++)
-		hungry += s->lane[i].state == SLUICE_LANE_ACTIVE &&
-			  s->lane[i].credit > 0 && s->lane[i].spilled == 0 &&
-			  s->lane[i].credit >= oracle_load(&s->lane[i]);
-	if (hungry > 0 && s->lanes.spill_free > 0)
-		assert_true(script_placeable(s) > 0);
-}
-
 static void random_script(void **state)
 {
 	const struct script_rules rules = {
@@ -363,13 +350,11 @@ static void random_script(void **state)
 		.joined = oracle_forget,
 		.left = oracle_forget,
 		.picked = oracle_picked,
-		.stepped = oracle_stepped,
+		.stepped = script_feeds_the_hungry,
 	};
-	struct rng rng = rng_start("atomic random_script");
 
 	(void)state;
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, "atomic random_script", SCRIPTS, STEPS);
 }
 
 int main(void)

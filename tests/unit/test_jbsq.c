@@ -185,11 +185,9 @@ static void random_scripts(void **state)
 		.picked = jbsq_picked,
 		.stepped = jbsq_stepped,
 	};
-	struct rng rng = rng_start("jbsq random_scripts");
 
 	(void)state;
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, "jbsq random_scripts", SCRIPTS, STEPS);
 }
 
 int main(void)

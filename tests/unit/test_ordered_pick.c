@@ -181,11 +181,9 @@ static void random_scripts(void **state)
 		.picked = ordered_picked,
 		.stepped = ordered_stepped,
 	};
-	struct rng rng = rng_start("ordered random_scripts");
 
 	(void)state;
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, "ordered random_scripts", SCRIPTS, STEPS);
 }
 
 int main(void)

@@ -247,11 +247,9 @@ static void random_scripts(void **state)
 		.picked = p2c_picked,
 		.stepped = p2c_stepped,
 	};
-	struct rng rng = rng_start("p2c random_scripts");
 
 	(void)state;
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, "p2c random_scripts", SCRIPTS, STEPS);
 }
 
 int main(void)

@@ -336,10 +336,8 @@ static void random_scripts(const char *name, uint32_t promises,
 		.picked = rr_picked,
 		.stepped = rr_stepped,
 	};
-	struct rng rng = rng_start(name);
 
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, name, SCRIPTS, STEPS);
 }
 
 static void random_scripts_strict(void **state)

@@ -343,11 +343,9 @@ static void random_script(void **state)
 		.left = oracle_settle_again,
 		.picked = oracle_picked,
 	};
-	struct rng rng = rng_start("sticky random_script");
 
 	(void)state;
-	for (uint32_t i = 0; i < SCRIPTS; i++)
-		script_run(&rules, &rng, STEPS);
+	script_run_all(&rules, "sticky random_script", SCRIPTS, STEPS);
 }
 
 int main(void)
