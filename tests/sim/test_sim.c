@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_sim [--seed N] [--from N] [--count N] [--keep-going]: run seeds N, N+1,
- * ... on the simulated machine. One seed alone (--seed) is told step by step
- * and, if it fails, its schedule printed: that is how a failure is replayed.
+ * test_sim: run seeds on the simulated machine; see --help. One seed alone is
+ * told step by step and, if it fails, its schedule printed: that is how a failure
+ * is replayed.
  */
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim.h"
@@ -12,26 +12,96 @@
 #include <stdlib.h>
 
 #define SEEDS_DEFAULT 10000u
+#define GENERATORS    1u
 
-struct sums {
+static const char usage[] =
+	"usage: test_sim [OPTION...] [SEED...]\n"
+	"\n"
+	"Runs random pipelines on a simulated machine, one for each seed, and "
+	"holds\n"
+	"what was delivered against what was emitted. Ends with 1 if one was "
+	"wrong.\n"
+	"\n"
+	"  SEED...          run these\n"
+	"  -s, --seed N     run this one, and tell what happens step by step\n"
+	"  -f, --from N     run seeds from N on; 1 if left out\n"
+	"  -n, --count N    that many; 10000 if left out\n"
+	"  -k, --keep-going do not stop at the first that fails\n"
+	"  -g, --generator N  which pipelines the seeds stand for: 1, demand,\n"
+	"                   broadcast and partition\n"
+	"  -h, --help       this text\n";
+
+struct run {
+	scenario_fn generator;
+	uint32_t number; /* of the generator */
+	int keep_going;
+	uint64_t seeds;
 	uint64_t events;
 	uint64_t switches;
 	uint64_t parks;
 	uint64_t failed;
 };
 
-static void run_one(struct sums *sums, uint64_t seed, int alone)
+/* Returns non-zero when it is time to stop. */
+static int run_one(struct run *run, uint64_t seed, int alone)
 {
-	struct scenario_report r = scenario_run(seed, alone);
+	struct scenario_report r = run->generator(seed, alone);
 
-	sums->events += r.events;
-	sums->switches += r.switches;
-	sums->parks += r.parks;
+	run->seeds++;
+	run->events += r.events;
+	run->switches += r.switches;
+	run->parks += r.parks;
 	if (r.text[0] == '\0')
-		return;
-	sums->failed++;
+		return 0;
+	run->failed++;
 	(void)fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed,
 		      r.text);
+	if (run->keep_going)
+		return 0;
+	sim_print_trace();
+	(void)fprintf(stderr, "replay: test_sim --generator %u --seed %llu\n",
+		      run->number, (unsigned long long)seed);
+	return 1;
+}
+
+static void run_range(struct run *run, uint64_t from, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		if (run_one(run, from + i, 0))
+			break;
+}
+
+static void run_list(struct run *run, char **seeds)
+{
+	for (; *seeds != NULL; seeds++)
+		if (run_one(run, strtoull(*seeds, NULL, 0), 0))
+			break;
+}
+
+static void run_alone(struct run *run, uint64_t seed)
+{
+	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* and stderr between */
+	(void)run_one(run, seed, 1);
+}
+
+static scenario_fn generator_of(uint32_t number)
+{
+	static const scenario_fn generators[GENERATORS] = {gen1_run};
+
+	return number >= 1 && number <= GENERATORS ? generators[number - 1]
+						   : NULL;
+}
+
+static int tell_sums(const struct run *run)
+{
+	(void)printf("%llu seeds, %llu failed: %llu events, %llu switches, "
+		     "%llu parks\n",
+		     (unsigned long long)run->seeds,
+		     (unsigned long long)run->failed,
+		     (unsigned long long)run->events,
+		     (unsigned long long)run->switches,
+		     (unsigned long long)run->parks);
+	return run->failed > 0;
 }
 
 int main(int argc, char **argv)
@@ -41,48 +111,44 @@ int main(int argc, char **argv)
 		{"from", required_argument, NULL, 'f'},
 		{"count", required_argument, NULL, 'n'},
 		{"keep-going", no_argument, NULL, 'k'},
+		{"generator", required_argument, NULL, 'g'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	uint64_t seed = 1;
+	struct run run = {.number = GENERATORS};
 	uint64_t count = SEEDS_DEFAULT;
-	struct sums sums = {0};
-	int keep_going = 0;
-	int alone = 0;
+	const char *alone = NULL;
+	uint64_t from = 1;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "s:f:n:k", options, NULL)) >=
-	       0) {
+	while ((option = getopt_long(argc, argv, "s:f:n:kg:h", options,
+				     NULL)) >= 0) {
 		if (option == 's') {
-			seed = strtoull(optarg, NULL, 0);
-			count = 1;
-			alone = 1;
+			alone = optarg;
 		} else if (option == 'f') {
-			seed = strtoull(optarg, NULL, 0);
+			from = strtoull(optarg, NULL, 0);
 		} else if (option == 'n') {
 			count = strtoull(optarg, NULL, 0);
 		} else if (option == 'k') {
-			keep_going = 1;
+			run.keep_going = 1;
+		} else if (option == 'g') {
+			run.number = (uint32_t)strtoul(optarg, NULL, 0);
 		} else {
-			return 2;
+			(void)fputs(usage, option == 'h' ? stdout : stderr);
+			return option == 'h' ? 0 : 2;
 		}
 	}
-	if (alone)
-		(void)setvbuf(stdout, NULL, _IOLBF, 0); /* and stderr between */
-	for (uint64_t i = 0; i < count; i++) {
-		run_one(&sums, seed + i, alone);
-		if (sums.failed == 0 || keep_going)
-			continue;
-		sim_print_trace();
-		(void)fprintf(stderr, "replay: test_sim --seed %llu\n",
-			      (unsigned long long)(seed + i));
-		return 1;
+	run.generator = generator_of(run.number);
+	if (run.generator == NULL) {
+		(void)fprintf(stderr, "test_sim: there is no generator %u\n",
+			      run.number);
+		return 2;
 	}
-	(void)printf("%llu seeds from %llu, %llu failed: %llu events, %llu "
-		     "switches, %llu parks\n",
-		     (unsigned long long)count, (unsigned long long)seed,
-		     (unsigned long long)sums.failed,
-		     (unsigned long long)sums.events,
-		     (unsigned long long)sums.switches,
-		     (unsigned long long)sums.parks);
-	return sums.failed > 0;
+	if (alone)
+		run_alone(&run, strtoull(alone, NULL, 0));
+	else if (optind < argc)
+		run_list(&run, argv + optind);
+	else
+		run_range(&run, from, count);
+	return tell_sums(&run);
 }

@@ -2,7 +2,7 @@
 /* The program's threads behind the ports: one sends, one receives. Each may have
  * enough of it at any time. */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>

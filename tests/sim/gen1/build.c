@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What pipeline a seed stands for. */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <string.h>

@@ -10,8 +10,8 @@
  *   audit.c      the books held against the engine's counters, and closed
  *   scenario.c   one run
  */
-#ifndef SLUICE_TESTS_SIM_SCENARIO_PRIV_H
-#define SLUICE_TESTS_SIM_SCENARIO_PRIV_H
+#ifndef SLUICE_TESTS_SIM_GEN1_SCENARIO_PRIV_H
+#define SLUICE_TESTS_SIM_GEN1_SCENARIO_PRIV_H
 
 #include "engine/control.h"
 #include "engine/pipeline_priv.h"

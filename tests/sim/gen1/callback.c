@@ -4,7 +4,7 @@
  * after it has emitted; what it emitted counts only when it says OK or END.
  */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
  *   emitted = done + discarded + overflowed + stranded (+ buffered, held)
  */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>

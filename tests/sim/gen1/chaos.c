@@ -5,7 +5,7 @@
  * leaves everything so that all there is can flow.
  */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>

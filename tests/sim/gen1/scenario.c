@@ -6,7 +6,7 @@
  * written in ledger.c and audit.c.
  */
 #include "sluice.h"
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -210,7 +210,7 @@ static void forget(void)
 	memset(&scenario.report, 0, sizeof(scenario.report));
 }
 
-struct scenario_report scenario_run(uint64_t seed, int verbose)
+struct scenario_report gen1_run(uint64_t seed, int verbose)
 {
 	struct sim_result result;
 

@@ -12,7 +12,7 @@
  *   any        what was refused comes again with its flag and the number of its
  *              deliveries; what was done never comes again
  */
-#include "tests/sim/scenario_priv.h"
+#include "tests/sim/gen1/scenario_priv.h"
 #include "sluice.h"
 #include "tests/sim/sim.h"
 
