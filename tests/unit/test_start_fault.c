@@ -5,6 +5,7 @@
 #include "flow.h"
 #include "tests/support/edge.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,23 +378,31 @@ static void declaring_fails_and_holds_nothing(void **state)
 	assert_int_equal(edge.live, 0);
 }
 
+/* The limit under which @more files can be opened: others may be open already,
+ * anywhere, by whoever runs the test. */
+static rlim_t limit_for(uint32_t more)
+{
+	int fd = 0;
+
+	while (fcntl(fd, F_GETFD, 0) >= 0 || more-- > 0)
+		fd++;
+	return (rlim_t)fd;
+}
+
 /* The same by the kernel's own hand: one more file each time. */
 static void files_run_out(void **state)
 {
 	struct rlimit before;
 	struct rlimit low;
-	int lowest = dup(STDERR_FILENO);
 
 	(void)state;
-	assert_true(lowest > 0);
-	(void)close(lowest);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	for (uint32_t more = 0; more <= REGIONS; more++) {
 		struct sluice_pipeline *p = everything();
 		int rc;
 
 		low = before;
-		low.rlim_cur = (rlim_t)lowest + more;
+		low.rlim_cur = limit_for(more);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 		rc = sluice_pipeline_start(p);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
