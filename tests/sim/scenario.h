@@ -17,12 +17,26 @@ struct scenario_report {
 	uint64_t parks;
 };
 
+struct scenario_options {
+	int verbose;      /* tell what happens, step by step */
+	uint64_t with;    /* generator 2: features that it has in any case */
+	uint64_t without; /* and that it has not */
+};
+
 /* Build the pipeline of @seed, run it on the simulated machine, and hold what
- * was delivered against what was emitted. @verbose describes it first. */
-typedef struct scenario_report (*scenario_fn)(uint64_t seed, int verbose);
+ * was delivered against what was emitted. */
+typedef struct scenario_report (*scenario_fn)(
+	uint64_t seed, const struct scenario_options *options);
 
 /* Generator 1: producers, middle stages and consumers under demand, broadcast
  * and partition. */
-struct scenario_report gen1_run(uint64_t seed, int verbose);
+struct scenario_report gen1_run(uint64_t seed,
+				const struct scenario_options *options);
+
+/* Generator 2: everything. */
+struct scenario_report gen2_run(uint64_t seed,
+				const struct scenario_options *options);
+/* The word for its feature @index, and what it is; NULL behind the last. */
+const char *gen2_feature(uint32_t index, const char **help);
 
 #endif

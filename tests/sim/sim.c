@@ -7,7 +7,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#define COROUTINES_MAX 24u
+#define COROUTINES_MAX 40u
 #define STACK_BYTES    (128u * 1024u)
 #define SWITCHES_MAX   UINT64_C(2000000)
 #define TRACE_LENGTH   200u
@@ -25,7 +25,6 @@ struct coroutine {
 	enum state state;
 	const sluice_a32 *word; /* parked on it */
 	uint64_t deadline_ns;   /* until then at the latest */
-	unsigned char *stack;   /* kept from run to run */
 };
 
 struct sim {
@@ -36,13 +35,16 @@ struct sim {
 	uint64_t random;
 	uint32_t switch_one_in; /* how restless this run's schedule is */
 	uint32_t spurious_one_in;
-	uint32_t leap_one_in; /* how often time passes while others run */
-	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
+	uint32_t leap_one_in;  /* how often time passes while others run */
+	uint32_t leaps_left;   /* before whoever waits thinks all is idle */
+	uint32_t threads_left; /* spawns until one fails; 0: none does */
+	uint32_t blocks_left;  /* the same for memory and files */
 	struct sim_result result;
 	uint8_t trace[TRACE_LENGTH];
 };
 
 static struct sim sim; /* one simulated machine at a time: that is its point */
+static unsigned char stacks[COROUTINES_MAX][STACK_BYTES];
 
 /* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
 static uint64_t sim_next(void)
@@ -188,13 +190,20 @@ static void sim_main(void)
 	sim_switch();
 }
 
+/* One that has been joined, or one more; NULL when there are too many. */
+static struct coroutine *sim_unused(void)
+{
+	for (uint32_t i = 0; i < sim.count; i++)
+		if (sim.coroutines[i].state == UNUSED)
+			return &sim.coroutines[i];
+	return sim.count < COROUTINES_MAX ? &sim.coroutines[sim.count++] : NULL;
+}
+
 static int sim_prepare(struct coroutine *c)
 {
-	if (c->stack == NULL)
-		c->stack = malloc(STACK_BYTES);
-	if (c->stack == NULL || getcontext(&c->context) < 0)
+	if (getcontext(&c->context) < 0)
 		return -ENOMEM;
-	c->context.uc_stack.ss_sp = c->stack;
+	c->context.uc_stack.ss_sp = stacks[c - sim.coroutines];
 	c->context.uc_stack.ss_size = STACK_BYTES;
 	c->context.uc_link = NULL;
 	makecontext(&c->context, sim_main, 0);
@@ -203,14 +212,13 @@ static int sim_prepare(struct coroutine *c)
 
 static struct coroutine *sim_add(void (*run)(void *), void *arg)
 {
-	struct coroutine *c = &sim.coroutines[sim.count];
+	struct coroutine *c = sim_unused();
 
-	if (sim.count == COROUTINES_MAX || sim_prepare(c) < 0)
+	if (c == NULL || sim_prepare(c) < 0)
 		return NULL;
 	c->run = run;
 	c->arg = arg;
 	c->state = RUNNABLE;
-	sim.count++;
 	return c;
 }
 
@@ -218,6 +226,24 @@ void sim_spawn(void (*run)(void *), void *arg)
 {
 	if (sim_add(run, arg) == NULL)
 		abort();
+}
+
+/* ---- what the system refuses ---- */
+
+static int sim_refuses(uint32_t *left)
+{
+	return *left > 0 && --*left == 0;
+}
+
+void sim_scarce(uint32_t threads, uint32_t blocks)
+{
+	sim.threads_left = threads;
+	sim.blocks_left = blocks;
+}
+
+int sim_refuses_block(void)
+{
+	return sim_refuses(&sim.blocks_left);
 }
 
 /* ---- the platform ---- */
@@ -280,17 +306,18 @@ static int op_spawn(void *ctx, void **thread, void (*run)(void *), void *arg,
 	(void)ctx;
 	(void)name;
 	(void)cpu;
-	*thread = sim_add(run, arg);
+	*thread = sim_refuses(&sim.threads_left) ? NULL : sim_add(run, arg);
 	return *thread ? 0 : -EAGAIN;
 }
 
 static void op_join(void *ctx, void *thread)
 {
-	const struct coroutine *c = thread;
+	struct coroutine *c = thread;
 
 	(void)ctx;
 	while (c->state != RETURNED)
 		sim_switch();
+	c->state = UNUSED;
 }
 
 static uint32_t op_cpus(void *ctx, uint32_t *list, uint32_t max)
@@ -348,6 +375,7 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	sim.spurious_one_in = 2 + sim_below(30);
 	sim.leap_one_in = 50 + sim_below(2000);
 	sim.leaps_left = NO_LIMIT;
+	sim_scarce(0, 0);
 	if (sim_add(run, arg) == NULL)
 		abort();
 	(void)swapcontext(&sim.outside, &sim.coroutines[0].context);

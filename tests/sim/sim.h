@@ -48,6 +48,12 @@ void sim_yield(void);
 void sim_await_idle(void);
 void sim_busy(void);
 
+/* Inside a run: the system refuses the @threads-th thread from now on, and the
+ * @blocks-th block of memory or file; 0: none. */
+void sim_scarce(uint32_t threads, uint32_t blocks);
+/* For whoever stands before the system, see scarce.c. */
+int sim_refuses_block(void);
+
 /* After a run that went wrong: the last choices of the schedule, oldest first,
  * on standard error. */
 void sim_print_trace(void);

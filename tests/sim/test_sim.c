@@ -10,9 +10,11 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SEEDS_DEFAULT 10000u
-#define GENERATORS    1u
+#define GENERATORS    2u
+#define GENERATOR     1u /* if none is asked for */
 
 static const char usage[] =
 	"usage: test_sim [OPTION...] [SEED...]\n"
@@ -28,11 +30,19 @@ static const char usage[] =
 	"  -n, --count N    that many; 10000 if left out\n"
 	"  -k, --keep-going do not stop at the first that fails\n"
 	"  -g, --generator N  which pipelines the seeds stand for: 1, demand,\n"
-	"                   broadcast and partition\n"
-	"  -h, --help       this text\n";
+	"                   broadcast and partition; 2, everything; 2 if left "
+	"out\n"
+	"  -w, --with LIST  every scenario has these features, by their words, "
+	"with\n"
+	"                   commas between them\n"
+	"  -W, --without LIST  no scenario has these\n"
+	"  -h, --help       this text\n"
+	"\n"
+	"Features of generator 2:\n";
 
 struct run {
 	scenario_fn generator;
+	struct scenario_options options;
 	uint32_t number; /* of the generator */
 	int keep_going;
 	uint64_t seeds;
@@ -42,10 +52,43 @@ struct run {
 	uint64_t failed;
 };
 
-/* Returns non-zero when it is time to stop. */
-static int run_one(struct run *run, uint64_t seed, int alone)
+static void help(FILE *out)
 {
-	struct scenario_report r = run->generator(seed, alone);
+	const char *word;
+	const char *text;
+
+	(void)fputs(usage, out);
+	for (uint32_t i = 0; (word = gen2_feature(i, &text)) != NULL; i++)
+		(void)fprintf(out, "  %-16s %s\n", word, text);
+}
+
+/* The features in @list, a bit each; exits with a word that is none. */
+static uint64_t features_of(char *list)
+{
+	uint64_t features = 0;
+
+	for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+		const char *text;
+		const char *known;
+		uint32_t i = 0;
+
+		while ((known = gen2_feature(i, &text)) != NULL &&
+		       strcmp(known, word) != 0)
+			i++;
+		if (known == NULL) {
+			(void)fprintf(stderr, "test_sim: no feature '%s'\n",
+				      word);
+			exit(2);
+		}
+		features |= UINT64_C(1) << i;
+	}
+	return features;
+}
+
+/* Returns non-zero when it is time to stop. */
+static int run_one(struct run *run, uint64_t seed)
+{
+	struct scenario_report r = run->generator(seed, &run->options);
 
 	run->seeds++;
 	run->events += r.events;
@@ -67,26 +110,27 @@ static int run_one(struct run *run, uint64_t seed, int alone)
 static void run_range(struct run *run, uint64_t from, uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++)
-		if (run_one(run, from + i, 0))
+		if (run_one(run, from + i))
 			break;
 }
 
 static void run_list(struct run *run, char **seeds)
 {
 	for (; *seeds != NULL; seeds++)
-		if (run_one(run, strtoull(*seeds, NULL, 0), 0))
+		if (run_one(run, strtoull(*seeds, NULL, 0)))
 			break;
 }
 
 static void run_alone(struct run *run, uint64_t seed)
 {
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* and stderr between */
-	(void)run_one(run, seed, 1);
+	run->options.verbose = 1;
+	(void)run_one(run, seed);
 }
 
 static scenario_fn generator_of(uint32_t number)
 {
-	static const scenario_fn generators[GENERATORS] = {gen1_run};
+	static const scenario_fn generators[GENERATORS] = {gen1_run, gen2_run};
 
 	return number >= 1 && number <= GENERATORS ? generators[number - 1]
 						   : NULL;
@@ -112,16 +156,18 @@ int main(int argc, char **argv)
 		{"count", required_argument, NULL, 'n'},
 		{"keep-going", no_argument, NULL, 'k'},
 		{"generator", required_argument, NULL, 'g'},
+		{"with", required_argument, NULL, 'w'},
+		{"without", required_argument, NULL, 'W'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	struct run run = {.number = GENERATORS};
+	struct run run = {.number = GENERATOR};
 	uint64_t count = SEEDS_DEFAULT;
 	const char *alone = NULL;
 	uint64_t from = 1;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "s:f:n:kg:h", options,
+	while ((option = getopt_long(argc, argv, "s:f:n:kg:w:W:h", options,
 				     NULL)) >= 0) {
 		if (option == 's') {
 			alone = optarg;
@@ -133,8 +179,12 @@ int main(int argc, char **argv)
 			run.keep_going = 1;
 		} else if (option == 'g') {
 			run.number = (uint32_t)strtoul(optarg, NULL, 0);
+		} else if (option == 'w') {
+			run.options.with |= features_of(optarg);
+		} else if (option == 'W') {
+			run.options.without |= features_of(optarg);
 		} else {
-			(void)fputs(usage, option == 'h' ? stdout : stderr);
+			help(option == 'h' ? stdout : stderr);
 			return option == 'h' ? 0 : 2;
 		}
 	}

@@ -210,12 +210,13 @@ static void forget(void)
 	memset(&scenario.report, 0, sizeof(scenario.report));
 }
 
-struct scenario_report gen1_run(uint64_t seed, int verbose)
+struct scenario_report gen1_run(uint64_t seed,
+				const struct scenario_options *options)
 {
 	struct sim_result result;
 
 	forget();
-	scenario.verbose = verbose;
+	scenario.verbose = options->verbose;
 	result = sim_run(seed, scenario_main, NULL);
 	if (result.verdict == SIM_STALL)
 		complain("stall: everybody sleeps and work is left");

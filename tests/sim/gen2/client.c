@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program's threads behind its ports: one sends, one receives, and each may
+ * take its time, and have enough of it whenever it likes. */
+#include "tests/sim/gen2/world.h"
+#include "sluice.h"
+
+#include <errno.h>
+
+/* After so many vain tries it waits as long as it takes. */
+#define PATIENCE 12u
+
+static uint32_t timeout(uint32_t vain)
+{
+	static const uint32_t ms[] = {0, 1, 20, SLUICE_FOREVER};
+
+	return vain > PATIENCE ? SLUICE_FOREVER : ms[sim_below(4)];
+}
+
+static int leaves_early(void)
+{
+	return chance(FEATURE_ENDS, 60);
+}
+
+static void take_time(uint32_t some)
+{
+	uint32_t n = sim_below(chance(FEATURE_SLOW, 4) ? 40 * some : some);
+
+	while (n-- > 0)
+		sim_yield();
+}
+
+static void finish_with(struct node *node, const char *what)
+{
+	int rc;
+
+	rc = sluice_port_end(node->stage, SLUICE_REASON_NORMAL);
+	say("%s ends its %s: %d", node->name, what, rc);
+	if (rc < 0 && rc != -EALREADY)
+		meddle_unexpected("port_end", rc);
+}
+
+/* ---- sending -------------------------------------------------------------- */
+
+/* Returns what sluice_send() did. */
+static int send_some(struct node *node, uint32_t n, uint32_t vain)
+{
+	struct event events[8];
+	int rc;
+
+	node->calls++;
+	act_write(node, events, node->emitted, n);
+	node->emitting = n;
+	rc = sluice_send(node->stage, events, n, timeout(vain));
+	node->emitting = 0;
+	if (rc == 0 || rc > (int)n)
+		wrong("%s: %d of %u sent", node->name, rc, n);
+	else if (rc > 0)
+		node->emitted += (uint32_t)rc;
+	else if (rc != -EAGAIN && rc != -EPIPE)
+		wrong("%s: %s", node->name, sluice_last_error());
+	return rc;
+}
+
+void client_send(void *arg)
+{
+	struct node *node = arg;
+	uint32_t vain = 0;
+
+	while (node->emitted < node->total && !leaves_early()) {
+		uint32_t n = 1 + sim_below(8);
+		int rc;
+
+		if (n > node->total - node->emitted)
+			n = node->total - node->emitted;
+		rc = send_some(node, n, vain);
+		if (rc == -EPIPE)
+			break;
+		vain = rc < 0 ? vain + 1 : 0;
+		take_time(12);
+	}
+	node->willed = 1;
+	finish_with(node, "sending");
+	world.foreign--;
+}
+
+/* ---- receiving ------------------------------------------------------------ */
+
+/* The call that comes next acknowledges what is in hand, unless a stop has ended
+ * the port: then it may go to somebody else. */
+static void finish_batch(struct node *node, struct edge *edge,
+			 const struct sluice_batch *batch)
+{
+	if (pipeline_command(world.pipeline) != PIPELINE_STOP) {
+		book_finish(node, edge, batch, FINISH_OK);
+	} else {
+		book_finish(node, edge, batch, FINISH_RETURNED);
+		node->handled += batch->count;
+	}
+}
+
+/* Returns the subscription it came on, or NULL. */
+static struct edge *take_batch(struct node *node,
+			       const struct sluice_batch *batch)
+{
+	struct edge *edge =
+		book_edge(sluice_inlet_sub(node->stage, batch->inlet));
+
+	if (edge != NULL)
+		return book_take(node, edge, batch) ? edge : NULL;
+	/* A stop takes it away at once. */
+	node->handled += batch->count;
+	if (pipeline_command(world.pipeline) != PIPELINE_STOP)
+		wrong("%s: batch of inlet %u", node->name, batch->inlet);
+	return NULL;
+}
+
+void client_receive(void *arg)
+{
+	struct node *node = arg;
+	struct sluice_batch batch;
+	uint32_t vain = 0;
+
+	for (;;) {
+		struct edge *edge;
+		int rc;
+
+		if (leaves_early()) {
+			node->willed = 1;
+			break;
+		}
+		rc = sluice_recv(node->stage, &batch, timeout(vain));
+		if (rc == -EPIPE)
+			break;
+		vain = rc < 0 ? vain + 1 : 0;
+		if (rc == -EAGAIN)
+			continue;
+		if (rc != (int)batch.count || rc == 0) {
+			wrong("%s: recv says %d, %s", node->name, rc,
+			      sluice_last_error());
+			break;
+		}
+		edge = take_batch(node, &batch);
+		if (edge == NULL)
+			break;
+		take_time(8);
+		finish_batch(node, edge, &batch);
+	}
+	node->leaving = 1;
+	finish_with(node, "receiving");
+	node->ended = 1;
+	world.foreign--;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The books held against the engine's words while it runs. */
+#include "tests/sim/gen2/world.h"
+#include "sluice.h"
+
+struct sluice_stage_stats inspect_stat(const struct node *node)
+{
+	struct sluice_stage_stats stat = {0};
+
+	if (sluice_stage_stat(world.pipeline, node->name, &stat) < 0)
+		wrong("%s: %s", node->name, sluice_last_error());
+	return stat;
+}
+
+/* One whose init failed when it was started again has had no fini. */
+int inspect_has_ended(const struct node *node)
+{
+	return node->ended || node->stage->phase == STAGE_ENDED;
+}
+
+void inspect_receipts(struct node *node)
+{
+	uint64_t position = node->last_position;
+	uint32_t emitted = node->last_emitted;
+	struct sluice_subscription_stats sub;
+	struct sluice_stage_stats stat;
+
+	if (node->last_edge == 0 || node->kind == SLUICE_CONSUMER ||
+	    sluice_subscription_stat(world.edges[node->last_edge - 1].sub,
+				     &sub) < 0 ||
+	    sub.acked < position)
+		return;
+	/* Its input is acknowledged: its output was out before. */
+	stat = inspect_stat(node);
+	if (stat.events_out + stat.overflowed + stat.stranded < emitted)
+		wrong("%s: input acknowledged to %llu, and %llu of %u events "
+		      "of its output are out",
+		      node->name, (unsigned long long)sub.acked,
+		      (unsigned long long)stat.events_out, emitted);
+}
+
+void inspect_in_hand(const struct node *node, const struct edge *edge,
+		     const struct sluice_batch *batch)
+{
+	struct sluice_subscription_stats sub;
+
+	if (sluice_subscription_stat(edge->sub, &sub) == 0 &&
+	    sub.acked > batch->seq)
+		wrong("%s: acknowledged to %llu, and %llu is in its hands",
+		      node->name, (unsigned long long)sub.acked,
+		      (unsigned long long)batch->seq);
+}
+
+static void check_arrived(const struct node *node, const struct edge *edge,
+			  uint64_t position)
+{
+	if (edge->started && !edge->over[0] && !edge->odd_only &&
+	    edge->position < position)
+		wrong("%s: marker behind input %llu, and it has got to %llu",
+		      node->name, (unsigned long long)position,
+		      (unsigned long long)edge->position);
+}
+
+void inspect_marker(struct node *node, uint32_t index)
+{
+	struct marker *marker = &world.markers[index % MARKERS_MAX];
+	struct sluice_stage_stats stat = inspect_stat(node);
+
+	say("%s has marker %u", node->name, index);
+	if (index >= world.marker_count || marker->node != node->index ||
+	    marker->handled++ > 0)
+		wrong("%s: a marker that is not its own, or again", node->name);
+	if (produces(node) &&
+	    stat.events_out + stat.overflowed < marker->emitted)
+		wrong("%s: marker behind %u events, and %llu have left",
+		      node->name, marker->emitted,
+		      (unsigned long long)stat.events_out);
+	for (uint32_t i = 0; i < world.edge_count; i++)
+		if (world.edges[i].consumer == node->index)
+			check_arrived(node, &world.edges[i],
+				      marker->position[i]);
+}
+
+/* ---- for people ------------------------------------------------------------- */
+
+static void tell_stage(const struct node *node)
+{
+	const struct sluice_stage *s = node->stage;
+
+	if (s != NULL)
+		say("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
+		    "unacked "
+		    "%u, orphans %d, made %u of %u, emitted %u",
+		    s->name, (int)s->phase, s->in.joined, s->out.joined,
+		    hold_count(&s->hold), outlet_spilled(&s->out), s->unacked,
+		    s->out.orphans != NULL, node->made, node->total,
+		    node->emitted);
+}
+
+void inspect_tell(void)
+{
+	for (uint32_t i = 0; i < world.node_count; i++)
+		tell_stage(&world.nodes[i]);
+}
+
+void inspect_tell_edges(void)
+{
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		struct sluice_subscription_stats sub;
+
+		if (world.edges[i].live &&
+		    sluice_subscription_stat(world.edges[i].sub, &sub) == 0)
+			say("  edge %u granted %llu published %llu acked %llu",
+			    i, (unsigned long long)sub.granted,
+			    (unsigned long long)sub.published,
+			    (unsigned long long)sub.acked);
+	}
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everybody sleeps, and nobody has a deadline: is anything left that could be
+ * done? Then somebody was not woken. */
+#include "tests/sim/gen2/world.h"
+#include "sluice.h"
+
+static int is_whole(const struct edge *edge)
+{
+	return edge->live && !edge->refused[0] && !edge->refused[1] &&
+	       !edge->over[0] && !inspect_has_ended(consumer_of(edge));
+}
+
+static int is_live(const struct edge *edge)
+{
+	return is_whole(edge) && !edge->cancelled && !edge->over[1] &&
+	       !inspect_has_ended(producer_of(edge));
+}
+
+/* One that was cancelled, and whose consumer has not got to its end. */
+static int is_leaving(const struct edge *edge)
+{
+	return edge->live && edge->cancelled && edge->begun[0] &&
+	       !edge->over[0] && !inspect_has_ended(consumer_of(edge));
+}
+
+/* May the pipeline wait for something from outside? */
+static int may_wait(void)
+{
+	for (uint32_t i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+
+		if (!inspect_has_ended(node) &&
+		    (node->stays || by_name(node) ||
+		     (node->kind == SLUICE_PRODUCER &&
+		      node->restart == SLUICE_RESTART_PERMANENT)))
+			return 1;
+	}
+	/* One that outlives its subscriptions waits for another. */
+	return with(FEATURE_MODES);
+}
+
+/* Can all that it has, or can make, arrive? It has consumers, and none of them
+ * is held up by its own. */
+static int flows(const struct node *node)
+{
+	uint32_t live = 0;
+
+	if (node->kind == SLUICE_CONSUMER)
+		return 1;
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->producer != node->index || looks_on(edge) ||
+		    (!is_live(edge) && !is_leaving(edge)))
+			continue;
+		if (!flows(consumer_of(edge)))
+			return 0;
+		live += (uint32_t)is_live(edge);
+	}
+	return live > 0 && !by_name(node);
+}
+
+static void check_readers(const struct node *node, uint64_t placed)
+{
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->producer != node->index || !is_live(edge))
+			continue;
+		if (!looks_on(edge) && node->deal == DEAL_BROADCAST)
+			balance_check_reader(node, edge, placed);
+		else if (edge->conflate && !edge->joined && !edge->odd_only &&
+			 node->discarded == 0 && flows(consumer_of(edge)))
+			onlook_check_latest(edge, placed);
+	}
+}
+
+static void check_node(const struct node *node)
+{
+	struct sluice_stage_stats stat = inspect_stat(node);
+
+	if (inspect_has_ended(node) || !flows(node))
+		return;
+	if (!node->port && !node->willed && node->made != node->total &&
+	    node->kind == SLUICE_PRODUCER)
+		wrong("stall: %s has made %u of %u, and its consumers wait",
+		      node->name, node->made, node->total);
+	if (stat.buffered + stat.held > 0)
+		wrong("stall: %s has %llu events, and its consumers wait",
+		      node->name,
+		      (unsigned long long)(stat.buffered + stat.held));
+	balance_check(node, "stalled");
+	check_readers(node, stat.events_out);
+}
+
+static void check_cancelled(const struct edge *edge)
+{
+	const struct node *const ends[2] = {consumer_of(edge),
+					    producer_of(edge)};
+
+	for (uint32_t side = 0; side < 2; side++) {
+		const struct node *node = ends[side];
+
+		if (edge->begun[side] && !edge->refused[side] &&
+		    !inspect_has_ended(node) && node->downs == 0 &&
+		    !node->port && !edge->over[side] &&
+		    (side == 1 || flows(node)))
+			wrong("%s: cancelled, and on_cancel was not called",
+			      node->name);
+	}
+}
+
+void quiet_check(void)
+{
+	say("everybody sleeps");
+	inspect_tell();
+	inspect_tell_edges();
+	if (!may_wait())
+		wrong("stall: everybody sleeps and it has not ended");
+	for (uint32_t i = 0; i < world.node_count; i++)
+		if (produces(&world.nodes[i]))
+			check_node(&world.nodes[i]);
+	for (uint32_t i = 0; i < world.edge_count; i++)
+		if (world.edges[i].live && world.edges[i].cancelled)
+			check_cancelled(&world.edges[i]);
+}

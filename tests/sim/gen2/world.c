@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One seed is one pipeline of a few stages, and what happens to it meanwhile
+ * (features.def). What must hold whatever the schedule is written in book.c,
+ * promise.c, onlook.c, inspect.c, quiet.c and balance.c.
+ */
+#include "tests/sim/gen2/world.h"
+#include "sluice.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+struct world world;
+
+void wrong(const char *fmt, ...)
+{
+	va_list args;
+
+	if (world.report.text[0] != '\0')
+		return; /* the first is the one that matters */
+	va_start(args, fmt);
+	(void)vsnprintf(world.report.text, sizeof(world.report.text), fmt,
+			args);
+	va_end(args);
+	say("WRONG: %s", world.report.text);
+}
+
+void say(const char *fmt, ...)
+{
+	va_list args;
+
+	if (!world.verbose)
+		return;
+	va_start(args, fmt);
+	(void)vprintf(fmt, args);
+	va_end(args);
+	(void)printf("\n");
+}
+
+static void log_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	say("log: %s", text);
+}
+
+/* ---- what it is ---------------------------------------------------------- */
+
+const char *gen2_feature(uint32_t index, const char **help)
+{
+	static const struct {
+		const char *word, *help;
+	} features[] = {
+#define FEATURE(name, word, help) {word, help},
+#include "features.def"
+#undef FEATURE
+	};
+
+	if (index >= FEATURES)
+		return NULL;
+	*help = features[index].help;
+	return features[index].word;
+}
+
+static void choose_features(const struct scenario_options *options)
+{
+	/* Half of them have few: what fails there is easier to read. */
+	uint32_t one_in = sim_below(2) ? 2 : 6;
+
+	for (uint32_t i = 0; i < FEATURES; i++)
+		if (sim_below(one_in) == 0)
+			world.features |= UINT64_C(1) << i;
+	world.features |= options->with;
+	world.features &= ~options->without;
+	world.fault_one_in = 2 + sim_below(40);
+	world.faults_left = sim_below(10);
+	world.outcome =
+		sim_below(4) ? RUN_OUT : (enum outcome)(DRAIN + sim_below(3));
+	if (world.outcome == DRAIN_IN_TIME && !with(FEATURE_STOPS))
+		world.outcome = DRAIN;
+}
+
+static void choose_opts(void)
+{
+	struct sluice_pipeline_opts *o = &world.opts;
+
+	sluice_pipeline_opts_init(o);
+	o->workers = sim_below(4);
+	o->spin_rounds = 1 + sim_below(3);
+	o->yield_rounds = UINT32_MAX;
+	o->supervision = (enum sluice_supervision)sim_below(3);
+	o->max_restarts = sim_below(4) ? 1000 : 1 + sim_below(4);
+	o->backoff_ms = 1 + sim_below(20);
+	o->backoff_max_ms = o->backoff_ms + sim_below(1000);
+	o->log = log_line;
+}
+
+static void describe(void)
+{
+	static const char *const outcomes[] = {"run out", "drain",
+					       "drain in time", "stop"};
+
+	say("%s, %u workers, supervision %d, max_restarts %u",
+	    outcomes[world.outcome], world.opts.workers,
+	    (int)world.opts.supervision, world.opts.max_restarts);
+	for (uint32_t i = 0; i < FEATURES; i++) {
+		const char *help;
+		const char *word = gen2_feature(i, &help);
+
+		if (with((enum feature)i))
+			say("  with %s", word);
+	}
+	option_tell();
+}
+
+/* ---- one run ------------------------------------------------------------- */
+
+static void spawn(void (*run)(void *), void *arg)
+{
+	world.foreign++;
+	sim_spawn(run, arg);
+}
+
+static void spawn_foreign(void)
+{
+	spawn(meddle_run, NULL);
+	if (with(FEATURE_SYNC))
+		spawn(meddle_wait, NULL);
+	for (uint32_t i = 0; i < world.node_count; i++) {
+		struct node *node = &world.nodes[i];
+
+		if (node->port)
+			spawn(node->kind == SLUICE_PRODUCER ? client_send
+							    : client_receive,
+			      node);
+	}
+}
+
+static int run_out(struct sluice_pipeline *p)
+{
+	sim_await_idle();
+	if (sluice_pipeline_join(p, 0) != -ETIMEDOUT)
+		return sluice_pipeline_join(p, SLUICE_FOREVER);
+	quiet_check();
+	if (world.report.text[0] != '\0')
+		finale_stop(); /* it is known to be wrong */
+	return finale_drain(SLUICE_FOREVER);
+}
+
+static int interrupt(struct sluice_pipeline *p)
+{
+	int rc;
+
+	for (uint32_t i = sim_below(400); i > 0; i--)
+		sim_yield();
+	if (world.outcome == STOP) {
+		finale_stop();
+		return sluice_pipeline_join(p, SLUICE_FOREVER);
+	}
+	if (world.outcome == DRAIN)
+		return finale_drain(SLUICE_FOREVER);
+	/* It becomes a stop when it takes longer. */
+	rc = finale_drain(sim_below(3));
+	return rc == -ETIMEDOUT ? sluice_pipeline_join(p, SLUICE_FOREVER) : rc;
+}
+
+static void run(struct sluice_pipeline *p)
+{
+	int rc;
+
+	spawn_foreign();
+	rc = world.outcome == RUN_OUT ? run_out(p) : interrupt(p);
+	say("ended with %d", rc);
+	sim_await_idle();
+	if (world.foreign > 0)
+		wrong("stall: the pipeline has ended, and a thread of the "
+		      "program waits for it");
+	balance_end(rc);
+}
+
+static void world_main(void *arg)
+{
+	struct sluice_pipeline *p = NULL;
+	int rc;
+
+	choose_features(arg);
+	choose_opts();
+	graph_choose();
+	rc = pipeline_open_on(&p, &world.opts, sim_platform());
+	world.pipeline = p;
+	if (rc == 0)
+		rc = option_declare(p);
+	if (world.verbose)
+		describe();
+	if (rc < 0)
+		wrong("not declared: %s", sluice_last_error());
+	else if (begin_run(p) == 0)
+		run(p);
+	sluice_pipeline_close(p);
+}
+
+/* The last run; the edges when they are made. */
+static void forget(void)
+{
+	memset(&world, 0, offsetof(struct world, edges));
+	memset(&world.edge_count, 0,
+	       sizeof(world) - offsetof(struct world, edge_count));
+}
+
+struct scenario_report gen2_run(uint64_t seed,
+				const struct scenario_options *options)
+{
+	struct scenario_options copy = *options;
+	struct sim_result result;
+
+	forget();
+	world.verbose = options->verbose;
+	result = sim_run(seed, world_main, &copy);
+	if (result.verdict == SIM_STALL)
+		wrong("stall: everybody sleeps and work is left");
+	if (result.verdict == SIM_LIVELOCK)
+		wrong("livelock: no end after %llu switches",
+		      (unsigned long long)result.switches);
+	if (result.verdict != SIM_DONE)
+		inspect_tell();
+	world.report.switches = result.switches;
+	world.report.parks = result.parks;
+	return world.report;
+}
