@@ -30,7 +30,7 @@ set(SLUICE_SOURCES
 	engine/platform.c engine/port.c engine/restart.c
 	engine/run.c engine/spill.c engine/stage.c
 	engine/stage_check.c engine/step.c
-	engine/subscription.c engine/subscription_check.c engine/timer.c
+	engine/subscribe.c engine/subscription.c engine/subscription_check.c engine/timer.c
 	engine/supervisor.c engine/worker.c
 	stages/sink.c stages/source.c stages/spawn.c stages/spawn_pool.c)
 

@@ -84,7 +84,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 		inlet_detach(&stage->in, sub->inlet);
 		stage->in.joined--;
 	}
-	place_put(&stage->in.places[sub->inlet], NULL);
+	place_leave(&stage->in.places[sub->inlet], sub);
 	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
 }
@@ -170,6 +170,20 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	return 1;
 }
 
+/* Demand or a window that somebody wished for. */
+static void consumer_adjust(struct sluice_stage *stage,
+			    struct subscription *sub)
+{
+	if (!stage->in.links[sub->inlet].open)
+		return;
+	if (subscription_manual(sub))
+		inlet_grant_asked(&stage->in, sub->inlet);
+	if (sluice_load_acquire(&sub->window) != 0) {
+		sub->credit = window_unpack(sluice_exchange(&sub->window, 0));
+		inlet_resize(&stage->in, sub->inlet, &sub->credit);
+	}
+}
+
 static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
 {
 	if (subscription_producer(sub) == PRODUCER_REFUSED) {
@@ -181,22 +195,8 @@ static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
 		     bell_between(sub->producer, stage));
 	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
 	inlet_ask(&stage->in, sub->inlet);
-}
-
-static void consumer_adjust(struct sluice_stage *stage,
-			    struct subscription *sub)
-{
-	if (!stage->in.links[sub->inlet].open)
-		return;
-	if (subscription_manual(sub))
-		inlet_grant_asked(&stage->in, sub->inlet);
-	pipeline_lock(stage->pipeline);
-	if (sub->resized) {
-		sub->resized = 0;
-		sub->credit = sub->credit_next;
-		inlet_resize(&stage->in, sub->inlet, &sub->credit);
-	}
-	pipeline_unlock(stage->pipeline);
+	/* It may have been resized before its producer came to it. */
+	consumer_adjust(stage, sub);
 }
 
 static void attend_inlets(struct sluice_stage *stage)
@@ -248,7 +248,7 @@ static void producer_refuse(struct sluice_stage *stage,
 {
 	struct sluice_stage *consumer = sub->consumer;
 
-	place_put(&stage->out.places[sub->lane], NULL);
+	place_leave(&stage->out.places[sub->lane], sub);
 	subscription_refuse(sub, closed);
 	stage_signal(consumer, SIGNAL_SUBS);
 	producer_end_idle(stage, closed);
@@ -313,7 +313,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	if (!told)
 		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
-	place_put(&stage->out.places[sub->lane], NULL);
+	place_leave(&stage->out.places[sub->lane], sub);
 	outlet_leave(&stage->out, sub);
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
@@ -382,7 +382,6 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 {
 	struct sluice_stage *consumer = sub->consumer;
 
-	place_put(&stage->out.places[sub->lane], NULL);
 	stage->out.subs[sub->lane] = NULL;
 	if (subscription_producer(sub) == PRODUCER_NEW)
 		subscription_refuse(
@@ -392,17 +391,20 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 	stage_signal(consumer, SIGNAL_SUBS);
 }
 
-/* Under the lock: no subscription is made meanwhile, and who makes one after
- * sees that the stage has ended. */
+/* Whoever is making a subscription finds its place closed. */
 void stage_let_go(struct sluice_stage *stage)
 {
-	pipeline_lock(stage->pipeline);
-	for (uint32_t i = 0; i < stage->in.places_max; i++)
-		if (place_sub(&stage->in.places[i]) != NULL)
-			let_go_inlet(stage, place_sub(&stage->in.places[i]));
-	for (uint32_t i = 0; i < stage->out.places_max; i++)
-		if (place_sub(&stage->out.places[i]) != NULL)
-			let_go_outlet(stage, place_sub(&stage->out.places[i]));
+	struct subscription *sub;
+
+	for (uint32_t i = 0; i < stage->in.places_max; i++) {
+		sub = place_close(&stage->in.places[i]);
+		if (sub != NULL)
+			let_go_inlet(stage, sub);
+	}
+	for (uint32_t i = 0; i < stage->out.places_max; i++) {
+		sub = place_close(&stage->out.places[i]);
+		if (sub != NULL)
+			let_go_outlet(stage, sub);
+	}
 	stage_show_phase(stage, STAGE_ENDED);
-	pipeline_unlock(stage->pipeline);
 }

@@ -60,7 +60,9 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	/* Touched page by page, as subscriptions are made. */
 	p->subs = calloc(SLUICE_SUBSCRIPTIONS_MAX, sizeof(*p->subs));
-	if (p->subs == NULL) {
+	if (p->subs == NULL ||
+	    platform->mutex_open(platform->ctx, &p->mutex) < 0) {
+		free(p->subs);
 		free(p);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
@@ -160,15 +162,16 @@ refused:
 
 void pipeline_lock(struct sluice_pipeline *pipeline)
 {
-	const struct sluice_wait_ops *wait = pipeline->platform->wait;
+	const struct platform *platform = pipeline->platform;
 
-	while (sluice_exchange(&pipeline->lock, 1) != 0)
-		wait->yield(wait->ctx);
+	platform->mutex_lock(platform->ctx, pipeline->mutex);
 }
 
 void pipeline_unlock(struct sluice_pipeline *pipeline)
 {
-	sluice_store_release(&pipeline->lock, 0);
+	const struct platform *platform = pipeline->platform;
+
+	platform->mutex_unlock(platform->ctx, pipeline->mutex);
 }
 
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,

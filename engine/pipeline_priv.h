@@ -64,6 +64,7 @@ struct sluice_pipeline {
 	sluice_a64 *subs; /* struct subscription *; never moved, or freed, until
 			     close */
 	uint32_t sub_count;
+	void *mutex; /* see pipeline_lock() */
 
 	struct worker *workers;
 	uint32_t worker_count;
@@ -90,7 +91,7 @@ struct sluice_pipeline {
 	sluice_a32 workers_ready; /* have run their init callbacks */
 	sluice_a32 workers_done;
 	sluice_a32 alarms;      /* something for the supervisor to look at */
-	sluice_a32 lock;        /* 1: a control call is at work */
+	sluice_a32 making;      /* subscriptions that are being allocated */
 	sluice_a64 undelivered; /* events a drain found no consumer for */
 };
 
@@ -101,7 +102,9 @@ static inline struct sluice_bell *bell_between(const struct sluice_stage *to,
 	return to->worker == from->worker ? NULL : to->worker->bell;
 }
 
-/* Control calls, and stages that begin or end, one at a time. */
+/* Control calls, one at a time. No stage's step takes it; callbacks may, by the
+ * calls they make. So whoever has it allocates nothing, maps nothing and waits
+ * for nobody. */
 void pipeline_lock(struct sluice_pipeline *pipeline);
 void pipeline_unlock(struct sluice_pipeline *pipeline);
 
@@ -149,7 +152,10 @@ int plan_open(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_join(struct subscription *sub);
-/* Where @sub's batches are put together under @credit, if they are. */
+/* Where @sub's batches are put together under @credit: how many bytes that
+ * takes and are not there yet; and allocate them. */
+uint64_t plan_gathered_bytes(const struct subscription *sub,
+			     const struct sluice_credit *credit);
 int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
 
 /* run.c */

@@ -258,15 +258,25 @@ static int plan_shared(const struct sluice_pipeline *p,
 
 /* Where a batch is put together that does not lie in a row: one that is sized
  * exactly, across the ring's end, or one that a selector has thinned out. */
-int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
+uint64_t plan_gathered_bytes(const struct subscription *sub,
+			     const struct sluice_credit *credit)
 {
-	uint32_t most = credit->batch_events;
+	uint64_t most = credit->batch_events;
 
 	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector))
 		return 0;
 	if (most < sub->capacity)
 		most = sub->capacity;
-	sub->gathered = line_calloc(most, sub->producer->opts.out_bytes);
+	return most * sub->producer->opts.out_bytes;
+}
+
+int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
+{
+	uint64_t bytes = plan_gathered_bytes(sub, credit);
+
+	if (bytes == 0)
+		return 0;
+	sub->gathered = line_calloc(1, bytes);
 	return sub->gathered ? 0
 			     : sluice_fail(-ENOMEM, "stage '%s': no memory",
 					   sub->consumer->name);
@@ -404,6 +414,8 @@ void plan_close(struct sluice_pipeline *p)
 {
 	if (!p->planned)
 		return;
+	subscriptions_settle(p);
+	pipeline_lock(p); /* somebody may be looking at one */
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *stage = p->stages[i];
 
@@ -434,4 +446,5 @@ void plan_close(struct sluice_pipeline *p)
 	p->worker_count = 0;
 	sluice_region_close(&p->region);
 	p->planned = 0;
+	pipeline_unlock(p);
 }

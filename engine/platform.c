@@ -71,6 +71,58 @@ static void linux_join(void *ctx, void *handle)
 	free(thread);
 }
 
+/* Without priority inheritance where the system has none: then a waiter sleeps
+ * all the same. */
+static int mutex_init(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+	int rc = pthread_mutexattr_init(&attr);
+
+	if (rc != 0)
+		return -rc;
+	rc = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	if (rc == 0)
+		rc = pthread_mutex_init(mutex, &attr);
+	(void)pthread_mutexattr_destroy(&attr);
+	return rc == ENOTSUP ? -pthread_mutex_init(mutex, NULL) : -rc;
+}
+
+static int linux_mutex_open(void *ctx, void **out)
+{
+	pthread_mutex_t *mutex = malloc(sizeof(*mutex));
+	int rc;
+
+	(void)ctx;
+	if (mutex == NULL)
+		return -ENOMEM;
+	rc = mutex_init(mutex);
+	if (rc < 0) {
+		free(mutex);
+		return rc;
+	}
+	*out = mutex;
+	return 0;
+}
+
+static void linux_mutex_close(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_destroy(mutex);
+	free(mutex);
+}
+
+static void linux_mutex_lock(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_lock(mutex);
+}
+
+static void linux_mutex_unlock(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_unlock(mutex);
+}
+
 static uint32_t linux_cpus(void *ctx, uint32_t *list, uint32_t max)
 {
 	cpu_set_t set;
@@ -104,6 +156,10 @@ static uint64_t linux_self(void *ctx)
 static struct platform linux_platform = {
 	.spawn = linux_spawn,
 	.join = linux_join,
+	.mutex_open = linux_mutex_open,
+	.mutex_close = linux_mutex_close,
+	.mutex_lock = linux_mutex_lock,
+	.mutex_unlock = linux_mutex_unlock,
 	.cpus = linux_cpus,
 	.random = linux_random,
 	.self = linux_self,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Everything the engine asks of the world, in one table with a real and a
- * simulated version: time, parking, waking (sluice_wait_ops), threads, CPUs,
- * chance. To sleep is to park on a word that nobody rings. Not installed.
+ * simulated version: time, parking, waking (sluice_wait_ops), threads, locks,
+ * CPUs, chance. To sleep is to park on a word that nobody rings. Not installed.
  *
  * The engine calls nothing else that blocks, and keeps no state outside its own
  * structs: so a test runs a whole pipeline on one thread, in a seeded order.
@@ -25,6 +25,12 @@ struct platform {
 		     void *arg, const char *name, int cpu);
 	/* Wait for its end and release it. */
 	void (*join)(void *ctx, void *thread);
+	/* A lock whose holder may be preempted: who waits for it sleeps, and
+	 * lends the holder its priority. Returns 0 or a negative errno. */
+	int (*mutex_open)(void *ctx, void **mutex);
+	void (*mutex_close)(void *ctx, void *mutex);
+	void (*mutex_lock)(void *ctx, void *mutex);
+	void (*mutex_unlock)(void *ctx, void *mutex);
 	/* The CPUs this process may use, ascending; returns how many. */
 	uint32_t (*cpus)(void *ctx, uint32_t *list, uint32_t max);
 	uint64_t (*random)(void *ctx);

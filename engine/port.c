@@ -23,8 +23,10 @@ static int port_take(struct sluice_stage *port, uint32_t who)
 	while (!sluice_compare_exchange(&port->port_busy, &seen, who)) {
 		if (seen == PORT_USER)
 			return 0;
+		/* Not by spinning: it may have been preempted. */
+		wait->park(wait->ctx, &port->port_busy, PORT_SUPERVISOR,
+			   UINT64_MAX);
 		seen = PORT_FREE;
-		wait->yield(wait->ctx);
 	}
 	return 1;
 }
@@ -279,6 +281,7 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 
 int port_end_idle(struct sluice_stage *port)
 {
+	const struct sluice_wait_ops *wait = port->pipeline->platform->wait;
 	enum pipeline_command command = pipeline_command(port->pipeline);
 	int ended;
 
@@ -297,5 +300,6 @@ int port_end_idle(struct sluice_stage *port)
 		(void)stage_step(port);
 	ended = port->phase == STAGE_ENDED;
 	(void)sluice_exchange(&port->port_busy, PORT_FREE);
+	wait->wake(wait->ctx, &port->port_busy);
 	return ended;
 }

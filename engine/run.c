@@ -213,8 +213,9 @@ static uint64_t subscription_left(const struct subscription *sub)
 	uint64_t acked;
 
 	/* What a consumer that left gave back is counted by its producer. */
-	if (!sub->made || sub->tx == NULL || state == PRODUCER_NEW ||
-	    state == PRODUCER_REFUSED || sub->given_back)
+	if (sub->made != SUBSCRIPTION_MADE || sub->tx == NULL ||
+	    state == PRODUCER_NEW || state == PRODUCER_REFUSED ||
+	    sub->given_back)
 		return 0;
 	acked = sluice_load_acquire(&sub->rx->acked);
 	if (acked < first)
@@ -223,12 +224,14 @@ static uint64_t subscription_left(const struct subscription *sub)
 }
 
 /* Events that were emitted and never finished. */
-static uint64_t pipeline_left(const struct sluice_pipeline *p)
+static uint64_t pipeline_left(struct sluice_pipeline *p)
 {
 	uint64_t left = 0;
 
+	pipeline_lock(p);
 	for (uint32_t s = 0; s < p->sub_count; s++)
 		left += subscription_left(subscription_at(p, s));
+	pipeline_unlock(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		left += sluice_counter_read(p->stages[i]->counters,
 					    SLUICE_COUNTER_STRANDED);
@@ -294,6 +297,7 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 		stage_free(p->stages[i]);
 	for (uint32_t s = 0; s < p->sub_count; s++)
 		free(subscription_at(p, s));
+	p->platform->mutex_close(p->platform->ctx, p->mutex);
 	free(p->stages);
 	free(p->subs);
 	free(p);

@@ -184,13 +184,18 @@ const char *sluice_stage_name(const struct sluice_stage *stage)
 
 void stage_signal(struct sluice_stage *stage, uint32_t signals)
 {
+	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
+
 	(void)sluice_fetch_or(&stage->signals, signals);
 	/* While the gate is closed there is no worker yet, or no more: what was
 	 * set above is seen in either case. */
 	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0)
-		sluice_bell_ring(stage->worker->bell,
-				 stage->pipeline->platform->wait);
-	(void)sluice_fetch_add(&stage->gate, 0u - GATE_RINGER);
+		sluice_bell_ring(stage->worker->bell, wait);
+	/* The last one out tells whoever closes it; after that the stage may be
+	 * gone. */
+	if (sluice_fetch_add(&stage->gate, 0u - GATE_RINGER) ==
+	    GATE_CLOSED + GATE_RINGER)
+		wait->wake(wait->ctx, &stage->gate);
 }
 
 void sluice_wake(struct sluice_stage *stage)
@@ -208,12 +213,15 @@ void stage_close_gate(struct sluice_stage *stage)
 {
 	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
 
-	if (sluice_load_acquire(&stage->gate) & GATE_CLOSED)
+	uint32_t seen = sluice_load_acquire(&stage->gate);
+
+	if (seen & GATE_CLOSED)
 		return;
-	(void)sluice_fetch_add(&stage->gate, GATE_CLOSED);
-	/* From here on ringers only pass by, and each is gone in an instant. */
-	while (sluice_load_acquire(&stage->gate) != GATE_CLOSED)
-		wait->yield(wait->ctx);
+	seen = sluice_fetch_add(&stage->gate, GATE_CLOSED) + GATE_CLOSED;
+	/* From here on ringers only pass by. Not by spinning: one of them may
+	 * have been preempted by this very thread. */
+	for (; seen != GATE_CLOSED; seen = sluice_load_acquire(&stage->gate))
+		wait->park(wait->ctx, &stage->gate, seen, UINT64_MAX);
 }
 
 void stage_reset(struct sluice_stage *stage)

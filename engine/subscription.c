@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Subscriptions: the control calls. Each is made under the pipeline's lock; the
- * two stages take up what has changed at their next step (attend.c). */
+/* Subscriptions that are there: the control calls. What they change is handed
+ * over in words; the two stages take it up at their next step (attend.c). */
 #include "engine/memory_priv.h"
 #include "engine/aside_priv.h"
 #include "engine/pipeline_priv.h"
@@ -48,7 +48,7 @@ void subscription_reset(struct subscription *sub)
 	sluice_store_release(&sub->notes_filled, 0);
 	sluice_store_release(&sub->notes_read, 0);
 	sub->notes_pending = 0;
-	sub->resized = 0;
+	sluice_store_release(&sub->window, 0);
 	sub->left_closed = 0;
 	sub->given_back = 0;
 	sub->began = 0;
@@ -78,205 +78,6 @@ void subscription_unmap(struct subscription *sub)
 	sub->aside = NULL;
 }
 
-/* ---- a place for it ------------------------------------------------------ */
-
-/* Memory for a new subscription: of one that is over, or one more. */
-static int subscription_place(struct sluice_pipeline *p,
-			      struct subscription **out)
-{
-	struct subscription *sub;
-
-	for (uint32_t i = 0; i < p->sub_count; i++) {
-		enum producer_state state;
-
-		sub = subscription_at(p, i);
-		if (sub == NULL)
-			break;
-		state = subscription_producer(sub);
-		if (!sub->made ||
-		    (subscription_consumer(sub) == CONSUMER_LEFT &&
-		     (state == PRODUCER_RELEASED ||
-		      state == PRODUCER_REFUSED))) {
-			*out = sub;
-			return 0;
-		}
-	}
-	if (p->sub_count == SLUICE_SUBSCRIPTIONS_MAX)
-		return sluice_fail(-ENOSPC,
-				   "pipeline '%s': limit of %u subscriptions "
-				   "reached",
-				   p->name, SLUICE_SUBSCRIPTIONS_MAX);
-	sub = line_calloc(1, sizeof(*sub));
-	if (sub == NULL)
-		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
-				   p->name);
-	sub->index = p->sub_count;
-	sub->tx_region.fd = -1;
-	sub->rx_region.fd = -1;
-	place_put(&p->subs[p->sub_count], sub);
-	p->sub_count++;
-	*out = sub;
-	return 0;
-}
-
-static void subscription_take(struct subscription *sub,
-			      const struct subscription *wish)
-{
-	uint32_t generation = sluice_load_acquire(&sub->generation) + 1;
-
-	sub->consumer = wish->consumer;
-	sub->producer = wish->producer;
-	sub->opts = wish->opts;
-	sub->opts.sub = NULL;
-	sub->credit = wish->credit;
-	sub->capacity = sluice_pow2_at_least(wish->opts.max_demand);
-	sub->made = 1;
-	sub->later = 0;
-	subscription_reset(sub);
-	sluice_store_release(&sub->generation, generation);
-	sluice_store_release(&sub->asks_of,
-			     (uint64_t)(uintptr_t)wish->consumer);
-	sluice_store_release(
-		&sub->asked,
-		(uint64_t)(generation & 0xffff) << (ASKED_BITS + 1) |
-			(subscription_manual(wish) ? 0 : ASKED_AUTOMATIC));
-}
-
-/* It is made: tell whose it is. */
-static void subscription_tell(const struct subscription *sub,
-			      const struct subscription *wish)
-{
-	if (wish->opts.sub != NULL)
-		*wish->opts.sub = subscription_id(sub);
-}
-
-/* Before the start. */
-static int subscription_declare(struct sluice_pipeline *p,
-				const struct subscription *wish)
-{
-	struct subscription *sub;
-	int rc;
-
-	if (wish->producer->declared_out == SLUICE_CONSUMERS_MAX)
-		return sluice_fail(-ENOSPC,
-				   "stage '%s': limit of %u consumers reached",
-				   wish->producer->name, SLUICE_CONSUMERS_MAX);
-	rc = subscription_place(p, &sub);
-	if (rc < 0)
-		return rc;
-	subscription_take(sub, wish);
-	sub->inlet = sub->consumer->declared_in++;
-	sub->lane = sub->opts.partition ? sub->opts.partition - 1
-					: sub->producer->declared_out;
-	sub->producer->declared_out++;
-	subscription_tell(sub, wish);
-	return 0;
-}
-
-static int place_free(const sluice_a64 *places, uint32_t count, uint32_t *out)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (place_sub(&places[i]) == NULL) {
-			*out = i;
-			return 1;
-		}
-	return 0;
-}
-
-/* While it runs, under the lock. */
-static int subscription_join(struct sluice_pipeline *p,
-			     const struct subscription *wish)
-{
-	struct sluice_stage *consumer = wish->consumer;
-	struct sluice_stage *producer = wish->producer;
-	struct subscription *sub;
-	uint32_t inlet;
-	uint32_t lane;
-	int rc;
-
-	if (pipeline_command(p) != PIPELINE_RUN ||
-	    sluice_load_acquire(&consumer->phase_seen) == STAGE_ENDED)
-		return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s",
-					 pipeline_command(p) != PIPELINE_RUN
-						 ? "the pipeline is ending"
-						 : "the consumer has ended");
-	rc = subscription_check_ring(wish);
-	if (rc == 0)
-		rc = subscription_check_cycle(p, wish);
-	if (rc < 0)
-		return rc;
-	if (!place_free(consumer->in.places, consumer->in.places_max, &inlet))
-		return SUBSCRIPTION_FAIL(
-			wish, -ENOSPC, "'%s' has its subscriptions_max of %u",
-			consumer->name, consumer->in.places_max);
-	if (wish->opts.partition != 0)
-		lane = wish->opts.partition - 1;
-	else if (!place_free(producer->out.places, producer->out.places_max,
-			     &lane))
-		return SUBSCRIPTION_FAIL(
-			wish, -ENOSPC, "'%s' has its subscriptions_max of %u",
-			producer->name, producer->out.places_max);
-	if (place_sub(&producer->out.places[lane]) != NULL)
-		return SUBSCRIPTION_FAIL(
-			wish, -EBUSY, "partition %u is still being left", lane);
-	rc = subscription_place(p, &sub);
-	if (rc < 0)
-		return rc;
-	subscription_unmap(sub);
-	subscription_take(sub, wish);
-	sub->later = 1;
-	sub->inlet = inlet;
-	sub->lane = lane;
-	rc = plan_join(sub);
-	if (rc < 0) {
-		subscription_unmap(sub);
-		sub->made = 0;
-		return rc;
-	}
-	/* Where nobody is left to answer it is refused here. */
-	if (sluice_load_acquire(&producer->phase_seen) == STAGE_ENDED)
-		subscription_refuse(
-			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
-	else
-		place_put(&producer->out.places[lane], sub);
-	subscription_tell(sub, wish);
-	place_put(&consumer->in.places[inlet], sub);
-	stage_signal(consumer, SIGNAL_SUBS);
-	return 0;
-}
-
-int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
-		     const char *producer,
-		     const struct sluice_subscription_opts *opts)
-{
-	struct subscription wish = {
-		.consumer = sluice_stage_find(pipeline, consumer),
-		.producer = sluice_stage_find(pipeline, producer),
-	};
-	uint32_t phase;
-	int rc;
-
-	if (wish.consumer == NULL)
-		return pipeline_no_such_stage(consumer);
-	if (wish.producer == NULL)
-		return pipeline_no_such_stage(producer);
-	rc = subscription_check(&wish, opts);
-	if (rc < 0)
-		return rc;
-	pipeline_lock(pipeline);
-	phase = sluice_load_acquire(&pipeline->phase);
-	rc = subscription_check_twins(pipeline, &wish);
-	if (rc == 0 && phase == PIPELINE_DECLARED)
-		rc = subscription_declare(pipeline, &wish);
-	else if (rc == 0 && phase <= PIPELINE_RUNNING)
-		rc = subscription_join(pipeline, &wish);
-	else if (rc == 0)
-		rc = sluice_fail(-EPIPE, "pipeline '%s' has ended",
-				 pipeline->name);
-	pipeline_unlock(pipeline);
-	return rc;
-}
-
 /* ---- one that is there --------------------------------------------------- */
 
 static int no_such_subscription(struct sluice_sub id)
@@ -285,7 +86,8 @@ static int no_such_subscription(struct sluice_sub id)
 			   id.generation);
 }
 
-static struct subscription *subscription_find(struct sluice_sub id)
+/* The lock need not be held: then its place may be used again just now. */
+static struct subscription *subscription_look(struct sluice_sub id)
 {
 	struct subscription *sub =
 		id.pipeline == NULL ? NULL
@@ -295,6 +97,14 @@ static struct subscription *subscription_find(struct sluice_sub id)
 	    sluice_load_acquire(&sub->generation) != id.generation)
 		return NULL;
 	return subscription_consumer(sub) == CONSUMER_LEFT ? NULL : sub;
+}
+
+/* Under the lock. */
+static struct subscription *subscription_find(struct sluice_sub id)
+{
+	struct subscription *sub = subscription_look(id);
+
+	return sub == NULL || sub->made != SUBSCRIPTION_MADE ? NULL : sub;
 }
 
 int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
@@ -353,8 +163,11 @@ static int subscription_check_same(const struct subscription *sub,
 	return opts_check_resv(wish->resv, 4, "subscription options");
 }
 
+/* @room: for what the new window needs; when there is none or too little, its
+ * bytes are said in @*wanted, and nothing has changed. */
 static int subscription_resize(struct subscription *sub,
-			       const struct sluice_subscription_opts *opts)
+			       const struct sluice_subscription_opts *opts,
+			       unsigned char **room, uint64_t *wanted)
 {
 	struct subscription wish = {.consumer = sub->consumer,
 				    .producer = sub->producer};
@@ -382,18 +195,24 @@ static int subscription_resize(struct subscription *sub,
 			"max_demand %u is over the %u slots its ring was made "
 			"with",
 			o.max_demand, sub->capacity);
-	if (!declared)
-		rc = plan_gathered(sub, &wish.credit);
-	if (rc < 0)
-		return rc;
+	*wanted = declared ? 0 : plan_gathered_bytes(sub, &wish.credit);
+	if (*wanted > 0 && *room == NULL)
+		return 0;
 	/* Nothing that its stages read. */
 	sub->opts.max_demand = o.max_demand;
 	sub->opts.min_demand = o.min_demand;
 	sub->opts.refill_events = o.refill_events;
-	sub->credit_next = wish.credit;
-	sub->resized = !declared;
-	if (declared)
+	if (declared) {
 		sub->credit = wish.credit;
+		return 0;
+	}
+	if (*wanted > 0) {
+		sub->gathered = *room;
+		*room = NULL;
+		*wanted = 0;
+	}
+	(void)sluice_exchange(&sub->window, window_pack(&wish.credit));
+	stage_signal(sub->consumer, SIGNAL_SUBS);
 	return 0;
 }
 
@@ -401,6 +220,8 @@ int sluice_resubscribe(struct sluice_sub id,
 		       const struct sluice_subscription_opts *opts)
 {
 	struct subscription *sub;
+	unsigned char *room = NULL;
+	uint64_t wanted = 0;
 	int rc;
 
 	if (opts == NULL)
@@ -409,18 +230,29 @@ int sluice_resubscribe(struct sluice_sub id,
 				   id.index, id.generation);
 	if (id.pipeline == NULL)
 		return no_such_subscription(id);
-	pipeline_lock(id.pipeline);
-	sub = subscription_find(id);
-	rc = sub ? subscription_resize(sub, opts) : no_such_subscription(id);
-	if (rc == 0)
-		stage_signal(sub->consumer, SIGNAL_SUBS);
-	pipeline_unlock(id.pipeline);
+	for (;;) {
+		pipeline_lock(id.pipeline);
+		sub = subscription_find(id);
+		rc = sub ? subscription_resize(sub, opts, &room, &wanted)
+			 : no_such_subscription(id);
+		pipeline_unlock(id.pipeline);
+		if (rc < 0 || wanted == 0)
+			break;
+		room = line_calloc(1, wanted);
+		if (room == NULL)
+			return sluice_fail(-ENOMEM,
+					   "subscription %u.%u: no memory for "
+					   "a batch of %llu bytes",
+					   id.index, id.generation,
+					   (unsigned long long)wanted);
+	}
+	free(room);
 	return rc;
 }
 
 int sluice_ask(struct sluice_sub id, uint32_t n)
 {
-	struct subscription *sub = subscription_find(id);
+	struct subscription *sub = subscription_look(id);
 	struct sluice_stage *consumer;
 	uint64_t asked;
 

@@ -230,19 +230,14 @@ void subscription_spread(const struct sluice_pipeline *p, unsigned char *marked)
 }
 
 int subscription_check_cycle(const struct sluice_pipeline *p,
-			     const struct subscription *sub)
+			     const struct subscription *sub,
+			     unsigned char *marked)
 {
-	unsigned char *marked = calloc(p->stage_count, 1);
-	int cycle;
-
-	if (marked == NULL)
-		return SUBSCRIPTION_FAIL(sub, -ENOMEM, "%s", "no memory");
 	marked[sub->consumer->index] = 1;
 	subscription_spread(p, marked);
-	cycle = marked[sub->producer->index];
-	free(marked);
-	return cycle ? SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
-					 "it would close a cycle: events would "
-					 "wait for themselves")
-		     : 0;
+	if (!marked[sub->producer->index])
+		return 0;
+	return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
+				 "it would close a cycle: events would "
+				 "wait for themselves");
 }

@@ -13,6 +13,8 @@
  *                                                          refused
  * cancel          any, once          producer     acq_rel  SLUICE_CLOSED() wish
  * asked           any                consumer     acq_rel  manual demand
+ * window          control calls; the consumer     acq_rel  another window, in
+ *                 consumer takes                           one word; 0: none
  * asks_of         control calls      any          release  the consumer: for
  *                                                          who asks with an id
  *                                                          that may be old
@@ -21,7 +23,7 @@
  * notes_filled    producer           consumer     release  marks of redelivery
  * notes_read      consumer           producer     release
  *
- * Life    made (control call, under the pipeline's lock, both ends told)
+ * Life    made (control call; both ends told)
  *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
  *         producer  NEW -----------> JOINED ------> CLOSED ----------> RELEASED
  *                       hook; position            cancelled
@@ -32,6 +34,12 @@
  * says that the consumer will touch the ring no more: what it has not
  * acknowledged the producer takes back. Both LEFT and RELEASED, the place may be
  * used again.
+ *
+ * Making  A subscription that is made while events flow takes the pipeline's lock
+ *         twice: to check and to be entered (SUBSCRIPTION_MAKING; its places at
+ *         both stages are kept), and when its memory is there (the places hold
+ *         it). Between them nobody waits. A stage that ends closes its places,
+ *         and takes no lock for it: who comes to a closed one is told so.
  *
  * Crash   The stages are threads of one process.
  */
@@ -58,6 +66,12 @@ enum producer_state {
 	PRODUCER_CLOSED = 2,
 	PRODUCER_RELEASED = 3,
 	PRODUCER_REFUSED = 4,
+};
+
+enum subscription_made {
+	SUBSCRIPTION_FREE = 0,
+	SUBSCRIPTION_MAKING = 1, /* its memory is being allocated */
+	SUBSCRIPTION_MADE = 2,
 };
 
 /* A mark: events in [from, to) have been handed out so often before. */
@@ -96,12 +110,8 @@ struct subscription {
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
 	sluice_slot *slots;
-	uint32_t made;  /* in use; under the pipeline's lock */
-	uint32_t later; /* made after the start */
-
-	/* sluice_resubscribe(): under the pipeline's lock. */
-	struct sluice_credit credit_next;
-	uint32_t resized;
+	enum subscription_made made; /* under the pipeline's lock */
+	uint32_t later;              /* made after the start */
 
 	sluice_a32 generation;
 	sluice_a32 consumer_state;
@@ -111,6 +121,7 @@ struct subscription {
 	sluice_a64 end;
 	sluice_a64 start;
 	sluice_a64 asked;
+	sluice_a64 window;
 	sluice_a64 asks_of;
 	sluice_a64 waiting;
 
@@ -152,6 +163,30 @@ static inline uint64_t subscription_asked(const struct subscription *sub)
 	       ((UINT64_C(1) << ASKED_BITS) - 1);
 }
 
+/* A policy in one word, never 0: it is handed over whole, without a lock. */
+#define WINDOW_BITS 21
+#define WINDOW_MASK ((UINT64_C(1) << WINDOW_BITS) - 1)
+SLUICE_STATIC_ASSERT(SLUICE_DEMAND_MAX <= WINDOW_MASK,
+		     "each number of a window has its bits");
+
+static inline uint64_t window_pack(const struct sluice_credit *credit)
+{
+	return (uint64_t)(credit->exact != 0) << (3 * WINDOW_BITS) |
+	       (uint64_t)credit->batch_events << (2 * WINDOW_BITS) |
+	       (uint64_t)credit->min_events << WINDOW_BITS | credit->max_events;
+}
+
+static inline struct sluice_credit window_unpack(uint64_t word)
+{
+	return (struct sluice_credit){
+		.max_events = (uint32_t)(word & WINDOW_MASK),
+		.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),
+		.batch_events =
+			(uint32_t)(word >> (2 * WINDOW_BITS) & WINDOW_MASK),
+		.exact = (uint32_t)(word >> (3 * WINDOW_BITS)),
+	};
+}
+
 static inline int subscription_manual(const struct subscription *sub)
 {
 	return (sub->opts.flags & SLUICE_SUBSCRIBE_MANUAL) != 0;
@@ -163,15 +198,49 @@ static inline int subscription_aside(const struct subscription *sub)
 	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
 }
 
-/* A place is a word that holds a subscription, or nothing. */
+/* A place is a word that holds a subscription, or nothing; or says that it is
+ * kept for one that is being made; or that its stage has ended. */
+#define PLACE_FREE   UINT64_C(0)
+#define PLACE_KEPT   UINT64_C(1)
+#define PLACE_CLOSED UINT64_C(2)
+
+static inline struct subscription *place_of_word(uint64_t word)
+{
+	return word > PLACE_CLOSED ? (struct subscription *)(uintptr_t)word
+				   : NULL;
+}
+
 static inline struct subscription *place_sub(const sluice_a64 *place)
 {
-	return (struct subscription *)(uintptr_t)sluice_load_acquire(place);
+	return place_of_word(sluice_load_acquire(place));
 }
 
 static inline void place_put(sluice_a64 *place, struct subscription *sub)
 {
 	sluice_store_release(place, (uint64_t)(uintptr_t)sub);
+}
+
+static inline int place_closed(const sluice_a64 *place)
+{
+	return sluice_load_acquire(place) == PLACE_CLOSED;
+}
+
+/* From one to another, unless it has been closed meanwhile. */
+static inline int place_turn(sluice_a64 *place, uint64_t from, uint64_t to)
+{
+	return sluice_compare_exchange(place, &from, to);
+}
+
+/* @sub gives it up. */
+static inline void place_leave(sluice_a64 *place, struct subscription *sub)
+{
+	(void)place_turn(place, (uint64_t)(uintptr_t)sub, PLACE_FREE);
+}
+
+/* Nobody comes here any more. Returns who is there still. */
+static inline struct subscription *place_close(sluice_a64 *place)
+{
+	return place_of_word(sluice_exchange(place, PLACE_CLOSED));
 }
 
 static inline int places_used(const sluice_a64 *places, uint32_t count)
@@ -209,11 +278,15 @@ int subscription_check_twins(const struct sluice_pipeline *pipeline,
 /* Mark (1, by stage index) what is downstream of the stages that are marked. */
 void subscription_spread(const struct sluice_pipeline *pipeline,
 			 unsigned char *marked);
-/* One more, while the pipeline runs: the ring's size; no cycle. */
+/* One more, while the pipeline runs: the ring's size; no cycle (@marked: zeros,
+ * by stage index). */
 int subscription_check_ring(const struct subscription *sub);
 int subscription_check_cycle(const struct sluice_pipeline *pipeline,
-			     const struct subscription *sub);
+			     const struct subscription *sub,
+			     unsigned char *marked);
 
+/* Wait for those that are being made: no more come. */
+void subscriptions_settle(struct sluice_pipeline *pipeline);
 /* Forget a run: everything but what was declared. */
 void subscription_reset(struct subscription *sub);
 /* The last one was never made. */

@@ -320,6 +320,51 @@ static void op_join(void *ctx, void *thread)
 	c->state = UNUSED;
 }
 
+/* To get it, to wait for it and to give it back are points of the schedule; who
+ * gets it next is chance. */
+struct mutex {
+	sluice_a32 held;
+};
+
+static int op_mutex_open(void *ctx, void **out)
+{
+	struct mutex *mutex = calloc(1, sizeof(*mutex));
+
+	(void)ctx;
+	*out = mutex;
+	return mutex ? 0 : -ENOMEM;
+}
+
+static void op_mutex_close(void *ctx, void *mutex)
+{
+	(void)ctx;
+	free(mutex);
+}
+
+static void op_mutex_lock(void *ctx, void *arg)
+{
+	struct mutex *mutex = arg;
+	struct coroutine *self = &sim.coroutines[sim.current];
+
+	(void)ctx;
+	sim_point();
+	while (mutex->held.value) {
+		self->word = &mutex->held;
+		self->deadline_ns = NEVER;
+		self->state = PARKED;
+		sim_switch();
+	}
+	mutex->held.value = 1;
+}
+
+static void op_mutex_unlock(void *ctx, void *arg)
+{
+	struct mutex *mutex = arg;
+
+	mutex->held.value = 0;
+	op_wake(ctx, &mutex->held);
+}
+
 static uint32_t op_cpus(void *ctx, uint32_t *list, uint32_t max)
 {
 	uint32_t count = 1 + sim_below(3);
@@ -357,6 +402,10 @@ const struct platform *sim_platform(void)
 		.wait = &wait,
 		.spawn = op_spawn,
 		.join = op_join,
+		.mutex_open = op_mutex_open,
+		.mutex_close = op_mutex_close,
+		.mutex_lock = op_mutex_lock,
+		.mutex_unlock = op_mutex_unlock,
 		.cpus = op_cpus,
 		.random = op_random,
 		.self = op_self,
