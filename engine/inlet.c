@@ -75,10 +75,15 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
 	struct sluice_spsc_reader *r = &link->reader;
-	uint64_t first = sluice_load_acquire(&link->sub->start);
-	uint64_t granted =
-		first + subscription_asked(link->sub) + link->refused;
+	struct subscription *sub = link->sub;
+	uint64_t granted;
 
+	subscription_take_asked(sub);
+	granted = sluice_load_acquire(&sub->start) + sub->taken + link->refused;
+	if (granted - r->acked > ASKED_MOST) {
+		sub->taken -= granted - r->acked - ASKED_MOST;
+		granted = r->acked + ASKED_MOST;
+	}
 	if (granted - r->acked > r->capacity)
 		granted = r->acked + r->capacity;
 	if (granted - r->granted <= r->capacity &&

@@ -255,6 +255,7 @@ int sluice_ask(struct sluice_sub id, uint32_t n)
 	struct subscription *sub = subscription_look(id);
 	struct sluice_stage *consumer;
 	uint64_t asked;
+	uint64_t sum;
 
 	if (sub == NULL)
 		return no_such_subscription(id);
@@ -271,8 +272,12 @@ int sluice_ask(struct sluice_sub id, uint32_t n)
 					   "subscription %u.%u: its demand is "
 					   "automatic",
 					   id.index, id.generation);
-	} while (n > 0 &&
-		 !sluice_compare_exchange(&sub->asked, &asked, asked + n));
+		/* Full: more than anybody can live to see used up. */
+		sum = (asked & ASKED_MOST) + n;
+		if (sum > ASKED_MOST)
+			sum = ASKED_MOST;
+		sum |= asked & ~ASKED_MOST;
+	} while (n > 0 && !sluice_compare_exchange(&sub->asked, &asked, sum));
 	if (n > 0)
 		stage_signal(consumer, SIGNAL_SUBS);
 	return 0;

@@ -154,10 +154,11 @@ SLUICE_API int sluice_resubscribe(struct sluice_sub sub,
 /**
  * sluice_ask - ask for @n more events on a manual subscription.
  *
- * Demand adds up and never expires. What goes over the ring's slots is granted
- * as events are handled. 0 asks for nothing.
+ * Demand adds up and never expires, up to 2^47 - 1 events outstanding; asks
+ * beyond that add nothing. What goes over the ring's slots is granted as events
+ * are handled. 0 asks for nothing.
  *
- * Returns 0; -EINVAL on an automatic subscription; -ENOENT.
+ * Returns 0; -EINVAL on an automatic subscription; -ENOENT. Never anything else.
  * Threads: any, also inside callbacks. Cost: an atomic add or two.
  */
 SLUICE_API int sluice_ask(struct sluice_sub sub, uint32_t n);

@@ -12,7 +12,8 @@
  *                                                          `end`: cancelled, or
  *                                                          refused
  * cancel          any, once          producer     acq_rel  SLUICE_CLOSED() wish
- * asked           any                consumer     acq_rel  manual demand
+ * asked           any adds, the      producer     acq_rel  manual demand that
+ *                 consumer takes                           was not taken yet
  * window          control calls; the consumer     acq_rel  another window, in
  *                 consumer takes                           one word; 0: none
  * asks_of         control calls      any          release  the consumer: for
@@ -125,6 +126,7 @@ struct subscription {
 	sluice_a64 asks_of;
 	sluice_a64 waiting;
 
+	uint64_t taken; /* the consumer's: what it took of `asked`, all told */
 	/* What the consumer had been handed when it left, and why it did. */
 	uint32_t left_closed;
 	struct handed left_handed;
@@ -152,15 +154,28 @@ subscription_producer(const struct subscription *sub)
 }
 
 /* `asked` counts events in its lower 47 bits; above them lie whether demand is
- * automatic, and the generation, so that nothing is asked of a successor. */
+ * automatic, and the generation, so that nothing is asked of a successor. No
+ * more than ASKED_MOST is ever outstanding: at 10^9 events a second that lasts
+ * for 39 hours. */
 #define ASKED_BITS              47
 #define ASKED_AUTOMATIC         (UINT64_C(1) << ASKED_BITS)
+#define ASKED_MOST              (ASKED_AUTOMATIC - 1)
 #define ASKED_GENERATION(asked) ((uint32_t)((asked) >> (ASKED_BITS + 1)))
 
+/* What was asked for and is not taken yet: all, until the consumer opens. */
 static inline uint64_t subscription_asked(const struct subscription *sub)
 {
-	return sluice_load_acquire(&sub->asked) &
-	       ((UINT64_C(1) << ASKED_BITS) - 1);
+	return sluice_load_acquire(&sub->asked) & ASKED_MOST;
+}
+
+/* Take it; nothing but what others add is changed meanwhile, so it is there. */
+static inline void subscription_take_asked(struct subscription *sub)
+{
+	uint64_t n = subscription_asked(sub);
+
+	if (n > 0)
+		(void)sluice_fetch_add(&sub->asked, 0 - n);
+	sub->taken += n;
 }
 
 /* A policy in one word, never 0: it is handed over whole, without a lock. */
