@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Warnings and sanitizers, for our own targets only: sluice_warnings is linked
 # privately and never exported.
 add_library(sluice_warnings INTERFACE)

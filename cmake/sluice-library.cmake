@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# libsluice: one compile, a shared and a static library.
+
+# The include path equals the tree: <sluice/ring/spsc.h> is ring/spsc.h. One link
+# in the build directory makes it so before anything is installed.
+set(SLUICE_INCLUDE_DIR ${CMAKE_CURRENT_BINARY_DIR}/include)
+file(MAKE_DIRECTORY ${SLUICE_INCLUDE_DIR})
+file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${SLUICE_INCLUDE_DIR}/sluice SYMBOLIC)
+list(TRANSFORM SLUICE_PUBLIC_HEADERS PREPEND ${SLUICE_INCLUDE_DIR}/sluice/
+	OUTPUT_VARIABLE SLUICE_HEADER_FILES)
+list(TRANSFORM SLUICE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/
+	OUTPUT_VARIABLE SLUICE_SOURCE_FILES)
+
+add_library(sluice_objects OBJECT ${SLUICE_SOURCE_FILES})
+set_target_properties(sluice_objects PROPERTIES
+	POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+target_include_directories(sluice_objects PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(sluice_objects PRIVATE sluice_warnings Threads::Threads)
+
+function(sluice_library target kind)
+	add_library(${target} ${kind} ${ARGN})
+	string(TOLOWER ${kind} export_name)
+	add_library(sluice::${export_name} ALIAS ${target})
+	set_target_properties(${target} PROPERTIES
+		OUTPUT_NAME sluice EXPORT_NAME ${export_name}
+		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+		LINKER_LANGUAGE C VERIFY_INTERFACE_HEADER_SETS ON)
+	target_sources(${target} PUBLIC FILE_SET HEADERS
+		BASE_DIRS ${SLUICE_INCLUDE_DIR} FILES ${SLUICE_HEADER_FILES})
+	target_link_libraries(${target} PRIVATE Threads::Threads)
+endfunction()
+sluice_library(sluice_shared SHARED $<TARGET_OBJECTS:sluice_objects>)
+sluice_library(sluice_static STATIC $<TARGET_OBJECTS:sluice_objects>)
+target_link_options(sluice_shared PRIVATE
+	LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
+if(NOT SLUICE_SANITIZE)
+	target_link_options(sluice_shared PRIVATE LINKER:-z,defs)
+endif()
+set_target_properties(sluice_shared PROPERTIES
+	LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
