@@ -49,6 +49,7 @@ set(SLUICE_SOURCES
 	ring/base.c
 	ring/counter.c
 	ring/credit.c
+	ring/errno.c
 	ring/hist.c
 	ring/inline.c
 	ring/mpmc.c

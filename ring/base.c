@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* strerrordesc_np */
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-
-#define ERRNO_MOST 4096 /* errnos are below */
 
 static _Thread_local char last_error[512];
 
@@ -28,14 +25,6 @@ int sluice_fail(int rc, const char *fmt, ...)
 	(void)vsnprintf(last_error, sizeof(last_error), fmt, args);
 	va_end(args);
 	return rc;
-}
-
-const char *sluice_errno_text(int rc)
-{
-	/* Constant, whatever the language: any thread may ask. */
-	const char *text = rc > -ERRNO_MOST ? strerrordesc_np(-rc) : NULL;
-
-	return text ? text : "error of a callback";
 }
 
 const char *sluice_strerror(int rc)

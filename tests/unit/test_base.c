@@ -50,12 +50,33 @@ static void strerror_of_a_stranger_is_not_null(void **state)
 	static const int strangers[] = {-4000, -4096, INT_MIN};
 
 	(void)state;
-	assert_text_has(sluice_strerror(-EXDEV), "ross-device");
-	assert_text_has(sluice_strerror(-EBADMSG), "ad message");
 	for (size_t i = 0; i < UNIT_COUNT(strangers); i++)
 		assert_text_has(sluice_strerror(strangers[i]), "callback");
 	assert_text_has(sluice_strerror(1), "count");
 	assert_text_has(sluice_strerror(INT_MAX), "count");
+}
+
+/* Every code that the system has a text for has one here, and nothing else. */
+static void strerror_knows_what_the_system_knows(void **state)
+{
+	(void)state;
+	assert_text_has(sluice_strerror(-EXDEV), "ross-device");
+	assert_text_has(sluice_strerror(-EBADMSG), "ad message");
+	assert_text_has(sluice_strerror(-EDEADLK), "itself");
+	for (int e = 1; e < 4096; e++) {
+		const char *theirs = strerror(e);
+		const char *ours = sluice_errno_text(-e);
+
+		if (strncmp(theirs, "Unknown error", 13) == 0 ||
+		    strncmp(theirs, "No error information", 20) == 0)
+			assert_string_equal(ours, "error of a callback");
+		else
+			assert_string_not_equal(ours, "error of a callback");
+#if defined(__GLIBC__)
+		if (strcmp(ours, "error of a callback") != 0)
+			assert_string_equal(ours, theirs);
+#endif
+	}
 }
 
 static void last_error_holds_what_failed(void **state)
@@ -168,6 +189,7 @@ int main(void)
 		cmocka_unit_test(strerror_names_every_code),
 		cmocka_unit_test(strerror_texts_differ),
 		cmocka_unit_test(strerror_of_a_stranger_is_not_null),
+		cmocka_unit_test(strerror_knows_what_the_system_knows),
 		cmocka_unit_test(last_error_holds_what_failed),
 		cmocka_unit_test(last_error_outlives_success),
 		cmocka_unit_test(last_error_cuts_a_long_text),
