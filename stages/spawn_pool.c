@@ -60,7 +60,7 @@ int pool_account_open(struct sluice_spawn *spawn, struct spawn_account *account)
 		task->spawn = spawn;
 		task->account = account;
 		task->event = account->events + i * bytes;
-		TAILQ_INSERT_TAIL(&account->free, task, link);
+		task_list_put(&account->free, account->free.last, task);
 	}
 	return 0;
 }
@@ -68,7 +68,7 @@ int pool_account_open(struct sluice_spawn *spawn, struct spawn_account *account)
 static void pool_push(struct sluice_spawn *spawn, struct sluice_task *task)
 {
 	task->state = TASK_QUEUED;
-	TAILQ_INSERT_TAIL(&spawn->queued, task, link);
+	task_list_put(&spawn->queued, spawn->queued.last, task);
 	spawn->stats.queued++;
 	(void)pthread_cond_signal(&spawn->work);
 }
@@ -76,9 +76,9 @@ static void pool_push(struct sluice_spawn *spawn, struct sluice_task *task)
 uint64_t pool_task_queue(struct sluice_spawn *spawn,
 			 struct spawn_account *account, const void *event)
 {
-	struct sluice_task *task = TAILQ_FIRST(&account->free);
+	struct sluice_task *task = account->free.first;
 
-	TAILQ_REMOVE(&account->free, task, link);
+	task_list_remove(&account->free, task);
 	memcpy(task->event, event, spawn->event_bytes);
 	task->id = ++spawn->last_id;
 	task->attempt = 0;
@@ -107,29 +107,26 @@ static uint64_t pool_delay_ns(const struct sluice_spawn *spawn,
 static void pool_retry_later(struct sluice_spawn *spawn,
 			     struct sluice_task *task)
 {
-	struct sluice_task *before = TAILQ_LAST(&spawn->waiting, task_list);
+	struct sluice_task *before = spawn->waiting.last;
 
 	task->state = TASK_WAITING;
 	task->due_ns = pool_now_ns() + pool_delay_ns(spawn, task->attempt);
 	while (before != NULL && before->due_ns > task->due_ns)
-		before = TAILQ_PREV(before, task_list, link);
-	if (before != NULL)
-		TAILQ_INSERT_AFTER(&spawn->waiting, before, task, link);
-	else
-		TAILQ_INSERT_HEAD(&spawn->waiting, task, link);
+		before = before->link.prev;
+	task_list_put(&spawn->waiting, before, task);
 	spawn->stats.waiting++;
 }
 
 /* Queue the tasks whose time has come. Returns when the next one's does. */
 static uint64_t pool_retry_due(struct sluice_spawn *spawn)
 {
-	uint64_t now = TAILQ_EMPTY(&spawn->waiting) ? 0 : pool_now_ns();
+	uint64_t now = spawn->waiting.first == NULL ? 0 : pool_now_ns();
 	struct sluice_task *task;
 
-	while ((task = TAILQ_FIRST(&spawn->waiting)) != NULL) {
+	while ((task = spawn->waiting.first) != NULL) {
 		if (task->due_ns > now)
 			return task->due_ns;
-		TAILQ_REMOVE(&spawn->waiting, task, link);
+		task_list_remove(&spawn->waiting, task);
 		spawn->stats.waiting--;
 		pool_push(spawn, task);
 	}
@@ -143,7 +140,7 @@ static void pool_cancel_task(struct sluice_spawn *spawn,
 	if (task->state != TASK_WAITING)
 		return;
 	/* A thread takes it from there to dead_letter. */
-	TAILQ_REMOVE(&spawn->waiting, task, link);
+	task_list_remove(&spawn->waiting, task);
 	spawn->stats.waiting--;
 	pool_push(spawn, task);
 }
@@ -178,7 +175,7 @@ static void pool_task_end(struct sluice_spawn *spawn, struct sluice_task *task)
 	uint32_t ask = 0;
 
 	task->state = TASK_FREE;
-	TAILQ_INSERT_HEAD(&account->free, task, link);
+	task_list_put(&account->free, NULL, task);
 	account->active--;
 	spawn->stats.running--;
 	spawn->stats.done++;
@@ -240,7 +237,7 @@ static void *pool_main(void *arg)
 	(void)pthread_mutex_lock(&spawn->lock);
 	while (!spawn->quit) {
 		uint64_t due_ns = pool_retry_due(spawn);
-		struct sluice_task *task = TAILQ_FIRST(&spawn->queued);
+		struct sluice_task *task = spawn->queued.first;
 
 		if (task == NULL) {
 			spawn->resting++;
@@ -248,7 +245,7 @@ static void *pool_main(void *arg)
 			spawn->resting--;
 			continue;
 		}
-		TAILQ_REMOVE(&spawn->queued, task, link);
+		task_list_remove(&spawn->queued, task);
 		spawn->stats.queued--;
 		/* This thread may have been the one that was to wake up in
 		 * time for a retry. */
@@ -342,14 +339,8 @@ int pool_init(struct sluice_spawn *spawn)
 	if (rc < 0)
 		goto out_work;
 	rc = -pthread_mutex_init(&spawn->lock, NULL);
-	if (rc < 0)
-		goto out_idle;
-	TAILQ_INIT(&spawn->queued);
-	TAILQ_INIT(&spawn->waiting);
-	for (uint32_t i = 0; i < SPAWN_ACCOUNTS; i++)
-		TAILQ_INIT(&spawn->accounts[i].free);
-	goto out;
-out_idle:
+	if (rc == 0)
+		goto out;
 	(void)pthread_cond_destroy(&spawn->idle);
 out_work:
 	(void)pthread_cond_destroy(&spawn->work);

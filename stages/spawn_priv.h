@@ -12,9 +12,9 @@
 #define SLUICE_STAGES_SPAWN_PRIV_H
 
 #include "spawn.h"
+#include "task_list_priv.h"
 
 #include <pthread.h>
-#include <sys/queue.h>
 
 enum task_state {
 	TASK_FREE = 0,
@@ -24,7 +24,7 @@ enum task_state {
 };
 
 struct sluice_task {
-	TAILQ_ENTRY(sluice_task) link; /* in the list of its state */
+	struct task_link link; /* in the list of its state; first */
 	struct sluice_spawn *spawn;
 	struct spawn_account *account;
 	void *event;
@@ -34,8 +34,6 @@ struct sluice_task {
 	enum task_state state;
 	uint32_t cancelled; /* atomic: read by the task without the lock */
 };
-
-TAILQ_HEAD(task_list, sluice_task);
 
 /* The tasks of one subscription, or those started by hand. There are as many as
  * it may have at once, so that credit is a free task. */
