@@ -11,10 +11,20 @@ list(TRANSFORM SLUICE_PUBLIC_HEADERS PREPEND ${SLUICE_INCLUDE_DIR}/sluice/
 list(TRANSFORM SLUICE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/
 	OUTPUT_VARIABLE SLUICE_SOURCE_FILES)
 
+# xxhash is a header that needs nothing but C: found where the system has it, and
+# linked alone, for a compiler with another C library (musl-gcc) must not see what
+# lies beside it.
+find_path(SLUICE_XXHASH_DIR xxhash.h REQUIRED)
+mark_as_advanced(SLUICE_XXHASH_DIR)
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/xxhash)
+file(CREATE_LINK ${SLUICE_XXHASH_DIR}/xxhash.h
+	${CMAKE_CURRENT_BINARY_DIR}/xxhash/xxhash.h SYMBOLIC)
+
 add_library(sluice_objects OBJECT ${SLUICE_SOURCE_FILES})
 set_target_properties(sluice_objects PROPERTIES
 	POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
-target_include_directories(sluice_objects PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_include_directories(sluice_objects PRIVATE
+	${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/xxhash)
 target_link_libraries(sluice_objects PRIVATE sluice_warnings Threads::Threads)
 
 function(sluice_library target kind)
