@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* pthread_setname_np, sched_getaffinity */
 #include "engine/platform_priv.h"
+#include "ring/wait_priv.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -153,7 +154,8 @@ static uint64_t linux_self(void *ctx)
 	return (uint64_t)pthread_self();
 }
 
-static struct platform linux_platform = {
+static const struct platform linux_platform = {
+	.wait = &sluice_wait_table,
 	.spawn = linux_spawn,
 	.join = linux_join,
 	.mutex_open = linux_mutex_open,
@@ -165,13 +167,8 @@ static struct platform linux_platform = {
 	.self = linux_self,
 };
 
-/* Before main and before any thread: constant ever after. */
-__attribute__((constructor)) static void platform_register(void)
-{
-	linux_platform.wait = sluice_wait_linux();
-}
-
 const struct platform *platform_linux(void)
 {
+	(void)sluice_wait_linux();
 	return &linux_platform;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The only file of ring/ that enters the kernel while events flow, and the only
  * one that blocks. */
-#include "ring/wait.h"
+#include "ring/wait_priv.h"
 
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -76,7 +77,7 @@ static void wait_yield(void *ctx)
 	(void)sched_yield();
 }
 
-static struct sluice_wait_ops linux_ops = {
+struct sluice_wait_ops sluice_wait_table = {
 	.now_ns = wait_now_ns,
 	.barrier = wait_barrier,
 	.park = wait_park,
@@ -85,18 +86,23 @@ static struct sluice_wait_ops linux_ops = {
 	.yield = wait_yield,
 };
 
-/* Registered before main and before any thread: constant ever after. A kernel
- * or a seccomp filter that refuses it leaves asymmetric at 0. */
-__attribute__((constructor)) static void wait_register(void)
+/* Constant ever after. A kernel or a seccomp filter that refuses it leaves
+ * asymmetric at 0. */
+static void wait_register(void)
 {
-	linux_ops.asymmetric =
+	sluice_wait_table.asymmetric =
 		syscall(SYS_membarrier,
 			MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
 
 const struct sluice_wait_ops *sluice_wait_linux(void)
 {
-	return &linux_ops;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	/* By whoever asks first, be it a constructor of the program: ours might
+	 * run after it. */
+	(void)pthread_once(&once, wait_register);
+	return &sluice_wait_table;
 }
 
 int sluice_backoff_wait(struct sluice_backoff *backoff,
