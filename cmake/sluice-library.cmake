@@ -27,6 +27,44 @@ target_include_directories(sluice_objects PRIVATE
 	${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/xxhash)
 target_link_libraries(sluice_objects PRIVATE sluice_warnings Threads::Threads)
 
+# ---- the static library exports what the shared one does -------------------
+# An archive has no export list: whatever has external linkage in one of its
+# members can clash with a name of the program. So its only member is all objects
+# in one, linked by the compiler (for it knows the target), in which the names
+# that are hidden are made local.
+set(SLUICE_STATIC_OBJECTS $<TARGET_OBJECTS:sluice_objects>)
+if(CMAKE_OBJCOPY)
+	# Of all flags those that say what the target is.
+	separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
+	list(FILTER flags INCLUDE REGEX
+		"^(-m|-B|-specs|--?target|--sysroot|--gcc-toolchain|-fuse-ld)")
+	if(CMAKE_C_COMPILER_TARGET AND CMAKE_C_COMPILER_ID MATCHES Clang)
+		list(APPEND flags --target=${CMAKE_C_COMPILER_TARGET})
+	endif()
+	if(CMAKE_SYSROOT)
+		list(APPEND flags --sysroot=${CMAKE_SYSROOT})
+	endif()
+	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		# Objects for link-time optimisation become code here.
+		list(APPEND flags -flinker-output=nolto-rel)
+	else()
+		target_compile_options(sluice_objects PRIVATE -fno-lto)
+	endif()
+	set(SLUICE_STATIC_OBJECTS ${CMAKE_CURRENT_BINARY_DIR}/sluice-static.o)
+	add_custom_command(OUTPUT ${SLUICE_STATIC_OBJECTS}
+		COMMAND ${CMAKE_C_COMPILER} ${flags} -nostdlib -no-pie -Wl,-r
+			-o ${SLUICE_STATIC_OBJECTS}
+			$<TARGET_OBJECTS:sluice_objects>
+		COMMAND ${CMAKE_OBJCOPY} --localize-hidden
+			${SLUICE_STATIC_OBJECTS}
+		DEPENDS sluice_objects $<TARGET_OBJECTS:sluice_objects>
+		COMMENT "Linking sluice-static.o" VERBATIM COMMAND_EXPAND_LISTS)
+	set_source_files_properties(${SLUICE_STATIC_OBJECTS} PROPERTIES
+		EXTERNAL_OBJECT ON GENERATED ON)
+else()
+	message(WARNING "objcopy is not here: libsluice.a exports private names")
+endif()
+
 function(sluice_library target kind)
 	add_library(${target} ${kind} ${ARGN})
 	string(TOLOWER ${kind} export_name)
@@ -34,13 +72,14 @@ function(sluice_library target kind)
 	set_target_properties(${target} PROPERTIES
 		OUTPUT_NAME sluice EXPORT_NAME ${export_name}
 		VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
-		LINKER_LANGUAGE C VERIFY_INTERFACE_HEADER_SETS ON)
+		LINKER_LANGUAGE C VERIFY_INTERFACE_HEADER_SETS ON
+		SYSTEM ON) # as it is for who finds it installed
 	target_sources(${target} PUBLIC FILE_SET HEADERS
 		BASE_DIRS ${SLUICE_INCLUDE_DIR} FILES ${SLUICE_HEADER_FILES})
 	target_link_libraries(${target} PRIVATE Threads::Threads)
 endfunction()
 sluice_library(sluice_shared SHARED $<TARGET_OBJECTS:sluice_objects>)
-sluice_library(sluice_static STATIC $<TARGET_OBJECTS:sluice_objects>)
+sluice_library(sluice_static STATIC ${SLUICE_STATIC_OBJECTS})
 target_link_options(sluice_shared PRIVATE
 	LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
 if(NOT SLUICE_SANITIZE)
