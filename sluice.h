@@ -2,6 +2,9 @@
 /**
  * @file sluice.h
  * The one header users include: #include <sluice/sluice.h>
+ *
+ * C11, and C++17; the macros for options (SLUICE_STAGE() and its like) are C++20
+ * and say more at SLUICE_OPTIONS() in ring/base.h.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H

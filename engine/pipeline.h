@@ -77,9 +77,10 @@ struct sluice_pipeline_opts {
 
 #define SLUICE_RESTARTS_NONE UINT32_MAX
 
-#define SLUICE_PIPELINE(...)                                                   \
-	(&(struct sluice_pipeline_opts){                                       \
-		.size = sizeof(struct sluice_pipeline_opts), __VA_ARGS__})
+/** Pipeline options with everything not named at its default. */
+#define SLUICE_PIPELINE(...) SLUICE_OPTIONS(sluice_pipeline_opts, __VA_ARGS__)
+
+/** Zero @opts and set its size. */
 SLUICE_API void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts);
 
 /**

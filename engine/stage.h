@@ -76,7 +76,7 @@ struct sluice_batch {
 };
 
 /** The events of a batch as an array of @type. */
-#define SLUICE_EVENTS(batch, type) ((const type *)(batch)->events)
+#define SLUICE_EVENTS(batch, type) SLUICE_CAST(const type *, (batch)->events)
 
 /** What to do with new events when the buffer is full. */
 enum sluice_keep {
@@ -340,12 +340,10 @@ struct sluice_stage_opts {
 #define SLUICE_STAGE_SKIP 4u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
-#define SLUICE_CPU(n) ((uint32_t)(n) + 1)
+#define SLUICE_CPU(n) (SLUICE_CAST(uint32_t, n) + 1)
 
 /** Stage options with everything not named at its default. */
-#define SLUICE_STAGE(...)                                                      \
-	(&(struct sluice_stage_opts){.size = sizeof(struct sluice_stage_opts), \
-				     __VA_ARGS__})
+#define SLUICE_STAGE(...) SLUICE_OPTIONS(sluice_stage_opts, __VA_ARGS__)
 
 /** Zero @opts and set its size. */
 SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);

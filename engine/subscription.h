@@ -84,12 +84,13 @@ struct sluice_subscription_opts {
 #define SLUICE_SUBSCRIBE_MANUAL 1u
 
 /** For sluice_subscription_opts.partition, where 0 means "none". */
-#define SLUICE_PARTITION(n) ((uint32_t)(n) + 1)
+#define SLUICE_PARTITION(n) (SLUICE_CAST(uint32_t, n) + 1)
 
+/** Subscription options with everything not named zero: name max_demand. */
 #define SLUICE_SUBSCRIPTION(...)                                               \
-	(&(struct sluice_subscription_opts){                                   \
-		.size = sizeof(struct sluice_subscription_opts), __VA_ARGS__})
+	SLUICE_OPTIONS(sluice_subscription_opts, __VA_ARGS__)
 
+/** Zero @opts, set its size, and max_demand to its default. */
 SLUICE_API void
 sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
 

@@ -104,9 +104,7 @@ struct sluice_spawn_opts {
 };
 
 /** Spawn options with everything not named at its default. */
-#define SLUICE_SPAWN(...)                                                      \
-	(&(struct sluice_spawn_opts){.size = sizeof(struct sluice_spawn_opts), \
-				     __VA_ARGS__})
+#define SLUICE_SPAWN(...) SLUICE_OPTIONS(sluice_spawn_opts, __VA_ARGS__)
 
 /** Zero @opts and set its size. */
 SLUICE_API void sluice_spawn_opts_init(struct sluice_spawn_opts *opts);
