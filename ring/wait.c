@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -86,22 +85,28 @@ struct sluice_wait_ops sluice_wait_table = {
 	.yield = wait_yield,
 };
 
-/* Constant ever after. A kernel or a seccomp filter that refuses it leaves
- * asymmetric at 0. */
+/* By whoever asks first, be it a constructor of the program, before ours would
+ * run. Two who ask at once both register, which does no harm, and one of them
+ * writes it down; nobody goes on without. A kernel or a seccomp filter that
+ * refuses it leaves asymmetric at 0. */
 static void wait_register(void)
 {
-	sluice_wait_table.asymmetric =
-		syscall(SYS_membarrier,
-			MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
+	static uint32_t registered;
+	uint32_t none = 0;
+
+	if (__atomic_load_n(&registered, __ATOMIC_ACQUIRE))
+		return;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0,
+		    0) == 0)
+		(void)__atomic_compare_exchange_n(&sluice_wait_table.asymmetric,
+						  &none, 1, 0, __ATOMIC_ACQ_REL,
+						  __ATOMIC_ACQUIRE);
+	__atomic_store_n(&registered, 1, __ATOMIC_RELEASE);
 }
 
 const struct sluice_wait_ops *sluice_wait_linux(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	/* By whoever asks first, be it a constructor of the program: ours might
-	 * run after it. */
-	(void)pthread_once(&once, wait_register);
+	wait_register();
 	return &sluice_wait_table;
 }
 
