@@ -157,7 +157,7 @@ static void stage_give_up(struct sluice_stage *stage,
 	     i++, event += stage->opts.in_bytes) {
 		struct sluice_dead_letter letter = {
 			.event = event,
-			.seq = batch->seq + i,
+			.seq = inlet_seq(&stage->in, batch, i),
 			.inlet = batch->inlet,
 			.deliveries = batch->deliveries,
 			.code = code,

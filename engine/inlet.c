@@ -129,13 +129,16 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 {
 	const struct sluice_subscription_opts *o = &link->sub->opts;
 	unsigned char *gathered = link->sub->gathered;
+	uint32_t *kept_at = link->sub->kept;
 	size_t bytes = link->reader.slot_bytes;
 	const unsigned char *event = batch->events;
 	uint32_t kept = 0;
 	uint32_t i = 0;
 
-	while (i < batch->count && o->selector(event, o->selector_ctx))
+	while (i < batch->count && o->selector(event, o->selector_ctx)) {
+		kept_at[i] = i;
 		i++, event += bytes;
+	}
 	if (i == batch->count)
 		return;
 	/* The i-th is the first that is refused; each is asked about once. */
@@ -144,14 +147,18 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 		memcpy(gathered, batch->events, kept * bytes);
 	while (++i < batch->count) {
 		event += bytes;
-		if (o->selector(event, o->selector_ctx))
-			memmove(gathered + kept++ * bytes, event, bytes);
+		if (!o->selector(event, o->selector_ctx))
+			continue;
+		memmove(gathered + kept * bytes, event, bytes);
+		kept_at[kept++] = i;
 	}
 	sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
 			   batch->count - kept);
 	link->refusing = batch->count - kept;
+	link->thinned = 1;
 	batch->events = gathered;
 	batch->count = kept;
+	batch->seq = inlet_seq(in, batch, 0);
 }
 
 /* A reader of a shared ring may see events behind the end of its own stream:
@@ -284,6 +291,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (batch->depth == 0)
 		batch->flags |= SLUICE_BATCH_END;
 	batch->inlet = index;
+	link->thinned = 0;
 	if (link->sub->opts.selector != NULL)
 		inlet_select(in, link, batch);
 	if (batch->deliveries > 1)

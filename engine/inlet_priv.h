@@ -33,6 +33,7 @@ struct inlet_link {
 	/* Events the selector refused: of the batch in hand, and ever. Manual
 	 * demand is given back for them. */
 	uint32_t refusing;
+	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
 	uint64_t refused;
 };
 
@@ -73,6 +74,16 @@ void inlet_resize(struct inlet *in, uint32_t index,
  * selector refused some, even 0. Finish them with inlet_ack(). */
 uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		    struct sluice_batch *batch);
+
+/* Where event @i of the batch that was taken last lies on its subscription. */
+static inline uint64_t inlet_seq(const struct inlet *in,
+				 const struct sluice_batch *batch, uint32_t i)
+{
+	const struct inlet_link *link = &in->links[batch->inlet];
+
+	return link->thinned ? link->reader.acked + link->sub->kept[i]
+			     : batch->seq + i;
+}
 
 /* Finish @n slots of link @index; wake its producer. */
 void inlet_ack(struct inlet *in, uint32_t index, uint32_t n);

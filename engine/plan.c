@@ -273,13 +273,17 @@ uint64_t plan_gathered_bytes(const struct subscription *sub,
 int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 {
 	uint64_t bytes = plan_gathered_bytes(sub, credit);
+	uint64_t events = bytes / sub->producer->opts.out_bytes;
 
 	if (bytes == 0)
 		return 0;
 	sub->gathered = line_calloc(1, bytes);
-	return sub->gathered ? 0
-			     : sluice_fail(-ENOMEM, "stage '%s': no memory",
-					   sub->consumer->name);
+	if (sub->opts.selector)
+		sub->kept = line_calloc(events, sizeof(*sub->kept));
+	if (sub->gathered == NULL || (sub->opts.selector && !sub->kept))
+		return sluice_fail(-ENOMEM, "stage '%s': no memory",
+				   sub->consumer->name);
+	return 0;
 }
 
 /* The words and slots of a subscription that was declared, in the regions of its

@@ -74,6 +74,8 @@ void subscription_unmap(struct subscription *sub)
 	sluice_region_close(&sub->rx_region);
 	free(sub->gathered);
 	sub->gathered = NULL;
+	free(sub->kept);
+	sub->kept = NULL;
 	aside_free(sub->aside);
 	sub->aside = NULL;
 }
