@@ -79,6 +79,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 			handed_note(&link->handed, at, until,
 				    handed_at(&link->handed, at, &n) + 1);
 		sub->left_handed = link->handed;
+		sub->left_counted = link->counted;
 	}
 	if (link->sub == sub) {
 		inlet_detach(&stage->in, sub->inlet);
@@ -315,6 +316,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
 	place_leave(&stage->out.places[sub->lane], sub);
 	outlet_leave(&stage->out, sub);
+	/* In a ring that nobody takes from any more events wait from now on. */
+	stage_tell_gauges(stage, stage_holds_back(stage));
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
 	producer_end_idle(stage, closed);

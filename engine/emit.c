@@ -145,7 +145,7 @@ void stage_tell_gauges(struct sluice_stage *stage, int held)
 int stage_flush(struct sluice_stage *stage, enum stage_look look)
 {
 	struct outlet *out = &stage->out;
-	int held = stage->accumulate && stage->phase != STAGE_ENDING;
+	int held = stage_holds_back(stage);
 	int moved = 0;
 
 	if (!held && out->orphans != NULL)

@@ -34,11 +34,12 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->shared = subscription_rings(sub) == SLUICE_RINGS_ONE;
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->taken = NULL;
+	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
 		in->weighted = 1;
 	if (subscription_rings(sub) == SLUICE_RINGS_SHARED) {
-		link->taken = &sub->producer->out.taken.ring;
+		link->taken = sub->producer->out.taken.shared;
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,
 					  sub->producer->opts.out_bytes);
@@ -180,31 +181,67 @@ static uint64_t inlet_look_shared(struct inlet_link *link)
 	return sluice_spsc_depth(r);
 }
 
+/* What was claimed, @n from @first on, has perhaps been handed out before. */
+static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
+{
+	const struct shared_ring *taken = link->taken;
+	uint64_t to = link->filler.reserved;
+
+	/* Relaxed: what we have claimed was marked before it was pushed. */
+	if (SLUICE_LIKELY(position_reached(
+		    first, sluice_load_relaxed(&taken->marked))))
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		link->sub->counts[(to + i) & (link->filler.capacity - 1)] =
+			taken->counts[(first + i) & (taken->ring.capacity - 1)];
+	link->counted = to + n;
+}
+
 /* Take from the ring of all when what was taken before is finished: half of what
  * lies there at most, so that others find some too. Nothing more once the stream
  * has ended: whoever ended it takes back what is left. */
 static void inlet_claim(struct inlet *in, struct inlet_link *link,
 			uint32_t limit)
 {
+	const struct sluice_mpmc *ring = &link->taken->ring;
 	struct sluice_spsc_writer *w = &link->filler;
 	uint64_t place = w->reserved & (w->capacity - 1);
-	uint64_t n = (sluice_mpmc_depth(link->taken) + 1) / 2;
+	uint64_t n = (sluice_mpmc_depth(ring) + 1) / 2;
+	uint64_t first = 0;
 
 	if (sluice_spsc_depth(&link->reader) > 0 || n == 0 ||
 	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
 		return;
 	if (n > limit)
 		n = limit;
-	if (n > link->reader.credit.max_events)
-		n = link->reader.credit.max_events;
 	if (n > w->capacity - place)
 		n = w->capacity - place;
-	n = sluice_mpmc_pop(link->taken, w->slots + place * w->slot_bytes,
-			    (uint32_t)n);
+	n = sluice_mpmc_claim(ring, &ring->words->popped, 1, (uint32_t)n,
+			      &first);
 	if (n == 0)
 		return;
+	inlet_count(link, first, n);
+	sluice_mpmc_read(ring, first, (uint32_t)n,
+			 w->slots + place * w->slot_bytes);
 	sluice_spsc_commit(w, (uint32_t)n);
 	inlet_ring(in, link);
+}
+
+/* The next events were taken from the ring of all: take up how often they had
+ * been handed out, unless they have been here since. Returns how many of @limit
+ * are alike. */
+static uint32_t inlet_read_counts(struct inlet_link *link, uint32_t limit)
+{
+	uint64_t at = link->reader.acked;
+	uint64_t alike = limit;
+	uint32_t deliveries;
+
+	if (handed_at(&link->handed, at, &alike) > 0)
+		return limit;
+	deliveries = subscription_counted(link->sub, link->counted, at, &alike);
+	if (deliveries > 0)
+		handed_note(&link->handed, at, at + alike, deliveries);
+	return (uint32_t)alike;
 }
 
 /* Marks of redelivery that the producer made: take up those that begin here.
@@ -273,6 +310,8 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (SLUICE_UNLIKELY(sluice_load_relaxed(&link->sub->notes_filled) !=
 			    sluice_load_relaxed(&link->sub->notes_read)))
 		limit = inlet_read_notes(link, limit);
+	if (SLUICE_UNLIKELY(!position_reached(r->acked, link->counted)))
+		limit = inlet_read_counts(link, limit);
 	limit = inlet_limit_handed(in, link, limit, batch);
 	if (n > limit)
 		n = limit;

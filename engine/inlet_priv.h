@@ -8,9 +8,9 @@
 
 #include "../ring/counter.h"
 #include "../dispatch/lanes.h"
-#include "../ring/mpmc.h"
 #include "../ring/spsc.h"
 #include "../ring/wait.h"
+#include "shared_priv.h"
 #include "stage.h"
 #include "subscription_priv.h"
 
@@ -25,8 +25,9 @@ struct inlet_link {
 	uint32_t shared; /* one ring for all readers */
 	/* The ring that all take from, or NULL; and our end of the one behind
 	 * it, which is filled from there. */
-	const struct sluice_mpmc *taken;
+	const struct shared_ring *taken;
 	struct sluice_spsc_writer filler;
+	uint64_t counted; /* some taken below it had been handed out before */
 	uint32_t manual;
 	struct handed handed;
 	struct sluice_share share; /* when links are weighted */

@@ -46,7 +46,7 @@ void outlet_close(struct outlet *out)
 	free(out->runs);
 	spill_close(&out->spill);
 	order_close(out->order);
-	free(out->taken.memory);
+	outlet_shared_close(out);
 	*out = (struct outlet){0};
 }
 
@@ -267,7 +267,7 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 		sluice_spsc_publish(&out->shared.base);
 		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_ANY) {
-		outlet_shared_push(out, events, run->count);
+		outlet_shared_push(out, events, run->count, deliveries);
 		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_NONE) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,

@@ -241,7 +241,11 @@ static uint32_t orphan_deal_ring(struct outlet *out, struct subscription *sub)
 		n = out->run_events;
 	deliveries = handed_at(&orphan->handed, orphan->at, &n);
 	if (orphan->handed.count == 0)
-		deliveries = orphan_noted(sub, &n);
+		deliveries =
+			sub->counts
+				? subscription_counted(sub, sub->left_counted,
+						       orphan->at, &n)
+				: orphan_noted(sub, &n);
 	n = outlet_deal(out, sub->slots + place * out->event_bytes, (uint32_t)n,
 			deliveries);
 	orphan->at += n;
@@ -360,5 +364,7 @@ uint64_t outlet_drop(struct outlet *out)
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		out->lanes.lane[i].spilled = 0;
 	out->lanes.spill_free = out->spill.capacity;
+	if (out->taken.shared != NULL && out->joined == 0)
+		outlet_shared_drop(out);
 	return dropped;
 }

@@ -13,14 +13,14 @@
 #include "../dispatch/strategy.h"
 #include "../ring/broadcast.h"
 #include "../ring/counter.h"
-#include "../ring/mpmc.h"
 #include "../ring/wait.h"
+#include "shared_priv.h"
 #include "spill_priv.h"
 #include "subscription_priv.h"
 
 /* The ring that all take from (outlet_shared.c). */
 struct outlet_taken {
-	struct sluice_mpmc ring;
+	struct shared_ring *shared; /* NULL: no such ring */
 	void *memory;
 	uint64_t pushed; /* events, ever */
 	uint64_t free;   /* slots below it are free for this position */
@@ -81,9 +81,13 @@ void outlet_refresh_shared(struct outlet *out);
 int outlet_shared_open(struct outlet *out, uint32_t slots_least);
 /* Look which slots of the ring that all take from are free. */
 void outlet_shared_refresh(struct outlet *out);
-/* @n events into it, which is not more than are free. */
+/* @n events into it, which is not more than are free, and which have been handed
+ * out @deliveries times. */
 void outlet_shared_push(struct outlet *out, const unsigned char *events,
-			uint32_t n);
+			uint32_t n, uint32_t deliveries);
+/* Forget what lies in it; nobody takes from it any more. */
+void outlet_shared_drop(struct outlet *out);
+void outlet_shared_close(struct outlet *out);
 int outlet_shared_quiet(const struct outlet *out);
 
 /* Wake the consumer of @lane. */
@@ -135,8 +139,8 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 	return outlet_spilled(out) +
 	       (SLUICE_UNLIKELY(out->orphans != NULL) ? outlet_orphaned(out)
 						      : 0) +
-	       (SLUICE_UNLIKELY(out->taken.memory != NULL && out->joined == 0)
-			? sluice_mpmc_depth(&out->taken.ring)
+	       (SLUICE_UNLIKELY(out->taken.shared != NULL && out->joined == 0)
+			? sluice_mpmc_depth(&out->taken.shared->ring)
 			: 0);
 }
 

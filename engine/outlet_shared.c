@@ -19,17 +19,29 @@ int outlet_shared_open(struct outlet *out, uint32_t slots_least)
 				     : slots_least < SLOTS_LEAST ? SLOTS_LEAST
 								 : slots_least);
 	uint64_t bytes = sluice_mpmc_footprint(slots, out->event_bytes);
+	struct shared_ring *shared = line_calloc(1, sizeof(*shared));
 	int rc;
 
+	out->taken.shared = shared;
 	out->taken.memory = line_calloc(1, bytes);
-	if (out->taken.memory == NULL)
+	if (shared != NULL)
+		shared->counts = line_calloc(slots, sizeof(*shared->counts));
+	if (shared == NULL || !shared->counts || !out->taken.memory)
 		return -ENOMEM;
 	rc = sluice_mpmc_format(out->taken.memory, bytes, slots,
 				out->event_bytes);
 	if (rc == 0)
-		rc = sluice_mpmc_attach(&out->taken.ring, out->taken.memory,
+		rc = sluice_mpmc_attach(&shared->ring, out->taken.memory,
 					bytes);
 	return rc;
+}
+
+void outlet_shared_close(struct outlet *out)
+{
+	if (out->taken.shared != NULL)
+		free(out->taken.shared->counts);
+	free(out->taken.shared);
+	free(out->taken.memory);
 }
 
 /* Nobody else pushes, so a slot that is free stays free: how far has been seen
@@ -38,7 +50,7 @@ int outlet_shared_open(struct outlet *out, uint32_t slots_least)
 void outlet_shared_refresh(struct outlet *out)
 {
 	struct outlet_taken *taken = &out->taken;
-	const struct sluice_mpmc *ring = &taken->ring;
+	const struct sluice_mpmc *ring = &taken->shared->ring;
 	uint64_t end = taken->pushed + ring->capacity;
 	uint64_t mask = ring->capacity - 1;
 
@@ -56,11 +68,42 @@ void outlet_shared_refresh(struct outlet *out)
 			out->joining = 1;
 }
 
-void outlet_shared_push(struct outlet *out, const unsigned char *events,
-			uint32_t n)
+/* Say of the next @n slots how often their events have been handed out. Mostly
+ * there is nothing to say, of these or of those that lay in these slots before. */
+static void outlet_shared_mark(struct outlet_taken *taken, uint32_t n,
+			       uint32_t deliveries)
 {
+	struct shared_ring *shared = taken->shared;
+	uint64_t mask = shared->ring.capacity - 1;
+	uint64_t end = taken->pushed + n;
+	/* Relaxed: our own word. */
+	uint64_t marked = sluice_load_relaxed(&shared->marked);
+
+	if (SLUICE_LIKELY(deliveries == 0) &&
+	    taken->pushed - marked >= shared->ring.capacity)
+		return;
+	for (uint64_t at = taken->pushed; at != end; at++)
+		shared->counts[at & mask] = deliveries;
+	if (deliveries > 0)
+		/* Relaxed: the push that follows carries it. */
+		sluice_store_relaxed(&shared->marked, end);
+}
+
+void outlet_shared_push(struct outlet *out, const unsigned char *events,
+			uint32_t n, uint32_t deliveries)
+{
+	struct outlet_taken *taken = &out->taken;
+
+	outlet_shared_mark(taken, n, deliveries);
 	/* They are free: this is all of them. */
-	out->taken.pushed += sluice_mpmc_push(&out->taken.ring, events, n);
+	taken->pushed += sluice_mpmc_push(&taken->shared->ring, events, n);
+}
+
+void outlet_shared_drop(struct outlet *out)
+{
+	struct outlet_taken *taken = &out->taken;
+
+	sluice_mpmc_clear(&taken->shared->ring, taken->pushed);
 }
 
 /* Everything that was pushed has been finished by somebody, or was left behind

@@ -286,13 +286,24 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 	return 0;
 }
 
+int plan_private(struct subscription *sub)
+{
+	if (subscription_rings(sub) == SLUICE_RINGS_SHARED) {
+		sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
+		if (sub->counts == NULL)
+			return sluice_fail(-ENOMEM, "stage '%s': no memory",
+					   sub->consumer->name);
+	}
+	return plan_gathered(sub, &sub->credit);
+}
+
 /* The words and slots of a subscription that was declared, in the regions of its
  * two stages. */
 static int plan_member(struct subscription *sub, uint32_t ring,
 		       const struct plan_words *words)
 {
 	struct sluice_stage *producer = sub->producer;
-	int rc = plan_gathered(sub, &sub->credit);
+	int rc = plan_private(sub);
 
 	if (rc < 0)
 		return rc;

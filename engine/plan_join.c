@@ -83,6 +83,6 @@ int plan_join(struct subscription *sub)
 		rc = plan_join_tx(sub);
 	}
 	if (rc == 0)
-		rc = plan_gathered(sub, &sub->credit);
+		rc = plan_private(sub);
 	return rc < 0 ? rc : plan_join_rx(sub);
 }

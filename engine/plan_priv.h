@@ -11,6 +11,8 @@ uint64_t plan_slots_bytes(const struct sluice_stage *producer,
 /* Set a block aside on pages of its own; *out is its address. */
 int plan_block(struct sluice_region *region, enum sluice_object_kind kind,
 	       const char *name, uint64_t bytes, uint32_t unit, void **out);
+/* @sub's memory that no region holds. */
+int plan_private(struct subscription *sub);
 int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
 	       uint32_t unit, sluice_slot **slots);
 

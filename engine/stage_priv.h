@@ -233,6 +233,11 @@ static inline int stage_waits(const struct sluice_stage *stage)
 	       stage->unacked > 0 || stage->markers.first != NULL ||
 	       stage->spilling.first != NULL || stage->gauge > 0;
 }
+/* Events are kept back until demand is set to forward. */
+static inline int stage_holds_back(const struct sluice_stage *stage)
+{
+	return stage->accumulate && stage->phase != STAGE_ENDING;
+}
 /* Say how many events wait; @held: they are held back. */
 void stage_tell_gauges(struct sluice_stage *stage, int held);
 /* How much a callback that was not asked for events may emit. */

@@ -53,6 +53,7 @@ void subscription_reset(struct subscription *sub)
 	sub->given_back = 0;
 	sub->began = 0;
 	sub->left_handed.count = 0;
+	sub->left_counted = 0;
 	sub->orphan = (struct orphan){0};
 	sub->tx = NULL;
 	sub->rx = NULL;
@@ -76,6 +77,8 @@ void subscription_unmap(struct subscription *sub)
 	sub->gathered = NULL;
 	free(sub->kept);
 	sub->kept = NULL;
+	free(sub->counts);
+	sub->counts = NULL;
 	aside_free(sub->aside);
 	sub->aside = NULL;
 }

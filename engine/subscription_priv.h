@@ -106,6 +106,7 @@ struct subscription {
 	uint32_t lane;                  /* place among the producer's */
 	unsigned char *gathered;        /* where a batch is put together */
 	uint32_t *kept;                 /* its slots that the selector kept */
+	uint32_t *counts;               /* shared: deliveries before, by slot */
 	struct aside *aside;            /* beside the dispatcher, or NULL */
 	struct sluice_region tx_region; /* its own, when made while running */
 	struct sluice_region rx_region;
@@ -131,6 +132,7 @@ struct subscription {
 	/* What the consumer had been handed when it left, and why it did. */
 	uint32_t left_closed;
 	struct handed left_handed;
+	uint64_t left_counted;
 
 	struct note notes[NOTES_MAX];
 	sluice_a32 notes_filled;
@@ -212,6 +214,25 @@ static inline int subscription_manual(const struct subscription *sub)
 static inline int subscription_aside(const struct subscription *sub)
 {
 	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
+}
+
+/* A consumer of a shared ring: how often the event at @at of its own ring had
+ * been handed out when it was taken; `counts` say so below @counted. *limit: cut
+ * down to how many are alike. */
+static inline uint32_t subscription_counted(const struct subscription *sub,
+					    uint64_t counted, uint64_t at,
+					    uint64_t *limit)
+{
+	uint64_t mask = sub->capacity - 1;
+	uint64_t n = 1;
+
+	if (position_reached(at, counted))
+		return 0;
+	while (n < *limit && at + n != counted &&
+	       sub->counts[(at + n) & mask] == sub->counts[at & mask])
+		n++;
+	*limit = n;
+	return sub->counts[at & mask];
 }
 
 /* A place is a word that holds a subscription, or nothing; or says that it is

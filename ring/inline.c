@@ -58,6 +58,8 @@ extern inline uint32_t sluice_mpmc_claim(const struct sluice_mpmc *,
 					 uint64_t *);
 extern inline uint32_t sluice_mpmc_push(const struct sluice_mpmc *,
 					const sluice_private *, uint32_t);
+extern inline void sluice_mpmc_read(const struct sluice_mpmc *, uint64_t,
+				    uint32_t, sluice_private *);
 extern inline uint32_t sluice_mpmc_pop(const struct sluice_mpmc *,
 				       sluice_private *, uint32_t);
 extern inline uint64_t sluice_mpmc_depth(const struct sluice_mpmc *);

@@ -230,6 +230,37 @@ SLUICE_API inline uint32_t sluice_mpmc_push(const struct sluice_mpmc *ring,
 }
 
 /**
+ * sluice_mpmc_read - copy out what was claimed, and free its slots.
+ *
+ * @first, @count  as sluice_mpmc_claim() said, of words->popped
+ * @events         room for count events of slot_bytes each, private memory
+ *
+ * What a program keeps beside the slots it looks at before.
+ * Threads: who has claimed them.  Progress: wait-free.  Order: releases the
+ * slots' sequences (R1).
+ */
+SLUICE_API inline void sluice_mpmc_read(const struct sluice_mpmc *ring,
+					uint64_t first, uint32_t count,
+					sluice_private *events)
+{
+	uint64_t mask = ring->capacity - 1;
+	uint64_t bytes = ring->slot_bytes;
+	uint64_t room = ring->capacity - (first & mask);
+	uint64_t head = count < room ? count : room;
+
+	sluice_slot_copy(events, ring->slots + (first & mask) * bytes,
+			 head * bytes);
+	if (SLUICE_UNLIKELY(head < count))
+		sluice_slot_copy(events + head * bytes, ring->slots,
+				 (count - head) * bytes);
+	for (uint64_t at = first; at != first + count; at++) {
+		sluice_a64 *word = &ring->sequences[at & mask];
+
+		sluice_store_release(word, at + ring->capacity); /* R1 */
+	}
+}
+
+/**
  * sluice_mpmc_pop - copy up to @n events out.
  *
  * @events  room for n events of slot_bytes each, private memory
@@ -242,26 +273,12 @@ SLUICE_API inline uint32_t sluice_mpmc_push(const struct sluice_mpmc *ring,
 SLUICE_API inline uint32_t sluice_mpmc_pop(const struct sluice_mpmc *ring,
 					   sluice_private *events, uint32_t n)
 {
-	uint64_t mask = ring->capacity - 1;
-	uint64_t bytes = ring->slot_bytes;
 	uint64_t first = 0;
 	uint32_t count =
 		sluice_mpmc_claim(ring, &ring->words->popped, 1, n, &first);
-	uint64_t room = ring->capacity - (first & mask);
-	uint64_t head = count < room ? count : room;
 
-	if (count == 0)
-		return 0;
-	sluice_slot_copy(events, ring->slots + (first & mask) * bytes,
-			 head * bytes);
-	if (SLUICE_UNLIKELY(head < count))
-		sluice_slot_copy(events + head * bytes, ring->slots,
-				 (count - head) * bytes);
-	for (uint64_t at = first; at != first + count; at++) {
-		sluice_a64 *word = &ring->sequences[at & mask];
-
-		sluice_store_release(word, at + ring->capacity); /* R1 */
-	}
+	if (count > 0)
+		sluice_mpmc_read(ring, first, count, events);
 	return count;
 }
 
