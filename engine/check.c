@@ -176,13 +176,13 @@ static int check_join_links(const struct sluice_pipeline *p,
 				"it ends when all have",
 				join->name, sub->producer->name);
 	}
-	if (from->opts.order_offset > join->opts.in_bytes - SLUICE_ORDER_BYTES)
+	if (ORDER_AT(&from->opts) > join->opts.in_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': in_bytes %u have no room for "
 				   "the sequence number at order_offset %u of "
 				   "'%s'",
 				   join->name, join->opts.in_bytes,
-				   from->opts.order_offset, from->name);
+				   ORDER_AT(&from->opts), from->name);
 	return 0;
 }
 

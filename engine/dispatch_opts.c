@@ -21,19 +21,22 @@ struct dispatch_option {
 	uint32_t least; /* when it is not 0 */
 	uint32_t most;
 	uint32_t power_of_two;
+	uint32_t above; /* what it stores above the number that is meant */
 };
 
-#define OPTION(field, takers, least, most, power_of_two)                       \
+#define OPTION_ABOVE(field, takers, least, most, power_of_two, above)          \
 	{                                                                      \
 #field, offsetof(struct sluice_stage_opts, field), (takers),   \
-			(least), (most), (power_of_two)                        \
+			(least), (most), (power_of_two), (above)               \
 	}
+#define OPTION(field, takers, least, most, power_of_two)                       \
+	OPTION_ABOVE(field, takers, least, most, power_of_two, 0)
 
 static const struct dispatch_option dispatch_options[] = {
 	OPTION(chunk_events, "demand", 1, UINT32_MAX, 0),
 	OPTION(in_flight_max, "jbsq p2c ordered", 1, SLUICE_DEMAND_MAX, 0),
 	OPTION(load_percent, "sticky", 100, 1000, 0),
-	OPTION(order_offset, "ordered", 1, UINT32_MAX, 0),
+	OPTION_ABOVE(order_offset, "ordered", 1, UINT32_MAX, 0, 1),
 	OPTION(order_events, "ordered", 2, SLUICE_ORDER_EVENTS_MAX, 1),
 	OPTION(key_groups, "partition atomic", 1, SLUICE_KEY_GROUPS_MAX, 1),
 	OPTION(rebalance_percent, "partition", 1, 1000, 0),
@@ -90,7 +93,8 @@ static int option_check(const struct dispatch_option *option,
 
 	if (value == 0)
 		return 0;
-	(void)snprintf(field, sizeof(field), "%s %u", option->name, value);
+	(void)snprintf(field, sizeof(field), "%s %u", option->name,
+		       value - option->above);
 	if (o->strategy == NULL &&
 	    !option_takes(option->takers, strategy->name))
 		return dispatch_refuse(o, field, option->takers, strategy);
@@ -122,13 +126,21 @@ static int dispatch_check_order(const struct sluice_stage_opts *o)
 				   "stage '%s': a port's events cannot be "
 				   "numbered, as dispatcher 'ordered' needs",
 				   o->name);
+	if (o->order_offset == 0)
+		return sluice_fail(
+			-EINVAL,
+			"stage '%s': order_offset is missing: "
+			"SLUICE_ORDER_OFFSET(n) says at which byte "
+			"of an event its sequence number is written, "
+			"%u bytes",
+			o->name, SLUICE_ORDER_BYTES);
 	if (o->out_bytes < SLUICE_ORDER_BYTES ||
-	    o->order_offset > o->out_bytes - SLUICE_ORDER_BYTES)
+	    ORDER_AT(o) > o->out_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': the sequence number at "
 				   "order_offset %u takes %u bytes and does "
 				   "not fit out_bytes %u",
-				   o->name, o->order_offset, SLUICE_ORDER_BYTES,
+				   o->name, ORDER_AT(o), SLUICE_ORDER_BYTES,
 				   o->out_bytes);
 	return 0;
 }
@@ -247,7 +259,7 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 		.partitions = o->partitions,
 		.rebalance_percent = o->rebalance_percent,
 		.key_is_lane = o->partitions && o->key_of != NULL,
-		.order_offset = o->order_offset,
+		.order_offset = o->order_offset ? ORDER_AT(o) : 0,
 		.order_events = o->order_events,
 		.key_of = o->key_of ? o->key_of : key_of_bytes,
 		.key_ctx = o->key_of ? o->state : (void *)&stage->key_field,

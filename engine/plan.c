@@ -189,7 +189,7 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 		rc = outlet_shared_open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = order_open(&out->order, stage->opts.order_events,
-				stage->opts.order_offset);
+				ORDER_AT(&stage->opts));
 	if (rc < 0)
 		return rc;
 	/* Twice what may wait: then making room copies each event once. */

@@ -257,9 +257,10 @@ struct sluice_stage_opts {
 	/** sticky: a consumer holds at most that much of the average, in
 	 * percent, 100 to 1000; 0 = 125. */
 	uint32_t load_percent;
-	/** ordered: where in an event its sequence number lies: 8 bytes that
-	 * the stage writes, and that whoever handles the event copies into the
-	 * one event it emits for it. */
+	/** ordered: SLUICE_ORDER_OFFSET(n), the sequence number of an event
+	 * lies at its byte n: 8 bytes that the engine writes over what is
+	 * there, and that whoever handles the event copies into the one event
+	 * it emits for it. Must be set. */
 	uint32_t order_offset;
 	/** ordered: most events between it and the join, a power of two up to
 	 * 65536; 0 = 1024. */
@@ -341,6 +342,10 @@ struct sluice_stage_opts {
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) (SLUICE_CAST(uint32_t, n) + 1)
+
+/** For sluice_stage_opts.order_offset, where 0 means "not said": no event is
+ * written over by an offset that was left out. */
+#define SLUICE_ORDER_OFFSET(n) ((uint32_t)(n) + 1)
 
 /** Stage options with everything not named at its default. */
 #define SLUICE_STAGE(...) SLUICE_OPTIONS(sluice_stage_opts, __VA_ARGS__)

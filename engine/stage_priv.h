@@ -123,6 +123,9 @@ struct sluice_stage {
 	struct stage_fault fault;
 };
 
+/* The byte that SLUICE_ORDER_OFFSET() named in options @o. */
+#define ORDER_AT(o) ((o)->order_offset - 1)
+
 static inline int stage_produces(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_CONSUMER;

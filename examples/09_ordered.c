@@ -61,7 +61,8 @@ static int declare(struct sluice_pipeline *p, uint64_t *next)
 		p, SLUICE_STAGE(.name = "questions", .kind = SLUICE_PRODUCER,
 				.out_bytes = sizeof(struct task),
 				.dispatcher = "ordered", .in_flight_max = 2,
-				.order_offset = offsetof(struct task, number),
+				.order_offset = SLUICE_ORDER_OFFSET(
+					offsetof(struct task, number)),
 				.handle_demand = ask, .state = next));
 
 	if (rc == 0)

@@ -43,8 +43,8 @@ static int graph_add_producer(struct threads_run *run, uint32_t p)
 			     .strategy = &run->timed,
 			     .strategy_ctx = &run->pick[p],
 			     .key_groups = run->live.ps->opts.key_groups,
-			     .order_offset =
-				     (uint32_t)offsetof(struct live_event, seq),
+			     .order_offset = SLUICE_ORDER_OFFSET(
+				     offsetof(struct live_event, seq)),
 			     .order_events = run->live.ps->opts.order_events,
 			     .ring_events =
 				     run->timed.rings == SLUICE_RINGS_SHARED

@@ -128,7 +128,8 @@ static struct sluice_pipeline *build(uint32_t window, uint32_t demand)
 	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 				 .out_bytes = sizeof(struct item),
 				 .dispatcher = "ordered",
-				 .order_offset = offsetof(struct item, number),
+				 .order_offset = SLUICE_ORDER_OFFSET(
+					 offsetof(struct item, number)),
 				 .order_events = window, .handle_demand = make,
 				 .state = &source));
 	for (uint32_t i = 0; i < WORKERS; i++)
@@ -296,8 +297,10 @@ static void graph_is_refused(void **state)
 	o.kind = SLUICE_PRODUCER;
 	o.out_bytes = sizeof(struct item);
 	o.handle_demand = make;
-	if (o.dispatcher == NULL)
+	if (o.dispatcher == NULL) {
 		o.dispatcher = "ordered";
+		o.order_offset = SLUICE_ORDER_OFFSET(0);
+	}
 	flow_add(p, &o);
 	flow_add(p, SLUICE_STAGE(.name = "worker",
 				 .kind = SLUICE_PRODUCER_CONSUMER,
@@ -323,24 +326,32 @@ static struct alone {
 	struct sluice_stage_opts opts;
 	const char *says[3];
 } alone[] = {
+	{"offset_left_out",
+	 {.kind = SLUICE_PRODUCER, .out_bytes = 16, .dispatcher = "ordered"},
+	 {"order_offset is missing", "SLUICE_ORDER_OFFSET", "8 bytes"}},
 	{"no_room_for_the_number",
-	 {.kind = SLUICE_PRODUCER, .out_bytes = 4, .dispatcher = "ordered"},
+	 {.kind = SLUICE_PRODUCER,
+	  .out_bytes = 4,
+	  .order_offset = SLUICE_ORDER_OFFSET(0),
+	  .dispatcher = "ordered"},
 	 {"order_offset 0", "8 bytes", "out_bytes 4"}},
 	{"number_past_the_end",
 	 {.kind = SLUICE_PRODUCER,
 	  .out_bytes = 16,
-	  .order_offset = 9,
+	  .order_offset = SLUICE_ORDER_OFFSET(9),
 	  .dispatcher = "ordered"},
 	 {"order_offset 9", "out_bytes 16"}},
 	{"window_not_a_power_of_two",
 	 {.kind = SLUICE_PRODUCER,
 	  .out_bytes = 16,
+	  .order_offset = SLUICE_ORDER_OFFSET(8),
 	  .order_events = 1000,
 	  .dispatcher = "ordered"},
 	 {"order_events 1000", "power of two"}},
 	{"window_over_the_limit",
 	 {.kind = SLUICE_PRODUCER,
 	  .out_bytes = 16,
+	  .order_offset = SLUICE_ORDER_OFFSET(8),
 	  .order_events = 131072,
 	  .dispatcher = "ordered"},
 	 {"order_events 131072", "65536"}},
@@ -356,7 +367,7 @@ static struct alone {
 	{"offset_of_another_dispatcher",
 	 {.kind = SLUICE_PRODUCER,
 	  .out_bytes = 16,
-	  .order_offset = 8,
+	  .order_offset = SLUICE_ORDER_OFFSET(8),
 	  .dispatcher = "rr"},
 	 {"'rr'", "order_offset 8", "ordered"}},
 };

@@ -80,7 +80,8 @@ static void dispatch(struct node *node, struct sluice_stage_opts *o)
 	if (node->deal == DEAL_RR)
 		o->flags |= sim_below(2) ? 0 : SLUICE_STAGE_SKIP;
 	if (node->deal == DEAL_ORDERED) {
-		o->order_offset = offsetof(struct event, order);
+		o->order_offset =
+			SLUICE_ORDER_OFFSET(offsetof(struct event, order));
 		o->order_events = 2u << sim_below(6);
 	}
 	if (node->deal == DEAL_ORDERED || node->deal == DEAL_JBSQ ||
