@@ -70,6 +70,8 @@ set(SLUICE_SOURCES
 	engine/life.c
 	engine/mail.c
 	engine/mailbox.c
+	engine/order_between.c
+	engine/order_check.c
 	engine/order_in.c
 	engine/order_out.c
 	engine/outlet.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph as a whole: what cannot be told while it is being declared. */
 #include "dispatch/partition.h"
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -128,117 +129,6 @@ static int check_places(const struct sluice_pipeline *p)
 	return 0;
 }
 
-/* Does @consumer have a declared subscription to @producer? */
-static int check_subscribed(const struct sluice_pipeline *p,
-			    const struct sluice_stage *consumer,
-			    const struct sluice_stage *producer)
-{
-	for (uint32_t s = 0; s < p->sub_count; s++)
-		if (subscription_at(p, s)->consumer == consumer &&
-		    subscription_at(p, s)->producer == producer)
-			return 1;
-	return 0;
-}
-
-/* Who handles @from's events must be who @join subscribes to, and copy what it
- * reads: else something would be missing, or wait, for ever. */
-static int check_join_links(const struct sluice_pipeline *p,
-			    const struct sluice_stage *join,
-			    const struct sluice_stage *from)
-{
-	for (uint32_t s = 0; s < p->sub_count; s++) {
-		const struct subscription *sub = subscription_at(p, s);
-		const struct sluice_stage *worker = sub->consumer;
-
-		if (sub->producer == from &&
-		    (!stage_produces(worker) ||
-		     !check_subscribed(p, join, worker)))
-			return sluice_fail(-EINVAL,
-					   "stage '%s': order_of '%s' needs a "
-					   "subscription to each of its "
-					   "consumers, and there is none to "
-					   "'%s'",
-					   join->name, from->name,
-					   worker->name);
-		if (sub->consumer != join)
-			continue;
-		if (!check_subscribed(p, sub->producer, from))
-			return sluice_fail(-EINVAL,
-					   "stage '%s': order_of '%s', and its "
-					   "producer '%s' is no consumer of it",
-					   join->name, from->name,
-					   sub->producer->name);
-		if (sub->opts.on_end != SLUICE_ON_END_DEFAULT)
-			return sluice_fail(
-				-EINVAL,
-				"stage '%s': order_of, and its "
-				"subscription to '%s' has an on_end: "
-				"it ends when all have",
-				join->name, sub->producer->name);
-	}
-	if (ORDER_AT(&from->opts) > join->opts.in_bytes - SLUICE_ORDER_BYTES)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': in_bytes %u have no room for "
-				   "the sequence number at order_offset %u of "
-				   "'%s'",
-				   join->name, join->opts.in_bytes,
-				   ORDER_AT(&from->opts), from->name);
-	return 0;
-}
-
-static int check_join(struct sluice_pipeline *p, struct sluice_stage *join)
-{
-	struct sluice_stage *from = sluice_stage_find(p, join->order_of);
-
-	if (from == NULL || from->strategy == NULL ||
-	    !(from->strategy->needs & SLUICE_NEEDS_ORDER))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': order_of '%s' is no stage with "
-				   "dispatcher 'ordered'",
-				   join->name, join->order_of);
-	join->order_from = from;
-	return check_join_links(p, join, from);
-}
-
-/* A producer whose events are numbered has one join. */
-static int check_joined(const struct sluice_pipeline *p,
-			const struct sluice_stage *from)
-{
-	const struct sluice_stage *join = NULL;
-
-	if (from->strategy == NULL ||
-	    !(from->strategy->needs & SLUICE_NEEDS_ORDER))
-		return 0;
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		if (p->stages[i]->order_from != from)
-			continue;
-		if (join != NULL)
-			return sluice_fail(-EINVAL,
-					   "stage '%s': order_of '%s', which "
-					   "has a join already",
-					   p->stages[i]->name, from->name);
-		join = p->stages[i];
-	}
-	if (join != NULL)
-		return 0;
-	return sluice_fail(-EINVAL,
-			   "stage '%s': dispatcher '%s' needs a stage with "
-			   "order_of = \"%s\" to restore the order",
-			   from->name, from->strategy->name, from->name);
-}
-
-static int check_joins(struct sluice_pipeline *p)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		if (p->stages[i]->order_of[0] != '\0')
-			rc = check_join(p, p->stages[i]);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		rc = check_joined(p, p->stages[i]);
-	return rc;
-}
-
 int check_graph(struct sluice_pipeline *pipeline)
 {
 	int rc = check_connected(pipeline);
@@ -252,6 +142,6 @@ int check_graph(struct sluice_pipeline *pipeline)
 	if (rc == 0)
 		rc = check_rings(pipeline);
 	if (rc == 0)
-		rc = check_joins(pipeline);
+		rc = order_check_graph(pipeline);
 	return rc;
 }

@@ -142,6 +142,15 @@ void stage_tell_gauges(struct sluice_stage *stage, int held)
 			   held ? waits : 0);
 }
 
+/* What the input in hand was made into is out: the input is finished. */
+static int stage_answered(struct sluice_stage *stage)
+{
+	/* Relaxed: of what it is set for nothing has come yet. */
+	return position_reached(stage->hold.at, stage->unacked_end) &&
+	       (SLUICE_LIKELY(!sluice_load_relaxed(&stage->between)) ||
+		order_answered(&stage->out));
+}
+
 int stage_flush(struct sluice_stage *stage, enum stage_look look)
 {
 	struct outlet *out = &stage->out;
@@ -162,8 +171,7 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 		moved |= stage_place(stage, look);
 	if (SLUICE_UNLIKELY(stage->markers.first || stage->spilling.first))
 		moved |= stage_markers_due(stage);
-	if (stage->unacked > 0 &&
-	    position_reached(stage->hold.at, stage->unacked_end)) {
+	if (stage->unacked > 0 && stage_answered(stage)) {
 		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
 		stage->unacked = 0;
 		moved = 1;

@@ -12,9 +12,10 @@
  * rx.acked   join      producer  release R1  events below have been handled
  *
  * Edges      A worker publishes what it made of an event before it acknowledges
- *            it, so a join that sees settled (R0 -> A0), and then looks at its
- *            rings, sees all that will ever come for the events below: what is
- *            missing was filtered out, or given up.
+ *            it, spilled or not (order_between.c), so a join that sees settled
+ *            (R0 -> A0), and then looks at its rings, sees all that will ever
+ *            come for the events below: what is missing was filtered out, or
+ *            given up.
  *            R1 -> A1: the producer sees that the join's slots are free.
  */
 #ifndef SLUICE_ENGINE_ORDER_PRIV_H
@@ -23,6 +24,7 @@
 #include "../dispatch/reorder.h"
 #include "subscription_priv.h"
 
+struct sluice_pipeline;
 struct sluice_stage;
 struct outlet;
 
@@ -76,6 +78,24 @@ void order_note(struct order *order, const unsigned char *events,
 void order_lane_left(struct order *order, uint32_t lane, uint64_t acked);
 /* Look how far the join is, and tell it what is settled. */
 void order_refresh(struct outlet *out);
+
+/* ---- who is between them (order_between.c) ------------------------------- */
+
+/* All that @out's stage has emitted is where the join sees it, or is finished:
+ * its input may be acknowledged. */
+int order_answered(struct outlet *out);
+
+/* ---- the graph (order_check.c) ------------------------------------------- */
+
+/* Refuse, with -EINVAL: a graph that is to start; one more subscription. Or,
+ * with -EBUSY, that one is cancelled. Under the pipeline's lock; @marked is room
+ * for a mark per stage. */
+int order_check_graph(struct sluice_pipeline *pipeline);
+int order_check_subscribe(const struct sluice_pipeline *pipeline,
+			  const struct subscription *wish,
+			  unsigned char *marked);
+int order_check_cancel(const struct sluice_pipeline *pipeline,
+		       const struct subscription *sub);
 
 /* ---- the join (order_in.c) ----------------------------------------------- */
 

@@ -363,6 +363,12 @@ void outlet_tell_gauges(struct outlet *out)
 					     out->lanes.lane[i].spilled);
 }
 
+int outlet_lane_quiet(struct outlet *out, uint32_t index)
+{
+	outlet_refresh_lane(out, index);
+	return out->writers[index].acked == out->writers[index].published;
+}
+
 int outlet_quiet(struct outlet *out)
 {
 	int one = out->strategy->rings == SLUICE_RINGS_ONE;
@@ -380,8 +386,7 @@ int outlet_quiet(struct outlet *out)
 		if (out->lanes.lane[i].state == SLUICE_LANE_VACANT)
 			continue;
 		if (!one) {
-			outlet_refresh_lane(out, i);
-			if (out->writers[i].acked != out->writers[i].published)
+			if (!outlet_lane_quiet(out, i))
 				return 0;
 		} else if (!c->leaving &&
 			   c->acked != out->shared.base.published) {

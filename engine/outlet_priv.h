@@ -149,6 +149,8 @@ void outlet_tell_gauges(struct outlet *out);
 
 /* Has every consumer finished everything it was sent? */
 int outlet_quiet(struct outlet *out);
+/* The same of one, which has a ring of its own. */
+int outlet_lane_quiet(struct outlet *out, uint32_t lane);
 
 /* End the stream of every subscription, behind all that was placed. */
 void outlet_end(struct outlet *out, uint32_t closed);

@@ -310,7 +310,10 @@ struct sluice_stage_opts {
 	 * consumers, all of them, and emit at most one event for each, with the
 	 * sequence number at the same order_offset. A second event of a number
 	 * is dropped (counted as discarded); one that never comes is passed
-	 * over once its consumer has acknowledged what it was made from. */
+	 * over once its consumer has acknowledged what it was made from.
+	 * Onlookers (tee, conflate_keys) are no consumers here. While the
+	 * pipeline runs one more consumer is subscribed to by this stage first,
+	 * and cancelled last. */
 	const char *order_of;
 
 	enum sluice_idle on_idle;

@@ -111,6 +111,9 @@ struct sluice_stage {
 	 *             carries fault
 	 * downs       the stage           supervisor  times it went down
 	 * port_busy   a port's user, or the supervisor: who holds it
+	 * between     control calls       the stage   relaxed: 1 when it is on
+	 *             the way from an ordered producer to the join; set before
+	 *             the subscription that makes it so is there
 	 */
 	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
@@ -119,6 +122,7 @@ struct sluice_stage {
 	sluice_a32 phase_seen;
 	sluice_a32 downs;
 	sluice_a32 port_busy;
+	sluice_a32 between;
 	struct mailbox mail;
 	struct stage_fault fault;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a subscription: before the start, and while events flow. */
 #include "engine/memory_priv.h"
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -218,6 +219,8 @@ static int join_begin(struct sluice_pipeline *p, struct making *m,
 		rc = subscription_check_ring(wish);
 	if (rc == 0)
 		rc = subscription_check_cycle(p, wish, m->marked);
+	if (rc == 0)
+		rc = order_check_subscribe(p, wish, m->marked);
 	if (rc == 0)
 		rc = join_choose(wish);
 	if (rc == 0)

@@ -3,6 +3,7 @@
  * over in words; the two stages take it up at their next step (attend.c). */
 #include "engine/memory_priv.h"
 #include "engine/aside_priv.h"
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -112,12 +113,31 @@ static struct subscription *subscription_find(struct sluice_sub id)
 	return sub == NULL || sub->made != SUBSCRIPTION_MADE ? NULL : sub;
 }
 
+static int subscription_cancel(struct subscription *sub, uint32_t closed)
+{
+	struct sluice_pipeline *p = sub->consumer->pipeline;
+	uint32_t none = 0;
+	int rc;
+
+	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
+		return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
+					 "cancelled before the start");
+	rc = order_check_cancel(p, sub);
+	if (rc < 0)
+		return rc;
+	if (!sluice_compare_exchange(&sub->cancel, &none, closed))
+		return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",
+					 "it is being cancelled");
+	stage_signal(sub->consumer, SIGNAL_SUBS);
+	stage_signal(sub->producer, SIGNAL_SUBS);
+	return 0;
+}
+
 int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 		  uint32_t code)
 {
 	struct subscription *sub;
-	uint32_t none = 0;
-	int rc = 0;
+	int rc;
 
 	if (!end_valid(reason, code))
 		return sluice_fail(-EINVAL, "subscription %u.%u: " END_REFUSED,
@@ -127,19 +147,8 @@ int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 		return no_such_subscription(id);
 	pipeline_lock(id.pipeline);
 	sub = subscription_find(id);
-	if (sub == NULL)
-		rc = no_such_subscription(id);
-	else if (sluice_load_acquire(&id.pipeline->phase) == PIPELINE_DECLARED)
-		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
-				       "cancelled before the start");
-	else if (!sluice_compare_exchange(&sub->cancel, &none,
-					  SLUICE_CLOSED(reason, code)))
-		rc = SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",
-				       "it is being cancelled");
-	else {
-		stage_signal(sub->consumer, SIGNAL_SUBS);
-		stage_signal(sub->producer, SIGNAL_SUBS);
-	}
+	rc = sub ? subscription_cancel(sub, SLUICE_CLOSED(reason, code))
+		 : no_such_subscription(id);
 	pipeline_unlock(id.pipeline);
 	return rc;
 }

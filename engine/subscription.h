@@ -111,10 +111,11 @@ sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
  * made; the number of one that has ended is given to the next.
  *
  * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size, a
- * demand or a partition does not fit; -EEXIST for a second subscription to a
- * broadcast; -EBUSY for a partition taken; -EPIPE when the consumer has ended or
- * the pipeline is draining; -ENOSPC over a limit; -E2BIG; -ENOMEM. After a
- * refusal nothing has changed. Threads: any, also inside callbacks.
+ * demand, a partition or an order to be restored (order_of) does not fit;
+ * -EEXIST for a second subscription to a broadcast; -EBUSY for a partition
+ * taken; -EPIPE when the consumer has ended or the pipeline is draining; -ENOSPC
+ * over a limit; -E2BIG; -ENOMEM. After a refusal nothing has changed. Threads:
+ * any, also inside callbacks.
  */
 SLUICE_API int
 sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
@@ -131,7 +132,9 @@ sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
  * @code    a detail for the hooks, in [0, SLUICE_CODE_MAX]
  *
  * Does not wait. Returns 0; -ENOENT when it is not there any more; -EALREADY
- * when it is being cancelled; -EINVAL; -EBUSY before the start.
+ * when it is being cancelled; -EINVAL; -EBUSY before the start, and for the last
+ * subscription of a join (order_of) to a stage that handles events whose order it
+ * restores: that one's own subscription must have ended first.
  * Threads: any, also inside callbacks.
  */
 SLUICE_API int sluice_cancel(struct sluice_sub sub, enum sluice_reason reason,

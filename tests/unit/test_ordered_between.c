@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between an ordered producer and the join: whatever delays a worker's answers
+ * (its spill, who leaves it, another worker behind it), the join waits for them;
+ * and what comes of those who leave, answer twice, or wrongly. */
+#include "tests/support/gate.h"
+#include "tests/unit/ordered_flow.h"
+
+#define EVENTS 5000u
+
+static struct flow_source source;
+static struct item_sink joined;
+static struct item_sink aside;
+static struct gate gate;
+
+static int set_up(void **state)
+{
+	source = (struct flow_source){.end = EVENTS};
+	joined = (struct item_sink){0};
+	aside = (struct item_sink){0};
+	gate = GATE_CLOSED;
+	return flow_setup(state);
+}
+
+static void check_nothing_dropped(struct sluice_pipeline *p)
+{
+	struct sluice_stage_stats stats = flow_stats(p, "join");
+
+	assert_int_equal(stats.discarded, 0);
+	assert_int_equal(stats.stranded, 0);
+}
+
+/* ---- workers whose dispatcher has a spill -------------------------------- */
+
+/* All to one: the others' windows let it have more than its own. */
+static uint64_t same_key(const void *event, uint32_t bytes, void *ctx)
+{
+	(void)event;
+	(void)bytes;
+	(void)ctx;
+	return 7;
+}
+
+/* Runs of one key. */
+static uint64_t run_key(const void *event, uint32_t bytes, void *ctx)
+{
+	struct item item;
+
+	(void)ctx;
+	memcpy(&item, event, bytes);
+	return item.value / 13;
+}
+
+static uint64_t some_lane(const void *event, uint32_t bytes, void *ctx)
+{
+	struct item item;
+
+	(void)ctx;
+	memcpy(&item, event, bytes);
+	return item.value / 29 % 2;
+}
+
+static struct spiller {
+	const char *name;
+	const char *dispatcher;
+	sluice_key_fn key_of;
+	uint32_t partitions;
+	uint32_t workers;
+	uint32_t window;
+	uint32_t least; /* events that must have waited in the spill */
+} spillers[] = {
+	{"partition", "partition", same_key, 0, 1, 0, 1},
+	{"partition_threads", "partition", run_key, 0, 2, 0, 0},
+	{"partition_small_window", "partition", same_key, 0, 1, 16, 1},
+	{"partition_by_name", "partition", some_lane, 2, 1, 0, 1},
+	{"atomic", "atomic", same_key, 0, 1, 0, 1},
+	{"atomic_threads", "atomic", run_key, 0, 2, 0, 0},
+	{"pkg", "pkg", same_key, 0, 1, 0, 0},
+	{"pkg_threads", "pkg", run_key, 0, 2, 0, 0},
+};
+
+static struct sluice_pipeline *build_spillers(const struct spiller *row,
+					      uint32_t links)
+{
+	static const char *const names[] = {"w0", "w1", "w2"};
+	struct sluice_pipeline *p = flow_open(row->workers);
+
+	item_add_source(p, "source", &source, row->window);
+	for (uint32_t i = 0; i < UNIT_COUNT(names); i++)
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = names[i],
+					 .dispatcher = row->dispatcher,
+					 .key_of = row->key_of,
+					 .partitions = row->partitions,
+					 .handle_events = item_pass));
+	item_add_join(p, "join", "source", &joined);
+	for (uint32_t i = 0; i < UNIT_COUNT(names); i++) {
+		flow_subscribe(p, names[i], "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 64));
+		for (uint32_t k = 0; k < links; k++)
+			flow_subscribe(
+				p, "join", names[i],
+				SLUICE_SUBSCRIPTION(
+						.max_demand = 4,
+						.partition =
+							row->partitions
+								? SLUICE_PARTITION(
+									  k)
+								: 0));
+	}
+	return p;
+}
+
+static void what_spills_is_waited_for(void **state)
+{
+	const struct spiller *row = *state;
+	struct sluice_pipeline *p = build_spillers(row, 2);
+	uint64_t spilled = 0;
+
+	assert_int_equal(flow_run(p), 0);
+	item_check_all(&joined, EVENTS);
+	check_nothing_dropped(p);
+	spilled += flow_stats(p, "w0").spilled;
+	spilled += flow_stats(p, "w1").spilled;
+	spilled += flow_stats(p, "w2").spilled;
+	assert_true(spilled >= row->least);
+	sluice_pipeline_close(p);
+}
+
+static void await_gone(struct sluice_pipeline *p, struct sluice_sub sub)
+{
+	struct sluice_subscription_stats stats;
+
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (sluice_subscription_stat(sub, &stats) == -ENOENT)
+			return;
+		flow_sleep_ms(1);
+	}
+	sluice_pipeline_close(p);
+	fail_msg("a subscription that was cancelled stays");
+}
+
+/* A link of the join ends while answers wait in the spill for it: they come on
+ * the other one, and are waited for all the same. */
+static void what_a_link_leaves_is_waited_for(void **state)
+{
+	const struct spiller *row = *state;
+	struct sluice_pipeline *p = flow_open(row->workers);
+	struct sluice_sub sub = {0};
+
+	source.end = UINT64_MAX;
+	item_add_source(p, "source", &source, row->window);
+	flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+				 .dispatcher = row->dispatcher,
+				 .key_of = row->key_of,
+				 .handle_events = item_pass));
+	item_add_join(p, "join", "source", &joined);
+	flow_subscribe(p, "w0", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	flow_subscribe(p, "join", "w0", SLUICE_SUBSCRIPTION(.max_demand = 4));
+	flow_start(p);
+	for (uint32_t i = 0; i < 40; i++) {
+		flow_subscribe(
+			p, "join", "w0",
+			SLUICE_SUBSCRIPTION(.max_demand = 4, .sub = &sub));
+		flow_wait_handled(p, "join",
+				  flow_stats(p, "join").events_in + 50);
+		assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0),
+				 0);
+		await_gone(p, sub);
+	}
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+	item_check_all(&joined, source.next);
+	check_nothing_dropped(p);
+	sluice_pipeline_close(p);
+}
+
+/* ---- others behind a worker ---------------------------------------------- */
+
+static int take_some(struct sluice_stage *self,
+		     const struct sluice_batch *batch)
+{
+	struct item_sink *sink = sluice_stage_state(self);
+
+	(void)item_join(self, batch);
+	return sink->events > 50 ? SLUICE_END : SLUICE_OK;
+}
+
+static int hold_on(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	gate_pass(&gate);
+	return -EIO;
+}
+
+/* A worker has another consumer beside the join, which leaves: what it had not
+ * finished goes to the join in its turn. */
+static void what_another_consumer_leaves_is_waited_for(void **state)
+{
+	static const char *const dispatchers[] = {
+		"demand", "rr",     "jbsq",  "partition",
+		"atomic", "shared", "sticky"};
+	(void)state;
+	for (size_t d = 0; d < UNIT_COUNT(dispatchers); d++)
+		for (uint32_t fails = 0; fails < 2; fails++) {
+			struct sluice_pipeline *p = flow_open(2);
+
+			(void)set_up(state);
+			source.end = 1000;
+			item_add_source(p, "source", &source, 64);
+			flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+						 .dispatcher = dispatchers[d],
+						 .handle_events = item_pass));
+			item_add_join(p, "join", "source", &joined);
+			flow_add(
+				p,
+				SLUICE_STAGE(.name = "other",
+					     .kind = SLUICE_CONSUMER,
+					     .in_bytes = sizeof(struct item),
+					     .restart =
+						     SLUICE_RESTART_TEMPORARY,
+					     .handle_events = fails ? hold_on
+								    : take_some,
+					     .state = &aside));
+			flow_subscribe(p, "w0", "source",
+				       SLUICE_SUBSCRIPTION(.max_demand = 32));
+			flow_subscribe(p, "join", "w0",
+				       SLUICE_SUBSCRIPTION(.max_demand = 8));
+			flow_subscribe(p, "other", "w0",
+				       SLUICE_SUBSCRIPTION(.max_demand = 16));
+			gate_open(&gate, 1);
+			flow_start(p);
+			assert_int_equal(flow_join(p), fails ? -EIO : 0);
+			assert_int_equal(joined.disorder, 0);
+			assert_int_equal(joined.events + aside.events, 1000);
+			assert_int_equal(joined.sum + aside.sum,
+					 flow_sum(1000));
+			check_nothing_dropped(p);
+			sluice_pipeline_close(p);
+		}
+}
+
+/* A worker hands on what is not for it: the answer comes by way of another one,
+ * or first of one that is not known to be between. */
+static void answers_may_take_several_steps(void **state)
+{
+	for (uint32_t steps = 1; steps < 3; steps++) {
+		struct sluice_pipeline *p = flow_open(2);
+		const struct sluice_subscription_opts *handed =
+			SLUICE_SUBSCRIPTION(.max_demand = 16,
+					    .partition = SLUICE_PARTITION(1));
+
+		(void)set_up(state);
+		item_add_source(p, "source", &source, 128);
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+					 .dispatcher = "partition",
+					 .partitions = 2, .key_of = some_lane,
+					 .handle_events = item_pass));
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w1",
+					 .dispatcher = "partition",
+					 .key_of = same_key,
+					 .handle_events = item_pass));
+		item_add_join(p, "join", "source", &joined);
+		flow_subscribe(p, "w0", "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 64));
+		flow_subscribe(p, "w1", "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 8));
+		if (steps == 2) {
+			flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "between",
+						 .dispatcher = "partition",
+						 .key_of = same_key,
+						 .handle_events = item_pass));
+			flow_subscribe(p, "between", "w0", handed);
+			flow_subscribe(p, "w1", "between",
+				       SLUICE_SUBSCRIPTION(.max_demand = 2));
+		} else {
+			flow_subscribe(p, "w1", "w0", handed);
+		}
+		flow_subscribe(
+			p, "join", "w0",
+			SLUICE_SUBSCRIPTION(.max_demand = 8,
+					    .partition = SLUICE_PARTITION(0)));
+		for (uint32_t k = 0; k < 2; k++)
+			flow_subscribe(p, "join", "w1",
+				       SLUICE_SUBSCRIPTION(.max_demand = 2));
+		assert_int_equal(flow_run(p), 0);
+		item_check_all(&joined, EVENTS);
+		check_nothing_dropped(p);
+		sluice_pipeline_close(p);
+	}
+}
+
+/* ---- workers that leave -------------------------------------------------- */
+
+/* Passes some, fails with some in hand, and is gone. */
+static int pass_and_go(struct sluice_stage *self,
+		       const struct sluice_batch *batch)
+{
+	uint32_t *left = sluice_stage_state(self);
+
+	if (*left == 0)
+		return -EIO;
+	--*left;
+	return item_pass(self, batch);
+}
+
+/* What it had acknowledged is done, and nothing else: the rest is handled by the
+ * others and comes to its place. */
+static void what_a_worker_leaves_is_handled_by_others(void **state)
+{
+	static const char *const names[] = {"w0", "w1", "w2", "w3", "w4"};
+	static uint32_t left[UNIT_COUNT(names)];
+
+	for (uint32_t round = 0; round < 20; round++) {
+		struct sluice_pipeline *p = flow_open(2);
+
+		(void)set_up(state);
+		source.end = 600;
+		item_add_source(p, "source", &source, 64);
+		item_add_join(p, "join", "source", &joined);
+		for (uint32_t i = 0; i < UNIT_COUNT(names); i++) {
+			left[i] = i == 0 ? UINT32_MAX : (i - 1) * 5 + round % 4;
+			flow_add(p, SLUICE_STAGE(
+					    ITEM_WORKER, .name = names[i],
+					    .restart = SLUICE_RESTART_TEMPORARY,
+					    .handle_events = pass_and_go,
+					    .state = &left[i]));
+			flow_subscribe(p, names[i], "source",
+				       SLUICE_SUBSCRIPTION(.max_demand = 16,
+							   .min_demand = 13));
+			flow_subscribe(p, "join", names[i],
+				       SLUICE_SUBSCRIPTION(.max_demand = 8));
+		}
+		assert_int_equal(flow_run(p), -EIO);
+		item_check_all(&joined, 600);
+		check_nothing_dropped(p);
+		sluice_pipeline_close(p);
+	}
+}
+
+/* ---- answers that are not one for one ------------------------------------ */
+
+static struct sluice_pipeline *
+build_one(int (*work)(struct sluice_stage *, const struct sluice_batch *),
+	  uint32_t fan_out)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	item_add_source(p, "source", &source, 256);
+	flow_add(p,
+		 SLUICE_STAGE(ITEM_WORKER, .name = "w0", .fan_out_max = fan_out,
+			      .handle_events = work));
+	item_add_join(p, "join", "source", &joined);
+	flow_subscribe(p, "w0", "source", NULL);
+	flow_subscribe(p, "join", "w0", NULL);
+	return p;
+}
+
+static int answer_twice(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	const struct item *in = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct item *out = sluice_emit(self, 2);
+
+		if (out == NULL)
+			return -ENOBUFS;
+		out[0] = in[i];
+		out[1] = in[i];
+	}
+	return SLUICE_OK;
+}
+
+static void a_second_answer_is_dropped_and_counted(void **state)
+{
+	struct sluice_pipeline *p = build_one(answer_twice, 2);
+
+	(void)state;
+	assert_int_equal(flow_run(p), 0);
+	item_check_all(&joined, EVENTS);
+	assert_int_equal(flow_stats(p, "join").discarded, EVENTS);
+	sluice_pipeline_close(p);
+}
+
+/* The first of two is out of order when the second comes. */
+static int answer_backwards(struct sluice_stage *self,
+			    const struct sluice_batch *batch)
+{
+	const struct item *in = batch->events;
+	struct item *out = sluice_emit(self, 2 * batch->count);
+
+	if (out == NULL)
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < batch->count; i++)
+		out[2 * i] = out[2 * i + 1] = in[batch->count - 1 - i];
+	return SLUICE_OK;
+}
+
+static void a_second_answer_before_its_turn_is_dropped(void **state)
+{
+	struct sluice_pipeline *p = build_one(answer_backwards, 2);
+
+	(void)state;
+	assert_int_equal(flow_run(p), 0);
+	item_check_all(&joined, EVENTS);
+	assert_int_equal(flow_stats(p, "join").discarded, EVENTS);
+	sluice_pipeline_close(p);
+}
+
+static int answer_wrongly(struct sluice_stage *self,
+			  const struct sluice_batch *batch)
+{
+	const struct item *in = batch->events;
+	struct item *out = sluice_emit(self, 1);
+
+	if (out != NULL)
+		*out = (struct item){.value = in->value, .number = 123456789};
+	return SLUICE_OK;
+}
+
+static void a_number_that_was_not_given_ends_it(void **state)
+{
+	struct sluice_pipeline *p = build_one(answer_wrongly, 1);
+
+	(void)state;
+	assert_int_equal(flow_run(p), -EBADMSG);
+	assert_text_has(sluice_last_error(), "'join'");
+	assert_text_has(sluice_last_error(), "123456789");
+	assert_text_has(sluice_last_error(), "order_offset 8");
+	assert_text_has(sluice_last_error(), "'source'");
+	sluice_pipeline_close(p);
+}
+
+/* ---- a join that ends ---------------------------------------------------- */
+
+static int pass_at_gate(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	gate_pass(&gate);
+	return item_pass(self, batch);
+}
+
+/* Until the join has read @n events there, or all there were. */
+static void await_read(struct sluice_pipeline *p, struct sluice_sub sub,
+		       uint64_t n)
+{
+	struct sluice_subscription_stats stats;
+
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (sluice_subscription_stat(sub, &stats) == -ENOENT ||
+		    stats.acked >= n)
+			return;
+		flow_sleep_ms(1);
+	}
+	gate_open(&gate, 1);
+	sluice_pipeline_close(p);
+	fail_msg("the join does not read");
+}
+
+/* The first event is late: what came before its turn is counted as stranded when
+ * the join ends. */
+static void what_a_join_leaves_is_stranded(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+	struct sluice_sub sub = {0};
+
+	(void)state;
+	source.end = 9;
+	source.most = 9;
+	item_add_source(p, "source", &source, 256);
+	item_add_join(p, "join", "source", &joined);
+	for (uint32_t i = 0; i < 2; i++) {
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER,
+					 .name = i == 0 ? "late" : "quick",
+					 .blocking = 1,
+					 .handle_events = i == 0 ? pass_at_gate
+								 : item_pass));
+		flow_subscribe(
+			p, i == 0 ? "late" : "quick", "source",
+			SLUICE_SUBSCRIPTION(.max_demand = i == 0 ? 1 : 8));
+		flow_subscribe(
+			p, "join", i == 0 ? "late" : "quick",
+			SLUICE_SUBSCRIPTION(.max_demand = 16, .sub = &sub));
+	}
+	flow_start(p);
+	assert_int_equal(gate_await(&gate, 1), 0);
+	await_read(p, sub, 8);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "join"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (flow_stats(p, "join").stranded > 0)
+			break;
+		flow_sleep_ms(1);
+	}
+	assert_int_equal(flow_stats(p, "join").stranded, 8);
+	assert_int_equal(joined.events, 0);
+	gate_open(&gate, 100);
+	(void)sluice_pipeline_drain(p, FLOW_DEADLINE_MS);
+	sluice_pipeline_close(p);
+}
+
+static int never(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	return SLUICE_RETRY;
+}
+
+/* In order, and not handled. */
+static void what_a_join_has_in_order_is_stranded(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+	struct sluice_sub sub = {0};
+
+	(void)state;
+	source.end = 20;
+	item_add_source(p, "source", &source, 256);
+	flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+				 .handle_events = item_pass));
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source", .handle_events = never,
+				 .max_deliveries = UINT32_MAX));
+	flow_subscribe(p, "w0", "source", NULL);
+	flow_subscribe(p, "join", "w0",
+		       SLUICE_SUBSCRIPTION(.max_demand = 32, .sub = &sub));
+	flow_start(p);
+	await_read(p, sub, 20);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "join"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	(void)flow_join(p);
+	assert_int_equal(flow_stats(p, "join").stranded, 20);
+	sluice_pipeline_close(p);
+}
+
+/* ---- numbers are positions ----------------------------------------------- */
+
+static uint32_t misplaced;
+
+static int join_by_number(struct sluice_stage *self,
+			  const struct sluice_batch *batch)
+{
+	misplaced += batch->seq != SLUICE_EVENTS(batch, struct item)->number;
+	return item_join(self, batch);
+}
+
+static int keep_some(struct sluice_stage *self,
+		     const struct sluice_batch *batch)
+{
+	const struct item *in = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct item *out =
+			in[i].value % 5 == 3 ? NULL : sluice_emit(self, 1);
+
+		if (out != NULL)
+			*out = in[i];
+	}
+	return SLUICE_OK;
+}
+
+/* Of a join batch->seq is the number of its first event, whatever is missing. */
+static void a_batch_begins_at_its_number(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	misplaced = 0;
+	item_add_source(p, "source", &source, 64);
+	flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+				 .handle_events = keep_some));
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source", .state = &joined,
+				 .handle_events = join_by_number));
+	flow_subscribe(p, "w0", "source", NULL);
+	flow_subscribe(p, "join", "w0", NULL);
+	assert_int_equal(flow_run(p), 0);
+	assert_int_equal(joined.events, EVENTS / 5 * 4);
+	assert_int_equal(joined.disorder, 0);
+	assert_int_equal(misplaced, 0);
+	sluice_pipeline_close(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest single[] = {
+		cmocka_unit_test(what_another_consumer_leaves_is_waited_for),
+		cmocka_unit_test(answers_may_take_several_steps),
+		cmocka_unit_test(what_a_worker_leaves_is_handled_by_others),
+		cmocka_unit_test(a_second_answer_is_dropped_and_counted),
+		cmocka_unit_test(a_second_answer_before_its_turn_is_dropped),
+		cmocka_unit_test(a_number_that_was_not_given_ends_it),
+		cmocka_unit_test(what_a_join_leaves_is_stranded),
+		cmocka_unit_test(what_a_join_has_in_order_is_stranded),
+		cmocka_unit_test(a_batch_begins_at_its_number),
+	};
+	struct CMUnitTest tests[UNIT_COUNT(single) + 2 * UNIT_COUNT(spillers)];
+	size_t n = UNIT_COUNT(single);
+
+	memcpy(tests, single, sizeof(single));
+	n = UNIT_ADD_ROWS(tests, n, what_spills_is_waited_for, spillers);
+	for (size_t i = 0; i < UNIT_COUNT(spillers); i++)
+		if (spillers[i].partitions == 0)
+			tests[n++] = (struct CMUnitTest){
+				"what_a_link_leaves_is_waited_for",
+				what_a_link_leaves_is_waited_for, NULL, NULL,
+				&spillers[i]};
+	flow_watch(tests, n);
+	for (size_t i = 0; i < n; i++)
+		tests[i].setup_func = set_up;
+	return _cmocka_run_group_tests("ordered_between", tests, n, NULL, NULL);
+}
