@@ -13,7 +13,7 @@
 
 /* A run may take this much longer than its services one after the other. */
 #define DEADLINE_FACTOR   4u
-#define DEADLINE_LEAST_NS UINT64_C(10000000000)
+#define DEADLINE_LEAST_NS UINT64_C(100000000000)
 /* Room on each event, for machines that do other things too. */
 #define DEADLINE_EVENT_NS 20000u
 
