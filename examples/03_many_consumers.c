@@ -206,7 +206,7 @@ static int run(struct lesson *lesson, double seconds)
 		rc = sluice_pipeline_start(lesson->pipeline);
 	if (rc == 0) {
 		watch(lesson, seconds);
-		rc = sluice_pipeline_drain(lesson->pipeline, 10000);
+		rc = sluice_pipeline_drain(lesson->pipeline, 60000);
 	}
 	if (rc < 0)
 		(void)fprintf(stderr, "03_many_consumers: %s\n",

@@ -154,7 +154,7 @@ int main(void)
 		rc = rc == -ETIMEDOUT ? 0 : rc;
 	}
 	if (rc == 0)
-		rc = sluice_pipeline_drain(p, 10000);
+		rc = sluice_pipeline_drain(p, 60000);
 	if (rc < 0)
 		fprintf(stderr, "08_supervised: %s\n", sluice_last_error());
 	sluice_pipeline_close(p);
