@@ -13,6 +13,7 @@
  */
 #include "dispatch/dispatch.h" /* SLUICE_KEY_NONE */
 #include "sluice.h"
+#include "tests/support/deadline.h"
 #include "tests/support/rng.h"
 
 #include <errno.h>
@@ -23,7 +24,6 @@
 #define RUNS_DEFAULT 600u
 #define STAGES_MAX   10u
 #define SUBS_MAX     32u
-#define HANG_MS      60000u
 
 enum finish { FINISH_JOIN, FINISH_DRAIN, FINISH_STOP, FINISH_CLOSE };
 
@@ -374,12 +374,12 @@ static int finish(struct rng *rng, struct world *w)
 	if (w->finish != FINISH_JOIN)
 		nap((uint32_t)rng_below(rng, 2000));
 	if (w->finish == FINISH_DRAIN)
-		return sluice_pipeline_drain(w->pipeline, HANG_MS);
+		return sluice_pipeline_drain(w->pipeline, TEST_DEADLINE_MS);
 	if (w->finish == FINISH_STOP)
 		sluice_pipeline_stop(w->pipeline);
 	if (w->finish == FINISH_CLOSE)
 		return -ECANCELED; /* as a stop, and nobody asked */
-	return sluice_pipeline_join(w->pipeline, HANG_MS);
+	return sluice_pipeline_join(w->pipeline, TEST_DEADLINE_MS);
 }
 
 static int wrong(const char *who, const char *what)

@@ -5,12 +5,11 @@
 #ifndef SLUICE_TESTS_SUPPORT_GATE_H
 #define SLUICE_TESTS_SUPPORT_GATE_H
 
+#include "tests/support/deadline.h"
+
 #include <pthread.h>
 #include <stdint.h>
 #include <time.h>
-
-/* No test waits so long for anything that works. */
-#define GATE_DEADLINE_S 30
 
 struct gate {
 	pthread_mutex_t lock;
@@ -65,7 +64,7 @@ static inline int gate_await(struct gate *gate, uint64_t n)
 	int rc = 0;
 
 	(void)clock_gettime(CLOCK_REALTIME, &due);
-	due.tv_sec += GATE_DEADLINE_S;
+	due.tv_sec += TEST_DEADLINE_S;
 	(void)pthread_mutex_lock(&gate->lock);
 	while (rc == 0 && gate->arrived < n)
 		rc = pthread_cond_timedwait(&gate->changed, &gate->lock, &due);

@@ -119,14 +119,15 @@ subscribe(uint32_t i, const struct sluice_subscription_opts *opts)
 
 	o.sub = &sub;
 	/* A hook has told of the end of the last one; a moment later the
-	 * consumer has let go of it. */
+	 * consumer has let go of it, and then its producer: until both have,
+	 * it counts, and its place is taken. */
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
 		int rc =
 			sluice_subscribe(pipeline, sink_names[i], "source", &o);
 
 		if (rc == 0)
 			return sub;
-		if (rc != -EEXIST)
+		if (rc != -EEXIST && rc != -ENOSPC)
 			break;
 		flow_sleep_ms(1);
 	}

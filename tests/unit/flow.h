@@ -7,14 +7,14 @@
 #define SLUICE_TESTS_UNIT_FLOW_H
 
 #include "sluice.h"
+#include "tests/support/deadline.h"
 #include "tests/support/fds.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
 #include <time.h>
 
-/* No test waits so long for anything that works. */
-#define FLOW_DEADLINE_MS 30000u
+#define FLOW_DEADLINE_MS TEST_DEADLINE_MS
 #define FLOW_INLETS      4u
 #define FLOW_BORDERS     32u
 

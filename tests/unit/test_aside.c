@@ -229,6 +229,7 @@ static void onlookers_are_no_consumers(void **state)
 #define LANES 2u
 
 struct reader {
+	struct sluice_pipeline *pipeline;
 	uint64_t of[LANES];
 	uint64_t at_half[LANES]; /* when half of all had been read */
 };
@@ -238,8 +239,10 @@ static int read_lanes(struct sluice_stage *self,
 {
 	struct reader *r = sluice_stage_state(self);
 
-	if (r->of[0] + r->of[1] == 0)
-		flow_sleep_ms(100); /* meanwhile both lanes fill */
+	/* It begins when both lanes are full. */
+	while (r->of[0] + r->of[1] == 0 &&
+	       flow_stats(r->pipeline, "source").events_out < EVENTS)
+		flow_sleep_ms(1);
 	r->of[batch->inlet] += batch->count;
 	if (r->at_half[0] + r->at_half[1] == 0 &&
 	    r->of[0] + r->of[1] >= EVENTS / 2)
@@ -260,7 +263,7 @@ static uint64_t lane_of(const void *event, uint32_t bytes, void *ctx)
 static void lanes_are_read_by_weight(void **state)
 {
 	struct sluice_pipeline *p = flow_open(2);
-	struct reader reader = {{0}, {0}};
+	struct reader reader = {.pipeline = p};
 
 	(void)state;
 	flow_add(p,

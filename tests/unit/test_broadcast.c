@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ring/broadcast.h"
+#include "tests/support/deadline.h"
 #include "tests/support/pair.h"
 #include "tests/support/rng.h"
 
@@ -348,7 +349,6 @@ static void hostile_reader_does_not_harm_the_others(void **state)
 
 #define STREAM_CAPACITY 16
 #define STREAM_EVENTS   20000
-#define STREAM_SECONDS  20 /* so that a hang has a message */
 
 /* Written by its thread, judged by the main thread. */
 struct listener {
@@ -431,7 +431,7 @@ static void two_threads_hear_every_event_once(void **state)
 	for (int i = 0; i < 2; i++) {
 		l[i].r = &f.r[i];
 		(void)clock_gettime(CLOCK_MONOTONIC, &l[i].until);
-		l[i].until.tv_sec += STREAM_SECONDS;
+		l[i].until.tv_sec += TEST_DEADLINE_S;
 		assert_int_equal(
 			pthread_create(&threads[i], NULL, listen, &l[i]), 0);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An spsc ring and its other end: honest in any order of steps, hostile, or on
  * another thread. */
+#include "tests/support/deadline.h"
 #include "tests/support/pair.h"
 #include "tests/support/rng.h"
 
@@ -194,8 +195,7 @@ static void hostile_producer_keeps_the_reader_in_the_ring(void **state)
 
 /* ---- the other end on another thread ------------------------------------- */
 
-#define STREAM_EVENTS  40000
-#define STREAM_SECONDS 20 /* so that a hang has a message */
+#define STREAM_EVENTS 40000
 
 struct stream {
 	struct pair p;
@@ -278,7 +278,7 @@ static void stream_between_threads(uint32_t capacity,
 	pthread_t reader;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &s.until);
-	s.until.tv_sec += STREAM_SECONDS;
+	s.until.tv_sec += TEST_DEADLINE_S;
 	pair_open(&s.p, capacity, 16, UNIT_NEAR_WRAP, credit);
 	assert_int_equal(pthread_create(&writer, NULL, stream_write, &s), 0);
 	assert_int_equal(pthread_create(&reader, NULL, stream_read, &s), 0);

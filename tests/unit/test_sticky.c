@@ -8,7 +8,7 @@
 #define ROW_EVENTS 64u
 #define KEYS       5000u
 #define POINTS     4096u
-#define SCRIPTS    150u
+#define SCRIPTS    50u
 #define STEPS      300u
 #define NOBODY     UINT32_MAX
 

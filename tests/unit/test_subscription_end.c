@@ -249,7 +249,7 @@ static void meddling(void **state)
 	const struct ending_row *row = *state;
 	struct rng rng = rng_start(row->name);
 
-	for (uint32_t i = 0; i < 30; i++) {
+	for (uint32_t i = 0; i < 12; i++) {
 		uint64_t events = 0;
 
 		meddling_run(row, &rng);

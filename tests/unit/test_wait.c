@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ring/wait.h"
+#include "tests/support/deadline.h"
 #include "tests/support/unit.h"
 
 #include <pthread.h>
@@ -7,7 +8,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 /* So far away that only an error gets there: a hang then has a message. */
-#define FAR_NS (15 * 1000 * NS_PER_MS)
+#define FAR_NS (TEST_DEADLINE_MS * NS_PER_MS)
 
 /* ---- a world that only takes notes --------------------------------------- */
 
