@@ -43,4 +43,9 @@ if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/*.h \
 	echo "not in public headers" >&2
 	failed=1
 fi
+# No test depends on speed: the deadline is the same for all.
+if grep -nE 'TIMEOUT [0-9]' -r tests bench --include=CMakeLists.txt; then
+	echo "a test's TIMEOUT is SLUICE_TEST_TIMEOUT" >&2
+	failed=1
+fi
 exit $failed
