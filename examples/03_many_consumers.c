@@ -225,30 +225,46 @@ static uint32_t cpu_count(void)
 		       : 1;
 }
 
-/* A number in [@min, @max], or exit status 2. */
-static double argument(const char *text, const char *what, double min,
-		       double max)
+static void usage(const char *why)
+{
+	(void)fprintf(
+		stderr,
+		"03_many_consumers: %s\n"
+		"usage: 03_many_consumers [SECONDS [CONSUMERS_PER_CPU]]\n",
+		why);
+	exit(2);
+}
+
+static double seconds_of(const char *text)
 {
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end != text && *end == '\0' && value >= min && value <= max)
-		return value;
-	(void)fprintf(stderr,
-		      "03_many_consumers: %s '%s' is not in [%g, %g]\n"
-		      "usage: 03_many_consumers [SECONDS [PER_CPU]]\n",
-		      what, text, min, max);
-	exit(2);
+	if (end == text || *end != '\0' || !(value >= 0.1 && value <= 3600))
+		usage("SECONDS is a number in [0.1, 3600]");
+	return value;
+}
+
+static uint32_t per_cpu_of(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || value < 1 || value > 128)
+		usage("CONSUMERS_PER_CPU is a whole number in [1, 128]");
+	return (uint32_t)value;
 }
 
 int main(int argc, char **argv)
 {
-	double seconds = argc > 1 ? argument(argv[1], "SECONDS", 0.1, 3600) : 3;
-	double per_cpu = argc > 2 ? argument(argv[2], "PER_CPU", 1, 128) : 12;
+	double seconds = argc > 1 ? seconds_of(argv[1]) : 3;
+	uint32_t per_cpu = argc > 2 ? per_cpu_of(argv[2]) : 12;
 	struct lesson lesson = {0};
 	int rc;
 
-	lesson.consumer_count = cpu_count() * (uint32_t)per_cpu;
+	if (argc > 3)
+		usage("too many arguments");
+	lesson.consumer_count = cpu_count() * per_cpu;
 	if (lesson.consumer_count > CONSUMERS_MAX)
 		lesson.consumer_count = CONSUMERS_MAX;
 	lesson.consumers = aligned_alloc(128, lesson.consumer_count *

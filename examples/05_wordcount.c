@@ -304,13 +304,16 @@ static int run(struct reader *reader, uint32_t counters)
 int main(int argc, char **argv)
 {
 	const char *path = argc > 1 ? argv[1] : FILE_DEFAULT;
-	long counters = argc > 2 ? strtol(argv[2], NULL, 10) : 4;
+	const char *number = argc > 2 ? argv[2] : "4";
+	char *end;
+	long counters = strtol(number, &end, 10);
 	struct reader reader = {0};
 	int rc;
 
-	if (counters < 1 || counters > COUNTERS_MAX) {
+	if (argc > 3 || end == number || *end != '\0' || counters < 1 ||
+	    counters > COUNTERS_MAX) {
 		(void)fprintf(stderr,
-			      "05_wordcount: COUNTERS is not in [1, %d]\n"
+			      "05_wordcount: COUNTERS is a number in [1, %d]\n"
 			      "usage: 05_wordcount [FILE [COUNTERS]]\n",
 			      COUNTERS_MAX);
 		return 2;

@@ -14,48 +14,96 @@ die()
 	exit 1
 }
 
-# Packages of tools/packages that are not installed, on one line.
-missing_packages()
+# ---- packages ------------------------------------------------------------------
+
+# The packages of sections $@ of tools/packages.
+packages()
 {
-	for package in $(sed 's/#.*//' tools/packages); do
-		status=$(dpkg-query -W -f='${db:Status-Status}' "$package" \
-			2>/dev/null) || status=absent
-		[ "$status" = installed ] || printf '%s ' "$package"
+	for wanted; do
+		section=
+		while read -r line; do
+			case $line in
+			'#'* | '') ;;
+			'['*']') section=$line ;;
+			*) [ "$section" != "[$wanted]" ] || echo "$line" ;;
+			esac
+		done <tools/packages
 	done
 }
 
-# Install what is missing: as root, or with a sudo that asks nothing.
+# Those of them that are not installed.
+missing_packages()
+{
+	for package in $(packages "$@"); do
+		status=$(dpkg-query -W -f='${db:Status-Status}' "$package" \
+			2>/dev/null) || status=absent
+		[ "$status" = installed ] || echo "$package"
+	done
+}
+
+# Install what is missing of sections $@: as root, or with a sudo that asks
+# nothing. What apt does is shown: it may take minutes.
 install_packages()
 {
-	command -v dpkg-query >/dev/null ||
-		die "this is not Debian; install the likes of:" \
-			"$(sed 's/#.*//' tools/packages | tr '\n' ' ')"
-	missing=$(missing_packages)
-	[ -n "$missing" ] || return 0
+	if ! command -v dpkg-query >/dev/null; then
+		say "this is not Debian, so nothing is installed; needed are the" \
+			"likes of" "$(packages "$@" | tr '\n' ' ')"
+		return 0
+	fi
+	# Word splitting is meant, here and below: one word per package.
+	# shellcheck disable=SC2046
+	set -- $(missing_packages "$@")
+	[ $# -gt 0 ] || return 0
 	if [ "$(id -u)" -eq 0 ]; then
 		as_root=
 	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
 		as_root=sudo
 	else
 		die "these packages are missing, and only root may install" \
-			"them: apt-get install $missing"
+			"them: apt-get install $*"
 	fi
-	say "installing $missing"
-	# Word splitting is meant: one word per package.
-	# shellcheck disable=SC2086
+	say "installing $#: $*"
 	{
-		$as_root apt-get update -qq &&
+		$as_root apt-get update -q &&
 			$as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-				install -y -qq --no-install-recommends \
-				$missing >/dev/null
-	} || die "apt-get could not install: $missing"
+				install -y -q --no-install-recommends "$@"
+	} || die "apt-get could not install: $*"
 }
 
-# Configure and build one preset. In CI a warning is an error.
+# ---- building ------------------------------------------------------------------
+
+# From what ninja says: all of it to file $1, and how far it is to the user, on one
+# line of a terminal, or a line for each tenth.
+show_progress()
+{
+	tenth=-1
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >>"$1"
+		case $line in
+		'['[0-9]*/[0-9]*']'*) ;;
+		*) continue ;;
+		esac
+		if [ -t 1 ]; then
+			printf '\r\033[K%.79s' "$line"
+			continue
+		fi
+		done=${line#[}
+		done=${done%%/*}
+		all=${line#*/}
+		all=${all%%]*}
+		[ $((10 * done / all)) -gt $tenth ] || continue
+		tenth=$((10 * done / all))
+		echo "   $done of $all"
+	done
+	[ ! -t 1 ] || printf '\r\033[K'
+}
+
+# build_preset PRESET TARGET [OPTION...]: configure and build. In CI a warning is an
+# error.
 build_preset()
 {
-	preset=$1
-	shift
+	preset=$1 target=$2
+	shift 2
 
 	say "building $preset"
 	cmake --preset "$preset" -DSLUICE_WERROR="${CI:+ON}" "$@" \
@@ -64,15 +112,22 @@ build_preset()
 			cat "build/$preset.configure.log" >&2
 			die "configuring $preset failed"
 		}
-	cmake --build --preset "$preset" >"build/$preset.build.log" 2>&1 ||
-		{
-			tail -n 60 "build/$preset.build.log" >&2
-			die "building $preset failed"
-		}
+	: >"build/$preset.build.log"
+	{
+		rc=0
+		cmake --build --preset "$preset" --target "$target" 2>&1 || rc=$?
+		echo $rc >"build/$preset.status"
+	} | show_progress "build/$preset.build.log"
+	[ "$(cat "build/$preset.status")" -eq 0 ] || {
+		tail -n 60 "build/$preset.build.log" >&2
+		die "building $preset failed"
+	}
 }
 
-# The main job: many consumers for @1 seconds, nothing lost or doubled; then the
-# word count of a real file against the usual shell pipeline.
+# ---- the main job --------------------------------------------------------------
+
+# Many consumers for @1 seconds, nothing lost or doubled; then the word count of a
+# real file against the usual shell pipeline.
 main_job()
 {
 	seconds=$1

@@ -23,6 +23,17 @@ printed_by()
 	sed -n "s/^{$1, \([0-9]*\)}\$/\1/p" "$scratch/out"
 }
 
+# All say what they are for, and those without arguments take none.
+"$program" --help >"$scratch/help" || fail "--help ends with $?"
+head -n 1 "$scratch/help" | grep -Eqx "usage: $lesson( .*)?" ||
+	fail "--help does not begin with the usage"
+grep -q '^Lesson [0-9]*: ' "$scratch/help" || fail "--help says no lesson"
+if head -n 1 "$scratch/help" | grep -qx "usage: $lesson"; then
+	rc=0
+	"$program" nonsense >"$scratch/out" 2>&1 || rc=$?
+	[ $rc -eq 2 ] || fail "an argument that it does not take: $rc, not 2"
+fi
+
 case $lesson in
 01_counter)
 	"$program" >"$scratch/out"
@@ -45,10 +56,14 @@ case $lesson in
 	"$program" 1 >"$scratch/out" 2>"$scratch/live"
 	grep -q 'none lost, none doubled' "$scratch/out" || fail "no verdict"
 	grep -q 'counter .*consumers' "$scratch/live" || fail "no live line"
-	rc=0
-	"$program" nonsense 2>"$scratch/usage" || rc=$?
-	[ $rc -eq 2 ] || fail "bad usage ends with $rc, not 2"
-	grep -q "SECONDS 'nonsense'" "$scratch/usage" || fail "names no argument"
+	for bad in nonsense 0 . 3s nan inf 1e9 -1 '1 0' '1 129' '1 1.5' '1 2 3'; do
+		rc=0
+		# Splitting is meant: several arguments.
+		# shellcheck disable=SC2086
+		"$program" $bad 2>"$scratch/usage" || rc=$?
+		[ $rc -eq 2 ] || fail "'$bad' ends with $rc, not 2"
+		grep -q '^usage: ' "$scratch/usage" || fail "'$bad': no usage"
+	done
 	;;
 04_broadcast)
 	"$program" >"$scratch/out"
@@ -96,9 +111,12 @@ case $lesson in
 		fail "no file, no error"
 	fi
 	grep -q '/nonexistent: No such file' "$scratch/err" || fail "no reason"
-	rc=0
-	"$program" "$scratch/short" 65 2>"$scratch/err" || rc=$?
-	[ $rc -eq 2 ] || fail "65 counters end with $rc, not 2"
+	for bad in 65 0 -1 4x x '4 5'; do
+		rc=0
+		# shellcheck disable=SC2086
+		"$program" "$scratch/short" $bad 2>"$scratch/err" || rc=$?
+		[ $rc -eq 2 ] || fail "'$bad' counters end with $rc, not 2"
+	done
 	;;
 06_spawn)
 	"$program" >"$scratch/out" || fail "ended with $?"
