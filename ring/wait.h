@@ -9,8 +9,9 @@
  * thread of the process runs, 13 to 26 us when one must be interrupted.
  *
  * Words    writer            readers   order     meaning
- * parked   sleeper arms (1), everybody relaxed   1: ring me; 0: awake
- *          a ringer clears
+ * parked   sleeper arms,     everybody relaxed   SLUICE_BELL_PARKED: ring me;
+ *          a ringer clears                       _RELAYED: ring another in my
+ *                                                stead; 0: awake
  *
  * The lost wake-up and why it cannot happen. Each side writes one word and then
  * reads the other's (Dekker):
@@ -26,7 +27,15 @@
  * only where its ringers use the full fence.
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
- * and the futex sleeps only while parked is 1.
+ * and the futex sleeps only while parked is PARKED.
+ *
+ * A bell whose thread is away may be left RELAYED: whoever rings it then rings
+ * the bell `relay` places before it as well. The thread behind that one arms it
+ * (sluice_bell_relay: the store, the heavy fence) before it looks at the words
+ * for the last time, and takes a bell that is RELAYED no longer for one that was
+ * rung. That is the same argument twice: the ringer's exchange of the first bell
+ * is what it publishes to the thread behind the second, whose own re-check looks
+ * at the first.
  *
  * Stale    A ringer that sees an old 1 makes one needless system call. A ringer
  *          that sees an old 0 has been dealt with above.
@@ -46,11 +55,18 @@
 
 SLUICE_BEGIN_DECLS
 
+/** Values of sluice_bell.parked, besides 0. */
+#define SLUICE_BELL_PARKED  1u
+#define SLUICE_BELL_RELAYED 2u
+
 /** One per thread that may sleep; on a line of its own. */
 struct sluice_bell {
 	sluice_a32 parked;
+	/** How many places before this one, in an array of bells, lies the one
+	 * that is rung in its stead; constant once threads see it. */
+	uint32_t relay;
 #if !defined(SLUICE_ATOMIC_BACKEND)
-	unsigned char pad[SLUICE_LINE_BYTES - 4];
+	unsigned char pad[SLUICE_LINE_BYTES - 8];
 #endif
 };
 
@@ -90,11 +106,44 @@ SLUICE_API const struct sluice_wait_ops *sluice_wait_linux(void);
 SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 					const struct sluice_wait_ops *ops)
 {
-	sluice_fence_light(ops->asymmetric);
-	/* Relaxed: ordered by the fence above; see "lost wake-up". */
-	if (SLUICE_UNLIKELY(sluice_load_relaxed(&bell->parked) != 0) &&
-	    sluice_exchange(&bell->parked, 0) != 0)
+	uint32_t parked;
+
+	for (;;) {
+		sluice_fence_light(ops->asymmetric);
+		/* Relaxed: ordered by the fence above; see "lost wake-up". */
+		if (SLUICE_LIKELY(sluice_load_relaxed(&bell->parked) == 0))
+			return;
+		parked = sluice_exchange(&bell->parked, 0);
+		if (parked != SLUICE_BELL_RELAYED)
+			break;
+		bell -= bell->relay;
+	}
+	if (parked != 0)
 		ops->wake(ops->ctx, &bell->parked);
+}
+
+/**
+ * sluice_bell_relay - from here on whoever rings @bell rings the one that it
+ * names as well.
+ *
+ * The caller looks at the words that the ringers write after it, and again when
+ * sluice_bell_relayed() says 0. Threads: whoever has the bell in the absence of
+ * its thread.
+ */
+static inline void sluice_bell_relay(struct sluice_bell *bell,
+				     const struct sluice_wait_ops *ops)
+{
+	/* Relaxed: the heavy fence orders it. */
+	sluice_store_relaxed(&bell->parked, SLUICE_BELL_RELAYED);
+	sluice_fence_heavy(ops);
+}
+
+/** @bell is relayed, and nobody has rung it since. */
+static inline int sluice_bell_relayed(const struct sluice_bell *bell)
+{
+	/* Relaxed: read before the thread's own park, ordered by that one's
+	 * heavy fence. */
+	return sluice_load_relaxed(&bell->parked) == SLUICE_BELL_RELAYED;
 }
 
 /**
@@ -116,11 +165,12 @@ SLUICE_API inline int sluice_bell_park(struct sluice_bell *bell,
 	int found;
 
 	/* Relaxed: the heavy fence orders it. */
-	sluice_store_relaxed(&bell->parked, 1);
+	sluice_store_relaxed(&bell->parked, SLUICE_BELL_PARKED);
 	sluice_fence_heavy(ops);
 	found = ready(ready_ctx);
 	if (!found)
-		ops->park(ops->ctx, &bell->parked, 1, deadline_ns);
+		ops->park(ops->ctx, &bell->parked, SLUICE_BELL_PARKED,
+			  deadline_ns);
 	/* Relaxed: a ringer that still sees 1 makes one needless call. */
 	sluice_store_relaxed(&bell->parked, 0);
 	return found;

@@ -225,6 +225,39 @@ static void ring_before_the_sleep_is_not_lost(void **state)
 	assert_int_equal(w.expected, 1);
 }
 
+/* One that is relayed: the ring goes to the bell it names, for as long as that
+ * one's thread sleeps; and once. */
+static void a_relayed_bell_rings_another(void **state)
+{
+	struct sluice_bell bells[3] = {{.relay = 0}};
+	struct world w;
+
+	(void)state;
+	world_open(&w, 1);
+	bells[2].relay = 2;
+	sluice_bell_relay(&bells[2], &w.ops);
+	assert_string_equal(w.calls, "b");
+	assert_true(sluice_bell_relayed(&bells[2]));
+	/* Its thread is awake: that it was rung is to be seen all the same. */
+	sluice_bell_ring(&bells[2], &w.ops);
+	assert_string_equal(w.calls, "b");
+	assert_false(sluice_bell_relayed(&bells[2]));
+	sluice_bell_relay(&bells[2], &w.ops);
+	sluice_store_relaxed(&bells[0].parked, SLUICE_BELL_PARKED);
+	sluice_bell_ring(&bells[2], &w.ops);
+	assert_string_equal(w.calls, "bbw");
+	assert_ptr_equal(w.word, &bells[0].parked);
+	assert_int_equal(sluice_load_relaxed(&bells[0].parked), 0);
+	sluice_store_relaxed(&bells[0].parked, SLUICE_BELL_PARKED);
+	sluice_bell_ring(&bells[2], &w.ops);
+	assert_string_equal(w.calls, "bbw");
+	/* Parked, it is rung itself. */
+	sluice_store_relaxed(&bells[2].parked, SLUICE_BELL_PARKED);
+	sluice_bell_ring(&bells[2], &w.ops);
+	assert_string_equal(w.calls, "bbww");
+	assert_ptr_equal(w.word, &bells[2].parked);
+}
+
 /* ---- how an idle thread gets to the bell --------------------------------- */
 
 static struct phases {
@@ -432,6 +465,7 @@ int main(void)
 		cmocka_unit_test(bell_fills_a_line),
 		cmocka_unit_test(ring_with_nobody_parked_makes_no_call),
 		cmocka_unit_test(ring_with_nobody_parked_stores_nothing),
+		cmocka_unit_test(a_relayed_bell_rings_another),
 		cmocka_unit_test(ring_clears_and_then_wakes_once),
 		cmocka_unit_test(park_that_finds_work_does_not_sleep),
 		cmocka_unit_test(park_sleeps_once_on_its_own_word),
