@@ -66,24 +66,38 @@ void aside_join(struct outlet *out, struct subscription *sub,
 	out->asides = aside;
 }
 
-void aside_leave(struct outlet *out, struct subscription *sub)
-{
-	struct aside **link = &out->asides;
-
-	while (*link != NULL && *link != sub->aside)
-		link = &(*link)->next;
-	if (*link != NULL)
-		*link = sub->aside->next;
-}
-
 static void aside_ring(struct outlet *out, const struct aside *aside)
 {
 	if (aside->bell != NULL)
 		sluice_bell_ring(aside->bell, out->ops);
 }
 
+/* What waits for it goes to nobody. */
+static void aside_forget(struct outlet *out, struct aside *aside)
+{
+	uint32_t n = aside->conflate.count;
+
+	if (n == 0)
+		return;
+	sluice_conflate_pop(&aside->conflate, n);
+	out->asides_waiting -= n;
+	sluice_counter_add(out->counters, SLUICE_COUNTER_PASSED_OVER, n);
+}
+
+void aside_leave(struct outlet *out, struct subscription *sub)
+{
+	struct aside **link = &out->asides;
+
+	aside_forget(out, sub->aside);
+	while (*link != NULL && *link != sub->aside)
+		link = &(*link)->next;
+	if (*link != NULL)
+		*link = sub->aside->next;
+}
+
 void aside_close(struct outlet *out, struct aside *aside, uint32_t closed)
 {
+	aside_forget(out, aside);
 	aside->closed = 1;
 	sluice_spsc_close(&aside->writer, closed);
 	aside_ring(out, aside);
@@ -120,9 +134,11 @@ static void aside_tee(struct outlet *out, struct aside *aside,
 	sluice_counter_add(out->counters, SLUICE_COUNTER_PASSED_OVER, missed);
 }
 
-/* As many of those that wait as there is credit for. */
-static void aside_send(struct aside *aside)
+/* As many of those that wait as there is credit for. Returns how many. */
+static uint32_t aside_send(struct aside *aside)
 {
+	uint32_t sent = 0;
+
 	while (aside->conflate.count > 0) {
 		uint64_t credit = aside_credit(aside);
 		const unsigned char *first;
@@ -134,7 +150,9 @@ static void aside_send(struct aside *aside)
 			n = (uint32_t)credit;
 		sluice_spsc_write(&aside->writer, first, n);
 		sluice_conflate_pop(&aside->conflate, n);
+		sent += n;
 	}
+	return sent;
 }
 
 static void aside_latest(struct outlet *out, struct aside *aside,
@@ -142,6 +160,7 @@ static void aside_latest(struct outlet *out, struct aside *aside,
 {
 	struct sluice_conflate *c = &aside->conflate;
 	uint64_t lost = c->replaced + c->dropped;
+	uint32_t waited = c->count;
 
 	for (uint32_t i = 0; i < n; i++, events += out->event_bytes) {
 		uint64_t key =
@@ -155,7 +174,8 @@ static void aside_latest(struct outlet *out, struct aside *aside,
 		else
 			sluice_conflate_put(c, key, events);
 	}
-	aside_send(aside);
+	(void)aside_send(aside);
+	out->asides_waiting += c->count - waited;
 	sluice_counter_add(out->counters, SLUICE_COUNTER_PASSED_OVER,
 			   c->replaced + c->dropped - lost);
 }
@@ -173,19 +193,25 @@ void asides_offer(struct outlet *out, const unsigned char *events, uint32_t n)
 	}
 }
 
-void asides_flush(struct outlet *out)
+uint32_t asides_flush(struct outlet *out)
 {
+	uint32_t sent = 0;
+
+	if (out->asides_waiting == 0)
+		return 0;
 	for (struct aside *aside = out->asides; aside; aside = aside->next) {
-		if (aside->closed || aside->conflate.count == 0)
+		if (aside->conflate.count == 0)
 			continue;
-		aside_send(aside);
+		sent += aside_send(aside);
 		aside_publish(out, aside);
 	}
+	out->asides_waiting -= sent;
+	return sent;
 }
 
 int asides_busy(struct outlet *out)
 {
-	asides_flush(out);
+	(void)asides_flush(out);
 	for (struct aside *aside = out->asides; aside; aside = aside->next) {
 		if (aside->closed)
 			continue;

@@ -39,8 +39,8 @@ void aside_leave(struct outlet *out, struct subscription *sub);
 void aside_close(struct outlet *out, struct aside *aside, uint32_t closed);
 /* @n events have been placed. */
 void asides_offer(struct outlet *out, const unsigned char *events, uint32_t n);
-/* What waits for credit that may have come. */
-void asides_flush(struct outlet *out);
+/* What waits for credit that may have come. Returns how many events went. */
+uint32_t asides_flush(struct outlet *out);
 /* Does anything wait for one that is there, or is it still reading? */
 int asides_busy(struct outlet *out);
 

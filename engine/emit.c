@@ -4,6 +4,7 @@
  * its limit, placing what waits as far as there is credit, and the receipt for
  * the input it came from once its output is out.
  */
+#include "engine/aside_priv.h"
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
@@ -157,6 +158,9 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	int held = stage_holds_back(stage);
 	int moved = 0;
 
+	/* They have been placed already. */
+	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
+		moved |= asides_flush(out) > 0;
 	if (!held && out->orphans != NULL)
 		moved |= outlet_deal_orphans(out);
 	if (!held && look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&

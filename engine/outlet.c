@@ -225,8 +225,8 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 {
 	const struct sluice_strategy *strategy = out->strategy;
 
-	if (SLUICE_UNLIKELY(out->asides != NULL))
-		asides_flush(out);
+	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
+		(void)asides_flush(out);
 	if (!outlet_must_look(out)) {
 		uint64_t room = strategy->placeable(out->state, &out->lanes);
 

@@ -47,6 +47,7 @@ struct outlet {
 	struct sluice_run *runs; /* room for one per event of an emission */
 	struct spill spill;
 	struct subscription *orphans; /* dealt again, first before last */
+	uint32_t asides_waiting; /* events that wait beside the dispatcher */
 	uint32_t event_bytes;
 	struct order *order;  /* NULL: events are not numbered */
 	struct aside *asides; /* subscriptions beside the dispatcher */
@@ -142,6 +143,13 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 	       (SLUICE_UNLIKELY(out->taken.shared != NULL && out->joined == 0)
 			? sluice_mpmc_depth(&out->taken.shared->ring)
 			: 0);
+}
+
+/* Something waits for a consumer, and nothing need be emitted for it to move. */
+static inline int outlet_left(const struct outlet *out)
+{
+	return out->orphans != NULL || outlet_spilled(out) > 0 ||
+	       out->asides_waiting > 0;
 }
 
 /* Tell each subscription how many of its events wait in the spill. */

@@ -237,7 +237,7 @@ static inline void stage_count(struct sluice_stage *stage,
 static inline int stage_waits(const struct sluice_stage *stage)
 {
 	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
-	       stage->unacked > 0 || stage->markers.first != NULL ||
+	       stage->out.asides_waiting > 0 || stage->unacked > 0 || stage->markers.first != NULL ||
 	       stage->spilling.first != NULL || stage->gauge > 0;
 }
 /* Events are kept back until demand is set to forward. */

@@ -201,12 +201,28 @@ static int stage_forsaken_in_drain(struct sluice_stage *stage)
 	return 1;
 }
 
+/* No link is open: what waits does not wait for input. */
+static int consumer_step_alone(struct sluice_stage *stage)
+{
+	int worked = 0;
+
+	if (stage->arriving.first != NULL)
+		worked |= stage_markers_arrive(stage);
+	if (stage_produces(stage) && stage_waits(stage))
+		worked |= stage_flush(stage, STAGE_LOOK);
+	if (stage->phase == STAGE_RUNNING && stage->in.joined == 0 &&
+	    pipeline_command(stage->pipeline) == PIPELINE_DRAIN)
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	return worked;
+}
+
 /* A round over the links is over when the stage is no longer running, or its
  * output does not find room. */
 static int consumer_step(struct sluice_stage *stage)
 {
 	struct inlet *in = &stage->in;
 	int stalled = 0;
+	int looked = 0;
 	int worked = 0;
 
 	if (SLUICE_UNLIKELY(stage->join != NULL))
@@ -219,6 +235,7 @@ static int consumer_step(struct sluice_stage *stage)
 			in->next = 0;
 		if (!in->links[index].open)
 			continue;
+		looked = 1;
 		/* What waits goes first. */
 		if (stage_produces(stage) && stage_waits(stage))
 			worked |= stage_flush(stage, STAGE_LOOK);
@@ -263,15 +280,10 @@ static int consumer_step(struct sluice_stage *stage)
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 	else if (!worked)
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
-	if (in->joined == 0) {
-		if (stage->arriving.first != NULL)
-			worked |= stage_markers_arrive(stage);
-		if (stage_produces(stage) && stage_waits(stage))
-			worked |= stage_flush(stage, STAGE_LOOK);
-		if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
-			stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	if (!looked) {
+		worked |= consumer_step_alone(stage);
+		if (stage->phase != STAGE_RUNNING)
 			return 1;
-		}
 	}
 	return worked;
 }
