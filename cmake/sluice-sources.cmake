@@ -82,6 +82,7 @@ set(SLUICE_SOURCES
 	engine/plan_join.c
 	engine/platform.c
 	engine/port.c
+	engine/port_held.c
 	engine/restart.c
 	engine/run.c
 	engine/spill.c

@@ -49,7 +49,7 @@ static int stage_hook(struct sluice_stage *stage, const char *name,
 /* ---- as a consumer ------------------------------------------------------- */
 
 /* Events handed out on a link and not acknowledged: a batch whose output did not
- * get out, or one that a port's user has. None any more. */
+ * get out. None any more. */
 static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 {
 	uint64_t n = 0;
@@ -57,11 +57,14 @@ static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 	if (stage->unacked > 0 && stage->unacked_inlet == inlet) {
 		n = stage->unacked;
 		stage->unacked = 0;
-	} else if (stage->port_taken > 0 && stage->port_batch.inlet == inlet) {
-		n = stage->port_taken;
-		stage->port_taken = 0;
 	}
 	return n;
+}
+
+/* A port's user has a batch of it. */
+static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
+{
+	return stage->port_taken > 0 && stage->port_batch.inlet == inlet;
 }
 
 static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
@@ -377,6 +380,10 @@ int stage_attend(struct sluice_stage *stage)
 
 static void let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
 {
+	/* A stop: what its user is handling is nobody else's. His next call
+	 * acknowledges it. */
+	if (stage_in_use(stage, sub->inlet))
+		return;
 	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
 	consumer_leave(stage, sub);
 }

@@ -8,6 +8,7 @@
  *   run.c         start, join, drain, stop: the caller's side
  *   supervisor.c  the control thread: spawns the workers, sees them end
  *   worker.c      the loop that polls stages
+ *   port_held.c   ports that nobody uses just now
  *   subscription.c, control.c, port.c   calls while it runs
  */
 #ifndef SLUICE_ENGINE_PIPELINE_PRIV_H
@@ -52,6 +53,13 @@ struct worker {
 struct supervised {
 	uint64_t restart_ns; /* when to start it again; 0: it is up */
 	uint32_t downs;      /* times it went down, as far as was noticed */
+
+	/* A port (port_held.c). */
+	uint64_t rest_ns; /* not looked after again before */
+	uint32_t relayed; /* its bell was left so */
+	uint32_t called;  /* it is to be looked after */
+	uint32_t command; /* as it was when that was noticed last */
+	uint32_t phase;   /* the same, of the stage */
 };
 
 struct sluice_pipeline {
@@ -177,10 +185,6 @@ void pipeline_note_failure(struct sluice_pipeline *pipeline, int rc,
 /* A line for the log, if there is one. */
 void pipeline_log(const struct sluice_pipeline *pipeline, const char *fmt, ...)
 	SLUICE_PRINTF(2, 3);
-
-/* port.c: the supervisor ends a port that nobody is using, once the pipeline
- * drains or stops. Returns non-zero when it has ended. */
-int port_end_idle(struct sluice_stage *port);
 
 /* supervisor.c, worker.c: the bodies of the threads. */
 void supervisor_run(void *pipeline);

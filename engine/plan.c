@@ -12,6 +12,7 @@
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/plan_priv.h"
+#include "engine/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -387,8 +388,10 @@ static int plan_bells(struct sluice_pipeline *p)
 		return rc;
 	bells = block;
 	p->supervisor_bell = &bells[0];
-	for (uint32_t i = 0; i < p->worker_count; i++)
+	for (uint32_t i = 0; i < p->worker_count; i++) {
 		p->workers[i].bell = &bells[i + 1];
+		bells[i + 1].relay = i + 1; /* the supervisor's */
+	}
 	return 0;
 }
 
@@ -429,6 +432,8 @@ void plan_close(struct sluice_pipeline *p)
 {
 	if (!p->planned)
 		return;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		port_close(p->stages[i]);
 	subscriptions_settle(p);
 	pipeline_lock(p); /* somebody may be looking at one */
 	for (uint32_t i = 0; i < p->stage_count; i++) {

@@ -1,80 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ports: a thread of the program drives the stage, instead of a worker. While
- * nobody does, and the pipeline is to end, the supervisor may: port_busy says
- * who holds it.
+ * Ports: a thread of the program drives the stage, instead of a worker, in the
+ * same rounds (step.c). What its calls leave undone others see to
+ * (port_held.c).
  */
 #include "engine/port.h"
-#include "engine/pipeline_priv.h"
+#include "engine/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 
-/* Who holds a port. */
-#define PORT_FREE       0u
-#define PORT_USER       1u
-#define PORT_SUPERVISOR 2u /* for an instant: it never waits */
-
-static int port_take(struct sluice_stage *port, uint32_t who)
-{
-	const struct sluice_wait_ops *wait = port->pipeline->platform->wait;
-	uint32_t seen = PORT_FREE;
-
-	while (!sluice_compare_exchange(&port->port_busy, &seen, who)) {
-		if (seen == PORT_USER)
-			return 0;
-		/* Not by spinning: it may have been preempted. */
-		wait->park(wait->ctx, &port->port_busy, PORT_SUPERVISOR,
-			   UINT64_MAX);
-		seen = PORT_FREE;
-	}
-	return 1;
-}
-
-static void port_give(struct sluice_stage *port)
-{
-	struct sluice_pipeline *p = port->pipeline;
-
-	(void)sluice_exchange(&port->port_busy, PORT_FREE);
-	/* The supervisor may have found it taken. */
-	if (pipeline_command(p) != PIPELINE_RUN && port->phase != STAGE_ENDED)
-		pipeline_alarm(p);
-}
+/* Vain rounds between two looks at the clock. */
+#define ROUNDS_PER_LOOK 64u
+/* While a link's turn lasts and it has nothing. */
+#define YIELDS_PER_TURN 8u
 
 static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 		      const char *what)
 {
-	if ((port->opts.flags & SLUICE_STAGE_PORT) == 0)
+	if (port == NULL)
+		return sluice_fail(-EINVAL, "no port is given that could %s",
+				   what);
+	if (!stage_is_port(port))
 		return sluice_fail(-EINVAL,
 				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
 				   port->name);
 	if (port->opts.kind != kind)
 		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
 				   port->name, what);
-	if (sluice_load_acquire(&port->pipeline->phase) < PIPELINE_RUNNING)
+	switch (port_enter(port)) {
+	case PORT_FREE:
+		return 0;
+	case PORT_CLOSED:
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   port->name);
-	if (!port_take(port, PORT_USER))
+	default:
 		return sluice_fail(-EBUSY,
 				   "stage '%s': another thread is using this "
 				   "port",
 				   port->name);
-	return 0;
+	}
 }
 
-/* Look up from the data: somebody joins, or leaves, or all is to end. */
-static void port_attend(struct sluice_stage *port)
-{
-	if (pipeline_command(port->pipeline) == PIPELINE_STOP &&
-	    port->phase != STAGE_ENDED) {
-		stage_abort(port, SLUICE_REASON_SHUTDOWN);
-		(void)sluice_exchange(&port->pipeline->aborted, 1);
-	}
-	/* Relaxed: the exchange acquires what the signaller wrote. */
-	if (sluice_load_relaxed(&port->signals) != 0 &&
-	    port->phase != STAGE_ENDED)
-		(void)stage_attend(port);
-}
+/* ---- waiting ------------------------------------------------------------- */
 
 /* To poll needs no clock. */
 static uint64_t port_deadline(const struct sluice_stage *port,
@@ -84,13 +52,18 @@ static uint64_t port_deadline(const struct sluice_stage *port,
 			       : pipeline_deadline(port->pipeline, timeout_ms);
 }
 
+static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
+{
+	return deadline_ns == 0 || pipeline_now(port->pipeline) >= deadline_ns;
+}
+
 /* One round of waiting: what a worker does between its rounds. */
 static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 		     int (*ready)(void *port), uint64_t deadline_ns)
 {
 	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
 
-	if (ops->now_ns(ops->ctx) >= deadline_ns)
+	if (port_late(port, deadline_ns))
 		return -EAGAIN;
 	if (sluice_backoff_wait(backoff, &port->worker->limits, ops) &&
 	    sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
@@ -105,11 +78,9 @@ static int port_may_send(void *arg)
 	struct sluice_stage *port = arg;
 
 	port_attend(port);
-	if (port->phase == STAGE_RUNNING &&
-	    (port->out.orphans || outlet_spilled(&port->out) > 0))
+	if (port->phase == STAGE_RUNNING && outlet_left(&port->out))
 		(void)stage_flush(port, STAGE_LOOK);
 	return port->phase != STAGE_RUNNING ||
-	       pipeline_command(port->pipeline) != PIPELINE_RUN ||
 	       (port->accumulate == 0 && port->out.orphans == NULL &&
 		outlet_room(&port->out, 1) > 0);
 }
@@ -135,6 +106,10 @@ static int port_send(struct sluice_stage *port, const unsigned char *events,
 	}
 	if (out->wrong)
 		stage_misrouted(port);
+	/* Some of it may have been put by for who has credit all the same; the
+	 * next look at him is when he grants more. */
+	if (outlet_left(out))
+		(void)stage_flush(port, STAGE_LOOK);
 	return (int)sent;
 }
 
@@ -145,7 +120,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	uint64_t deadline_ns;
 	int rc;
 
-	if (events == NULL && n > 0)
+	if (port != NULL && events == NULL && n > 0)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': %u events to send, and none "
 				   "are given",
@@ -158,11 +133,9 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	deadline_ns = port_deadline(port, timeout_ms);
 	do {
 		if (port_may_send(port)) {
-			rc = port->phase != STAGE_RUNNING ||
-					     pipeline_command(port->pipeline) !=
-						     PIPELINE_RUN
-				     ? -EPIPE
-				     : port_send(port, events, n);
+			rc = port->phase == STAGE_RUNNING
+				     ? port_send(port, events, n)
+				     : -EPIPE;
 			if (rc != 0)
 				break;
 		}
@@ -170,7 +143,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 			break;
 		rc = port_wait(port, &backoff, port_may_send, deadline_ns);
 	} while (rc == 0);
-	port_give(port);
+	port_leave(port);
 	return rc;
 }
 
@@ -183,74 +156,93 @@ static void port_acknowledge(struct sluice_stage *port)
 	port->port_taken = 0;
 }
 
-/* The next batch of any link, or notice that one has ended. */
-static int port_take_batch(struct sluice_stage *port)
+/* Among links of different weights one whose turn it is has run dry: its producer
+ * has credit since this call, and perhaps no CPU. A user who is faster would find
+ * the others, whatever they weigh: a turn is over when the link has nothing
+ * although its producer could run. */
+static void port_let_refill(const struct sluice_stage *port)
 {
-	struct inlet *in = &port->in;
+	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
+	const struct inlet *in = &port->in;
+	const struct inlet_link *link;
 
-	for (uint32_t i = 0; i < in->count; i++) {
-		uint32_t index = in->next;
-		uint32_t closed;
+	if (SLUICE_LIKELY(in->turn == 0))
+		return;
+	link = &in->links[in->turn - 1];
+	for (uint32_t i = 0;
+	     i < YIELDS_PER_TURN && link->open && link->taken == NULL &&
+	     sluice_load_acquire(&link->reader.tx->published) ==
+		     link->reader.acked;
+	     i++)
+		ops->yield(ops->ctx);
+}
 
-		if (++in->next >= in->count)
-			in->next = 0;
-		if (!in->links[index].open)
-			continue;
-		memset(&port->port_batch, 0, sizeof(port->port_batch));
-		port->port_taken =
-			inlet_take(in, index, UINT32_MAX, &port->port_batch);
-		if (port->port_batch.count > 0)
-			return 1;
-		if (port->port_taken > 0) { /* the selector wanted none */
-			port_acknowledge(port);
-			i--;
-			continue;
-		}
-		closed = inlet_idle(in, index);
-		if (closed != SLUICE_REASON_OPEN)
-			stage_link_ended(port, index, closed);
-		if (port->phase == STAGE_ENDED)
-			return 1;
-	}
-	if (in->joined == 0 &&
-	    pipeline_command(port->pipeline) == PIPELINE_DRAIN)
-		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
-	return port->phase == STAGE_ENDED;
+/* It has something for its user: a batch, or that there is no more. */
+static int port_has(const struct sluice_stage *port)
+{
+	return port->port_taken > 0 || port->phase == STAGE_ENDED;
 }
 
 static int port_may_recv(void *arg)
 {
 	struct sluice_stage *port = arg;
 
-	port_attend(port);
-	return port->phase == STAGE_ENDED || port->port_taken > 0 ||
-	       port_take_batch(port);
+	/* Nothing happens to it while it has a batch to hand over. */
+	return port_has(port) || port_round(port);
+}
+
+/* As many rounds as there can be events in its rings take all that was there,
+ * even if a selector wants none of it. */
+static uint64_t port_rounds_enough(const struct sluice_stage *port)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < port->in.count; i++)
+		if (port->in.links[i].open)
+			n += port->in.links[i].reader.capacity;
+	return n;
+}
+
+static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
+{
+	struct sluice_backoff backoff = {0};
+	uint64_t rounds = 0;
+	int rc = 0;
+
+	while (rc == 0 && !port_has(port)) {
+		if (!port_round(port))
+			rc = port_wait(port, &backoff, port_may_recv,
+				       deadline_ns);
+		else if (!port_has(port) && ++rounds % ROUNDS_PER_LOOK == 0 &&
+			 rounds >= port_rounds_enough(port) &&
+			 port_late(port, deadline_ns))
+			rc = -EAGAIN;
+	}
+	return rc;
 }
 
 int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		uint32_t timeout_ms)
 {
-	struct sluice_backoff backoff = {0};
-	uint64_t deadline_ns;
-	int rc = port_check(port, SLUICE_CONSUMER, "receive");
+	int rc;
 
+	if (port != NULL && batch == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': no batch to receive into",
+				   port->name);
+	rc = port_check(port, SLUICE_CONSUMER, "receive");
 	if (rc < 0)
 		return rc;
-	deadline_ns = port_deadline(port, timeout_ms);
 	port_acknowledge(port);
-	while (rc == 0 && !port_may_recv(port))
-		rc = port_wait(port, &backoff, port_may_recv, deadline_ns);
+	port_let_refill(port);
+	rc = port_recv(port, port_deadline(port, timeout_ms));
 	if (port->port_taken > 0) {
 		*batch = port->port_batch;
 		rc = (int)batch->count;
-		sluice_counter_add(port->counters, SLUICE_COUNTER_EVENTS_IN,
-				   batch->count);
-		sluice_counter_add(port->counters, SLUICE_COUNTER_BATCHES_IN,
-				   1);
 	} else if (rc == 0) {
 		rc = -EPIPE;
 	}
-	port_give(port);
+	port_leave(port);
 	return rc;
 }
 
@@ -260,46 +252,20 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 {
 	int rc;
 
-	if (!end_valid(reason, 0))
+	if (port != NULL && !end_valid(reason, 0))
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   port->name, (int)reason, 0u,
 				   SLUICE_CODE_MAX);
-	rc = port_check(port, port->opts.kind, "end");
+	rc = port_check(port, port ? port->opts.kind : SLUICE_PRODUCER, "end");
 	if (rc < 0)
 		return rc;
+	/* First, before anything can end it that was signalled meanwhile. */
+	port_acknowledge(port);
 	port_attend(port);
 	if (port->phase >= STAGE_ENDING)
 		rc = -EALREADY;
-	port_acknowledge(port);
 	stage_finish(port, reason, 0);
-	port_give(port);
 	/* What it sent may wait in the spill: the supervisor sees to the rest. */
-	if (rc == 0)
-		pipeline_alarm(port->pipeline);
+	port_leave(port);
 	return rc;
-}
-
-int port_end_idle(struct sluice_stage *port)
-{
-	const struct sluice_wait_ops *wait = port->pipeline->platform->wait;
-	enum pipeline_command command = pipeline_command(port->pipeline);
-	int ended;
-
-	if (sluice_load_acquire(&port->phase_seen) == STAGE_ENDED)
-		return 1;
-	if (command == PIPELINE_RUN &&
-	    sluice_load_acquire(&port->phase_seen) != STAGE_ENDING)
-		return 0;
-	if (!port_take(port, PORT_SUPERVISOR))
-		return 0; /* whoever holds it will see, and ring */
-	port_attend(port);
-	if (port->phase == STAGE_RUNNING && command == PIPELINE_DRAIN &&
-	    port->opts.kind == SLUICE_PRODUCER)
-		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
-	if (port->phase == STAGE_ENDING)
-		(void)stage_step(port);
-	ended = port->phase == STAGE_ENDED;
-	(void)sluice_exchange(&port->port_busy, PORT_FREE);
-	wait->wake(wait->ctx, &port->port_busy);
-	return ended;
 }

@@ -27,11 +27,13 @@ SLUICE_BEGIN_DECLS
  * @n           any number; 0 sends nothing, and returns 0
  * @timeout_ms  0 = do not wait; SLUICE_FOREVER
  *
+ * What was taken is delivered without another call: what waits for a consumer's
+ * credit (in the spill of a strategy by key, or beside the dispatcher), and what
+ * a consumer that leaves gives back, goes on while the caller is elsewhere.
+ *
  * Returns how many were taken, a prefix, at least 1; -EAGAIN when there was no
  * credit within the timeout; -EPIPE once the pipeline is draining, was stopped,
- * or the port ended. What was taken is delivered like any other event. What a
- * consumer that leaves gives back is dealt again by the next call, or when the
- * port ends.
+ * or the port ended.
  */
 SLUICE_API int sluice_send(struct sluice_stage *port, const void *events,
 			   uint32_t n, uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -39,8 +41,10 @@ SLUICE_API int sluice_send(struct sluice_stage *port, const void *events,
 /**
  * sluice_recv - the next batch, in place.
  *
- * The batch is valid until the next sluice_recv() or sluice_port_end(), which
- * acknowledge it.
+ * The batch is the caller's until the next sluice_recv() or sluice_port_end(),
+ * which acknowledge it; whatever happens meanwhile, nobody else gets it. Of
+ * several subscriptions each has its turn, in proportion to their weights while
+ * each has something.
  *
  * Returns the number of events, at least 1; -EAGAIN when none came in time;
  * -EPIPE when all streams have ended and every event was received, or the

@@ -3,7 +3,7 @@
 #include "engine/stage_priv.h"
 #include "engine/memory_priv.h"
 #include "dispatch/ordered.h"
-#include "engine/pipeline_priv.h"
+#include "engine/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -189,8 +189,12 @@ void stage_signal(struct sluice_stage *stage, uint32_t signals)
 	(void)sluice_fetch_or(&stage->signals, signals);
 	/* While the gate is closed there is no worker yet, or no more: what was
 	 * set above is seen in either case. */
-	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0)
+	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0) {
 		sluice_bell_ring(stage->worker->bell, wait);
+		/* Between its user's calls nobody listens to that bell. */
+		if (stage_is_port(stage))
+			port_call(stage);
+	}
 	/* The last one out tells whoever closes it; after that the stage may be
 	 * gone. */
 	if (sluice_fetch_add(&stage->gate, 0u - GATE_RINGER) ==
@@ -231,7 +235,6 @@ void stage_reset(struct sluice_stage *stage)
 	(void)sluice_exchange(&stage->phase_seen, STAGE_RUNNING);
 	(void)sluice_exchange(&stage->order, ORDER_NONE);
 	(void)sluice_exchange(&stage->downs, 0);
-	(void)sluice_exchange(&stage->port_busy, 0);
 	sluice_store_relaxed(&stage->between, 0);
 	stage->reason = SLUICE_REASON_OPEN;
 	stage->reason_code = 0;

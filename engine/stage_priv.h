@@ -77,6 +77,7 @@ struct sluice_stage {
 	uint32_t starved;  /* the producer said "not now" */
 	uint32_t awakened; /* and somebody has called sluice_wake() */
 	uint32_t accumulate;
+	uint32_t port_taken;     /* slots of the batch a port's user has */
 	uint32_t emit_left;      /* how much the running callback may emit */
 	enum stage_phase resume; /* what a restart goes back to */
 	uint64_t gauge;          /* events that wait, as last told */
@@ -94,8 +95,7 @@ struct sluice_stage {
 	struct letters markers;  /* markers in the hold */
 	struct letters spilling; /* markers behind what lies in the spill */
 	struct letter *calling;  /* the call in hand, until it is answered */
-	struct sluice_batch port_batch; /* a port's, in the user's hands */
-	uint32_t port_taken;
+	struct sluice_batch port_batch; /* a port's, in its user's hands */
 
 	/*
 	 * Shared, on a line of its own.
@@ -110,7 +110,8 @@ struct sluice_stage {
 	 * phase_seen  the stage           any         release, enum stage_phase;
 	 *             carries fault
 	 * downs       the stage           supervisor  times it went down
-	 * port_busy   a port's user, or the supervisor: who holds it
+	 * port_busy   a port's user, the supervisor, callers  compare-exchange:
+	 *             who holds it (port_priv.h)
 	 * between     control calls       the stage   relaxed: 1 when it is on
 	 *             the way from an ordered producer to the join; set before
 	 *             the subscription that makes it so is there
@@ -129,6 +130,11 @@ struct sluice_stage {
 
 /* The byte that SLUICE_ORDER_OFFSET() named in options @o. */
 #define ORDER_AT(o) ((o)->order_offset - 1)
+
+static inline int stage_is_port(const struct sluice_stage *stage)
+{
+	return (stage->opts.flags & SLUICE_STAGE_PORT) != 0;
+}
 
 static inline int stage_produces(const struct sluice_stage *stage)
 {
@@ -237,8 +243,9 @@ static inline void stage_count(struct sluice_stage *stage,
 static inline int stage_waits(const struct sluice_stage *stage)
 {
 	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
-	       stage->out.asides_waiting > 0 || stage->unacked > 0 || stage->markers.first != NULL ||
-	       stage->spilling.first != NULL || stage->gauge > 0;
+	       stage->out.asides_waiting > 0 || stage->unacked > 0 ||
+	       stage->markers.first != NULL || stage->spilling.first != NULL ||
+	       stage->gauge > 0;
 }
 /* Events are kept back until demand is set to forward. */
 static inline int stage_holds_back(const struct sluice_stage *stage)

@@ -90,12 +90,26 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 	return room < fan_out ? 1 : (uint32_t)(room / fan_out);
 }
 
+/* A port's handler is its user, who has the batch until the next call. */
+static void port_hand(struct sluice_stage *port,
+		      const struct sluice_batch *batch, uint32_t taken)
+{
+	port->port_batch = *batch;
+	port->port_taken = taken;
+	stage_count(port, SLUICE_COUNTER_EVENTS_IN, batch->count);
+	stage_count(port, SLUICE_COUNTER_BATCHES_IN, 1);
+}
+
 static void consumer_handle(struct sluice_stage *stage,
 			    const struct sluice_batch *batch, uint32_t taken)
 {
 	uint64_t wanted = (uint64_t)batch->count * stage->opts.fan_out_max;
 	int rc;
 
+	if (SLUICE_UNLIKELY(stage->opts.handle_events == NULL)) {
+		port_hand(stage, batch, taken);
+		return;
+	}
 	stage_emit_begin(stage, stage_emit_limit(stage, wanted));
 	rc = stage->opts.handle_events(stage, batch);
 	stage_emit_end(stage, stage_keeps(rc));
@@ -147,8 +161,14 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 	return 1;
 }
 
+/* The round is over: the stage is no longer running, or its user has a batch. */
+static int consumer_stops(const struct sluice_stage *stage)
+{
+	return stage->phase != STAGE_RUNNING || stage->port_taken > 0;
+}
+
 /* A link's turn among links of different weights: so many events, as far as it
- * has them and the output has room. */
+ * has them and the output has room. A port's turn goes on at its next call. */
 static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 			      uint32_t limit)
 {
@@ -156,7 +176,9 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 	struct sluice_share *share = &in->links[index].share;
 	int worked = 0;
 
-	sluice_share_begin(share);
+	if (in->turn != index + 1)
+		sluice_share_begin(share);
+	in->turn = 0;
 	while (share->left > 0 && limit > 0) {
 		in->took = 0;
 		worked |= consumer_step_inlet(
@@ -165,6 +187,13 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 		if (stage->phase != STAGE_RUNNING || !in->links[index].open)
 			return 1;
 		sluice_share_take(share, in->took);
+		if (stage->port_taken > 0) {
+			if (share->left > 0) {
+				in->turn = index + 1;
+				in->next = index;
+			}
+			return 1;
+		}
 		/* A batch ends at a marker; what was emitted goes first. */
 		limit = stage->arriving.first ? 0
 					      : stage_batch_limit(stage, index);
@@ -185,7 +214,7 @@ static int consumer_step_order(struct sluice_stage *stage)
 	limit = stage_batch_limit(stage, index);
 	if (limit > 0)
 		worked |= consumer_step_inlet(stage, index, limit);
-	if (stage->phase != STAGE_RUNNING)
+	if (consumer_stops(stage))
 		return 1;
 	return worked | order_step(stage);
 }
@@ -217,7 +246,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 }
 
 /* A round over the links is over when the stage is no longer running, or its
- * output does not find room. */
+ * output does not find room, or a port's user has got a batch. */
 static int consumer_step(struct sluice_stage *stage)
 {
 	struct inlet *in = &stage->in;
@@ -268,12 +297,12 @@ static int consumer_step(struct sluice_stage *stage)
 			worked |= consumer_step_turn(stage, index, limit);
 		else
 			worked |= consumer_step_inlet(stage, index, limit);
-		if (stage->phase != STAGE_RUNNING)
+		if (consumer_stops(stage))
 			return 1;
 	}
 	if (SLUICE_UNLIKELY(stage->join != NULL)) {
 		worked |= consumer_step_order(stage);
-		if (stage->phase != STAGE_RUNNING)
+		if (consumer_stops(stage))
 			return 1;
 	}
 	if (stalled)

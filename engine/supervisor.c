@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The control thread: it spawns the workers, opens the gate when every stage
- * has been initialised, has failed stages started again, ends ports that nobody
- * uses, and sees the workers end. It touches no event.
+ * has been initialised, has failed stages started again, looks after ports that
+ * nobody uses just now, and sees the workers end. The only events it touches are
+ * those that a port's user has left behind.
  */
-#include "engine/pipeline_priv.h"
+#include "engine/port_priv.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* How often a port that is ending is looked at. */
-#define PORT_TICK_NS PLATFORM_NS_PER_MS
 
 /* What it waits for: @word has reached @count. */
 struct supervisor_wait {
@@ -112,7 +110,7 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *other = p->stages[i];
 
-		if (!p->marked[i] || other->opts.flags & SLUICE_STAGE_PORT)
+		if (!p->marked[i] || stage_is_port(other))
 			continue;
 		if (other == stage) {
 			p->supervised[i].restart_ns = due_ns;
@@ -174,23 +172,31 @@ struct supervisor_watch {
 	uint32_t workers;
 };
 
-/* Returns how many ports there still are. */
-static uint32_t supervisor_end_ports(struct sluice_pipeline *p)
+/* Returns how many ports there still are. *next_ns: brought forward to when one
+ * of them is to be looked after again. */
+static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 {
 	uint32_t left = 0;
 
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT)
-			left += !port_end_idle(p->stages[i]);
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *stage = p->stages[i];
+		uint64_t look_ns;
+
+		if (!stage_is_port(stage))
+			continue;
+		look_ns = port_look_after(stage, &p->supervised[i]);
+		if (look_ns < *next_ns)
+			*next_ns = look_ns;
+		left += phase_of(stage) != STAGE_ENDED;
+	}
 	return left;
 }
 
-/* Receipts for what a port sent ring its user's bell, not ours: look again. */
-static int supervisor_port_ending(const struct sluice_pipeline *p)
+static int supervisor_rung(const struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT &&
-		    phase_of(p->stages[i]) == STAGE_ENDING)
+		if (p->supervised[i].relayed &&
+		    port_rung(p->stages[i], &p->supervised[i]))
 			return 1;
 	return 0;
 }
@@ -201,7 +207,8 @@ static int supervisor_alarmed(void *ctx)
 	const struct sluice_pipeline *p = watch->pipeline;
 
 	return sluice_load_acquire(&p->alarms) != watch->seen ||
-	       sluice_load_acquire(&p->workers_done) >= watch->workers;
+	       sluice_load_acquire(&p->workers_done) >= watch->workers ||
+	       supervisor_rung(p);
 }
 
 /* Until every worker, and every port, has ended. */
@@ -210,15 +217,15 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 	struct supervisor_watch watch = {.pipeline = p, .workers = workers};
 
 	for (;;) {
-		uint32_t ports;
+		uint64_t look_ns = UINT64_MAX;
 		uint64_t next_ns;
+		uint32_t ports;
 
 		watch.seen = sluice_load_acquire(&p->alarms);
-		ports = supervisor_end_ports(p);
+		ports = supervisor_ports(p, &look_ns);
 		next_ns = supervisor_restart(p);
-		if (supervisor_port_ending(p) &&
-		    next_ns > pipeline_now(p) + PORT_TICK_NS)
-			next_ns = pipeline_now(p) + PORT_TICK_NS;
+		if (look_ns < next_ns)
+			next_ns = look_ns;
 		if (sluice_load_acquire(&p->workers_done) >= workers) {
 			if (ports == 0)
 				return;
@@ -232,7 +239,7 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 static void supervisor_init_ports(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->opts.flags & SLUICE_STAGE_PORT)
+		if (stage_is_port(p->stages[i]))
 			(void)stage_init(p->stages[i]);
 }
 
@@ -246,6 +253,9 @@ void supervisor_run(void *arg)
 	/* A callback that fails this early can only be an init. */
 	if (sluice_load_acquire(&p->failed))
 		p->init_failed = 1;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (stage_is_port(p->stages[i]))
+			port_open(p->stages[i]);
 	pipeline_set_phase(p, PIPELINE_RUNNING);
 	supervisor_watch(p, spawned);
 	for (uint32_t i = 0; i < p->worker_count; i++)

@@ -79,15 +79,10 @@ void user_recv(void *arg)
 	int rc;
 
 	for (;;) {
-		/* The next call acknowledges what is in hand, unless a stop has
-		 * ended the port: then it may go to somebody else. */
-		if (edge != NULL &&
-		    pipeline_command(scenario.pipeline) != PIPELINE_STOP) {
+		/* The next call acknowledges what is in hand; nobody else gets
+		 * it, whatever has happened meanwhile. */
+		if (edge != NULL)
 			ledger_finish(node, edge, &batch, FINISH_OK);
-		} else if (edge != NULL) {
-			ledger_finish(node, edge, &batch, FINISH_RETURNED);
-			node->handled += batch.count;
-		}
 		edge = NULL;
 		if (leaves_early()) {
 			node->willed = 1;
@@ -105,12 +100,8 @@ void user_recv(void *arg)
 		}
 		edge = ledger_edge(sluice_inlet_sub(node->stage, batch.inlet));
 		if (edge == NULL) {
-			/* A stop takes it away at once. */
-			node->handled += batch.count;
-			if (pipeline_command(scenario.pipeline) !=
-			    PIPELINE_STOP)
-				complain("%s: batch of inlet %u", node->name,
-					 batch.inlet);
+			complain("%s: batch of inlet %u", node->name,
+				 batch.inlet);
 			break;
 		}
 		if (!ledger_take(node, edge, &batch))
