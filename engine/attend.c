@@ -93,8 +93,8 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	stage_signal(producer, SIGNAL_SUBS);
 }
 
-void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
-		    uint32_t closed)
+void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+		    enum sluice_on_end mode, uint32_t closed)
 {
 	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
 	int failed = reason > SLUICE_REASON_SHUTDOWN;
@@ -109,23 +109,27 @@ void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
 	case SLUICE_TEMPORARY:
 		return;
 	case SLUICE_ON_END_DEFAULT:
-		if (reason > SLUICE_CLOSED_REASON(stage->worst))
+		if (reason > SLUICE_CLOSED_REASON(stage->worst)) {
 			stage->worst = closed;
+			stage->worst_by = peer;
+		}
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
 		    stage->in.joined > 0 ||
 		    places_used(stage->in.places, stage->in.places_max))
 			return;
 		closed = stage->worst;
+		peer = stage->worst_by;
 		break;
 	}
-	stage_conclude(stage, SLUICE_CLOSED_REASON(closed),
-		       SLUICE_CLOSED_CODE(closed));
+	stage_conclude(stage, peer, closed);
 }
 
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed)
 {
 	struct subscription *sub = stage->in.links[index].sub;
+	/* Once it has been left, its place may be used again. */
+	const struct sluice_stage *producer = sub->producer;
 	enum sluice_on_end mode = sub->opts.on_end;
 	uint32_t kind = sluice_load_acquire(&sub->cancel) == closed
 				? SLUICE_CANCEL
@@ -137,7 +141,7 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 			SLUICE_SIDE_CONSUMER, kind, closed);
 	consumer_leave(stage, sub);
 	stage_answer(stage, "on_cancel", rc);
-	stage_heed_end(stage, mode, closed);
+	stage_heed_end(stage, producer, mode, closed);
 }
 
 /* A subscription that this stage has not seen before. Returns non-zero: it wants
@@ -154,9 +158,11 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 			in->count = sub->inlet + 1;
 		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
 			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
+			const struct sluice_stage *producer = sub->producer;
+
 			/* As if it had ended at once. */
 			consumer_leave(stage, sub);
-			stage_heed_end(stage, SLUICE_ON_END_DEFAULT,
+			stage_heed_end(stage, producer, SLUICE_ON_END_DEFAULT,
 				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
 			return 0;
 		}
@@ -236,15 +242,16 @@ static void attend_inlets(struct sluice_stage *stage)
 /* ---- as a producer ------------------------------------------------------- */
 
 /* Has the last consumer gone? Then, unless it is to stay, the stage ends. */
-static void producer_end_idle(struct sluice_stage *stage, uint32_t closed)
+static void producer_end_idle(struct sluice_stage *stage,
+			      const struct sluice_stage *consumer,
+			      uint32_t closed)
 {
 	if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
 	    !outlet_deserted(&stage->out))
 		return;
 	if (closed == 0)
 		closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
-	stage_conclude(stage, SLUICE_CLOSED_REASON(closed),
-		       SLUICE_CLOSED_CODE(closed));
+	stage_conclude(stage, consumer, closed);
 }
 
 static void producer_refuse(struct sluice_stage *stage,
@@ -255,7 +262,7 @@ static void producer_refuse(struct sluice_stage *stage,
 	place_leave(&stage->out.places[sub->lane], sub);
 	subscription_refuse(sub, closed);
 	stage_signal(consumer, SIGNAL_SUBS);
-	producer_end_idle(stage, closed);
+	producer_end_idle(stage, consumer, closed);
 }
 
 static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
@@ -312,6 +319,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 {
 	uint32_t closed = parted_closed(sub);
 	int told = subscription_producer(sub) == PRODUCER_CLOSED;
+	/* Once it is released, its place may be used again. */
+	const struct sluice_stage *consumer = sub->consumer;
 	int rc = 0;
 
 	if (!told)
@@ -323,7 +332,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	stage_tell_gauges(stage, stage_holds_back(stage));
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
-	producer_end_idle(stage, closed);
+	producer_end_idle(stage, consumer, closed);
 }
 
 static void attend_outlets(struct sluice_stage *stage)

@@ -99,6 +99,9 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 	if (stage->phase == STAGE_ENDED)
 		return;
 	stage->reason = reason;
+	if (stage->phase < STAGE_ENDING)
+		stage->ended = (struct stage_ended){
+			.closed = SLUICE_CLOSED(reason, 0), .stopped = 1};
 	stage_end(stage);
 }
 
@@ -109,21 +112,25 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		return;
 	stage->reason = reason;
 	stage->reason_code = code;
+	stage->ended.closed = SLUICE_CLOSED(reason, code);
 	stage->phase = STAGE_ENDING;
 	stage_show_phase(stage, STAGE_ENDING);
 	if (!stage_produces(stage))
 		stage_end(stage);
 }
 
-void stage_conclude(struct sluice_stage *stage, enum sluice_reason reason,
-		    uint32_t code)
+void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+		    uint32_t closed)
 {
+	if (stage->phase < STAGE_ENDING)
+		stage->ended.by = by;
 	if (stage->phase != STAGE_DOWN) {
-		stage_finish(stage, reason, code);
+		stage_finish(stage, SLUICE_CLOSED_REASON(closed),
+			     SLUICE_CLOSED_CODE(closed));
 		return;
 	}
-	stage->reason = reason;
-	stage->reason_code = code;
+	stage->reason = SLUICE_CLOSED_REASON(closed);
+	stage->reason_code = SLUICE_CLOSED_CODE(closed);
 	stage->resume = STAGE_ENDING;
 }
 

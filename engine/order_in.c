@@ -182,7 +182,8 @@ int order_step(struct sluice_stage *stage)
 	if (order_link(stage)->open) {
 		order_link(stage)->open = 0;
 		in->joined--;
-		stage_heed_end(stage, SLUICE_ON_END_DEFAULT, stage->worst);
+		stage_heed_end(stage, stage->worst_by, SLUICE_ON_END_DEFAULT,
+			       stage->worst);
 	}
 	return 1;
 }

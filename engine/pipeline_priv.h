@@ -94,7 +94,7 @@ struct sluice_pipeline {
 	/* Shared words, each in everybody's cache and seldom written. */
 	sluice_a32 command __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 phase;
-	sluice_a32 failed;
+	sluice_a32 failed;        /* 1; then PIPELINE_FAILURE_TOLD */
 	sluice_a32 aborted;       /* a stage was ended before its streams */
 	sluice_a32 workers_ready; /* have run their init callbacks */
 	sluice_a32 workers_done;
@@ -102,6 +102,14 @@ struct sluice_pipeline {
 	sluice_a32 making;      /* subscriptions that are being allocated */
 	sluice_a64 undelivered; /* events a drain found no consumer for */
 };
+
+#define PIPELINE_FAILURE_TOLD 2u
+
+/* It has failed; failure_text, written before, may be read. Threads: any. */
+static inline int pipeline_has_failed(const struct sluice_pipeline *pipeline)
+{
+	return sluice_load_acquire(&pipeline->failed) == PIPELINE_FAILURE_TOLD;
+}
 
 /* The bell @from rings to wake @to; NULL on one worker: it is awake. */
 static inline struct sluice_bell *bell_between(const struct sluice_stage *to,

@@ -42,6 +42,76 @@ static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 	}
 }
 
+/* ---- why it has ended ---------------------------------------------------- */
+
+/* What it answers now that it has ended as @end says: in good order, or not. */
+static int port_end_code(const struct port_end *end)
+{
+	if (end->failed)
+		return -EIO;
+	if (end->stopped)
+		return -ECANCELED;
+	return SLUICE_CLOSED_REASON(end->closed) > SLUICE_REASON_SHUTDOWN
+		       ? -EIO
+		       : -EPIPE;
+}
+
+static const char *reason_text(enum sluice_reason reason)
+{
+	static const char *const texts[] = {
+		[SLUICE_REASON_OPEN] = "open",
+		[SLUICE_REASON_NORMAL] = "normal",
+		[SLUICE_REASON_SHUTDOWN] = "shutdown",
+		[SLUICE_REASON_ERROR] = "error",
+		[SLUICE_REASON_NO_PRODUCER] = "no producer",
+	};
+
+	return reason <= SLUICE_REASON_NO_PRODUCER ? texts[reason] : "unknown";
+}
+
+/* Answer that it has ended, and why. */
+static int port_refuse(const struct sluice_stage *port)
+{
+	struct port_end end = port_end_of(port);
+	uint32_t code = SLUICE_CLOSED_CODE(end.closed);
+	int rc = port_end_code(&end);
+
+	if (end.failed)
+		return sluice_fail(rc, "port '%s': the pipeline has failed: %s",
+				   port->name, port->pipeline->failure_text);
+	if (end.stopped)
+		return sluice_fail(rc, "port '%s': the pipeline was stopped",
+				   port->name);
+	return sluice_fail(
+		rc, "port '%s' has ended%s%s%s: reason %s, code %u%s%s%s",
+		port->name, end.by ? " with '" : "", end.by ? end.by->name : "",
+		end.by ? "'" : "",
+		reason_text(SLUICE_CLOSED_REASON(end.closed)), code,
+		rc == -EIO && code > 0 ? " (" : "",
+		rc == -EIO && code > 0 ? sluice_errno_text(-(int)code) : "",
+		rc == -EIO && code > 0 ? ")" : "");
+}
+
+int sluice_port_closed(const struct sluice_stage *port,
+		       struct sluice_port_closed *closed)
+{
+	struct port_end end;
+
+	if (port == NULL || !stage_is_port(port))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
+				   port ? port->name : "");
+	end = port_end_of(port);
+	if (closed != NULL) {
+		memset(closed, 0, sizeof(*closed));
+		closed->reason = SLUICE_CLOSED_REASON(end.closed);
+		closed->code = SLUICE_CLOSED_CODE(end.closed);
+		closed->peer = end.by ? end.by->name : NULL;
+		closed->stopped = end.stopped;
+	}
+	return end.closed ? port_end_code(&end) : 0;
+}
+
 /* ---- waiting ------------------------------------------------------------- */
 
 /* To poll needs no clock. */
@@ -135,7 +205,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 		if (port_may_send(port)) {
 			rc = port->phase == STAGE_RUNNING
 				     ? port_send(port, events, n)
-				     : -EPIPE;
+				     : port_refuse(port);
 			if (rc != 0)
 				break;
 		}
@@ -240,7 +310,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		*batch = port->port_batch;
 		rc = (int)batch->count;
 	} else if (rc == 0) {
-		rc = -EPIPE;
+		rc = port_refuse(port);
 	}
 	port_leave(port);
 	return rc;
@@ -263,7 +333,8 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 	port_acknowledge(port);
 	port_attend(port);
 	if (port->phase >= STAGE_ENDING)
-		rc = -EALREADY;
+		rc = sluice_fail(-EALREADY, "port '%s' has ended already",
+				 port->name);
 	stage_finish(port, reason, 0);
 	/* What it sent may wait in the spill: the supervisor sees to the rest. */
 	port_leave(port);

@@ -113,6 +113,20 @@ int port_round(struct sluice_stage *port)
 	return port_stopped(port) || stage_step(port);
 }
 
+struct port_end port_end_of(const struct sluice_stage *port)
+{
+	struct port_end end = {0};
+
+	/* Written before, and not again. */
+	if (sluice_load_acquire(&port->phase_seen) < STAGE_ENDING)
+		return end;
+	end.closed = port->ended.closed;
+	end.stopped = port->ended.stopped;
+	end.by = port->ended.by;
+	end.failed = end.stopped && pipeline_has_failed(port->pipeline);
+	return end;
+}
+
 /* ---- opened and closed --------------------------------------------------- */
 
 void port_open(struct sluice_stage *port)

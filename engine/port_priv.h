@@ -47,6 +47,15 @@ void port_attend(struct sluice_stage *port);
  * something. */
 int port_round(struct sluice_stage *port);
 
+/* How a port has ended. Threads: any. */
+struct port_end {
+	uint32_t closed; /* SLUICE_CLOSED(); 0: it has not */
+	uint32_t stopped;
+	uint32_t failed; /* stopped, for the pipeline has failed */
+	const struct sluice_stage *by; /* who ended first; NULL: nobody else */
+};
+struct port_end port_end_of(const struct sluice_stage *port);
+
 /* Users may enter; or may no longer, and are gone. */
 void port_open(struct sluice_stage *port);
 void port_close(struct sluice_stage *port);

@@ -80,10 +80,13 @@ static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
 static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
 			    va_list args)
 {
-	if (sluice_exchange(&p->failed, 1) != 0)
+	uint32_t none = 0;
+
+	if (!sluice_compare_exchange(&p->failed, &none, 1))
 		return;
 	(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt, args);
 	p->failure = rc;
+	sluice_store_release(&p->failed, PIPELINE_FAILURE_TOLD);
 }
 
 void pipeline_note_failure(struct sluice_pipeline *p, int rc, const char *fmt,

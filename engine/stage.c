@@ -239,6 +239,8 @@ void stage_reset(struct sluice_stage *stage)
 	stage->reason = SLUICE_REASON_OPEN;
 	stage->reason_code = 0;
 	stage->worst = 0;
+	stage->worst_by = NULL;
+	stage->ended = (struct stage_ended){0};
 	stage->initialised = 0;
 	stage->starved = 0;
 	stage->gauge = 0;

@@ -95,7 +95,14 @@ struct sluice_stage {
 	struct letters markers;  /* markers in the hold */
 	struct letters spilling; /* markers behind what lies in the spill */
 	struct letter *calling;  /* the call in hand, until it is answered */
-	struct sluice_batch port_batch; /* a port's, in its user's hands */
+	struct sluice_batch port_batch;      /* a port's, in its user's hands */
+	const struct sluice_stage *worst_by; /* whose it was */
+	/* What made it end, first of all; written before phase_seen shows it. */
+	struct stage_ended {
+		uint32_t closed;  /* SLUICE_CLOSED() */
+		uint32_t stopped; /* it was not: the pipeline was */
+		const struct sluice_stage *by; /* whose end it was; or NULL */
+	} ended;
 
 	/*
 	 * Shared, on a line of its own.
@@ -260,9 +267,10 @@ uint64_t stage_emit_room(struct sluice_stage *stage);
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		  uint32_t code);
 
-/* The same; or, of one that is down, as soon as it is up again. */
-void stage_conclude(struct sluice_stage *stage, enum sluice_reason reason,
-		    uint32_t code);
+/* The same, for @by has ended as @closed says; or, of one that is down, as soon as
+ * it is up again. */
+void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+		    uint32_t closed);
 
 /* End now: close the streams, drop what is in hand, run fini. */
 void stage_end(struct sluice_stage *stage);
@@ -299,9 +307,9 @@ struct sluice_link_event stage_link_event(const struct subscription *sub,
 /* Look at every signal there is. Returns non-zero: something was done. */
 int stage_attend(struct sluice_stage *stage);
 /* Link @index has ended, for @closed, after its last event. */
-/* What the end of a subscription means to its consumer. */
-void stage_heed_end(struct sluice_stage *stage, enum sluice_on_end mode,
-		    uint32_t closed);
+/* What the end of a subscription with @peer means to its consumer. */
+void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+		    enum sluice_on_end mode, uint32_t closed);
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed);
 /* The stage ends: let go of every subscription. */

@@ -193,7 +193,9 @@ static void ends_while_a_thread_waits(void **state)
 		break;
 	}
 	await(w);
-	assert_int_equal(w->rc, -EPIPE);
+	assert_int_equal(w->rc, row->ending == BY_DRAIN     ? -EPIPE
+				: row->ending == BY_FAILURE ? -EIO
+							    : -ECANCELED);
 	rc = join();
 	assert_int_equal(rc, row->ending == BY_DRAIN     ? 0
 			     : row->ending == BY_FAILURE ? -EBADMSG

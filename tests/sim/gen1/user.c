@@ -22,6 +22,12 @@ static int leaves_early(void)
 	return has(FEATURE_MEMBERS) && sim_below(60) == 0;
 }
 
+/* It has ended: in good order, of a failure, or stopped. */
+static int over(int rc)
+{
+	return rc == -EPIPE || rc == -EIO || rc == -ECANCELED;
+}
+
 /* ---- sending ------------------------------------------------------------- */
 
 /* Returns what sluice_send() did. */
@@ -39,7 +45,7 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 		complain("%s: %d of %u sent", node->name, rc, n);
 	else if (rc > 0)
 		node->emitted += (uint32_t)rc;
-	else if (rc != -EAGAIN && rc != -EPIPE)
+	else if (rc != -EAGAIN && !over(rc))
 		complain("%s: %s", node->name, sluice_last_error());
 	return rc;
 }
@@ -56,7 +62,7 @@ void user_send(void *arg)
 		if (n > node->total - node->emitted)
 			n = node->total - node->emitted;
 		rc = send_some(node, n, vain);
-		if (rc == -EPIPE)
+		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
 		for (uint32_t i = sim_below(12); i > 0; i--)
@@ -89,7 +95,7 @@ void user_recv(void *arg)
 			break;
 		}
 		rc = sluice_recv(node->stage, &batch, timeout(vain));
-		if (rc == -EPIPE)
+		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
 		if (rc == -EAGAIN)

@@ -39,6 +39,12 @@ static void finish_with(struct node *node, const char *what)
 		meddle_unexpected("port_end", rc);
 }
 
+/* It has ended: in good order, of a failure, or stopped. */
+static int over(int rc)
+{
+	return rc == -EPIPE || rc == -EIO || rc == -ECANCELED;
+}
+
 /* ---- sending -------------------------------------------------------------- */
 
 /* Returns what sluice_send() did. */
@@ -56,7 +62,7 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 		wrong("%s: %d of %u sent", node->name, rc, n);
 	else if (rc > 0)
 		node->emitted += (uint32_t)rc;
-	else if (rc != -EAGAIN && rc != -EPIPE)
+	else if (rc != -EAGAIN && !over(rc))
 		wrong("%s: %s", node->name, sluice_last_error());
 	return rc;
 }
@@ -73,7 +79,7 @@ void client_send(void *arg)
 		if (n > node->total - node->emitted)
 			n = node->total - node->emitted;
 		rc = send_some(node, n, vain);
-		if (rc == -EPIPE)
+		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
 		take_time(12);
@@ -85,19 +91,6 @@ void client_send(void *arg)
 
 /* ---- receiving ------------------------------------------------------------ */
 
-/* The call that comes next acknowledges what is in hand, unless a stop has ended
- * the port: then it may go to somebody else. */
-static void finish_batch(struct node *node, struct edge *edge,
-			 const struct sluice_batch *batch)
-{
-	if (pipeline_command(world.pipeline) != PIPELINE_STOP) {
-		book_finish(node, edge, batch, FINISH_OK);
-	} else {
-		book_finish(node, edge, batch, FINISH_RETURNED);
-		node->handled += batch->count;
-	}
-}
-
 /* Returns the subscription it came on, or NULL. */
 static struct edge *take_batch(struct node *node,
 			       const struct sluice_batch *batch)
@@ -107,10 +100,7 @@ static struct edge *take_batch(struct node *node,
 
 	if (edge != NULL)
 		return book_take(node, edge, batch) ? edge : NULL;
-	/* A stop takes it away at once. */
-	node->handled += batch->count;
-	if (pipeline_command(world.pipeline) != PIPELINE_STOP)
-		wrong("%s: batch of inlet %u", node->name, batch->inlet);
+	wrong("%s: batch of inlet %u", node->name, batch->inlet);
 	return NULL;
 }
 
@@ -129,7 +119,7 @@ void client_receive(void *arg)
 			break;
 		}
 		rc = sluice_recv(node->stage, &batch, timeout(vain));
-		if (rc == -EPIPE)
+		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
 		if (rc == -EAGAIN)
@@ -143,7 +133,9 @@ void client_receive(void *arg)
 		if (edge == NULL)
 			break;
 		take_time(8);
-		finish_batch(node, edge, &batch);
+		/* The call that comes next acknowledges it; nobody else gets it,
+		 * whatever has happened meanwhile. */
+		book_finish(node, edge, &batch, FINISH_OK);
 	}
 	node->leaving = 1;
 	finish_with(node, "receiving");
