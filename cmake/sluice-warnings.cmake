@@ -11,6 +11,12 @@ target_compile_options(sluice_warnings INTERFACE
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 	target_compile_options(sluice_warnings INTERFACE
 		$<$<COMPILE_LANGUAGE:C>:-Wcast-align=strict>)
+else()
+	# As GCC has it: fields that a row of a table leaves out are zero, and a
+	# macro may be given nothing for its dots.
+	target_compile_options(sluice_warnings INTERFACE
+		-Wno-missing-field-initializers
+		-Wno-gnu-zero-variadic-macro-arguments)
 endif()
 
 if(SLUICE_SANITIZE)
