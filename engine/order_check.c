@@ -171,7 +171,8 @@ static void order_spread(const struct sluice_pipeline *p,
 			if (!(marked[from->index] & mark) ||
 			    marked[to->index] & mark || to == stop)
 				continue;
-			marked[to->index] |= mark;
+			marked[to->index] =
+				(unsigned char)(marked[to->index] | mark);
 			more = 1;
 		}
 	}

@@ -348,7 +348,7 @@ struct sluice_stage_opts {
 
 /** For sluice_stage_opts.order_offset, where 0 means "not said": no event is
  * written over by an offset that was left out. */
-#define SLUICE_ORDER_OFFSET(n) ((uint32_t)(n) + 1)
+#define SLUICE_ORDER_OFFSET(n) (SLUICE_CAST(uint32_t, n) + 1)
 
 /** Stage options with everything not named at its default. */
 #define SLUICE_STAGE(...) SLUICE_OPTIONS(sluice_stage_opts, __VA_ARGS__)
