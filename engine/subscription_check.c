@@ -53,7 +53,7 @@ static int subscription_check_flags(const struct subscription *sub)
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
 	if (subscription_manual(sub) &&
-	    sub->producer->strategy->rings == SLUICE_RINGS_SHARED)
+	    subscription_rings(sub) == SLUICE_RINGS_SHARED)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"manual demand, and dispatcher '%s' gives an event to "
