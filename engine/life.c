@@ -84,7 +84,7 @@ void stage_end(struct sluice_stage *stage)
 		stage_tell_gauges(stage, 0);
 	}
 	if (stage->join != NULL)
-		left += order_drop(stage);
+		left += order_leave(stage);
 	stage_strand(stage, left);
 	if (stage->initialised && stage->opts.fini)
 		stage->opts.fini(stage, stage->reason);

@@ -178,7 +178,7 @@ int order_step(struct sluice_stage *stage)
 				  join->window.head + join->window.window);
 	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
 	    pipeline_command(stage->pipeline) == PIPELINE_RUN)
-		return 0;
+		return order_pass(stage, join->settled);
 	if (order_link(stage)->open) {
 		order_link(stage)->open = 0;
 		in->joined--;
@@ -188,12 +188,16 @@ int order_step(struct sluice_stage *stage)
 	return 1;
 }
 
-uint64_t order_drop(struct sluice_stage *stage)
+uint64_t order_leave(struct sluice_stage *stage)
 {
 	struct sluice_reorder *w = &stage->join->window;
-	uint64_t dropped = w->head - order_link(stage)->reader.acked;
+	struct inlet_link *link = order_link(stage);
+	uint64_t dropped = w->head - link->reader.acked;
 
 	for (uint64_t i = 0; i < w->window; i++)
 		dropped += w->come[i];
+	sluice_store_release(&stage->join->order->over, 1); /* R2 */
+	if (link->bell != NULL)
+		sluice_bell_ring(link->bell, stage->in.ops);
 	return dropped;
 }

@@ -78,23 +78,37 @@ static int order_finished(const struct outlet *out,
 				entry->position + 1);
 }
 
-void order_refresh(struct outlet *out)
+static void order_settle(struct outlet *out, uint64_t done)
 {
 	struct order *order = out->order;
-	uint64_t done = order->done;
 
-	out->lanes.restored = sluice_load_acquire(&order->rx.acked); /* A1 */
-	/* What the join has handled is settled, whoever has not said so yet; and
-	 * who left without may never. */
-	if (position_reached(out->lanes.restored, done))
-		done = out->lanes.restored;
-	while (done != order->next &&
-	       order_finished(out, &order->log[done & order->mask]))
-		done++;
 	if (done == order->done)
 		return;
 	order->done = done;
 	sluice_store_release(&order->settled, done); /* R0 */
 	if (order->bell != NULL)
 		sluice_bell_ring(order->bell, out->ops);
+}
+
+void order_refresh(struct outlet *out)
+{
+	struct order *order = out->order;
+	int over = sluice_load_acquire(&order->over) != 0;         /* A2 */
+	uint64_t restored = sluice_load_acquire(&order->rx.acked); /* A1 */
+	uint64_t done = order->done;
+
+	/* What the join has handled is settled, whoever has not said so yet; and
+	 * who left without may never. */
+	if (position_reached(restored, done))
+		done = restored;
+	while (done != order->next &&
+	       order_finished(out, &order->log[done & order->mask]))
+		done++;
+	order_settle(out, done);
+	out->lanes.restored = over ? done : restored;
+}
+
+void order_end(struct outlet *out)
+{
+	order_settle(out, out->order->next);
 }

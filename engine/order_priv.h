@@ -10,6 +10,7 @@
  * tx, rx     join      join      --          the ring in which events lie in
  *                                            order, behind the reorder window
  * rx.acked   join      producer  release R1  events below have been handled
+ * over       join      producer  release R2  1: the join has ended
  *
  * Edges      A worker publishes what it made of an event before it acknowledges
  *            it, spilled or not (order_between.c), so a join that sees settled
@@ -17,6 +18,8 @@
  *            come for the events below: what is missing was filtered out, or
  *            given up.
  *            R1 -> A1: the producer sees that the join's slots are free.
+ *            R2 -> A2: nobody restores an order any more: room is for what its
+ *            consumers have not acknowledged.
  */
 #ifndef SLUICE_ENGINE_ORDER_PRIV_H
 #define SLUICE_ENGINE_ORDER_PRIV_H
@@ -49,6 +52,7 @@ struct order {
 	struct sluice_bell *bell; /* the join's; NULL: same worker */
 
 	sluice_a64 settled __attribute__((aligned(SLUICE_LINE_BYTES)));
+	sluice_a32 over;
 	struct sluice_tx_words tx;
 	struct sluice_rx_words rx;
 };
@@ -78,6 +82,9 @@ void order_note(struct order *order, const unsigned char *events,
 void order_lane_left(struct order *order, uint32_t lane, uint64_t acked);
 /* Look how far the join is, and tell it what is settled. */
 void order_refresh(struct outlet *out);
+/* The producer has ended, and so have its consumers with its events: all of them
+ * are settled. */
+void order_end(struct outlet *out);
 
 /* ---- who is between them (order_between.c) ------------------------------- */
 
@@ -110,7 +117,7 @@ int order_take_in(struct sluice_stage *stage, uint32_t index);
 void order_look(struct sluice_stage *stage);
 void order_show(struct sluice_stage *stage);
 int order_step(struct sluice_stage *stage);
-/* Events in the window, which are dropped. */
-uint64_t order_drop(struct sluice_stage *stage);
+/* The join ends. Returns how many events were in the window, which are dropped. */
+uint64_t order_leave(struct sluice_stage *stage);
 
 #endif

@@ -398,6 +398,8 @@ int outlet_quiet(struct outlet *out)
 
 void outlet_end(struct outlet *out, uint32_t closed)
 {
+	if (out->order != NULL)
+		order_end(out);
 	if (out->strategy->rings == SLUICE_RINGS_ONE)
 		sluice_spsc_close(&out->shared.base, closed);
 	else

@@ -201,6 +201,17 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 	return worked;
 }
 
+/* A middle stage that the drain finds without a consumer takes nothing more:
+ * what lies in its inlets goes back to its producers. */
+static int stage_forsaken_in_drain(struct sluice_stage *stage)
+{
+	if (pipeline_command(stage->pipeline) != PIPELINE_DRAIN ||
+	    !stage_forsaken(stage))
+		return 0;
+	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	return 1;
+}
+
 /* What the links gave has been put in order; hand out what is next. */
 static int consumer_step_order(struct sluice_stage *stage)
 {
@@ -211,23 +222,19 @@ static int consumer_step_order(struct sluice_stage *stage)
 	order_show(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked = stage_flush(stage, STAGE_LOOK);
+	if (stage->phase != STAGE_RUNNING)
+		return 1;
+	/* Its links may all have ended, and this one is left. */
+	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
+		return 1;
 	limit = stage_batch_limit(stage, index);
 	if (limit > 0)
 		worked |= consumer_step_inlet(stage, index, limit);
+	else
+		worked |= stage_strand_vacant(stage);
 	if (consumer_stops(stage))
 		return 1;
 	return worked | order_step(stage);
-}
-
-/* A middle stage that the drain finds without a consumer takes nothing more:
- * what lies in its inlets goes back to its producers. */
-static int stage_forsaken_in_drain(struct sluice_stage *stage)
-{
-	if (pipeline_command(stage->pipeline) != PIPELINE_DRAIN ||
-	    !stage_forsaken(stage))
-		return 0;
-	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-	return 1;
 }
 
 /* No link is open: what waits does not wait for input. */
@@ -346,6 +353,13 @@ uint64_t stage_deadline(const struct sluice_stage *stage)
 		       : UINT64_MAX;
 }
 
+/* It looks for no room of its own now. */
+static int stage_rests(const struct sluice_stage *stage)
+{
+	return stage->phase == STAGE_DOWN || stage->accumulate ||
+	       (stage_consumes(stage) && stage->in.joined == 0);
+}
+
 int stage_step(struct sluice_stage *stage)
 {
 	int worked = 0;
@@ -356,6 +370,9 @@ int stage_step(struct sluice_stage *stage)
 		worked = stage_attend(stage);
 	if (SLUICE_UNLIKELY(stage->timers.armed != 0))
 		worked |= stage_step_timers(stage);
+	/* A join waits for word of what has been finished. */
+	if (SLUICE_UNLIKELY(stage->out.order != NULL) && stage_rests(stage))
+		(void)outlet_room(&stage->out, 0);
 	switch (stage->phase) {
 	case STAGE_RUNNING:
 		if (stage->opts.kind == SLUICE_PRODUCER)

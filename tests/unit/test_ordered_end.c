@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An order restored when one of those that take part in it has ended, or looks
+ * away: the others go on. */
+#include "tests/support/gate.h"
+#include "tests/unit/ordered_flow.h"
+
+#define EVENTS 500u
+#define WINDOW 16u
+
+static struct flow_source source;
+static struct item_sink joined;
+static struct item_sink other;
+static struct gate gate;
+
+static int set_up(void **state)
+{
+	source = (struct flow_source){.end = EVENTS};
+	joined = (struct item_sink){0};
+	other = (struct item_sink){0};
+	gate = GATE_CLOSED;
+	return flow_setup(state);
+}
+
+/* Value 0 waits at the gate, and nothing comes of it. */
+static int drop_first(struct sluice_stage *self,
+		      const struct sluice_batch *batch)
+{
+	const struct item *items = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct item *out;
+
+		if (items[i].value == 0) {
+			gate_pass(&gate);
+			continue;
+		}
+		out = sluice_emit(self, 1);
+		if (out != NULL)
+			*out = items[i];
+	}
+	return SLUICE_OK;
+}
+
+static int end_at_once(struct sluice_stage *self,
+		       const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	return SLUICE_END;
+}
+
+static void add_worker(struct sluice_pipeline *p, const char *name,
+		       const char *dispatcher)
+{
+	flow_add(p, SLUICE_STAGE(.name = name, ITEM_WORKER,
+				 .dispatcher = dispatcher, .blocking = 1,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_events = drop_first));
+}
+
+static void subscribe(struct sluice_pipeline *p, const char *consumer,
+		      const char *producer, uint32_t max)
+{
+	assert_int_equal(
+		sluice_subscribe(p, consumer, producer,
+				 SLUICE_SUBSCRIPTION(.max_demand = max)),
+		0);
+}
+
+/* ---- the join ends first ---------------------------------------------------- */
+
+/* The window was the join's: another reader of the answers gets them all. */
+static void join_ends(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	gate_open(&gate, 1);
+	item_add_source(p, "source", &source, WINDOW);
+	add_worker(p, "worker", "broadcast");
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source",
+				 .handle_events = end_at_once));
+	flow_add(p, SLUICE_STAGE(.name = "other", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .handle_events = item_join, .state = &other));
+	subscribe(p, "worker", "source", 8);
+	subscribe(p, "join", "worker", 8);
+	subscribe(p, "other", "worker", 8);
+	flow_start(p);
+	flow_wait_handled(p, "other", EVENTS - 1);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(other.events, EVENTS - 1);
+}
+
+/* A join in the middle that has lost its consumers, and its workers. */
+static void join_is_forsaken_in_a_drain(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	source.end = 8;
+	gate_open(&gate, 1);
+	item_add_source(p, "source", &source, WINDOW);
+	add_worker(p, "worker", "demand");
+	flow_add(p,
+		 SLUICE_STAGE(.name = "join", ITEM_WORKER, .order_of = "source",
+			      .on_idle = SLUICE_IDLE_STAY,
+			      .handle_events = item_pass));
+	flow_add(p, SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .handle_events = end_at_once));
+	subscribe(p, "worker", "source", 8);
+	subscribe(p, "join", "worker", 8);
+	subscribe(p, "sink", "join", 1);
+	flow_start(p);
+	flow_wait_handled(p, "worker", source.end);
+	/* It has some left that nobody reads. */
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), -EPIPE);
+	sluice_pipeline_close(p);
+}
+
+/* ---- the producer looks away -------------------------------------------------- */
+
+/* Two workers: one holds value 0 back, and drops it when all others have been
+ * answered. Then the join may pass over it, if the producer says so. */
+static struct sluice_pipeline *held_up(const char *source_name)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	source.end = WINDOW;
+	add_worker(p, "a", "demand");
+	add_worker(p, "b", "demand");
+	item_add_join(p, "join", source_name, &joined);
+	return p;
+}
+
+static void link_up(struct sluice_pipeline *p, const char *source_name)
+{
+	subscribe(p, "a", source_name, 1);
+	subscribe(p, "b", source_name, 1);
+	subscribe(p, "join", "a", WINDOW);
+	subscribe(p, "join", "b", WINDOW);
+}
+
+/* One stage waits at the gate with the first event, the other has had all. */
+static void wait_for_the_others(struct sluice_pipeline *p)
+{
+	assert_int_equal(gate_await(&gate, 1), 0);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (flow_stats(p, "a").events_in +
+			    flow_stats(p, "b").events_in ==
+		    WINDOW - 1)
+			return;
+		flow_sleep_ms(1);
+	}
+	gate_open(&gate, 1);
+	sluice_pipeline_close(p);
+	fail_msg("the other worker is not given its events");
+}
+
+static void producer_has_no_inputs_any_more(void **state)
+{
+	struct sluice_pipeline *p = held_up("numbers");
+
+	(void)state;
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = sizeof(struct item),
+				 .handle_demand = item_make, .state = &source));
+	flow_add(p, SLUICE_STAGE(.name = "numbers", ITEM_WORKER,
+				 .dispatcher = "ordered",
+				 .order_offset = ITEM_OFFSET,
+				 .order_events = WINDOW,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_events = item_pass));
+	subscribe(p, "numbers", "source", WINDOW);
+	link_up(p, "numbers");
+	flow_start(p);
+	wait_for_the_others(p);
+	gate_open(&gate, 1);
+	flow_wait_handled(p, "join", WINDOW - 1);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(joined.disorder, 0);
+}
+
+static void producer_holds_back(void **state)
+{
+	struct sluice_pipeline *p = held_up("source");
+	struct sluice_stage *numbers;
+
+	(void)state;
+	item_add_source(p, "source", &source, WINDOW);
+	link_up(p, "source");
+	numbers = sluice_stage_find(p, "source");
+	source.end = EVENTS; /* so that it does not end */
+	source.most = 1;
+	flow_start(p);
+	wait_for_the_others(p);
+	assert_int_equal(sluice_demand_set(numbers, SLUICE_DEMAND_ACCUMULATE),
+			 0);
+	gate_open(&gate, 1);
+	flow_wait_handled(p, "join", WINDOW - 1);
+	sluice_pipeline_close(p);
+	assert_int_equal(joined.disorder, 0);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(join_ends),
+		cmocka_unit_test(join_is_forsaken_in_a_drain),
+		cmocka_unit_test(producer_has_no_inputs_any_more),
+		cmocka_unit_test(producer_holds_back),
+	};
+
+	flow_watch(tests, sizeof(tests) / sizeof(tests[0]));
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tests[i].setup_func = set_up;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
