@@ -42,6 +42,12 @@ void sim_spawn(void (*run)(void *arg), void *arg);
 /* Inside a run: let others run. */
 void sim_yield(void);
 
+/* Inside a run: sleep on @word until somebody wakes it, or the deadline. Returns
+ * non-zero when that has passed. */
+int sim_sleep(const void *word, uint64_t deadline_ns);
+/* Wake @most of those who sleep on @word; 0: all. */
+void sim_wake(const void *word, uint32_t most);
+
 /* Inside a run: sleep until everybody else sleeps without a deadline, or has
  * returned; or until so many deadlines have passed since sim_busy() that they
  * are only somebody who looks again and again. One at a time. */

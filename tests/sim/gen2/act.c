@@ -6,6 +6,8 @@
 #include "tests/sim/gen2/world.h"
 #include "sluice.h"
 
+#include <errno.h>
+
 /* ---- emitting ------------------------------------------------------------- */
 
 void act_write(struct node *node, struct event *out, uint32_t seq, uint32_t n)
@@ -28,6 +30,18 @@ void act_begin(struct node *node)
 	node->staged_made = 0;
 }
 
+/* Whoever answers a numbered event hands its number on. */
+static void answer(struct node *node, struct event *out,
+		   const struct event *from)
+{
+	out->order = from->order;
+	node->number[out->seq] = (uint32_t)from->order + 1;
+	if (option_leads_astray(node, out->seq)) {
+		verdict_may_end(-EBADMSG);
+		out->order += UINT64_C(1) << 40;
+	}
+}
+
 /* Returns how many it was, none when there was no room. @from: the event that
  * they answer, or NULL. */
 uint32_t act_emit(struct node *node, uint32_t n, const struct event *from)
@@ -41,12 +55,20 @@ uint32_t act_emit(struct node *node, uint32_t n, const struct event *from)
 	if (out == NULL)
 		return 0;
 	act_write(node, out, at, n);
-	for (uint32_t i = 0; from != NULL && i < n; i++) {
-		out[i].order = from->order;
-		node->number[at + i] = (uint32_t)from->order + 1;
-	}
+	for (uint32_t i = 0; from != NULL && i < n; i++)
+		answer(node, &out[i], from);
 	node->staged += n;
 	return n;
+}
+
+/* Events that nobody asked for; they leave room for those that somebody does. */
+uint32_t act_emit_extra(struct node *node, uint32_t n)
+{
+	uint32_t more = node->total - node->made;
+
+	return node->emitted + node->staged + n + more > EVENTS_MAX
+		       ? 0
+		       : act_emit(node, n, NULL);
 }
 
 int act_finish(struct node *node, int rc)
@@ -87,7 +109,7 @@ static int on_demand(struct sluice_stage *self, uint32_t demand)
 			      node->name, n);
 		/* More than it was asked for. */
 		if (chance(FEATURE_BUFFERS, 3))
-			(void)act_emit(node, 1 + sim_below(6), NULL);
+			(void)act_emit_extra(node, 1 + sim_below(6));
 	}
 	if (chance(FEATURE_STOPS, 100))
 		finale_from_inside(node);

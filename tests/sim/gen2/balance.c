@@ -131,9 +131,25 @@ static void check_numbers(const struct node *node)
 
 /* ---- a broadcast -------------------------------------------------------------- */
 
+/* Tasks are handed no positions, which are known if no event was dropped. */
+static void check_tasks(const struct node *origin, const struct edge *edge,
+			uint64_t placed)
+{
+	for (uint64_t seq = 0; origin->discarded == 0 && seq < placed; seq++)
+		if (!edge->got[seq])
+			wrong("%s: event %llu of %s has had no task: delivered "
+			      "0 times",
+			      consumer_of(edge)->name, (unsigned long long)seq,
+			      origin->name);
+}
+
 void balance_check_reader(const struct node *origin, const struct edge *edge,
 			  uint64_t placed)
 {
+	if (consumer_of(edge)->spawns) {
+		check_tasks(origin, edge, placed);
+		return;
+	}
 	if (consumer_of(edge)->role == ROLE_JOIN)
 		return; /* it is handed answers in another order */
 	if (!edge->started && edge->joined)
@@ -174,14 +190,14 @@ static void end_counters(const struct node *node)
 
 	if (node->up)
 		wrong("%s: no fini", node->name);
-	if (stat.events_in != node->handled)
+	if (stat.events_in != node->handled && !node->spawns)
 		wrong("%s: counted %llu in, handled %u", node->name,
 		      (unsigned long long)stat.events_in, node->handled);
 	if (stat.dead_letters != node->dead)
 		wrong("%s: counted %llu dead letters, there were %u",
 		      node->name, (unsigned long long)stat.dead_letters,
 		      node->dead);
-	if (!node->port && stat.overflowed != node->discarded)
+	if (has_hooks(node) && stat.overflowed != node->discarded)
 		wrong("%s: counted %llu overflowed, told of %u", node->name,
 		      (unsigned long long)stat.overflowed, node->discarded);
 	if (node->inits > 0 && stat.restarts + 1 != node->inits)
@@ -201,14 +217,14 @@ static void end_edge(const struct edge *edge)
 	if (!edge->live || edge->refused[0] || edge->refused[1])
 		return;
 	/* A middle stage may have ended for want of consumers. */
-	if (consumer->kind == SLUICE_CONSUMER && !consumer->port &&
+	if (consumer->kind == SLUICE_CONSUMER && has_hooks(consumer) &&
 	    !consumer->willed && consumer->downs == 0 && edge->begun[0] &&
 	    !edge->over[0])
 		wrong("%s: ended, and on_cancel was not called",
 		      consumer->name);
 	if (all_get(origin) && !looks_on(edge) && !edge->cancelled &&
-	    (edge->down ||
-	     (consumer->port && !consumer->willed && !with(FEATURE_MODES))))
+	    (edge->down || (!has_hooks(consumer) && !consumer->willed &&
+			    !with(FEATURE_MODES))))
 		balance_check_reader(origin, edge,
 				     inspect_stat(origin).events_out);
 }

@@ -28,20 +28,20 @@ struct edge *book_edge_from(const struct node *node, uint32_t origin)
 	return NULL;
 }
 
-static uint16_t *tries_of(struct edge *edge, uint32_t seq)
+uint16_t *book_tries(struct edge *edge, uint32_t seq)
 {
 	return reads_alone(edge) ? &edge->tries[seq]
 				 : &producer_of(edge)->tries[seq];
 }
 
-static uint8_t *done_of(struct edge *edge, uint32_t seq)
+uint8_t *book_done(struct edge *edge, uint32_t seq)
 {
 	return reads_alone(edge) ? &edge->got[seq]
 				 : &producer_of(edge)->done[seq];
 }
 
-static int is_valid(const struct node *node, const struct edge *edge,
-		    const struct event *e)
+int book_is_valid(const struct node *node, const struct edge *edge,
+		  const struct event *e)
 {
 	const struct node *origin = producer_of(edge);
 
@@ -86,7 +86,7 @@ static void check_batch(const struct node *node, struct edge *edge,
 			const struct sluice_batch *batch)
 {
 	check_window(node, edge, batch);
-	if (!edge->begun[0] && !node->port)
+	if (!edge->begun[0] && has_hooks(node))
 		wrong("%s: events before on_subscribe", node->name);
 	if (edge->over[0])
 		wrong("%s: events after on_cancel", node->name);
@@ -114,9 +114,9 @@ static int take_event(struct node *node, struct edge *edge,
 		      const struct sluice_batch *batch, uint32_t i)
 {
 	const struct event *e = &SLUICE_EVENTS(batch, struct event)[i];
-	uint16_t *tries = tries_of(edge, e->seq);
+	uint16_t *tries = book_tries(edge, e->seq);
 
-	if (*done_of(edge, e->seq))
+	if (*book_done(edge, e->seq))
 		wrong("%s: event %u/%u again, and it is done: delivered 2 "
 		      "times",
 		      node->name, e->origin, e->seq);
@@ -162,7 +162,7 @@ int book_take(struct node *node, struct edge *edge,
 		if (from == NULL)
 			wrong("%s: an event of %u, from whom it does not read",
 			      node->name, e[i].origin);
-		if (from == NULL || !is_valid(node, from, &e[i]))
+		if (from == NULL || !book_is_valid(node, from, &e[i]))
 			return 0;
 		known += take_event(node, from, batch, i);
 	}
@@ -182,7 +182,7 @@ static void event_done(struct node *node, struct edge *edge,
 	struct node *origin = producer_of(edge);
 	uint64_t key;
 
-	(*done_of(edge, e->seq))++;
+	(*book_done(edge, e->seq))++;
 	if (node->role == ROLE_JOIN) {
 		node->next_number = e->order + 1;
 		if (e->order < EVENTS_MAX)

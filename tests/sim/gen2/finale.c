@@ -42,6 +42,8 @@ void finale_end_stage(void)
 	rc = sluice_stage_end(node->stage, SLUICE_REASON_SHUTDOWN, 0);
 	if (rc < 0)
 		node->leaving = leaving;
+	else
+		node->doomed = 1;
 	if (rc < 0 && rc != -EPIPE && rc != -EAGAIN && !meddle_refused(rc))
 		meddle_unexpected("stage_end", rc);
 }

@@ -43,7 +43,9 @@ static void add_nodes(enum sluice_stage_kind kind, uint32_t count)
 	while (count-- > 0) {
 		struct node *node = add_node(kind);
 
-		if (kind != SLUICE_PRODUCER_CONSUMER)
+		if (kind == SLUICE_CONSUMER)
+			node->spawns = (uint32_t)chance(FEATURE_TASKS, 2);
+		if (kind != SLUICE_PRODUCER_CONSUMER && !node->spawns)
 			node->port = (uint32_t)chance(FEATURE_PORTS, 2);
 	}
 }
@@ -93,6 +95,7 @@ static void add_ordered(void)
 		worker->numbers = numbers;
 		worker->stutters = sim_below(4) == 0;
 		worker->fan_out = 1 + worker->stutters;
+		worker->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
 		(void)graph_add_edge(worker->index, numbers);
 	}
 	join = add_node(sim_below(3) ? SLUICE_CONSUMER
@@ -160,6 +163,7 @@ static void add_asides(void)
 		if (!consumes(consumer) || !produces(producer) ||
 		    consumer->role == ROLE_JOIN ||
 		    consumer->role == ROLE_WORKER || by_name(producer) ||
+		    consumer->spawns ||
 		    (PENDING_ASIDE_OF_ORDERED &&
 		     producer->role == ROLE_NUMBERS) ||
 		    producer->index >= consumer->index)
@@ -174,6 +178,31 @@ static void add_asides(void)
 	}
 }
 
+/* Somebody has more than his share only after many events. */
+static void make_many(struct node *node)
+{
+	node->deal = DEAL_PARTITION;
+	node->keyed = KEYED_BY_CALL;
+	node->total = 300 + sim_below(300);
+	node->available = node->total;
+}
+
+/* Tasks ask by hand, and for no partition. */
+static int has_tasks(uint32_t producer)
+{
+	for (uint32_t i = 0; i < world.edge_count; i++)
+		if (world.edges[i].producer == producer &&
+		    consumer_of(&world.edges[i])->spawns)
+			return 1;
+	return 0;
+}
+
+static void name_partitions(struct node *node)
+{
+	node->partitions = count_readers(node->index);
+	node->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
+}
+
 void graph_choose(void)
 {
 	uint32_t sources = 1 + sim_below(2);
@@ -182,6 +211,8 @@ void graph_choose(void)
 	uint32_t first;
 
 	add_nodes(SLUICE_PRODUCER, sources);
+	if (chance(FEATURE_REBALANCE, 5))
+		make_many(&world.nodes[sources - 1]);
 	if (with(FEATURE_ORDERED)) {
 		add_ordered();
 		middles = sim_below(2);
@@ -204,9 +235,12 @@ void graph_choose(void)
 	for (uint32_t i = 0; i < first + middles && consumers > 0; i++)
 		connect_producer(i, first + middles, world.node_count);
 	for (uint32_t i = 0; i < world.node_count; i++)
-		if (world.nodes[i].deal == DEAL_PARTITION &&
+		if (world.nodes[i].deal == DEAL_SHARED && has_tasks(i))
+			world.nodes[i].deal = DEAL_DEMAND;
+	for (uint32_t i = 0; i < world.node_count; i++)
+		if (world.nodes[i].deal == DEAL_PARTITION && !has_tasks(i) &&
 		    sim_below(3) == 0 && world.nodes[i].role != ROLE_WORKER)
-			world.nodes[i].partitions = count_readers(i);
+			name_partitions(&world.nodes[i]);
 	if (with(FEATURE_ASIDES))
 		add_asides();
 }

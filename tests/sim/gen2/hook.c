@@ -5,11 +5,11 @@
 
 #define TIMER 3u
 
-/* Events that nobody asked for. Who answers numbered events has none. */
+/* Who answers numbered events has no others. */
 static void emit_extra(struct node *node)
 {
 	if (produces(node) && node->role != ROLE_WORKER)
-		(void)act_emit(node, 1 + sim_below(4), NULL);
+		(void)act_emit_extra(node, 1 + sim_below(4));
 }
 
 static int extra(struct node *node)
@@ -161,6 +161,15 @@ static void check_cancel(const struct node *node, const struct edge *edge,
 		      node->name, (int)event->reason, event->code);
 }
 
+/* The end of @edge is that of its consumer. */
+static int ends_with(const struct edge *edge, enum sluice_reason reason)
+{
+	return edge->opts.on_end == SLUICE_PERMANENT ||
+	       (edge->opts.on_end == SLUICE_TRANSIENT &&
+		reason != SLUICE_REASON_NORMAL &&
+		reason != SLUICE_REASON_SHUTDOWN);
+}
+
 static int on_cancel(struct sluice_stage *self,
 		     const struct sluice_link_event *event)
 {
@@ -182,6 +191,8 @@ static int on_cancel(struct sluice_stage *self,
 		      event->reason != SLUICE_REASON_NO_PRODUCER;
 	if (side == 0 && edge->opts.on_end != SLUICE_ON_END_DEFAULT)
 		node->willed = 1; /* it may end with this one */
+	if (side == 0 && ends_with(edge, event->reason))
+		node->doomed = 1;
 	if (!with(FEATURE_EMITS))
 		return 0;
 	act_begin(node);

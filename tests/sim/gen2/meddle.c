@@ -100,8 +100,8 @@ static int may_join(const struct node *consumer, const struct node *producer)
 	if (!consumes(consumer) || !produces(producer) ||
 	    producer->index >= consumer->index)
 		return 0;
-	return producer->role != ROLE_NUMBERS && consumer->role != ROLE_JOIN &&
-	       consumer->role != ROLE_WORKER;
+	return producer->role != ROLE_NUMBERS && !consumer->spawns &&
+	       consumer->role != ROLE_JOIN && consumer->role != ROLE_WORKER;
 }
 
 static void join(void)
@@ -169,7 +169,7 @@ static void resize(void)
 	struct sluice_subscription_opts o;
 	int rc;
 
-	if (edge == NULL || edge->manual)
+	if (edge == NULL || edge->manual || consumer_of(edge)->spawns)
 		return;
 	sluice_subscription_opts_init(&o);
 	option_window(&o, sluice_pow2_at_least(edge->opts.max_demand));
@@ -232,7 +232,7 @@ static struct marker *new_marker(struct node *node)
 
 static void mark(struct node *node, int sync, uint32_t timeout_ms)
 {
-	struct marker *marker = node->port ? NULL : new_marker(node);
+	struct marker *marker = has_hooks(node) ? new_marker(node) : NULL;
 	uint32_t index;
 	int rc;
 
@@ -256,7 +256,7 @@ static void write_letter(void)
 {
 	struct node *node = meddle_any_node();
 
-	if (node->port)
+	if (!has_hooks(node))
 		return;
 	switch (sim_below(3)) {
 	case 0:
@@ -397,7 +397,7 @@ void meddle_wait(void *unused)
 
 		for (uint32_t i = sim_below(200); i > 0; i--)
 			sim_yield();
-		if (node->port)
+		if (!has_hooks(node))
 			continue;
 		if (sim_below(2))
 			mark(node, 1, SLUICE_FOREVER);

@@ -3,6 +3,7 @@
 #include "tests/sim/gen2/world.h"
 #include "sluice.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 /* ---- keys ----------------------------------------------------------------- */
@@ -16,10 +17,23 @@ uint64_t option_key(const struct node *node, uint32_t seq)
 	return node->partitions ? seq % node->partitions : seq % KEYS;
 }
 
+int option_leads_astray(const struct node *node, uint32_t seq)
+{
+	return node->astray && seq == 5;
+}
+
 static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
 {
+	uint32_t seq = ((const struct event *)event)->seq;
+	const struct node *node = ctx;
+
 	(void)bytes;
-	return option_key(ctx, ((const struct event *)event)->seq);
+	if (by_name(node) && option_leads_astray(node, seq)) {
+		verdict_may_end(-ERANGE);
+		world.must_fail = 1;
+		return node->partitions;
+	}
+	return option_key(node, seq);
 }
 
 /* Of an onlooker. */
@@ -56,9 +70,8 @@ static void dispatch_by_key(struct node *node, struct sluice_stage_opts *o)
 	if (node->deal == DEAL_PARTITION) {
 		o->partitions = node->partitions;
 		o->key_groups = node->partitions ? 0 : 32;
-		if (!node->partitions && with(FEATURE_STRATEGIES) &&
-		    sim_below(2))
-			o->rebalance_percent = 1 + sim_below(100);
+		if (!node->partitions && with(FEATURE_REBALANCE))
+			o->rebalance_percent = 1 + sim_below(50);
 	} else if (node->deal == DEAL_ATOMIC) {
 		o->key_groups = 8u << sim_below(4);
 	} else if (node->deal == DEAL_STICKY) {
@@ -163,9 +176,12 @@ static int stage_declare(struct sluice_pipeline *p, struct node *node)
 		o.order_of = world.nodes[node->numbers].name;
 	if (node->port)
 		o.flags |= SLUICE_STAGE_PORT;
-	else
+	else if (!node->spawns)
 		stage_life(node, &o);
-	rc = sluice_stage_add(p, &o);
+	else
+		o.state = NULL;
+	rc = node->spawns ? spawner_declare(p, node, &o)
+			  : sluice_stage_add(p, &o);
 	node->stage = sluice_stage_find(p, node->name);
 	return rc;
 }
@@ -220,7 +236,7 @@ static void edge_manual(struct edge *edge)
 {
 	const struct node *producer = producer_of(edge);
 
-	if (!chance(FEATURE_MANUAL, 3) || consumer_of(edge)->port ||
+	if (!chance(FEATURE_MANUAL, 3) || !has_hooks(consumer_of(edge)) ||
 	    consumer_of(edge)->role == ROLE_JOIN ||
 	    (producer->deal == DEAL_SHARED && !looks_on(edge)))
 		return;
@@ -262,6 +278,7 @@ void option_edge(struct edge *edge, uint32_t partition)
 	if (chance(FEATURE_WEIGHTS, 2))
 		o->weight = 1 + sim_below(5);
 	if (reads_alone(edge) && chance(FEATURE_SELECTORS, 2) &&
+	    !consumer_of(edge)->spawns &&
 	    consumer_of(edge)->role != ROLE_JOIN) {
 		o->selector = act_selects_odd;
 		edge->odd_only = 1;
@@ -278,8 +295,10 @@ static int edge_declare(struct sluice_pipeline *p, struct edge *edge)
 	for (const struct edge *e = world.edges; e < edge; e++)
 		partition += e->producer == edge->producer;
 	option_edge(edge, partition);
-	rc = sluice_subscribe(p, consumer_of(edge)->name,
-			      producer_of(edge)->name, &edge->opts);
+	rc = consumer_of(edge)->spawns
+		     ? spawner_subscribe(edge)
+		     : sluice_subscribe(p, consumer_of(edge)->name,
+					producer_of(edge)->name, &edge->opts);
 	edge->live = rc == 0;
 	return rc;
 }
@@ -307,8 +326,11 @@ static void tell_node(const struct node *n)
 	    n->name, (int)n->kind, produces(n) ? option_dispatcher(n) : "-",
 	    roles[n->role], n->total, n->available, n->fan_out, n->partitions,
 	    (int)n->restart, n->buffer, (int)n->keep, n->max_deliveries,
-	    n->port ? " port" : "", n->stays ? " stays" : "",
-	    n->faulty ? " faulty" : "", n->poisoned ? " poisoned" : "",
+	    n->port     ? " port"
+	    : n->spawns ? " tasks"
+			: "",
+	    n->stays ? " stays" : "", n->faulty ? " faulty" : "",
+	    n->poisoned ? " poisoned" : "",
 	    n->dead_letter ? " dead_letter" : "");
 }
 

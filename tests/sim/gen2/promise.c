@@ -30,9 +30,12 @@ static uint32_t late_allowed(const struct node *origin)
 	for (uint32_t i = 0; i < world.edge_count; i++) {
 		const struct edge *edge = &world.edges[i];
 
-		if (edge->producer == origin->index && !looks_on(edge) &&
-		    is_gone(consumer_of(edge)))
-			n += edge->window + origin->spill;
+		if (edge->producer != origin->index || looks_on(edge))
+			continue;
+		if (is_gone(consumer_of(edge)))
+			n += edge->window;
+		if (is_gone(consumer_of(edge)) || edge->cancelled)
+			n += origin->spill;
 	}
 	return n;
 }

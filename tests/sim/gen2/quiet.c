@@ -40,9 +40,10 @@ static int may_wait(void)
 }
 
 /* Can all that it has, or can make, arrive? It has consumers, and none of them
- * is held up by its own. */
+ * is held up by its own. Onlookers hold nobody up, but the end waits for them. */
 static int flows(const struct node *node)
 {
+	int ending = node->stage->phase == STAGE_ENDING;
 	uint32_t live = 0;
 
 	if (node->kind == SLUICE_CONSUMER)
@@ -50,12 +51,13 @@ static int flows(const struct node *node)
 	for (uint32_t i = 0; i < world.edge_count; i++) {
 		const struct edge *edge = &world.edges[i];
 
-		if (edge->producer != node->index || looks_on(edge) ||
+		if (edge->producer != node->index ||
+		    (looks_on(edge) && !ending) ||
 		    (!is_live(edge) && !is_leaving(edge)))
 			continue;
 		if (!flows(consumer_of(edge)))
 			return 0;
-		live += (uint32_t)is_live(edge);
+		live += (uint32_t)(is_live(edge) && !looks_on(edge));
 	}
 	return live > 0 && !by_name(node);
 }
@@ -93,6 +95,14 @@ static void check_node(const struct node *node)
 	check_readers(node, stat.events_out);
 }
 
+/* A port's user may have enough of it later. */
+static void check_doomed(const struct node *node)
+{
+	if (node->doomed && !inspect_has_ended(node) && !node->port &&
+	    flows(node))
+		wrong("stall: %s is to end, and has not", node->name);
+}
+
 static void check_cancelled(const struct edge *edge)
 {
 	const struct node *const ends[2] = {consumer_of(edge),
@@ -103,7 +113,7 @@ static void check_cancelled(const struct edge *edge)
 
 		if (edge->begun[side] && !edge->refused[side] &&
 		    !inspect_has_ended(node) && node->downs == 0 &&
-		    !node->port && !edge->over[side] &&
+		    has_hooks(node) && !edge->over[side] &&
 		    (side == 1 || flows(node)))
 			wrong("%s: cancelled, and on_cancel was not called",
 			      node->name);
@@ -117,9 +127,11 @@ void quiet_check(void)
 	inspect_tell_edges();
 	if (!may_wait())
 		wrong("stall: everybody sleeps and it has not ended");
-	for (uint32_t i = 0; i < world.node_count; i++)
+	for (uint32_t i = 0; i < world.node_count; i++) {
 		if (produces(&world.nodes[i]))
 			check_node(&world.nodes[i]);
+		check_doomed(&world.nodes[i]);
+	}
 	for (uint32_t i = 0; i < world.edge_count; i++)
 		if (world.edges[i].live && world.edges[i].cancelled)
 			check_cancelled(&world.edges[i]);

@@ -13,6 +13,7 @@
  *   meddle.c      foreign threads: subscriptions, windows, demand, letters
  *   finale.c      and those that end a stage, or all of it
  *   client.c      the threads behind ports
+ *   spawner.c     consumers that run a task for each event
  *   book.c        the books: what was emitted, handed out, finished
  *   promise.c     the order in which it has to be
  *   onlook.c      the same for tee and conflate
@@ -26,6 +27,7 @@
 #include "engine/control.h"
 #include "engine/pipeline_priv.h"
 #include "engine/port.h"
+#include "stages/spawn.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim.h"
 
@@ -41,7 +43,7 @@
 #define POISON_EVERY 23u
 
 /* What the engine does not do right yet is not drawn. */
-#define PENDING_ASIDE_OF_ORDERED 1
+#define PENDING_ASIDE_OF_ORDERED 0
 
 struct event {
 	uint32_t origin; /* index of the stage that emitted it */
@@ -109,6 +111,10 @@ struct node {
 	uint32_t spill;
 	uint32_t in_flight_max;
 	uint32_t port;
+	uint32_t spawns;    /* it runs tasks */
+	uint32_t tasks_max; /* of a subscription, at once */
+	uint32_t attempts_max;
+	struct sluice_spawn *spawn;
 	uint32_t stays;
 	enum sluice_restart restart;
 	uint32_t max_deliveries;
@@ -116,6 +122,7 @@ struct node {
 	uint32_t poisoned;    /* some events never succeed here */
 	uint32_t faulty;      /* its callbacks may fail */
 	uint32_t stutters;    /* ROLE_WORKER: it answers some events twice */
+	uint32_t astray;      /* one of its events has no place to go to */
 	uint32_t refusals;    /* so many starts that it refuses */
 	uint32_t buffer;      /* as in its options */
 	enum sluice_keep keep;
@@ -135,7 +142,7 @@ struct node {
 	uint32_t discarded; /* as its hook was told */
 	uint32_t late;      /* events that came out of order, see promise.c */
 	uint32_t call_of[EVENTS_MAX];
-	uint8_t tries[EVENTS_MAX];    /* handed out so often */
+	uint16_t tries[EVENTS_MAX];   /* handed out so often */
 	uint8_t done[EVENTS_MAX];     /* handled OK, or given up */
 	uint32_t at[EVENTS_MAX];      /* broadcast: position -> seq + 1 */
 	uint32_t number[EVENTS_MAX];  /* 'ordered', workers: order + 1 */
@@ -162,6 +169,7 @@ struct node {
 	uint32_t leaving; /* it may be ending, or has: its input goes back */
 	uint32_t ended;
 	uint32_t willed; /* it was told to end, or said so, or failed */
+	uint32_t doomed; /* it has to end, and why does not matter */
 };
 
 struct edge {
@@ -192,6 +200,7 @@ struct edge {
 	uint32_t next_seq;          /* order */
 	uint32_t key_seen[KEYS];    /* conflate: one above the last of a key */
 	uint32_t taken;             /* the handler has a batch of it */
+	uint32_t tasks;             /* that run */
 	uint16_t tries[EVENTS_MAX]; /* of those that read alone */
 	uint8_t got[EVENTS_MAX];    /* of those that read alone: done */
 };
@@ -265,6 +274,12 @@ static inline int consumes(const struct node *node)
 	return node->kind != SLUICE_PRODUCER;
 }
 
+/* Its callbacks are ours; a port has none. */
+static inline int has_hooks(const struct node *node)
+{
+	return !node->port && !node->spawns;
+}
+
 /* Beside the dispatcher. */
 static inline int looks_on(const struct edge *edge)
 {
@@ -319,6 +334,8 @@ void option_window(struct sluice_subscription_opts *o, uint32_t max);
 /* Limits of @o count for @edge from now on. */
 void option_allow(struct edge *edge, const struct sluice_subscription_opts *o);
 const char *option_dispatcher(const struct node *node);
+/* Nobody can place event @seq of @node, and the pipeline ends for it. */
+int option_leads_astray(const struct node *node, uint32_t seq);
 /* The key of an event, SLUICE_KEY_NONE for nobody. */
 uint64_t option_key(const struct node *node, uint32_t seq);
 void option_tell(void);
@@ -337,6 +354,7 @@ int act_selects_odd(const void *event, void *ctx);
 /* A callback of @node: it begins, emits, and its answer decides. */
 void act_begin(struct node *node);
 uint32_t act_emit(struct node *node, uint32_t n, const struct event *from);
+uint32_t act_emit_extra(struct node *node, uint32_t n);
 int act_finish(struct node *node, int rc);
 /* Take some time. */
 void act_linger(void);
@@ -383,6 +401,12 @@ void finale_before_start(void *unused);
 void client_send(void *node);
 void client_receive(void *node);
 
+/* ---- spawner.c ---- */
+
+int spawner_declare(struct sluice_pipeline *p, struct node *node,
+		    const struct sluice_stage_opts *o);
+int spawner_subscribe(struct edge *edge);
+
 /* ---- book.c ---- */
 
 enum finish {
@@ -415,6 +439,12 @@ uint64_t book_missing(const struct node *node);
 void book_undo(struct node *node);
 /* A start that failed has left no trace. */
 void book_forget(void);
+
+/* How often, and whether it is done, on @edge. */
+uint16_t *book_tries(struct edge *edge, uint32_t seq);
+uint8_t *book_done(struct edge *edge, uint32_t seq);
+int book_is_valid(const struct node *node, const struct edge *edge,
+		  const struct event *e);
 
 /* ---- promise.c, onlook.c ---- */
 

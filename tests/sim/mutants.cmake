@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each plants one bug in a copy of the engine or the rings,
+# and some seed must find it. One file, one line, by a sed expression.
+set(SIM_MUTANT_SH ${CMAKE_CURRENT_SOURCE_DIR}/../support/mutant.sh)
+set(SIM_MUTANT_SEEDS 20000)
+set(SIM_PARTS sluice.h ring dispatch engine stages tests/sim)
+file(GLOB SIM_HEADERS CONFIGURE_DEPENDS *.[ch] */*.[ch]
+	${PROJECT_SOURCE_DIR}/*/*.h
+	${PROJECT_SOURCE_DIR}/dispatch/*)
+
+# A mutant of a .c file stands before the library's own in the link; one of a
+# header needs all that includes it.
+function(sluice_sim_mutant name file verdict expression)
+	set(dir ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
+	if(file MATCHES "[.]c$")
+		set(parts ${file})
+		set(planted ${dir}/${file})
+		set(sources ${planted} test_sim.c)
+		set(depends ${PROJECT_SOURCE_DIR}/${file})
+	else()
+		set(parts ${SIM_PARTS})
+		list(TRANSFORM SLUICE_SOURCES PREPEND ${dir}/ OUTPUT_VARIABLE library)
+		list(TRANSFORM SIM_SCENARIO PREPEND ${dir}/tests/sim/
+			OUTPUT_VARIABLE scenario)
+		set(planted ${library} ${scenario} ${dir}/tests/sim/test_sim.c)
+		set(sources ${planted})
+		set(depends ${SIM_HEADERS} ${SLUICE_SOURCE_FILES})
+	endif()
+	add_custom_command(OUTPUT ${planted}
+		COMMAND sh ${SIM_MUTANT_SH} plant ${PROJECT_SOURCE_DIR} ${dir}
+			${file} "${expression}" ${parts}
+		DEPENDS ${SIM_MUTANT_SH} ${depends}
+		COMMENT "Planting simulator mutant ${name}" VERBATIM)
+	add_executable(sim_mutant_${name} ${sources})
+	target_include_directories(sim_mutant_${name} PRIVATE ${dir})
+	sluice_sim_target(sim_mutant_${name})
+	target_compile_options(sim_mutant_${name} PRIVATE -O1 -w)
+	if(file MATCHES "[.]c$")
+		target_link_libraries(sim_mutant_${name} PRIVATE sluice_sim)
+	endif()
+	add_test(NAME sim/mutant-${name} COMMAND sh ${SIM_MUTANT_SH} expect 1
+		"^seed [0-9]+: .*(${verdict})" $<TARGET_FILE:sim_mutant_${name}>
+		--count ${SIM_MUTANT_SEEDS})
+	set_tests_properties(sim/mutant-${name} PROPERTIES LABELS sim TIMEOUT ${SLUICE_TEST_TIMEOUT})
+endfunction()
+
+set(LOST "delivered 0 times|stall")
+set(TWICE "delivered 2 times")
+set(STUCK "stall|livelock")
+
+# ---- waking ------------------------------------------------------------------
+sluice_sim_mutant(ack-without-bell engine/inlet.c "${STUCK}"
+	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
+sluice_sim_mutant(publish-without-bell engine/outlet.c "${STUCK}|${LOST}"
+	[[/^static void outlet_publish_separate/,/^}/s/outlet_ring(out, i)/(void)0/]])
+sluice_sim_mutant(wake-forgotten engine/stage.c "${STUCK}"
+	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
+sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
+	[[s/found = ready(ready_ctx)/found = 0/]])
+sluice_sim_mutant(restart-forgotten engine/supervisor.c "${STUCK}|${LOST}"
+	[[s/supervisor_order(p->stages\[i\], ORDER_RESTART)/(void)0/]])
+
+# ---- credit ------------------------------------------------------------------
+sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
+	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
+sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
+	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
+sluice_sim_mutant(asked-one-more engine/inlet.c "asked for"
+	[[/^void inlet_grant_asked/,/^}/s/sub->taken + link->refused/& + 1/]])
+sluice_sim_mutant(refused-costs-spill engine/outlet.c "${STUCK}"
+	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
+sluice_sim_mutant(refused-costs-credit engine/step.c "${STUCK}|in flight"
+	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]])
+
+# ---- the spill and the buffer --------------------------------------------------
+sluice_sim_mutant(spill-kept engine/outlet.c "${STUCK}|${LOST}"
+	[[/^static void outlet_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
+sluice_sim_mutant(spill-reversed engine/spill.c "event [0-9]+ after"
+	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
+sluice_sim_mutant(buffer-passed engine/emit.c
+	"event [0-9]+ after|again, without its flag|${TWICE}"
+	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]])
+sluice_sim_mutant(spill-dropped-at-end engine/life.c "stranded [0-9]+, and its"
+	[[/^int stage_step_ending/,/^}/s/hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0/hold_count(\&stage->hold) == 0/]])
+sluice_sim_mutant(overflow-uncounted engine/emit.c
+	"overflowed|of its output are out"
+	[[s/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n)/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n - 1)/]])
+sluice_sim_mutant(marker-early engine/mail.c "marker behind"
+	[[/^static void marker_place/,/^}/s/hold_end(&stage->hold)/stage->hold.at/]])
+
+# ---- receipts ------------------------------------------------------------------
+sluice_sim_mutant(ack-before-handler engine/step.c "in its hands|${LOST}"
+	[[s/rc = stage->opts.handle_events(stage, batch)/inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &/]])
+sluice_sim_mutant(ack-before-output engine/emit.c "of its output are out|${LOST}"
+	[[/^int stage_flush/,/^}/s/position_reached(stage->hold.at, stage->unacked_end)/1/]])
+sluice_sim_mutant(end-before-ack engine/step.c "${TWICE}|${LOST}"
+	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
+sluice_sim_mutant(port-end-without-ack engine/port.c "${TWICE}|${LOST}"
+	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]])
+
+# ---- coming and going ------------------------------------------------------------
+sluice_sim_mutant(orphans-dropped engine/outlet_member.c "${LOST}"
+	[[/^static void outlet_orphan/,/^}/s/\.at = w->acked/.at = w->published/]])
+sluice_sim_mutant(orphans-reversed engine/outlet_member.c "event [0-9]+ after"
+	[[/^int outlet_deal_orphans/,/^}/s/if (orphan->at != orphan->to)/if (orphan->queue.count == 0)/]])
+sluice_sim_mutant(lane-kept engine/attend.c "${STUCK}|${LOST}"
+	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
+sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected"
+	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
+sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight"
+	[[/^void outlet_cancel/,/^}/s/&sub->end, out->shared.base.published/\&sub->end, out->shared.base.published + 1/]])
+
+# ---- failing ---------------------------------------------------------------------
+sluice_sim_mutant(flag-forgotten engine/inlet.c "without its flag"
+	[[s/batch->flags = SLUICE_BATCH_REDELIVERED/batch->flags = 0/]])
+sluice_sim_mutant(deliveries-forgotten engine/inlet.c "deliveries|without its flag"
+	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
+sluice_sim_mutant(output-of-a-failure engine/step.c "that nobody emitted|of a call that failed|${TWICE}"
+	[[/^static void consumer_handle/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
+sluice_sim_mutant(restart-drops-output engine/fault.c "${LOST}"
+	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
+sluice_sim_mutant(restart-drops-inputs engine/fault.c "${STUCK}|${LOST}"
+	[[/^static void stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
