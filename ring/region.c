@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL /* since Linux 6.3; glibc 2.36 does not name it */
@@ -16,6 +17,10 @@
 #ifndef F_SEAL_FUTURE_WRITE /* since Linux 5.1 */
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
+
+/* Allocated at a time. Older kernels give a call up at any signal and undo what
+ * it has done: then smaller pieces get through between two of them. */
+#define PIECE_BYTES (UINT64_C(64) << 20)
 
 uint64_t sluice_region_page_bytes(void)
 {
@@ -45,6 +50,51 @@ static int region_memfd(const char *owner)
 	return fd;
 }
 
+/* Else the kernel would send SIGXFSZ, which ends a program that is not ready for
+ * it. */
+static int region_check_limit(const char *owner, uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 ||
+	    limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur)
+		return 0;
+	return sluice_fail(-EFBIG,
+			   "region of '%s': %llu bytes are over the file size "
+			   "limit of %llu (RLIMIT_FSIZE, ulimit -f)",
+			   owner, (unsigned long long)bytes,
+			   (unsigned long long)limit.rlim_cur);
+}
+
+static int region_resize(int fd, uint64_t bytes)
+{
+	int rc;
+
+	do
+		rc = ftruncate(fd, (off_t)bytes);
+	while (rc < 0 && errno == EINTR);
+	return rc;
+}
+
+static int region_fill(int fd, uint64_t bytes)
+{
+	uint64_t page = sluice_region_page_bytes();
+	uint64_t piece = PIECE_BYTES;
+	uint64_t at = 0;
+
+	while (at < bytes) {
+		uint64_t n = piece < bytes - at ? piece : bytes - at;
+
+		if (fallocate(fd, 0, (off_t)at, (off_t)n) == 0)
+			at += n;
+		else if (errno != EINTR)
+			return -1;
+		else if (piece > page)
+			piece /= 2;
+	}
+	return 0;
+}
+
 static void region_write_header(struct sluice_region *region, const char *owner)
 {
 	struct sluice_region_header *header = (void *)region->base;
@@ -59,12 +109,46 @@ static void region_write_header(struct sluice_region *region, const char *owner)
 	(void)snprintf(header->owner, sizeof(header->owner), "%s", owner);
 }
 
-int sluice_region_open(struct sluice_region *region, const char *owner,
+/* Allocate, map, seal. Returns NULL, or the step that failed, with its errno. */
+static const char *region_map(struct sluice_region *region, const char *owner)
+{
+	void *base;
+
+	region->fd = region_memfd(owner);
+	if (region->fd < 0)
+		return "memfd_create";
+	if (region_resize(region->fd, region->bytes) < 0)
+		return "ftruncate";
+	/* Every page now, or a clear refusal: never SIGBUS in mid-flight. */
+	if (region_fill(region->fd, region->bytes) < 0)
+		return "fallocate";
+	base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_POPULATE, region->fd, 0);
+	if (base == MAP_FAILED)
+		return "mmap";
+	region->base = base;
+	if (fcntl(region->fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
+			  F_SEAL_SEAL) < 0)
+		return "sealing";
+	return NULL;
+}
+
+static void region_unmap(struct sluice_region *region)
+{
+	if (region->base != NULL)
+		(void)munmap(region->base, region->bytes);
+	if (region->fd >= 0)
+		(void)close(region->fd);
+	memset(region, 0, sizeof(*region));
+	region->fd = -1;
+}
+
+static int region_open(struct sluice_region *region, const char *owner,
 		       uint64_t bytes, uint32_t object_max)
 {
 	uint64_t page = sluice_region_page_bytes();
 	const char *step;
-	void *base;
 	int rc;
 
 	memset(region, 0, sizeof(*region));
@@ -80,36 +164,45 @@ int sluice_region_open(struct sluice_region *region, const char *owner,
 	if (bytes < region->used)
 		bytes = region->used;
 	region->bytes = SLUICE_ALIGN_UP(bytes, page);
-
-	step = "memfd_create";
-	region->fd = region_memfd(owner);
-	if (region->fd < 0)
-		goto failed;
-	step = "ftruncate";
-	if (ftruncate(region->fd, (off_t)region->bytes) < 0)
-		goto failed;
-	/* Every page now, or a clear refusal: never SIGBUS in mid-flight. */
-	step = "fallocate";
-	if (fallocate(region->fd, 0, 0, (off_t)region->bytes) < 0)
-		goto failed;
-	step = "mmap";
-	base = mmap(NULL, region->bytes, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_POPULATE, region->fd, 0);
-	if (base == MAP_FAILED)
-		goto failed;
-	region->base = base;
-	region_write_header(region, owner);
-	return 0;
-
-failed:
+	rc = region_check_limit(owner, region->bytes);
+	if (rc < 0) {
+		region_unmap(region);
+		return rc;
+	}
+	step = region_map(region, owner);
+	if (step == NULL) {
+		region_write_header(region, owner);
+		return 0;
+	}
 	rc = errno > 0 ? -errno : -ENOMEM;
-	if (region->fd >= 0)
-		(void)close(region->fd);
-	memset(region, 0, sizeof(*region));
-	region->fd = -1;
+	region_unmap(region);
 	return sluice_fail(rc, "region of '%s': %llu bytes refused by %s: %s",
 			   owner, (unsigned long long)bytes, step,
-			   strerror(-rc));
+			   sluice_errno_text(rc));
+}
+
+int sluice_region_open_shared(struct sluice_region *region, const char *owner,
+			      uint64_t bytes, uint32_t object_max)
+{
+	int before = errno;
+	int rc = region_open(region, owner, bytes, object_max);
+
+	errno = before;
+	return rc;
+}
+
+int sluice_region_open(struct sluice_region *region, const char *owner,
+		       uint64_t bytes, uint32_t object_max)
+{
+	int before = errno;
+	int rc = region_open(region, owner, bytes, object_max);
+
+	if (rc == 0) {
+		(void)close(region->fd); /* the mapping holds it */
+		region->fd = -1;
+	}
+	errno = before;
+	return rc;
 }
 
 int sluice_region_alloc(struct sluice_region *region,
@@ -153,14 +246,6 @@ int sluice_region_seal(struct sluice_region *region)
 {
 	struct sluice_region_header *header = (void *)region->base;
 
-	if (fcntl(region->fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
-			  F_SEAL_SEAL) < 0) {
-		int rc = -errno;
-
-		return sluice_fail(rc, "region of '%s': sealing refused: %s",
-				   header->owner, strerror(-rc));
-	}
 	region->sealed = 1;
 	/* A single release store: a reader that sees it sees the directory. */
 	__atomic_store_n(&header->magic, SLUICE_REGION_MAGIC, __ATOMIC_RELEASE);
@@ -245,10 +330,10 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 
 void sluice_region_close(struct sluice_region *region)
 {
+	int before = errno;
+
 	if (region->base == NULL)
 		return;
-	(void)munmap(region->base, region->bytes);
-	(void)close(region->fd);
-	memset(region, 0, sizeof(*region));
-	region->fd = -1;
+	region_unmap(region);
+	errno = before;
 }

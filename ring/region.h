@@ -13,6 +13,10 @@
  * therefore in two regions, and on separate pages.
  *
  * Life       open -> alloc ... -> seal -> (used) -> close
+ *
+ * The mapping holds it, so its descriptor is closed as soon as it is mapped: a
+ * process with many stages needs no more descriptors than one with few. None of
+ * these calls touches errno.
  */
 #ifndef SLUICE_RING_REGION_H
 #define SLUICE_RING_REGION_H
@@ -77,7 +81,7 @@ struct sluice_region {
 	uint64_t used;       /* next free offset */
 	uint32_t object_max;
 	uint32_t sealed;
-	int fd;
+	int fd; /* -1, unless others are to be given it */
 };
 
 /**
@@ -90,19 +94,28 @@ SLUICE_API uint64_t sluice_region_footprint(uint32_t object_max);
 SLUICE_API uint64_t sluice_region_page_bytes(void);
 
 /**
- * sluice_region_open - allocate, map and prefault a region.
+ * sluice_region_open - allocate, map and prefault a region; forbid resizing and
+ * any further writable mapping.
  *
  * @region      out
  * @owner       name of its one writer, shown to tools
  * @bytes       size with header, rounded up to whole pages
  * @object_max  directory lines, at most SLUICE_REGION_OBJECTS_MAX
  *
- * Returns 0 or a negative errno with the failed step in sluice_last_error();
- * then nothing is held.
+ * Returns 0; -EFBIG over RLIMIT_FSIZE, without a SIGXFSZ; or a negative errno
+ * with the failed step in sluice_last_error(); then nothing is held.
  */
 SLUICE_API int sluice_region_open(struct sluice_region *region,
 				  const char *owner, uint64_t bytes,
 				  uint32_t object_max) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_region_open_shared - the same, and keep its descriptor until close, so
+ * that another process can be given it.
+ */
+SLUICE_API int sluice_region_open_shared(struct sluice_region *region,
+					 const char *owner, uint64_t bytes,
+					 uint32_t object_max) SLUICE_MUST_CHECK;
 
 /**
  * sluice_region_alloc - set aside zeroed memory and enter it in the directory.
@@ -128,10 +141,9 @@ static inline void *sluice_region_at(const struct sluice_region *region,
 }
 
 /**
- * sluice_region_seal - no more objects: store the magic, forbid resizing and
- * any further writable mapping.
+ * sluice_region_seal - no more objects: store the magic.
  *
- * Returns 0 or a negative errno.
+ * Returns 0.
  */
 SLUICE_API int
 sluice_region_seal(struct sluice_region *region) SLUICE_MUST_CHECK;

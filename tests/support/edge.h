@@ -14,6 +14,8 @@ static int edge_fails(const char *call);
 
 /* Of the last memfd_create. */
 static unsigned int edge_memfd_flags;
+/* Of the fallocate that is made. */
+static off_t edge_fallocate_bytes;
 
 int __real_memfd_create(const char *name, unsigned int flags);
 int __wrap_memfd_create(const char *name, unsigned int flags);
@@ -40,6 +42,7 @@ int __wrap_ftruncate(int fd, off_t bytes)
 
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
 {
+	edge_fallocate_bytes = bytes;
 	return edge_fails("fallocate")
 		       ? -1
 		       : __real_fallocate(fd, mode, offset, bytes);

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +26,15 @@ static void open_region(struct sluice_region *region, uint64_t bytes,
 {
 	assert_int_equal(
 		sluice_region_open(region, "counter", bytes, object_max), 0);
+}
+
+static void open_shared(struct sluice_region *region, uint64_t bytes,
+			uint32_t object_max)
+{
+	assert_int_equal(
+		sluice_region_open_shared(region, "counter", bytes, object_max),
+		0);
+	assert_true(region->fd >= 0);
 }
 
 static uint64_t alloc(struct sluice_region *region, const char *name,
@@ -122,7 +133,7 @@ static void open_rounds_up_and_holds_every_page(void **state)
 		struct sluice_region region;
 		struct stat is;
 
-		open_region(&region, rows[i][0], 1);
+		open_shared(&region, rows[i][0], 1);
 		assert_int_equal(region.bytes, rows[i][1]);
 		assert_int_equal((uintptr_t)region.base % page, 0);
 		assert_int_equal(fstat(region.fd, &is), 0);
@@ -172,6 +183,67 @@ static void open_refuses_an_impossible_size(void **state)
 	}
 	assert_int_equal(fds_count(), fds);
 	assert_int_equal(fds_mappings("memfd:sluice:huge"), 0);
+}
+
+/* A limit on files is answered, not signalled: SIGXFSZ would end us here. */
+static void open_heeds_the_file_size_limit(void **state)
+{
+	uint64_t page = sluice_region_page_bytes();
+	int fds = fds_count();
+	struct sluice_region region;
+	struct rlimit before;
+	struct rlimit low;
+	sigset_t pending;
+	char limit[64];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (uint64_t pages = 0; pages < 4; pages++) {
+		low = before;
+		low.rlim_cur = pages * page;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+		errno = 77;
+		assert_int_equal(
+			sluice_region_open(&region, "big", 4 * page, 1),
+			-EFBIG);
+		assert_int_equal(errno, 77);
+		assert_null(region.base);
+		assert_int_equal(region.fd, -1);
+		assert_text_has(sluice_last_error(), "'big'");
+		(void)snprintf(limit, sizeof(limit), "limit of %llu",
+			       (unsigned long long)(pages * page));
+		assert_text_has(sluice_last_error(), limit);
+		assert_int_equal(sigpending(&pending), 0);
+		assert_int_equal(sigismember(&pending, SIGXFSZ), 0);
+	}
+	low.rlim_cur = 4 * page;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	open_region(&region, 4 * page, 1);
+	sluice_region_close(&region);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(fds_count(), fds);
+}
+
+static void no_call_touches_errno(void **state)
+{
+	struct sluice_region region;
+
+	(void)state;
+	errno = 77;
+	open_region(&region, 0, 1);
+	assert_int_equal(errno, 77);
+	(void)alloc(&region, "rest", 0, 8);
+	assert_int_equal(sluice_region_seal(&region), 0);
+	assert_int_equal(sluice_region_verify(region.base, region.bytes), 0);
+	assert_int_equal(errno, 77);
+	sluice_region_close(&region);
+	assert_int_equal(errno, 77);
+	assert_true(sluice_region_open(&region, "huge", UINT64_C(1) << 63, 1) <
+		    0);
+	assert_int_equal(errno, 77);
+	open_shared(&region, 0, 1);
+	sluice_region_close(&region);
+	assert_int_equal(errno, 77);
 }
 
 /* ---- alloc --------------------------------------------------------------- */
@@ -308,7 +380,7 @@ static void seal_makes_it_a_region(void **state)
 	struct sluice_region region;
 
 	(void)state;
-	open_region(&region, 0, 1);
+	open_shared(&region, 0, 1);
 	assert_int_equal(sluice_region_verify(region.base, region.bytes),
 			 -EPROTO);
 	assert_text_has(sluice_last_error(), "magic");
@@ -323,16 +395,14 @@ static void seal_makes_it_a_region(void **state)
 	sluice_region_close(&region);
 }
 
-static void seal_forbids_resizing(void **state)
+static void open_forbids_resizing(void **state)
 {
 	struct sluice_region region;
 	off_t bytes;
 
 	(void)state;
-	open_region(&region, 0, 1);
+	open_shared(&region, 0, 1);
 	bytes = (off_t)region.bytes;
-	assert_int_equal(ftruncate(region.fd, bytes), 0); /* as a control */
-	assert_int_equal(sluice_region_seal(&region), 0);
 	errno = 0;
 	assert_int_equal(ftruncate(region.fd, bytes - 1), -1);
 	assert_int_equal(errno, EPERM);
@@ -345,18 +415,15 @@ static void seal_forbids_resizing(void **state)
 	sluice_region_close(&region);
 }
 
-static void seal_keeps_the_one_writer(void **state)
+static void open_keeps_the_one_writer(void **state)
 {
 	struct sluice_region region;
 	unsigned char *second;
 	uint64_t at;
 
 	(void)state;
-	open_region(&region, 2 * sluice_region_page_bytes(), 1);
+	open_shared(&region, 2 * sluice_region_page_bytes(), 1);
 	at = alloc(&region, "slots", 8, 8);
-	second = map(&region, PROT_READ | PROT_WRITE); /* as a control */
-	assert_true(second != MAP_FAILED);
-	assert_int_equal(munmap(second, region.bytes), 0);
 	assert_int_equal(sluice_region_seal(&region), 0);
 
 	errno = 0;
@@ -390,7 +457,8 @@ static void close_gives_everything_back(void **state)
 	(void)state;
 	assert_true(fds > 0);
 	open_region(&region, 3 * sluice_region_page_bytes(), 1);
-	assert_int_equal(fds_count(), fds + 1);
+	assert_int_equal(fds_count(), fds); /* the mapping holds it */
+	assert_int_equal(region.fd, -1);
 	assert_int_equal(fds_mappings("memfd:sluice:counter"), 1);
 	assert_int_equal(sluice_region_seal(&region), 0);
 	for (int i = 0; i < 2; i++) { /* a second time is harmless */
@@ -400,6 +468,10 @@ static void close_gives_everything_back(void **state)
 		assert_null(region.base);
 		assert_int_equal(region.fd, -1);
 	}
+	open_shared(&region, 3 * sluice_region_page_bytes(), 1);
+	assert_int_equal(fds_count(), fds + 1);
+	sluice_region_close(&region);
+	assert_int_equal(fds_count(), fds);
 	/* One that was never opened: file descriptor 0 stays open. */
 	memset(&region, 0, sizeof(region));
 	sluice_region_close(&region);
@@ -414,13 +486,15 @@ int main(void)
 		cmocka_unit_test(open_rounds_up_and_holds_every_page),
 		cmocka_unit_test(open_cuts_a_long_owner),
 		cmocka_unit_test(open_refuses_an_impossible_size),
+		cmocka_unit_test(open_heeds_the_file_size_limit),
+		cmocka_unit_test(no_call_touches_errno),
 		cmocka_unit_test(alloc_enters_objects_in_the_directory),
 		cmocka_unit_test(alloc_aligns),
 		cmocka_unit_test(alloc_stops_at_the_directory_limit),
 		cmocka_unit_test(alloc_refuses_what_does_not_fit),
 		cmocka_unit_test(seal_makes_it_a_region),
-		cmocka_unit_test(seal_forbids_resizing),
-		cmocka_unit_test(seal_keeps_the_one_writer),
+		cmocka_unit_test(open_forbids_resizing),
+		cmocka_unit_test(open_keeps_the_one_writer),
 		cmocka_unit_test(close_gives_everything_back),
 	};
 
