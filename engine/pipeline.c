@@ -20,7 +20,7 @@ static int pipeline_check(struct sluice_pipeline_opts *o)
 
 	if (rc < 0)
 		return rc;
-	if (o->flags != 0)
+	if (o->flags & ~SLUICE_PIPELINE_FULL_FENCES)
 		return sluice_fail(-EINVAL, "pipeline: unknown flags %#x",
 				   o->flags);
 	if (o->name == NULL)
@@ -79,7 +79,10 @@ int pipeline_open_on(struct sluice_pipeline **out,
 int sluice_pipeline_open(struct sluice_pipeline **out,
 			 const struct sluice_pipeline_opts *opts)
 {
-	return pipeline_open_on(out, opts, platform_linux());
+	int full = opts != NULL && opts->flags & SLUICE_PIPELINE_FULL_FENCES;
+
+	return pipeline_open_on(
+		out, opts, full ? platform_linux_full() : platform_linux());
 }
 
 struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,

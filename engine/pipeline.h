@@ -43,7 +43,7 @@ enum sluice_supervision {
 /** Options of a pipeline. Zero a field to have its default. */
 struct sluice_pipeline_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* none yet: 0 */
+	uint32_t flags; /* SLUICE_PIPELINE_... */
 	/** For tools and messages; NULL = "pipeline". */
 	const char *name;
 	/** Polling workers; 0 = one per CPU this process may use. More than
@@ -76,6 +76,10 @@ struct sluice_pipeline_opts {
 };
 
 #define SLUICE_RESTARTS_NONE UINT32_MAX
+
+/** Full fences on both sides of every wake-up, and no membarrier: for a process
+ * whose sandbox ends whoever calls it. One that is only refused is noticed. */
+#define SLUICE_PIPELINE_FULL_FENCES 1u
 
 /** Pipeline options with everything not named at its default. */
 #define SLUICE_PIPELINE(...) SLUICE_OPTIONS(sluice_pipeline_opts, __VA_ARGS__)

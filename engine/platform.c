@@ -154,21 +154,26 @@ static uint64_t linux_self(void *ctx)
 	return (uint64_t)pthread_self();
 }
 
-static const struct platform linux_platform = {
-	.wait = &sluice_wait_table,
-	.spawn = linux_spawn,
-	.join = linux_join,
-	.mutex_open = linux_mutex_open,
-	.mutex_close = linux_mutex_close,
-	.mutex_lock = linux_mutex_lock,
-	.mutex_unlock = linux_mutex_unlock,
-	.cpus = linux_cpus,
-	.random = linux_random,
-	.self = linux_self,
-};
+#define PLATFORM(wait_with)                                                    \
+	{                                                                      \
+		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
+		.mutex_open = linux_mutex_open,                                \
+		.mutex_close = linux_mutex_close,                              \
+		.mutex_lock = linux_mutex_lock,                                \
+		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
+		.random = linux_random, .self = linux_self,                    \
+	}
+
+static const struct platform linux_platform = PLATFORM(&sluice_wait_table);
+static const struct platform linux_full = PLATFORM(&sluice_wait_table_full);
 
 const struct platform *platform_linux(void)
 {
 	(void)sluice_wait_linux();
 	return &linux_platform;
+}
+
+const struct platform *platform_linux_full(void)
+{
+	return &linux_full;
 }

@@ -39,7 +39,9 @@ struct platform {
 	uint64_t (*self)(void *ctx);
 };
 
-/* The real one. Never NULL. */
+/* The real one; and the same with full fences, for whom nothing is asked of the
+ * kernel. Never NULL. */
 const struct platform *platform_linux(void);
+const struct platform *platform_linux_full(void);
 
 #endif

@@ -15,8 +15,8 @@
  * source, not a copy of it.
  *
  * There are no stand-alone fences for payload: slots ride on release stores
- * and acquire loads. The one fence pair, sluice_fence_light/heavy, orders the
- * parked flag of wait.h against a publish; no slot byte depends on it.
+ * and acquire loads. The one fence pair, of wait.h, orders the parked flag
+ * against a publish; no slot byte depends on it.
  */
 #ifndef SLUICE_RING_ATOMIC_H
 #define SLUICE_RING_ATOMIC_H
@@ -78,9 +78,8 @@ typedef unsigned char sluice_private;
 #define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))
 
 /*
- * An asymmetric fence pair, for wait.h. The publisher's half, light, is a
- * compiler barrier where the sleeper's half can make every other thread pass a
- * full barrier (membarrier); where it cannot, both are full fences.
+ * The fences of wait.h. Light is a compiler barrier where the other side makes
+ * every thread pass a full barrier (membarrier); else it is a full fence.
  */
 #if defined(__x86_64__)
 #define sluice_fence_full()                                                    \
@@ -94,13 +93,6 @@ typedef unsigned char sluice_private;
 	do {                                                                   \
 		if (SLUICE_LIKELY(asymmetric))                                 \
 			__asm__ volatile("" ::: "memory");                     \
-		else                                                           \
-			sluice_fence_full();                                   \
-	} while (0)
-#define sluice_fence_heavy(ops)                                                \
-	do {                                                                   \
-		if (SLUICE_LIKELY((ops)->asymmetric))                          \
-			(ops)->barrier((ops)->ctx);                            \
 		else                                                           \
 			sluice_fence_full();                                   \
 	} while (0)

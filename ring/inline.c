@@ -69,6 +69,7 @@ extern inline uint32_t sluice_mpmc_closed(const struct sluice_mpmc *);
 /* wait.h */
 extern inline void sluice_bell_ring(struct sluice_bell *,
 				    const struct sluice_wait_ops *);
+extern inline int sluice_bell_fence(const struct sluice_wait_ops *);
 extern inline int sluice_bell_park(struct sluice_bell *,
 				   const struct sluice_wait_ops *,
 				   int (*)(void *), void *, uint64_t);

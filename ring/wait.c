@@ -3,6 +3,7 @@
  * one that blocks. */
 #include "ring/wait_priv.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -36,10 +37,19 @@ static uint64_t wait_now_ns(void *ctx)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-static void wait_barrier(void *ctx)
+static int wait_membarrier(int command)
+{
+	int before = errno;
+	int refused = syscall(SYS_membarrier, command, 0, 0) != 0;
+
+	errno = before;
+	return refused;
+}
+
+static int wait_barrier(void *ctx)
 {
 	(void)ctx;
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0);
+	return wait_membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
 /* Not the private futex: bells lie in memory that other processes may map. */
@@ -47,6 +57,7 @@ static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 		      uint64_t deadline_ns)
 {
 	uint64_t tick_ns = wait_now_ns(ctx) + TICK_NS;
+	int before = errno; /* a time-out is none */
 	struct timespec until;
 
 	if (deadline_ns > tick_ns)
@@ -55,12 +66,16 @@ static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 	until.tv_nsec = (long)(deadline_ns % NS_PER_S);
 	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &until,
 		      NULL, FUTEX_BITSET_MATCH_ANY);
+	errno = before;
 }
 
 static void wait_wake(void *ctx, sluice_a32 *word)
 {
+	int before = errno; /* whoever slept there may be gone */
+
 	(void)ctx;
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	errno = before;
 }
 
 static void wait_pause(void *ctx, uint32_t n)
@@ -76,38 +91,49 @@ static void wait_yield(void *ctx)
 	(void)sched_yield();
 }
 
-struct sluice_wait_ops sluice_wait_table = {
-	.now_ns = wait_now_ns,
-	.barrier = wait_barrier,
-	.park = wait_park,
-	.wake = wait_wake,
-	.pause = wait_pause,
-	.yield = wait_yield,
-};
+#define WAIT_OPS(fences_of)                                                    \
+	{                                                                      \
+		.fences = (fences_of), .now_ns = wait_now_ns,                  \
+		.barrier = wait_barrier, .park = wait_park, .wake = wait_wake, \
+		.pause = wait_pause, .yield = wait_yield,                      \
+	}
+
+/* Not a kind: nobody has asked the kernel yet. */
+#define FENCES_UNDECIDED UINT32_MAX
+
+static struct sluice_fences split_fences = {.kind = {FENCES_UNDECIDED}};
+static struct sluice_fences full_fences = {.kind = {SLUICE_FENCES_FULL}};
+
+const struct sluice_wait_ops sluice_wait_table = WAIT_OPS(&split_fences);
+const struct sluice_wait_ops sluice_wait_table_full = WAIT_OPS(&full_fences);
 
 /* By whoever asks first, be it a constructor of the program, before ours would
  * run. Two who ask at once both register, which does no harm, and one of them
- * writes it down; nobody goes on without. A kernel or a seccomp filter that
- * refuses it leaves asymmetric at 0. */
+ * writes it down. A kernel or a seccomp filter that refuses it leaves full
+ * fences. */
 static void wait_register(void)
 {
-	static uint32_t registered;
-	uint32_t none = 0;
+	uint32_t *kind = &split_fences.kind.value;
+	uint32_t undecided = FENCES_UNDECIDED;
+	uint32_t decided = SLUICE_FENCES_FULL;
 
-	if (__atomic_load_n(&registered, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(kind, __ATOMIC_ACQUIRE) != FENCES_UNDECIDED)
 		return;
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0,
-		    0) == 0)
-		(void)__atomic_compare_exchange_n(&sluice_wait_table.asymmetric,
-						  &none, 1, 0, __ATOMIC_ACQ_REL,
-						  __ATOMIC_ACQUIRE);
-	__atomic_store_n(&registered, 1, __ATOMIC_RELEASE);
+	if (wait_membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0)
+		decided = SLUICE_FENCES_SPLIT;
+	(void)__atomic_compare_exchange_n(kind, &undecided, decided, 0,
+					  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
 const struct sluice_wait_ops *sluice_wait_linux(void)
 {
 	wait_register();
 	return &sluice_wait_table;
+}
+
+const struct sluice_wait_ops *sluice_wait_linux_full(void)
+{
+	return &sluice_wait_table_full;
 }
 
 int sluice_backoff_wait(struct sluice_backoff *backoff,

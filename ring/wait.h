@@ -23,8 +23,19 @@
  * barrier. If the ringer's load came before it and saw 0, then the ringer's
  * publish came before it too, and the re-check sees it. Otherwise the load
  * comes after it and sees 1. Either the re-check finds work, or it is rung.
- * Both must agree on who pays: a process that was refused membarrier may sleep
- * only where its ringers use the full fence.
+ *
+ * Both must agree on who pays, and the kernel may refuse membarrier at any time:
+ * a sandbox is entered after the library was loaded. So who pays is a word,
+ * `kind`, that goes one way: SPLIT (as above), LEAVING, FULL (a full fence on
+ * both sides). Whoever is refused first says LEAVING. A ringer that has loaded
+ * SPLIT just before, and its publish, may still be on their way: for a grace
+ * period, much longer than any store is, no re-check is trusted, and a sleep
+ * lasts a millisecond at most. Then it is FULL, for good.
+ *
+ * Words     writer            readers   order
+ * kind      sleepers          all       release, acquire (ringers: relaxed, for
+ *                                       an old value is what the grace is for)
+ * since_ns  who was refused   sleepers  (kind), 0: not known yet
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
  * and the futex sleeps only while parked is PARKED.
@@ -70,18 +81,36 @@ struct sluice_bell {
 #endif
 };
 
+/** Who pays for the order of a ring and a park. */
+enum sluice_fence_kind {
+	SLUICE_FENCES_FULL = 0,    /* a full fence on both sides */
+	SLUICE_FENCES_SPLIT = 1,   /* the sleeper, by barrier() */
+	SLUICE_FENCES_LEAVING = 2, /* from the second to the first */
+};
+
+/** Shared by all threads that ring and sleep on each other's bells. */
+struct sluice_fences {
+	sluice_a32 kind;     /* enum sluice_fence_kind */
+	sluice_a64 since_ns; /* LEAVING: since when; 0: not known yet */
+};
+
+/** How long a ringer may not have heard that barrier() is refused; and how long
+ * a sleep lasts meanwhile, at most. */
+#define SLUICE_FENCES_GRACE_NS UINT64_C(100000000)
+#define SLUICE_FENCES_SLEEP_NS UINT64_C(1000000)
+
 /**
  * The calls that touch the world: one table with a real version
- * (sluice_wait_linux) and a simulated one (tests/sim).
+ * (sluice_wait_linux) and a simulated one (tests/sim). None touches errno.
  */
 struct sluice_wait_ops {
 	void *ctx;
-	/** Non-zero when barrier() is there: the light fence is then free. */
-	uint32_t asymmetric;
-	/** Monotonic time, ns. */
+	struct sluice_fences *fences;
+	/** Monotonic time, ns; not 0. */
 	uint64_t (*now_ns)(void *ctx);
-	/** Every other running thread passes a full barrier meanwhile. */
-	void (*barrier)(void *ctx);
+	/** Every other running thread passes a full barrier meanwhile. Returns
+	 * 0, or non-zero when that is refused. */
+	int (*barrier)(void *ctx);
 	/** Sleep while *@word == @expected, until woken or @deadline_ns, or
 	 * less long. */
 	void (*park)(void *ctx, sluice_a32 *word, uint32_t expected,
@@ -96,6 +125,8 @@ struct sluice_wait_ops {
 
 /** The real table: futex, membarrier, CLOCK_MONOTONIC. Never NULL. */
 SLUICE_API const struct sluice_wait_ops *sluice_wait_linux(void);
+/** The same with full fences from the start: no membarrier is ever tried. */
+SLUICE_API const struct sluice_wait_ops *sluice_wait_linux_full(void);
 
 /**
  * sluice_bell_ring - after a publish or a grant: wake the other side if it
@@ -107,9 +138,12 @@ SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 					const struct sluice_wait_ops *ops)
 {
 	uint32_t parked;
+	uint32_t kind;
 
 	for (;;) {
-		sluice_fence_light(ops->asymmetric);
+		/* Relaxed: an old SPLIT is what the grace is for. */
+		kind = sluice_load_relaxed(&ops->fences->kind);
+		sluice_fence_light(kind == SLUICE_FENCES_SPLIT);
 		/* Relaxed: ordered by the fence above; see "lost wake-up". */
 		if (SLUICE_LIKELY(sluice_load_relaxed(&bell->parked) == 0))
 			return;
@@ -123,6 +157,37 @@ SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 }
 
 /**
+ * sluice_bell_fence - the sleeper's half, between arming and the re-check.
+ *
+ * Returns non-zero when what the re-check finds can be trusted.
+ */
+SLUICE_API inline int sluice_bell_fence(const struct sluice_wait_ops *ops)
+{
+	struct sluice_fences *fences = ops->fences;
+	uint32_t kind = sluice_load_acquire(&fences->kind);
+	uint64_t since_ns;
+
+	if (SLUICE_LIKELY(kind == SLUICE_FENCES_SPLIT)) {
+		if (ops->barrier(ops->ctx) == 0)
+			return 1;
+		sluice_store_release(&fences->kind, SLUICE_FENCES_LEAVING);
+		/* The time is taken after everybody can see it. */
+		sluice_fence_full();
+		sluice_store_release(&fences->since_ns, ops->now_ns(ops->ctx));
+		return 0;
+	}
+	sluice_fence_full();
+	if (SLUICE_LIKELY(kind == SLUICE_FENCES_FULL))
+		return 1;
+	since_ns = sluice_load_acquire(&fences->since_ns);
+	if (since_ns == 0 ||
+	    ops->now_ns(ops->ctx) - since_ns < SLUICE_FENCES_GRACE_NS)
+		return 0;
+	sluice_store_release(&fences->kind, SLUICE_FENCES_FULL);
+	return 1;
+}
+
+/**
  * sluice_bell_relay - from here on whoever rings @bell rings the one that it
  * names as well.
  *
@@ -133,9 +198,11 @@ SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 static inline void sluice_bell_relay(struct sluice_bell *bell,
 				     const struct sluice_wait_ops *ops)
 {
-	/* Relaxed: the heavy fence orders it. */
+	/* Relaxed: the fence orders it. */
 	sluice_store_relaxed(&bell->parked, SLUICE_BELL_RELAYED);
-	sluice_fence_heavy(ops);
+	/* What would be found now may be old: as if it had been rung. */
+	if (!sluice_bell_fence(ops))
+		sluice_store_relaxed(&bell->parked, 0);
 }
 
 /** @bell is relayed, and nobody has rung it since. */
@@ -162,15 +229,17 @@ SLUICE_API inline int sluice_bell_park(struct sluice_bell *bell,
 				       int (*ready)(void *ctx), void *ready_ctx,
 				       uint64_t deadline_ns)
 {
+	uint64_t soon_ns = UINT64_MAX;
 	int found;
 
-	/* Relaxed: the heavy fence orders it. */
+	/* Relaxed: the fence orders it. */
 	sluice_store_relaxed(&bell->parked, SLUICE_BELL_PARKED);
-	sluice_fence_heavy(ops);
+	if (SLUICE_UNLIKELY(!sluice_bell_fence(ops)))
+		soon_ns = ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS;
 	found = ready(ready_ctx);
 	if (!found)
 		ops->park(ops->ctx, &bell->parked, SLUICE_BELL_PARKED,
-			  deadline_ns);
+			  deadline_ns < soon_ns ? deadline_ns : soon_ns);
 	/* Relaxed: a ringer that still sees 1 makes one needless call. */
 	sluice_store_relaxed(&bell->parked, 0);
 	return found;

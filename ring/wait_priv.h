@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of sluice_wait_linux(), for constant tables that name it. Not
- * installed. */
+/* The tables of sluice_wait_linux() and sluice_wait_linux_full(), for constant
+ * tables that name them. Not installed. */
 #ifndef SLUICE_RING_WAIT_PRIV_H
 #define SLUICE_RING_WAIT_PRIV_H
 
 #include "wait.h"
 
-/* Complete from the first call of sluice_wait_linux() on. */
-extern struct sluice_wait_ops sluice_wait_table;
+/* For use from the first call of sluice_wait_linux() on. */
+extern const struct sluice_wait_ops sluice_wait_table;
+extern const struct sluice_wait_ops sluice_wait_table_full;
 
 #endif

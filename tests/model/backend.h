@@ -79,19 +79,13 @@ static inline void sluice_slot_copy(sluice_private *to, const sluice_slot *from,
  * that the compiler barrier is for), and the heavy half is one fence in every
  * thread at once, model_membarrier(). A pair of seq_cst fences is the same
  * thing seen from the two threads of a Dekker hand-shake, and the models run
- * with both.
+ * with both. A long time is such a fence as well: by then whatever was stored
+ * has arrived.
  */
 #define sluice_fence_full() rl::atomic_thread_fence(rl::mo_seq_cst, RL_INFO)
 #define sluice_fence_light(asymmetric)                                         \
 	do {                                                                   \
 		if (!(asymmetric))                                             \
-			sluice_fence_full();                                   \
-	} while (0)
-#define sluice_fence_heavy(ops)                                                \
-	do {                                                                   \
-		if ((ops)->asymmetric)                                         \
-			(ops)->barrier((ops)->ctx);                            \
-		else                                                           \
 			sluice_fence_full();                                   \
 	} while (0)
 

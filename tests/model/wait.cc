@@ -6,7 +6,9 @@
  * and relacy reports it. Parking is a futex made of a mutex and a condition
  * variable that never wakes by itself: a needless wake-up would hide a missing
  * one. Each schedule chooses how the fence pair works, for all threads alike:
- * membarrier on the sleeper's side alone, or two full fences.
+ * membarrier on the sleeper's side alone, or two full fences; or membarrier
+ * until the kernel refuses it to one thread or another, at any moment. A park
+ * with a deadline, which is how it goes over, returns at once.
  */
 #include "model.h"
 #include "ring/spsc.h"
@@ -52,41 +54,94 @@ struct futex {
 struct sleeper {
 	struct sluice_bell bell;
 	struct futex futex;
-	struct sluice_wait_ops ops;
 };
 
-static void sleeper_barrier(void *ctx)
+static const uint32_t SLEEPERS_MAX = 3;
+static const uint64_t NEVER = UINT64_MAX;
+
+/* What all threads share of the machine. */
+struct machine {
+	struct sleeper sleepers[SLEEPERS_MAX];
+	struct sluice_fences fences;
+	struct sluice_wait_ops ops;
+	bool refuses; /* membarrier, now and then or always */
+	bool chance;  /* when; a search of all schedules leaves it out */
+	uint64_t now_ns;
+	uint32_t looks; /* at the clock, since it last went on */
+
+	struct sleeper *of(const sluice_a32 *word)
+	{
+		for (uint32_t i = 0; i < SLEEPERS_MAX; i++)
+			if (&sleepers[i].bell.parked == word)
+				return &sleepers[i];
+		RL_ASSERT(false);
+		return NULL;
+	}
+};
+
+/* Some time between two looks the grace is over. Then nothing that was stored
+ * before is on its way any more. */
+static uint64_t machine_now_ns(void *ctx)
 {
-	(void)ctx;
-	model_membarrier();
+	struct machine *m = (struct machine *)ctx;
+
+	if ((m->chance && rl::rand(2) != 0) || ++m->looks == 4) {
+		model_membarrier();
+		m->now_ns += SLUICE_FENCES_GRACE_NS;
+		m->looks = 0;
+	}
+	return m->now_ns;
 }
 
-static void sleeper_park(void *ctx, sluice_a32 *word, uint32_t expected,
+static int machine_barrier(void *ctx)
+{
+	struct machine *m = (struct machine *)ctx;
+
+	if (m->refuses && (!m->chance || rl::rand(2) != 0))
+		return -1;
+	model_membarrier();
+	return 0;
+}
+
+static void machine_park(void *ctx, sluice_a32 *word, uint32_t expected,
 			 uint64_t deadline_ns)
 {
-	(void)deadline_ns;
-	((struct sleeper *)ctx)->futex.park(word, expected);
+	if (deadline_ns == NEVER)
+		((struct machine *)ctx)->of(word)->futex.park(word, expected);
+	else
+		rl::yield(1, RL_INFO);
 }
 
-static void sleeper_wake(void *ctx, sluice_a32 *word)
+static void machine_wake(void *ctx, sluice_a32 *word)
 {
-	(void)word;
-	((struct sleeper *)ctx)->futex.wake();
+	((struct machine *)ctx)->of(word)->futex.wake();
 }
 
-static void sleeper_open(struct sleeper *s, uint32_t asymmetric)
+static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 {
-	struct sluice_wait_ops ops = {s,
-				      asymmetric,
-				      NULL,
-				      sleeper_barrier,
-				      sleeper_park,
-				      sleeper_wake,
+	uint32_t how = rl::rand(3);
+	struct sluice_wait_ops ops = {m,
+				      &m->fences,
+				      machine_now_ns,
+				      machine_barrier,
+				      machine_park,
+				      machine_wake,
 				      NULL,
 				      NULL};
 
-	s->ops = ops;
-	s->futex.open();
+	RL_LOG(how == 0   ? "two full fences"
+	       : how == 1 ? "membarrier"
+			  : "membarrier until it is refused");
+	m->ops = ops;
+	m->refuses = how == 2;
+	m->chance = chance;
+	m->now_ns = 1;
+	m->looks = 0;
+	sluice_store_relaxed(&m->fences.kind,
+			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
+						 : SLUICE_FENCES_SPLIT));
+	for (uint32_t i = 0; i < sleepers; i++)
+		m->sleepers[i].futex.open();
 }
 
 struct edge {
@@ -100,26 +155,29 @@ struct edge {
 
 /* @producers threads, each with an edge of its own to one consumer and @total
  * events for it, through @capacity slots. Whoever has nothing to do parks. */
-template <uint32_t producers, uint32_t capacity, uint32_t total>
+template <uint32_t producers, uint32_t capacity, uint32_t total,
+	  bool chance = true>
 struct bells
-    : rl::test_suite<bells<producers, capacity, total>, producers + 1> {
+    : rl::test_suite<bells<producers, capacity, total, chance>, producers + 1> {
 	struct edge edges[producers];
-	/* One for each producer, then the consumer's. */
-	struct sleeper sleepers[producers + 1];
+	/* One sleeper for each producer, then the consumer's. */
+	struct machine machine;
+
+	struct sleeper *producer(uint32_t i)
+	{
+		return &machine.sleepers[i];
+	}
 
 	struct sleeper *consumer()
 	{
-		return &sleepers[producers];
+		return &machine.sleepers[producers];
 	}
 
 	void before()
 	{
 		struct sluice_credit credit = {capacity, capacity - 1, 1, 1};
-		uint32_t asymmetric = rl::rand(2);
 
-		RL_LOG(asymmetric ? "membarrier" : "two full fences");
-		for (uint32_t i = 0; i <= producers; i++)
-			sleeper_open(&sleepers[i], asymmetric);
+		machine_open(&machine, producers + 1, chance);
 		for (uint32_t i = 0; i < producers; i++) {
 			struct edge *e = &edges[i];
 
@@ -136,25 +194,26 @@ struct bells
 	void after()
 	{
 		for (uint32_t i = 0; i <= producers; i++)
-			sleepers[i].futex.close();
+			machine.sleepers[i].futex.close();
 	}
 
 	void thread(unsigned index)
 	{
 		if (index < producers)
-			produce(&edges[index], &sleepers[index]);
+			produce(&edges[index], producer(index));
 		else
 			consume();
 	}
 
 	void park(struct sleeper *s, int (*ready)(void *), void *ctx)
 	{
-		(void)sluice_bell_park(&s->bell, &s->ops, ready, ctx, 0);
+		(void)sluice_bell_park(&s->bell, &machine.ops, ready, ctx,
+				       NEVER);
 	}
 
 	void ring(struct sleeper *s)
 	{
-		sluice_bell_ring(&s->bell, &s->ops);
+		sluice_bell_ring(&s->bell, &machine.ops);
 	}
 
 	static int has_credit(void *ctx)
@@ -217,7 +276,7 @@ struct bells
 		event = first[0](RL_INFO);
 		RL_ASSERT(event == (uint32_t)e->reader.acked);
 		if (sluice_spsc_release(&e->reader, 1))
-			ring(&sleepers[i]);
+			ring(producer(i));
 		return true;
 	}
 
@@ -245,6 +304,6 @@ int main(int argc, char **argv)
 	model_random<bells<1, 4, 3>>("wait, only the consumer", range);
 	model_random<bells<1, 1, 3>>("wait, both ends", range);
 	model_random<bells<2, 1, 2>>("wait, two producers", range);
-	model_bounded<bells<1, 1, 2>>("wait, both ends", 3);
+	model_bounded<bells<1, 1, 2, false>>("wait, both ends", 3);
 	return 0;
 }

@@ -52,6 +52,6 @@ void sim_slot_copy(void *to, const void *from, size_t bytes);
 
 /* Sequential consistency needs no fences. */
 #define sluice_fence_light(asymmetric) ((void)(asymmetric))
-#define sluice_fence_heavy(ops)        ((void)(ops))
+#define sluice_fence_full()            ((void)0)
 
 #endif

@@ -276,10 +276,11 @@ static uint64_t op_now_ns(void *ctx)
 	return sim.result.now_ns;
 }
 
-static void op_barrier(void *ctx)
+static int op_barrier(void *ctx)
 {
 	(void)ctx;
 	sim_point();
+	return 0;
 }
 
 int sim_sleep(const void *word, uint64_t deadline_ns)
@@ -429,8 +430,9 @@ static uint64_t op_self(void *ctx)
 
 const struct platform *sim_platform(void)
 {
+	static struct sluice_fences fences = {.kind = {SLUICE_FENCES_SPLIT}};
 	static const struct sluice_wait_ops wait = {
-		.asymmetric = 1,
+		.fences = &fences,
 		.now_ns = op_now_ns,
 		.barrier = op_barrier,
 		.park = op_park,

@@ -3,6 +3,7 @@
 #include "tests/support/deadline.h"
 #include "tests/support/unit.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -14,6 +15,9 @@
 
 struct world {
 	struct sluice_wait_ops ops;
+	struct sluice_fences fences;
+	uint64_t now_ns;
+	int refuses; /* barrier() */
 	struct sluice_bell bell;
 	char calls[64];      /* one letter for each call, in order */
 	uint32_t paused[64]; /* what pause() was asked for */
@@ -36,16 +40,19 @@ static void note(struct world *w, char call)
 
 static uint64_t world_now_ns(void *ctx)
 {
-	note(ctx, 'n');
-	return 0;
+	struct world *w = ctx;
+
+	note(w, 'n');
+	return w->now_ns;
 }
 
-static void world_barrier(void *ctx)
+static int world_barrier(void *ctx)
 {
 	struct world *w = ctx;
 
 	note(w, 'b');
 	w->parked_then = sluice_load_relaxed(&w->bell.parked);
+	return w->refuses;
 }
 
 static void world_park(void *ctx, sluice_a32 *word, uint32_t expected,
@@ -93,11 +100,12 @@ static int world_ready(void *ctx)
 	return w->found;
 }
 
-static void world_open(struct world *w, uint32_t asymmetric)
+static void world_open(struct world *w, uint32_t kind)
 {
 	memset(w, 0, sizeof(*w));
 	w->ops.ctx = w;
-	w->ops.asymmetric = asymmetric;
+	w->ops.fences = &w->fences;
+	sluice_store_relaxed(&w->fences.kind, kind);
 	w->ops.now_ns = world_now_ns;
 	w->ops.barrier = world_barrier;
 	w->ops.park = world_park;
@@ -119,8 +127,8 @@ static void ring_with_nobody_parked_makes_no_call(void **state)
 	struct world w;
 
 	(void)state;
-	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
-		world_open(&w, asymmetric);
+	for (uint32_t kind = 0; kind < 2; kind++) {
+		world_open(&w, kind);
 		for (int i = 0; i < 3; i++)
 			sluice_bell_ring(&w.bell, &w.ops);
 		assert_string_equal(w.calls, "");
@@ -138,7 +146,7 @@ static void ring_with_nobody_parked_stores_nothing(void **state)
 
 	(void)state;
 	assert_true((void *)bell != MAP_FAILED);
-	world_open(&w, 1);
+	world_open(&w, SLUICE_FENCES_SPLIT);
 	sluice_bell_ring(bell, &w.ops);
 	assert_string_equal(w.calls, "");
 	assert_int_equal(munmap(bell, sizeof(*bell)), 0);
@@ -149,8 +157,8 @@ static void ring_clears_and_then_wakes_once(void **state)
 	struct world w;
 
 	(void)state;
-	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
-		world_open(&w, asymmetric);
+	for (uint32_t kind = 0; kind < 2; kind++) {
+		world_open(&w, kind);
 		sluice_store_relaxed(&w.bell.parked, 1);
 		w.parked_then = 7;
 		for (int i = 0; i < 3; i++)
@@ -167,13 +175,13 @@ static void park_that_finds_work_does_not_sleep(void **state)
 	struct world w;
 
 	(void)state;
-	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
-		world_open(&w, asymmetric);
+	for (uint32_t kind = 0; kind < 2; kind++) {
+		world_open(&w, kind);
 		w.found = 7;
 		assert_int_equal(
 			sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99),
 			7);
-		assert_string_equal(w.calls, asymmetric ? "br" : "r");
+		assert_string_equal(w.calls, kind ? "br" : "r");
 		assert_int_equal(sluice_load_relaxed(&w.bell.parked), 0);
 	}
 }
@@ -183,12 +191,12 @@ static void park_sleeps_once_on_its_own_word(void **state)
 	struct world w;
 
 	(void)state;
-	for (uint32_t asymmetric = 0; asymmetric < 2; asymmetric++) {
-		world_open(&w, asymmetric);
+	for (uint32_t kind = 0; kind < 2; kind++) {
+		world_open(&w, kind);
 		assert_int_equal(
 			sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99),
 			0);
-		assert_string_equal(w.calls, asymmetric ? "brp" : "rp");
+		assert_string_equal(w.calls, kind ? "brp" : "rp");
 		assert_ptr_equal(w.word, &w.bell.parked);
 		assert_int_equal(w.parked_then, 1);
 		assert_int_equal(w.expected, 1);
@@ -202,7 +210,7 @@ static void park_is_armed_before_it_looks(void **state)
 	struct world w;
 
 	(void)state;
-	world_open(&w, 1);
+	world_open(&w, SLUICE_FENCES_SPLIT);
 	w.found = 1;
 	(void)sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99);
 	/* Noted by the barrier, which comes before the re-check. */
@@ -217,7 +225,7 @@ static void ring_before_the_sleep_is_not_lost(void **state)
 	struct world w;
 
 	(void)state;
-	world_open(&w, 1);
+	world_open(&w, SLUICE_FENCES_SPLIT);
 	w.rung_by_ready = 1;
 	(void)sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99);
 	assert_string_equal(w.calls, "brwp");
@@ -258,6 +266,92 @@ static void a_relayed_bell_rings_another(void **state)
 	assert_ptr_equal(w.word, &bells[2].parked);
 }
 
+/* ---- membarrier is refused ----------------------------------------------- */
+
+#define LATER_NS 5000u
+
+static uint32_t kind_of(const struct world *w)
+{
+	return sluice_load_relaxed(&w->fences.kind);
+}
+
+static void park_once(struct world *w, const char *calls)
+{
+	memset(w->calls, 0, sizeof(w->calls));
+	(void)sluice_bell_park(&w->bell, &w->ops, world_ready, w, UINT64_MAX);
+	assert_string_equal(w->calls, calls);
+	assert_int_equal(sluice_load_relaxed(&w->bell.parked), 0);
+}
+
+/* From membarrier to full fences: it is tried once, then nobody sleeps long for
+ * as long as somebody may not have heard of it, then it is over, for good. */
+static void refused_barrier_is_given_up_for_good(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, SLUICE_FENCES_SPLIT);
+	w.now_ns = LATER_NS;
+	park_once(&w, "brp");
+	assert_int_equal(w.deadline_ns, UINT64_MAX);
+	w.refuses = 1;
+	park_once(&w, "bnnrp");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_LEAVING);
+	assert_int_equal(w.deadline_ns, LATER_NS + SLUICE_FENCES_SLEEP_NS);
+	w.now_ns += SLUICE_FENCES_GRACE_NS - 1;
+	park_once(&w, "nnrp");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_LEAVING);
+	assert_int_equal(w.deadline_ns, w.now_ns + SLUICE_FENCES_SLEEP_NS);
+	w.now_ns++;
+	park_once(&w, "nrp");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_FULL);
+	assert_int_equal(w.deadline_ns, UINT64_MAX);
+	w.refuses = 0;
+	park_once(&w, "rp");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_FULL);
+}
+
+/* A relay whose look cannot be trusted counts as rung: look again. */
+static void refusal_and_a_relay(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, SLUICE_FENCES_SPLIT);
+	w.refuses = 1;
+	w.now_ns = LATER_NS;
+	sluice_bell_relay(&w.bell, &w.ops);
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_LEAVING);
+	assert_false(sluice_bell_relayed(&w.bell));
+	w.now_ns += SLUICE_FENCES_GRACE_NS;
+	sluice_bell_relay(&w.bell, &w.ops);
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_FULL);
+	assert_true(sluice_bell_relayed(&w.bell));
+}
+
+/* Whoever comes between the refusal and its time does not trust the look, and a
+ * deadline that is near stays. */
+static void refusal_without_its_time_is_not_trusted(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, SLUICE_FENCES_LEAVING);
+	w.now_ns = SLUICE_FENCES_GRACE_NS * 10;
+	park_once(&w, "nrp");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_LEAVING);
+	assert_int_equal(w.deadline_ns, w.now_ns + SLUICE_FENCES_SLEEP_NS);
+	(void)sluice_bell_park(&w.bell, &w.ops, world_ready, &w, 99);
+	assert_int_equal(w.deadline_ns, 99);
+	/* One who was refused late says so again; that is soon over. */
+	world_open(&w, SLUICE_FENCES_SPLIT);
+	w.refuses = 1;
+	w.found = 1;
+	w.now_ns = LATER_NS;
+	park_once(&w, "bnnr");
+	assert_int_equal(kind_of(&w), SLUICE_FENCES_LEAVING);
+}
+
 /* ---- how an idle thread gets to the bell --------------------------------- */
 
 static struct phases {
@@ -281,7 +375,7 @@ static void backoff_goes_through_its_phases(void **state)
 	struct world w;
 
 	for (int again = 0; again < 2; again++) {
-		world_open(&w, 1);
+		world_open(&w, SLUICE_FENCES_SPLIT);
 		for (size_t i = 0; i < rounds; i++)
 			assert_int_equal(sluice_backoff_wait(&backoff,
 							     &row->limits,
@@ -316,6 +410,29 @@ static void linux_table_is_complete(void **state)
 		    ops->pause != NULL && ops->yield != NULL);
 }
 
+/* Not a time-out, nor a word that is not what was expected, nor a bell in memory
+ * that is gone. */
+static void linux_calls_leave_errno_alone(void **state)
+{
+	const struct sluice_wait_ops *ops = sluice_wait_linux();
+	sluice_a32 word = {0};
+	sluice_a32 *gone = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true((void *)gone != MAP_FAILED);
+	assert_int_equal(munmap(gone, 4096), 0);
+	errno = 77;
+	ops->park(ops->ctx, &word, 0, ops->now_ns(ops->ctx) + NS_PER_MS);
+	ops->park(ops->ctx, &word, 1, UINT64_MAX);
+	ops->wake(ops->ctx, &word);
+	ops->wake(ops->ctx, gone);
+	(void)ops->barrier(ops->ctx);
+	ops->yield(ops->ctx);
+	ops->pause(ops->ctx, 1);
+	assert_int_equal(errno, 77);
+}
+
 static void linux_clock_does_not_go_back(void **state)
 {
 	const struct sluice_wait_ops *ops = sluice_wait_linux();
@@ -328,7 +445,7 @@ static void linux_clock_does_not_go_back(void **state)
 
 		ops->pause(ops->ctx, 3);
 		ops->yield(ops->ctx);
-		ops->barrier(ops->ctx);
+		(void)ops->barrier(ops->ctx);
 		now = ops->now_ns(ops->ctx);
 		assert_true(now >= last);
 		last = now;
@@ -452,11 +569,8 @@ static void two_threads_wake_each_other(void **state)
 /* As on a kernel that refuses membarrier: full fences on both sides. */
 static void two_threads_wake_each_other_without_membarrier(void **state)
 {
-	struct sluice_wait_ops ops = *sluice_wait_linux();
-
 	(void)state;
-	ops.asymmetric = 0;
-	ping_pong(&ops);
+	ping_pong(sluice_wait_linux_full());
 }
 
 int main(void)
@@ -471,7 +585,11 @@ int main(void)
 		cmocka_unit_test(park_sleeps_once_on_its_own_word),
 		cmocka_unit_test(park_is_armed_before_it_looks),
 		cmocka_unit_test(ring_before_the_sleep_is_not_lost),
+		cmocka_unit_test(refused_barrier_is_given_up_for_good),
+		cmocka_unit_test(refusal_without_its_time_is_not_trusted),
+		cmocka_unit_test(refusal_and_a_relay),
 		cmocka_unit_test(linux_table_is_complete),
+		cmocka_unit_test(linux_calls_leave_errno_alone),
 		cmocka_unit_test(linux_clock_does_not_go_back),
 		cmocka_unit_test(linux_park_returns_at_its_deadline),
 		cmocka_unit_test(linux_park_sees_a_ring_before_it_sleeps),
