@@ -44,6 +44,21 @@ static void tee_is_one_in_so_many(void **state)
 	}
 }
 
+static void verify_sees_a_tee_out_of_step(void **state)
+{
+	struct sluice_tee tee;
+
+	(void)state;
+	sluice_tee_init(&tee, 4);
+	check(sluice_tee_verify(&tee));
+	tee.left = 3;
+	check(sluice_tee_verify(&tee));
+	tee.left = 4;
+	assert_text_has(sluice_tee_verify(&tee), "further away");
+	tee.every = 0;
+	assert_text_has(sluice_tee_verify(&tee), "one in none");
+}
+
 /* ---- conflate ------------------------------------------------------------ */
 
 #define PLACES 8u
@@ -129,6 +144,30 @@ static void conflate_keeps_the_latest(void **state)
 	assert_true(replaced > 0 && dropped > 0);
 }
 
+static void verify_sees_a_table_out_of_step(void **state)
+{
+	uint64_t events[PLACES];
+	uint64_t keys[PLACES];
+	uint32_t table[2 * PLACES];
+	struct sluice_conflate c;
+
+	(void)state;
+	sluice_conflate_init(&c, (unsigned char *)events, keys, table, PLACES,
+			     sizeof(events[0]));
+	for (uint64_t key = 1; key < 4; key++)
+		sluice_conflate_put(&c, key, (const unsigned char *)&key);
+	check(sluice_conflate_verify(&c));
+	keys[1] = 77;
+	assert_text_has(sluice_conflate_verify(&c), "not found by its key");
+	keys[1] = 2;
+	c.count = 2;
+	assert_text_has(sluice_conflate_verify(&c), "other keys");
+	c.count = PLACES + 1;
+	assert_text_has(sluice_conflate_verify(&c), "more events wait");
+	c.count = 3;
+	check(sluice_conflate_verify(&c));
+}
+
 /* ---- weighted lanes ------------------------------------------------------ */
 
 /* Lanes that always have something are read as their weights are to each other,
@@ -177,10 +216,30 @@ static void an_idle_lane_saves_nothing(void **state)
 	assert_int_equal(share.left, 2 * SLUICE_LANES_QUANTUM);
 }
 
+static void verify_sees_a_share_out_of_step(void **state)
+{
+	struct sluice_share share;
+
+	(void)state;
+	sluice_share_init(&share, 2);
+	sluice_share_begin(&share);
+	check(sluice_share_verify(&share));
+	/* More than is left: the turn is over all the same. */
+	sluice_share_take(&share, 2 * SLUICE_LANES_QUANTUM + 1);
+	assert_int_equal(share.left, 0);
+	share.left = 2 * SLUICE_LANES_QUANTUM + 1;
+	assert_text_has(sluice_share_verify(&share), "more than its turn");
+	share.weight = 0;
+	assert_text_has(sluice_share_verify(&share), "weighs nothing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tee_is_one_in_so_many),
+		cmocka_unit_test(verify_sees_a_tee_out_of_step),
+		cmocka_unit_test(verify_sees_a_table_out_of_step),
+		cmocka_unit_test(verify_sees_a_share_out_of_step),
 		cmocka_unit_test(conflate_keeps_the_latest),
 		cmocka_unit_test(lanes_are_read_by_weight),
 		cmocka_unit_test(an_idle_lane_saves_nothing),

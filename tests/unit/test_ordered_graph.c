@@ -215,6 +215,77 @@ static void the_last_link_stays(void **state)
 	end(p);
 }
 
+/* A join that stays waits for other workers when the last one has gone; what it
+ * has been given before is in order, and so is what comes then. */
+static void a_join_may_stay(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+	static const char *const names[] = {"w0", "w1", "w2"};
+	int rc;
+
+	(void)state;
+	item_add_source(p, "source", &source, 64);
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source", .state = &joined,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_events = item_join));
+	for (uint32_t i = 0; i < UNIT_COUNT(names); i++)
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = names[i],
+					 .on_idle = SLUICE_IDLE_STAY,
+					 .handle_events = item_pass));
+	flow_start(p);
+	for (uint32_t i = 0; i < UNIT_COUNT(names); i++) {
+		struct sluice_subscription_stats stats;
+		struct sluice_sub out;
+
+		flow_subscribe(
+			p, "join", names[i],
+			SLUICE_SUBSCRIPTION(.max_demand = 16, .sub = &out));
+		flow_subscribe(p, names[i], "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 16));
+		flow_wait_handled(p, "join", 100 * (i + 1));
+		assert_int_equal(
+			sluice_stage_end(sluice_stage_find(p, names[i]),
+					 SLUICE_REASON_NORMAL, 0),
+			0);
+		for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+			if (sluice_subscription_stat(out, &stats) == -ENOENT)
+				break;
+			flow_sleep_ms(1);
+		}
+	}
+	rc = sluice_pipeline_drain(p, FLOW_DEADLINE_MS);
+	assert_true(rc == 0 || rc == -EPIPE);
+	assert_int_equal(joined.disorder, 0);
+	assert_int_equal(joined.events + flow_stats(p, "source").stranded,
+			 source.next);
+	sluice_pipeline_close(p);
+}
+
+static void a_number_must_fit_the_join(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+
+	(void)state;
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 32, .dispatcher = "ordered",
+				 .order_offset = SLUICE_ORDER_OFFSET(24),
+				 .handle_demand = item_make, .state = &source));
+	flow_add(p, SLUICE_STAGE(.name = "w0", .in_bytes = 32, .out_bytes = 24,
+				 .kind = SLUICE_PRODUCER_CONSUMER,
+				 .handle_events = item_pass));
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 24, .order_of = "source",
+				 .handle_events = item_join, .state = &joined));
+	flow_subscribe(p, "w0", "source", NULL);
+	flow_subscribe(p, "join", "w0", NULL);
+	assert_int_equal(sluice_pipeline_start(p), -EINVAL);
+	assert_text_has(sluice_last_error(), "'join': in_bytes 24");
+	assert_text_has(sluice_last_error(), "order_offset 24 of 'source'");
+	sluice_pipeline_close(p);
+}
+
 /* ---- onlookers ----------------------------------------------------------- */
 
 static void onlookers_stand_beside_an_ordered_producer(void **state)
@@ -299,6 +370,8 @@ int main(void)
 		cmocka_unit_test(the_join_reads_workers_only),
 		cmocka_unit_test(the_join_reads_all_of_a_worker),
 		cmocka_unit_test(the_last_link_stays),
+		cmocka_unit_test(a_join_may_stay),
+		cmocka_unit_test(a_number_must_fit_the_join),
 		cmocka_unit_test(onlookers_stand_beside_an_ordered_producer),
 		cmocka_unit_test(onlookers_are_no_workers),
 	};

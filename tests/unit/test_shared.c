@@ -179,6 +179,58 @@ static void the_count_goes_with_the_event(void **state)
 	}
 }
 
+static void await_buffered(struct sluice_pipeline *p, uint64_t n)
+{
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (flow_stats(p, "source").buffered == n)
+			return;
+		flow_sleep_ms(1);
+	}
+	assert_int_equal(flow_stats(p, "source").buffered, n);
+}
+
+/* Two come again that lie behind others which do not: a batch holds either. */
+static int fail_once(struct sluice_stage *self,
+		     const struct sluice_batch *batch)
+{
+	count_handed(sluice_stage_state(self), batch);
+	return -EIO;
+}
+
+static void what_comes_again_lies_among_the_others(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	source.end = 20;
+	flow_add(p,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .dispatcher = "shared",
+			      .on_idle = SLUICE_IDLE_STAY,
+			      .handle_demand = flow_count, .state = &source));
+	flow_add(p, SLUICE_STAGE(.name = names[0], .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = fail_once,
+				 .restart = SLUICE_RESTART_TEMPORARY,
+				 .state = &takers[0]));
+	flow_add(p, SLUICE_STAGE(.name = names[1], .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = take,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .max_deliveries = 9, .state = &takers[1]));
+	flow_subscribe(p, names[0], "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 4));
+	flow_start(p);
+	await_buffered(p, 20);
+	takers[1].retry_one_in = 3;
+	flow_subscribe(p, names[1], "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	flow_wait_handled(p, names[1], 20);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), -EIO);
+	assert_int_equal(takers[1].miscounted, 0);
+	assert_int_equal(takers[1].events, 20);
+	assert_true(takers[1].again > 0);
+	sluice_pipeline_close(p);
+}
+
 /* Each of those it has been handed to fails and is gone; the last one allowed
  * gets it alone, and buries it. */
 #define BAD 20u
@@ -243,16 +295,6 @@ static void a_bad_event_is_buried_by_the_last(void **state)
 }
 
 /* ---- gauges -------------------------------------------------------------- */
-
-static void await_buffered(struct sluice_pipeline *p, uint64_t n)
-{
-	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (flow_stats(p, "source").buffered == n)
-			return;
-		flow_sleep_ms(1);
-	}
-	assert_int_equal(flow_stats(p, "source").buffered, n);
-}
 
 static int take_one_batch(struct sluice_stage *self,
 			  const struct sluice_batch *batch)
@@ -347,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_failed_batch_comes_again),
 		cmocka_unit_test(a_leaver_loses_nothing),
 		cmocka_unit_test(the_count_goes_with_the_event),
+		cmocka_unit_test(what_comes_again_lies_among_the_others),
 		cmocka_unit_test(a_bad_event_is_buried_by_the_last),
 		cmocka_unit_test(the_gauge_goes_with_the_events),
 		cmocka_unit_test(a_cancelled_one_finishes_what_it_took),
