@@ -102,8 +102,15 @@ static void add_ordered(void)
 				     : SLUICE_PRODUCER_CONSUMER);
 	join->role = ROLE_JOIN;
 	join->numbers = numbers;
-	for (uint32_t i = 0; i < workers; i++)
-		(void)graph_add_edge(join->index, join->index - 1 - i);
+	/* Two ways from a worker: what is chosen for one may have to wait. */
+	for (uint32_t i = 0; i < workers; i++) {
+		uint32_t worker = join->index - 1 - i;
+
+		(void)graph_add_edge(join->index, worker);
+		if (world.nodes[worker].deal != DEAL_BROADCAST &&
+		    sim_below(3) == 0)
+			(void)graph_add_edge(join->index, worker);
+	}
 }
 
 /* ---- everything else ------------------------------------------------------ */
