@@ -59,8 +59,10 @@ set(SLUICE_SOURCES
 	engine/affinity.c
 	engine/aside.c
 	engine/attend.c
+	engine/cgroup.c
 	engine/check.c
 	engine/control.c
+	engine/cpus.c
 	engine/dispatch_opts.c
 	engine/emit.c
 	engine/fault.c
@@ -77,6 +79,7 @@ set(SLUICE_SOURCES
 	engine/outlet.c
 	engine/outlet_member.c
 	engine/outlet_shared.c
+	engine/pin.c
 	engine/pipeline.c
 	engine/plan.c
 	engine/plan_join.c

@@ -16,7 +16,7 @@ void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
 
 static int pipeline_check(struct sluice_pipeline_opts *o)
 {
-	int rc = opts_check_resv(o->resv, 8, "pipeline options");
+	int rc = opts_check_resv(o->resv, 7, "pipeline options");
 
 	if (rc < 0)
 		return rc;
@@ -30,11 +30,11 @@ static int pipeline_check(struct sluice_pipeline_opts *o)
 				   "pipeline: name is over the limit of %u "
 				   "bytes",
 				   SLUICE_NAME_BYTES - 1);
-	if (o->workers > PLATFORM_CPUS_MAX)
+	if (o->workers > SLUICE_WORKERS_MAX)
 		return sluice_fail(-EINVAL,
 				   "pipeline '%s': workers %u is over the "
 				   "limit of %u",
-				   o->name, o->workers, PLATFORM_CPUS_MAX);
+				   o->name, o->workers, SLUICE_WORKERS_MAX);
 	return 0;
 }
 
@@ -44,6 +44,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 {
 	struct sluice_pipeline_opts o = {.size = sizeof(o)};
 	struct restart_policy policy = {0};
+	struct pin pin = {.mode = PIN_SPREAD};
 	struct sluice_pipeline *p;
 	int rc = 0;
 
@@ -53,20 +54,27 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		rc = pipeline_check(&o);
 	if (rc == 0)
 		rc = restart_policy_init(&policy, &o);
+	if (rc == 0)
+		rc = pin_parse(&pin, o.name, o.pin);
 	if (rc < 0)
 		return rc;
 	p = line_calloc(1, sizeof(*p));
-	if (p == NULL)
+	if (p == NULL) {
+		pin_free(&pin);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	}
 	/* Touched page by page, as subscriptions are made. */
 	p->subs = calloc(SLUICE_SUBSCRIPTIONS_MAX, sizeof(*p->subs));
 	if (p->subs == NULL ||
 	    platform->mutex_open(platform->ctx, &p->mutex) < 0) {
 		free(p->subs);
 		free(p);
+		pin_free(&pin);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
 	p->policy = policy;
+	p->pin = pin;
+	o.pin = NULL; /* the caller's */
 	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);
 	o.name = p->name;
 	p->opts = o;
@@ -161,6 +169,14 @@ refused:
 	stage->opts.state_free = NULL; /* still the caller's */
 	stage_free(stage);
 	return rc;
+}
+
+void pipeline_thread_name(const struct sluice_pipeline *p,
+			  char name[THREAD_NAME_BYTES], const char *part)
+{
+	int room = (int)(THREAD_NAME_BYTES - 2 - strlen(part));
+
+	(void)snprintf(name, THREAD_NAME_BYTES, "%.*s/%s", room, p->name, part);
 }
 
 void pipeline_lock(struct sluice_pipeline *pipeline)

@@ -23,6 +23,7 @@ struct sluice_pipeline;
 
 /* Limits, checked once and named in the error. */
 #define SLUICE_STAGES_MAX           4096u
+#define SLUICE_WORKERS_MAX          1024u
 #define SLUICE_CONSUMERS_MAX        4096u
 #define SLUICE_SPILL_EVENTS_MAX     (1u << 24)
 #define SLUICE_ORDER_EVENTS_MAX     (1u << 16)
@@ -46,8 +47,10 @@ struct sluice_pipeline_opts {
 	uint32_t flags; /* SLUICE_PIPELINE_... */
 	/** For tools and messages; NULL = "pipeline". */
 	const char *name;
-	/** Polling workers; 0 = one per CPU this process may use. More than
-	 * there are CPUs is allowed: they then yield instead of spinning. */
+	/** Polling workers, up to SLUICE_WORKERS_MAX; 0 = one per CPU this
+	 * process may use, or fewer when its cgroup has a quota of CPU time:
+	 * then so many as whole CPUs are in it, at least one. More is allowed:
+	 * they then yield instead of spinning. */
 	uint32_t workers;
 	/** Fruitless rounds an idle worker spins, then yields, before it parks;
 	 * 0 = default, UINT32_MAX = none. */
@@ -69,10 +72,20 @@ struct sluice_pipeline_opts {
 	uint32_t stable_ms;
 
 	/** Told in words what went wrong and was survived: a restart, events
-	 * discarded. Threads: those of the pipeline. NULL: nobody is. */
+	 * discarded, workers that cannot be pinned. Threads: those of the
+	 * pipeline, and whoever starts it. NULL: nobody is. */
 	void (*log)(void *ctx, const char *text);
 	void *log_ctx;
-	uint64_t resv[8]; /* zero */
+	/** Which CPUs its threads run on. "spread", or NULL: each worker is
+	 * pinned to a CPU of the process, going on where the last pipeline of
+	 * the process ended; other threads run on any of them. "0-3,8": each
+	 * worker is pinned to one of these, in this order, and the others run
+	 * on any of them. "none": nothing is pinned but stages with a `cpu`.
+	 * The CPUs of the process are those it was started with, and its main
+	 * thread's; what the thread that calls start may use is nobody's but
+	 * its own. */
+	const char *pin;
+	uint64_t resv[7]; /* zero */
 };
 
 #define SLUICE_RESTARTS_NONE UINT32_MAX

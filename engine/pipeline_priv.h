@@ -15,6 +15,7 @@
 #define SLUICE_ENGINE_PIPELINE_PRIV_H
 
 #include "pipeline.h"
+#include "pin_priv.h"
 #include "platform_priv.h"
 #include "restart_priv.h"
 #include "stage_priv.h"
@@ -66,6 +67,7 @@ struct sluice_pipeline {
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_pipeline_opts opts;
 	const struct platform *platform;
+	struct pin pin;
 
 	struct sluice_stage **stages;
 	uint32_t stage_count;
@@ -134,6 +136,18 @@ static inline int end_valid(enum sluice_reason reason, uint32_t code)
 {
 	return reason >= SLUICE_REASON_NORMAL &&
 	       reason <= SLUICE_REASON_ERROR && code <= SLUICE_CODE_MAX;
+}
+
+/* What a thread of the pipeline is called: its name, cut so that "/@part" fits
+ * the 15 bytes that Linux shows. */
+#define THREAD_NAME_BYTES 16u
+void pipeline_thread_name(const struct sluice_pipeline *pipeline,
+			  char name[THREAD_NAME_BYTES], const char *part);
+/* Where its threads may run that are not pinned. */
+static inline struct platform_place
+pipeline_place(const struct sluice_pipeline *pipeline)
+{
+	return (struct platform_place){pipeline->pin.cpus, pipeline->pin.count};
 }
 
 /* Something for the supervisor to look at. */

@@ -1,44 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* pthread_setname_np, sched_getaffinity */
-#include "engine/platform_priv.h"
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "engine/cpus_priv.h"
 #include "ring/wait_priv.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 struct thread {
 	pthread_t id;
 	void (*run)(void *arg);
 	void *arg;
 	char name[16]; /* what Linux shows, NUL included */
-	int cpu;
+	struct platform_place place;
+	uint32_t cpu; /* the place, if it is only one */
 };
+
+/* A CPU that went away since the plan was made is no reason to fail: the thread
+ * then runs wherever the kernel puts it. */
+static void thread_place(const struct platform_place *place)
+{
+	struct cpu_mask mask = {{0}};
+
+	if (place->count == 0 && cpu_mask_of_process(&mask) < 0)
+		return;
+	for (uint32_t i = 0; i < place->count; i++)
+		cpu_mask_add(&mask, place->cpus[i]);
+	cpu_mask_use(&mask);
+}
 
 static void *thread_main(void *arg)
 {
 	struct thread *thread = arg;
 
 	(void)pthread_setname_np(pthread_self(), thread->name);
-	if (thread->cpu != PLATFORM_CPU_ANY) {
-		cpu_set_t set;
-
-		/* A CPU that went away since the plan was made is no reason to
-		 * fail: the thread then runs wherever the kernel puts it. */
-		CPU_ZERO(&set);
-		CPU_SET((unsigned)thread->cpu, &set);
-		(void)pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-	}
+	thread_place(&thread->place);
 	thread->run(thread->arg);
 	return NULL;
 }
 
 static int linux_spawn(void *ctx, void **out, void (*run)(void *), void *arg,
-		       const char *name, int cpu)
+		       const char *name, struct platform_place place)
 {
 	struct thread *thread = malloc(sizeof(*thread));
 	sigset_t all;
@@ -48,7 +54,11 @@ static int linux_spawn(void *ctx, void **out, void (*run)(void *), void *arg,
 	(void)ctx;
 	if (thread == NULL)
 		return -ENOMEM;
-	*thread = (struct thread){.run = run, .arg = arg, .cpu = cpu};
+	*thread = (struct thread){.run = run, .arg = arg, .place = place};
+	if (place.count == 1) {
+		thread->cpu = place.cpus[0];
+		thread->place.cpus = &thread->cpu;
+	}
 	(void)snprintf(thread->name, sizeof(thread->name), "%s", name);
 	/* Signals are the host program's business: not on our threads. */
 	(void)sigfillset(&all);
@@ -124,19 +134,20 @@ static void linux_mutex_unlock(void *ctx, void *mutex)
 	(void)pthread_mutex_unlock(mutex);
 }
 
-static uint32_t linux_cpus(void *ctx, uint32_t *list, uint32_t max)
+static void linux_cpus(void *ctx, struct platform_cpus *cpus)
 {
-	cpu_set_t set;
-	uint32_t count = 0;
+	(void)ctx;
+	cpus_of_process(cpus);
+}
+
+/* Processes that are started one after the other begin one after the other. */
+static uint32_t linux_turns(void *ctx, uint32_t n)
+{
+	static uint32_t taken;
 
 	(void)ctx;
-	CPU_ZERO(&set);
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 0;
-	for (uint32_t cpu = 0; cpu < CPU_SETSIZE && count < max; cpu++)
-		if (CPU_ISSET(cpu, &set))
-			list[count++] = cpu;
-	return count;
+	return (uint32_t)getpid() +
+	       __atomic_fetch_add(&taken, n, __ATOMIC_RELAXED);
 }
 
 static uint64_t linux_random(void *ctx)
@@ -161,7 +172,8 @@ static uint64_t linux_self(void *ctx)
 		.mutex_close = linux_mutex_close,                              \
 		.mutex_lock = linux_mutex_lock,                                \
 		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
-		.random = linux_random, .self = linux_self,                    \
+		.turns = linux_turns, .random = linux_random,                  \
+		.self = linux_self,                                            \
 	}
 
 static const struct platform linux_platform = PLATFORM(&sluice_wait_table);

@@ -14,15 +14,30 @@
 
 #define PLATFORM_NS_PER_MS UINT64_C(1000000)
 #define PLATFORM_CPU_ANY   (-1)
-#define PLATFORM_CPUS_MAX  1024u
+#define PLATFORM_CPUS_MAX  8192u
+
+/* What there is to run on. */
+struct platform_cpus {
+	uint32_t list[PLATFORM_CPUS_MAX]; /* of this process, ascending */
+	uint32_t count;                   /* 0: the kernel does not say */
+	int refused;                      /* then why: a negative errno */
+	uint32_t time; /* CPUs' worth of time it is given, at least 1 */
+};
+
+/* Where a thread may run: on these CPUs; with none, wherever the process may.
+ * More than one lie where they are until it has ended. */
+struct platform_place {
+	const uint32_t *cpus;
+	uint32_t count;
+};
 
 struct platform {
 	const struct sluice_wait_ops *wait;
 	void *ctx;
-	/* Start @run(@arg) on a thread of its own, pinned to @cpu unless that
-	 * is PLATFORM_CPU_ANY. Returns 0 or a negative errno. */
+	/* Start @run(@arg) on a thread of its own. It takes nothing of where
+	 * the caller may run. Returns 0 or a negative errno. */
 	int (*spawn)(void *ctx, void **thread, void (*run)(void *arg),
-		     void *arg, const char *name, int cpu);
+		     void *arg, const char *name, struct platform_place place);
 	/* Wait for its end and release it. */
 	void (*join)(void *ctx, void *thread);
 	/* A lock whose holder may be preempted: who waits for it sleeps, and
@@ -31,8 +46,11 @@ struct platform {
 	void (*mutex_close)(void *ctx, void *mutex);
 	void (*mutex_lock)(void *ctx, void *mutex);
 	void (*mutex_unlock)(void *ctx, void *mutex);
-	/* The CPUs this process may use, ascending; returns how many. */
-	uint32_t (*cpus)(void *ctx, uint32_t *list, uint32_t max);
+	/* The process's, whoever asks. */
+	void (*cpus)(void *ctx, struct platform_cpus *cpus);
+	/* Take @n turns of those that all pipelines of the process share;
+	 * returns the number of the first. */
+	uint32_t (*turns)(void *ctx, uint32_t n);
 	uint64_t (*random)(void *ctx);
 	/** The calling thread: a number that no other running one has, not 0.
 	 */

@@ -149,14 +149,15 @@ static void pipeline_reset(struct sluice_pipeline *p)
 
 static int pipeline_launch(struct sluice_pipeline *p)
 {
+	char name[THREAD_NAME_BYTES];
 	int rc;
 
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_open_gate(p->stages[i]);
 	pipeline_set_phase(p, PIPELINE_STARTING);
+	pipeline_thread_name(p, name, "super");
 	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
-				supervisor_run, p, "sluice-super",
-				PLATFORM_CPU_ANY);
+				supervisor_run, p, name, pipeline_place(p));
 	if (rc < 0) {
 		rc = sluice_fail(rc,
 				 "pipeline '%s': no thread for its "
@@ -301,6 +302,7 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 	for (uint32_t s = 0; s < p->sub_count; s++)
 		free(subscription_at(p, s));
 	p->platform->mutex_close(p->platform->ctx, p->mutex);
+	pin_free(&p->pin);
 	free(p->stages);
 	free(p->subs);
 	free(p);

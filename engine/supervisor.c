@@ -40,14 +40,20 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 
 	for (uint32_t i = 0; i < p->worker_count; i++) {
 		struct worker *worker = &p->workers[i];
-		char name[24];
+		uint32_t cpu = (uint32_t)worker->cpu;
+		struct platform_place place = {&cpu, 1};
+		char name[THREAD_NAME_BYTES];
+		char part[12];
 		int rc;
 
 		if (worker->foreign)
 			continue;
-		(void)snprintf(name, sizeof(name), "sluice-%u", i);
+		if (worker->cpu == PLATFORM_CPU_ANY)
+			place = pipeline_place(p);
+		(void)snprintf(part, sizeof(part), "w%u", i);
+		pipeline_thread_name(p, name, part);
 		rc = p->platform->spawn(p->platform->ctx, &worker->thread,
-					worker_run, worker, name, worker->cpu);
+					worker_run, worker, name, place);
 		if (rc < 0) {
 			p->init_failed = 1;
 			pipeline_fail(p, rc,

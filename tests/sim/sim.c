@@ -342,11 +342,11 @@ static void op_yield(void *ctx)
 }
 
 static int op_spawn(void *ctx, void **thread, void (*run)(void *), void *arg,
-		    const char *name, int cpu)
+		    const char *name, struct platform_place place)
 {
 	(void)ctx;
 	(void)name;
-	(void)cpu;
+	(void)place;
 	*thread = sim_refuses(&sim.threads_left) ? NULL : sim_add(run, arg);
 	return *thread ? 0 : -EAGAIN;
 }
@@ -406,14 +406,20 @@ static void op_mutex_unlock(void *ctx, void *arg)
 	op_wake(ctx, &mutex->held);
 }
 
-static uint32_t op_cpus(void *ctx, uint32_t *list, uint32_t max)
+static void op_cpus(void *ctx, struct platform_cpus *cpus)
 {
-	uint32_t count = 1 + sim_below(3);
-
 	(void)ctx;
-	for (uint32_t i = 0; i < count && i < max; i++)
-		list[i] = i;
-	return count;
+	cpus->refused = 0;
+	cpus->count = cpus->time = 1 + sim_below(3);
+	for (uint32_t i = 0; i < cpus->count; i++)
+		cpus->list[i] = i;
+}
+
+static uint32_t op_turns(void *ctx, uint32_t n)
+{
+	(void)ctx;
+	(void)n;
+	return 0;
 }
 
 static uint64_t op_random(void *ctx)
@@ -449,6 +455,7 @@ const struct platform *sim_platform(void)
 		.mutex_lock = op_mutex_lock,
 		.mutex_unlock = op_mutex_unlock,
 		.cpus = op_cpus,
+		.turns = op_turns,
 		.random = op_random,
 		.self = op_self,
 	};

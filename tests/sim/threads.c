@@ -47,7 +47,7 @@ int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 	/* What it returns nobody reads. */
 	rc = platform->spawn(platform->ctx, &thread,
 			     (void (*)(void *))(void (*)(void))run, arg,
-			     "thread", PLATFORM_CPU_ANY);
+			     "thread", (struct platform_place){NULL, 0});
 	if (rc == 0)
 		*id = (pthread_t)thread;
 	return -rc;
