@@ -2,6 +2,7 @@
 /* A start, and a subscription made later, without memory: each call that may fail
  * does so once, for every kind of subscription that needs memory of its own. What
  * was refused leaves nothing, and works when it is tried again. */
+#include "engine/memory_priv.h"
 #include "tests/support/edge.h"
 #include "tests/unit/ordered_flow.h"
 
@@ -219,10 +220,25 @@ static void a_subscription_fails_and_leaves_nothing(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* Sizes that no memory has are refused before anybody is asked for it. */
+static void sizes_do_not_overflow(void **state)
+{
+	unsigned char *least = line_calloc(0, 8);
+
+	(void)state;
+	assert_null(line_calloc(SIZE_MAX, 2));
+	assert_null(line_calloc(1, SIZE_MAX));
+	assert_non_null(least);
+	assert_int_equal(least[0], 0);
+	free(least);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[2 * UNIT_COUNT(kinds)];
-	size_t n = 0;
+	struct CMUnitTest tests[2 * UNIT_COUNT(kinds) + 1] = {
+		cmocka_unit_test(sizes_do_not_overflow),
+	};
+	size_t n = 1;
 
 	n = UNIT_ADD_ROWS(tests, n, a_start_fails_and_leaves_nothing, kinds);
 	n = UNIT_ADD_ROWS(tests, n, a_subscription_fails_and_leaves_nothing,
