@@ -208,7 +208,7 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 	sluice_bell_relay(bell, port_ops(port));
 	while (port_round(port))
 		;
-	seen->relayed = port_leaves_something(port);
+	seen->relayed = (uint32_t)port_leaves_something(port);
 	if (!seen->relayed)
 		/* Relaxed: a ringer that still sees it makes a vain call. */
 		sluice_store_relaxed(&bell->parked, 0);
