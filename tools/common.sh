@@ -80,6 +80,7 @@ show_progress()
 	while IFS= read -r line; do
 		printf '%s\n' "$line" >>"$1"
 		case $line in
+		'[0/'*) continue ;;
 		'['[0-9]*/[0-9]*']'*) ;;
 		*) continue ;;
 		esac
