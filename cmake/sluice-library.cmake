@@ -87,3 +87,9 @@ if(NOT SLUICE_SANITIZE)
 endif()
 set_target_properties(sluice_shared PROPERTIES
 	LINK_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/sluice.map)
+
+# For what is measured and tested from within: private names are to be had.
+add_library(sluice_private STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:sluice_objects>)
+set_target_properties(sluice_private PROPERTIES LINKER_LANGUAGE C)
+target_link_libraries(sluice_private PUBLIC Threads::Threads)
+target_include_directories(sluice_private SYSTEM INTERFACE ${SLUICE_INCLUDE_DIR})
