@@ -56,7 +56,7 @@ static int some_events(struct sluice_stage *self, uint32_t demand)
 {
 	int rc = flow_count(self, demand);
 
-	switch (ending_of_src) {
+	switch ((int)ending_of_src) {
 	case COMPLETE:
 		return rc;
 	case FAILED:
@@ -150,7 +150,7 @@ static void receiving(void **state)
 	assert_int_equal(sluice_port_closed(port, &closed), 0);
 	assert_int_equal(closed.reason, SLUICE_REASON_OPEN);
 	assert_true(sluice_recv(port, &batch, FLOW_DEADLINE_MS) > 0);
-	switch (row->ending) {
+	switch ((int)row->ending) {
 	case DRAINED:
 		assert_int_equal(pthread_create(&drainer, NULL, drain, NULL),
 				 0);
@@ -207,7 +207,7 @@ static int take_and_end(struct sluice_stage *self,
 {
 	(void)self;
 	(void)batch;
-	switch (ending_of_src) {
+	switch ((int)ending_of_src) {
 	case COMPLETE:
 		return SLUICE_END;
 	case FAILED:
@@ -237,7 +237,7 @@ static void sending(void **state)
 		       SLUICE_SUBSCRIPTION(.max_demand = 4));
 	flow_start(pipeline);
 	assert_int_equal(send_row(port, 0, 1, FLOW_DEADLINE_MS), 1);
-	switch (row->ending) {
+	switch ((int)row->ending) {
 	case DRAINED:
 		assert_int_equal(
 			sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
