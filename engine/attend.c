@@ -374,7 +374,10 @@ int stage_attend(struct sluice_stage *stage)
 	if (signals & SIGNAL_ORDER) {
 		stage->accumulate = sluice_load_acquire(&stage->demand) ==
 				    SLUICE_DEMAND_ACCUMULATE;
-		stage_obey(stage);
+		/* Before the mail: a marker stands behind what lies in the
+		 * rings of those who joined meanwhile. */
+		if (stage_obey(stage))
+			signals |= SIGNAL_SUBS;
 	}
 	/* While it is down, whoever comes or goes waits for it: a restart looks
 	 * again. */

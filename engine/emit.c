@@ -36,7 +36,9 @@ void stage_emit_end(struct sluice_stage *stage, int keep)
 void stage_emitted(struct sluice_stage *stage, int rc)
 {
 	stage_emit_end(stage, stage_keeps(rc));
-	if (stage_produces(stage))
+	/* After a failure no other callback may run, of a marker say, before
+	 * the stage has been told of it. */
+	if (stage_produces(stage) && stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOK);
 }
 

@@ -46,7 +46,9 @@ void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
 
 static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 {
-	stage->resume = stage->phase;
+	/* An init that fails again changes nothing in what it goes back to. */
+	if (stage->phase != STAGE_DOWN)
+		stage->resume = stage->phase;
 	stage->phase = STAGE_DOWN;
 	if (stage->initialised && stage->opts.fini)
 		stage->opts.fini(stage, reason);
@@ -73,9 +75,8 @@ static void stage_fail_text(struct sluice_stage *stage, int rc)
 		pipeline_note_failure(p, rc, "%s, and is not restarted",
 				      stage->fault.text);
 		pipeline_log(p, "%s, and is not restarted", stage->fault.text);
-		if (stage->phase == STAGE_RUNNING)
-			stage_finish(stage, SLUICE_REASON_ERROR,
-				     rc < 0 ? (uint32_t)-rc : 0);
+		stage_finish(stage, SLUICE_REASON_ERROR,
+			     rc < 0 ? (uint32_t)-rc : 0);
 		break;
 	case SLUICE_RESTART_PERMANENT:
 	case SLUICE_RESTART_TRANSIENT:
@@ -88,6 +89,9 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 {
 	va_list args;
 
+	/* One failure a step: the supervisor may read the text of the first. */
+	if (stage->phase == STAGE_DOWN)
+		return;
 	va_start(args, fmt);
 	(void)vsnprintf(stage->fault.text, sizeof(stage->fault.text), fmt,
 			args);
@@ -98,12 +102,18 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 /* A callback said that it is done. */
 static void stage_done(struct sluice_stage *stage)
 {
+	enum stage_phase phase =
+		stage->phase == STAGE_DOWN ? stage->resume : stage->phase;
+
 	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
 	    pipeline_command(stage->pipeline) != PIPELINE_RUN ||
-	    stage->phase != STAGE_RUNNING) {
-		stage_finish(stage, SLUICE_REASON_NORMAL, 0);
+	    phase != STAGE_RUNNING) {
+		stage_conclude(stage, NULL,
+			       SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
 		return;
 	}
+	if (stage->phase == STAGE_DOWN)
+		return; /* and comes up again in any case */
 	(void)snprintf(stage->fault.text, sizeof(stage->fault.text),
 		       "stage '%s': ended, and is permanent", stage->name);
 	stage->fault.code = -ECANCELED;
@@ -142,7 +152,10 @@ void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 		stage_done(stage);
 		return;
 	}
-	stage_fail_text(stage, stage_describe(stage, callback, rc));
+	/* Another callback, of a marker that left with this one's events, may
+	 * have failed in between. */
+	if (stage->phase != STAGE_DOWN)
+		stage_fail_text(stage, stage_describe(stage, callback, rc));
 }
 
 static void stage_give_up(struct sluice_stage *stage,
@@ -191,26 +204,22 @@ uint32_t stage_events_refused(struct sluice_stage *stage,
 	return 0;
 }
 
-static void stage_restart(struct sluice_stage *stage)
+/* Returns non-zero when it is no longer down. */
+static int stage_restart(struct sluice_stage *stage)
 {
 	int rc;
 
 	if (stage->phase != STAGE_DOWN)
-		return;
+		return 0;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.init ? stage->opts.init(stage) : 0;
 	stage_emit_end(stage, rc == 0);
-	stage->phase = stage->resume;
 	if (rc != 0) {
-		stage_answer(stage, "init", rc == SLUICE_END ? -EINVAL : rc);
-		/* Unless a stop has come: it is ended with all the others. */
-		if (stage->phase == STAGE_RUNNING)
-			stage->phase = STAGE_DOWN;
-		/* One that is not restarted has not looked while it was down. */
-		if (stage->phase != STAGE_DOWN)
-			stage_signal(stage, SIGNAL_SUBS);
-		return;
+		/* It is down still, or ends. */
+		stage_fail_text(stage, stage_describe(stage, "init", rc));
+		return stage->phase != STAGE_DOWN;
 	}
+	stage->phase = stage->resume;
 	stage->initialised = 1;
 	stage->starved = 0;
 	stage_signal(stage, SIGNAL_SUBS);
@@ -219,21 +228,21 @@ static void stage_restart(struct sluice_stage *stage)
 	stage_show_phase(stage, stage->phase);
 	if (stage->phase == STAGE_ENDING && !stage_produces(stage))
 		stage_end(stage);
+	return 1;
 }
 
-void stage_obey(struct sluice_stage *stage)
+int stage_obey(struct sluice_stage *stage)
 {
 	switch (sluice_exchange(&stage->order, ORDER_NONE)) {
 	case ORDER_RECYCLE:
 		if (stage->phase != STAGE_RUNNING)
-			return;
+			return 0;
 		stage->fault.code = 0;
 		stage_go_down(stage, SLUICE_REASON_SHUTDOWN);
-		break;
+		return 0;
 	case ORDER_RESTART:
-		stage_restart(stage);
-		break;
+		return stage_restart(stage);
 	default:
-		break;
+		return 0;
 	}
 }

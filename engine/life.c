@@ -129,6 +129,8 @@ void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
 			     SLUICE_CLOSED_CODE(closed));
 		return;
 	}
+	if (stage->resume == STAGE_ENDING)
+		return;
 	stage->reason = SLUICE_CLOSED_REASON(closed);
 	stage->reason_code = SLUICE_CLOSED_CODE(closed);
 	stage->resume = STAGE_ENDING;

@@ -290,8 +290,9 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 uint32_t stage_events_refused(struct sluice_stage *stage,
 			      const struct sluice_batch *batch, uint32_t taken,
 			      int rc);
-/* An order of the supervisor, or none. */
-void stage_obey(struct sluice_stage *stage);
+/* An order of the supervisor, or none. Returns non-zero when the stage is no
+ * longer down. */
+int stage_obey(struct sluice_stage *stage);
 /* Show the world what phase this is. */
 void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
 /* A line for the pipeline's log. */

@@ -95,6 +95,21 @@ static void supervisor_order(struct sluice_stage *stage, enum stage_order order)
 	stage_signal(stage, SIGNAL_ORDER);
 }
 
+/* @other comes up together with one that failed, at @due_ns: not before that one
+ * does. One that is being started just now goes down again. */
+static void supervisor_recycle(struct sluice_stage *other, struct supervised *s,
+			       uint64_t due_ns)
+{
+	enum stage_phase phase = phase_of(other);
+
+	if (phase != STAGE_RUNNING && phase != STAGE_DOWN)
+		return;
+	if (phase == STAGE_RUNNING || s->restart_ns == 0)
+		supervisor_order(other, ORDER_RECYCLE);
+	if (s->restart_ns < due_ns)
+		s->restart_ns = due_ns;
+}
+
 static void supervisor_on_failure(struct sluice_pipeline *p,
 				  struct sluice_stage *stage)
 {
@@ -113,18 +128,12 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 		     (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
 	due_ns = pipeline_now(p) + delay_ns;
 	supervisor_mark(p, stage);
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		struct sluice_stage *other = p->stages[i];
-
-		if (!p->marked[i] || stage_is_port(other))
-			continue;
-		if (other == stage) {
-			p->supervised[i].restart_ns = due_ns;
-		} else if (phase_of(other) == STAGE_RUNNING) {
-			p->supervised[i].restart_ns = due_ns;
-			supervisor_order(other, ORDER_RECYCLE);
-		}
-	}
+	p->supervised[stage->index].restart_ns = due_ns;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->marked[i] && i != stage->index &&
+		    !stage_is_port(p->stages[i]))
+			supervisor_recycle(p->stages[i], &p->supervised[i],
+					   due_ns);
 }
 
 /* Is somebody still up that is to go down first? */
@@ -137,11 +146,10 @@ static int supervisor_recycling(const struct sluice_pipeline *p)
 	return 0;
 }
 
-/* Returns when to look again. */
-static uint64_t supervisor_restart(struct sluice_pipeline *p)
+/* Stages that have gone down since the last look: decide what becomes of those
+ * that failed. */
+static void supervisor_notice(struct sluice_pipeline *p)
 {
-	uint64_t next_ns = UINT64_MAX;
-
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct supervised *s = &p->supervised[i];
 		uint32_t downs = sluice_load_acquire(&p->stages[i]->downs);
@@ -152,14 +160,25 @@ static uint64_t supervisor_restart(struct sluice_pipeline *p)
 		if (p->stages[i]->fault.code != 0)
 			supervisor_on_failure(p, p->stages[i]);
 	}
-	if (supervisor_recycling(p))
-		return UINT64_MAX; /* their going down rings */
+}
+
+/* Start those that are due. Nobody is started for a failure before the last one
+ * that was noticed: a stage that is down, and all whose downs have been noticed,
+ * stays as it is until it is ordered up. Returns when to look again. */
+static uint64_t supervisor_start_due(struct sluice_pipeline *p)
+{
+	uint64_t next_ns = UINT64_MAX;
+
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct supervised *s = &p->supervised[i];
+		uint64_t now_ns;
 
 		if (s->restart_ns == 0)
 			continue;
-		if (s->restart_ns > pipeline_now(p)) {
+		if (sluice_load_acquire(&p->stages[i]->downs) != s->downs)
+			return 0;
+		now_ns = pipeline_now(p);
+		if (s->restart_ns > now_ns) {
 			if (s->restart_ns < next_ns)
 				next_ns = s->restart_ns;
 			continue;
@@ -167,6 +186,20 @@ static uint64_t supervisor_restart(struct sluice_pipeline *p)
 		s->restart_ns = 0;
 		supervisor_order(p->stages[i], ORDER_RESTART);
 	}
+	return next_ns;
+}
+
+/* Returns when to look again. */
+static uint64_t supervisor_restart(struct sluice_pipeline *p)
+{
+	uint64_t next_ns;
+
+	do {
+		supervisor_notice(p);
+		if (supervisor_recycling(p))
+			return UINT64_MAX; /* their going down rings */
+		next_ns = supervisor_start_due(p);
+	} while (next_ns == 0);
 	return next_ns;
 }
 

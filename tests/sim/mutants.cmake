@@ -120,4 +120,4 @@ sluice_sim_mutant(output-of-a-failure engine/step.c "that nobody emitted|of a ca
 sluice_sim_mutant(restart-drops-output engine/fault.c "${LOST}"
 	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
 sluice_sim_mutant(restart-drops-inputs engine/fault.c "${STUCK}|${LOST}"
-	[[/^static void stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
+	[[/^static int stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
