@@ -86,6 +86,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	}
 	if (link->sub == sub) {
 		inlet_detach(&stage->in, sub->inlet);
+		stage_markers_forget(stage, sub->inlet);
 		stage->in.joined--;
 	}
 	place_leave(&stage->in.places[sub->inlet], sub);
@@ -385,7 +386,8 @@ int stage_attend(struct sluice_stage *stage)
 		attend_inlets(stage);
 		attend_outlets(stage);
 	}
-	if (signals & SIGNAL_MAIL)
+	/* One that has just ended has closed it. */
+	if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
 		mailbox_take(&stage->mail, &stage->letters, 0);
 	return stage_read_mail(stage) || signals != 0;
 }

@@ -111,6 +111,13 @@ static void marker_place(struct sluice_stage *stage, struct letter *letter)
 	letters_add(&stage->markers, letter);
 }
 
+/* One that was sent before the stage was planned has no room for targets: what it
+ * stands behind is nothing. */
+static uint32_t marker_targets(const struct letter *letter, uint32_t n)
+{
+	return n < letter->targets_max ? n : letter->targets_max;
+}
+
 static void marker_came(struct sluice_stage *stage, struct letter *letter)
 {
 	struct inlet *in = &stage->in;
@@ -119,12 +126,14 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 		mail_info(stage, letter);
 		return;
 	}
-	for (uint32_t i = 0; i < in->count; i++)
+	/* How many of the links there are: more may come. */
+	letter->position = marker_targets(letter, in->count);
+	/* A link that is opened later has nothing before the marker: its target
+	 * stays 0. */
+	for (uint32_t i = 0; i < letter->position; i++)
 		if (in->links[i].open)
 			letter->targets[i] = sluice_load_acquire(
 				&in->links[i].reader.tx->published);
-	/* How many of the links there are: more may come. */
-	letter->position = in->count;
 	letters_add(&stage->arriving, letter);
 	(void)stage_markers_arrive(stage);
 }
@@ -144,6 +153,13 @@ int stage_markers_arrive(struct sluice_stage *stage)
 		moved = 1;
 	}
 	return moved;
+}
+
+void stage_markers_forget(struct sluice_stage *stage, uint32_t index)
+{
+	for (struct letter *m = stage->arriving.first; m; m = m->next)
+		if (index < m->position)
+			m->targets[index] = 0;
 }
 
 uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
@@ -183,8 +199,8 @@ static void marker_passed_hold(struct sluice_stage *stage,
 	}
 	letter->position = 0;
 	if (out->spill.capacity > 0) {
-		letter->position = out->lanes.count;
-		for (uint32_t i = 0; i < out->lanes.count; i++)
+		letter->position = marker_targets(letter, out->lanes.count);
+		for (uint32_t i = 0; i < letter->position; i++)
 			letter->targets[i] = out->spill.queue[i].popped +
 					     out->spill.queue[i].count;
 	}

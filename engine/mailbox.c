@@ -24,6 +24,8 @@ struct letter *letter_new(enum letter_kind kind, const void *data,
 	letter->room = room;
 	letter->targets =
 		(void *)((unsigned char *)letter + sizeof(*letter) + text);
+	letter->targets_max = targets;
+	memset(letter->targets, 0, targets * sizeof(uint64_t));
 	if (bytes > 0)
 		memcpy(letter->data, data, bytes);
 	return letter;

@@ -42,6 +42,7 @@ struct letter {
 	int32_t result;    /* of the call: a length, or a negative errno */
 	uint64_t position; /* a marker's, in the hold */
 	uint64_t *targets; /* a marker's, per link or lane; behind the rest */
+	uint32_t targets_max;
 	/* The request, then the answer, each aligned for any word. */
 	unsigned char data[] __attribute__((aligned(8)));
 };
@@ -57,8 +58,8 @@ struct mailbox {
 	sluice_a32 count;
 };
 
-/* A letter with room for @bytes of data, an answer and @targets. NULL: no
- * memory. */
+/* A letter with room for @bytes of data, an answer and @targets, which are 0:
+ * behind nothing. NULL: no memory. */
 struct letter *letter_new(enum letter_kind kind, const void *data,
 			  uint32_t bytes, uint32_t room, uint32_t targets);
 static inline void *letter_reply(struct letter *letter)

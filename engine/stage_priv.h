@@ -323,6 +323,9 @@ int stage_read_mail(struct sluice_stage *stage);
 /* Markers that came behind what lay in the inlets: move on those it has passed.
  */
 int stage_markers_arrive(struct sluice_stage *stage);
+/* The subscription at link @index is over: they wait for nothing of it, nor of
+ * the next one there. */
+void stage_markers_forget(struct sluice_stage *stage, uint32_t index);
 /* A batch of link @index, of at most @limit events, ends at the next of them. */
 uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 			  uint32_t limit);
