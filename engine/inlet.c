@@ -153,8 +153,6 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 		memmove(gathered + kept * bytes, event, bytes);
 		kept_at[kept++] = i;
 	}
-	sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
-			   batch->count - kept);
 	link->refusing = batch->count - kept;
 	link->thinned = 1;
 	batch->events = gathered;
@@ -345,8 +343,13 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 	struct inlet_link *link = &in->links[index];
 
 	(void)sluice_spsc_release(&link->reader, n);
-	link->refused += link->refusing;
-	link->refusing = 0;
+	if (SLUICE_UNLIKELY(link->refusing > 0)) {
+		/* Now, not when they were: the batch may have come again. */
+		sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
+				   link->refusing);
+		link->refused += link->refusing;
+		link->refusing = 0;
+	}
 	if (SLUICE_UNLIKELY(link->manual))
 		inlet_grant_asked(in, index);
 	/* Even where no credit went back: a strategy may have waited for the

@@ -191,7 +191,7 @@ struct sluice_stage_stats {
 	uint64_t passed_over;  /* events that tee and conflate left out */
 	uint64_t buffered;     /* events that wait for credit now: exact */
 	uint64_t held;    /* events held back by SLUICE_DEMAND_ACCUMULATE */
-	uint64_t refused; /* events the selector refused */
+	uint64_t refused; /* events the selector refused, and were finished */
 	uint64_t spilled; /* events that waited in the spill */
 	uint64_t stalls_empty;  /* steps that found no event */
 	uint64_t stalls_credit; /* steps that found no credit */
