@@ -91,6 +91,10 @@ SLUICE_API void sluice_timer_clear(struct sluice_stage *self, uint32_t timer);
  *
  * Under SLUICE_DEMAND_ACCUMULATE it is not asked for events; what it emits all
  * the same is held, and the buffer's limit applies when it is set to forward.
+ * Until then the limit is SLUICE_HELD_EVENTS_MAX, or what fits 128 MiB: above it
+ * buffer_keep decides as above buffer_events. The memory for what is held, twice
+ * as much at most, is allocated as it is needed, and kept until close; where
+ * none is to be had, that is the limit.
  *
  * Returns 0; -EINVAL in a consumer, or for accumulate in a producer_consumer.
  * Threads: any; before the start too.

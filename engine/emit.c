@@ -11,6 +11,64 @@
 
 #include <errno.h>
 
+/* More waits than @most: the oldest go, or the newest. */
+static void stage_overflow(struct sluice_stage *stage, uint32_t most)
+{
+	struct hold *hold = &stage->hold;
+	uint32_t n = hold_count(hold) - most;
+	int tell = 1;
+
+	if (stage->opts.buffer_keep == SLUICE_KEEP_FIRST) {
+		hold_drop_newest(hold, n);
+		if (stage->unacked > 0 &&
+		    stage->unacked_end - hold->at > hold_count(hold))
+			stage->unacked_end = hold_end(hold);
+		for (struct letter *m = stage->markers.first; m; m = m->next)
+			if (m->position - hold->at > hold_count(hold))
+				m->position = hold_end(hold);
+	} else {
+		hold_pop(hold, n);
+	}
+	stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n);
+	if (stage->opts.on_discard)
+		tell = stage->opts.on_discard(stage, n);
+	if (tell)
+		stage_log(stage,
+			  "discarded %u events: the buffer of %u is full", n,
+			  most);
+}
+
+/* What may wait just now. */
+static uint32_t stage_wait_max(const struct sluice_stage *stage)
+{
+	return stage->accumulate && stage->phase != STAGE_ENDING
+		       ? stage->held_max
+		       : stage->buffer_max;
+}
+
+/* The row's end is near although what waits stands at its front: more is held
+ * back than the buffer holds, or callbacks ran one behind the other with nothing
+ * placed in between. Nothing flows meanwhile, so that it may allocate. */
+static void stage_make_room(struct sluice_stage *stage)
+{
+	struct hold *hold = &stage->hold;
+	uint32_t most = stage_wait_max(stage);
+	uint64_t cells = UINT64_C(2) * most + stage->emit_max;
+
+	if (cells > UINT64_C(2) * hold->capacity)
+		cells = UINT64_C(2) * hold->capacity;
+	if (cells > hold->capacity && hold_grow(hold, (uint32_t)cells) == 0)
+		return;
+	if (stage->opts.buffer_keep == SLUICE_KEEP_BLOCK)
+		return;
+	/* No memory for more: that is the limit then. */
+	if (most > hold->capacity - stage->emit_max)
+		most = hold->capacity - stage->emit_max;
+	if (hold_count(hold) > most)
+		stage_overflow(stage, most);
+	hold_compact(hold);
+}
+
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 {
 	uint32_t room;
@@ -19,6 +77,10 @@ void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 		return;
 	hold_make_room(&stage->hold, stage->emit_max);
 	room = stage->hold.capacity - stage->hold.tail;
+	if (SLUICE_UNLIKELY(room < stage->emit_max)) {
+		stage_make_room(stage);
+		room = stage->hold.capacity - stage->hold.tail;
+	}
 	if (room > stage->emit_max)
 		room = stage->emit_max;
 	stage->emit_left = limit < room ? (uint32_t)limit : room;
@@ -51,7 +113,7 @@ uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n)
 
 uint64_t stage_emit_room(struct sluice_stage *stage)
 {
-	uint64_t room = stage->buffer_max;
+	uint64_t room = stage_wait_max(stage);
 
 	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
 		return UINT64_MAX;
@@ -59,33 +121,6 @@ uint64_t stage_emit_room(struct sluice_stage *stage)
 		room += outlet_room(&stage->out, stage->emit_max);
 	return room > hold_count(&stage->hold) ? room - hold_count(&stage->hold)
 					       : 0;
-}
-
-/* More waits than the buffer may hold. */
-static void stage_overflow(struct sluice_stage *stage)
-{
-	struct hold *hold = &stage->hold;
-	uint32_t n = hold_count(hold) - stage->buffer_max;
-	int tell = 1;
-
-	if (stage->opts.buffer_keep == SLUICE_KEEP_FIRST) {
-		hold_drop_newest(hold, n);
-		if (stage->unacked > 0 &&
-		    stage->unacked_end - hold->at > hold_count(hold))
-			stage->unacked_end = hold_end(hold);
-		for (struct letter *m = stage->markers.first; m; m = m->next)
-			if (m->position - hold->at > hold_count(hold))
-				m->position = hold_end(hold);
-	} else {
-		hold_pop(hold, n);
-	}
-	stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n);
-	if (stage->opts.on_discard)
-		tell = stage->opts.on_discard(stage, n);
-	if (tell)
-		stage_log(stage,
-			  "discarded %u events: the buffer of %u is full", n,
-			  stage->buffer_max);
 }
 
 /* An event for a partition that does not exist cannot be placed, now or later:
@@ -182,9 +217,10 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 		stage->unacked = 0;
 		moved = 1;
 	}
-	if (!held && hold_count(&stage->hold) > stage->buffer_max &&
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > stage->buffer_max) &&
+	    hold_count(&stage->hold) > stage_wait_max(stage) &&
 	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
-		stage_overflow(stage);
+		stage_overflow(stage, stage_wait_max(stage));
 	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 || stage->gauge > 0 ||
 			    out->orphans || outlet_spilled(out) > 0))
 		stage_tell_gauges(stage, held);

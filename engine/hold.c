@@ -48,6 +48,22 @@ void hold_compact(struct hold *hold)
 	hold->tail = count;
 }
 
+int hold_grow(struct hold *hold, uint32_t capacity)
+{
+	struct hold more;
+	int rc = hold_open(&more, capacity, 0, hold->event_bytes);
+
+	if (rc < 0)
+		return rc;
+	more.tail = hold_count(hold);
+	more.at = hold->at;
+	memcpy(more.cells, hold_front(hold),
+	       (size_t)more.tail * hold->event_bytes);
+	free(hold->cells);
+	*hold = more;
+	return 0;
+}
+
 void hold_drop_newest(struct hold *hold, uint32_t n)
 {
 	hold->tail -= n;

@@ -35,6 +35,9 @@ void hold_reset(struct hold *hold);
 
 /* Move what waits to the front. */
 void hold_compact(struct hold *hold);
+/* The same, into @capacity cells, which is more than there are. Returns 0, or
+ * -ENOMEM: then nothing has changed. */
+int hold_grow(struct hold *hold, uint32_t capacity);
 
 /* Before a callback: room for @n cells in a row. Moves what waits only when the
  * end is near; with twice the cells of what may wait that is one copy per event

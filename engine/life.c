@@ -9,8 +9,12 @@ static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
 		       enum sluice_side side)
 {
 	struct sluice_link_event event = stage_link_event(sub, side, 0, 0);
+	int rc;
 
-	return stage->opts.on_subscribe(stage, &event);
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.on_subscribe(stage, &event);
+	stage_emit_end(stage, rc == 0);
+	return rc;
 }
 
 /* The subscriptions that were declared begin with the stage. */
@@ -44,6 +48,7 @@ int stage_init(struct sluice_stage *stage)
 
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	stage_emit_end(stage, rc == 0);
 	if (rc == 0) {
 		stage->initialised = 1;
 		rc = stage_greet_all(stage);
@@ -52,7 +57,6 @@ int stage_init(struct sluice_stage *stage)
 	} else {
 		stage_refuse_start(stage, "init", rc);
 	}
-	stage_emit_end(stage, rc == 0);
 	if (rc != 0)
 		return rc;
 	for (uint32_t i = 0; i < stage->in.count; i++)

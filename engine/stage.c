@@ -18,6 +18,7 @@
 #define BATCH_EVENTS_MIN     16u
 #define BUFFER_BYTES         (64u << 20)
 #define BUFFER_EVENTS_MIN    16u
+#define HELD_BYTES           (128u << 20)
 #define DELIVERIES_DEFAULT   3u
 #define MAILBOX_DEFAULT      1024u
 #define GATE_CLOSED          1u
@@ -86,6 +87,17 @@ static uint32_t stage_buffer_max(const struct sluice_stage_opts *o)
 	return n < BUFFER_EVENTS_MIN ? BUFFER_EVENTS_MIN : n;
 }
 
+/* How many may be held back. */
+static uint32_t stage_held_max(const struct sluice_stage_opts *o,
+			       uint32_t buffer_max)
+{
+	uint32_t n = HELD_BYTES / o->out_bytes;
+
+	if (n > SLUICE_HELD_EVENTS_MAX)
+		n = SLUICE_HELD_EVENTS_MAX;
+	return n < buffer_max ? buffer_max : n;
+}
+
 static void stage_defaults(struct sluice_stage_opts *o)
 {
 	if (o->kind != SLUICE_CONSUMER) {
@@ -129,6 +141,7 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 					  : sluice_strategy_find(o.dispatcher);
 		stage->emit_max = stage_emit_max(&o);
 		stage->buffer_max = stage_buffer_max(&o);
+		stage->held_max = stage_held_max(&o, stage->buffer_max);
 		stage->key_field =
 			(struct key_field){o.key_offset, o.key_bytes};
 		o.dispatcher = stage->strategy->name;

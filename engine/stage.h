@@ -97,6 +97,10 @@ enum sluice_demand_mode {
 	SLUICE_DEMAND_ACCUMULATE = 1,
 };
 
+/** Most events held back under SLUICE_DEMAND_ACCUMULATE: so many, or as many as
+ * fit 128 MiB; but never less than buffer_events. */
+#define SLUICE_HELD_EVENTS_MAX (1u << 24)
+
 /** What a stage does that no subscription joins to another one. */
 enum sluice_idle {
 	/** It is refused at the start, and ends with its last subscription. */

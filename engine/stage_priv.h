@@ -60,6 +60,7 @@ struct sluice_stage {
 	uint32_t index;
 	uint32_t emit_max;   /* events one callback may emit */
 	uint32_t buffer_max; /* events that may wait in the hold */
+	uint32_t held_max;   /* the same under accumulate; not less */
 	struct worker *worker;
 	struct sluice_region region;
 	struct sluice_counters *counters;
