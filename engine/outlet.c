@@ -82,18 +82,35 @@ int outlet_admit(struct outlet *out, uint32_t index)
 void outlet_refresh_shared(struct outlet *out)
 {
 	struct sluice_broadcast_writer *w = &out->shared;
-	uint64_t room = w->base.capacity;
+	uint64_t room;
 
 	(void)sluice_broadcast_refresh(w);
-	/* One that leaves asks for nothing, and still reads what is there. */
+	out->joining = 0;
 	for (uint32_t i = 0; i < w->count; i++)
-		if (w->cursors[i].leaving &&
-		    w->cursors[i].granted - w->base.reserved < room)
-			room = w->cursors[i].granted - w->base.reserved;
+		out->joining |= !outlet_admit(out, i) &&
+				out->lanes.lane[i].state == SLUICE_LANE_JOINING;
+	room = outlet_shared_room(out);
 	for (uint32_t i = 0; i < w->count; i++) {
 		uint64_t credit = w->cursors[i].granted - w->base.reserved;
 
-		if (outlet_admit(out, i))
+		if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE)
+/* Whoever reads the ring has its slots until it has finished them: one that leaves
+ * and asks for nothing, and one that has joined and is not active yet. */
+static uint64_t outlet_shared_room(const struct outlet *out)
+{
+	const struct sluice_broadcast_writer *w = &out->shared;
+	uint64_t room = w->base.capacity;
+
+	for (uint32_t i = 0; i < w->count; i++) {
+		uint64_t credit = w->cursors[i].granted - w->base.reserved;
+
+		if (w->cursors[i].rx != NULL && credit < room &&
+		    out->lanes.lane[i].state != SLUICE_LANE_ACTIVE)
+			room = credit;
+	}
+	return room;
+}
+
 			sluice_lane_set(&out->lanes, i,
 					credit < room ? credit : room,
 					w->cursors[i].acked);

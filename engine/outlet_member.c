@@ -69,14 +69,15 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 			w->count = out->lanes.count;
 		lane->sent = position;
 		lane->acked = position;
-		lane->credit = ask;
 	}
 	out->strategy->join(out->state, &out->lanes, sub->lane);
 	/* At once, if that may be: nothing is sent over its head. */
-	if (!outlet_admit(out, sub->lane)) {
+	if (!outlet_admit(out, sub->lane))
 		out->joining = 1;
-		lane->credit = 0;
-	}
+	/* It has credit for what it asks, but not for slots that others have not
+	 * read: one that leaves counts for all who stay. */
+	if (out->strategy->rings == SLUICE_RINGS_ONE)
+		outlet_refresh_shared(out);
 	return position;
 }
 
