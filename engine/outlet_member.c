@@ -274,12 +274,15 @@ int outlet_deal_orphans(struct outlet *out)
 {
 	int worked = 0;
 
-	while (out->orphans != NULL && outlet_may_note(out)) {
+	while (out->orphans != NULL) {
 		struct subscription *sub = out->orphans;
 		struct orphan *orphan = &sub->orphan;
 		uint32_t dealt;
 
 		(void)outlet_room(out, UINT64_MAX);
+		/* Not before: what leaves the spill makes marks, too. */
+		if (!outlet_may_note(out))
+			break;
 		if (orphan->at != orphan->to)
 			dealt = orphan_deal_ring(out, sub);
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The outlet, with inlets at its other end: who joins a broadcast while another
- * has slots to read still. */
+ * has slots to read still, and marks of redelivery that find no room. */
 #include "tests/unit/ends.h"
 #include "tests/support/rng.h"
 
@@ -181,6 +181,87 @@ static void members_come_and_go(void **state)
 	}
 }
 
+/* ---- marks of redelivery --------------------------------------------------- */
+
+/* Partition 0 had a reader, who left with @n events in its hands; the next one
+ * asks for events one at a time, and does not look at them yet. */
+static void leave_behind(uint32_t n, uint32_t spill)
+{
+	static const struct sluice_dispatch_opts opts = {
+		.partitions = 1, .key_is_lane = 1, .key_of = ends_key};
+	struct sluice_batch batch;
+
+	ends_open(sluice_strategy_find("partition"), 1, spill, &opts);
+	ends_join(A, 0, ENDS_SLOTS, 0);
+	assert_int_equal(ends_emit(n, 0), n);
+	assert_int_equal(ends_take(A, n, &batch), n);
+	assert_int_equal(batch.deliveries, 1);
+	ends_leave(A, n);
+	(void)outlet_deal_orphans(ends.out);
+	assert_int_equal(outlet_spilled(ends.out), n < spill ? n : spill);
+	ends_join(B, 0, ENDS_SLOTS, SLUICE_SUBSCRIBE_MANUAL);
+}
+
+/* All of the @n come, once and in order, and each is flagged. */
+static void check_flagged(uint32_t n)
+{
+	ends_ask(B, n);
+	for (uint32_t at = 0; at < n;) {
+		struct sluice_batch batch;
+		uint32_t came = ends_take(B, 3, &batch);
+
+		for (uint32_t i = 0; i < came; i++)
+			assert_int_equal(ends_event(&batch, i), at + i);
+		if (came > 0) {
+			assert_int_equal(batch.deliveries, 2);
+			assert_int_equal(batch.flags & SLUICE_BATCH_REDELIVERED,
+					 SLUICE_BATCH_REDELIVERED);
+			inlet_ack(&ends.in, B, came);
+			at += came;
+			continue;
+		}
+		(void)outlet_deal_orphans(ends.out);
+		(void)outlet_room(ends.out, UINT64_MAX);
+		assert_true(ends.tx[B].published.value > at);
+	}
+	assert_int_equal(outlet_waiting(ends.out), 0);
+	assert_null(ends.out->orphans);
+}
+
+/* Each has a mark of its own, since it was published by itself. */
+static void what_spilled_waits_for_room_for_its_mark(void **state)
+{
+	uint32_t n = 2 * NOTES_MAX;
+
+	(void)state;
+	leave_behind(n, ENDS_SLOTS);
+	for (uint32_t i = 0; i < n; i++) {
+		ends_ask(B, 1);
+		(void)outlet_room(ends.out, UINT64_MAX);
+	}
+	assert_int_equal(ends.tx[B].published.value, NOTES_MAX);
+	check_flagged(n);
+}
+
+/* The last room for a mark goes to what leaves the spill; what is dealt behind it
+ * needs another. */
+static void what_is_dealt_waits_for_room_for_its_mark(void **state)
+{
+	uint32_t n = NOTES_MAX + 4;
+
+	(void)state;
+	leave_behind(n, NOTES_MAX);
+	for (uint32_t i = 0; i < NOTES_MAX - 1; i++) {
+		ends_ask(B, 1);
+		(void)outlet_room(ends.out, UINT64_MAX);
+	}
+	assert_int_equal(ends.tx[B].published.value, NOTES_MAX - 1);
+	ends_ask(B, 3);
+	assert_int_equal(outlet_deal_orphans(ends.out), 0);
+	assert_int_equal(ends.tx[B].published.value, NOTES_MAX);
+	check_flagged(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +271,10 @@ int main(void)
 		cmocka_unit_test_teardown(joiner_that_waits_is_not_overrun,
 					  tear_down),
 		cmocka_unit_test_teardown(members_come_and_go, tear_down),
+		cmocka_unit_test_teardown(
+			what_spilled_waits_for_room_for_its_mark, tear_down),
+		cmocka_unit_test_teardown(
+			what_is_dealt_waits_for_room_for_its_mark, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("outlet", tests, NULL, NULL);
