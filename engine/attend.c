@@ -168,11 +168,7 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 			return 0;
 		}
 	}
-	/* Nobody is held up by one that has not asked for anything: it joins a
-	 * broadcast with its first ask. */
-	if (subscription_manual(sub) &&
-	    subscription_rings(sub) == SLUICE_RINGS_ONE &&
-	    subscription_asked(sub) == 0 &&
+	if (subscription_silent(sub) &&
 	    subscription_producer(sub) == PRODUCER_NEW &&
 	    sluice_load_acquire(&sub->cancel) == 0)
 		return 0;
@@ -266,20 +262,49 @@ static void producer_refuse(struct sluice_stage *stage,
 	producer_end_idle(stage, consumer, closed);
 }
 
+/* Why it is over: the consumer has said so, or somebody cancelled it. */
+static uint32_t parted_closed(const struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+
+	if (sub->left_closed != 0)
+		return sub->left_closed;
+	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+}
+
+/* It is over before it began. Of one that was declared the stage was told that it
+ * would begin. */
+static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	int rc = sub->later
+			 ? SLUICE_OK
+			 : stage_hook(stage, "on_cancel", stage->opts.on_cancel,
+				      sub, SLUICE_SIDE_PRODUCER,
+				      cancel ? SLUICE_CANCEL : SLUICE_DOWN,
+				      parted_closed(sub));
+
+	producer_refuse(stage, sub, cancel);
+	stage_answer(stage, "on_cancel", rc);
+}
+
 static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
 {
 	enum consumer_state consumer = subscription_consumer(sub);
-	uint32_t cancel = sluice_load_acquire(&sub->cancel);
 	int rc;
 
 	if (consumer == CONSUMER_NEW)
 		return;
-	if (consumer == CONSUMER_LEFT || cancel != 0) {
-		producer_refuse(stage, sub, cancel);
+	if (consumer == CONSUMER_LEFT ||
+	    sluice_load_acquire(&sub->cancel) != 0) {
+		producer_forgo(stage, sub);
 		return;
 	}
-	rc = stage_hook(stage, "on_subscribe", stage->opts.on_subscribe, sub,
-			SLUICE_SIDE_PRODUCER, 0, 0);
+	/* Of what was declared it was told at the start. */
+	rc = sub->later ? stage_hook(stage, "on_subscribe",
+				     stage->opts.on_subscribe, sub,
+				     SLUICE_SIDE_PRODUCER, 0, 0)
+			: SLUICE_OK;
 	if (rc != SLUICE_OK) {
 		producer_refuse(
 			stage, sub,
@@ -303,16 +328,6 @@ static void producer_cancel(struct sluice_stage *stage,
 	stage_answer(stage, "on_cancel",
 		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
-}
-
-/* Why it is over: the consumer has said so, or somebody cancelled it. */
-static uint32_t parted_closed(const struct subscription *sub)
-{
-	uint32_t cancel = sluice_load_acquire(&sub->cancel);
-
-	if (sub->left_closed != 0)
-		return sub->left_closed;
-	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
 }
 
 /* The consumer has left, and whatever it has not finished is ours again. */

@@ -27,9 +27,10 @@ static int stage_greet_all(struct sluice_stage *stage)
 	for (uint32_t i = 0; rc == 0 && i < stage->in.count; i++)
 		rc = stage_greet(stage, stage->in.links[i].sub,
 				 SLUICE_SIDE_CONSUMER);
-	for (uint32_t i = 0; rc == 0 && i < stage->out.lanes.count; i++)
-		if (stage->out.subs[i] != NULL)
-			rc = stage_greet(stage, stage->out.subs[i],
+	for (uint32_t i = 0; rc == 0 && i < stage->out.places_max; i++)
+		if (place_sub(&stage->out.places[i]) != NULL)
+			rc = stage_greet(stage,
+					 place_sub(&stage->out.places[i]),
 					 SLUICE_SIDE_PRODUCER);
 	return rc;
 }
@@ -60,7 +61,8 @@ int stage_init(struct sluice_stage *stage)
 	if (rc != 0)
 		return rc;
 	for (uint32_t i = 0; i < stage->in.count; i++)
-		inlet_ask(&stage->in, i);
+		if (stage->in.links[i].open)
+			inlet_ask(&stage->in, i);
 	return 0;
 }
 

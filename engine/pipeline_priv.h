@@ -179,6 +179,9 @@ int affinity_place(struct sluice_pipeline *pipeline);
 
 /* plan.c: allocate all that a run needs, or nothing. */
 int plan_open(struct sluice_pipeline *pipeline);
+/* Every init has returned, and nothing has been stepped yet: who has asked by now
+ * is there from the first event on. */
+void plan_admit(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_join(struct subscription *sub);

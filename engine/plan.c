@@ -59,6 +59,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 		struct subscription *sub = subscription_at(p, s);
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
+		sub->joins = (uint32_t)subscription_silent(sub);
 		if (subscription_rings(sub) == SLUICE_RINGS_ONE)
 			sub->capacity = plan_shared_capacity(p, sub->producer);
 	}
@@ -242,7 +243,8 @@ static int plan_shared(const struct sluice_pipeline *p,
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
-		if (sub->producer == stage && !subscription_aside(sub))
+		if (sub->producer == stage && !subscription_aside(sub) &&
+		    !sub->joins)
 			rx[sub->lane] =
 				words[sub->consumer->index].rx + sub->inlet;
 	}
@@ -319,7 +321,7 @@ static int plan_member(struct subscription *sub, uint32_t ring,
 			  producer->opts.out_bytes, &sub->slots);
 }
 
-/* Both ends of it. */
+/* Both ends of it; who joins later is known to both, and attached to none. */
 static int plan_link(struct subscription *sub, uint32_t ring,
 		     const struct plan_words *words)
 {
@@ -330,14 +332,45 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 
 	if (rc < 0)
 		return rc;
-	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
-	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
-	consumer->in.joined++;
-	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
-	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
 	place_put(&producer->out.places[sub->lane], sub);
 	place_put(&consumer->in.places[sub->inlet], sub);
+	consumer->in.joined++;
+	consumer->in.links[sub->inlet].sub = sub;
+	if (sub->joins)
+		return 0;
+	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
+	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
 	return 0;
+}
+
+/* Both ends of one that is not there yet. */
+static void plan_member_joins(struct subscription *sub)
+{
+	struct sluice_stage *producer = sub->producer;
+	struct sluice_stage *consumer = sub->consumer;
+	uint64_t position = outlet_join(&producer->out, sub,
+					bell_between(consumer, producer));
+
+	sluice_store_release(&sub->start, position);
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	inlet_attach(&consumer->in, sub, position,
+		     bell_between(producer, consumer));
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	inlet_ask(&consumer->in, sub->inlet);
+}
+
+void plan_admit(struct sluice_pipeline *p)
+{
+	pipeline_lock(p);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		if (sub->joins && !subscription_silent(sub))
+			plan_member_joins(sub);
+	}
+	pipeline_unlock(p);
 }
 
 static int plan_links(struct sluice_pipeline *p, struct plan_words *words)

@@ -83,6 +83,7 @@ static void subscription_take(struct subscription *sub,
 	sub->capacity = sluice_pow2_at_least(wish->opts.max_demand);
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;
+	sub->joins = 0;
 	sub->taken = 0;
 	subscription_reset(sub);
 	sluice_store_release(&sub->generation, generation);

@@ -319,6 +319,11 @@ int sluice_subscription_stat(struct sluice_sub id,
 		rc = no_such_subscription(id);
 	} else if (sub->rx == NULL) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
+	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
+		/* A broadcast's words are those of all who are there. */
+		*stat = (struct sluice_subscription_stats){
+			.waiting = sluice_load_stale(&sub->waiting),
+		};
 	} else {
 		/* In this order what was granted or sent is never more than the
 		 * receipt read after it allows; it may be less. */

@@ -79,7 +79,10 @@ struct sluice_subscription_opts {
 	uint64_t resv[4]; /* zero */
 };
 
-/** Manual demand: nothing is asked but by sluice_ask(); what is in flight is
+/** Manual demand: nothing is asked but by sluice_ask(). Until its first ask the
+ * subscription holds nobody up, whatever the dispatcher: it takes part from then
+ * on, or from the first event on if it has asked before the start or in an init.
+ * on_subscribe is called as ever. What is in flight is
  * bounded by the ring's slots, max_demand or more. Batches are not cut. */
 #define SLUICE_SUBSCRIBE_MANUAL 1u
 
@@ -184,7 +187,7 @@ struct sluice_subscription_stats {
 
 /**
  * sluice_subscription_stat - read a subscription's words. A broadcast's
- * positions begin where it joined.
+ * positions begin where it joined; until then all of them are 0.
  *
  * Returns 0, -ENOENT, or -EBUSY before the start. Threads: any.
  */

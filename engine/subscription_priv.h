@@ -115,6 +115,7 @@ struct subscription {
 	sluice_slot *slots;
 	enum subscription_made made; /* under the pipeline's lock */
 	uint32_t later;              /* made after the start */
+	uint32_t joins;              /* declared, and not there at the start */
 
 	sluice_a32 generation;
 	sluice_a32 consumer_state;
@@ -214,6 +215,14 @@ static inline int subscription_manual(const struct subscription *sub)
 static inline int subscription_aside(const struct subscription *sub)
 {
 	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
+}
+
+/* Nobody is held up by one that has not asked for anything: with manual demand it
+ * joins the others with its first ask. */
+static inline int subscription_silent(const struct subscription *sub)
+{
+	return subscription_manual(sub) && !subscription_aside(sub) &&
+	       subscription_asked(sub) == 0 && sub->taken == 0;
 }
 
 /* A consumer of a shared ring: how often the event at @at of its own ring had

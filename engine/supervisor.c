@@ -292,6 +292,8 @@ void supervisor_run(void *arg)
 	/* A callback that fails this early can only be an init. */
 	if (sluice_load_acquire(&p->failed))
 		p->init_failed = 1;
+	else
+		plan_admit(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (stage_is_port(p->stages[i]))
 			port_open(p->stages[i]);

@@ -143,7 +143,7 @@ static void balance(const struct node *node, const char *when)
 static void complete_member(const struct node *origin, const struct edge *edge,
 			    uint64_t placed)
 {
-	if (!edge->started && edge->joined)
+	if (!edge->started && (edge->joined || edge->manual))
 		return; /* nobody knows where it began */
 	if (!edge->odd_only && edge->position != placed)
 		complain("%s: got to %llu of %llu events of %s: the next "

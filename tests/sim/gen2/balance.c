@@ -152,7 +152,7 @@ void balance_check_reader(const struct node *origin, const struct edge *edge,
 	}
 	if (consumer_of(edge)->role == ROLE_JOIN)
 		return; /* it is handed answers in another order */
-	if (!edge->started && edge->joined)
+	if (!edge->started && (edge->joined || edge->manual))
 		return; /* nobody knows where it began */
 	if (!edge->odd_only && edge->position != placed)
 		wrong("%s: got to %llu of %llu events of %s: the next "
