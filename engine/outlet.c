@@ -7,6 +7,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* What is known of the consumers when events are placed; see outlet_look(). */
+#define LOOK_SMALL 64u   /* an emission of so many events, or fewer */
+#define LOOK_LARGE 1024u /* of so many, or more */
+#define LOOK_LANES 4u    /* looked at for a large one */
+
+/* Who chooses by the event takes the lane that it is for, whatever that has. */
+static uint32_t strategy_chooses(const struct sluice_strategy *strategy)
+{
+	return strategy->rings == SLUICE_RINGS_SEPARATE &&
+	       (strategy->needs &
+		(SLUICE_NEEDS_SPILL | SLUICE_NEEDS_RECEIPTS)) !=
+		       SLUICE_NEEDS_SPILL;
+}
+
 int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 		uint32_t places, uint32_t lanes, uint32_t event_bytes,
 		uint32_t batch, uint32_t spill_events)
@@ -16,6 +30,7 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 	out->lanes.count = lanes;
 	out->places_max = places;
 	out->run_events = batch;
+	out->chooses = strategy_chooses(strategy);
 	out->state = line_calloc(1, strategy->state_bytes);
 	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
 	out->writers = line_calloc(places, sizeof(*out->writers));
@@ -79,21 +94,6 @@ int outlet_admit(struct outlet *out, uint32_t index)
 	return lane->state == SLUICE_LANE_ACTIVE;
 }
 
-void outlet_refresh_shared(struct outlet *out)
-{
-	struct sluice_broadcast_writer *w = &out->shared;
-	uint64_t room;
-
-	(void)sluice_broadcast_refresh(w);
-	out->joining = 0;
-	for (uint32_t i = 0; i < w->count; i++)
-		out->joining |= !outlet_admit(out, i) &&
-				out->lanes.lane[i].state == SLUICE_LANE_JOINING;
-	room = outlet_shared_room(out);
-	for (uint32_t i = 0; i < w->count; i++) {
-		uint64_t credit = w->cursors[i].granted - w->base.reserved;
-
-		if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE)
 /* Whoever reads the ring has its slots until it has finished them: one that leaves
  * and asks for nothing, and one that has joined and is not active yet. */
 static uint64_t outlet_shared_room(const struct outlet *out)
@@ -111,6 +111,21 @@ static uint64_t outlet_shared_room(const struct outlet *out)
 	return room;
 }
 
+void outlet_refresh_shared(struct outlet *out)
+{
+	struct sluice_broadcast_writer *w = &out->shared;
+	uint64_t room;
+
+	(void)sluice_broadcast_refresh(w);
+	out->joining = 0;
+	for (uint32_t i = 0; i < w->count; i++)
+		out->joining |= !outlet_admit(out, i) &&
+				out->lanes.lane[i].state == SLUICE_LANE_JOINING;
+	room = outlet_shared_room(out);
+	for (uint32_t i = 0; i < w->count; i++) {
+		uint64_t credit = w->cursors[i].granted - w->base.reserved;
+
+		if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE)
 			sluice_lane_set(&out->lanes, i,
 					credit < room ? credit : room,
 					w->cursors[i].acked);
@@ -194,15 +209,21 @@ static void outlet_refresh_lane(struct outlet *out, uint32_t index)
 	sluice_lane_set(&out->lanes, index, credit, w->acked);
 }
 
+static uint32_t outlet_chooses(const struct outlet *out)
+{
+	return (uint32_t)(out->chooses && out->joined > 1);
+}
+
 /* Each look at a consumer's words may cost a cache miss (400 ns far apart), so
- * lanes that have half their ring free are left alone; unless somebody waits for
- * their receipts. */
+ * lanes that have half their ring free are left alone; unless somebody chooses by
+ * what they have, or waits for their receipts. */
 static void outlet_refresh_separate(struct outlet *out)
 {
-	uint32_t all =
-		out->joining | (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
+	uint32_t all = out->joining | outlet_chooses(out) |
+		       (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
 
 	out->joining = 0;
+	out->looked = 1;
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		struct sluice_spsc_writer *w = &out->writers[i];
 		const struct sluice_lane *lane = &out->lanes.lane[i];
@@ -262,6 +283,39 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 		break;
 	}
 	return strategy->placeable(out->state, &out->lanes);
+}
+
+/* Each time at another few, so that it costs a large emission little. */
+static void outlet_look_on(struct outlet *out)
+{
+	uint32_t left = LOOK_LANES;
+
+	for (uint32_t k = 0; left > 0 && k < out->lanes.count; k++) {
+		uint32_t i =
+			out->look_next < out->lanes.count ? out->look_next : 0;
+
+		out->look_next = i + 1;
+		if (out->lanes.lane[i].state != SLUICE_LANE_ACTIVE)
+			continue;
+		outlet_refresh_lane(out, i);
+		left--;
+	}
+}
+
+/* Before @n events are dealt, where it matters what each consumer has: of credit
+ * that covers them all some may be old, and what somebody has granted since may
+ * be the better choice. A small emission knows what has been granted until now; a
+ * larger one, what had been some time since the one before; a large one, unless
+ * somebody decides by receipts, looks at a few lanes in turn. */
+static void outlet_look(struct outlet *out, uint32_t n)
+{
+	if (n <= LOOK_SMALL ||
+	    (!out->looked &&
+	     (n < LOOK_LARGE || out->strategy->needs & SLUICE_NEEDS_RECEIPTS)))
+		outlet_refresh_separate(out);
+	else if (!out->looked)
+		outlet_look_on(out);
+	out->looked = 0;
 }
 
 /* ---- placing ------------------------------------------------------------- */
@@ -354,7 +408,11 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n)
 {
-	uint32_t placed = outlet_deal(out, events, n, 0);
+	uint32_t placed;
+
+	if (outlet_chooses(out))
+		outlet_look(out, n);
+	placed = outlet_deal(out, events, n, 0);
 
 	if (SLUICE_UNLIKELY(out->order != NULL))
 		out->order->next += placed;

@@ -42,6 +42,9 @@ struct outlet {
 	uint32_t joining;    /* some lane's strategy is not ready for it yet */
 	uint32_t wrong;      /* an event was for a partition there is not */
 	uint32_t run_events; /* most events of one decision */
+	uint32_t chooses;    /* by what lanes are known to have, or to lack */
+	uint32_t looked;     /* at every lane, since the last decision */
+	uint32_t look_next; /* the lane to look at next, for a large emission */
 	const struct sluice_wait_ops *ops;
 	struct sluice_counters *counters;
 	struct sluice_run *runs; /* room for one per event of an emission */

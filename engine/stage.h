@@ -247,7 +247,16 @@ struct sluice_stage_opts {
 	void (*dead_letter)(struct sluice_stage *self,
 			    const struct sluice_dead_letter *letter);
 
-	/** Producing kinds: how events are shared out; NULL = "demand". */
+	/** Producing kinds: how events are shared out; NULL = "demand".
+	 *
+	 * Where it matters what each consumer has, they are looked at before
+	 * events are placed: all of them for an emission of at most 64 events;
+	 * all of them, since the emission before, for one of fewer than 1024;
+	 * for a larger one four in turn, or all if the strategy decides by
+	 * receipts (SLUICE_NEEDS_RECEIPTS). So what a consumer grants counts at
+	 * once in a small emission, in the next but one at the latest, and at
+	 * full blast within consumers / 4 emissions. Whoever waits for credit
+	 * sees it at once. */
 	const char *dispatcher;
 	/** Instead of a name: a strategy of your own, see strategy.h. */
 	const struct sluice_strategy *strategy;
