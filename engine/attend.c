@@ -343,6 +343,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
 	place_leave(&stage->out.places[sub->lane], sub);
+	/* No new ask. */
+	stage->asks -= outlet_asks_of(&stage->out, sub);
 	outlet_leave(&stage->out, sub);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage, stage_holds_back(stage));

@@ -221,8 +221,7 @@ static int stage_restart(struct sluice_stage *stage)
 	}
 	stage->phase = stage->resume;
 	stage->initialised = 1;
-	stage->starved = 0;
-	stage_signal(stage, SIGNAL_SUBS);
+	stage_ask_anew(stage);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
 	stage_log(stage, "restarted");
 	stage_show_phase(stage, stage->phase);

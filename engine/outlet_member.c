@@ -105,6 +105,40 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 	outlet_ring(out, index);
 }
 
+uint64_t outlet_asks_seen(const struct outlet *out)
+{
+	uint64_t asks = 0;
+
+	if (out->strategy->rings == SLUICE_RINGS_ONE)
+		return out->shared.base.granted;
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
+			asks += out->writers[i].granted;
+	return asks;
+}
+
+uint64_t outlet_asks_of(const struct outlet *out,
+			const struct subscription *sub)
+{
+	if (sub->aside != NULL || out->strategy->rings == SLUICE_RINGS_ONE)
+		return 0;
+	return sluice_load_acquire(&sub->rx->granted);
+}
+
+uint64_t outlet_asks(struct outlet *out)
+{
+	uint64_t asks = 0;
+
+	if (out->strategy->rings == SLUICE_RINGS_ONE) {
+		outlet_refresh_shared(out);
+		return out->shared.base.granted;
+	}
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
+			asks += outlet_asks_of(out, out->subs[i]);
+	return asks;
+}
+
 int outlet_deserted(const struct outlet *out)
 {
 	if (out->joined > 0)

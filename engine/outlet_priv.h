@@ -111,6 +111,14 @@ void outlet_leave(struct outlet *out, struct subscription *sub);
  * events that have found credit. */
 uint64_t outlet_room(struct outlet *out, uint64_t want);
 
+/* All that the consumers have asked for, ever, as far as the producer has looked;
+ * or as it is now. Of a broadcast: what all of them have. It grows with each new
+ * ask; the asks of one that has left, outlet_asks_of(), do not count any more. */
+uint64_t outlet_asks_seen(const struct outlet *out);
+uint64_t outlet_asks(struct outlet *out);
+uint64_t outlet_asks_of(const struct outlet *out,
+			const struct subscription *sub);
+
 /* Place a prefix of @n events, numbered if they are to be, and publish it. Returns its length, which is @n
  * whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,

@@ -99,6 +99,13 @@ static uint64_t restart_jitter(uint64_t delay, uint64_t max, uint64_t random)
 	return delay - below + random % (below + above + 1);
 }
 
+uint64_t restart_delay(const struct restart_policy *policy, uint64_t before,
+		       uint64_t random)
+{
+	return restart_jitter(restart_backoff(policy, before),
+			      policy->backoff_max_ns, random);
+}
+
 enum restart_verdict restart_decide(struct restart_history *h,
 				    const struct restart_policy *policy,
 				    uint64_t now_ns, uint64_t random,
@@ -130,7 +137,6 @@ enum restart_verdict restart_decide(struct restart_history *h,
 	*delay_ns = 0;
 	if (burst || unstable > most)
 		return RESTART_ESCALATE;
-	*delay_ns = restart_jitter(restart_backoff(policy, unstable - 1),
-				   policy->backoff_max_ns, random);
+	*delay_ns = restart_delay(policy, unstable - 1, random);
 	return RESTART_AGAIN;
 }

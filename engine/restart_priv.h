@@ -43,6 +43,10 @@ enum restart_verdict {
 int restart_policy_init(struct restart_policy *p,
 			const struct sluice_pipeline_opts *o);
 
+/* The delay after @before failures before this one; @random as below. */
+uint64_t restart_delay(const struct restart_policy *policy, uint64_t before,
+		       uint64_t random);
+
 /*
  * Called once for each failure.
  *

@@ -255,7 +255,7 @@ void stage_reset(struct sluice_stage *stage)
 	stage->worst_by = NULL;
 	stage->ended = (struct stage_ended){0};
 	stage->initialised = 0;
-	stage->starved = 0;
+	stage_ask_anew(stage);
 	stage->gauge = 0;
 	stage->emit_left = 0;
 	stage->unacked = 0;

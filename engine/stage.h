@@ -44,10 +44,15 @@ enum sluice_verdict {
 	 * emitted; a consumer handles no more, and what is left for it goes
 	 * back to its producers. */
 	SLUICE_END = 1,
-	/** handle_events, handle_demand: nothing of this call happened; give
-	 * me the same again. Counts as a delivery. */
+	/** Nothing of this call happened; give me the same again.
+	 * handle_events: counts as a delivery, see max_deliveries.
+	 * handle_demand: it is asked again after a delay that grows as that of
+	 * restarts does (backoff_ms); the third in a row fails the stage, with
+	 * -ELOOP. Who has nothing now says so by emitting none.
+	 * From any other callback it is no answer, which fails the stage. */
 	SLUICE_RETRY = 2,
-	/** handle_events: give these events to dead_letter, and go on. */
+	/** handle_events: give these events to dead_letter, and go on. From any
+	 * other callback it is no answer, which fails the stage. */
 	SLUICE_SKIP = 3,
 	/** Nothing of this call happened, and the stage is broken: as a
 	 * negative errno, of which this is -EIO. */
@@ -196,8 +201,11 @@ struct sluice_stage_opts {
 	/**
 	 * Producer: make up to @demand (at least 1) events with sluice_emit().
 	 * To emit none is to say "not now": it is called again once somebody
-	 * calls sluice_wake(). What was asked and not made is remembered. More
-	 * than was asked waits in the buffer.
+	 * calls sluice_wake(), or asks for more than was asked then: a consumer
+	 * that joins, has handled events, calls sluice_ask() or is given a
+	 * larger window; of a broadcast, when all of its consumers have. What
+	 * was asked and not made is remembered. More than was asked waits in
+	 * the buffer.
 	 */
 	int (*handle_demand)(struct sluice_stage *self, uint32_t demand);
 

@@ -77,6 +77,9 @@ struct sluice_stage {
 	uint32_t initialised;
 	uint32_t starved;  /* the producer said "not now" */
 	uint32_t awakened; /* and somebody has called sluice_wake() */
+	uint32_t retries;  /* times in a row it said RETRY */
+	uint64_t retry_ns; /* when it is asked again then; 0: at any time */
+	uint64_t asks;     /* outlet_asks() when it said "not now" */
 	uint32_t accumulate;
 	uint32_t port_taken;     /* slots of the batch a port's user has */
 	uint32_t emit_left;      /* how much the running callback may emit */
@@ -200,6 +203,14 @@ void stage_signal(struct sluice_stage *stage, uint32_t signals);
 
 /* Forget a run, so that another may start. */
 void stage_reset(struct sluice_stage *stage);
+
+/* A producer may be asked at once, whatever it has answered. */
+static inline void stage_ask_anew(struct sluice_stage *stage)
+{
+	stage->starved = 0;
+	stage->retries = 0;
+	stage->retry_ns = 0;
+}
 
 /* Refuse reserved words in use. */
 int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);

@@ -11,15 +11,64 @@
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
+#include <errno.h>
+
 /* ---- producing ----------------------------------------------------------- */
 
+/* Has it said "not now", and nobody has woken it or asked for more since? */
 static int producer_starved(struct sluice_stage *stage)
 {
-	if (stage->starved && stage->awakened) {
-		stage->awakened = 0;
-		stage->starved = 0;
+	uint64_t asks;
+
+	if (SLUICE_LIKELY(!stage->starved))
+		return 0;
+	asks = outlet_asks(&stage->out);
+	if (!stage->awakened && position_reached(stage->asks, asks))
+		return 1;
+	stage->awakened = 0;
+	stage->asks = asks;
+	return 0;
+}
+
+/* It emitted nothing. What was asked while it was at it is new to it. */
+static void producer_starve(struct sluice_stage *stage)
+{
+	if (!stage->starved)
+		stage->asks = outlet_asks_seen(&stage->out);
+	stage->starved = 1;
+}
+
+/* It wants to be asked the same again: later each time, and not for ever. */
+static void producer_retry(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+	uint32_t retries = ++stage->retries;
+
+	stage->starved = 0;
+	if (retries < stage->opts.max_deliveries) {
+		stage->retry_ns =
+			pipeline_now(p) +
+			restart_delay(&p->policy, retries - 1,
+				      p->platform->random(p->platform->ctx));
+		return;
 	}
-	return (int)stage->starved;
+	stage->retries = 0;
+	stage_fail(
+		stage, -ELOOP,
+		"stage '%s': handle_demand answered SLUICE_RETRY %u times in "
+		"a row",
+		stage->name, retries);
+}
+
+/* Is it not to be asked yet? */
+static int producer_backs_off(struct sluice_stage *stage)
+{
+	if (SLUICE_LIKELY(stage->retry_ns == 0))
+		return 0;
+	if (pipeline_now(stage->pipeline) < stage->retry_ns)
+		return 1;
+	stage->retry_ns = 0;
+	return 0;
 }
 
 static void producer_ask(struct sluice_stage *stage, uint32_t n)
@@ -29,12 +78,18 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 	stage_emit_begin(stage, stage_emit_limit(stage, n));
 	rc = stage->opts.handle_demand(stage, n);
 	if (rc == SLUICE_OK && stage->hold.staged == 0)
-		stage->starved = 1;
+		producer_starve(stage);
+	else
+		stage->starved = 0;
 	stage_emit_end(stage, stage_keeps(rc));
+	if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {
+		producer_retry(stage);
+		return;
+	}
+	stage->retries = 0;
 	if (stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOKED);
-	if (rc != SLUICE_RETRY)
-		stage_answer(stage, "handle_demand", rc);
+	stage_answer(stage, "handle_demand", rc);
 }
 
 static int producer_step(struct sluice_stage *stage)
@@ -42,11 +97,13 @@ static int producer_step(struct sluice_stage *stage)
 	uint64_t before = outlet_waiting(&stage->out);
 	uint64_t room;
 	int moved = 0;
+	int backs_off;
 
 	if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 		return 1;
 	}
+	backs_off = producer_backs_off(stage);
 	if (stage_waits(stage))
 		moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->accumulate || stage->phase != STAGE_RUNNING)
@@ -57,7 +114,8 @@ static int producer_step(struct sluice_stage *stage)
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 		return moved;
 	}
-	if (stage->opts.handle_demand == NULL || producer_starved(stage))
+	if (stage->opts.handle_demand == NULL || backs_off ||
+	    producer_starved(stage))
 		return moved;
 	producer_ask(stage,
 		     room < stage->emit_max ? (uint32_t)room : stage->emit_max);
@@ -348,9 +406,14 @@ static int stage_step_timers(struct sluice_stage *stage)
 
 uint64_t stage_deadline(const struct sluice_stage *stage)
 {
-	return stage->timers.armed && stage->phase == STAGE_RUNNING
-		       ? timer_next(&stage->timers)
-		       : UINT64_MAX;
+	uint64_t due = UINT64_MAX;
+
+	if (stage->phase != STAGE_RUNNING)
+		return due;
+	if (stage->timers.armed)
+		due = timer_next(&stage->timers);
+	return stage->retry_ns != 0 && stage->retry_ns < due ? stage->retry_ns
+							     : due;
 }
 
 /* It looks for no room of its own now. */

@@ -110,9 +110,19 @@ static int end(struct node *node)
 
 static int producer_verdict(struct node *node)
 {
+	uint32_t retries = node->retries;
+
+	node->retries = 0;
 	if (fault_now(node)) {
 		switch (sim_below(4)) {
 		case 0:
+			/* Three times in a row, and it fails. */
+			if (retries == 2) {
+				(void)fail(node);
+				scenario.codes |= CODE_ELOOP;
+			} else {
+				node->retries = retries + 1;
+			}
 			return SLUICE_RETRY;
 		case 1:
 			if (sim_below(3) == 0)
@@ -341,6 +351,7 @@ static int on_init(struct sluice_stage *self)
 	    sluice_timer_set(self, 3, sim_below(20), 0) < 0)
 		complain("%s: %s", node->name, sluice_last_error());
 	node->inits++;
+	node->retries = 0;
 	node->up = 1;
 	return finish(node, SLUICE_OK);
 }

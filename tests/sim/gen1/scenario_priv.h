@@ -117,6 +117,7 @@ struct node {
 	/* Life. */
 	uint32_t up;
 	uint32_t inits;
+	uint32_t retries; /* of handle_demand, in a row */
 	uint32_t downs;   /* it was down at some time */
 	uint32_t leaving; /* it may be ending, or has: its input goes back */
 	uint32_t ended;

@@ -94,6 +94,7 @@ static int on_init(struct sluice_stage *self)
 	if (rc != SLUICE_OK)
 		return act_finish(node, SLUICE_FAIL), rc;
 	node->inits++;
+	node->retries = 0;
 	node->up = 1;
 	return act_finish(node, SLUICE_OK);
 }

@@ -143,7 +143,7 @@ int verdict_refuses_link(struct node *node)
 	return codes[sim_below(with(FEATURE_NONSENSE) ? 4 : 1)];
 }
 
-int verdict_demand(struct node *node)
+static int answer_demand(struct node *node)
 {
 	if (fault_now(node)) {
 		switch (sim_below(5)) {
@@ -169,6 +169,20 @@ int verdict_demand(struct node *node)
 	    node->restart != SLUICE_RESTART_PERMANENT)
 		return SLUICE_END;
 	return SLUICE_OK;
+}
+
+int verdict_demand(struct node *node)
+{
+	int rc = answer_demand(node);
+
+	/* Three times in a row, since it came up. */
+	if (rc != SLUICE_RETRY)
+		node->retries = 0;
+	else if (++node->retries == DEMAND_RETRIES) {
+		node->retries = 0;
+		(void)breaks(node, -ELOOP);
+	}
+	return rc;
 }
 
 static int is_poisonous(const struct node *node,

@@ -99,6 +99,9 @@ struct marker {
 	uint32_t handled;
 };
 
+/* RETRY so often in a row, from handle_demand, fails the stage. */
+#define DEMAND_RETRIES 3u
+
 struct node {
 	char name[8];
 	uint32_t index;
@@ -165,6 +168,7 @@ struct node {
 	/* Life. */
 	uint32_t up;
 	uint32_t inits;
+	uint32_t retries; /* of handle_demand, in a row */
 	uint32_t downs;   /* it was down at some time */
 	uint32_t leaving; /* it may be ending, or has: its input goes back */
 	uint32_t ended;
