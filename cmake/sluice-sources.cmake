@@ -96,6 +96,7 @@ set(SLUICE_SOURCES
 	engine/subscription.c
 	engine/subscription_check.c
 	engine/timer.c
+	engine/undo.c
 	engine/supervisor.c
 	engine/worker.c
 	stages/sink.c

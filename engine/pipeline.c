@@ -198,15 +198,20 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 {
 	const struct sluice_stage *stage = sluice_stage_find(pipeline, name);
 	uint64_t value[SLUICE_COUNTER_COUNT];
+	int started;
 
 	if (stage == NULL)
 		return pipeline_no_such_stage(name);
-	if (stage->counters == NULL)
-		return sluice_fail(-EBUSY, "stage '%s' has not been started",
-				   stage->name);
-	for (uint32_t i = 0; i < SLUICE_COUNTER_COUNT; i++)
+	/* A start that fails takes the counters away. */
+	pipeline_lock(pipeline);
+	started = stage->counters != NULL;
+	for (uint32_t i = 0; started && i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
+	pipeline_unlock(pipeline);
+	if (!started)
+		return sluice_fail(-EBUSY, "stage '%s' has not been started",
+				   stage->name);
 	*stat = (struct sluice_stage_stats){
 		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
 		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],

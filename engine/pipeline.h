@@ -129,8 +129,10 @@ sluice_stage_add(struct sluice_pipeline *pipeline,
  *
  * Refuses, each with its own text: a cycle; a consumer without a producer; a
  * producer without a consumer; a CPU that does not exist; memory that is not to
- * be had; an init that failed. Then nothing is held, nothing runs, and it may
- * be tried again.
+ * be had; an init that failed. Then nothing is held, nothing runs, and everything
+ * is as it was before: what callbacks and others did meanwhile (windows, asks,
+ * demand modes, subscriptions, messages) is undone. It may be tried again, any
+ * number of times.
  *
  * Returns 0 or a negative errno.
  */

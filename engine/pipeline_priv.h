@@ -5,6 +5,7 @@
  *   check.c       the graph, before anything is allocated
  *   affinity.c    which stage runs on which worker, which worker on which CPU
  *   plan.c        sizes, offsets, regions; the two ends of every ring
+ *   undo.c        what was declared, put back after a start that failed
  *   run.c         start, join, drain, stop: the caller's side
  *   supervisor.c  the control thread: spawns the workers, sees them end
  *   worker.c      the loop that polls stages
@@ -85,7 +86,8 @@ struct sluice_pipeline {
 	unsigned char *marked;         /* the same: those restarted together */
 	struct restart_policy policy;
 	struct restart_history history;
-	uint32_t planned; /* regions and workers exist */
+	uint32_t planned;    /* regions and workers exist */
+	uint32_t remembered; /* what was declared; under the lock */
 
 	/* Written once by whoever fails first, before `failed` is seen set by
 	 * anyone who has seen PIPELINE_FINISHED. */
@@ -183,6 +185,10 @@ int plan_open(struct sluice_pipeline *pipeline);
  * is there from the first event on. */
 void plan_admit(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
+/* undo.c: what was declared, before a start; put back, when it has failed: under
+ * the lock. */
+void pipeline_remember(struct sluice_pipeline *pipeline);
+void pipeline_undo(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_join(struct subscription *sub);
 /* Where @sub's batches are put together under @credit: how many bytes that

@@ -483,11 +483,11 @@ void plan_close(struct sluice_pipeline *p)
 		sluice_region_close(&stage->region);
 	}
 	/* What was declared stays: a start may be tried again. */
-	for (uint32_t s = 0; s < p->sub_count; s++)
+	for (uint32_t s = 0; s < p->sub_count; s++) {
 		subscription_unmap(subscription_at(p, s));
-	/* Those made by an init of a start that failed come last. */
-	while (p->sub_count > 0 && subscription_at(p, p->sub_count - 1)->later)
-		subscription_forget(p);
+		subscription_reset(subscription_at(p, s));
+	}
+	pipeline_undo(p);
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		free(p->workers[i].stages);
 	free(p->workers);

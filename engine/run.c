@@ -152,6 +152,7 @@ static int pipeline_launch(struct sluice_pipeline *p)
 	char name[THREAD_NAME_BYTES];
 	int rc;
 
+	pipeline_remember(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_open_gate(p->stages[i]);
 	pipeline_set_phase(p, PIPELINE_STARTING);
@@ -299,7 +300,8 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 	plan_close(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_free(p->stages[i]);
-	for (uint32_t s = 0; s < p->sub_count; s++)
+	/* With those that a start made that failed. */
+	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
 		free(subscription_at(p, s));
 	p->platform->mutex_close(p->platform->ctx, p->mutex);
 	pin_free(&p->pin);

@@ -254,6 +254,7 @@ void stage_reset(struct sluice_stage *stage)
 	stage->worst = 0;
 	stage->worst_by = NULL;
 	stage->ended = (struct stage_ended){0};
+	stage->fault.code = 0;
 	stage->initialised = 0;
 	stage_ask_anew(stage);
 	stage->gauge = 0;

@@ -68,6 +68,7 @@ struct sluice_stage {
 	/* Declared subscriptions, each side; the control calls'. */
 	uint32_t declared_in;
 	uint32_t declared_out;
+	uint32_t demand_before; /* the demand mode, should the start fail */
 
 	/* The stage's thread only. */
 	enum stage_phase phase;

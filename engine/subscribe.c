@@ -59,8 +59,12 @@ static int subscription_place(struct sluice_pipeline *p, struct making *m,
 				   "pipeline '%s': limit of %u subscriptions "
 				   "reached",
 				   p->name, SLUICE_SUBSCRIPTIONS_MAX);
-	sub = m->spare;
-	m->spare = NULL;
+	/* One that a start made that failed lies there still. */
+	sub = subscription_at(p, p->sub_count);
+	if (sub == NULL) {
+		sub = m->spare;
+		m->spare = NULL;
+	}
 	sub->index = p->sub_count;
 	sub->tx_region.fd = -1;
 	sub->rx_region.fd = -1;

@@ -61,15 +61,6 @@ void subscription_reset(struct subscription *sub)
 	sub->slots = NULL;
 }
 
-void subscription_forget(struct sluice_pipeline *p)
-{
-	struct subscription *sub = subscription_at(p, p->sub_count - 1);
-
-	p->sub_count--;
-	place_put(&p->subs[p->sub_count], NULL);
-	free(sub);
-}
-
 void subscription_unmap(struct subscription *sub)
 {
 	sluice_region_close(&sub->tx_region);

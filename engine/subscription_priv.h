@@ -94,6 +94,15 @@ struct orphan {
 	struct spill_queue queue;
 };
 
+/* What was declared, should the start fail; see undo.c. */
+struct subscription_before {
+	uint32_t max_demand;
+	int32_t min_demand;
+	uint32_t refill_events;
+	struct sluice_credit credit;
+	uint64_t asked;
+};
+
 struct subscription {
 	/* Fixed while anybody can see it. */
 	struct sluice_stage *consumer;
@@ -116,6 +125,7 @@ struct subscription {
 	enum subscription_made made; /* under the pipeline's lock */
 	uint32_t later;              /* made after the start */
 	uint32_t joins;              /* declared, and not there at the start */
+	struct subscription_before before; /* under the lock */
 
 	sluice_a32 generation;
 	sluice_a32 consumer_state;
@@ -335,8 +345,6 @@ int subscription_check_cycle(const struct sluice_pipeline *pipeline,
 void subscriptions_settle(struct sluice_pipeline *pipeline);
 /* Forget a run: everything but what was declared. */
 void subscription_reset(struct subscription *sub);
-/* The last one was never made. */
-void subscription_forget(struct sluice_pipeline *pipeline);
 /* Release what was allocated for a run. */
 void subscription_unmap(struct subscription *sub);
 

@@ -47,7 +47,7 @@ static void worker_init(struct worker *worker)
 	sluice_store_release(&worker->self,
 			     p->platform->self(p->platform->ctx));
 	for (uint32_t i = 0; i < worker->count; i++)
-		if (stage_init(worker->stages[i]) < 0)
+		if (stage_init(worker->stages[i]) != 0)
 			break;
 	(void)sluice_fetch_add(&p->workers_ready, 1);
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
