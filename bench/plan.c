@@ -46,7 +46,7 @@ static const struct plan_argument {
 	const char *means;
 } plan_arguments[] = {
 	{"demand", offsetof(struct sluice_dispatch_opts, chunk_events), 1,
-	 1u << 20, 0, "events before choosing again"},
+	 1u << 20, 0, "all, or events before choosing again"},
 	{"jbsq", offsetof(struct sluice_dispatch_opts, in_flight_max), 1,
 	 1u << 20, 0, "events in flight at a consumer"},
 	{"p2c", offsetof(struct sluice_dispatch_opts, in_flight_max), 1,
@@ -68,6 +68,10 @@ static int plan_argument_parse(struct plan_strategy *strategy, const char *name,
 {
 	uint32_t n;
 
+	if (strcmp(name, "demand") == 0 && strcmp(text, "all") == 0) {
+		strategy->opts.chunk_events = SLUICE_CHUNK_ALL;
+		return 0;
+	}
 	if (strcmp(name, "rr") == 0) {
 		if (strcmp(text, "skip") != 0 && strcmp(text, "strict") != 0)
 			return plan_refuse(why, why_bytes,

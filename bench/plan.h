@@ -27,9 +27,10 @@ enum plan_mode {
 /*
  * A strategy with what it is told, NAME[:ARGUMENT][@SETTING...], as in
  *
- *   jbsq:2  p2c:8  rr:skip  ordered:1024  demand:1@window=64@min=half
+ *   jbsq:2  p2c:8  rr:skip  ordered:1024  demand:all@window=64@min=half
  *
- * The argument is the strategy's one number, or rr's word. `hash` is partition
+ * The argument is the strategy's one number, or a word: rr's, or demand's for
+ * SLUICE_CHUNK_ALL. `hash` is partition
  * with the key modulo the number of consumers. Settings: window=N, refill=N,
  * min=N, min=half (GenStage's arithmetic), and for partition rebalance=PERCENT.
  */

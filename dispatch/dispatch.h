@@ -116,6 +116,10 @@ struct sluice_run {
 /** What a key function answers for an event that nobody shall get. */
 #define SLUICE_KEY_NONE UINT64_MAX
 
+/** For chunk_events, where 0 means an even split: whoever has most credit gets as
+ * much as it can take, then the next. */
+#define SLUICE_CHUNK_ALL UINT32_MAX
+
 /** Bytes of a sequence number in an event. */
 #define SLUICE_ORDER_BYTES 8u
 
@@ -124,7 +128,8 @@ typedef uint64_t (*sluice_key_fn)(const void *event, uint32_t bytes, void *ctx);
 
 /** What the strategies can be told; each takes what concerns it. */
 struct sluice_dispatch_opts {
-	/** demand: events before choosing again; 0 = all. */
+	/** demand: events before choosing again; 0 = an even split;
+	 * SLUICE_CHUNK_ALL. */
 	uint32_t chunk_events;
 	/** demand: 0, or where chance starts for the first dispatch. */
 	uint32_t shuffle;

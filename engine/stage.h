@@ -270,7 +270,12 @@ struct sluice_stage_opts {
 	const struct sluice_strategy *strategy;
 	/** For it: reaches its init as opts->own. */
 	const void *strategy_ctx;
-	/** demand: events to one consumer before choosing again; 0 = all. */
+	/** demand: events to the consumer with most credit before choosing
+	 * again, in [1, 2^32 - 2]; SLUICE_CHUNK_ALL = as many as it has credit
+	 * for, as GenStage does. 0 = an even split: who has nothing in hand
+	 * comes first, then who has most credit, and equals get equally many,
+	 * to within one. (Of 1024 events or more, eight of those who have
+	 * nothing in hand; the others are next.) */
 	uint32_t chunk_events;
 	/** jbsq, p2c, ordered: most events in flight at a consumer; 0 = as
 	 * many as it has asked for. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The demand dispatcher, as GenStage's does it: most credit first. */
+/* The demand dispatcher, as GenStage's does it: most credit first, and all of it.
+ * That is SLUICE_CHUNK_ALL; left out it splits an emission evenly. */
 #include "tests/conformance/lanes.h"
 
 /* Events a, b, c ... */
@@ -9,7 +10,8 @@ static struct driver driver;
 
 static void open_shuffled(uint32_t shuffle)
 {
-	const struct sluice_dispatch_opts opts = {.shuffle = shuffle};
+	const struct sluice_dispatch_opts opts = {
+		.chunk_events = SLUICE_CHUNK_ALL, .shuffle = shuffle};
 
 	driver_open(&driver, DRIVER_DEMAND, DRIVER_LANES, 0, &opts);
 }
@@ -150,7 +152,8 @@ static void D08_an_ask_is_never_cut(void **state)
  * whether there is credit or not. */
 static void D09_nothing_is_held_before_a_marker(void **state)
 {
-	const struct sluice_dispatch_opts opts = {.shuffle = 0};
+	const struct sluice_dispatch_opts opts = {.chunk_events =
+							  SLUICE_CHUNK_ALL};
 
 	(void)state;
 	driver_open(&driver, DRIVER_DEMAND, DRIVER_LANES, 10, &opts);

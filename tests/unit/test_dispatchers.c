@@ -28,6 +28,10 @@ static struct row {
 	uint32_t keeps_keys; /* order per key, one consumer at a time */
 } rows[] = {
 	{"demand", {.dispatcher = "demand"}, 100, 0},
+	{"demand_whole",
+	 {.dispatcher = "demand", .chunk_events = SLUICE_CHUNK_ALL},
+	 100,
+	 0},
 	{"demand_in_chunks", {.dispatcher = "demand", .chunk_events = 3}, 7, 0},
 	{"rr", {.dispatcher = "rr"}, 64, 0},
 	{"rr_skip", {.dispatcher = "rr", .flags = SLUICE_STAGE_SKIP}, 9, 0},
