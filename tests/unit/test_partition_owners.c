@@ -359,6 +359,70 @@ static void who_joins_again_is_waited_for(void **state)
 	assert_true(sluice_partition_ready(&strategy, &lanes, 0));
 }
 
+/* Two lanes, and all events are for groups of the first. */
+static void bench_open_hot(void)
+{
+	const struct sluice_dispatch_opts opts = {.key_groups = GROUPS,
+						  .rebalance_percent = 10,
+						  .key_of = key_field};
+
+	bench_init(2, SPILL_MAX, &opts);
+	grant(A, 10000);
+	grant(B, 10000);
+}
+
+/* @n events for two groups of lane A, in turn. */
+static void place_hot(uint32_t n)
+{
+	uint64_t keys[2] = {key_owned_by(A), 0};
+
+	keys[1] = keys[0] + 1;
+	while (owner_of(keys[1]) != A ||
+	       sluice_partition_group(&bench.strategy, keys[0]) ==
+		       sluice_partition_group(&bench.strategy, keys[1]))
+		keys[1]++;
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(place(&keys[i % 2], 1), 1);
+}
+
+/* So many events a lane lie between two looks: not one less, and not more. */
+static void groups_move_when_it_is_time(void **state)
+{
+	uint32_t due = 2 * SLUICE_REBALANCE_EVENTS;
+
+	(void)state;
+	bench_open_hot();
+	place_hot(due - 1);
+	assert_int_equal(bench.lanes.rejoined, 0);
+	assert_int_equal(bench.lane[B].state, SLUICE_LANE_ACTIVE);
+	assert_int_equal(owned(A), GROUPS / 2);
+	/* This is the one: B waits for what A has in hand of the group. */
+	{
+		uint64_t key = key_owned_by(A);
+		struct event event = {bench.made, key};
+		const struct sluice_events row = {(const unsigned char *)&event,
+						  1, sizeof(event)};
+		struct sluice_run run;
+		uint32_t n_runs = 0;
+
+		assert_int_equal(sluice_partition_pick(&bench.strategy,
+						       &bench.lanes, &row, &run,
+						       &n_runs),
+				 1);
+		assert_int_equal(n_runs, 1);
+		assert_int_equal(run.lane, A);
+	}
+	assert_int_equal(bench.lanes.rejoined, 1);
+	assert_int_equal(bench.lane[B].state, SLUICE_LANE_JOINING);
+	assert_int_equal(bench.lane[B].credit, 0);
+	assert_int_equal(owned(A), GROUPS / 2 - 1);
+	assert_int_equal(owned(B), GROUPS / 2 + 1);
+	assert_false(ready(B));
+	bench.lane[A].acked = bench.lane[A].sent;
+	assert_true(ready(B));
+	assert_null(sluice_partition_verify(&bench.strategy, &bench.lanes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +437,7 @@ int main(void)
 		cmocka_unit_test(last_to_drain_passes_on),
 		cmocka_unit_test(more_lanes_than_groups),
 		cmocka_unit_test(who_joins_again_is_waited_for),
+		cmocka_unit_test(groups_move_when_it_is_time),
 	};
 
 	return cmocka_run_group_tests_name("partition_owners", tests, NULL,
