@@ -6,6 +6,11 @@
 #include <string.h>
 
 static _Thread_local char last_error[512];
+/* Or one that nobody has asked for yet: see sluice_fail_quick(). */
+static _Thread_local struct {
+	const char *what; /* NULL: the text above is the last */
+	char name[SLUICE_NAME_BYTES];
+} last_quick;
 
 const char *sluice_version(void)
 {
@@ -14,16 +19,32 @@ const char *sluice_version(void)
 
 const char *sluice_last_error(void)
 {
+	if (last_quick.what != NULL) {
+		SLUICE_KEEP_ERRNO;
+
+		(void)snprintf(last_error, sizeof(last_error), "stage '%s': %s",
+			       last_quick.name, last_quick.what);
+		last_quick.what = NULL;
+	}
 	return last_error;
 }
 
 int sluice_fail(int rc, const char *fmt, ...)
 {
+	SLUICE_KEEP_ERRNO;
 	va_list args;
 
 	va_start(args, fmt);
 	(void)vsnprintf(last_error, sizeof(last_error), fmt, args);
 	va_end(args);
+	last_quick.what = NULL;
+	return rc;
+}
+
+int sluice_fail_quick(int rc, const char *name, const char *what)
+{
+	memcpy(last_quick.name, name, sizeof(last_quick.name));
+	last_quick.what = what;
 	return rc;
 }
 
@@ -45,7 +66,8 @@ const char *sluice_strerror(int rc)
 		{-EPROTO, "not a sluice region of this version"},
 		{-EPIPE, "stream has ended"},
 		{-EALREADY, "done already"},
-		{-EDEADLK, "would have to answer itself"},
+		{-EDEADLK, "would have to wait for itself"},
+		{-ECHILD, "belongs to the parent process"},
 		{-EMSGSIZE, "answer does not fit"},
 		{-ENOTSUP, "no callback for that"},
 		{-EPERM, "not possible here"},

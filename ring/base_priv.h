@@ -5,6 +5,7 @@
 
 #include "base.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,20 @@
 /* Store the text for sluice_last_error() and return @rc, so that a refusal is
  * one line: return sluice_fail(-EINVAL, "stage '%s': ...", name). */
 int sluice_fail(int rc, const char *fmt, ...) SLUICE_PRINTF(2, 3);
+
+/* The same for a call that may fail often, an empty poll: "stage '@name': @what",
+ * put together only when somebody asks. @what is a constant. */
+int sluice_fail_quick(int rc, const char *name, const char *what);
+
+/* First in a call that may touch errno: the caller finds it as it was. */
+static inline void sluice_errno_put_back(const int *kept)
+{
+	errno = *kept;
+}
+#define SLUICE_KEEP_ERRNO                                                      \
+	int kept_errno                                                         \
+		__attribute__((cleanup(sluice_errno_put_back), unused)) =      \
+			errno
 
 /* What the system calls an errno: for codes that are not ours. @rc is negative.
  */

@@ -112,6 +112,8 @@ int sluice_mpmc_attach(struct sluice_mpmc *ring, void *mem, uint64_t bytes)
 	int rc = mpmc_check_alignment(mem);
 	uint64_t needed;
 
+	if (rc == 0 && ring == NULL)
+		rc = sluice_fail(-EINVAL, "mpmc ring: ring is NULL");
 	if (rc < 0)
 		return rc;
 	if (bytes < sizeof(*words) ||

@@ -151,6 +151,9 @@ static int region_open(struct sluice_region *region, const char *owner,
 	const char *step;
 	int rc;
 
+	if (region == NULL || owner == NULL)
+		return sluice_fail(-EINVAL, "region: %s is NULL",
+				   region ? "owner" : "region");
 	memset(region, 0, sizeof(*region));
 	region->fd = -1;
 	if (object_max > SLUICE_REGION_OBJECTS_MAX)
@@ -205,15 +208,32 @@ int sluice_region_open(struct sluice_region *region, const char *owner,
 	return rc;
 }
 
+/* An open region, or none. */
+static int region_check(const struct sluice_region *region)
+{
+	if (region != NULL && region->base != NULL)
+		return 0;
+	return sluice_fail(-EINVAL, "region: %s",
+			   region ? "it is not open" : "region is NULL");
+}
+
 int sluice_region_alloc(struct sluice_region *region,
 			enum sluice_object_kind kind, const char *name,
 			uint64_t bytes, uint32_t unit, uint64_t align,
 			uint64_t *offset)
 {
-	struct sluice_region_header *header = (void *)region->base;
+	struct sluice_region_header *header;
 	struct sluice_region_object *object;
-	uint64_t at = SLUICE_ALIGN_UP(region->used, align);
+	uint64_t at;
+	int rc = region_check(region);
 
+	if (rc == 0 && (name == NULL || offset == NULL))
+		rc = sluice_fail(-EINVAL, "region: %s is NULL",
+				 name ? "offset" : "name");
+	if (rc < 0)
+		return rc;
+	header = (void *)region->base;
+	at = SLUICE_ALIGN_UP(region->used, align);
 	if (region->sealed)
 		return sluice_fail(-EBUSY,
 				   "region of '%s' is sealed: no '%s' can be "
@@ -244,8 +264,12 @@ int sluice_region_alloc(struct sluice_region *region,
 
 int sluice_region_seal(struct sluice_region *region)
 {
-	struct sluice_region_header *header = (void *)region->base;
+	struct sluice_region_header *header;
+	int rc = region_check(region);
 
+	if (rc < 0)
+		return rc;
+	header = (void *)region->base;
 	region->sealed = 1;
 	/* A single release store: a reader that sees it sees the directory. */
 	__atomic_store_n(&header->magic, SLUICE_REGION_MAGIC, __ATOMIC_RELEASE);
@@ -296,6 +320,8 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 {
 	struct sluice_region_header header;
 
+	if (mem == NULL)
+		return sluice_fail(-EINVAL, "region: mem is NULL");
 	if (bytes < sizeof(header))
 		return sluice_fail(-EPROTO, "region: %llu bytes are no header",
 				   (unsigned long long)bytes);
@@ -332,7 +358,7 @@ void sluice_region_close(struct sluice_region *region)
 {
 	int before = errno;
 
-	if (region->base == NULL)
+	if (region == NULL || region->base == NULL)
 		return;
 	region_unmap(region);
 	errno = before;

@@ -79,6 +79,7 @@ int sluice_sink_array_add(struct sluice_pipeline *pipeline,
 			  const struct sluice_stage_opts *opts, void *events,
 			  uint64_t capacity, uint64_t *count)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct sink_array *array;
 	int rc = ready_take(&o, opts, SLUICE_CONSUMER);
@@ -107,6 +108,8 @@ int sluice_sink_array_add(struct sluice_pipeline *pipeline,
  * has that for good. */
 static int sink_file_write(struct sink_file *sink)
 {
+	SLUICE_KEEP_ERRNO;
+
 	while (sink->first < sink->end) {
 		size_t n;
 		int rc;
@@ -231,6 +234,7 @@ static void sink_file_fini(struct sluice_stage *self, enum sluice_reason reason)
 int sluice_sink_file_add(struct sluice_pipeline *pipeline,
 			 const struct sluice_stage_opts *opts, FILE *file)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct sink_file *sink;
 	uint32_t bytes;

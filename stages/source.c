@@ -86,6 +86,7 @@ int sluice_source_array_add(struct sluice_pipeline *pipeline,
 			    const struct sluice_stage_opts *opts,
 			    const void *events, uint64_t count)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct source_array *array;
 	int rc = ready_take(&o, opts, SLUICE_PRODUCER);
@@ -150,6 +151,7 @@ int sluice_source_iterator_add(struct sluice_pipeline *pipeline,
 			       const struct sluice_stage_opts *opts,
 			       sluice_source_next_fn next, void *ctx)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct source_iterator *iterator;
 	int rc = ready_take(&o, opts, SLUICE_PRODUCER);
@@ -243,6 +245,7 @@ static int source_file_demand(struct sluice_stage *self, uint32_t demand)
 int sluice_source_file_add(struct sluice_pipeline *pipeline,
 			   const struct sluice_stage_opts *opts, FILE *file)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct source_file *source;
 	size_t bytes;

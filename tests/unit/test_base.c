@@ -27,6 +27,7 @@ static const struct {
 	{-EDEADLK, "itself"},    {-EMSGSIZE, "fit"},
 	{-ENOTSUP, "callback"},  {-EPERM, "here"},
 	{-ELOOP, "too often"},   {-ERANGE, "partition"},
+	{-ECHILD, "parent"},
 };
 
 static void strerror_names_every_code(void **state)
