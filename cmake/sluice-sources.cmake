@@ -64,6 +64,7 @@ set(SLUICE_SOURCES
 	engine/control.c
 	engine/cpus.c
 	engine/dispatch_opts.c
+	engine/door.c
 	engine/emit.c
 	engine/fault.c
 	engine/hold.c

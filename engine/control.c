@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Talking to a stage: the callers' side. */
 #include "engine/control.h"
-#include "engine/pipeline_priv.h"
+#include "engine/door_priv.h"
+#include "engine/gate_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+/* The cold half of a call that sends something; the caller has been at the
+ * door. */
 static int control_check(const struct sluice_stage *stage, const void *data,
 			 uint32_t bytes, int handled, const char *handler)
 {
@@ -104,43 +107,64 @@ static int control_ask(struct sluice_stage *stage, struct letter *letter,
 		      : rc;
 }
 
-/* Is this thread the one that would have to answer? */
-static int control_own_thread(const struct sluice_stage *stage)
+/* Why this thread must not wait for an answer of @stage's, or NULL. */
+static const char *control_deadlock(struct sluice_stage *stage)
 {
-	const struct platform *platform = stage->pipeline->platform;
+	struct sluice_pipeline *p = stage->pipeline;
+	uint64_t self = p->platform->self(p->platform->ctx);
+	int own = 0;
 
-	return stage->worker != NULL &&
-	       sluice_load_acquire(&stage->worker->self) ==
-		       platform->self(platform->ctx);
+	if (gate_enter(&p->gate))
+		own = sluice_load_acquire(&stage->worker->self) == self;
+	gate_leave(&p->gate, p->platform->wait);
+	if (own)
+		return "a callback of its own worker, which would have to "
+		       "answer";
+	if (sluice_load_acquire(&p->supervisor_self) == self)
+		return "a hook on the supervisor's thread, which has to start "
+		       "stages again";
+	if (sluice_load_acquire(&p->phase) < PIPELINE_RUNNING && door_inside(p))
+		return "an init, which all stages wait for before they answer";
+	return NULL;
+}
+
+/* May this thread wait for an answer of @stage's? Returns 0 or -EDEADLK. */
+static int control_may_wait(struct sluice_stage *stage)
+{
+	const char *why = control_deadlock(stage);
+
+	return why ? sluice_fail(-EDEADLK, "stage '%s': asked from %s",
+				 stage->name, why)
+		   : 0;
 }
 
 int sluice_info(struct sluice_stage *stage, const void *data, uint32_t bytes)
 {
-	int rc = control_check(stage, data, bytes,
-			       stage->opts.handle_info != NULL, "handle_info");
+	SLUICE_KEEP_ERRNO;
+	int rc = door_stage(stage, __func__);
 
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_info != NULL,
+				   "handle_info");
 	return rc < 0 ? rc : control_tell(stage, LETTER_INFO, data, bytes);
-}
-
-static int control_deadlock(const struct sluice_stage *stage)
-{
-	return sluice_fail(-EDEADLK,
-			   "stage '%s': asked from a callback of its own "
-			   "worker, which would have to answer",
-			   stage->name);
 }
 
 int sluice_info_sync(struct sluice_stage *stage, const void *data,
 		     uint32_t bytes, uint32_t timeout_ms)
 {
+	SLUICE_KEEP_ERRNO;
 	struct letter *letter;
-	int rc = control_check(stage, data, bytes,
-			       stage->opts.handle_info != NULL, "handle_info");
+	int rc = door_stage(stage, __func__);
 
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_info != NULL,
+				   "handle_info");
+	if (rc == 0)
+		rc = control_may_wait(stage);
 	if (rc < 0)
 		return rc;
-	if (control_own_thread(stage))
-		return control_deadlock(stage);
 	letter = control_letter(stage, LETTER_INFO, data, bytes, 0);
 	return letter ? control_ask(stage, letter, NULL, 0, timeout_ms)
 		      : -ENOMEM;
@@ -149,10 +173,14 @@ int sluice_info_sync(struct sluice_stage *stage, const void *data,
 int sluice_call(struct sluice_stage *stage, const void *request, uint32_t bytes,
 		void *reply, uint32_t room, uint32_t timeout_ms)
 {
+	SLUICE_KEEP_ERRNO;
 	struct letter *letter;
-	int rc = control_check(stage, request, bytes,
-			       stage->opts.handle_call != NULL, "handle_call");
+	int rc = door_stage(stage, __func__);
 
+	if (rc == 0)
+		rc = control_check(stage, request, bytes,
+				   stage->opts.handle_call != NULL,
+				   "handle_call");
 	if (rc < 0)
 		return rc;
 	if (room > SLUICE_MESSAGE_BYTES_MAX)
@@ -161,8 +189,14 @@ int sluice_call(struct sluice_stage *stage, const void *request, uint32_t bytes,
 			"stage '%s': room %u for a reply is over the "
 			"limit of %u",
 			stage->name, room, SLUICE_MESSAGE_BYTES_MAX);
-	if (control_own_thread(stage))
-		return control_deadlock(stage);
+	if (reply == NULL && room > 0)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': room %u for a reply, and reply "
+				   "is NULL",
+				   stage->name, room);
+	rc = control_may_wait(stage);
+	if (rc < 0)
+		return rc;
 	letter = control_letter(stage, LETTER_CALL, request, bytes, room);
 	return letter ? control_ask(stage, letter, reply, room, timeout_ms)
 		      : -ENOMEM;
@@ -170,17 +204,25 @@ int sluice_call(struct sluice_stage *stage, const void *request, uint32_t bytes,
 
 int sluice_cast(struct sluice_stage *stage, const void *data, uint32_t bytes)
 {
-	int rc = control_check(stage, data, bytes,
-			       stage->opts.handle_cast != NULL, "handle_cast");
+	SLUICE_KEEP_ERRNO;
+	int rc = door_stage(stage, __func__);
 
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_cast != NULL,
+				   "handle_cast");
 	return rc < 0 ? rc : control_tell(stage, LETTER_CAST, data, bytes);
 }
 
 int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 		     uint32_t code)
 {
+	SLUICE_KEEP_ERRNO;
 	uint32_t closed = SLUICE_CLOSED(reason, code);
+	int rc = door_stage(stage, __func__);
 
+	if (rc < 0)
+		return rc;
 	if (!end_valid(reason, code))
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   stage->name, (int)reason, code,
@@ -191,6 +233,10 @@ int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 		     uint32_t delay_ms, uint32_t period_ms)
 {
+	int rc = door_stage(self, __func__);
+
+	if (rc < 0)
+		return rc;
 	if (timer >= SLUICE_TIMERS_MAX)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': timer %u; they are 0 to %u",
@@ -206,12 +252,16 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 
 void sluice_timer_clear(struct sluice_stage *self, uint32_t timer)
 {
-	if (timer < SLUICE_TIMERS_MAX)
+	if (self != NULL && timer < SLUICE_TIMERS_MAX)
 		timer_clear(&self->timers, timer);
 }
 
 int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
 {
+	int rc = door_stage(stage, __func__);
+
+	if (rc < 0)
+		return rc;
 	if (stage->opts.kind == SLUICE_CONSUMER)
 		return sluice_fail(-EINVAL,
 				   "stage '%s' is a consumer and has no demand "
@@ -231,14 +281,19 @@ int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
 
 enum sluice_demand_mode sluice_demand_get(const struct sluice_stage *stage)
 {
-	return (enum sluice_demand_mode)sluice_load_acquire(&stage->demand);
+	return stage == NULL ? SLUICE_DEMAND_FORWARD
+			     : (enum sluice_demand_mode)sluice_load_acquire(
+				       &stage->demand);
 }
 
 uint64_t sluice_demand_pending(struct sluice_stage *self)
 {
-	uint64_t waits = hold_count(&self->hold) + self->hold.staged;
+	uint64_t waits;
 	uint64_t room;
 
+	if (self == NULL || !door_here(self->pipeline))
+		return 0;
+	waits = hold_count(&self->hold) + self->hold.staged;
 	if (!stage_produces(self) || self->accumulate ||
 	    outlet_waiting(&self->out) > 0)
 		return 0;

@@ -39,8 +39,8 @@ SLUICE_API int sluice_info(struct sluice_stage *stage, const void *data,
  * sluice_info_sync - the same, and wait until handle_info has returned.
  *
  * Returns what handle_info did, if negative; else 0; or as sluice_info(); or
- * -ETIMEDOUT: it will still be handled. Not from inside a callback: -EDEADLK
- * where that can be seen, else the deadline passes.
+ * -ETIMEDOUT: it will still be handled. -EDEADLK where this thread would have to
+ * answer itself, see sluice_call().
  */
 SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
 				uint32_t bytes,
@@ -49,12 +49,17 @@ SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
 /**
  * sluice_call - ask a stage something, and wait for the answer.
  *
- * @reply, @room  where the answer goes; NULL and 0 when none is wanted
+ * @reply, @room  where the answer goes; NULL and 0 when none is wanted. NULL with
+ *                room is refused.
  *
  * Returns the answer's length in bytes; a negative errno that handle_call
  * returned, which fails the stage as well (a "no" is an answer like any other); -EAGAIN, -EPIPE, -ENOMEM, -EINVAL as sluice_info(); -ENOTSUP when
  * the stage has no handle_call; -ETIMEDOUT: it may still be handled.
- * Threads: any, but not inside a callback of the same worker.
+ * -EDEADLK where nobody could answer meanwhile: inside a callback of the same
+ * worker; in init, since all stages answer when all of them are through; in log
+ * on the supervisor's thread. Between callbacks of two workers that
+ * ask each other only a deadline helps.
+ * Threads: any.
  */
 SLUICE_API int sluice_call(struct sluice_stage *stage, const void *request,
 			   uint32_t bytes, void *reply, uint32_t room,

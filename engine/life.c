@@ -92,12 +92,13 @@ void stage_end(struct sluice_stage *stage)
 	if (stage->join != NULL)
 		left += order_leave(stage);
 	stage_strand(stage, left);
+	/* Before fini: it may wait for others, who wait for an answer. */
+	stage_close_mail(stage);
 	if (stage->initialised && stage->opts.fini)
 		stage->opts.fini(stage, stage->reason);
 	stage->initialised = 0;
 	stage->phase = STAGE_ENDED;
 	stage_let_go(stage);
-	stage_close_mail(stage);
 }
 
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)

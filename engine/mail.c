@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Letters: calls, casts, markers, an order to end; the stage's side of them. */
-#include "engine/pipeline_priv.h"
+#include "engine/door_priv.h"
 #include "engine/stage_priv.h"
 #include "engine/control.h"
 #include "ring/base_priv.h"
@@ -68,8 +68,12 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 
 int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
 {
-	struct letter *letter = self->calling;
+	struct letter *letter;
+	int rc = door_stage(self, __func__);
 
+	if (rc < 0)
+		return rc;
+	letter = self->calling;
 	if (letter == NULL)
 		return sluice_fail(-EPERM,
 				   "stage '%s': a reply outside of handle_call",
@@ -83,6 +87,11 @@ int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
 				   "stage '%s': a reply of %u bytes, and the "
 				   "caller has room for %u",
 				   self->name, bytes, letter->room);
+	if (bytes > 0 && data == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a reply of %u bytes without "
+				   "data",
+				   self->name, bytes);
 	if (bytes > 0)
 		memcpy(letter_reply(letter), data, bytes);
 	letter->result = (int32_t)bytes;

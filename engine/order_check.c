@@ -107,7 +107,7 @@ static int order_check_declared(const struct sluice_pipeline *p,
 static int order_check_join(struct sluice_pipeline *p,
 			    struct sluice_stage *join)
 {
-	struct sluice_stage *from = sluice_stage_find(p, join->order_of);
+	struct sluice_stage *from = pipeline_find(p, join->order_of);
 
 	if (from == NULL || !order_numbers(from))
 		return sluice_fail(-EINVAL,

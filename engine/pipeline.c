@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Declaring a pipeline: its stages and subscriptions. */
-#include "engine/pipeline_priv.h"
+#include "engine/door_priv.h"
+#include "engine/gate_priv.h"
 #include "engine/memory_priv.h"
+#include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -11,7 +13,8 @@
 
 void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
 {
-	*opts = (struct sluice_pipeline_opts){.size = sizeof(*opts)};
+	if (opts != NULL)
+		*opts = (struct sluice_pipeline_opts){.size = sizeof(*opts)};
 }
 
 static int pipeline_check(struct sluice_pipeline_opts *o)
@@ -48,6 +51,8 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	struct sluice_pipeline *p;
 	int rc = 0;
 
+	if (out == NULL)
+		return door_missing("sluice_pipeline_open", "out");
 	if (opts != NULL)
 		rc = opts_copy(&o, opts, sizeof(o), "pipeline options");
 	if (rc == 0)
@@ -59,7 +64,8 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	if (rc < 0)
 		return rc;
 	p = line_calloc(1, sizeof(*p));
-	if (p == NULL) {
+	if (p == NULL || door_mark(&p->mark_at, &p->mark) < 0) {
+		free(p);
 		pin_free(&pin);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
@@ -80,6 +86,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	p->opts = o;
 	p->platform = platform;
 	p->region.fd = -1;
+	sluice_store_relaxed(&p->gate, GATE_CLOSED); /* not shared yet */
 	*out = p;
 	return 0;
 }
@@ -87,14 +94,15 @@ int pipeline_open_on(struct sluice_pipeline **out,
 int sluice_pipeline_open(struct sluice_pipeline **out,
 			 const struct sluice_pipeline_opts *opts)
 {
+	SLUICE_KEEP_ERRNO;
 	int full = opts != NULL && opts->flags & SLUICE_PIPELINE_FULL_FENCES;
 
 	return pipeline_open_on(
 		out, opts, full ? platform_linux_full() : platform_linux());
 }
 
-struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
-				       const char *name)
+struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
+				   const char *name)
 {
 	if (name == NULL)
 		return NULL;
@@ -104,10 +112,18 @@ struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 	return NULL;
 }
 
+struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
+				       const char *name)
+{
+	return door_pipeline(pipeline, __func__) < 0
+		       ? NULL
+		       : pipeline_find(pipeline, name);
+}
+
 int pipeline_no_such_stage(const char *name)
 {
 	if (name == NULL)
-		return sluice_fail(-ENOENT, "the name of a stage is missing");
+		return sluice_fail(-EINVAL, "the name of a stage is NULL");
 	return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
 }
 
@@ -138,9 +154,12 @@ static int array_grow(void **array, uint32_t count, size_t bytes)
 int sluice_stage_add(struct sluice_pipeline *pipeline,
 		     const struct sluice_stage_opts *opts)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage *stage;
-	int rc = pipeline_declaring(pipeline, "a stage is added");
+	int rc = door_pipeline(pipeline, __func__);
 
+	if (rc == 0)
+		rc = pipeline_declaring(pipeline, "a stage is added");
 	if (rc < 0)
 		return rc;
 	if (pipeline->stage_count == SLUICE_STAGES_MAX)
@@ -150,7 +169,7 @@ int sluice_stage_add(struct sluice_pipeline *pipeline,
 	rc = stage_new(&stage, opts);
 	if (rc < 0)
 		return rc;
-	if (sluice_stage_find(pipeline, stage->name) != NULL) {
+	if (pipeline_find(pipeline, stage->name) != NULL) {
 		rc = sluice_fail(-EEXIST,
 				 "stage '%s': the name is taken already",
 				 stage->name);
@@ -196,20 +215,25 @@ void pipeline_unlock(struct sluice_pipeline *pipeline)
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		      struct sluice_stage_stats *stat)
 {
-	const struct sluice_stage *stage = sluice_stage_find(pipeline, name);
-	uint64_t value[SLUICE_COUNTER_COUNT];
-	int started;
+	const struct sluice_stage *stage;
+	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
+	int rc = door_pipeline(pipeline, __func__);
+	int there;
 
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
+	stage = pipeline_find(pipeline, name);
 	if (stage == NULL)
 		return pipeline_no_such_stage(name);
-	/* A start that fails takes the counters away. */
-	pipeline_lock(pipeline);
-	started = stage->counters != NULL;
-	for (uint32_t i = 0; started && i < SLUICE_COUNTER_COUNT; i++)
+	/* Counters go with a start that fails. */
+	there = gate_enter(&pipeline->gate);
+	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
-	pipeline_unlock(pipeline);
-	if (!started)
+	gate_leave(&pipeline->gate, pipeline->platform->wait);
+	if (!there)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   stage->name);
 	*stat = (struct sluice_stage_stats){

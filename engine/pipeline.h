@@ -4,12 +4,30 @@
  * A pipeline: declare stages, subscribe consumers to producers, start, join.
  *
  * Life   open -> stage_add, subscribe ... -> start -> join -> close
- *        stop and drain at any time after start, from any thread
+ *        drain at any time after start, stop at any time, from any thread
  *
  * A pipeline ends by itself when every producer has ended and every event has
  * been handled; by sluice_pipeline_drain(), which makes the producers end; by
  * sluice_pipeline_stop(), which drops what is in flight; or when a callback
  * fails.
+ *
+ * Callbacks  start, join, run, drain and close wait for the pipeline's threads.
+ *            Inside its callbacks, its hooks (log, key functions, selectors,
+ *            state_free and the others) and its tasks they answer
+ *            -EDEADLK at once; close is then refused in the log and does
+ *            nothing.
+ * Signals    Safe in a signal handler: sluice_pipeline_stop(), sluice_wake(),
+ *            sluice_stage_state(), sluice_stage_name(). No other call is.
+ * Fork       A pipeline belongs to the process that opened it. In a child every
+ *            call that takes it, or a stage, a subscription or a spawn stage of
+ *            it, answers -ECHILD, or does nothing, and touches nothing that the
+ *            parent uses; the child may open pipelines of its own. close there
+ *            releases the child's copy: memory, mappings and descriptors, and
+ *            the stages' states by their state_free, which must not touch what
+ *            the parent uses either. A child made inside a callback must not
+ *            return from it: it ends in exec or _exit.
+ * Arguments  NULL for a pipeline, a stage or what else must be given is
+ *            answered -EINVAL; a call that answers nothing does nothing.
  */
 #ifndef SLUICE_ENGINE_PIPELINE_H
 #define SLUICE_ENGINE_PIPELINE_H
@@ -134,7 +152,9 @@ sluice_stage_add(struct sluice_pipeline *pipeline,
  * demand modes, subscriptions, messages) is undone. It may be tried again, any
  * number of times.
  *
- * Returns 0 or a negative errno.
+ * Returns 0 or a negative errno: -ECANCELED when sluice_pipeline_stop() was
+ * called before all of init was done, then for good; -EBUSY when it has been
+ * started, or is being started; -EDEADLK.
  */
 SLUICE_API int
 sluice_pipeline_start(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
@@ -145,8 +165,9 @@ sluice_pipeline_start(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * @timeout_ms  or SLUICE_FOREVER
  *
  * Returns 0 when every stream ended and every event was handled; -ETIMEDOUT
- * while it still runs; -ECANCELED after a stop; else the code of the callback
- * that failed, with its stage in sluice_last_error().
+ * while it still runs; -ECANCELED after a stop; -EBUSY when it was not started;
+ * -EDEADLK; else the code of the callback that failed, with its stage in
+ * sluice_last_error().
  */
 SLUICE_API int sluice_pipeline_join(struct sluice_pipeline *pipeline,
 				    uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -166,15 +187,22 @@ sluice_pipeline_run(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
 SLUICE_API int sluice_pipeline_drain(struct sluice_pipeline *pipeline,
 				     uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
-/** End every stage after its current callback; events in flight are dropped.
- * Does not wait. Threads: any, and inside callbacks. */
+/**
+ * sluice_pipeline_stop - end every stage after its current callback; events in
+ * flight are dropped.
+ *
+ * At any moment between open and close: a start that is under way, or comes
+ * later, answers -ECANCELED. Does not wait. Threads: any, inside callbacks, and signal handlers.
+ */
 SLUICE_API void sluice_pipeline_stop(struct sluice_pipeline *pipeline);
 
-/** Stop if it runs, wait for the threads (callbacks must return), release
- * everything. Accepts NULL. Not from inside a callback. */
+/** Stop if it runs, wait for the threads (callbacks must return),
+ * release everything. Accepts NULL. Inside a callback it is refused in the log,
+ * and does nothing. */
 SLUICE_API void sluice_pipeline_close(struct sluice_pipeline *pipeline);
 
-/** Find a stage by name, for sluice_wake(); NULL when there is none. */
+/** Find a stage by name, for sluice_wake(); NULL when there is none, which is
+ * an answer and no failure. */
 SLUICE_API struct sluice_stage *
 sluice_stage_find(struct sluice_pipeline *pipeline, const char *name);
 

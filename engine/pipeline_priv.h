@@ -7,6 +7,7 @@
  *   plan.c        sizes, offsets, regions; the two ends of every ring
  *   undo.c        what was declared, put back after a start that failed
  *   run.c         start, join, drain, stop: the caller's side
+ *   door.c        what every call looks at first
  *   supervisor.c  the control thread: spawns the workers, sees them end
  *   worker.c      the loop that polls stages
  *   port_held.c   ports that nobody uses just now
@@ -30,9 +31,10 @@ enum pipeline_command {
 
 enum pipeline_phase {
 	PIPELINE_DECLARED = 0,
-	PIPELINE_STARTING = 1, /* init callbacks run */
-	PIPELINE_RUNNING = 2,
-	PIPELINE_FINISHED = 3, /* every thread but the supervisor is gone */
+	PIPELINE_PLANNING = 1, /* a start checks and allocates */
+	PIPELINE_STARTING = 2, /* init callbacks run */
+	PIPELINE_RUNNING = 3,
+	PIPELINE_FINISHED = 4, /* every thread but the supervisor is gone */
 };
 
 /* A thread and the stages it polls. */
@@ -48,7 +50,8 @@ struct worker {
 	struct sluice_backoff_limits limits;
 	struct sluice_bell *bell;
 	void *thread;
-	sluice_a64 self; /* its thread, as the platform names it */
+	sluice_a64 self; /* its thread, as the platform names it, or 0; of a
+			    foreign one whoever is inside a port call */
 };
 
 /* A stage as the supervisor sees it. */
@@ -69,6 +72,8 @@ struct sluice_pipeline {
 	struct sluice_pipeline_opts opts;
 	const struct platform *platform;
 	struct pin pin;
+	const uint32_t *mark_at; /* the mark of this process; see door_priv.h */
+	uint32_t mark;           /* and of that which opened it */
 
 	struct sluice_stage **stages;
 	uint32_t stage_count;
@@ -94,10 +99,20 @@ struct sluice_pipeline {
 	int failure;
 	char failure_text[256];
 	uint32_t init_failed;
+	uint32_t start_stopped; /* somebody stopped it before it ran */
 
-	/* Shared words, each in everybody's cache and seldom written. */
+	/*
+	 * Shared words, each in everybody's cache and seldom written.
+	 *
+	 * stopped  set by sluice_pipeline_stop(), for good: command is forgotten
+	 *          when a start has failed
+	 * gate     open while bells and workers exist
+	 * owner    who starts or closes it now, as the platform names threads
+	 */
 	sluice_a32 command __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 phase;
+	sluice_a32 stopped;
+	sluice_a32 gate;
 	sluice_a32 failed;        /* 1; then PIPELINE_FAILURE_TOLD */
 	sluice_a32 aborted;       /* a stage was ended before its streams */
 	sluice_a32 workers_ready; /* have run their init callbacks */
@@ -105,6 +120,8 @@ struct sluice_pipeline {
 	sluice_a32 alarms;      /* something for the supervisor to look at */
 	sluice_a32 making;      /* subscriptions that are being allocated */
 	sluice_a64 undelivered; /* events a drain found no consumer for */
+	sluice_a64 owner;
+	sluice_a64 supervisor_self;
 };
 
 #define PIPELINE_FAILURE_TOLD 2u
@@ -152,14 +169,16 @@ pipeline_place(const struct sluice_pipeline *pipeline)
 	return (struct platform_place){pipeline->pin.cpus, pipeline->pin.count};
 }
 
-/* Something for the supervisor to look at. */
+/* Something for the supervisor to look at. While the gate is open. */
 void pipeline_alarm(struct sluice_pipeline *pipeline);
 /* Monotonic time, ns. */
 uint64_t pipeline_now(const struct sluice_pipeline *pipeline);
 /* A time-out as a point in time. */
 uint64_t pipeline_deadline(const struct sluice_pipeline *pipeline,
 			   uint32_t timeout_ms);
-/* Refuse a name. */
+/* Find a stage, or NULL; refuse a name. */
+struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
+				   const char *name);
 int pipeline_no_such_stage(const char *name);
 
 /* A pipeline on another platform than Linux: for the simulator. */
@@ -189,6 +208,8 @@ void plan_close(struct sluice_pipeline *pipeline);
  * the lock. */
 void pipeline_remember(struct sluice_pipeline *pipeline);
 void pipeline_undo(struct sluice_pipeline *pipeline);
+/* The same in a child of the process that opened it: what is private. */
+void plan_close_child(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_join(struct subscription *sub);
 /* Where @sub's batches are put together under @credit: how many bytes that
@@ -200,9 +221,10 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
 /* run.c */
 void pipeline_raise(struct sluice_pipeline *pipeline,
 		    enum pipeline_command command);
-/* Wait until the phase is at least @phase. Returns 0 or -ETIMEDOUT. */
-int pipeline_wait_phase(struct sluice_pipeline *pipeline,
-			enum pipeline_phase phase, uint64_t deadline_ns);
+/* A thread of the pipeline, or who starts or closes it, waits until the phase is
+ * at least @phase. */
+void pipeline_wait_phase(struct sluice_pipeline *pipeline,
+			 enum pipeline_phase phase);
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
 /* Record what failed and its code, and stop all. The first one counts. */

@@ -8,6 +8,7 @@
  *
  * each part on pages of its own.
  */
+#include "engine/gate_priv.h"
 #include "engine/memory_priv.h"
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
@@ -461,19 +462,12 @@ int plan_open(struct sluice_pipeline *p)
 	return rc;
 }
 
-void plan_close(struct sluice_pipeline *p)
+/* What a run held. */
+static void plan_release(struct sluice_pipeline *p)
 {
-	if (!p->planned)
-		return;
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		port_close(p->stages[i]);
-	subscriptions_settle(p);
-	pipeline_lock(p); /* somebody may be looking at one */
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *stage = p->stages[i];
 
-		stage_close_gate(stage);
-		stage_reset(stage);
 		order_join_close(stage);
 		inlet_close(&stage->in);
 		outlet_close(&stage->out);
@@ -499,5 +493,28 @@ void plan_close(struct sluice_pipeline *p)
 	p->worker_count = 0;
 	sluice_region_close(&p->region);
 	p->planned = 0;
+}
+
+void plan_close(struct sluice_pipeline *p)
+{
+	if (!p->planned)
+		return;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		port_close(p->stages[i]);
+	subscriptions_settle(p);
+	gate_close(&p->gate, p->platform->wait);
+	pipeline_lock(p); /* somebody may be looking at one */
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		stage_close_gate(p->stages[i]);
+		stage_reset(p->stages[i]);
+	}
+	plan_release(p);
 	pipeline_unlock(p);
+}
+
+void plan_close_child(struct sluice_pipeline *p)
+{
+	/* Whoever stood in a gate, or held the lock, is not in this process. */
+	if (p->planned)
+		plan_release(p);
 }

@@ -82,6 +82,12 @@ static void linux_join(void *ctx, void *handle)
 	free(thread);
 }
 
+static void linux_forget(void *ctx, void *handle)
+{
+	(void)ctx;
+	free(handle);
+}
+
 /* Without priority inheritance where the system has none: then a waiter sleeps
  * all the same. */
 static int mutex_init(pthread_mutex_t *mutex)
@@ -168,7 +174,7 @@ static uint64_t linux_self(void *ctx)
 #define PLATFORM(wait_with)                                                    \
 	{                                                                      \
 		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
-		.mutex_open = linux_mutex_open,                                \
+		.forget = linux_forget, .mutex_open = linux_mutex_open,        \
 		.mutex_close = linux_mutex_close,                              \
 		.mutex_lock = linux_mutex_lock,                                \
 		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \

@@ -40,6 +40,9 @@ struct platform {
 		     void *arg, const char *name, struct platform_place place);
 	/* Wait for its end and release it. */
 	void (*join)(void *ctx, void *thread);
+	/* In a child of the process: release the memory of a thread or a mutex,
+	 * which is not there or held by nobody. NULL: nothing is. */
+	void (*forget)(void *ctx, void *thing);
 	/* A lock whose holder may be preempted: who waits for it sleeps, and
 	 * lends the holder its priority. Returns 0 or a negative errno. */
 	int (*mutex_open)(void *ctx, void **mutex);

@@ -5,6 +5,7 @@
  * (port_held.c).
  */
 #include "engine/port.h"
+#include "engine/door_priv.h"
 #include "engine/port_priv.h"
 #include "ring/base_priv.h"
 
@@ -18,9 +19,7 @@
 static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 		      const char *what)
 {
-	if (port == NULL)
-		return sluice_fail(-EINVAL, "no port is given that could %s",
-				   what);
+	/* The caller has been at the door. */
 	if (!stage_is_port(port))
 		return sluice_fail(-EINVAL,
 				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
@@ -97,10 +96,14 @@ int sluice_port_closed(const struct sluice_stage *port,
 {
 	struct port_end end;
 
-	if (port == NULL || !stage_is_port(port))
+	int rc = door_stage(port, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (!stage_is_port(port))
 		return sluice_fail(-EINVAL,
 				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
-				   port ? port->name : "");
+				   port->name);
 	end = port_end_of(port);
 	if (closed != NULL) {
 		memset(closed, 0, sizeof(*closed));
@@ -135,10 +138,31 @@ static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 
 	if (port_late(port, deadline_ns))
 		return -EAGAIN;
-	if (sluice_backoff_wait(backoff, &port->worker->limits, ops) &&
-	    sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
+	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops))
+		return 0;
+	/* Others may have to wait for this callback before there is anything. */
+	if (door_inside_but(port->pipeline, port->worker))
+		return -EDEADLK;
+	if (sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
 		backoff->rounds = 0;
 	return 0;
+}
+
+/* A wait that was in vain, or is not to be, in words: they cost nothing while nobody
+ * asks for them. What else is answered has its own. */
+static int port_waited(const struct sluice_stage *port, int rc)
+{
+	if (rc == -EDEADLK)
+		return sluice_fail_quick(rc, port->name,
+					 "a port is waited for inside a "
+					 "callback of its pipeline");
+	if (rc == -EAGAIN)
+		return sluice_fail_quick(
+			rc, port->name,
+			port->opts.kind == SLUICE_PRODUCER
+				? "no credit for an event within the time given"
+				: "no event within the time given");
+	return rc;
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -190,7 +214,10 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	uint64_t deadline_ns;
 	int rc;
 
-	if (port != NULL && events == NULL && n > 0)
+	rc = door_stage(port, __func__);
+	if (rc < 0)
+		return rc;
+	if (events == NULL && n > 0)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': %u events to send, and none "
 				   "are given",
@@ -213,6 +240,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 			break;
 		rc = port_wait(port, &backoff, port_may_send, deadline_ns);
 	} while (rc == 0);
+	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;
 }
@@ -294,13 +322,14 @@ static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
 int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		uint32_t timeout_ms)
 {
-	int rc;
+	int rc = door_stage(port, __func__);
 
-	if (port != NULL && batch == NULL)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': no batch to receive into",
-				   port->name);
-	rc = port_check(port, SLUICE_CONSUMER, "receive");
+	if (rc == 0 && batch == NULL)
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': no batch to receive into",
+				 port->name);
+	if (rc == 0)
+		rc = port_check(port, SLUICE_CONSUMER, "receive");
 	if (rc < 0)
 		return rc;
 	port_acknowledge(port);
@@ -312,6 +341,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	} else if (rc == 0) {
 		rc = port_refuse(port);
 	}
+	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;
 }
@@ -320,13 +350,15 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 
 int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 {
-	int rc;
+	int rc = door_stage(port, __func__);
 
-	if (port != NULL && !end_valid(reason, 0))
+	if (rc < 0)
+		return rc;
+	if (!end_valid(reason, 0))
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   port->name, (int)reason, 0u,
 				   SLUICE_CODE_MAX);
-	rc = port_check(port, port ? port->opts.kind : SLUICE_PRODUCER, "end");
+	rc = port_check(port, port->opts.kind, "end");
 	if (rc < 0)
 		return rc;
 	/* First, before anything can end it that was signalled meanwhile. */

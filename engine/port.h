@@ -7,7 +7,7 @@
  * thread of the program sends into it (a producer) or receives from it (a
  * consumer), over the same rings, credit and dispatchers as every other stage.
  * Only one thread at a time may use a port; none of these calls is for
- * callbacks.
+ * callbacks, where one that would have to wait answers -EDEADLK.
  *
  *   struct sluice_batch batch;
  *   while ((rc = sluice_recv(port, &batch, SLUICE_FOREVER)) > 0)

@@ -29,6 +29,15 @@ static void port_await(struct sluice_stage *port, uint32_t seen)
 			  UINT64_MAX);
 }
 
+/* Hooks run on its thread: see door_inside(). */
+static void port_tell_user(struct sluice_stage *port)
+{
+	const struct platform *platform = port->pipeline->platform;
+
+	sluice_store_release(&port->worker->self,
+			     platform->self(platform->ctx));
+}
+
 uint32_t port_enter(struct sluice_stage *port)
 {
 	uint32_t seen = sluice_load_acquire(&port->port_busy);
@@ -38,8 +47,10 @@ uint32_t port_enter(struct sluice_stage *port)
 		case PORT_FREE:
 			if (sluice_compare_exchange(&port->port_busy, &seen,
 						    (seen & ~PORT_HOLDER) |
-							    PORT_USER))
+							    PORT_USER)) {
+				port_tell_user(port);
 				return PORT_FREE;
+			}
 			break;
 		case PORT_SUPERVISOR:
 			port_await(port, seen);
@@ -70,6 +81,7 @@ void port_leave(struct sluice_stage *port)
 	uint32_t next;
 	int calls;
 
+	sluice_store_release(&port->worker->self, 0);
 	do {
 		calls = (seen & PORT_CAME) != 0 ||
 			(left && (seen & PORT_CALL) == 0);

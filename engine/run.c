@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The caller's side of a running pipeline: start, join, drain, stop, close. */
+#include "engine/door_priv.h"
+#include "engine/gate_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -33,8 +35,10 @@ void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 	p->platform->wait->wake(p->platform->wait->ctx, &p->phase);
 }
 
-int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
-			uint64_t deadline_ns)
+/* The same for a caller of another thread: -ECANCELED when the start failed that
+ * it waits behind. */
+static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
+			  uint64_t deadline_ns)
 {
 	const struct sluice_wait_ops *wait = p->platform->wait;
 
@@ -43,10 +47,17 @@ int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase,
 
 		if (seen >= (uint32_t)phase)
 			return 0;
+		if (seen <= PIPELINE_PLANNING)
+			return -ECANCELED;
 		if (pipeline_now(p) >= deadline_ns)
 			return -ETIMEDOUT;
 		wait->park(wait->ctx, &p->phase, seen, deadline_ns);
 	}
+}
+
+void pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
+{
+	(void)pipeline_await(p, phase, UINT64_MAX);
 }
 
 void pipeline_alarm(struct sluice_pipeline *p)
@@ -55,13 +66,8 @@ void pipeline_alarm(struct sluice_pipeline *p)
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
 }
 
-static void pipeline_ring_all(struct sluice_pipeline *p)
-{
-	for (uint32_t i = 0; i < p->worker_count; i++)
-		sluice_bell_ring(p->workers[i].bell, p->platform->wait);
-	pipeline_alarm(p);
-}
-
+/* Nothing here waits, allocates or writes a text: a signal handler may be the
+ * caller. While the gate is closed nobody sleeps who would have to be woken. */
 void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 {
 	uint32_t seen = sluice_load_acquire(&p->command);
@@ -70,7 +76,12 @@ void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 		if (sluice_compare_exchange(&p->command, &seen,
 					    (uint32_t)command))
 			break;
-	pipeline_ring_all(p);
+	if (gate_enter(&p->gate)) {
+		for (uint32_t i = 0; i < p->worker_count; i++)
+			sluice_bell_ring(p->workers[i].bell, p->platform->wait);
+		pipeline_alarm(p);
+	}
+	gate_leave(&p->gate, p->platform->wait);
 }
 
 static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
@@ -118,6 +129,16 @@ static void pipeline_reap(struct sluice_pipeline *p)
 	p->supervisor = NULL;
 }
 
+/* ---- how it ended -------------------------------------------------------- */
+
+static int pipeline_stopped(const struct sluice_pipeline *p)
+{
+	return sluice_fail(-ECANCELED,
+			   "pipeline '%s' was stopped before its start was "
+			   "through",
+			   p->name);
+}
+
 static int pipeline_result(const struct sluice_pipeline *p)
 {
 	if (p->failure != 0)
@@ -130,14 +151,38 @@ static int pipeline_result(const struct sluice_pipeline *p)
 	return 0;
 }
 
-/* Nothing runs and nothing is held; it may be started again. */
+static int pipeline_drained(const struct sluice_pipeline *p)
+{
+	uint64_t undelivered = sluice_load_acquire(&p->undelivered);
+	int rc = pipeline_result(p);
+
+	if (rc < 0 || undelivered == 0)
+		return rc;
+	return sluice_fail(-EPIPE,
+			   "pipeline '%s': drained, and %llu events had no "
+			   "consumer left to go to",
+			   p->name, (unsigned long long)undelivered);
+}
+
+static int pipeline_not_started(const struct sluice_pipeline *p)
+{
+	return sluice_fail(-EBUSY, "pipeline '%s' was not started", p->name);
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+/* Nothing runs and nothing is held; it may be started again, unless somebody has
+ * stopped it. */
 static void pipeline_reset(struct sluice_pipeline *p)
 {
 	pipeline_reap(p);
 	plan_close(p);
 	p->failure = 0;
 	p->init_failed = 0;
+	p->start_stopped = 0;
 	(void)sluice_exchange(&p->command, PIPELINE_RUN);
+	if (sluice_load_acquire(&p->stopped))
+		(void)sluice_exchange(&p->command, PIPELINE_STOP);
 	(void)sluice_exchange(&p->failed, 0);
 	(void)sluice_exchange(&p->aborted, 0);
 	(void)sluice_exchange(&p->workers_ready, 0);
@@ -155,6 +200,7 @@ static int pipeline_launch(struct sluice_pipeline *p)
 	pipeline_remember(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_open_gate(p->stages[i]);
+	gate_open(&p->gate);
 	pipeline_set_phase(p, PIPELINE_STARTING);
 	pipeline_thread_name(p, name, "super");
 	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
@@ -163,44 +209,82 @@ static int pipeline_launch(struct sluice_pipeline *p)
 		rc = sluice_fail(rc,
 				 "pipeline '%s': no thread for its "
 				 "supervisor: %s",
-				 p->name, strerror(-rc));
+				 p->name, sluice_errno_text(rc));
 		pipeline_reset(p);
 		return rc;
 	}
-	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
-	if (!p->init_failed)
+	pipeline_wait_phase(p, PIPELINE_RUNNING);
+	if (!p->init_failed && !p->start_stopped)
 		return 0;
-	(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
-	rc = pipeline_result(p);
+	pipeline_wait_phase(p, PIPELINE_FINISHED);
+	rc = p->start_stopped ? pipeline_stopped(p) : pipeline_result(p);
 	pipeline_reset(p);
+	return rc;
+}
+
+static int pipeline_start(struct sluice_pipeline *p)
+{
+	int rc;
+
+	if (sluice_load_acquire(&p->stopped))
+		rc = pipeline_stopped(p);
+	else
+		rc = check_graph(p);
+	if (rc == 0)
+		rc = plan_open(p);
+	if (rc == 0)
+		return pipeline_launch(p);
+	pipeline_set_phase(p, PIPELINE_DECLARED);
 	return rc;
 }
 
 int sluice_pipeline_start(struct sluice_pipeline *p)
 {
-	int rc;
+	SLUICE_KEEP_ERRNO;
+	uint32_t declared = PIPELINE_DECLARED;
+	int mine;
+	int rc = door_pipeline(p, __func__);
 
-	if (sluice_load_acquire(&p->phase) != PIPELINE_DECLARED)
+	if (rc == 0)
+		rc = door_may_wait(p, __func__);
+	if (rc < 0)
+		return rc;
+	/* Who is just declaring a subscription is waited for. */
+	pipeline_lock(p);
+	mine = sluice_compare_exchange(&p->phase, &declared, PIPELINE_PLANNING);
+	pipeline_unlock(p);
+	if (!mine)
 		return sluice_fail(-EBUSY,
 				   "pipeline '%s' has been started already",
 				   p->name);
-	rc = check_graph(p);
-	if (rc == 0)
-		rc = plan_open(p);
-	return rc < 0 ? rc : pipeline_launch(p);
+	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
+	rc = pipeline_start(p);
+	sluice_store_release(&p->owner, 0);
+	return rc;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static int pipeline_still_runs(const struct sluice_pipeline *p,
+			       uint32_t timeout_ms)
+{
+	return sluice_fail(-ETIMEDOUT, "pipeline '%s' still runs after %u ms",
+			   p->name, timeout_ms);
 }
 
 int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
-	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
-		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
-				   p->name);
-	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				pipeline_deadline(p, timeout_ms)) < 0)
-		return sluice_fail(-ETIMEDOUT,
-				   "pipeline '%s' still runs after %u ms",
-				   p->name, timeout_ms);
-	return pipeline_result(p);
+	int rc = door_pipeline(p, __func__);
+
+	if (rc == 0)
+		rc = door_may_wait(p, __func__);
+	if (rc < 0)
+		return rc;
+	rc = pipeline_await(p, PIPELINE_FINISHED,
+			    pipeline_deadline(p, timeout_ms));
+	if (rc == -ECANCELED)
+		return pipeline_not_started(p);
+	return rc < 0 ? pipeline_still_runs(p, timeout_ms) : pipeline_result(p);
 }
 
 int sluice_pipeline_run(struct sluice_pipeline *p)
@@ -243,34 +327,15 @@ static uint64_t pipeline_left(struct sluice_pipeline *p)
 	return left;
 }
 
-static int pipeline_drained(const struct sluice_pipeline *p)
+/* A drain has run out of time. */
+static int pipeline_give_up(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
-	uint64_t undelivered = sluice_load_acquire(&p->undelivered);
-	int rc = pipeline_result(p);
+	uint32_t grace_ms =
+		timeout_ms > STOP_GRACE_MS ? timeout_ms : STOP_GRACE_MS;
 
-	if (rc < 0 || undelivered == 0)
-		return rc;
-	return sluice_fail(-EPIPE,
-			   "pipeline '%s': drained, and %llu events had no "
-			   "consumer left to go to",
-			   p->name, (unsigned long long)undelivered);
-}
-
-int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
-{
-	uint32_t grace_ms;
-
-	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
-		return sluice_fail(-EBUSY, "pipeline '%s' was not started",
-				   p->name);
-	pipeline_raise(p, PIPELINE_DRAIN);
-	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				pipeline_deadline(p, timeout_ms)) == 0)
-		return pipeline_drained(p);
 	pipeline_raise(p, PIPELINE_STOP);
-	grace_ms = timeout_ms > STOP_GRACE_MS ? timeout_ms : STOP_GRACE_MS;
-	if (pipeline_wait_phase(p, PIPELINE_FINISHED,
-				pipeline_deadline(p, grace_ms)) < 0)
+	if (pipeline_await(p, PIPELINE_FINISHED,
+			   pipeline_deadline(p, grace_ms)) < 0)
 		return sluice_fail(
 			-ETIMEDOUT,
 			"pipeline '%s': not drained after %u ms, and "
@@ -283,29 +348,88 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 			   (unsigned long long)pipeline_left(p));
 }
 
+int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	int rc = door_pipeline(p, __func__);
+
+	if (rc == 0)
+		rc = door_may_wait(p, __func__);
+	if (rc < 0)
+		return rc;
+	if (sluice_load_acquire(&p->phase) <= PIPELINE_PLANNING)
+		return pipeline_not_started(p);
+	pipeline_raise(p, PIPELINE_DRAIN);
+	rc = pipeline_await(p, PIPELINE_FINISHED,
+			    pipeline_deadline(p, timeout_ms));
+	if (rc == 0)
+		return pipeline_drained(p);
+	if (rc == -ECANCELED)
+		return pipeline_not_started(p);
+	return pipeline_give_up(p, timeout_ms);
+}
+
 void sluice_pipeline_stop(struct sluice_pipeline *p)
 {
+	if (p == NULL || !door_here(p))
+		return;
+	(void)sluice_exchange(&p->stopped, 1);
 	pipeline_raise(p, PIPELINE_STOP);
 }
 
-void sluice_pipeline_close(struct sluice_pipeline *p)
+static void pipeline_free(struct sluice_pipeline *p)
 {
-	if (p == NULL)
-		return;
-	if (p->supervisor != NULL) {
-		pipeline_raise(p, PIPELINE_STOP);
-		(void)pipeline_wait_phase(p, PIPELINE_FINISHED, UINT64_MAX);
-		pipeline_reap(p);
-	}
-	plan_close(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_free(p->stages[i]);
 	/* With those that a start made that failed. */
 	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
 		free(subscription_at(p, s));
-	p->platform->mutex_close(p->platform->ctx, p->mutex);
 	pin_free(&p->pin);
 	free(p->stages);
 	free(p->subs);
 	free(p);
+}
+
+static void pipeline_forget(const struct platform *platform, void *thing)
+{
+	if (platform->forget != NULL)
+		platform->forget(platform->ctx, thing);
+}
+
+/* In a child: its memory is a copy, its mappings and descriptors are the child's
+ * to close. The threads are the parent's, and so is all that they share. */
+static void pipeline_close_child(struct sluice_pipeline *p)
+{
+	const struct platform *platform = p->platform;
+
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		pipeline_forget(platform, p->workers[i].thread);
+	pipeline_forget(platform, p->supervisor);
+	pipeline_forget(platform, p->mutex);
+	plan_close_child(p);
+	pipeline_free(p);
+}
+
+void sluice_pipeline_close(struct sluice_pipeline *p)
+{
+	SLUICE_KEEP_ERRNO;
+
+	if (p == NULL)
+		return;
+	if (!door_here(p)) {
+		pipeline_close_child(p);
+		return;
+	}
+	if (door_may_wait(p, __func__) < 0) {
+		pipeline_log(p, "%s", sluice_last_error());
+		return;
+	}
+	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
+	if (p->supervisor != NULL) {
+		pipeline_raise(p, PIPELINE_STOP);
+		pipeline_wait_phase(p, PIPELINE_FINISHED);
+		pipeline_reap(p);
+	}
+	plan_close(p);
+	p->platform->mutex_close(p->platform->ctx, p->mutex);
+	pipeline_free(p);
 }

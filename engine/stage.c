@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Declaring a stage: checking its options, and the calls its callbacks make. */
 #include "engine/stage_priv.h"
+#include "engine/door_priv.h"
+#include "engine/gate_priv.h"
 #include "engine/memory_priv.h"
 #include "dispatch/ordered.h"
 #include "engine/port_priv.h"
@@ -21,8 +23,6 @@
 #define HELD_BYTES           (128u << 20)
 #define DELIVERIES_DEFAULT   3u
 #define MAILBOX_DEFAULT      1024u
-#define GATE_CLOSED          1u
-#define GATE_RINGER          2u
 #define SPILL_EVENTS_DEFAULT 8192u
 
 int opts_copy(void *to, const void *from, uint32_t size, const char *what)
@@ -173,13 +173,14 @@ void stage_free(struct sluice_stage *stage)
 
 void sluice_stage_opts_init(struct sluice_stage_opts *opts)
 {
-	*opts = (struct sluice_stage_opts){.size = sizeof(*opts)};
+	if (opts != NULL)
+		*opts = (struct sluice_stage_opts){.size = sizeof(*opts)};
 }
 
 void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
 	/* Outside of callbacks, and in a consumer, nothing is left. */
-	if (n == 0 || n > self->emit_left)
+	if (self == NULL || n == 0 || n > self->emit_left)
 		return NULL;
 	self->emit_left -= n;
 	return hold_stage(&self->hold, n);
@@ -187,12 +188,12 @@ void *sluice_emit(struct sluice_stage *self, uint32_t n)
 
 void *sluice_stage_state(const struct sluice_stage *stage)
 {
-	return stage->opts.state;
+	return stage ? stage->opts.state : NULL;
 }
 
 const char *sluice_stage_name(const struct sluice_stage *stage)
 {
-	return stage->name;
+	return stage ? stage->name : "";
 }
 
 void stage_signal(struct sluice_stage *stage, uint32_t signals)
@@ -202,43 +203,30 @@ void stage_signal(struct sluice_stage *stage, uint32_t signals)
 	(void)sluice_fetch_or(&stage->signals, signals);
 	/* While the gate is closed there is no worker yet, or no more: what was
 	 * set above is seen in either case. */
-	if ((sluice_fetch_add(&stage->gate, GATE_RINGER) & GATE_CLOSED) == 0) {
+	if (gate_enter(&stage->gate)) {
 		sluice_bell_ring(stage->worker->bell, wait);
 		/* Between its user's calls nobody listens to that bell. */
 		if (stage_is_port(stage))
 			port_call(stage);
 	}
-	/* The last one out tells whoever closes it; after that the stage may be
-	 * gone. */
-	if (sluice_fetch_add(&stage->gate, 0u - GATE_RINGER) ==
-	    GATE_CLOSED + GATE_RINGER)
-		wait->wake(wait->ctx, &stage->gate);
+	gate_leave(&stage->gate, wait);
 }
 
 void sluice_wake(struct sluice_stage *stage)
 {
-	stage_signal(stage, SIGNAL_WAKE);
+	if (stage != NULL && door_here(stage->pipeline))
+		stage_signal(stage, SIGNAL_WAKE);
 }
 
 void stage_open_gate(struct sluice_stage *stage)
 {
 	mailbox_reopen(&stage->mail);
-	(void)sluice_fetch_add(&stage->gate, 0u - GATE_CLOSED);
+	gate_open(&stage->gate);
 }
 
 void stage_close_gate(struct sluice_stage *stage)
 {
-	const struct sluice_wait_ops *wait = stage->pipeline->platform->wait;
-
-	uint32_t seen = sluice_load_acquire(&stage->gate);
-
-	if (seen & GATE_CLOSED)
-		return;
-	seen = sluice_fetch_add(&stage->gate, GATE_CLOSED) + GATE_CLOSED;
-	/* From here on ringers only pass by. Not by spinning: one of them may
-	 * have been preempted by this very thread. */
-	for (; seen != GATE_CLOSED; seen = sluice_load_acquire(&stage->gate))
-		wait->park(wait->ctx, &stage->gate, seen, UINT64_MAX);
+	gate_close(&stage->gate, stage->pipeline->platform->wait);
 }
 
 void stage_reset(struct sluice_stage *stage)

@@ -64,6 +64,9 @@ struct sluice_stage {
 	struct worker *worker;
 	struct sluice_region region;
 	struct sluice_counters *counters;
+	/* Of a ready-made stage: the call that makes its subscriptions, or NULL.
+	 */
+	const char *subscribe_with;
 
 	/* Declared subscriptions, each side; the control calls'. */
 	uint32_t declared_in;

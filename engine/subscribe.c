@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a subscription: before the start, and while events flow. */
+#include "engine/door_priv.h"
 #include "engine/memory_priv.h"
 #include "engine/order_priv.h"
-#include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -327,6 +327,8 @@ static int subscription_make(struct sluice_pipeline *p, struct making *m)
 		return rc;
 	if (phase == PIPELINE_DECLARED)
 		return subscription_declare(p, m);
+	if (phase == PIPELINE_PLANNING)
+		return SUBSCRIPTION_PLANNING(&m->wish);
 	if (phase <= PIPELINE_RUNNING)
 		return subscription_join(p, m);
 	return sluice_fail(-EPIPE, "pipeline '%s' has ended", p->name);
@@ -336,12 +338,14 @@ int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 		     const char *producer,
 		     const struct sluice_subscription_opts *opts)
 {
-	struct making m = {
-		.wish.consumer = sluice_stage_find(pipeline, consumer),
-		.wish.producer = sluice_stage_find(pipeline, producer),
-	};
-	int rc;
+	SLUICE_KEEP_ERRNO;
+	struct making m = {0};
+	int rc = door_pipeline(pipeline, __func__);
 
+	if (rc < 0)
+		return rc;
+	m.wish.consumer = pipeline_find(pipeline, consumer);
+	m.wish.producer = pipeline_find(pipeline, producer);
 	if (m.wish.consumer == NULL)
 		return pipeline_no_such_stage(consumer);
 	if (m.wish.producer == NULL)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Subscriptions that are there: the control calls. What they change is handed
  * over in words; the two stages take it up at their next step (attend.c). */
-#include "engine/memory_priv.h"
 #include "engine/aside_priv.h"
+#include "engine/door_priv.h"
+#include "engine/memory_priv.h"
 #include "engine/order_priv.h"
-#include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -14,6 +14,8 @@
 
 void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
 {
+	if (opts == NULL)
+		return;
 	*opts = (struct sluice_subscription_opts){
 		.size = sizeof(*opts),
 		.max_demand = SLUICE_DEMAND_DEFAULT,
@@ -110,7 +112,7 @@ static int subscription_cancel(struct subscription *sub, uint32_t closed)
 	uint32_t none = 0;
 	int rc;
 
-	if (sluice_load_acquire(&p->phase) == PIPELINE_DECLARED)
+	if (sluice_load_acquire(&p->phase) < PIPELINE_STARTING)
 		return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
 					 "cancelled before the start");
 	rc = order_check_cancel(p, sub);
@@ -124,18 +126,25 @@ static int subscription_cancel(struct subscription *sub, uint32_t closed)
 	return 0;
 }
 
+/* What every call with an id looks at first. */
+static int subscription_door(struct sluice_sub id, const char *call)
+{
+	return id.pipeline == NULL ? no_such_subscription(id)
+				   : door_pipeline(id.pipeline, call);
+}
+
 int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 		  uint32_t code)
 {
 	struct subscription *sub;
-	int rc;
+	int rc = subscription_door(id, __func__);
 
+	if (rc < 0)
+		return rc;
 	if (!end_valid(reason, code))
 		return sluice_fail(-EINVAL, "subscription %u.%u: " END_REFUSED,
 				   id.index, id.generation, (int)reason, code,
 				   SLUICE_CODE_MAX);
-	if (id.pipeline == NULL)
-		return no_such_subscription(id);
 	pipeline_lock(id.pipeline);
 	sub = subscription_find(id);
 	rc = sub ? subscription_cancel(sub, SLUICE_CLOSED(reason, code))
@@ -177,6 +186,7 @@ static int subscription_resize(struct subscription *sub,
 	struct subscription wish = {.consumer = sub->consumer,
 				    .producer = sub->producer};
 	struct sluice_subscription_opts o = sub->opts;
+	uint32_t phase;
 	int declared;
 	int rc = opts_copy(&wish.opts, opts, sizeof(wish.opts),
 			   "subscription options");
@@ -192,8 +202,10 @@ static int subscription_resize(struct subscription *sub,
 	rc = subscription_check(&wish, &o);
 	if (rc < 0)
 		return rc;
-	declared = sluice_load_acquire(&sub->consumer->pipeline->phase) ==
-		   PIPELINE_DECLARED;
+	phase = sluice_load_acquire(&sub->consumer->pipeline->phase);
+	if (phase == PIPELINE_PLANNING)
+		return SUBSCRIPTION_PLANNING(sub);
+	declared = phase == PIPELINE_DECLARED;
 	if (!declared && o.max_demand > sub->capacity)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
@@ -224,17 +236,18 @@ static int subscription_resize(struct subscription *sub,
 int sluice_resubscribe(struct sluice_sub id,
 		       const struct sluice_subscription_opts *opts)
 {
+	SLUICE_KEEP_ERRNO;
 	struct subscription *sub;
 	unsigned char *room = NULL;
 	uint64_t wanted = 0;
-	int rc;
+	int rc = subscription_door(id, __func__);
 
+	if (rc < 0)
+		return rc;
 	if (opts == NULL)
 		return sluice_fail(-EINVAL,
 				   "subscription %u.%u: options are missing",
 				   id.index, id.generation);
-	if (id.pipeline == NULL)
-		return no_such_subscription(id);
 	for (;;) {
 		pipeline_lock(id.pipeline);
 		sub = subscription_find(id);
@@ -257,11 +270,15 @@ int sluice_resubscribe(struct sluice_sub id,
 
 int sluice_ask(struct sluice_sub id, uint32_t n)
 {
-	struct subscription *sub = subscription_look(id);
+	struct subscription *sub;
 	struct sluice_stage *consumer;
 	uint64_t asked;
 	uint64_t sum;
+	int rc = subscription_door(id, __func__);
 
+	if (rc < 0)
+		return rc;
+	sub = subscription_look(id);
 	if (sub == NULL)
 		return no_such_subscription(id);
 	/* Nothing else of it is looked at: its place may be used again just
@@ -291,7 +308,8 @@ int sluice_ask(struct sluice_sub id, uint32_t n)
 struct sluice_sub sluice_inlet_sub(const struct sluice_stage *self,
 				   uint32_t inlet)
 {
-	if (inlet >= self->in.places_max || self->in.links[inlet].sub == NULL)
+	if (self == NULL || inlet >= self->in.places_max ||
+	    self->in.links[inlet].sub == NULL)
 		return (struct sluice_sub){0};
 	return subscription_id(self->in.links[inlet].sub);
 }
@@ -300,15 +318,18 @@ int sluice_subscription_stat(struct sluice_sub id,
 			     struct sluice_subscription_stats *stat)
 {
 	struct subscription *sub;
-	int rc = 0;
+	int rc = subscription_door(id, __func__);
 
-	if (id.pipeline == NULL)
-		return no_such_subscription(id);
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
 	pipeline_lock(id.pipeline);
 	sub = subscription_find(id);
 	if (sub == NULL) {
 		rc = no_such_subscription(id);
-	} else if (sub->rx == NULL) {
+	} else if (sub->rx == NULL || sluice_load_acquire(&id.pipeline->phase) <
+					      PIPELINE_STARTING) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
 	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
 		/* A broadcast's words are those of all who are there. */

@@ -45,6 +45,12 @@ static int subscription_check_flags(const struct subscription *sub)
 			"on_end %d is none of default, permanent, transient, "
 			"temporary",
 			(int)o->on_end);
+	if (sub->consumer->subscribe_with != NULL && !subscription_manual(sub))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"its tasks ask for more as they end; subscribe it with "
+			"%s, or with SLUICE_SUBSCRIBE_MANUAL",
+			sub->consumer->subscribe_with);
 	if (subscription_manual(sub) && (o->min_demand || o->refill_events))
 		return SUBSCRIPTION_FAIL(sub, -EINVAL,
 					 "%s says when credit returns, and "

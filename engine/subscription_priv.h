@@ -325,6 +325,11 @@ struct sluice_sub subscription_id(const struct subscription *sub);
 	sluice_fail((rc), "subscription of '%s' to '%s': " fmt,                \
 		    (sub)->consumer->name, (sub)->producer->name, __VA_ARGS__)
 
+/* Refuse what would change it while a start checks and allocates. */
+#define SUBSCRIPTION_PLANNING(sub)                                             \
+	SUBSCRIPTION_FAIL((sub), -EBUSY, "%s",                                 \
+			  "the pipeline is just being started")
+
 /* subscription_check.c: fill @sub's options and credit from @opts, or refuse
  * what cannot be; then what is there already forbids. Under the lock. */
 int subscription_check(struct subscription *sub,

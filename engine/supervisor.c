@@ -285,8 +285,11 @@ static void supervisor_init_ports(struct sluice_pipeline *p)
 void supervisor_run(void *arg)
 {
 	struct sluice_pipeline *p = arg;
-	uint32_t spawned = supervisor_spawn(p);
+	uint32_t spawned;
 
+	sluice_store_release(&p->supervisor_self,
+			     p->platform->self(p->platform->ctx));
+	spawned = supervisor_spawn(p);
 	supervisor_init_ports(p);
 	supervisor_await(p, &p->workers_ready, spawned);
 	/* A callback that fails this early can only be an init. */
@@ -297,11 +300,16 @@ void supervisor_run(void *arg)
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (stage_is_port(p->stages[i]))
 			port_open(p->stages[i]);
+	p->start_stopped = sluice_load_acquire(&p->stopped);
 	pipeline_set_phase(p, PIPELINE_RUNNING);
 	supervisor_watch(p, spawned);
-	for (uint32_t i = 0; i < p->worker_count; i++)
-		if (p->workers[i].thread != NULL)
-			p->platform->join(p->platform->ctx,
-					  p->workers[i].thread);
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		void *thread = p->workers[i].thread;
+
+		p->workers[i].thread = NULL;
+		if (thread != NULL)
+			p->platform->join(p->platform->ctx, thread);
+	}
+	sluice_store_release(&p->supervisor_self, 0);
 	pipeline_set_phase(p, PIPELINE_FINISHED);
 }

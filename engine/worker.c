@@ -46,12 +46,20 @@ static void worker_init(struct worker *worker)
 
 	sluice_store_release(&worker->self,
 			     p->platform->self(p->platform->ctx));
-	for (uint32_t i = 0; i < worker->count; i++)
-		if (stage_init(worker->stages[i]) != 0)
+	for (uint32_t i = 0; i < worker->count; i++) {
+		struct sluice_stage *stage = worker->stages[i];
+		int rc;
+
+		/* Stopped by now: what did not begin need not be ended. */
+		if (pipeline_command(p) == PIPELINE_STOP)
 			break;
+		rc = stage_init(stage);
+		if (rc != 0)
+			break;
+	}
 	(void)sluice_fetch_add(&p->workers_ready, 1);
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
-	(void)pipeline_wait_phase(p, PIPELINE_RUNNING, UINT64_MAX);
+	pipeline_wait_phase(p, PIPELINE_RUNNING);
 }
 
 /* Until somebody rings, or a timer is due. */
@@ -87,6 +95,8 @@ void worker_run(void *arg)
 				     worker_deadline(worker)))
 			backoff.rounds = 0;
 	}
+	/* Its name may soon be another thread's. */
+	sluice_store_release(&worker->self, 0);
 	(void)sluice_fetch_add(&p->workers_done, 1);
 	sluice_bell_ring(p->supervisor_bell, ops);
 }

@@ -2,6 +2,7 @@
 /* A spawn stage as the engine and the user see it: options, callbacks, calls. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "stages/spawn.h"
+#include "engine/door_priv.h"
 #include "stages/ready_priv.h"
 #include "stages/spawn_priv.h"
 
@@ -18,7 +19,8 @@
 
 void sluice_spawn_opts_init(struct sluice_spawn_opts *opts)
 {
-	*opts = (struct sluice_spawn_opts){.size = sizeof(*opts)};
+	if (opts != NULL)
+		*opts = (struct sluice_spawn_opts){.size = sizeof(*opts)};
 }
 
 static uint32_t spawn_threads(uint32_t max_demand)
@@ -265,10 +267,15 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		     const struct sluice_spawn_opts *opts,
 		     struct sluice_spawn **out)
 {
+	SLUICE_KEEP_ERRNO;
 	struct sluice_stage_opts o;
 	struct sluice_spawn *spawn;
-	int rc = spawn_take_stage(&o, stage);
+	int rc = door_pipeline(pipeline, __func__);
 
+	if (rc == 0 && out == NULL)
+		rc = door_missing(__func__, "out");
+	if (rc == 0)
+		rc = spawn_take_stage(&o, stage);
 	if (rc < 0)
 		return rc;
 	spawn = calloc(1, sizeof(*spawn));
@@ -293,6 +300,8 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		return rc;
 	}
 	spawn->pipeline = pipeline;
+	spawn->stage = pipeline_find(pipeline, o.name);
+	spawn->stage->subscribe_with = "sluice_spawn_subscribe()";
 	spawn->event_bytes = o.in_bytes;
 	memcpy(spawn->name, o.name, strlen(o.name));
 	*out = spawn;
@@ -301,9 +310,19 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 
 /* ---- calls --------------------------------------------------------------- */
 
+static int spawn_door(const struct sluice_spawn *spawn, const char *call)
+{
+	return spawn == NULL ? door_missing(call, "spawn")
+			     : door_pipeline(spawn->pipeline, call);
+}
+
 int sluice_spawn_subscribe(struct sluice_spawn *spawn, const char *producer,
 			   enum sluice_on_end on_end, struct sluice_sub *sub)
 {
+	int rc = spawn_door(spawn, __func__);
+
+	if (rc < 0)
+		return rc;
 	return sluice_subscribe(
 		spawn->pipeline, spawn->name, producer,
 		SLUICE_SUBSCRIPTION(.flags = SLUICE_SUBSCRIBE_MANUAL,
@@ -314,10 +333,16 @@ int sluice_spawn_subscribe(struct sluice_spawn *spawn, const char *producer,
 int sluice_spawn_start(struct sluice_spawn *spawn, const void *event,
 		       uint64_t *id)
 {
-	struct spawn_account *account = &spawn->accounts[SPAWN_BY_HAND];
+	SLUICE_KEEP_ERRNO;
+	struct spawn_account *account;
 	uint64_t made = 0;
-	int rc = 0;
+	int rc = spawn_door(spawn, __func__);
 
+	if (rc == 0 && event == NULL)
+		rc = door_missing(__func__, "event");
+	if (rc < 0)
+		return rc;
+	account = &spawn->accounts[SPAWN_BY_HAND];
 	(void)pthread_mutex_lock(&spawn->lock);
 	if (spawn->phase == SPAWN_DECLARED)
 		rc = sluice_fail(-EBUSY, "stage '%s' was not started",
@@ -343,7 +368,10 @@ int sluice_spawn_start(struct sluice_spawn *spawn, const void *event,
 int sluice_spawn_cancel(struct sluice_spawn *spawn, uint64_t id)
 {
 	uint32_t count = 0;
+	int rc = spawn_door(spawn, __func__);
 
+	if (rc < 0)
+		return rc;
 	(void)pthread_mutex_lock(&spawn->lock);
 	if (id != 0)
 		count = pool_cancel(spawn, id);
@@ -356,6 +384,8 @@ int sluice_spawn_cancel(struct sluice_spawn *spawn, uint64_t id)
 
 void sluice_spawn_cancel_all(struct sluice_spawn *spawn)
 {
+	if (spawn == NULL || !door_here(spawn->pipeline))
+		return;
 	(void)pthread_mutex_lock(&spawn->lock);
 	(void)pool_cancel(spawn, 0);
 	(void)pthread_mutex_unlock(&spawn->lock);
@@ -364,6 +394,8 @@ void sluice_spawn_cancel_all(struct sluice_spawn *spawn)
 void sluice_spawn_stat(struct sluice_spawn *spawn,
 		       struct sluice_spawn_stats *stat)
 {
+	if (spawn == NULL || stat == NULL || !door_here(spawn->pipeline))
+		return;
 	(void)pthread_mutex_lock(&spawn->lock);
 	*stat = spawn->stats;
 	stat->by_hand = spawn->accounts[SPAWN_BY_HAND].active;
@@ -372,20 +404,21 @@ void sluice_spawn_stat(struct sluice_spawn *spawn,
 
 uint64_t sluice_task_id(const struct sluice_task *task)
 {
-	return task->id;
+	return task ? task->id : 0;
 }
 
 uint32_t sluice_task_attempt(const struct sluice_task *task)
 {
-	return task->attempt;
+	return task ? task->attempt : 0;
 }
 
 int sluice_task_cancelled(const struct sluice_task *task)
 {
-	return __atomic_load_n(&task->cancelled, __ATOMIC_ACQUIRE) != 0;
+	return task != NULL &&
+	       __atomic_load_n(&task->cancelled, __ATOMIC_ACQUIRE) != 0;
 }
 
 void *sluice_task_ctx(const struct sluice_task *task)
 {
-	return task->spawn->opts.ctx;
+	return task ? task->spawn->opts.ctx : NULL;
 }

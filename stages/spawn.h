@@ -18,6 +18,9 @@
  * waits for the tasks first; see shutdown_ms. A thread cannot be killed: like a
  * stage's callbacks, tasks must return.
  *
+ * What waits for the pipeline's end (join, drain, run, close) is refused inside
+ * tasks and dead_letter with -EDEADLK, as it is inside a stage's callbacks.
+ *
  *   rc = sluice_spawn_add(p, SLUICE_STAGE(.name = "get", .in_bytes = 256),
  *                         SLUICE_SPAWN(.task = get, .max_demand = 100), &get);
  *   rc = sluice_spawn_subscribe(get, "urls", SLUICE_ON_END_DEFAULT, NULL);
@@ -129,8 +132,8 @@ SLUICE_API int sluice_spawn_add(struct sluice_pipeline *pipeline,
 /**
  * sluice_spawn_subscribe - let it receive from stage @producer.
  *
- * The subscription is manual, since tasks that end ask for more; one that was
- * made without SLUICE_SUBSCRIBE_MANUAL is refused when it begins.
+ * The subscription is manual, since tasks that end ask for more;
+ * sluice_subscribe() refuses one without SLUICE_SUBSCRIBE_MANUAL.
  *
  * @on_end  what the end of this subscription means. With SLUICE_TEMPORARY, and
  *          on_idle SLUICE_IDLE_STAY, the tasks run on and the stage stays.

@@ -2,6 +2,7 @@
 /* The tasks of a spawn stage, and the threads that run them. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "stages/spawn_priv.h"
+#include "engine/door_priv.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -234,6 +235,7 @@ static void *pool_main(void *arg)
 	struct sluice_spawn *spawn = arg;
 
 	(void)pthread_setname_np(pthread_self(), "sluice-task");
+	door_thread_begin(spawn->pipeline);
 	(void)pthread_mutex_lock(&spawn->lock);
 	while (!spawn->quit) {
 		uint64_t due_ns = pool_retry_due(spawn);
@@ -355,6 +357,8 @@ void pool_free(struct sluice_spawn *spawn)
 		free(spawn->accounts[i].tasks);
 		free(spawn->accounts[i].events);
 	}
+	if (spawn->pipeline != NULL && !door_here(spawn->pipeline))
+		return;
 	(void)pthread_mutex_destroy(&spawn->lock);
 	(void)pthread_cond_destroy(&spawn->idle);
 	(void)pthread_cond_destroy(&spawn->work);

@@ -11,6 +11,7 @@
 #ifndef SLUICE_STAGES_SPAWN_PRIV_H
 #define SLUICE_STAGES_SPAWN_PRIV_H
 
+#include "../engine/stage_priv.h"
 #include "spawn.h"
 #include "task_list_priv.h"
 
@@ -60,6 +61,7 @@ enum spawn_phase {
 
 struct sluice_spawn {
 	struct sluice_pipeline *pipeline;
+	struct sluice_stage *stage;
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_spawn_opts opts; /* defaults filled in */
 	uint32_t event_bytes;
@@ -83,7 +85,8 @@ struct sluice_spawn {
 
 /* Prepare lock and lists. Returns 0 or a negative errno. */
 int pool_init(struct sluice_spawn *spawn);
-/* The reverse of it, once the threads are gone. */
+/* The reverse of it, once the threads are gone; in a child of the process that
+ * had them the lock may be held for ever: it is let be. */
 void pool_free(struct sluice_spawn *spawn);
 /* Start the threads: all, or none and a negative errno. */
 int pool_start(struct sluice_spawn *spawn);

@@ -283,16 +283,22 @@ static void stop_from_a_callback(void **state)
 					 .state = row->consumer ? &stopper
 								: &nobody));
 		flow_subscribe(p, "c", "a", NULL);
-		flow_start(p);
+		/* A start that is under way says so. */
+		if (row->place == IN_INIT)
+			assert_int_equal(sluice_pipeline_start(p), -ECANCELED);
+		else
+			flow_start(p);
 		/* From fini it may come when all streams have ended. */
 		if (row->place == IN_FINI)
 			(void)flow_join(p);
-		else
+		else if (row->place != IN_INIT)
 			assert_int_equal(flow_join(p), -ECANCELED);
 		assert_int_equal(stopper.calls, 1);
 		assert_int_equal(stopper.calls_after, 0);
 		assert_int_equal(stopper.ended.finis, 1);
-		assert_int_equal(nobody.ended.finis, 1);
+		/* An init that comes after the stop is left out. */
+		if (row->place != IN_INIT)
+			assert_int_equal(nobody.ended.finis, 1);
 		sluice_pipeline_close(p);
 	}
 }

@@ -416,7 +416,7 @@ static void wrong_use(void **state)
 	open_pair(10, &in, &out);
 	assert_int_equal(sluice_port_closed(NULL, NULL), -EINVAL);
 	assert_int_equal(sluice_send(NULL, "", 1, 0), -EINVAL);
-	assert_text_has(sluice_last_error(), "no port is given");
+	assert_text_has(sluice_last_error(), "stage is NULL");
 	assert_int_equal(sluice_recv(NULL, &batch, 0), -EINVAL);
 	assert_int_equal(sluice_recv(out, NULL, 0), -EINVAL);
 	assert_text_has(sluice_last_error(), "'out': no batch");

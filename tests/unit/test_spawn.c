@@ -328,25 +328,28 @@ static void stage_options_are_refused(void **state)
 	sluice_pipeline_close(p);
 }
 
-/* One that asks by itself would send more than there are places. */
+/* One that asks by itself would send more than there are places. It is refused at
+ * once, in words that name the right call; and nothing has changed. */
 static void automatic_subscription_is_refused(void **state)
 {
 	struct flow_source source = {.end = 10};
 	struct sluice_pipeline *p = flow_open(1);
 	struct sluice_spawn *spawn;
-	int rc;
 
 	(void)state;
 	crew_reset();
 	spawn = spawn_make(p,
 			   SLUICE_SPAWN(.task = task_count, .max_demand = 1));
 	flow_add_source(p, "source", &source);
-	flow_subscribe(p, "spawn", "source",
-		       SLUICE_SUBSCRIPTION(.max_demand = 10));
-	rc = sluice_pipeline_start(p);
-	if (rc == 0)
-		assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
-	assert_int_equal(spawn_stats(spawn).started, 0);
+	assert_int_equal(
+		sluice_subscribe(p, "spawn", "source",
+				 SLUICE_SUBSCRIPTION(.max_demand = 10)),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "sluice_spawn_subscribe()");
+	assert_int_equal(sluice_subscribe(p, "spawn", "source", NULL), -EINVAL);
+	spawn_join_source(spawn, "source");
+	assert_int_equal(flow_run(p), 0);
+	assert_int_equal(spawn_stats(spawn).started, 10);
 	sluice_pipeline_close(p);
 }
 

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice_pipeline_stop() at any moment between open and close: before the start,
+ * after one that failed, while one is under way on another thread or on this one,
+ * in a signal handler. */
+#define _GNU_SOURCE /* pthread_kill */
+#include "engine/control.h"
+#include "tests/support/gate.h"
+#include "tests/unit/flow.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+static struct sluice_pipeline *pipeline;
+static struct flow_source source;
+static struct flow_sink sink;
+static struct gate in_init;
+static int init_rc;
+
+static int wait_in_init(struct sluice_stage *self)
+{
+	(void)self;
+	gate_pass(&in_init);
+	return init_rc;
+}
+
+static void build(int (*init)(struct sluice_stage *))
+{
+	in_init = GATE_CLOSED;
+	init_rc = 0;
+	memset(&sink, 0, sizeof(sink));
+	source = (struct flow_source){.end = UINT64_MAX};
+	pipeline = flow_open(2);
+	flow_add(pipeline, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+					.out_bytes = 8, .init = init,
+					.handle_demand = flow_count,
+					.fini = flow_fini, .state = &source));
+	flow_add_sink(pipeline, "c", &sink);
+	flow_subscribe(pipeline, "c", "a", NULL);
+}
+
+/* It was stopped before its start was through, and stays so. */
+static void check_stopped(void)
+{
+	assert_int_equal(sluice_pipeline_start(pipeline), -ECANCELED);
+	assert_text_has(sluice_last_error(), "'pipeline' was stopped before");
+	assert_int_equal(sluice_pipeline_run(pipeline), -ECANCELED);
+	assert_int_equal(sluice_pipeline_join(pipeline, SLUICE_FOREVER),
+			 -EBUSY);
+	assert_int_equal(sluice_pipeline_drain(pipeline, SLUICE_FOREVER),
+			 -EBUSY);
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
+}
+
+static void before_the_start(void **state)
+{
+	(void)state;
+	build(NULL);
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_stop(pipeline);
+	check_stopped();
+}
+
+static void of_an_empty_one(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+
+	(void)state;
+	sluice_pipeline_stop(p);
+	assert_int_equal(sluice_pipeline_start(p), -ECANCELED);
+	sluice_pipeline_close(p);
+}
+
+static void after_a_failed_start(void **state)
+{
+	(void)state;
+	build(wait_in_init);
+	gate_open(&in_init, 1);
+	init_rc = -EREMOTEIO;
+	assert_int_equal(sluice_pipeline_start(pipeline), -EREMOTEIO);
+	sluice_pipeline_stop(pipeline);
+	check_stopped();
+}
+
+/* One that failed by itself may be tried again. */
+static void a_failed_start_is_no_stop(void **state)
+{
+	(void)state;
+	build(wait_in_init);
+	gate_open(&in_init, 2);
+	init_rc = -EREMOTEIO;
+	assert_int_equal(sluice_pipeline_start(pipeline), -EREMOTEIO);
+	init_rc = 0;
+	flow_start(pipeline);
+	sluice_pipeline_stop(pipeline);
+	assert_int_equal(flow_join(pipeline), -ECANCELED);
+	sluice_pipeline_stop(pipeline); /* after its end */
+	assert_int_equal(flow_join(pipeline), -ECANCELED);
+	sluice_pipeline_close(pipeline);
+}
+
+static void *start_it(void *rc)
+{
+	*(int *)rc = sluice_pipeline_start(pipeline);
+	return NULL;
+}
+
+static void while_it_starts(void **state)
+{
+	pthread_t thread;
+	int rc = 1;
+
+	(void)state;
+	for (int fails = 0; fails <= 1; fails++) {
+		build(wait_in_init);
+		init_rc = fails ? -EREMOTEIO : 0;
+		assert_int_equal(pthread_create(&thread, NULL, start_it, &rc),
+				 0);
+		assert_int_equal(gate_await(&in_init, 1), 0);
+		assert_int_equal(sluice_pipeline_start(pipeline), -EBUSY);
+		sluice_pipeline_stop(pipeline);
+		gate_open(&in_init, 1);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(rc, -ECANCELED);
+		check_stopped();
+	}
+}
+
+/* Whoever waits meanwhile is told as well. */
+static void *join_it(void *rc)
+{
+	*(int *)rc = sluice_pipeline_join(pipeline, SLUICE_FOREVER);
+	return NULL;
+}
+
+static void who_joins_is_told(void **state)
+{
+	pthread_t starter, joiner;
+	int started = 1;
+	int joined = 1;
+
+	(void)state;
+	build(wait_in_init);
+	assert_int_equal(pthread_create(&starter, NULL, start_it, &started), 0);
+	assert_int_equal(gate_await(&in_init, 1), 0);
+	assert_int_equal(pthread_create(&joiner, NULL, join_it, &joined), 0);
+	sluice_pipeline_stop(pipeline);
+	gate_open(&in_init, 1);
+	assert_int_equal(pthread_join(starter, NULL), 0);
+	assert_int_equal(pthread_join(joiner, NULL), 0);
+	assert_int_equal(started, -ECANCELED);
+	assert_true(joined == -ECANCELED || joined == -EBUSY);
+	check_stopped();
+}
+
+/* From another thread, at whatever moment it comes. */
+static uint32_t go;
+
+static void *stop_it(void *arg)
+{
+	volatile uint32_t spin = *(const uint32_t *)arg;
+
+	while (!__atomic_load_n(&go, __ATOMIC_ACQUIRE))
+		;
+	while (spin > 0)
+		spin--;
+	sluice_pipeline_stop(pipeline);
+	return NULL;
+}
+
+static void at_any_moment(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		uint32_t spin = i * 4000;
+		pthread_t thread;
+		int rc;
+
+		build(NULL);
+		__atomic_store_n(&go, 0, __ATOMIC_RELEASE);
+		assert_int_equal(pthread_create(&thread, NULL, stop_it, &spin),
+				 0);
+		__atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+		rc = sluice_pipeline_start(pipeline);
+		assert_true(rc == 0 || rc == -ECANCELED);
+		if (rc == 0)
+			assert_int_equal(flow_join(pipeline), -ECANCELED);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		sluice_pipeline_close(pipeline);
+	}
+}
+
+/* ---- in a signal handler -------------------------------------------------- */
+
+static void on_signal(int number)
+{
+	int before = errno;
+
+	(void)number;
+	errno = 4711;
+	sluice_pipeline_stop(pipeline);
+	if (errno != 4711)
+		abort(); /* whoever is interrupted would see it */
+	errno = before;
+}
+
+static void handle(int number, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler};
+
+	assert_int_equal(sigaction(number, &action, NULL), 0);
+}
+
+/* It interrupts the thread that starts, joins and waits. */
+static void in_a_signal_handler(void **state)
+{
+	(void)state;
+	handle(SIGALRM, on_signal);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct itimerval soon = {.it_value = {.tv_usec = 1 + 60 * i}};
+		int rc;
+
+		build(NULL);
+		assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+		rc = sluice_pipeline_start(pipeline);
+		assert_true(rc == 0 || rc == -ECANCELED);
+		if (rc == 0)
+			assert_int_equal(flow_join(pipeline), -ECANCELED);
+		memset(&soon, 0, sizeof(soon));
+		assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+		sluice_pipeline_close(pipeline);
+	}
+	handle(SIGALRM, SIG_DFL);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(before_the_start),
+		cmocka_unit_test(of_an_empty_one),
+		cmocka_unit_test(after_a_failed_start),
+		cmocka_unit_test(a_failed_start_is_no_stop),
+		cmocka_unit_test(while_it_starts),
+		cmocka_unit_test(who_joins_is_told),
+		cmocka_unit_test(at_any_moment),
+		cmocka_unit_test(in_a_signal_handler),
+	};
+
+	flow_watch(tests, UNIT_COUNT(tests));
+	return cmocka_run_group_tests_name("stop", tests, NULL, NULL);
+}
