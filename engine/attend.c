@@ -348,6 +348,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	outlet_leave(&stage->out, sub);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage, stage_holds_back(stage));
+	stage_tell_stranded(stage, stage->out.unread);
+	stage->out.unread = 0;
 	stage_markers_wait_again(stage);
 	stage_answer(stage, "on_cancel", rc);
 	producer_end_idle(stage, consumer, closed);

@@ -66,16 +66,21 @@ int stage_init(struct sluice_stage *stage)
 	return 0;
 }
 
-/* @n events have nowhere to go. */
-static void stage_strand(struct sluice_stage *stage, uint64_t n)
+void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
 {
 	struct sluice_pipeline *p = stage->pipeline;
 
-	if (n == 0)
+	/* What a stop drops is no news. */
+	if (n == 0 || pipeline_command(p) == PIPELINE_STOP)
 		return;
+	stage->stranded += n;
+	(void)sluice_fetch_add(&p->undelivered, n);
+}
+
+static void stage_strand(struct sluice_stage *stage, uint64_t n)
+{
 	stage_count(stage, SLUICE_COUNTER_STRANDED, n);
-	if (pipeline_command(p) == PIPELINE_DRAIN)
-		(void)sluice_fetch_add(&p->undelivered, n);
+	stage_tell_stranded(stage, n);
 }
 
 void stage_end(struct sluice_stage *stage)
@@ -92,6 +97,11 @@ void stage_end(struct sluice_stage *stage)
 	if (stage->join != NULL)
 		left += order_leave(stage);
 	stage_strand(stage, left);
+	if (stage->stranded > 0)
+		stage_log(stage,
+			  "ended, and %llu events had no consumer left to go "
+			  "to",
+			  (unsigned long long)stage->stranded);
 	/* Before fini: it may wait for others, who wait for an answer. */
 	stage_close_mail(stage);
 	if (stage->initialised && stage->opts.fini)

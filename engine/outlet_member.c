@@ -204,6 +204,61 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	out->orphans = sub;
 }
 
+/* Who reads, or has read, what lies at @at in the ring of all, besides lane @but?
+ * Returns up to where; or @at: nobody. *next: where the next one begins. */
+static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
+			       uint64_t at, uint64_t *next)
+{
+	for (uint32_t i = 0; i < out->lanes.count; i++) {
+		const struct subscription *sub = out->subs[i];
+		uint64_t from, to;
+
+		if (sub == NULL || i == but)
+			continue;
+		from = sluice_load_acquire(&sub->start);
+		to = out->shared.cursors[i].leaving
+			     ? sluice_load_acquire(&sub->end)
+			     : out->shared.base.published;
+		if (position_reached(at, from) && !position_reached(at, to))
+			return to;
+		if (!position_reached(at, from) &&
+		    !position_reached(from, *next))
+			*next = from;
+	}
+	return at;
+}
+
+/* Events of the ring of all that the reader of @sub has left and nobody else reads
+ * or has read. */
+static uint64_t outlet_unread(struct outlet *out,
+			      const struct subscription *sub)
+{
+	uint64_t at = sluice_load_acquire(&sub->rx->acked);
+	uint64_t first = sluice_load_acquire(&sub->start);
+	uint64_t end = out->shared.cursors[sub->lane].leaving
+			       ? sluice_load_acquire(&sub->end)
+			       : out->shared.base.published;
+	uint64_t unread = 0;
+
+	if (!position_reached(at, first))
+		at = first; /* it has not opened */
+	if (position_reached(at, out->read_to))
+		out->read_to = at;
+	else
+		at = out->read_to;
+	while (!position_reached(at, end)) {
+		uint64_t next = end;
+		uint64_t to = outlet_covered(out, sub->lane, at, &next);
+
+		if (to == at) {
+			unread += next - at;
+			to = next;
+		}
+		at = to;
+	}
+	return unread;
+}
+
 void outlet_leave(struct outlet *out, struct subscription *sub)
 {
 	uint32_t index = sub->lane;
@@ -216,6 +271,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 		return;
 	}
 	if (out->strategy->rings == SLUICE_RINGS_ONE) {
+		out->unread += outlet_unread(out, sub);
 		out->shared.cursors[index] =
 			(struct sluice_broadcast_cursor){0};
 		outlet_release(sub);

@@ -54,6 +54,9 @@ struct outlet {
 	uint32_t event_bytes;
 	struct order *order;  /* NULL: events are not numbered */
 	struct aside *asides; /* subscriptions beside the dispatcher */
+	uint64_t read_to;     /* one ring: those who left have read below it */
+	uint64_t unread; /* what one that left was the last to have: stranded,
+			     and not told yet */
 };
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions

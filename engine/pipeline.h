@@ -164,10 +164,17 @@ sluice_pipeline_start(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  *
  * @timeout_ms  or SLUICE_FOREVER
  *
- * Returns 0 when every stream ended and every event was handled; -ETIMEDOUT
- * while it still runs; -ECANCELED after a stop; -EBUSY when it was not started;
- * -EDEADLK; else the code of the callback that failed, with its stage in
- * sluice_last_error().
+ * Returns 0 when every stream ended and every event was handled; -EPIPE when
+ * every stream ended, and events had no consumer left to go to: their number is
+ * in sluice_last_error(), and each stage's in the log; -ETIMEDOUT while it still
+ * runs;
+ * -ECANCELED after a stop; -EBUSY when it was not started; -EDEADLK; else the
+ * code of the callback that failed, with its stage.
+ *
+ * What counts for -EPIPE is what nobody will handle although it was emitted: what
+ * a consumer that ended left to nobody, what waited for a partition without an
+ * owner, and of a broadcast what its last reader left. What was discarded, did
+ * not fit a buffer, was refused or passed over does not, nor what a stop drops.
  */
 SLUICE_API int sluice_pipeline_join(struct sluice_pipeline *pipeline,
 				    uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -181,8 +188,7 @@ sluice_pipeline_run(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * flight arrive.
  *
  * Returns 0 when all arrived; -ETIMEDOUT when the deadline passed: then what is
- * left is dropped, its number in sluice_last_error(); -EPIPE when events had no
- * consumer left to go to, with their number; else as join.
+ * left is dropped, its number in sluice_last_error() else as join.
  */
 SLUICE_API int sluice_pipeline_drain(struct sluice_pipeline *pipeline,
 				     uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -214,7 +220,7 @@ struct sluice_stage_stats {
 	uint64_t batches_out;  /* emissions placed */
 	uint64_t discarded;    /* emitted, and dropped by key SLUICE_KEY_NONE */
 	uint64_t overflowed;   /* emitted, and dropped by a full buffer */
-	uint64_t stranded;     /* emitted, and left when the stage ended */
+	uint64_t stranded;     /* emitted, never placed, and nobody is left */
 	uint64_t redelivered;  /* events handed out again */
 	uint64_t dead_letters; /* events given up */
 	uint64_t restarts;     /* times init was run again */

@@ -119,7 +119,7 @@ struct sluice_pipeline {
 	sluice_a32 workers_done;
 	sluice_a32 alarms;      /* something for the supervisor to look at */
 	sluice_a32 making;      /* subscriptions that are being allocated */
-	sluice_a64 undelivered; /* events a drain found no consumer for */
+	sluice_a64 undelivered; /* events that had no consumer left to go to */
 	sluice_a64 owner;
 	sluice_a64 supervisor_self;
 };

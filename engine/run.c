@@ -139,29 +139,41 @@ static int pipeline_stopped(const struct sluice_pipeline *p)
 			   p->name);
 }
 
+/* Events that were emitted and had no consumer left, with the stage that has
+ * most of them. */
+static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
+			     const char *how)
+{
+	uint64_t n = sluice_load_acquire(&p->undelivered);
+	const struct sluice_stage *most = p->stages[0];
+
+	if (n == 0)
+		return rc;
+	for (uint32_t i = 1; i < p->stage_count; i++)
+		if (p->stages[i]->stranded > most->stranded)
+			most = p->stages[i];
+	return sluice_fail(rc < 0 ? rc : -EPIPE,
+			   "%s, and %llu events had no consumer left to go to, "
+			   "%llu of them from stage '%s'",
+			   how, (unsigned long long)n,
+			   (unsigned long long)most->stranded, most->name);
+}
+
 static int pipeline_result(const struct sluice_pipeline *p)
 {
-	if (p->failure != 0)
-		return sluice_fail(p->failure, "%s", p->failure_text);
+	char how[sizeof(p->failure_text) + SLUICE_NAME_BYTES];
+
+	if (p->failure != 0) {
+		(void)sluice_fail(p->failure, "%s", p->failure_text);
+		return pipeline_stranded(p, p->failure, p->failure_text);
+	}
 	if (sluice_load_acquire(&p->aborted))
 		return sluice_fail(-ECANCELED,
 				   "pipeline '%s' was stopped before its "
 				   "streams ended",
 				   p->name);
-	return 0;
-}
-
-static int pipeline_drained(const struct sluice_pipeline *p)
-{
-	uint64_t undelivered = sluice_load_acquire(&p->undelivered);
-	int rc = pipeline_result(p);
-
-	if (rc < 0 || undelivered == 0)
-		return rc;
-	return sluice_fail(-EPIPE,
-			   "pipeline '%s': drained, and %llu events had no "
-			   "consumer left to go to",
-			   p->name, (unsigned long long)undelivered);
+	(void)snprintf(how, sizeof(how), "pipeline '%s' has ended", p->name);
+	return pipeline_stranded(p, 0, how);
 }
 
 static int pipeline_not_started(const struct sluice_pipeline *p)
@@ -362,7 +374,7 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 	rc = pipeline_await(p, PIPELINE_FINISHED,
 			    pipeline_deadline(p, timeout_ms));
 	if (rc == 0)
-		return pipeline_drained(p);
+		return pipeline_result(p);
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
 	return pipeline_give_up(p, timeout_ms);

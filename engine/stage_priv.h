@@ -111,6 +111,7 @@ struct sluice_stage {
 		uint32_t stopped; /* it was not: the pipeline was */
 		const struct sluice_stage *by; /* whose end it was; or NULL */
 	} ended;
+	uint64_t stranded; /* events that had no consumer left to go to */
 
 	/*
 	 * Shared, on a line of its own.
@@ -314,6 +315,10 @@ void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
 /* A line for the pipeline's log. */
 void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 	SLUICE_PRINTF(2, 3);
+
+/* life.c: @n events have nowhere to go, and whoever waits for the pipeline's end
+ * is to know. */
+void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);
 
 /* ---- attend.c: what was signalled ---- */
 

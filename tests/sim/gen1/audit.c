@@ -318,13 +318,17 @@ static uint32_t code_of(int rc)
 
 static void end_result(int rc)
 {
+	/* Those that the last reader of a broadcast left, too. */
+	uint64_t told = sluice_load_acquire(&scenario.pipeline->undelivered);
 	uint64_t stranded = 0;
 
 	for (uint32_t i = 0; i < scenario.node_count; i++)
 		stranded += stat_of(&scenario.nodes[i]).stranded;
-	/* A drain says so. */
-	if (rc == -EPIPE && stranded > 0)
+	if (rc == -EPIPE && told > 0)
 		return;
+	if (rc == 0 && stranded > 0)
+		complain("ended with 0, and %llu events were stranded",
+			 (unsigned long long)stranded);
 	if (rc == 0 && scenario.must_fail && !scenario.stopped)
 		complain("ended with 0, and a stage has failed");
 	if (rc < 0 && !(code_of(rc) & scenario.codes))

@@ -172,12 +172,17 @@ void balance_check_reader(const struct node *origin, const struct edge *edge,
 
 static void end_result(int rc)
 {
+	/* Those that the last reader of a broadcast left, too. */
+	uint64_t told = sluice_load_acquire(&world.pipeline->undelivered);
 	uint64_t stranded = 0;
 
 	for (uint32_t i = 0; i < world.node_count; i++)
 		stranded += inspect_stat(&world.nodes[i]).stranded;
-	if (rc == -EPIPE && stranded > 0)
+	if (rc == -EPIPE && told > 0)
 		return;
+	if (rc == 0 && stranded > 0)
+		wrong("ended with 0, and %llu events were stranded",
+		      (unsigned long long)stranded);
 	if (rc == 0 && world.must_fail && !world.stopped)
 		wrong("ended with 0, and a stage has failed");
 	if (rc < 0 && !verdict_may_have_ended(rc))
