@@ -93,6 +93,7 @@ set(SLUICE_SOURCES
 	engine/stage.c
 	engine/stage_check.c
 	engine/step.c
+	engine/stop.c
 	engine/subscribe.c
 	engine/subscription.c
 	engine/subscription_check.c

@@ -92,6 +92,9 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	place_leave(&stage->in.places[sub->inlet], sub);
 	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
+	/* It may have been the last, and the producer's callback block. */
+	if (producer->opts.on_stop != NULL)
+		pipeline_alarm(stage->pipeline);
 }
 
 void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,

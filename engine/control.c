@@ -214,6 +214,19 @@ int sluice_cast(struct sluice_stage *stage, const void *data, uint32_t bytes)
 	return rc < 0 ? rc : control_tell(stage, LETTER_CAST, data, bytes);
 }
 
+/* Its callback may block: tell it, unless that run is over. */
+static void control_wish_end(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	if (gate_enter(&p->gate)) {
+		sluice_store_release(&stage->end_wished, 1);
+		if (stage->opts.on_stop != NULL)
+			pipeline_alarm(p);
+	}
+	gate_leave(&p->gate, p->platform->wait);
+}
+
 int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 		     uint32_t code)
 {
@@ -227,7 +240,10 @@ int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   stage->name, (int)reason, code,
 				   SLUICE_CODE_MAX);
-	return control_tell(stage, LETTER_END, &closed, sizeof(closed));
+	rc = control_tell(stage, LETTER_END, &closed, sizeof(closed));
+	if (rc == 0)
+		control_wish_end(stage);
+	return rc;
 }
 
 int sluice_timer_set(struct sluice_stage *self, uint32_t timer,

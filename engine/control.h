@@ -57,7 +57,7 @@ SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
  * the stage has no handle_call; -ETIMEDOUT: it may still be handled.
  * -EDEADLK where nobody could answer meanwhile: inside a callback of the same
  * worker; in init, since all stages answer when all of them are through; in log
- * on the supervisor's thread. Between callbacks of two workers that
+ * and on_stop, on the supervisor's thread. Between callbacks of two workers that
  * ask each other only a deadline helps.
  * Threads: any.
  */

@@ -50,9 +50,7 @@ static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 	if (stage->phase != STAGE_DOWN)
 		stage->resume = stage->phase;
 	stage->phase = STAGE_DOWN;
-	if (stage->initialised && stage->opts.fini)
-		stage->opts.fini(stage, reason);
-	stage->initialised = 0;
+	stage_fini(stage, reason);
 	stage->timers.armed = 0;
 	(void)sluice_fetch_add(&stage->downs, 1);
 	stage_show_phase(stage, STAGE_DOWN);
@@ -211,6 +209,7 @@ static int stage_restart(struct sluice_stage *stage)
 
 	if (stage->phase != STAGE_DOWN)
 		return 0;
+	stage_stop_open(stage);
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.init ? stage->opts.init(stage) : 0;
 	stage_emit_end(stage, rc == 0);

@@ -47,6 +47,7 @@ int stage_init(struct sluice_stage *stage)
 {
 	int rc;
 
+	stage_stop_open(stage);
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.init ? stage->opts.init(stage) : 0;
 	stage_emit_end(stage, rc == 0);
@@ -104,9 +105,7 @@ void stage_end(struct sluice_stage *stage)
 			  (unsigned long long)stage->stranded);
 	/* Before fini: it may wait for others, who wait for an answer. */
 	stage_close_mail(stage);
-	if (stage->initialised && stage->opts.fini)
-		stage->opts.fini(stage, stage->reason);
-	stage->initialised = 0;
+	stage_fini(stage, stage->reason);
 	stage->phase = STAGE_ENDED;
 	stage_let_go(stage);
 }

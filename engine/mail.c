@@ -263,6 +263,7 @@ static void mail_end(struct sluice_stage *stage, struct letter *letter)
 	uint32_t closed;
 
 	memcpy(&closed, letter->data, sizeof(closed));
+	sluice_store_release(&stage->end_wished, 1);
 	mail_done(stage, letter, 0);
 	stage_finish(stage, SLUICE_CLOSED_REASON(closed),
 		     SLUICE_CLOSED_CODE(closed));

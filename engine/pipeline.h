@@ -13,11 +13,12 @@
  *
  * Callbacks  start, join, run, drain and close wait for the pipeline's threads.
  *            Inside its callbacks, its hooks (log, key functions, selectors,
- *            state_free and the others) and its tasks they answer
+ *            on_stop, state_free and the others) and its tasks they answer
  *            -EDEADLK at once; close is then refused in the log and does
  *            nothing.
  * Signals    Safe in a signal handler: sluice_pipeline_stop(), sluice_wake(),
- *            sluice_stage_state(), sluice_stage_name(). No other call is.
+ *            sluice_stage_stopping(), sluice_stage_state(),
+ *            sluice_stage_name(). No other call is.
  * Fork       A pipeline belongs to the process that opened it. In a child every
  *            call that takes it, or a stage, a subscription or a spawn stage of
  *            it, answers -ECHILD, or does nothing, and touches nothing that the
@@ -167,7 +168,7 @@ sluice_pipeline_start(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * Returns 0 when every stream ended and every event was handled; -EPIPE when
  * every stream ended, and events had no consumer left to go to: their number is
  * in sluice_last_error(), and each stage's in the log; -ETIMEDOUT while it still
- * runs;
+ * runs, with the stages that have not ended, those inside a callback first;
  * -ECANCELED after a stop; -EBUSY when it was not started; -EDEADLK; else the
  * code of the callback that failed, with its stage.
  *
@@ -188,7 +189,9 @@ sluice_pipeline_run(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * flight arrive.
  *
  * Returns 0 when all arrived; -ETIMEDOUT when the deadline passed: then what is
- * left is dropped, its number in sluice_last_error() else as join.
+ * left is dropped, its number in sluice_last_error() with the stages that had not
+ * ended by then; or with those whose callback has still not returned, a second or
+ * the timeout later; else as join.
  */
 SLUICE_API int sluice_pipeline_drain(struct sluice_pipeline *pipeline,
 				     uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -198,11 +201,13 @@ SLUICE_API int sluice_pipeline_drain(struct sluice_pipeline *pipeline,
  * flight are dropped.
  *
  * At any moment between open and close: a start that is under way, or comes
- * later, answers -ECANCELED. Does not wait. Threads: any, inside callbacks, and signal handlers.
+ * later, answers -ECANCELED. Does not wait; a callback that blocks is told by
+ * its stage's on_stop, and named in the log when it has not returned after a
+ * second. Threads: any, inside callbacks, and signal handlers.
  */
 SLUICE_API void sluice_pipeline_stop(struct sluice_pipeline *pipeline);
 
-/** Stop if it runs, wait for the threads (callbacks must return),
+/** Stop if it runs, wait for the threads (callbacks must return, see on_stop),
  * release everything. Accepts NULL. Inside a callback it is refused in the log,
  * and does nothing. */
 SLUICE_API void sluice_pipeline_close(struct sluice_pipeline *pipeline);

@@ -8,6 +8,7 @@
  *   undo.c        what was declared, put back after a start that failed
  *   run.c         start, join, drain, stop: the caller's side
  *   door.c        what every call looks at first
+ *   stop.c        who is to stop, and has not returned
  *   supervisor.c  the control thread: spawns the workers, sees them end
  *   worker.c      the loop that polls stages
  *   port_held.c   ports that nobody uses just now
@@ -67,6 +68,12 @@ struct supervised {
 	uint32_t phase;   /* the same, of the stage */
 };
 
+/* What a stage that is to stop and does not return has come to. */
+struct late {
+	uint32_t command; /* that it was told, last looked at */
+	uint64_t tell_ns; /* when to say who has not returned */
+};
+
 struct sluice_pipeline {
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_pipeline_opts opts;
@@ -93,6 +100,7 @@ struct sluice_pipeline {
 	struct restart_history history;
 	uint32_t planned;    /* regions and workers exist */
 	uint32_t remembered; /* what was declared; under the lock */
+	struct late late;    /* the supervisor's */
 
 	/* Written once by whoever fails first, before `failed` is seen set by
 	 * anyone who has seen PIPELINE_FINISHED. */
@@ -238,6 +246,23 @@ void pipeline_note_failure(struct sluice_pipeline *pipeline, int rc,
 /* A line for the log, if there is one. */
 void pipeline_log(const struct sluice_pipeline *pipeline, const char *fmt, ...)
 	SLUICE_PRINTF(2, 3);
+
+/* Should @stage leave its callback as soon as it can? Threads: any. */
+int stop_wanted(const struct sluice_stage *stage);
+
+/* stop.c: tell the stages that are to stop and have an on_stop; and say in the
+ * log who has not returned, later on. Returns when to look again. */
+void stop_tell(struct sluice_pipeline *pipeline);
+uint64_t stop_tell_late(struct sluice_pipeline *pipeline);
+/* Name the stages that have not ended, those inside a callback first; or those
+ * alone. Returns how many. @text is "" when there is none. */
+#define STOP_TEXT_BYTES 300
+enum stop_names {
+	STOP_ALL,
+	STOP_IN_CALLBACK,
+};
+uint32_t stop_names(const struct sluice_pipeline *pipeline,
+		    enum stop_names which, char text[STOP_TEXT_BYTES]);
 
 /* supervisor.c, worker.c: the bodies of the threads. */
 void supervisor_run(void *pipeline);

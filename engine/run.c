@@ -201,6 +201,7 @@ static void pipeline_reset(struct sluice_pipeline *p)
 	(void)sluice_exchange(&p->workers_done, 0);
 	(void)sluice_exchange(&p->undelivered, 0);
 	memset(&p->history, 0, sizeof(p->history));
+	memset(&p->late, 0, sizeof(p->late));
 	pipeline_set_phase(p, PIPELINE_DECLARED);
 }
 
@@ -280,8 +281,13 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 static int pipeline_still_runs(const struct sluice_pipeline *p,
 			       uint32_t timeout_ms)
 {
-	return sluice_fail(-ETIMEDOUT, "pipeline '%s' still runs after %u ms",
-			   p->name, timeout_ms);
+	char names[STOP_TEXT_BYTES];
+
+	(void)stop_names(p, STOP_ALL, names);
+	return sluice_fail(
+		-ETIMEDOUT,
+		"pipeline '%s' still runs after %u ms: not ended: %s", p->name,
+		timeout_ms, names);
 }
 
 int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
@@ -339,29 +345,35 @@ static uint64_t pipeline_left(struct sluice_pipeline *p)
 	return left;
 }
 
-/* A drain has run out of time. */
-static int pipeline_give_up(struct sluice_pipeline *p, uint32_t timeout_ms)
+/* A drain has run out of time. @held_up: who had not ended by then. */
+static int pipeline_give_up(struct sluice_pipeline *p, uint32_t timeout_ms,
+			    const char *held_up)
 {
 	uint32_t grace_ms =
 		timeout_ms > STOP_GRACE_MS ? timeout_ms : STOP_GRACE_MS;
+	char names[STOP_TEXT_BYTES];
 
 	pipeline_raise(p, PIPELINE_STOP);
 	if (pipeline_await(p, PIPELINE_FINISHED,
-			   pipeline_deadline(p, grace_ms)) < 0)
-		return sluice_fail(
-			-ETIMEDOUT,
-			"pipeline '%s': not drained after %u ms, and "
-			"a callback has not returned since",
-			p->name, timeout_ms);
+			   pipeline_deadline(p, grace_ms)) == 0)
+		return sluice_fail(-ETIMEDOUT,
+				   "pipeline '%s': not drained after %u ms; "
+				   "%llu events were left; not ended by then: "
+				   "%s",
+				   p->name, timeout_ms,
+				   (unsigned long long)pipeline_left(p),
+				   held_up);
+	if (stop_names(p, STOP_IN_CALLBACK, names) == 0)
+		(void)stop_names(p, STOP_ALL, names);
 	return sluice_fail(-ETIMEDOUT,
-			   "pipeline '%s': not drained after %u ms; %llu "
-			   "events were left",
-			   p->name, timeout_ms,
-			   (unsigned long long)pipeline_left(p));
+			   "pipeline '%s': not drained after %u ms, and a "
+			   "callback has not returned since: %s",
+			   p->name, timeout_ms, names);
 }
 
 int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
+	char held_up[STOP_TEXT_BYTES];
 	int rc = door_pipeline(p, __func__);
 
 	if (rc == 0)
@@ -377,7 +389,8 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 		return pipeline_result(p);
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
-	return pipeline_give_up(p, timeout_ms);
+	(void)stop_names(p, STOP_ALL, held_up);
+	return pipeline_give_up(p, timeout_ms, held_up);
 }
 
 void sluice_pipeline_stop(struct sluice_pipeline *p)

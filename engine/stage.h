@@ -359,6 +359,20 @@ struct sluice_stage_opts {
 	/** Non-zero: its callbacks block, give it a thread of its own. */
 	uint32_t blocking;
 
+	/** The stage is to stop, and one of its callbacks may be blocked: have
+	 * it return, say by closing what it reads from. Called when the
+	 * pipeline stops, for whatever reason; for a producer also when it
+	 * drains; when sluice_stage_end() was called; and when a stage that
+	 * ends with its last consumer has lost it.
+	 *
+	 * Called on another thread than the stage's, the pipeline's supervisor,
+	 * *while init, a handler or a hook of the stage may be running*, but
+	 * never before init, beside fini or after it: fini waits for it.
+	 * Once a run at most, and not for a stage that ends by itself before.
+	 * It must not block. SLUICE_STAGE_PORT has none. Without it a stage may
+	 * ask: sluice_stage_stopping(). */
+	void (*on_stop)(struct sluice_stage *self);
+
 	uint64_t resv[8]; /* zero */
 };
 
@@ -406,6 +420,15 @@ SLUICE_API void *sluice_stage_state(const struct sluice_stage *stage);
 
 /** The stage's name. Threads: any. */
 SLUICE_API const char *sluice_stage_name(const struct sluice_stage *stage);
+
+/**
+ * sluice_stage_stopping - non-zero once a callback of this stage should return as
+ * soon as it can: when on_stop would be called.
+ *
+ * Threads: the stage's callbacks, its on_stop, a spawn stage's tasks, and any
+ * that close waits for. Cost: some loads. Safe in a signal handler.
+ */
+SLUICE_API int sluice_stage_stopping(const struct sluice_stage *stage);
 
 /**
  * sluice_wake - a producer that had nothing has something now.

@@ -104,7 +104,7 @@ static int stage_check_port(const struct sluice_stage_opts *o)
 	if (o->handle_demand || o->handle_events || o->init || o->fini ||
 	    o->handle_call || o->handle_cast || o->handle_info ||
 	    o->handle_timer || o->on_subscribe || o->on_cancel ||
-	    o->dead_letter || o->on_discard)
+	    o->dead_letter || o->on_discard || o->on_stop)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': a port has no callbacks",
 				   o->name);

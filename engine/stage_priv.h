@@ -42,6 +42,12 @@ enum stage_order {
 #define SIGNAL_MAIL  4u /* a letter has come */
 #define SIGNAL_ORDER 8u /* the supervisor, or the demand mode */
 
+/* How far a stage's on_stop is: see stop.c. */
+#define STOP_SHUT    0u /* init has not begun, or fini has */
+#define STOP_OPEN    1u /* it may be called */
+#define STOP_TELLING 2u /* it is being called */
+#define STOP_TOLD    3u /* it has been */
+
 /* What went wrong, in words; written before `phase_seen` says so. */
 struct stage_fault {
 	int code;
@@ -64,9 +70,10 @@ struct sluice_stage {
 	struct worker *worker;
 	struct sluice_region region;
 	struct sluice_counters *counters;
-	/* Of a ready-made stage: the call that makes its subscriptions, or NULL.
-	 */
+	/* Of a ready-made stage: the call that makes its subscriptions, or NULL;
+	 * and whether its fini waits for others, who may have to be told. */
 	const char *subscribe_with;
+	uint32_t stop_in_fini;
 
 	/* Declared subscriptions, each side; the control calls'. */
 	uint32_t declared_in;
@@ -86,6 +93,7 @@ struct sluice_stage {
 	uint64_t asks;     /* outlet_asks() when it said "not now" */
 	uint32_t accumulate;
 	uint32_t port_taken;     /* slots of the batch a port's user has */
+	sluice_a32 inside;       /* read by anybody: it is being stepped */
 	uint32_t emit_left;      /* how much the running callback may emit */
 	enum stage_phase resume; /* what a restart goes back to */
 	uint64_t gauge;          /* events that wait, as last told */
@@ -111,7 +119,8 @@ struct sluice_stage {
 		uint32_t stopped; /* it was not: the pipeline was */
 		const struct sluice_stage *by; /* whose end it was; or NULL */
 	} ended;
-	uint64_t stranded; /* events that had no consumer left to go to */
+	uint32_t stop_told; /* on_stop has been called in this run */
+	uint64_t stranded;  /* events that had no consumer left to go to */
 
 	/*
 	 * Shared, on a line of its own.
@@ -131,6 +140,8 @@ struct sluice_stage {
 	 * between     control calls       the stage   relaxed: 1 when it is on
 	 *             the way from an ordered producer to the join; set before
 	 *             the subscription that makes it so is there
+	 * stop        the stage; the supervisor from OPEN to TOLD
+	 * end_wished  any                 any         sluice_stage_end()
 	 */
 	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
@@ -140,6 +151,8 @@ struct sluice_stage {
 	sluice_a32 downs;
 	sluice_a32 port_busy;
 	sluice_a32 between;
+	sluice_a32 stop;
+	sluice_a32 end_wished;
 	struct mailbox mail;
 	struct stage_fault fault;
 };
@@ -155,6 +168,17 @@ static inline int stage_is_port(const struct sluice_stage *stage)
 static inline int stage_produces(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_CONSUMER;
+}
+
+/* Around what the stage's thread does for it. Relaxed: it is only told. */
+static inline void stage_enter(struct sluice_stage *stage)
+{
+	sluice_store_relaxed(&stage->inside, 1);
+}
+
+static inline void stage_leave(struct sluice_stage *stage)
+{
+	sluice_store_relaxed(&stage->inside, 0);
 }
 
 /* What the events of @sub travel in; who stands aside has a ring of its own. */
@@ -316,6 +340,15 @@ void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
 void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 	SLUICE_PRINTF(2, 3);
 
+/* ---- stop.c: on_stop; the stage's thread ---- */
+
+/* It may be called from here on: init is about to run. */
+void stage_stop_open(struct sluice_stage *stage);
+/* Not any more: fini is next. Waits for the supervisor to have called it, if it
+ * is to be called. */
+void stage_stop_shut(struct sluice_stage *stage);
+/* Run fini between the two. */
+void stage_fini(struct sluice_stage *stage, enum sluice_reason reason);
 /* life.c: @n events have nowhere to go, and whoever waits for the pipeline's end
  * is to know. */
 void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);

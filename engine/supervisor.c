@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What it waits for: @word has reached @count. */
+/* What it waits for: @word has reached @count; and alarms, meanwhile. */
 struct supervisor_wait {
+	const struct sluice_pipeline *pipeline;
 	const sluice_a32 *word;
 	uint32_t count;
+	uint32_t alarms; /* seen */
 };
 
 static int supervisor_reached(void *ctx)
@@ -23,14 +25,26 @@ static int supervisor_reached(void *ctx)
 	return sluice_load_acquire(wait->word) >= wait->count;
 }
 
+static int supervisor_may_go_on(void *ctx)
+{
+	const struct supervisor_wait *wait = ctx;
+
+	return supervisor_reached(ctx) ||
+	       sluice_load_acquire(&wait->pipeline->alarms) != wait->alarms;
+}
+
 static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
 			     uint32_t count)
 {
-	struct supervisor_wait wait = {word, count};
+	struct supervisor_wait wait = {p, word, count, 0};
 
-	while (!supervisor_reached(&wait))
+	while (!supervisor_reached(&wait)) {
+		wait.alarms = sluice_load_acquire(&p->alarms);
+		stop_tell(p); /* an init may block as well */
 		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
-				       supervisor_reached, &wait, UINT64_MAX);
+				       supervisor_may_go_on, &wait,
+				       stop_tell_late(p));
+	}
 }
 
 /* Returns how many could be spawned; all, unless memory or threads ran out. */
@@ -257,14 +271,19 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 
 	for (;;) {
 		uint64_t look_ns = UINT64_MAX;
+		uint64_t late_ns;
 		uint64_t next_ns;
 		uint32_t ports;
 
 		watch.seen = sluice_load_acquire(&p->alarms);
+		stop_tell(p);
 		ports = supervisor_ports(p, &look_ns);
 		next_ns = supervisor_restart(p);
 		if (look_ns < next_ns)
 			next_ns = look_ns;
+		late_ns = stop_tell_late(p);
+		if (late_ns < next_ns)
+			next_ns = late_ns;
 		if (sluice_load_acquire(&p->workers_done) >= workers) {
 			if (ports == 0)
 				return;

@@ -12,7 +12,9 @@ static void worker_stop(struct worker *worker)
 
 		if (stage->phase == STAGE_ENDED)
 			continue;
+		stage_enter(stage);
 		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
+		stage_leave(stage);
 		(void)sluice_exchange(&worker->pipeline->aborted, 1);
 	}
 	worker->live = 0;
@@ -33,7 +35,9 @@ static int worker_round(void *arg)
 
 		if (stage->phase == STAGE_ENDED)
 			continue;
+		stage_enter(stage);
 		worked |= stage_step(stage);
+		stage_leave(stage);
 		if (stage->phase == STAGE_ENDED)
 			worker->live--;
 	}
@@ -53,7 +57,9 @@ static void worker_init(struct worker *worker)
 		/* Stopped by now: what did not begin need not be ended. */
 		if (pipeline_command(p) == PIPELINE_STOP)
 			break;
+		stage_enter(stage);
 		rc = stage_init(stage);
+		stage_leave(stage);
 		if (rc != 0)
 			break;
 	}

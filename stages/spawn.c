@@ -136,6 +136,17 @@ static void spawn_fini(struct sluice_stage *self, enum sluice_reason reason)
 	pool_stop(spawn, spawn->opts.shutdown_ms);
 }
 
+/* The tasks are told, who may be blocked; beside fini, too, which waits for
+ * them. */
+static void spawn_on_stop(struct sluice_stage *self)
+{
+	struct sluice_spawn *spawn = sluice_stage_state(self);
+
+	if (spawn->stage_on_stop)
+		spawn->stage_on_stop(self);
+	pool_tell_stop(spawn);
+}
+
 /* The account of a live subscription, or NULL. */
 static struct spawn_account *spawn_account(struct sluice_spawn *spawn,
 					   uint32_t inlet)
@@ -292,6 +303,9 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		free(spawn);
 		return rc;
 	}
+	spawn->stage_on_stop = o.on_stop;
+	if (o.on_stop || spawn->opts.on_stop)
+		o.on_stop = spawn_on_stop;
 	o.state = spawn;
 	o.state_free = spawn_free;
 	rc = sluice_stage_add(pipeline, &o);
@@ -302,6 +316,7 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 	spawn->pipeline = pipeline;
 	spawn->stage = pipeline_find(pipeline, o.name);
 	spawn->stage->subscribe_with = "sluice_spawn_subscribe()";
+	spawn->stage->stop_in_fini = 1;
 	spawn->event_bytes = o.in_bytes;
 	memcpy(spawn->name, o.name, strlen(o.name));
 	*out = spawn;
@@ -416,6 +431,12 @@ int sluice_task_cancelled(const struct sluice_task *task)
 {
 	return task != NULL &&
 	       __atomic_load_n(&task->cancelled, __ATOMIC_ACQUIRE) != 0;
+}
+
+int sluice_task_stopping(const struct sluice_task *task)
+{
+	return task != NULL && (sluice_task_cancelled(task) ||
+				sluice_stage_stopping(task->spawn->stage));
 }
 
 void *sluice_task_ctx(const struct sluice_task *task)

@@ -16,7 +16,7 @@
  *
  * When the stage ends (its streams have, or the pipeline drains or stops) it
  * waits for the tasks first; see shutdown_ms. A thread cannot be killed: like a
- * stage's callbacks, tasks must return.
+ * stage's callbacks, tasks must return; see on_stop.
  *
  * What waits for the pipeline's end (join, drain, run, close) is refused inside
  * tasks and dead_letter with -EDEADLK, as it is inside a stage's callbacks.
@@ -103,6 +103,13 @@ struct sluice_spawn_opts {
 	 * waited for. 0 = SLUICE_FOREVER: nothing is lost, and the end takes
 	 * as long as the tasks do. SLUICE_SPAWN_NOW: cancelled at once. */
 	uint32_t shutdown_ms;
+
+	/** Tasks are to stop, and one may be blocked: have it return. Called
+	 * with ctx when the pipeline stops, and when shutdown_ms has passed;
+	 * once a run at most, on a thread that is none of the pool's, while
+	 * tasks run. It must not block. A task may ask as well:
+	 * sluice_task_stopping(). */
+	void (*on_stop)(void *ctx);
 	uint64_t resv[4]; /* zero */
 };
 
@@ -205,6 +212,9 @@ SLUICE_API uint64_t sluice_task_id(const struct sluice_task *task);
 SLUICE_API uint32_t sluice_task_attempt(const struct sluice_task *task);
 /** Inside a task: non-zero when nobody wants its work any more. */
 SLUICE_API int sluice_task_cancelled(const struct sluice_task *task);
+/** Inside a task: non-zero when it should return as soon as it can: it was
+ * cancelled, or the pipeline stops (see sluice_stage_stopping()). */
+SLUICE_API int sluice_task_stopping(const struct sluice_task *task);
 /** Inside a task: ctx of the options. */
 SLUICE_API void *sluice_task_ctx(const struct sluice_task *task);
 

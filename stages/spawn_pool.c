@@ -297,9 +297,22 @@ int pool_start(struct sluice_spawn *spawn)
 	}
 	(void)pthread_mutex_lock(&spawn->lock);
 	spawn->phase = SPAWN_RUNNING;
+	spawn->told = 0;
 	spawn->stats.threads = count;
 	(void)pthread_mutex_unlock(&spawn->lock);
 	return 0;
+}
+
+void pool_tell_stop(struct sluice_spawn *spawn)
+{
+	uint32_t told;
+
+	(void)pthread_mutex_lock(&spawn->lock);
+	told = spawn->told;
+	spawn->told = 1;
+	(void)pthread_mutex_unlock(&spawn->lock);
+	if (!told && spawn->opts.on_stop)
+		spawn->opts.on_stop(spawn->opts.ctx);
 }
 
 void pool_stop(struct sluice_spawn *spawn, uint32_t timeout_ms)
@@ -315,6 +328,9 @@ void pool_stop(struct sluice_spawn *spawn, uint32_t timeout_ms)
 			continue;
 		(void)pool_cancel(spawn, 0);
 		due_ns = UINT64_MAX;
+		(void)pthread_mutex_unlock(&spawn->lock);
+		pool_tell_stop(spawn);
+		(void)pthread_mutex_lock(&spawn->lock);
 	}
 	(void)pthread_mutex_unlock(&spawn->lock);
 	pool_join(spawn, spawn->opts.threads);

@@ -62,6 +62,8 @@ enum spawn_phase {
 struct sluice_spawn {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage *stage;
+	/* The stage's own on_stop, of the options, is called as well. */
+	void (*stage_on_stop)(struct sluice_stage *self);
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_spawn_opts opts; /* defaults filled in */
 	uint32_t event_bytes;
@@ -72,6 +74,7 @@ struct sluice_spawn {
 	pthread_cond_t idle; /* there are no tasks */
 	enum spawn_phase phase;
 	uint32_t quit;
+	uint32_t told;    /* on_stop has been called, or is */
 	uint32_t resting; /* threads that wait for work */
 	uint64_t last_id;
 	struct spawn_account accounts[SPAWN_ACCOUNTS];
@@ -88,6 +91,8 @@ int pool_init(struct sluice_spawn *spawn);
 /* The reverse of it, once the threads are gone; in a child of the process that
  * had them the lock may be held for ever: it is let be. */
 void pool_free(struct sluice_spawn *spawn);
+/* Call on_stop, unless that has been done. */
+void pool_tell_stop(struct sluice_spawn *spawn);
 /* Start the threads: all, or none and a negative errno. */
 int pool_start(struct sluice_spawn *spawn);
 /* Wait until there are no tasks, cancel them after @timeout_ms; then end the

@@ -24,6 +24,7 @@ enum place {
 	IN_KEY_OF,
 	IN_SELECTOR,
 	IN_LOG,
+	IN_ON_STOP,
 	IN_STATE_FREE,
 	IN_TASK,
 	IN_TASK_DEAD_LETTER,
@@ -184,6 +185,12 @@ static void on_dead_letter(struct sluice_stage *self,
 	try_all(IN_DEAD_LETTER);
 }
 
+static void on_stop(struct sluice_stage *self)
+{
+	(void)self;
+	try_all(IN_ON_STOP);
+}
+
 static void on_free(void *state)
 {
 	(void)state;
@@ -272,7 +279,7 @@ static void build(enum place place)
 			      .handle_call = on_call, .handle_cast = on_cast,
 			      .handle_info = on_info, .handle_timer = on_timer,
 			      .on_subscribe = on_subscribe,
-			      .on_cancel = on_cancel,
+			      .on_cancel = on_cancel, .on_stop = on_stop,
 			      .dead_letter = on_dead_letter,
 			      .state_free = on_free));
 	probe.consumer = sluice_stage_find(probe.pipeline, "c");
@@ -319,7 +326,7 @@ static void provoke(enum place place)
 		assert_int_equal(sluice_info_sync(probe.consumer, NULL, 0,
 						  FLOW_DEADLINE_MS),
 				 0);
-	else if (place == IN_FINI || place == IN_CANCEL)
+	else if (place == IN_FINI || place == IN_ON_STOP || place == IN_CANCEL)
 		assert_int_equal(
 			sluice_stage_end(place == IN_CANCEL
 						 ? sluice_stage_find(p, "a")
@@ -355,6 +362,7 @@ static struct place_row {
 	{"in_key_of", IN_KEY_OF},
 	{"in_selector", IN_SELECTOR},
 	{"in_log", IN_LOG},
+	{"in_on_stop", IN_ON_STOP},
 	{"in_state_free", IN_STATE_FREE},
 	{"in_task", IN_TASK},
 	{"in_dead_letter_of_a_task", IN_TASK_DEAD_LETTER},

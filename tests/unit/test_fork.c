@@ -144,7 +144,7 @@ static int child_calls(void)
 	sluice_spawn_stat(spawn, &spawn_stats);
 	if (spawn_stats.started != 77 ||
 	    sluice_stage_find(pipeline, "in") != NULL ||
-	    sluice_demand_pending(sender) != 0)
+	    sluice_demand_pending(sender) != 0 || sluice_stage_stopping(clerk))
 		return 3;
 	return 0;
 }

@@ -164,6 +164,7 @@ static void a_stage_is_missing(void **state)
 	sluice_timer_clear(none, 0);
 	assert_int_equal(sluice_demand_pending(none), 0);
 	assert_int_equal(sluice_demand_get(none), SLUICE_DEMAND_FORWARD);
+	assert_int_equal(sluice_stage_stopping(none), 0);
 	assert_null(sluice_stage_state(none));
 	assert_string_equal(sluice_stage_name(none), "");
 	assert_null(sluice_emit(none, 1));
@@ -243,6 +244,7 @@ static void a_spawn_stage_is_missing(void **state)
 	assert_int_equal(sluice_task_id(NULL), 0);
 	assert_int_equal(sluice_task_attempt(NULL), 0);
 	assert_int_equal(sluice_task_cancelled(NULL), 0);
+	assert_int_equal(sluice_task_stopping(NULL), 0);
 	assert_null(sluice_task_ctx(NULL));
 	close_all();
 }
