@@ -18,7 +18,9 @@
  *            nothing.
  * Signals    Safe in a signal handler: sluice_pipeline_stop(), sluice_wake(),
  *            sluice_stage_stopping(), sluice_stage_state(),
- *            sluice_stage_name(). No other call is.
+ *            sluice_stage_name(). No other call is. The library's threads have
+ *            every signal blocked but those of a fault (SIGSEGV, SIGBUS, SIGFPE,
+ *            SIGILL, SIGTRAP, SIGSYS, SIGABRT) and SIGPROF.
  * Fork       A pipeline belongs to the process that opened it. In a child every
  *            call that takes it, or a stage, a subscription or a spawn stage of
  *            it, answers -ECHILD, or does nothing, and touches nothing that the

@@ -12,6 +12,8 @@
 
 #include "../ring/wait.h"
 
+#include <signal.h>
+
 #define PLATFORM_NS_PER_MS UINT64_C(1000000)
 #define PLATFORM_CPU_ANY   (-1)
 #define PLATFORM_CPUS_MAX  8192u
@@ -64,5 +66,11 @@ struct platform {
  * kernel. Never NULL. */
 const struct platform *platform_linux(void);
 const struct platform *platform_linux_full(void);
+
+/* Around the creation of a thread of the library's: signals are for the threads
+ * of the program, but for those that tell a thread of its own fault, and a
+ * profiler's. The new thread inherits what these two set and put back. */
+void platform_signals_shut(sigset_t *before);
+void platform_signals_put_back(const sigset_t *before);
 
 #endif

@@ -5,7 +5,6 @@
 #include "engine/door_priv.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -278,19 +277,15 @@ int pool_start(struct sluice_spawn *spawn)
 {
 	uint32_t count = 0;
 	sigset_t before;
-	sigset_t all;
 	int rc = 0;
 
-	/* Signals are for the threads of the program, not for those of a
-	 * library. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	platform_signals_shut(&before);
 	while (rc == 0 && count < spawn->opts.threads) {
 		rc = -pthread_create(&spawn->threads[count], NULL, pool_main,
 				     spawn);
 		count += rc == 0;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	platform_signals_put_back(&before);
 	if (rc < 0) {
 		pool_join(spawn, count);
 		return rc;
