@@ -197,38 +197,76 @@ static int fail_once(struct sluice_stage *self,
 	return -EIO;
 }
 
-static void what_comes_again_lies_among_the_others(void **state)
-{
-	struct sluice_pipeline *p = flow_open(2);
+#define AMONG 26u
 
-	(void)state;
-	source.end = 20;
+static int fail_at_last(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	const uint64_t *events = SLUICE_EVENTS(batch, uint64_t);
+
+	if (events[batch->count - 1] == AMONG - 1) {
+		count_handed(sluice_stage_state(self), batch);
+		return -EIO;
+	}
+	return take(self, batch);
+}
+
+/* The first is handed 0 and 1 and leaves. They lie behind the others then, and
+ * of the 3 that are left at last 2 are taken at once: one that has never been
+ * handed out, and one that has. Of @fails the second leaves with them. */
+static void among_the_others(uint32_t fails)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	const char *last = names[1 + fails];
+
+	source.end = AMONG;
 	flow_add(p,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .dispatcher = "shared",
 			      .on_idle = SLUICE_IDLE_STAY,
 			      .handle_demand = flow_count, .state = &source));
-	flow_add(p, SLUICE_STAGE(.name = names[0], .kind = SLUICE_CONSUMER,
-				 .in_bytes = 8, .handle_events = fail_once,
-				 .restart = SLUICE_RESTART_TEMPORARY,
-				 .state = &takers[0]));
-	flow_add(p, SLUICE_STAGE(.name = names[1], .kind = SLUICE_CONSUMER,
-				 .in_bytes = 8, .handle_events = take,
-				 .on_idle = SLUICE_IDLE_STAY,
-				 .max_deliveries = 9, .state = &takers[1]));
+	for (uint32_t i = 0; i < 3; i++)
+		flow_add(p, SLUICE_STAGE(.name = names[i], .in_bytes = 8,
+					 .kind = SLUICE_CONSUMER,
+					 .handle_events = i == 0 ? fail_once
+							  : i == 1 && fails
+								  ? fail_at_last
+								  : take,
+					 .restart = SLUICE_RESTART_TEMPORARY,
+					 .on_idle = SLUICE_IDLE_STAY,
+					 .max_deliveries = 9,
+					 .state = &takers[i]));
 	flow_subscribe(p, names[0], "source",
 		       SLUICE_SUBSCRIPTION(.max_demand = 4));
 	flow_start(p);
-	await_buffered(p, 20);
-	takers[1].retry_one_in = 3;
+	await_buffered(p, AMONG);
 	flow_subscribe(p, names[1], "source",
 		       SLUICE_SUBSCRIPTION(.max_demand = 64));
-	flow_wait_handled(p, names[1], 20);
+	if (fails) {
+		await_buffered(p, 3);
+		flow_subscribe(p, names[2], "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	}
+	flow_wait_handled(p, last, fails ? 3 : AMONG);
 	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), -EIO);
-	assert_int_equal(takers[1].miscounted, 0);
-	assert_int_equal(takers[1].events, 20);
-	assert_true(takers[1].again > 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(takers[i].miscounted, 0);
+	assert_int_equal(takers[1].events + takers[2].events, AMONG);
+	assert_int_equal(takers[1 + fails].again, 2 + fails);
 	sluice_pipeline_close(p);
+}
+
+static void what_comes_again_lies_among_the_others(void **state)
+{
+	(void)state;
+	among_the_others(0);
+}
+
+/* What it had taken, and was not handed, is counted as it was. */
+static void what_was_only_taken_keeps_its_count(void **state)
+{
+	(void)state;
+	among_the_others(1);
 }
 
 /* Each of those it has been handed to fails and is gone; the last one allowed
@@ -390,6 +428,7 @@ int main(void)
 		cmocka_unit_test(a_leaver_loses_nothing),
 		cmocka_unit_test(the_count_goes_with_the_event),
 		cmocka_unit_test(what_comes_again_lies_among_the_others),
+		cmocka_unit_test(what_was_only_taken_keeps_its_count),
 		cmocka_unit_test(a_bad_event_is_buried_by_the_last),
 		cmocka_unit_test(the_gauge_goes_with_the_events),
 		cmocka_unit_test(a_cancelled_one_finishes_what_it_took),

@@ -3,6 +3,7 @@
  * uses its ring. */
 #include "dispatch/shared.h"
 #include "dispatch/strategy.h"
+#include "engine/outlet_priv.h"
 #include "tests/unit/flow.h"
 
 #define EVENTS 5000u
@@ -57,6 +58,33 @@ static void verify_sees_lanes_out_of_step(void **state)
 	lane.state = SLUICE_LANE_DRAINING;
 	lane.credit = 1;
 	assert_text_has(sluice_lanes_verify(&lanes), "not active has credit");
+}
+
+/* ---- its ring ------------------------------------------------------------ */
+
+/* A slot says of its next event that it is new, whatever lay there before. */
+static void a_slot_forgets_what_lay_in_it(void **state)
+{
+	static const uint32_t deliveries[] = {3, 0, 0, 1};
+	struct outlet out = {.event_bytes = 8};
+	const struct shared_ring *ring;
+	unsigned char events[16] = {0};
+
+	(void)state;
+	assert_int_equal(outlet_shared_open(&out, 4), 0);
+	ring = out.taken.shared;
+	for (uint32_t i = 0; i < UNIT_COUNT(deliveries); i++) {
+		outlet_shared_push(&out, events, 2, deliveries[i]);
+		if (i != 2)
+			assert_int_equal(
+				sluice_mpmc_pop(&ring->ring, events, 2), 2);
+	}
+	assert_int_equal(sluice_load_acquire(&ring->marked), 8);
+	assert_int_equal(ring->counts[0], 0);
+	assert_int_equal(ring->counts[1], 0);
+	assert_int_equal(ring->counts[2], 1);
+	assert_int_equal(ring->counts[3], 1);
+	outlet_shared_close(&out);
 }
 
 /* One of a program's own that lets nobody begin for a while. */
@@ -170,6 +198,7 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(verify_sees_credit_that_nobody_gave),
 		cmocka_unit_test(verify_sees_lanes_out_of_step),
+		cmocka_unit_test(a_slot_forgets_what_lay_in_it),
 		cmocka_unit_test(a_joiner_may_be_made_to_wait),
 	};
 
