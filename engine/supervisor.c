@@ -6,6 +6,7 @@
  * those that a port's user has left behind.
  */
 #include "engine/port_priv.h"
+#include "ring/base_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +74,8 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 			pipeline_fail(p, rc,
 				      "stage '%s': no thread for its worker: "
 				      "%s",
-				      worker->stages[0]->name, strerror(-rc));
+				      worker->stages[0]->name,
+				      sluice_errno_text(rc));
 			break;
 		}
 		spawned++;

@@ -297,7 +297,7 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		rc = pool_init(spawn);
 		if (rc < 0)
 			rc = sluice_fail(rc, "stage '%.63s': no lock: %s",
-					 ready_name(&o), strerror(-rc));
+					 ready_name(&o), sluice_errno_text(rc));
 	}
 	if (rc < 0) {
 		free(spawn);
