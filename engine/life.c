@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a stage begins, and how it ends: not before everything it made has been
  * finished by somebody, unless nobody is left to. */
+#include "engine/aside_priv.h"
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
@@ -191,7 +192,8 @@ int stage_step_ending(struct sluice_stage *stage)
 	if (hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0) {
 		if (!outlet_quiet(&stage->out))
 			return moved;
-	} else if (!stage_forsaken(stage)) {
+	} else if (!stage_forsaken(stage) ||
+		   (stage->out.asides != NULL && asides_busy(&stage->out))) {
 		return moved || outlet_waiting(&stage->out) != before;
 	}
 	stage_end(stage);

@@ -164,6 +164,44 @@ static void the_latest_leaves_a_stage_that_is_down(void **state)
 	sluice_pipeline_close(p);
 }
 
+static int leave_when_all_is_made(struct sluice_stage *self,
+				  const struct sluice_batch *batch)
+{
+	struct sluice_pipeline *p = sluice_stage_state(self);
+
+	(void)batch;
+	while (flow_stats(p, "source").events_out < 20)
+		flow_sleep_ms(1);
+	return SLUICE_END;
+}
+
+/* Its last consumer has left events that nobody takes any more: they are
+ * stranded, but the onlooker is there. */
+static void the_latest_leaves_a_stage_without_consumers(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	source.most = 1;
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .state = &source,
+				 .handle_demand = count_then_rest));
+	flow_add(p, SLUICE_STAGE(.name = "leaver", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .blocking = 1, .state = p,
+				 .handle_events = leave_when_all_is_made));
+	flow_subscribe(p, "leaver", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 64, .min_demand = 60));
+	add_shut_onlooker(p, "source");
+	flow_start(p);
+	await_events_in(p, "leaver", 1);
+	flow_sleep_ms(20); /* for an end that would come too early */
+	await_latest(19);
+	(void)flow_join(p);
+	assert_int_equal(flow_stats(p, "source").stranded,
+			 20 - flow_stats(p, "leaver").events_in);
+	sluice_pipeline_close(p);
+}
+
 /* What waits for an onlooker that goes is counted, as what it missed. */
 static void what_waits_for_one_that_goes_is_counted(void **state)
 {
@@ -199,6 +237,7 @@ int main(void)
 		cmocka_unit_test(the_latest_leaves_a_stage_without_inputs),
 		cmocka_unit_test(the_latest_leaves_a_stage_that_accumulates),
 		cmocka_unit_test(the_latest_leaves_a_stage_that_is_down),
+		cmocka_unit_test(the_latest_leaves_a_stage_without_consumers),
 		cmocka_unit_test(what_waits_for_one_that_goes_is_counted),
 	};
 
