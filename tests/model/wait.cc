@@ -68,9 +68,13 @@ struct machine {
 	bool chance;  /* when; a search of all schedules leaves it out */
 	uint64_t now_ns;
 	uint32_t looks; /* at the clock, since it last went on */
+	/* A bell elsewhere that the first sleeper sleeps on; or NULL. */
+	const struct sluice_bell *first;
 
 	struct sleeper *of(const sluice_a32 *word)
 	{
+		if (first != NULL && &first->parked == word)
+			return &sleepers[0];
 		for (uint32_t i = 0; i < SLEEPERS_MAX; i++)
 			if (&sleepers[i].bell.parked == word)
 				return &sleepers[i];
@@ -136,6 +140,7 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 	m->refuses = how == 2;
 	m->chance = chance;
 	m->now_ns = 1;
+	m->first = NULL;
 	m->looks = 0;
 	sluice_store_relaxed(&m->fences.kind,
 			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
@@ -297,13 +302,67 @@ struct bells
 	}
 };
 
+/* A thread that is away left its bell to another, who waits for @total grants on
+ * its behalf and sleeps on a bell of its own. */
+template <uint32_t total, bool chance = true>
+struct relays : rl::test_suite<relays<total, chance>, 2> {
+	struct machine machine;
+	struct sluice_bell bells[2]; /* the sleeper's, the other one's */
+	struct edge edge;
+
+	void before()
+	{
+		struct sluice_credit credit = {total, total - 1, 1, 1};
+
+		machine_open(&machine, 1, chance);
+		machine.first = &bells[0];
+		bells[0].relay = 0;
+		bells[1].relay = 1;
+		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,
+					  edge.slots, total, 1);
+		sluice_spsc_reader_attach(&edge.reader, &edge.tx, &edge.rx,
+					  edge.slots, total, 1, &credit);
+	}
+
+	void after()
+	{
+		machine.sleepers[0].futex.close();
+	}
+
+	static int was_rung(void *ctx)
+	{
+		return !sluice_bell_relayed(&((struct relays *)ctx)->bells[1]);
+	}
+
+	void thread(unsigned index)
+	{
+		if (index == 0) {
+			for (uint32_t n = 1; n <= total; n++) {
+				(void)sluice_spsc_grant(&edge.reader, n);
+				sluice_bell_ring(&bells[1], &machine.ops);
+			}
+			return;
+		}
+		while (sluice_spsc_refresh(&edge.writer) < total) {
+			sluice_bell_relay(&bells[1], &machine.ops);
+			if (sluice_spsc_refresh(&edge.writer) < total)
+				(void)sluice_bell_park(&bells[0], &machine.ops,
+						       was_rung, this, NEVER);
+		}
+	}
+};
+
 int main(int argc, char **argv)
 {
 	struct model_range range = model_arguments(argc, argv, 200000);
 
+	/* Two threads: few schedules are many. */
+	model_random<relays<1>>("wait, a relayed bell", {range.first, 20000});
+	model_random<relays<2>>("wait, a relayed bell", {range.first, 20000});
 	model_random<bells<1, 4, 3>>("wait, only the consumer", range);
 	model_random<bells<1, 1, 3>>("wait, both ends", range);
 	model_random<bells<2, 1, 2>>("wait, two producers", range);
 	model_bounded<bells<1, 1, 2, false>>("wait, both ends", 3);
+	model_bounded<relays<2, false>>("wait, a relayed bell", 3);
 	return 0;
 }
