@@ -283,10 +283,7 @@ static int port_has(const struct sluice_stage *port)
 
 static int port_may_recv(void *arg)
 {
-	struct sluice_stage *port = arg;
-
-	/* Nothing happens to it while it has a batch to hand over. */
-	return port_has(port) || port_round(port);
+	return port_round(arg);
 }
 
 /* As many rounds as there can be events in its rings take all that was there,
@@ -307,6 +304,7 @@ static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
 	uint64_t rounds = 0;
 	int rc = 0;
 
+	/* Once it has a batch to hand over nothing more happens to it. */
 	while (rc == 0 && !port_has(port)) {
 		if (!port_round(port))
 			rc = port_wait(port, &backoff, port_may_recv,
