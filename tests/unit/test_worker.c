@@ -9,13 +9,13 @@
 
 static struct sluice_pipeline *pipeline;
 static uint32_t delays_ms[STAGES];
-static const sluice_a32 *bell; /* of the one worker */
+static sluice_a64 bell;        /* of the one worker */
 static sluice_a64 deadline_ns; /* of its last park */
 
 static void park_noted(void *ctx, sluice_a32 *word, uint32_t expected,
 		       uint64_t until_ns)
 {
-	if (word == bell)
+	if ((uint64_t)(uintptr_t)word == sluice_load_acquire(&bell))
 		sluice_store_release(&deadline_ns, until_ns);
 	sluice_wait_linux()->park(ctx, word, expected, until_ns);
 }
@@ -24,7 +24,8 @@ static int timer_init(struct sluice_stage *self)
 {
 	const uint32_t *delay_ms = sluice_stage_state(self);
 
-	bell = &self->worker->bell->parked;
+	sluice_store_release(&bell,
+			     (uint64_t)(uintptr_t)&self->worker->bell->parked);
 	return *delay_ms == 0 ? SLUICE_OK
 			      : sluice_timer_set(self, 0, *delay_ms, 0);
 }
