@@ -92,7 +92,7 @@ sluice_sim_mutant(marker-early engine/mail.c "marker behind"
 sluice_sim_mutant(ack-before-handler engine/step.c "in its hands|${LOST}"
 	[[s/rc = stage->opts.handle_events(stage, batch)/inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &/]])
 sluice_sim_mutant(ack-before-output engine/emit.c "of its output are out|${LOST}"
-	[[/^int stage_flush/,/^}/s/position_reached(stage->hold.at, stage->unacked_end)/1/]])
+	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->unacked_end)/1/]])
 sluice_sim_mutant(end-before-ack engine/step.c "${TWICE}|${LOST}"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/port.c "${TWICE}|${LOST}"
