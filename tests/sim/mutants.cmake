@@ -107,7 +107,7 @@ sluice_sim_mutant(lane-kept engine/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
 sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
-sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight"
+sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted"
 	[[/^void outlet_cancel/,/^}/s/&sub->end, out->shared.base.published/\&sub->end, out->shared.base.published + 1/]])
 
 # ---- failing ---------------------------------------------------------------------
