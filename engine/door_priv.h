@@ -61,6 +61,14 @@ static inline int door_inside(struct sluice_pipeline *pipeline)
 }
 /* Refuse a @call that waits, from such a thread. Returns 0 or -EDEADLK. */
 int door_may_wait(struct sluice_pipeline *pipeline, const char *call);
+/* Both of a @call that waits for the end of @pipeline. */
+static inline int door_pipeline_wait(struct sluice_pipeline *pipeline,
+				     const char *call)
+{
+	int rc = door_pipeline(pipeline, call);
+
+	return rc < 0 ? rc : door_may_wait(pipeline, call);
+}
 
 /* The calling thread, none of the platform's, runs code of @pipeline's user
  * until it ends. */

@@ -41,9 +41,7 @@ static void stage_overflow(struct sluice_stage *stage, uint32_t most)
 /* What may wait just now. */
 static uint32_t stage_wait_max(const struct sluice_stage *stage)
 {
-	return stage->accumulate && stage->phase != STAGE_ENDING
-		       ? stage->held_max
-		       : stage->buffer_max;
+	return stage_holds_back(stage) ? stage->held_max : stage->buffer_max;
 }
 
 /* The row's end is near although what waits stands at its front: more is held

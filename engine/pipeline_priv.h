@@ -212,10 +212,6 @@ int plan_open(struct sluice_pipeline *pipeline);
  * is there from the first event on. */
 void plan_admit(struct sluice_pipeline *pipeline);
 void plan_close(struct sluice_pipeline *pipeline);
-/* undo.c: what was declared, before a start; put back, when it has failed: under
- * the lock. */
-void pipeline_remember(struct sluice_pipeline *pipeline);
-void pipeline_undo(struct sluice_pipeline *pipeline);
 /* The same in a child of the process that opened it: what is private. */
 void plan_close_child(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
@@ -225,6 +221,11 @@ int plan_join(struct subscription *sub);
 uint64_t plan_gathered_bytes(const struct subscription *sub,
 			     const struct sluice_credit *credit);
 int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
+
+/* undo.c: what was declared, before a start; put back, when it has failed: under
+ * the lock. */
+void pipeline_remember(struct sluice_pipeline *pipeline);
+void pipeline_undo(struct sluice_pipeline *pipeline);
 
 /* run.c */
 void pipeline_raise(struct sluice_pipeline *pipeline,

@@ -255,10 +255,8 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 	SLUICE_KEEP_ERRNO;
 	uint32_t declared = PIPELINE_DECLARED;
 	int mine;
-	int rc = door_pipeline(p, __func__);
+	int rc = door_pipeline_wait(p, __func__);
 
-	if (rc == 0)
-		rc = door_may_wait(p, __func__);
 	if (rc < 0)
 		return rc;
 	/* Who is just declaring a subscription is waited for. */
@@ -291,10 +289,8 @@ static int pipeline_still_runs(const struct sluice_pipeline *p,
 
 int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
-	int rc = door_pipeline(p, __func__);
+	int rc = door_pipeline_wait(p, __func__);
 
-	if (rc == 0)
-		rc = door_may_wait(p, __func__);
 	if (rc < 0)
 		return rc;
 	rc = pipeline_await(p, PIPELINE_FINISHED,
@@ -373,10 +369,8 @@ static int pipeline_give_up(struct sluice_pipeline *p, uint32_t timeout_ms,
 int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
 	char held_up[STOP_TEXT_BYTES];
-	int rc = door_pipeline(p, __func__);
+	int rc = door_pipeline_wait(p, __func__);
 
-	if (rc == 0)
-		rc = door_may_wait(p, __func__);
 	if (rc < 0)
 		return rc;
 	if (sluice_load_acquire(&p->phase) <= PIPELINE_PLANNING)

@@ -344,10 +344,8 @@ void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 
 /* It may be called from here on: init is about to run. */
 void stage_stop_open(struct sluice_stage *stage);
-/* Not any more: fini is next. Waits for the supervisor to have called it, if it
- * is to be called. */
-void stage_stop_shut(struct sluice_stage *stage);
-/* Run fini between the two. */
+/* Run fini, which on_stop does not run beside or after: waits for the supervisor
+ * to have called that, if it is to be called. */
 void stage_fini(struct sluice_stage *stage, enum sluice_reason reason);
 /* life.c: @n events have nowhere to go, and whoever waits for the pipeline's end
  * is to know. */
