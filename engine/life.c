@@ -72,9 +72,13 @@ void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
 {
 	struct sluice_pipeline *p = stage->pipeline;
 
-	/* What a stop drops is no news. */
-	if (n == 0 || pipeline_command(p) == PIPELINE_STOP)
+	if (n == 0)
 		return;
+	/* What a stop drops is no news but for this: not all was handled. */
+	if (pipeline_command(p) == PIPELINE_STOP) {
+		(void)sluice_exchange(&p->aborted, 1);
+		return;
+	}
 	stage->stranded += n;
 	(void)sluice_fetch_add(&p->undelivered, n);
 }
