@@ -280,12 +280,14 @@ static uint32_t parted_closed(const struct subscription *sub)
 static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
 {
 	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	/* A cancel is told with its own reason, whatever the consumer gave
+	 * when it left after that. */
 	int rc = sub->later
 			 ? SLUICE_OK
 			 : stage_hook(stage, "on_cancel", stage->opts.on_cancel,
 				      sub, SLUICE_SIDE_PRODUCER,
 				      cancel ? SLUICE_CANCEL : SLUICE_DOWN,
-				      parted_closed(sub));
+				      cancel ? cancel : parted_closed(sub));
 
 	producer_refuse(stage, sub, cancel);
 	stage_answer(stage, "on_cancel", rc);
