@@ -175,7 +175,10 @@ static int spawn_on_subscribe(struct sluice_stage *self,
 	int rc = -ENOSPC;
 
 	(void)pthread_mutex_lock(&spawn->lock);
-	account = spawn_account_vacant(spawn);
+	/* One that is live at this inlet began in a start that failed. */
+	account = spawn_account(spawn, event->inlet);
+	if (account == NULL)
+		account = spawn_account_vacant(spawn);
 	if (account != NULL)
 		rc = pool_account_open(spawn, account);
 	if (rc == 0) {

@@ -271,6 +271,39 @@ static void tasks_start_tasks(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- starts that fail ------------------------------------------------------ */
+
+static uint32_t moods; /* starts that are still to be refused */
+
+static int init_moody(struct sluice_stage *self)
+{
+	(void)self;
+	return moods > 0 && moods-- > 0 ? -EAGAIN : SLUICE_OK;
+}
+
+/* Each start asks it to begin its subscription; only the last one counts. */
+static void starts_that_fail_take_no_place(void **state)
+{
+	struct flow_source source = {.end = 100};
+	struct sluice_pipeline *p = flow_open(1);
+	struct sluice_spawn *spawn;
+
+	(void)state;
+	crew_reset();
+	moods = SLUICE_SPAWN_SUBSCRIPTIONS_MAX + 4;
+	spawn = spawn_make(p, SLUICE_SPAWN(.task = task_count, .max_demand = 4,
+					   .threads = 2));
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .handle_demand = flow_count,
+				 .init = init_moody, .state = &source));
+	spawn_join_source(spawn, "source");
+	while (moods > 0)
+		assert_int_equal(sluice_pipeline_start(p), -EAGAIN);
+	assert_int_equal(flow_run(p), 0);
+	assert_int_equal(spawn_stats(spawn).done, 100);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +312,7 @@ int main(void)
 		cmocka_unit_test(restart_loses_nothing),
 		cmocka_unit_test(by_hand_has_its_own_places),
 		cmocka_unit_test(tasks_start_tasks),
+		cmocka_unit_test(starts_that_fail_take_no_place),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(end_rows) +
 			      UNIT_COUNT(shutdown_rows)];
