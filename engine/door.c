@@ -89,7 +89,7 @@ int door_missing(const char *call, const char *argument)
 
 /* Threads of the platform are found by their workers: in the simulator all of
  * them are one. */
-static _Thread_local struct sluice_pipeline *door_thread_of;
+_Thread_local struct sluice_pipeline *door_thread_of;
 
 void door_thread_begin(struct sluice_pipeline *pipeline)
 {

@@ -73,5 +73,7 @@ static inline int door_pipeline_wait(struct sluice_pipeline *pipeline,
 /* The calling thread, none of the platform's, runs code of @pipeline's user
  * until it ends. */
 void door_thread_begin(struct sluice_pipeline *pipeline);
+/* What that has set, or NULL: for a simulator that switches threads itself. */
+extern _Thread_local struct sluice_pipeline *door_thread_of;
 
 #endif

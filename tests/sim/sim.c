@@ -2,6 +2,7 @@
 /* A jump to another stack looks like a mistake to a fortified longjmp(). */
 #undef _FORTIFY_SOURCE
 #include "tests/sim/sim.h"
+#include "engine/door_priv.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -28,8 +29,9 @@ struct coroutine {
 	void (*run)(void *arg);
 	void *arg;
 	enum state state;
-	const void *word;     /* parked on it */
-	uint64_t deadline_ns; /* until then at the latest */
+	struct sluice_pipeline *inside; /* a thread's own, see door.c */
+	const void *word;               /* parked on it */
+	uint64_t deadline_ns;           /* until then at the latest */
 };
 
 struct sim {
@@ -162,6 +164,8 @@ static void sim_switch(void)
 	sim.result.now_ns += STEP_NS;
 	if (to == from)
 		return;
+	sim.coroutines[from].inside = door_thread_of;
+	door_thread_of = sim.coroutines[to].inside;
 	sim.current = to;
 	sim_go(&sim.coroutines[from], &sim.coroutines[to]);
 }
@@ -240,6 +244,7 @@ static struct coroutine *sim_add(void (*run)(void *), void *arg)
 	c->run = run;
 	c->arg = arg;
 	c->begun = 0;
+	c->inside = NULL;
 	c->state = RUNNABLE;
 	return c;
 }
@@ -477,6 +482,7 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	if (sim_add(run, arg) == NULL)
 		abort();
 	sim.coroutines[0].begun = 1;
+	door_thread_of = NULL;
 	(void)swapcontext(&sim.outside, &sim.coroutines[0].context);
 	return sim.result;
 }
