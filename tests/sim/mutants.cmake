@@ -78,9 +78,9 @@ sluice_sim_mutant(spill-kept engine/outlet.c "${STUCK}|${LOST}"
 sluice_sim_mutant(spill-reversed engine/spill.c "event [0-9]+ after"
 	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
 sluice_sim_mutant(buffer-passed engine/emit.c
-	"event [0-9]+ after|again, without its flag|${TWICE}"
+	"event [0-9]+ after|again, without its flag|of one in|${TWICE}"
 	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]])
-sluice_sim_mutant(spill-dropped-at-end engine/life.c "stranded [0-9]+, and its"
+sluice_sim_mutant(spill-dropped-at-end engine/life.c "stranded [0-9]+, and its|${STUCK}"
 	[[/^int stage_step_ending/,/^}/s/hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0/hold_count(\&stage->hold) == 0/]])
 sluice_sim_mutant(overflow-uncounted engine/emit.c
 	"overflowed|of its output are out"
@@ -121,3 +121,67 @@ sluice_sim_mutant(restart-drops-output engine/fault.c "${LOST}"
 	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
 sluice_sim_mutant(restart-drops-inputs engine/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
+
+# ---- an order restored -------------------------------------------------------------
+sluice_sim_mutant(settled-too-early engine/order_out.c "${LOST}"
+	[[/^void order_refresh/,/^}/s/order_finished(out, &order->log\[done & order->mask\])/1/]])
+sluice_sim_mutant(noted-too-low engine/order_out.c "${LOST}"
+	[[/^void order_note/,/^}/s/position + i,/position,/]])
+sluice_sim_mutant(settled-looked-at-late engine/order_in.c "${LOST}"
+	[[/^int order_step/,/^}/{/in->joined > 1/{n;s/join->settled/sluice_load_acquire(\&join->order->settled)/}}]])
+sluice_sim_mutant(window-uncounted engine/order_in.c "missing"
+	[[/^uint64_t order_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
+sluice_sim_mutant(number-unchecked engine/order_in.c "${STUCK}|${LOST}"
+	[[/case SLUICE_REORDER_WRONG:/,/return/s/order_refuse(stage, event)/break/]])
+
+# ---- onlookers ------------------------------------------------------------------------
+sluice_sim_mutant(tee-uncounted engine/aside.c "onlookers were due"
+	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
+sluice_sim_mutant(onlooker-without-credit engine/aside.c "in flight|torn|looking on|${TWICE}"
+	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]])
+sluice_sim_mutant(conflate-unflushed engine/aside.c "the latest of its key|${STUCK}"
+	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
+sluice_sim_mutant(conflate-the-oldest engine/aside.c "the latest of its key|looking on"
+	[[/^static void aside_latest/,/^}/s/sluice_conflate_put(c, key, events)/sluice_conflate_put(c, key >> 1, events)/]])
+
+# ---- the strategies ---------------------------------------------------------------------
+sluice_sim_mutant(shared-left-uncounted engine/outlet_member.c "${STUCK}|${LOST}"
+	[[/^static void outlet_orphan/,/^}/s/out->taken.left += w->published/(void)0/]])
+sluice_sim_mutant(shared-count-forgotten engine/outlet_shared.c
+	"without its flag|deliveries"
+	[[s/shared->counts\[at & mask\] = deliveries/(void)deliveries/]])
+sluice_sim_mutant(one-more-in-flight engine/dispatch_opts.c "in_flight_max"
+	[[/^void dispatch_opts/,/^}/s/\.in_flight_max = o->in_flight_max/& + (o->in_flight_max > 0)/]])
+sluice_sim_mutant(rejoined-at-once engine/outlet.c
+	"two hands|event [0-9]+ after|${STUCK}"
+	[[/^uint32_t outlet_deal/,/^}/s/outlet_rejoin(out)/(out->lanes.rejoined = 0)/]])
+sluice_sim_mutant(turn-not-begun engine/step.c "${STUCK}"
+	[[s/sluice_share_begin(share)/(void)0/]])
+sluice_sim_mutant(selected-one-more engine/inlet.c "which it refused|${TWICE}|torn|of a call that failed|nobody emitted"
+	[[/^static void inlet_select/,/^}/s/batch->count = kept/& + 1/]])
+
+# ---- verdicts -----------------------------------------------------------------------------
+sluice_sim_mutant(hook-always-keeps engine/attend.c
+	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
+	[[/^static int stage_hook/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
+sluice_sim_mutant(nonsense-is-fine engine/fault.c "a stage has failed"
+	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
+sluice_sim_mutant(gone-astray-unsaid engine/emit.c "a stage has failed|stranded"
+	[[/^void stage_misrouted/,/^}/s/pipeline_fail(stage->pipeline, -ERANGE,/pipeline_log(stage->pipeline,/]])
+
+# ---- beginning and ending -------------------------------------------------------------------
+sluice_sim_mutant(refusal-remembered engine/run.c "not started|does not start"
+	[[/^static void pipeline_reset/,/^}/s/(void)sluice_exchange(&p->failed, 0)/(void)0/]])
+sluice_sim_mutant(no-supervisor-no-start engine/run.c
+	"not started|does not start|after a start that failed|${STUCK}"
+	[[/no thread for its/,/return rc/s/pipeline_reset(p)/(void)0/]])
+sluice_sim_mutant(stop-forgets-one engine/worker.c "no fini|${STUCK}"
+	[[/^static void worker_stop/,/^}/s/stage->phase == STAGE_ENDED/& || i == 2/]])
+sluice_sim_mutant(end-not-heeded engine/mail.c "is to end, and has not"
+	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->phase, SLUICE_CLOSED_REASON(closed),/]])
+sluice_sim_mutant(permanent-goes-on engine/attend.c "is to end, and has not|${STUCK}"
+	[[/^void stage_heed_end/,/^}/{/case SLUICE_PERMANENT:/{n;s/break/return/}}]])
+sluice_sim_mutant(answer-unheard engine/mailbox.c "${STUCK}"
+	[[/^void letter_done/,/^}/s/ops->wake(ops->ctx, &letter->state)/(void)0/]])
+sluice_sim_mutant(task-without-a-thread stages/spawn_pool.c "${STUCK}"
+	[[/^static void pool_push/,/^}/s/(void)pthread_cond_signal(&spawn->work)/(void)0/]])

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The system's calls that may be refused, as the linker puts them before the
- * real ones (see CMakeLists.txt). */
+/* What the system refuses: threads, which the simulator makes, and memory and
+ * files, whose calls the linker puts before the real ones (see CMakeLists.txt). */
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -15,24 +15,44 @@ void *__wrap_aligned_alloc(size_t align, size_t bytes);
 int __real_memfd_create(const char *name, unsigned int flags);
 int __wrap_memfd_create(const char *name, unsigned int flags);
 
+static uint32_t threads_left; /* until one is refused; 0: none is */
+static uint32_t blocks_left;
+
+void sim_scarce(uint32_t threads, uint32_t blocks)
+{
+	threads_left = threads;
+	blocks_left = blocks;
+}
+
+static int refuses(uint32_t *left)
+{
+	return *left > 0 && --*left == 0;
+}
+
+int sim_refuses_thread(void)
+{
+	return refuses(&threads_left);
+}
+
 void *__wrap_malloc(size_t bytes)
 {
-	return sim_refuses_block() ? NULL : __real_malloc(bytes);
+	return refuses(&blocks_left) ? NULL : __real_malloc(bytes);
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-	return sim_refuses_block() ? NULL : __real_calloc(count, bytes);
+	return refuses(&blocks_left) ? NULL : __real_calloc(count, bytes);
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t bytes)
 {
-	return sim_refuses_block() ? NULL : __real_aligned_alloc(align, bytes);
+	return refuses(&blocks_left) ? NULL
+				     : __real_aligned_alloc(align, bytes);
 }
 
 int __wrap_memfd_create(const char *name, unsigned int flags)
 {
-	if (!sim_refuses_block())
+	if (!refuses(&blocks_left))
 		return __real_memfd_create(name, flags);
 	errno = EMFILE;
 	return -1;

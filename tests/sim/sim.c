@@ -42,10 +42,8 @@ struct sim {
 	uint64_t random;
 	uint32_t switch_one_in; /* how restless this run's schedule is */
 	uint32_t spurious_one_in;
-	uint32_t leap_one_in;  /* how often time passes while others run */
-	uint32_t leaps_left;   /* before whoever waits thinks all is idle */
-	uint32_t threads_left; /* spawns until one fails; 0: none does */
-	uint32_t blocks_left;  /* the same for memory and files */
+	uint32_t leap_one_in; /* how often time passes while others run */
+	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
 	struct sim_result result;
 	uint8_t trace[TRACE_LENGTH];
 };
@@ -255,24 +253,6 @@ void sim_spawn(void (*run)(void *), void *arg)
 		abort();
 }
 
-/* ---- what the system refuses ---- */
-
-static int sim_refuses(uint32_t *left)
-{
-	return *left > 0 && --*left == 0;
-}
-
-void sim_scarce(uint32_t threads, uint32_t blocks)
-{
-	sim.threads_left = threads;
-	sim.blocks_left = blocks;
-}
-
-int sim_refuses_block(void)
-{
-	return sim_refuses(&sim.blocks_left);
-}
-
 /* ---- the platform ---- */
 
 static uint64_t op_now_ns(void *ctx)
@@ -352,7 +332,7 @@ static int op_spawn(void *ctx, void **thread, void (*run)(void *), void *arg,
 	(void)ctx;
 	(void)name;
 	(void)place;
-	*thread = sim_refuses(&sim.threads_left) ? NULL : sim_add(run, arg);
+	*thread = sim_refuses_thread() ? NULL : sim_add(run, arg);
 	return *thread ? 0 : -EAGAIN;
 }
 

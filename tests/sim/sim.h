@@ -57,8 +57,8 @@ void sim_busy(void);
 /* Inside a run: the system refuses the @threads-th thread from now on, and the
  * @blocks-th block of memory or file; 0: none. */
 void sim_scarce(uint32_t threads, uint32_t blocks);
-/* For whoever stands before the system, see scarce.c. */
-int sim_refuses_block(void);
+/* For whoever stands before the system: is this the one? */
+int sim_refuses_thread(void);
 
 /* After a run that went wrong: the last choices of the schedule, oldest first,
  * on standard error. */

@@ -14,7 +14,7 @@
 
 #define SEEDS_DEFAULT 10000u
 #define GENERATORS    2u
-#define GENERATOR     1u /* if none is asked for */
+#define GENERATOR     2u /* if none is asked for */
 
 static const char usage[] =
 	"usage: test_sim [OPTION...] [SEED...]\n"

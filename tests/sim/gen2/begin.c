@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#define STARTS_MAX   12u
+#define STARTS_MAX   (2u * NODES_MAX + 8u) /* each may refuse two */
 #define THREADS_SOME 6u
 #define BLOCKS_SOME  150u
 

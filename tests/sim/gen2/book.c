@@ -305,6 +305,8 @@ static void forget_node(struct node *node)
 	node->emitted = 0;
 	node->discarded = 0;
 	node->inits = 0;
+	node->leaving = 0;
+	node->ended = 0;
 }
 
 static void forget_edge(struct edge *edge)

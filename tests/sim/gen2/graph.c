@@ -170,10 +170,7 @@ static void add_asides(void)
 		if (!consumes(consumer) || !produces(producer) ||
 		    consumer->role == ROLE_JOIN ||
 		    consumer->role == ROLE_WORKER || by_name(producer) ||
-		    consumer->spawns ||
-		    (PENDING_ASIDE_OF_ORDERED &&
-		     producer->role == ROLE_NUMBERS) ||
-		    producer->index >= consumer->index)
+		    consumer->spawns || producer->index >= consumer->index)
 			continue;
 		edge = graph_add_edge(consumer->index, producer->index);
 		if (edge == NULL)

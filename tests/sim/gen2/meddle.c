@@ -380,12 +380,14 @@ void meddle_run(void *unused)
 	uint32_t pace = 2 + sim_below(60);
 
 	(void)unused;
-	for (uint32_t n = sim_below(50); n > 0; n--) {
+	for (uint32_t n = sim_below(50); n > 0 && !world.enough; n--) {
 		for (uint32_t i = sim_below(pace); i > 0; i--)
 			sim_yield();
 		act();
 	}
 	settle();
+	if (world.enough)
+		(void)finale_drain(SLUICE_FOREVER);
 	world.foreign--;
 }
 

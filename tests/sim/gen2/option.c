@@ -85,7 +85,8 @@ static void dispatch(struct node *node, struct sluice_stage_opts *o)
 	if (deals_by_key(node))
 		dispatch_by_key(node, o);
 	if (node->deal == DEAL_DEMAND) {
-		o->chunk_events = sim_below(4);
+		o->chunk_events =
+			sim_below(4) ? sim_below(4) : SLUICE_CHUNK_ALL;
 		o->flags |= sim_below(4) ? 0 : SLUICE_STAGE_SHUFFLE;
 	}
 	if (node->deal == DEAL_BROADCAST || node->deal == DEAL_SHARED)

@@ -42,9 +42,6 @@
 #define LAST_MAX     32u
 #define POISON_EVERY 23u
 
-/* What the engine does not do right yet is not drawn. */
-#define PENDING_ASIDE_OF_ORDERED 0
-
 struct event {
 	uint32_t origin; /* index of the stage that emitted it */
 	uint32_t seq;    /* its position among that stage's events */
@@ -226,6 +223,7 @@ struct world {
 	uint32_t must_fail; /* a failure that join has to tell */
 	uint32_t stopped;   /* a stop was called, or a drain ran out of time */
 	uint32_t drained;   /* a drain was called */
+	uint32_t enough;    /* and is to be, when nothing is held back */
 	uint32_t refused;   /* the start that is under way */
 	uint32_t ended;   /* one of the calls that wait for the end returned */
 	uint32_t settled; /* nothing is held back any more */
