@@ -312,6 +312,7 @@ static void M08_of_held_events_that_are_dropped(void **state)
 	check_markers(source, 0);
 	assert_int_equal(actor_stats(source).overflowed, 2);
 	emit(source, 5);
+	WAIT_STATS(source, overflowed, 3);
 	(void)subscribe(sink, source, 10, SLUICE_MIN_HALF);
 	check_events(sink, 1, 2);
 	check_markers(source, 3);
