@@ -284,6 +284,12 @@ void option_edge(struct edge *edge, uint32_t partition)
 		o->selector = act_selects_odd;
 		edge->odd_only = 1;
 	}
+	if (consumer_of(edge)->spawns) {
+		/* What a pool asks for is its tasks' number. */
+		o->max_demand = consumer_of(edge)->tasks_max;
+		o->min_demand = 0;
+		o->refill_events = 0;
+	}
 	option_allow(edge, o);
 	o->sub = &edge->sub;
 }

@@ -97,7 +97,6 @@ int spawner_declare(struct sluice_pipeline *p, struct node *node,
 
 int spawner_subscribe(struct edge *edge)
 {
-	edge->opts.max_demand = consumer_of(edge)->tasks_max;
 	return sluice_spawn_subscribe(consumer_of(edge)->spawn,
 				      producer_of(edge)->name,
 				      edge->opts.on_end, &edge->sub);
