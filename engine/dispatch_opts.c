@@ -65,11 +65,13 @@ static int option_takes(const char *takers, const char *name)
 	size_t length = strlen(name);
 	const char *at = takers;
 
-	while ((at = strstr(at, name)) != NULL) {
-		if ((at == takers || at[-1] == ' ') &&
-		    (at[length] == ' ' || at[length] == '\0'))
+	while (*at != '\0') {
+		size_t n = strcspn(at, " ");
+
+		if (n == length && strncmp(at, name, n) == 0)
 			return 1;
-		at += length;
+		at += n;
+		at += strspn(at, " ");
 	}
 	return 0;
 }
@@ -233,8 +235,12 @@ int dispatch_check_unused(const struct sluice_stage_opts *o)
 	for (size_t i = 0; i < OPTIONS; i++)
 		if (option_value(&dispatch_options[i], o) != 0)
 			field = dispatch_options[i].name;
-	if (o->dispatcher || o->strategy || o->strategy_ctx)
+	if (o->dispatcher)
 		field = "dispatcher";
+	if (o->strategy)
+		field = "strategy";
+	if (o->strategy_ctx)
+		field = "strategy_ctx";
 	if (o->key_of)
 		field = "key_of";
 	if (o->flags & (SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP))
