@@ -16,7 +16,7 @@
 
 #define TEXT_BYTES 4096u
 
-/* What a small file says. Returns non-zero when it is there. */
+/* What a small file says, in whole lines. Returns non-zero when it is there. */
 static int cgroup_read(const char *path, char *text, size_t bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -28,6 +28,10 @@ static int cgroup_read(const char *path, char *text, size_t bytes)
 	while (at < bytes - 1 && (n = read(fd, text + at, bytes - 1 - at)) > 0)
 		at += (size_t)n;
 	(void)close(fd);
+	/* Of a text that is longer the last line would be half a path. */
+	if (at == bytes - 1)
+		while (at > 0 && text[at - 1] != '\n')
+			at--;
 	text[at] = '\0';
 	return n >= 0;
 }

@@ -88,6 +88,32 @@ static struct tree {
 	  {"cpu/a/cpu.cfs_period_us", "100000\n"},
 	  {"unified/a/cpu.max", "300000 100000\n"}},
 	 3},
+	{"both_versions_and_the_first_is_less",
+	 "3:cpu:/a\n0::/a\n",
+	 {{"cpu/a/cpu.cfs_quota_us", "200000\n"},
+	  {"cpu/a/cpu.cfs_period_us", "100000\n"},
+	  {"unified/a/cpu.max", "700000 100000\n"}},
+	 2},
+	{"last_line_without_an_end",
+	 "3:cpuset:/b\n0::/a",
+	 {{"a/cpu.max", "400000 100000"}},
+	 4},
+	{"line_without_a_colon_at_the_end",
+	 "3:cpuset:/b\nnonsense",
+	 {{"nonsense/cpu.max", "400000 100000"}},
+	 0},
+	{"line_with_one_colon_only",
+	 "3:\n0::/a\n",
+	 {{"a/cpu.max", "400000 100000"}},
+	 4},
+	{"line_with_one_colon_at_the_end",
+	 "3:cpu",
+	 {{"cpu.max", "400000 100000"}},
+	 0},
+	{"half_a_line_says_nothing_of_the_next",
+	 "x:\n:/b\n0::/a\n",
+	 {{"a/cpu.max", "400000 100000"}, {"b/cpu.max", "200000 100000"}},
+	 4},
 	{"nonsense",
 	 "no colon\n::\n:\n\n0:\n0::/a\n",
 	 {{"a/cpu.max", "many of them\n"}},
@@ -131,6 +157,33 @@ static void time_is_read(void **state)
 	assert_int_equal(cgroup_time(groups, root), tree->time);
 }
 
+/* Of a group so deep that its files have no name, the limits above it hold. */
+static void path_is_too_long(void **state)
+{
+	char text[4096] = "0::/a/";
+	char groups[PATH_MAX];
+
+	(void)state;
+	memset(text + 6, 'x', sizeof(text) - 8);
+	text[sizeof(text) - 2] = '\n';
+	(void)snprintf(groups, sizeof(groups), "%s/groups", root);
+	put("groups", text);
+	put("a/cpu.max", "300000 100000\n");
+	assert_int_equal(cgroup_time(groups, root), 3);
+	/* One byte more, and the line is not whole: it says nothing, rather
+	 * than the name of another group. */
+	text[sizeof(text) - 2] = 'x';
+	put("groups", text);
+	assert_int_equal(cgroup_time(groups, root), 0);
+	/* Whole lines before it count. */
+	memcpy(text, "0::/b\n3:cpu:/", 13);
+	put("groups", text);
+	put("b/cpu.max", "500000 100000\n");
+	put("cpu/cpu.cfs_quota_us", "200000\n");
+	put("cpu/cpu.cfs_period_us", "100000\n");
+	assert_int_equal(cgroup_time(groups, root), 5);
+}
+
 static int drop(const char *path, const struct stat *is, int flag,
 		struct FTW *ftw)
 {
@@ -155,10 +208,11 @@ static int tree_teardown(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[UNIT_COUNT(trees)];
+	struct CMUnitTest tests[UNIT_COUNT(trees) + 1];
+	size_t n = UNIT_ADD_ROWS(tests, 0, time_is_read, trees);
 
-	UNIT_ADD_ROWS(tests, 0, time_is_read, trees);
-	for (size_t i = 0; i < UNIT_COUNT(tests); i++) {
+	tests[n++] = (struct CMUnitTest)cmocka_unit_test(path_is_too_long);
+	for (size_t i = 0; i < n; i++) {
 		tests[i].setup_func = tree_setup;
 		tests[i].teardown_func = tree_teardown;
 	}
