@@ -85,12 +85,11 @@ static int no_such_subscription(struct sluice_sub id)
 			   id.generation);
 }
 
-/* The lock need not be held: then its place may be used again just now. */
+/* Past the door. The lock need not be held: then its place may be used again just
+ * now. */
 static struct subscription *subscription_look(struct sluice_sub id)
 {
-	struct subscription *sub =
-		id.pipeline == NULL ? NULL
-				    : subscription_at(id.pipeline, id.index);
+	struct subscription *sub = subscription_at(id.pipeline, id.index);
 
 	if (sub == NULL ||
 	    sluice_load_acquire(&sub->generation) != id.generation)
