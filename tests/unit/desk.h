@@ -7,6 +7,8 @@
 #include "tests/support/gate.h"
 #include "tests/unit/flow.h"
 
+#include <stdio.h>
+
 /* What a message asks the stage under test to do. */
 enum deed {
 	DEED_NONE,
@@ -14,6 +16,7 @@ enum deed {
 	DEED_REPLY,    /* answer first, then wait at the gate */
 	DEED_TWICE,    /* two replies; the answer is what the second came to */
 	DEED_LARGE,    /* replies over the room, both ways */
+	DEED_HOLLOW,   /* one byte without data, then an empty reply */
 	DEED_WAIT,     /* at the gate */
 	DEED_ERROR,    /* answer -ENODATA */
 	DEED_FAIL,     /* answer SLUICE_FAIL */
@@ -36,6 +39,7 @@ struct desk {
 	uint32_t casts;
 	uint32_t infos;
 	int rc; /* of the last call the stage made itself */
+	char text[128];
 	struct sluice_stage *other;
 	struct sluice_sub sub;
 	uint64_t published[NOTES]; /* when marker i came */
@@ -125,6 +129,14 @@ static inline int desk_call(struct sluice_stage *self,
 		desk->rc = sluice_reply(self, request->data, reply->room + 1);
 		reply->bytes = reply->room + 1;
 		return SLUICE_OK;
+	case DEED_HOLLOW:
+		desk->rc = sluice_reply(self, NULL, 1);
+		if (desk->rc < 0)
+			(void)snprintf(desk->text, sizeof(desk->text), "%s",
+				       sluice_last_error());
+		rc = sluice_reply(self, NULL, 0);
+		reply->bytes = 1; /* counts for nothing now */
+		return rc;
 	case DEED_NO_ROOM:
 		desk->rc = (int)reply->room;
 		return SLUICE_OK;

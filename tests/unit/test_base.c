@@ -64,6 +64,9 @@ static void strerror_knows_what_the_system_knows(void **state)
 	assert_text_has(sluice_strerror(-EXDEV), "ross-device");
 	assert_text_has(sluice_strerror(-EBADMSG), "ad message");
 	assert_text_has(sluice_strerror(-EDEADLK), "itself");
+	/* No error at all has none. */
+	assert_string_equal(sluice_errno_text(0), "error of a callback");
+	assert_string_equal(sluice_errno_text(EINVAL), "error of a callback");
 	for (int e = 1; e < 4096; e++) {
 		const char *theirs = strerror(e);
 		const char *ours = sluice_errno_text(-e);

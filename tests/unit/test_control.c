@@ -93,6 +93,21 @@ static void an_answer_over_the_room(void **state)
 	end_desk(p);
 }
 
+/* The refused reply is none: the call is still to be answered. */
+static void a_reply_without_data(void **state)
+{
+	struct desk desk = {0};
+	struct sluice_pipeline *p = open_desk(&desk);
+	char text[4] = "abc";
+
+	(void)state;
+	assert_int_equal(ask(p, DEED_HOLLOW, text, 3), 0);
+	assert_int_equal(desk.rc, -EINVAL);
+	assert_text_has(desk.text, "a reply of 1 bytes without data");
+	assert_memory_equal(text, "abc", 4); /* untouched */
+	end_desk(p);
+}
+
 /* The code goes to the caller; and the stage has failed. */
 static void a_call_that_fails_the_stage(void **state)
 {
@@ -373,6 +388,7 @@ int main(void)
 		cmocka_unit_test(a_reply_comes_before_the_events),
 		cmocka_unit_test(a_call_is_answered_once),
 		cmocka_unit_test(an_answer_over_the_room),
+		cmocka_unit_test(a_reply_without_data),
 		cmocka_unit_test(a_call_that_fails_the_stage),
 		cmocka_unit_test(a_call_that_ends_the_stage_is_answered),
 		cmocka_unit_test(a_call_times_out),

@@ -362,6 +362,12 @@ static void declaring_fails_and_holds_nothing(void **state)
 		assert_null(p);
 		assert_int_equal(edge.live, 0);
 	}
+	edge_arm("realloc", ENOMEM, 2);
+	assert_int_equal(
+		sluice_pipeline_open(&p, SLUICE_PIPELINE(.pin = "0-3")),
+		-ENOMEM);
+	assert_text_has(sluice_last_error(), "'pipeline': no memory");
+	assert_int_equal(edge.live, 0);
 	edge.call = NULL;
 	p = flow_open(1);
 	live = edge.live;
