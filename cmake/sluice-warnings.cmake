@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Warnings and sanitizers, for our own targets only: sluice_warnings is linked
+# Warnings, sanitizers and coverage, for our own targets only: sluice_warnings is linked
 # privately and never exported.
 add_library(sluice_warnings INTERFACE)
 target_compile_options(sluice_warnings INTERFACE
@@ -23,4 +23,13 @@ if(SLUICE_SANITIZE)
 	add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
 		-fno-sanitize-recover=all)
 	add_link_options(-fsanitize=${SLUICE_SANITIZE})
+endif()
+
+# Threads count the same branches; headers are known by their path in the tree.
+if(SLUICE_COVERAGE)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		message(FATAL_ERROR "SLUICE_COVERAGE: only GCC counts as gcovr reads it")
+	endif()
+	add_compile_options(--coverage -fprofile-update=atomic -fprofile-abs-path)
+	add_link_options(--coverage)
 endif()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What tools/run and tools/test share. Sourced, with the working folder at the
+# What tools/run, tools/test and tools/coverage share. Sourced, with the working folder at the
 # top of the tree.
 
 say()

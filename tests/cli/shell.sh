@@ -5,8 +5,8 @@ set -eu
 cd "$1"
 
 command -v shellcheck >/dev/null || exit 77
-shellcheck -S warning -x tools/run tools/test tools/common.sh .ci/run tests/*/*.sh
-for tool in run test; do
+shellcheck -S warning -x tools/run tools/test tools/coverage tools/common.sh .ci/run tests/*/*.sh
+for tool in run test coverage; do
 	tools/$tool --help | grep -q "^usage: tools/$tool"
 	rc=0
 	tools/$tool --nonsense >/dev/null 2>&1 || rc=$?
