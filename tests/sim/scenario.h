@@ -21,6 +21,7 @@ struct scenario_options {
 	int verbose;      /* tell what happens, step by step */
 	uint64_t with;    /* generator 2: features that it has in any case */
 	uint64_t without; /* and that it has not */
+	uint32_t scale;   /* so many times as many events; 0: 1 */
 };
 
 /* Build the pipeline of @seed, run it on the simulated machine, and hold what

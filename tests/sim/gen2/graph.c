@@ -28,7 +28,7 @@ static struct node *add_node(enum sluice_stage_kind kind)
 							: sim_below(3));
 	}
 	if (kind == SLUICE_PRODUCER) {
-		node->total = sim_below(sim_below(4) ? 60 : 120);
+		node->total = world.scale * sim_below(sim_below(4) ? 60 : 120);
 		node->dribbles = sim_below(2);
 		node->available = sim_below(3) ? node->total : 0;
 	} else if (kind == SLUICE_PRODUCER_CONSUMER) {

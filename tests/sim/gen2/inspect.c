@@ -18,6 +18,21 @@ int inspect_has_ended(const struct node *node)
 	return node->ended || node->stage->phase == STAGE_ENDED;
 }
 
+int inspect_may_wait(void)
+{
+	for (uint32_t i = 0; i < world.node_count; i++) {
+		const struct node *node = &world.nodes[i];
+
+		if (!inspect_has_ended(node) &&
+		    (node->stays || by_name(node) ||
+		     (node->kind == SLUICE_PRODUCER &&
+		      node->restart == SLUICE_RESTART_PERMANENT)))
+			return 1;
+	}
+	/* One that outlives its subscriptions waits for another. */
+	return with(FEATURE_MODES);
+}
+
 void inspect_receipts(struct node *node)
 {
 	uint64_t position = node->last_position;

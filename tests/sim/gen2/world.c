@@ -136,17 +136,6 @@ static void spawn_foreign(void)
 	}
 }
 
-static int run_out(struct sluice_pipeline *p)
-{
-	sim_await_idle();
-	if (sluice_pipeline_join(p, 0) != -ETIMEDOUT)
-		return sluice_pipeline_join(p, SLUICE_FOREVER);
-	quiet_check();
-	if (world.report.text[0] != '\0')
-		finale_stop(); /* it is known to be wrong */
-	return finale_drain(SLUICE_FOREVER);
-}
-
 static int interrupt(struct sluice_pipeline *p)
 {
 	int rc;
@@ -169,7 +158,7 @@ static void run(struct sluice_pipeline *p)
 	int rc;
 
 	spawn_foreign();
-	rc = world.outcome == RUN_OUT ? run_out(p) : interrupt(p);
+	rc = world.outcome == RUN_OUT ? quiet_run_out(p) : interrupt(p);
 	say("ended with %d", rc);
 	sim_await_idle();
 	if (world.foreign > 0)
@@ -215,6 +204,7 @@ struct scenario_report gen2_run(uint64_t seed,
 
 	forget();
 	world.verbose = options->verbose;
+	world.scale = options->scale ? options->scale : 1;
 	result = sim_run(seed, world_main, &copy);
 	if (result.verdict == SIM_STALL)
 		wrong("stall: everybody sleeps and work is left");

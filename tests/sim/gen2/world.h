@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Generator 2, from the inside: everything that the engine can do.
+ * Generator 2, from the inside: everything that the engine can do. It also runs on
+ * real threads, with other answers to sim.h: tests/stress/graphs.
  *
  *   features.def  what may happen; each by its word
+ *   event.h       what flows
  *   world.c       one run: chosen, declared, started, disturbed, ended
  *   graph.c       which stages, and who reads from whom
  *   option.c      their options, and those of their subscriptions
@@ -28,6 +30,7 @@
 #include "engine/pipeline_priv.h"
 #include "engine/port.h"
 #include "stages/spawn.h"
+#include "tests/sim/gen2/event.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim.h"
 
@@ -35,28 +38,11 @@
 
 #define NODES_MAX    14u
 #define EDGES_MAX    48u
-#define EVENTS_MAX   768u
 #define KEYS         7u
 #define NONE_ONE_IN  5u
 #define MARKERS_MAX  16u
 #define LAST_MAX     32u
 #define POISON_EVERY 23u
-
-struct event {
-	uint32_t origin; /* index of the stage that emitted it */
-	uint32_t seq;    /* its position among that stage's events */
-	uint32_t call;   /* of that stage: what a failed call emitted is void */
-	uint32_t key;
-	uint32_t check; /* a torn slot does not match */
-	uint32_t unused;
-	uint64_t order; /* for 'ordered': the engine's number, handed on */
-};
-
-static inline uint32_t event_checksum(const struct event *e)
-{
-	return (e->seq * 2654435761u) ^ (e->origin << 24) ^ (e->call << 8) ^
-	       (e->key << 16) ^ 0x5a5a5a5a;
-}
 
 enum feature {
 #define FEATURE(name, word, help) FEATURE_##name,
@@ -215,6 +201,7 @@ struct world {
 	struct marker markers[MARKERS_MAX];
 	uint32_t marker_count;
 	uint64_t features;
+	uint32_t scale; /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
 	uint32_t fault_one_in;
@@ -470,6 +457,8 @@ void onlook_check_latest(const struct edge *edge, uint64_t placed);
 
 struct sluice_stage_stats inspect_stat(const struct node *node);
 int inspect_has_ended(const struct node *node);
+/* May the pipeline wait for something from outside? */
+int inspect_may_wait(void);
 /* No receipt is out before its time. */
 void inspect_receipts(struct node *node);
 /* Inside the handler: nothing of its batch is acknowledged. */
@@ -484,8 +473,10 @@ void inspect_tell_edges(void);
 
 /* ---- quiet.c ---- */
 
-/* Everybody sleeps: nothing may be left that could be done. */
-void quiet_check(void);
+/* Let it run until it has ended, or waits for something that will not come: then
+ * nothing may be left that could be done, and it is drained. Real threads have
+ * another way to see that: tests/stress/graphs/patience.c. */
+int quiet_run_out(struct sluice_pipeline *p);
 
 /* ---- balance.c ---- */
 
