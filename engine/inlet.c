@@ -331,9 +331,6 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	link->thinned = 0;
 	if (link->sub->opts.selector != NULL)
 		inlet_select(in, link, batch);
-	if (batch->deliveries > 1)
-		sluice_counter_add(in->counters, SLUICE_COUNTER_REDELIVERED,
-				   batch->count);
 	in->took = n;
 	return n;
 }

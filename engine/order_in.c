@@ -42,8 +42,9 @@ int order_join_open(struct sluice_stage *stage)
 	sub->tx = &order->tx;
 	sub->rx = &order->rx;
 	sub->slots = line_calloc(window, stage->opts.in_bytes);
+	sub->counts = line_calloc(window, sizeof(*sub->counts));
 	join->window.come = line_calloc(window, 1);
-	if (sub->slots == NULL || join->window.come == NULL)
+	if (!sub->slots || !sub->counts || !join->window.come)
 		return order_no_memory(stage);
 	rc = sluice_credit_init(&sub->credit, window, 0, 0);
 	if (rc < 0)
@@ -63,6 +64,7 @@ void order_join_close(struct sluice_stage *stage)
 	if (join == NULL)
 		return;
 	free(join->sub.slots);
+	free(join->sub.counts);
 	free(join->window.come);
 	free(join);
 	stage->join = NULL;
@@ -90,15 +92,43 @@ static void order_refuse(struct sluice_stage *stage, const unsigned char *event)
 		(unsigned long long)(w->first + w->window - 1));
 }
 
+/* Who had event @number before, and left it, was handed it @deliveries times:
+ * that goes into the window with it. Below link->counted every event has a count. */
+static void order_mark(struct sluice_stage *stage, uint64_t number,
+		       uint32_t deliveries)
+{
+	struct inlet_link *link = order_link(stage);
+	uint32_t *counts = stage->join->sub.counts;
+	uint64_t mask = stage->join->order->mask;
+	uint64_t at = link->counted;
+
+	if (deliveries > 0 && position_reached(number, at)) {
+		if (position_reached(link->reader.acked, at))
+			at = link->reader.acked;
+		for (; at != number; at++)
+			counts[at & mask] = 0;
+		link->counted = number + 1;
+	}
+	counts[number & mask] = deliveries;
+}
+
 static int order_put(struct sluice_stage *stage,
 		     const struct sluice_batch *batch)
 {
 	struct sluice_reorder *w = &stage->join->window;
+	const struct inlet_link *link = order_link(stage);
 	const unsigned char *event = batch->events;
 
 	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
+		uint64_t number = sluice_order_of(event, w->offset);
+
 		switch (sluice_reorder_put(w, event)) {
 		case SLUICE_REORDER_TAKEN:
+			if (SLUICE_UNLIKELY(
+				    batch->deliveries > 1 ||
+				    !position_reached(number, link->counted)))
+				order_mark(stage, number,
+					   batch->deliveries - 1);
 			break;
 		case SLUICE_REORDER_DUPLICATE:
 			sluice_counter_add(stage->counters,

@@ -210,6 +210,8 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 
 	if (taken == 0)
 		return consumer_step_idle(stage, index);
+	if (SLUICE_UNLIKELY(batch.deliveries > 1))
+		stage_count(stage, SLUICE_COUNTER_REDELIVERED, batch.count);
 	if (batch.count > 0) {
 		consumer_handle(stage, &batch, taken);
 		return 1;

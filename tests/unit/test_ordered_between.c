@@ -239,6 +239,77 @@ static void what_another_consumer_leaves_is_waited_for(void **state)
 		}
 }
 
+static int take_and_fail(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	(void)item_join(self, batch);
+	return -EIO;
+}
+
+static struct item_sink flagged;
+
+static int join_and_look(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	uint64_t sum = joined.sum;
+
+	(void)item_join(self, batch);
+	if (!(batch->flags & SLUICE_BATCH_REDELIVERED))
+		return batch->deliveries == 1 ? SLUICE_OK : -EPROTO;
+	flagged.events += batch->count;
+	flagged.sum += joined.sum - sum;
+	return batch->deliveries == 2 ? SLUICE_OK : -EPROTO;
+}
+
+/* And it knows that it is not the first to have it, of these events and of no
+ * others. */
+static void what_another_consumer_had_is_flagged(void **state)
+{
+	static const char *const dispatchers[] = {
+		"demand", "rr",     "jbsq",  "partition",
+		"atomic", "shared", "sticky"};
+
+	for (size_t d = 0; d < UNIT_COUNT(dispatchers); d++) {
+		struct sluice_pipeline *p = flow_open(2);
+		int rc;
+
+		(void)set_up(state);
+		flagged = (struct item_sink){0};
+		source.end = 1000;
+		item_add_source(p, "source", &source, 64);
+		flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w0",
+					 .dispatcher = dispatchers[d],
+					 .handle_events = item_pass));
+		flow_add(p,
+			 SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				      .in_bytes = sizeof(struct item),
+				      .order_of = "source",
+				      .handle_events = join_and_look,
+				      .state = &joined));
+		flow_add(p,
+			 SLUICE_STAGE(.name = "other", .kind = SLUICE_CONSUMER,
+				      .in_bytes = sizeof(struct item),
+				      .restart = SLUICE_RESTART_TEMPORARY,
+				      .handle_events = take_and_fail,
+				      .state = &aside));
+		flow_subscribe(p, "w0", "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 32));
+		flow_subscribe(p, "join", "w0",
+			       SLUICE_SUBSCRIPTION(.max_demand = 8));
+		flow_subscribe(p, "other", "w0",
+			       SLUICE_SUBSCRIPTION(.max_demand = 16));
+		/* It is told of the one that failed. */
+		rc = flow_run(p);
+		assert_int_equal(rc, aside.events ? -EIO : 0);
+		item_check_all(&joined, 1000);
+		assert_int_equal(flagged.events, aside.events);
+		assert_int_equal(flagged.sum, aside.sum);
+		assert_int_equal(flow_stats(p, "join").redelivered,
+				 aside.events);
+		sluice_pipeline_close(p);
+	}
+}
+
 /* A worker that broadcasts: another consumer of it may come and go. */
 static void who_hears_the_same_is_not_waited_for(void **state)
 {
@@ -316,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest single[] = {
 		cmocka_unit_test(what_another_consumer_leaves_is_waited_for),
+		cmocka_unit_test(what_another_consumer_had_is_flagged),
 		cmocka_unit_test(who_hears_the_same_is_not_waited_for),
 		cmocka_unit_test(answers_may_take_several_steps),
 	};
