@@ -25,6 +25,20 @@ static int is_leaving(const struct edge *edge)
 	       !edge->over[0] && !inspect_has_ended(consumer_of(edge));
 }
 
+/* Somebody handles what it has placed; or it has ended, and says what nobody
+ * will. */
+static int is_handled(const struct node *numbers)
+{
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->producer == numbers->index && !looks_on(edge) &&
+		    (is_live(edge) || is_leaving(edge)))
+			return 1;
+	}
+	return inspect_has_ended(numbers);
+}
+
 /* Can all that it has, or can make, arrive? It has consumers, and none of them
  * is held up by its own. Onlookers hold nobody up, but the end waits for them. */
 static int flows(const struct node *node)
@@ -32,6 +46,9 @@ static int flows(const struct node *node)
 	int ending = node->stage->phase == STAGE_ENDING;
 	uint32_t live = 0;
 
+	/* Numbers that wait for a worker keep those behind them waiting. */
+	if (node->role == ROLE_JOIN && !is_handled(&world.nodes[node->numbers]))
+		return 0;
 	if (node->kind == SLUICE_CONSUMER)
 		return 1;
 	for (uint32_t i = 0; i < world.edge_count; i++) {
