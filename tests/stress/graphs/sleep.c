@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The real platform, but for one thing: there a park returns every 100 ms, so that
- * a wake-up that was lost would cost time and nothing else. Here it sleeps on, and
- * the scenario hangs.
+ * a wake-up that was lost would cost time and nothing else. Here who parks is
+ * woken, or sleeps on, and the scenario hangs.
  */
 #include "tests/stress/graphs/machine.h"
 #include "tests/sim/gen2/world.h"
 
-static void park_on(const struct sluice_wait_ops *ops, sluice_a32 *word,
-		    uint32_t expected, uint64_t deadline_ns)
-{
-	do
-		ops->park(ops->ctx, word, expected, deadline_ns);
-	while (sluice_load_acquire(word) == expected &&
-	       ops->now_ns(ops->ctx) < deadline_ns);
-}
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-static void park_split(void *ctx, sluice_a32 *word, uint32_t expected,
-		       uint64_t deadline_ns)
-{
-	(void)ctx;
-	park_on(platform_linux()->wait, word, expected, deadline_ns);
-}
+#define NS_PER_S UINT64_C(1000000000)
 
-static void park_full(void *ctx, sluice_a32 *word, uint32_t expected,
-		      uint64_t deadline_ns)
+static void park(void *ctx, sluice_a32 *word, uint32_t expected,
+		 uint64_t deadline_ns)
 {
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline_ns / NS_PER_S),
+		.tv_nsec = (long)(deadline_ns % NS_PER_S),
+	};
+	int before = errno;
+
 	(void)ctx;
-	park_on(platform_linux_full()->wait, word, expected, deadline_ns);
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
+		      deadline_ns == UINT64_MAX ? NULL : &until, NULL,
+		      FUTEX_BITSET_MATCH_ANY);
+	errno = before;
 }
 
 /* Fences on both sides, or on the sleeper's alone. */
@@ -39,7 +39,7 @@ const struct platform *sim_platform(void)
 
 	platforms[full] = full ? *platform_linux_full() : *platform_linux();
 	waits[full] = *platforms[full].wait;
-	waits[full].park = full ? park_full : park_split;
+	waits[full].park = park;
 	platforms[full].wait = &waits[full];
 	return &platforms[full];
 }
