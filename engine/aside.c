@@ -30,7 +30,9 @@ struct aside *aside_new(const struct subscription *sub)
 		return NULL;
 	sluice_tee_init(&aside->tee, o->tee);
 	aside->key_field = (struct key_field){o->key_offset, o->key_bytes};
-	aside->key_of = o->key_of ? o->key_of : key_of_bytes;
+	aside->key_of = o->key_of ? o->key_of
+				  : key_of_field(&aside->key_field,
+						 sub->producer->opts.out_bytes);
 	if (o->conflate_keys &&
 	    aside_conflate(aside, o->conflate_keys,
 			   sub->producer->opts.out_bytes) < 0) {

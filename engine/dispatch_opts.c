@@ -267,7 +267,9 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 		.key_is_lane = o->partitions && o->key_of != NULL,
 		.order_offset = o->order_offset ? ORDER_AT(o) : 0,
 		.order_events = o->order_events,
-		.key_of = o->key_of ? o->key_of : key_of_bytes,
+		.key_of = o->key_of ? o->key_of
+				    : key_of_field(&stage->key_field,
+						   o->out_bytes),
 		.key_ctx = o->key_of ? o->state : (void *)&stage->key_field,
 		.own = o->strategy_ctx,
 	};

@@ -18,7 +18,7 @@ struct key_field {
 int key_field_check(const struct key_field *field, sluice_key_fn key_of,
 		    uint32_t event_bytes, char *why, size_t why_bytes);
 
-/* A sluice_key_fn; @ctx is a struct key_field. */
-uint64_t key_of_bytes(const void *event, uint32_t bytes, void *ctx);
+/* What tells the key of an event of @event_bytes, with @field as its context. */
+sluice_key_fn key_of_field(const struct key_field *field, uint32_t event_bytes);
 
 #endif
