@@ -228,7 +228,8 @@ static int consumer_stops(const struct sluice_stage *stage)
 }
 
 /* A link's turn among links of different weights: so many events, as far as it
- * has them and the output has room. A port's turn goes on at its next call. */
+ * has them. One that is cut (the output has no more room, or a port's user has a
+ * batch) goes on in the next round. */
 static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 			      uint32_t limit)
 {
@@ -236,9 +237,11 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 	struct sluice_share *share = &in->links[index].share;
 	int worked = 0;
 
-	if (in->turn != index + 1)
+	/* A link that is another one now has no turn to go on with. */
+	if (in->turn != index + 1 || share->left == 0)
 		sluice_share_begin(share);
-	in->turn = 0;
+	if (in->turn == index + 1)
+		in->turn = 0;
 	while (share->left > 0 && limit > 0) {
 		in->took = 0;
 		worked |= consumer_step_inlet(
@@ -258,6 +261,8 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 		limit = stage->arriving.first ? 0
 					      : stage_batch_limit(stage, index);
 	}
+	if (share->left > 0)
+		in->turn = index + 1;
 	return worked;
 }
 
@@ -317,6 +322,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 static int consumer_step(struct sluice_stage *stage)
 {
 	struct inlet *in = &stage->in;
+	uint32_t first = in->count; /* link that found no room */
 	int stalled = 0;
 	int looked = 0;
 	int worked = 0;
@@ -348,7 +354,10 @@ static int consumer_step(struct sluice_stage *stage)
 				return 1;
 			continue;
 		}
-		limit = stage_batch_limit(stage, index);
+		/* Room that comes free now is for the one that found none. */
+		limit = first < in->count ? 0 : stage_batch_limit(stage, index);
+		if (limit == 0 && first >= in->count)
+			first = index;
 		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
 			limit = stage_marker_cut(stage, index, limit);
 		if (limit == 0) {
@@ -366,16 +375,25 @@ static int consumer_step(struct sluice_stage *stage)
 			worked |= consumer_step_inlet(stage, index, limit);
 		if (consumer_stops(stage))
 			return 1;
+		/* Nobody has what comes free before its turn is over. */
+		if (SLUICE_UNLIKELY(in->turn == index + 1)) {
+			stalled = 1;
+			first = index;
+		}
 	}
 	if (SLUICE_UNLIKELY(stage->join != NULL)) {
 		worked |= consumer_step_order(stage);
 		if (consumer_stops(stage))
 			return 1;
 	}
-	if (stalled)
+	if (stalled) {
+		/* It is the first to have what there will be. */
+		if (first < in->count)
+			in->next = first;
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
-	else if (!worked)
+	} else if (!worked) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
+	}
 	if (!looked) {
 		worked |= consumer_step_alone(stage);
 		if (stage->phase != STAGE_RUNNING)
