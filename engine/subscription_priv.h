@@ -115,7 +115,7 @@ struct subscription {
 	uint32_t lane;                  /* place among the producer's */
 	unsigned char *gathered;        /* where a batch is put together */
 	uint32_t *kept;                 /* its slots that the selector kept */
-	uint32_t *counts;               /* shared: deliveries before, by slot */
+	uint32_t *counts;               /* deliveries before, by slot */
 	struct aside *aside;            /* beside the dispatcher, or NULL */
 	struct sluice_region tx_region; /* its own, when made while running */
 	struct sluice_region rx_region;
