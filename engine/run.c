@@ -180,6 +180,20 @@ static int pipeline_not_started(const struct sluice_pipeline *p)
 	return sluice_fail(-EBUSY, "pipeline '%s' was not started", p->name);
 }
 
+/* For those who have seen it finished: it may have been a start that failed, which
+ * another thread takes back. */
+static int pipeline_outcome(struct sluice_pipeline *p)
+{
+	int rc;
+
+	pipeline_lock(p);
+	rc = sluice_load_acquire(&p->phase) == PIPELINE_FINISHED
+		     ? pipeline_result(p)
+		     : pipeline_not_started(p);
+	pipeline_unlock(p);
+	return rc;
+}
+
 /* ---- start --------------------------------------------------------------- */
 
 /* Nothing runs and nothing is held; it may be started again, unless somebody has
@@ -187,6 +201,10 @@ static int pipeline_not_started(const struct sluice_pipeline *p)
 static void pipeline_reset(struct sluice_pipeline *p)
 {
 	pipeline_reap(p);
+	/* Whoever asks from now on is told that nothing was started. */
+	pipeline_lock(p);
+	pipeline_set_phase(p, PIPELINE_PLANNING);
+	pipeline_unlock(p);
 	plan_close(p);
 	p->failure = 0;
 	p->init_failed = 0;
@@ -297,7 +315,8 @@ int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
 			    pipeline_deadline(p, timeout_ms));
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
-	return rc < 0 ? pipeline_still_runs(p, timeout_ms) : pipeline_result(p);
+	return rc < 0 ? pipeline_still_runs(p, timeout_ms)
+		      : pipeline_outcome(p);
 }
 
 int sluice_pipeline_run(struct sluice_pipeline *p)
@@ -331,12 +350,14 @@ static uint64_t pipeline_left(struct sluice_pipeline *p)
 	uint64_t left = 0;
 
 	pipeline_lock(p);
-	for (uint32_t s = 0; s < p->sub_count; s++)
-		left += subscription_left(subscription_at(p, s));
+	if (sluice_load_acquire(&p->phase) == PIPELINE_FINISHED) {
+		for (uint32_t s = 0; s < p->sub_count; s++)
+			left += subscription_left(subscription_at(p, s));
+		for (uint32_t i = 0; i < p->stage_count; i++)
+			left += sluice_counter_read(p->stages[i]->counters,
+						    SLUICE_COUNTER_STRANDED);
+	}
 	pipeline_unlock(p);
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		left += sluice_counter_read(p->stages[i]->counters,
-					    SLUICE_COUNTER_STRANDED);
 	return left;
 }
 
@@ -379,7 +400,7 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 	rc = pipeline_await(p, PIPELINE_FINISHED,
 			    pipeline_deadline(p, timeout_ms));
 	if (rc == 0)
-		return pipeline_result(p);
+		return pipeline_outcome(p);
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
 	(void)stop_names(p, STOP_ALL, held_up);

@@ -327,8 +327,9 @@ int sluice_subscription_stat(struct sluice_sub id,
 	sub = subscription_find(id);
 	if (sub == NULL) {
 		rc = no_such_subscription(id);
-	} else if (sub->rx == NULL || sluice_load_acquire(&id.pipeline->phase) <
-					      PIPELINE_STARTING) {
+	} else if (sluice_load_acquire(&id.pipeline->phase) <
+			   PIPELINE_STARTING ||
+		   sub->rx == NULL) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
 	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
 		/* A broadcast's words are those of all who are there. */

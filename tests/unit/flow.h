@@ -86,10 +86,12 @@ static inline int flow_collect(struct sluice_stage *self,
 		sink->sum += events[i];
 	}
 	sink->batches++;
-	sink->events += batch->count;
 	sink->of_inlet[inlet] += batch->count;
 	if (batch->count > sink->largest)
 		sink->largest = batch->count;
+	/* Last: whoever waits for it sees the rest as well. */
+	__atomic_store_n(&sink->events, sink->events + batch->count,
+			 __ATOMIC_RELEASE);
 	return SLUICE_OK;
 }
 
@@ -215,6 +217,20 @@ static inline struct sluice_stage_stats flow_stats(struct sluice_pipeline *p,
 
 	assert_int_equal(sluice_stage_stat(p, name, &stats), 0);
 	return stats;
+}
+
+/* Until @sink has so many; what it has written by then may be read. */
+static inline void flow_wait_events(struct sluice_pipeline *p,
+				    const struct flow_sink *sink,
+				    uint64_t events)
+{
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (__atomic_load_n(&sink->events, __ATOMIC_ACQUIRE) >= events)
+			return;
+		flow_sleep_ms(1);
+	}
+	sluice_pipeline_close(p);
+	fail_msg("a sink is not given its events");
 }
 
 /* Until @name has handled @events; the pipeline runs. */

@@ -64,7 +64,7 @@ static int take(struct sluice_stage *self, const struct sluice_batch *batch)
 {
 	struct sink *sink = sluice_stage_state(self);
 
-	if (sink->blocks)
+	if (__atomic_load_n(&sink->blocks, __ATOMIC_ACQUIRE))
 		gate_pass(&gate);
 	(void)__atomic_add_fetch(&sink->events, batch->count, __ATOMIC_ACQ_REL);
 	return SLUICE_OK;
@@ -252,7 +252,7 @@ static void check_blocked(const struct row *row, uint32_t window,
 	assert_int_equal(sluice_subscription_stat(sinks[0].sub, &stat), 0);
 	assert_in_range(stat.published, 1, row->blocked_at_most);
 	assert_true(got(&sinks[1]) > before);
-	sinks[0].blocks = 0;
+	__atomic_store_n(&sinks[0].blocks, 0, __ATOMIC_RELEASE);
 	close_row(p);
 	assert_int_equal(got(&sinks[0]) + got(&sinks[1]), made);
 }
@@ -293,7 +293,7 @@ static void while_the_source_was_waiting(void **state)
 		assert_true(ms < FLOW_DEADLINE_MS);
 		flow_sleep_ms(1);
 	}
-	sinks[0].blocks = 0;
+	__atomic_store_n(&sinks[0].blocks, 0, __ATOMIC_RELEASE);
 	close_row(p);
 	assert_int_equal(got(&sinks[0]) + got(&sinks[1]), ROUNDS);
 }

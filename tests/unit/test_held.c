@@ -76,8 +76,13 @@ static int tap_info(struct sluice_stage *self,
 		    const struct sluice_message *message)
 {
 	(void)message;
-	tap.infos++;
+	(void)__atomic_add_fetch(&tap.infos, 1, __ATOMIC_ACQ_REL);
 	return tap_pour(self, BATCH);
+}
+
+static uint32_t infos(void)
+{
+	return __atomic_load_n(&tap.infos, __ATOMIC_ACQUIRE);
 }
 
 static int tap_hook(struct sluice_stage *self,
@@ -199,7 +204,7 @@ static void what_is_emitted_is_held(void **state)
 		assert_int_equal(tap.refused, 1);
 	}
 	assert_int_equal(sluice_ask(sub, 1000), 0);
-	flow_wait_handled(pipeline, "sink", row->stay);
+	flow_wait_events(pipeline, &sink, row->stay);
 	assert_int_equal(sink.border[0].first, row->first);
 	tap_close();
 	assert_int_equal(sink.disorder, 0);
@@ -216,7 +221,7 @@ static void held_events_find_credit(void **state)
 	while (tap.next < 1000)
 		pour(BATCH);
 	forward();
-	flow_wait_handled(pipeline, "sink", 1000);
+	flow_wait_events(pipeline, &sink, 1000);
 	assert_int_equal(flow_stats(pipeline, "tap").overflowed, 0);
 	/* Held again, in the memory it has by now. */
 	assert_int_equal(
@@ -250,7 +255,7 @@ static void held_events_have_a_limit(void **state)
 	assert_int_equal(tap.discarded, block ? 0 : 200);
 	ask_for(1000);
 	forward();
-	flow_wait_handled(pipeline, "sink", 100);
+	flow_wait_events(pipeline, &sink, 100);
 	assert_int_equal(sink.border[0].first,
 			 row->keep == SLUICE_KEEP_LAST ? 200 : 0);
 	tap_close();
@@ -329,13 +334,13 @@ static void callbacks_in_a_row_have_room(void **state)
 	for (uint32_t i = 0; i < 50; i++)
 		assert_int_equal(sluice_info(tap_stage(), NULL, 0), 0);
 	pour(0); /* all of them stand behind the batch now */
-	assert_int_equal(tap.infos, 0);
+	assert_int_equal(infos(), 0);
 	assert_int_equal(sluice_ask(sub, BATCH), 0);
-	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS && tap.infos < 50; ms++) {
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS && infos() < 50; ms++) {
 		flow_sleep_ms(1);
 		pour(0); /* what it has done before is seen here */
 	}
-	assert_int_equal(tap.infos, 50);
+	assert_int_equal(infos(), 50);
 	assert_int_equal(tap.refused, 0);
 	assert_int_equal(flow_stats(pipeline, "tap").buffered, BUFFER);
 	assert_int_equal(flow_stats(pipeline, "tap").overflowed,

@@ -309,7 +309,7 @@ static void a_retry_is_asked_again(void **state)
 		shop = (struct shop){.open = 1, .end = 10, .retry = retries};
 		shop_open("demand", 1, NULL, SLUICE_RESTART_TRANSIENT);
 		await(&shop.asked, 10 + retries);
-		flow_wait_handled(pipeline, "a", 10);
+		flow_wait_events(pipeline, &sinks[0], 10);
 		flow_check_all(&sinks[0], 10);
 		assert_int_equal(shop.asked, 10 + retries);
 		assert_int_equal(shop.inits, 1);
