@@ -57,11 +57,12 @@ struct sluice_subscription_opts {
 	 * in proportion to their weights. 1 to 1024; 0 = 1. */
 	uint32_t weight;
 	/** Beside the dispatcher: one event in so many, and none for which this
-	 * consumer has no credit. Holds nobody up; 0 = no. */
+	 * consumer has no credit. Holds nobody up, and asks for nothing: a
+	 * producer with no other consumer is not called. 0 = no. */
 	uint32_t tee;
 	/** Beside the dispatcher: the latest event of each key, while this
 	 * consumer has no credit for all, for at most so many keys, up to 2^20.
-	 * Holds nobody up; 0 = no. */
+	 * Holds nobody up, and asks for nothing; 0 = no. */
 	uint32_t conflate_keys;
 	/** conflate: the key field; both 0 = the whole event. */
 	uint32_t key_offset;
