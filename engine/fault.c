@@ -56,7 +56,7 @@ static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 	stage_show_phase(stage, STAGE_DOWN);
 }
 
-/* The stage has failed, as fault.text says. */
+/* The stage has failed, with the negative @rc, as fault.text says. */
 static void stage_fail_text(struct sluice_stage *stage, int rc)
 {
 	struct sluice_pipeline *p = stage->pipeline;
@@ -73,8 +73,7 @@ static void stage_fail_text(struct sluice_stage *stage, int rc)
 		pipeline_note_failure(p, rc, "%s, and is not restarted",
 				      stage->fault.text);
 		pipeline_log(p, "%s, and is not restarted", stage->fault.text);
-		stage_finish(stage, SLUICE_REASON_ERROR,
-			     rc < 0 ? (uint32_t)-rc : 0);
+		stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);
 		break;
 	case SLUICE_RESTART_PERMANENT:
 	case SLUICE_RESTART_TRANSIENT:

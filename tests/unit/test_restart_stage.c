@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A callback fails, or does not want its events: what the stage goes through,
  * what becomes of the events, and that the others notice nothing. */
+#include "engine/pipeline_priv.h"
+
 #include "actor.h"
+#include "tests/support/gate.h"
 
 #define EVENTS 100u
 
@@ -372,6 +375,76 @@ static void each_end_is_told_though_a_hook_fails(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- a drain ------------------------------------------------------------- */
+
+static struct gate at_the_end;
+static uint32_t permanent_inits;
+
+static int permanent_init(struct sluice_stage *self)
+{
+	(void)self;
+	permanent_inits++;
+	return SLUICE_OK;
+}
+
+static int end_behind_the_gate(struct sluice_stage *self, uint32_t demand)
+{
+	(void)self;
+	(void)demand;
+	gate_pass(&at_the_end);
+	return SLUICE_END;
+}
+
+static void *drain_it(void *arg)
+{
+	struct sluice_pipeline *p = arg;
+	static int rc;
+
+	rc = sluice_pipeline_drain(p, FLOW_DEADLINE_MS);
+	return &rc;
+}
+
+/* A permanent stage comes back from each end of its own but the one that a drain
+ * wanted of it. */
+static void permanent_ends_during_a_drain(void **state)
+{
+	struct flow_end ended = {.finis = 0};
+	struct flow_sink sink = {.events = 0};
+	struct sluice_pipeline *p = flow_open(1);
+	pthread_t thread;
+	void *rc = NULL;
+
+	(void)state;
+	at_the_end = GATE_CLOSED;
+	permanent_inits = 0;
+	flow_add(p, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .init = permanent_init,
+				 .restart = SLUICE_RESTART_PERMANENT,
+				 .handle_demand = end_behind_the_gate,
+				 .fini = flow_fini, .state = &ended));
+	flow_add_sink(p, "c", &sink);
+	flow_subscribe(p, "c", "a", NULL);
+	flow_start(p);
+	/* Once it comes back, once not. */
+	gate_open(&at_the_end, 1);
+	assert_int_equal(gate_await(&at_the_end, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, drain_it, p), 0);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (pipeline_command(p) == PIPELINE_DRAIN)
+			break;
+		flow_sleep_ms(1);
+	}
+	gate_open(&at_the_end, 1);
+	assert_int_equal(pthread_join(thread, &rc), 0);
+	assert_int_equal(*(int *)rc, 0);
+	assert_int_equal(permanent_inits, 2);
+	assert_int_equal(ended.finis, 2);
+	assert_int_equal(ended.reason, SLUICE_REASON_NORMAL);
+	assert_int_equal(flow_stats(p, "a").restarts, 1);
+	flow_check_ended(&sink.ended, SLUICE_REASON_NORMAL);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +453,7 @@ int main(void)
 		cmocka_unit_test(a_stop_does_not_wait_for_the_restart),
 		cmocka_unit_test(on_subscribe_refuses),
 		cmocka_unit_test(each_end_is_told_though_a_hook_fails),
+		cmocka_unit_test(permanent_ends_during_a_drain),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(callbacks)];
 	size_t at = UNIT_ADD_ROWS(all, 0, a_callback_fails, callbacks);
