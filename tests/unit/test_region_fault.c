@@ -176,6 +176,46 @@ static void open_asks_for_the_flag_once(void **state)
 	assert_int_equal(edge_memfd_flags & NOEXEC_SEAL, NOEXEC_SEAL);
 }
 
+/* ---- what is allocated in it --------------------------------------------- */
+
+static void alloc_is_refused(void **state)
+{
+	struct sluice_region region;
+	uint64_t first = 0;
+	uint64_t at = 77;
+
+	(void)state;
+	assert_int_equal(sluice_region_open(&region, "small", PAGES(2), 3), 0);
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, NULL,
+					     8, 8, 8, &at),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "name is NULL");
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, "a",
+					     8, 8, 8, NULL),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "offset is NULL");
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, "a",
+					     8, 8, 8, &first),
+			 0);
+	/* Too large, and nothing left where it would have to begin. */
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, "b",
+					     PAGES(2), 8, 8, &at),
+			 -ENOSPC);
+	assert_text_has(sluice_last_error(), "'small'");
+	assert_text_has(sluice_last_error(), "for 'b' are over its limit");
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, "b",
+					     8, 8, PAGES(16), &at),
+			 -ENOSPC);
+	assert_text_has(sluice_last_error(), "8 bytes for 'b' are over");
+	assert_int_equal(at, 77);
+	/* What was refused has taken nothing. */
+	assert_int_equal(sluice_region_alloc(&region, SLUICE_OBJECT_SLOTS, "b",
+					     8, 8, 8, &at),
+			 0);
+	assert_int_equal(at, first + 8);
+	sluice_region_close(&region);
+}
+
 /* ---- signals ------------------------------------------------------------- */
 
 static void open_goes_on_when_interrupted(void **state)
@@ -221,6 +261,7 @@ int main(void)
 		cmocka_unit_test(open_works_when_nothing_fails),
 		cmocka_unit_test(open_does_without_a_flag_the_kernel_lacks),
 		cmocka_unit_test(open_asks_for_the_flag_once),
+		cmocka_unit_test(alloc_is_refused),
 		cmocka_unit_test(open_goes_on_when_interrupted),
 		cmocka_unit_test(open_gets_through_between_signals),
 	};
