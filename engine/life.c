@@ -134,6 +134,12 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 	stage->reason = reason;
 	stage->reason_code = code;
 	stage->ended.closed = SLUICE_CLOSED(reason, code);
+	/* A peer may have seen the stop first, and its end is why this one ends:
+	 * that is the stop's doing all the same. */
+	if (pipeline_command(stage->pipeline) == PIPELINE_STOP)
+		stage->ended = (struct stage_ended){
+			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
+			.stopped = 1};
 	stage->phase = STAGE_ENDING;
 	stage_show_phase(stage, STAGE_ENDING);
 	if (!stage_produces(stage))
