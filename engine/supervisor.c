@@ -145,6 +145,9 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	due_ns = pipeline_now(p) + delay_ns;
 	supervisor_mark(p, stage);
 	p->supervised[stage->index].restart_ns = due_ns;
+	/* An order of before may just have started it again, or be about to:
+	 * that does not count. If it is down this is none. */
+	supervisor_order(stage, ORDER_RECYCLE);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (p->marked[i] && i != stage->index &&
 		    !stage_is_port(p->stages[i]))
