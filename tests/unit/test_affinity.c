@@ -300,6 +300,50 @@ static void pin_decides(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* A port's user is a thread of the program: no CPU is taken up by it, and no
+ * stage is given to it, wherever it may run. */
+static void ports_take_no_worker(void **state)
+{
+	static const char *const told[] = {"spread", "none"};
+
+	(void)state;
+	for (uint32_t k = 0; k < UNIT_COUNT(told); k++) {
+		struct sluice_pipeline *p;
+
+		machine_make_up();
+		p = OPEN_WITH(.pin = told[k]);
+		flow_add(p, SLUICE_STAGE(.name = "port", .in_bytes = 8,
+					 .kind = SLUICE_CONSUMER,
+					 .flags = SLUICE_STAGE_PORT));
+		for (uint32_t i = 0; i < CPUS; i++)
+			add(p, 0, 0);
+		place(p);
+		assert_int_equal(p->worker_count, 1 + CPUS);
+		for (uint32_t i = 1; i <= CPUS; i++) {
+			const struct worker *worker = p->stages[i]->worker;
+
+			assert_int_equal(worker->foreign, 0);
+			assert_int_equal(worker->limits.spin_rounds, 64);
+		}
+		sluice_pipeline_close(p);
+	}
+}
+
+/* A pipeline of one worker moves the next one on by one, whatever it runs. */
+static void workers_take_turns_not_stages(void **state)
+{
+	struct sluice_pipeline *p;
+
+	(void)state;
+	machine_make_up();
+	p = OPEN_WITH(.workers = 1);
+	for (uint32_t i = 0; i < 3; i++)
+		add(p, 0, 0);
+	place(p);
+	assert_int_equal(turns_taken, 1);
+	sluice_pipeline_close(p);
+}
+
 /* Each goes on where the last one ended: by so many as it has, at most one a
  * stage; and only for stages that take turns. */
 static void pipelines_share_the_cpus_out(void **state)
@@ -372,6 +416,7 @@ static struct wrong_pin {
 	{"pin_backwards", "3-1"},
 	{"pin_twice", "1,0-2"},
 	{"pin_negative", "-1"},
+	{"pin_ends_in_a_letter", "0-1x"},
 	{"pin_too_large", "65536"},
 	{"pin_far_too_large", "99999999999999999999"},
 	{"pin_a_word", "all"},
@@ -434,6 +479,8 @@ int main(void)
 		cmocka_unit_test(blocking_stages_run_alone),
 		cmocka_unit_test(rounds_are_as_told),
 		cmocka_unit_test(refusal_names_the_cpus),
+		cmocka_unit_test(ports_take_no_worker),
+		cmocka_unit_test(workers_take_turns_not_stages),
 		cmocka_unit_test(pipelines_share_the_cpus_out),
 		cmocka_unit_test(a_stage_may_be_pinned_where_nothing_is),
 		cmocka_unit_test(list_names_a_cpu_there_is_not),

@@ -231,6 +231,43 @@ static void what_waits_for_one_that_goes_is_counted(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* One that is being cancelled, and looks at its last event still, is waited for by
+ * nobody: its stage ends. */
+static void who_is_cancelled_holds_up_no_end(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+	struct sluice_sub sub = {0};
+
+	(void)state;
+	__atomic_store_n(&look_shut, 1, __ATOMIC_RELEASE);
+	source.end = 20;
+	source.most = 1;
+	flow_add_source(p, "source", &source);
+	flow_add_sink(p, "sink", &sink);
+	flow_subscribe(p, "sink", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 64,
+					   .on_end = SLUICE_PERMANENT));
+	flow_add(p, SLUICE_STAGE(.name = "onlooker", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .blocking = 1,
+				 .handle_events = look_behind_gate));
+	flow_subscribe(p, "onlooker", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 1, .conflate_keys = 1,
+					   .key_of = one_key, .sub = &sub));
+	flow_start(p);
+	await_events_in(p, "sink", 20);
+	assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0), 0);
+	for (uint32_t ms = 0;
+	     __atomic_load_n(&source.ended.finis, __ATOMIC_ACQUIRE) == 0;
+	     ms++) {
+		if (ms == FLOW_DEADLINE_MS)
+			fail_msg("the source does not end");
+		flow_sleep_ms(1);
+	}
+	__atomic_store_n(&look_shut, 0, __ATOMIC_RELEASE);
+	assert_int_equal(flow_join(p), 0);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -239,6 +276,7 @@ int main(void)
 		cmocka_unit_test(the_latest_leaves_a_stage_that_is_down),
 		cmocka_unit_test(the_latest_leaves_a_stage_without_consumers),
 		cmocka_unit_test(what_waits_for_one_that_goes_is_counted),
+		cmocka_unit_test(who_is_cancelled_holds_up_no_end),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));

@@ -99,6 +99,46 @@ static void borders_are_exact(void **state)
 	}
 }
 
+static int collect_and_pass_on(struct sluice_stage *self,
+			       const struct sluice_batch *batch)
+{
+	memcpy(sluice_emit(self, batch->count), batch->events,
+	       (size_t)batch->count * 8);
+	return flow_collect(self, batch);
+}
+
+/* A stage whose output finds room for one event at a time gets the same batches:
+ * what it makes of them waits. */
+static void borders_in_the_middle(void **state)
+{
+	const struct exact *row = &exacts[2];
+	const uint64_t n = 6000;
+	struct flow_source source = {.end = n};
+	struct flow_sink middle = {0};
+	struct flow_sink sink = {0};
+	struct sluice_pipeline *p = flow_open(1);
+
+	(void)state;
+	flow_add_source(p, "a", &source);
+	flow_add(p,
+		 SLUICE_STAGE(.name = "b", .kind = SLUICE_PRODUCER_CONSUMER,
+			      .in_bytes = 8, .out_bytes = 8, .state = &middle,
+			      .handle_events = collect_and_pass_on));
+	flow_add_sink(p, "c", &sink);
+	flow_subscribe(p, "b", "a",
+		       SLUICE_SUBSCRIPTION(.max_demand = row->max_demand,
+					   .min_demand = row->min_demand));
+	flow_subscribe(p, "c", "b", SLUICE_SUBSCRIPTION(.max_demand = 1));
+	assert_int_equal(flow_run(p), 0);
+	flow_check_all(&middle, n);
+	flow_check_all(&sink, n);
+	for (size_t i = 0; i < BORDERS; i++) {
+		assert_int_equal(middle.border[i].first, row->border[i].first);
+		assert_int_equal(middle.border[i].count, row->border[i].count);
+	}
+	sluice_pipeline_close(p);
+}
+
 /* The borders repeat to the end: so many batches of each size, no odd ones. */
 static struct period {
 	const char *name;
@@ -305,6 +345,7 @@ static void selector_lets_through(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(borders_in_the_middle),
 		cmocka_unit_test(short_stream),
 		cmocka_unit_test(one_consumer_subscribed_twice),
 	};

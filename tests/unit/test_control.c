@@ -220,6 +220,64 @@ static void a_full_mailbox(void **state)
 	end_desk(p);
 }
 
+#define CASTS 40u
+
+struct busy {
+	uint32_t casts;
+	uint32_t batches;
+	uint32_t casts_at[2]; /* when each batch came */
+};
+
+static int busy_events(struct sluice_stage *self,
+		       const struct sluice_batch *batch)
+{
+	struct busy *busy = sluice_stage_state(self);
+
+	(void)batch;
+	busy->casts_at[busy->batches % 2] = busy->casts;
+	if (busy->batches++ == 0)
+		gate_pass(&gate);
+	return SLUICE_OK;
+}
+
+static int busy_cast(struct sluice_stage *self,
+		     const struct sluice_message *message)
+{
+	struct busy *busy = sluice_stage_state(self);
+
+	(void)message;
+	busy->casts++;
+	return SLUICE_OK;
+}
+
+/* However much it is written to, it gets to its events in between: the second lay
+ * there before any of the letters. */
+static void letters_leave_a_turn_to_events(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+	struct flow_source source = {.end = 2};
+	struct busy busy = {.casts = 0};
+
+	(void)state;
+	gate = GATE_CLOSED;
+	flow_add_source(p, "source", &source);
+	flow_add(p, SLUICE_STAGE(.name = "desk", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = busy_events,
+				 .handle_cast = busy_cast, .state = &busy));
+	flow_subscribe(p, "desk", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 2, .min_demand = 1));
+	flow_start(p);
+	assert_int_equal(gate_await(&gate, 1), 0);
+	for (uint32_t i = 0; i < CASTS; i++)
+		assert_int_equal(tell(p, DEED_NONE, i), 0);
+	gate_open(&gate, 1);
+	assert_int_equal(flow_join(p), 0);
+	assert_int_equal(busy.batches, 2);
+	assert_int_equal(busy.casts_at[0], 0);
+	assert_in_range(busy.casts_at[1], 1, CASTS - 1);
+	sluice_pipeline_close(p);
+}
+
 /* Whoever waits for a stage that ends is told so. */
 static void *call_in_vain(void *p)
 {
@@ -393,6 +451,7 @@ int main(void)
 		cmocka_unit_test(a_call_that_ends_the_stage_is_answered),
 		cmocka_unit_test(a_call_times_out),
 		cmocka_unit_test(a_full_mailbox),
+		cmocka_unit_test(letters_leave_a_turn_to_events),
 		cmocka_unit_test(a_full_mailbox_takes_the_end),
 		cmocka_unit_test(waiting_for_a_stage_that_ends),
 		cmocka_unit_test(before_the_start_and_after_the_end),

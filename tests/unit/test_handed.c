@@ -109,9 +109,31 @@ static void against_a_count_for_each(void **state)
 	}
 }
 
+/* Positions count around: what lies behind the wrap is behind what lies before. */
+static void rows_lie_across_the_wrap(void **state)
+{
+	struct handed handed = {.count = 0};
+	uint64_t limit;
+
+	(void)state;
+	handed_note(&handed, UNIT_NEAR_WRAP, 5, 1);
+	handed_note(&handed, UNIT_NEAR_WRAP, 1, 2);
+	for (uint64_t i = 0; i < 8; i++) {
+		uint64_t at = UNIT_NEAR_WRAP + i;
+
+		limit = 100;
+		assert_int_equal(handed_at(&handed, at, &limit), i < 4 ? 2 : 1);
+		assert_int_equal(limit, i < 4 ? 4 - i : 8 - i);
+	}
+	limit = 100;
+	assert_int_equal(handed_at(&handed, 5, &limit), 0);
+	assert_int_equal(limit, 100);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_lie_across_the_wrap),
 		cmocka_unit_test(rows_run_out),
 		cmocka_unit_test(the_same_events_take_one_row),
 		cmocka_unit_test(against_a_count_for_each),

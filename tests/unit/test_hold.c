@@ -152,6 +152,27 @@ static void the_newest_are_dropped(void **state)
 	hold_close(&hold);
 }
 
+/* More cells hold what the fewer held, at the same positions. */
+static void a_longer_row_is_the_same_row(void **state)
+{
+	struct hold hold = open_hold(8, 8, 8);
+
+	(void)state;
+	stage(&hold, 6, 0);
+	hold_commit(&hold);
+	hold_pop(&hold, 4);
+	assert_int_equal(hold_grow(&hold, 32), 0);
+	assert_int_equal(hold.capacity, 32);
+	assert_int_equal(hold.at, 4);
+	assert_int_equal(hold_end(&hold), 6);
+	assert_int_equal(hold_count(&hold), 2);
+	stage(&hold, 20, 6);
+	hold_commit(&hold);
+	for (uint32_t i = 0; i < 22; i++)
+		check_cell(&hold, hold.first + i, 4 + i);
+	hold_close(&hold);
+}
+
 static void reset_and_close_forget_all(void **state)
 {
 	struct hold hold = open_hold(8, 1, 8);
@@ -291,6 +312,7 @@ int main(void)
 		cmocka_unit_test(an_empty_row_begins_at_its_first_cell),
 		cmocka_unit_test(staged_cells_stay_while_the_row_empties),
 		cmocka_unit_test(the_newest_are_dropped),
+		cmocka_unit_test(a_longer_row_is_the_same_row),
 		cmocka_unit_test(reset_and_close_forget_all),
 		cmocka_unit_test(random_script),
 	};

@@ -233,9 +233,26 @@ static void verify_sees_a_share_out_of_step(void **state)
 	assert_text_has(sluice_share_verify(&share), "weighs nothing");
 }
 
+/* A turn that was cut short adds nothing to the next one. */
+static void a_turn_is_a_turn(void **state)
+{
+	struct sluice_share share;
+
+	(void)state;
+	sluice_share_init(&share, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		sluice_share_begin(&share);
+		assert_int_equal(share.left, 3 * SLUICE_LANES_QUANTUM);
+		sluice_share_take(&share, 5);
+		assert_int_equal(share.left, 3 * SLUICE_LANES_QUANTUM - 5);
+		check(sluice_share_verify(&share));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_turn_is_a_turn),
 		cmocka_unit_test(tee_is_one_in_so_many),
 		cmocka_unit_test(verify_sees_a_tee_out_of_step),
 		cmocka_unit_test(verify_sees_a_table_out_of_step),

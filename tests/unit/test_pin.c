@@ -43,6 +43,16 @@ int __wrap_sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *set)
 	return __real_sched_getaffinity(pid, bytes, set);
 }
 
+static uint32_t quota; /* CPUs' worth; 0: what there is */
+
+uint32_t __real_cgroup_time(const char *groups_file, const char *root);
+uint32_t __wrap_cgroup_time(const char *groups_file, const char *root);
+
+uint32_t __wrap_cgroup_time(const char *groups_file, const char *root)
+{
+	return quota ? quota : __real_cgroup_time(groups_file, root);
+}
+
 /* ---- what the kernel sees ------------------------------------------------ */
 
 #define THREADS_MAX 16u
@@ -366,6 +376,34 @@ static int group_setup(void **state)
 	return 0;
 }
 
+/* A quota bounds the CPUs' time, and not which CPUs there are. */
+static void a_quota_of_time_counts(void **state)
+{
+	struct platform_cpus all;
+	struct platform_cpus cpus;
+
+	(void)state;
+	quota = UINT32_MAX;
+	cpus_of_process(&all);
+	assert_int_equal(all.time, all.count);
+	quota = 1;
+	cpus_of_process(&cpus);
+	quota = 0;
+	assert_int_equal(cpus.time, 1);
+	assert_int_equal(cpus.count, all.count);
+}
+
+/* Who takes several turns leaves the next one to whoever comes. */
+static void turns_are_taken_by_as_many(void **state)
+{
+	const struct platform *platform = platform_linux();
+	uint32_t first_turn = platform->turns(platform->ctx, 3);
+
+	(void)state;
+	assert_int_equal(platform->turns(platform->ctx, 2) - first_turn, 3);
+	assert_int_equal(platform->turns(platform->ctx, 0) - first_turn, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -373,6 +411,8 @@ int main(void)
 		cmocka_unit_test(pipelines_are_spread),
 		cmocka_unit_test(nothing_is_pinned),
 		cmocka_unit_test(a_list_holds_all_threads),
+		cmocka_unit_test(turns_are_taken_by_as_many),
+		cmocka_unit_test(a_quota_of_time_counts),
 		cmocka_unit_test(masks_grow_until_the_kernel_is_content),
 		cmocka_unit_test(unpinned_where_the_kernel_does_not_say),
 		cmocka_unit_test(started_in_a_sandbox),

@@ -325,9 +325,40 @@ static void close_without_join(void **state)
 	}
 }
 
+/* The limits are allowed, and nothing above them. */
+static void limits_are_kept(void **state)
+{
+	char name[SLUICE_NAME_BYTES + 1];
+	struct sluice_pipeline *p = NULL;
+
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	name[SLUICE_NAME_BYTES] = '\0';
+	assert_int_equal(
+		sluice_pipeline_open(&p, SLUICE_PIPELINE(.name = name)),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "limit of 63");
+	name[SLUICE_NAME_BYTES - 1] = '\0';
+	assert_int_equal(
+		sluice_pipeline_open(&p, SLUICE_PIPELINE(.name = name)), 0);
+	for (uint32_t i = 0; i <= SLUICE_STAGES_MAX; i++) {
+		int rc;
+
+		(void)snprintf(name, sizeof(name), "s%u", i);
+		rc = sluice_stage_add(
+			p, SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
+					.in_bytes = 8,
+					.handle_events = flow_collect));
+		assert_int_equal(rc, i < SLUICE_STAGES_MAX ? 0 : -ENOSPC);
+	}
+	assert_text_has(sluice_last_error(), "limit of 4096 stages");
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_are_kept),
 		cmocka_unit_test(runs_to_the_end),
 		cmocka_unit_test(run_is_start_and_join),
 		cmocka_unit_test(ends_without_an_event),

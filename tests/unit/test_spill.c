@@ -104,6 +104,64 @@ static void close_takes_anything(void **state)
 	spill_close(&spill);
 }
 
+/* What finds no place after all goes back to the front, alone or not, as if it had
+ * never left: whoever waits for a position sees none go by. */
+static void what_is_put_back_comes_first(void **state)
+{
+	struct spill spill = {0};
+
+	(void)state;
+	assert_int_equal(spill_open(&spill, CAPACITY, 8, 1), 0);
+	for (uint32_t n = 1; n <= 3; n++) {
+		struct spill_queue *queue = &spill.queue[0];
+		uint64_t popped = queue->popped;
+
+		for (uint32_t i = 0; i < n; i++)
+			push(&spill, 0, i);
+		spill_pop(&spill, queue);
+		assert_int_equal(queue->popped, popped + 1);
+		spill_unpop(&spill, queue);
+		assert_int_equal(queue->popped, popped);
+		assert_int_equal(queue->count, n);
+		push(&spill, 0, n);
+		for (uint32_t i = 0; i <= n; i++) {
+			check_front(&spill, 0, i);
+			spill_pop(&spill, queue);
+		}
+		assert_int_equal(queue->count, 0);
+	}
+	spill_close(&spill);
+}
+
+/* One queue behind another: all of it has left the one, and comes behind what
+ * waits in the other. */
+static void one_queue_goes_behind_another(void **state)
+{
+	struct spill spill = {0};
+
+	(void)state;
+	assert_int_equal(spill_open(&spill, CAPACITY, 8, 2), 0);
+	for (uint32_t before = 0; before < 3; before++) {
+		uint64_t popped = spill.queue[1].popped;
+
+		for (uint32_t i = 0; i < before; i++)
+			push(&spill, 0, i);
+		for (uint32_t i = 0; i < 4; i++)
+			push(&spill, 1, before + i);
+		spill_append(&spill, &spill.queue[0], &spill.queue[1]);
+		assert_int_equal(spill.queue[1].count, 0);
+		assert_int_equal(spill.queue[1].popped, popped + 4);
+		spill_append(&spill, &spill.queue[0], &spill.queue[1]);
+		assert_int_equal(spill.queue[0].count, before + 4);
+		push(&spill, 0, before + 4);
+		for (uint32_t i = 0; i < before + 5; i++) {
+			check_front(&spill, 0, i);
+			spill_pop(&spill, &spill.queue[0]);
+		}
+	}
+	spill_close(&spill);
+}
+
 /* ---- against one array per lane ------------------------------------------ */
 
 struct oracle {
@@ -161,6 +219,8 @@ int main(void)
 		cmocka_unit_test(lanes_share_the_pool),
 		cmocka_unit_test(a_pool_of_one),
 		cmocka_unit_test(close_takes_anything),
+		cmocka_unit_test(what_is_put_back_comes_first),
+		cmocka_unit_test(one_queue_goes_behind_another),
 		cmocka_unit_test(random_script),
 	};
 

@@ -253,6 +253,85 @@ static void timers_are_checked(void **state)
 	end_clock(p);
 }
 
+#define CLOCK_FAILS 13u
+
+static int failing_clock_timer(struct sluice_stage *self, uint32_t timer)
+{
+	/* It is due before the stage is up again. */
+	if (timer == CLOCK_FAILS && sluice_timer_set(self, 0, 0, 0) != 0)
+		return -ENOTSUP;
+	(void)clock_timer(self, timer);
+	return timer == CLOCK_FAILS ? SLUICE_FAIL : SLUICE_OK;
+}
+
+/* A stage that is started again has no timers but those it sets then. */
+static void timers_end_with_a_failure(void **state)
+{
+	struct clock clock = {.last = 0};
+	struct sluice_pipeline *p = NULL;
+
+	(void)state;
+	assert_int_equal(
+		sluice_pipeline_open(&p, SLUICE_PIPELINE(.workers = 1,
+							 .backoff_ms = 1,
+							 .backoff_max_ms = 1)),
+		0);
+	flow_add(p, SLUICE_STAGE(.name = "clock", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .handle_call = clock_call,
+				 .handle_timer = failing_clock_timer,
+				 .restart = SLUICE_RESTART_TRANSIENT,
+				 .on_idle = SLUICE_IDLE_STAY, .fini = flow_fini,
+				 .state = &clock));
+	flow_start(p);
+	set_timer(p, CLOCK_FAILS, 0, 0);
+	await_timer(p, &clock, CLOCK_FAILS, 1);
+	/* Answered once it is up; and timers come between two answers. */
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(clock_tell(p, CLOCK_READ, CLOCK_FAILS, 0, 0),
+				 1);
+	assert_int_equal(flow_stats(p, "clock").restarts, 1);
+	assert_int_equal(clock_tell(p, CLOCK_READ, 0, 0, 0), 0);
+	end_clock(p);
+}
+
+static int ending_clock_init(struct sluice_stage *self)
+{
+	for (uint32_t timer = 0; timer < SLUICE_TIMERS_MAX; timer++) {
+		int rc = sluice_timer_set(self, timer, 0, 0);
+
+		if (rc < 0)
+			return rc;
+	}
+	return SLUICE_OK;
+}
+
+static int ending_clock_timer(struct sluice_stage *self, uint32_t timer)
+{
+	(void)clock_timer(self, timer);
+	return SLUICE_END;
+}
+
+/* All are due at once, and the first ends the stage: no other comes. */
+static void timers_end_with_the_stage(void **state)
+{
+	struct clock clock = {.last = 0};
+	struct sluice_pipeline *p = flow_open(1);
+	uint32_t all = 0;
+
+	(void)state;
+	flow_add(p, SLUICE_STAGE(.name = "clock", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .handle_timer = ending_clock_timer,
+				 .init = ending_clock_init, .fini = flow_fini,
+				 .on_idle = SLUICE_IDLE_STAY, .state = &clock));
+	assert_int_equal(flow_run(p), 0);
+	for (uint32_t timer = 0; timer < SLUICE_TIMERS_MAX; timer++)
+		all += fired(&clock, timer);
+	assert_int_equal(all, 1);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -261,6 +340,8 @@ int main(void)
 		cmocka_unit_test(a_timer_is_replaced),
 		cmocka_unit_test(timers_are_set_and_cleared_in_their_handler),
 		cmocka_unit_test(a_timer_drives_a_producer),
+		cmocka_unit_test(timers_end_with_a_failure),
+		cmocka_unit_test(timers_end_with_the_stage),
 		cmocka_unit_test(timers_are_checked),
 	};
 

@@ -4,6 +4,7 @@
  * in a signal handler. */
 #define _GNU_SOURCE /* pthread_kill */
 #include "engine/control.h"
+#include "engine/pipeline_priv.h"
 #include "tests/support/gate.h"
 #include "tests/unit/flow.h"
 
@@ -235,6 +236,20 @@ static void in_a_signal_handler(void **state)
 	handle(SIGALRM, SIG_DFL);
 }
 
+/* Who drains what is being stopped does not take the stop back. */
+static void a_stop_is_not_taken_back(void **state)
+{
+	(void)state;
+	build(NULL);
+	flow_start(pipeline);
+	sluice_pipeline_stop(pipeline);
+	pipeline_raise(pipeline, PIPELINE_DRAIN);
+	assert_int_equal(pipeline_command(pipeline), PIPELINE_STOP);
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS),
+			 -ECANCELED);
+	sluice_pipeline_close(pipeline);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -244,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_failed_start_is_no_stop),
 		cmocka_unit_test(while_it_starts),
 		cmocka_unit_test(who_joins_is_told),
+		cmocka_unit_test(a_stop_is_not_taken_back),
 		cmocka_unit_test(at_any_moment),
 		cmocka_unit_test(in_a_signal_handler),
 	};

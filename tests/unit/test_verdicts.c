@@ -151,9 +151,41 @@ static void one_delivery_among_others(void **state)
 		assert_int_equal(c.letters, 1);
 		assert_int_equal(c.letter_event[0], 4);
 		assert_int_equal(c.letter[0].deliveries, 2);
+		assert_int_equal(c.letter[0].code, answers[i]);
 		assert_int_equal(c.inits, alone ? 1 : 3);
 		sluice_pipeline_close(p);
 	}
+}
+
+/* The last time each comes alone, the times before in one batch; and each that
+ * comes again is counted, from the second time on. */
+static void the_last_time_alone(void **state)
+{
+	struct actor a = {.end = 6};
+	struct actor c = {.poison = 3, .rc = SLUICE_RETRY};
+	struct sluice_pipeline *p = actor_open(SLUICE_PIPELINE(.workers = 1));
+
+	(void)state;
+	flow_add(p, SLUICE_STAGE(ACTOR_SOURCE, .name = "a", .state = &a));
+	flow_add(p,
+		 SLUICE_STAGE(ACTOR_SINK, .name = "c", .state = &c,
+			      .dead_letter = actor_bury, .max_deliveries = 3));
+	flow_subscribe(p, "c", "a",
+		       SLUICE_SUBSCRIPTION(.max_demand = 7, .min_demand = 1));
+	assert_int_equal(flow_run(p), 0);
+	assert_int_equal(c.count, 2 + 6);
+	assert_int_equal(c.events[1], 6);
+	assert_int_equal(c.deliveries[1], 2);
+	for (uint32_t i = 2; i < 8; i++) {
+		assert_int_equal(c.events[i], 1);
+		assert_int_equal(c.deliveries[i], 3);
+		assert_int_equal(c.flags[i] & SLUICE_BATCH_REDELIVERED,
+				 SLUICE_BATCH_REDELIVERED);
+	}
+	assert_int_equal(c.letters, 1);
+	assert_int_equal(c.letter_event[0], 3);
+	assert_int_equal(flow_stats(p, "c").redelivered, 6 + 6);
+	sluice_pipeline_close(p);
 }
 
 /* ---- counted once -------------------------------------------------------- */
@@ -165,6 +197,11 @@ static int odd(const void *event, void *ctx)
 	(void)ctx;
 	memcpy(&number, event, sizeof(number));
 	return (int)(number & 1);
+}
+
+static int even(const void *event, void *ctx)
+{
+	return !odd(event, ctx);
 }
 
 /* What the selector refuses is counted when the batch is finished, however often
@@ -183,7 +220,8 @@ static void refused_counts_once(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+	for (size_t k = 0; k < 2 * UNIT_COUNT(rows); k++) {
+		size_t i = k / 2;
 		struct actor a = {.end = EVENTS};
 		struct actor c = {.where = IN_EVENTS,
 				  .after = rows[i].after,
@@ -198,7 +236,8 @@ static void refused_counts_once(void **state)
 					 .restart = SLUICE_RESTART_TRANSIENT));
 		flow_subscribe(
 			p, "c", "a",
-			SLUICE_SUBSCRIPTION(.max_demand = 40, .selector = odd));
+			SLUICE_SUBSCRIPTION(.max_demand = 40,
+					    .selector = k % 2 ? odd : even));
 		assert_int_equal(flow_run(p), 0);
 		assert_int_equal(flow_stats(p, "c").refused, EVENTS / 2);
 		assert_int_equal(flow_stats(p, "c").events_in +
@@ -252,6 +291,49 @@ static void batch_end_at_its_border(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- one that is not restarted ------------------------------------------- */
+
+static struct sluice_link_event told;
+
+static int note_cancel(struct sluice_stage *self,
+		       const struct sluice_link_event *event)
+{
+	(void)self;
+	told = *event;
+	return SLUICE_OK;
+}
+
+/* Whoever reads it is told what it failed of: its own code, or none. */
+static void a_failure_has_a_code(void **state)
+{
+	static const int answers[] = {-EREMOTEIO, -EIO, SLUICE_FAIL};
+	static const uint32_t codes[] = {EREMOTEIO, EIO, EIO};
+
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(answers); i++) {
+		struct actor a = {.end = 6,
+				  .where = IN_DEMAND,
+				  .rc = answers[i],
+				  .times = 1};
+		struct actor c = {.stays = 0};
+		struct sluice_pipeline *p =
+			actor_open(SLUICE_PIPELINE(.workers = 1));
+
+		flow_add(p, SLUICE_STAGE(ACTOR_SOURCE, .name = "a", .state = &a,
+					 .restart = SLUICE_RESTART_TEMPORARY));
+		flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
+					 .in_bytes = 8, .state = &c,
+					 .handle_events = actor_events,
+					 .on_cancel = note_cancel));
+		flow_subscribe(p, "c", "a", NULL);
+		assert_int_equal(flow_run(p), -(int)codes[i]);
+		assert_int_equal(told.kind, SLUICE_DOWN);
+		assert_int_equal(told.reason, SLUICE_REASON_ERROR);
+		assert_int_equal(told.code, codes[i]);
+		sluice_pipeline_close(p);
+	}
+}
+
 /* ---- the worst of the reasons -------------------------------------------- */
 
 /* One after the other, the worst at any place among them. */
@@ -296,8 +378,10 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_init_answers_retry),
 		cmocka_unit_test(one_delivery_among_others),
+		cmocka_unit_test(the_last_time_alone),
 		cmocka_unit_test(refused_counts_once),
 		cmocka_unit_test(batch_end_at_its_border),
+		cmocka_unit_test(a_failure_has_a_code),
 		cmocka_unit_test(the_worst_reason_at_any_place),
 	};
 	static struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(nowheres)];
