@@ -12,6 +12,15 @@
 #       Run PROGRAM, which was compiled with a mutant. Passes only when it ends
 #       with STATUS, its own for "found something wrong", and a line of what it
 #       says matches VERDICT (an extended regular expression).
+#
+#   mutant.sh fails TEST PROGRAM
+#       The same for a program of unit tests: passes only when TEST of it fails,
+#       or is where the program crashes or hangs.
+#
+#   mutant.sh applies SOURCE TABLE
+#       Each line of TABLE is NAME FILE PROGRAM TEST EXPRESSION, between tabs.
+#       Passes when each EXPRESSION changes one line of its FILE in directory
+#       SOURCE, and each PROGRAM, a C source, has its TEST.
 set -eu
 
 fail()
@@ -53,6 +62,50 @@ expect()
 		fail "caught, but not as $verdict"
 }
 
+# Seconds that a program of unit tests may take, which are a few; one that hangs is
+# caught.
+HANGS=100
+
+fails()
+{
+	test=$1 program=$2
+	rc=0
+
+	output=$(timeout -s KILL $HANGS "$program" 2>&1) || rc=$?
+	echo "$output"
+	[ "$rc" -ne 0 ] || fail "all tests passed"
+	if echo "$output" | grep -Eq "^\[  (FAILED |ERROR  ) \] $test\$"; then
+		return 0
+	fi
+	# Where it was when it ended without a word.
+	if echo "$output" | grep -q '^\[==========\] .* run'; then
+		fail "$test passed"
+	fi
+	last=$(echo "$output" | sed -n 's/^\[ RUN      \] //p' | tail -n 1)
+	[ "$last" = "$test" ] || fail "ended in $last, not in $test"
+}
+
+applies()
+{
+	source=$1 table=$2
+	tab=$(printf '\t')
+	bad=
+
+	while IFS=$tab read -r name file program test expression; do
+		changed=$(sed -e "$expression" "$source/$file" |
+			diff "$source/$file" - | grep -c '^<') || true
+		[ "$changed" -eq 1 ] || {
+			echo "mutant $name: $changed lines of $file match, not 1"
+			bad=1
+		}
+		grep -qw "${test%%:*}" "$source/$program" || {
+			echo "mutant $name: $program has no test $test"
+			bad=1
+		}
+	done <"$table"
+	[ -z "$bad" ] || fail "$table does not fit the code"
+}
+
 case ${1-} in
 plant)
 	[ $# -ge 6 ] || fail "plant takes 5 arguments or more"
@@ -64,7 +117,17 @@ expect)
 	shift
 	expect "$@"
 	;;
+fails)
+	[ $# -eq 3 ] || fail "fails takes 2 arguments"
+	shift
+	fails "$@"
+	;;
+applies)
+	[ $# -eq 3 ] || fail "applies takes 2 arguments"
+	shift
+	applies "$@"
+	;;
 *)
-	fail "first argument is not plant or expect"
+	fail "first argument is not plant, expect, fails or applies"
 	;;
 esac

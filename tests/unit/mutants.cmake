@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of the tests: each plants one mistake in a copy of one file, and the test
+# that is named must fail, crash or hang. One file, one line, by a sed expression.
+#
+# That each still changes one line of the code, and that its test is there, is
+# looked at in every run; built and run they are with SLUICE_LONG_TESTS.
+#
+# A mistake that no test can see is none. Of those that were tried:
+#   attend.c: that a hook is not called while its stage is down is looked at once
+#     more; whoever calls it has looked.
+#   outlet_member.c, orphan_noted(): a mark that lies behind the next event has
+#     been read, for no batch goes past the beginning of one.
+#   cgroup.c: the group "/" is a path as well.
+#   aside.c: what waits for nobody any more, and still counts as waiting, costs a
+#     look at each emission, and no event.
+#   hold.c: nothing is dropped while a callback has staged something.
+#   life.c: what an init that fails has emitted is forgotten with the whole start.
+set(UNIT_MUTANT_SH ${CMAKE_CURRENT_SOURCE_DIR}/../support/mutant.sh)
+set(UNIT_MUTANT_TABLE ${CMAKE_CURRENT_BINARY_DIR}/mutants.txt)
+set(UNIT_MUTANTS "")
+set(UNIT_PARTS sluice.h ring dispatch engine stages tests/unit tests/support)
+file(GLOB UNIT_HEADERS CONFIGURE_DEPENDS *.h ../support/*.h
+	${PROJECT_SOURCE_DIR}/*/*.h ${PROJECT_SOURCE_DIR}/dispatch/*)
+
+# What each file of the library includes, seen from the top.
+file(GLOB UNIT_LIBRARY RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+	${PROJECT_SOURCE_DIR}/ring/* ${PROJECT_SOURCE_DIR}/dispatch/*
+	${PROJECT_SOURCE_DIR}/engine/* ${PROJECT_SOURCE_DIR}/stages/*)
+foreach(path IN LISTS UNIT_LIBRARY)
+	get_filename_component(folder ${path} DIRECTORY)
+	file(STRINGS ${PROJECT_SOURCE_DIR}/${path} lines REGEX "^#include \"")
+	string(REGEX REPLACE "#include \"([^\"]+)\"" "\\1" names "${lines}")
+	list(TRANSFORM names REPLACE "^[.][.]/" "")
+	list(TRANSFORM names REPLACE "^([^/]+)$" "${folder}/\\1")
+	set(UNIT_INCLUDES_${path} "${names}")
+endforeach()
+
+# The sources that see @file.
+function(sluice_unit_seen_by file out)
+	set(seen ${file})
+	set(before "")
+	while(NOT seen STREQUAL before)
+		set(before ${seen})
+		foreach(path IN LISTS UNIT_LIBRARY)
+			foreach(header IN LISTS before)
+				if(header IN_LIST UNIT_INCLUDES_${path})
+					list(APPEND seen ${path})
+				endif()
+			endforeach()
+		endforeach()
+		list(REMOVE_DUPLICATES seen)
+	endwhile()
+	list(FILTER seen INCLUDE REGEX "[.]c$")
+	set(${out} ${seen} PARENT_SCOPE)
+endfunction()
+
+# What a mutant changes stands before the library's own in the link.
+function(sluice_unit_mutant_program name file program expression)
+	set(dir ${CMAKE_CURRENT_BINARY_DIR}/mutants/${name})
+	set(test test_${program})
+	if(file MATCHES "[.]c$")
+		set(parts ${file})
+		set(planted ${dir}/${file})
+		set(sources ${planted} $<TARGET_OBJECTS:${test}>)
+		set(depends ${PROJECT_SOURCE_DIR}/${file})
+	else()
+		set(parts ${UNIT_PARTS})
+		sluice_unit_seen_by(${file} planted)
+		list(APPEND planted tests/unit/${test}.c)
+		list(TRANSFORM planted PREPEND ${dir}/)
+		set(sources ${planted})
+		set(depends ${UNIT_HEADERS} ${SLUICE_SOURCE_FILES}
+			${CMAKE_CURRENT_SOURCE_DIR}/${test}.c)
+	endif()
+	add_custom_command(OUTPUT ${planted}
+		COMMAND sh ${UNIT_MUTANT_SH} plant ${PROJECT_SOURCE_DIR} ${dir}
+			${file} "${expression}" ${parts}
+		DEPENDS ${UNIT_MUTANT_SH} ${depends}
+		COMMENT "Planting unit mutant ${name}" VERBATIM)
+	add_executable(unit_mutant_${name} ${sources})
+	target_include_directories(unit_mutant_${name} PRIVATE ${dir}
+		$<TARGET_PROPERTY:sluice_objects,INCLUDE_DIRECTORIES>)
+	target_compile_options(unit_mutant_${name} PRIVATE -O1 -w)
+	get_target_property(options ${test} LINK_OPTIONS)
+	if(options)
+		target_link_options(unit_mutant_${name} PRIVATE ${options})
+	endif()
+	target_link_libraries(unit_mutant_${name} PRIVATE
+		sluice_private PkgConfig::CMOCKA Threads::Threads m)
+endfunction()
+
+function(sluice_unit_mutant name file program verdict expression)
+	string(APPEND UNIT_MUTANTS "${name}\t${file}\ttests/unit/test_${program}.c"
+		"\t${verdict}\t${expression}\n")
+	set(UNIT_MUTANTS "${UNIT_MUTANTS}" PARENT_SCOPE)
+	if(NOT SLUICE_LONG_TESTS OR SLUICE_SANITIZE)
+		return()
+	endif()
+	sluice_unit_mutant_program(${name} ${file} ${program} "${expression}")
+	add_test(NAME unit/mutant-${name} COMMAND sh ${UNIT_MUTANT_SH} fails
+		"${verdict}" $<TARGET_FILE:unit_mutant_${name}>)
+	set_tests_properties(unit/mutant-${name} PROPERTIES LABELS unit TIMEOUT ${SLUICE_TEST_TIMEOUT})
+endfunction()
+
+# ---- dispatch/ ---------------------------------------------------------------
+sluice_unit_mutant(dealt-to-the-newest dispatch/demand.h demand "ties_go_to_the_longest_waiting"
+	[[s/lane\[i\].since < lane\[best\].since))/lane[i].since > lane[best].since))/]])
+sluice_unit_mutant(drawn-without-credit dispatch/demand.h demand "shuffle_fills_by_chance_once"
+	[[/^static inline uint32_t sluice_demand_drawn/,/^}/s/if (lanes->lane\[i\].credit == 0)/if (0)/]])
+sluice_unit_mutant(shuffled-for-ever dispatch/demand.h demand "shuffle_draws_the_first_turn"
+	[[/^sluice_demand_evenly/,/^}/s/\ts->shuffle = 0;/\t(void)0;/]])
+sluice_unit_mutant(large-emission-in-pieces dispatch/demand.h demand "a_large_emission_goes_to_a_few"
+	[[s/if (idle && large)/if (0)/]])
+sluice_unit_mutant(rest-always-to-the-first dispatch/demand.h demand "equals_take_turns"
+	[[s/\t\t\t\ts->turn = after;/\t\t\t\t(void)after;/]])
+sluice_unit_mutant(credit-without-a-stamp dispatch/dispatch.h demand "ties_go_to_the_longest_waiting"
+	[[/^static inline void sluice_lane_set/,/^}/s/lanes->lane\[index\].since = ++lanes->turn;/(void)0;/]])
+sluice_unit_mutant(receipt-with-credit-only dispatch/dispatch.h jbsq "receipts_make_room"
+	[[s/\tlanes->lane\[index\].acked = acked;/\tif (lanes->lane[index].credit != credit) lanes->lane[index].acked = acked;/]])
+sluice_unit_mutant(leaver-has-had-its-turn dispatch/rr.h rr "joiner_in_the_place_of_a_leaver_has_had_nothing"
+	[[/^static inline void sluice_rr_leave/,/^}/s/if (s->turn == i)/if (0)/]])
+sluice_unit_mutant(turn-is-whole-again dispatch/rr.h rr "random_scripts_strict"
+	[[s/first = s->had < first ? first - s->had : 0;/first = first;/]])
+sluice_unit_mutant(first-comes-not-again dispatch/rr.h rr "all_to_one"
+	[[s/k <= lanes->count && i < lanes->count/k < lanes->count \&\& i < lanes->count/]])
+sluice_unit_mutant(tied-lane-left-out dispatch/jbsq.h jbsq "many_lanes"
+	[[s/level->next = level->in_flight + 1;/level->next = s->most;/]])
+sluice_unit_mutant(tied-newest-first dispatch/jbsq.h jbsq "level_then_in_turn"
+	[=[s/lanes->lane\[level->lane\[at - 1\]\].since > since; at--)/lanes->lane[level->lane[at - 1]].since < since; at--)/]=])
+sluice_unit_mutant(least-loaded-last-of-equals dispatch/jbsq.h sticky "random_script"
+	[[s/(in_flight == least && lane->since >= since))/(in_flight == least))/]])
+sluice_unit_mutant(drawn-twice-the-same dispatch/p2c.h p2c "the_better_of_two"
+	[[s/b += b >= a; .*another one.*/(void)0;/]])
+sluice_unit_mutant(drawn-from-the-first-on dispatch/p2c.h p2c "many_lanes_are_drawn_alike"
+	[[s/if (lanes->count > SLUICE_P2C_DRAWN)/if (0)/]])
+sluice_unit_mutant(home-on-its-way-out dispatch/pkg.h pkg "random_script"
+	[[s/ | waits << 62 | leaves << 63;/ | waits << 62 | (leaves \& 0);/]])
+sluice_unit_mutant(home-of-no-joiner dispatch/pkg.h pkg "homes_are_who_is_there"
+	[[/^static inline void sluice_pkg_join/,/^}/s/sluice_pkg_settle(s, lanes);/(void)lanes;/]])
+sluice_unit_mutant(held-without-new-events dispatch/sticky.h sticky "random_script"
+	[[s/\t\tload.total++;/\t\t(void)load;/]])
+sluice_unit_mutant(flow-of-a-leaver-kept dispatch/atomic.h atomic "leaver_frees_its_keys"
+	[[/^static inline void sluice_atomic_leave/,/^}/s/s->flow\[flow\].lane = SLUICE_LANE_NONE;/(void)0;/]])
+sluice_unit_mutant(flow-at-rest-too-early dispatch/atomic.h atomic "key_waits_where_it_is"
+	[[s/flow->lane == SLUICE_LANE_NONE ||$/flow->lane == SLUICE_LANE_NONE || lanes->lane[flow->lane].acked + 1 == flow->position ||/]])
+sluice_unit_mutant(flow-forgets-the-spill dispatch/atomic.h atomic "key_waits_where_it_is"
+	[[s/flow->position = lane->sent + lane->spilled;/flow->position = lane->sent;/]])
+sluice_unit_mutant(ranked-by-an-old-stamp dispatch/ranks.h atomic "many_lanes_take_turns"
+	[[s/if ((int64_t)since < 0)/if (0)/]])
+sluice_unit_mutant(key-not-spread dispatch/mix.h atomic "random_script"
+	[[s/return (uint32_t)((key \* SLUICE_MIX_STEP) >> 40);/return (uint32_t)key;/]])
+sluice_unit_mutant(absent-lane-has-credit dispatch/spill.h partition "vacant_partition_stops_at_the_room"
+	[[s/if (view->absent == 0)/if (1)/]])
+sluice_unit_mutant(spill-overtaken dispatch/spill.h partition "credit_does_not_pass_what_waits"
+	[[s/if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {/if (lane->credit > 0) {/]])
+sluice_unit_mutant(barrier-without-the-spill dispatch/partition.h partition_owners "joiner_waits_for_what_was_sent_and_spilled"
+	[[s/lane->barrier = lane->sent + lane->spilled;/lane->barrier = lane->sent;/]])
+sluice_unit_mutant(taken-from-one-that-waits dispatch/partition.h partition_owners "joiners_in_a_row"
+	[[s/(lane->state == SLUICE_LANE_JOINING && lane->spilled == 0);/lane->state == SLUICE_LANE_JOINING;/]])
+sluice_unit_mutant(heir-of-most dispatch/partition.h partition_owners "shares_stay_even"
+	[[s/s->groups\[i\] < s->groups\[heir\])$/s->groups[i] > s->groups[heir])/]])
+sluice_unit_mutant(taker-keeps-its-credit dispatch/partition.h partition_owners "groups_move_when_it_is_time"
+	[[/lane\[to\].state = SLUICE_LANE_JOINING;/{n;s/lanes->lane\[to\].credit = 0;/(void)to;/}]])
+sluice_unit_mutant(groups-move-at-any-time dispatch/partition.h partition_owners "groups_move_when_it_is_time"
+	[[s/if (s->seen < SLUICE_REBALANCE_EVENTS/if (s->seen > SLUICE_REBALANCE_EVENTS/]])
+sluice_unit_mutant(coldest-group-moves dispatch/rebalance.h rebalance "the_hottest_that_helps"
+	[[s/r->heat\[i\] > r->heat\[best\]))/r->heat[i] < r->heat[best]))/]])
+sluice_unit_mutant(heat-for-ever dispatch/partition.h rebalance "a_look_halves_the_heat"
+	[[s/s->heat\[group\] \/= 2;/(void)s;/]])
+sluice_unit_mutant(window-one-too-far dispatch/reorder.h reorder "all_slots_are_used"
+	[[s/if (seq - r->first >= r->window)/if (seq - r->first > r->window)/]])
+sluice_unit_mutant(taken-back-is-the-newest dispatch/ordered.h ordered_pick "an_event_taken_back_has_its_room"
+	[[s/if ((int64_t)(last + 1 - s->next) > 0)/if (1)/]])
+sluice_unit_mutant(window-of-the-join-passed dispatch/ordered.h ordered_pick "no_more_than_the_join_has_room_for"
+	[[/^static inline uint32_t sluice_ordered_fit/,/^}/s/s->window)$/s->window + 1)/]])
+sluice_unit_mutant(joining-reader-charged dispatch/broadcast.h strategy "broadcast_to_the_active_only"
+	[[/^static inline uint32_t sluice_broadcast_pick/,/^}/s/if (lanes->lane\[i\].state == SLUICE_LANE_ACTIVE)/if (1)/]])
+sluice_unit_mutant(one-in-one-more dispatch/tee.h modifiers "tee_is_one_in_so_many"
+	[[s/s->left = s->every - 1;/s->left = s->every;/]])
+sluice_unit_mutant(key-lost-by-a-removal dispatch/conflate.h modifiers "conflate_keeps_the_latest"
+	[[s/if (((at - home) & mask) < ((at - hole) & mask))/if (((at - home) \& mask) <= ((at - hole) \& mask))/]])
+sluice_unit_mutant(key-kept-in-an-old-entry dispatch/conflate.h modifiers "conflate_keeps_the_latest"
+	[[/s->dropped++/{n;s/at = sluice_conflate_find(s, key);/(void)0;/}]])
+sluice_unit_mutant(lane-saves-its-turn dispatch/lanes.h modifiers "a_turn_is_a_turn"
+	[[s/s->left = s->weight \* SLUICE_LANES_QUANTUM;/s->left += s->weight * SLUICE_LANES_QUANTUM;/]])
+
+# ---- where threads run -------------------------------------------------------
+sluice_unit_mutant(port-takes-a-cpu engine/affinity.c affinity "ports_take_no_worker"
+	[[s/polling += !p->workers\[i\].blocking && !p->workers\[i\].foreign;/polling += !p->workers[i].blocking;/]])
+sluice_unit_mutant(stage-on-a-ports-thread engine/affinity.c affinity "ports_take_no_worker"
+	[[s/if (!p->workers\[i\].blocking && !p->workers\[i\].foreign &&/if (!p->workers[i].blocking \&\&/]])
+sluice_unit_mutant(turns-of-stages engine/affinity.c affinity "workers_take_turns_not_stages"
+	[[s/\tif (workers > placing->slots)$/\tif (0)/]])
+sluice_unit_mutant(one-turn-for-all engine/platform.c pin "turns_are_taken_by_as_many"
+	[[s/__atomic_fetch_add(&taken, n, __ATOMIC_RELAXED);/__atomic_fetch_add(\&taken, 1, __ATOMIC_RELAXED);/]])
+sluice_unit_mutant(cpu-named-twice engine/pin.c affinity "pin_twice"
+	[[s/if (pin->cpus\[i\] == cpu)/if (0)/]])
+sluice_unit_mutant(list-ends-anyhow engine/pin.c affinity "pin_ends_in_a_letter"
+	[[s/return rc == 0 && \*at != .*/return rc;/]])
+sluice_unit_mutant(quota-of-the-largest engine/cgroup.c cgroup "v2_least_counts"
+	[[/^static uint64_t cgroup_least_share/,/^}/s/share < least))/share > least))/]])
+sluice_unit_mutant(quota-rounded-up engine/cgroup.c cgroup "v2_rounds_down"
+	[[s/return least < 100 ? 1 : (uint32_t)(least \/ 100);/return (uint32_t)((least + 99) \/ 100);/]])
+sluice_unit_mutant(quota-ignored engine/cpus.c pin "a_quota_of_time_counts"
+	[[s/if (quota > 0 && quota < cpus->time)/if (0)/]])
+sluice_unit_mutant(worker-sleeps-past-a-timer engine/worker.c worker "earliest_first"
+	[[s/if (due < deadline)/if (1)/]])
+
+# ---- letters and timers ------------------------------------------------------
+sluice_unit_mutant(refused-letter-counts engine/mailbox.c mailbox "the_limit_counts_what_is_not_handled"
+	[[/>= limit) {/{n;s/UINT32_MAX/0/}]])
+sluice_unit_mutant(closed-box-is-full engine/mailbox.c mailbox "a_closed_box_takes_nothing"
+	[[s/return seen == CLOSED ? -EPIPE : -EAGAIN;/return -EAGAIN;/]])
+sluice_unit_mutant(answer-overwritten engine/mailbox.c mailbox "answered_at_once"
+	[[s/if (!letter->replied)$/if (1)/]])
+sluice_unit_mutant(answered-twice engine/mail.c control "a_call_is_answered_once"
+	[[s/\tif (letter->replied)$/\tif (0)/]])
+sluice_unit_mutant(letters-before-events engine/mail.c control "letters_leave_a_turn_to_events"
+	[[s/read++ < LETTERS_PER_ROUND) {/read++ < UINT32_MAX) {/]])
+sluice_unit_mutant(timer-drifts engine/timer.c timer "period_missed_is_skipped"
+	[[s/due = timer_after(now_ns - (now_ns - due) % period, period);/due = timer_after(now_ns, period);/]])
+sluice_unit_mutant(timer-too-late engine/timer.c timer "once"
+	[[s/t->slot\[first\].due_ns > now_ns)/t->slot[first].due_ns >= now_ns)/]])
+sluice_unit_mutant(timer-after-the-end engine/step.c stage_timer "timers_end_with_the_stage"
+	[[s/while (stage->phase == STAGE_RUNNING &&$/while (/]])
+sluice_unit_mutant(timer-of-a-failed-stage engine/fault.c stage_timer "timers_end_with_a_failure"
+	[[s/\tstage->timers.armed = 0;/\t(void)0;/]])
+
+# ---- buffers -----------------------------------------------------------------
+sluice_unit_mutant(row-begins-anew engine/hold.c hold "a_longer_row_is_the_same_row"
+	[[s/\tmore.at = hold->at;/\t(void)0;/]])
+sluice_unit_mutant(spill-put-back-alone engine/spill.c spill "what_is_put_back_comes_first"
+	[[/^void spill_unpop/,/^}/s/if (queue->count++ == 0)/if (queue->count++ == 1)/]])
+sluice_unit_mutant(spill-put-back-moves-on engine/spill.c spill "what_is_put_back_comes_first"
+	[[s/queue->popped--;/(void)0;/]])
+sluice_unit_mutant(spill-appended-stands-still engine/spill.c spill "one_queue_goes_behind_another"
+	[[s/from->popped += from->count;/(void)0;/]])
+sluice_unit_mutant(dropped-output-awaited engine/emit.c overflow "what_was_dropped_is_not_waited_for"
+	[[s/\t\t\tstage->unacked_end = hold_end(hold);/\t\t\t(void)0;/]])
+sluice_unit_mutant(held-back-is-buffered engine/emit.c orders "events_are_held_back_and_given_out"
+	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
+sluice_unit_mutant(fan-out-over-a-batch engine/stage.c overflow "one_makes_more_than_there_is_room_for"
+	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
+sluice_unit_mutant(fan-out-over-the-room engine/step.c overflow "one_makes_more_than_there_is_room_for"
+	[[s/return room < fan_out ? 1 : (uint32_t)(room \/ fan_out);/return room < fan_out ? 0 : (uint32_t)(room \/ fan_out);/]])
+sluice_unit_mutant(empty-is-no-credit engine/step.c overflow "rounds_in_vain_are_told_apart"
+	[[s/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);/]])
+sluice_unit_mutant(emits-nothing-at-all engine/stage.c step "emit_within_limits"
+	[[s/if (self == NULL || n == 0 || n > self->emit_left)/if (self == NULL || n > self->emit_left)/]])
+
+# ---- batches, and what comes again -------------------------------------------
+sluice_unit_mutant(batch-end-one-early engine/inlet.c verdicts "batch_end_at_its_border"
+	[[s/if (batch->depth == 0)/if (batch->depth <= 1)/]])
+sluice_unit_mutant(exact-batch-cut-by-the-room engine/step.c batches "borders_in_the_middle"
+	[[s/room += stage->buffer_max;/room += 0;/]])
+sluice_unit_mutant(claim-without-a-limit engine/inlet.c shared "what_was_only_taken_keeps_its_count"
+	[[/^static void inlet_claim/,/^}/s/if (n > limit)$/if (0)/]])
+sluice_unit_mutant(weight-of-two-is-one engine/inlet.c outlet_leave "a_link_has_its_weight"
+	[[s/if (sub->opts.weight > 1)/if (sub->opts.weight > 2)/]])
+sluice_unit_mutant(weight-does-not-reach-the-lane engine/outlet_member.c grants "turns_have_weights"
+	[[s/.weight = sub->opts.weight,/.weight = 0,/]])
+sluice_unit_mutant(place-of-a-thinned-batch engine/inlet.c positions "what_comes_again_lies_where_it_lay: broadcast"
+	[[s/batch->seq = inlet_seq(in, batch, 0);/(void)0;/]])
+sluice_unit_mutant(refused-counts-again engine/inlet.c verdicts "refused_counts_once"
+	[[/^void inlet_return/,/^}/s/link->refusing = 0;/(void)0;/]])
+sluice_unit_mutant(refused-survives-its-link engine/inlet.c ask "refused_events_are_no_demand_of_the_next"
+	[[/^void inlet_attach/,/^}/s/link->refused = 0;//]])
+sluice_unit_mutant(counts-survive-their-link engine/inlet.c outlet_leave "a_link_forgets_the_one_before"
+	[[/^void inlet_attach/,/^}/s/link->counted = 0;/(void)0;/]])
+sluice_unit_mutant(whole-batch-given-up engine/fault.c verdicts "one_delivery_among_others"
+	[[s/int spent = taken == 1 \&\& /int spent = /]])
+sluice_unit_mutant(last-time-in-company engine/inlet.c verdicts "the_last_time_alone"
+	[[s/return batch->deliveries >= in->tries_max ? 1/return batch->deliveries > in->tries_max ? 1/]])
+sluice_unit_mutant(second-time-not-counted engine/step.c verdicts "the_last_time_alone"
+	[[s/if (\(.*\)batch.deliveries > 1/if (\1batch.deliveries > 2/]])
+sluice_unit_mutant(letter-without-its-code engine/fault.c verdicts "one_delivery_among_others"
+	[[s/\t\t\t.code = code,/\t\t\t.code = -EIO,/]])
+sluice_unit_mutant(letter-counts-as-discarded engine/fault.c verdicts "refused_counts_once"
+	[[s/SLUICE_COUNTER_DEAD_LETTERS,$/SLUICE_COUNTER_DISCARDED,/]])
+sluice_unit_mutant(handed-rows-overflow engine/handed_priv.h handed "rows_run_out"
+	[[s/handed->count == HANDED_ROWS)) {/0)) {/]])
+sluice_unit_mutant(handed-count-too-far engine/handed_priv.h handed "against_a_count_for_each"
+	[[s/if (until - at < \*limit)/if (0)/]])
+sluice_unit_mutant(position-without-wrap engine/position_priv.h handed "rows_lie_across_the_wrap"
+	[[s/return at - position < UINT64_MAX \/ 2;/return at >= position;/]])
+sluice_unit_mutant(shared-count-unmarked engine/outlet_shared.c shared "what_was_only_taken_keeps_its_count"
+	[[s/sluice_store_relaxed(&shared->marked, end);/sluice_store_relaxed(\&shared->marked, end - 1);/]])
+sluice_unit_mutant(cancelled-onlooker-awaited engine/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
+	[[/^int asides_busy/,/^}/s/if (aside->closed)/if (0)/]])
+
+# ---- those who come, ask and go ----------------------------------------------
+sluice_unit_mutant(mark-without-room engine/outlet.c outlet "what_spilled_waits_for_room_for_its_mark"
+	[[s/if (!outlet_note_room(out->subs\[index\]))/if (0)/]])
+sluice_unit_mutant(marks-of-two-counts-in-one engine/outlet.c outlet_leave "each_keeps_its_own_count"
+	[[s/last->to == position && last->deliveries == deliveries) {/last->to == position) {/]])
+sluice_unit_mutant(slots-of-a-leaver engine/outlet.c outlet "joiner_waits_for_a_leaver"
+	[[/^static uint64_t outlet_shared_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
+sluice_unit_mutant(taker-is-never-let-in engine/outlet.c outlet_leave "who_takes_over_begins_anew"
+	[[/^static void outlet_rejoin/,/^}/s/out->joining = 1;/(void)0;/]])
+sluice_unit_mutant(taker-has-begun engine/outlet.c outlet_leave "who_takes_over_begins_anew"
+	[[s/\t\t\tout->subs\[i\]->began = 0;/\t\t\t(void)0;/]])
+sluice_unit_mutant(vain-batch-counted engine/outlet.c outlet_leave "only_what_goes_out_is_counted"
+	[[s/\tif (placed > 0) {$/\tif (1) {/]])
+sluice_unit_mutant(leaver-holds-up-the-end engine/outlet.c outlet_leave "a_leaver_holds_up_no_end"
+	[[s/} else if (!c->leaving &&$/} else if (/]])
+sluice_unit_mutant(leaver-told-another-reason engine/outlet.c outlet_leave "a_leaver_keeps_its_reason"
+	[[s/if (sluice_lane_stays(&out->lanes.lane\[i\]))/if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)/]])
+sluice_unit_mutant(gauge-stays-up engine/outlet.c outlet_leave "a_gauge_goes_down_again"
+	[[s/if (out->subs\[i\] != NULL)$/if (out->subs[i] != NULL \&\& out->lanes.lane[i].spilled)/]])
+sluice_unit_mutant(room-for-what-found-nobody engine/outlet_member.c outlet_leave "what_finds_nobody_takes_no_room"
+	[[/^static uint32_t orphan_deal_queue/,/^}/s/out->lanes.spill_free--;/(void)0;/]])
+sluice_unit_mutant(read-counts-as-unread engine/outlet_member.c outlet_leave "one_reader_is_enough"
+	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
+sluice_unit_mutant(unread-before-it-came engine/outlet_member.c outlet_leave "who_never_opened_left_nothing"
+	[[s/at = first; .* it has not opened .*/(void)first;/]])
+sluice_unit_mutant(dropped-and-kept engine/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
+	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])
+sluice_unit_mutant(ask-reaches-a-successor engine/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
+	[[s/if (ASKED_GENERATION(asked) != (id.generation \& 0xffff))/if (0)/]])
+sluice_unit_mutant(asks-beyond-their-bits engine/inlet.c ask "asks_are_full_both_times"
+	[[s/sub->taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
+sluice_unit_mutant(window-without-its-minimum engine/subscription_priv.h ask "window_exact"
+	[[s/.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),/.min_events = (uint32_t)(word \& WINDOW_MASK),/]])
+sluice_unit_mutant(window-not-exact engine/subscription_priv.h ask "window_exact"
+	[[s/.exact = (uint32_t)(word >> (3 \* WINDOW_BITS)),/.exact = 0,/]])
+sluice_unit_mutant(resubscribe-with-other-flags engine/subscription.c subscription "resubscribe_changes_nothing_else"
+	[[s/if (wish->flags != 0 \&\& wish->flags != o->flags)/if (0)/]])
+sluice_unit_mutant(places-beyond-the-most engine/plan.c subscription "refuses_over_subscriptions_max"
+	[[s/return most ? most : declared + PLACES_MORE;/return declared + PLACES_MORE;/]])
+sluice_unit_mutant(depth-is-what-was-granted engine/subscription.c subscription_stat "what_lies_there_is_told"
+	[[s/.depth = published - acked,/.depth = granted - acked,/]])
+sluice_unit_mutant(second-cancel-is-busy engine/subscription.c subscription_stat "it_is_cancelled_once"
+	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
+sluice_unit_mutant(last-reason-counts engine/attend.c subscription_end "the_worst_reason_counts"
+	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
+
+# ---- failing, starting, ending -----------------------------------------------
+sluice_unit_mutant(failures-never-forgotten engine/restart.c restart "stable_again_and_again"
+	[[s/now_ns - last >= policy->stable_ns/(&) \&\& now_ns - last >= 1000 * policy->stable_ns/]])
+sluice_unit_mutant(delay-over-the-longest engine/restart.c restart "delay_first_over_the_longest"
+	[[s/uint64_t above = max - delay < below ? max - delay : below;/uint64_t above = below;/]])
+sluice_unit_mutant(burst-of-one-more engine/restart.c restart "window_counts_through_stable_periods"
+	[[s/if (h->count >= most)/if (h->count > most)/]])
+sluice_unit_mutant(failure-without-its-code engine/fault.c verdicts "a_failure_has_a_code"
+	[[s/stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);/stage_finish(stage, SLUICE_REASON_ERROR, 0);/]])
+sluice_unit_mutant(starved-through-a-restart engine/fault.c producer_asks "a_restart_asks_again"
+	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
+sluice_unit_mutant(retries-add-up engine/step.c producer_asks "retries_are_counted_in_a_row"
+	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->retries = 0;/\t(void)0;/]])
+sluice_unit_mutant(run-not-forgotten engine/stage.c start_again "a_stage_forgets_a_run"
+	[[/^void stage_reset/,/^}/s/stage->worst = 0;//]])
+sluice_unit_mutant(asks-of-a-failed-start engine/undo.c start_again "what_was_done_is_undone"
+	[[s/sluice_store_release(&sub->asked, before->asked);/(void)0;/]])
+sluice_unit_mutant(id-of-a-failed-start engine/undo.c start_again "old_ids_stay_old"
+	[[s/(void)sluice_fetch_add(&sub->generation, 1);/(void)0;/]])
+sluice_unit_mutant(stop-taken-back engine/run.c stop "a_stop_is_not_taken_back"
+	[[s/while (seen < (uint32_t)command)/while (seen != (uint32_t)command)/]])
+sluice_unit_mutant(stopped-is-ended engine/worker.c stop "in_a_signal_handler"
+	[[s/(void)sluice_exchange(&worker->pipeline->aborted, 1);/(void)0;/]])
+sluice_unit_mutant(least-stranded-named engine/run.c stranded "consumer_ends_broadcast"
+	[[s/if (p->stages\[i\]->stranded > most->stranded)/if (p->stages[i]->stranded < most->stranded)/]])
+sluice_unit_mutant(name-one-too-long engine/pipeline.c pipeline "limits_are_kept"
+	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
+sluice_unit_mutant(one-stage-too-many engine/pipeline.c pipeline "limits_are_kept"
+	[[s/if (pipeline->stage_count == SLUICE_STAGES_MAX)/if (pipeline->stage_count > SLUICE_STAGES_MAX)/]])
+sluice_unit_mutant(last-reserved-word engine/stage.c new_opts "resv_last"
+	[[/^int opts_check_resv/,/^}/s/for (uint32_t i = 0; i < count; i++)/for (uint32_t i = 0; i + 1 < count; i++)/]])
+sluice_unit_mutant(port-stop-is-an-end engine/port.c port_closed "recv_stopped"
+	[[s/\tif (end->stopped)$/\tif (0)/]])
+sluice_unit_mutant(port-gives-up-early engine/port.c port_links "one_in_many_is_found"
+	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
+
+# ---- an order restored -------------------------------------------------------
+sluice_unit_mutant(leaver-has-answered-all engine/order_out.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
+	[[/^void order_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
+sluice_unit_mutant(second-answer-not-counted engine/order_in.c ordered_answers "a_second_answer_is_dropped_and_counted"
+	[[s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
+sluice_unit_mutant(window-not-stranded engine/life.c ordered_end "join_is_forsaken_in_a_drain"
+	[[s/left += order_leave(stage);/(void)order_leave(stage);/]])
+sluice_unit_mutant(out-of-order-not-stranded engine/order_in.c ordered_answers "what_a_join_leaves_is_stranded"
+	[[s/dropped += w->come\[i\];/(void)w;/]])
+sluice_unit_mutant(answered-before-its-spill engine/order_between.c ordered_between "what_a_link_leaves_is_waited_for"
+	[[s/if (outlet_spilled(out) > 0 || out->orphans != NULL)/if (out->orphans != NULL)/]])
+
+file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
+add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies
+	${PROJECT_SOURCE_DIR} ${UNIT_MUTANT_TABLE})
+set_tests_properties(unit/mutants-apply PROPERTIES LABELS unit TIMEOUT ${SLUICE_TEST_TIMEOUT})
