@@ -21,6 +21,9 @@ static int order_no_memory(const struct sluice_stage *stage)
 	return sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
 }
 
+SLUICE_STATIC_ASSERT(SLUICE_ORDER_EVENTS_MAX <= SLUICE_DEMAND_MAX,
+		     "a window of an order is one that credit can have");
+
 int order_join_open(struct sluice_stage *stage)
 {
 	struct sluice_stage *producer = stage->order_from;
@@ -46,15 +49,13 @@ int order_join_open(struct sluice_stage *stage)
 	join->window.come = line_calloc(window, 1);
 	if (!sub->slots || !sub->counts || !join->window.come)
 		return order_no_memory(stage);
-	rc = sluice_credit_init(&sub->credit, window, 0, 0);
-	if (rc < 0)
-		return rc;
+	rc = sluice_credit_init(&sub->credit, window, 0, 0); /* 0: see above */
 	sluice_reorder_init(&join->window, sub->slots, join->window.come,
 			    window, stage->opts.in_bytes, order->offset);
 	order->bell = bell_between(stage, producer);
 	inlet_attach(&stage->in, sub, 0, bell_between(producer, stage));
 	stage->in.joined++;
-	return 0;
+	return rc;
 }
 
 void order_join_close(struct sluice_stage *stage)
