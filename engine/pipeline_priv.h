@@ -211,9 +211,6 @@ int plan_open(struct sluice_pipeline *pipeline);
 /* Every init has returned, and nothing has been stepped yet: who has asked by now
  * is there from the first event on. */
 void plan_admit(struct sluice_pipeline *pipeline);
-void plan_close(struct sluice_pipeline *pipeline);
-/* The same in a child of the process that opened it: what is private. */
-void plan_close_child(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_join(struct subscription *sub);
 /* Where @sub's batches are put together under @credit: how many bytes that
@@ -222,10 +219,12 @@ uint64_t plan_gathered_bytes(const struct subscription *sub,
 			     const struct sluice_credit *credit);
 int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
 
-/* undo.c: what was declared, before a start; put back, when it has failed: under
- * the lock. */
+/* undo.c: keep what was declared, before a start; and give back what a run holds,
+ * with what a start that failed has changed put back. */
 void pipeline_remember(struct sluice_pipeline *pipeline);
-void pipeline_undo(struct sluice_pipeline *pipeline);
+void plan_close(struct sluice_pipeline *pipeline);
+/* The same in a child of the process that opened it: what is private. */
+void plan_close_child(struct sluice_pipeline *pipeline);
 
 /* run.c */
 void pipeline_raise(struct sluice_pipeline *pipeline,

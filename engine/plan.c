@@ -8,12 +8,10 @@
  *
  * each part on pages of its own.
  */
-#include "engine/gate_priv.h"
 #include "engine/memory_priv.h"
 #include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/plan_priv.h"
-#include "engine/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -460,61 +458,4 @@ int plan_open(struct sluice_pipeline *p)
 	if (rc < 0)
 		plan_close(p);
 	return rc;
-}
-
-/* What a run held. */
-static void plan_release(struct sluice_pipeline *p)
-{
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		struct sluice_stage *stage = p->stages[i];
-
-		order_join_close(stage);
-		inlet_close(&stage->in);
-		outlet_close(&stage->out);
-		hold_close(&stage->hold);
-		stage->counters = NULL;
-		stage->worker = NULL;
-		sluice_region_close(&stage->region);
-	}
-	/* What was declared stays: a start may be tried again. */
-	for (uint32_t s = 0; s < p->sub_count; s++) {
-		subscription_unmap(subscription_at(p, s));
-		subscription_reset(subscription_at(p, s));
-	}
-	pipeline_undo(p);
-	for (uint32_t i = 0; i < p->worker_count; i++)
-		free(p->workers[i].stages);
-	free(p->workers);
-	free(p->supervised);
-	p->supervised = NULL;
-	free(p->marked);
-	p->marked = NULL;
-	p->workers = NULL;
-	p->worker_count = 0;
-	sluice_region_close(&p->region);
-	p->planned = 0;
-}
-
-void plan_close(struct sluice_pipeline *p)
-{
-	if (!p->planned)
-		return;
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		port_close(p->stages[i]);
-	subscriptions_settle(p);
-	gate_close(&p->gate, p->platform->wait);
-	pipeline_lock(p); /* somebody may be looking at one */
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		stage_close_gate(p->stages[i]);
-		stage_reset(p->stages[i]);
-	}
-	plan_release(p);
-	pipeline_unlock(p);
-}
-
-void plan_close_child(struct sluice_pipeline *p)
-{
-	/* Whoever stood in a gate, or held the lock, is not in this process. */
-	if (p->planned)
-		plan_release(p);
 }

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A start that fails leaves everything as it was. Callbacks that ran in it, and
- * whoever called meanwhile, may have changed what was declared: windows, manual
- * demand, demand modes; and made subscriptions. Under the pipeline's lock.
+ * What a start has made is taken back, at the end of a run or when it fails. A start
+ * that fails leaves everything as it was: callbacks that ran in it, and whoever
+ * called meanwhile, may have changed what was declared (windows, manual demand,
+ * demand modes) and made subscriptions.
  */
+#include "engine/gate_priv.h"
+#include "engine/order_priv.h"
 #include "engine/pipeline_priv.h"
+#include "engine/port_priv.h"
+
+#include <stdlib.h>
+
+/* ---- what was declared: under the pipeline's lock ------------------------ */
 
 void pipeline_remember(struct sluice_pipeline *p)
 {
@@ -38,7 +46,7 @@ static void subscription_forget(struct sluice_pipeline *p)
 	(void)sluice_fetch_add(&sub->generation, 1);
 }
 
-void pipeline_undo(struct sluice_pipeline *p)
+static void pipeline_undo(struct sluice_pipeline *p)
 {
 	if (!p->remembered)
 		return;
@@ -65,4 +73,63 @@ void pipeline_undo(struct sluice_pipeline *p)
 		sluice_store_release(&sub->asked, before->asked);
 		sub->taken = 0;
 	}
+}
+
+/* ---- what was made -------------------------------------------------------- */
+
+/* What a run held. */
+static void plan_release(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *stage = p->stages[i];
+
+		order_join_close(stage);
+		inlet_close(&stage->in);
+		outlet_close(&stage->out);
+		hold_close(&stage->hold);
+		stage->counters = NULL;
+		stage->worker = NULL;
+		sluice_region_close(&stage->region);
+	}
+	/* What was declared stays: a start may be tried again. */
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		subscription_unmap(subscription_at(p, s));
+		subscription_reset(subscription_at(p, s));
+	}
+	pipeline_undo(p);
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		free(p->workers[i].stages);
+	free(p->workers);
+	free(p->supervised);
+	p->supervised = NULL;
+	free(p->marked);
+	p->marked = NULL;
+	p->workers = NULL;
+	p->worker_count = 0;
+	sluice_region_close(&p->region);
+	p->planned = 0;
+}
+
+void plan_close(struct sluice_pipeline *p)
+{
+	if (!p->planned)
+		return;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		port_close(p->stages[i]);
+	subscriptions_settle(p);
+	gate_close(&p->gate, p->platform->wait);
+	pipeline_lock(p); /* somebody may be looking at one */
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		stage_close_gate(p->stages[i]);
+		stage_reset(p->stages[i]);
+	}
+	plan_release(p);
+	pipeline_unlock(p);
+}
+
+void plan_close_child(struct sluice_pipeline *p)
+{
+	/* Whoever stood in a gate, or held the lock, is not in this process. */
+	if (p->planned)
+		plan_release(p);
 }
