@@ -6,9 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -183,45 +181,6 @@ static void open_refuses_an_impossible_size(void **state)
 	}
 	assert_int_equal(fds_count(), fds);
 	assert_int_equal(fds_mappings("memfd:sluice:huge"), 0);
-}
-
-/* A limit on files is answered, not signalled: SIGXFSZ would end us here. */
-static void open_heeds_the_file_size_limit(void **state)
-{
-	uint64_t page = sluice_region_page_bytes();
-	int fds = fds_count();
-	struct sluice_region region;
-	struct rlimit before;
-	struct rlimit low;
-	sigset_t pending;
-	char limit[64];
-
-	(void)state;
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-	for (uint64_t pages = 0; pages < 4; pages++) {
-		low = before;
-		low.rlim_cur = pages * page;
-		assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-		errno = 77;
-		assert_int_equal(
-			sluice_region_open(&region, "big", 4 * page, 1),
-			-EFBIG);
-		assert_int_equal(errno, 77);
-		assert_null(region.base);
-		assert_int_equal(region.fd, -1);
-		assert_text_has(sluice_last_error(), "'big'");
-		(void)snprintf(limit, sizeof(limit), "limit of %llu",
-			       (unsigned long long)(pages * page));
-		assert_text_has(sluice_last_error(), limit);
-		assert_int_equal(sigpending(&pending), 0);
-		assert_int_equal(sigismember(&pending, SIGXFSZ), 0);
-	}
-	low.rlim_cur = 4 * page;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-	open_region(&region, 4 * page, 1);
-	sluice_region_close(&region);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_int_equal(fds_count(), fds);
 }
 
 static void no_call_touches_errno(void **state)
@@ -486,7 +445,6 @@ int main(void)
 		cmocka_unit_test(open_rounds_up_and_holds_every_page),
 		cmocka_unit_test(open_cuts_a_long_owner),
 		cmocka_unit_test(open_refuses_an_impossible_size),
-		cmocka_unit_test(open_heeds_the_file_size_limit),
 		cmocka_unit_test(no_call_touches_errno),
 		cmocka_unit_test(alloc_enters_objects_in_the_directory),
 		cmocka_unit_test(alloc_aligns),

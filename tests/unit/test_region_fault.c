@@ -7,7 +7,9 @@
 #include "tests/support/unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -255,6 +257,45 @@ static void open_gets_through_between_signals(void **state)
 	sluice_region_close(&region);
 }
 
+/* A limit on files is answered, not signalled: SIGXFSZ would end us here. */
+static void open_heeds_the_file_size_limit(void **state)
+{
+	uint64_t page = sluice_region_page_bytes();
+	int fds = fds_count();
+	struct sluice_region region;
+	struct rlimit before;
+	struct rlimit low;
+	sigset_t pending;
+	char limit[64];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	for (uint64_t pages = 0; pages < 4; pages++) {
+		low = before;
+		low.rlim_cur = pages * page;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+		errno = 77;
+		assert_int_equal(
+			sluice_region_open(&region, "big", 4 * page, 1),
+			-EFBIG);
+		assert_int_equal(errno, 77);
+		assert_null(region.base);
+		assert_int_equal(region.fd, -1);
+		assert_text_has(sluice_last_error(), "'big'");
+		(void)snprintf(limit, sizeof(limit), "limit of %llu",
+			       (unsigned long long)(pages * page));
+		assert_text_has(sluice_last_error(), limit);
+		assert_int_equal(sigpending(&pending), 0);
+		assert_int_equal(sigismember(&pending, SIGXFSZ), 0);
+	}
+	low.rlim_cur = 4 * page;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	assert_int_equal(sluice_region_open(&region, "big", 4 * page, 1), 0);
+	sluice_region_close(&region);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(fds_count(), fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +305,7 @@ int main(void)
 		cmocka_unit_test(alloc_is_refused),
 		cmocka_unit_test(open_goes_on_when_interrupted),
 		cmocka_unit_test(open_gets_through_between_signals),
+		cmocka_unit_test(open_heeds_the_file_size_limit),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(steps)];
 	size_t at = 0;
