@@ -172,8 +172,8 @@ static int handle(struct node *node, struct edge *edge,
 	rc = verdict_events(node, batch);
 	book_finish(node, edge, batch, finish_of(node, rc));
 	rc = act_finish(node, rc);
-	if (verdict_keeps(rc))
-		book_last(node, edge, batch);
+	/* Dead letters too may emit what their batch is acknowledged after. */
+	book_last(node, edge, batch);
 	return rc;
 }
 
