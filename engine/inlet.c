@@ -195,21 +195,27 @@ static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
 	link->counted = to + n;
 }
 
-/* Take from the ring of all when what was taken before is finished: half of what
- * lies there at most, so that others find some too. Nothing more once the stream
- * has ended: whoever ended it takes back what is left. */
+/* Take from the ring of all when what was taken before is finished: an even share
+ * of what lies there at most, so that others find as much. Nothing more once the
+ * stream has ended: whoever ended it takes back what is left. */
 static void inlet_claim(struct inlet *in, struct inlet_link *link,
 			uint32_t limit)
 {
 	const struct sluice_mpmc *ring = &link->taken->ring;
 	struct sluice_spsc_writer *w = &link->filler;
 	uint64_t place = w->reserved & (w->capacity - 1);
-	uint64_t n = (sluice_mpmc_depth(ring) + 1) / 2;
+	uint64_t n = sluice_mpmc_depth(ring);
 	uint64_t first = 0;
+	uint32_t readers;
 
 	if (sluice_spsc_depth(&link->reader) > 0 || n == 0 ||
 	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
 		return;
+	/* Relaxed: a hint. */
+	readers = sluice_load_relaxed(&link->taken->readers);
+	if (readers < 2)
+		readers = 2; /* another may come */
+	n = (n + readers - 1) / readers;
 	if (n > limit)
 		n = limit;
 	if (n > w->capacity - place)

@@ -18,6 +18,7 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
+	outlet_shared_tell(out);
 	if (out->strategy->rings != SLUICE_RINGS_ONE)
 		sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx,
 					  sub->rx, sub->slots, sub->capacity,
@@ -282,6 +283,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 	out->subs[index] = NULL;
 	out->bells[index] = NULL;
 	out->joined--;
+	outlet_shared_tell(out);
 	out->strategy->leave(out->state, &out->lanes, index);
 }
 

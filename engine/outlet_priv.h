@@ -95,6 +95,8 @@ void outlet_shared_push(struct outlet *out, const unsigned char *events,
 /* Forget what lies in it; nobody takes from it any more. */
 void outlet_shared_drop(struct outlet *out);
 void outlet_shared_close(struct outlet *out);
+/* Tell those who take from it how many they are. */
+void outlet_shared_tell(struct outlet *out);
 int outlet_shared_quiet(const struct outlet *out);
 
 /* Wake the consumer of @lane. */

@@ -44,6 +44,13 @@ void outlet_shared_close(struct outlet *out)
 	free(out->taken.memory);
 }
 
+void outlet_shared_tell(struct outlet *out)
+{
+	if (out->taken.shared != NULL)
+		/* Relaxed: a hint. */
+		sluice_store_relaxed(&out->taken.shared->readers, out->joined);
+}
+
 /* Nobody else pushes, so a slot that is free stays free: how far has been seen
  * already. A slot is free when its last reader has left it; that one comes later
  * than the position says. */

@@ -107,11 +107,11 @@ sluice_unit_mutant(dealt-to-the-newest dispatch/demand.h demand "ties_go_to_the_
 	[[s/lane\[i\].since < lane\[best\].since))/lane[i].since > lane[best].since))/]])
 sluice_unit_mutant(drawn-without-credit dispatch/demand.h demand "shuffle_fills_by_chance_once"
 	[[/^static inline uint32_t sluice_demand_drawn/,/^}/s/if (lanes->lane\[i\].credit == 0)/if (0)/]])
-sluice_unit_mutant(shuffled-for-ever dispatch/demand.h demand "shuffle_draws_the_first_turn"
+sluice_unit_mutant(shuffled-for-ever dispatch/demand.h demand_even "shuffle_draws_the_first_turn"
 	[[/^sluice_demand_evenly/,/^}/s/\ts->shuffle = 0;/\t(void)0;/]])
-sluice_unit_mutant(large-emission-in-pieces dispatch/demand.h demand "a_large_emission_goes_to_a_few"
+sluice_unit_mutant(large-emission-in-pieces dispatch/demand.h demand_even "a_large_emission_goes_to_a_few"
 	[[s/if (idle && large)/if (0)/]])
-sluice_unit_mutant(rest-always-to-the-first dispatch/demand.h demand "equals_take_turns"
+sluice_unit_mutant(rest-always-to-the-first dispatch/demand.h demand_even "equals_take_turns"
 	[[s/\t\t\t\ts->turn = after;/\t\t\t\t(void)after;/]])
 sluice_unit_mutant(credit-without-a-stamp dispatch/dispatch.h demand "ties_go_to_the_longest_waiting"
 	[[/^static inline void sluice_lane_set/,/^}/s/lanes->lane\[index\].since = ++lanes->turn;/(void)0;/]])

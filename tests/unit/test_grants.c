@@ -325,6 +325,32 @@ static void equals_share_an_emission(void **state)
 	close_row(p);
 }
 
+/* Who takes for itself and is blocked by it holds back its share of what lay there,
+ * 8 of 64, the next 7 of 56, and so on: not half of it. */
+static void takers_have_even_shares(void **state)
+{
+	const struct row row = {.opts = {.dispatcher = "shared"}};
+	struct sluice_subscription_stats stat;
+	struct sluice_pipeline *p;
+
+	(void)state;
+	set_sinks(1000);
+	for (uint32_t i = 0; i < CONSUMERS; i++)
+		sinks[i].blocks = 1;
+	p = open_row(&row, CONSUMERS, make_none);
+	emit(p, 8 * CONSUMERS);
+	assert_int_equal(gate_await(&gate, CONSUMERS), 0);
+	for (uint32_t i = 0; i < CONSUMERS; i++) {
+		assert_int_equal(sluice_subscription_stat(sinks[i].sub, &stat),
+				 0);
+		assert_in_range(stat.published, 1, 8);
+	}
+	close_row(p);
+	for (uint32_t i = 1; i < CONSUMERS; i++)
+		sinks[0].events += sinks[i].events;
+	assert_int_equal(sinks[0].events, 8 * CONSUMERS);
+}
+
 /* ---- weights --------------------------------------------------------------- */
 
 /* Strict turns: of each four events three are for the first. */
@@ -367,8 +393,8 @@ static void turns_have_weights(void **state)
 
 int main(void)
 {
-	static char names[4 * UNIT_COUNT(rows) + 3][80];
-	static struct CMUnitTest tests[4 * UNIT_COUNT(rows) + 3];
+	static char names[4 * UNIT_COUNT(rows) + 4][80];
+	static struct CMUnitTest tests[4 * UNIT_COUNT(rows) + 4];
 	size_t count = 0;
 
 	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
@@ -386,6 +412,7 @@ int main(void)
 	}
 	ADD("", whatever_their_windows, NULL);
 	ADD("", and_however_much_comes, NULL);
+	ADD("", takers_have_even_shares, NULL);
 	ADD("", turns_have_weights, NULL);
 	flow_watch(tests, count);
 	return cmocka_run_group_tests_name("grants", tests, NULL, NULL);
