@@ -105,9 +105,9 @@ sluice_sim_mutant(orphans-reversed engine/outlet_member.c "event [0-9]+ after"
 	[[/^int outlet_deal_orphans/,/^}/s/if (orphan->at != orphan->to)/if (orphan->queue.count == 0)/]])
 sluice_sim_mutant(lane-kept engine/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
-sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected"
+sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected|ended with"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
-sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted"
+sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
 	[[/^void outlet_cancel/,/^}/s/&sub->end, out->shared.base.published/\&sub->end, out->shared.base.published + 1/]])
 
 # ---- failing ---------------------------------------------------------------------
@@ -137,7 +137,7 @@ sluice_sim_mutant(number-unchecked engine/order_in.c "${STUCK}|${LOST}"
 # ---- onlookers ------------------------------------------------------------------------
 sluice_sim_mutant(tee-uncounted engine/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
-sluice_sim_mutant(onlooker-without-credit engine/aside.c "in flight|torn|looking on|${TWICE}"
+sluice_sim_mutant(onlooker-without-credit engine/aside.c "in flight|torn|asked for|looking on|${TWICE}"
 	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]])
 sluice_sim_mutant(conflate-unflushed engine/aside.c "the latest of its key|${STUCK}"
 	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
