@@ -101,7 +101,8 @@ static inline void flow_fini(struct sluice_stage *self,
 	struct flow_end *ended = sluice_stage_state(self);
 
 	ended->reason = reason;
-	ended->finis++;
+	/* Last: whoever waits for it sees the reason as well. */
+	(void)__atomic_add_fetch(&ended->finis, 1, __ATOMIC_ACQ_REL);
 }
 
 static inline void flow_sleep_ms(uint32_t ms)
