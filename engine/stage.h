@@ -369,6 +369,8 @@ struct sluice_stage_opts {
 	 * *while init, a handler or a hook of the stage may be running*, but
 	 * never before init, beside fini or after it: fini waits for it.
 	 * Once a run at most, and not for a stage that ends by itself before.
+	 * A restart, of the stage or of its group, is no stop: it waits until
+	 * the callback has returned.
 	 * It must not block. SLUICE_STAGE_PORT has none. Without it a stage may
 	 * ask: sluice_stage_stopping(). */
 	void (*on_stop)(struct sluice_stage *self);
