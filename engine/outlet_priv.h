@@ -149,6 +149,13 @@ static inline uint32_t outlet_spilled(const struct outlet *out)
 /* Orphans that lie in their old rings still. */
 uint64_t outlet_orphaned(const struct outlet *out);
 
+/* Events in the ring that all take from, taken by nobody yet. */
+static inline uint64_t outlet_shared_left(const struct outlet *out)
+{
+	return out->taken.shared ? sluice_mpmc_depth(&out->taken.shared->ring)
+				 : 0;
+}
+
 /* Events that wait in front of the next that is placed: orphans and spill; and
  * those in a ring that nobody takes from. */
 static inline uint64_t outlet_waiting(const struct outlet *out)
@@ -156,9 +163,8 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 	return outlet_spilled(out) +
 	       (SLUICE_UNLIKELY(out->orphans != NULL) ? outlet_orphaned(out)
 						      : 0) +
-	       (SLUICE_UNLIKELY(out->taken.shared != NULL && out->joined == 0)
-			? sluice_mpmc_depth(&out->taken.shared->ring)
-			: 0);
+	       (SLUICE_UNLIKELY(out->joined == 0) ? outlet_shared_left(out)
+						  : 0);
 }
 
 /* Something waits for a consumer, and nothing need be emitted for it to move. */

@@ -338,6 +338,63 @@ static void what_another_consumer_had_is_flagged(void **state)
 	}
 }
 
+static int join_held(struct sluice_stage *self,
+		     const struct sluice_batch *batch)
+{
+	gate_pass(&gate);
+	return item_join(self, batch);
+}
+
+/* A worker whose consumers take for themselves has answered when the join has
+ * taken: until then it is not let go, and the join cannot leave it. */
+static void what_a_join_has_not_taken_is_waited_for(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	struct sluice_subscription_stats taken;
+	struct sluice_sub in;
+	struct sluice_sub out;
+
+	(void)state;
+	source.end = 200;
+	item_add_source(p, "source", &source, 64);
+	flow_add(p,
+		 SLUICE_STAGE(ITEM_WORKER, .name = "w0", .dispatcher = "shared",
+			      .blocking = 1, .on_idle = SLUICE_IDLE_STAY,
+			      .handle_events = item_pass));
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source", .blocking = 1,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_events = join_held, .state = &joined));
+	flow_subscribe(p, "w0", "source",
+		       SLUICE_SUBSCRIPTION(.max_demand = 8, .sub = &in));
+	flow_subscribe(p, "join", "w0",
+		       SLUICE_SUBSCRIPTION(.max_demand = 4, .sub = &out));
+	flow_start(p);
+	assert_int_equal(gate_await(&gate, 1), 0);
+	/* Its next answers lie there, for the join is held. */
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		assert_int_equal(sluice_subscription_stat(out, &taken), 0);
+		if (flow_stats(p, "w0").events_out > taken.published)
+			break;
+		flow_sleep_ms(1);
+	}
+	assert_int_equal(sluice_cancel(in, SLUICE_REASON_NORMAL, 0), 0);
+	for (uint32_t i = 0; i < 50; i++) {
+		assert_int_equal(sluice_cancel(out, SLUICE_REASON_NORMAL, 0),
+				 -EBUSY);
+		flow_sleep_ms(1);
+	}
+	gate_open(&gate, 1u << 20);
+	while (sluice_cancel(out, SLUICE_REASON_NORMAL, 0) == -EBUSY)
+		flow_sleep_ms(1);
+	await_gone(p, out);
+	assert_int_equal(flow_stats(p, "join").discarded, 0);
+	assert_int_equal(joined.events, flow_stats(p, "w0").events_out);
+	assert_int_equal(joined.gaps, 0);
+	sluice_pipeline_close(p);
+}
+
 /* A worker that broadcasts: another consumer of it may come and go. */
 static void who_hears_the_same_is_not_waited_for(void **state)
 {
@@ -416,6 +473,7 @@ int main(void)
 	const struct CMUnitTest single[] = {
 		cmocka_unit_test(what_another_consumer_leaves_is_waited_for),
 		cmocka_unit_test(what_another_consumer_had_is_flagged),
+		cmocka_unit_test(what_a_join_has_not_taken_is_waited_for),
 		cmocka_unit_test(who_hears_the_same_is_not_waited_for),
 		cmocka_unit_test(answers_may_take_several_steps),
 	};
