@@ -18,7 +18,9 @@
 
 #include "../ring/base.h"
 
-/** Events a turn and a unit of weight. */
+/** Events a turn and a unit of weight, at most. Fewer if a turn would be longer
+ * than its lane's window: what the window holds is there when the turn comes, and
+ * the rest would have to be waited for. */
 #define SLUICE_LANES_QUANTUM 64u
 
 struct sluice_share {
@@ -33,9 +35,21 @@ static inline void sluice_share_init(struct sluice_share *s, uint32_t weight)
 }
 
 /** Its turn begins. */
-static inline void sluice_share_begin(struct sluice_share *s)
+static inline void sluice_share_begin(struct sluice_share *s, uint32_t quantum)
 {
-	s->left = s->weight * SLUICE_LANES_QUANTUM;
+	s->left = s->weight * quantum;
+}
+
+/** What a unit of weight comes to if a lane of @window has a turn, and those that
+ * @quantum was found for. */
+static inline uint32_t sluice_share_quantum(const struct sluice_share *s,
+					    uint32_t window, uint32_t quantum)
+{
+	uint32_t fits = window / s->weight;
+
+	if (fits < quantum)
+		quantum = fits;
+	return quantum > 0 ? quantum : 1;
 }
 
 /** It has read @n of the events left; 0: it has nothing, and its turn is over. */

@@ -23,6 +23,18 @@ void inlet_close(struct inlet *in)
 	*in = (struct inlet){0};
 }
 
+/* Turns are as long as the windows allow. */
+static void inlet_weigh(struct inlet *in)
+{
+	in->quantum = SLUICE_LANES_QUANTUM;
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->links[i].open)
+			in->quantum = sluice_share_quantum(
+				&in->links[i].share,
+				in->links[i].reader.credit.max_events,
+				in->quantum);
+}
+
 void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 		  struct sluice_bell *bell)
 {
@@ -55,6 +67,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->producer->opts.out_bytes,
 				  &sub->credit);
+	inlet_weigh(in);
 }
 
 void inlet_detach(struct inlet *in, uint32_t index)
@@ -110,6 +123,7 @@ void inlet_resize(struct inlet *in, uint32_t index,
 	struct inlet_link *link = &in->links[index];
 
 	link->reader.credit = *credit;
+	inlet_weigh(in);
 	if (link->open)
 		inlet_ask(in, index);
 }

@@ -46,6 +46,7 @@ struct inlet {
 	uint32_t joined;     /* links with a subscription */
 	uint32_t next;       /* whose turn it is */
 	uint32_t weighted;   /* some link weighs more than another */
+	uint32_t quantum;    /* events of a turn and a unit of weight */
 	uint32_t turn;       /* link + 1 whose turn was cut; or 0 */
 	uint32_t took;       /* slots the last inlet_take() took */
 	uint32_t tries_max;  /* deliveries after which events are given up */

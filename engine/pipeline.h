@@ -188,7 +188,8 @@ sluice_pipeline_run(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
 
 /**
  * sluice_pipeline_drain - make the producers end now, and let everything in
- * flight arrive.
+ * flight arrive. A producer that has not been asked for anything yet is asked
+ * once, unless it blocks or has an on_stop.
  *
  * Returns 0 when all arrived; -ETIMEDOUT when the deadline passed: then what is
  * left is dropped, its number in sluice_last_error() with the stages that had not

@@ -240,6 +240,7 @@ void stage_reset(struct sluice_stage *stage)
 	(void)sluice_exchange(&stage->stop, STOP_SHUT);
 	(void)sluice_exchange(&stage->end_wished, 0);
 	stage->stop_told = 0;
+	stage->asked_once = 0;
 	stage->stranded = 0;
 	stage->reason = SLUICE_REASON_OPEN;
 	stage->reason_code = 0;

@@ -119,8 +119,9 @@ struct sluice_stage {
 		uint32_t stopped; /* it was not: the pipeline was */
 		const struct sluice_stage *by; /* whose end it was; or NULL */
 	} ended;
-	uint32_t stop_told; /* on_stop has been called in this run */
-	uint64_t stranded;  /* events that had no consumer left to go to */
+	uint32_t stop_told;  /* on_stop has been called in this run */
+	uint32_t asked_once; /* handle_demand has been called in this run */
+	uint64_t stranded;   /* events that had no consumer left to go to */
 
 	/*
 	 * Shared, on a line of its own.

@@ -75,6 +75,7 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 {
 	int rc;
 
+	stage->asked_once = 1;
 	stage_emit_begin(stage, stage_emit_limit(stage, n));
 	rc = stage->opts.handle_demand(stage, n);
 	if (rc == SLUICE_OK && stage->hold.staged == 0)
@@ -92,6 +93,26 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 	stage_answer(stage, "handle_demand", rc);
 }
 
+/* A drain that comes right after the start lets it be asked once: what there is
+ * between the two does not hang on who was first. Not one that may block, and has
+ * been told already that it is to stop. */
+static void producer_drain(struct sluice_stage *stage)
+{
+	const struct sluice_stage_opts *o = &stage->opts;
+	uint64_t room;
+
+	if (!stage->asked_once && o->handle_demand != NULL && !o->blocking &&
+	    o->on_stop == NULL && !stage->accumulate) {
+		room = outlet_room(&stage->out, stage->emit_max);
+		if (room > 0 && hold_count(&stage->hold) == 0)
+			producer_ask(stage, room < stage->emit_max
+						    ? (uint32_t)room
+						    : stage->emit_max);
+	}
+	if (stage->phase == STAGE_RUNNING)
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+}
+
 static int producer_step(struct sluice_stage *stage)
 {
 	uint64_t before = outlet_waiting(&stage->out);
@@ -100,7 +121,7 @@ static int producer_step(struct sluice_stage *stage)
 	int backs_off;
 
 	if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
-		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+		producer_drain(stage);
 		return 1;
 	}
 	backs_off = producer_backs_off(stage);
@@ -239,7 +260,7 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 
 	/* A link that is another one now has no turn to go on with. */
 	if (in->turn != index + 1 || share->left == 0)
-		sluice_share_begin(share);
+		sluice_share_begin(share, in->quantum);
 	if (in->turn == index + 1)
 		in->turn = 0;
 	while (share->left > 0 && limit > 0) {

@@ -182,7 +182,7 @@ sluice_unit_mutant(key-lost-by-a-removal dispatch/conflate.h modifiers "conflate
 sluice_unit_mutant(key-kept-in-an-old-entry dispatch/conflate.h modifiers "conflate_keeps_the_latest"
 	[[/s->dropped++/{n;s/at = sluice_conflate_find(s, key);/(void)0;/}]])
 sluice_unit_mutant(lane-saves-its-turn dispatch/lanes.h modifiers "a_turn_is_a_turn"
-	[[s/s->left = s->weight \* SLUICE_LANES_QUANTUM;/s->left += s->weight * SLUICE_LANES_QUANTUM;/]])
+	[[s/s->left = s->weight \* quantum;/s->left += s->weight * quantum;/]])
 
 # ---- where threads run -------------------------------------------------------
 sluice_unit_mutant(port-takes-a-cpu engine/affinity.c affinity "ports_take_no_worker"

@@ -74,6 +74,27 @@ static void drain_loses_nothing(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* Whoever drains at once gets what a source gives when it is asked once. */
+static void a_drain_right_after_the_start(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct flow_source source = {.end = 100};
+		struct flow_sink sink = {0};
+		struct sluice_pipeline *p = flow_open(2);
+
+		flow_add_source(p, "a", &source);
+		flow_add_sink(p, "c", &sink);
+		flow_subscribe(p, "c", "a",
+			       SLUICE_SUBSCRIPTION(.max_demand = 10));
+		flow_start(p);
+		assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+		assert_true(source.next >= 10);
+		flow_check_all(&sink, source.next);
+		sluice_pipeline_close(p);
+	}
+}
+
 /* A consumer that sits in its first callback until it is told otherwise. */
 struct sitter {
 	struct flow_end ended;
@@ -101,13 +122,17 @@ static int sit(struct sluice_stage *self, const struct sluice_batch *batch)
 	return SLUICE_OK;
 }
 
-static struct sluice_pipeline *sitter_open(struct flow_source *source,
-					   struct sitter *sitter)
+static struct sluice_pipeline *sitter_open_with(const char *dispatcher,
+						struct flow_source *source,
+						struct sitter *sitter)
 {
 	struct sluice_pipeline *p = flow_open(1);
 
 	sitter->pipeline = p;
-	flow_add_source(p, "a", source);
+	flow_add(p, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .handle_demand = flow_count,
+				 .fini = flow_fini, .dispatcher = dispatcher,
+				 .state = source));
 	flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
 				 .in_bytes = 8, .handle_events = sit,
 				 .fini = flow_fini, .blocking = 1,
@@ -117,6 +142,29 @@ static struct sluice_pipeline *sitter_open(struct flow_source *source,
 	while (sluice_load_acquire(&sitter->entered) == 0)
 		flow_sleep_ms(1);
 	return p;
+}
+
+static struct sluice_pipeline *sitter_open(struct flow_source *source,
+					   struct sitter *sitter)
+{
+	return sitter_open_with("demand", source, sitter);
+}
+
+/* Where consumers take for themselves: what lies there is left as well. */
+static void what_nobody_took_is_left(void **state)
+{
+	struct flow_source source = {.end = 500};
+	struct sitter sitter = {.until_stop = 1};
+	struct sluice_pipeline *p =
+		sitter_open_with("shared", &source, &sitter);
+	char says[64];
+
+	(void)state;
+	assert_int_equal(sluice_pipeline_drain(p, 20), -ETIMEDOUT);
+	(void)snprintf(says, sizeof(says), " %llu events were left",
+		       (unsigned long long)(source.next - sitter.events));
+	assert_text_has(sluice_last_error(), says);
+	sluice_pipeline_close(p);
 }
 
 static void drain_has_a_deadline(void **state)
@@ -203,7 +251,9 @@ static void staged_output_holds_its_input(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_drain_right_after_the_start),
 		cmocka_unit_test(drain_has_a_deadline),
+		cmocka_unit_test(what_nobody_took_is_left),
 		cmocka_unit_test(staged_output_holds_its_input),
 		cmocka_unit_test(drain_cannot_interrupt_a_callback),
 	};

@@ -184,7 +184,7 @@ static void lanes_are_read_by_weight(void **state)
 		sluice_share_init(&share[i], weights[i]);
 	for (uint32_t round = 0; round < 50; round++) {
 		for (size_t i = 0; i < UNIT_COUNT(weights); i++) {
-			sluice_share_begin(&share[i]);
+			sluice_share_begin(&share[i], SLUICE_LANES_QUANTUM);
 			while (share[i].left > 0) {
 				uint32_t n = rng_between(&rng, 1, 90);
 
@@ -207,12 +207,12 @@ static void an_idle_lane_saves_nothing(void **state)
 
 	(void)state;
 	sluice_share_init(&share, 2);
-	sluice_share_begin(&share);
+	sluice_share_begin(&share, SLUICE_LANES_QUANTUM);
 	sluice_share_take(&share, 5);
 	assert_int_equal(share.left, 2 * SLUICE_LANES_QUANTUM - 5);
 	sluice_share_take(&share, 0);
 	assert_int_equal(share.left, 0);
-	sluice_share_begin(&share);
+	sluice_share_begin(&share, SLUICE_LANES_QUANTUM);
 	assert_int_equal(share.left, 2 * SLUICE_LANES_QUANTUM);
 }
 
@@ -222,7 +222,7 @@ static void verify_sees_a_share_out_of_step(void **state)
 
 	(void)state;
 	sluice_share_init(&share, 2);
-	sluice_share_begin(&share);
+	sluice_share_begin(&share, SLUICE_LANES_QUANTUM);
 	check(sluice_share_verify(&share));
 	/* More than is left: the turn is over all the same. */
 	sluice_share_take(&share, 2 * SLUICE_LANES_QUANTUM + 1);
@@ -241,7 +241,7 @@ static void a_turn_is_a_turn(void **state)
 	(void)state;
 	sluice_share_init(&share, 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		sluice_share_begin(&share);
+		sluice_share_begin(&share, SLUICE_LANES_QUANTUM);
 		assert_int_equal(share.left, 3 * SLUICE_LANES_QUANTUM);
 		sluice_share_take(&share, 5);
 		assert_int_equal(share.left, 3 * SLUICE_LANES_QUANTUM - 5);
