@@ -156,7 +156,7 @@ sluice_sim_mutant(rejoined-at-once engine/outlet.c
 	"two hands|event [0-9]+ after|${STUCK}"
 	[[/^uint32_t outlet_deal/,/^}/s/outlet_rejoin(out)/(out->lanes.rejoined = 0)/]])
 sluice_sim_mutant(turn-not-begun engine/step.c "${STUCK}"
-	[[s/sluice_share_begin(share)/(void)0/]])
+	[[s/sluice_share_begin(share, in->quantum)/(void)0/]])
 sluice_sim_mutant(selected-one-more engine/inlet.c "which it refused|${TWICE}|torn|of a call that failed|nobody emitted"
 	[[/^static void inlet_select/,/^}/s/batch->count = kept/& + 1/]])
 

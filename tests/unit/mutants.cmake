@@ -255,6 +255,8 @@ sluice_unit_mutant(exact-batch-cut-by-the-room engine/step.c batches "borders_in
 	[[s/room += stage->buffer_max;/room += 0;/]])
 sluice_unit_mutant(claim-without-a-limit engine/inlet.c shared "what_was_only_taken_keeps_its_count"
 	[[/^static void inlet_claim/,/^}/s/if (n > limit)$/if (0)/]])
+sluice_unit_mutant(larger-window-is-not-granted engine/inlet.c ask "a_larger_window_is_granted_at_once"
+	[[/^void inlet_resize/,/^}/s/if (link->open)/if (0)/]])
 sluice_unit_mutant(weight-of-two-is-one engine/inlet.c outlet_leave "a_link_has_its_weight"
 	[[s/if (sub->opts.weight > 1)/if (sub->opts.weight > 2)/]])
 sluice_unit_mutant(weight-does-not-reach-the-lane engine/outlet_member.c grants "turns_have_weights"
