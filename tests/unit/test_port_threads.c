@@ -174,9 +174,10 @@ static void ends_while_a_thread_waits(void **state)
 	w->events = row->sends ? UINT64_MAX : 0;
 	spawn(w, row->sends ? run_sender : run_receiver, row->sends ? in : out);
 	wait_ready(w);
+	/* It waits for credit, or is about to. To call with the port as well would
+	 * be to take it away between two of its calls. */
 	if (row->sends)
-		while (send_row(in, 0, 0, 0) != -EBUSY ||
-		       flow_stats(pipeline, "in").events_out < 4)
+		while (flow_stats(pipeline, "in").events_out < 4)
 			flow_sleep_ms(1);
 	switch (row->ending) {
 	case BY_STOP:
