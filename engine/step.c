@@ -93,21 +93,29 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 	stage_answer(stage, "handle_demand", rc);
 }
 
+/* For how many events it may be asked now: what waits goes first. */
+static uint32_t producer_room(struct sluice_stage *stage)
+{
+	uint64_t room = outlet_room(&stage->out, stage->emit_max);
+
+	if (hold_count(&stage->hold) > 0 || stage->out.orphans)
+		return 0;
+	return room < stage->emit_max ? (uint32_t)room : stage->emit_max;
+}
+
 /* A drain that comes right after the start lets it be asked once: what there is
  * between the two does not hang on who was first. Not one that may block, and has
  * been told already that it is to stop. */
 static void producer_drain(struct sluice_stage *stage)
 {
 	const struct sluice_stage_opts *o = &stage->opts;
-	uint64_t room;
+	uint32_t room;
 
 	if (!stage->asked_once && o->handle_demand != NULL && !o->blocking &&
 	    o->on_stop == NULL && !stage->accumulate) {
-		room = outlet_room(&stage->out, stage->emit_max);
-		if (room > 0 && hold_count(&stage->hold) == 0)
-			producer_ask(stage, room < stage->emit_max
-						    ? (uint32_t)room
-						    : stage->emit_max);
+		room = producer_room(stage);
+		if (room > 0)
+			producer_ask(stage, room);
 	}
 	if (stage->phase == STAGE_RUNNING)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
@@ -116,7 +124,7 @@ static void producer_drain(struct sluice_stage *stage)
 static int producer_step(struct sluice_stage *stage)
 {
 	uint64_t before = outlet_waiting(&stage->out);
-	uint64_t room;
+	uint32_t room;
 	int moved = 0;
 	int backs_off;
 
@@ -129,17 +137,16 @@ static int producer_step(struct sluice_stage *stage)
 		moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->accumulate || stage->phase != STAGE_RUNNING)
 		return moved;
-	room = outlet_room(&stage->out, stage->emit_max);
+	room = producer_room(stage);
 	moved |= outlet_waiting(&stage->out) != before;
-	if (hold_count(&stage->hold) > 0 || stage->out.orphans || room == 0) {
+	if (room == 0) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 		return moved;
 	}
 	if (stage->opts.handle_demand == NULL || backs_off ||
 	    producer_starved(stage))
 		return moved;
-	producer_ask(stage,
-		     room < stage->emit_max ? (uint32_t)room : stage->emit_max);
+	producer_ask(stage, room);
 	return 1;
 }
 
