@@ -23,9 +23,11 @@ void inlet_close(struct inlet *in)
 	*in = (struct inlet){0};
 }
 
-/* Turns are as long as the windows allow. */
+/* Turns, where there are any, are as long as the windows allow. */
 static void inlet_weigh(struct inlet *in)
 {
+	if (!in->weighted)
+		return;
 	in->quantum = SLUICE_LANES_QUANTUM;
 	for (uint32_t i = 0; i < in->count; i++)
 		if (in->links[i].open)
