@@ -40,4 +40,8 @@ struct scenario_report gen2_run(uint64_t seed,
 /* The word for its feature @index, and what it is; NULL behind the last. */
 const char *gen2_feature(uint32_t index, const char **help);
 
+/* Those in @list, with commas between them, a bit each; the list is cut up. Or 0,
+ * with *unknown: a word that is none. */
+uint64_t gen2_features(char *list, const char **unknown);
+
 #endif

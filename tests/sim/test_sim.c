@@ -62,27 +62,16 @@ static void help(FILE *out)
 		(void)fprintf(out, "  %-16s %s\n", word, text);
 }
 
-/* The features in @list, a bit each; exits with a word that is none. */
+/* Exits with a word that is none. */
 static uint64_t features_of(char *list)
 {
-	uint64_t features = 0;
+	const char *unknown;
+	uint64_t features = gen2_features(list, &unknown);
 
-	for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
-		const char *text;
-		const char *known;
-		uint32_t i = 0;
-
-		while ((known = gen2_feature(i, &text)) != NULL &&
-		       strcmp(known, word) != 0)
-			i++;
-		if (known == NULL) {
-			(void)fprintf(stderr, "test_sim: no feature '%s'\n",
-				      word);
-			exit(2);
-		}
-		features |= UINT64_C(1) << i;
-	}
-	return features;
+	if (unknown == NULL)
+		return features;
+	(void)fprintf(stderr, "test_sim: no feature '%s'\n", unknown);
+	exit(2);
 }
 
 /* Returns non-zero when it is time to stop. */

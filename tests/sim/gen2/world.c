@@ -62,6 +62,28 @@ const char *gen2_feature(uint32_t index, const char **help)
 	return features[index].word;
 }
 
+uint64_t gen2_features(char *list, const char **unknown)
+{
+	uint64_t features = 0;
+
+	*unknown = NULL;
+	for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+		const char *known;
+		const char *help;
+		uint32_t i = 0;
+
+		while ((known = gen2_feature(i, &help)) != NULL &&
+		       strcmp(known, word) != 0)
+			i++;
+		if (known == NULL) {
+			*unknown = word;
+			return 0;
+		}
+		features |= UINT64_C(1) << i;
+	}
+	return features;
+}
+
 static void choose_features(const struct scenario_options *options)
 {
 	/* Half of them have few: what fails there is easier to read. */

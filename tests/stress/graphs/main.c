@@ -151,26 +151,13 @@ static uint64_t number_of(const char *text)
 	return n;
 }
 
-static uint64_t feature_of(const char *word)
-{
-	const char *known;
-	const char *text;
-	uint32_t i = 0;
-
-	while ((known = gen2_feature(i, &text)) != NULL &&
-	       strcmp(known, word) != 0)
-		i++;
-	if (known == NULL)
-		usage_error("no feature", word);
-	return UINT64_C(1) << i;
-}
-
 static uint64_t features_of(char *list)
 {
-	uint64_t features = 0;
+	const char *unknown;
+	uint64_t features = gen2_features(list, &unknown);
 
-	for (char *word = strtok(list, ","); word; word = strtok(NULL, ","))
-		features |= feature_of(word);
+	if (unknown != NULL)
+		usage_error("no feature", unknown);
 	return features;
 }
 
