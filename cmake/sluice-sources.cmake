@@ -79,7 +79,7 @@ set(SLUICE_SOURCES
 	engine/order_out.c
 	engine/outlet.c
 	engine/outlet_member.c
-	engine/outlet_shared.c
+	engine/outlet_pool.c
 	engine/pin.c
 	engine/pipeline.c
 	engine/plan.c

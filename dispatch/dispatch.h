@@ -81,7 +81,7 @@ struct sluice_lanes {
 	uint32_t count;      /* some of them may be vacant */
 	uint32_t spill_free; /* events the spill can still take, all lanes */
 	uint64_t turn;       /* free-running stamp for `since` */
-	uint64_t ring_free;  /* shared: slots free in the ring of all */
+	uint64_t ring_free;  /* shared: slots free in the pool */
 	uint64_t restored;   /* ordered: events below it have passed the join */
 	uint32_t rejoined;   /* pick has made an active lane join again */
 	uint32_t resv32;
@@ -106,7 +106,7 @@ struct sluice_run {
 /** There is no such partition: an error, of one event. Nothing behind it is
  * decided. */
 #define SLUICE_LANE_WRONG UINT32_C(0x7ffffffd)
-/** To the ring that all take from. */
+/** To the pool, which all take from. */
 #define SLUICE_LANE_ANY UINT32_C(0x7ffffffc)
 /** To every active lane. */
 #define SLUICE_LANE_ALL UINT32_C(0x7ffffffe)

@@ -68,7 +68,7 @@ static inline const char *sluice_shared_verify(const struct sluice_shared *s,
 	(void)s;
 	for (uint32_t i = 0; i < lanes->count; i++)
 		if (lanes->lane[i].credit > 0)
-			return "a lane of a shared ring has credit of its own";
+			return "a lane of the pool has credit of its own";
 	return sluice_lanes_verify(lanes);
 }
 

@@ -23,8 +23,8 @@ SLUICE_BEGIN_DECLS
 /** What events travel in. */
 enum sluice_rings {
 	SLUICE_RINGS_SEPARATE = 0, /* a ring per subscription */
-	SLUICE_RINGS_ONE = 1,      /* one ring, all read all of it */
-	SLUICE_RINGS_SHARED = 2,   /* one ring, each event is taken by one */
+	SLUICE_RINGS_COMMON = 1,   /* one ring, all read all of it */
+	SLUICE_RINGS_POOL = 2,     /* one ring, each event is taken by one */
 };
 
 /** What a strategy needs of its caller. */

@@ -171,7 +171,7 @@ static int dispatch_check_own(const struct sluice_stage_opts *o)
 				   "stage '%s': strategy is not filled in; "
 				   "SLUICE_STRATEGY_TABLE does",
 				   o->name);
-	if (s->rings > SLUICE_RINGS_SHARED ||
+	if (s->rings > SLUICE_RINGS_POOL ||
 	    s->needs & ~(uint32_t)(SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |
 				   SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER |
 				   SLUICE_NEEDS_CHANCE))

@@ -45,15 +45,15 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->shared = subscription_rings(sub) == SLUICE_RINGS_ONE;
+	link->common = subscription_rings(sub) == SLUICE_RINGS_COMMON;
 	link->manual = (uint32_t)subscription_manual(sub);
-	link->taken = NULL;
+	link->pool = NULL;
 	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
 		in->weighted = 1;
-	if (subscription_rings(sub) == SLUICE_RINGS_SHARED) {
-		link->taken = sub->producer->out.taken.shared;
+	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
+		link->pool = sub->producer->out.pool.ring;
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,
 					  sub->producer->opts.out_bytes);
@@ -176,10 +176,10 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 	batch->seq = inlet_seq(in, batch, 0);
 }
 
-/* A reader of a shared ring may see events behind the end of its own stream:
+/* A reader of the common ring may see events behind the end of its own stream:
  * `closed` was stored before they were published, so it is seen with them. Returns
  * how many there are. */
-static uint64_t inlet_look_shared(struct inlet_link *link)
+static uint64_t inlet_look_common(struct inlet_link *link)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 
@@ -198,26 +198,26 @@ static uint64_t inlet_look_shared(struct inlet_link *link)
 /* What was claimed, @n from @first on, has perhaps been handed out before. */
 static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
 {
-	const struct shared_ring *taken = link->taken;
+	const struct pool_ring *pool = link->pool;
 	uint64_t to = link->filler.reserved;
 
 	/* Relaxed: what we have claimed was marked before it was pushed. */
-	if (SLUICE_LIKELY(position_reached(
-		    first, sluice_load_relaxed(&taken->marked))))
+	if (SLUICE_LIKELY(position_reached(first,
+					   sluice_load_relaxed(&pool->marked))))
 		return;
 	for (uint64_t i = 0; i < n; i++)
 		link->sub->counts[(to + i) & (link->filler.capacity - 1)] =
-			taken->counts[(first + i) & (taken->ring.capacity - 1)];
+			pool->counts[(first + i) & (pool->mpmc.capacity - 1)];
 	link->counted = to + n;
 }
 
-/* Take from the ring of all when what was taken before is finished: an even share
+/* Take from the pool when what was taken before is finished: an even share
  * of what lies there at most, so that others find as much. Nothing more once the
  * stream has ended: whoever ended it takes back what is left. */
 static void inlet_claim(struct inlet *in, struct inlet_link *link,
 			uint32_t limit)
 {
-	const struct sluice_mpmc *ring = &link->taken->ring;
+	const struct sluice_mpmc *ring = &link->pool->mpmc;
 	struct sluice_spsc_writer *w = &link->filler;
 	uint64_t place = w->reserved & (w->capacity - 1);
 	uint64_t n = sluice_mpmc_depth(ring);
@@ -228,7 +228,7 @@ static void inlet_claim(struct inlet *in, struct inlet_link *link,
 	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
 		return;
 	/* Relaxed: a hint. */
-	readers = sluice_load_relaxed(&link->taken->readers);
+	readers = sluice_load_relaxed(&link->pool->readers);
 	if (readers < 2)
 		readers = 2; /* another may come */
 	n = (n + readers - 1) / readers;
@@ -247,7 +247,7 @@ static void inlet_claim(struct inlet *in, struct inlet_link *link,
 	inlet_ring(in, link);
 }
 
-/* The next events were taken from the ring of all: take up how often they had
+/* The next events were taken from the pool: take up how often they had
  * been handed out, unless they have been here since. Returns how many of @limit
  * are alike. */
 static uint32_t inlet_read_counts(struct inlet_link *link, uint32_t limit)
@@ -317,10 +317,10 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
-	if (SLUICE_UNLIKELY(link->taken != NULL))
+	if (SLUICE_UNLIKELY(link->pool != NULL))
 		inlet_claim(in, link, limit);
 	/* A peek at an empty ring would look again, and further. */
-	if (link->shared && inlet_look_shared(link) == 0)
+	if (link->common && inlet_look_common(link) == 0)
 		return 0;
 	n = sluice_spsc_peek(r, limit, &first);
 	in->took = 0;
@@ -395,7 +395,7 @@ uint32_t inlet_idle(struct inlet *in, uint32_t index)
 	if (sluice_spsc_idle(r))
 		inlet_ring(in, link);
 	ended = sluice_spsc_ended(r);
-	if (link->shared) {
+	if (link->common) {
 		uint32_t closed = sluice_load_acquire(&link->sub->closed);
 
 		if (closed != SLUICE_REASON_OPEN) {

@@ -10,7 +10,7 @@
 #include "../dispatch/lanes.h"
 #include "../ring/spsc.h"
 #include "../ring/wait.h"
-#include "shared_priv.h"
+#include "pool_priv.h"
 #include "stage.h"
 #include "subscription_priv.h"
 
@@ -22,10 +22,10 @@ struct inlet_link {
 	uint32_t open;            /* joined, and its stream has not ended */
 	/* Of the subscription, copied: a look at the producer's own struct, once
 	 * a batch, costs a cache miss. */
-	uint32_t shared; /* one ring for all readers */
-	/* The ring that all take from, or NULL; and our end of the one behind
+	uint32_t common; /* one ring for all readers */
+	/* The pool, or NULL; and our end of the one behind
 	 * it, which is filled from there. */
-	const struct shared_ring *taken;
+	const struct pool_ring *pool;
 	struct sluice_spsc_writer filler;
 	uint64_t counted; /* some taken below it had been handed out before */
 	uint32_t manual;

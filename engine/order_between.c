@@ -15,13 +15,13 @@ static int order_others_finished(struct outlet *out)
 
 		if (sub == NULL || sub->consumer->order_from != NULL)
 			continue;
-		if (out->strategy->rings == SLUICE_RINGS_SHARED)
-			return outlet_shared_quiet(out);
+		if (out->strategy->rings == SLUICE_RINGS_POOL)
+			return outlet_pool_quiet(out);
 		if (!outlet_lane_quiet(out, i))
 			return 0;
 	}
-	/* Of a ring that all take from the join sees what it has taken. */
-	return outlet_shared_left(out) == 0;
+	/* Of a pool the join sees what it has taken. */
+	return outlet_pool_left(out) == 0;
 }
 
 int order_answered(struct outlet *out)
@@ -29,6 +29,6 @@ int order_answered(struct outlet *out)
 	if (outlet_spilled(out) > 0 || out->orphans != NULL)
 		return 0;
 	/* All read all of a broadcast: nothing of it is dealt again. */
-	return out->strategy->rings == SLUICE_RINGS_ONE ||
+	return out->strategy->rings == SLUICE_RINGS_COMMON ||
 	       order_others_finished(out);
 }

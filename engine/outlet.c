@@ -34,13 +34,13 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 	out->state = line_calloc(1, strategy->state_bytes);
 	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
 	out->writers = line_calloc(places, sizeof(*out->writers));
-	out->shared.cursors = line_calloc(places, sizeof(*out->shared.cursors));
+	out->common.cursors = line_calloc(places, sizeof(*out->common.cursors));
 	out->bells = line_calloc(places, sizeof(struct sluice_bell *));
 	out->subs = line_calloc(places, sizeof(struct subscription *));
 	out->places = line_calloc(places, sizeof(*out->places));
 	out->runs = line_calloc(batch, sizeof(*out->runs));
 	if (!out->state || !out->lanes.lane || !out->writers ||
-	    !out->shared.cursors || !out->bells || !out->subs || !out->places ||
+	    !out->common.cursors || !out->bells || !out->subs || !out->places ||
 	    !out->runs)
 		return -ENOMEM;
 	if ((strategy->needs & SLUICE_NEEDS_SPILL) == 0)
@@ -54,14 +54,14 @@ void outlet_close(struct outlet *out)
 	free(out->state);
 	free(out->lanes.lane);
 	free(out->writers);
-	free(out->shared.cursors);
+	free(out->common.cursors);
 	free(out->bells);
 	free(out->subs);
 	free(out->places);
 	free(out->runs);
 	spill_close(&out->spill);
 	order_close(out->order);
-	outlet_shared_close(out);
+	outlet_pool_close(out);
 	*out = (struct outlet){0};
 }
 
@@ -96,9 +96,9 @@ int outlet_admit(struct outlet *out, uint32_t index)
 
 /* Whoever reads the ring has its slots until it has finished them: one that leaves
  * and asks for nothing, and one that has joined and is not active yet. */
-static uint64_t outlet_shared_room(const struct outlet *out)
+static uint64_t outlet_common_room(const struct outlet *out)
 {
-	const struct sluice_broadcast_writer *w = &out->shared;
+	const struct sluice_broadcast_writer *w = &out->common;
 	uint64_t room = w->base.capacity;
 
 	for (uint32_t i = 0; i < w->count; i++) {
@@ -111,9 +111,9 @@ static uint64_t outlet_shared_room(const struct outlet *out)
 	return room;
 }
 
-void outlet_refresh_shared(struct outlet *out)
+void outlet_common_refresh(struct outlet *out)
 {
-	struct sluice_broadcast_writer *w = &out->shared;
+	struct sluice_broadcast_writer *w = &out->common;
 	uint64_t room;
 
 	(void)sluice_broadcast_refresh(w);
@@ -121,7 +121,7 @@ void outlet_refresh_shared(struct outlet *out)
 	for (uint32_t i = 0; i < w->count; i++)
 		out->joining |= !outlet_admit(out, i) &&
 				out->lanes.lane[i].state == SLUICE_LANE_JOINING;
-	room = outlet_shared_room(out);
+	room = outlet_common_room(out);
 	for (uint32_t i = 0; i < w->count; i++) {
 		uint64_t credit = w->cursors[i].granted - w->base.reserved;
 
@@ -272,11 +272,11 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 			return room;
 	}
 	switch (strategy->rings) {
-	case SLUICE_RINGS_ONE:
-		outlet_refresh_shared(out);
+	case SLUICE_RINGS_COMMON:
+		outlet_common_refresh(out);
 		break;
-	case SLUICE_RINGS_SHARED:
-		outlet_shared_refresh(out);
+	case SLUICE_RINGS_POOL:
+		outlet_pool_refresh(out);
 		break;
 	default:
 		outlet_refresh_separate(out);
@@ -334,11 +334,11 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 			     const unsigned char *events, uint32_t deliveries)
 {
 	if (run->lane == SLUICE_LANE_ALL) {
-		sluice_spsc_write(&out->shared.base, events, run->count);
-		sluice_spsc_publish(&out->shared.base);
+		sluice_spsc_write(&out->common.base, events, run->count);
+		sluice_spsc_publish(&out->common.base);
 		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_ANY) {
-		outlet_shared_push(out, events, run->count, deliveries);
+		outlet_pool_push(out, events, run->count, deliveries);
 		outlet_ring_all(out);
 	} else if (run->lane == SLUICE_LANE_NONE) {
 		sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,
@@ -446,17 +446,17 @@ int outlet_lane_quiet(struct outlet *out, uint32_t index)
 
 int outlet_quiet(struct outlet *out)
 {
-	int one = out->strategy->rings == SLUICE_RINGS_ONE;
+	int one = out->strategy->rings == SLUICE_RINGS_COMMON;
 
 	if (out->asides != NULL && asides_busy(out))
 		return 0;
-	if (out->strategy->rings == SLUICE_RINGS_SHARED)
-		return outlet_shared_quiet(out);
+	if (out->strategy->rings == SLUICE_RINGS_POOL)
+		return outlet_pool_quiet(out);
 	if (one)
-		outlet_refresh_shared(out);
+		outlet_common_refresh(out);
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		const struct sluice_broadcast_cursor *c =
-			&out->shared.cursors[i];
+			&out->common.cursors[i];
 
 		if (out->lanes.lane[i].state == SLUICE_LANE_VACANT)
 			continue;
@@ -464,7 +464,7 @@ int outlet_quiet(struct outlet *out)
 			if (!outlet_lane_quiet(out, i))
 				return 0;
 		} else if (!c->leaving &&
-			   c->acked != out->shared.base.published) {
+			   c->acked != out->common.base.published) {
 			return 0;
 		}
 	}
@@ -475,8 +475,8 @@ void outlet_end(struct outlet *out, uint32_t closed)
 {
 	if (out->order != NULL)
 		order_end(out);
-	if (out->strategy->rings == SLUICE_RINGS_ONE)
-		sluice_spsc_close(&out->shared.base, closed);
+	if (out->strategy->rings == SLUICE_RINGS_COMMON)
+		sluice_spsc_close(&out->common.base, closed);
 	else
 		for (uint32_t i = 0; i < out->lanes.count; i++)
 			if (sluice_lane_stays(&out->lanes.lane[i]))

@@ -18,8 +18,8 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
-	outlet_shared_tell(out);
-	if (out->strategy->rings != SLUICE_RINGS_ONE)
+	outlet_pool_tell(out);
+	if (out->strategy->rings != SLUICE_RINGS_COMMON)
 		sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx,
 					  sub->rx, sub->slots, sub->capacity,
 					  out->event_bytes);
@@ -39,7 +39,7 @@ void outlet_attach(struct outlet *out, struct subscription *sub,
 uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 		     struct sluice_bell *bell)
 {
-	struct sluice_broadcast_writer *w = &out->shared;
+	struct sluice_broadcast_writer *w = &out->common;
 	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
 	/* What waited for a partition without a subscriber. */
 	uint32_t waits = lane->spilled;
@@ -51,7 +51,7 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 	}
 	outlet_set_lane(out, sub, bell, SLUICE_LANE_JOINING);
 	lane->spilled = waits;
-	if (out->strategy->rings == SLUICE_RINGS_ONE) {
+	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
 		/* It is known what it will ask for first, so that nobody waits
 		 * for it to come to it. */
 		uint64_t ask = subscription_manual(sub)
@@ -77,8 +77,8 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 		out->joining = 1;
 	/* It has credit for what it asks, but not for slots that others have not
 	 * read: one that leaves counts for all who stay. */
-	if (out->strategy->rings == SLUICE_RINGS_ONE)
-		outlet_refresh_shared(out);
+	if (out->strategy->rings == SLUICE_RINGS_COMMON)
+		outlet_common_refresh(out);
 	return position;
 }
 
@@ -94,12 +94,12 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 	}
 	lane->state = SLUICE_LANE_DRAINING;
 	lane->credit = 0;
-	if (out->strategy->rings == SLUICE_RINGS_ONE) {
-		out->shared.cursors[index].leaving = 1;
-		sluice_store_release(&sub->end, out->shared.base.published);
+	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
+		out->common.cursors[index].leaving = 1;
+		sluice_store_release(&sub->end, out->common.base.published);
 		sluice_store_release(&sub->closed, closed);
 		/* The others' credit was counted without it. */
-		outlet_refresh_shared(out);
+		outlet_common_refresh(out);
 	} else {
 		sluice_spsc_close(&out->writers[index], closed);
 	}
@@ -110,8 +110,8 @@ uint64_t outlet_asks_seen(const struct outlet *out)
 {
 	uint64_t asks = 0;
 
-	if (out->strategy->rings == SLUICE_RINGS_ONE)
-		return out->shared.base.granted;
+	if (out->strategy->rings == SLUICE_RINGS_COMMON)
+		return out->common.base.granted;
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
 			asks += out->writers[i].granted;
@@ -121,7 +121,7 @@ uint64_t outlet_asks_seen(const struct outlet *out)
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub)
 {
-	if (sub->aside != NULL || out->strategy->rings == SLUICE_RINGS_ONE)
+	if (sub->aside != NULL || out->strategy->rings == SLUICE_RINGS_COMMON)
 		return 0;
 	return sluice_load_acquire(&sub->rx->granted);
 }
@@ -130,9 +130,9 @@ uint64_t outlet_asks(struct outlet *out)
 {
 	uint64_t asks = 0;
 
-	if (out->strategy->rings == SLUICE_RINGS_ONE) {
-		outlet_refresh_shared(out);
-		return out->shared.base.granted;
+	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
+		outlet_common_refresh(out);
+		return out->common.base.granted;
 	}
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
@@ -181,11 +181,11 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	struct orphan *orphan = &sub->orphan;
 
-	if (out->strategy->rings == SLUICE_RINGS_SHARED) {
+	if (out->strategy->rings == SLUICE_RINGS_POOL) {
 		/* It has filled its ring itself. */
 		sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
 					  sub->capacity, out->event_bytes);
-		out->taken.left += w->published;
+		out->pool.left += w->published;
 	}
 	(void)sluice_spsc_refresh(w); /* its last receipt */
 	if (out->order != NULL)
@@ -205,7 +205,7 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	out->orphans = sub;
 }
 
-/* Who reads, or has read, what lies at @at in the ring of all, besides lane @but?
+/* Who reads, or has read, what lies at @at in the common ring, besides lane @but?
  * Returns up to where; or @at: nobody. *next: where the next one begins. */
 static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
 			       uint64_t at, uint64_t *next)
@@ -217,9 +217,9 @@ static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
 		if (sub == NULL || i == but)
 			continue;
 		from = sluice_load_acquire(&sub->start);
-		to = out->shared.cursors[i].leaving
+		to = out->common.cursors[i].leaving
 			     ? sluice_load_acquire(&sub->end)
-			     : out->shared.base.published;
+			     : out->common.base.published;
 		if (position_reached(at, from) && !position_reached(at, to))
 			return to;
 		if (!position_reached(at, from) &&
@@ -229,16 +229,16 @@ static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
 	return at;
 }
 
-/* Events of the ring of all that the reader of @sub has left and nobody else reads
+/* Events of the common ring that the reader of @sub has left and nobody else reads
  * or has read. */
 static uint64_t outlet_unread(struct outlet *out,
 			      const struct subscription *sub)
 {
 	uint64_t at = sluice_load_acquire(&sub->rx->acked);
 	uint64_t first = sluice_load_acquire(&sub->start);
-	uint64_t end = out->shared.cursors[sub->lane].leaving
+	uint64_t end = out->common.cursors[sub->lane].leaving
 			       ? sluice_load_acquire(&sub->end)
-			       : out->shared.base.published;
+			       : out->common.base.published;
 	uint64_t unread = 0;
 
 	if (!position_reached(at, first))
@@ -271,9 +271,9 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 		outlet_release(sub);
 		return;
 	}
-	if (out->strategy->rings == SLUICE_RINGS_ONE) {
+	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
 		out->unread += outlet_unread(out, sub);
-		out->shared.cursors[index] =
+		out->common.cursors[index] =
 			(struct sluice_broadcast_cursor){0};
 		outlet_release(sub);
 	} else {
@@ -283,7 +283,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 	out->subs[index] = NULL;
 	out->bells[index] = NULL;
 	out->joined--;
-	outlet_shared_tell(out);
+	outlet_pool_tell(out);
 	out->strategy->leave(out->state, &out->lanes, index);
 }
 
@@ -460,7 +460,7 @@ uint64_t outlet_drop(struct outlet *out)
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		out->lanes.lane[i].spilled = 0;
 	out->lanes.spill_free = out->spill.capacity;
-	if (out->taken.shared != NULL && out->joined == 0)
-		outlet_shared_drop(out);
+	if (out->pool.ring != NULL && out->joined == 0)
+		outlet_pool_drop(out);
 	return dropped;
 }

@@ -14,13 +14,13 @@
 #include "../ring/broadcast.h"
 #include "../ring/counter.h"
 #include "../ring/wait.h"
-#include "shared_priv.h"
+#include "pool_priv.h"
 #include "spill_priv.h"
 #include "subscription_priv.h"
 
-/* The ring that all take from (outlet_shared.c). */
-struct outlet_taken {
-	struct shared_ring *shared; /* NULL: no such ring */
+/* The pool: one ring, each event for one of its readers (outlet_pool.c). */
+struct outlet_pool {
+	struct pool_ring *ring; /* NULL: no such ring */
 	void *memory;
 	uint64_t pushed; /* events, ever */
 	uint64_t free;   /* slots below it are free for this position */
@@ -32,8 +32,8 @@ struct outlet {
 	void *state; /* the strategy's */
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
-	struct sluice_broadcast_writer shared; /* one ring */
-	struct outlet_taken taken;  /* one ring, each event for one */
+	struct sluice_broadcast_writer common; /* one ring, read by all */
+	struct outlet_pool pool;    /* one ring, each event for one */
 	struct sluice_bell **bells; /* consumers'; NULL: same worker */
 	struct subscription **subs; /* NULL: the lane is vacant */
 	sluice_a64 *places;  /* where the control calls put new subscriptions */
@@ -80,24 +80,24 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
  * non-zero when it is active. */
 int outlet_admit(struct outlet *out, uint32_t lane);
 
-/* Look at every grant on a shared ring; what a leaving reader has not read limits
- * all. */
-void outlet_refresh_shared(struct outlet *out);
+/* Look at every grant on the common ring; what a leaving reader has not read
+ * limits all. */
+void outlet_common_refresh(struct outlet *out);
 
 /* @slots_least 0: the default */
-int outlet_shared_open(struct outlet *out, uint32_t slots_least);
-/* Look which slots of the ring that all take from are free. */
-void outlet_shared_refresh(struct outlet *out);
+int outlet_pool_open(struct outlet *out, uint32_t slots_least);
+/* Look which slots of the pool are free. */
+void outlet_pool_refresh(struct outlet *out);
 /* @n events into it, which is not more than are free, and which have been handed
  * out @deliveries times. */
-void outlet_shared_push(struct outlet *out, const unsigned char *events,
-			uint32_t n, uint32_t deliveries);
+void outlet_pool_push(struct outlet *out, const unsigned char *events,
+		      uint32_t n, uint32_t deliveries);
 /* Forget what lies in it; nobody takes from it any more. */
-void outlet_shared_drop(struct outlet *out);
-void outlet_shared_close(struct outlet *out);
+void outlet_pool_drop(struct outlet *out);
+void outlet_pool_close(struct outlet *out);
 /* Tell those who take from it how many they are. */
-void outlet_shared_tell(struct outlet *out);
-int outlet_shared_quiet(const struct outlet *out);
+void outlet_pool_tell(struct outlet *out);
+int outlet_pool_quiet(const struct outlet *out);
 
 /* Wake the consumer of @lane. */
 void outlet_ring(struct outlet *out, uint32_t lane);
@@ -149,11 +149,10 @@ static inline uint32_t outlet_spilled(const struct outlet *out)
 /* Orphans that lie in their old rings still. */
 uint64_t outlet_orphaned(const struct outlet *out);
 
-/* Events in the ring that all take from, taken by nobody yet. */
-static inline uint64_t outlet_shared_left(const struct outlet *out)
+/* Events in the pool, taken by nobody yet. */
+static inline uint64_t outlet_pool_left(const struct outlet *out)
 {
-	return out->taken.shared ? sluice_mpmc_depth(&out->taken.shared->ring)
-				 : 0;
+	return out->pool.ring ? sluice_mpmc_depth(&out->pool.ring->mpmc) : 0;
 }
 
 /* Events that wait in front of the next that is placed: orphans and spill; and
@@ -163,8 +162,7 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 	return outlet_spilled(out) +
 	       (SLUICE_UNLIKELY(out->orphans != NULL) ? outlet_orphaned(out)
 						      : 0) +
-	       (SLUICE_UNLIKELY(out->joined == 0) ? outlet_shared_left(out)
-						  : 0);
+	       (SLUICE_UNLIKELY(out->joined == 0) ? outlet_pool_left(out) : 0);
 }
 
 /* Something waits for a consumer, and nothing need be emitted for it to move. */

@@ -27,13 +27,14 @@ static uint32_t stage_rings(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage))
 		return 0;
-	return stage->strategy->rings == SLUICE_RINGS_ONE ? 1
-							  : stage->declared_out;
+	return stage->strategy->rings == SLUICE_RINGS_COMMON
+		       ? 1
+		       : stage->declared_out;
 }
 
 /* The ring of a broadcast is as long as the longest window of those who read
  * it, or as it was told. */
-static uint32_t plan_shared_capacity(const struct sluice_pipeline *p,
+static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 				     const struct sluice_stage *stage)
 {
 	uint32_t most = stage->opts.ring_events;
@@ -59,8 +60,8 @@ static void plan_capacities(struct sluice_pipeline *p)
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
 		sub->joins = (uint32_t)subscription_silent(sub);
-		if (subscription_rings(sub) == SLUICE_RINGS_ONE)
-			sub->capacity = plan_shared_capacity(p, sub->producer);
+		if (subscription_rings(sub) == SLUICE_RINGS_COMMON)
+			sub->capacity = plan_common_capacity(p, sub->producer);
 	}
 }
 
@@ -83,9 +84,10 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
 		stage->declared_in * sizeof(struct sluice_rx_words), page);
-	if (stage_produces(stage) && stage->strategy->rings == SLUICE_RINGS_ONE)
+	if (stage_produces(stage) &&
+	    stage->strategy->rings == SLUICE_RINGS_COMMON)
 		return bytes +
-		       plan_slots_bytes(stage, plan_shared_capacity(p, stage));
+		       plan_slots_bytes(stage, plan_common_capacity(p, stage));
 	for (uint32_t s = 0; s < p->sub_count; s++)
 		if (subscription_at(p, s)->producer == stage &&
 		    !subscription_aside(subscription_at(p, s)))
@@ -186,8 +188,8 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->platform->wait;
 	out->counters = stage->counters;
-	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_SHARED)
-		rc = outlet_shared_open(out, stage->opts.ring_events);
+	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_POOL)
+		rc = outlet_pool_open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = order_open(&out->order, stage->opts.order_events,
 				ORDER_AT(&stage->opts));
@@ -224,13 +226,13 @@ int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
 	return rc;
 }
 
-/* The ring that all consumers of a broadcast share. */
-static int plan_shared(const struct sluice_pipeline *p,
+/* The common ring: all consumers of a broadcast read it. */
+static int plan_common(const struct sluice_pipeline *p,
 		       struct sluice_stage *stage,
 		       const struct plan_words *words)
 {
 	struct outlet *out = &stage->out;
-	uint32_t capacity = plan_shared_capacity(p, stage);
+	uint32_t capacity = plan_common_capacity(p, stage);
 	const struct sluice_rx_words **rx =
 		calloc(out->places_max, sizeof(const void *));
 	sluice_slot *slots;
@@ -251,8 +253,8 @@ static int plan_shared(const struct sluice_pipeline *p,
 			&slots);
 	if (rc == 0)
 		sluice_broadcast_writer_attach(
-			&out->shared, words[stage->index].tx,
-			out->shared.cursors, rx, out->lanes.count, slots,
+			&out->common, words[stage->index].tx,
+			out->common.cursors, rx, out->lanes.count, slots,
 			capacity, stage->opts.out_bytes);
 	free(rx);
 	return rc;
@@ -290,7 +292,7 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 
 int plan_private(struct subscription *sub)
 {
-	if (subscription_rings(sub) == SLUICE_RINGS_SHARED) {
+	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
 		sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
 		if (sub->counts == NULL)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",
@@ -310,9 +312,9 @@ static int plan_member(struct subscription *sub, uint32_t ring,
 	if (rc < 0)
 		return rc;
 	sub->rx = words[sub->consumer->index].rx + sub->inlet;
-	if (producer->strategy->rings == SLUICE_RINGS_ONE) {
-		sub->tx = producer->out.shared.base.tx;
-		sub->slots = producer->out.shared.base.slots;
+	if (producer->strategy->rings == SLUICE_RINGS_COMMON) {
+		sub->tx = producer->out.common.base.tx;
+		sub->slots = producer->out.common.base.slots;
 		return 0;
 	}
 	sub->tx = words[producer->index].tx + ring;
@@ -378,8 +380,8 @@ static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
 
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		if (stage_produces(p->stages[i]) &&
-		    p->stages[i]->strategy->rings == SLUICE_RINGS_ONE)
-			rc = plan_shared(p, p->stages[i], &words[0]);
+		    p->stages[i]->strategy->rings == SLUICE_RINGS_COMMON)
+			rc = plan_common(p, p->stages[i], &words[0]);
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 

@@ -65,8 +65,8 @@ static int plan_join_tx(struct subscription *sub)
 
 int plan_join(struct subscription *sub)
 {
-	const struct sluice_spsc_writer *shared =
-		&sub->producer->out.shared.base;
+	const struct sluice_spsc_writer *common =
+		&sub->producer->out.common.base;
 	int rc = 0;
 
 	if (subscription_aside(sub)) {
@@ -75,10 +75,10 @@ int plan_join(struct subscription *sub)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",
 					   sub->consumer->name);
 	}
-	if (subscription_rings(sub) == SLUICE_RINGS_ONE) {
-		sub->capacity = (uint32_t)shared->capacity;
-		sub->tx = shared->tx;
-		sub->slots = shared->slots;
+	if (subscription_rings(sub) == SLUICE_RINGS_COMMON) {
+		sub->capacity = (uint32_t)common->capacity;
+		sub->tx = common->tx;
+		sub->slots = common->slots;
 	} else {
 		rc = plan_join_tx(sub);
 	}

@@ -268,7 +268,7 @@ static void port_let_refill(const struct sluice_stage *port)
 		return;
 	link = &in->links[in->turn - 1];
 	for (uint32_t i = 0;
-	     i < YIELDS_PER_TURN && link->open && link->taken == NULL &&
+	     i < YIELDS_PER_TURN && link->open && link->pool == NULL &&
 	     sluice_load_acquire(&link->reader.tx->published) ==
 		     link->reader.acked;
 	     i++)

@@ -354,7 +354,7 @@ static uint64_t pipeline_left(struct sluice_pipeline *p)
 		for (uint32_t s = 0; s < p->sub_count; s++)
 			left += subscription_left(subscription_at(p, s));
 		for (uint32_t i = 0; i < p->stage_count; i++)
-			left += outlet_shared_left(&p->stages[i]->out) +
+			left += outlet_pool_left(&p->stages[i]->out) +
 				sluice_counter_read(p->stages[i]->counters,
 						    SLUICE_COUNTER_STRANDED);
 	}

@@ -59,14 +59,14 @@ static int subscription_check_flags(const struct subscription *sub)
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
 	if (subscription_manual(sub) &&
-	    subscription_rings(sub) == SLUICE_RINGS_SHARED)
+	    subscription_rings(sub) == SLUICE_RINGS_POOL)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"manual demand, and dispatcher '%s' gives an event to "
 			"whoever takes it",
 			sub->producer->strategy->name);
 	if (o->selector && !subscription_aside(sub) &&
-	    sub->producer->strategy->rings != SLUICE_RINGS_ONE)
+	    sub->producer->strategy->rings != SLUICE_RINGS_COMMON)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"a selector needs a producer with dispatcher "
@@ -184,7 +184,7 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		    other->producer != sub->producer ||
 		    subscription_consumer(other) == CONSUMER_LEFT)
 			continue;
-		if (subscription_rings(sub) == SLUICE_RINGS_ONE &&
+		if (subscription_rings(sub) == SLUICE_RINGS_COMMON &&
 		    !subscription_aside(other) &&
 		    other->consumer == sub->consumer)
 			return SUBSCRIPTION_FAIL(sub, -EEXIST,

@@ -235,7 +235,7 @@ static inline int subscription_silent(const struct subscription *sub)
 	       subscription_asked(sub) == 0 && sub->taken == 0;
 }
 
-/* A consumer of a shared ring: how often the event at @at of its own ring had
+/* A consumer of a pool: how often the event at @at of its own ring had
  * been handed out when it was taken; `counts` say so below @counted. *limit: cut
  * down to how many are alike. */
 static inline uint32_t subscription_counted(const struct subscription *sub,

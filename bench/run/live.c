@@ -118,7 +118,7 @@ static int live_check(struct live *live)
 	const struct bench_plan *plan = live->plan;
 	uint32_t consumers = plan->consumers;
 
-	if (live->ps->strategy->rings == SLUICE_RINGS_ONE)
+	if (live->ps->strategy->rings == SLUICE_RINGS_COMMON)
 		return live_refuse(live, -ENOTSUP,
 				   "every consumer gets every event; there is "
 				   "nothing to compare at the same load");

@@ -158,7 +158,7 @@ static void sim_deliver(struct sim *sim, const struct sim_event *event)
 	if (sim_queue_push(&consumer->waiting, event->event) < 0 ||
 	    sim_queue_push(&consumer->producer, event->producer) < 0)
 		abort();
-	if (sim->ps->strategy->rings == SLUICE_RINGS_SHARED)
+	if (sim->ps->strategy->rings == SLUICE_RINGS_POOL)
 		consumer->busy = 0; /* what it took has come */
 	sim_serve(sim, event->consumer);
 }
@@ -220,7 +220,7 @@ static void sim_done(struct sim *sim, const struct sim_event *event)
 	sim_serve(sim, c);
 	if (consumer->busy)
 		return;
-	if (sim->ps->strategy->rings == SLUICE_RINGS_SHARED) {
+	if (sim->ps->strategy->rings == SLUICE_RINGS_POOL) {
 		sim->consumer[c].idle_since = sim->now;
 		sim_take(sim, c);
 	} else {
@@ -414,7 +414,7 @@ int run_sim(const struct bench_plan *plan, const struct plan_strategy *strategy,
 	};
 	int rc;
 
-	if (strategy->strategy->rings == SLUICE_RINGS_ONE) {
+	if (strategy->strategy->rings == SLUICE_RINGS_COMMON) {
 		(void)snprintf(why, why_bytes,
 			       "%s: every consumer gets every event; there is "
 			       "nothing to compare at the same load",

@@ -57,7 +57,7 @@ static void sim_lane_open(struct sim *sim, struct sim_producer *producer,
 
 static int sim_shared(const struct sim *sim)
 {
-	return sim->ps->strategy->rings == SLUICE_RINGS_SHARED;
+	return sim->ps->strategy->rings == SLUICE_RINGS_POOL;
 }
 
 /* The join that `ordered` relies on: numbers are all there is to an event. */

@@ -47,7 +47,7 @@ static int graph_add_producer(struct threads_run *run, uint32_t p)
 				     offsetof(struct live_event, seq)),
 			     .order_events = run->live.ps->opts.order_events,
 			     .ring_events =
-				     run->timed.rings == SLUICE_RINGS_SHARED
+				     run->timed.rings == SLUICE_RINGS_POOL
 					     ? plan->capacity
 					     : 0,
 			     .spill_events =

@@ -263,7 +263,7 @@ int run_virtual(const struct bench_plan *plan,
 		return rc;
 	rc = live_open(&run->live, plan, strategy, trace, result, why,
 		       why_bytes);
-	if (rc == 0 && strategy->strategy->rings == SLUICE_RINGS_SHARED)
+	if (rc == 0 && strategy->strategy->rings == SLUICE_RINGS_POOL)
 		rc = live_refuse(&run->live, -ENOTSUP,
 				 "one thread cannot compete with itself for a "
 				 "ring; --mode=sim and --mode=threads can");

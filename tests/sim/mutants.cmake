@@ -108,7 +108,7 @@ sluice_sim_mutant(lane-kept engine/attend.c "${STUCK}|${LOST}"
 sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected|ended with"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
 sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
-	[[/^void outlet_cancel/,/^}/s/&sub->end, out->shared.base.published/\&sub->end, out->shared.base.published + 1/]])
+	[[/^void outlet_cancel/,/^}/s/&sub->end, out->common.base.published/\&sub->end, out->common.base.published + 1/]])
 
 # ---- failing ---------------------------------------------------------------------
 sluice_sim_mutant(flag-forgotten engine/inlet.c "without its flag"
@@ -146,8 +146,8 @@ sluice_sim_mutant(conflate-the-oldest engine/aside.c "the latest of its key|look
 
 # ---- the strategies ---------------------------------------------------------------------
 sluice_sim_mutant(shared-left-uncounted engine/outlet_member.c "${STUCK}|${LOST}"
-	[[/^static void outlet_orphan/,/^}/s/out->taken.left += w->published/(void)0/]])
-sluice_sim_mutant(shared-count-forgotten engine/outlet_shared.c
+	[[/^static void outlet_orphan/,/^}/s/out->pool.left += w->published/(void)0/]])
+sluice_sim_mutant(shared-count-forgotten engine/outlet_pool.c
 	"without its flag|deliveries"
 	[[s/shared->counts\[at & mask\] = deliveries/(void)deliveries/]])
 sluice_sim_mutant(one-more-in-flight engine/dispatch_opts.c "in_flight_max"

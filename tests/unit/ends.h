@@ -58,9 +58,9 @@ static inline void ends_open(const struct sluice_strategy *strategy,
 	ends.out->counters = &ends.counters;
 	ends.in.counters = &ends.counters;
 	ends.in.tries_max = UINT32_MAX;
-	if (strategy->rings == SLUICE_RINGS_ONE)
-		sluice_broadcast_writer_attach(&ends.out->shared, &ends.all_tx,
-					       ends.out->shared.cursors, NULL,
+	if (strategy->rings == SLUICE_RINGS_COMMON)
+		sluice_broadcast_writer_attach(&ends.out->common, &ends.all_tx,
+					       ends.out->common.cursors, NULL,
 					       0, (sluice_slot *)ends.all,
 					       ENDS_SLOTS, sizeof(uint64_t));
 	outlet_start(ends.out, opts);
@@ -77,7 +77,7 @@ static inline void ends_join(uint32_t i, uint32_t lane, uint32_t window,
 			     uint32_t flags)
 {
 	struct subscription *sub = &ends.sub[i];
-	int one = ends.producer.strategy->rings == SLUICE_RINGS_ONE;
+	int one = ends.producer.strategy->rings == SLUICE_RINGS_COMMON;
 	uint64_t position;
 
 	memset(sub, 0, sizeof(*sub));

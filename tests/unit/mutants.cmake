@@ -285,7 +285,7 @@ sluice_unit_mutant(handed-count-too-far engine/handed_priv.h handed "against_a_c
 	[[s/if (until - at < \*limit)/if (0)/]])
 sluice_unit_mutant(position-without-wrap engine/position_priv.h handed "rows_lie_across_the_wrap"
 	[[s/return at - position < UINT64_MAX \/ 2;/return at >= position;/]])
-sluice_unit_mutant(shared-count-unmarked engine/outlet_shared.c shared "what_was_only_taken_keeps_its_count"
+sluice_unit_mutant(shared-count-unmarked engine/outlet_pool.c shared "what_was_only_taken_keeps_its_count"
 	[[s/sluice_store_relaxed(&shared->marked, end);/sluice_store_relaxed(\&shared->marked, end - 1);/]])
 sluice_unit_mutant(cancelled-onlooker-awaited engine/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
 	[[/^int asides_busy/,/^}/s/if (aside->closed)/if (0)/]])
@@ -296,7 +296,7 @@ sluice_unit_mutant(mark-without-room engine/outlet.c outlet "what_spilled_waits_
 sluice_unit_mutant(marks-of-two-counts-in-one engine/outlet.c outlet_leave "each_keeps_its_own_count"
 	[[s/last->to == position && last->deliveries == deliveries) {/last->to == position) {/]])
 sluice_unit_mutant(slots-of-a-leaver engine/outlet.c outlet "joiner_waits_for_a_leaver"
-	[[/^static uint64_t outlet_shared_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
+	[[/^static uint64_t outlet_common_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
 sluice_unit_mutant(taker-is-never-let-in engine/outlet.c outlet_leave "who_takes_over_begins_anew"
 	[[/^static void outlet_rejoin/,/^}/s/out->joining = 1;/(void)0;/]])
 sluice_unit_mutant(taker-has-begun engine/outlet.c outlet_leave "who_takes_over_begins_anew"

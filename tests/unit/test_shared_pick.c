@@ -67,24 +67,24 @@ static void a_slot_forgets_what_lay_in_it(void **state)
 {
 	static const uint32_t deliveries[] = {3, 0, 0, 1};
 	struct outlet out = {.event_bytes = 8};
-	const struct shared_ring *ring;
+	const struct pool_ring *ring;
 	unsigned char events[16] = {0};
 
 	(void)state;
-	assert_int_equal(outlet_shared_open(&out, 4), 0);
-	ring = out.taken.shared;
+	assert_int_equal(outlet_pool_open(&out, 4), 0);
+	ring = out.pool.ring;
 	for (uint32_t i = 0; i < UNIT_COUNT(deliveries); i++) {
-		outlet_shared_push(&out, events, 2, deliveries[i]);
+		outlet_pool_push(&out, events, 2, deliveries[i]);
 		if (i != 2)
 			assert_int_equal(
-				sluice_mpmc_pop(&ring->ring, events, 2), 2);
+				sluice_mpmc_pop(&ring->mpmc, events, 2), 2);
 	}
 	assert_int_equal(sluice_load_acquire(&ring->marked), 8);
 	assert_int_equal(ring->counts[0], 0);
 	assert_int_equal(ring->counts[1], 0);
 	assert_int_equal(ring->counts[2], 1);
 	assert_int_equal(ring->counts[3], 1);
-	outlet_shared_close(&out);
+	outlet_pool_close(&out);
 }
 
 /* One of a program's own that lets nobody begin for a while. */
@@ -153,7 +153,7 @@ sluice_patient_verify(const struct sluice_patient *s,
 	return sluice_shared_verify(&s->shared, lanes);
 }
 
-SLUICE_STRATEGY_TABLE(patient, SLUICE_RINGS_SHARED, 0, "waits a while");
+SLUICE_STRATEGY_TABLE(patient, SLUICE_RINGS_POOL, 0, "waits a while");
 
 /* Who joins waits until the strategy says so, and gets its share then. */
 static void a_joiner_may_be_made_to_wait(void **state)

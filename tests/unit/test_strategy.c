@@ -17,12 +17,12 @@ static void find_knows_the_names(void **state)
 		uint32_t needs;
 	} known[] = {
 		{"demand", SLUICE_RINGS_SEPARATE, 0},
-		{"broadcast", SLUICE_RINGS_ONE, 0},
+		{"broadcast", SLUICE_RINGS_COMMON, 0},
 		{"rr", SLUICE_RINGS_SEPARATE, 0},
 		{"jbsq", SLUICE_RINGS_SEPARATE, SLUICE_NEEDS_RECEIPTS},
 		{"p2c", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_CHANCE},
-		{"shared", SLUICE_RINGS_SHARED, 0},
+		{"shared", SLUICE_RINGS_POOL, 0},
 		{"ordered", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER},
 		{"partition", SLUICE_RINGS_SEPARATE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ring that all consumers of a stage take from, as both ends see it. Not
- * installed.
+ * The pool: one ring that all consumers of a stage take from, each event for one of
+ * them (`shared`), as both ends see it. Not installed.
  *
  * Words     writer    readers    order    meaning
  * counts    producer  consumers  plain    how often what lies in a slot has been
@@ -17,13 +17,13 @@
  *           says only that counts are to be looked at. readers is a hint: how
  *           much to leave to others.
  */
-#ifndef SLUICE_ENGINE_SHARED_PRIV_H
-#define SLUICE_ENGINE_SHARED_PRIV_H
+#ifndef SLUICE_ENGINE_POOL_PRIV_H
+#define SLUICE_ENGINE_POOL_PRIV_H
 
 #include "../ring/mpmc.h"
 
-struct shared_ring {
-	struct sluice_mpmc ring;
+struct pool_ring {
+	struct sluice_mpmc mpmc;
 	uint32_t *counts; /* one per slot; right below `marked` */
 	sluice_a64 marked;
 	sluice_a32 readers;
