@@ -73,17 +73,17 @@ set(SLUICE_SOURCES
 	engine/life.c
 	engine/mail.c
 	engine/mailbox.c
-	engine/order_between.c
-	engine/order_check.c
-	engine/order_in.c
-	engine/order_out.c
+	engine/sequence_between.c
+	engine/sequence_check.c
+	engine/resequencer.c
+	engine/sequence.c
 	engine/outlet.c
 	engine/outlet_member.c
 	engine/outlet_pool.c
 	engine/pin.c
 	engine/pipeline.c
 	engine/plan.c
-	engine/plan_join.c
+	engine/plan_late.c
 	engine/platform.c
 	engine/port.c
 	engine/port_held.c

@@ -28,7 +28,7 @@
  * Membership changes between batches only. A lane has credit while it is
  * active and none otherwise. Lanes may come and go at any index below
  * lanes->count, which may grow, and there may be none at all. init sees as
- * active who is there from the start; there is no join for them.
+ * active who is there from the start; there is no resequencer for them.
  *
  * A joining lane has been sent nothing. Whoever calls takes back what a lane
  * had not finished when it left, empties its spill, and offers these events to
@@ -82,7 +82,7 @@ struct sluice_lanes {
 	uint32_t spill_free; /* events the spill can still take, all lanes */
 	uint64_t turn;       /* free-running stamp for `since` */
 	uint64_t ring_free;  /* shared: slots free in the pool */
-	uint64_t restored;   /* ordered: events below it have passed the join */
+	uint64_t restored;   /* ordered: events below it are restored */
 	uint32_t rejoined;   /* pick has made an active lane join again */
 	uint32_t resv32;
 };
@@ -156,7 +156,7 @@ struct sluice_dispatch_opts {
 	uint32_t rebalance_percent;
 	/** ordered: where in an event its sequence number lies, 8 bytes. */
 	uint32_t order_offset;
-	/** ordered: events between placing and the join, a power of two. */
+	/** ordered: events between placing and the resequencer, a power of two. */
 	uint32_t order_events;
 	sluice_key_fn key_of; /* strategies by key */
 	void *key_ctx;

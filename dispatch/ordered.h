@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file ordered.h
- * In parallel, and in order behind the join: whoever has least in flight gets
- * the event (jbsq.h), and a join further down restores the order in which they
- * were placed (reorder.h).
+ * In parallel, and in order behind the resequencer: whoever has least in flight
+ * gets the event (jbsq.h), and a resequencer further down restores the order in
+ * which they were placed (reorder.h).
  *
  * Late. Each event carries its sequence number at order_offset: who calls pick
  * has written it there, from 0 on without a gap; an event that is placed again
- * keeps it. At most order_events are between here and the join, which says how
- * far it has come in lanes->restored. So the window of the join is never
- * exceeded, and an event that takes long holds up the others once they are that
- * far ahead of it.
+ * keeps it. At most order_events are between here and the resequencer, which
+ * says how far it has come in lanes->restored. So the window of the resequencer
+ * is never exceeded, and an event that takes long holds up the others once they
+ * are that far ahead of it.
  *
  * The idea is eventdev's: ORDERED flows, whose order is restored at the next
  * enqueue (DPDK Programmer's Guide, Event Device Library).
@@ -52,8 +52,8 @@ sluice_ordered_placeable(const struct sluice_ordered *s,
 	return inner < room ? inner : room;
 }
 
-/* How many of @events the join has room for. An event that was placed before has
- * its room already. */
+/* How many of @events the resequencer has room for. An event that was placed
+ * before has its room already. */
 static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 					  const struct sluice_lanes *lanes,
 					  const struct sluice_events *events)
@@ -68,8 +68,8 @@ static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 	return n;
 }
 
-/* How many of @events have passed the join: whoever had them has answered, and
- * went before it could acknowledge them. */
+/* How many of @events have passed the resequencer: whoever had them has
+ * answered, and went before it could acknowledge them. */
 static inline uint32_t sluice_ordered_past(const struct sluice_ordered *s,
 					   const struct sluice_lanes *lanes,
 					   const struct sluice_events *events)
@@ -103,7 +103,7 @@ static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
 	return n;
 }
 
-/* What has passed the join is discarded: a second answer would be, too. */
+/* What has passed the resequencer is discarded: a second answer would be, too. */
 static inline uint32_t sluice_ordered_pick(struct sluice_ordered *s,
 					   struct sluice_lanes *lanes,
 					   const struct sluice_events *events,
@@ -137,9 +137,11 @@ sluice_ordered_verify(const struct sluice_ordered *s,
 		      const struct sluice_lanes *lanes)
 {
 	if ((int64_t)(s->next - lanes->restored) < 0)
-		return "the join has passed an event that was never placed";
+		return "the resequencer has passed an event that was never "
+		       "placed";
 	if (s->next - lanes->restored > s->window)
-		return "more events are on their way than the join has room "
+		return "more events are on their way than the resequencer has "
+		       "room "
 		       "for";
 	return sluice_jbsq_verify(&s->inner, lanes);
 }

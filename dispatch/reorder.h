@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file reorder.h
- * The join of an ordered fan-out: events come in any order, each with its
+ * The resequencer of an ordered fan-out: events come in any order, each with its
  * sequence number in it, and leave in that order.
  *
  * A window of R slots: event s lies in slot s modulo R until all before it have

@@ -59,7 +59,7 @@ void aside_join(struct outlet *out, struct subscription *sub,
 
 	aside->sub = sub;
 	aside->bell = bell;
-	aside->closed = 0;
+	aside->ended = 0;
 	aside->key_ctx = sub->opts.key_of ? sub->opts.key_ctx
 					  : (void *)&aside->key_field;
 	sluice_spsc_writer_attach(&aside->writer, sub->tx, sub->rx, sub->slots,
@@ -100,7 +100,7 @@ void aside_leave(struct outlet *out, struct subscription *sub)
 void aside_close(struct outlet *out, struct aside *aside, uint32_t closed)
 {
 	aside_forget(out, aside);
-	aside->closed = 1;
+	aside->ended = 1;
 	sluice_spsc_close(&aside->writer, closed);
 	aside_ring(out, aside);
 }
@@ -185,7 +185,7 @@ static void aside_latest(struct outlet *out, struct aside *aside,
 void asides_offer(struct outlet *out, const unsigned char *events, uint32_t n)
 {
 	for (struct aside *aside = out->asides; aside; aside = aside->next) {
-		if (aside->closed)
+		if (aside->ended)
 			continue;
 		if (aside->tee.every > 0)
 			aside_tee(out, aside, events, n);
@@ -215,7 +215,7 @@ int asides_busy(struct outlet *out)
 {
 	(void)asides_flush(out);
 	for (struct aside *aside = out->asides; aside; aside = aside->next) {
-		if (aside->closed)
+		if (aside->ended)
 			continue;
 		(void)sluice_spsc_refresh(&aside->writer);
 		if (aside->conflate.count > 0 ||

@@ -25,7 +25,7 @@ struct aside {
 	struct key_field key_field;
 	sluice_key_fn key_of;
 	void *key_ctx;
-	uint32_t closed; /* cancelled: gets nothing more */
+	uint32_t ended; /* cancelled: gets nothing more */
 };
 
 /* The control calls': make what @sub needs; NULL without memory. */

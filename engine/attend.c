@@ -87,7 +87,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	if (link->sub == sub) {
 		inlet_detach(&stage->in, sub->inlet);
 		stage_markers_forget(stage, sub->inlet);
-		stage->in.joined--;
+		stage->in.linked--;
 	}
 	place_leave(&stage->in.places[sub->inlet], sub);
 	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
@@ -118,7 +118,7 @@ void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 			stage->worst_by = peer;
 		}
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
-		    stage->in.joined > 0 ||
+		    stage->in.linked > 0 ||
 		    places_used(stage->in.places, stage->in.places_max))
 			return;
 		closed = stage->worst;
@@ -157,7 +157,7 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 
 	if (link->sub != sub) {
 		link->sub = sub;
-		in->joined++;
+		in->linked++;
 		if (in->count <= sub->inlet)
 			in->count = sub->inlet + 1;
 		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
@@ -396,7 +396,7 @@ int stage_attend(struct sluice_stage *stage)
 
 	if (signals & SIGNAL_WAKE)
 		stage->awakened = 1;
-	if (signals & SIGNAL_ORDER) {
+	if (signals & SIGNAL_STATE) {
 		stage->accumulate = sluice_load_acquire(&stage->demand) ==
 				    SLUICE_DEMAND_ACCUMULATE;
 		/* Before the mail: a marker stands behind what lies in the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph as a whole: what cannot be told while it is being declared. */
 #include "dispatch/partition.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_check_priv.h"
 #include "engine/pipeline_priv.h"
 #include "ring/base_priv.h"
 
@@ -142,6 +142,6 @@ int check_graph(struct sluice_pipeline *pipeline)
 	if (rc == 0)
 		rc = check_rings(pipeline);
 	if (rc == 0)
-		rc = order_check_graph(pipeline);
+		rc = sequence_check_graph(pipeline);
 	return rc;
 }

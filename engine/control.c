@@ -291,7 +291,7 @@ int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
 				   "forward and, for a producer, accumulate",
 				   stage->name, (int)mode);
 	sluice_store_release(&stage->demand, (uint32_t)mode);
-	stage_signal(stage, SIGNAL_ORDER);
+	stage_signal(stage, SIGNAL_STATE);
 	return 0;
 }
 

@@ -137,12 +137,12 @@ static int dispatch_check_order(const struct sluice_stage_opts *o)
 			"%u bytes",
 			o->name, SLUICE_ORDER_BYTES);
 	if (o->out_bytes < SLUICE_ORDER_BYTES ||
-	    ORDER_AT(o) > o->out_bytes - SLUICE_ORDER_BYTES)
+	    SEQUENCE_AT(o) > o->out_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': the sequence number at "
 				   "order_offset %u takes %u bytes and does "
 				   "not fit out_bytes %u",
-				   o->name, ORDER_AT(o), SLUICE_ORDER_BYTES,
+				   o->name, SEQUENCE_AT(o), SLUICE_ORDER_BYTES,
 				   o->out_bytes);
 	return 0;
 }
@@ -265,7 +265,7 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 		.partitions = o->partitions,
 		.rebalance_percent = o->rebalance_percent,
 		.key_is_lane = o->partitions && o->key_of != NULL,
-		.order_offset = o->order_offset ? ORDER_AT(o) : 0,
+		.order_offset = o->order_offset ? SEQUENCE_AT(o) : 0,
 		.order_events = o->order_events,
 		.key_of = o->key_of ? o->key_of
 				    : key_of_field(&stage->key_field,

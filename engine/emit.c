@@ -5,7 +5,7 @@
  * the input it came from once its output is out.
  */
 #include "engine/aside_priv.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
@@ -151,9 +151,9 @@ static int stage_place(struct sluice_stage *stage, enum stage_look look)
 			break; /* a marker comes first */
 		if (look == STAGE_LOOK)
 			(void)outlet_room(out, n);
-		if (SLUICE_UNLIKELY(out->order != NULL))
-			order_stamp(out->order, hold_front(hold),
-				    out->event_bytes, (uint32_t)n);
+		if (SLUICE_UNLIKELY(out->sequence != NULL))
+			sequence_stamp(out->sequence, hold_front(hold),
+				       out->event_bytes, (uint32_t)n);
 		placed = outlet_place(out, hold_front(hold), (uint32_t)n);
 		hold_pop(hold, placed);
 		moved |= placed > 0;
@@ -184,7 +184,7 @@ static int stage_answered(struct sluice_stage *stage)
 	/* Relaxed: of what it is set for nothing has come yet. */
 	return position_reached(stage->hold.at, stage->unacked_end) &&
 	       (SLUICE_LIKELY(!sluice_load_relaxed(&stage->between)) ||
-		order_answered(&stage->out));
+		sequence_answered(&stage->out));
 }
 
 int stage_flush(struct sluice_stage *stage, enum stage_look look)

@@ -230,14 +230,14 @@ static int stage_restart(struct sluice_stage *stage)
 
 int stage_obey(struct sluice_stage *stage)
 {
-	switch (sluice_exchange(&stage->order, ORDER_NONE)) {
-	case ORDER_RECYCLE:
+	switch (sluice_exchange(&stage->restart, RESTART_NONE)) {
+	case RESTART_DOWN:
 		if (stage->phase != STAGE_RUNNING)
 			return 0;
 		stage->fault.code = 0;
 		stage_go_down(stage, SLUICE_REASON_SHUTDOWN);
 		return 0;
-	case ORDER_RESTART:
+	case RESTART_UP:
 		return stage_restart(stage);
 	default:
 		return 0;

@@ -9,7 +9,7 @@
 
 int inlet_open(struct inlet *in, uint32_t links)
 {
-	/* One more, for what a join reads; see order_priv.h. */
+	/* One more, for what a resequencer reads; see resequencer_priv.h. */
 	in->links = line_calloc((size_t)links + 1, sizeof(*in->links));
 	in->places = line_calloc(links, sizeof(*in->places));
 	in->places_max = links;
@@ -95,9 +95,10 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 	uint64_t granted;
 
 	subscription_take_asked(sub);
-	granted = sluice_load_acquire(&sub->start) + sub->taken + link->refused;
+	granted = sluice_load_acquire(&sub->start) + sub->ask_taken +
+		  link->refused;
 	if (granted - r->acked > ASKED_MOST) {
-		sub->taken -= granted - r->acked - ASKED_MOST;
+		sub->ask_taken -= granted - r->acked - ASKED_MOST;
 		granted = r->acked + ASKED_MOST;
 	}
 	if (granted - r->acked > r->capacity)

@@ -43,7 +43,7 @@ struct inlet {
 	sluice_a64 *places;  /* where the control calls put new subscriptions */
 	uint32_t places_max; /* links, and places */
 	uint32_t count;      /* links ever used, or declared before the start */
-	uint32_t joined;     /* links with a subscription */
+	uint32_t linked;     /* links with a subscription */
 	uint32_t next;       /* whose turn it is */
 	uint32_t weighted;   /* some link weighs more than another */
 	uint32_t quantum;    /* events of a turn and a unit of weight */

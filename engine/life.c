@@ -2,7 +2,7 @@
 /* How a stage begins, and how it ends: not before everything it made has been
  * finished by somebody, unless nobody is left to. */
 #include "engine/aside_priv.h"
-#include "engine/order_priv.h"
+#include "engine/resequencer_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
@@ -100,8 +100,8 @@ void stage_end(struct sluice_stage *stage)
 		hold_reset(&stage->hold);
 		stage_tell_gauges(stage, 0);
 	}
-	if (stage->join != NULL)
-		left += order_leave(stage);
+	if (stage->resequencer != NULL)
+		left += resequencer_leave(stage);
 	stage_strand(stage, left);
 	if (stage->stranded > 0)
 		stage_log(stage,

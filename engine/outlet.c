@@ -2,7 +2,7 @@
 #include "engine/outlet_priv.h"
 #include "engine/aside_priv.h"
 #include "engine/memory_priv.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ void outlet_close(struct outlet *out)
 	free(out->places);
 	free(out->runs);
 	spill_close(&out->spill);
-	order_close(out->order);
+	sequence_close(out->sequence);
 	outlet_pool_close(out);
 	*out = (struct outlet){0};
 }
@@ -237,8 +237,8 @@ static void outlet_refresh_separate(struct outlet *out)
 		outlet_refresh_lane(out, i);
 		outlet_unspill(out, i);
 	}
-	if (SLUICE_UNLIKELY(out->order != NULL))
-		order_refresh(out);
+	if (SLUICE_UNLIKELY(out->sequence != NULL))
+		sequence_refresh(out);
 	for (uint32_t i = 0; all && i < out->lanes.count; i++) {
 		if (out->lanes.lane[i].state != SLUICE_LANE_JOINING)
 			continue;
@@ -354,9 +354,9 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 		if (SLUICE_UNLIKELY(deliveries > 0))
 			outlet_note(out->subs[run->lane], w->reserved,
 				    run->count, deliveries);
-		if (SLUICE_UNLIKELY(out->order != NULL))
-			order_note(out->order, events, out->event_bytes,
-				   run->count, run->lane, w->reserved);
+		if (SLUICE_UNLIKELY(out->sequence != NULL))
+			sequence_note(out->sequence, events, out->event_bytes,
+				      run->count, run->lane, w->reserved);
 		sluice_spsc_write(w, events, run->count);
 	}
 }
@@ -414,8 +414,8 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		outlet_look(out, n);
 	placed = outlet_deal(out, events, n, 0);
 
-	if (SLUICE_UNLIKELY(out->order != NULL))
-		out->order->next += placed;
+	if (SLUICE_UNLIKELY(out->sequence != NULL))
+		out->sequence->next += placed;
 	if (SLUICE_UNLIKELY(out->asides != NULL))
 		asides_offer(out, events, placed);
 	if (placed > 0) {
@@ -473,8 +473,8 @@ int outlet_quiet(struct outlet *out)
 
 void outlet_end(struct outlet *out, uint32_t closed)
 {
-	if (out->order != NULL)
-		order_end(out);
+	if (out->sequence != NULL)
+		sequence_end(out);
 	if (out->strategy->rings == SLUICE_RINGS_COMMON)
 		sluice_spsc_close(&out->common.base, closed);
 	else
@@ -482,7 +482,7 @@ void outlet_end(struct outlet *out, uint32_t closed)
 			if (sluice_lane_stays(&out->lanes.lane[i]))
 				sluice_spsc_close(&out->writers[i], closed);
 	for (struct aside *aside = out->asides; aside; aside = aside->next)
-		if (!aside->closed)
+		if (!aside->ended)
 			aside_close(out, aside, closed);
 	outlet_ring_all(out);
 }

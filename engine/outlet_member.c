@@ -2,7 +2,7 @@
 /* Consumers come and go: lanes that join and leave between batches, and what a
  * consumer that left had not finished. */
 #include "engine/aside_priv.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_priv.h"
 #include "engine/outlet_priv.h"
 
 static void outlet_set_lane(struct outlet *out, struct subscription *sub,
@@ -188,8 +188,8 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 		out->pool.left += w->published;
 	}
 	(void)sluice_spsc_refresh(w); /* its last receipt */
-	if (out->order != NULL)
-		order_lane_left(out->order, sub->lane, w->acked);
+	if (out->sequence != NULL)
+		sequence_lane_left(out->sequence, sub->lane, w->acked);
 	*orphan = (struct orphan){
 		.at = w->acked,
 		.to = w->published,

@@ -52,10 +52,10 @@ struct outlet {
 	struct subscription *orphans; /* dealt again, first before last */
 	uint32_t asides_waiting; /* events that wait beside the dispatcher */
 	uint32_t event_bytes;
-	struct order *order;  /* NULL: events are not numbered */
-	struct aside *asides; /* subscriptions beside the dispatcher */
-	uint64_t read_to;     /* one ring: those who left have read below it */
-	uint64_t unread; /* what one that left was the last to have: stranded,
+	struct sequence *sequence; /* NULL: events are not numbered */
+	struct aside *asides;      /* subscriptions beside the dispatcher */
+	uint64_t read_to; /* one ring: those who left have read below it */
+	uint64_t unread;  /* what one that left was the last to have: stranded,
 			     and not told yet */
 };
 
@@ -124,8 +124,8 @@ uint64_t outlet_asks(struct outlet *out);
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub);
 
-/* Place a prefix of @n events, numbered if they are to be, and publish it. Returns its length, which is @n
- * whenever @n was within the room. */
+/* Place a prefix of @n events, numbered if they are to be, and publish it.
+ * Returns its length, which is @n whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n);
 

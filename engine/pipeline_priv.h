@@ -212,7 +212,7 @@ int plan_open(struct sluice_pipeline *pipeline);
  * is there from the first event on. */
 void plan_admit(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
-int plan_join(struct subscription *sub);
+int plan_late(struct subscription *sub);
 /* Where @sub's batches are put together under @credit: how many bytes that
  * takes and are not there yet; and allocate them. */
 uint64_t plan_gathered_bytes(const struct subscription *sub,

@@ -9,7 +9,8 @@
  * each part on pages of its own.
  */
 #include "engine/memory_priv.h"
-#include "engine/order_priv.h"
+#include "engine/resequencer_priv.h"
+#include "engine/sequence_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/plan_priv.h"
 #include "ring/base_priv.h"
@@ -191,8 +192,8 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_POOL)
 		rc = outlet_pool_open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
-		rc = order_open(&out->order, stage->opts.order_events,
-				ORDER_AT(&stage->opts));
+		rc = sequence_open(&out->sequence, stage->opts.order_events,
+				   SEQUENCE_AT(&stage->opts));
 	if (rc < 0)
 		return rc;
 	/* Twice what may wait: then making room copies each event once. */
@@ -328,14 +329,14 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 {
 	struct sluice_stage *producer = sub->producer;
 	struct sluice_stage *consumer = sub->consumer;
-	int rc = subscription_aside(sub) ? plan_join(sub)
+	int rc = subscription_aside(sub) ? plan_late(sub)
 					 : plan_member(sub, ring, words);
 
 	if (rc < 0)
 		return rc;
 	place_put(&producer->out.places[sub->lane], sub);
 	place_put(&consumer->in.places[sub->inlet], sub);
-	consumer->in.joined++;
+	consumer->in.linked++;
 	consumer->in.links[sub->inlet].sub = sub;
 	if (sub->joins)
 		return 0;
@@ -453,7 +454,7 @@ int plan_open(struct sluice_pipeline *p)
 		rc = plan_links(p, words);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		if (p->stages[i]->order_from != NULL)
-			rc = order_join_open(p->stages[i]);
+			rc = resequencer_open(p->stages[i]);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		rc = plan_finish_stage(p->stages[i]);
 	free(words);

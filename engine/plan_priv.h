@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How memory is laid out, for plan.c and plan_join.c. Not installed. */
+/* How memory is laid out, for plan.c and plan_late.c. Not installed. */
 #ifndef SLUICE_ENGINE_PLAN_PRIV_H
 #define SLUICE_ENGINE_PLAN_PRIV_H
 

@@ -234,7 +234,7 @@ void stage_reset(struct sluice_stage *stage)
 	stage_close_mail(stage);
 	stage->phase = STAGE_RUNNING;
 	(void)sluice_exchange(&stage->phase_seen, STAGE_RUNNING);
-	(void)sluice_exchange(&stage->order, ORDER_NONE);
+	(void)sluice_exchange(&stage->restart, RESTART_NONE);
 	(void)sluice_exchange(&stage->downs, 0);
 	sluice_store_relaxed(&stage->between, 0);
 	(void)sluice_exchange(&stage->stop, STOP_SHUT);

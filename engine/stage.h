@@ -288,8 +288,8 @@ struct sluice_stage_opts {
 	 * there, and that whoever handles the event copies into the one event
 	 * it emits for it. Must be set. */
 	uint32_t order_offset;
-	/** ordered: most events between it and the join, a power of two up to
-	 * 65536; 0 = 1024. */
+	/** ordered: most events between it and the resequencer, a power of two
+	 * up to 65536; 0 = 1024. */
 	uint32_t order_events;
 	/** partition: key groups, a power of two in [consumers, 4096]; 0 = 256.
 	 * atomic: flows that keys fall into, likewise; 0 = 4096. */

@@ -184,7 +184,7 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 	return rc;
 }
 
-/* A join. */
+/* A resequencer. */
 static int stage_check_order(const struct sluice_stage_opts *o)
 {
 	if (o->kind == SLUICE_PRODUCER || o->flags & SLUICE_STAGE_PORT)

@@ -29,18 +29,18 @@ enum stage_phase {
 	STAGE_ENDED,
 };
 
-/* What the supervisor may ask of a stage. */
-enum stage_order {
-	ORDER_NONE = 0,
-	ORDER_RECYCLE = 1, /* go down: a neighbour has failed */
-	ORDER_RESTART = 2, /* come up again */
+/* What the supervisor may have a stage do; never both at once. */
+enum stage_restart {
+	RESTART_NONE = 0,
+	RESTART_DOWN = 1, /* go down: a neighbour has failed */
+	RESTART_UP = 2,   /* come up again */
 };
 
 /* Why a stage is to look up from its events; bits of `signals`. */
 #define SIGNAL_WAKE  1u /* sluice_wake() */
 #define SIGNAL_SUBS  2u /* a subscription has changed */
 #define SIGNAL_MAIL  4u /* a letter has come */
-#define SIGNAL_ORDER 8u /* the supervisor, or the demand mode */
+#define SIGNAL_STATE 8u /* told to restart, or another demand mode */
 
 /* How far a stage's on_stop is: see stop.c. */
 #define STOP_SHUT    0u /* init has not begun, or fini has */
@@ -61,7 +61,7 @@ struct sluice_stage {
 	struct sluice_stage_opts opts;
 	const struct sluice_strategy *strategy; /* producing kinds */
 	struct key_field key_field;
-	char order_of[SLUICE_NAME_BYTES]; /* empty: no join */
+	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
 	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
 	uint32_t index;
 	uint32_t emit_max;   /* events one callback may emit */
@@ -100,7 +100,7 @@ struct sluice_stage {
 	struct inlet in;
 	struct outlet out;
 	struct hold hold;
-	struct order_join *join; /* NULL: events come in any order */
+	struct resequencer *resequencer; /* NULL: events come in any order */
 	/* Input to acknowledge once the output up to unacked_end is out. */
 	uint32_t unacked;
 	uint32_t unacked_inlet;
@@ -131,7 +131,7 @@ struct sluice_stage {
 	 * gate        any                 closer      acq_rel: 1 while the
 	 *             worker's bell is not to be touched, plus 2 for each thread
 	 *             that is about to ring it
-	 * order       supervisor; stage   the stage   acq_rel, enum stage_order
+	 * restart     supervisor; stage   the stage   acq_rel, enum stage_restart
 	 * demand      any                 the stage   release, the mode wished
 	 * phase_seen  the stage           any         release, enum stage_phase;
 	 *             carries fault
@@ -139,14 +139,14 @@ struct sluice_stage {
 	 * port_busy   a port's user, the supervisor, callers  compare-exchange:
 	 *             who holds it (port_priv.h)
 	 * between     control calls       the stage   relaxed: 1 when it is on
-	 *             the way from an ordered producer to the join; set before
+	 *             the way from an ordered producer to the resequencer; set before
 	 *             the subscription that makes it so is there
 	 * stop        the stage; the supervisor from OPEN to TOLD
 	 * end_wished  any                 any         sluice_stage_end()
 	 */
 	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
-	sluice_a32 order;
+	sluice_a32 restart;
 	sluice_a32 demand;
 	sluice_a32 phase_seen;
 	sluice_a32 downs;
@@ -159,7 +159,7 @@ struct sluice_stage {
 };
 
 /* The byte that SLUICE_ORDER_OFFSET() named in options @o. */
-#define ORDER_AT(o) ((o)->order_offset - 1)
+#define SEQUENCE_AT(o) ((o)->order_offset - 1)
 
 static inline int stage_is_port(const struct sluice_stage *stage)
 {

@@ -7,7 +7,7 @@
  * input acknowledged. A handler is not called while output still waits, so
  * nothing passes it.
  */
-#include "engine/order_priv.h"
+#include "engine/resequencer_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 
@@ -312,7 +312,7 @@ static int consumer_step_order(struct sluice_stage *stage)
 	uint32_t limit;
 	int worked = 0;
 
-	order_show(stage);
+	resequencer_show(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked = stage_flush(stage, STAGE_LOOK);
 	if (stage->phase != STAGE_RUNNING)
@@ -327,7 +327,7 @@ static int consumer_step_order(struct sluice_stage *stage)
 		worked |= stage_strand_vacant(stage);
 	if (consumer_stops(stage))
 		return 1;
-	return worked | order_step(stage);
+	return worked | resequencer_step(stage);
 }
 
 /* No link is open: what waits does not wait for input. */
@@ -339,7 +339,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 		worked |= stage_markers_arrive(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked |= stage_flush(stage, STAGE_LOOK);
-	if (stage->phase == STAGE_RUNNING && stage->in.joined == 0 &&
+	if (stage->phase == STAGE_RUNNING && stage->in.linked == 0 &&
 	    pipeline_command(stage->pipeline) == PIPELINE_DRAIN)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 	return worked;
@@ -355,8 +355,8 @@ static int consumer_step(struct sluice_stage *stage)
 	int looked = 0;
 	int worked = 0;
 
-	if (SLUICE_UNLIKELY(stage->join != NULL))
-		order_look(stage);
+	if (SLUICE_UNLIKELY(stage->resequencer != NULL))
+		resequencer_look(stage);
 	for (uint32_t i = 0; i < in->count; i++) {
 		uint32_t index = in->next;
 		uint32_t limit;
@@ -376,8 +376,8 @@ static int consumer_step(struct sluice_stage *stage)
 		/* A batch ends at a marker. */
 		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
 			worked |= stage_markers_arrive(stage);
-		if (SLUICE_UNLIKELY(stage->join != NULL)) {
-			worked |= order_take_in(stage, index);
+		if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
+			worked |= resequencer_take(stage, index);
 			if (stage->phase != STAGE_RUNNING)
 				return 1;
 			continue;
@@ -409,7 +409,7 @@ static int consumer_step(struct sluice_stage *stage)
 			first = index;
 		}
 	}
-	if (SLUICE_UNLIKELY(stage->join != NULL)) {
+	if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
 		worked |= consumer_step_order(stage);
 		if (consumer_stops(stage))
 			return 1;
@@ -468,7 +468,7 @@ uint64_t stage_deadline(const struct sluice_stage *stage)
 static int stage_rests(const struct sluice_stage *stage)
 {
 	return stage->phase == STAGE_DOWN || stage->accumulate ||
-	       (stage_consumes(stage) && stage->in.joined == 0);
+	       (stage_consumes(stage) && stage->in.linked == 0);
 }
 
 int stage_step(struct sluice_stage *stage)
@@ -481,8 +481,8 @@ int stage_step(struct sluice_stage *stage)
 		worked = stage_attend(stage);
 	if (SLUICE_UNLIKELY(stage->timers.armed != 0))
 		worked |= stage_step_timers(stage);
-	/* A join waits for word of what has been finished. */
-	if (SLUICE_UNLIKELY(stage->out.order != NULL) && stage_rests(stage))
+	/* A resequencer waits for word of what has been finished. */
+	if (SLUICE_UNLIKELY(stage->out.sequence != NULL) && stage_rests(stage))
 		(void)outlet_room(&stage->out, 0);
 	switch (stage->phase) {
 	case STAGE_RUNNING:

@@ -2,7 +2,7 @@
 /* Making a subscription: before the start, and while events flow. */
 #include "engine/door_priv.h"
 #include "engine/memory_priv.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_check_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ static void subscription_take(struct subscription *sub,
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;
 	sub->joins = 0;
-	sub->taken = 0;
+	sub->ask_taken = 0;
 	subscription_reset(sub);
 	sluice_store_release(&sub->generation, generation);
 	sluice_store_release(&sub->asks_of,
@@ -142,24 +142,24 @@ static int place_free(const sluice_a64 *places, uint32_t count, uint32_t *out)
 	return 0;
 }
 
-static int join_consumer_ended(const struct subscription *wish)
+static int late_consumer_ended(const struct subscription *wish)
 {
 	return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s", "the consumer has ended");
 }
 
 /* Where nobody is left to take it up. */
-static int join_check_running(struct sluice_pipeline *p,
+static int late_check_running(struct sluice_pipeline *p,
 			      const struct subscription *wish)
 {
 	if (pipeline_command(p) != PIPELINE_RUN)
 		return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s",
 					 "the pipeline is ending");
 	if (sluice_load_acquire(&wish->consumer->phase_seen) == STAGE_ENDED)
-		return join_consumer_ended(wish);
+		return late_consumer_ended(wish);
 	return 0;
 }
 
-static int join_no_place(const struct subscription *wish,
+static int late_no_place(const struct subscription *wish,
 			 const struct sluice_stage *stage, uint32_t places)
 {
 	return SUBSCRIPTION_FAIL(wish, -ENOSPC,
@@ -169,21 +169,21 @@ static int join_no_place(const struct subscription *wish,
 
 /* Which places it gets at its two stages; a producer that has ended needs none.
  */
-static int join_choose(struct subscription *wish)
+static int late_choose(struct subscription *wish)
 {
 	const struct inlet *in = &wish->consumer->in;
 	const struct outlet *out = &wish->producer->out;
 
 	if (!place_free(in->places, in->places_max, &wish->inlet))
 		return place_closed(&in->places[0])
-			       ? join_consumer_ended(wish)
-			       : join_no_place(wish, wish->consumer,
+			       ? late_consumer_ended(wish)
+			       : late_no_place(wish, wish->consumer,
 					       in->places_max);
 	if (wish->opts.partition != 0)
 		wish->lane = wish->opts.partition - 1;
 	else if (!place_free(out->places, out->places_max, &wish->lane)) {
 		if (!place_closed(&out->places[0]))
-			return join_no_place(wish, wish->producer,
+			return late_no_place(wish, wish->producer,
 					     out->places_max);
 		wish->lane = 0;
 	}
@@ -194,7 +194,7 @@ static int join_choose(struct subscription *wish)
 	return 0;
 }
 
-static void join_keep(const struct subscription *sub)
+static void late_keep(const struct subscription *sub)
 {
 	(void)place_turn(&sub->consumer->in.places[sub->inlet], PLACE_FREE,
 			 PLACE_KEPT);
@@ -203,7 +203,7 @@ static void join_keep(const struct subscription *sub)
 }
 
 /* It comes to nothing. */
-static void join_forget(struct subscription *sub)
+static void late_forget(struct subscription *sub)
 {
 	(void)place_turn(&sub->consumer->in.places[sub->inlet], PLACE_KEPT,
 			 PLACE_FREE);
@@ -213,21 +213,21 @@ static void join_forget(struct subscription *sub)
 }
 
 /* Under the lock: check @wish and enter it, without memory yet. */
-static int join_begin(struct sluice_pipeline *p, struct making *m,
+static int late_begin(struct sluice_pipeline *p, struct making *m,
 		      struct subscription **out)
 {
 	struct subscription *wish = &m->wish;
 	struct subscription *sub;
-	int rc = join_check_running(p, wish);
+	int rc = late_check_running(p, wish);
 
 	if (rc == 0)
 		rc = subscription_check_ring(wish);
 	if (rc == 0)
 		rc = subscription_check_cycle(p, wish, m->marked);
 	if (rc == 0)
-		rc = order_check_subscribe(p, wish, m->marked);
+		rc = sequence_check_subscribe(p, wish, m->marked);
 	if (rc == 0)
-		rc = join_choose(wish);
+		rc = late_choose(wish);
 	if (rc == 0)
 		rc = subscription_place(p, m, &sub);
 	if (rc < 0)
@@ -237,7 +237,7 @@ static int join_begin(struct sluice_pipeline *p, struct making *m,
 	sub->later = 1;
 	sub->inlet = wish->inlet;
 	sub->lane = wish->lane;
-	join_keep(sub);
+	late_keep(sub);
 	(void)sluice_fetch_add(&p->making, 1);
 	*out = sub;
 	return 0;
@@ -245,12 +245,12 @@ static int join_begin(struct sluice_pipeline *p, struct making *m,
 
 /* Under the lock again: show it to its two stages. The consumer first, for one
  * that has ended meanwhile has closed its place, and then nobody has seen it. */
-static int join_show(struct sluice_pipeline *p, struct subscription *sub,
+static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 		     const struct subscription *wish)
 {
 	struct sluice_sub before = {0};
 	uint64_t word = (uint64_t)(uintptr_t)sub;
-	int rc = join_check_running(p, wish);
+	int rc = late_check_running(p, wish);
 
 	if (rc < 0)
 		return rc;
@@ -262,7 +262,7 @@ static int join_show(struct sluice_pipeline *p, struct subscription *sub,
 			word)) {
 		if (wish->opts.sub != NULL)
 			*wish->opts.sub = before;
-		return join_consumer_ended(wish);
+		return late_consumer_ended(wish);
 	}
 	/* Where nobody is left to answer it is refused here. */
 	if (!place_turn(&sub->producer->out.places[sub->lane], PLACE_KEPT,
@@ -274,7 +274,7 @@ static int join_show(struct sluice_pipeline *p, struct subscription *sub,
 	return 0;
 }
 
-static void join_settled(struct sluice_pipeline *p)
+static void late_settled(struct sluice_pipeline *p)
 {
 	const struct sluice_wait_ops *wait = p->platform->wait;
 
@@ -293,27 +293,27 @@ void subscriptions_settle(struct sluice_pipeline *p)
 
 /* Under the lock, which is let go while its memory is allocated: that may take
  * seconds. */
-static int subscription_join(struct sluice_pipeline *p, struct making *m)
+static int subscription_late(struct sluice_pipeline *p, struct making *m)
 {
 	struct subscription *sub;
-	int rc = join_begin(p, m, &sub);
+	int rc = late_begin(p, m, &sub);
 
 	if (rc < 0)
 		return rc;
 	pipeline_unlock(p);
 	subscription_unmap(sub); /* of the one before */
-	rc = plan_join(sub);
+	rc = plan_late(sub);
 	pipeline_lock(p);
 	if (rc == 0)
-		rc = join_show(p, sub, &m->wish);
+		rc = late_show(p, sub, &m->wish);
 	if (rc < 0) {
 		sub->made = SUBSCRIPTION_MAKING;
 		pipeline_unlock(p);
 		subscription_unmap(sub);
 		pipeline_lock(p);
-		join_forget(sub);
+		late_forget(sub);
 	}
-	join_settled(p);
+	late_settled(p);
 	return rc;
 }
 
@@ -330,7 +330,7 @@ static int subscription_make(struct sluice_pipeline *p, struct making *m)
 	if (phase == PIPELINE_PLANNING)
 		return SUBSCRIPTION_PLANNING(&m->wish);
 	if (phase <= PIPELINE_RUNNING)
-		return subscription_join(p, m);
+		return subscription_late(p, m);
 	return sluice_fail(-EPIPE, "pipeline '%s' has ended", p->name);
 }
 

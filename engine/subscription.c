@@ -4,7 +4,7 @@
 #include "engine/aside_priv.h"
 #include "engine/door_priv.h"
 #include "engine/memory_priv.h"
-#include "engine/order_priv.h"
+#include "engine/sequence_check_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -114,7 +114,7 @@ static int subscription_cancel(struct subscription *sub, uint32_t closed)
 	if (sluice_load_acquire(&p->phase) < PIPELINE_STARTING)
 		return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
 					 "cancelled before the start");
-	rc = order_check_cancel(p, sub);
+	rc = sequence_check_cancel(p, sub);
 	if (rc < 0)
 		return rc;
 	if (!sluice_compare_exchange(&sub->cancel, &none, closed))

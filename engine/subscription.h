@@ -136,9 +136,9 @@ sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
  * @code    a detail for the hooks, in [0, SLUICE_CODE_MAX]
  *
  * Does not wait. Returns 0; -ENOENT when it is not there any more; -EALREADY
- * when it is being cancelled; -EINVAL; -EBUSY before the start, and for the last
- * subscription of a join (order_of) to a stage that handles events whose order it
- * restores: that one's own subscription must have ended first.
+ * when it is being cancelled; -EINVAL; -EBUSY before the start, and for the
+ * last subscription of a resequencer (order_of) to a stage that handles events
+ * whose order it restores: that one's own subscription must have ended first.
  * Threads: any, also inside callbacks.
  */
 SLUICE_API int sluice_cancel(struct sluice_sub sub, enum sluice_reason reason,

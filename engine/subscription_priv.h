@@ -139,7 +139,8 @@ struct subscription {
 	sluice_a64 asks_of;
 	sluice_a64 waiting;
 
-	uint64_t taken; /* the consumer's: what it took of `asked`, all told */
+	uint64_t
+		ask_taken; /* the consumer's: what it took of `asked`, all told */
 	/* What the consumer had been handed when it left, and why it did. */
 	uint32_t left_closed;
 	struct handed left_handed;
@@ -189,7 +190,7 @@ static inline void subscription_take_asked(struct subscription *sub)
 
 	if (n > 0)
 		(void)sluice_fetch_add(&sub->asked, 0 - n);
-	sub->taken += n;
+	sub->ask_taken += n;
 }
 
 /* A policy in one word, never 0: it is handed over whole, without a lock. */
@@ -232,7 +233,7 @@ static inline int subscription_aside(const struct subscription *sub)
 static inline int subscription_silent(const struct subscription *sub)
 {
 	return subscription_manual(sub) && !subscription_aside(sub) &&
-	       subscription_asked(sub) == 0 && sub->taken == 0;
+	       subscription_asked(sub) == 0 && sub->ask_taken == 0;
 }
 
 /* A consumer of a pool: how often the event at @at of its own ring had

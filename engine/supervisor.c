@@ -105,10 +105,11 @@ static enum stage_phase phase_of(const struct sluice_stage *stage)
 	return (enum stage_phase)sluice_load_acquire(&stage->phase_seen);
 }
 
-static void supervisor_order(struct sluice_stage *stage, enum stage_order order)
+static void supervisor_tell(struct sluice_stage *stage,
+			    enum stage_restart restart)
 {
-	(void)sluice_exchange(&stage->order, (uint32_t)order);
-	stage_signal(stage, SIGNAL_ORDER);
+	(void)sluice_exchange(&stage->restart, (uint32_t)restart);
+	stage_signal(stage, SIGNAL_STATE);
 }
 
 /* @other comes up together with one that failed, at @due_ns: not before that one
@@ -121,7 +122,7 @@ static void supervisor_recycle(struct sluice_stage *other, struct supervised *s,
 	if (phase != STAGE_RUNNING && phase != STAGE_DOWN)
 		return;
 	if (phase == STAGE_RUNNING || s->restart_ns == 0)
-		supervisor_order(other, ORDER_RECYCLE);
+		supervisor_tell(other, RESTART_DOWN);
 	if (s->restart_ns < due_ns)
 		s->restart_ns = due_ns;
 }
@@ -147,7 +148,7 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	p->supervised[stage->index].restart_ns = due_ns;
 	/* An order of before may just have started it again, or be about to:
 	 * that does not count. If it is down this is none. */
-	supervisor_order(stage, ORDER_RECYCLE);
+	supervisor_tell(stage, RESTART_DOWN);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (p->marked[i] && i != stage->index &&
 		    !stage_is_port(p->stages[i]))
@@ -203,7 +204,7 @@ static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 			continue;
 		}
 		s->restart_ns = 0;
-		supervisor_order(p->stages[i], ORDER_RESTART);
+		supervisor_tell(p->stages[i], RESTART_UP);
 	}
 	return next_ns;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a start has made is taken back, at the end of a run or when it fails. A start
- * that fails leaves everything as it was: callbacks that ran in it, and whoever
- * called meanwhile, may have changed what was declared (windows, manual demand,
- * demand modes) and made subscriptions.
+ * What a start has made is taken back, at the end of a run or when it fails. A
+ * start that fails leaves everything as it was: callbacks that ran in it, and
+ * whoever called meanwhile, may have changed what was declared (windows, manual
+ * demand, demand modes) and made subscriptions.
  */
 #include "engine/gate_priv.h"
-#include "engine/order_priv.h"
+#include "engine/resequencer_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/port_priv.h"
 
@@ -71,7 +71,7 @@ static void pipeline_undo(struct sluice_pipeline *p)
 		sub->opts.refill_events = before->refill_events;
 		sub->credit = before->credit;
 		sluice_store_release(&sub->asked, before->asked);
-		sub->taken = 0;
+		sub->ask_taken = 0;
 	}
 }
 
@@ -83,7 +83,7 @@ static void plan_release(struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *stage = p->stages[i];
 
-		order_join_close(stage);
+		resequencer_close(stage);
 		inlet_close(&stage->in);
 		outlet_close(&stage->out);
 		hold_close(&stage->hold);

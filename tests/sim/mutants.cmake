@@ -58,7 +58,7 @@ sluice_sim_mutant(wake-forgotten engine/stage.c "${STUCK}"
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
 	[[s/found = ready(ready_ctx)/found = 0/]])
 sluice_sim_mutant(restart-forgotten engine/supervisor.c "${STUCK}|${LOST}"
-	[[s/supervisor_order(p->stages\[i\], ORDER_RESTART)/(void)0/]])
+	[[s/supervisor_tell(p->stages\[i\], RESTART_UP)/(void)0/]])
 
 # ---- credit ------------------------------------------------------------------
 sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
@@ -66,7 +66,7 @@ sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
 sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
 	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
 sluice_sim_mutant(asked-one-more engine/inlet.c "asked for"
-	[[/^void inlet_grant_asked/,/^}/s/sub->taken + link->refused/& + 1/]])
+	[[/^void inlet_grant_asked/,/^}/s/sub->ask_taken + link->refused/& + 1/]])
 sluice_sim_mutant(refused-costs-spill engine/outlet.c "${STUCK}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
 sluice_sim_mutant(refused-costs-credit engine/step.c "${STUCK}|in flight"
@@ -123,15 +123,15 @@ sluice_sim_mutant(restart-drops-inputs engine/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
 
 # ---- an order restored -------------------------------------------------------------
-sluice_sim_mutant(settled-too-early engine/order_out.c "${LOST}"
-	[[/^void order_refresh/,/^}/s/order_finished(out, &order->log\[done & order->mask\])/1/]])
-sluice_sim_mutant(noted-too-low engine/order_out.c "${LOST}"
-	[[/^void order_note/,/^}/s/position + i,/position,/]])
-sluice_sim_mutant(settled-looked-at-late engine/order_in.c "${LOST}"
-	[[/^int order_step/,/^}/{/in->joined > 1/{n;s/join->settled/sluice_load_acquire(\&join->order->settled)/}}]])
-sluice_sim_mutant(window-uncounted engine/order_in.c "missing"
-	[[/^uint64_t order_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
-sluice_sim_mutant(number-unchecked engine/order_in.c "${STUCK}|${LOST}"
+sluice_sim_mutant(settled-too-early engine/sequence.c "${LOST}"
+	[[/^void sequence_refresh/,/^}/s/sequence_finished(out, &sequence->log\[done & sequence->mask\])/1/]])
+sluice_sim_mutant(noted-too-low engine/sequence.c "${LOST}"
+	[[/^void sequence_note/,/^}/s/position + i,/position,/]])
+sluice_sim_mutant(settled-looked-at-late engine/resequencer.c "${LOST}"
+	[[/^int resequencer_step/,/^}/{/in->linked > 1/{n;s/rs->settled/sluice_load_acquire(\&rs->sequence->settled)/}}]])
+sluice_sim_mutant(window-uncounted engine/resequencer.c "missing"
+	[[/^uint64_t resequencer_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
+sluice_sim_mutant(number-unchecked engine/resequencer.c "${STUCK}|${LOST}"
 	[[/case SLUICE_REORDER_WRONG:/,/return/s/order_refuse(stage, event)/break/]])
 
 # ---- onlookers ------------------------------------------------------------------------
@@ -149,7 +149,7 @@ sluice_sim_mutant(shared-left-uncounted engine/outlet_member.c "${STUCK}|${LOST}
 	[[/^static void outlet_orphan/,/^}/s/out->pool.left += w->published/(void)0/]])
 sluice_sim_mutant(shared-count-forgotten engine/outlet_pool.c
 	"without its flag|deliveries"
-	[[s/shared->counts\[at & mask\] = deliveries/(void)deliveries/]])
+	[[s/ring->counts\[at & mask\] = deliveries/(void)deliveries/]])
 sluice_sim_mutant(one-more-in-flight engine/dispatch_opts.c "in_flight_max"
 	[[/^void dispatch_opts/,/^}/s/\.in_flight_max = o->in_flight_max/& + (o->in_flight_max > 0)/]])
 sluice_sim_mutant(rejoined-at-once engine/outlet.c

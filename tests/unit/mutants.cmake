@@ -286,9 +286,9 @@ sluice_unit_mutant(handed-count-too-far engine/handed_priv.h handed "against_a_c
 sluice_unit_mutant(position-without-wrap engine/position_priv.h handed "rows_lie_across_the_wrap"
 	[[s/return at - position < UINT64_MAX \/ 2;/return at >= position;/]])
 sluice_unit_mutant(shared-count-unmarked engine/outlet_pool.c shared "what_was_only_taken_keeps_its_count"
-	[[s/sluice_store_relaxed(&shared->marked, end);/sluice_store_relaxed(\&shared->marked, end - 1);/]])
+	[[s/sluice_store_relaxed(&ring->marked, end);/sluice_store_relaxed(\&ring->marked, end - 1);/]])
 sluice_unit_mutant(cancelled-onlooker-awaited engine/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
-	[[/^int asides_busy/,/^}/s/if (aside->closed)/if (0)/]])
+	[[/^int asides_busy/,/^}/s/if (aside->ended)/if (0)/]])
 
 # ---- those who come, ask and go ----------------------------------------------
 sluice_unit_mutant(mark-without-room engine/outlet.c outlet "what_spilled_waits_for_room_for_its_mark"
@@ -320,7 +320,7 @@ sluice_unit_mutant(dropped-and-kept engine/outlet_member.c outlet_leave "what_a_
 sluice_unit_mutant(ask-reaches-a-successor engine/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
 	[[s/if (ASKED_GENERATION(asked) != (id.generation \& 0xffff))/if (0)/]])
 sluice_unit_mutant(asks-beyond-their-bits engine/inlet.c ask "asks_are_full_both_times"
-	[[s/sub->taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
+	[[s/sub->ask_taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
 sluice_unit_mutant(window-without-its-minimum engine/subscription_priv.h ask "window_exact"
 	[[s/.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),/.min_events = (uint32_t)(word \& WINDOW_MASK),/]])
 sluice_unit_mutant(window-not-exact engine/subscription_priv.h ask "window_exact"
@@ -373,15 +373,15 @@ sluice_unit_mutant(port-gives-up-early engine/port.c port_links "one_in_many_is_
 	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
 
 # ---- an order restored -------------------------------------------------------
-sluice_unit_mutant(leaver-has-answered-all engine/order_out.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
-	[[/^void order_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
-sluice_unit_mutant(second-answer-not-counted engine/order_in.c ordered_answers "a_second_answer_is_dropped_and_counted"
+sluice_unit_mutant(leaver-has-answered-all engine/sequence.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
+	[[/^void sequence_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
+sluice_unit_mutant(second-answer-not-counted engine/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
 	[[s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
 sluice_unit_mutant(window-not-stranded engine/life.c ordered_end "join_is_forsaken_in_a_drain"
-	[[s/left += order_leave(stage);/(void)order_leave(stage);/]])
-sluice_unit_mutant(out-of-order-not-stranded engine/order_in.c ordered_answers "what_a_join_leaves_is_stranded"
+	[[s/left += resequencer_leave(stage);/(void)resequencer_leave(stage);/]])
+sluice_unit_mutant(out-of-order-not-stranded engine/resequencer.c ordered_answers "what_a_join_leaves_is_stranded"
 	[[s/dropped += w->come\[i\];/(void)w;/]])
-sluice_unit_mutant(answered-before-its-spill engine/order_between.c ordered_between "what_a_link_leaves_is_waited_for"
+sluice_unit_mutant(answered-before-its-spill engine/sequence_between.c ordered_between "what_a_link_leaves_is_waited_for"
 	[[s/if (outlet_spilled(out) > 0 || out->orphans != NULL)/if (out->orphans != NULL)/]])
 
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")

@@ -443,7 +443,7 @@ static void a_stage_forgets_a_run(void **state)
 	stage->accumulate = 1;
 	stage->fault.code = -EIO;
 	sluice_store_release(&stage->downs, 10);
-	sluice_store_release(&stage->order, ORDER_RESTART);
+	sluice_store_release(&stage->restart, RESTART_UP);
 	sluice_store_release(&stage->phase_seen, STAGE_DOWN);
 	stage_reset(stage);
 	assert_int_equal(stage->phase, STAGE_RUNNING);
@@ -462,7 +462,7 @@ static void a_stage_forgets_a_run(void **state)
 	assert_int_equal(stage->accumulate, 0);
 	assert_int_equal(stage->fault.code, 0);
 	assert_int_equal(sluice_load_acquire(&stage->downs), 0);
-	assert_int_equal(sluice_load_acquire(&stage->order), ORDER_NONE);
+	assert_int_equal(sluice_load_acquire(&stage->restart), RESTART_NONE);
 	assert_int_equal(sluice_load_acquire(&stage->phase_seen),
 			 STAGE_RUNNING);
 	check_starts();

@@ -262,7 +262,7 @@ void audit_tell(void)
 
 		tell("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
 		     "unacked %u, orphans %d, made %u of %u",
-		     s->name, (int)s->phase, s->in.joined, s->out.joined,
+		     s->name, (int)s->phase, s->in.linked, s->out.joined,
 		     hold_count(&s->hold), outlet_spilled(&s->out), s->unacked,
 		     s->out.orphans != NULL, scenario.nodes[i].made,
 		     scenario.nodes[i].total);

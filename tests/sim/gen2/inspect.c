@@ -106,7 +106,7 @@ static void tell_stage(const struct node *node)
 		say("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
 		    "unacked "
 		    "%u, orphans %d, made %u of %u, emitted %u",
-		    s->name, (int)s->phase, s->in.joined, s->out.joined,
+		    s->name, (int)s->phase, s->in.linked, s->out.joined,
 		    hold_count(&s->hold), outlet_spilled(&s->out), s->unacked,
 		    s->out.orphans != NULL, node->made, node->total,
 		    node->emitted);

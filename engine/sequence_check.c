@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an order to be restored needs of the graph, at the start and whenever it
  * changes: who handles the events of an ordered producer (a worker) is who the
- * join reads, and the join reads nobody else, and all that they make. Else
- * something would be missing behind the join, or wait, for ever. */
-#include "engine/order_priv.h"
-#include "engine/pipeline_priv.h"
+ * resequencer reads, and the resequencer reads nobody else, and all that they
+ * make. Else something would be missing behind the resequencer, or wait, for
+ * ever. */
+#include "engine/sequence_check_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int order_numbers(const struct sluice_stage *stage)
+static int sequence_numbers(const struct sluice_stage *stage)
 {
 	return stage->strategy != NULL &&
 	       (stage->strategy->needs & SLUICE_NEEDS_ORDER) != 0;
 }
 
 /* The stage that restores the order of @from's events, or NULL. */
-static const struct sluice_stage *order_join_of(const struct sluice_pipeline *p,
-						const struct sluice_stage *from)
+static const struct sluice_stage *
+sequence_resequencer_of(const struct sluice_pipeline *p,
+			const struct sluice_stage *from)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		if (p->stages[i]->order_from == from)
@@ -30,9 +31,9 @@ static const struct sluice_stage *order_join_of(const struct sluice_pipeline *p,
 /* ---- at the start -------------------------------------------------------- */
 
 /* Does @consumer have a declared subscription to @producer, and not beside it? */
-static int order_declared(const struct sluice_pipeline *p,
-			  const struct sluice_stage *consumer,
-			  const struct sluice_stage *producer)
+static int sequence_declared(const struct sluice_pipeline *p,
+			     const struct sluice_stage *consumer,
+			     const struct sluice_stage *producer)
 {
 	for (uint32_t s = 0; s < p->sub_count; s++)
 		if (subscription_at(p, s)->consumer == consumer &&
@@ -42,115 +43,122 @@ static int order_declared(const struct sluice_pipeline *p,
 	return 0;
 }
 
-/* What a subscription of a join may not be, whoever it is to. */
-static int order_check_link(const struct subscription *sub)
+/* What a subscription of a resequencer may not be, whoever it is to. */
+static int sequence_check_link(const struct subscription *sub)
 {
-	const struct sluice_stage *join = sub->consumer;
+	const struct sluice_stage *resequencer = sub->consumer;
 
 	if (sub->opts.on_end != SLUICE_ON_END_DEFAULT)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': order_of, and its "
 				   "subscription to '%s' has an on_end: "
 				   "it ends when all have",
-				   join->name, sub->producer->name);
+				   resequencer->name, sub->producer->name);
 	if (subscription_aside(sub))
 		return sluice_fail(-EINVAL,
 				   "stage '%s': order_of, and its subscription "
 				   "to '%s' has %s: it would be passed over",
-				   join->name, sub->producer->name,
+				   resequencer->name, sub->producer->name,
 				   sub->opts.tee ? "tee" : "conflate_keys");
 	return 0;
 }
 
-static int order_check_declared(const struct sluice_pipeline *p,
-				const struct sluice_stage *join,
-				const struct sluice_stage *from)
+static int sequence_check_declared(const struct sluice_pipeline *p,
+				   const struct sluice_stage *resequencer,
+				   const struct sluice_stage *from)
 {
 	int rc = 0;
 
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++)
-		if (subscription_at(p, s)->consumer == join)
-			rc = order_check_link(subscription_at(p, s));
+		if (subscription_at(p, s)->consumer == resequencer)
+			rc = sequence_check_link(subscription_at(p, s));
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 		const struct sluice_stage *worker = sub->consumer;
 
 		if (sub->producer == from && !subscription_aside(sub) &&
 		    (!stage_produces(worker) ||
-		     !order_declared(p, join, worker)))
+		     !sequence_declared(p, resequencer, worker)))
 			rc = sluice_fail(-EINVAL,
 					 "stage '%s': order_of '%s' needs a "
 					 "subscription to each of its "
 					 "consumers, and there is none to "
 					 "'%s'",
-					 join->name, from->name, worker->name);
-		if (rc == 0 && sub->consumer == join &&
-		    !order_declared(p, sub->producer, from))
+					 resequencer->name, from->name,
+					 worker->name);
+		if (rc == 0 && sub->consumer == resequencer &&
+		    !sequence_declared(p, sub->producer, from))
 			rc = sluice_fail(-EINVAL,
 					 "stage '%s': order_of '%s', and its "
 					 "producer '%s' is no consumer of it",
-					 join->name, from->name,
+					 resequencer->name, from->name,
 					 sub->producer->name);
 	}
 	if (rc < 0)
 		return rc;
-	if (ORDER_AT(&from->opts) > join->opts.in_bytes - SLUICE_ORDER_BYTES)
+	if (SEQUENCE_AT(&from->opts) >
+	    resequencer->opts.in_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': in_bytes %u have no room for "
 				   "the sequence number at order_offset %u of "
 				   "'%s'",
-				   join->name, join->opts.in_bytes,
-				   ORDER_AT(&from->opts), from->name);
+				   resequencer->name,
+				   resequencer->opts.in_bytes,
+				   SEQUENCE_AT(&from->opts), from->name);
 	return 0;
 }
 
-static int order_check_join(struct sluice_pipeline *p,
-			    struct sluice_stage *join)
+static int sequence_check_resequencer(struct sluice_pipeline *p,
+				      struct sluice_stage *resequencer)
 {
-	struct sluice_stage *from = pipeline_find(p, join->order_of);
+	struct sluice_stage *from = pipeline_find(p, resequencer->order_of);
 
-	if (from == NULL || !order_numbers(from))
+	if (from == NULL || !sequence_numbers(from))
 		return sluice_fail(-EINVAL,
 				   "stage '%s': order_of '%s' is no stage with "
 				   "dispatcher 'ordered'",
-				   join->name, join->order_of);
-	join->order_from = from;
-	return order_check_declared(p, join, from);
+				   resequencer->name, resequencer->order_of);
+	resequencer->order_from = from;
+	return sequence_check_declared(p, resequencer, from);
 }
 
-/* A producer whose events are numbered has one join. */
-static int order_check_producer(const struct sluice_pipeline *p,
-				const struct sluice_stage *from)
+/* A producer whose events are numbered has one resequencer. */
+static int sequence_check_producer(const struct sluice_pipeline *p,
+				   const struct sluice_stage *from)
 {
-	const struct sluice_stage *join = order_join_of(p, from);
+	const struct sluice_stage *resequencer =
+		sequence_resequencer_of(p, from);
 
-	if (!order_numbers(from))
+	if (!sequence_numbers(from))
 		return 0;
-	if (join == NULL)
+	if (resequencer == NULL)
 		return sluice_fail(
 			-EINVAL,
 			"stage '%s': dispatcher '%s' needs a stage "
 			"with order_of = \"%s\" to restore the order",
 			from->name, from->strategy->name, from->name);
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->order_from == from && p->stages[i] != join)
+		if (p->stages[i]->order_from == from &&
+		    p->stages[i] != resequencer)
 			return sluice_fail(-EINVAL,
-					   "stage '%s': order_of '%s', which "
-					   "has a join already",
-					   p->stages[i]->name, from->name);
+					   "stage '%s': order_of '%s', whose "
+					   "order '%s' restores already",
+					   p->stages[i]->name, from->name,
+					   resequencer->name);
 	return 0;
 }
 
-/* ---- who is between an ordered producer and its join --------------------- */
+/* ---- between an ordered producer and its resequencer --------------------- */
 
 #define MARK_BELOW 1u /* the producer: its events come here */
-#define MARK_ABOVE 2u /* the join: what is here may come to it */
+#define MARK_ABOVE 2u /* the resequencer: what is here may come to it */
 
 /* Set @mark, by stage index, where events of a stage that has it come to, or
  * come from if it is MARK_ABOVE; but not by way of @stop. */
-static void order_spread(const struct sluice_pipeline *p,
-			 const struct subscription *wish, unsigned char *marked,
-			 unsigned int mark, const struct sluice_stage *stop)
+static void sequence_spread(const struct sluice_pipeline *p,
+			    const struct subscription *wish,
+			    unsigned char *marked, unsigned int mark,
+			    const struct sluice_stage *stop)
 {
 	int more = 1;
 
@@ -180,43 +188,44 @@ static void order_spread(const struct sluice_pipeline *p,
 
 /* With @wish, if it is not NULL. What has been between two stays so: it does not
  * matter. */
-static void order_mark(const struct sluice_pipeline *p,
-		       const struct subscription *wish, unsigned char *marked)
+static void sequence_mark(const struct sluice_pipeline *p,
+			  const struct subscription *wish,
+			  unsigned char *marked)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++) {
-		const struct sluice_stage *join = p->stages[i];
-		const struct sluice_stage *from = join->order_from;
+		const struct sluice_stage *resequencer = p->stages[i];
+		const struct sluice_stage *from = resequencer->order_from;
 
 		if (from == NULL)
 			continue;
 		memset(marked, 0, p->stage_count);
 		marked[from->index] = MARK_BELOW;
-		marked[join->index] = MARK_ABOVE;
-		order_spread(p, wish, marked, MARK_BELOW, join);
-		order_spread(p, wish, marked, MARK_ABOVE, from);
+		marked[resequencer->index] = MARK_ABOVE;
+		sequence_spread(p, wish, marked, MARK_BELOW, resequencer);
+		sequence_spread(p, wish, marked, MARK_ABOVE, from);
 		for (uint32_t k = 0; k < p->stage_count; k++)
 			if (marked[k] == (MARK_BELOW | MARK_ABOVE))
 				sluice_store_relaxed(&p->stages[k]->between, 1);
 	}
 }
 
-int order_check_graph(struct sluice_pipeline *p)
+int sequence_check_graph(struct sluice_pipeline *p)
 {
 	unsigned char *marked;
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
 		if (p->stages[i]->order_of[0] != '\0')
-			rc = order_check_join(p, p->stages[i]);
+			rc = sequence_check_resequencer(p, p->stages[i]);
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		rc = order_check_producer(p, p->stages[i]);
+		rc = sequence_check_producer(p, p->stages[i]);
 	if (rc < 0)
 		return rc;
 	marked = calloc(p->stage_count, 1);
 	if (marked == NULL)
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
 				   p->name);
-	order_mark(p, NULL, marked);
+	sequence_mark(p, NULL, marked);
 	free(marked);
 	return 0;
 }
@@ -224,7 +233,7 @@ int order_check_graph(struct sluice_pipeline *p)
 /* ---- while it runs ------------------------------------------------------- */
 
 /* Is it there, and will it stay, as far as is known? */
-static int order_live(const struct subscription *sub)
+static int sequence_live(const struct subscription *sub)
 {
 	return sub != NULL && sub->made == SUBSCRIPTION_MADE &&
 	       subscription_consumer(sub) != CONSUMER_LEFT &&
@@ -234,16 +243,16 @@ static int order_live(const struct subscription *sub)
 
 /* Live subscriptions of @consumer to @producer, of all producers if that is
  * NULL; @aside: count those beside a dispatcher, too. */
-static uint32_t order_links(const struct sluice_pipeline *p,
-			    const struct sluice_stage *consumer,
-			    const struct sluice_stage *producer, int aside)
+static uint32_t sequence_links(const struct sluice_pipeline *p,
+			       const struct sluice_stage *consumer,
+			       const struct sluice_stage *producer, int aside)
 {
 	uint32_t n = 0;
 
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
-		if (order_live(sub) && sub->consumer == consumer &&
+		if (sequence_live(sub) && sub->consumer == consumer &&
 		    (producer == NULL || sub->producer == producer) &&
 		    (aside || !subscription_aside(sub)))
 			n++;
@@ -251,28 +260,31 @@ static uint32_t order_links(const struct sluice_pipeline *p,
 	return n;
 }
 
-/* One more worker: the join reads it already. */
-static int order_check_worker(const struct sluice_pipeline *p,
-			      const struct subscription *wish)
+/* One more worker: the resequencer reads it already. */
+static int sequence_check_worker(const struct sluice_pipeline *p,
+				 const struct subscription *wish)
 {
 	const struct sluice_stage *worker = wish->consumer;
 	const struct sluice_stage *from = wish->producer;
-	const struct sluice_stage *join = order_join_of(p, from);
+	const struct sluice_stage *resequencer =
+		sequence_resequencer_of(p, from);
 
-	if (join == NULL || !order_numbers(from) || subscription_aside(wish) ||
-	    (stage_produces(worker) && order_links(p, join, worker, 0) > 0))
+	if (resequencer == NULL || !sequence_numbers(from) ||
+	    subscription_aside(wish) ||
+	    (stage_produces(worker) &&
+	     sequence_links(p, resequencer, worker, 0) > 0))
 		return 0;
 	return SUBSCRIPTION_FAIL(
 		wish, -EINVAL,
 		"'%s' restores the order of '%s' and needs a subscription to "
 		"each of its consumers, and there is none to '%s': make that "
 		"first",
-		join->name, from->name, worker->name);
+		resequencer->name, from->name, worker->name);
 }
 
-/* A join reads one more: a worker, or who is to become one. */
-static int order_check_reader(const struct sluice_pipeline *p,
-			      const struct subscription *wish)
+/* A resequencer reads one more: a worker, or who is to become one. */
+static int sequence_check_reader(const struct sluice_pipeline *p,
+				 const struct subscription *wish)
 {
 	const struct sluice_stage *from = wish->consumer->order_from;
 	const struct sluice_stage *worker = wish->producer;
@@ -280,11 +292,11 @@ static int order_check_reader(const struct sluice_pipeline *p,
 
 	if (from == NULL)
 		return 0;
-	rc = order_check_link(wish);
+	rc = sequence_check_link(wish);
 	if (rc < 0)
 		return rc;
-	if (stage_consumes(worker) && (order_links(p, worker, from, 0) > 0 ||
-				       order_links(p, worker, NULL, 1) == 0))
+	if (stage_consumes(worker) && (sequence_links(p, worker, from, 0) > 0 ||
+				       sequence_links(p, worker, NULL, 1) == 0))
 		return 0;
 	return SUBSCRIPTION_FAIL(wish, -EINVAL,
 				 "'%s' has order_of '%s', and '%s' is no "
@@ -293,52 +305,53 @@ static int order_check_reader(const struct sluice_pipeline *p,
 				 worker->name);
 }
 
-/* Who a join reads gets its first events from the join's producer. */
-static int order_check_source(const struct sluice_pipeline *p,
-			      const struct subscription *wish)
+/* Who a resequencer reads gets its first events from the resequencer's
+ * producer. */
+static int sequence_check_source(const struct sluice_pipeline *p,
+				 const struct subscription *wish)
 {
 	const struct sluice_stage *worker = wish->consumer;
 
 	for (uint32_t i = 0; i < p->stage_count; i++) {
-		const struct sluice_stage *join = p->stages[i];
-		const struct sluice_stage *from = join->order_from;
+		const struct sluice_stage *resequencer = p->stages[i];
+		const struct sluice_stage *from = resequencer->order_from;
 
 		if (from == NULL || from == wish->producer ||
-		    order_links(p, join, worker, 0) == 0 ||
-		    order_links(p, worker, from, 0) > 0)
+		    sequence_links(p, resequencer, worker, 0) == 0 ||
+		    sequence_links(p, worker, from, 0) > 0)
 			continue;
 		return SUBSCRIPTION_FAIL(
 			wish, -EINVAL,
 			"'%s' reads '%s' to restore the order of '%s': "
 			"subscribe it to that first",
-			join->name, worker->name, from->name);
+			resequencer->name, worker->name, from->name);
 	}
 	return 0;
 }
 
-int order_check_subscribe(const struct sluice_pipeline *p,
-			  const struct subscription *wish,
-			  unsigned char *marked)
+int sequence_check_subscribe(const struct sluice_pipeline *p,
+			     const struct subscription *wish,
+			     unsigned char *marked)
 {
-	int rc = order_check_reader(p, wish);
+	int rc = sequence_check_reader(p, wish);
 
 	if (rc == 0)
-		rc = order_check_worker(p, wish);
+		rc = sequence_check_worker(p, wish);
 	if (rc == 0)
-		rc = order_check_source(p, wish);
+		rc = sequence_check_source(p, wish);
 	if (rc == 0)
-		order_mark(p, wish, marked);
+		sequence_mark(p, wish, marked);
 	return rc;
 }
 
-int order_check_cancel(const struct sluice_pipeline *p,
-		       const struct subscription *sub)
+int sequence_check_cancel(const struct sluice_pipeline *p,
+			  const struct subscription *sub)
 {
 	const struct sluice_stage *from = sub->consumer->order_from;
 	const struct sluice_stage *worker = sub->producer;
 
-	if (from == NULL || !order_live(sub) ||
-	    order_links(p, sub->consumer, worker, 0) > 1)
+	if (from == NULL || !sequence_live(sub) ||
+	    sequence_links(p, sub->consumer, worker, 0) > 1)
 		return 0;
 	/* Cancelled or not: as long as it has some of its events. */
 	for (uint32_t s = 0; s < p->sub_count; s++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stage that joins a parallel fan-out: what comes on its links goes into the
+/* The stage that restores a sequence: what comes on its links goes into the
  * reorder window, and its handler reads from there, through a link of its own
  * that nobody sees. */
 #include "engine/memory_priv.h"
-#include "engine/order_priv.h"
+#include "engine/resequencer_priv.h"
 #include "engine/pipeline_priv.h"
 #include "engine/stage_priv.h"
 #include "ring/base_priv.h"
@@ -11,12 +11,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static struct inlet_link *order_link(struct sluice_stage *stage)
+static struct inlet_link *resequencer_link(struct sluice_stage *stage)
 {
 	return &stage->in.links[stage->in.places_max];
 }
 
-static int order_no_memory(const struct sluice_stage *stage)
+static int resequencer_no_memory(const struct sluice_stage *stage)
 {
 	return sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
 }
@@ -24,62 +24,63 @@ static int order_no_memory(const struct sluice_stage *stage)
 SLUICE_STATIC_ASSERT(SLUICE_ORDER_EVENTS_MAX <= SLUICE_DEMAND_MAX,
 		     "a window of an order is one that credit can have");
 
-int order_join_open(struct sluice_stage *stage)
+int resequencer_open(struct sluice_stage *stage)
 {
 	struct sluice_stage *producer = stage->order_from;
-	struct order_join *join = line_calloc(1, sizeof(*join));
-	struct order *order = producer->out.order;
-	uint32_t window = (uint32_t)order->mask + 1;
+	struct resequencer *rs = line_calloc(1, sizeof(*rs));
+	struct sequence *sequence = producer->out.sequence;
+	uint32_t window = (uint32_t)sequence->mask + 1;
 	struct subscription *sub;
 	int rc;
 
-	if (join == NULL)
-		return order_no_memory(stage);
-	stage->join = join;
-	join->order = order;
-	sub = &join->sub;
+	if (rs == NULL)
+		return resequencer_no_memory(stage);
+	stage->resequencer = rs;
+	rs->sequence = sequence;
+	sub = &rs->sub;
 	sub->consumer = stage;
 	sub->producer = producer;
 	sub->inlet = stage->in.places_max;
 	sub->capacity = window;
-	sub->tx = &order->tx;
-	sub->rx = &order->rx;
+	sub->tx = &sequence->tx;
+	sub->rx = &sequence->rx;
 	sub->slots = line_calloc(window, stage->opts.in_bytes);
 	sub->counts = line_calloc(window, sizeof(*sub->counts));
-	join->window.come = line_calloc(window, 1);
-	if (!sub->slots || !sub->counts || !join->window.come)
-		return order_no_memory(stage);
+	rs->window.come = line_calloc(window, 1);
+	if (!sub->slots || !sub->counts || !rs->window.come)
+		return resequencer_no_memory(stage);
 	rc = sluice_credit_init(&sub->credit, window, 0, 0); /* 0: see above */
-	sluice_reorder_init(&join->window, sub->slots, join->window.come,
-			    window, stage->opts.in_bytes, order->offset);
-	order->bell = bell_between(stage, producer);
+	sluice_reorder_init(&rs->window, sub->slots, rs->window.come, window,
+			    stage->opts.in_bytes, sequence->offset);
+	sequence->bell = bell_between(stage, producer);
 	inlet_attach(&stage->in, sub, 0, bell_between(producer, stage));
-	stage->in.joined++;
+	stage->in.linked++;
 	return rc;
 }
 
-void order_join_close(struct sluice_stage *stage)
+void resequencer_close(struct sluice_stage *stage)
 {
-	struct order_join *join = stage->join;
+	struct resequencer *rs = stage->resequencer;
 
-	if (join == NULL)
+	if (rs == NULL)
 		return;
-	free(join->sub.slots);
-	free(join->sub.counts);
-	free(join->window.come);
-	free(join);
-	stage->join = NULL;
+	free(rs->sub.slots);
+	free(rs->sub.counts);
+	free(rs->window.come);
+	free(rs);
+	stage->resequencer = NULL;
 }
 
-void order_look(struct sluice_stage *stage)
+void resequencer_look(struct sluice_stage *stage)
 {
-	stage->join->settled =
-		sluice_load_acquire(&stage->join->order->settled); /* A0 */
+	stage->resequencer->settled = sluice_load_acquire(
+		&stage->resequencer->sequence->settled); /* A0 */
 }
 
-static void order_refuse(struct sluice_stage *stage, const unsigned char *event)
+static void resequencer_refuse(struct sluice_stage *stage,
+			       const unsigned char *event)
 {
-	const struct sluice_reorder *w = &stage->join->window;
+	const struct sluice_reorder *w = &stage->resequencer->window;
 
 	pipeline_fail(
 		stage->pipeline, -EBADMSG,
@@ -94,13 +95,14 @@ static void order_refuse(struct sluice_stage *stage, const unsigned char *event)
 }
 
 /* Who had event @number before, and left it, was handed it @deliveries times:
- * that goes into the window with it. Below link->counted every event has a count. */
-static void order_mark(struct sluice_stage *stage, uint64_t number,
-		       uint32_t deliveries)
+ * that goes into the window with it. Below link->counted every event has a
+ * count. */
+static void resequencer_mark(struct sluice_stage *stage, uint64_t number,
+			     uint32_t deliveries)
 {
-	struct inlet_link *link = order_link(stage);
-	uint32_t *counts = stage->join->sub.counts;
-	uint64_t mask = stage->join->order->mask;
+	struct inlet_link *link = resequencer_link(stage);
+	uint32_t *counts = stage->resequencer->sub.counts;
+	uint64_t mask = stage->resequencer->sequence->mask;
 	uint64_t at = link->counted;
 
 	if (deliveries > 0 && position_reached(number, at)) {
@@ -113,11 +115,11 @@ static void order_mark(struct sluice_stage *stage, uint64_t number,
 	counts[number & mask] = deliveries;
 }
 
-static int order_put(struct sluice_stage *stage,
-		     const struct sluice_batch *batch)
+static int resequencer_put(struct sluice_stage *stage,
+			   const struct sluice_batch *batch)
 {
-	struct sluice_reorder *w = &stage->join->window;
-	const struct inlet_link *link = order_link(stage);
+	struct sluice_reorder *w = &stage->resequencer->window;
+	const struct inlet_link *link = resequencer_link(stage);
 	const unsigned char *event = batch->events;
 
 	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
@@ -128,24 +130,24 @@ static int order_put(struct sluice_stage *stage,
 			if (SLUICE_UNLIKELY(
 				    batch->deliveries > 1 ||
 				    !position_reached(number, link->counted)))
-				order_mark(stage, number,
-					   batch->deliveries - 1);
+				resequencer_mark(stage, number,
+						 batch->deliveries - 1);
 			break;
 		case SLUICE_REORDER_DUPLICATE:
 			sluice_counter_add(stage->counters,
 					   SLUICE_COUNTER_DISCARDED, 1);
 			break;
 		case SLUICE_REORDER_WRONG:
-			order_refuse(stage, event);
+			resequencer_refuse(stage, event);
 			return -EBADMSG;
 		}
 	}
 	return 0;
 }
 
-int order_take_in(struct sluice_stage *stage, uint32_t index)
+int resequencer_take(struct sluice_stage *stage, uint32_t index)
 {
-	struct order_join *join = stage->join;
+	struct resequencer *rs = stage->resequencer;
 	int worked = 0;
 
 	for (;;) {
@@ -163,8 +165,8 @@ int order_take_in(struct sluice_stage *stage, uint32_t index)
 		}
 		/* Looked at after `published`: no event that was placed with
 		 * the room that this left is taken for a wrong one. */
-		join->window.first = order_link(stage)->reader.acked;
-		if (order_put(stage, &batch) < 0)
+		rs->window.first = resequencer_link(stage)->reader.acked;
+		if (resequencer_put(stage, &batch) < 0)
 			return 1;
 		inlet_ack(&stage->in, index, taken);
 		worked = 1;
@@ -172,10 +174,10 @@ int order_take_in(struct sluice_stage *stage, uint32_t index)
 }
 
 /* Events below @settled that are not there will not come. */
-static int order_pass(struct sluice_stage *stage, uint64_t settled)
+static int resequencer_pass(struct sluice_stage *stage, uint64_t settled)
 {
-	struct sluice_reorder *w = &stage->join->window;
-	struct inlet_link *link = order_link(stage);
+	struct sluice_reorder *w = &stage->resequencer->window;
+	struct inlet_link *link = resequencer_link(stage);
 	uint64_t passed;
 
 	w->first = link->reader.acked;
@@ -187,47 +189,47 @@ static int order_pass(struct sluice_stage *stage, uint64_t settled)
 	return 1;
 }
 
-void order_show(struct sluice_stage *stage)
+void resequencer_show(struct sluice_stage *stage)
 {
-	struct order_join *join = stage->join;
+	struct resequencer *rs = stage->resequencer;
 
 	/* Only this thread reads it. */
-	sluice_store_release(&join->order->tx.published, join->window.head);
+	sluice_store_release(&rs->sequence->tx.published, rs->window.head);
 }
 
-int order_step(struct sluice_stage *stage)
+int resequencer_step(struct sluice_stage *stage)
 {
-	struct order_join *join = stage->join;
+	struct resequencer *rs = stage->resequencer;
 	struct inlet *in = &stage->in;
 
-	if (in->joined > 1 || places_used(in->places, in->places_max))
-		return order_pass(stage, join->settled);
+	if (in->linked > 1 || places_used(in->places, in->places_max))
+		return resequencer_pass(stage, rs->settled);
 	/* Nobody is left to send anything. */
-	join->window.first = order_link(stage)->reader.acked;
-	if (sluice_reorder_holds(&join->window))
-		return order_pass(stage,
-				  join->window.head + join->window.window);
+	rs->window.first = resequencer_link(stage)->reader.acked;
+	if (sluice_reorder_holds(&rs->window))
+		return resequencer_pass(stage,
+					rs->window.head + rs->window.window);
 	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
 	    pipeline_command(stage->pipeline) == PIPELINE_RUN)
-		return order_pass(stage, join->settled);
-	if (order_link(stage)->open) {
-		order_link(stage)->open = 0;
-		in->joined--;
+		return resequencer_pass(stage, rs->settled);
+	if (resequencer_link(stage)->open) {
+		resequencer_link(stage)->open = 0;
+		in->linked--;
 		stage_heed_end(stage, stage->worst_by, SLUICE_ON_END_DEFAULT,
 			       stage->worst);
 	}
 	return 1;
 }
 
-uint64_t order_leave(struct sluice_stage *stage)
+uint64_t resequencer_leave(struct sluice_stage *stage)
 {
-	struct sluice_reorder *w = &stage->join->window;
-	struct inlet_link *link = order_link(stage);
+	struct sluice_reorder *w = &stage->resequencer->window;
+	struct inlet_link *link = resequencer_link(stage);
 	uint64_t dropped = w->head - link->reader.acked;
 
 	for (uint64_t i = 0; i < w->window; i++)
 		dropped += w->come[i];
-	sluice_store_release(&stage->join->order->over, 1); /* R2 */
+	sluice_store_release(&stage->resequencer->sequence->over, 1); /* R2 */
 	if (link->bell != NULL)
 		sluice_bell_ring(link->bell, stage->in.ops);
 	return dropped;

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-static int plan_join_rx(struct subscription *sub)
+static int plan_late_rx(struct subscription *sub)
 {
 	char name[SLUICE_NAME_BYTES];
 	void *block;
@@ -34,7 +34,7 @@ static int plan_join_rx(struct subscription *sub)
 	return rc;
 }
 
-static int plan_join_tx(struct subscription *sub)
+static int plan_late_tx(struct subscription *sub)
 {
 	const struct sluice_stage *producer = sub->producer;
 	char name[SLUICE_NAME_BYTES];
@@ -63,7 +63,7 @@ static int plan_join_tx(struct subscription *sub)
 	return rc;
 }
 
-int plan_join(struct subscription *sub)
+int plan_late(struct subscription *sub)
 {
 	const struct sluice_spsc_writer *common =
 		&sub->producer->out.common.base;
@@ -80,9 +80,9 @@ int plan_join(struct subscription *sub)
 		sub->tx = common->tx;
 		sub->slots = common->slots;
 	} else {
-		rc = plan_join_tx(sub);
+		rc = plan_late_tx(sub);
 	}
 	if (rc == 0)
 		rc = plan_private(sub);
-	return rc < 0 ? rc : plan_join_rx(sub);
+	return rc < 0 ? rc : plan_late_rx(sub);
 }
