@@ -2,7 +2,7 @@
 /* A spawn stage as the engine and the user see it: options, callbacks, calls. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "stages/spawn.h"
-#include "engine/door_priv.h"
+#include "engine/control/door_priv.h"
 #include "stages/ready_priv.h"
 #include "stages/spawn_priv.h"
 

@@ -2,7 +2,7 @@
 /* The tasks of a spawn stage, and the threads that run them. */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "stages/spawn_priv.h"
-#include "engine/door_priv.h"
+#include "engine/control/door_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #ifndef SLUICE_STAGES_SPAWN_PRIV_H
 #define SLUICE_STAGES_SPAWN_PRIV_H
 
-#include "../engine/stage_priv.h"
+#include "../engine/stage/stage_priv.h"
 #include "spawn.h"
 #include "task_list_priv.h"
 

@@ -26,7 +26,7 @@
 
 #include "bench/run/live_priv.h"
 #include "dispatch/ordered.h"
-#include "engine/outlet_priv.h"
+#include "engine/link/outlet_priv.h"
 
 #include <sched.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The row of events that a stage has emitted and nobody has asked for, alone.
  * Which end an overflow takes is its stage's choice. */
-#include "engine/hold_priv.h"
+#include "engine/stage/hold_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

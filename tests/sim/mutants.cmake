@@ -5,7 +5,7 @@ set(SIM_MUTANT_SH ${CMAKE_CURRENT_SOURCE_DIR}/../support/mutant.sh)
 set(SIM_MUTANT_SEEDS 20000)
 set(SIM_PARTS sluice.h ring dispatch engine stages tests/sim)
 file(GLOB SIM_HEADERS CONFIGURE_DEPENDS *.[ch] */*.[ch]
-	${PROJECT_SOURCE_DIR}/*/*.h
+	${PROJECT_SOURCE_DIR}/*/*.h ${PROJECT_SOURCE_DIR}/engine/*/*.h
 	${PROJECT_SOURCE_DIR}/dispatch/*)
 
 # A mutant of a .c file stands before the library's own in the link; one of a
@@ -49,15 +49,15 @@ set(TWICE "delivered 2 times")
 set(STUCK "stall|livelock")
 
 # ---- waking ------------------------------------------------------------------
-sluice_sim_mutant(ack-without-bell engine/inlet.c "${STUCK}"
+sluice_sim_mutant(ack-without-bell engine/link/inlet.c "${STUCK}"
 	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
-sluice_sim_mutant(publish-without-bell engine/outlet.c "${STUCK}|${LOST}"
+sluice_sim_mutant(publish-without-bell engine/link/outlet.c "${STUCK}|${LOST}"
 	[[/^static void outlet_publish_separate/,/^}/s/outlet_ring(out, i)/(void)0/]])
-sluice_sim_mutant(wake-forgotten engine/stage.c "${STUCK}"
+sluice_sim_mutant(wake-forgotten engine/stage/stage.c "${STUCK}"
 	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
 	[[s/found = ready(ready_ctx)/found = 0/]])
-sluice_sim_mutant(restart-forgotten engine/supervisor.c "${STUCK}|${LOST}"
+sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
 	[[s/supervisor_tell(p->stages\[i\], RESTART_UP)/(void)0/]])
 
 # ---- credit ------------------------------------------------------------------
@@ -65,123 +65,123 @@ sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
 sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
 	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
-sluice_sim_mutant(asked-one-more engine/inlet.c "asked for"
+sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for"
 	[[/^void inlet_grant_asked/,/^}/s/sub->ask_taken + link->refused/& + 1/]])
-sluice_sim_mutant(refused-costs-spill engine/outlet.c "${STUCK}"
+sluice_sim_mutant(refused-costs-spill engine/link/outlet.c "${STUCK}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
-sluice_sim_mutant(refused-costs-credit engine/step.c "${STUCK}|in flight"
+sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight"
 	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]])
 
 # ---- the spill and the buffer --------------------------------------------------
-sluice_sim_mutant(spill-kept engine/outlet.c "${STUCK}|${LOST}"
+sluice_sim_mutant(spill-kept engine/link/outlet.c "${STUCK}|${LOST}"
 	[[/^static void outlet_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
-sluice_sim_mutant(spill-reversed engine/spill.c "event [0-9]+ after"
+sluice_sim_mutant(spill-reversed engine/link/spill.c "event [0-9]+ after"
 	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
-sluice_sim_mutant(buffer-passed engine/emit.c
+sluice_sim_mutant(buffer-passed engine/stage/emit.c
 	"event [0-9]+ after|again, without its flag|of one in|${TWICE}"
 	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]])
-sluice_sim_mutant(spill-dropped-at-end engine/life.c "stranded [0-9]+, and its|${STUCK}"
+sluice_sim_mutant(spill-dropped-at-end engine/stage/life.c "stranded [0-9]+, and its|${STUCK}"
 	[[/^int stage_step_ending/,/^}/s/hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0/hold_count(\&stage->hold) == 0/]])
-sluice_sim_mutant(overflow-uncounted engine/emit.c
+sluice_sim_mutant(overflow-uncounted engine/stage/emit.c
 	"overflowed|of its output are out"
 	[[s/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n)/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n - 1)/]])
-sluice_sim_mutant(marker-early engine/mail.c "marker behind"
+sluice_sim_mutant(marker-early engine/stage/mail.c "marker behind"
 	[[/^static void marker_place/,/^}/s/hold_end(&stage->hold)/stage->hold.at/]])
 
 # ---- receipts ------------------------------------------------------------------
-sluice_sim_mutant(ack-before-handler engine/step.c "in its hands|${LOST}"
+sluice_sim_mutant(ack-before-handler engine/stage/step.c "in its hands|${LOST}"
 	[[s/rc = stage->opts.handle_events(stage, batch)/inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &/]])
-sluice_sim_mutant(ack-before-output engine/emit.c "of its output are out|${LOST}"
+sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|${LOST}"
 	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->unacked_end)/1/]])
-sluice_sim_mutant(end-before-ack engine/step.c "${TWICE}|${LOST}"
+sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
-sluice_sim_mutant(port-end-without-ack engine/port.c "${TWICE}|${LOST}"
+sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
 	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]])
 
 # ---- coming and going ------------------------------------------------------------
-sluice_sim_mutant(orphans-dropped engine/outlet_member.c "${LOST}"
+sluice_sim_mutant(orphans-dropped engine/link/outlet_member.c "${LOST}"
 	[[/^static void outlet_orphan/,/^}/s/\.at = w->acked/.at = w->published/]])
-sluice_sim_mutant(orphans-reversed engine/outlet_member.c "event [0-9]+ after"
+sluice_sim_mutant(orphans-reversed engine/link/outlet_member.c "event [0-9]+ after"
 	[[/^int outlet_deal_orphans/,/^}/s/if (orphan->at != orphan->to)/if (orphan->queue.count == 0)/]])
-sluice_sim_mutant(lane-kept engine/attend.c "${STUCK}|${LOST}"
+sluice_sim_mutant(lane-kept engine/stage/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
-sluice_sim_mutant(join-too-late engine/outlet_member.c "in flight|${STUCK}|expected|ended with"
+sluice_sim_mutant(join-too-late engine/link/outlet_member.c "in flight|${STUCK}|expected|ended with"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
-sluice_sim_mutant(cancel-too-late engine/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
+sluice_sim_mutant(cancel-too-late engine/link/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
 	[[/^void outlet_cancel/,/^}/s/&sub->end, out->common.base.published/\&sub->end, out->common.base.published + 1/]])
 
 # ---- failing ---------------------------------------------------------------------
-sluice_sim_mutant(flag-forgotten engine/inlet.c "without its flag"
+sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
 	[[s/batch->flags = SLUICE_BATCH_REDELIVERED/batch->flags = 0/]])
-sluice_sim_mutant(deliveries-forgotten engine/inlet.c "deliveries|without its flag"
+sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without its flag"
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
-sluice_sim_mutant(output-of-a-failure engine/step.c "that nobody emitted|of a call that failed|${TWICE}"
+sluice_sim_mutant(output-of-a-failure engine/stage/step.c "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static void consumer_handle/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
-sluice_sim_mutant(restart-drops-output engine/fault.c "${LOST}"
+sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
 	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
-sluice_sim_mutant(restart-drops-inputs engine/fault.c "${STUCK}|${LOST}"
+sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
 
 # ---- an order restored -------------------------------------------------------------
-sluice_sim_mutant(settled-too-early engine/sequence.c "${LOST}"
+sluice_sim_mutant(settled-too-early engine/link/sequence.c "${LOST}"
 	[[/^void sequence_refresh/,/^}/s/sequence_finished(out, &sequence->log\[done & sequence->mask\])/1/]])
-sluice_sim_mutant(noted-too-low engine/sequence.c "${LOST}"
+sluice_sim_mutant(noted-too-low engine/link/sequence.c "${LOST}"
 	[[/^void sequence_note/,/^}/s/position + i,/position,/]])
-sluice_sim_mutant(settled-looked-at-late engine/resequencer.c "${LOST}"
+sluice_sim_mutant(settled-looked-at-late engine/stage/resequencer.c "${LOST}"
 	[[/^int resequencer_step/,/^}/{/in->linked > 1/{n;s/rs->settled/sluice_load_acquire(\&rs->sequence->settled)/}}]])
-sluice_sim_mutant(window-uncounted engine/resequencer.c "missing"
+sluice_sim_mutant(window-uncounted engine/stage/resequencer.c "missing"
 	[[/^uint64_t resequencer_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
-sluice_sim_mutant(number-unchecked engine/resequencer.c "${STUCK}|${LOST}"
+sluice_sim_mutant(number-unchecked engine/stage/resequencer.c "${STUCK}|${LOST}"
 	[[/case SLUICE_REORDER_WRONG:/,/return/s/order_refuse(stage, event)/break/]])
 
 # ---- onlookers ------------------------------------------------------------------------
-sluice_sim_mutant(tee-uncounted engine/aside.c "onlookers were due"
+sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
-sluice_sim_mutant(onlooker-without-credit engine/aside.c "in flight|torn|asked for|looking on|${TWICE}"
+sluice_sim_mutant(onlooker-without-credit engine/link/aside.c "in flight|torn|asked for|looking on|${TWICE}"
 	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]])
-sluice_sim_mutant(conflate-unflushed engine/aside.c "the latest of its key|${STUCK}"
+sluice_sim_mutant(conflate-unflushed engine/link/aside.c "the latest of its key|${STUCK}"
 	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
-sluice_sim_mutant(conflate-the-oldest engine/aside.c "the latest of its key|looking on"
+sluice_sim_mutant(conflate-the-oldest engine/link/aside.c "the latest of its key|looking on"
 	[[/^static void aside_latest/,/^}/s/sluice_conflate_put(c, key, events)/sluice_conflate_put(c, key >> 1, events)/]])
 
 # ---- the strategies ---------------------------------------------------------------------
-sluice_sim_mutant(shared-left-uncounted engine/outlet_member.c "${STUCK}|${LOST}"
+sluice_sim_mutant(shared-left-uncounted engine/link/outlet_member.c "${STUCK}|${LOST}"
 	[[/^static void outlet_orphan/,/^}/s/out->pool.left += w->published/(void)0/]])
-sluice_sim_mutant(shared-count-forgotten engine/outlet_pool.c
+sluice_sim_mutant(shared-count-forgotten engine/link/outlet_pool.c
 	"without its flag|deliveries"
 	[[s/ring->counts\[at & mask\] = deliveries/(void)deliveries/]])
-sluice_sim_mutant(one-more-in-flight engine/dispatch_opts.c "in_flight_max"
+sluice_sim_mutant(one-more-in-flight engine/graph/dispatch_opts.c "in_flight_max"
 	[[/^void dispatch_opts/,/^}/s/\.in_flight_max = o->in_flight_max/& + (o->in_flight_max > 0)/]])
-sluice_sim_mutant(rejoined-at-once engine/outlet.c
+sluice_sim_mutant(rejoined-at-once engine/link/outlet.c
 	"two hands|event [0-9]+ after|${STUCK}"
 	[[/^uint32_t outlet_deal/,/^}/s/outlet_rejoin(out)/(out->lanes.rejoined = 0)/]])
-sluice_sim_mutant(turn-not-begun engine/step.c "${STUCK}"
+sluice_sim_mutant(turn-not-begun engine/stage/step.c "${STUCK}"
 	[[s/sluice_share_begin(share, in->quantum)/(void)0/]])
-sluice_sim_mutant(selected-one-more engine/inlet.c "which it refused|${TWICE}|torn|of a call that failed|nobody emitted"
+sluice_sim_mutant(selected-one-more engine/link/inlet.c "which it refused|${TWICE}|torn|of a call that failed|nobody emitted"
 	[[/^static void inlet_select/,/^}/s/batch->count = kept/& + 1/]])
 
 # ---- verdicts -----------------------------------------------------------------------------
-sluice_sim_mutant(hook-always-keeps engine/attend.c
+sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
 	[[/^static int stage_hook/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
-sluice_sim_mutant(nonsense-is-fine engine/fault.c "a stage has failed"
+sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
-sluice_sim_mutant(gone-astray-unsaid engine/emit.c "a stage has failed|stranded"
+sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"
 	[[/^void stage_misrouted/,/^}/s/pipeline_fail(stage->pipeline, -ERANGE,/pipeline_log(stage->pipeline,/]])
 
 # ---- beginning and ending -------------------------------------------------------------------
-sluice_sim_mutant(refusal-remembered engine/run.c "not started|does not start"
+sluice_sim_mutant(refusal-remembered engine/run/run.c "not started|does not start"
 	[[/^static void pipeline_reset/,/^}/s/(void)sluice_exchange(&p->failed, 0)/(void)0/]])
-sluice_sim_mutant(no-supervisor-no-start engine/run.c
+sluice_sim_mutant(no-supervisor-no-start engine/run/run.c
 	"not started|does not start|after a start that failed|${STUCK}"
 	[[/no thread for its/,/return rc/s/pipeline_reset(p)/(void)0/]])
-sluice_sim_mutant(stop-forgets-one engine/worker.c "no fini|${STUCK}"
+sluice_sim_mutant(stop-forgets-one engine/run/worker.c "no fini|${STUCK}"
 	[[/^static void worker_stop/,/^}/s/stage->phase == STAGE_ENDED/& || i == 2/]])
-sluice_sim_mutant(end-not-heeded engine/mail.c "is to end, and has not"
+sluice_sim_mutant(end-not-heeded engine/stage/mail.c "is to end, and has not"
 	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->phase, SLUICE_CLOSED_REASON(closed),/]])
-sluice_sim_mutant(permanent-goes-on engine/attend.c "is to end, and has not|${STUCK}"
+sluice_sim_mutant(permanent-goes-on engine/stage/attend.c "is to end, and has not|${STUCK}"
 	[[/^void stage_heed_end/,/^}/{/case SLUICE_PERMANENT:/{n;s/break/return/}}]])
-sluice_sim_mutant(answer-unheard engine/mailbox.c "${STUCK}"
+sluice_sim_mutant(answer-unheard engine/stage/mailbox.c "${STUCK}"
 	[[/^void letter_done/,/^}/s/ops->wake(ops->ctx, &letter->state)/(void)0/]])
 sluice_sim_mutant(task-without-a-thread stages/spawn_pool.c "${STUCK}"
 	[[/^static void pool_push/,/^}/s/(void)pthread_cond_signal(&spawn->work)/(void)0/]])

@@ -2,7 +2,7 @@
 /* A jump to another stack looks like a mistake to a fortified longjmp(). */
 #undef _FORTIFY_SOURCE
 #include "tests/sim/sim.h"
-#include "engine/door_priv.h"
+#include "engine/control/door_priv.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -8,7 +8,7 @@
 #ifndef SLUICE_TESTS_SIM_SIM_H
 #define SLUICE_TESTS_SIM_SIM_H
 
-#include "engine/platform_priv.h"
+#include "engine/run/platform_priv.h"
 
 struct sim;
 

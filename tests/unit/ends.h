@@ -5,8 +5,8 @@
 #ifndef SLUICE_TESTS_UNIT_ENDS_H
 #define SLUICE_TESTS_UNIT_ENDS_H
 
-#include "engine/outlet_priv.h"
-#include "engine/stage_priv.h"
+#include "engine/link/outlet_priv.h"
+#include "engine/stage/stage_priv.h"
 #include "tests/support/unit.h"
 
 #define ENDS_MAX   8u

@@ -20,12 +20,14 @@ set(UNIT_MUTANT_TABLE ${CMAKE_CURRENT_BINARY_DIR}/mutants.txt)
 set(UNIT_MUTANTS "")
 set(UNIT_PARTS sluice.h ring dispatch engine stages tests/unit tests/support)
 file(GLOB UNIT_HEADERS CONFIGURE_DEPENDS *.h ../support/*.h
-	${PROJECT_SOURCE_DIR}/*/*.h ${PROJECT_SOURCE_DIR}/dispatch/*)
+	${PROJECT_SOURCE_DIR}/*/*.h ${PROJECT_SOURCE_DIR}/engine/*/*.h
+	${PROJECT_SOURCE_DIR}/dispatch/*)
 
 # What each file of the library includes, seen from the top.
 file(GLOB UNIT_LIBRARY RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
 	${PROJECT_SOURCE_DIR}/ring/* ${PROJECT_SOURCE_DIR}/dispatch/*
-	${PROJECT_SOURCE_DIR}/engine/* ${PROJECT_SOURCE_DIR}/stages/*)
+	${PROJECT_SOURCE_DIR}/engine/*.h ${PROJECT_SOURCE_DIR}/engine/*/*
+	${PROJECT_SOURCE_DIR}/stages/*)
 foreach(path IN LISTS UNIT_LIBRARY)
 	get_filename_component(folder ${path} DIRECTORY)
 	file(STRINGS ${PROJECT_SOURCE_DIR}/${path} lines REGEX "^#include \"")
@@ -185,203 +187,203 @@ sluice_unit_mutant(lane-saves-its-turn dispatch/lanes.h modifiers "a_turn_is_a_t
 	[[s/s->left = s->weight \* quantum;/s->left += s->weight * quantum;/]])
 
 # ---- where threads run -------------------------------------------------------
-sluice_unit_mutant(port-takes-a-cpu engine/affinity.c affinity "ports_take_no_worker"
+sluice_unit_mutant(port-takes-a-cpu engine/graph/affinity.c affinity "ports_take_no_worker"
 	[[s/polling += !p->workers\[i\].blocking && !p->workers\[i\].foreign;/polling += !p->workers[i].blocking;/]])
-sluice_unit_mutant(stage-on-a-ports-thread engine/affinity.c affinity "ports_take_no_worker"
+sluice_unit_mutant(stage-on-a-ports-thread engine/graph/affinity.c affinity "ports_take_no_worker"
 	[[s/if (!p->workers\[i\].blocking && !p->workers\[i\].foreign &&/if (!p->workers[i].blocking \&\&/]])
-sluice_unit_mutant(turns-of-stages engine/affinity.c affinity "workers_take_turns_not_stages"
+sluice_unit_mutant(turns-of-stages engine/graph/affinity.c affinity "workers_take_turns_not_stages"
 	[[s/\tif (workers > placing->slots)$/\tif (0)/]])
-sluice_unit_mutant(one-turn-for-all engine/platform.c pin "turns_are_taken_by_as_many"
+sluice_unit_mutant(one-turn-for-all engine/run/platform.c pin "turns_are_taken_by_as_many"
 	[[s/__atomic_fetch_add(&taken, n, __ATOMIC_RELAXED);/__atomic_fetch_add(\&taken, 1, __ATOMIC_RELAXED);/]])
-sluice_unit_mutant(cpu-named-twice engine/pin.c affinity "pin_twice"
+sluice_unit_mutant(cpu-named-twice engine/run/pin.c affinity "pin_twice"
 	[[s/if (pin->cpus\[i\] == cpu)/if (0)/]])
-sluice_unit_mutant(list-ends-anyhow engine/pin.c affinity "pin_ends_in_a_letter"
+sluice_unit_mutant(list-ends-anyhow engine/run/pin.c affinity "pin_ends_in_a_letter"
 	[[s/return rc == 0 && \*at != .*/return rc;/]])
-sluice_unit_mutant(quota-of-the-largest engine/cgroup.c cgroup "v2_least_counts"
+sluice_unit_mutant(quota-of-the-largest engine/run/cgroup.c cgroup "v2_least_counts"
 	[[/^static uint64_t cgroup_least_share/,/^}/s/share < least))/share > least))/]])
-sluice_unit_mutant(quota-rounded-up engine/cgroup.c cgroup "v2_rounds_down"
+sluice_unit_mutant(quota-rounded-up engine/run/cgroup.c cgroup "v2_rounds_down"
 	[[s/return least < 100 ? 1 : (uint32_t)(least \/ 100);/return (uint32_t)((least + 99) \/ 100);/]])
-sluice_unit_mutant(quota-ignored engine/cpus.c pin "a_quota_of_time_counts"
+sluice_unit_mutant(quota-ignored engine/run/cpus.c pin "a_quota_of_time_counts"
 	[[s/if (quota > 0 && quota < cpus->time)/if (0)/]])
-sluice_unit_mutant(worker-sleeps-past-a-timer engine/worker.c worker "earliest_first"
+sluice_unit_mutant(worker-sleeps-past-a-timer engine/run/worker.c worker "earliest_first"
 	[[s/if (due < deadline)/if (1)/]])
 
 # ---- letters and timers ------------------------------------------------------
-sluice_unit_mutant(refused-letter-counts engine/mailbox.c mailbox "the_limit_counts_what_is_not_handled"
+sluice_unit_mutant(refused-letter-counts engine/stage/mailbox.c mailbox "the_limit_counts_what_is_not_handled"
 	[[/>= limit) {/{n;s/UINT32_MAX/0/}]])
-sluice_unit_mutant(closed-box-is-full engine/mailbox.c mailbox "a_closed_box_takes_nothing"
+sluice_unit_mutant(closed-box-is-full engine/stage/mailbox.c mailbox "a_closed_box_takes_nothing"
 	[[s/return seen == CLOSED ? -EPIPE : -EAGAIN;/return -EAGAIN;/]])
-sluice_unit_mutant(answer-overwritten engine/mailbox.c mailbox "answered_at_once"
+sluice_unit_mutant(answer-overwritten engine/stage/mailbox.c mailbox "answered_at_once"
 	[[s/if (!letter->replied)$/if (1)/]])
-sluice_unit_mutant(answered-twice engine/mail.c control "a_call_is_answered_once"
+sluice_unit_mutant(answered-twice engine/stage/mail.c control "a_call_is_answered_once"
 	[[s/\tif (letter->replied)$/\tif (0)/]])
-sluice_unit_mutant(letters-before-events engine/mail.c control "letters_leave_a_turn_to_events"
+sluice_unit_mutant(letters-before-events engine/stage/mail.c control "letters_leave_a_turn_to_events"
 	[[s/read++ < LETTERS_PER_ROUND) {/read++ < UINT32_MAX) {/]])
-sluice_unit_mutant(timer-drifts engine/timer.c timer "period_missed_is_skipped"
+sluice_unit_mutant(timer-drifts engine/stage/timer.c timer "period_missed_is_skipped"
 	[[s/due = timer_after(now_ns - (now_ns - due) % period, period);/due = timer_after(now_ns, period);/]])
-sluice_unit_mutant(timer-too-late engine/timer.c timer "once"
+sluice_unit_mutant(timer-too-late engine/stage/timer.c timer "once"
 	[[s/t->slot\[first\].due_ns > now_ns)/t->slot[first].due_ns >= now_ns)/]])
-sluice_unit_mutant(timer-after-the-end engine/step.c stage_timer "timers_end_with_the_stage"
+sluice_unit_mutant(timer-after-the-end engine/stage/step.c stage_timer "timers_end_with_the_stage"
 	[[s/while (stage->phase == STAGE_RUNNING &&$/while (/]])
-sluice_unit_mutant(timer-of-a-failed-stage engine/fault.c stage_timer "timers_end_with_a_failure"
+sluice_unit_mutant(timer-of-a-failed-stage engine/stage/fault.c stage_timer "timers_end_with_a_failure"
 	[[s/\tstage->timers.armed = 0;/\t(void)0;/]])
 
 # ---- buffers -----------------------------------------------------------------
-sluice_unit_mutant(row-begins-anew engine/hold.c hold "a_longer_row_is_the_same_row"
+sluice_unit_mutant(row-begins-anew engine/stage/hold.c hold "a_longer_row_is_the_same_row"
 	[[s/\tmore.at = hold->at;/\t(void)0;/]])
-sluice_unit_mutant(spill-put-back-alone engine/spill.c spill "what_is_put_back_comes_first"
+sluice_unit_mutant(spill-put-back-alone engine/link/spill.c spill "what_is_put_back_comes_first"
 	[[/^void spill_unpop/,/^}/s/if (queue->count++ == 0)/if (queue->count++ == 1)/]])
-sluice_unit_mutant(spill-put-back-moves-on engine/spill.c spill "what_is_put_back_comes_first"
+sluice_unit_mutant(spill-put-back-moves-on engine/link/spill.c spill "what_is_put_back_comes_first"
 	[[s/queue->popped--;/(void)0;/]])
-sluice_unit_mutant(spill-appended-stands-still engine/spill.c spill "one_queue_goes_behind_another"
+sluice_unit_mutant(spill-appended-stands-still engine/link/spill.c spill "one_queue_goes_behind_another"
 	[[s/from->popped += from->count;/(void)0;/]])
-sluice_unit_mutant(dropped-output-awaited engine/emit.c overflow "what_was_dropped_is_not_waited_for"
+sluice_unit_mutant(dropped-output-awaited engine/stage/emit.c overflow "what_was_dropped_is_not_waited_for"
 	[[s/\t\t\tstage->unacked_end = hold_end(hold);/\t\t\t(void)0;/]])
-sluice_unit_mutant(held-back-is-buffered engine/emit.c orders "events_are_held_back_and_given_out"
+sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_held_back_and_given_out"
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
-sluice_unit_mutant(fan-out-over-a-batch engine/stage.c overflow "one_makes_more_than_there_is_room_for"
+sluice_unit_mutant(fan-out-over-a-batch engine/stage/stage.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
-sluice_unit_mutant(fan-out-over-the-room engine/step.c overflow "one_makes_more_than_there_is_room_for"
+sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return room < fan_out ? 1 : (uint32_t)(room \/ fan_out);/return room < fan_out ? 0 : (uint32_t)(room \/ fan_out);/]])
-sluice_unit_mutant(empty-is-no-credit engine/step.c overflow "rounds_in_vain_are_told_apart"
+sluice_unit_mutant(empty-is-no-credit engine/stage/step.c overflow "rounds_in_vain_are_told_apart"
 	[[s/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);/]])
-sluice_unit_mutant(emits-nothing-at-all engine/stage.c step "emit_within_limits"
+sluice_unit_mutant(emits-nothing-at-all engine/stage/stage.c step "emit_within_limits"
 	[[s/if (self == NULL || n == 0 || n > self->emit_left)/if (self == NULL || n > self->emit_left)/]])
 
 # ---- batches, and what comes again -------------------------------------------
-sluice_unit_mutant(batch-end-one-early engine/inlet.c verdicts "batch_end_at_its_border"
+sluice_unit_mutant(batch-end-one-early engine/link/inlet.c verdicts "batch_end_at_its_border"
 	[[s/if (batch->depth == 0)/if (batch->depth <= 1)/]])
-sluice_unit_mutant(exact-batch-cut-by-the-room engine/step.c batches "borders_in_the_middle"
+sluice_unit_mutant(exact-batch-cut-by-the-room engine/stage/step.c batches "borders_in_the_middle"
 	[[s/room += stage->buffer_max;/room += 0;/]])
-sluice_unit_mutant(claim-without-a-limit engine/inlet.c shared "what_was_only_taken_keeps_its_count"
+sluice_unit_mutant(claim-without-a-limit engine/link/inlet.c shared "what_was_only_taken_keeps_its_count"
 	[[/^static void inlet_claim/,/^}/s/if (n > limit)$/if (0)/]])
-sluice_unit_mutant(larger-window-is-not-granted engine/inlet.c ask "a_larger_window_is_granted_at_once"
+sluice_unit_mutant(larger-window-is-not-granted engine/link/inlet.c ask "a_larger_window_is_granted_at_once"
 	[[/^void inlet_resize/,/^}/s/if (link->open)/if (0)/]])
-sluice_unit_mutant(weight-of-two-is-one engine/inlet.c outlet_leave "a_link_has_its_weight"
+sluice_unit_mutant(weight-of-two-is-one engine/link/inlet.c outlet_leave "a_link_has_its_weight"
 	[[s/if (sub->opts.weight > 1)/if (sub->opts.weight > 2)/]])
-sluice_unit_mutant(weight-does-not-reach-the-lane engine/outlet_member.c grants "turns_have_weights"
+sluice_unit_mutant(weight-does-not-reach-the-lane engine/link/outlet_member.c grants "turns_have_weights"
 	[[s/.weight = sub->opts.weight,/.weight = 0,/]])
-sluice_unit_mutant(place-of-a-thinned-batch engine/inlet.c positions "what_comes_again_lies_where_it_lay: broadcast"
+sluice_unit_mutant(place-of-a-thinned-batch engine/link/inlet.c positions "what_comes_again_lies_where_it_lay: broadcast"
 	[[s/batch->seq = inlet_seq(in, batch, 0);/(void)0;/]])
-sluice_unit_mutant(refused-counts-again engine/inlet.c verdicts "refused_counts_once"
+sluice_unit_mutant(refused-counts-again engine/link/inlet.c verdicts "refused_counts_once"
 	[[/^void inlet_return/,/^}/s/link->refusing = 0;/(void)0;/]])
-sluice_unit_mutant(refused-survives-its-link engine/inlet.c ask "refused_events_are_no_demand_of_the_next"
+sluice_unit_mutant(refused-survives-its-link engine/link/inlet.c ask "refused_events_are_no_demand_of_the_next"
 	[[/^void inlet_attach/,/^}/s/link->refused = 0;//]])
-sluice_unit_mutant(counts-survive-their-link engine/inlet.c outlet_leave "a_link_forgets_the_one_before"
+sluice_unit_mutant(counts-survive-their-link engine/link/inlet.c outlet_leave "a_link_forgets_the_one_before"
 	[[/^void inlet_attach/,/^}/s/link->counted = 0;/(void)0;/]])
-sluice_unit_mutant(whole-batch-given-up engine/fault.c verdicts "one_delivery_among_others"
+sluice_unit_mutant(whole-batch-given-up engine/stage/fault.c verdicts "one_delivery_among_others"
 	[[s/int spent = taken == 1 \&\& /int spent = /]])
-sluice_unit_mutant(last-time-in-company engine/inlet.c verdicts "the_last_time_alone"
+sluice_unit_mutant(last-time-in-company engine/link/inlet.c verdicts "the_last_time_alone"
 	[[s/return batch->deliveries >= in->tries_max ? 1/return batch->deliveries > in->tries_max ? 1/]])
-sluice_unit_mutant(second-time-not-counted engine/step.c verdicts "the_last_time_alone"
+sluice_unit_mutant(second-time-not-counted engine/stage/step.c verdicts "the_last_time_alone"
 	[[s/if (\(.*\)batch.deliveries > 1/if (\1batch.deliveries > 2/]])
-sluice_unit_mutant(letter-without-its-code engine/fault.c verdicts "one_delivery_among_others"
+sluice_unit_mutant(letter-without-its-code engine/stage/fault.c verdicts "one_delivery_among_others"
 	[[s/\t\t\t.code = code,/\t\t\t.code = -EIO,/]])
-sluice_unit_mutant(letter-counts-as-discarded engine/fault.c verdicts "refused_counts_once"
+sluice_unit_mutant(letter-counts-as-discarded engine/stage/fault.c verdicts "refused_counts_once"
 	[[s/SLUICE_COUNTER_DEAD_LETTERS,$/SLUICE_COUNTER_DISCARDED,/]])
-sluice_unit_mutant(handed-rows-overflow engine/handed_priv.h handed "rows_run_out"
+sluice_unit_mutant(handed-rows-overflow engine/link/handed_priv.h handed "rows_run_out"
 	[[s/handed->count == HANDED_ROWS)) {/0)) {/]])
-sluice_unit_mutant(handed-count-too-far engine/handed_priv.h handed "against_a_count_for_each"
+sluice_unit_mutant(handed-count-too-far engine/link/handed_priv.h handed "against_a_count_for_each"
 	[[s/if (until - at < \*limit)/if (0)/]])
-sluice_unit_mutant(position-without-wrap engine/position_priv.h handed "rows_lie_across_the_wrap"
+sluice_unit_mutant(position-without-wrap engine/link/position_priv.h handed "rows_lie_across_the_wrap"
 	[[s/return at - position < UINT64_MAX \/ 2;/return at >= position;/]])
-sluice_unit_mutant(shared-count-unmarked engine/outlet_pool.c shared "what_was_only_taken_keeps_its_count"
+sluice_unit_mutant(shared-count-unmarked engine/link/outlet_pool.c shared "what_was_only_taken_keeps_its_count"
 	[[s/sluice_store_relaxed(&ring->marked, end);/sluice_store_relaxed(\&ring->marked, end - 1);/]])
-sluice_unit_mutant(cancelled-onlooker-awaited engine/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
+sluice_unit_mutant(cancelled-onlooker-awaited engine/link/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
 	[[/^int asides_busy/,/^}/s/if (aside->ended)/if (0)/]])
 
 # ---- those who come, ask and go ----------------------------------------------
-sluice_unit_mutant(mark-without-room engine/outlet.c outlet "what_spilled_waits_for_room_for_its_mark"
+sluice_unit_mutant(mark-without-room engine/link/outlet.c outlet "what_spilled_waits_for_room_for_its_mark"
 	[[s/if (!outlet_note_room(out->subs\[index\]))/if (0)/]])
-sluice_unit_mutant(marks-of-two-counts-in-one engine/outlet.c outlet_leave "each_keeps_its_own_count"
+sluice_unit_mutant(marks-of-two-counts-in-one engine/link/outlet.c outlet_leave "each_keeps_its_own_count"
 	[[s/last->to == position && last->deliveries == deliveries) {/last->to == position) {/]])
-sluice_unit_mutant(slots-of-a-leaver engine/outlet.c outlet "joiner_waits_for_a_leaver"
+sluice_unit_mutant(slots-of-a-leaver engine/link/outlet.c outlet "joiner_waits_for_a_leaver"
 	[[/^static uint64_t outlet_common_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
-sluice_unit_mutant(taker-is-never-let-in engine/outlet.c outlet_leave "who_takes_over_begins_anew"
+sluice_unit_mutant(taker-is-never-let-in engine/link/outlet.c outlet_leave "who_takes_over_begins_anew"
 	[[/^static void outlet_rejoin/,/^}/s/out->joining = 1;/(void)0;/]])
-sluice_unit_mutant(taker-has-begun engine/outlet.c outlet_leave "who_takes_over_begins_anew"
+sluice_unit_mutant(taker-has-begun engine/link/outlet.c outlet_leave "who_takes_over_begins_anew"
 	[[s/\t\t\tout->subs\[i\]->began = 0;/\t\t\t(void)0;/]])
-sluice_unit_mutant(vain-batch-counted engine/outlet.c outlet_leave "only_what_goes_out_is_counted"
+sluice_unit_mutant(vain-batch-counted engine/link/outlet.c outlet_leave "only_what_goes_out_is_counted"
 	[[s/\tif (placed > 0) {$/\tif (1) {/]])
-sluice_unit_mutant(leaver-holds-up-the-end engine/outlet.c outlet_leave "a_leaver_holds_up_no_end"
+sluice_unit_mutant(leaver-holds-up-the-end engine/link/outlet.c outlet_leave "a_leaver_holds_up_no_end"
 	[[s/} else if (!c->leaving &&$/} else if (/]])
-sluice_unit_mutant(leaver-told-another-reason engine/outlet.c outlet_leave "a_leaver_keeps_its_reason"
+sluice_unit_mutant(leaver-told-another-reason engine/link/outlet.c outlet_leave "a_leaver_keeps_its_reason"
 	[[s/if (sluice_lane_stays(&out->lanes.lane\[i\]))/if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)/]])
-sluice_unit_mutant(gauge-stays-up engine/outlet.c outlet_leave "a_gauge_goes_down_again"
+sluice_unit_mutant(gauge-stays-up engine/link/outlet.c outlet_leave "a_gauge_goes_down_again"
 	[[s/if (out->subs\[i\] != NULL)$/if (out->subs[i] != NULL \&\& out->lanes.lane[i].spilled)/]])
-sluice_unit_mutant(room-for-what-found-nobody engine/outlet_member.c outlet_leave "what_finds_nobody_takes_no_room"
+sluice_unit_mutant(room-for-what-found-nobody engine/link/outlet_member.c outlet_leave "what_finds_nobody_takes_no_room"
 	[[/^static uint32_t orphan_deal_queue/,/^}/s/out->lanes.spill_free--;/(void)0;/]])
-sluice_unit_mutant(read-counts-as-unread engine/outlet_member.c outlet_leave "one_reader_is_enough"
+sluice_unit_mutant(read-counts-as-unread engine/link/outlet_member.c outlet_leave "one_reader_is_enough"
 	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
-sluice_unit_mutant(unread-before-it-came engine/outlet_member.c outlet_leave "who_never_opened_left_nothing"
+sluice_unit_mutant(unread-before-it-came engine/link/outlet_member.c outlet_leave "who_never_opened_left_nothing"
 	[[s/at = first; .* it has not opened .*/(void)first;/]])
-sluice_unit_mutant(dropped-and-kept engine/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
+sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
 	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])
-sluice_unit_mutant(ask-reaches-a-successor engine/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
+sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
 	[[s/if (ASKED_GENERATION(asked) != (id.generation \& 0xffff))/if (0)/]])
-sluice_unit_mutant(asks-beyond-their-bits engine/inlet.c ask "asks_are_full_both_times"
+sluice_unit_mutant(asks-beyond-their-bits engine/link/inlet.c ask "asks_are_full_both_times"
 	[[s/sub->ask_taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
-sluice_unit_mutant(window-without-its-minimum engine/subscription_priv.h ask "window_exact"
+sluice_unit_mutant(window-without-its-minimum engine/link/subscription_priv.h ask "window_exact"
 	[[s/.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),/.min_events = (uint32_t)(word \& WINDOW_MASK),/]])
-sluice_unit_mutant(window-not-exact engine/subscription_priv.h ask "window_exact"
+sluice_unit_mutant(window-not-exact engine/link/subscription_priv.h ask "window_exact"
 	[[s/.exact = (uint32_t)(word >> (3 \* WINDOW_BITS)),/.exact = 0,/]])
-sluice_unit_mutant(resubscribe-with-other-flags engine/subscription.c subscription "resubscribe_changes_nothing_else"
+sluice_unit_mutant(resubscribe-with-other-flags engine/control/subscription.c subscription "resubscribe_changes_nothing_else"
 	[[s/if (wish->flags != 0 \&\& wish->flags != o->flags)/if (0)/]])
-sluice_unit_mutant(places-beyond-the-most engine/plan.c subscription "refuses_over_subscriptions_max"
+sluice_unit_mutant(places-beyond-the-most engine/graph/plan.c subscription "refuses_over_subscriptions_max"
 	[[s/return most ? most : declared + PLACES_MORE;/return declared + PLACES_MORE;/]])
-sluice_unit_mutant(depth-is-what-was-granted engine/subscription.c subscription_stat "what_lies_there_is_told"
+sluice_unit_mutant(depth-is-what-was-granted engine/control/subscription.c subscription_stat "what_lies_there_is_told"
 	[[s/.depth = published - acked,/.depth = granted - acked,/]])
-sluice_unit_mutant(second-cancel-is-busy engine/subscription.c subscription_stat "it_is_cancelled_once"
+sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
-sluice_unit_mutant(last-reason-counts engine/attend.c subscription_end "the_worst_reason_counts"
+sluice_unit_mutant(last-reason-counts engine/stage/attend.c subscription_end "the_worst_reason_counts"
 	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
 
 # ---- failing, starting, ending -----------------------------------------------
-sluice_unit_mutant(failures-never-forgotten engine/restart.c restart "stable_again_and_again"
+sluice_unit_mutant(failures-never-forgotten engine/run/restart.c restart "stable_again_and_again"
 	[[s/now_ns - last >= policy->stable_ns/(&) \&\& now_ns - last >= 1000 * policy->stable_ns/]])
-sluice_unit_mutant(delay-over-the-longest engine/restart.c restart "delay_first_over_the_longest"
+sluice_unit_mutant(delay-over-the-longest engine/run/restart.c restart "delay_first_over_the_longest"
 	[[s/uint64_t above = max - delay < below ? max - delay : below;/uint64_t above = below;/]])
-sluice_unit_mutant(burst-of-one-more engine/restart.c restart "window_counts_through_stable_periods"
+sluice_unit_mutant(burst-of-one-more engine/run/restart.c restart "window_counts_through_stable_periods"
 	[[s/if (h->count >= most)/if (h->count > most)/]])
-sluice_unit_mutant(failure-without-its-code engine/fault.c verdicts "a_failure_has_a_code"
+sluice_unit_mutant(failure-without-its-code engine/stage/fault.c verdicts "a_failure_has_a_code"
 	[[s/stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);/stage_finish(stage, SLUICE_REASON_ERROR, 0);/]])
-sluice_unit_mutant(starved-through-a-restart engine/fault.c producer_asks "a_restart_asks_again"
+sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks "a_restart_asks_again"
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
-sluice_unit_mutant(retries-add-up engine/step.c producer_asks "retries_are_counted_in_a_row"
+sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->retries = 0;/\t(void)0;/]])
-sluice_unit_mutant(run-not-forgotten engine/stage.c start_again "a_stage_forgets_a_run"
+sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/stage->worst = 0;//]])
-sluice_unit_mutant(asks-of-a-failed-start engine/undo.c start_again "what_was_done_is_undone"
+sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"
 	[[s/sluice_store_release(&sub->asked, before->asked);/(void)0;/]])
-sluice_unit_mutant(id-of-a-failed-start engine/undo.c start_again "old_ids_stay_old"
+sluice_unit_mutant(id-of-a-failed-start engine/graph/undo.c start_again "old_ids_stay_old"
 	[[s/(void)sluice_fetch_add(&sub->generation, 1);/(void)0;/]])
-sluice_unit_mutant(stop-taken-back engine/run.c stop "a_stop_is_not_taken_back"
+sluice_unit_mutant(stop-taken-back engine/run/run.c stop "a_stop_is_not_taken_back"
 	[[s/while (seen < (uint32_t)command)/while (seen != (uint32_t)command)/]])
-sluice_unit_mutant(stopped-is-ended engine/worker.c stop "in_a_signal_handler"
+sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
 	[[s/(void)sluice_exchange(&worker->pipeline->aborted, 1);/(void)0;/]])
-sluice_unit_mutant(least-stranded-named engine/run.c stranded "consumer_ends_broadcast"
+sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
 	[[s/if (p->stages\[i\]->stranded > most->stranded)/if (p->stages[i]->stranded < most->stranded)/]])
-sluice_unit_mutant(name-one-too-long engine/pipeline.c pipeline "limits_are_kept"
+sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
-sluice_unit_mutant(one-stage-too-many engine/pipeline.c pipeline "limits_are_kept"
+sluice_unit_mutant(one-stage-too-many engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (pipeline->stage_count == SLUICE_STAGES_MAX)/if (pipeline->stage_count > SLUICE_STAGES_MAX)/]])
-sluice_unit_mutant(last-reserved-word engine/stage.c new_opts "resv_last"
+sluice_unit_mutant(last-reserved-word engine/stage/stage.c new_opts "resv_last"
 	[[/^int opts_check_resv/,/^}/s/for (uint32_t i = 0; i < count; i++)/for (uint32_t i = 0; i + 1 < count; i++)/]])
-sluice_unit_mutant(port-stop-is-an-end engine/port.c port_closed "recv_stopped"
+sluice_unit_mutant(port-stop-is-an-end engine/run/port.c port_closed "recv_stopped"
 	[[s/\tif (end->stopped)$/\tif (0)/]])
-sluice_unit_mutant(port-gives-up-early engine/port.c port_links "one_in_many_is_found"
+sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many_is_found"
 	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
 
 # ---- an order restored -------------------------------------------------------
-sluice_unit_mutant(leaver-has-answered-all engine/sequence.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
+sluice_unit_mutant(leaver-has-answered-all engine/link/sequence.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
 	[[/^void sequence_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
-sluice_unit_mutant(second-answer-not-counted engine/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
+sluice_unit_mutant(second-answer-not-counted engine/stage/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
 	[[s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
-sluice_unit_mutant(window-not-stranded engine/life.c ordered_end "join_is_forsaken_in_a_drain"
+sluice_unit_mutant(window-not-stranded engine/stage/life.c ordered_end "join_is_forsaken_in_a_drain"
 	[[s/left += resequencer_leave(stage);/(void)resequencer_leave(stage);/]])
-sluice_unit_mutant(out-of-order-not-stranded engine/resequencer.c ordered_answers "what_a_join_leaves_is_stranded"
+sluice_unit_mutant(out-of-order-not-stranded engine/stage/resequencer.c ordered_answers "what_a_join_leaves_is_stranded"
 	[[s/dropped += w->come\[i\];/(void)w;/]])
-sluice_unit_mutant(answered-before-its-spill engine/sequence_between.c ordered_between "what_a_link_leaves_is_waited_for"
+sluice_unit_mutant(answered-before-its-spill engine/link/sequence_between.c ordered_between "what_a_link_leaves_is_waited_for"
 	[[s/if (outlet_spilled(out) > 0 || out->orphans != NULL)/if (out->orphans != NULL)/]])
 
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* nftw, mkdtemp */
 /* A quota of CPU time, as the files of both versions of control groups say it:
  * trees that were made up, in a folder of the test's own. */
-#include "engine/cgroup_priv.h"
+#include "engine/run/cgroup_priv.h"
 #include "tests/support/unit.h"
 
 #include <ftw.h>

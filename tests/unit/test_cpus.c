@@ -2,8 +2,8 @@
 #define _GNU_SOURCE /* cpu_set_t */
 /* What CPUs a process has, and how much of their time: what the kernel and the
  * control groups say comes from the test. */
-#include "engine/cgroup_priv.h"
-#include "engine/cpus_priv.h"
+#include "engine/run/cgroup_priv.h"
+#include "engine/run/cpus_priv.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 /* The mark of this process comes to be at the first open: without memory for it
  * nothing is opened, and of two threads that are first, one makes it. */
-#include "engine/door_priv.h"
+#include "engine/control/door_priv.h"
 
 #include "flow.h"
 

@@ -2,7 +2,7 @@
 /* Draining: what was emitted arrives, or is counted when time is up. */
 #include "flow.h"
 
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 /* ---- drain --------------------------------------------------------------- */
 

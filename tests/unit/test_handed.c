@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How often events have been handed out: a few rows, against a count per
  * event. */
-#include "engine/handed_priv.h"
+#include "engine/link/handed_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

@@ -4,7 +4,7 @@
  * counted, never refused without a word. */
 #include "flow.h"
 
-#include "engine/stage_priv.h"
+#include "engine/stage/stage_priv.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hold: a row of events that a callback adds to and the outlet takes from,
  * against an array that never moves anything. */
-#include "engine/hold_priv.h"
+#include "engine/stage/hold_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

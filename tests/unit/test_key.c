@@ -6,7 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "engine/key_priv.h"
+#include "engine/link/key_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /* The mailbox: order, limit, closing, and who frees a letter. Allocations of
  * this program and the library pass through here and are counted: a letter that
  * is left, or freed twice, shows without a sanitizer as well. */
-#include "engine/mailbox_priv.h"
+#include "engine/stage/mailbox_priv.h"
 #include "tests/support/gate.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"

@@ -2,7 +2,7 @@
 /* A start, and a subscription made later, without memory: each call that may fail
  * does so once, for every kind of subscription that needs memory of its own. What
  * was refused leaves nothing, and works when it is tried again. */
-#include "engine/memory_priv.h"
+#include "engine/link/memory_priv.h"
 #include "tests/support/edge.h"
 #include "tests/unit/ordered_flow.h"
 

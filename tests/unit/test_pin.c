@@ -2,8 +2,8 @@
 #define _GNU_SOURCE /* sched_setaffinity */
 /* Where the threads of a pipeline run, and what they are called, as the kernel
  * sees it. The calls that ask it pass through the test. */
-#include "engine/cpus_priv.h"
-#include "engine/pipeline_priv.h"
+#include "engine/run/cpus_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include "flow.h"
 #include "tests/support/sandbox.h"

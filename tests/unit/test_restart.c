@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Restart or give up: which failure is one too many, and the delay before. */
-#include "engine/restart_priv.h"
+#include "engine/run/restart_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

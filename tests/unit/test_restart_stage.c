@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A callback fails, or does not want its events: what the stage goes through,
  * what becomes of the events, and that the others notice nothing. */
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include "actor.h"
 #include "tests/support/gate.h"

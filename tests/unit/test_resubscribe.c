@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a resubscribe refuses, before the start and while events flow, for each of
  * the options; then everything is as it was. */
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include "clerk.h"
 #include "tests/support/edge.h"

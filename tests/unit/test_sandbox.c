@@ -2,7 +2,7 @@
 /* A process that enters a sandbox after the library was loaded, and while a
  * pipeline runs. The parks of these pipelines end only by a wake, or where the
  * library itself asks for a deadline: one that is lost hangs. */
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include "flow.h"
 #include "tests/support/sandbox.h"

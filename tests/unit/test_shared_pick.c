@@ -3,7 +3,7 @@
  * uses its ring. */
 #include "dispatch/shared.h"
 #include "dispatch/strategy.h"
-#include "engine/outlet_priv.h"
+#include "engine/link/outlet_priv.h"
 #include "tests/unit/flow.h"
 
 #define EVENTS 5000u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The spill: a queue per lane, one pool for all. */
-#include "engine/spill_priv.h"
+#include "engine/link/spill_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

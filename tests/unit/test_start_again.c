@@ -4,7 +4,7 @@
  * that points to memory that is gone. It may be tried again, and again. */
 #include "flow.h"
 
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include <pthread.h>
 

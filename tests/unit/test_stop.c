@@ -4,7 +4,7 @@
  * in a signal handler. */
 #define _GNU_SOURCE /* pthread_kill */
 #include "engine/control.h"
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 #include "tests/support/gate.h"
 #include "tests/unit/flow.h"
 

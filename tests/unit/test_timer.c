@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The timers of a stage: which is due, when the next one is. */
-#include "engine/timer_priv.h"
+#include "engine/stage/timer_priv.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 

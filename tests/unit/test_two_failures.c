@@ -4,7 +4,7 @@
  * the supervisor. Nobody is down for ever. */
 #include "actor.h"
 
-#include "engine/stage_priv.h"
+#include "engine/stage/stage_priv.h"
 
 #include "tests/support/gate.h"
 

@@ -6,7 +6,7 @@
  */
 #include "flow.h"
 
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include <pthread.h>
 

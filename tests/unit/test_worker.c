@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a worker sleeps: until the first of the timers of all its stages is
  * due, wherever among them that one stands. Its parks are written down. */
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 
 #include "flow.h"
 

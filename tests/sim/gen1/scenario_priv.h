@@ -14,7 +14,7 @@
 #define SLUICE_TESTS_SIM_GEN1_SCENARIO_PRIV_H
 
 #include "engine/control.h"
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 #include "engine/port.h"
 #include "tests/sim/scenario.h"
 

@@ -27,7 +27,7 @@
 #define SLUICE_TESTS_SIM_GEN2_WORLD_H
 
 #include "engine/control.h"
-#include "engine/pipeline_priv.h"
+#include "engine/graph/pipeline_priv.h"
 #include "engine/port.h"
 #include "stages/spawn.h"
 #include "tests/sim/gen2/event.h"

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Talking to a stage: the callers' side. */
+#include "engine/control.h"
+#include "engine/control/door_priv.h"
+#include "engine/stage/gate_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The cold half of a call that sends something; the caller has been at the
+ * door. */
+static int control_check(const struct sluice_stage *stage, const void *data,
+			 uint32_t bytes, int handled, const char *handler)
+{
+	if (bytes > SLUICE_MESSAGE_BYTES_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a message of %u bytes is over "
+				   "the limit of %u",
+				   stage->name, bytes,
+				   SLUICE_MESSAGE_BYTES_MAX);
+	if (bytes > 0 && data == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a message of %u bytes without "
+				   "data",
+				   stage->name, bytes);
+	if (!handled)
+		return sluice_fail(-ENOTSUP, "stage '%s' has no %s",
+				   stage->name, handler);
+	return 0;
+}
+
+static struct letter *control_letter(const struct sluice_stage *stage,
+				     enum letter_kind kind, const void *data,
+				     uint32_t bytes, uint32_t room)
+{
+	uint32_t targets = 0;
+	struct letter *letter;
+
+	if (kind == LETTER_INFO && stage_produces(stage))
+		targets = stage->in.places_max > stage->out.places_max
+				  ? stage->in.places_max
+				  : stage->out.places_max;
+	letter = letter_new(kind, data, bytes, room, targets);
+	if (letter == NULL)
+		(void)sluice_fail(-ENOMEM,
+				  "stage '%s': no memory for a message",
+				  stage->name);
+	return letter;
+}
+
+/* Post @letter, which is the stage's from here on unless somebody waits. */
+static int control_post(struct sluice_stage *stage, struct letter *letter,
+			int waits)
+{
+	int rc;
+
+	if (!waits)
+		sluice_store_relaxed(&letter->state, LETTER_ABANDONED);
+	/* An order to end has room always. */
+	rc = mailbox_post(&stage->mail, letter,
+			  letter->kind == LETTER_END
+				  ? UINT32_MAX
+				  : stage->opts.mailbox_messages);
+	if (rc < 0) {
+		free(letter);
+		return rc == -EPIPE
+			       ? sluice_fail(rc, "stage '%s' is not running",
+					     stage->name)
+			       : sluice_fail(rc,
+					     "stage '%s': %u messages wait for "
+					     "it already",
+					     stage->name,
+					     stage->opts.mailbox_messages);
+	}
+	stage_signal(stage, SIGNAL_MAIL);
+	return 0;
+}
+
+static int control_tell(struct sluice_stage *stage, enum letter_kind kind,
+			const void *data, uint32_t bytes)
+{
+	struct letter *letter = control_letter(stage, kind, data, bytes, 0);
+
+	return letter ? control_post(stage, letter, 0) : -ENOMEM;
+}
+
+/* Post, wait, take the answer along. */
+static int control_ask(struct sluice_stage *stage, struct letter *letter,
+		       void *reply, uint32_t room, uint32_t timeout_ms)
+{
+	int rc = control_post(stage, letter, 1);
+
+	if (rc < 0)
+		return rc;
+	if (letter_wait(letter, stage->pipeline->platform->wait,
+			pipeline_deadline(stage->pipeline, timeout_ms)) < 0)
+		return sluice_fail(-ETIMEDOUT,
+				   "stage '%s': no answer after %u ms",
+				   stage->name, timeout_ms);
+	rc = letter->result;
+	if (rc > 0 && (uint32_t)rc <= room)
+		memcpy(reply, letter_reply(letter), (uint32_t)rc);
+	letter_drop(letter);
+	return rc < 0 ? sluice_fail(rc, "stage '%s' answered %d (%s)",
+				    stage->name, rc, sluice_strerror(rc))
+		      : rc;
+}
+
+/* Why this thread must not wait for an answer of @stage's, or NULL. */
+static const char *control_deadlock(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+	uint64_t self = p->platform->self(p->platform->ctx);
+	int own = 0;
+
+	if (gate_enter(&p->gate))
+		own = sluice_load_acquire(&stage->worker->self) == self;
+	gate_leave(&p->gate, p->platform->wait);
+	if (own)
+		return "a callback of its own worker, which would have to "
+		       "answer";
+	if (sluice_load_acquire(&p->supervisor_self) == self)
+		return "a hook on the supervisor's thread, which has to start "
+		       "stages again";
+	if (sluice_load_acquire(&p->phase) < PIPELINE_RUNNING && door_inside(p))
+		return "an init, which all stages wait for before they answer";
+	return NULL;
+}
+
+/* May this thread wait for an answer of @stage's? Returns 0 or -EDEADLK. */
+static int control_may_wait(struct sluice_stage *stage)
+{
+	const char *why = control_deadlock(stage);
+
+	return why ? sluice_fail(-EDEADLK, "stage '%s': asked from %s",
+				 stage->name, why)
+		   : 0;
+}
+
+int sluice_info(struct sluice_stage *stage, const void *data, uint32_t bytes)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc = door_stage(stage, __func__);
+
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_info != NULL,
+				   "handle_info");
+	return rc < 0 ? rc : control_tell(stage, LETTER_INFO, data, bytes);
+}
+
+int sluice_info_sync(struct sluice_stage *stage, const void *data,
+		     uint32_t bytes, uint32_t timeout_ms)
+{
+	SLUICE_KEEP_ERRNO;
+	struct letter *letter;
+	int rc = door_stage(stage, __func__);
+
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_info != NULL,
+				   "handle_info");
+	if (rc == 0)
+		rc = control_may_wait(stage);
+	if (rc < 0)
+		return rc;
+	letter = control_letter(stage, LETTER_INFO, data, bytes, 0);
+	return letter ? control_ask(stage, letter, NULL, 0, timeout_ms)
+		      : -ENOMEM;
+}
+
+int sluice_call(struct sluice_stage *stage, const void *request, uint32_t bytes,
+		void *reply, uint32_t room, uint32_t timeout_ms)
+{
+	SLUICE_KEEP_ERRNO;
+	struct letter *letter;
+	int rc = door_stage(stage, __func__);
+
+	if (rc == 0)
+		rc = control_check(stage, request, bytes,
+				   stage->opts.handle_call != NULL,
+				   "handle_call");
+	if (rc < 0)
+		return rc;
+	if (room > SLUICE_MESSAGE_BYTES_MAX)
+		return sluice_fail(
+			-EINVAL,
+			"stage '%s': room %u for a reply is over the "
+			"limit of %u",
+			stage->name, room, SLUICE_MESSAGE_BYTES_MAX);
+	if (reply == NULL && room > 0)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': room %u for a reply, and reply "
+				   "is NULL",
+				   stage->name, room);
+	rc = control_may_wait(stage);
+	if (rc < 0)
+		return rc;
+	letter = control_letter(stage, LETTER_CALL, request, bytes, room);
+	return letter ? control_ask(stage, letter, reply, room, timeout_ms)
+		      : -ENOMEM;
+}
+
+int sluice_cast(struct sluice_stage *stage, const void *data, uint32_t bytes)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc = door_stage(stage, __func__);
+
+	if (rc == 0)
+		rc = control_check(stage, data, bytes,
+				   stage->opts.handle_cast != NULL,
+				   "handle_cast");
+	return rc < 0 ? rc : control_tell(stage, LETTER_CAST, data, bytes);
+}
+
+/* Its callback may block: tell it, unless that run is over. */
+static void control_wish_end(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	if (gate_enter(&p->gate)) {
+		sluice_store_release(&stage->end_wished, 1);
+		if (stage->opts.on_stop != NULL)
+			pipeline_alarm(p);
+	}
+	gate_leave(&p->gate, p->platform->wait);
+}
+
+int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
+		     uint32_t code)
+{
+	SLUICE_KEEP_ERRNO;
+	uint32_t closed = SLUICE_CLOSED(reason, code);
+	int rc = door_stage(stage, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (!end_valid(reason, code))
+		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
+				   stage->name, (int)reason, code,
+				   SLUICE_CODE_MAX);
+	rc = control_tell(stage, LETTER_END, &closed, sizeof(closed));
+	if (rc == 0)
+		control_wish_end(stage);
+	return rc;
+}
+
+int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
+		     uint32_t delay_ms, uint32_t period_ms)
+{
+	int rc = door_stage(self, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (timer >= SLUICE_TIMERS_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': timer %u; they are 0 to %u",
+				   self->name, timer, SLUICE_TIMERS_MAX - 1);
+	if (self->opts.handle_timer == NULL)
+		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
+				   self->name);
+	timer_set(&self->timers, timer, pipeline_now(self->pipeline),
+		  delay_ms * PLATFORM_NS_PER_MS,
+		  period_ms * PLATFORM_NS_PER_MS);
+	return 0;
+}
+
+void sluice_timer_clear(struct sluice_stage *self, uint32_t timer)
+{
+	if (self != NULL && timer < SLUICE_TIMERS_MAX)
+		timer_clear(&self->timers, timer);
+}
+
+int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
+{
+	int rc = door_stage(stage, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (stage->opts.kind == SLUICE_CONSUMER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a consumer and has no demand "
+				   "mode",
+				   stage->name);
+	if (mode != SLUICE_DEMAND_FORWARD &&
+	    (mode != SLUICE_DEMAND_ACCUMULATE ||
+	     stage->opts.kind != SLUICE_PRODUCER))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': demand mode %d; there are "
+				   "forward and, for a producer, accumulate",
+				   stage->name, (int)mode);
+	sluice_store_release(&stage->demand, (uint32_t)mode);
+	stage_signal(stage, SIGNAL_STATE);
+	return 0;
+}
+
+enum sluice_demand_mode sluice_demand_get(const struct sluice_stage *stage)
+{
+	return stage == NULL ? SLUICE_DEMAND_FORWARD
+			     : (enum sluice_demand_mode)sluice_load_acquire(
+				       &stage->demand);
+}
+
+uint64_t sluice_demand_pending(struct sluice_stage *self)
+{
+	uint64_t waits;
+	uint64_t room;
+
+	if (self == NULL || !door_here(self->pipeline))
+		return 0;
+	waits = hold_count(&self->hold) + self->hold.staged;
+	if (!stage_produces(self) || self->accumulate ||
+	    outlet_waiting(&self->out) > 0)
+		return 0;
+	room = outlet_room(&self->out, UINT64_MAX);
+	return room > waits ? room - waits : 0;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subscriptions that are there: the control calls. What they change is handed
+ * over in words; the two stages take it up at their next step (attend.c). */
+#include "engine/link/aside_priv.h"
+#include "engine/control/door_priv.h"
+#include "engine/link/memory_priv.h"
+#include "engine/graph/sequence_check_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
+{
+	if (opts == NULL)
+		return;
+	*opts = (struct sluice_subscription_opts){
+		.size = sizeof(*opts),
+		.max_demand = SLUICE_DEMAND_DEFAULT,
+	};
+}
+
+struct subscription *subscription_at(const struct sluice_pipeline *p,
+				     uint32_t index)
+{
+	if (index >= SLUICE_SUBSCRIPTIONS_MAX)
+		return NULL;
+	return place_sub(&p->subs[index]);
+}
+
+struct sluice_sub subscription_id(const struct subscription *sub)
+{
+	return (struct sluice_sub){
+		.pipeline = sub->consumer->pipeline,
+		.index = sub->index,
+		.generation = sluice_load_acquire(&sub->generation),
+	};
+}
+
+void subscription_reset(struct subscription *sub)
+{
+	sluice_store_release(&sub->consumer_state, CONSUMER_NEW);
+	sluice_store_release(&sub->producer_state, PRODUCER_NEW);
+	sluice_store_release(&sub->cancel, 0);
+	sluice_store_release(&sub->closed, 0);
+	sluice_store_release(&sub->end, 0);
+	sluice_store_release(&sub->start, 0);
+	sluice_store_release(&sub->waiting, 0);
+	sluice_store_release(&sub->notes_filled, 0);
+	sluice_store_release(&sub->notes_read, 0);
+	sub->notes_pending = 0;
+	sluice_store_release(&sub->window, 0);
+	sub->left_closed = 0;
+	sub->given_back = 0;
+	sub->began = 0;
+	sub->left_handed.count = 0;
+	sub->left_counted = 0;
+	sub->orphan = (struct orphan){0};
+	sub->tx = NULL;
+	sub->rx = NULL;
+	sub->slots = NULL;
+}
+
+void subscription_unmap(struct subscription *sub)
+{
+	sluice_region_close(&sub->tx_region);
+	sluice_region_close(&sub->rx_region);
+	free(sub->gathered);
+	sub->gathered = NULL;
+	free(sub->kept);
+	sub->kept = NULL;
+	free(sub->counts);
+	sub->counts = NULL;
+	aside_free(sub->aside);
+	sub->aside = NULL;
+}
+
+/* ---- one that is there --------------------------------------------------- */
+
+static int no_such_subscription(struct sluice_sub id)
+{
+	return sluice_fail(-ENOENT, "subscription %u.%u is not there", id.index,
+			   id.generation);
+}
+
+/* Past the door. The lock need not be held: then its place may be used again just
+ * now. */
+static struct subscription *subscription_look(struct sluice_sub id)
+{
+	struct subscription *sub = subscription_at(id.pipeline, id.index);
+
+	if (sub == NULL ||
+	    sluice_load_acquire(&sub->generation) != id.generation)
+		return NULL;
+	return subscription_consumer(sub) == CONSUMER_LEFT ? NULL : sub;
+}
+
+/* Under the lock. */
+static struct subscription *subscription_find(struct sluice_sub id)
+{
+	struct subscription *sub = subscription_look(id);
+
+	return sub == NULL || sub->made != SUBSCRIPTION_MADE ? NULL : sub;
+}
+
+static int subscription_cancel(struct subscription *sub, uint32_t closed)
+{
+	struct sluice_pipeline *p = sub->consumer->pipeline;
+	uint32_t none = 0;
+	int rc;
+
+	if (sluice_load_acquire(&p->phase) < PIPELINE_STARTING)
+		return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
+					 "cancelled before the start");
+	rc = sequence_check_cancel(p, sub);
+	if (rc < 0)
+		return rc;
+	if (!sluice_compare_exchange(&sub->cancel, &none, closed))
+		return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",
+					 "it is being cancelled");
+	stage_signal(sub->consumer, SIGNAL_SUBS);
+	stage_signal(sub->producer, SIGNAL_SUBS);
+	return 0;
+}
+
+/* What every call with an id looks at first. */
+static int subscription_door(struct sluice_sub id, const char *call)
+{
+	return id.pipeline == NULL ? no_such_subscription(id)
+				   : door_pipeline(id.pipeline, call);
+}
+
+int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
+		  uint32_t code)
+{
+	struct subscription *sub;
+	int rc = subscription_door(id, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (!end_valid(reason, code))
+		return sluice_fail(-EINVAL, "subscription %u.%u: " END_REFUSED,
+				   id.index, id.generation, (int)reason, code,
+				   SLUICE_CODE_MAX);
+	pipeline_lock(id.pipeline);
+	sub = subscription_find(id);
+	rc = sub ? subscription_cancel(sub, SLUICE_CLOSED(reason, code))
+		 : no_such_subscription(id);
+	pipeline_unlock(id.pipeline);
+	return rc;
+}
+
+/* What a resubscribe must leave as it is. */
+static int subscription_check_same(const struct subscription *sub,
+				   const struct sluice_subscription_opts *wish)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	const char *field = NULL;
+
+	if (wish->flags != 0 && wish->flags != o->flags)
+		field = "flags";
+	else if (wish->on_end != 0 && wish->on_end != o->on_end)
+		field = "on_end";
+	else if (wish->partition != 0 && wish->partition != o->partition)
+		field = "partition";
+	else if (wish->selector != NULL && wish->selector != o->selector)
+		field = "selector";
+	else if (wish->selector_ctx != NULL &&
+		 wish->selector_ctx != o->selector_ctx)
+		field = "selector_ctx";
+	if (field != NULL)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL,
+					 "%s cannot change in place", field);
+	return opts_check_resv(wish->resv, 4, "subscription options");
+}
+
+/* @room: for what the new window needs; when there is none or too little, its
+ * bytes are said in @*wanted, and nothing has changed. */
+static int subscription_resize(struct subscription *sub,
+			       const struct sluice_subscription_opts *opts,
+			       unsigned char **room, uint64_t *wanted)
+{
+	struct subscription wish = {.consumer = sub->consumer,
+				    .producer = sub->producer};
+	struct sluice_subscription_opts o = sub->opts;
+	uint32_t phase;
+	int declared;
+	int rc = opts_copy(&wish.opts, opts, sizeof(wish.opts),
+			   "subscription options");
+
+	if (rc < 0)
+		return rc;
+	rc = subscription_check_same(sub, &wish.opts);
+	if (rc < 0)
+		return rc;
+	o.max_demand = wish.opts.max_demand;
+	o.min_demand = wish.opts.min_demand;
+	o.refill_events = wish.opts.refill_events;
+	rc = subscription_check(&wish, &o);
+	if (rc < 0)
+		return rc;
+	phase = sluice_load_acquire(&sub->consumer->pipeline->phase);
+	if (phase == PIPELINE_PLANNING)
+		return SUBSCRIPTION_PLANNING(sub);
+	declared = phase == PIPELINE_DECLARED;
+	if (!declared && o.max_demand > sub->capacity)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"max_demand %u is over the %u slots its ring was made "
+			"with",
+			o.max_demand, sub->capacity);
+	*wanted = declared ? 0 : plan_gathered_bytes(sub, &wish.credit);
+	if (*wanted > 0 && *room == NULL)
+		return 0;
+	/* Nothing that its stages read. */
+	sub->opts.max_demand = o.max_demand;
+	sub->opts.min_demand = o.min_demand;
+	sub->opts.refill_events = o.refill_events;
+	if (declared) {
+		sub->credit = wish.credit;
+		return 0;
+	}
+	if (*wanted > 0) {
+		sub->gathered = *room;
+		*room = NULL;
+		*wanted = 0;
+	}
+	(void)sluice_exchange(&sub->window, window_pack(&wish.credit));
+	stage_signal(sub->consumer, SIGNAL_SUBS);
+	return 0;
+}
+
+int sluice_resubscribe(struct sluice_sub id,
+		       const struct sluice_subscription_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	struct subscription *sub;
+	unsigned char *room = NULL;
+	uint64_t wanted = 0;
+	int rc = subscription_door(id, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (opts == NULL)
+		return sluice_fail(-EINVAL,
+				   "subscription %u.%u: options are missing",
+				   id.index, id.generation);
+	for (;;) {
+		pipeline_lock(id.pipeline);
+		sub = subscription_find(id);
+		rc = sub ? subscription_resize(sub, opts, &room, &wanted)
+			 : no_such_subscription(id);
+		pipeline_unlock(id.pipeline);
+		if (rc < 0 || wanted == 0)
+			break;
+		room = line_calloc(1, wanted);
+		if (room == NULL)
+			return sluice_fail(-ENOMEM,
+					   "subscription %u.%u: no memory for "
+					   "a batch of %llu bytes",
+					   id.index, id.generation,
+					   (unsigned long long)wanted);
+	}
+	free(room);
+	return rc;
+}
+
+int sluice_ask(struct sluice_sub id, uint32_t n)
+{
+	struct subscription *sub;
+	struct sluice_stage *consumer;
+	uint64_t asked;
+	uint64_t sum;
+	int rc = subscription_door(id, __func__);
+
+	if (rc < 0)
+		return rc;
+	sub = subscription_look(id);
+	if (sub == NULL)
+		return no_such_subscription(id);
+	/* Nothing else of it is looked at: its place may be used again just
+	 * now. */
+	consumer = (struct sluice_stage *)(uintptr_t)sluice_load_acquire(
+		&sub->asks_of);
+	asked = sluice_load_acquire(&sub->asked);
+	do {
+		if (ASKED_GENERATION(asked) != (id.generation & 0xffff))
+			return no_such_subscription(id);
+		if (asked & ASKED_AUTOMATIC)
+			return sluice_fail(-EINVAL,
+					   "subscription %u.%u: its demand is "
+					   "automatic",
+					   id.index, id.generation);
+		/* Full: more than anybody can live to see used up. */
+		sum = (asked & ASKED_MOST) + n;
+		if (sum > ASKED_MOST)
+			sum = ASKED_MOST;
+		sum |= asked & ~ASKED_MOST;
+	} while (n > 0 && !sluice_compare_exchange(&sub->asked, &asked, sum));
+	if (n > 0)
+		stage_signal(consumer, SIGNAL_SUBS);
+	return 0;
+}
+
+struct sluice_sub sluice_inlet_sub(const struct sluice_stage *self,
+				   uint32_t inlet)
+{
+	if (self == NULL || inlet >= self->in.places_max ||
+	    self->in.links[inlet].sub == NULL)
+		return (struct sluice_sub){0};
+	return subscription_id(self->in.links[inlet].sub);
+}
+
+int sluice_subscription_stat(struct sluice_sub id,
+			     struct sluice_subscription_stats *stat)
+{
+	struct subscription *sub;
+	int rc = subscription_door(id, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
+	pipeline_lock(id.pipeline);
+	sub = subscription_find(id);
+	if (sub == NULL) {
+		rc = no_such_subscription(id);
+	} else if (sluice_load_acquire(&id.pipeline->phase) <
+			   PIPELINE_STARTING ||
+		   sub->rx == NULL) {
+		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
+	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
+		/* A broadcast's words are those of all who are there. */
+		*stat = (struct sluice_subscription_stats){
+			.waiting = sluice_load_stale(&sub->waiting),
+		};
+	} else {
+		/* In this order what was granted or sent is never more than the
+		 * receipt read after it allows; it may be less. */
+		uint64_t granted = sluice_load_acquire(&sub->rx->granted);
+		uint64_t published = sluice_load_acquire(&sub->tx->published);
+		uint64_t acked = sluice_load_acquire(&sub->rx->acked);
+
+		if (acked - published < UINT64_MAX / 2)
+			published = acked;
+		if (published - granted < UINT64_MAX / 2)
+			granted = published;
+		*stat = (struct sluice_subscription_stats){
+			.granted = granted,
+			.published = published,
+			.acked = acked,
+			.depth = published - acked,
+			.credit = granted - published,
+			.waiting = sluice_load_stale(&sub->waiting),
+		};
+	}
+	pipeline_unlock(id.pipeline);
+	return rc;
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a checked graph to memory: every size is decided here, once, and every
+ * pointer set. A stage's region holds all that the stage writes and nothing
+ * else:
+ *
+ *   header, directory | counters | tx words | rx words | slots of ring 0, 1 ...
+ *
+ * each part on pages of its own.
+ */
+#include "engine/link/memory_priv.h"
+#include "engine/stage/resequencer_priv.h"
+#include "engine/link/sequence_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/plan_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLACES_MORE         16u   /* subscriptions that may still come */
+#define RING_EVENTS_DEFAULT 1024u /* of a broadcast that waits for consumers */
+
+/* Rings a stage writes: one per subscription, or one for all. */
+static uint32_t stage_rings(const struct sluice_stage *stage)
+{
+	if (!stage_produces(stage))
+		return 0;
+	return stage->strategy->rings == SLUICE_RINGS_COMMON
+		       ? 1
+		       : stage->declared_out;
+}
+
+/* The ring of a broadcast is as long as the longest window of those who read
+ * it, or as it was told. */
+static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
+				     const struct sluice_stage *stage)
+{
+	uint32_t most = stage->opts.ring_events;
+
+	if (most > 0)
+		return sluice_pow2_at_least(most);
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY)
+		most = RING_EVENTS_DEFAULT;
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		const struct subscription *sub = subscription_at(p, s);
+
+		if (sub->producer == stage && !subscription_aside(sub) &&
+		    sub->opts.max_demand > most)
+			most = sub->opts.max_demand;
+	}
+	return sluice_pow2_at_least(most);
+}
+
+static void plan_capacities(struct sluice_pipeline *p)
+{
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
+		sub->joins = (uint32_t)subscription_silent(sub);
+		if (subscription_rings(sub) == SLUICE_RINGS_COMMON)
+			sub->capacity = plan_common_capacity(p, sub->producer);
+	}
+}
+
+uint64_t plan_slots_bytes(const struct sluice_stage *producer,
+			  uint32_t capacity)
+{
+	return SLUICE_ALIGN_UP(
+		sluice_spsc_slots_bytes(capacity, producer->opts.out_bytes),
+		sluice_region_page_bytes());
+}
+
+static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
+				  const struct sluice_stage *stage)
+{
+	uint64_t page = sluice_region_page_bytes();
+	uint32_t rings = stage_rings(stage);
+	uint64_t bytes = sluice_region_footprint(3 + rings);
+
+	bytes += SLUICE_ALIGN_UP(sizeof(struct sluice_counters), page);
+	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
+	bytes += SLUICE_ALIGN_UP(
+		stage->declared_in * sizeof(struct sluice_rx_words), page);
+	if (stage_produces(stage) &&
+	    stage->strategy->rings == SLUICE_RINGS_COMMON)
+		return bytes +
+		       plan_slots_bytes(stage, plan_common_capacity(p, stage));
+	for (uint32_t s = 0; s < p->sub_count; s++)
+		if (subscription_at(p, s)->producer == stage &&
+		    !subscription_aside(subscription_at(p, s)))
+			bytes += plan_slots_bytes(
+				stage, subscription_at(p, s)->capacity);
+	return bytes;
+}
+
+int plan_block(struct sluice_region *region, enum sluice_object_kind kind,
+	       const char *name, uint64_t bytes, uint32_t unit, void **out)
+{
+	uint64_t offset;
+	int rc;
+
+	*out = NULL;
+	if (bytes == 0)
+		return 0;
+	rc = sluice_region_alloc(region, kind, name, bytes, unit,
+				 sluice_region_page_bytes(), &offset);
+	if (rc == 0)
+		*out = sluice_region_at(region, offset);
+	return rc;
+}
+
+/* The words of a stage, kept until every subscription has been attached. */
+struct plan_words {
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	uint32_t rings; /* attached so far */
+};
+
+static int plan_stage(const struct sluice_pipeline *p,
+		      struct sluice_stage *stage, struct plan_words *words)
+{
+	uint32_t rings = stage_rings(stage);
+	struct sluice_region *region = &stage->region;
+	void *counters = NULL;
+	void *tx = NULL;
+	void *rx = NULL;
+	int rc = sluice_region_open(region, stage->name,
+				    plan_region_bytes(p, stage), 3 + rings);
+
+	if (rc == 0)
+		rc = plan_block(region, SLUICE_OBJECT_COUNTERS, "counters",
+				sizeof(struct sluice_counters),
+				sizeof(sluice_a64), &counters);
+	if (rc == 0)
+		rc = plan_block(region, SLUICE_OBJECT_TX_WORDS, "tx",
+				rings * sizeof(struct sluice_tx_words),
+				sizeof(struct sluice_tx_words), &tx);
+	if (rc == 0)
+		rc = plan_block(region, SLUICE_OBJECT_RX_WORDS, "rx",
+				stage->declared_in *
+					sizeof(struct sluice_rx_words),
+				sizeof(struct sluice_rx_words), &rx);
+	if (rc < 0)
+		return rc;
+	stage->counters = counters;
+	words->tx = tx;
+	words->rx = rx;
+	return 0;
+}
+
+/* Subscriptions a side of the stage can have at once. */
+static uint32_t plan_places(const struct sluice_stage *stage, uint32_t declared)
+{
+	uint32_t most = stage->opts.subscriptions_max;
+
+	return most ? most : declared + PLACES_MORE;
+}
+
+static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	struct inlet *in = &stage->in;
+	int rc = inlet_open(in, plan_places(stage, stage->declared_in));
+
+	in->ops = p->platform->wait;
+	in->counters = stage->counters;
+	in->tries_max = stage->opts.max_deliveries;
+	in->count = stage->declared_in;
+	if (in->count > 0)
+		in->next = (uint32_t)(p->platform->random(p->platform->ctx) %
+				      in->count);
+	return rc;
+}
+
+static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	uint32_t partitions = stage->opts.partitions;
+	struct outlet *out = &stage->out;
+	int rc = outlet_open(out, stage->strategy,
+			     partitions
+				     ? partitions
+				     : plan_places(stage, stage->declared_out),
+			     partitions ? partitions : stage->declared_out,
+			     stage->opts.out_bytes, stage->emit_max,
+			     stage->opts.spill_events);
+
+	out->ops = p->platform->wait;
+	out->counters = stage->counters;
+	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_POOL)
+		rc = outlet_pool_open(out, stage->opts.ring_events);
+	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
+		rc = sequence_open(&out->sequence, stage->opts.order_events,
+				   SEQUENCE_AT(&stage->opts));
+	if (rc < 0)
+		return rc;
+	/* Twice what may wait: then making room copies each event once. */
+	return hold_open(&stage->hold, 2 * stage->buffer_max + stage->emit_max,
+			 stage->emit_max, stage->opts.out_bytes);
+}
+
+static int plan_ends(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	int rc = 0;
+
+	if (stage_consumes(stage))
+		rc = plan_inlet(p, stage);
+	if (rc == 0 && stage_produces(stage))
+		rc = plan_outlet(p, stage);
+	return rc < 0 ? sluice_fail(rc, "stage '%s': no memory", stage->name)
+		      : 0;
+}
+
+int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
+	       uint32_t unit, sluice_slot **slots)
+{
+	char name[SLUICE_NAME_BYTES];
+	void *block = NULL;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "slots:%u", ring);
+	rc = plan_block(region, SLUICE_OBJECT_SLOTS, name,
+			sluice_spsc_slots_bytes(capacity, unit), unit, &block);
+	*slots = block;
+	return rc;
+}
+
+/* The common ring: all consumers of a broadcast read it. */
+static int plan_common(const struct sluice_pipeline *p,
+		       struct sluice_stage *stage,
+		       const struct plan_words *words)
+{
+	struct outlet *out = &stage->out;
+	uint32_t capacity = plan_common_capacity(p, stage);
+	const struct sluice_rx_words **rx =
+		calloc(out->places_max, sizeof(const void *));
+	sluice_slot *slots;
+	int rc;
+
+	if (rx == NULL)
+		return sluice_fail(-ENOMEM, "stage '%s': no memory",
+				   stage->name);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		const struct subscription *sub = subscription_at(p, s);
+
+		if (sub->producer == stage && !subscription_aside(sub) &&
+		    !sub->joins)
+			rx[sub->lane] =
+				words[sub->consumer->index].rx + sub->inlet;
+	}
+	rc = plan_slots(&stage->region, 0, capacity, stage->opts.out_bytes,
+			&slots);
+	if (rc == 0)
+		sluice_broadcast_writer_attach(
+			&out->common, words[stage->index].tx,
+			out->common.cursors, rx, out->lanes.count, slots,
+			capacity, stage->opts.out_bytes);
+	free(rx);
+	return rc;
+}
+
+/* Where a batch is put together that does not lie in a row: one that is sized
+ * exactly, across the ring's end, or one that a selector has thinned out. */
+uint64_t plan_gathered_bytes(const struct subscription *sub,
+			     const struct sluice_credit *credit)
+{
+	uint64_t most = credit->batch_events;
+
+	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector))
+		return 0;
+	if (most < sub->capacity)
+		most = sub->capacity;
+	return most * sub->producer->opts.out_bytes;
+}
+
+int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
+{
+	uint64_t bytes = plan_gathered_bytes(sub, credit);
+	uint64_t events = bytes / sub->producer->opts.out_bytes;
+
+	if (bytes == 0)
+		return 0;
+	sub->gathered = line_calloc(1, bytes);
+	if (sub->opts.selector)
+		sub->kept = line_calloc(events, sizeof(*sub->kept));
+	if (sub->gathered == NULL || (sub->opts.selector && !sub->kept))
+		return sluice_fail(-ENOMEM, "stage '%s': no memory",
+				   sub->consumer->name);
+	return 0;
+}
+
+int plan_private(struct subscription *sub)
+{
+	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
+		sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
+		if (sub->counts == NULL)
+			return sluice_fail(-ENOMEM, "stage '%s': no memory",
+					   sub->consumer->name);
+	}
+	return plan_gathered(sub, &sub->credit);
+}
+
+/* The words and slots of a subscription that was declared, in the regions of its
+ * two stages. */
+static int plan_member(struct subscription *sub, uint32_t ring,
+		       const struct plan_words *words)
+{
+	struct sluice_stage *producer = sub->producer;
+	int rc = plan_private(sub);
+
+	if (rc < 0)
+		return rc;
+	sub->rx = words[sub->consumer->index].rx + sub->inlet;
+	if (producer->strategy->rings == SLUICE_RINGS_COMMON) {
+		sub->tx = producer->out.common.base.tx;
+		sub->slots = producer->out.common.base.slots;
+		return 0;
+	}
+	sub->tx = words[producer->index].tx + ring;
+	return plan_slots(&producer->region, ring, sub->capacity,
+			  producer->opts.out_bytes, &sub->slots);
+}
+
+/* Both ends of it; who joins later is known to both, and attached to none. */
+static int plan_link(struct subscription *sub, uint32_t ring,
+		     const struct plan_words *words)
+{
+	struct sluice_stage *producer = sub->producer;
+	struct sluice_stage *consumer = sub->consumer;
+	int rc = subscription_aside(sub) ? plan_late(sub)
+					 : plan_member(sub, ring, words);
+
+	if (rc < 0)
+		return rc;
+	place_put(&producer->out.places[sub->lane], sub);
+	place_put(&consumer->in.places[sub->inlet], sub);
+	consumer->in.linked++;
+	consumer->in.links[sub->inlet].sub = sub;
+	if (sub->joins)
+		return 0;
+	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
+	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	return 0;
+}
+
+/* Both ends of one that is not there yet. */
+static void plan_member_joins(struct subscription *sub)
+{
+	struct sluice_stage *producer = sub->producer;
+	struct sluice_stage *consumer = sub->consumer;
+	uint64_t position = outlet_join(&producer->out, sub,
+					bell_between(consumer, producer));
+
+	sluice_store_release(&sub->start, position);
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	inlet_attach(&consumer->in, sub, position,
+		     bell_between(producer, consumer));
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	inlet_ask(&consumer->in, sub->inlet);
+}
+
+void plan_admit(struct sluice_pipeline *p)
+{
+	pipeline_lock(p);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		if (sub->joins && !subscription_silent(sub))
+			plan_member_joins(sub);
+	}
+	pipeline_unlock(p);
+}
+
+static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		if (stage_produces(p->stages[i]) &&
+		    p->stages[i]->strategy->rings == SLUICE_RINGS_COMMON)
+			rc = plan_common(p, p->stages[i], &words[0]);
+	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		subscription_reset(sub);
+		rc = plan_link(sub, words[sub->producer->index].rings++, words);
+	}
+	return rc;
+}
+
+static int plan_finish_stage(struct sluice_stage *stage)
+{
+	struct sluice_dispatch_opts dispatch;
+
+	if (stage_produces(stage)) {
+		dispatch_opts(stage, &dispatch);
+		outlet_start(&stage->out, &dispatch);
+	}
+	return sluice_region_seal(&stage->region);
+}
+
+static int plan_bells(struct sluice_pipeline *p)
+{
+	uint64_t bytes = (p->worker_count + 1) * sizeof(struct sluice_bell);
+	struct sluice_bell *bells;
+	void *block = NULL;
+	int rc = sluice_region_open(
+		&p->region, p->name,
+		sluice_region_footprint(1) +
+			SLUICE_ALIGN_UP(bytes, sluice_region_page_bytes()),
+		1);
+
+	if (rc == 0)
+		rc = plan_block(&p->region, SLUICE_OBJECT_BELLS, "bells", bytes,
+				sizeof(*bells), &block);
+	if (rc == 0)
+		rc = sluice_region_seal(&p->region);
+	if (rc < 0)
+		return rc;
+	bells = block;
+	p->supervisor_bell = &bells[0];
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		p->workers[i].bell = &bells[i + 1];
+		bells[i + 1].relay = i + 1; /* the supervisor's */
+	}
+	return 0;
+}
+
+int plan_open(struct sluice_pipeline *p)
+{
+	struct plan_words *words = calloc(p->stage_count, sizeof(*words));
+	int rc = 0;
+
+	p->planned = 1;
+	p->supervised = calloc(p->stage_count, sizeof(*p->supervised));
+	p->marked = calloc(p->stage_count, 1);
+	if (words == NULL || p->supervised == NULL || p->marked == NULL)
+		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
+	if (rc == 0)
+		rc = affinity_place(p);
+	if (rc == 0)
+		rc = plan_bells(p);
+	plan_capacities(p);
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++) {
+		rc = plan_stage(p, p->stages[i], &words[i]);
+		if (rc == 0)
+			rc = plan_ends(p, p->stages[i]);
+	}
+	if (rc == 0)
+		rc = plan_links(p, words);
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		if (p->stages[i]->order_from != NULL)
+			rc = resequencer_open(p->stages[i]);
+	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+		rc = plan_finish_stage(p->stages[i]);
+	free(words);
+	if (rc < 0)
+		plan_close(p);
+	return rc;
+}

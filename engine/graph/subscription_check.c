@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be told about a subscription from its options, its two stages and
+ * those that are there: each refusal names both stages, the field and the limit.
+ */
+#include "engine/link/key_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int subscription_check_ends(const struct sluice_stage *consumer,
+				   const struct sluice_stage *producer)
+{
+	if (!stage_consumes(consumer))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a producer and cannot "
+				   "subscribe to '%s'",
+				   consumer->name, producer->name);
+	if (!stage_produces(producer))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is a consumer and '%s' cannot "
+				   "subscribe to it",
+				   producer->name, consumer->name);
+	if (consumer->opts.in_bytes != producer->opts.out_bytes)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': in_bytes %u does not match "
+				   "out_bytes %u of '%s'",
+				   consumer->name, consumer->opts.in_bytes,
+				   producer->opts.out_bytes, producer->name);
+	return 0;
+}
+
+static int subscription_check_flags(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+
+	if ((o->flags & ~SLUICE_SUBSCRIBE_MANUAL) != 0)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL, "unknown flags %#x",
+					 o->flags);
+	if ((uint32_t)o->on_end > SLUICE_TEMPORARY)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"on_end %d is none of default, permanent, transient, "
+			"temporary",
+			(int)o->on_end);
+	if (sub->consumer->subscribe_with != NULL && !subscription_manual(sub))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"its tasks ask for more as they end; subscribe it with "
+			"%s, or with SLUICE_SUBSCRIBE_MANUAL",
+			sub->consumer->subscribe_with);
+	if (subscription_manual(sub) && (o->min_demand || o->refill_events))
+		return SUBSCRIPTION_FAIL(sub, -EINVAL,
+					 "%s says when credit returns, and "
+					 "manual demand returns "
+					 "none by itself",
+					 o->min_demand ? "min_demand"
+						       : "refill_events");
+	if (subscription_manual(sub) &&
+	    subscription_rings(sub) == SLUICE_RINGS_POOL)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"manual demand, and dispatcher '%s' gives an event to "
+			"whoever takes it",
+			sub->producer->strategy->name);
+	if (o->selector && !subscription_aside(sub) &&
+	    sub->producer->strategy->rings != SLUICE_RINGS_COMMON)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"a selector needs a producer with dispatcher "
+			"'broadcast'; '%s' would lose what it refuses",
+			sub->producer->strategy->name);
+	return 0;
+}
+
+static int subscription_check_aside(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	const struct key_field field = {o->key_offset, o->key_bytes};
+	char why[100];
+	int rc;
+
+	if (o->weight > SLUICE_WEIGHT_MAX)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL,
+					 "weight %u is over the limit of %u",
+					 o->weight, SLUICE_WEIGHT_MAX);
+	if (o->conflate_keys > SLUICE_CONFLATE_KEYS_MAX)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"conflate_keys %u is over the limit of %u",
+			o->conflate_keys, SLUICE_CONFLATE_KEYS_MAX);
+	if (o->tee && o->conflate_keys)
+		return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
+					 "tee and conflate_keys; set one");
+	if (!o->conflate_keys &&
+	    (o->key_of || o->key_offset || o->key_bytes || o->key_ctx))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"a key, and no conflate_keys to use it");
+	rc = key_field_check(&field, o->key_of, sub->producer->opts.out_bytes,
+			     why, sizeof(why));
+	if (rc < 0)
+		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
+	if (subscription_aside(sub) && sub->producer->opts.partitions)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"tee and conflate_keys stand beside the dispatcher, "
+			"and all places of this producer are its partitions");
+	return 0;
+}
+
+static int subscription_check_partition(const struct subscription *sub)
+{
+	uint32_t partitions = sub->producer->opts.partitions;
+	uint32_t partition = sub->opts.partition;
+
+	if (partitions == 0 && partition != 0)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"partition %u, and the producer has no partitions",
+			partition - 1);
+	if (partitions > 0 && partition == 0)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"partition is missing; the producer has 0 to %u",
+			partitions - 1);
+	if (partition > partitions)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "partition %u; the producer has 0 to %u",
+			partition - 1, partitions - 1);
+	return 0;
+}
+
+static int subscription_check_credit(struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	char why[200];
+	int rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
+				    o->refill_events);
+
+	if (rc < 0) {
+		(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
+		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
+	}
+	if (subscription_manual(sub))
+		sub->credit = (struct sluice_credit){
+			.batch_events = sluice_pow2_at_least(o->max_demand),
+			.exact = 1,
+		};
+	return 0;
+}
+
+int subscription_check(struct subscription *sub,
+		       const struct sluice_subscription_opts *opts)
+{
+	int rc = subscription_check_ends(sub->consumer, sub->producer);
+
+	sluice_subscription_opts_init(&sub->opts);
+	if (rc == 0 && opts != NULL)
+		rc = opts_copy(&sub->opts, opts, sizeof(sub->opts),
+			       "subscription options");
+	if (rc == 0)
+		rc = opts_check_resv(sub->opts.resv, 4, "subscription options");
+	if (rc == 0)
+		rc = subscription_check_flags(sub);
+	if (rc == 0)
+		rc = subscription_check_aside(sub);
+	if (rc == 0)
+		rc = subscription_check_partition(sub);
+	if (rc == 0)
+		rc = subscription_check_credit(sub);
+	return rc;
+}
+
+int subscription_check_twins(const struct sluice_pipeline *p,
+			     const struct subscription *sub)
+{
+	for (uint32_t i = 0; i < p->sub_count; i++) {
+		const struct subscription *other = subscription_at(p, i);
+
+		if (other == NULL || !other->made ||
+		    other->producer != sub->producer ||
+		    subscription_consumer(other) == CONSUMER_LEFT)
+			continue;
+		if (subscription_rings(sub) == SLUICE_RINGS_COMMON &&
+		    !subscription_aside(other) &&
+		    other->consumer == sub->consumer)
+			return SUBSCRIPTION_FAIL(sub, -EEXIST,
+						 "it is subscribed already%s",
+						 "; a broadcast would give it "
+						 "every event twice");
+		if (sub->opts.partition != 0 &&
+		    other->opts.partition == sub->opts.partition)
+			return SUBSCRIPTION_FAIL(
+				sub, -EBUSY, "partition %u is taken by '%s'",
+				sub->opts.partition - 1, other->consumer->name);
+	}
+	return 0;
+}
+
+int subscription_check_ring(const struct subscription *sub)
+{
+	uint32_t max = sub->opts.max_demand;
+	uint32_t unit = sub->producer->opts.out_bytes;
+	uint64_t bytes = (uint64_t)sluice_pow2_at_least(max) * unit;
+
+	if (bytes <= SLUICE_RING_BYTES_MAX)
+		return 0;
+	return SUBSCRIPTION_FAIL(sub, -EINVAL,
+				 "max_demand %u of %u bytes each is over the "
+				 "limit of %llu bytes per ring",
+				 max, unit,
+				 (unsigned long long)SLUICE_RING_BYTES_MAX);
+}
+
+void subscription_spread(const struct sluice_pipeline *p, unsigned char *marked)
+{
+	int more = 1;
+
+	while (more) {
+		more = 0;
+		for (uint32_t i = 0; i < p->sub_count; i++) {
+			const struct subscription *sub = subscription_at(p, i);
+
+			if (sub == NULL || !sub->made ||
+			    subscription_consumer(sub) == CONSUMER_LEFT ||
+			    !marked[sub->producer->index] ||
+			    marked[sub->consumer->index])
+				continue;
+			marked[sub->consumer->index] = 1;
+			more = 1;
+		}
+	}
+}
+
+int subscription_check_cycle(const struct sluice_pipeline *p,
+			     const struct subscription *sub,
+			     unsigned char *marked)
+{
+	marked[sub->consumer->index] = 1;
+	subscription_spread(p, marked);
+	if (!marked[sub->producer->index])
+		return 0;
+	return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
+				 "it would close a cycle: events would "
+				 "wait for themselves");
+}

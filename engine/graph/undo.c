@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a start has made is taken back, at the end of a run or when it fails. A
+ * start that fails leaves everything as it was: callbacks that ran in it, and
+ * whoever called meanwhile, may have changed what was declared (windows, manual
+ * demand, demand modes) and made subscriptions.
+ */
+#include "engine/stage/gate_priv.h"
+#include "engine/stage/resequencer_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/run/port_priv.h"
+
+#include <stdlib.h>
+
+/* ---- what was declared: under the pipeline's lock ------------------------ */
+
+void pipeline_remember(struct sluice_pipeline *p)
+{
+	pipeline_lock(p);
+	p->remembered = 1;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		p->stages[i]->demand_before =
+			sluice_load_acquire(&p->stages[i]->demand);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+
+		sub->before = (struct subscription_before){
+			.max_demand = sub->opts.max_demand,
+			.min_demand = sub->opts.min_demand,
+			.refill_events = sub->opts.refill_events,
+			.credit = sub->credit,
+			.asked = sluice_load_acquire(&sub->asked),
+		};
+	}
+	pipeline_unlock(p);
+}
+
+/* The last one was never made. Others may still look at it: it stays where it is,
+ * for the next that is made, and its old id means nothing any more. */
+static void subscription_forget(struct sluice_pipeline *p)
+{
+	struct subscription *sub = subscription_at(p, p->sub_count - 1);
+
+	p->sub_count--;
+	sub->made = SUBSCRIPTION_FREE;
+	(void)sluice_fetch_add(&sub->generation, 1);
+}
+
+static void pipeline_undo(struct sluice_pipeline *p)
+{
+	if (!p->remembered)
+		return;
+	p->remembered = 0;
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *stage = p->stages[i];
+
+		(void)sluice_exchange(&stage->demand, stage->demand_before);
+		stage->accumulate =
+			stage->demand_before == SLUICE_DEMAND_ACCUMULATE;
+	}
+	/* Those made by an init come last: nothing that was declared has given
+	 * up its place. */
+	while (p->sub_count > 0 && subscription_at(p, p->sub_count - 1)->later)
+		subscription_forget(p);
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		struct subscription *sub = subscription_at(p, s);
+		const struct subscription_before *before = &sub->before;
+
+		sub->opts.max_demand = before->max_demand;
+		sub->opts.min_demand = before->min_demand;
+		sub->opts.refill_events = before->refill_events;
+		sub->credit = before->credit;
+		sluice_store_release(&sub->asked, before->asked);
+		sub->ask_taken = 0;
+	}
+}
+
+/* ---- what was made -------------------------------------------------------- */
+
+/* What a run held. */
+static void plan_release(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *stage = p->stages[i];
+
+		resequencer_close(stage);
+		inlet_close(&stage->in);
+		outlet_close(&stage->out);
+		hold_close(&stage->hold);
+		stage->counters = NULL;
+		stage->worker = NULL;
+		sluice_region_close(&stage->region);
+	}
+	/* What was declared stays: a start may be tried again. */
+	for (uint32_t s = 0; s < p->sub_count; s++) {
+		subscription_unmap(subscription_at(p, s));
+		subscription_reset(subscription_at(p, s));
+	}
+	pipeline_undo(p);
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		free(p->workers[i].stages);
+	free(p->workers);
+	free(p->supervised);
+	p->supervised = NULL;
+	free(p->marked);
+	p->marked = NULL;
+	p->workers = NULL;
+	p->worker_count = 0;
+	sluice_region_close(&p->region);
+	p->planned = 0;
+}
+
+void plan_close(struct sluice_pipeline *p)
+{
+	if (!p->planned)
+		return;
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		port_close(p->stages[i]);
+	subscriptions_settle(p);
+	gate_close(&p->gate, p->platform->wait);
+	pipeline_lock(p); /* somebody may be looking at one */
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		stage_close_gate(p->stages[i]);
+		stage_reset(p->stages[i]);
+	}
+	plan_release(p);
+	pipeline_unlock(p);
+}
+
+void plan_close_child(struct sluice_pipeline *p)
+{
+	/* Whoever stood in a gate, or held the lock, is not in this process. */
+	if (p->planned)
+		plan_release(p);
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/link/inlet_priv.h"
+#include "engine/link/memory_priv.h"
+#include "engine/stage/stage_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int inlet_open(struct inlet *in, uint32_t links)
+{
+	/* One more, for what a resequencer reads; see resequencer_priv.h. */
+	in->links = line_calloc((size_t)links + 1, sizeof(*in->links));
+	in->places = line_calloc(links, sizeof(*in->places));
+	in->places_max = links;
+	return in->links && in->places ? 0 : -ENOMEM;
+}
+
+void inlet_close(struct inlet *in)
+{
+	free(in->links);
+	free(in->places);
+	*in = (struct inlet){0};
+}
+
+/* Turns, where there are any, are as long as the windows allow. */
+static void inlet_weigh(struct inlet *in)
+{
+	if (!in->weighted)
+		return;
+	in->quantum = SLUICE_LANES_QUANTUM;
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->links[i].open)
+			in->quantum = sluice_share_quantum(
+				&in->links[i].share,
+				in->links[i].reader.credit.max_events,
+				in->quantum);
+}
+
+void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
+		  struct sluice_bell *bell)
+{
+	struct inlet_link *link = &in->links[sub->inlet];
+
+	link->sub = sub;
+	link->bell = bell;
+	link->open = 1;
+	link->common = subscription_rings(sub) == SLUICE_RINGS_COMMON;
+	link->manual = (uint32_t)subscription_manual(sub);
+	link->pool = NULL;
+	link->counted = 0;
+	sluice_share_init(&link->share, sub->opts.weight);
+	if (sub->opts.weight > 1)
+		in->weighted = 1;
+	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
+		link->pool = sub->producer->out.pool.ring;
+		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
+					  sub->slots, sub->capacity,
+					  sub->producer->opts.out_bytes);
+	}
+	link->handed.count = 0;
+	link->refusing = 0;
+	link->refused = 0;
+	if (position > 0) {
+		/* A broadcast that has begun: the words take up there. */
+		sluice_store_release(&sub->rx->acked, position);
+		sluice_store_release(&sub->rx->granted, position);
+	}
+	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
+				  sub->capacity, sub->producer->opts.out_bytes,
+				  &sub->credit);
+	inlet_weigh(in);
+}
+
+void inlet_detach(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+
+	link->open = 0;
+	link->sub = NULL;
+	link->bell = NULL;
+}
+
+static void inlet_ring(struct inlet *in, const struct inlet_link *link)
+{
+	if (link->bell != NULL)
+		sluice_bell_ring(link->bell, in->ops);
+}
+
+void inlet_grant_asked(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+	struct sluice_spsc_reader *r = &link->reader;
+	struct subscription *sub = link->sub;
+	uint64_t granted;
+
+	subscription_take_asked(sub);
+	granted = sluice_load_acquire(&sub->start) + sub->ask_taken +
+		  link->refused;
+	if (granted - r->acked > ASKED_MOST) {
+		sub->ask_taken -= granted - r->acked - ASKED_MOST;
+		granted = r->acked + ASKED_MOST;
+	}
+	if (granted - r->acked > r->capacity)
+		granted = r->acked + r->capacity;
+	if (granted - r->granted <= r->capacity &&
+	    sluice_spsc_grant(r, granted))
+		inlet_ring(in, link);
+}
+
+void inlet_ask(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+
+	if (link->manual) {
+		inlet_grant_asked(in, index);
+		return;
+	}
+	(void)sluice_spsc_release(&link->reader, 0);
+	inlet_ring(in, link);
+}
+
+void inlet_resize(struct inlet *in, uint32_t index,
+		  const struct sluice_credit *credit)
+{
+	struct inlet_link *link = &in->links[index];
+
+	link->reader.credit = *credit;
+	inlet_weigh(in);
+	if (link->open)
+		inlet_ask(in, index);
+}
+
+/* Copy @n events across the ring's end; @head of them lie before it. */
+static void inlet_gather(unsigned char *gathered,
+			 const struct sluice_spsc_reader *r,
+			 const sluice_slot *first, uint32_t head, uint32_t n)
+{
+	sluice_slot_copy(gathered, first, head * r->slot_bytes);
+	sluice_slot_copy(gathered + head * r->slot_bytes, r->slots,
+			 (n - head) * r->slot_bytes);
+}
+
+/* Keep what the selector wants; leave the batch in place if it wants all. */
+static void inlet_select(struct inlet *in, struct inlet_link *link,
+			 struct sluice_batch *batch)
+{
+	const struct sluice_subscription_opts *o = &link->sub->opts;
+	unsigned char *gathered = link->sub->gathered;
+	uint32_t *kept_at = link->sub->kept;
+	size_t bytes = link->reader.slot_bytes;
+	const unsigned char *event = batch->events;
+	uint32_t kept = 0;
+	uint32_t i = 0;
+
+	while (i < batch->count && o->selector(event, o->selector_ctx)) {
+		kept_at[i] = i;
+		i++, event += bytes;
+	}
+	if (i == batch->count)
+		return;
+	/* The i-th is the first that is refused; each is asked about once. */
+	kept = i;
+	if (batch->events != gathered)
+		memcpy(gathered, batch->events, kept * bytes);
+	while (++i < batch->count) {
+		event += bytes;
+		if (!o->selector(event, o->selector_ctx))
+			continue;
+		memmove(gathered + kept * bytes, event, bytes);
+		kept_at[kept++] = i;
+	}
+	link->refusing = batch->count - kept;
+	link->thinned = 1;
+	batch->events = gathered;
+	batch->count = kept;
+	batch->seq = inlet_seq(in, batch, 0);
+}
+
+/* A reader of the common ring may see events behind the end of its own stream:
+ * `closed` was stored before they were published, so it is seen with them. Returns
+ * how many there are. */
+static uint64_t inlet_look_common(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+
+	if (sluice_spsc_depth(r) > 0)
+		return sluice_spsc_depth(r);
+	r->published = sluice_load_acquire(&r->tx->published);
+	if (sluice_load_acquire(&link->sub->closed) != SLUICE_REASON_OPEN) {
+		uint64_t end = sluice_load_acquire(&link->sub->end);
+
+		if (r->published - r->acked > end - r->acked)
+			r->published = end;
+	}
+	return sluice_spsc_depth(r);
+}
+
+/* What was claimed, @n from @first on, has perhaps been handed out before. */
+static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
+{
+	const struct pool_ring *pool = link->pool;
+	uint64_t to = link->filler.reserved;
+
+	/* Relaxed: what we have claimed was marked before it was pushed. */
+	if (SLUICE_LIKELY(position_reached(first,
+					   sluice_load_relaxed(&pool->marked))))
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		link->sub->counts[(to + i) & (link->filler.capacity - 1)] =
+			pool->counts[(first + i) & (pool->mpmc.capacity - 1)];
+	link->counted = to + n;
+}
+
+/* Take from the pool when what was taken before is finished: an even share
+ * of what lies there at most, so that others find as much. Nothing more once the
+ * stream has ended: whoever ended it takes back what is left. */
+static void inlet_claim(struct inlet *in, struct inlet_link *link,
+			uint32_t limit)
+{
+	const struct sluice_mpmc *ring = &link->pool->mpmc;
+	struct sluice_spsc_writer *w = &link->filler;
+	uint64_t place = w->reserved & (w->capacity - 1);
+	uint64_t n = sluice_mpmc_depth(ring);
+	uint64_t first = 0;
+	uint32_t readers;
+
+	if (sluice_spsc_depth(&link->reader) > 0 || n == 0 ||
+	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
+		return;
+	/* Relaxed: a hint. */
+	readers = sluice_load_relaxed(&link->pool->readers);
+	if (readers < 2)
+		readers = 2; /* another may come */
+	n = (n + readers - 1) / readers;
+	if (n > limit)
+		n = limit;
+	if (n > w->capacity - place)
+		n = w->capacity - place;
+	n = sluice_mpmc_claim(ring, &ring->words->popped, 1, (uint32_t)n,
+			      &first);
+	if (n == 0)
+		return;
+	inlet_count(link, first, n);
+	sluice_mpmc_read(ring, first, (uint32_t)n,
+			 w->slots + place * w->slot_bytes);
+	sluice_spsc_commit(w, (uint32_t)n);
+	inlet_ring(in, link);
+}
+
+/* The next events were taken from the pool: take up how often they had
+ * been handed out, unless they have been here since. Returns how many of @limit
+ * are alike. */
+static uint32_t inlet_read_counts(struct inlet_link *link, uint32_t limit)
+{
+	uint64_t at = link->reader.acked;
+	uint64_t alike = limit;
+	uint32_t deliveries;
+
+	if (handed_at(&link->handed, at, &alike) > 0)
+		return limit;
+	deliveries = subscription_counted(link->sub, link->counted, at, &alike);
+	if (deliveries > 0)
+		handed_note(&link->handed, at, at + alike, deliveries);
+	return (uint32_t)alike;
+}
+
+/* Marks of redelivery that the producer made: take up those that begin here.
+ * Returns how many events there are before the next one begins. */
+static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
+{
+	struct subscription *sub = link->sub;
+	uint64_t at = link->reader.acked;
+
+	for (;;) {
+		/* Relaxed: one reader, us. */
+		uint32_t read = sluice_load_relaxed(&sub->notes_read);
+		const struct note *note = &sub->notes[read % NOTES_MAX];
+
+		/* Acquire: with an event its mark is seen, which was shown
+		 * before the event was published. */
+		if (read == sluice_load_acquire(&sub->notes_filled))
+			return limit;
+		if (!position_reached(at, note->from))
+			return note->from - at < limit
+				       ? (uint32_t)(note->from - at)
+				       : limit;
+		handed_note(&link->handed, at, note->to, note->deliveries);
+		sluice_store_release(&sub->notes_read, read + 1);
+	}
+}
+
+/* How many of @limit events to hand out when the next have been before. The last
+ * time each comes alone, so that one bad event takes no good one with it. */
+static uint32_t inlet_limit_handed(struct inlet *in, struct inlet_link *link,
+				   uint32_t limit, struct sluice_batch *batch)
+{
+	uint64_t alike = limit;
+
+	batch->deliveries = 1;
+	if (SLUICE_LIKELY(link->handed.count == 0))
+		return limit;
+	batch->deliveries +=
+		handed_at(&link->handed, link->reader.acked, &alike);
+	if (batch->deliveries == 1)
+		return limit;
+	batch->flags = SLUICE_BATCH_REDELIVERED;
+	return batch->deliveries >= in->tries_max ? 1 : (uint32_t)alike;
+}
+
+uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
+		    struct sluice_batch *batch)
+{
+	struct inlet_link *link = &in->links[index];
+	struct sluice_spsc_reader *r = &link->reader;
+	const sluice_slot *first;
+	uint32_t n;
+
+	if (limit > r->credit.batch_events)
+		limit = r->credit.batch_events;
+	if (SLUICE_UNLIKELY(link->pool != NULL))
+		inlet_claim(in, link, limit);
+	/* A peek at an empty ring would look again, and further. */
+	if (link->common && inlet_look_common(link) == 0)
+		return 0;
+	n = sluice_spsc_peek(r, limit, &first);
+	in->took = 0;
+	if (n == 0)
+		return 0;
+	/* Relaxed: whoever made a mark for these events made it before. */
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&link->sub->notes_filled) !=
+			    sluice_load_relaxed(&link->sub->notes_read)))
+		limit = inlet_read_notes(link, limit);
+	if (SLUICE_UNLIKELY(!position_reached(r->acked, link->counted)))
+		limit = inlet_read_counts(link, limit);
+	limit = inlet_limit_handed(in, link, limit, batch);
+	if (n > limit)
+		n = limit;
+	batch->events = first;
+	if (r->credit.exact && n < limit && sluice_spsc_depth(r) > n) {
+		uint64_t depth = sluice_spsc_depth(r);
+		uint32_t whole = depth < limit ? (uint32_t)depth : limit;
+
+		inlet_gather(link->sub->gathered, r, first, n, whole);
+		batch->events = link->sub->gathered;
+		n = whole;
+	}
+	batch->count = n;
+	batch->seq = r->acked;
+	batch->depth = sluice_spsc_depth(r) - n;
+	if (batch->depth == 0)
+		batch->flags |= SLUICE_BATCH_END;
+	batch->inlet = index;
+	link->thinned = 0;
+	if (link->sub->opts.selector != NULL)
+		inlet_select(in, link, batch);
+	in->took = n;
+	return n;
+}
+
+void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
+{
+	struct inlet_link *link = &in->links[index];
+
+	(void)sluice_spsc_release(&link->reader, n);
+	if (SLUICE_UNLIKELY(link->refusing > 0)) {
+		/* Now, not when they were: the batch may have come again. */
+		sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,
+				   link->refusing);
+		link->refused += link->refusing;
+		link->refusing = 0;
+	}
+	if (SLUICE_UNLIKELY(link->manual))
+		inlet_grant_asked(in, index);
+	/* Even where no credit went back: a strategy may have waited for the
+	 * receipt alone. */
+	inlet_ring(in, link);
+}
+
+void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
+		  uint32_t deliveries)
+{
+	struct inlet_link *link = &in->links[index];
+	uint64_t at = link->reader.acked;
+
+	link->refusing = 0;
+	handed_note(&link->handed, at, at + n, deliveries);
+}
+
+uint32_t inlet_idle(struct inlet *in, uint32_t index)
+{
+	struct inlet_link *link = &in->links[index];
+	struct sluice_spsc_reader *r = &link->reader;
+	uint32_t ended;
+
+	if (sluice_spsc_idle(r))
+		inlet_ring(in, link);
+	ended = sluice_spsc_ended(r);
+	if (link->common) {
+		uint32_t closed = sluice_load_acquire(&link->sub->closed);
+
+		if (closed != SLUICE_REASON_OPEN) {
+			r->published = sluice_load_acquire(&link->sub->end);
+			return r->acked == r->published ? closed : 0;
+		}
+	}
+	return ended;
+}

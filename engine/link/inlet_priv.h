@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The consuming end of a stage: its subscriptions, read in rotation. Private to
+ * the stage's thread. Not installed.
+ */
+#ifndef SLUICE_ENGINE_INLET_PRIV_H
+#define SLUICE_ENGINE_INLET_PRIV_H
+
+#include "ring/counter.h"
+#include "dispatch/lanes.h"
+#include "ring/spsc.h"
+#include "ring/wait.h"
+#include "engine/link/pool_priv.h"
+#include "engine/stage.h"
+#include "engine/link/subscription_priv.h"
+
+/* One subscription as its consumer sees it. */
+struct inlet_link {
+	struct sluice_spsc_reader reader;
+	struct subscription *sub; /* NULL: none here */
+	struct sluice_bell *bell; /* the producer's; NULL: same worker */
+	uint32_t open;            /* joined, and its stream has not ended */
+	/* Of the subscription, copied: a look at the producer's own struct, once
+	 * a batch, costs a cache miss. */
+	uint32_t common; /* one ring for all readers */
+	/* The pool, or NULL; and our end of the one behind
+	 * it, which is filled from there. */
+	const struct pool_ring *pool;
+	struct sluice_spsc_writer filler;
+	uint64_t counted; /* some taken below it had been handed out before */
+	uint32_t manual;
+	struct handed handed;
+	struct sluice_share share; /* when links are weighted */
+	/* Events the selector refused: of the batch in hand, and ever. Manual
+	 * demand is given back for them. */
+	uint32_t refusing;
+	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
+	uint64_t refused;
+};
+
+struct inlet {
+	struct inlet_link *links;
+	sluice_a64 *places;  /* where the control calls put new subscriptions */
+	uint32_t places_max; /* links, and places */
+	uint32_t count;      /* links ever used, or declared before the start */
+	uint32_t linked;     /* links with a subscription */
+	uint32_t next;       /* whose turn it is */
+	uint32_t weighted;   /* some link weighs more than another */
+	uint32_t quantum;    /* events of a turn and a unit of weight */
+	uint32_t turn;       /* link + 1 whose turn was cut; or 0 */
+	uint32_t took;       /* slots the last inlet_take() took */
+	uint32_t tries_max;  /* deliveries after which events are given up */
+	const struct sluice_wait_ops *ops;
+	struct sluice_counters *counters;
+};
+
+/* Allocate for @links subscriptions. Returns 0 or -ENOMEM. */
+int inlet_open(struct inlet *in, uint32_t links);
+void inlet_close(struct inlet *in);
+
+/* @sub begins at link sub->inlet, @position first; grants nothing yet. */
+void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
+		  struct sluice_bell *bell);
+/* It is over: the link is free. */
+void inlet_detach(struct inlet *in, uint32_t index);
+
+/* Ask for the first events of link @index. */
+void inlet_ask(struct inlet *in, uint32_t index);
+/* Grant what has been asked for on a manual link, as far as its ring goes. */
+void inlet_grant_asked(struct inlet *in, uint32_t index);
+/* Give link @index another window. */
+void inlet_resize(struct inlet *in, uint32_t index,
+		  const struct sluice_credit *credit);
+
+/* The next batch of link @index, at most @limit events. Returns the number of
+ * slots it takes up (0: nothing there); batch->count may be less where the
+ * selector refused some, even 0. Finish them with inlet_ack(). */
+uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
+		    struct sluice_batch *batch);
+
+/* Where event @i of the batch that was taken last lies on its subscription. */
+static inline uint64_t inlet_seq(const struct inlet *in,
+				 const struct sluice_batch *batch, uint32_t i)
+{
+	const struct inlet_link *link = &in->links[batch->inlet];
+
+	return link->thinned ? link->reader.acked + link->sub->kept[i]
+			     : batch->seq + i;
+}
+
+/* Finish @n slots of link @index; wake its producer. */
+void inlet_ack(struct inlet *in, uint32_t index, uint32_t n);
+
+/* @n slots from the next one on were handed out in vain: they come again. */
+void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
+		  uint32_t deliveries);
+
+/* Link @index had nothing: return idle credit. Returns how its stream ended, a
+ * SLUICE_CLOSED() word, 0 while it has not. */
+uint32_t inlet_idle(struct inlet *in, uint32_t index);
+
+/* Everything below @position of link @index is finished. */
+static inline int inlet_past(const struct inlet *in, uint32_t index,
+			     uint64_t position)
+{
+	const struct inlet_link *link = &in->links[index];
+
+	return !link->open || position_reached(link->reader.acked, position);
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "engine/link/key_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int key_field_check(const struct key_field *field, sluice_key_fn key_of,
+		    uint32_t event_bytes, char *why, size_t why_bytes)
+{
+	why[0] = '\0';
+	if (key_of && (field->offset || field->bytes))
+		(void)snprintf(why, why_bytes,
+			       "key_of and key_bytes both say what the key is; "
+			       "set one");
+	else if (field->offset > event_bytes ||
+		 field->bytes > event_bytes - field->offset)
+		(void)snprintf(why, why_bytes,
+			       "key field at %u of %u bytes does not fit "
+			       "out_bytes %u",
+			       field->offset, field->bytes, event_bytes);
+	else if (field->offset && !field->bytes)
+		(void)snprintf(why, why_bytes, "key_offset without key_bytes");
+	return why[0] == '\0' ? 0 : -EINVAL;
+}
+
+/* SLUICE_KEY_NONE is an answer only a user's function may give. */
+static uint64_t key_some(uint64_t hash)
+{
+	return hash == SLUICE_KEY_NONE ? 0 : hash;
+}
+
+/* For a key of a constant length XXH3 is a few multiplications in a row; for
+ * another it finds out the length each time. */
+#define KEY_OF(name, length)                                                   \
+	static uint64_t name(const void *event, uint32_t bytes, void *ctx)     \
+	{                                                                      \
+		const struct key_field *field = ctx;                           \
+                                                                               \
+		(void)bytes;                                                   \
+		return key_some(XXH3_64bits((const unsigned char *)event +     \
+						    field->offset,             \
+					    (length)));                        \
+	}
+
+KEY_OF(key_of_4, 4)
+KEY_OF(key_of_8, 8)
+KEY_OF(key_of_16, 16)
+KEY_OF(key_of_32, 32)
+KEY_OF(key_of_64, 64)
+KEY_OF(key_of_any, field->bytes ? field->bytes : bytes)
+
+sluice_key_fn key_of_field(const struct key_field *field, uint32_t event_bytes)
+{
+	switch (field->bytes ? field->bytes : event_bytes) {
+	case 4:
+		return key_of_4;
+	case 8:
+		return key_of_8;
+	case 16:
+		return key_of_16;
+	case 32:
+		return key_of_32;
+	case 64:
+		return key_of_64;
+	default:
+		return key_of_any;
+	}
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The producing end of a stage: its strategy and the rings of its
+ * subscriptions. Private to the stage's thread. Not installed.
+ *
+ * The strategy decides over `lanes`; the outlet copies the events where it
+ * says, publishes once per touched ring, and rings the consumers' bells. Events
+ * that a consumer left behind (orphans) are dealt again, before all others.
+ */
+#ifndef SLUICE_ENGINE_OUTLET_PRIV_H
+#define SLUICE_ENGINE_OUTLET_PRIV_H
+
+#include "dispatch/strategy.h"
+#include "ring/broadcast.h"
+#include "ring/counter.h"
+#include "ring/wait.h"
+#include "engine/link/pool_priv.h"
+#include "engine/link/spill_priv.h"
+#include "engine/link/subscription_priv.h"
+
+/* The pool: one ring, each event for one of its readers (outlet_pool.c). */
+struct outlet_pool {
+	struct pool_ring *ring; /* NULL: no such ring */
+	void *memory;
+	uint64_t pushed; /* events, ever */
+	uint64_t free;   /* slots below it are free for this position */
+	uint64_t left;   /* taken by consumers that have gone */
+};
+
+struct outlet {
+	const struct sluice_strategy *strategy;
+	void *state; /* the strategy's */
+	struct sluice_lanes lanes;
+	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
+	struct sluice_broadcast_writer common; /* one ring, read by all */
+	struct outlet_pool pool;    /* one ring, each event for one */
+	struct sluice_bell **bells; /* consumers'; NULL: same worker */
+	struct subscription **subs; /* NULL: the lane is vacant */
+	sluice_a64 *places;  /* where the control calls put new subscriptions */
+	uint32_t places_max; /* lanes there can be */
+	uint32_t joined;     /* lanes with a subscription */
+	uint32_t joining;    /* some lane's strategy is not ready for it yet */
+	uint32_t wrong;      /* an event was for a partition there is not */
+	uint32_t run_events; /* most events of one decision */
+	uint32_t chooses;    /* by what lanes are known to have, or to lack */
+	uint32_t looked;     /* at every lane, since the last decision */
+	uint32_t look_next; /* the lane to look at next, for a large emission */
+	const struct sluice_wait_ops *ops;
+	struct sluice_counters *counters;
+	struct sluice_run *runs; /* room for one per event of an emission */
+	struct spill spill;
+	struct subscription *orphans; /* dealt again, first before last */
+	uint32_t asides_waiting; /* events that wait beside the dispatcher */
+	uint32_t event_bytes;
+	struct sequence *sequence; /* NULL: events are not numbered */
+	struct aside *asides;      /* subscriptions beside the dispatcher */
+	uint64_t read_to; /* one ring: those who left have read below it */
+	uint64_t unread;  /* what one that left was the last to have: stranded,
+			     and not told yet */
+};
+
+/* Allocate for @places subscriptions, @lanes of them there now, and decisions
+ * over at most @batch events. Returns 0 or -ENOMEM. */
+int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
+		uint32_t places, uint32_t lanes, uint32_t event_bytes,
+		uint32_t batch, uint32_t spill_events);
+void outlet_close(struct outlet *out);
+
+/* Let the strategy see its lanes, once they are attached. */
+void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts);
+
+/* @sub takes its lane; before the start, or (outlet_join) between batches. */
+void outlet_attach(struct outlet *out, struct subscription *sub,
+		   struct sluice_bell *bell);
+/* Returns the position of its first event. */
+uint64_t outlet_join(struct outlet *out, struct subscription *sub,
+		     struct sluice_bell *bell);
+
+/* A lane that joins gets events once its strategy is ready for it. Returns
+ * non-zero when it is active. */
+int outlet_admit(struct outlet *out, uint32_t lane);
+
+/* Look at every grant on the common ring; what a leaving reader has not read
+ * limits all. */
+void outlet_common_refresh(struct outlet *out);
+
+/* @slots_least 0: the default */
+int outlet_pool_open(struct outlet *out, uint32_t slots_least);
+/* Look which slots of the pool are free. */
+void outlet_pool_refresh(struct outlet *out);
+/* @n events into it, which is not more than are free, and which have been handed
+ * out @deliveries times. */
+void outlet_pool_push(struct outlet *out, const unsigned char *events,
+		      uint32_t n, uint32_t deliveries);
+/* Forget what lies in it; nobody takes from it any more. */
+void outlet_pool_drop(struct outlet *out);
+void outlet_pool_close(struct outlet *out);
+/* Tell those who take from it how many they are. */
+void outlet_pool_tell(struct outlet *out);
+int outlet_pool_quiet(const struct outlet *out);
+
+/* Wake the consumer of @lane. */
+void outlet_ring(struct outlet *out, uint32_t lane);
+
+/* No consumer is there, and none is on its way; who stands aside is none. */
+int outlet_deserted(const struct outlet *out);
+
+/* Send nothing more on @sub: its stream ends here, for @closed. */
+void outlet_cancel(struct outlet *out, struct subscription *sub,
+		   uint32_t closed);
+/* The consumer of @sub has left: take back what it has not finished. */
+void outlet_leave(struct outlet *out, struct subscription *sub);
+
+/* How many events could be placed now, whatever they are. Looks at the
+ * consumers' grants only when what is known is less than @want; moves spilled
+ * events that have found credit. */
+uint64_t outlet_room(struct outlet *out, uint64_t want);
+
+/* All that the consumers have asked for, ever, as far as the producer has looked;
+ * or as it is now. Of a broadcast: what all of them have. It grows with each new
+ * ask; the asks of one that has left, outlet_asks_of(), do not count any more. */
+uint64_t outlet_asks_seen(const struct outlet *out);
+uint64_t outlet_asks(struct outlet *out);
+uint64_t outlet_asks_of(const struct outlet *out,
+			const struct subscription *sub);
+
+/* Place a prefix of @n events, numbered if they are to be, and publish it.
+ * Returns its length, which is @n whenever @n was within the room. */
+uint32_t outlet_place(struct outlet *out, const unsigned char *events,
+		      uint32_t n);
+
+/* Decide for @n events that have been handed out @deliveries times, and write
+ * what was decided. Returns how many went. */
+uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
+		     uint32_t n, uint32_t deliveries);
+
+/* Is there room to mark one more row of redelivered events? */
+int outlet_note_room(const struct subscription *sub);
+
+/* Deal orphans again. Returns non-zero when any went. */
+int outlet_deal_orphans(struct outlet *out);
+
+/* Events in the spill, orphans included. */
+static inline uint32_t outlet_spilled(const struct outlet *out)
+{
+	return out->spill.capacity - out->lanes.spill_free;
+}
+
+/* Orphans that lie in their old rings still. */
+uint64_t outlet_orphaned(const struct outlet *out);
+
+/* Events in the pool, taken by nobody yet. */
+static inline uint64_t outlet_pool_left(const struct outlet *out)
+{
+	return out->pool.ring ? sluice_mpmc_depth(&out->pool.ring->mpmc) : 0;
+}
+
+/* Events that wait in front of the next that is placed: orphans and spill; and
+ * those in a ring that nobody takes from. */
+static inline uint64_t outlet_waiting(const struct outlet *out)
+{
+	return outlet_spilled(out) +
+	       (SLUICE_UNLIKELY(out->orphans != NULL) ? outlet_orphaned(out)
+						      : 0) +
+	       (SLUICE_UNLIKELY(out->joined == 0) ? outlet_pool_left(out) : 0);
+}
+
+/* Something waits for a consumer, and nothing need be emitted for it to move. */
+static inline int outlet_left(const struct outlet *out)
+{
+	return out->orphans != NULL || outlet_spilled(out) > 0 ||
+	       out->asides_waiting > 0;
+}
+
+/* Tell each subscription how many of its events wait in the spill. */
+void outlet_tell_gauges(struct outlet *out);
+
+/* Has every consumer finished everything it was sent? */
+int outlet_quiet(struct outlet *out);
+/* The same of one, which has a ring of its own. */
+int outlet_lane_quiet(struct outlet *out, uint32_t lane);
+
+/* End the stream of every subscription, behind all that was placed. */
+void outlet_end(struct outlet *out, uint32_t closed);
+
+/* Drop what waits for partitions that nobody reads, or will; returns how many
+ * events. */
+uint64_t outlet_drop_vacant(struct outlet *out);
+
+/* Drop spill and orphans; returns how many events. */
+uint64_t outlet_drop(struct outlet *out);
+
+#endif

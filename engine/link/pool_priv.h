@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool: one ring that all consumers of a stage take from, each event for one of
+ * them (`shared`), as both ends see it. Not installed.
+ *
+ * Words     writer    readers    order    meaning
+ * counts    producer  consumers  plain    how often what lies in a slot has been
+ *                                         handed out; carried by the slots'
+ *                                         sequences, as the events are (mpmc.h,
+ *                                         R0 and R1)
+ * marked    producer  consumers  relaxed  a position: what lies from there on
+ *                                         has never been handed out
+ * readers   producer  consumers  relaxed  how many take from it
+ *
+ * Stale     marked is stored before the event it is moved for is pushed, so who
+ *           has claimed that event sees it. Seen too early it is too high, and
+ *           says only that counts are to be looked at. readers is a hint: how
+ *           much to leave to others.
+ */
+#ifndef SLUICE_ENGINE_POOL_PRIV_H
+#define SLUICE_ENGINE_POOL_PRIV_H
+
+#include "ring/mpmc.h"
+
+struct pool_ring {
+	struct sluice_mpmc mpmc;
+	uint32_t *counts; /* one per slot; right below `marked` */
+	sluice_a64 marked;
+	sluice_a32 readers;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A subscription from the inside: what its two stages and the control calls
+ * share, and how it comes and goes while events flow. Not installed.
+ *
+ * Words           writer             readers      order    meaning
+ * generation      control calls      any          release  of this place
+ * consumer_state  consumer           producer     release  see below
+ * producer_state  producer           consumer     release  see below
+ * start           producer           consumer     (JOINED) first position
+ * closed, end     producer           consumer     release  its stream ends at
+ *                                                          `end`: cancelled, or
+ *                                                          refused
+ * cancel          any, once          producer     acq_rel  SLUICE_CLOSED() wish
+ * asked           any adds, the      producer     acq_rel  manual demand that
+ *                 consumer takes                           was not taken yet
+ * window          control calls; the consumer     acq_rel  another window, in
+ *                 consumer takes                           one word; 0: none
+ * asks_of         control calls      any          release  the consumer: for
+ *                                                          who asks with an id
+ *                                                          that may be old
+ * waiting         producer           any          relaxed  a gauge: its events
+ *                                                          in the spill
+ * notes_filled    producer           consumer     release  marks of redelivery
+ * notes_read      consumer           producer     release
+ *
+ * Life    made (control call; both ends told)
+ *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
+ *         producer  NEW -----------> JOINED ------> CLOSED ----------> RELEASED
+ *                       hook; position            cancelled
+ *                   NEW -> REFUSED when it has ended, or its hook says no
+ *
+ * Each side only ever moves its own word, looks at the other's when it is told
+ * that something changed (stage_signal), and may be told once too often. LEFT
+ * says that the consumer will touch the ring no more: what it has not
+ * acknowledged the producer takes back. Both LEFT and RELEASED, the place may be
+ * used again.
+ *
+ * Making  A subscription that is made while events flow takes the pipeline's lock
+ *         twice: to check and to be entered (SUBSCRIPTION_MAKING; its places at
+ *         both stages are kept), and when its memory is there (the places hold
+ *         it). Between them nobody waits. A stage that ends closes its places,
+ *         and takes no lock for it: who comes to a closed one is told so.
+ *
+ * Crash   The stages are threads of one process.
+ */
+#ifndef SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
+#define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
+
+#include "ring/region.h"
+#include "ring/spsc.h"
+#include "engine/link/handed_priv.h"
+#include "engine/link/position_priv.h"
+#include "engine/link/spill_priv.h"
+#include "engine/subscription.h"
+
+enum consumer_state {
+	CONSUMER_NEW = 0,
+	CONSUMER_WANTS = 1,
+	CONSUMER_OPEN = 2,
+	CONSUMER_LEFT = 3,
+};
+
+enum producer_state {
+	PRODUCER_NEW = 0,
+	PRODUCER_JOINED = 1,
+	PRODUCER_CLOSED = 2,
+	PRODUCER_RELEASED = 3,
+	PRODUCER_REFUSED = 4,
+};
+
+enum subscription_made {
+	SUBSCRIPTION_FREE = 0,
+	SUBSCRIPTION_MAKING = 1, /* its memory is being allocated */
+	SUBSCRIPTION_MADE = 2,
+};
+
+/* A mark: events in [from, to) have been handed out so often before. */
+struct note {
+	uint64_t from;
+	uint64_t to;
+	uint32_t deliveries;
+};
+
+#define NOTES_MAX 16u
+
+/* Events of a consumer that has left, waiting to be dealt again: those it left
+ * in its ring, then those that waited for it in the spill. */
+struct orphan {
+	struct subscription *next;
+	uint64_t at; /* next to deal, up to `to` */
+	uint64_t to;
+	struct handed handed;
+	struct spill_queue queue;
+};
+
+/* What was declared, should the start fail; see undo.c. */
+struct subscription_before {
+	uint32_t max_demand;
+	int32_t min_demand;
+	uint32_t refill_events;
+	struct sluice_credit credit;
+	uint64_t asked;
+};
+
+struct subscription {
+	/* Fixed while anybody can see it. */
+	struct sluice_stage *consumer;
+	struct sluice_stage *producer;
+	struct sluice_subscription_opts opts;
+	struct sluice_credit credit;
+	uint32_t index;
+	uint32_t capacity;              /* slots of its ring */
+	uint32_t inlet;                 /* place among the consumer's */
+	uint32_t lane;                  /* place among the producer's */
+	unsigned char *gathered;        /* where a batch is put together */
+	uint32_t *kept;                 /* its slots that the selector kept */
+	uint32_t *counts;               /* deliveries before, by slot */
+	struct aside *aside;            /* beside the dispatcher, or NULL */
+	struct sluice_region tx_region; /* its own, when made while running */
+	struct sluice_region rx_region;
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	sluice_slot *slots;
+	enum subscription_made made; /* under the pipeline's lock */
+	uint32_t later;              /* made after the start */
+	uint32_t joins;              /* declared, and not there at the start */
+	struct subscription_before before; /* under the lock */
+
+	sluice_a32 generation;
+	sluice_a32 consumer_state;
+	sluice_a32 producer_state;
+	sluice_a32 cancel;
+	sluice_a32 closed;
+	sluice_a64 end;
+	sluice_a64 start;
+	sluice_a64 asked;
+	sluice_a64 window;
+	sluice_a64 asks_of;
+	sluice_a64 waiting;
+
+	uint64_t
+		ask_taken; /* the consumer's: what it took of `asked`, all told */
+	/* What the consumer had been handed when it left, and why it did. */
+	uint32_t left_closed;
+	struct handed left_handed;
+	uint64_t left_counted;
+
+	struct note notes[NOTES_MAX];
+	sluice_a32 notes_filled;
+	sluice_a32 notes_read;
+	uint32_t notes_pending; /* the producer's: filled, not shown yet */
+
+	struct orphan orphan; /* the producer's */
+	uint32_t given_back;  /* the producer has looked at what was left */
+	uint32_t began;       /* its lane has been active */
+};
+
+static inline enum consumer_state
+subscription_consumer(const struct subscription *sub)
+{
+	return (enum consumer_state)sluice_load_acquire(&sub->consumer_state);
+}
+
+static inline enum producer_state
+subscription_producer(const struct subscription *sub)
+{
+	return (enum producer_state)sluice_load_acquire(&sub->producer_state);
+}
+
+/* `asked` counts events in its lower 47 bits; above them lie whether demand is
+ * automatic, and the generation, so that nothing is asked of a successor. No
+ * more than ASKED_MOST is ever outstanding: at 10^9 events a second that lasts
+ * for 39 hours. */
+#define ASKED_BITS              47
+#define ASKED_AUTOMATIC         (UINT64_C(1) << ASKED_BITS)
+#define ASKED_MOST              (ASKED_AUTOMATIC - 1)
+#define ASKED_GENERATION(asked) ((uint32_t)((asked) >> (ASKED_BITS + 1)))
+
+/* What was asked for and is not taken yet: all, until the consumer opens. */
+static inline uint64_t subscription_asked(const struct subscription *sub)
+{
+	return sluice_load_acquire(&sub->asked) & ASKED_MOST;
+}
+
+/* Take it; nothing but what others add is changed meanwhile, so it is there. */
+static inline void subscription_take_asked(struct subscription *sub)
+{
+	uint64_t n = subscription_asked(sub);
+
+	if (n > 0)
+		(void)sluice_fetch_add(&sub->asked, 0 - n);
+	sub->ask_taken += n;
+}
+
+/* A policy in one word, never 0: it is handed over whole, without a lock. */
+#define WINDOW_BITS 21
+#define WINDOW_MASK ((UINT64_C(1) << WINDOW_BITS) - 1)
+SLUICE_STATIC_ASSERT(SLUICE_DEMAND_MAX <= WINDOW_MASK,
+		     "each number of a window has its bits");
+
+static inline uint64_t window_pack(const struct sluice_credit *credit)
+{
+	return (uint64_t)(credit->exact != 0) << (3 * WINDOW_BITS) |
+	       (uint64_t)credit->batch_events << (2 * WINDOW_BITS) |
+	       (uint64_t)credit->min_events << WINDOW_BITS | credit->max_events;
+}
+
+static inline struct sluice_credit window_unpack(uint64_t word)
+{
+	return (struct sluice_credit){
+		.max_events = (uint32_t)(word & WINDOW_MASK),
+		.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),
+		.batch_events =
+			(uint32_t)(word >> (2 * WINDOW_BITS) & WINDOW_MASK),
+		.exact = (uint32_t)(word >> (3 * WINDOW_BITS)),
+	};
+}
+
+static inline int subscription_manual(const struct subscription *sub)
+{
+	return (sub->opts.flags & SLUICE_SUBSCRIBE_MANUAL) != 0;
+}
+
+/* Beside the dispatcher: see aside_priv.h. */
+static inline int subscription_aside(const struct subscription *sub)
+{
+	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
+}
+
+/* Nobody is held up by one that has not asked for anything: with manual demand it
+ * joins the others with its first ask. */
+static inline int subscription_silent(const struct subscription *sub)
+{
+	return subscription_manual(sub) && !subscription_aside(sub) &&
+	       subscription_asked(sub) == 0 && sub->ask_taken == 0;
+}
+
+/* A consumer of a pool: how often the event at @at of its own ring had
+ * been handed out when it was taken; `counts` say so below @counted. *limit: cut
+ * down to how many are alike. */
+static inline uint32_t subscription_counted(const struct subscription *sub,
+					    uint64_t counted, uint64_t at,
+					    uint64_t *limit)
+{
+	uint64_t mask = sub->capacity - 1;
+	uint64_t n = 1;
+
+	if (position_reached(at, counted))
+		return 0;
+	while (n < *limit && at + n != counted &&
+	       sub->counts[(at + n) & mask] == sub->counts[at & mask])
+		n++;
+	*limit = n;
+	return sub->counts[at & mask];
+}
+
+/* A place is a word that holds a subscription, or nothing; or says that it is
+ * kept for one that is being made; or that its stage has ended. */
+#define PLACE_FREE   UINT64_C(0)
+#define PLACE_KEPT   UINT64_C(1)
+#define PLACE_CLOSED UINT64_C(2)
+
+static inline struct subscription *place_of_word(uint64_t word)
+{
+	return word > PLACE_CLOSED ? (struct subscription *)(uintptr_t)word
+				   : NULL;
+}
+
+static inline struct subscription *place_sub(const sluice_a64 *place)
+{
+	return place_of_word(sluice_load_acquire(place));
+}
+
+static inline void place_put(sluice_a64 *place, struct subscription *sub)
+{
+	sluice_store_release(place, (uint64_t)(uintptr_t)sub);
+}
+
+static inline int place_closed(const sluice_a64 *place)
+{
+	return sluice_load_acquire(place) == PLACE_CLOSED;
+}
+
+/* From one to another, unless it has been closed meanwhile. */
+static inline int place_turn(sluice_a64 *place, uint64_t from, uint64_t to)
+{
+	return sluice_compare_exchange(place, &from, to);
+}
+
+/* @sub gives it up. */
+static inline void place_leave(sluice_a64 *place, struct subscription *sub)
+{
+	(void)place_turn(place, (uint64_t)(uintptr_t)sub, PLACE_FREE);
+}
+
+/* Nobody comes here any more. Returns who is there still. */
+static inline struct subscription *place_close(sluice_a64 *place)
+{
+	return place_of_word(sluice_exchange(place, PLACE_CLOSED));
+}
+
+static inline int places_used(const sluice_a64 *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (place_sub(&places[i]) != NULL)
+			return 1;
+	return 0;
+}
+
+/* The producer does without @sub, for @closed: its consumer is to look. */
+static inline void subscription_refuse(struct subscription *sub,
+				       uint32_t closed)
+{
+	sluice_store_release(&sub->closed, closed);
+	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+}
+
+/* The subscription at place @index, or NULL. Threads: any. */
+struct subscription *subscription_at(const struct sluice_pipeline *pipeline,
+				     uint32_t index);
+struct sluice_sub subscription_id(const struct subscription *sub);
+
+/* Refuse, in the words of a subscription. */
+#define SUBSCRIPTION_FAIL(sub, rc, fmt, ...)                                   \
+	sluice_fail((rc), "subscription of '%s' to '%s': " fmt,                \
+		    (sub)->consumer->name, (sub)->producer->name, __VA_ARGS__)
+
+/* Refuse what would change it while a start checks and allocates. */
+#define SUBSCRIPTION_PLANNING(sub)                                             \
+	SUBSCRIPTION_FAIL((sub), -EBUSY, "%s",                                 \
+			  "the pipeline is just being started")
+
+/* subscription_check.c: fill @sub's options and credit from @opts, or refuse
+ * what cannot be; then what is there already forbids. Under the lock. */
+int subscription_check(struct subscription *sub,
+		       const struct sluice_subscription_opts *opts);
+int subscription_check_twins(const struct sluice_pipeline *pipeline,
+			     const struct subscription *sub);
+/* Mark (1, by stage index) what is downstream of the stages that are marked. */
+void subscription_spread(const struct sluice_pipeline *pipeline,
+			 unsigned char *marked);
+/* One more, while the pipeline runs: the ring's size; no cycle (@marked: zeros,
+ * by stage index). */
+int subscription_check_ring(const struct subscription *sub);
+int subscription_check_cycle(const struct sluice_pipeline *pipeline,
+			     const struct subscription *sub,
+			     unsigned char *marked);
+
+/* Wait for those that are being made: no more come. */
+void subscriptions_settle(struct sluice_pipeline *pipeline);
+/* Forget a run: everything but what was declared. */
+void subscription_reset(struct subscription *sub);
+/* Release what was allocated for a run. */
+void subscription_unmap(struct subscription *sub);
+
+#endif

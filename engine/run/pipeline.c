@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Declaring a pipeline: its stages and subscriptions. */
+#include "engine/control/door_priv.h"
+#include "engine/stage/gate_priv.h"
+#include "engine/link/memory_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sluice_pipeline_opts_init(struct sluice_pipeline_opts *opts)
+{
+	if (opts != NULL)
+		*opts = (struct sluice_pipeline_opts){.size = sizeof(*opts)};
+}
+
+static int pipeline_check(struct sluice_pipeline_opts *o)
+{
+	int rc = opts_check_resv(o->resv, 7, "pipeline options");
+
+	if (rc < 0)
+		return rc;
+	if (o->flags & ~SLUICE_PIPELINE_FULL_FENCES)
+		return sluice_fail(-EINVAL, "pipeline: unknown flags %#x",
+				   o->flags);
+	if (o->name == NULL)
+		o->name = "pipeline";
+	if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)
+		return sluice_fail(-EINVAL,
+				   "pipeline: name is over the limit of %u "
+				   "bytes",
+				   SLUICE_NAME_BYTES - 1);
+	if (o->workers > SLUICE_WORKERS_MAX)
+		return sluice_fail(-EINVAL,
+				   "pipeline '%s': workers %u is over the "
+				   "limit of %u",
+				   o->name, o->workers, SLUICE_WORKERS_MAX);
+	return 0;
+}
+
+int pipeline_open_on(struct sluice_pipeline **out,
+		     const struct sluice_pipeline_opts *opts,
+		     const struct platform *platform)
+{
+	struct sluice_pipeline_opts o = {.size = sizeof(o)};
+	struct restart_policy policy = {0};
+	struct pin pin = {.mode = PIN_SPREAD};
+	struct sluice_pipeline *p;
+	int rc = 0;
+
+	if (out == NULL)
+		return door_missing("sluice_pipeline_open", "out");
+	if (opts != NULL)
+		rc = opts_copy(&o, opts, sizeof(o), "pipeline options");
+	if (rc == 0)
+		rc = pipeline_check(&o);
+	if (rc == 0)
+		rc = restart_policy_init(&policy, &o);
+	if (rc == 0)
+		rc = pin_parse(&pin, o.name, o.pin);
+	if (rc < 0)
+		return rc;
+	p = line_calloc(1, sizeof(*p));
+	if (p == NULL || door_mark(&p->mark_at, &p->mark) < 0) {
+		free(p);
+		pin_free(&pin);
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	}
+	/* Touched page by page, as subscriptions are made. */
+	p->subs = calloc(SLUICE_SUBSCRIPTIONS_MAX, sizeof(*p->subs));
+	if (p->subs == NULL ||
+	    platform->mutex_open(platform->ctx, &p->mutex) < 0) {
+		free(p->subs);
+		free(p);
+		pin_free(&pin);
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
+	}
+	p->policy = policy;
+	p->pin = pin;
+	o.pin = NULL; /* the caller's */
+	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);
+	o.name = p->name;
+	p->opts = o;
+	p->platform = platform;
+	p->region.fd = -1;
+	sluice_store_relaxed(&p->gate, GATE_CLOSED); /* not shared yet */
+	*out = p;
+	return 0;
+}
+
+int sluice_pipeline_open(struct sluice_pipeline **out,
+			 const struct sluice_pipeline_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	int full = opts != NULL && opts->flags & SLUICE_PIPELINE_FULL_FENCES;
+
+	return pipeline_open_on(
+		out, opts, full ? platform_linux_full() : platform_linux());
+}
+
+struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
+				   const char *name)
+{
+	if (name == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < pipeline->stage_count; i++)
+		if (strcmp(pipeline->stages[i]->name, name) == 0)
+			return pipeline->stages[i];
+	return NULL;
+}
+
+struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
+				       const char *name)
+{
+	return door_pipeline(pipeline, __func__) < 0
+		       ? NULL
+		       : pipeline_find(pipeline, name);
+}
+
+int pipeline_no_such_stage(const char *name)
+{
+	if (name == NULL)
+		return sluice_fail(-EINVAL, "the name of a stage is NULL");
+	return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
+}
+
+static int pipeline_declaring(const struct sluice_pipeline *pipeline,
+			      const char *what)
+{
+	/* Relaxed: the declaring thread is the one that starts. */
+	if (sluice_load_relaxed(&pipeline->phase) == PIPELINE_DECLARED)
+		return 0;
+	return sluice_fail(-EBUSY, "pipeline '%s': %s after the start",
+			   pipeline->name, what);
+}
+
+/* Room for one more element in an array that grows by doubling. */
+static int array_grow(void **array, uint32_t count, size_t bytes)
+{
+	void *more;
+
+	if (count & (count - 1))
+		return 0; /* not at a power of two: there is room */
+	more = realloc(*array, bytes * (count ? 2 * (size_t)count : 1));
+	if (more == NULL)
+		return sluice_fail(-ENOMEM, "pipeline: no memory for more");
+	*array = more;
+	return 0;
+}
+
+int sluice_stage_add(struct sluice_pipeline *pipeline,
+		     const struct sluice_stage_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	struct sluice_stage *stage;
+	int rc = door_pipeline(pipeline, __func__);
+
+	if (rc == 0)
+		rc = pipeline_declaring(pipeline, "a stage is added");
+	if (rc < 0)
+		return rc;
+	if (pipeline->stage_count == SLUICE_STAGES_MAX)
+		return sluice_fail(-ENOSPC,
+				   "pipeline '%s': limit of %u stages reached",
+				   pipeline->name, SLUICE_STAGES_MAX);
+	rc = stage_new(&stage, opts);
+	if (rc < 0)
+		return rc;
+	if (pipeline_find(pipeline, stage->name) != NULL) {
+		rc = sluice_fail(-EEXIST,
+				 "stage '%s': the name is taken already",
+				 stage->name);
+		goto refused;
+	}
+	rc = array_grow((void **)&pipeline->stages, pipeline->stage_count,
+			sizeof(stage));
+	if (rc < 0)
+		goto refused;
+	stage->pipeline = pipeline;
+	stage->index = pipeline->stage_count;
+	pipeline->stages[pipeline->stage_count++] = stage;
+	return 0;
+
+refused:
+	stage->opts.state_free = NULL; /* still the caller's */
+	stage_free(stage);
+	return rc;
+}
+
+void pipeline_thread_name(const struct sluice_pipeline *p,
+			  char name[THREAD_NAME_BYTES], const char *part)
+{
+	int room = (int)(THREAD_NAME_BYTES - 2 - strlen(part));
+
+	(void)snprintf(name, THREAD_NAME_BYTES, "%.*s/%s", room, p->name, part);
+}
+
+void pipeline_lock(struct sluice_pipeline *pipeline)
+{
+	const struct platform *platform = pipeline->platform;
+
+	platform->mutex_lock(platform->ctx, pipeline->mutex);
+}
+
+void pipeline_unlock(struct sluice_pipeline *pipeline)
+{
+	const struct platform *platform = pipeline->platform;
+
+	platform->mutex_unlock(platform->ctx, pipeline->mutex);
+}
+
+int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
+		      struct sluice_stage_stats *stat)
+{
+	const struct sluice_stage *stage;
+	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
+	int rc = door_pipeline(pipeline, __func__);
+	int there;
+
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
+	stage = pipeline_find(pipeline, name);
+	if (stage == NULL)
+		return pipeline_no_such_stage(name);
+	/* Counters go with a start that fails. */
+	there = gate_enter(&pipeline->gate);
+	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
+		value[i] = sluice_counter_read(stage->counters,
+					       (enum sluice_counter)i);
+	gate_leave(&pipeline->gate, pipeline->platform->wait);
+	if (!there)
+		return sluice_fail(-EBUSY, "stage '%s' has not been started",
+				   stage->name);
+	*stat = (struct sluice_stage_stats){
+		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
+		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
+		.events_out = value[SLUICE_COUNTER_EVENTS_OUT],
+		.batches_out = value[SLUICE_COUNTER_BATCHES_OUT],
+		.discarded = value[SLUICE_COUNTER_DISCARDED],
+		.refused = value[SLUICE_COUNTER_REFUSED],
+		.spilled = value[SLUICE_COUNTER_SPILLED],
+		.stalls_empty = value[SLUICE_COUNTER_STALLS_EMPTY],
+		.stalls_credit = value[SLUICE_COUNTER_STALLS_CREDIT],
+		.overflowed = value[SLUICE_COUNTER_OVERFLOWED],
+		.stranded = value[SLUICE_COUNTER_STRANDED],
+		.redelivered = value[SLUICE_COUNTER_REDELIVERED],
+		.dead_letters = value[SLUICE_COUNTER_DEAD_LETTERS],
+		.restarts = value[SLUICE_COUNTER_RESTARTS],
+		.passed_over = value[SLUICE_COUNTER_PASSED_OVER],
+		.buffered = value[SLUICE_COUNTER_BUFFERED],
+		.held = value[SLUICE_COUNTER_HELD],
+	};
+	return 0;
+}

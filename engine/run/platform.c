@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* pthread_setname_np */
+#include "engine/run/cpus_priv.h"
+#include "ring/wait_priv.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct thread {
+	pthread_t id;
+	void (*run)(void *arg);
+	void *arg;
+	char name[16]; /* what Linux shows, NUL included */
+	struct platform_place place;
+	uint32_t cpu; /* the place, if it is only one */
+};
+
+/* A CPU that went away since the plan was made is no reason to fail: the thread
+ * then runs wherever the kernel puts it. */
+static void thread_place(const struct platform_place *place)
+{
+	struct cpu_mask mask = {{0}};
+
+	if (place->count == 0 && cpu_mask_of_process(&mask) < 0)
+		return;
+	for (uint32_t i = 0; i < place->count; i++)
+		cpu_mask_add(&mask, place->cpus[i]);
+	cpu_mask_use(&mask);
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+
+	(void)pthread_setname_np(pthread_self(), thread->name);
+	thread_place(&thread->place);
+	thread->run(thread->arg);
+	return NULL;
+}
+
+void platform_signals_shut(sigset_t *before)
+{
+	/* A fault whose signal is blocked kills at once, and no crash handler,
+	 * debugger or sanitizer sees it. */
+	static const int open[] = {SIGSEGV, SIGBUS, SIGFPE,  SIGILL,
+				   SIGTRAP, SIGSYS, SIGABRT, SIGPROF};
+	sigset_t shut;
+
+	(void)sigfillset(&shut);
+	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+		(void)sigdelset(&shut, open[i]);
+	(void)pthread_sigmask(SIG_SETMASK, &shut, before);
+}
+
+void platform_signals_put_back(const sigset_t *before)
+{
+	(void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+static int linux_spawn(void *ctx, void **out, void (*run)(void *), void *arg,
+		       const char *name, struct platform_place place)
+{
+	struct thread *thread = malloc(sizeof(*thread));
+	sigset_t before;
+	int rc;
+
+	(void)ctx;
+	if (thread == NULL)
+		return -ENOMEM;
+	*thread = (struct thread){.run = run, .arg = arg, .place = place};
+	if (place.count == 1) {
+		thread->cpu = place.cpus[0];
+		thread->place.cpus = &thread->cpu;
+	}
+	(void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+	platform_signals_shut(&before);
+	rc = -pthread_create(&thread->id, NULL, thread_main, thread);
+	platform_signals_put_back(&before);
+	if (rc < 0) {
+		free(thread);
+		return rc;
+	}
+	*out = thread;
+	return 0;
+}
+
+static void linux_join(void *ctx, void *handle)
+{
+	struct thread *thread = handle;
+
+	(void)ctx;
+	(void)pthread_join(thread->id, NULL);
+	free(thread);
+}
+
+static void linux_forget(void *ctx, void *handle)
+{
+	(void)ctx;
+	free(handle);
+}
+
+/* Without priority inheritance where the system has none: then a waiter sleeps
+ * all the same. */
+static int mutex_init(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+	int rc = pthread_mutexattr_init(&attr);
+
+	if (rc != 0)
+		return -rc;
+	rc = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	if (rc == 0)
+		rc = pthread_mutex_init(mutex, &attr);
+	(void)pthread_mutexattr_destroy(&attr);
+	return rc == ENOTSUP ? -pthread_mutex_init(mutex, NULL) : -rc;
+}
+
+static int linux_mutex_open(void *ctx, void **out)
+{
+	pthread_mutex_t *mutex = malloc(sizeof(*mutex));
+	int rc;
+
+	(void)ctx;
+	if (mutex == NULL)
+		return -ENOMEM;
+	rc = mutex_init(mutex);
+	if (rc < 0) {
+		free(mutex);
+		return rc;
+	}
+	*out = mutex;
+	return 0;
+}
+
+static void linux_mutex_close(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_destroy(mutex);
+	free(mutex);
+}
+
+static void linux_mutex_lock(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_lock(mutex);
+}
+
+static void linux_mutex_unlock(void *ctx, void *mutex)
+{
+	(void)ctx;
+	(void)pthread_mutex_unlock(mutex);
+}
+
+static void linux_cpus(void *ctx, struct platform_cpus *cpus)
+{
+	(void)ctx;
+	cpus_of_process(cpus);
+}
+
+/* Processes that are started one after the other begin one after the other. */
+static uint32_t linux_turns(void *ctx, uint32_t n)
+{
+	static uint32_t taken;
+
+	(void)ctx;
+	return (uint32_t)getpid() +
+	       __atomic_fetch_add(&taken, n, __ATOMIC_RELAXED);
+}
+
+static uint64_t linux_random(void *ctx)
+{
+	uint64_t value = 0;
+
+	(void)ctx;
+	(void)getrandom(&value, sizeof(value), GRND_NONBLOCK);
+	return value;
+}
+
+static uint64_t linux_self(void *ctx)
+{
+	(void)ctx;
+	return (uint64_t)pthread_self();
+}
+
+#define PLATFORM(wait_with)                                                    \
+	{                                                                      \
+		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
+		.forget = linux_forget, .mutex_open = linux_mutex_open,        \
+		.mutex_close = linux_mutex_close,                              \
+		.mutex_lock = linux_mutex_lock,                                \
+		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
+		.turns = linux_turns, .random = linux_random,                  \
+		.self = linux_self,                                            \
+	}
+
+static const struct platform linux_platform = PLATFORM(&sluice_wait_table);
+static const struct platform linux_full = PLATFORM(&sluice_wait_table_full);
+
+const struct platform *platform_linux(void)
+{
+	(void)sluice_wait_linux();
+	return &linux_platform;
+}
+
+const struct platform *platform_linux_full(void)
+{
+	return &linux_full;
+}

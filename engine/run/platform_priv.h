@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything the engine asks of the world, in one table with a real and a
+ * simulated version: time, parking, waking (sluice_wait_ops), threads, locks,
+ * CPUs, chance. To sleep is to park on a word that nobody rings. Not installed.
+ *
+ * The engine calls nothing else that blocks, and keeps no state outside its own
+ * structs: so a test runs a whole pipeline on one thread, in a seeded order.
+ */
+#ifndef SLUICE_ENGINE_PLATFORM_PRIV_H
+#define SLUICE_ENGINE_PLATFORM_PRIV_H
+
+#include "ring/wait.h"
+
+#include <signal.h>
+
+#define PLATFORM_NS_PER_MS UINT64_C(1000000)
+#define PLATFORM_CPU_ANY   (-1)
+#define PLATFORM_CPUS_MAX  8192u
+
+/* What there is to run on. */
+struct platform_cpus {
+	uint32_t list[PLATFORM_CPUS_MAX]; /* of this process, ascending */
+	uint32_t count;                   /* 0: the kernel does not say */
+	int refused;                      /* then why: a negative errno */
+	uint32_t time; /* CPUs' worth of time it is given, at least 1 */
+};
+
+/* Where a thread may run: on these CPUs; with none, wherever the process may.
+ * More than one lie where they are until it has ended. */
+struct platform_place {
+	const uint32_t *cpus;
+	uint32_t count;
+};
+
+struct platform {
+	const struct sluice_wait_ops *wait;
+	void *ctx;
+	/* Start @run(@arg) on a thread of its own. It takes nothing of where
+	 * the caller may run. Returns 0 or a negative errno. */
+	int (*spawn)(void *ctx, void **thread, void (*run)(void *arg),
+		     void *arg, const char *name, struct platform_place place);
+	/* Wait for its end and release it. */
+	void (*join)(void *ctx, void *thread);
+	/* In a child of the process: release the memory of a thread or a mutex,
+	 * which is not there or held by nobody. NULL: nothing is. */
+	void (*forget)(void *ctx, void *thing);
+	/* A lock whose holder may be preempted: who waits for it sleeps, and
+	 * lends the holder its priority. Returns 0 or a negative errno. */
+	int (*mutex_open)(void *ctx, void **mutex);
+	void (*mutex_close)(void *ctx, void *mutex);
+	void (*mutex_lock)(void *ctx, void *mutex);
+	void (*mutex_unlock)(void *ctx, void *mutex);
+	/* The process's, whoever asks. */
+	void (*cpus)(void *ctx, struct platform_cpus *cpus);
+	/* Take @n turns of those that all pipelines of the process share;
+	 * returns the number of the first. */
+	uint32_t (*turns)(void *ctx, uint32_t n);
+	uint64_t (*random)(void *ctx);
+	/** The calling thread: a number that no other running one has, not 0.
+	 */
+	uint64_t (*self)(void *ctx);
+};
+
+/* The real one; and the same with full fences, for whom nothing is asked of the
+ * kernel. Never NULL. */
+const struct platform *platform_linux(void);
+const struct platform *platform_linux_full(void);
+
+/* Around the creation of a thread of the library's: signals are for the threads
+ * of the program, but for those that tell a thread of its own fault, and a
+ * profiler's. The new thread inherits what these two set and put back. */
+void platform_signals_shut(sigset_t *before);
+void platform_signals_put_back(const sigset_t *before);
+
+#endif

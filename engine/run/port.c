@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ports: a thread of the program drives the stage, instead of a worker, in the
+ * same rounds (step.c). What its calls leave undone others see to
+ * (port_held.c).
+ */
+#include "engine/port.h"
+#include "engine/control/door_priv.h"
+#include "engine/run/port_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+
+/* Vain rounds between two looks at the clock. */
+#define ROUNDS_PER_LOOK 64u
+/* While a link's turn lasts and it has nothing. */
+#define YIELDS_PER_TURN 8u
+
+static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
+		      const char *what)
+{
+	/* The caller has been at the door. */
+	if (!stage_is_port(port))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
+				   port->name);
+	if (port->opts.kind != kind)
+		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
+				   port->name, what);
+	switch (port_enter(port)) {
+	case PORT_FREE:
+		return 0;
+	case PORT_CLOSED:
+		return sluice_fail(-EBUSY, "stage '%s' has not been started",
+				   port->name);
+	default:
+		return sluice_fail(-EBUSY,
+				   "stage '%s': another thread is using this "
+				   "port",
+				   port->name);
+	}
+}
+
+/* ---- why it has ended ---------------------------------------------------- */
+
+/* What it answers now that it has ended as @end says: in good order, or not. */
+static int port_end_code(const struct port_end *end)
+{
+	if (end->failed)
+		return -EIO;
+	if (end->stopped)
+		return -ECANCELED;
+	return SLUICE_CLOSED_REASON(end->closed) > SLUICE_REASON_SHUTDOWN
+		       ? -EIO
+		       : -EPIPE;
+}
+
+static const char *reason_text(enum sluice_reason reason)
+{
+	static const char *const texts[] = {
+		[SLUICE_REASON_OPEN] = "open",
+		[SLUICE_REASON_NORMAL] = "normal",
+		[SLUICE_REASON_SHUTDOWN] = "shutdown",
+		[SLUICE_REASON_ERROR] = "error",
+		[SLUICE_REASON_NO_PRODUCER] = "no producer",
+	};
+
+	return reason <= SLUICE_REASON_NO_PRODUCER ? texts[reason] : "unknown";
+}
+
+/* Answer that it has ended, and why. */
+static int port_refuse(const struct sluice_stage *port)
+{
+	struct port_end end = port_end_of(port);
+	uint32_t code = SLUICE_CLOSED_CODE(end.closed);
+	int rc = port_end_code(&end);
+
+	if (end.failed)
+		return sluice_fail(rc, "port '%s': the pipeline has failed: %s",
+				   port->name, port->pipeline->failure_text);
+	if (end.stopped)
+		return sluice_fail(rc, "port '%s': the pipeline was stopped",
+				   port->name);
+	return sluice_fail(
+		rc, "port '%s' has ended%s%s%s: reason %s, code %u%s%s%s",
+		port->name, end.by ? " with '" : "", end.by ? end.by->name : "",
+		end.by ? "'" : "",
+		reason_text(SLUICE_CLOSED_REASON(end.closed)), code,
+		rc == -EIO && code > 0 ? " (" : "",
+		rc == -EIO && code > 0 ? sluice_errno_text(-(int)code) : "",
+		rc == -EIO && code > 0 ? ")" : "");
+}
+
+int sluice_port_closed(const struct sluice_stage *port,
+		       struct sluice_port_closed *closed)
+{
+	struct port_end end;
+
+	int rc = door_stage(port, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (!stage_is_port(port))
+		return sluice_fail(-EINVAL,
+				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
+				   port->name);
+	end = port_end_of(port);
+	if (closed != NULL) {
+		memset(closed, 0, sizeof(*closed));
+		closed->reason = SLUICE_CLOSED_REASON(end.closed);
+		closed->code = SLUICE_CLOSED_CODE(end.closed);
+		closed->peer = end.by ? end.by->name : NULL;
+		closed->stopped = end.stopped;
+	}
+	return end.closed ? port_end_code(&end) : 0;
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+/* To poll needs no clock. */
+static uint64_t port_deadline(const struct sluice_stage *port,
+			      uint32_t timeout_ms)
+{
+	return timeout_ms == 0 ? 0
+			       : pipeline_deadline(port->pipeline, timeout_ms);
+}
+
+static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
+{
+	return deadline_ns == 0 || pipeline_now(port->pipeline) >= deadline_ns;
+}
+
+/* One round of waiting: what a worker does between its rounds. */
+static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
+		     int (*ready)(void *port), uint64_t deadline_ns)
+{
+	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
+
+	if (port_late(port, deadline_ns))
+		return -EAGAIN;
+	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops))
+		return 0;
+	/* Others may have to wait for this callback before there is anything. */
+	if (door_inside_but(port->pipeline, port->worker))
+		return -EDEADLK;
+	if (sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
+		backoff->rounds = 0;
+	return 0;
+}
+
+/* A wait that was in vain, or is not to be, in words: they cost nothing while nobody
+ * asks for them. What else is answered has its own. */
+static int port_waited(const struct sluice_stage *port, int rc)
+{
+	if (rc == -EDEADLK)
+		return sluice_fail_quick(rc, port->name,
+					 "a port is waited for inside a "
+					 "callback of its pipeline");
+	if (rc == -EAGAIN)
+		return sluice_fail_quick(
+			rc, port->name,
+			port->opts.kind == SLUICE_PRODUCER
+				? "no credit for an event within the time given"
+				: "no event within the time given");
+	return rc;
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+static int port_may_send(void *arg)
+{
+	struct sluice_stage *port = arg;
+
+	port_attend(port);
+	if (port->phase == STAGE_RUNNING && outlet_left(&port->out))
+		(void)stage_flush(port, STAGE_LOOK);
+	return port->phase != STAGE_RUNNING ||
+	       (port->accumulate == 0 && port->out.orphans == NULL &&
+		outlet_room(&port->out, 1) > 0);
+}
+
+static int port_send(struct sluice_stage *port, const unsigned char *events,
+		     uint32_t n)
+{
+	struct outlet *out = &port->out;
+	uint64_t room = outlet_room(out, n);
+	uint32_t sent = 0;
+
+	if (room < n)
+		n = (uint32_t)room;
+	while (sent < n) {
+		uint32_t piece =
+			n - sent < out->run_events ? n - sent : out->run_events;
+		uint32_t placed = outlet_place(
+			out, events + (size_t)sent * out->event_bytes, piece);
+
+		sent += placed;
+		if (placed < piece)
+			break;
+	}
+	if (out->wrong)
+		stage_misrouted(port);
+	/* Some of it may have been put by for who has credit all the same; the
+	 * next look at him is when he grants more. */
+	if (outlet_left(out))
+		(void)stage_flush(port, STAGE_LOOK);
+	return (int)sent;
+}
+
+int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
+		uint32_t timeout_ms)
+{
+	struct sluice_backoff backoff = {0};
+	uint64_t deadline_ns;
+	int rc;
+
+	rc = door_stage(port, __func__);
+	if (rc < 0)
+		return rc;
+	if (events == NULL && n > 0)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': %u events to send, and none "
+				   "are given",
+				   port->name, n);
+	rc = port_check(port, SLUICE_PRODUCER, "send");
+	if (rc < 0)
+		return rc;
+	if (n > INT32_MAX)
+		n = INT32_MAX;
+	deadline_ns = port_deadline(port, timeout_ms);
+	do {
+		if (port_may_send(port)) {
+			rc = port->phase == STAGE_RUNNING
+				     ? port_send(port, events, n)
+				     : port_refuse(port);
+			if (rc != 0)
+				break;
+		}
+		if (n == 0)
+			break;
+		rc = port_wait(port, &backoff, port_may_send, deadline_ns);
+	} while (rc == 0);
+	rc = port_waited(port, rc);
+	port_leave(port);
+	return rc;
+}
+
+/* ---- receiving ----------------------------------------------------------- */
+
+static void port_acknowledge(struct sluice_stage *port)
+{
+	if (port->port_taken > 0 && port->in.links[port->port_batch.inlet].open)
+		inlet_ack(&port->in, port->port_batch.inlet, port->port_taken);
+	port->port_taken = 0;
+}
+
+/* Among links of different weights one whose turn it is has run dry: its producer
+ * has credit since this call, and perhaps no CPU. A user who is faster would find
+ * the others, whatever they weigh: a turn is over when the link has nothing
+ * although its producer could run. */
+static void port_let_refill(const struct sluice_stage *port)
+{
+	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
+	const struct inlet *in = &port->in;
+	const struct inlet_link *link;
+
+	if (SLUICE_LIKELY(in->turn == 0))
+		return;
+	link = &in->links[in->turn - 1];
+	for (uint32_t i = 0;
+	     i < YIELDS_PER_TURN && link->open && link->pool == NULL &&
+	     sluice_load_acquire(&link->reader.tx->published) ==
+		     link->reader.acked;
+	     i++)
+		ops->yield(ops->ctx);
+}
+
+/* It has something for its user: a batch, or that there is no more. */
+static int port_has(const struct sluice_stage *port)
+{
+	return port->port_taken > 0 || port->phase == STAGE_ENDED;
+}
+
+static int port_may_recv(void *arg)
+{
+	return port_round(arg);
+}
+
+/* As many rounds as there can be events in its rings take all that was there,
+ * even if a selector wants none of it. */
+static uint64_t port_rounds_enough(const struct sluice_stage *port)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < port->in.count; i++)
+		if (port->in.links[i].open)
+			n += port->in.links[i].reader.capacity;
+	return n;
+}
+
+static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
+{
+	struct sluice_backoff backoff = {0};
+	uint64_t rounds = 0;
+	int rc = 0;
+
+	/* Once it has a batch to hand over nothing more happens to it. */
+	while (rc == 0 && !port_has(port)) {
+		if (!port_round(port))
+			rc = port_wait(port, &backoff, port_may_recv,
+				       deadline_ns);
+		else if (!port_has(port) && ++rounds % ROUNDS_PER_LOOK == 0 &&
+			 rounds >= port_rounds_enough(port) &&
+			 port_late(port, deadline_ns))
+			rc = -EAGAIN;
+	}
+	return rc;
+}
+
+int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
+		uint32_t timeout_ms)
+{
+	int rc = door_stage(port, __func__);
+
+	if (rc == 0 && batch == NULL)
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': no batch to receive into",
+				 port->name);
+	if (rc == 0)
+		rc = port_check(port, SLUICE_CONSUMER, "receive");
+	if (rc < 0)
+		return rc;
+	port_acknowledge(port);
+	port_let_refill(port);
+	rc = port_recv(port, port_deadline(port, timeout_ms));
+	if (port->port_taken > 0) {
+		*batch = port->port_batch;
+		rc = (int)batch->count;
+	} else if (rc == 0) {
+		rc = port_refuse(port);
+	}
+	rc = port_waited(port, rc);
+	port_leave(port);
+	return rc;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
+{
+	int rc = door_stage(port, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (!end_valid(reason, 0))
+		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
+				   port->name, (int)reason, 0u,
+				   SLUICE_CODE_MAX);
+	rc = port_check(port, port->opts.kind, "end");
+	if (rc < 0)
+		return rc;
+	/* First, before anything can end it that was signalled meanwhile. */
+	port_acknowledge(port);
+	port_attend(port);
+	if (port->phase >= STAGE_ENDING)
+		rc = sluice_fail(-EALREADY, "port '%s' has ended already",
+				 port->name);
+	stage_finish(port, reason, 0);
+	/* What it sent may wait in the spill: the supervisor sees to the rest. */
+	port_leave(port);
+	return rc;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who holds a port, and what the supervisor does with one that nobody holds. */
+#include "engine/run/port_priv.h"
+
+#include <errno.h>
+
+/* How often a port is looked after at most. A busy user who leaves something
+ * behind at each call, and whose consumers grant all the time, would else be
+ * interrupted for every batch. */
+#define PORT_REST_NS (PLATFORM_NS_PER_MS / 5)
+/* How often somebody who closes looks again for a user who is leaving. */
+#define PORT_CLOSE_NS PLATFORM_NS_PER_MS
+
+static const struct sluice_wait_ops *port_ops(const struct sluice_stage *port)
+{
+	return port->pipeline->platform->wait;
+}
+
+/* ---- its user ------------------------------------------------------------ */
+
+/* The supervisor has it, and will not be long. */
+static void port_await(struct sluice_stage *port, uint32_t seen)
+{
+	const struct sluice_wait_ops *ops = port_ops(port);
+
+	if ((seen & PORT_WAITS) != 0 ||
+	    sluice_compare_exchange(&port->port_busy, &seen, seen | PORT_WAITS))
+		ops->park(ops->ctx, &port->port_busy, seen | PORT_WAITS,
+			  UINT64_MAX);
+}
+
+/* Hooks run on its thread: see door_inside(). */
+static void port_tell_user(struct sluice_stage *port)
+{
+	const struct platform *platform = port->pipeline->platform;
+
+	sluice_store_release(&port->worker->self,
+			     platform->self(platform->ctx));
+}
+
+uint32_t port_enter(struct sluice_stage *port)
+{
+	uint32_t seen = sluice_load_acquire(&port->port_busy);
+
+	for (;;) {
+		switch (seen & PORT_HOLDER) {
+		case PORT_FREE:
+			if (sluice_compare_exchange(&port->port_busy, &seen,
+						    (seen & ~PORT_HOLDER) |
+							    PORT_USER)) {
+				port_tell_user(port);
+				return PORT_FREE;
+			}
+			break;
+		case PORT_SUPERVISOR:
+			port_await(port, seen);
+			seen = sluice_load_acquire(&port->port_busy);
+			break;
+		default:
+			return seen & PORT_HOLDER;
+		}
+	}
+}
+
+/* There is something that waits for a consumer, or an end. */
+static int port_leaves_something(const struct sluice_stage *port)
+{
+	return port->phase == STAGE_ENDING ||
+	       (port->phase == STAGE_RUNNING && stage_produces(port) &&
+		outlet_left(&port->out));
+}
+
+void port_leave(struct sluice_stage *port)
+{
+	struct sluice_pipeline *p = port->pipeline;
+	int left = port_leaves_something(port) &&
+		   !sluice_bell_relayed(port->worker->bell);
+	/* Relaxed: what others may have done to it meanwhile the exchange finds
+	 * out. */
+	uint32_t seen = sluice_load_relaxed(&port->port_busy);
+	uint32_t next;
+	int calls;
+
+	sluice_store_release(&port->worker->self, 0);
+	do {
+		calls = (seen & PORT_CAME) != 0 ||
+			(left && (seen & PORT_CALL) == 0);
+		next = (seen & ~(PORT_HOLDER | PORT_CAME)) | PORT_FREE;
+		if (calls)
+			next = (next | PORT_CALL) + PORT_CALLER;
+	} while (!sluice_compare_exchange(&port->port_busy, &seen, next));
+	if (!calls)
+		return;
+	/* Counted as a caller: whoever closes the pipeline waits. */
+	pipeline_alarm(p);
+	(void)sluice_fetch_add(&port->port_busy, 0u - PORT_CALLER);
+}
+
+/* Returns non-zero: the pipeline was stopped, and the port has ended. */
+static int port_stopped(struct sluice_stage *port)
+{
+	if (pipeline_command(port->pipeline) != PIPELINE_STOP)
+		return 0;
+	stage_abort(port, SLUICE_REASON_SHUTDOWN);
+	(void)sluice_exchange(&port->pipeline->aborted, 1);
+	return 1;
+}
+
+void port_attend(struct sluice_stage *port)
+{
+	if (port->phase == STAGE_ENDED || port_stopped(port))
+		return;
+	/* Relaxed: the exchange acquires what the signaller wrote. */
+	if (sluice_load_relaxed(&port->signals) != 0)
+		(void)stage_attend(port);
+	if (stage_produces(port) &&
+	    pipeline_command(port->pipeline) == PIPELINE_DRAIN)
+		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
+}
+
+int port_round(struct sluice_stage *port)
+{
+	if (port->phase == STAGE_ENDED)
+		return 0;
+	return port_stopped(port) || stage_step(port);
+}
+
+struct port_end port_end_of(const struct sluice_stage *port)
+{
+	struct port_end end = {0};
+
+	/* Written before, and not again. */
+	if (sluice_load_acquire(&port->phase_seen) < STAGE_ENDING)
+		return end;
+	end.closed = port->ended.closed;
+	end.stopped = port->ended.stopped;
+	end.by = port->ended.by;
+	end.failed = end.stopped && pipeline_has_failed(port->pipeline);
+	return end;
+}
+
+/* ---- opened and closed --------------------------------------------------- */
+
+void port_open(struct sluice_stage *port)
+{
+	(void)sluice_fetch_add(&port->port_busy, PORT_FREE - PORT_CLOSED);
+}
+
+void port_close(struct sluice_stage *port)
+{
+	const struct sluice_wait_ops *ops = port_ops(port);
+	uint32_t seen = sluice_load_acquire(&port->port_busy);
+
+	while ((seen & PORT_HOLDER) != PORT_CLOSED) {
+		if ((seen & PORT_HOLDER) == PORT_FREE && seen < PORT_CALLER) {
+			(void)sluice_compare_exchange(&port->port_busy, &seen,
+						      PORT_CLOSED);
+			continue;
+		}
+		/* It has ended: whoever is inside is on his way out. */
+		ops->park(ops->ctx, &port->port_busy, seen,
+			  ops->now_ns(ops->ctx) + PORT_CLOSE_NS);
+		seen = sluice_load_acquire(&port->port_busy);
+	}
+}
+
+/* ---- the supervisor ------------------------------------------------------ */
+
+void port_call(struct sluice_stage *port)
+{
+	(void)sluice_fetch_or(&port->port_busy, PORT_CALL);
+	pipeline_alarm(port->pipeline);
+}
+
+int port_rung(const struct sluice_stage *port, const struct supervised *seen)
+{
+	return seen->relayed && !sluice_bell_relayed(port->worker->bell);
+}
+
+/* Its user is inside: he is to call again when he leaves. */
+static int supervisor_take(struct sluice_stage *port)
+{
+	uint32_t seen = sluice_load_acquire(&port->port_busy);
+	uint32_t next;
+	int user;
+
+	do {
+		user = (seen & PORT_HOLDER) == PORT_USER;
+		next = seen & ~PORT_CALL;
+		if (user)
+			next |= PORT_CAME;
+		else
+			next = (next & ~PORT_HOLDER) | PORT_SUPERVISOR;
+	} while (!sluice_compare_exchange(&port->port_busy, &seen, next));
+	return !user;
+}
+
+static void supervisor_give(struct sluice_stage *port)
+{
+	const struct sluice_wait_ops *ops = port_ops(port);
+	uint32_t seen = sluice_load_acquire(&port->port_busy);
+
+	while (!sluice_compare_exchange(&port->port_busy, &seen,
+					(seen & ~(PORT_HOLDER | PORT_WAITS)) |
+						PORT_FREE))
+		;
+	if (seen & PORT_WAITS)
+		ops->wake(ops->ctx, &port->port_busy);
+}
+
+/* Move what can be moved, and be rung for the rest. */
+static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
+{
+	struct sluice_bell *bell = port->worker->bell;
+
+	while (port_round(port))
+		;
+	if (!port_leaves_something(port))
+		return;
+	sluice_bell_relay(bell, port_ops(port));
+	while (port_round(port))
+		;
+	seen->relayed = (uint32_t)port_leaves_something(port);
+	if (!seen->relayed)
+		/* Relaxed: a ringer that still sees it makes a vain call. */
+		sluice_store_relaxed(&bell->parked, 0);
+}
+
+/* A consuming port has nothing to be driven for but its end; and what its user
+ * has in hand is his: until he comes again nothing changes, except for a stop. */
+static void supervisor_heed(struct sluice_stage *port)
+{
+	if (port->port_taken == 0 ||
+	    pipeline_command(port->pipeline) == PIPELINE_STOP)
+		port_attend(port);
+}
+
+static int port_calls(struct sluice_stage *port, struct supervised *seen)
+{
+	uint32_t command = pipeline_command(port->pipeline);
+	uint32_t phase = sluice_load_acquire(&port->phase_seen);
+
+	if (port_rung(port, seen)) {
+		seen->relayed = 0;
+		seen->called = 1;
+	}
+	if (command != seen->command || phase != seen->phase) {
+		seen->command = command;
+		seen->phase = phase;
+		seen->called = 1;
+	}
+	return seen->called ||
+	       (sluice_load_acquire(&port->port_busy) & PORT_CALL) != 0;
+}
+
+uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
+{
+	uint64_t now_ns;
+
+	if (sluice_load_acquire(&port->phase_seen) == STAGE_ENDED) {
+		seen->relayed = 0;
+		return UINT64_MAX;
+	}
+	if (!port_calls(port, seen))
+		return UINT64_MAX;
+	now_ns = pipeline_now(port->pipeline);
+	if (now_ns < seen->rest_ns)
+		return seen->rest_ns;
+	seen->rest_ns = now_ns + PORT_REST_NS;
+	seen->called = 0;
+	if (!supervisor_take(port))
+		return UINT64_MAX;
+	if (port->phase == STAGE_ENDED)
+		seen->relayed = 0;
+	else if (stage_produces(port))
+		supervisor_drive(port, seen);
+	else
+		supervisor_heed(port);
+	supervisor_give(port);
+	return UINT64_MAX;
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The caller's side of a running pipeline: start, join, drain, stop, close. */
+#include "engine/control/door_priv.h"
+#include "engine/stage/gate_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How long callbacks have to return, at least, once a drain has run out of
+ * time. */
+#define STOP_GRACE_MS 1000u
+
+uint64_t pipeline_now(const struct sluice_pipeline *p)
+{
+	return p->platform->wait->now_ns(p->platform->wait->ctx);
+}
+
+uint64_t pipeline_deadline(const struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	if (timeout_ms == SLUICE_FOREVER)
+		return UINT64_MAX;
+	return pipeline_now(p) + timeout_ms * PLATFORM_NS_PER_MS;
+}
+
+void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
+{
+	/* An exchange, not a store: whoever parks on the old phase either sees
+	 * the new one or is found by the wake. */
+	(void)sluice_exchange(&p->phase, (uint32_t)phase);
+	p->platform->wait->wake(p->platform->wait->ctx, &p->phase);
+}
+
+/* The same for a caller of another thread: -ECANCELED when the start failed that
+ * it waits behind. */
+static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
+			  uint64_t deadline_ns)
+{
+	const struct sluice_wait_ops *wait = p->platform->wait;
+
+	for (;;) {
+		uint32_t seen = sluice_load_acquire(&p->phase);
+
+		if (seen >= (uint32_t)phase)
+			return 0;
+		if (seen <= PIPELINE_PLANNING)
+			return -ECANCELED;
+		if (pipeline_now(p) >= deadline_ns)
+			return -ETIMEDOUT;
+		wait->park(wait->ctx, &p->phase, seen, deadline_ns);
+	}
+}
+
+void pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
+{
+	(void)pipeline_await(p, phase, UINT64_MAX);
+}
+
+void pipeline_alarm(struct sluice_pipeline *p)
+{
+	(void)sluice_fetch_add(&p->alarms, 1);
+	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+}
+
+/* Nothing here waits, allocates or writes a text: a signal handler may be the
+ * caller. While the gate is closed nobody sleeps who would have to be woken. */
+void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
+{
+	uint32_t seen = sluice_load_acquire(&p->command);
+
+	while (seen < (uint32_t)command)
+		if (sluice_compare_exchange(&p->command, &seen,
+					    (uint32_t)command))
+			break;
+	if (gate_enter(&p->gate)) {
+		for (uint32_t i = 0; i < p->worker_count; i++)
+			sluice_bell_ring(p->workers[i].bell, p->platform->wait);
+		pipeline_alarm(p);
+	}
+	gate_leave(&p->gate, p->platform->wait);
+}
+
+static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
+			    va_list args) __attribute__((format(printf, 3, 0)));
+
+/* The first one counts. */
+static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
+			    va_list args)
+{
+	uint32_t none = 0;
+
+	if (!sluice_compare_exchange(&p->failed, &none, 1))
+		return;
+	(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt, args);
+	p->failure = rc;
+	sluice_store_release(&p->failed, PIPELINE_FAILURE_TOLD);
+}
+
+void pipeline_note_failure(struct sluice_pipeline *p, int rc, const char *fmt,
+			   ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	pipeline_record(p, rc, fmt, args);
+	va_end(args);
+}
+
+void pipeline_fail(struct sluice_pipeline *p, int rc, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	pipeline_record(p, rc, fmt, args);
+	va_end(args);
+	pipeline_raise(p, PIPELINE_STOP);
+}
+
+/* The supervisor is the last thread to go. */
+static void pipeline_reap(struct sluice_pipeline *p)
+{
+	if (p->supervisor == NULL)
+		return;
+	p->platform->join(p->platform->ctx, p->supervisor);
+	p->supervisor = NULL;
+}
+
+/* ---- how it ended -------------------------------------------------------- */
+
+static int pipeline_stopped(const struct sluice_pipeline *p)
+{
+	return sluice_fail(-ECANCELED,
+			   "pipeline '%s' was stopped before its start was "
+			   "through",
+			   p->name);
+}
+
+/* Events that were emitted and had no consumer left, with the stage that has
+ * most of them. */
+static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
+			     const char *how)
+{
+	uint64_t n = sluice_load_acquire(&p->undelivered);
+	const struct sluice_stage *most = p->stages[0];
+
+	if (n == 0)
+		return rc;
+	for (uint32_t i = 1; i < p->stage_count; i++)
+		if (p->stages[i]->stranded > most->stranded)
+			most = p->stages[i];
+	return sluice_fail(rc < 0 ? rc : -EPIPE,
+			   "%s, and %llu events had no consumer left to go to, "
+			   "%llu of them from stage '%s'",
+			   how, (unsigned long long)n,
+			   (unsigned long long)most->stranded, most->name);
+}
+
+static int pipeline_result(const struct sluice_pipeline *p)
+{
+	char how[sizeof(p->failure_text) + SLUICE_NAME_BYTES];
+
+	if (p->failure != 0) {
+		(void)sluice_fail(p->failure, "%s", p->failure_text);
+		return pipeline_stranded(p, p->failure, p->failure_text);
+	}
+	if (sluice_load_acquire(&p->aborted))
+		return sluice_fail(-ECANCELED,
+				   "pipeline '%s' was stopped before its "
+				   "streams ended",
+				   p->name);
+	(void)snprintf(how, sizeof(how), "pipeline '%s' has ended", p->name);
+	return pipeline_stranded(p, 0, how);
+}
+
+static int pipeline_not_started(const struct sluice_pipeline *p)
+{
+	return sluice_fail(-EBUSY, "pipeline '%s' was not started", p->name);
+}
+
+/* For those who have seen it finished: it may have been a start that failed, which
+ * another thread takes back. */
+static int pipeline_outcome(struct sluice_pipeline *p)
+{
+	int rc;
+
+	pipeline_lock(p);
+	rc = sluice_load_acquire(&p->phase) == PIPELINE_FINISHED
+		     ? pipeline_result(p)
+		     : pipeline_not_started(p);
+	pipeline_unlock(p);
+	return rc;
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+/* Nothing runs and nothing is held; it may be started again, unless somebody has
+ * stopped it. */
+static void pipeline_reset(struct sluice_pipeline *p)
+{
+	pipeline_reap(p);
+	/* Whoever asks from now on is told that nothing was started. */
+	pipeline_lock(p);
+	pipeline_set_phase(p, PIPELINE_PLANNING);
+	pipeline_unlock(p);
+	plan_close(p);
+	p->failure = 0;
+	p->init_failed = 0;
+	p->start_stopped = 0;
+	(void)sluice_exchange(&p->command, PIPELINE_RUN);
+	if (sluice_load_acquire(&p->stopped))
+		(void)sluice_exchange(&p->command, PIPELINE_STOP);
+	(void)sluice_exchange(&p->failed, 0);
+	(void)sluice_exchange(&p->aborted, 0);
+	(void)sluice_exchange(&p->workers_ready, 0);
+	(void)sluice_exchange(&p->workers_done, 0);
+	(void)sluice_exchange(&p->undelivered, 0);
+	memset(&p->history, 0, sizeof(p->history));
+	memset(&p->late, 0, sizeof(p->late));
+	pipeline_set_phase(p, PIPELINE_DECLARED);
+}
+
+static int pipeline_launch(struct sluice_pipeline *p)
+{
+	char name[THREAD_NAME_BYTES];
+	int rc;
+
+	pipeline_remember(p);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		stage_open_gate(p->stages[i]);
+	gate_open(&p->gate);
+	pipeline_set_phase(p, PIPELINE_STARTING);
+	pipeline_thread_name(p, name, "super");
+	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
+				supervisor_run, p, name, pipeline_place(p));
+	if (rc < 0) {
+		rc = sluice_fail(rc,
+				 "pipeline '%s': no thread for its "
+				 "supervisor: %s",
+				 p->name, sluice_errno_text(rc));
+		pipeline_reset(p);
+		return rc;
+	}
+	pipeline_wait_phase(p, PIPELINE_RUNNING);
+	if (!p->init_failed && !p->start_stopped)
+		return 0;
+	pipeline_wait_phase(p, PIPELINE_FINISHED);
+	rc = p->start_stopped ? pipeline_stopped(p) : pipeline_result(p);
+	pipeline_reset(p);
+	return rc;
+}
+
+static int pipeline_start(struct sluice_pipeline *p)
+{
+	int rc;
+
+	if (sluice_load_acquire(&p->stopped))
+		rc = pipeline_stopped(p);
+	else
+		rc = check_graph(p);
+	if (rc == 0)
+		rc = plan_open(p);
+	if (rc == 0)
+		return pipeline_launch(p);
+	pipeline_set_phase(p, PIPELINE_DECLARED);
+	return rc;
+}
+
+int sluice_pipeline_start(struct sluice_pipeline *p)
+{
+	SLUICE_KEEP_ERRNO;
+	uint32_t declared = PIPELINE_DECLARED;
+	int mine;
+	int rc = door_pipeline_wait(p, __func__);
+
+	if (rc < 0)
+		return rc;
+	/* Who is just declaring a subscription is waited for. */
+	pipeline_lock(p);
+	mine = sluice_compare_exchange(&p->phase, &declared, PIPELINE_PLANNING);
+	pipeline_unlock(p);
+	if (!mine)
+		return sluice_fail(-EBUSY,
+				   "pipeline '%s' has been started already",
+				   p->name);
+	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
+	rc = pipeline_start(p);
+	sluice_store_release(&p->owner, 0);
+	return rc;
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static int pipeline_still_runs(const struct sluice_pipeline *p,
+			       uint32_t timeout_ms)
+{
+	char names[STOP_TEXT_BYTES];
+
+	(void)stop_names(p, STOP_ALL, names);
+	return sluice_fail(
+		-ETIMEDOUT,
+		"pipeline '%s' still runs after %u ms: not ended: %s", p->name,
+		timeout_ms, names);
+}
+
+int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	int rc = door_pipeline_wait(p, __func__);
+
+	if (rc < 0)
+		return rc;
+	rc = pipeline_await(p, PIPELINE_FINISHED,
+			    pipeline_deadline(p, timeout_ms));
+	if (rc == -ECANCELED)
+		return pipeline_not_started(p);
+	return rc < 0 ? pipeline_still_runs(p, timeout_ms)
+		      : pipeline_outcome(p);
+}
+
+int sluice_pipeline_run(struct sluice_pipeline *p)
+{
+	int rc = sluice_pipeline_start(p);
+
+	return rc < 0 ? rc : sluice_pipeline_join(p, SLUICE_FOREVER);
+}
+
+/* Events that were sent on @sub and never finished. */
+static uint64_t subscription_left(const struct subscription *sub)
+{
+	enum producer_state state = subscription_producer(sub);
+	uint64_t first = sluice_load_acquire(&sub->start);
+	uint64_t acked;
+
+	/* What a consumer that left gave back is counted by its producer. */
+	if (sub->made != SUBSCRIPTION_MADE || sub->tx == NULL ||
+	    state == PRODUCER_NEW || state == PRODUCER_REFUSED ||
+	    sub->given_back)
+		return 0;
+	acked = sluice_load_acquire(&sub->rx->acked);
+	if (acked < first)
+		acked = first;
+	return sluice_load_acquire(&sub->tx->published) - acked;
+}
+
+/* Events that were emitted and never finished. */
+static uint64_t pipeline_left(struct sluice_pipeline *p)
+{
+	uint64_t left = 0;
+
+	pipeline_lock(p);
+	if (sluice_load_acquire(&p->phase) == PIPELINE_FINISHED) {
+		for (uint32_t s = 0; s < p->sub_count; s++)
+			left += subscription_left(subscription_at(p, s));
+		for (uint32_t i = 0; i < p->stage_count; i++)
+			left += outlet_pool_left(&p->stages[i]->out) +
+				sluice_counter_read(p->stages[i]->counters,
+						    SLUICE_COUNTER_STRANDED);
+	}
+	pipeline_unlock(p);
+	return left;
+}
+
+/* A drain has run out of time. @held_up: who had not ended by then. */
+static int pipeline_give_up(struct sluice_pipeline *p, uint32_t timeout_ms,
+			    const char *held_up)
+{
+	uint32_t grace_ms =
+		timeout_ms > STOP_GRACE_MS ? timeout_ms : STOP_GRACE_MS;
+	char names[STOP_TEXT_BYTES];
+
+	pipeline_raise(p, PIPELINE_STOP);
+	if (pipeline_await(p, PIPELINE_FINISHED,
+			   pipeline_deadline(p, grace_ms)) == 0)
+		return sluice_fail(-ETIMEDOUT,
+				   "pipeline '%s': not drained after %u ms; "
+				   "%llu events were left; not ended by then: "
+				   "%s",
+				   p->name, timeout_ms,
+				   (unsigned long long)pipeline_left(p),
+				   held_up);
+	if (stop_names(p, STOP_IN_CALLBACK, names) == 0)
+		(void)stop_names(p, STOP_ALL, names);
+	return sluice_fail(-ETIMEDOUT,
+			   "pipeline '%s': not drained after %u ms, and a "
+			   "callback has not returned since: %s",
+			   p->name, timeout_ms, names);
+}
+
+int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
+{
+	char held_up[STOP_TEXT_BYTES];
+	int rc = door_pipeline_wait(p, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (sluice_load_acquire(&p->phase) <= PIPELINE_PLANNING)
+		return pipeline_not_started(p);
+	pipeline_raise(p, PIPELINE_DRAIN);
+	rc = pipeline_await(p, PIPELINE_FINISHED,
+			    pipeline_deadline(p, timeout_ms));
+	if (rc == 0)
+		return pipeline_outcome(p);
+	if (rc == -ECANCELED)
+		return pipeline_not_started(p);
+	(void)stop_names(p, STOP_ALL, held_up);
+	return pipeline_give_up(p, timeout_ms, held_up);
+}
+
+void sluice_pipeline_stop(struct sluice_pipeline *p)
+{
+	if (p == NULL || !door_here(p))
+		return;
+	(void)sluice_exchange(&p->stopped, 1);
+	pipeline_raise(p, PIPELINE_STOP);
+}
+
+static void pipeline_free(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		stage_free(p->stages[i]);
+	/* With those that a start made that failed. */
+	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
+		free(subscription_at(p, s));
+	pin_free(&p->pin);
+	free(p->stages);
+	free(p->subs);
+	free(p);
+}
+
+static void pipeline_forget(const struct platform *platform, void *thing)
+{
+	if (platform->forget != NULL)
+		platform->forget(platform->ctx, thing);
+}
+
+/* In a child: its memory is a copy, its mappings and descriptors are the child's
+ * to close. The threads are the parent's, and so is all that they share. */
+static void pipeline_close_child(struct sluice_pipeline *p)
+{
+	const struct platform *platform = p->platform;
+
+	for (uint32_t i = 0; i < p->worker_count; i++)
+		pipeline_forget(platform, p->workers[i].thread);
+	pipeline_forget(platform, p->supervisor);
+	pipeline_forget(platform, p->mutex);
+	plan_close_child(p);
+	pipeline_free(p);
+}
+
+void sluice_pipeline_close(struct sluice_pipeline *p)
+{
+	SLUICE_KEEP_ERRNO;
+
+	if (p == NULL)
+		return;
+	if (!door_here(p)) {
+		pipeline_close_child(p);
+		return;
+	}
+	if (door_may_wait(p, __func__) < 0) {
+		pipeline_log(p, "%s", sluice_last_error());
+		return;
+	}
+	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
+	if (p->supervisor != NULL) {
+		pipeline_raise(p, PIPELINE_STOP);
+		pipeline_wait_phase(p, PIPELINE_FINISHED);
+		pipeline_reap(p);
+	}
+	plan_close(p);
+	p->platform->mutex_close(p->platform->ctx, p->mutex);
+	pipeline_free(p);
+}

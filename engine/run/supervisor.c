@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control thread: it spawns the workers, opens the gate when every stage
+ * has been initialised, has failed stages started again, looks after ports that
+ * nobody uses just now, and sees the workers end. The only events it touches are
+ * those that a port's user has left behind.
+ */
+#include "engine/run/port_priv.h"
+#include "ring/base_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What it waits for: @word has reached @count; and alarms, meanwhile. */
+struct supervisor_wait {
+	const struct sluice_pipeline *pipeline;
+	const sluice_a32 *word;
+	uint32_t count;
+	uint32_t alarms; /* seen */
+};
+
+static int supervisor_reached(void *ctx)
+{
+	const struct supervisor_wait *wait = ctx;
+
+	return sluice_load_acquire(wait->word) >= wait->count;
+}
+
+static int supervisor_may_go_on(void *ctx)
+{
+	const struct supervisor_wait *wait = ctx;
+
+	return supervisor_reached(ctx) ||
+	       sluice_load_acquire(&wait->pipeline->alarms) != wait->alarms;
+}
+
+static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
+			     uint32_t count)
+{
+	struct supervisor_wait wait = {p, word, count, 0};
+
+	while (!supervisor_reached(&wait)) {
+		wait.alarms = sluice_load_acquire(&p->alarms);
+		stop_tell(p); /* an init may block as well */
+		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+				       supervisor_may_go_on, &wait,
+				       stop_tell_late(p));
+	}
+}
+
+/* Returns how many could be spawned; all, unless memory or threads ran out. */
+static uint32_t supervisor_spawn(struct sluice_pipeline *p)
+{
+	uint32_t spawned = 0;
+
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		struct worker *worker = &p->workers[i];
+		uint32_t cpu = (uint32_t)worker->cpu;
+		struct platform_place place = {&cpu, 1};
+		char name[THREAD_NAME_BYTES];
+		char part[12];
+		int rc;
+
+		if (worker->foreign)
+			continue;
+		if (worker->cpu == PLATFORM_CPU_ANY)
+			place = pipeline_place(p);
+		(void)snprintf(part, sizeof(part), "w%u", i);
+		pipeline_thread_name(p, name, part);
+		rc = p->platform->spawn(p->platform->ctx, &worker->thread,
+					worker_run, worker, name, place);
+		if (rc < 0) {
+			p->init_failed = 1;
+			pipeline_fail(p, rc,
+				      "stage '%s': no thread for its worker: "
+				      "%s",
+				      worker->stages[0]->name,
+				      sluice_errno_text(rc));
+			break;
+		}
+		spawned++;
+	}
+	return spawned;
+}
+
+/* ---- restarts ------------------------------------------------------------ */
+
+/* Who is restarted together with @stage. */
+static void supervisor_mark(struct sluice_pipeline *p,
+			    const struct sluice_stage *stage)
+{
+	enum sluice_supervision how = p->opts.supervision;
+
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		p->marked[i] = i == stage->index || how == SLUICE_ONE_FOR_ALL;
+	if (how != SLUICE_REST_FOR_ONE)
+		return;
+	pipeline_lock(p);
+	subscription_spread(p, p->marked);
+	pipeline_unlock(p);
+}
+
+static enum stage_phase phase_of(const struct sluice_stage *stage)
+{
+	return (enum stage_phase)sluice_load_acquire(&stage->phase_seen);
+}
+
+static void supervisor_tell(struct sluice_stage *stage,
+			    enum stage_restart restart)
+{
+	(void)sluice_exchange(&stage->restart, (uint32_t)restart);
+	stage_signal(stage, SIGNAL_STATE);
+}
+
+/* @other comes up together with one that failed, at @due_ns: not before that one
+ * does. One that is being started just now goes down again. */
+static void supervisor_recycle(struct sluice_stage *other, struct supervised *s,
+			       uint64_t due_ns)
+{
+	enum stage_phase phase = phase_of(other);
+
+	if (phase != STAGE_RUNNING && phase != STAGE_DOWN)
+		return;
+	if (phase == STAGE_RUNNING || s->restart_ns == 0)
+		supervisor_tell(other, RESTART_DOWN);
+	if (s->restart_ns < due_ns)
+		s->restart_ns = due_ns;
+}
+
+static void supervisor_on_failure(struct sluice_pipeline *p,
+				  struct sluice_stage *stage)
+{
+	uint64_t delay_ns;
+	uint64_t due_ns;
+
+	if (restart_decide(&p->history, &p->policy, pipeline_now(p),
+			   p->platform->random(p->platform->ctx),
+			   &delay_ns) == RESTART_ESCALATE) {
+		pipeline_fail(p, stage->fault.code,
+			      "%s; that is more than max_restarts %u allows",
+			      stage->fault.text, p->policy.max_restarts);
+		return;
+	}
+	pipeline_log(p, "%s; restarting in %llu ms", stage->fault.text,
+		     (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
+	due_ns = pipeline_now(p) + delay_ns;
+	supervisor_mark(p, stage);
+	p->supervised[stage->index].restart_ns = due_ns;
+	/* An order of before may just have started it again, or be about to:
+	 * that does not count. If it is down this is none. */
+	supervisor_tell(stage, RESTART_DOWN);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->marked[i] && i != stage->index &&
+		    !stage_is_port(p->stages[i]))
+			supervisor_recycle(p->stages[i], &p->supervised[i],
+					   due_ns);
+}
+
+/* Is somebody still up that is to go down first? */
+static int supervisor_recycling(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->supervised[i].restart_ns != 0 &&
+		    phase_of(p->stages[i]) == STAGE_RUNNING)
+			return 1;
+	return 0;
+}
+
+/* Stages that have gone down since the last look: decide what becomes of those
+ * that failed. */
+static void supervisor_notice(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct supervised *s = &p->supervised[i];
+		uint32_t downs = sluice_load_acquire(&p->stages[i]->downs);
+
+		if (downs == s->downs)
+			continue;
+		s->downs = downs;
+		if (p->stages[i]->fault.code != 0)
+			supervisor_on_failure(p, p->stages[i]);
+	}
+}
+
+/* Start those that are due. Nobody is started for a failure before the last one
+ * that was noticed: a stage that is down, and all whose downs have been noticed,
+ * stays as it is until it is ordered up. Returns when to look again. */
+static uint64_t supervisor_start_due(struct sluice_pipeline *p)
+{
+	uint64_t next_ns = UINT64_MAX;
+
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct supervised *s = &p->supervised[i];
+		uint64_t now_ns;
+
+		if (s->restart_ns == 0)
+			continue;
+		if (sluice_load_acquire(&p->stages[i]->downs) != s->downs)
+			return 0;
+		now_ns = pipeline_now(p);
+		if (s->restart_ns > now_ns) {
+			if (s->restart_ns < next_ns)
+				next_ns = s->restart_ns;
+			continue;
+		}
+		s->restart_ns = 0;
+		supervisor_tell(p->stages[i], RESTART_UP);
+	}
+	return next_ns;
+}
+
+/* Returns when to look again. */
+static uint64_t supervisor_restart(struct sluice_pipeline *p)
+{
+	uint64_t next_ns;
+
+	do {
+		supervisor_notice(p);
+		if (supervisor_recycling(p))
+			return UINT64_MAX; /* their going down rings */
+		next_ns = supervisor_start_due(p);
+	} while (next_ns == 0);
+	return next_ns;
+}
+
+/* ---- the watch ----------------------------------------------------------- */
+
+struct supervisor_watch {
+	struct sluice_pipeline *pipeline;
+	uint32_t seen; /* alarms */
+	uint32_t workers;
+};
+
+/* Returns how many ports there still are. *next_ns: brought forward to when one
+ * of them is to be looked after again. */
+static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < p->stage_count; i++) {
+		struct sluice_stage *stage = p->stages[i];
+		uint64_t look_ns;
+
+		if (!stage_is_port(stage))
+			continue;
+		look_ns = port_look_after(stage, &p->supervised[i]);
+		if (look_ns < *next_ns)
+			*next_ns = look_ns;
+		left += phase_of(stage) != STAGE_ENDED;
+	}
+	return left;
+}
+
+static int supervisor_rung(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->supervised[i].relayed &&
+		    port_rung(p->stages[i], &p->supervised[i]))
+			return 1;
+	return 0;
+}
+
+static int supervisor_alarmed(void *ctx)
+{
+	const struct supervisor_watch *watch = ctx;
+	const struct sluice_pipeline *p = watch->pipeline;
+
+	return sluice_load_acquire(&p->alarms) != watch->seen ||
+	       sluice_load_acquire(&p->workers_done) >= watch->workers ||
+	       supervisor_rung(p);
+}
+
+/* Until every worker, and every port, has ended. */
+static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
+{
+	struct supervisor_watch watch = {.pipeline = p, .workers = workers};
+
+	for (;;) {
+		uint64_t look_ns = UINT64_MAX;
+		uint64_t late_ns;
+		uint64_t next_ns;
+		uint32_t ports;
+
+		watch.seen = sluice_load_acquire(&p->alarms);
+		stop_tell(p);
+		ports = supervisor_ports(p, &look_ns);
+		next_ns = supervisor_restart(p);
+		if (look_ns < next_ns)
+			next_ns = look_ns;
+		late_ns = stop_tell_late(p);
+		if (late_ns < next_ns)
+			next_ns = late_ns;
+		if (sluice_load_acquire(&p->workers_done) >= workers) {
+			if (ports == 0)
+				return;
+			watch.workers = UINT32_MAX;
+		}
+		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+				       supervisor_alarmed, &watch, next_ns);
+	}
+}
+
+static void supervisor_init_ports(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (stage_is_port(p->stages[i]))
+			(void)stage_init(p->stages[i]);
+}
+
+void supervisor_run(void *arg)
+{
+	struct sluice_pipeline *p = arg;
+	uint32_t spawned;
+
+	sluice_store_release(&p->supervisor_self,
+			     p->platform->self(p->platform->ctx));
+	spawned = supervisor_spawn(p);
+	supervisor_init_ports(p);
+	supervisor_await(p, &p->workers_ready, spawned);
+	/* A callback that fails this early can only be an init. */
+	if (sluice_load_acquire(&p->failed))
+		p->init_failed = 1;
+	else
+		plan_admit(p);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (stage_is_port(p->stages[i]))
+			port_open(p->stages[i]);
+	p->start_stopped = sluice_load_acquire(&p->stopped);
+	pipeline_set_phase(p, PIPELINE_RUNNING);
+	supervisor_watch(p, spawned);
+	for (uint32_t i = 0; i < p->worker_count; i++) {
+		void *thread = p->workers[i].thread;
+
+		p->workers[i].thread = NULL;
+		if (thread != NULL)
+			p->platform->join(p->platform->ctx, thread);
+	}
+	sluice_store_release(&p->supervisor_self, 0);
+	pipeline_set_phase(p, PIPELINE_FINISHED);
+}

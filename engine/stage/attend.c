@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A stage looks up from its events: subscriptions that come and go, on both
+ * sides, by the life that subscription_priv.h draws; orders; the demand mode.
+ */
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+
+#include <errno.h>
+
+struct sluice_link_event stage_link_event(const struct subscription *sub,
+					  enum sluice_side side, uint32_t kind,
+					  uint32_t closed)
+{
+	return (struct sluice_link_event){
+		.sub = subscription_id(sub),
+		.peer = side == SLUICE_SIDE_CONSUMER ? sub->producer->name
+						     : sub->consumer->name,
+		.side = side,
+		.inlet = sub->inlet,
+		.kind = kind,
+		.reason = SLUICE_CLOSED_REASON(closed),
+		.code = SLUICE_CLOSED_CODE(closed),
+	};
+}
+
+/* Tell the stage's hook; a hook's events leave like any others. */
+static int stage_hook(struct sluice_stage *stage, const char *name,
+		      int (*hook)(struct sluice_stage *,
+				  const struct sluice_link_event *),
+		      struct subscription *sub, enum sluice_side side,
+		      uint32_t kind, uint32_t closed)
+{
+	struct sluice_link_event event =
+		stage_link_event(sub, side, kind, closed);
+	int rc;
+
+	if (hook == NULL || stage->phase == STAGE_DOWN)
+		return 0;
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = hook(stage, &event);
+	stage_emit_end(stage, stage_keeps(rc));
+	if (rc < 0)
+		stage_log(stage, "%s, subscription with '%s': %s", name,
+			  event.peer, sluice_strerror(rc));
+	return rc;
+}
+
+/* ---- as a consumer ------------------------------------------------------- */
+
+/* Events handed out on a link and not acknowledged: a batch whose output did not
+ * get out. None any more. */
+static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
+{
+	uint64_t n = 0;
+
+	if (stage->unacked > 0 && stage->unacked_inlet == inlet) {
+		n = stage->unacked;
+		stage->unacked = 0;
+	}
+	return n;
+}
+
+/* A port's user has a batch of it. */
+static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
+{
+	return stage->port_taken > 0 && stage->port_batch.inlet == inlet;
+}
+
+static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct inlet_link *link = &stage->in.links[sub->inlet];
+	/* Once it has left, its place may be used again. */
+	struct sluice_stage *producer = sub->producer;
+
+	if (link->open) {
+		uint64_t at = link->reader.acked;
+		uint64_t n = stage_in_hand(stage, sub->inlet);
+		uint64_t until = at + n;
+
+		if (n > 0)
+			handed_note(&link->handed, at, until,
+				    handed_at(&link->handed, at, &n) + 1);
+		sub->left_handed = link->handed;
+		sub->left_counted = link->counted;
+	}
+	if (link->sub == sub) {
+		inlet_detach(&stage->in, sub->inlet);
+		stage_markers_forget(stage, sub->inlet);
+		stage->in.linked--;
+	}
+	place_leave(&stage->in.places[sub->inlet], sub);
+	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
+	stage_signal(producer, SIGNAL_SUBS);
+	/* It may have been the last, and the producer's callback block. */
+	if (producer->opts.on_stop != NULL)
+		pipeline_alarm(stage->pipeline);
+}
+
+void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+		    enum sluice_on_end mode, uint32_t closed)
+{
+	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
+	int failed = reason > SLUICE_REASON_SHUTDOWN;
+
+	switch (mode) {
+	case SLUICE_PERMANENT:
+		break;
+	case SLUICE_TRANSIENT:
+		if (!failed)
+			return;
+		break;
+	case SLUICE_TEMPORARY:
+		return;
+	case SLUICE_ON_END_DEFAULT:
+		if (reason > SLUICE_CLOSED_REASON(stage->worst)) {
+			stage->worst = closed;
+			stage->worst_by = peer;
+		}
+		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
+		    stage->in.linked > 0 ||
+		    places_used(stage->in.places, stage->in.places_max))
+			return;
+		closed = stage->worst;
+		peer = stage->worst_by;
+		break;
+	}
+	stage_conclude(stage, peer, closed);
+}
+
+void stage_link_ended(struct sluice_stage *stage, uint32_t index,
+		      uint32_t closed)
+{
+	struct subscription *sub = stage->in.links[index].sub;
+	/* Once it has been left, its place may be used again. */
+	const struct sluice_stage *producer = sub->producer;
+	enum sluice_on_end mode = sub->opts.on_end;
+	uint32_t kind = sluice_load_acquire(&sub->cancel) == closed
+				? SLUICE_CANCEL
+				: SLUICE_DOWN;
+	int rc;
+
+	stage->in.links[index].open = 0;
+	rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+			SLUICE_SIDE_CONSUMER, kind, closed);
+	consumer_leave(stage, sub);
+	stage_answer(stage, "on_cancel", rc);
+	stage_heed_end(stage, producer, mode, closed);
+}
+
+/* A subscription that this stage has not seen before. Returns non-zero: it wants
+ * it now. */
+static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct inlet *in = &stage->in;
+	struct inlet_link *link = &in->links[sub->inlet];
+
+	if (link->sub != sub) {
+		link->sub = sub;
+		in->linked++;
+		if (in->count <= sub->inlet)
+			in->count = sub->inlet + 1;
+		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
+			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
+			const struct sluice_stage *producer = sub->producer;
+
+			/* As if it had ended at once. */
+			consumer_leave(stage, sub);
+			stage_heed_end(stage, producer, SLUICE_ON_END_DEFAULT,
+				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
+			return 0;
+		}
+	}
+	if (subscription_silent(sub) &&
+	    subscription_producer(sub) == PRODUCER_NEW &&
+	    sluice_load_acquire(&sub->cancel) == 0)
+		return 0;
+	sluice_store_release(&sub->consumer_state, CONSUMER_WANTS);
+	stage_signal(sub->producer, SIGNAL_SUBS);
+	return 1;
+}
+
+/* Demand or a window that somebody wished for. */
+static void consumer_adjust(struct sluice_stage *stage,
+			    struct subscription *sub)
+{
+	if (!stage->in.links[sub->inlet].open)
+		return;
+	if (subscription_manual(sub))
+		inlet_grant_asked(&stage->in, sub->inlet);
+	if (sluice_load_acquire(&sub->window) != 0) {
+		sub->credit = window_unpack(sluice_exchange(&sub->window, 0));
+		inlet_resize(&stage->in, sub->inlet, &sub->credit);
+	}
+}
+
+static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
+{
+	if (subscription_producer(sub) == PRODUCER_REFUSED) {
+		stage_link_ended(stage, sub->inlet,
+				 sluice_load_acquire(&sub->closed));
+		return;
+	}
+	inlet_attach(&stage->in, sub, sluice_load_acquire(&sub->start),
+		     bell_between(sub->producer, stage));
+	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	inlet_ask(&stage->in, sub->inlet);
+	/* It may have been resized before its producer came to it. */
+	consumer_adjust(stage, sub);
+}
+
+static void attend_inlets(struct sluice_stage *stage)
+{
+	for (uint32_t i = 0; i < stage->in.places_max; i++) {
+		struct subscription *sub = place_sub(&stage->in.places[i]);
+
+		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
+			return; /* a restart looks again */
+		if (sub == NULL)
+			continue;
+		switch (subscription_consumer(sub)) {
+		case CONSUMER_NEW:
+			if (stage->phase != STAGE_RUNNING ||
+			    !consumer_meet(stage, sub))
+				break;
+			/* A producer that has ended answers nobody: it was
+			 * refused when it was made. */
+			/* fall through */
+		case CONSUMER_WANTS:
+			if (subscription_producer(sub) != PRODUCER_NEW)
+				consumer_open(stage, sub);
+			break;
+		case CONSUMER_OPEN:
+			consumer_adjust(stage, sub);
+			break;
+		case CONSUMER_LEFT:
+			break;
+		}
+	}
+}
+
+/* ---- as a producer ------------------------------------------------------- */
+
+/* Has the last consumer gone? Then, unless it is to stay, the stage ends. */
+static void producer_end_idle(struct sluice_stage *stage,
+			      const struct sluice_stage *consumer,
+			      uint32_t closed)
+{
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	    !outlet_deserted(&stage->out))
+		return;
+	if (closed == 0)
+		closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+	stage_conclude(stage, consumer, closed);
+}
+
+static void producer_refuse(struct sluice_stage *stage,
+			    struct subscription *sub, uint32_t closed)
+{
+	struct sluice_stage *consumer = sub->consumer;
+
+	place_leave(&stage->out.places[sub->lane], sub);
+	subscription_refuse(sub, closed);
+	stage_signal(consumer, SIGNAL_SUBS);
+	producer_end_idle(stage, consumer, closed);
+}
+
+/* Why it is over: the consumer has said so, or somebody cancelled it. */
+static uint32_t parted_closed(const struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+
+	if (sub->left_closed != 0)
+		return sub->left_closed;
+	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+}
+
+/* It is over before it began. Of one that was declared the stage was told that it
+ * would begin. */
+static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	/* A cancel is told with its own reason, whatever the consumer gave
+	 * when it left after that. */
+	int rc = sub->later
+			 ? SLUICE_OK
+			 : stage_hook(stage, "on_cancel", stage->opts.on_cancel,
+				      sub, SLUICE_SIDE_PRODUCER,
+				      cancel ? SLUICE_CANCEL : SLUICE_DOWN,
+				      cancel ? cancel : parted_closed(sub));
+
+	producer_refuse(stage, sub, cancel);
+	stage_answer(stage, "on_cancel", rc);
+}
+
+static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
+{
+	enum consumer_state consumer = subscription_consumer(sub);
+	int rc;
+
+	if (consumer == CONSUMER_NEW)
+		return;
+	if (consumer == CONSUMER_LEFT ||
+	    sluice_load_acquire(&sub->cancel) != 0) {
+		producer_forgo(stage, sub);
+		return;
+	}
+	/* Of what was declared it was told at the start. */
+	rc = sub->later ? stage_hook(stage, "on_subscribe",
+				     stage->opts.on_subscribe, sub,
+				     SLUICE_SIDE_PRODUCER, 0, 0)
+			: SLUICE_OK;
+	if (rc != SLUICE_OK) {
+		producer_refuse(
+			stage, sub,
+			SLUICE_CLOSED(SLUICE_REASON_ERROR, rc < 0 ? -rc : EIO));
+		return;
+	}
+	sluice_store_release(&sub->start,
+			     outlet_join(&stage->out, sub,
+					 bell_between(sub->consumer, stage)));
+	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	stage_signal(sub->consumer, SIGNAL_SUBS);
+}
+
+static void producer_cancel(struct sluice_stage *stage,
+			    struct subscription *sub)
+{
+	uint32_t closed = sluice_load_acquire(&sub->cancel);
+
+	outlet_cancel(&stage->out, sub, closed);
+	sluice_store_release(&sub->producer_state, PRODUCER_CLOSED);
+	stage_answer(stage, "on_cancel",
+		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
+}
+
+/* The consumer has left, and whatever it has not finished is ours again. */
+static void producer_part(struct sluice_stage *stage, struct subscription *sub)
+{
+	uint32_t closed = parted_closed(sub);
+	int told = subscription_producer(sub) == PRODUCER_CLOSED;
+	/* Once it is released, its place may be used again. */
+	const struct sluice_stage *consumer = sub->consumer;
+	int rc = 0;
+
+	if (!told)
+		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
+	place_leave(&stage->out.places[sub->lane], sub);
+	/* No new ask. */
+	stage->asks -= outlet_asks_of(&stage->out, sub);
+	outlet_leave(&stage->out, sub);
+	/* In a ring that nobody takes from any more events wait from now on. */
+	stage_tell_gauges(stage, stage_holds_back(stage));
+	stage_tell_stranded(stage, stage->out.unread);
+	stage->out.unread = 0;
+	stage_markers_wait_again(stage);
+	stage_answer(stage, "on_cancel", rc);
+	producer_end_idle(stage, consumer, closed);
+}
+
+static void attend_outlets(struct sluice_stage *stage)
+{
+	for (uint32_t i = 0; i < stage->out.places_max; i++) {
+		struct subscription *sub = place_sub(&stage->out.places[i]);
+
+		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
+			return; /* a restart looks again */
+		if (sub == NULL)
+			continue;
+		switch (subscription_producer(sub)) {
+		case PRODUCER_NEW:
+			producer_meet(stage, sub);
+			continue;
+		case PRODUCER_JOINED:
+			if (sluice_load_acquire(&sub->cancel) != 0)
+				producer_cancel(stage, sub);
+			break;
+		case PRODUCER_CLOSED:
+		case PRODUCER_REFUSED:
+		case PRODUCER_RELEASED:
+			break;
+		}
+		if (subscription_consumer(sub) == CONSUMER_LEFT &&
+		    stage->phase != STAGE_ENDED && stage->phase != STAGE_DOWN)
+			producer_part(stage, sub);
+	}
+}
+
+/* ---- both ---------------------------------------------------------------- */
+
+int stage_attend(struct sluice_stage *stage)
+{
+	uint32_t signals = sluice_exchange(&stage->signals, 0);
+
+	if (signals & SIGNAL_WAKE)
+		stage->awakened = 1;
+	if (signals & SIGNAL_STATE) {
+		stage->accumulate = sluice_load_acquire(&stage->demand) ==
+				    SLUICE_DEMAND_ACCUMULATE;
+		/* Before the mail: a marker stands behind what lies in the
+		 * rings of those who joined meanwhile. */
+		if (stage_obey(stage))
+			signals |= SIGNAL_SUBS;
+	}
+	/* While it is down, whoever comes or goes waits for it: a restart looks
+	 * again. */
+	if (signals & SIGNAL_SUBS && stage->phase != STAGE_DOWN) {
+		attend_inlets(stage);
+		attend_outlets(stage);
+	}
+	/* One that has just ended has closed it. */
+	if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
+		mailbox_take(&stage->mail, &stage->letters, 0);
+	return stage_read_mail(stage) || signals != 0;
+}
+
+static void let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
+{
+	/* A stop: what its user is handling is nobody else's. His next call
+	 * acknowledges it. */
+	if (stage_in_use(stage, sub->inlet))
+		return;
+	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
+	consumer_leave(stage, sub);
+}
+
+static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
+{
+	struct sluice_stage *consumer = sub->consumer;
+
+	stage->out.subs[sub->lane] = NULL;
+	if (subscription_producer(sub) == PRODUCER_NEW)
+		subscription_refuse(
+			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+	else
+		sluice_store_release(&sub->producer_state, PRODUCER_RELEASED);
+	stage_signal(consumer, SIGNAL_SUBS);
+}
+
+/* Whoever is making a subscription finds its place closed. */
+void stage_let_go(struct sluice_stage *stage)
+{
+	struct subscription *sub;
+
+	for (uint32_t i = 0; i < stage->in.places_max; i++) {
+		sub = place_close(&stage->in.places[i]);
+		if (sub != NULL)
+			let_go_inlet(stage, sub);
+	}
+	for (uint32_t i = 0; i < stage->out.places_max; i++) {
+		sub = place_close(&stage->out.places[i]);
+		if (sub != NULL)
+			let_go_outlet(stage, sub);
+	}
+	stage_show_phase(stage, STAGE_ENDED);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a callback's hands into the rings: room for what it emits, the buffer and
+ * its limit, placing what waits as far as there is credit, and the receipt for
+ * the input it came from once its output is out.
+ */
+#include "engine/link/aside_priv.h"
+#include "engine/link/sequence_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+
+#include <errno.h>
+
+/* More waits than @most: the oldest go, or the newest. */
+static void stage_overflow(struct sluice_stage *stage, uint32_t most)
+{
+	struct hold *hold = &stage->hold;
+	uint32_t n = hold_count(hold) - most;
+	int tell = 1;
+
+	if (stage->opts.buffer_keep == SLUICE_KEEP_FIRST) {
+		hold_drop_newest(hold, n);
+		if (stage->unacked > 0 &&
+		    stage->unacked_end - hold->at > hold_count(hold))
+			stage->unacked_end = hold_end(hold);
+		for (struct letter *m = stage->markers.first; m; m = m->next)
+			if (m->position - hold->at > hold_count(hold))
+				m->position = hold_end(hold);
+	} else {
+		hold_pop(hold, n);
+	}
+	stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n);
+	if (stage->opts.on_discard)
+		tell = stage->opts.on_discard(stage, n);
+	if (tell)
+		stage_log(stage,
+			  "discarded %u events: the buffer of %u is full", n,
+			  most);
+}
+
+/* What may wait just now. */
+static uint32_t stage_wait_max(const struct sluice_stage *stage)
+{
+	return stage_holds_back(stage) ? stage->held_max : stage->buffer_max;
+}
+
+/* The row's end is near although what waits stands at its front: more is held
+ * back than the buffer holds, or callbacks ran one behind the other with nothing
+ * placed in between. Nothing flows meanwhile, so that it may allocate. */
+static void stage_make_room(struct sluice_stage *stage)
+{
+	struct hold *hold = &stage->hold;
+	uint32_t most = stage_wait_max(stage);
+	uint64_t cells = UINT64_C(2) * most + stage->emit_max;
+
+	if (cells > UINT64_C(2) * hold->capacity)
+		cells = UINT64_C(2) * hold->capacity;
+	if (cells > hold->capacity && hold_grow(hold, (uint32_t)cells) == 0)
+		return;
+	if (stage->opts.buffer_keep == SLUICE_KEEP_BLOCK)
+		return;
+	/* No memory for more: that is the limit then. */
+	if (most > hold->capacity - stage->emit_max)
+		most = hold->capacity - stage->emit_max;
+	if (hold_count(hold) > most)
+		stage_overflow(stage, most);
+	hold_compact(hold);
+}
+
+void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
+{
+	uint32_t room;
+
+	if (!stage_produces(stage))
+		return;
+	hold_make_room(&stage->hold, stage->emit_max);
+	room = stage->hold.capacity - stage->hold.tail;
+	if (SLUICE_UNLIKELY(room < stage->emit_max)) {
+		stage_make_room(stage);
+		room = stage->hold.capacity - stage->hold.tail;
+	}
+	if (room > stage->emit_max)
+		room = stage->emit_max;
+	stage->emit_left = limit < room ? (uint32_t)limit : room;
+}
+
+void stage_emit_end(struct sluice_stage *stage, int keep)
+{
+	stage->emit_left = 0;
+	if (keep)
+		hold_commit(&stage->hold);
+	else
+		hold_rollback(&stage->hold);
+}
+
+void stage_emitted(struct sluice_stage *stage, int rc)
+{
+	stage_emit_end(stage, stage_keeps(rc));
+	/* After a failure no other callback may run, of a marker say, before
+	 * the stage has been told of it. */
+	if (stage_produces(stage) && stage_keeps(rc))
+		(void)stage_flush(stage, STAGE_LOOK);
+}
+
+uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n)
+{
+	return stage->opts.buffer_keep == SLUICE_KEEP_BLOCK
+		       ? n + stage->buffer_max
+		       : UINT64_MAX;
+}
+
+uint64_t stage_emit_room(struct sluice_stage *stage)
+{
+	uint64_t room = stage_wait_max(stage);
+
+	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		return UINT64_MAX;
+	if (!stage->accumulate && outlet_waiting(&stage->out) == 0)
+		room += outlet_room(&stage->out, stage->emit_max);
+	return room > hold_count(&stage->hold) ? room - hold_count(&stage->hold)
+					       : 0;
+}
+
+/* An event for a partition that does not exist cannot be placed, now or later:
+ * what chose it is wrong. */
+void stage_misrouted(struct sluice_stage *stage)
+{
+	stage->out.wrong = 0;
+	stage_count(stage, SLUICE_COUNTER_STRANDED, 1);
+	pipeline_fail(stage->pipeline, -ERANGE,
+		      "stage '%s': key_of named a partition that is not in [0, "
+		      "%u]",
+		      stage->name, stage->opts.partitions - 1);
+}
+
+static int stage_place(struct sluice_stage *stage, enum stage_look look)
+{
+	struct hold *hold = &stage->hold;
+	struct outlet *out = &stage->out;
+	int moved = 0;
+
+	while (hold_count(hold) > 0 && out->orphans == NULL) {
+		uint64_t n = stage_marker_limit(stage);
+		uint32_t placed;
+
+		if (n > hold_count(hold))
+			n = hold_count(hold);
+		if (n > out->run_events)
+			n = out->run_events;
+		if (n == 0)
+			break; /* a marker comes first */
+		if (look == STAGE_LOOK)
+			(void)outlet_room(out, n);
+		if (SLUICE_UNLIKELY(out->sequence != NULL))
+			sequence_stamp(out->sequence, hold_front(hold),
+				       out->event_bytes, (uint32_t)n);
+		placed = outlet_place(out, hold_front(hold), (uint32_t)n);
+		hold_pop(hold, placed);
+		moved |= placed > 0;
+		if (SLUICE_UNLIKELY(out->wrong))
+			stage_misrouted(stage);
+		if (placed < n)
+			break;
+	}
+	return moved;
+}
+
+void stage_tell_gauges(struct sluice_stage *stage, int held)
+{
+	uint64_t waits = hold_count(&stage->hold);
+	uint64_t dealt = outlet_waiting(&stage->out);
+
+	stage->gauge = waits + dealt;
+	outlet_tell_gauges(&stage->out);
+	sluice_counter_set(stage->counters, SLUICE_COUNTER_BUFFERED,
+			   held ? dealt : dealt + waits);
+	sluice_counter_set(stage->counters, SLUICE_COUNTER_HELD,
+			   held ? waits : 0);
+}
+
+/* What the input in hand was made into is out: the input is finished. */
+static int stage_answered(struct sluice_stage *stage)
+{
+	/* Relaxed: of what it is set for nothing has come yet. */
+	return position_reached(stage->hold.at, stage->unacked_end) &&
+	       (SLUICE_LIKELY(!sluice_load_relaxed(&stage->between)) ||
+		sequence_answered(&stage->out));
+}
+
+int stage_flush(struct sluice_stage *stage, enum stage_look look)
+{
+	struct outlet *out = &stage->out;
+	int held = stage_holds_back(stage);
+	int moved = 0;
+
+	/* They have been placed already. */
+	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
+		moved |= asides_flush(out) > 0;
+	if (!held && out->orphans != NULL)
+		moved |= outlet_deal_orphans(out);
+	if (!held && look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&
+	    outlet_spilled(out) > 0) {
+		/* Nothing to place: the spill may still find credit. */
+		uint64_t before = outlet_waiting(out);
+
+		(void)outlet_room(out, UINT64_MAX);
+		moved |= outlet_waiting(out) != before;
+	}
+	if (!held)
+		moved |= stage_place(stage, look);
+	if (SLUICE_UNLIKELY(stage->markers.first || stage->spilling.first))
+		moved |= stage_markers_due(stage);
+	if (stage->unacked > 0 && stage_answered(stage)) {
+		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
+		stage->unacked = 0;
+		moved = 1;
+	}
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > stage->buffer_max) &&
+	    hold_count(&stage->hold) > stage_wait_max(stage) &&
+	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		stage_overflow(stage, stage_wait_max(stage));
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 || stage->gauge > 0 ||
+			    out->orphans || outlet_spilled(out) > 0))
+		stage_tell_gauges(stage, held);
+	return moved;
+}

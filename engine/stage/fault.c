@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verdicts that are not OK: events that come again or are given up, stages that
+ * go down and come up again. The supervisor decides when (supervisor.c); the
+ * stage's thread does it.
+ */
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void pipeline_log(const struct sluice_pipeline *p, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (p->opts.log == NULL)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	p->opts.log(p->opts.log_ctx, text);
+}
+
+void stage_log(struct sluice_stage *stage, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	if (stage->pipeline->opts.log == NULL)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	pipeline_log(stage->pipeline, "stage '%s': %s", stage->name, text);
+}
+
+void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
+{
+	(void)sluice_exchange(&stage->phase_seen, (uint32_t)phase);
+	pipeline_alarm(stage->pipeline);
+}
+
+static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
+{
+	/* An init that fails again changes nothing in what it goes back to. */
+	if (stage->phase != STAGE_DOWN)
+		stage->resume = stage->phase;
+	stage->phase = STAGE_DOWN;
+	stage_fini(stage, reason);
+	stage->timers.armed = 0;
+	(void)sluice_fetch_add(&stage->downs, 1);
+	stage_show_phase(stage, STAGE_DOWN);
+}
+
+/* The stage has failed, with the negative @rc, as fault.text says. */
+static void stage_fail_text(struct sluice_stage *stage, int rc)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	stage->fault.code = rc;
+	if (pipeline_command(p) == PIPELINE_STOP)
+		return; /* it is ended with all the others */
+	switch (stage->opts.restart) {
+	case SLUICE_RESTART_NONE:
+		pipeline_fail(p, rc, "%s", stage->fault.text);
+		stage_abort(stage, SLUICE_REASON_ERROR);
+		break;
+	case SLUICE_RESTART_TEMPORARY:
+		pipeline_note_failure(p, rc, "%s, and is not restarted",
+				      stage->fault.text);
+		pipeline_log(p, "%s, and is not restarted", stage->fault.text);
+		stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);
+		break;
+	case SLUICE_RESTART_PERMANENT:
+	case SLUICE_RESTART_TRANSIENT:
+		stage_go_down(stage, SLUICE_REASON_ERROR);
+		break;
+	}
+}
+
+void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
+{
+	va_list args;
+
+	/* One failure a step: the supervisor may read the text of the first. */
+	if (stage->phase == STAGE_DOWN)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(stage->fault.text, sizeof(stage->fault.text), fmt,
+			args);
+	va_end(args);
+	stage_fail_text(stage, rc);
+}
+
+/* A callback said that it is done. */
+static void stage_done(struct sluice_stage *stage)
+{
+	enum stage_phase phase =
+		stage->phase == STAGE_DOWN ? stage->resume : stage->phase;
+
+	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
+	    pipeline_command(stage->pipeline) != PIPELINE_RUN ||
+	    phase != STAGE_RUNNING) {
+		stage_conclude(stage, NULL,
+			       SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+		return;
+	}
+	if (stage->phase == STAGE_DOWN)
+		return; /* and comes up again in any case */
+	(void)snprintf(stage->fault.text, sizeof(stage->fault.text),
+		       "stage '%s': ended, and is permanent", stage->name);
+	stage->fault.code = -ECANCELED;
+	stage_go_down(stage, SLUICE_REASON_NORMAL);
+}
+
+int stage_describe(struct sluice_stage *stage, const char *callback, int rc)
+{
+	char *text = stage->fault.text;
+	size_t room = sizeof(stage->fault.text);
+
+	if (rc == SLUICE_FAIL) {
+		(void)snprintf(text, room,
+			       "stage '%s': %s returned SLUICE_FAIL",
+			       stage->name, callback);
+		return -EIO;
+	}
+	if (rc < 0) {
+		(void)snprintf(text, room, "stage '%s': %s returned %d (%s)",
+			       stage->name, callback, rc,
+			       sluice_errno_text(rc));
+		return rc;
+	}
+	(void)snprintf(text, room,
+		       "stage '%s': %s returned %d, which is no answer it may "
+		       "give",
+		       stage->name, callback, rc);
+	return -EINVAL;
+}
+
+void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
+{
+	if (rc == SLUICE_OK || stage->phase >= STAGE_ENDED)
+		return;
+	if (rc == SLUICE_END) {
+		stage_done(stage);
+		return;
+	}
+	/* Another callback, of a marker that left with this one's events, may
+	 * have failed in between. */
+	if (stage->phase != STAGE_DOWN)
+		stage_fail_text(stage, stage_describe(stage, callback, rc));
+}
+
+static void stage_give_up(struct sluice_stage *stage,
+			  const struct sluice_batch *batch, int code)
+{
+	const unsigned char *event = batch->events;
+
+	sluice_counter_add(stage->counters, SLUICE_COUNTER_DEAD_LETTERS,
+			   batch->count);
+	stage_emit_begin(stage, stage_emit_room(stage));
+	for (uint32_t i = 0; stage->opts.dead_letter && i < batch->count;
+	     i++, event += stage->opts.in_bytes) {
+		struct sluice_dead_letter letter = {
+			.event = event,
+			.seq = inlet_seq(&stage->in, batch, i),
+			.inlet = batch->inlet,
+			.deliveries = batch->deliveries,
+			.code = code,
+		};
+
+		stage->opts.dead_letter(stage, &letter);
+	}
+	stage_emit_end(stage, 1);
+}
+
+uint32_t stage_events_refused(struct sluice_stage *stage,
+			      const struct sluice_batch *batch, uint32_t taken,
+			      int rc)
+{
+	/* One alone, and it has had its chances: the others go on. */
+	int spent = taken == 1 && batch->deliveries >= stage->in.tries_max;
+
+	if (rc == SLUICE_SKIP ||
+	    (spent && stage->opts.dead_letter &&
+	     (rc < 0 || rc == SLUICE_RETRY || rc == SLUICE_FAIL))) {
+		stage_give_up(stage, batch, rc);
+		return taken;
+	}
+	inlet_return(&stage->in, batch->inlet, taken, batch->deliveries);
+	if (rc == SLUICE_RETRY && spent)
+		stage_fail(stage, -ELOOP,
+			   "stage '%s': event %llu of inlet %u was handed out "
+			   "%u times in vain, and there is no dead_letter",
+			   stage->name, (unsigned long long)batch->seq,
+			   batch->inlet, batch->deliveries);
+	return 0;
+}
+
+/* Returns non-zero when it is no longer down. */
+static int stage_restart(struct sluice_stage *stage)
+{
+	int rc;
+
+	if (stage->phase != STAGE_DOWN)
+		return 0;
+	stage_stop_open(stage);
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	stage_emit_end(stage, rc == 0);
+	if (rc != 0) {
+		/* It is down still, or ends. */
+		stage_fail_text(stage, stage_describe(stage, "init", rc));
+		return stage->phase != STAGE_DOWN;
+	}
+	stage->phase = stage->resume;
+	stage->initialised = 1;
+	stage_ask_anew(stage);
+	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
+	stage_log(stage, "restarted");
+	stage_show_phase(stage, stage->phase);
+	if (stage->phase == STAGE_ENDING && !stage_produces(stage))
+		stage_end(stage);
+	return 1;
+}
+
+int stage_obey(struct sluice_stage *stage)
+{
+	switch (sluice_exchange(&stage->restart, RESTART_NONE)) {
+	case RESTART_DOWN:
+		if (stage->phase != STAGE_RUNNING)
+			return 0;
+		stage->fault.code = 0;
+		stage_go_down(stage, SLUICE_REASON_SHUTDOWN);
+		return 0;
+	case RESTART_UP:
+		return stage_restart(stage);
+	default:
+		return 0;
+	}
+}

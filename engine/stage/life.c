@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a stage begins, and how it ends: not before everything it made has been
+ * finished by somebody, unless nobody is left to. */
+#include "engine/link/aside_priv.h"
+#include "engine/stage/resequencer_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+
+static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
+		       enum sluice_side side)
+{
+	struct sluice_link_event event = stage_link_event(sub, side, 0, 0);
+	int rc;
+
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.on_subscribe(stage, &event);
+	stage_emit_end(stage, rc == 0);
+	return rc;
+}
+
+/* The subscriptions that were declared begin with the stage. */
+static int stage_greet_all(struct sluice_stage *stage)
+{
+	int rc = 0;
+
+	if (stage->opts.on_subscribe == NULL)
+		return 0;
+	for (uint32_t i = 0; rc == 0 && i < stage->in.count; i++)
+		rc = stage_greet(stage, stage->in.links[i].sub,
+				 SLUICE_SIDE_CONSUMER);
+	for (uint32_t i = 0; rc == 0 && i < stage->out.places_max; i++)
+		if (place_sub(&stage->out.places[i]) != NULL)
+			rc = stage_greet(stage,
+					 place_sub(&stage->out.places[i]),
+					 SLUICE_SIDE_PRODUCER);
+	return rc;
+}
+
+static void stage_refuse_start(struct sluice_stage *stage, const char *callback,
+			       int rc)
+{
+	int code = stage_describe(stage, callback, rc);
+
+	pipeline_fail(stage->pipeline, code, "%s", stage->fault.text);
+}
+
+int stage_init(struct sluice_stage *stage)
+{
+	int rc;
+
+	stage_stop_open(stage);
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.init ? stage->opts.init(stage) : 0;
+	stage_emit_end(stage, rc == 0);
+	if (rc == 0) {
+		stage->initialised = 1;
+		rc = stage_greet_all(stage);
+		if (rc != 0)
+			stage_refuse_start(stage, "on_subscribe", rc);
+	} else {
+		stage_refuse_start(stage, "init", rc);
+	}
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < stage->in.count; i++)
+		if (stage->in.links[i].open)
+			inlet_ask(&stage->in, i);
+	return 0;
+}
+
+void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+
+	if (n == 0)
+		return;
+	/* What a stop drops is no news but for this: not all was handled. */
+	if (pipeline_command(p) == PIPELINE_STOP) {
+		(void)sluice_exchange(&p->aborted, 1);
+		return;
+	}
+	stage->stranded += n;
+	(void)sluice_fetch_add(&p->undelivered, n);
+}
+
+static void stage_strand(struct sluice_stage *stage, uint64_t n)
+{
+	stage_count(stage, SLUICE_COUNTER_STRANDED, n);
+	stage_tell_stranded(stage, n);
+}
+
+void stage_end(struct sluice_stage *stage)
+{
+	uint64_t left = hold_count(&stage->hold);
+
+	if (stage_produces(stage)) {
+		outlet_end(&stage->out,
+			   SLUICE_CLOSED(stage->reason, stage->reason_code));
+		left += outlet_drop(&stage->out);
+		hold_reset(&stage->hold);
+		stage_tell_gauges(stage, 0);
+	}
+	if (stage->resequencer != NULL)
+		left += resequencer_leave(stage);
+	stage_strand(stage, left);
+	if (stage->stranded > 0)
+		stage_log(stage,
+			  "ended, and %llu events had no consumer left to go "
+			  "to",
+			  (unsigned long long)stage->stranded);
+	/* Before fini: it may wait for others, who wait for an answer. */
+	stage_close_mail(stage);
+	stage_fini(stage, stage->reason);
+	stage->phase = STAGE_ENDED;
+	stage_let_go(stage);
+}
+
+void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
+{
+	if (stage->phase == STAGE_ENDED)
+		return;
+	stage->reason = reason;
+	if (stage->phase < STAGE_ENDING)
+		stage->ended = (struct stage_ended){
+			.closed = SLUICE_CLOSED(reason, 0), .stopped = 1};
+	stage_end(stage);
+}
+
+void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
+		  uint32_t code)
+{
+	if (stage->phase >= STAGE_ENDING)
+		return;
+	stage->reason = reason;
+	stage->reason_code = code;
+	stage->ended.closed = SLUICE_CLOSED(reason, code);
+	/* A peer may have seen the stop first, and its end is why this one ends:
+	 * that is the stop's doing all the same. */
+	if (pipeline_command(stage->pipeline) == PIPELINE_STOP)
+		stage->ended = (struct stage_ended){
+			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
+			.stopped = 1};
+	stage->phase = STAGE_ENDING;
+	stage_show_phase(stage, STAGE_ENDING);
+	if (!stage_produces(stage))
+		stage_end(stage);
+}
+
+void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+		    uint32_t closed)
+{
+	if (stage->phase < STAGE_ENDING)
+		stage->ended.by = by;
+	if (stage->phase != STAGE_DOWN) {
+		stage_finish(stage, SLUICE_CLOSED_REASON(closed),
+			     SLUICE_CLOSED_CODE(closed));
+		return;
+	}
+	if (stage->resume == STAGE_ENDING)
+		return;
+	stage->reason = SLUICE_CLOSED_REASON(closed);
+	stage->reason_code = SLUICE_CLOSED_CODE(closed);
+	stage->resume = STAGE_ENDING;
+}
+
+int stage_forsaken(const struct sluice_stage *stage)
+{
+	/* Once the pipeline drains, nobody can come. */
+	return (stage->opts.on_idle != SLUICE_IDLE_STAY ||
+		pipeline_command(stage->pipeline) != PIPELINE_RUN) &&
+	       outlet_deserted(&stage->out);
+}
+
+/* Once the pipeline drains, nobody comes any more for a partition that has no
+ * reader: its events have nowhere to go, and others may wait behind them. */
+int stage_strand_vacant(struct sluice_stage *stage)
+{
+	uint64_t n;
+
+	if (stage->opts.partitions == 0 ||
+	    pipeline_command(stage->pipeline) != PIPELINE_DRAIN)
+		return 0;
+	n = outlet_drop_vacant(&stage->out);
+	stage_strand(stage, n);
+	return n > 0;
+}
+
+/* Everything made has been placed, nothing waits in the spill, and every
+ * consumer has finished what it was sent: the stream may end behind it. Until
+ * then a consumer that leaves gives its events back, and somebody must be there
+ * to deal them again. */
+int stage_step_ending(struct sluice_stage *stage)
+{
+	uint64_t before = outlet_waiting(&stage->out);
+	int moved;
+
+	(void)outlet_room(&stage->out, UINT64_MAX);
+	moved = stage_flush(stage, STAGE_LOOK);
+	if (stage->phase == STAGE_ENDED)
+		return 1;
+	moved |= stage_strand_vacant(stage);
+	if (hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0) {
+		if (!outlet_quiet(&stage->out))
+			return moved;
+	} else if (!stage_forsaken(stage) ||
+		   (stage->out.asides != NULL && asides_busy(&stage->out))) {
+		return moved || outlet_waiting(&stage->out) != before;
+	}
+	stage_end(stage);
+	return 1;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Letters: calls, casts, markers, an order to end; the stage's side of them. */
+#include "engine/control/door_priv.h"
+#include "engine/stage/stage_priv.h"
+#include "engine/control.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+
+/* Letters handled in a row: a stage that is written to all the time still gets
+ * to its events. */
+#define LETTERS_PER_ROUND 16u
+
+static const struct sluice_wait_ops *wait_ops(const struct sluice_stage *stage)
+{
+	return stage->pipeline->platform->wait;
+}
+
+static void mail_done(struct sluice_stage *stage, struct letter *letter,
+		      int result)
+{
+	letter_done(letter, &stage->mail, result, wait_ops(stage));
+}
+
+static struct sluice_message mail_message(const struct letter *letter)
+{
+	return (struct sluice_message){
+		.data = letter->bytes ? letter->data : NULL,
+		.bytes = letter->bytes,
+	};
+}
+
+static void mail_cast(struct sluice_stage *stage, struct letter *letter)
+{
+	struct sluice_message message = mail_message(letter);
+	int rc;
+
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.handle_cast(stage, &message);
+	stage_emitted(stage, rc);
+	mail_done(stage, letter, 0);
+	stage_answer(stage, "handle_cast", rc);
+}
+
+static void mail_call(struct sluice_stage *stage, struct letter *letter)
+{
+	struct sluice_message message = mail_message(letter);
+	struct sluice_answer reply = {.data = letter_reply(letter),
+				      .room = letter->room};
+	int rc;
+
+	stage->calling = letter;
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.handle_call(stage, &message, &reply);
+	stage->calling = NULL;
+	/* Its events leave first. */
+	stage_emitted(stage, rc);
+	if (rc < 0)
+		mail_done(stage, letter, rc);
+	else if (!stage_keeps(rc))
+		mail_done(stage, letter, -EIO);
+	else
+		mail_done(stage, letter,
+			  reply.bytes > letter->room ? -EMSGSIZE
+						     : (int)reply.bytes);
+	stage_answer(stage, "handle_call", rc);
+}
+
+int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
+{
+	struct letter *letter;
+	int rc = door_stage(self, __func__);
+
+	if (rc < 0)
+		return rc;
+	letter = self->calling;
+	if (letter == NULL)
+		return sluice_fail(-EPERM,
+				   "stage '%s': a reply outside of handle_call",
+				   self->name);
+	if (letter->replied)
+		return sluice_fail(-EALREADY,
+				   "stage '%s': a second reply to one call",
+				   self->name);
+	if (bytes > letter->room)
+		return sluice_fail(-EMSGSIZE,
+				   "stage '%s': a reply of %u bytes, and the "
+				   "caller has room for %u",
+				   self->name, bytes, letter->room);
+	if (bytes > 0 && data == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a reply of %u bytes without "
+				   "data",
+				   self->name, bytes);
+	if (bytes > 0)
+		memcpy(letter_reply(letter), data, bytes);
+	letter->result = (int32_t)bytes;
+	letter_answer(letter, wait_ops(self));
+	return 0;
+}
+
+/* ---- markers ------------------------------------------------------------- */
+
+static void mail_info(struct sluice_stage *stage, struct letter *letter)
+{
+	struct sluice_message message = mail_message(letter);
+	int rc;
+
+	stage_emit_begin(stage, stage_emit_room(stage));
+	rc = stage->opts.handle_info(stage, &message);
+	stage_emit_end(stage, stage_keeps(rc));
+	mail_done(stage, letter, rc < 0 ? rc : 0);
+	stage_answer(stage, "handle_info", rc);
+}
+
+/* Into the hold, behind everything that waits there. */
+static void marker_place(struct sluice_stage *stage, struct letter *letter)
+{
+	letter->position = hold_end(&stage->hold);
+	letters_add(&stage->markers, letter);
+}
+
+/* One that was sent before the stage was planned has no room for targets: what it
+ * stands behind is nothing. */
+static uint32_t marker_targets(const struct letter *letter, uint32_t n)
+{
+	return n < letter->targets_max ? n : letter->targets_max;
+}
+
+static void marker_came(struct sluice_stage *stage, struct letter *letter)
+{
+	struct inlet *in = &stage->in;
+
+	if (!stage_produces(stage)) {
+		mail_info(stage, letter);
+		return;
+	}
+	/* How many of the links there are: more may come. */
+	letter->position = marker_targets(letter, in->count);
+	/* A link that is opened later has nothing before the marker: its target
+	 * stays 0. */
+	for (uint32_t i = 0; i < letter->position; i++)
+		if (in->links[i].open)
+			letter->targets[i] = sluice_load_acquire(
+				&in->links[i].reader.tx->published);
+	letters_add(&stage->arriving, letter);
+	(void)stage_markers_arrive(stage);
+}
+
+int stage_markers_arrive(struct sluice_stage *stage)
+{
+	int moved = 0;
+
+	while (stage->arriving.first != NULL) {
+		struct letter *letter = stage->arriving.first;
+
+		for (uint32_t i = 0; i < letter->position; i++)
+			if (!inlet_past(&stage->in, i, letter->targets[i]))
+				return moved;
+		(void)letters_pop(&stage->arriving);
+		marker_place(stage, letter);
+		moved = 1;
+	}
+	return moved;
+}
+
+void stage_markers_forget(struct sluice_stage *stage, uint32_t index)
+{
+	for (struct letter *m = stage->arriving.first; m; m = m->next)
+		if (index < m->position)
+			m->targets[index] = 0;
+}
+
+uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
+			  uint32_t limit)
+{
+	const struct letter *letter = stage->arriving.first;
+	uint64_t left;
+
+	if (index >= letter->position)
+		return limit;
+	left = letter->targets[index] - stage->in.links[index].reader.acked;
+	/* 0 or behind: this link is past it, and waits for the others. */
+	return left - 1 < limit ? (uint32_t)left : limit;
+}
+
+static int marker_spilled_past(const struct sluice_stage *stage,
+			       const struct letter *letter)
+{
+	const struct spill *spill = &stage->out.spill;
+
+	for (uint32_t i = 0; i < letter->position; i++)
+		if (!position_reached(spill->queue[i].popped,
+				      letter->targets[i]))
+			return 0;
+	return 1;
+}
+
+/* Everything before it has left the hold; some of it may wait in the spill. */
+static void marker_passed_hold(struct sluice_stage *stage,
+			       struct letter *letter)
+{
+	const struct outlet *out = &stage->out;
+
+	if (outlet_spilled(out) == 0 && stage->spilling.first == NULL) {
+		mail_info(stage, letter);
+		return;
+	}
+	letter->position = 0;
+	if (out->spill.capacity > 0) {
+		letter->position = marker_targets(letter, out->lanes.count);
+		for (uint32_t i = 0; i < letter->position; i++)
+			letter->targets[i] = out->spill.queue[i].popped +
+					     out->spill.queue[i].count;
+	}
+	letters_add(&stage->spilling, letter);
+}
+
+static int stage_may_handle(const struct sluice_stage *stage)
+{
+	return stage->phase == STAGE_RUNNING || stage->phase == STAGE_ENDING;
+}
+
+int stage_markers_due(struct sluice_stage *stage)
+{
+	int moved = 0;
+
+	while (stage->spilling.first != NULL && stage_may_handle(stage) &&
+	       marker_spilled_past(stage, stage->spilling.first)) {
+		mail_info(stage, letters_pop(&stage->spilling));
+		moved = 1;
+	}
+	while (stage->markers.first != NULL && stage_may_handle(stage) &&
+	       stage->out.orphans == NULL &&
+	       position_reached(stage->hold.at,
+				stage->markers.first->position)) {
+		marker_passed_hold(stage, letters_pop(&stage->markers));
+		moved = 1;
+	}
+	return moved;
+}
+
+void stage_markers_wait_again(struct sluice_stage *stage)
+{
+	struct letters again = {0};
+
+	while (stage->spilling.first != NULL) {
+		struct letter *letter = letters_pop(&stage->spilling);
+
+		letter->position = stage->hold.at;
+		letters_add(&again, letter);
+	}
+	while (again.first != NULL && stage->markers.first != NULL)
+		letters_add(&again, letters_pop(&stage->markers));
+	while (again.first != NULL)
+		letters_add(&stage->markers, letters_pop(&again));
+}
+
+/* ---- the mailbox --------------------------------------------------------- */
+
+static void mail_end(struct sluice_stage *stage, struct letter *letter)
+{
+	uint32_t closed;
+
+	memcpy(&closed, letter->data, sizeof(closed));
+	sluice_store_release(&stage->end_wished, 1);
+	mail_done(stage, letter, 0);
+	stage_finish(stage, SLUICE_CLOSED_REASON(closed),
+		     SLUICE_CLOSED_CODE(closed));
+}
+
+int stage_read_mail(struct sluice_stage *stage)
+{
+	uint32_t read = 0;
+
+	while (stage->letters.first != NULL && stage_may_handle(stage) &&
+	       read++ < LETTERS_PER_ROUND) {
+		struct letter *letter = letters_pop(&stage->letters);
+
+		switch (letter->kind) {
+		case LETTER_CAST:
+			mail_cast(stage, letter);
+			break;
+		case LETTER_CALL:
+			mail_call(stage, letter);
+			break;
+		case LETTER_INFO:
+			marker_came(stage, letter);
+			if (stage_produces(stage))
+				(void)stage_flush(stage, STAGE_LOOK);
+			break;
+		case LETTER_END:
+			mail_end(stage, letter);
+			break;
+		}
+	}
+	return read > 0;
+}
+
+void stage_close_mail(struct sluice_stage *stage)
+{
+	struct letters *const all[] = {&stage->letters, &stage->arriving,
+				       &stage->markers, &stage->spilling};
+
+	mailbox_take(&stage->mail, &stage->letters, 1);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		while (all[i]->first != NULL)
+			mail_done(stage, letters_pop(all[i]), -EPIPE);
+}

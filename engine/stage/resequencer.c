@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage that restores a sequence: what comes on its links goes into the
+ * reorder window, and its handler reads from there, through a link of its own
+ * that nobody sees. */
+#include "engine/link/memory_priv.h"
+#include "engine/stage/resequencer_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct inlet_link *resequencer_link(struct sluice_stage *stage)
+{
+	return &stage->in.links[stage->in.places_max];
+}
+
+static int resequencer_no_memory(const struct sluice_stage *stage)
+{
+	return sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
+}
+
+SLUICE_STATIC_ASSERT(SLUICE_ORDER_EVENTS_MAX <= SLUICE_DEMAND_MAX,
+		     "a window of an order is one that credit can have");
+
+int resequencer_open(struct sluice_stage *stage)
+{
+	struct sluice_stage *producer = stage->order_from;
+	struct resequencer *rs = line_calloc(1, sizeof(*rs));
+	struct sequence *sequence = producer->out.sequence;
+	uint32_t window = (uint32_t)sequence->mask + 1;
+	struct subscription *sub;
+	int rc;
+
+	if (rs == NULL)
+		return resequencer_no_memory(stage);
+	stage->resequencer = rs;
+	rs->sequence = sequence;
+	sub = &rs->sub;
+	sub->consumer = stage;
+	sub->producer = producer;
+	sub->inlet = stage->in.places_max;
+	sub->capacity = window;
+	sub->tx = &sequence->tx;
+	sub->rx = &sequence->rx;
+	sub->slots = line_calloc(window, stage->opts.in_bytes);
+	sub->counts = line_calloc(window, sizeof(*sub->counts));
+	rs->window.come = line_calloc(window, 1);
+	if (!sub->slots || !sub->counts || !rs->window.come)
+		return resequencer_no_memory(stage);
+	rc = sluice_credit_init(&sub->credit, window, 0, 0); /* 0: see above */
+	sluice_reorder_init(&rs->window, sub->slots, rs->window.come, window,
+			    stage->opts.in_bytes, sequence->offset);
+	sequence->bell = bell_between(stage, producer);
+	inlet_attach(&stage->in, sub, 0, bell_between(producer, stage));
+	stage->in.linked++;
+	return rc;
+}
+
+void resequencer_close(struct sluice_stage *stage)
+{
+	struct resequencer *rs = stage->resequencer;
+
+	if (rs == NULL)
+		return;
+	free(rs->sub.slots);
+	free(rs->sub.counts);
+	free(rs->window.come);
+	free(rs);
+	stage->resequencer = NULL;
+}
+
+void resequencer_look(struct sluice_stage *stage)
+{
+	stage->resequencer->settled = sluice_load_acquire(
+		&stage->resequencer->sequence->settled); /* A0 */
+}
+
+static void resequencer_refuse(struct sluice_stage *stage,
+			       const unsigned char *event)
+{
+	const struct sluice_reorder *w = &stage->resequencer->window;
+
+	pipeline_fail(
+		stage->pipeline, -EBADMSG,
+		"stage '%s': an event has sequence number %llu at "
+		"order_offset %u, and '%s' has placed none outside of %llu "
+		"to %llu: who handled it did not copy it",
+		stage->name,
+		(unsigned long long)sluice_order_of(event, w->offset),
+		w->offset, stage->order_from->name,
+		(unsigned long long)w->first,
+		(unsigned long long)(w->first + w->window - 1));
+}
+
+/* Who had event @number before, and left it, was handed it @deliveries times:
+ * that goes into the window with it. Below link->counted every event has a
+ * count. */
+static void resequencer_mark(struct sluice_stage *stage, uint64_t number,
+			     uint32_t deliveries)
+{
+	struct inlet_link *link = resequencer_link(stage);
+	uint32_t *counts = stage->resequencer->sub.counts;
+	uint64_t mask = stage->resequencer->sequence->mask;
+	uint64_t at = link->counted;
+
+	if (deliveries > 0 && position_reached(number, at)) {
+		if (position_reached(link->reader.acked, at))
+			at = link->reader.acked;
+		for (; at != number; at++)
+			counts[at & mask] = 0;
+		link->counted = number + 1;
+	}
+	counts[number & mask] = deliveries;
+}
+
+static int resequencer_put(struct sluice_stage *stage,
+			   const struct sluice_batch *batch)
+{
+	struct sluice_reorder *w = &stage->resequencer->window;
+	const struct inlet_link *link = resequencer_link(stage);
+	const unsigned char *event = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
+		uint64_t number = sluice_order_of(event, w->offset);
+
+		switch (sluice_reorder_put(w, event)) {
+		case SLUICE_REORDER_TAKEN:
+			if (SLUICE_UNLIKELY(
+				    batch->deliveries > 1 ||
+				    !position_reached(number, link->counted)))
+				resequencer_mark(stage, number,
+						 batch->deliveries - 1);
+			break;
+		case SLUICE_REORDER_DUPLICATE:
+			sluice_counter_add(stage->counters,
+					   SLUICE_COUNTER_DISCARDED, 1);
+			break;
+		case SLUICE_REORDER_WRONG:
+			resequencer_refuse(stage, event);
+			return -EBADMSG;
+		}
+	}
+	return 0;
+}
+
+int resequencer_take(struct sluice_stage *stage, uint32_t index)
+{
+	struct resequencer *rs = stage->resequencer;
+	int worked = 0;
+
+	for (;;) {
+		struct sluice_batch batch = {0};
+		uint32_t taken =
+			inlet_take(&stage->in, index, UINT32_MAX, &batch);
+		uint32_t closed;
+
+		if (taken == 0) {
+			closed = inlet_idle(&stage->in, index);
+			if (closed == SLUICE_REASON_OPEN)
+				return worked;
+			stage_link_ended(stage, index, closed);
+			return 1;
+		}
+		/* Looked at after `published`: no event that was placed with
+		 * the room that this left is taken for a wrong one. */
+		rs->window.first = resequencer_link(stage)->reader.acked;
+		if (resequencer_put(stage, &batch) < 0)
+			return 1;
+		inlet_ack(&stage->in, index, taken);
+		worked = 1;
+	}
+}
+
+/* Events below @settled that are not there will not come. */
+static int resequencer_pass(struct sluice_stage *stage, uint64_t settled)
+{
+	struct sluice_reorder *w = &stage->resequencer->window;
+	struct inlet_link *link = resequencer_link(stage);
+	uint64_t passed;
+
+	w->first = link->reader.acked;
+	passed = sluice_reorder_pass(w, settled);
+	if (passed == 0)
+		return 0;
+	link->reader.published = w->head;
+	inlet_ack(&stage->in, stage->in.places_max, (uint32_t)passed);
+	return 1;
+}
+
+void resequencer_show(struct sluice_stage *stage)
+{
+	struct resequencer *rs = stage->resequencer;
+
+	/* Only this thread reads it. */
+	sluice_store_release(&rs->sequence->tx.published, rs->window.head);
+}
+
+int resequencer_step(struct sluice_stage *stage)
+{
+	struct resequencer *rs = stage->resequencer;
+	struct inlet *in = &stage->in;
+
+	if (in->linked > 1 || places_used(in->places, in->places_max))
+		return resequencer_pass(stage, rs->settled);
+	/* Nobody is left to send anything. */
+	rs->window.first = resequencer_link(stage)->reader.acked;
+	if (sluice_reorder_holds(&rs->window))
+		return resequencer_pass(stage,
+					rs->window.head + rs->window.window);
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
+	    pipeline_command(stage->pipeline) == PIPELINE_RUN)
+		return resequencer_pass(stage, rs->settled);
+	if (resequencer_link(stage)->open) {
+		resequencer_link(stage)->open = 0;
+		in->linked--;
+		stage_heed_end(stage, stage->worst_by, SLUICE_ON_END_DEFAULT,
+			       stage->worst);
+	}
+	return 1;
+}
+
+uint64_t resequencer_leave(struct sluice_stage *stage)
+{
+	struct sluice_reorder *w = &stage->resequencer->window;
+	struct inlet_link *link = resequencer_link(stage);
+	uint64_t dropped = w->head - link->reader.acked;
+
+	for (uint64_t i = 0; i < w->window; i++)
+		dropped += w->come[i];
+	sluice_store_release(&stage->resequencer->sequence->over, 1); /* R2 */
+	if (link->bell != NULL)
+		sluice_bell_ring(link->bell, stage->in.ops);
+	return dropped;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The resequencer: a stage that restores the sequence of an `ordered`
+ * producer's events behind the workers that handled them in parallel
+ * (sequence_priv.h has the words it shares with that producer). Knows its stage
+ * and one more link of the stage's inlet; knows no pipeline. Not installed.
+ */
+#ifndef SLUICE_ENGINE_RESEQUENCER_PRIV_H
+#define SLUICE_ENGINE_RESEQUENCER_PRIV_H
+
+#include "engine/link/sequence_priv.h"
+#include "engine/link/subscription_priv.h"
+
+struct sluice_stage;
+
+/* The link at index places_max reads the events in sequence from the slots of
+ * the reorder window. */
+struct resequencer {
+	struct sequence *sequence;
+	struct subscription sub; /* to the producer, in nobody's list */
+	struct sluice_reorder window;
+	uint64_t settled; /* as seen before the rings were looked at */
+};
+
+int resequencer_open(struct sluice_stage *stage);
+void resequencer_close(struct sluice_stage *stage);
+
+/* Events of link @index into the window. Returns non-zero: there were some, or
+ * the stream has ended. */
+int resequencer_take(struct sluice_stage *stage, uint32_t index);
+/* Before the links are looked at; when they have been; and when the handler has
+ * had what is in sequence: what is missing is passed over, and the stage ends.
+ */
+void resequencer_look(struct sluice_stage *stage);
+void resequencer_show(struct sluice_stage *stage);
+int resequencer_step(struct sluice_stage *stage);
+/* It ends. Returns how many events were in the window, which are dropped. */
+uint64_t resequencer_leave(struct sluice_stage *stage);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A stage from the inside: a single-threaded poll function with its state. Not
+ * installed.
+ *
+ * stage_step() does at most one batch per inlet and one emission, and never
+ * blocks. Everything in struct sluice_stage belongs to the thread that steps
+ * it, except the few words marked shared.
+ */
+#ifndef SLUICE_ENGINE_STAGE_PRIV_H
+#define SLUICE_ENGINE_STAGE_PRIV_H
+
+#include "ring/region.h"
+#include "engine/stage/hold_priv.h"
+#include "engine/link/inlet_priv.h"
+#include "engine/link/key_priv.h"
+#include "engine/stage/mailbox_priv.h"
+#include "engine/link/outlet_priv.h"
+#include "engine/stage.h"
+#include "engine/stage/timer_priv.h"
+
+struct sluice_pipeline;
+struct worker;
+
+enum stage_phase {
+	STAGE_RUNNING,
+	STAGE_DOWN,   /* failed; waits to be started again */
+	STAGE_ENDING, /* nothing new; what is held or spilled still goes out */
+	STAGE_ENDED,
+};
+
+/* What the supervisor may have a stage do; never both at once. */
+enum stage_restart {
+	RESTART_NONE = 0,
+	RESTART_DOWN = 1, /* go down: a neighbour has failed */
+	RESTART_UP = 2,   /* come up again */
+};
+
+/* Why a stage is to look up from its events; bits of `signals`. */
+#define SIGNAL_WAKE  1u /* sluice_wake() */
+#define SIGNAL_SUBS  2u /* a subscription has changed */
+#define SIGNAL_MAIL  4u /* a letter has come */
+#define SIGNAL_STATE 8u /* told to restart, or another demand mode */
+
+/* How far a stage's on_stop is: see stop.c. */
+#define STOP_SHUT    0u /* init has not begun, or fini has */
+#define STOP_OPEN    1u /* it may be called */
+#define STOP_TELLING 2u /* it is being called */
+#define STOP_TOLD    3u /* it has been */
+
+/* What went wrong, in words; written before `phase_seen` says so. */
+struct stage_fault {
+	int code;
+	char text[200];
+};
+
+struct sluice_stage {
+	/* Fixed before the first step. */
+	struct sluice_pipeline *pipeline;
+	char name[SLUICE_NAME_BYTES];
+	struct sluice_stage_opts opts;
+	const struct sluice_strategy *strategy; /* producing kinds */
+	struct key_field key_field;
+	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
+	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
+	uint32_t index;
+	uint32_t emit_max;   /* events one callback may emit */
+	uint32_t buffer_max; /* events that may wait in the hold */
+	uint32_t held_max;   /* the same under accumulate; not less */
+	struct worker *worker;
+	struct sluice_region region;
+	struct sluice_counters *counters;
+	/* Of a ready-made stage: the call that makes its subscriptions, or NULL;
+	 * and whether its fini waits for others, who may have to be told. */
+	const char *subscribe_with;
+	uint32_t stop_in_fini;
+
+	/* Declared subscriptions, each side; the control calls'. */
+	uint32_t declared_in;
+	uint32_t declared_out;
+	uint32_t demand_before; /* the demand mode, should the start fail */
+
+	/* The stage's thread only. */
+	enum stage_phase phase;
+	enum sluice_reason reason; /* why it is ending */
+	uint32_t reason_code;
+	uint32_t worst; /* SLUICE_CLOSED() of the worst stream that has ended */
+	uint32_t initialised;
+	uint32_t starved;  /* the producer said "not now" */
+	uint32_t awakened; /* and somebody has called sluice_wake() */
+	uint32_t retries;  /* times in a row it said RETRY */
+	uint64_t retry_ns; /* when it is asked again then; 0: at any time */
+	uint64_t asks;     /* outlet_asks() when it said "not now" */
+	uint32_t accumulate;
+	uint32_t port_taken;     /* slots of the batch a port's user has */
+	sluice_a32 inside;       /* read by anybody: it is being stepped */
+	uint32_t emit_left;      /* how much the running callback may emit */
+	enum stage_phase resume; /* what a restart goes back to */
+	uint64_t gauge;          /* events that wait, as last told */
+	struct inlet in;
+	struct outlet out;
+	struct hold hold;
+	struct resequencer *resequencer; /* NULL: events come in any order */
+	/* Input to acknowledge once the output up to unacked_end is out. */
+	uint32_t unacked;
+	uint32_t unacked_inlet;
+	uint64_t unacked_end;
+	struct timers timers;
+	struct letters letters;  /* came, not handled yet */
+	struct letters arriving; /* markers behind what lies in the inlets */
+	struct letters markers;  /* markers in the hold */
+	struct letters spilling; /* markers behind what lies in the spill */
+	struct letter *calling;  /* the call in hand, until it is answered */
+	struct sluice_batch port_batch;      /* a port's, in its user's hands */
+	const struct sluice_stage *worst_by; /* whose it was */
+	/* What made it end, first of all; written before phase_seen shows it. */
+	struct stage_ended {
+		uint32_t closed;  /* SLUICE_CLOSED() */
+		uint32_t stopped; /* it was not: the pipeline was */
+		const struct sluice_stage *by; /* whose end it was; or NULL */
+	} ended;
+	uint32_t stop_told;  /* on_stop has been called in this run */
+	uint32_t asked_once; /* handle_demand has been called in this run */
+	uint64_t stranded;   /* events that had no consumer left to go to */
+
+	/*
+	 * Shared, on a line of its own.
+	 *
+	 * Words       writer              readers     order
+	 * signals     any; the stage      the stage   acq_rel
+	 * gate        any                 closer      acq_rel: 1 while the
+	 *             worker's bell is not to be touched, plus 2 for each thread
+	 *             that is about to ring it
+	 * restart     supervisor; stage   the stage   acq_rel, enum stage_restart
+	 * demand      any                 the stage   release, the mode wished
+	 * phase_seen  the stage           any         release, enum stage_phase;
+	 *             carries fault
+	 * downs       the stage           supervisor  times it went down
+	 * port_busy   a port's user, the supervisor, callers  compare-exchange:
+	 *             who holds it (port_priv.h)
+	 * between     control calls       the stage   relaxed: 1 when it is on
+	 *             the way from an ordered producer to the resequencer; set before
+	 *             the subscription that makes it so is there
+	 * stop        the stage; the supervisor from OPEN to TOLD
+	 * end_wished  any                 any         sluice_stage_end()
+	 */
+	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
+	sluice_a32 gate;
+	sluice_a32 restart;
+	sluice_a32 demand;
+	sluice_a32 phase_seen;
+	sluice_a32 downs;
+	sluice_a32 port_busy;
+	sluice_a32 between;
+	sluice_a32 stop;
+	sluice_a32 end_wished;
+	struct mailbox mail;
+	struct stage_fault fault;
+};
+
+/* The byte that SLUICE_ORDER_OFFSET() named in options @o. */
+#define SEQUENCE_AT(o) ((o)->order_offset - 1)
+
+static inline int stage_is_port(const struct sluice_stage *stage)
+{
+	return (stage->opts.flags & SLUICE_STAGE_PORT) != 0;
+}
+
+static inline int stage_produces(const struct sluice_stage *stage)
+{
+	return stage->opts.kind != SLUICE_CONSUMER;
+}
+
+/* Around what the stage's thread does for it. Relaxed: it is only told. */
+static inline void stage_enter(struct sluice_stage *stage)
+{
+	sluice_store_relaxed(&stage->inside, 1);
+}
+
+static inline void stage_leave(struct sluice_stage *stage)
+{
+	sluice_store_relaxed(&stage->inside, 0);
+}
+
+/* What the events of @sub travel in; who stands aside has a ring of its own. */
+static inline enum sluice_rings
+subscription_rings(const struct subscription *sub)
+{
+	return subscription_aside(sub)
+		       ? SLUICE_RINGS_SEPARATE
+		       : (enum sluice_rings)sub->producer->strategy->rings;
+}
+
+static inline int stage_consumes(const struct sluice_stage *stage)
+{
+	return stage->opts.kind != SLUICE_PRODUCER;
+}
+
+/* Check @opts against everything that can be told from them alone, and copy.
+ * Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
+int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
+void stage_free(struct sluice_stage *stage);
+/* life.c: with what waits for partitions that nobody reads; and one step of a
+ * stage that is ending. Each returns non-zero when something moved. */
+int stage_strand_vacant(struct sluice_stage *stage);
+/* No consumer is there and none will come. */
+int stage_forsaken(const struct sluice_stage *stage);
+int stage_step_ending(struct sluice_stage *stage);
+
+/* stage_check.c: refuse options that cannot be. */
+int stage_check(const struct sluice_stage_opts *opts);
+int stage_check_limit(const char *name, const char *field, uint32_t value,
+		      uint32_t limit);
+/* dispatch_opts.c: how it shares out; or that it has nothing to share out; and
+ * the same in the words of its strategy. */
+int dispatch_check(const struct sluice_stage_opts *opts);
+int dispatch_check_unused(const struct sluice_stage_opts *opts);
+void dispatch_opts(struct sluice_stage *stage,
+		   struct sluice_dispatch_opts *opts);
+
+/* Copy an options struct that may be older (shorter) or newer (longer) than
+ * ours: @size is ours, its first word is theirs; what we do not know must be
+ * zero. @what names it in the error. Returns 0, -EINVAL or -E2BIG. */
+int opts_copy(void *to, const void *from, uint32_t size, const char *what);
+
+/* Let foreign threads ring the stage's worker; or no more, and wait until those
+ * that do are done. A new stage's gate is closed. */
+void stage_open_gate(struct sluice_stage *stage);
+void stage_close_gate(struct sluice_stage *stage);
+
+/* Tell the stage to look up: SIGNAL bits. Threads: any. */
+void stage_signal(struct sluice_stage *stage, uint32_t signals);
+
+/* Forget a run, so that another may start. */
+void stage_reset(struct sluice_stage *stage);
+
+/* A producer may be asked at once, whatever it has answered. */
+static inline void stage_ask_anew(struct sluice_stage *stage)
+{
+	stage->starved = 0;
+	stage->retries = 0;
+	stage->retry_ns = 0;
+}
+
+/* Refuse reserved words in use. */
+int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);
+
+/* ---- step.c: the stage's thread ---- */
+
+/* Run init, and on_subscribe for what was declared; remembers that fini is owed.
+ * A refusal stops the pipeline. */
+int stage_init(struct sluice_stage *stage);
+
+/* One round: place what is held, handle a batch per inlet, or ask for one
+ * emission. Returns non-zero when it did something, or ended. */
+int stage_step(struct sluice_stage *stage);
+
+/* When stage_step() must be called again at the latest, ns. */
+uint64_t stage_deadline(const struct sluice_stage *stage);
+
+/* Does a flush look at the consumers' grants first, or is that just done? */
+enum stage_look {
+	STAGE_LOOKED,
+	STAGE_LOOK,
+};
+
+/* ---- emit.c ---- */
+
+/* Around every callback that may emit: room for @limit events; then keep or
+ * forget what it emitted. stage_flush() places what is held, as far as there is
+ * credit, and acknowledges input whose output is out. */
+void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
+void stage_emit_end(struct sluice_stage *stage, int keep);
+int stage_flush(struct sluice_stage *stage, enum stage_look look);
+/* After @rc what the callback emitted is kept. */
+static inline int stage_keeps(int rc)
+{
+	return rc == SLUICE_OK || rc == SLUICE_END;
+}
+/* End it for a callback that answered @rc, and let what it emitted leave. */
+void stage_emitted(struct sluice_stage *stage, int rc);
+/* How much a callback may emit that was asked for @n events. */
+uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n);
+/* An event was for a partition that there is not. */
+void stage_misrouted(struct sluice_stage *stage);
+static inline void stage_count(struct sluice_stage *stage,
+			       enum sluice_counter counter, uint64_t n)
+{
+	sluice_counter_add(stage->counters, counter, n);
+}
+/* Something waits that a flush could move. */
+static inline int stage_waits(const struct sluice_stage *stage)
+{
+	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
+	       stage->out.asides_waiting > 0 || stage->unacked > 0 ||
+	       stage->markers.first != NULL || stage->spilling.first != NULL ||
+	       stage->gauge > 0;
+}
+/* Events are kept back until demand is set to forward. */
+static inline int stage_holds_back(const struct sluice_stage *stage)
+{
+	return stage->accumulate && stage->phase != STAGE_ENDING;
+}
+/* Say how many events wait; @held: they are held back. */
+void stage_tell_gauges(struct sluice_stage *stage, int held);
+/* How much a callback that was not asked for events may emit. */
+uint64_t stage_emit_room(struct sluice_stage *stage);
+/* Begin to end: what is held still goes out. */
+void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
+		  uint32_t code);
+
+/* The same, for @by has ended as @closed says; or, of one that is down, as soon as
+ * it is up again. */
+void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+		    uint32_t closed);
+
+/* End now: close the streams, drop what is in hand, run fini. */
+void stage_end(struct sluice_stage *stage);
+void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
+
+/* ---- fault.c: verdicts, failures, restarts ---- */
+
+/* Put in words (fault.text) that @callback answered @rc, which is neither OK nor
+ * END. Returns the code of it, a negative errno. */
+int stage_describe(struct sluice_stage *stage, const char *callback, int rc);
+/* @callback answered @rc: nothing to do, or the stage ends, or it fails. */
+void stage_answer(struct sluice_stage *stage, const char *callback, int rc);
+void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
+	SLUICE_PRINTF(3, 4);
+/* handle_events answered @rc for @taken slots: they come again, or are given up.
+ * Returns how many of them are finished with all the same. */
+uint32_t stage_events_refused(struct sluice_stage *stage,
+			      const struct sluice_batch *batch, uint32_t taken,
+			      int rc);
+/* An order of the supervisor, or none. Returns non-zero when the stage is no
+ * longer down. */
+int stage_obey(struct sluice_stage *stage);
+/* Show the world what phase this is. */
+void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
+/* A line for the pipeline's log. */
+void stage_log(struct sluice_stage *stage, const char *fmt, ...)
+	SLUICE_PRINTF(2, 3);
+
+/* ---- stop.c: on_stop; the stage's thread ---- */
+
+/* It may be called from here on: init is about to run. */
+void stage_stop_open(struct sluice_stage *stage);
+/* Run fini, which on_stop does not run beside or after: waits for the supervisor
+ * to have called that, if it is to be called. */
+void stage_fini(struct sluice_stage *stage, enum sluice_reason reason);
+/* life.c: @n events have nowhere to go, and whoever waits for the pipeline's end
+ * is to know. */
+void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);
+
+/* ---- attend.c: what was signalled ---- */
+
+/* What the hooks are told of @sub. */
+struct sluice_link_event stage_link_event(const struct subscription *sub,
+					  enum sluice_side side, uint32_t kind,
+					  uint32_t closed);
+/* Look at every signal there is. Returns non-zero: something was done. */
+int stage_attend(struct sluice_stage *stage);
+/* Link @index has ended, for @closed, after its last event. */
+/* What the end of a subscription with @peer means to its consumer. */
+void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+		    enum sluice_on_end mode, uint32_t closed);
+void stage_link_ended(struct sluice_stage *stage, uint32_t index,
+		      uint32_t closed);
+/* The stage ends: let go of every subscription. */
+void stage_let_go(struct sluice_stage *stage);
+
+/* ---- mail.c: letters and markers ---- */
+
+/* Handle letters. Returns non-zero when there was one. */
+int stage_read_mail(struct sluice_stage *stage);
+/* Markers that came behind what lay in the inlets: move on those it has passed.
+ */
+int stage_markers_arrive(struct sluice_stage *stage);
+/* The subscription at link @index is over: they wait for nothing of it, nor of
+ * the next one there. */
+void stage_markers_forget(struct sluice_stage *stage, uint32_t index);
+/* A batch of link @index, of at most @limit events, ends at the next of them. */
+uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
+			  uint32_t limit);
+/* How many held events may be placed before the next marker. */
+static inline uint64_t stage_marker_limit(const struct sluice_stage *stage)
+{
+	return stage->markers.first
+		       ? stage->markers.first->position - stage->hold.at
+		       : UINT64_MAX;
+}
+/* Handle the markers that everything has passed. Returns non-zero: one was. */
+int stage_markers_due(struct sluice_stage *stage);
+/* A consumer has left: what markers waited for in the spill may wait elsewhere
+ * now. */
+void stage_markers_wait_again(struct sluice_stage *stage);
+/* No more mail: tell everybody who waits. */
+void stage_close_mail(struct sluice_stage *stage);
+
+#endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One round of a stage. Nothing here blocks, allocates or knows a thread.
+ *
+ * The order within a round is what makes a batch atomic: the output that a
+ * callback staged is published first, and only when all of it is out is the
+ * input acknowledged. A handler is not called while output still waits, so
+ * nothing passes it.
+ */
+#include "engine/stage/resequencer_priv.h"
+#include "engine/graph/pipeline_priv.h"
+#include "engine/stage/stage_priv.h"
+
+#include <errno.h>
+
+/* ---- producing ----------------------------------------------------------- */
+
+/* Has it said "not now", and nobody has woken it or asked for more since? */
+static int producer_starved(struct sluice_stage *stage)
+{
+	uint64_t asks;
+
+	if (SLUICE_LIKELY(!stage->starved))
+		return 0;
+	asks = outlet_asks(&stage->out);
+	if (!stage->awakened && position_reached(stage->asks, asks))
+		return 1;
+	stage->awakened = 0;
+	stage->asks = asks;
+	return 0;
+}
+
+/* It emitted nothing. What was asked while it was at it is new to it. */
+static void producer_starve(struct sluice_stage *stage)
+{
+	if (!stage->starved)
+		stage->asks = outlet_asks_seen(&stage->out);
+	stage->starved = 1;
+}
+
+/* It wants to be asked the same again: later each time, and not for ever. */
+static void producer_retry(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+	uint32_t retries = ++stage->retries;
+
+	stage->starved = 0;
+	if (retries < stage->opts.max_deliveries) {
+		stage->retry_ns =
+			pipeline_now(p) +
+			restart_delay(&p->policy, retries - 1,
+				      p->platform->random(p->platform->ctx));
+		return;
+	}
+	stage->retries = 0;
+	stage_fail(
+		stage, -ELOOP,
+		"stage '%s': handle_demand answered SLUICE_RETRY %u times in "
+		"a row",
+		stage->name, retries);
+}
+
+/* Is it not to be asked yet? */
+static int producer_backs_off(struct sluice_stage *stage)
+{
+	if (SLUICE_LIKELY(stage->retry_ns == 0))
+		return 0;
+	if (pipeline_now(stage->pipeline) < stage->retry_ns)
+		return 1;
+	stage->retry_ns = 0;
+	return 0;
+}
+
+static void producer_ask(struct sluice_stage *stage, uint32_t n)
+{
+	int rc;
+
+	stage->asked_once = 1;
+	stage_emit_begin(stage, stage_emit_limit(stage, n));
+	rc = stage->opts.handle_demand(stage, n);
+	if (rc == SLUICE_OK && stage->hold.staged == 0)
+		producer_starve(stage);
+	else
+		stage->starved = 0;
+	stage_emit_end(stage, stage_keeps(rc));
+	if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {
+		producer_retry(stage);
+		return;
+	}
+	stage->retries = 0;
+	if (stage_keeps(rc))
+		(void)stage_flush(stage, STAGE_LOOKED);
+	stage_answer(stage, "handle_demand", rc);
+}
+
+/* For how many events it may be asked now: what waits goes first. */
+static uint32_t producer_room(struct sluice_stage *stage)
+{
+	uint64_t room = outlet_room(&stage->out, stage->emit_max);
+
+	if (hold_count(&stage->hold) > 0 || stage->out.orphans)
+		return 0;
+	return room < stage->emit_max ? (uint32_t)room : stage->emit_max;
+}
+
+/* A drain that comes right after the start lets it be asked once: what there is
+ * between the two does not hang on who was first. Not one that may block, and has
+ * been told already that it is to stop. */
+static void producer_drain(struct sluice_stage *stage)
+{
+	const struct sluice_stage_opts *o = &stage->opts;
+	uint32_t room;
+
+	if (!stage->asked_once && o->handle_demand != NULL && !o->blocking &&
+	    o->on_stop == NULL && !stage->accumulate) {
+		room = producer_room(stage);
+		if (room > 0)
+			producer_ask(stage, room);
+	}
+	if (stage->phase == STAGE_RUNNING)
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+}
+
+static int producer_step(struct sluice_stage *stage)
+{
+	uint64_t before = outlet_waiting(&stage->out);
+	uint32_t room;
+	int moved = 0;
+	int backs_off;
+
+	if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
+		producer_drain(stage);
+		return 1;
+	}
+	backs_off = producer_backs_off(stage);
+	if (stage_waits(stage))
+		moved = stage_flush(stage, STAGE_LOOK);
+	if (stage->accumulate || stage->phase != STAGE_RUNNING)
+		return moved;
+	room = producer_room(stage);
+	moved |= outlet_waiting(&stage->out) != before;
+	if (room == 0) {
+		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
+		return moved;
+	}
+	if (stage->opts.handle_demand == NULL || backs_off ||
+	    producer_starved(stage))
+		return moved;
+	producer_ask(stage, room);
+	return 1;
+}
+
+/* ---- consuming ----------------------------------------------------------- */
+
+/* How many events the next batch of link @index may hold for its output to find
+ * room. A stage that is given one more than fits keeps the surplus until it does;
+ * and so it does with a batch that an explicit min_demand sizes exactly: there
+ * the rest waits in the buffer. */
+static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
+{
+	uint32_t fan_out = stage->opts.fan_out_max;
+	uint64_t room;
+
+	if (!stage_produces(stage))
+		return UINT32_MAX;
+	if (hold_count(&stage->hold) > 0 || stage->out.orphans ||
+	    stage->unacked > 0)
+		return 0;
+	room = outlet_room(&stage->out, stage->emit_max);
+	if (room == 0)
+		return 0;
+	if (stage->in.links[index].reader.credit.exact)
+		room += stage->buffer_max;
+	if (room > stage->emit_max)
+		room = stage->emit_max;
+	return room < fan_out ? 1 : (uint32_t)(room / fan_out);
+}
+
+/* A port's handler is its user, who has the batch until the next call. */
+static void port_hand(struct sluice_stage *port,
+		      const struct sluice_batch *batch, uint32_t taken)
+{
+	port->port_batch = *batch;
+	port->port_taken = taken;
+	stage_count(port, SLUICE_COUNTER_EVENTS_IN, batch->count);
+	stage_count(port, SLUICE_COUNTER_BATCHES_IN, 1);
+}
+
+static void consumer_handle(struct sluice_stage *stage,
+			    const struct sluice_batch *batch, uint32_t taken)
+{
+	uint64_t wanted = (uint64_t)batch->count * stage->opts.fan_out_max;
+	int rc;
+
+	if (SLUICE_UNLIKELY(stage->opts.handle_events == NULL)) {
+		port_hand(stage, batch, taken);
+		return;
+	}
+	stage_emit_begin(stage, stage_emit_limit(stage, wanted));
+	rc = stage->opts.handle_events(stage, batch);
+	stage_emit_end(stage, stage_keeps(rc));
+	if (stage_keeps(rc)) {
+		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch->count);
+		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
+	} else {
+		taken = stage_events_refused(stage, batch, taken, rc);
+	}
+	if (!stage_produces(stage)) {
+		if (taken > 0)
+			inlet_ack(&stage->in, batch->inlet, taken);
+	} else {
+		stage->unacked = taken;
+		stage->unacked_inlet = batch->inlet;
+		stage->unacked_end = hold_end(&stage->hold);
+		if (taken > 0)
+			(void)stage_flush(stage, STAGE_LOOKED);
+	}
+	if (rc != SLUICE_RETRY && rc != SLUICE_SKIP)
+		stage_answer(stage, "handle_events", rc);
+}
+
+/* Link @index gave nothing: has its stream ended? */
+static int consumer_step_idle(struct sluice_stage *stage, uint32_t index)
+{
+	uint32_t closed = inlet_idle(&stage->in, index);
+
+	if (closed != SLUICE_REASON_OPEN)
+		stage_link_ended(stage, index, closed);
+	return closed != SLUICE_REASON_OPEN;
+}
+
+/* One batch of one inlet. Returns non-zero when the round did something. */
+static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
+			       uint32_t limit)
+{
+	struct sluice_batch batch = {0};
+	uint32_t taken = inlet_take(&stage->in, index, limit, &batch);
+
+	if (taken == 0)
+		return consumer_step_idle(stage, index);
+	if (SLUICE_UNLIKELY(batch.deliveries > 1))
+		stage_count(stage, SLUICE_COUNTER_REDELIVERED, batch.count);
+	if (batch.count > 0) {
+		consumer_handle(stage, &batch, taken);
+		return 1;
+	}
+	/* The selector wanted none. */
+	inlet_ack(&stage->in, index, taken);
+	return 1;
+}
+
+/* The round is over: the stage is no longer running, or its user has a batch. */
+static int consumer_stops(const struct sluice_stage *stage)
+{
+	return stage->phase != STAGE_RUNNING || stage->port_taken > 0;
+}
+
+/* A link's turn among links of different weights: so many events, as far as it
+ * has them. One that is cut (the output has no more room, or a port's user has a
+ * batch) goes on in the next round. */
+static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
+			      uint32_t limit)
+{
+	struct inlet *in = &stage->in;
+	struct sluice_share *share = &in->links[index].share;
+	int worked = 0;
+
+	/* A link that is another one now has no turn to go on with. */
+	if (in->turn != index + 1 || share->left == 0)
+		sluice_share_begin(share, in->quantum);
+	if (in->turn == index + 1)
+		in->turn = 0;
+	while (share->left > 0 && limit > 0) {
+		in->took = 0;
+		worked |= consumer_step_inlet(
+			stage, index,
+			limit < share->left ? limit : share->left);
+		if (stage->phase != STAGE_RUNNING || !in->links[index].open)
+			return 1;
+		sluice_share_take(share, in->took);
+		if (stage->port_taken > 0) {
+			if (share->left > 0) {
+				in->turn = index + 1;
+				in->next = index;
+			}
+			return 1;
+		}
+		/* A batch ends at a marker; what was emitted goes first. */
+		limit = stage->arriving.first ? 0
+					      : stage_batch_limit(stage, index);
+	}
+	if (share->left > 0)
+		in->turn = index + 1;
+	return worked;
+}
+
+/* A middle stage that the drain finds without a consumer takes nothing more:
+ * what lies in its inlets goes back to its producers. */
+static int stage_forsaken_in_drain(struct sluice_stage *stage)
+{
+	if (pipeline_command(stage->pipeline) != PIPELINE_DRAIN ||
+	    !stage_forsaken(stage))
+		return 0;
+	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	return 1;
+}
+
+/* What the links gave has been put in order; hand out what is next. */
+static int consumer_step_order(struct sluice_stage *stage)
+{
+	uint32_t index = stage->in.places_max;
+	uint32_t limit;
+	int worked = 0;
+
+	resequencer_show(stage);
+	if (stage_produces(stage) && stage_waits(stage))
+		worked = stage_flush(stage, STAGE_LOOK);
+	if (stage->phase != STAGE_RUNNING)
+		return 1;
+	/* Its links may all have ended, and this one is left. */
+	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
+		return 1;
+	limit = stage_batch_limit(stage, index);
+	if (limit > 0)
+		worked |= consumer_step_inlet(stage, index, limit);
+	else
+		worked |= stage_strand_vacant(stage);
+	if (consumer_stops(stage))
+		return 1;
+	return worked | resequencer_step(stage);
+}
+
+/* No link is open: what waits does not wait for input. */
+static int consumer_step_alone(struct sluice_stage *stage)
+{
+	int worked = 0;
+
+	if (stage->arriving.first != NULL)
+		worked |= stage_markers_arrive(stage);
+	if (stage_produces(stage) && stage_waits(stage))
+		worked |= stage_flush(stage, STAGE_LOOK);
+	if (stage->phase == STAGE_RUNNING && stage->in.linked == 0 &&
+	    pipeline_command(stage->pipeline) == PIPELINE_DRAIN)
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
+	return worked;
+}
+
+/* A round over the links is over when the stage is no longer running, or its
+ * output does not find room, or a port's user has got a batch. */
+static int consumer_step(struct sluice_stage *stage)
+{
+	struct inlet *in = &stage->in;
+	uint32_t first = in->count; /* link that found no room */
+	int stalled = 0;
+	int looked = 0;
+	int worked = 0;
+
+	if (SLUICE_UNLIKELY(stage->resequencer != NULL))
+		resequencer_look(stage);
+	for (uint32_t i = 0; i < in->count; i++) {
+		uint32_t index = in->next;
+		uint32_t limit;
+
+		if (++in->next >= in->count)
+			in->next = 0;
+		if (!in->links[index].open)
+			continue;
+		looked = 1;
+		/* What waits goes first. */
+		if (stage_produces(stage) && stage_waits(stage))
+			worked |= stage_flush(stage, STAGE_LOOK);
+		if (stage->phase != STAGE_RUNNING)
+			return 1;
+		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
+			return 1;
+		/* A batch ends at a marker. */
+		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+			worked |= stage_markers_arrive(stage);
+		if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
+			worked |= resequencer_take(stage, index);
+			if (stage->phase != STAGE_RUNNING)
+				return 1;
+			continue;
+		}
+		/* Room that comes free now is for the one that found none. */
+		limit = first < in->count ? 0 : stage_batch_limit(stage, index);
+		if (limit == 0 && first >= in->count)
+			first = index;
+		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+			limit = stage_marker_cut(stage, index, limit);
+		if (limit == 0) {
+			worked |= stage_strand_vacant(stage);
+			stalled = 1;
+			/* An end needs no credit. */
+			worked |= consumer_step_idle(stage, index);
+			if (stage->phase != STAGE_RUNNING)
+				return 1;
+			continue;
+		}
+		if (SLUICE_UNLIKELY(in->weighted))
+			worked |= consumer_step_turn(stage, index, limit);
+		else
+			worked |= consumer_step_inlet(stage, index, limit);
+		if (consumer_stops(stage))
+			return 1;
+		/* Nobody has what comes free before its turn is over. */
+		if (SLUICE_UNLIKELY(in->turn == index + 1)) {
+			stalled = 1;
+			first = index;
+		}
+	}
+	if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
+		worked |= consumer_step_order(stage);
+		if (consumer_stops(stage))
+			return 1;
+	}
+	if (stalled) {
+		/* It is the first to have what there will be. */
+		if (first < in->count)
+			in->next = first;
+		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
+	} else if (!worked) {
+		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
+	}
+	if (!looked) {
+		worked |= consumer_step_alone(stage);
+		if (stage->phase != STAGE_RUNNING)
+			return 1;
+	}
+	return worked;
+}
+
+/* ---- a round ------------------------------------------------------------- */
+
+static int stage_step_timers(struct sluice_stage *stage)
+{
+	/* Once: a handler slower than its period gets to its events as well. */
+	uint64_t now_ns = pipeline_now(stage->pipeline);
+	int worked = 0;
+	int timer;
+
+	while (stage->phase == STAGE_RUNNING &&
+	       (timer = timer_take(&stage->timers, now_ns)) >= 0) {
+		int rc;
+
+		stage_emit_begin(stage, stage_emit_room(stage));
+		rc = stage->opts.handle_timer(stage, (uint32_t)timer);
+		stage_emitted(stage, rc);
+		stage_answer(stage, "handle_timer", rc);
+		worked = 1;
+	}
+	return worked;
+}
+
+uint64_t stage_deadline(const struct sluice_stage *stage)
+{
+	uint64_t due = UINT64_MAX;
+
+	if (stage->phase != STAGE_RUNNING)
+		return due;
+	if (stage->timers.armed)
+		due = timer_next(&stage->timers);
+	return stage->retry_ns != 0 && stage->retry_ns < due ? stage->retry_ns
+							     : due;
+}
+
+/* It looks for no room of its own now. */
+static int stage_rests(const struct sluice_stage *stage)
+{
+	return stage->phase == STAGE_DOWN || stage->accumulate ||
+	       (stage_consumes(stage) && stage->in.linked == 0);
+}
+
+int stage_step(struct sluice_stage *stage)
+{
+	int worked = 0;
+
+	/* Relaxed: the exchange acquires what the signaller wrote. */
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->signals) != 0 ||
+			    stage->letters.first != NULL))
+		worked = stage_attend(stage);
+	if (SLUICE_UNLIKELY(stage->timers.armed != 0))
+		worked |= stage_step_timers(stage);
+	/* A resequencer waits for word of what has been finished. */
+	if (SLUICE_UNLIKELY(stage->out.sequence != NULL) && stage_rests(stage))
+		(void)outlet_room(&stage->out, 0);
+	switch (stage->phase) {
+	case STAGE_RUNNING:
+		if (stage->opts.kind == SLUICE_PRODUCER)
+			return worked | producer_step(stage);
+		return worked | consumer_step(stage);
+	case STAGE_ENDING:
+		return worked | stage_step_ending(stage);
+	case STAGE_DOWN:
+		/* What it has emitted goes out without it. */
+		if (stage_produces(stage) && stage_waits(stage))
+			worked |= stage_flush(stage, STAGE_LOOK);
+		return worked;
+	case STAGE_ENDED:
+		break;
+	}
+	return worked;
+}
