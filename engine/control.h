@@ -30,7 +30,7 @@ SLUICE_BEGIN_DECLS
  * even with the events before it; it takes no credit and is no event.
  *
  * Does not wait. Returns 0; -EINVAL; -EAGAIN when the mailbox is full; -EPIPE
- * when the stage has ended; -ENOMEM. Threads: any, also inside callbacks.
+ * when the stage has ended, or is not started; -ENOMEM. Threads: any, also inside callbacks.
  */
 SLUICE_API int sluice_info(struct sluice_stage *stage, const void *data,
 			   uint32_t bytes) SLUICE_MUST_CHECK;

@@ -152,8 +152,9 @@ sluice_stage_add(struct sluice_pipeline *pipeline,
  * producer without a consumer; a CPU that does not exist; memory that is not to
  * be had; an init that failed. Then nothing is held, nothing runs, and everything
  * is as it was before: what callbacks and others did meanwhile (windows, asks,
- * demand modes, subscriptions, messages) is undone. It may be tried again, any
- * number of times.
+ * demand modes, subscriptions, messages) is undone. Others who call while it
+ * fails are answered as before the start. It may be tried again, any number of
+ * times.
  *
  * Returns 0 or a negative errno: -ECANCELED when sluice_pipeline_stop() was
  * called before all of init was done, then for good; -EBUSY when it has been

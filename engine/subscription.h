@@ -117,7 +117,7 @@ sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
  * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size, a
  * demand, a partition or an order to be restored (order_of) does not fit;
  * -EEXIST for a second subscription to a broadcast; -EBUSY for a partition
- * taken; -EPIPE when the consumer has ended or the pipeline is draining; -ENOSPC
+ * taken, and while a start plans or fails; -EPIPE when the consumer has ended or the pipeline is draining; -ENOSPC
  * over a limit; -E2BIG; -ENOMEM. After a refusal nothing has changed. Threads:
  * any, also inside callbacks.
  */
@@ -152,7 +152,8 @@ SLUICE_API int sluice_cancel(struct sluice_sub sub, enum sluice_reason reason,
  * options must be as they were, or zero.
  *
  * Returns 0; -ENOENT; -EINVAL, also for a max_demand over the slots of its ring,
- * which were fixed when it was made (the power of two at or above max_demand).
+ * which were fixed when it was made (the power of two at or above max_demand);
+ * -EBUSY while a start plans or fails.
  * Threads: any, also inside callbacks.
  */
 SLUICE_API int sluice_resubscribe(struct sluice_sub sub,

@@ -30,7 +30,20 @@ static int control_check(const struct sluice_stage *stage, const void *data,
 	return 0;
 }
 
-static struct letter *control_letter(const struct sluice_stage *stage,
+/* What a marker may have to stand behind, while the stage is planned. */
+static uint32_t control_targets(struct sluice_stage *stage)
+{
+	uint32_t targets = 0;
+
+	if (gate_enter(&stage->gate))
+		targets = stage->in.places_max > stage->out.places_max
+				  ? stage->in.places_max
+				  : stage->out.places_max;
+	gate_leave(&stage->gate, stage->pipeline->platform->wait);
+	return targets;
+}
+
+static struct letter *control_letter(struct sluice_stage *stage,
 				     enum letter_kind kind, const void *data,
 				     uint32_t bytes, uint32_t room)
 {
@@ -38,9 +51,7 @@ static struct letter *control_letter(const struct sluice_stage *stage,
 	struct letter *letter;
 
 	if (kind == LETTER_INFO && stage_produces(stage))
-		targets = stage->in.places_max > stage->out.places_max
-				  ? stage->in.places_max
-				  : stage->out.places_max;
+		targets = control_targets(stage);
 	letter = letter_new(kind, data, bytes, room, targets);
 	if (letter == NULL)
 		(void)sluice_fail(-ENOMEM,
@@ -124,7 +135,8 @@ static const char *control_deadlock(struct sluice_stage *stage)
 		return "a hook on the supervisor's thread, which has to start "
 		       "stages again";
 	if (sluice_load_acquire(&p->phase) < PIPELINE_RUNNING && door_inside(p))
-		return "an init, which all stages wait for before they answer";
+		return "an init, which all stages wait for before they "
+		       "answer, or from a fini when the start has failed";
 	return NULL;
 }
 

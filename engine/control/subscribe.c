@@ -151,7 +151,13 @@ static int late_consumer_ended(const struct subscription *wish)
 static int late_check_running(struct sluice_pipeline *p,
 			      const struct subscription *wish)
 {
-	if (pipeline_command(p) != PIPELINE_RUN)
+	enum pipeline_command command = pipeline_command(p);
+
+	/* A start that fails: it will be as if it had not been. */
+	if (command == PIPELINE_STOP &&
+	    sluice_load_acquire(&p->phase) < PIPELINE_RUNNING)
+		return SUBSCRIPTION_PLANNING(wish);
+	if (command != PIPELINE_RUN)
 		return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s",
 					 "the pipeline is ending");
 	if (sluice_load_acquire(&wish->consumer->phase_seen) == STAGE_ENDED)

@@ -32,7 +32,8 @@ enum pipeline_command {
 
 enum pipeline_phase {
 	PIPELINE_DECLARED = 0,
-	PIPELINE_PLANNING = 1, /* a start checks and allocates */
+	PIPELINE_PLANNING = 1, /* a start checks and allocates; or it has
+				  failed, and is taken back */
 	PIPELINE_STARTING = 2, /* init callbacks run */
 	PIPELINE_RUNNING = 3,
 	PIPELINE_FINISHED = 4, /* every thread but the supervisor is gone */
@@ -230,9 +231,9 @@ void plan_close_child(struct sluice_pipeline *pipeline);
 void pipeline_raise(struct sluice_pipeline *pipeline,
 		    enum pipeline_command command);
 /* A thread of the pipeline, or who starts or closes it, waits until the phase is
- * at least @phase. */
-void pipeline_wait_phase(struct sluice_pipeline *pipeline,
-			 enum pipeline_phase phase);
+ * at least @phase. Returns 0; or -ECANCELED: the start has failed. */
+int pipeline_wait_phase(struct sluice_pipeline *pipeline,
+			enum pipeline_phase phase);
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
 /* Record what failed and its code, and stop all. The first one counts. */

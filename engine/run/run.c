@@ -34,8 +34,7 @@ void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 	p->platform->wait->wake(p->platform->wait->ctx, &p->phase);
 }
 
-/* The same for a caller of another thread: -ECANCELED when the start failed that
- * it waits behind. */
+/* -ECANCELED when the start has failed that the caller waits for. */
 static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
 			  uint64_t deadline_ns)
 {
@@ -54,9 +53,9 @@ static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
 	}
 }
 
-void pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
+int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 {
-	(void)pipeline_await(p, phase, UINT64_MAX);
+	return pipeline_await(p, phase, UINT64_MAX);
 }
 
 void pipeline_alarm(struct sluice_pipeline *p)
@@ -180,28 +179,14 @@ static int pipeline_not_started(const struct sluice_pipeline *p)
 	return sluice_fail(-EBUSY, "pipeline '%s' was not started", p->name);
 }
 
-/* For those who have seen it finished: it may have been a start that failed, which
- * another thread takes back. */
-static int pipeline_outcome(struct sluice_pipeline *p)
-{
-	int rc;
-
-	pipeline_lock(p);
-	rc = sluice_load_acquire(&p->phase) == PIPELINE_FINISHED
-		     ? pipeline_result(p)
-		     : pipeline_not_started(p);
-	pipeline_unlock(p);
-	return rc;
-}
-
 /* ---- start --------------------------------------------------------------- */
 
 /* Nothing runs and nothing is held; it may be started again, unless somebody has
  * stopped it. */
 static void pipeline_reset(struct sluice_pipeline *p)
 {
-	pipeline_reap(p);
-	/* Whoever asks from now on is told that nothing was started. */
+	/* Whoever subscribed until now is waited for, and nobody does any
+	 * more. */
 	pipeline_lock(p);
 	pipeline_set_phase(p, PIPELINE_PLANNING);
 	pipeline_unlock(p);
@@ -243,10 +228,9 @@ static int pipeline_launch(struct sluice_pipeline *p)
 		pipeline_reset(p);
 		return rc;
 	}
-	pipeline_wait_phase(p, PIPELINE_RUNNING);
-	if (!p->init_failed && !p->start_stopped)
+	if (pipeline_wait_phase(p, PIPELINE_RUNNING) == 0)
 		return 0;
-	pipeline_wait_phase(p, PIPELINE_FINISHED);
+	pipeline_reap(p);
 	rc = p->start_stopped ? pipeline_stopped(p) : pipeline_result(p);
 	pipeline_reset(p);
 	return rc;
@@ -315,8 +299,7 @@ int sluice_pipeline_join(struct sluice_pipeline *p, uint32_t timeout_ms)
 			    pipeline_deadline(p, timeout_ms));
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
-	return rc < 0 ? pipeline_still_runs(p, timeout_ms)
-		      : pipeline_outcome(p);
+	return rc < 0 ? pipeline_still_runs(p, timeout_ms) : pipeline_result(p);
 }
 
 int sluice_pipeline_run(struct sluice_pipeline *p)
@@ -401,7 +384,7 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 	rc = pipeline_await(p, PIPELINE_FINISHED,
 			    pipeline_deadline(p, timeout_ms));
 	if (rc == 0)
-		return pipeline_outcome(p);
+		return pipeline_result(p);
 	if (rc == -ECANCELED)
 		return pipeline_not_started(p);
 	(void)stop_names(p, STOP_ALL, held_up);
@@ -466,7 +449,7 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
 	if (p->supervisor != NULL) {
 		pipeline_raise(p, PIPELINE_STOP);
-		pipeline_wait_phase(p, PIPELINE_FINISHED);
+		(void)pipeline_wait_phase(p, PIPELINE_FINISHED);
 		pipeline_reap(p);
 	}
 	plan_close(p);

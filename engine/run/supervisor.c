@@ -307,27 +307,52 @@ static void supervisor_init_ports(struct sluice_pipeline *p)
 			(void)stage_init(p->stages[i]);
 }
 
+/* Every init has returned. Does the pipeline run from now on? */
+static int supervisor_begins(struct sluice_pipeline *p)
+{
+	/* A callback that fails this early can only be an init. */
+	if (sluice_load_acquire(&p->failed))
+		p->init_failed = 1;
+	p->start_stopped = sluice_load_acquire(&p->stopped);
+	return !p->init_failed && !p->start_stopped;
+}
+
+static void supervisor_begin(struct sluice_pipeline *p)
+{
+	plan_admit(p);
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (stage_is_port(p->stages[i]))
+			port_open(p->stages[i]);
+	pipeline_set_phase(p, PIPELINE_RUNNING);
+}
+
+/* The start has failed: nothing has begun for anybody but those who were called
+ * in it, and they end. */
+static void supervisor_undo(struct sluice_pipeline *p, uint32_t workers)
+{
+	pipeline_raise(p, PIPELINE_STOP);
+	pipeline_set_phase(p, PIPELINE_PLANNING);
+	supervisor_await(p, &p->workers_done, workers);
+}
+
 void supervisor_run(void *arg)
 {
 	struct sluice_pipeline *p = arg;
 	uint32_t spawned;
+	int begins;
 
 	sluice_store_release(&p->supervisor_self,
 			     p->platform->self(p->platform->ctx));
 	spawned = supervisor_spawn(p);
 	supervisor_init_ports(p);
 	supervisor_await(p, &p->workers_ready, spawned);
-	/* A callback that fails this early can only be an init. */
-	if (sluice_load_acquire(&p->failed))
-		p->init_failed = 1;
-	else
-		plan_admit(p);
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (stage_is_port(p->stages[i]))
-			port_open(p->stages[i]);
-	p->start_stopped = sluice_load_acquire(&p->stopped);
-	pipeline_set_phase(p, PIPELINE_RUNNING);
-	supervisor_watch(p, spawned);
+	begins = supervisor_begins(p);
+	if (begins) {
+		supervisor_begin(p);
+		supervisor_watch(p, spawned);
+	} else {
+		supervisor_undo(p, spawned);
+	}
 	for (uint32_t i = 0; i < p->worker_count; i++) {
 		void *thread = p->workers[i].thread;
 
@@ -336,5 +361,6 @@ void supervisor_run(void *arg)
 			p->platform->join(p->platform->ctx, thread);
 	}
 	sluice_store_release(&p->supervisor_self, 0);
-	pipeline_set_phase(p, PIPELINE_FINISHED);
+	if (begins)
+		pipeline_set_phase(p, PIPELINE_FINISHED);
 }

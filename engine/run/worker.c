@@ -44,7 +44,8 @@ static int worker_round(void *arg)
 	return worked;
 }
 
-static void worker_init(struct worker *worker)
+/* Returns non-zero when the start has failed. */
+static int worker_init(struct worker *worker)
 {
 	struct sluice_pipeline *p = worker->pipeline;
 
@@ -65,7 +66,17 @@ static void worker_init(struct worker *worker)
 	}
 	(void)sluice_fetch_add(&p->workers_ready, 1);
 	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
-	pipeline_wait_phase(p, PIPELINE_RUNNING);
+	return pipeline_wait_phase(p, PIPELINE_RUNNING);
+}
+
+static void worker_undo(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->count; i++) {
+		stage_enter(worker->stages[i]);
+		stage_undo(worker->stages[i]);
+		stage_leave(worker->stages[i]);
+	}
+	worker->live = 0;
 }
 
 /* Until somebody rings, or a timer is due. */
@@ -89,7 +100,8 @@ void worker_run(void *arg)
 	const struct sluice_wait_ops *ops = p->platform->wait;
 	struct sluice_backoff backoff = {0};
 
-	worker_init(worker);
+	if (worker_init(worker) != 0)
+		worker_undo(worker);
 	while (worker->live > 0) {
 		if (worker_round(worker)) {
 			backoff.rounds = 0;

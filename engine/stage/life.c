@@ -115,6 +115,13 @@ void stage_end(struct sluice_stage *stage)
 	stage_let_go(stage);
 }
 
+void stage_undo(struct sluice_stage *stage)
+{
+	stage_close_mail(stage); /* see stage_end() */
+	stage_fini(stage, SLUICE_REASON_SHUTDOWN);
+	stage->phase = STAGE_ENDED;
+}
+
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 {
 	if (stage->phase == STAGE_ENDED)

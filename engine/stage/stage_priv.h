@@ -317,6 +317,9 @@ void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
 /* End now: close the streams, drop what is in hand, run fini. */
 void stage_end(struct sluice_stage *stage);
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
+/* The start has failed: run the fini that is owed. For others nothing of it has
+ * begun, so nothing has ended. */
+void stage_undo(struct sluice_stage *stage);
 
 /* ---- fault.c: verdicts, failures, restarts ---- */
 
