@@ -36,7 +36,9 @@ SLUICE_API int sluice_info(struct sluice_stage *stage, const void *data,
 			   uint32_t bytes) SLUICE_MUST_CHECK;
 
 /**
- * sluice_info_sync - the same, and wait until handle_info has returned.
+ * sluice_info_sync - the same, and wait until handle_info has returned. What it
+ * emitted has left by then as far as there is credit, and the stage's statistics
+ * tell so; the same holds of sluice_call(), unless sluice_reply() was earlier.
  *
  * Returns what handle_info did, if negative; else 0; or as sluice_info(); or
  * -ETIMEDOUT: it will still be handled. -EDEADLK where this thread would have to

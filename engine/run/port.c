@@ -240,6 +240,10 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 			break;
 		rc = port_wait(port, &backoff, port_may_send, deadline_ns);
 	} while (rc == 0);
+	/* What is found to have room when events are placed is told of in the
+	 * next flush; there may be none. */
+	if (SLUICE_UNLIKELY(port->gauge > 0))
+		stage_tell_gauges(port, stage_holds_back(port));
 	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;

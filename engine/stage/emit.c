@@ -96,10 +96,14 @@ void stage_emit_end(struct sluice_stage *stage, int keep)
 void stage_emitted(struct sluice_stage *stage, int rc)
 {
 	stage_emit_end(stage, stage_keeps(rc));
+	if (!stage_produces(stage))
+		return;
 	/* After a failure no other callback may run, of a marker say, before
 	 * the stage has been told of it. */
-	if (stage_produces(stage) && stage_keeps(rc))
+	if (stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOK);
+	else
+		stage_tell_gauges(stage, stage_holds_back(stage));
 }
 
 uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n)
@@ -187,6 +191,28 @@ static int stage_answered(struct sluice_stage *stage)
 		sequence_answered(&stage->out));
 }
 
+static void stage_keep_limit(struct sluice_stage *stage)
+{
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > stage->buffer_max) &&
+	    hold_count(&stage->hold) > stage_wait_max(stage) &&
+	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
+		stage_overflow(stage, stage_wait_max(stage));
+}
+
+void stage_settle(struct sluice_stage *stage, int rc)
+{
+	int held = stage_holds_back(stage);
+
+	if (!stage_produces(stage))
+		return;
+	if (stage_keeps(rc)) {
+		if (!held)
+			(void)stage_place(stage, STAGE_LOOK);
+		stage_keep_limit(stage);
+	}
+	stage_tell_gauges(stage, held);
+}
+
 int stage_flush(struct sluice_stage *stage, enum stage_look look)
 {
 	struct outlet *out = &stage->out;
@@ -215,10 +241,7 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 		stage->unacked = 0;
 		moved = 1;
 	}
-	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > stage->buffer_max) &&
-	    hold_count(&stage->hold) > stage_wait_max(stage) &&
-	    stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
-		stage_overflow(stage, stage_wait_max(stage));
+	stage_keep_limit(stage);
 	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 || stage->gauge > 0 ||
 			    out->orphans || outlet_spilled(out) > 0))
 		stage_tell_gauges(stage, held);

@@ -109,6 +109,8 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_info(stage, &message);
 	stage_emit_end(stage, stage_keeps(rc));
+	/* Whoever waits may look at the statistics next. */
+	stage_settle(stage, rc);
 	mail_done(stage, letter, rc < 0 ? rc : 0);
 	stage_answer(stage, "handle_info", rc);
 }
@@ -273,6 +275,10 @@ int stage_read_mail(struct sluice_stage *stage)
 {
 	uint32_t read = 0;
 
+	/* What waited may have moved since the last flush; a callback, and
+	 * whoever it answers at once, may look at the statistics. */
+	if (stage->gauge > 0)
+		stage_tell_gauges(stage, stage_holds_back(stage));
 	while (stage->letters.first != NULL && stage_may_handle(stage) &&
 	       read++ < LETTERS_PER_ROUND) {
 		struct letter *letter = letters_pop(&stage->letters);

@@ -279,6 +279,10 @@ static inline int stage_keeps(int rc)
 }
 /* End it for a callback that answered @rc, and let what it emitted leave. */
 void stage_emitted(struct sluice_stage *stage, int rc);
+/* What a marker's callback emitted, having answered @rc, leaves as far as it can,
+ * and statistics tell of what does not. Part of a flush: no other callback but the
+ * hooks of placing is called. */
+void stage_settle(struct sluice_stage *stage, int rc);
 /* How much a callback may emit that was asked for @n events. */
 uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n);
 /* An event was for a partition that there is not. */

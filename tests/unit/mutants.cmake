@@ -241,6 +241,8 @@ sluice_unit_mutant(dropped-output-awaited engine/stage/emit.c overflow "what_was
 	[[s/\t\t\tstage->unacked_end = hold_end(hold);/\t\t\t(void)0;/]])
 sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_held_back_and_given_out"
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
+sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "they_have_left"
+	[[s/\tstage_settle(stage, rc);/\t(void)0;/]])
 sluice_unit_mutant(fan-out-over-a-batch engine/stage/stage.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
 sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
