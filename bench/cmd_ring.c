@@ -3,27 +3,13 @@
  * sluice-bench ring: our rings against others, side by side in every round.
  * Tables go to stdout, or one JSON document; the rest to stderr.
  */
-#include "bench/cmd_ring.h"
+#include "bench/command.h"
 #include "bench/rivals/report.h"
 #include "bench/rivals/ring.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char usage[] =
-	"usage: sluice-bench ring [OPTION...]\n"
-	"Our rings against others, side by side in every round.\n"
-	"\n"
-	"  --kind=KIND   spsc, mpmc, roundtrip or all (all)\n"
-	"  --rounds=N    rounds per cell, 3 to 101 (7)\n"
-	"  --run-ms=N    how long a run takes about, 1 to 1000 (20); short "
-	"runs are\n"
-	"                preempted less often on a busy machine\n"
-	"  --cell=TEXT   only cells whose name contains TEXT: 64B/batch16/\n"
-	"  --json        one JSON document instead of the tables\n"
-	"  --help        this text\n";
 
 static const struct ring_kind *const kinds[] = {&kind_spsc, &kind_mpmc,
 						&kind_trip};
@@ -35,8 +21,6 @@ struct ring_settings {
 	const char *cell;             /* NULL: all */
 	uint32_t rounds;
 	int64_t run_ns;
-	uint32_t json;
-	uint32_t help;
 };
 
 /* The ratios of a kind, as the sum of their logarithms. */
@@ -44,81 +28,6 @@ struct ring_mean {
 	double logs;
 	uint32_t n;
 };
-
-/* A number in [@low, @high], or a complaint that names them. */
-static int option_number(const char *name, const char *text, long low,
-			 long high, long *out)
-{
-	char *end;
-
-	*out = strtol(text, &end, 10);
-	if (*end == '\0' && end != text && *out >= low && *out <= high)
-		return 0;
-	(void)fprintf(stderr, "ring: --%s=%s: not a number from %ld to %ld\n",
-		      name, text, low, high);
-	return -1;
-}
-
-static int option_kind(const char *text, const struct ring_kind **out)
-{
-	*out = NULL;
-	if (strcmp(text, "all") == 0)
-		return 0;
-	for (size_t i = 0; i < KINDS; i++)
-		if (strcmp(text, kinds[i]->name) == 0)
-			*out = kinds[i];
-	if (*out != NULL)
-		return 0;
-	(void)fprintf(stderr,
-		      "ring: --kind=%s: not one of spsc, mpmc, roundtrip, "
-		      "all\n",
-		      text);
-	return -1;
-}
-
-static int options_parse(int argc, char **argv, struct ring_settings *out)
-{
-	static const struct option options[] = {
-		{"kind", required_argument, NULL, 'k'},
-		{"rounds", required_argument, NULL, 'r'},
-		{"run-ms", required_argument, NULL, 'm'},
-		{"cell", required_argument, NULL, 'c'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int option;
-	int rc = 0;
-	long n;
-
-	optind = 0; /* the caller has looked at the words before */
-	while (rc == 0 &&
-	       (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'k') {
-			rc = option_kind(optarg, &out->kind);
-		} else if (option == 'r') {
-			rc = option_number("rounds", optarg, CONTEST_ROUNDS_MIN,
-					   CONTEST_ROUNDS_MAX, &n);
-			out->rounds = (uint32_t)n;
-		} else if (option == 'm') {
-			rc = option_number("run-ms", optarg, 1, 1000, &n);
-			out->run_ns = n * 1000000;
-		} else if (option == 'c') {
-			out->cell = optarg;
-		} else if (option == 'j') {
-			out->json = 1;
-		} else if (option == 'h') {
-			out->help = 1;
-		} else {
-			rc = -1;
-		}
-	}
-	if (rc == 0 && optind < argc) {
-		(void)fprintf(stderr, "ring: %s: no option\n", argv[optind]);
-		rc = -1;
-	}
-	return rc;
-}
 
 static void floor_report(struct ring_json *json, const char *when)
 {
@@ -208,30 +117,28 @@ static int ring_run_all(const struct ring_settings *settings,
 	return 0;
 }
 
-int cmd_ring(int argc, char **argv)
+int cmd_ring(const struct command *command, struct bench_options *options)
 {
-	struct ring_settings settings = {
-		.rounds = 7,
-		.run_ns = BENCH_ITERATION_NS,
+	const struct ring_settings settings = {
+		.kind = options->ring_kind != RING_ALL
+				? kinds[options->ring_kind - 1]
+				: NULL,
+		.cell = options->ring_cell,
+		.rounds = options->ring_rounds,
+		.run_ns = (int64_t)options->ring_run_ms * 1000000,
 	};
 	struct ring_json *json = NULL;
 	int code;
 
-	if (options_parse(argc, argv, &settings) < 0) {
-		(void)fputs(usage, stderr);
-		return 2;
+	if (options->json_only && !ring_json_built()) {
+		command_complain(command->name,
+				 "--json: built without libjansson-dev");
+		return COMMAND_USAGE;
 	}
-	if (settings.help)
-		return fputs(usage, stdout) == EOF;
-	if (settings.json && !ring_json_built()) {
-		(void)fputs("ring: --json: built without libjansson-dev\n",
-			    stderr);
-		return 2;
-	}
-	if (settings.json)
+	if (options->json_only)
 		json = ring_json_open();
 	code = ring_run_all(&settings, json);
 	if (json && ring_json_close(json, code ? stderr : stdout) < 0)
-		code = 1;
+		code = COMMAND_FAILED;
 	return code;
 }

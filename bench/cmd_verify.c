@@ -3,37 +3,12 @@
  * sluice-bench verify: do the known orderings of strategies hold? One line for
  * each claim on stdout, or one JSON document; the rest to stderr.
  */
-#include "bench/cmd_verify.h"
+#include "bench/command.h"
 #include "bench/verify.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static const char usage[] =
-	"usage: sluice-bench verify [OPTION...]\n"
-	"Do the known orderings of strategies hold? In the simulation, with "
-	"the\n"
-	"strategies as they are compiled for the engine: one line for each "
-	"claim.\n"
-	"\n"
-	"  --seed=N      of the 5 traces that are drawn for each load (1)\n"
-	"  --events=N    in each trace, 100000 to 10000000 (200000)\n"
-	"  --json        one JSON document instead of the lines\n"
-	"  --help        this text\n"
-	"\n"
-	"Exit status: 0 all hold, 1 one does not, 2 usage.\n";
-
-/* The command line, once. */
-struct verify_settings {
-	struct verify_opts opts;
-	uint32_t json;
-	uint32_t help;
-};
 
 /* What has been printed so far. */
 struct verify_output {
@@ -41,61 +16,6 @@ struct verify_output {
 	uint32_t claims;
 	uint32_t absent;
 };
-
-/* A number in [@low, @high], or a complaint that names them. */
-static int verify_option(const char *name, const char *text, uint64_t low,
-			 uint64_t high, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 &&
-	    *out >= low && *out <= high)
-		return 0;
-	(void)fprintf(stderr,
-		      "verify: --%s=%.40s: not a number from %" PRIu64
-		      " to %" PRIu64 "\n",
-		      name, text, low, high);
-	return -1;
-}
-
-static int verify_options(int argc, char **argv, struct verify_settings *out)
-{
-	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"events", required_argument, NULL, 'e'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int option;
-	int rc = 0;
-
-	optind = 0; /* the caller has looked at the words before */
-	while (rc == 0 &&
-	       (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 's')
-			rc = verify_option("seed", optarg, 0, UINT64_MAX,
-					   &out->opts.seed);
-		else if (option == 'e')
-			rc = verify_option("events", optarg, VERIFY_EVENTS_MIN,
-					   VERIFY_EVENTS_MAX,
-					   &out->opts.events);
-		else if (option == 'j')
-			out->json = 1;
-		else if (option == 'h')
-			out->help = 1;
-		else
-			rc = -1;
-	}
-	if (rc == 0 && optind < argc) {
-		(void)fprintf(stderr, "verify: %.40s: no option\n",
-			      argv[optind]);
-		rc = -1;
-	}
-	return rc;
-}
 
 /* ---- for people ---------------------------------------------------------- */
 
@@ -176,12 +96,12 @@ static void verify_json(const struct verify_claim *claim, double measured,
 								 : "false");
 }
 
-static void verify_summary(const struct verify_settings *settings,
+static void verify_summary(const struct bench_options *options,
 			   const struct verify_output *output, int violations)
 {
 	uint32_t held = output->claims - output->absent - (uint32_t)violations;
 
-	if (settings->json) {
+	if (options->json_only) {
 		(void)printf("\n  ],\n  \"held\": %u,\n  \"violated\": %d,\n"
 			     "  \"absent\": %u\n}\n",
 			     held, violations, output->absent);
@@ -189,44 +109,37 @@ static void verify_summary(const struct verify_settings *settings,
 	}
 	(void)printf("\nseed %" PRIu64 ", %u traces of %" PRIu64 " events for "
 		     "each load: %u claims hold, %d do not",
-		     settings->opts.seed, VERIFY_ROUNDS, settings->opts.events,
-		     held, violations);
+		     options->plan.trace.seed, VERIFY_ROUNDS,
+		     options->plan.trace.count, held, violations);
 	if (output->absent > 0)
 		(void)printf(", %u are about what is not built",
 			     output->absent);
 	(void)printf("\n");
 }
 
-int cmd_verify(int argc, char **argv)
+int cmd_verify(const struct command *command, struct bench_options *options)
 {
-	struct verify_settings settings = {
-		.opts = {.seed = 1, .events = VERIFY_EVENTS_DEFAULT},
+	const struct verify_opts opts = {
+		.seed = options->plan.trace.seed,
+		.events = options->plan.trace.count,
 	};
 	struct verify_output output = {0};
 	char why[256] = "";
 	int rc;
 
-	if (verify_options(argc, argv, &settings) < 0) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
-	if (settings.help)
-		return fputs(usage, stdout) == EOF;
-	if (settings.json)
+	if (options->json_only)
 		(void)printf("{\n  \"schema\": 1,\n  \"command\": \"verify\",\n"
 			     "  \"seed\": %" PRIu64 ",\n"
 			     "  \"traces\": %u,\n  \"events\": %" PRIu64 ",\n"
 			     "  \"claims\": [",
-			     settings.opts.seed, VERIFY_ROUNDS,
-			     settings.opts.events);
-	rc = verify_run(&settings.opts,
-			settings.json ? verify_json : verify_line, &output, why,
-			sizeof(why));
+			     opts.seed, VERIFY_ROUNDS, opts.events);
+	rc = verify_run(&opts, options->json_only ? verify_json : verify_line,
+			&output, why, sizeof(why));
 	if (rc < 0) {
-		(void)fprintf(stderr, "verify: %s\n", why);
+		command_complain(command->name, why);
 		return 1;
 	}
-	verify_summary(&settings, &output, rc);
+	verify_summary(options, &output, rc);
 	if (ferror(stdout) || fflush(stdout) != 0)
 		return 1;
 	return rc > 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What run, compare and what is built on them have in common. */
+/* What run, compare, keyed, slow and burst do. */
 #include "bench/command.h"
 #include "bench/compare.h"
 
@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define COMMAND_WHY_BYTES 512u
 
 void command_complain(const char *name, const char *why)
 {
@@ -84,8 +82,13 @@ int command_html(const struct report *report, const char *name,
 	return rc;
 }
 
+static int command_stdout(const char *file)
+{
+	return file != NULL && strcmp(file, "-") == 0;
+}
+
 static int command_write(const struct report *report,
-			 const struct options_usage *usage,
+			 const struct command *command,
 			 const struct bench_options *options, char *why,
 			 uint32_t why_bytes)
 {
@@ -99,11 +102,12 @@ static int command_write(const struct report *report,
 		rc = command_close(out, options->json, rc, why, why_bytes);
 	}
 	if (rc == 0 && options->html != NULL)
-		rc = command_html(report, usage->name, options->html, why,
+		rc = command_html(report, command->name, options->html, why,
 				  why_bytes);
-	/* Stdout is taken by at most one of the three. */
-	if (rc < 0 || (options->json != NULL && !strcmp(options->json, "-")) ||
-	    (options->html != NULL && !strcmp(options->html, "-")))
+	/* Stdout is taken by at most one of them. */
+	if (rc < 0 || command_stdout(options->json) ||
+	    command_stdout(options->html) ||
+	    command_stdout(options->save_trace))
 		return rc;
 	rc = report_table_write(report, command_style(options), !options->quiet,
 				stdout);
@@ -112,8 +116,22 @@ static int command_write(const struct report *report,
 	return rc;
 }
 
-static int command_run(const struct options_usage *usage,
-		       const struct bench_options *options)
+/* The trace that all of it was about, as a file. */
+static int command_save(const struct trace *trace, void *ctx, char *why,
+			uint32_t why_bytes)
+{
+	const struct bench_options *options = ctx;
+	FILE *out;
+	int rc;
+
+	if (options->save_trace == NULL)
+		return 0;
+	out = command_open(options->save_trace, why, why_bytes);
+	rc = out != NULL ? trace_save(trace, out) : 0;
+	return command_close(out, options->save_trace, rc, why, why_bytes);
+}
+
+int cmd_measure(const struct command *command, struct bench_options *options)
 {
 	const struct bench_plan *plan = &options->plan;
 	int watched = !options->quiet && isatty(STDERR_FILENO);
@@ -122,55 +140,29 @@ static int command_run(const struct options_usage *usage,
 	int rc = report_open(&report, plan->loads * plan->strategies);
 
 	if (rc < 0) {
-		command_complain(usage->name, "no memory for the report");
+		command_complain(command->name, "no memory for the report");
 		return COMMAND_FAILED;
 	}
 	report_machine_read(&report.machine);
 	(void)snprintf(report.command, sizeof(report.command), "%s",
-		       usage->name);
+		       command->name);
+	rc = compare_run(
+		&(struct compare_opts){
+			.plan = plan,
+			.progress = watched ? command_progress : NULL,
+			.traced = command_save,
+			.ctx = options,
+		},
+		&report, why, sizeof(why));
 	options_record(options, &report);
-	rc = compare_run(plan, &report, watched ? command_progress : NULL, why,
-			 sizeof(why));
 	if (watched)
 		(void)fputs("\r\033[K", stderr);
 	if (rc == 0)
-		rc = command_write(&report, usage, options, why, sizeof(why));
+		rc = command_write(&report, command, options, why, sizeof(why));
 	if (rc < 0)
-		command_complain(usage->name, why);
+		command_complain(command->name, why);
 	report_close(&report);
-	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
-}
-
-int command_measure(const struct options_usage *usage,
-		    struct bench_options *options, uint32_t most, int argc,
-		    char **argv)
-{
-	const struct bench_options defaults = *options;
-	char why[COMMAND_WHY_BYTES] = "";
-	int rc = options_parse(options, argc, argv, why, sizeof(why));
-
-	if (rc == 0 && options->help) {
-		options_help(usage, &defaults);
-		return ferror(stdout) || fflush(stdout) != 0 ? COMMAND_FAILED
-							     : COMMAND_DONE;
-	}
-	if (rc == 0 && options->plan.strategies > most) {
-		(void)snprintf(why, sizeof(why),
-			       "--strategies=%.100s: %s takes %u; compare "
-			       "takes several",
-			       options->strategies, usage->name, most);
-		rc = -EINVAL;
-	}
-	if (rc == 0 && options->json != NULL && options->html != NULL &&
-	    strcmp(options->json, options->html) == 0) {
-		(void)snprintf(why, sizeof(why),
-			       "--json and --html: both to %.100s",
-			       options->json);
-		rc = -EINVAL;
-	}
-	if (rc < 0) {
-		command_complain(usage->name, why);
+	if (rc == TRACE_IDLE || rc == TRACE_LACKS)
 		return COMMAND_USAGE;
-	}
-	return command_run(usage, options);
+	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

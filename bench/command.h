@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands. Each is given the command line from its own name on, and
- * returns the exit code of the program. */
+/* The subcommands, and what they have in common. */
 #ifndef SLUICE_BENCH_COMMAND_H
 #define SLUICE_BENCH_COMMAND_H
 
@@ -12,21 +11,14 @@ enum command_exit {
 	COMMAND_USAGE = 2,
 };
 
-int cmd_run(int argc, char **argv);
-int cmd_compare(int argc, char **argv);
-int cmd_keyed(int argc, char **argv);
-int cmd_slow(int argc, char **argv);
-int cmd_burst(int argc, char **argv);
-int cmd_plot(int argc, char **argv);
+#define COMMAND_WHY_BYTES 512u
 
-/*
- * Read the command line, run every strategy over every load, and write the
- * reports that were asked for. @options has the defaults of the subcommand,
- * @most strategies are taken.
- */
-int command_measure(const struct options_usage *usage,
-		    struct bench_options *options, uint32_t most, int argc,
-		    char **argv);
+/* Run every strategy over every load, and write the reports that were asked
+ * for. */
+int cmd_measure(const struct command *command, struct bench_options *options);
+int cmd_plot(const struct command *command, struct bench_options *options);
+int cmd_ring(const struct command *command, struct bench_options *options);
+int cmd_verify(const struct command *command, struct bench_options *options);
 
 /* "-" is stdout. Returns NULL with a sentence in @why. */
 FILE *command_open(const char *file, char *why, uint32_t why_bytes);

@@ -7,9 +7,10 @@
 #include <string.h>
 
 struct compare {
+	const struct compare_opts *opts;
 	const struct bench_plan *plan;
 	struct report *report;
-	void (*progress)(const struct compare_step *step);
+	struct trace own; /* a file, as it was read */
 	struct compare_step step;
 	struct run_result *result;  /* of one run; too large for a stack */
 	struct report_run *repeats; /* [strategy][round] of one load */
@@ -41,8 +42,8 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	compare->step.strategy = one->name;
 	compare->step.round = round + 1;
 	compare->step.step++;
-	if (compare->progress != NULL)
-		compare->progress(&compare->step);
+	if (compare->opts->progress != NULL)
+		compare->opts->progress(&compare->step);
 	memset(result, 0, sizeof(*result));
 	rc = compare_modes[plan->mode](plan, one, trace, result, why,
 				       sizeof(why));
@@ -62,6 +63,16 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	return 0;
 }
 
+/* A file is read once, also when it is a pipe. */
+static int compare_trace(struct compare *compare, struct trace_opts *opts,
+			 struct trace *trace)
+{
+	if (compare->plan->trace.arrival.kind == ARRIVAL_TRACE)
+		return trace_again(trace, &compare->own, opts, compare->why,
+				   compare->why_bytes);
+	return trace_open(trace, opts, compare->why, compare->why_bytes);
+}
+
 static int compare_load(struct compare *compare, double load)
 {
 	const struct bench_plan *plan = compare->plan;
@@ -70,10 +81,14 @@ static int compare_load(struct compare *compare, double load)
 	struct trace trace = {0};
 	int rc;
 
-	opts.load = load;
-	opts.consumers = plan->consumers;
-	compare->step.load = load;
-	rc = trace_open(&trace, &opts, compare->why, compare->why_bytes);
+	opts.load = plan->by_speed ? 0 : load;
+	opts.speed = plan->by_speed ? load : 0;
+	compare->step.load =
+		plan->by_speed ? load * compare->own.facts.load : load;
+	rc = compare_trace(compare, &opts, &trace);
+	if (rc == 0)
+		rc = compare->opts->traced(&trace, compare->opts->ctx,
+					   compare->why, compare->why_bytes);
 	for (uint32_t i = 0; rc == 0 && i < compare->step.rounds; i++)
 		for (uint32_t j = 0; rc == 0 && j < plan->strategies; j++)
 			rc = compare_one(compare, &trace, j, i);
@@ -85,14 +100,27 @@ static int compare_load(struct compare *compare, double load)
 	return rc;
 }
 
-int compare_run(const struct bench_plan *plan, struct report *report,
-		void (*progress)(const struct compare_step *step), char *why,
-		uint32_t why_bytes)
+static int compare_read(struct compare *compare)
 {
+	struct trace_opts opts = compare->plan->trace;
+	int rc;
+
+	if (opts.arrival.kind != ARRIVAL_TRACE)
+		return 0;
+	opts.load = 0;
+	rc = trace_open(&compare->own, &opts, compare->why, compare->why_bytes);
+	compare->report->trace = compare->own.facts;
+	return rc;
+}
+
+int compare_run(const struct compare_opts *opts, struct report *report,
+		char *why, uint32_t why_bytes)
+{
+	const struct bench_plan *plan = opts->plan;
 	struct compare compare = {
+		.opts = opts,
 		.plan = plan,
 		.report = report,
-		.progress = progress,
 		.why = why,
 		.why_bytes = why_bytes,
 	};
@@ -110,9 +138,12 @@ int compare_run(const struct bench_plan *plan, struct report *report,
 			       compare.step.rounds);
 		rc = -ENOMEM;
 	}
+	if (rc == 0)
+		rc = compare_read(&compare);
 	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)
 		rc = compare_load(&compare, plan->load[i]);
 	free(compare.result);
 	free(compare.repeats);
+	trace_close(&compare.own);
 	return rc;
 }

@@ -16,14 +16,24 @@ struct compare_step {
 	uint32_t rounds;
 };
 
+struct compare_opts {
+	const struct bench_plan *plan;
+	void (*progress)(const struct compare_step *step); /* may be NULL */
+	/* Told each trace before it is replayed. Returns 0 or a negative errno
+	 * with a sentence in @why. */
+	int (*traced)(const struct trace *trace, void *ctx, char *why,
+		      uint32_t why_bytes);
+	void *ctx;
+};
+
 /*
- * Fill in the runs of @report, which is open. All strategies replay one trace;
- * in each round all of them run, one after the other, so that a machine that
- * changes meanwhile changes for all. Returns 0, or a negative errno with a
- * sentence in @why; what has been measured by then is in the report.
+ * Fill in the runs of @report, which is open, and what is known of a trace that
+ * was read. All strategies replay one trace; in each round all of them run, one
+ * after the other, so that a machine that changes meanwhile changes for all.
+ * Returns 0, or a negative errno with a sentence in @why; what has been measured
+ * by then is in the report.
  */
-int compare_run(const struct bench_plan *plan, struct report *report,
-		void (*progress)(const struct compare_step *step), char *why,
-		uint32_t why_bytes);
+int compare_run(const struct compare_opts *opts, struct report *report,
+		char *why, uint32_t why_bytes);
 
 #endif

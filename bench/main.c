@@ -1,26 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice-bench: the subcommands, and nothing else. */
-#include "bench/cmd_ring.h"
-#include "bench/cmd_verify.h"
 #include "bench/command.h"
 #include "ring/base.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct main_command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-} commands[] = {
-	{"run", cmd_run, "one strategy"},
-	{"compare", cmd_compare, "several, over the same events"},
-	{"keyed", cmd_keyed, "compare with hot keys: what order per key costs"},
-	{"slow", cmd_slow, "compare with one consumer ten times slower"},
-	{"burst", cmd_burst, "compare with events that come many at once"},
-	{"ring", cmd_ring, "our rings against others"},
-	{"verify", cmd_verify, "do the known orderings of strategies hold?"},
-	{"plot", cmd_plot, "a page or pictures from what --json wrote"},
+#define MEASURE(most_)                                                         \
+	.bit = COMMAND_MEASURE, .line = "[OPTION...]", .run = cmd_measure,     \
+	.strategies = (most_)
+
+static const struct command commands[] = {
+	{
+		.name = "run",
+		MEASURE(1),
+		.summary = "one strategy",
+		.about = "One strategy over one load, or over several.",
+	},
+	{
+		.name = "compare",
+		MEASURE(PLAN_STRATEGIES_MAX),
+		.summary = "several, over the same events",
+		.about = "Several strategies over the same events, side by "
+			 "side. With several loads it shows up to where each "
+			 "of them holds.",
+		.defaults = {"strategies=demand,rr,jbsq:2,p2c"},
+	},
+	{
+		.name = "keyed",
+		MEASURE(PLAN_STRATEGIES_MAX),
+		.summary = "compare with hot keys: what order per key costs",
+		.about = "compare, with keys of which some come far more often "
+			 "than others (zipf). It shows what order per key "
+			 "costs: a fixed owner per key (hash, partition) waits "
+			 "for the one with the hot keys; atomic gives a key to "
+			 "whoever is free while nobody works on it; jbsq has "
+			 "no owner, is fast, and breaks the order: look at "
+			 "\"key viol\".",
+		.defaults = {"keys=zipf:0.9:10000",
+			     "strategies=hash,partition,atomic,pkg,sticky,"
+			     "jbsq:2"},
+	},
+	{
+		.name = "slow",
+		MEASURE(PLAN_STRATEGIES_MAX),
+		.summary = "compare with one consumer ten times slower",
+		.about = "compare, with consumer 0 ten times slower than the "
+			 "others. It shows what one slow consumer does to all: "
+			 "strict rr and hash wait for it, and \"done/s\" is "
+			 "what it can do times the number of consumers; "
+			 "strategies that look at credit or at what is in "
+			 "flight pass it by.",
+		/* The others could do that much without it. */
+		.defaults = {"load=0.7", "window=64", "slow=0:10",
+			     "strategies=rr,hash,rr:skip,demand,p2c,jbsq:2"},
+	},
+	{
+		.name = "burst",
+		MEASURE(PLAN_STRATEGIES_MAX),
+		.summary = "compare with events that come many at once",
+		.about = "compare, with events that come 64 at once and then "
+			 "not at all. It shows how a backlog is cleared: "
+			 "whoever deals it out at once deals blindly, a short "
+			 "event waits behind a long one (\"lane p99\"); "
+			 "whoever keeps it (\"disp p99\") gives each event to "
+			 "the next one who is free.",
+		.defaults = {"arrivals=burst:64", "load=0.5",
+			     "strategies=rr,demand,p2c,jbsq:2,jbsq:1"},
+	},
+	{
+		.name = "ring",
+		.bit = COMMAND_RING,
+		.run = cmd_ring,
+		.summary = "our rings against others",
+		.line = "[OPTION...]",
+		.about = "Our rings against others, side by side in every "
+			 "round.",
+	},
+	{
+		.name = "verify",
+		.bit = COMMAND_VERIFY,
+		.run = cmd_verify,
+		.summary = "do the known orderings of strategies hold?",
+		.line = "[OPTION...]",
+		.about = "Do the known orderings of strategies hold? In the "
+			 "simulation, with the strategies as they are compiled "
+			 "for the engine: one line for each claim. It has "
+			 "failed when one does not hold.",
+	},
+	{
+		.name = "plot",
+		.bit = COMMAND_PLOT,
+		.run = cmd_plot,
+		.summary = "a page or pictures from what --json wrote",
+		.line = "FILE [OPTION...]",
+		.about = "Makes a page or pictures from what --json wrote to "
+			 "FILE; - is stdin. gnuplot draws the plots.",
+		.files = 1,
+	},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -36,7 +113,7 @@ static void main_help(FILE *out)
 		      "\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		(void)fprintf(out, "  %-8s  %s\n", commands[i].name,
-			      commands[i].help);
+			      commands[i].summary);
 	(void)fprintf(out,
 		      "\n"
 		      "Figures go to stdout, talk goes to stderr.\n"
@@ -60,6 +137,25 @@ static int main_flush(void)
 						     : COMMAND_DONE;
 }
 
+static int main_run(const struct command *command, int argc, char **argv)
+{
+	struct bench_options options;
+	char why[COMMAND_WHY_BYTES] = "";
+	int rc;
+
+	options_init(&options, command);
+	rc = options_parse(&options, command, argc, argv, why, sizeof(why));
+	if (rc < 0) {
+		command_complain(command->name, why);
+		return COMMAND_USAGE;
+	}
+	if (!options.help)
+		return command->run(command, &options);
+	options_init(&options, command); /* its defaults */
+	options_help(command, &options);
+	return main_flush();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -76,6 +172,6 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(commands[i].name, argv[1]) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return main_run(&commands[i], argc - 1, argv + 1);
 	return main_unknown(argv[1]);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/option.h"
+#include "bench/rivals/contest.h"
+#include "bench/verify.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,182 +10,45 @@ static const char *const option_modes[] = {
 	[PLAN_SIM] = "sim",
 	[PLAN_VIRTUAL] = "virtual",
 	[PLAN_THREADS] = "threads",
+	NULL,
 };
 
 static const char *const option_colors[] = {
 	[COLOR_AUTO] = "auto",
 	[COLOR_ALWAYS] = "always",
 	[COLOR_NEVER] = "never",
+	NULL,
 };
 
-#define OPTION_WORDS 3u
+static const char *const option_rings[] = {
+	[RING_ALL] = "all",
+	[RING_SPSC] = "spsc",
+	[RING_MPMC] = "mpmc",
+	[RING_TRIP] = "roundtrip",
+	NULL,
+};
 
-/* The place of a word among three, or -EINVAL. */
-static int option_word(const struct value *value, const char *const *words)
+/* ---- values of their own ------------------------------------------------- */
+
+static int refill_read(struct bench_options *options, const char *text,
+		       char *why, uint32_t why_bytes)
 {
-	for (int i = 0; i < (int)OPTION_WORDS; i++)
-		if (strcmp(value->text, words[i]) == 0)
-			return i;
-	return value_refuse(value, "must be one of %s, %s, %s", words[0],
-			    words[1], words[2]);
-}
+	static const struct number_range range = {NUMBER_WHOLE, 0,
+						  SLUICE_DEMAND_MAX, 0};
+	char allowed[NUMBER_TEXT_BYTES];
+	struct number number = {0, 0};
 
-static int option_mode_read(struct bench_options *options,
-			    const struct value *value)
-{
-	int word = option_word(value, option_modes);
-
-	if (word < 0)
-		return word;
-	options->plan.mode = (enum plan_mode)word;
+	options->refill_half = strcmp(text, "half") == 0;
+	if (!options->refill_half &&
+	    number_read(text, strlen(text), &range, &number) < 0)
+		return load_refuse(why, why_bytes, "must be half, or %s",
+				   number_range_text(&range, allowed));
+	options->plan.refill = (uint32_t)number.whole;
 	return 0;
 }
 
-static void option_mode_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
-{
-	(void)snprintf(text, bytes, "%s", option_modes[options->plan.mode]);
-}
-
-static int option_color_read(struct bench_options *options,
-			     const struct value *value)
-{
-	int word = option_word(value, option_colors);
-
-	if (word < 0)
-		return word;
-	options->color = (enum options_color)word;
-	return 0;
-}
-
-static void option_color_show(const struct bench_options *options, char *text,
-			      uint32_t bytes)
-{
-	(void)snprintf(text, bytes, "%s", option_colors[options->color]);
-}
-
-/* ---- texts that are read when all options are known ---------------------- */
-
-static int option_keep(const struct value *value, char *into, size_t bytes)
-{
-	if (strlen(value->text) >= bytes)
-		return value_refuse(value, "at most %zu characters are taken",
-				    bytes - 1);
-	(void)snprintf(into, bytes, "%s", value->text);
-	return 0;
-}
-
-static int option_strategies_read(struct bench_options *options,
-				  const struct value *value)
-{
-	return option_keep(value, options->strategies,
-			   sizeof(options->strategies));
-}
-
-static void option_strategies_show(const struct bench_options *options,
-				   char *text, uint32_t bytes)
-{
-	(void)snprintf(text, bytes, "%s", options->strategies);
-}
-
-static int option_load_read(struct bench_options *options,
-			    const struct value *value)
-{
-	return option_keep(value, options->load, sizeof(options->load));
-}
-
-static void option_load_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
-{
-	(void)snprintf(text, bytes, "%s", options->load);
-}
-
-/* ---- the workload -------------------------------------------------------- */
-
-static int option_arrivals_read(struct bench_options *options,
-				const struct value *value)
-{
-	char reason[LOAD_TEXT_BYTES];
-
-	if (arrival_parse(&options->plan.trace.arrival, value->text, reason,
-			  sizeof(reason)) < 0)
-		return value_refuse(value, "%s", reason);
-	return 0;
-}
-
-static void option_arrivals_show(const struct bench_options *options,
-				 char *text, uint32_t bytes)
-{
-	arrival_format(&options->plan.trace.arrival, text, bytes);
-}
-
-static int option_service_read(struct bench_options *options,
-			       const struct value *value)
-{
-	char reason[LOAD_TEXT_BYTES];
-
-	if (service_parse(&options->plan.trace.service, value->text, reason,
-			  sizeof(reason)) < 0)
-		return value_refuse(value, "%s", reason);
-	return 0;
-}
-
-static void option_service_show(const struct bench_options *options, char *text,
-				uint32_t bytes)
-{
-	service_format(&options->plan.trace.service, text, bytes);
-}
-
-static int option_mean_read(struct bench_options *options,
-			    const struct value *value)
-{
-	return value_duration(value, 1, LOAD_MEAN_NS_MAX,
-			      &options->plan.trace.service.mean_ns);
-}
-
-static void option_mean_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
-{
-	value_duration_text(options->plan.trace.service.mean_ns, text, bytes);
-}
-
-static int option_keys_read(struct bench_options *options,
-			    const struct value *value)
-{
-	char reason[LOAD_TEXT_BYTES];
-
-	if (keys_parse(&options->plan.trace.keys, value->text, reason,
-		       sizeof(reason)) < 0)
-		return value_refuse(value, "%s", reason);
-	return 0;
-}
-
-static void option_keys_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
-{
-	keys_format(&options->plan.trace.keys, text, bytes);
-}
-
-static int option_refill_read(struct bench_options *options,
-			      const struct value *value)
-{
-	uint64_t count;
-	int rc;
-
-	if (strcmp(value->text, "half") == 0) {
-		options->refill_half = 1;
-		return 0;
-	}
-	rc = value_count(value, 0, SLUICE_DEMAND_MAX, &count);
-	if (rc < 0)
-		return rc;
-	options->plan.refill = (uint32_t)count;
-	options->refill_half = 0;
-	return 0;
-}
-
-static void option_refill_show(const struct bench_options *options, char *text,
-			       uint32_t bytes)
+static void refill_show(const struct bench_options *options, char *text,
+			uint32_t bytes)
 {
 	if (options->refill_half)
 		(void)snprintf(text, bytes, "half");
@@ -192,233 +56,296 @@ static void option_refill_show(const struct bench_options *options, char *text,
 		(void)snprintf(text, bytes, "%u", options->plan.refill);
 }
 
-/* ---- faults -------------------------------------------------------------- */
-
-static int option_fault_read(struct bench_options *options,
-			     const struct value *value)
+static int slo_read(struct bench_options *options, const char *text, char *why,
+		    uint32_t why_bytes)
 {
-	static const struct {
-		const char *name;
-		enum plan_fault_kind kind;
-	} kinds[] = {{"slow", PLAN_SLOW},
-		     {"stall", PLAN_STALL},
-		     {"kill", PLAN_KILL},
-		     {"join", PLAN_JOIN}};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(value->option, kinds[i].name) == 0)
-			return value_fault(value, kinds[i].kind,
-					   &options->plan);
-	return -EINVAL;
+	return plan_slo_parse(&options->plan.slo, text, why, why_bytes);
 }
 
-static void option_fault_show(const struct bench_options *options,
-			      enum plan_fault_kind kind, char *text,
-			      uint32_t bytes)
+static void slo_show(const struct bench_options *options, char *text,
+		     uint32_t bytes)
 {
-	uint32_t used = 0;
+	plan_slo_format(&options->plan.slo, text, bytes);
+}
 
-	for (uint32_t i = 0; i < options->plan.faults; i++) {
-		const struct plan_fault *fault = &options->plan.fault[i];
-		char at[32];
-		char span[32];
-		int n;
+/* ---- when an option has no effect ---------------------------------------- */
 
-		if (fault->kind != kind)
-			continue;
-		value_duration_text((double)fault->at_ns, at, sizeof(at));
-		value_duration_text((double)fault->for_ns, span, sizeof(span));
-		if (kind == PLAN_SLOW)
-			(void)snprintf(at, sizeof(at), "%g", fault->factor);
-		n = snprintf(text + used, bytes - used, "%s%u:%s%s%s",
-			     used > 0 ? " " : "", fault->consumer, at,
-			     kind == PLAN_STALL ? ":" : "",
-			     kind == PLAN_STALL ? span : "");
-		if (n < 0 || (uint32_t)n >= bytes - used)
-			return;
-		used += (uint32_t)n;
+static int is_closed(const struct bench_options *options)
+{
+	return options->plan.trace.arrival.kind == ARRIVAL_CLOSED;
+}
+
+static int is_file(const struct bench_options *options)
+{
+	return options->plan.trace.arrival.kind == ARRIVAL_TRACE;
+}
+
+/* Some strategy needs it. */
+static int needs(const struct bench_options *options, uint32_t need)
+{
+	for (uint32_t i = 0; i < options->plan.strategies; i++)
+		if (options->plan.strategy[i].strategy->needs & need)
+			return 1;
+	return 0;
+}
+
+static const char *idle_in_sim(const struct bench_options *options)
+{
+	return options->plan.mode == PLAN_SIM
+		       ? "--mode=sim has no use for it; virtual and threads do"
+		       : NULL;
+}
+
+static const char *idle_but_sim(const struct bench_options *options)
+{
+	return options->plan.mode != PLAN_SIM
+		       ? "only --mode=sim has a distance to set; in the others "
+			 "it is what the machine makes it"
+		       : NULL;
+}
+
+static const char *idle_load(const struct bench_options *options)
+{
+	if (option_given(options, "speed"))
+		return "--speed is given as well; one of them is too many";
+	return is_closed(options) ? "closed arrivals have no load" : NULL;
+}
+
+static const char *idle_speed(const struct bench_options *options)
+{
+	return is_file(options)
+		       ? NULL
+		       : "only --arrivals=trace:FILE has a rate of its "
+			 "own; --load sets that of others";
+}
+
+static const char *idle_events(const struct bench_options *options)
+{
+	return is_file(options) ? "the trace has events of its own" : NULL;
+}
+
+/* Whether services or keys are drawn beside a trace is known when it is read:
+ * where they were asked for by name, the seed is theirs too. */
+static const char *idle_seed(const struct bench_options *options)
+{
+	return !is_file(options) || option_given(options, "service") ||
+			       option_given(options, "keys") ||
+			       needs(options, SLUICE_NEEDS_CHANCE)
+		       ? NULL
+		       : "nothing is drawn: the trace has all, and no strategy "
+			 "here goes by chance";
+}
+
+static const char *idle_slo(const struct bench_options *options)
+{
+	return is_closed(options)
+		       ? "closed arrivals have no load that could meet it"
+		       : NULL;
+}
+
+static const char *idle_window(const struct bench_options *options)
+{
+	for (uint32_t i = 0; i < options->plan.strategies; i++)
+		if (options->plan.strategy[i].window == 0)
+			return NULL;
+	return "each strategy has an @window of its own";
+}
+
+static const char *idle_refill(const struct bench_options *options)
+{
+	for (uint32_t i = 0; i < options->plan.strategies; i++) {
+		const struct plan_strategy *one = &options->plan.strategy[i];
+
+		if (strstr(one->name, "@refill=") == NULL &&
+		    strstr(one->name, "@min=") == NULL)
+			return NULL;
 	}
+	return "each strategy has an @refill or @min of its own";
 }
 
-static void option_slow_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
+static const char *idle_capacity(const struct bench_options *options)
 {
-	option_fault_show(options, PLAN_SLOW, text, bytes);
+	for (uint32_t i = 0; i < options->plan.strategies; i++)
+		if (options->plan.strategy[i].strategy->rings ==
+		    SLUICE_RINGS_POOL)
+			return NULL;
+	return needs(options, SLUICE_NEEDS_SPILL)
+		       ? NULL
+		       : "no strategy here has a spill or a shared ring";
 }
 
-static void option_stall_show(const struct bench_options *options, char *text,
-			      uint32_t bytes)
+static const char *idle_color(const struct bench_options *options)
 {
-	option_fault_show(options, PLAN_STALL, text, bytes);
+	const char *files[] = {options->json, options->html,
+			       options->save_trace};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (files[i] != NULL && strcmp(files[i], "-") == 0)
+			return "stdout gets no tables";
+	return NULL;
 }
 
-static void option_kill_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
+static const char *idle_save(const struct bench_options *options)
 {
-	option_fault_show(options, PLAN_KILL, text, bytes);
-}
-
-static void option_join_show(const struct bench_options *options, char *text,
-			     uint32_t bytes)
-{
-	option_fault_show(options, PLAN_JOIN, text, bytes);
-}
-
-/* ---- reports ------------------------------------------------------------- */
-
-static int option_file(const struct value *value, const char **file)
-{
-	if (value->text[0] == '\0')
-		return value_refuse(value, "must be the name of a file, or - "
-					   "for stdout");
-	*file = value->text;
-	return 0;
-}
-
-static int option_json_read(struct bench_options *options,
-			    const struct value *value)
-{
-	return option_file(value, &options->json);
-}
-
-static int option_html_read(struct bench_options *options,
-			    const struct value *value)
-{
-	return option_file(value, &options->html);
-}
-
-static int option_quiet_read(struct bench_options *options,
-			     const struct value *value)
-{
-	(void)value;
-	options->quiet = 1;
-	return 0;
-}
-
-static int option_help_read(struct bench_options *options,
-			    const struct value *value)
-{
-	(void)value;
-	options->help = 1;
-	return 0;
-}
-
-static void option_nothing_show(const struct bench_options *options, char *text,
-				uint32_t bytes)
-{
-	(void)options;
-	(void)bytes;
-	text[0] = '\0';
+	if (is_closed(options))
+		return "closed arrivals have no times that could be saved";
+	return options->plan.loads > 1 ? "with several loads there is more "
+					 "than one trace"
+				       : NULL;
 }
 
 /* ---- the table ----------------------------------------------------------- */
 
-#define HEADING(text)                                                          \
-	{                                                                      \
-		.help = (text)                                                 \
-	}
-#define OWN(name_, argument_, recorded_, read_, show_, help_)                  \
-	{                                                                      \
-		.name = (name_), .argument = (argument_), .help = (help_),     \
-		.kind = OPTION_OWN, .recorded = (recorded_), .read = (read_),  \
-		.show = (show_)                                                \
-	}
-#define NUMBER(name_, argument_, kind_, member, low_, high_, help_)            \
-	{                                                                      \
-		.name = (name_), .argument = (argument_), .help = (help_),     \
-		.kind = (kind_), .recorded = 1,                                \
-		.at = offsetof(struct bench_options, member), .low = (low_),   \
-		.high = (high_)                                                \
-	}
+#define MEASURE    COMMAND_MEASURE
+#define AT(member) offsetof(struct bench_options, member)
 
-const struct option_spec option_specs[] = {
-	HEADING("How it is run:"),
-	OWN("mode", "MODE", 1, option_mode_read, option_mode_show,
-	    "sim: virtual time, one thread, the same bytes from the same seed; "
-	    "virtual: real rings, all consumers on one thread; threads: real "
-	    "stages on pinned workers"),
-	OWN("strategies", "LIST", 1, option_strategies_read,
-	    option_strategies_show,
-	    "NAME[:ARGUMENT][@SETTING...],... as in "
-	    "jbsq:2,rr:skip,demand@window=64@min=half"),
-	OWN("strategy", "LIST", 0, option_strategies_read,
-	    option_strategies_show, NULL),
-	NUMBER("repeats", "N", OPTION_COUNT32, plan.repeats, 1,
-	       REPORT_REPEATS_MAX,
-	       "rounds of virtual and threads: strategies take turns, the "
-	       "median round is told"),
+/* clang-format off */
+#define HEADING(commands_, text_) \
+	{.help = (text_), .commands = (commands_)}
+#define ROW(commands_, name_, argument_, kind_, at_, ...) \
+	{.name = (name_), .argument = (argument_), .commands = (commands_), \
+	 .kind = OPTION_##kind_, .at = (at_), __VA_ARGS__}
+#define WHOLE(low_, high_) .range = {NUMBER_WHOLE, (low_), (high_), 0}
+#define REALS(low_, high_) .range = {NUMBER_REAL, (low_), (high_), 0}
+#define SHAPES .recorded = 1
+#define FAULT(name_, argument_, kind_, help_) \
+	ROW(MEASURE, name_, argument_, FAULT, 0, SHAPES, .fault = (kind_), \
+	    .help = (help_))
 
-	HEADING("The workload, the same for every strategy:"),
-	OWN("load", "LOAD", 1, option_load_read, option_load_show,
-	    "share of what all consumers can do; a list 0.1,0.2 or a range "
-	    "0.1:0.95:0.05 makes curves"),
-	OWN("arrivals", "HOW", 1, option_arrivals_read, option_arrivals_show,
-	    "closed:DEPTH poisson uniform burst:N trace:FILE"),
-	OWN("service", "HOW", 1, option_service_read, option_service_show,
-	    "fixed exp lognormal[:SIGMA] bimodal[:SHARE:FACTOR] "
-	    "extreme[:SHARE:FACTOR]"),
-	OWN("service-mean", "TIME", 1, option_mean_read, option_mean_show,
-	    "of all events: 500ns, 1us, 2.5ms"),
-	OWN("keys", "HOW", 1, option_keys_read, option_keys_show,
-	    "uniform[:N] zipf:THETA:N"),
-	NUMBER("events", "N", OPTION_COUNT64, plan.trace.count, 1,
-	       PLAN_EVENTS_MAX, "how many"),
-	NUMBER("seed", "N", OPTION_COUNT64, plan.trace.seed, 0, UINT64_MAX,
-	       "where chance starts"),
+const struct option_row option_rows[] = {
+	HEADING(MEASURE, "How it is run:"),
+	ROW(MEASURE, "mode", "MODE", WORD, AT(plan.mode), SHAPES,
+	    .words = option_modes,
+	    .help = "sim: virtual time, one thread, the same bytes from the "
+		    "same seed; virtual: real rings, all consumers on one "
+		    "thread; threads: real stages on pinned workers"),
+	ROW(MEASURE, "strategies", "LIST", TEXT, AT(strategies), SHAPES,
+	    .help = "NAME[:ARGUMENT][@SETTING...],... as in "
+		    "jbsq:2,rr:skip,demand@window=64@min=half"),
+	ROW(MEASURE, "strategy", "LIST", TEXT, AT(strategies)),
+	ROW(MEASURE, "repeats", "N", U32, AT(plan.repeats), SHAPES,
+	    WHOLE(1, REPORT_REPEATS_MAX), .idle = idle_in_sim,
+	    .help = "rounds of virtual and threads: strategies take turns, the "
+		    "median round is told"),
 
-	HEADING("The stages:"),
-	NUMBER("consumers", "N", OPTION_COUNT32, plan.consumers, 1,
-	       PLAN_CONSUMERS_MAX, "that share the work"),
-	NUMBER("producers", "N", OPTION_COUNT32, plan.producers, 1,
-	       PLAN_PRODUCERS_MAX, "that share the arrivals in turn"),
-	NUMBER("window", "N", OPTION_COUNT32, plan.window, 1, SLUICE_DEMAND_MAX,
-	       "most events that a consumer has asked for (max_demand)"),
-	OWN("refill", "N", 1, option_refill_read, option_refill_show,
-	    "how many events it asks for at once; half: of the window; 0: the "
-	    "engine's way"),
-	NUMBER("batch", "N", OPTION_COUNT32, plan.batch, 0, SLUICE_DEMAND_MAX,
-	       "most events that a consumer is handed at once; 0: the engine's "
-	       "way"),
-	NUMBER("capacity", "N", OPTION_COUNT32, plan.capacity, 2,
-	       SLUICE_DEMAND_MAX,
-	       "events that the spill, or a shared ring, can hold; a power of "
-	       "two"),
-	NUMBER("event-bytes", "N", OPTION_COUNT32, plan.event_bytes,
-	       PLAN_EVENT_BYTES_MIN, SLUICE_EVENT_BYTES_MAX,
-	       "size of an event"),
-	NUMBER("hop", "X", OPTION_REAL, plan.hop, 0, 100,
-	       "sim: from dispatcher to consumer and back, each way, in mean "
-	       "service times"),
+	HEADING(MEASURE, "The workload, the same for every strategy:"),
+	ROW(MEASURE, "load", "LOAD", TEXT, AT(load), SHAPES, .idle = idle_load,
+	    .help = "share of what all consumers can do; a list 0.1,0.2 or a "
+		    "range 0.1:0.95:0.05 makes curves; a trace has its own "
+		    "rate when none is given"),
+	ROW(MEASURE, "speed", "F", TEXT, AT(speed), SHAPES, .idle = idle_speed,
+	    .help = "of a trace: times its own rate; a list or a range, like "
+		    "--load"),
+	ROW(MEASURE, "arrivals", "HOW", LOAD, AT(plan.trace.arrival), SHAPES,
+	    .spec = &load_arrivals,
+	    .help = "closed:DEPTH poisson uniform burst:N trace:FILE; FILE is "
+		    "CSV, a first line names columns, as in "
+		    "arrival_us,service_us,key; - is stdin"),
+	ROW(MEASURE, "service", "HOW", LOAD, AT(plan.trace.service), SHAPES,
+	    .spec = &load_service,
+	    .help = "fixed exp lognormal[:SIGMA] bimodal[:SHARE:FACTOR] "
+		    "extreme[:SHARE:FACTOR]; of a trace without services as "
+		    "well"),
+	ROW(MEASURE, "service-mean", "TIME", TIME,
+	    AT(plan.trace.service.mean_ns), SHAPES,
+	    .range = {NUMBER_TIME, 1, LOAD_MEAN_NS_MAX, 0},
+	    .help = "of all events: 500ns, 1us, 2.5ms"),
+	ROW(MEASURE, "keys", "HOW", LOAD, AT(plan.trace.keys), SHAPES,
+	    .spec = &load_keys,
+	    .help = "uniform[:N] zipf:THETA:N; of a trace without keys as "
+		    "well"),
+	ROW(MEASURE, "events", "N", U64, AT(plan.trace.count), SHAPES,
+	    WHOLE(1, (double)PLAN_EVENTS_MAX), .idle = idle_events,
+	    .help = "how many"),
+	ROW(MEASURE, "seed", "N", U64, AT(plan.trace.seed), SHAPES,
+	    WHOLE(0, 0x1p64), .idle = idle_seed, .help = "where chance starts"),
+	ROW(MEASURE, "save-trace", "FILE", FILE, AT(save_trace),
+	    .idle = idle_save,
+	    .help = "write the trace in use, for --arrivals=trace:FILE"),
 
-	HEADING("What goes wrong, each as often as wanted; consumers count "
-		"from 0:"),
-	OWN("slow", "I:FACTOR", 1, option_fault_read, option_slow_show,
-	    "consumer I takes FACTOR times as long"),
-	OWN("stall", "I:AT:FOR", 1, option_fault_read, option_stall_show,
-	    "does nothing from the time AT, for so long"),
-	OWN("kill", "I:AT", 1, option_fault_read, option_kill_show,
-	    "is gone; what it had is dealt again"),
-	OWN("join", "I:AT", 1, option_fault_read, option_join_show,
-	    "comes at that time only"),
+	HEADING(MEASURE, "The stages:"),
+	ROW(MEASURE, "consumers", "N", U32, AT(plan.consumers), SHAPES,
+	    WHOLE(1, PLAN_CONSUMERS_MAX), .help = "that share the work"),
+	ROW(MEASURE, "producers", "N", U32, AT(plan.producers), SHAPES,
+	    WHOLE(1, PLAN_PRODUCERS_MAX),
+	    .help = "that share the arrivals in turn"),
+	ROW(MEASURE, "window", "N", U32, AT(plan.window), SHAPES,
+	    WHOLE(1, SLUICE_DEMAND_MAX), .idle = idle_window,
+	    .help = "most events that a consumer has asked for (max_demand)"),
+	ROW(MEASURE, "refill", "N", OWN, 0, SHAPES, .read = refill_read,
+	    .show = refill_show, .idle = idle_refill,
+	    .help = "how many events it asks for at once; half: of the window; "
+		    "0: the engine's way"),
+	ROW(MEASURE, "batch", "N", U32, AT(plan.batch), SHAPES,
+	    WHOLE(0, SLUICE_DEMAND_MAX),
+	    .help = "most events that a consumer is handed at once; 0: the "
+		    "engine's way"),
+	ROW(MEASURE, "capacity", "N", U32, AT(plan.capacity), SHAPES,
+	    .range = {NUMBER_WHOLE, 2, SLUICE_DEMAND_MAX, 1},
+	    .idle = idle_capacity,
+	    .help = "events that the spill, or a shared ring, can hold; a "
+		    "power of two"),
+	ROW(MEASURE, "event-bytes", "N", U32, AT(plan.event_bytes), SHAPES,
+	    WHOLE(PLAN_EVENT_BYTES_MIN, SLUICE_EVENT_BYTES_MAX),
+	    .idle = idle_in_sim,
+	    .help = "size of an event, in virtual and threads"),
+	ROW(MEASURE, "hop", "X", REAL, AT(plan.hop), SHAPES, REALS(0, 100),
+	    .idle = idle_but_sim,
+	    .help = "sim: from dispatcher to consumer and back, each way, in "
+		    "mean service times"),
 
-	HEADING("What is told:"),
-	NUMBER("slo", "X", OPTION_REAL, plan.slo, 1, 1000000,
-	       "99th percentile of the slowdown that load@slo asks for"),
-	OWN("json", "[=FILE]", 0, option_json_read, option_nothing_show,
-	    "one JSON document, to a file or instead of the tables"),
-	OWN("html", "FILE", 0, option_html_read, option_nothing_show,
-	    "a page with plots; gnuplot draws them"),
-	OWN("color", "WHEN", 0, option_color_read, option_color_show,
-	    "auto, always or never"),
-	OWN("quiet", NULL, 0, option_quiet_read, option_nothing_show,
-	    "no progress, no legend"),
-	OWN("help", NULL, 0, option_help_read, option_nothing_show,
-	    "this text"),
+	HEADING(MEASURE, "What goes wrong, each as often as wanted; consumers "
+			 "count from 0:"),
+	FAULT("slow", "I:FACTOR", PLAN_SLOW,
+	      "consumer I takes FACTOR times as long"),
+	FAULT("stall", "I:AT:FOR", PLAN_STALL,
+	      "does nothing from the time AT, for so long"),
+	FAULT("kill", "I:AT", PLAN_KILL, "is gone; what it had is dealt again"),
+	FAULT("join", "I:AT", PLAN_JOIN, "comes at that time only"),
+
+	HEADING(MEASURE, "What is told:"),
+	ROW(MEASURE, "slo", "[pP:]X", OWN, 0, SHAPES, .read = slo_read,
+	    .show = slo_show, .idle = idle_slo,
+	    .help = "what load@slo asks for: a percentile of the latency, "
+		    "p99.9:1ms, or of the slowdown, p99:10"),
+	ROW(MEASURE, "json", "[=FILE]", FILE, AT(json),
+	    .help = "one JSON document, to a file or instead of the tables"),
+	ROW(MEASURE, "html", "FILE", FILE, AT(html),
+	    .help = "a page with plots; gnuplot draws them"),
+	ROW(MEASURE, "color", "WHEN", WORD, AT(color), .words = option_colors,
+	    .idle = idle_color, .help = "auto, always or never"),
+	ROW(MEASURE, "quiet", NULL, FLAG, AT(quiet),
+	    .help = "no progress, no legend"),
+
+	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "Options:"),
+	ROW(COMMAND_RING, "kind", "KIND", WORD, AT(ring_kind),
+	    .words = option_rings, .help = "spsc, mpmc, roundtrip or all"),
+	ROW(COMMAND_RING, "rounds", "N", U32, AT(ring_rounds),
+	    WHOLE(CONTEST_ROUNDS_MIN, CONTEST_ROUNDS_MAX),
+	    .help = "rounds per cell"),
+	ROW(COMMAND_RING, "run-ms", "N", U32, AT(ring_run_ms), WHOLE(1, 1000),
+	    .help = "how long a run takes about; short runs are preempted less "
+		    "often on a busy machine"),
+	ROW(COMMAND_RING, "cell", "TEXT", TEXT, AT(ring_cell),
+	    .help = "only cells whose name contains TEXT: 64B/batch16/"),
+	ROW(COMMAND_VERIFY, "seed", "N", U64, AT(plan.trace.seed),
+	    WHOLE(0, 0x1p64), .help = "of the traces drawn for each load"),
+	ROW(COMMAND_VERIFY, "events", "N", U64, AT(plan.trace.count),
+	    WHOLE((double)VERIFY_EVENTS_MIN, (double)VERIFY_EVENTS_MAX),
+	    .help = "in each trace"),
+	ROW(COMMAND_RING | COMMAND_VERIFY, "json", NULL, FLAG, AT(json_only),
+	    .help = "one JSON document instead"),
+	ROW(COMMAND_PLOT, "html", "FILE", FILE, AT(html),
+	    .help = "a page with plots and tables; - is stdout"),
+	ROW(COMMAND_PLOT, "svg", "PREFIX", FILE, AT(svg),
+	    .help = "each plot as a file of its own, PREFIX-NAME.svg; the "
+		    "names go to stdout"),
+	ROW(MEASURE | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "help",
+	    NULL, FLAG, AT(help), .help = "this text"),
 };
+/* clang-format on */
 
-const uint32_t option_specs_count =
-	sizeof(option_specs) / sizeof(option_specs[0]);
+const uint32_t option_rows_count = sizeof(option_rows) / sizeof(option_rows[0]);
 
-_Static_assert(sizeof(option_specs) / sizeof(option_specs[0]) <=
-		       OPTION_SPECS_MAX,
+_Static_assert(sizeof(option_rows) / sizeof(option_rows[0]) <= OPTIONS_ROWS_MAX,
 	       "more room for options");

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/options.h"
 #include "bench/option.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,187 +11,279 @@
  * its own answers. */
 #define OPTION_FIRST 1000
 
-void options_init(struct bench_options *options)
+/* A command line that is being read. */
+struct parse {
+	struct bench_options *options;
+	const struct command *command;
+	char *why;
+	uint32_t why_bytes;
+};
+
+/* "--option=text: sentence"; @text NULL: it has none. */
+static int parse_refuse(const struct parse *parse, const char *name,
+			const char *text, const char *sentence)
 {
-	*options = (struct bench_options){0};
-	plan_init(&options->plan);
-	(void)snprintf(options->strategies, sizeof(options->strategies),
-		       "demand");
-	(void)snprintf(options->load, sizeof(options->load), "0.8");
+	return load_refuse(parse->why, parse->why_bytes, "--%s%s%.60s: %s",
+			   name, text != NULL ? "=" : "",
+			   text != NULL ? text : "", sentence);
 }
 
-static void option_number_text(const struct option_spec *spec,
-			       const struct bench_options *options, char *text,
-			       uint32_t bytes)
+static int row_taken(const struct option_row *row,
+		     const struct command *command)
 {
-	const void *at = (const char *)options + spec->at;
-
-	switch (spec->kind) {
-	case OPTION_COUNT32:
-		(void)snprintf(text, bytes, "%u", *(const uint32_t *)at);
-		return;
-	case OPTION_COUNT64:
-		(void)snprintf(text, bytes, "%" PRIu64, *(const uint64_t *)at);
-		return;
-	case OPTION_REAL:
-		(void)snprintf(text, bytes, "%.12g", *(const double *)at);
-		return;
-	case OPTION_OWN:
-	default:
-		return;
-	}
-}
-
-static void option_text(const struct option_spec *spec,
-			const struct bench_options *options, char *text,
-			uint32_t bytes)
-{
-	text[0] = '\0';
-	if (spec->show != NULL)
-		spec->show(options, text, bytes);
-	else
-		option_number_text(spec, options, text, bytes);
-}
-
-static int option_read(const struct option_spec *spec,
-		       struct bench_options *options, const struct value *value)
-{
-	void *at = (char *)options + spec->at;
-	uint64_t count = 0;
-	int rc;
-
-	switch (spec->kind) {
-	case OPTION_COUNT32:
-		rc = value_count(value, spec->low, spec->high, &count);
-		if (rc == 0)
-			*(uint32_t *)at = (uint32_t)count;
-		return rc;
-	case OPTION_COUNT64:
-		return value_count(value, spec->low, spec->high,
-				   (uint64_t *)at);
-	case OPTION_REAL:
-		return value_real(value, (double)spec->low, (double)spec->high,
-				  (double *)at);
-	case OPTION_OWN:
-	default:
-		return spec->read(options, value);
-	}
+	return (row->commands & command->bit) != 0;
 }
 
 /* ---- what can be read at the end only ------------------------------------ */
 
-static int options_strategies(struct bench_options *options, char *why,
-			      uint32_t why_bytes)
+static int finish_loads(const struct parse *parse)
 {
+	static const struct number_range loads = {NUMBER_REAL, LOAD_MIN,
+						  LOAD_MAX, 0};
+	struct bench_options *options = parse->options;
 	struct bench_plan *plan = &options->plan;
-	struct value value = {"strategies", options->strategies, why,
-			      why_bytes};
-	char reason[LOAD_TEXT_BYTES];
+	int by_load = option_given(options, "load");
+	const char *name = "load";
+	const char *text = options->load;
+	char why[LOAD_TEXT_BYTES];
+	int count;
 
-	if (plan_strategies_parse(plan, options->strategies, reason,
-				  sizeof(reason)) < 0)
-		return value_refuse(&value, "%s", reason);
-	for (uint32_t i = 0; i < plan->strategies; i++) {
+	if (plan->trace.arrival.kind == ARRIVAL_TRACE && !by_load) {
+		name = "speed";
+		text = options->speed != NULL ? options->speed : "1";
+		options->load = "";
+		plan->by_speed = 1;
+	}
+	count = number_list(text, &loads, plan->load, PLAN_LOADS_MAX, why,
+			    sizeof(why));
+	if (count < 0)
+		return parse_refuse(parse, name, text, why);
+	plan->loads = (uint32_t)count;
+	return 0;
+}
+
+static int finish_strategies(const struct parse *parse)
+{
+	struct bench_options *options = parse->options;
+	struct bench_plan *plan = &options->plan;
+	char why[LOAD_TEXT_BYTES];
+	int rc = plan_strategies_parse(plan, options->strategies, why,
+				       sizeof(why));
+
+	if (rc == 0 && plan->strategies > parse->command->strategies)
+		rc = load_refuse(
+			why, sizeof(why), "%s takes %u; compare takes several",
+			parse->command->name, parse->command->strategies);
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
 		struct plan_strategy *one = &plan->strategy[i];
 		struct sluice_credit credit;
 
-		for (uint32_t j = 0; j < i; j++)
-			if (strcmp(plan->strategy[j].name, one->name) == 0)
-				return value_refuse(&value, "%s is there twice",
-						    one->name);
 		if (options->refill_half && one->refill == 0 && one->min == 0)
 			one->min = SLUICE_MIN_HALF;
-		if (plan_credit(plan, one, &credit, reason, sizeof(reason)) < 0)
-			return value_refuse(&value, "%s", reason);
+		rc = plan_credit(plan, one, &credit, why, sizeof(why));
+		if (one->strategy->needs & SLUICE_NEEDS_KEYS)
+			plan->trace.keys_needed = 1;
+	}
+	return rc < 0 ? parse_refuse(parse, "strategies", options->strategies,
+				     why)
+		      : 0;
+}
+
+/* Stdout, or a file, takes one document. */
+static int finish_files(const struct parse *parse)
+{
+	const struct bench_options *options = parse->options;
+	const struct {
+		const char *name;
+		const char *file;
+	} out[] = {{"json", options->json},
+		   {"html", options->html},
+		   {"save-trace", options->save_trace}};
+
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
+		for (size_t j = 0; j < i; j++)
+			if (out[i].file != NULL && out[j].file != NULL &&
+			    strcmp(out[i].file, out[j].file) == 0)
+				return load_refuse(
+					parse->why, parse->why_bytes,
+					"--%s and --%s: both to %.100s",
+					out[j].name, out[i].name, out[i].file);
+	return 0;
+}
+
+static int finish_idle(const struct parse *parse)
+{
+	const struct bench_options *options = parse->options;
+
+	for (uint32_t i = 0; i < option_rows_count; i++) {
+		const struct option_row *row = &option_rows[i];
+		const char *idle = options->given[i] != NULL && row->idle
+					   ? row->idle(options)
+					   : NULL;
+		char sentence[LOAD_TEXT_BYTES];
+
+		if (idle == NULL)
+			continue;
+		(void)snprintf(sentence, sizeof(sentence), "has no effect: %s",
+			       idle);
+		return parse_refuse(
+			parse, row->name,
+			options->given[i][0] != '\0' ? options->given[i] : NULL,
+			sentence);
 	}
 	return 0;
 }
 
-static int options_finish(struct bench_options *options, char *why,
-			  uint32_t why_bytes)
+static int finish_measure(const struct parse *parse)
 {
-	struct bench_plan *plan = &options->plan;
-	struct value load = {"load", options->load, why, why_bytes};
-	int rc = value_loads(&load, plan);
+	struct bench_options *options = parse->options;
+	struct trace_opts *trace = &options->plan.trace;
+	int rc = finish_loads(parse);
 
 	if (rc == 0)
-		rc = options_strategies(options, why, why_bytes);
-	if (rc == 0 && plan->loads > 1 &&
-	    plan->trace.arrival.kind == ARRIVAL_CLOSED)
-		rc = value_refuse(&load, "closed arrivals have no load; give "
-					 "one, it is not used");
-	plan->trace.consumers = plan->consumers;
-	plan->trace.load = plan->load[0];
+		rc = finish_strategies(parse);
 	if (rc == 0)
-		rc = plan_check(plan, why, why_bytes);
+		rc = finish_idle(parse);
+	if (rc == 0)
+		rc = finish_files(parse);
+	if (rc == 0)
+		rc = plan_check(&options->plan, parse->why, parse->why_bytes);
+	trace->service_given = (uint32_t)option_given(options, "service");
+	trace->mean_given = (uint32_t)option_given(options, "service-mean");
+	trace->keys_given = (uint32_t)option_given(options, "keys");
 	return rc;
 }
 
 /* ---- the command line ---------------------------------------------------- */
 
-static void options_table(struct option *table)
+void options_init(struct bench_options *options, const struct command *command)
+{
+	char why[LOAD_TEXT_BYTES];
+
+	*options = (struct bench_options){
+		.strategies = "demand",
+		.load = "0.8",
+		.ring_rounds = 7,
+		.ring_run_ms = 20,
+	};
+	plan_init(&options->plan);
+	for (uint32_t i = 0; i < 4 && command->defaults[i] != NULL; i++) {
+		const char *equals = strchr(command->defaults[i], '=');
+		size_t length = (size_t)(equals - command->defaults[i]);
+
+		for (uint32_t j = 0; j < option_rows_count; j++) {
+			const struct option_row *row = &option_rows[j];
+
+			if (row->name != NULL && row_taken(row, command) &&
+			    strlen(row->name) == length &&
+			    strncmp(row->name, command->defaults[i], length) ==
+				    0 &&
+			    option_read(row, options, equals + 1, why,
+					sizeof(why)) < 0)
+				abort(); /* a table that contradicts itself */
+		}
+	}
+}
+
+static void parse_table(const struct command *command, struct option *table)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < option_specs_count; i++) {
-		const struct option_spec *spec = &option_specs[i];
-		int has = spec->argument == NULL     ? no_argument
-			  : spec->argument[0] == '[' ? optional_argument
-						     : required_argument;
+	for (uint32_t i = 0; i < option_rows_count; i++) {
+		const struct option_row *row = &option_rows[i];
+		int has = row->argument == NULL ? no_argument
+			  : row->argument[0] == '[' && row->argument[1] == '='
+				  ? optional_argument
+				  : required_argument;
 
-		if (spec->name != NULL)
-			table[n++] = (struct option){spec->name, has, NULL,
+		if (row->name != NULL && row_taken(row, command))
+			table[n++] = (struct option){row->name, has, NULL,
 						     OPTION_FIRST + (int)i};
 	}
 	table[n] = (struct option){0};
 }
 
-static int options_wrong(int answer, char *const *argv, char *why,
-			 uint32_t why_bytes)
+static int parse_wrong(const struct parse *parse, int answer, char *const *argv)
 {
 	const char *text = argv[optind - 1];
+	size_t length = strcspn(text, "=");
 
 	if (answer == ':')
-		(void)snprintf(why, why_bytes, "%.60s: a value is missing",
-			       text);
-	else if (optopt >= OPTION_FIRST)
-		(void)snprintf(why, why_bytes, "%.60s: takes no value", text);
-	else
-		(void)snprintf(why, why_bytes,
-			       "%.60s: no such option; --help names all", text);
-	return -EINVAL;
+		return load_refuse(parse->why, parse->why_bytes,
+				   "%.60s: a value is missing", text);
+	if (optopt >= OPTION_FIRST)
+		return load_refuse(parse->why, parse->why_bytes,
+				   "%.60s: takes no value", text);
+	for (uint32_t i = 0; i < option_rows_count; i++)
+		if (option_rows[i].name != NULL && length > 2 &&
+		    strlen(option_rows[i].name) == length - 2 &&
+		    strncmp(option_rows[i].name, text + 2, length - 2) == 0)
+			return load_refuse(parse->why, parse->why_bytes,
+					   "%.60s: '%s' has no such option, "
+					   "others have; --help names all",
+					   text, parse->command->name);
+	return load_refuse(parse->why, parse->why_bytes,
+			   "%.60s: no such option; --help names all", text);
 }
 
-int options_parse(struct bench_options *options, int argc, char **argv,
-		  char *why, uint32_t why_bytes)
+/* An option that was said before would have no effect; faults add up. @text is
+ * NULL where none was given. */
+static int parse_option(const struct parse *parse, uint32_t place,
+			const char *text)
 {
-	struct option table[OPTION_SPECS_MAX + 1];
+	const struct option_row *row = &option_rows[place];
+	char sentence[2 * LOAD_TEXT_BYTES];
+
+	if (row->help == NULL) /* another name of the one before */
+		row = &option_rows[--place];
+	if (row->kind != OPTION_FAULT &&
+	    option_given(parse->options, row->name))
+		return parse_refuse(parse, row->name, text, "is given twice");
+	parse->options->given[place] = text != NULL ? text : "";
+	if (option_read(row, parse->options, text != NULL ? text : "-",
+			sentence, sizeof(sentence)) == 0)
+		return 0;
+	return parse_refuse(parse, row->name, text, sentence);
+}
+
+static int parse_files(const struct parse *parse, int argc, char **argv)
+{
+	int files = argc - optind;
+
+	if (parse->command->files == 0 && files > 0)
+		return load_refuse(parse->why, parse->why_bytes,
+				   "'%.60s': only options are taken",
+				   argv[optind]);
+	if (files != (int)parse->command->files)
+		return load_refuse(parse->why, parse->why_bytes,
+				   "one FILE is taken, not %d", files);
+	parse->options->file = files > 0 ? argv[optind] : NULL;
+	return 0;
+}
+
+int options_parse(struct bench_options *options, const struct command *command,
+		  int argc, char **argv, char *why, uint32_t why_bytes)
+{
+	const struct parse parse = {options, command, why, why_bytes};
+	struct option table[OPTIONS_ROWS_MAX + 1];
+	int answer;
 	int rc = 0;
 
-	options_table(table);
+	parse_table(command, table);
 	optind = 0; /* anew: the program has had other command lines */
-	while (rc == 0) {
-		int answer = getopt_long(argc, argv, ":", table, NULL);
-		struct value value = {NULL, optarg ? optarg : "-", why,
-				      why_bytes};
-		const struct option_spec *spec;
-
-		if (answer == -1)
-			break;
-		if (answer < OPTION_FIRST)
-			return options_wrong(answer, argv, why, why_bytes);
-		spec = &option_specs[answer - OPTION_FIRST];
-		value.option = spec->name;
-		rc = option_read(spec, options, &value);
-	}
+	while (rc == 0 &&
+	       (answer = getopt_long(argc, argv, ":", table, NULL)) != -1)
+		rc = answer < OPTION_FIRST
+			     ? parse_wrong(&parse, answer, argv)
+			     : parse_option(&parse,
+					    (uint32_t)(answer - OPTION_FIRST),
+					    optarg);
 	if (rc < 0 || options->help)
 		return rc;
-	if (optind < argc) {
-		(void)snprintf(why, why_bytes,
-			       "'%.60s': only options are taken", argv[optind]);
-		return -EINVAL;
-	}
-	return options_finish(options, why, why_bytes);
+	rc = parse_files(&parse, argc, argv);
+	if (rc == 0 && command->bit == COMMAND_MEASURE)
+		rc = finish_measure(&parse);
+	return rc;
 }
 
 /* ---- help ---------------------------------------------------------------- */
@@ -201,81 +291,109 @@ int options_parse(struct bench_options *options, int argc, char **argv,
 #define HELP_LEFT  30
 #define HELP_WIDTH 79
 
-/* Words from column HELP_LEFT on, over as many lines as it takes. */
-static void help_text(const char *text)
+/* Words from column @left on, over as many lines as it takes. */
+static void help_text(const char *text, int left)
 {
-	int column = HELP_LEFT;
+	int column = left;
 
 	while (*text != '\0') {
 		int length = (int)strcspn(text, " ");
 
-		if (column > HELP_LEFT && column + 1 + length > HELP_WIDTH) {
-			(void)printf("\n%*s", HELP_LEFT, "");
-			column = HELP_LEFT;
+		if (column > left && column + 1 + length > HELP_WIDTH) {
+			(void)printf("\n%*s", left, "");
+			column = left;
 		}
-		column += printf("%s%.*s", column > HELP_LEFT ? " " : "",
-				 length, text);
+		column += printf("%s%.*s", column > left ? " " : "", length,
+				 text);
 		text += length;
 		text += strspn(text, " ");
 	}
 	(void)putchar('\n');
 }
 
-static void help_option(const struct option_spec *spec,
+static void help_option(const struct option_row *row,
 			const struct bench_options *options)
 {
 	char left[64];
 	char text[REPORT_TEXT_BYTES];
 	char all[2 * REPORT_TEXT_BYTES];
-	const char *argument = spec->argument != NULL ? spec->argument : "";
+	const char *argument = row->argument != NULL ? row->argument : "";
 	const char *equals =
-		argument[0] == '\0' || argument[0] == '[' ? "" : "=";
+		argument[0] == '\0' || argument[1] == '=' ? "" : "=";
 
-	option_text(spec, options, text, sizeof(text));
-	(void)snprintf(left, sizeof(left), "  --%s%s%s", spec->name, equals,
+	option_show(row, options, text, sizeof(text));
+	(void)snprintf(left, sizeof(left), "  --%s%s%s", row->name, equals,
 		       argument);
 	if (strlen(left) + 2 > HELP_LEFT)
 		(void)printf("%s\n%*s", left, HELP_LEFT, "");
 	else
 		(void)printf("%-*s", HELP_LEFT, left);
-	if (text[0] != '\0')
-		(void)snprintf(all, sizeof(all), "%s (%s)", spec->help, text);
-	else
-		(void)snprintf(all, sizeof(all), "%s", spec->help);
-	help_text(all);
+	(void)snprintf(all, sizeof(all), text[0] != '\0' ? "%s (%s)" : "%s",
+		       row->help, text);
+	help_text(all, HELP_LEFT);
 }
 
-void options_help(const struct options_usage *usage,
+void options_help(const struct command *command,
 		  const struct bench_options *options)
 {
-	(void)printf("usage: sluice-bench %s %s\n%s\n", usage->name,
-		     usage->line, usage->about);
-	for (uint32_t i = 0; i < option_specs_count; i++) {
-		const struct option_spec *spec = &option_specs[i];
+	(void)printf("usage: sluice-bench %s %s\n", command->name,
+		     command->line);
+	help_text(command->about, 0);
+	for (uint32_t i = 0; i < option_rows_count; i++) {
+		const struct option_row *row = &option_rows[i];
 
-		if (spec->name == NULL)
-			(void)printf("\n%s\n", spec->help);
-		else if (spec->help != NULL)
-			help_option(spec, options);
+		if (!row_taken(row, command))
+			continue;
+		if (row->name == NULL)
+			(void)printf("\n%s\n", row->help);
+		else if (row->help != NULL)
+			help_option(row, options);
 	}
-	(void)printf("\nExit status: 0 done, 1 a run failed, 2 usage.\n");
+	(void)printf("\nExit status: 0 done, 1 failed, 2 usage.\n");
+}
+
+/* ---- the record ---------------------------------------------------------- */
+
+/* What the file has said instead. */
+static void record_facts(const struct trace_facts *facts, const char *name,
+			 char *text, uint32_t bytes)
+{
+	if (strcmp(name, "load") == 0 && text[0] == '\0')
+		(void)snprintf(text, bytes, "its own");
+	if (strcmp(name, "events") == 0)
+		(void)snprintf(text, bytes, "%llu",
+			       (unsigned long long)facts->events);
+	if (strcmp(name, "service") == 0 && facts->has_service)
+		(void)snprintf(text, bytes, "of the trace");
+	if (strcmp(name, "service-mean") == 0)
+		(void)number_time_text(facts->service_mean_ns, text);
 }
 
 void options_record(const struct bench_options *options, struct report *report)
 {
+	const struct trace_facts *facts = &report->trace;
+
 	report->settings = 0;
-	for (uint32_t i = 0; i < option_specs_count; i++) {
+	for (uint32_t i = 0; i < option_rows_count; i++) {
 		struct report_setting *setting =
 			&report->setting[report->settings];
+		const struct option_row *row = &option_rows[i];
 
-		if (!option_specs[i].recorded)
+		if (!row->recorded)
 			continue;
-		option_text(&option_specs[i], options, setting->text,
-			    sizeof(setting->text));
+		option_show(row, options, setting->text, sizeof(setting->text));
+		if (facts->events > 0)
+			record_facts(facts, row->name, setting->text,
+				     sizeof(setting->text));
+		if (facts->events > 0 && strcmp(row->name, "keys") == 0 &&
+		    !options->plan.trace.keys_given)
+			(void)snprintf(setting->text, sizeof(setting->text),
+				       facts->has_keys ? "of the trace"
+						       : "none");
 		if (setting->text[0] == '\0')
 			continue;
 		(void)snprintf(setting->name, sizeof(setting->name), "%s",
-			       option_specs[i].name);
+			       row->name);
 		report->settings++;
 	}
 	report->consumers = options->plan.consumers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of run, compare and what is built on them, as a plan. */
+/* The command line of every subcommand. */
 #ifndef SLUICE_BENCH_OPTIONS_H
 #define SLUICE_BENCH_OPTIONS_H
 
@@ -12,41 +12,73 @@ enum options_color {
 	COLOR_NEVER,
 };
 
-/* Texts that are read when all options are known. */
+#define OPTIONS_ROWS_MAX 64u
+
 struct bench_options {
 	struct bench_plan plan;
-	char strategies[REPORT_TEXT_BYTES];
-	char load[REPORT_TEXT_BYTES];
+	/* Read when all is known; then they are in the plan. */
+	const char *strategies;
+	const char *load;
+	const char *speed;
 	enum options_color color;
 	uint32_t refill_half; /* of strategies that say nothing else */
 	uint32_t quiet;
 	uint32_t help;
-	const char *json; /* file; "-": stdout instead of tables; NULL: none */
-	const char *html; /* file; NULL: none */
+	uint32_t json_only;     /* verify, ring: a document, no tables */
+	const char *json;       /* file; "-": stdout; NULL: none */
+	const char *html;       /* likewise */
+	const char *svg;        /* prefix; NULL: none */
+	const char *save_trace; /* like json */
+	const char *file;       /* plot: what is read */
+	/* ring */
+	enum { RING_ALL, RING_SPSC, RING_MPMC, RING_TRIP } ring_kind;
+	const char *ring_cell; /* NULL: all */
+	uint32_t ring_rounds;
+	uint32_t ring_run_ms;
+	/* By row of the table: what was given on the command line, or NULL. */
+	const char *given[OPTIONS_ROWS_MAX];
 };
 
-/* What a subcommand says of itself. */
-struct options_usage {
+/* Subcommands as a set, for the table. */
+enum command_bit {
+	COMMAND_MEASURE = 1, /* run, compare, keyed, slow, burst */
+	COMMAND_RING = 2,
+	COMMAND_VERIFY = 4,
+	COMMAND_PLOT = 8,
+};
+
+/* A subcommand. */
+struct command {
 	const char *name;
-	const char *line;  /* behind "usage: sluice-bench NAME " */
-	const char *about; /* what it shows */
+	enum command_bit bit;
+	const char *summary; /* for the list of commands */
+	const char *line;    /* behind "usage: sluice-bench NAME " */
+	const char *about;   /* what it shows */
+	/* Returns the exit code. */
+	int (*run)(const struct command *command,
+		   struct bench_options *options);
+	const char *defaults[4]; /* as on the command line */
+	uint32_t strategies;     /* most that are taken */
+	uint32_t files;          /* words besides options */
 };
 
-/* Fill in the defaults. */
-void options_init(struct bench_options *options);
+/* Defaults, those of @command on top. */
+void options_init(struct bench_options *options, const struct command *command);
 
 /*
  * Read @argv. Returns 0, or -EINVAL with a sentence in @why that names the
- * option and what is allowed. With --help nothing else is checked.
+ * option and what is allowed. An option without effect is refused. With --help
+ * nothing else is checked.
  */
-int options_parse(struct bench_options *options, int argc, char **argv,
-		  char *why, uint32_t why_bytes);
+int options_parse(struct bench_options *options, const struct command *command,
+		  int argc, char **argv, char *why, uint32_t why_bytes);
 
 /* Defaults in the text are those in @options. */
-void options_help(const struct options_usage *usage,
+void options_help(const struct command *command,
 		  const struct bench_options *options);
 
-/* All options that shape a run, as they would be written. */
+/* All options that shape a run, as they would be written; of what was read from
+ * a file, what is in the report of it. */
 void options_record(const struct bench_options *options, struct report *report);
 
 #endif

@@ -1,38 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/plan.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int plan_refuse(char *why, uint32_t why_bytes, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int plan_refuse(char *why, uint32_t why_bytes, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(why, why_bytes, fmt, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 /* A whole number in [low, high]. */
 static int plan_number(const char *text, uint32_t low, uint32_t high,
-		       uint32_t *out)
+		       uint32_t power_of_two, uint32_t *out)
 {
-	char *end;
-	unsigned long n;
+	const struct number_range range = {NUMBER_WHOLE, low, high,
+					   power_of_two};
+	struct number number;
 
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0 || text[0] == '-' ||
-	    n < low || n > high)
+	if (number_read(text, strlen(text), &range, &number) < 0)
 		return 0;
-	*out = (uint32_t)n;
+	*out = (uint32_t)number.whole;
 	return 1;
 }
 
@@ -74,7 +56,7 @@ static int plan_argument_parse(struct plan_strategy *strategy, const char *name,
 	}
 	if (strcmp(name, "rr") == 0) {
 		if (strcmp(text, "skip") != 0 && strcmp(text, "strict") != 0)
-			return plan_refuse(why, why_bytes,
+			return load_refuse(why, why_bytes,
 					   "rr:%.20s: strict or skip", text);
 		strategy->opts.skip = text[1] == 'k';
 		return 0;
@@ -85,9 +67,8 @@ static int plan_argument_parse(struct plan_strategy *strategy, const char *name,
 
 		if (strcmp(a->strategy, name) != 0)
 			continue;
-		if (!plan_number(text, a->low, a->high, &n) ||
-		    (a->power_of_two && (n & (n - 1)) != 0))
-			return plan_refuse(
+		if (!plan_number(text, a->low, a->high, a->power_of_two, &n))
+			return load_refuse(
 				why, why_bytes,
 				"%s:%.20s: %s, a number in [%u, %u]%s", name,
 				text, a->means, a->low, a->high,
@@ -95,7 +76,7 @@ static int plan_argument_parse(struct plan_strategy *strategy, const char *name,
 		memcpy((char *)&strategy->opts + a->offset, &n, sizeof(n));
 		return 0;
 	}
-	return plan_refuse(why, why_bytes, "%s:%.20s: '%s' takes no argument",
+	return load_refuse(why, why_bytes, "%s:%.20s: '%s' takes no argument",
 			   name, text, name);
 }
 
@@ -106,25 +87,26 @@ static int plan_setting_parse(struct plan_strategy *strategy, const char *text,
 	uint32_t n;
 
 	if (strncmp(text, "window=", 7) == 0 &&
-	    plan_number(text + 7, 1, SLUICE_DEMAND_MAX, &strategy->window))
+	    plan_number(text + 7, 1, SLUICE_DEMAND_MAX, 0, &strategy->window))
 		return 0;
 	if (strncmp(text, "refill=", 7) == 0 &&
-	    plan_number(text + 7, 1, SLUICE_DEMAND_MAX, &strategy->refill))
+	    plan_number(text + 7, 1, SLUICE_DEMAND_MAX, 0, &strategy->refill))
 		return 0;
 	if (strncmp(text, "rebalance=", 10) == 0 &&
 	    strcmp(strategy->strategy->name, "partition") == 0 &&
-	    plan_number(text + 10, 1, 1000, &strategy->opts.rebalance_percent))
+	    plan_number(text + 10, 1, 1000, 0,
+			&strategy->opts.rebalance_percent))
 		return 0;
 	if (strcmp(text, "min=half") == 0) {
 		strategy->min = SLUICE_MIN_HALF;
 		return 0;
 	}
 	if (strncmp(text, "min=", 4) == 0 &&
-	    plan_number(text + 4, 0, SLUICE_DEMAND_MAX, &n)) {
+	    plan_number(text + 4, 0, SLUICE_DEMAND_MAX, 0, &n)) {
 		strategy->min = n ? (int32_t)n : SLUICE_MIN_ZERO;
 		return 0;
 	}
-	return plan_refuse(why, why_bytes,
+	return load_refuse(why, why_bytes,
 			   "@%.20s: window=N, refill=N, min=N or min=half, N "
 			   "up to %u; partition@rebalance=PERCENT",
 			   text, SLUICE_DEMAND_MAX);
@@ -140,7 +122,7 @@ int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
 
 	memset(strategy, 0, sizeof(*strategy));
 	if (text[0] == '\0' || strlen(text) >= sizeof(copy))
-		return plan_refuse(why, why_bytes,
+		return load_refuse(why, why_bytes,
 				   "'%.20s': a strategy has a name of 1 to %zu "
 				   "characters, all told",
 				   text, sizeof(copy) - 1);
@@ -155,7 +137,7 @@ int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
 	strategy->strategy = sluice_strategy_find(
 		strcmp(copy, "hash") == 0 ? "partition" : copy);
 	if (strategy->strategy == NULL)
-		return plan_refuse(why, why_bytes,
+		return load_refuse(why, why_bytes,
 				   "'%.20s' is no strategy; there are: %s hash",
 				   copy, sluice_strategy_names());
 	if (argument != NULL)
@@ -186,10 +168,14 @@ int plan_strategies_parse(struct bench_plan *plan, const char *list, char *why,
 		char one[64];
 
 		if (plan->strategies == PLAN_STRATEGIES_MAX)
-			return plan_refuse(why, why_bytes,
+			return load_refuse(why, why_bytes,
 					   "more than %u strategies",
 					   PLAN_STRATEGIES_MAX);
 		(void)snprintf(one, sizeof(one), "%.*s", (int)length, list);
+		for (uint32_t i = 0; i < plan->strategies; i++)
+			if (strcmp(plan->strategy[i].name, one) == 0)
+				return load_refuse(why, why_bytes,
+						   "%s is there twice", one);
 		rc = plan_strategy_parse(&plan->strategy[plan->strategies++],
 					 one, why, why_bytes);
 		list = comma ? comma + 1 : NULL;
@@ -210,7 +196,7 @@ void plan_init(struct bench_plan *plan)
 	plan->capacity = 8192;
 	plan->event_bytes = 64;
 	plan->hop = 0.1;
-	plan->slo = 10;
+	plan->slo = (struct plan_slo){0.99, 10, 0};
 	plan->repeats = 5;
 	plan->trace.seed = 1;
 	plan->trace.count = 200000;
@@ -219,60 +205,73 @@ void plan_init(struct bench_plan *plan)
 	plan->trace.keys = (struct keys){KEY_UNIFORM, 0, 1024};
 }
 
+int plan_slo_parse(struct plan_slo *slo, const char *text, char *why,
+		   uint32_t why_bytes)
+{
+	static const struct number_range percent = {NUMBER_REAL, 1e-6, 99.9999,
+						    0};
+	static const struct number_range slowdown = {NUMBER_REAL, 1, 1e6, 0};
+	static const struct number_range latency = {NUMBER_TIME, 1, 1e12, 0};
+	size_t length = strcspn(text, ":");
+	const char *limit = text[length] == ':' ? text + length + 1 : text;
+	struct number quantile = {99, 0};
+	struct number most;
+	int is_latency =
+		number_read(limit, strlen(limit), &latency, &most) == 0;
+
+	if ((limit != text &&
+	     (text[0] != 'p' ||
+	      number_read(text + 1, length - 1, &percent, &quantile) < 0)) ||
+	    (!is_latency &&
+	     number_read(limit, strlen(limit), &slowdown, &most) < 0))
+		return load_refuse(why, why_bytes,
+				   "must be a slowdown, a number in [1, "
+				   "1000000], or a latency, a number with one "
+				   "of the units ns us ms s; a percentile may "
+				   "stand before it, as in p99.9:1ms");
+	*slo = (struct plan_slo){quantile.real / 100, most.real,
+				 (uint32_t)is_latency};
+	return 0;
+}
+
+void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes)
+{
+	char limit[NUMBER_TEXT_BYTES];
+
+	if (slo->is_latency)
+		(void)number_time_text(slo->limit, limit);
+	else
+		(void)number_text(slo->limit, limit);
+	(void)snprintf(text, bytes, "p%.10g:%s", slo->quantile * 100, limit);
+}
+
 static int plan_check_faults(const struct bench_plan *plan, char *why,
 			     uint32_t why_bytes)
 {
+	static const char *const kinds[] = {"slow", "stall", "kill", "join"};
+
 	for (uint32_t i = 0; i < plan->faults; i++) {
 		const struct plan_fault *f = &plan->fault[i];
 
 		if (f->consumer >= plan->consumers)
-			return plan_refuse(why, why_bytes,
-					   "consumer %u: there are 0 to %u",
-					   f->consumer, plan->consumers - 1);
-		if (f->kind == PLAN_SLOW &&
-		    !(f->factor > 0 && f->factor <= 1e6))
-			return plan_refuse(why, why_bytes,
-					   "slow: factor %g is not in (0, 1e6]",
-					   f->factor);
+			return load_refuse(why, why_bytes,
+					   "--%s: consumer %u: there are 0 to "
+					   "%u",
+					   kinds[f->kind], f->consumer,
+					   plan->consumers - 1);
 	}
 	return 0;
 }
 
 int plan_check(struct bench_plan *plan, char *why, uint32_t why_bytes)
 {
-	if (plan->consumers < 1 || plan->consumers > PLAN_CONSUMERS_MAX)
-		return plan_refuse(why, why_bytes, "consumers %u: 1 to %u",
-				   plan->consumers, PLAN_CONSUMERS_MAX);
-	if (plan->producers < 1 || plan->producers > PLAN_PRODUCERS_MAX)
-		return plan_refuse(why, why_bytes, "producers %u: 1 to %u",
-				   plan->producers, PLAN_PRODUCERS_MAX);
-	if (plan->window < 1 || plan->window > SLUICE_DEMAND_MAX)
-		return plan_refuse(why, why_bytes, "window %u: 1 to %u",
-				   plan->window, SLUICE_DEMAND_MAX);
-	if (plan->capacity < 2 || plan->capacity > SLUICE_DEMAND_MAX ||
-	    (plan->capacity & (plan->capacity - 1)) != 0)
-		return plan_refuse(why, why_bytes,
-				   "capacity %u: a power of two, 2 to %u",
-				   plan->capacity, SLUICE_DEMAND_MAX);
-	if (plan->event_bytes < PLAN_EVENT_BYTES_MIN ||
-	    plan->event_bytes > SLUICE_EVENT_BYTES_MAX)
-		return plan_refuse(why, why_bytes, "event bytes %u: %u to %u",
-				   plan->event_bytes, PLAN_EVENT_BYTES_MIN,
-				   SLUICE_EVENT_BYTES_MAX);
-	if (!(plan->hop >= 0 && plan->hop <= 100))
-		return plan_refuse(why, why_bytes,
-				   "hop %g: 0 to 100 mean services", plan->hop);
-	if (plan->trace.count < 1 || plan->trace.count > PLAN_EVENTS_MAX)
-		return plan_refuse(why, why_bytes, "events %llu: 1 to %llu",
-				   (unsigned long long)plan->trace.count,
-				   (unsigned long long)PLAN_EVENTS_MAX);
 	for (uint32_t i = 0; i < plan->strategies; i++) {
 		struct sluice_dispatch_opts *o = &plan->strategy[i].opts;
 
 		if (o->partitions == PLAN_PARTITIONS_CONSUMERS)
 			o->partitions = plan->consumers;
 		if (o->partitions > plan->consumers)
-			return plan_refuse(why, why_bytes,
+			return load_refuse(why, why_bytes,
 					   "%s: more partitions than the %u "
 					   "consumers",
 					   plan->strategy[i].name,
@@ -291,7 +290,7 @@ int plan_credit(const struct bench_plan *plan,
 	int rc = sluice_credit_init(credit, window, strategy->min,
 				    strategy->min ? 0 : refill);
 
-	return rc < 0 ? plan_refuse(why, why_bytes, "%s: %s", strategy->name,
+	return rc < 0 ? load_refuse(why, why_bytes, "%s: %s", strategy->name,
 				    sluice_last_error())
 		      : 0;
 }

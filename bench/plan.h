@@ -3,6 +3,7 @@
 #ifndef SLUICE_BENCH_PLAN_H
 #define SLUICE_BENCH_PLAN_H
 
+#include "bench/load/number.h"
 #include "bench/load/trace.h"
 #include "dispatch/strategy.h"
 #include "ring/credit.h"
@@ -58,12 +59,21 @@ struct plan_fault {
 	uint64_t for_ns;
 };
 
+/* An objective: a percentile of the latency or of the slowdown, and what it may
+ * be at most. */
+struct plan_slo {
+	double quantile; /* in (0, 1); p99.9 is 0.999 */
+	double limit;    /* ns, or times the own service */
+	uint32_t is_latency;
+};
+
 struct bench_plan {
 	enum plan_mode mode;
 	struct plan_strategy strategy[PLAN_STRATEGIES_MAX];
 	uint32_t strategies;
 	double load[PLAN_LOADS_MAX]; /* several: a curve */
 	uint32_t loads;
+	uint32_t by_speed;       /* they are times a file's own rate */
 	struct trace_opts trace; /* load: filled in per run */
 	uint32_t consumers;
 	uint32_t producers; /* that share the arrivals in turn */
@@ -74,8 +84,8 @@ struct bench_plan {
 	uint32_t event_bytes;
 	double hop; /* sim: one way between dispatcher and consumer, in mean
 		     * service times */
-	double slo; /* p99 slowdown that load@slo asks for */
-	uint32_t repeats; /* virtual, threads: rounds, interleaved */
+	struct plan_slo slo; /* that load@slo asks for */
+	uint32_t repeats;    /* virtual, threads: rounds, interleaved */
 	struct plan_fault fault[PLAN_FAULTS_MAX];
 	uint32_t faults;
 };
@@ -88,6 +98,10 @@ int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
 			char *why, uint32_t why_bytes);
 int plan_strategies_parse(struct bench_plan *plan, const char *list, char *why,
 			  uint32_t why_bytes);
+/* p99.9:1ms, p99:10, 10 (then p99). */
+int plan_slo_parse(struct plan_slo *slo, const char *text, char *why,
+		   uint32_t why_bytes);
+void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes);
 /* The whole, once everything has been said. */
 int plan_check(struct bench_plan *plan, char *why, uint32_t why_bytes);
 /* The demand policy of each consumer under @strategy. */

@@ -235,11 +235,11 @@ static int verify_round_open(struct verify *verify, uint32_t round)
 		};
 		plan->faults = 1;
 	}
-	rc = service_parse(&plan->trace.service, setting->service, verify->why,
-			   verify->why_bytes);
+	rc = load_parse(&load_service, &plan->trace.service, setting->service,
+			verify->why, verify->why_bytes);
 	if (rc == 0)
-		rc = keys_parse(&plan->trace.keys, setting->keys, verify->why,
-				verify->why_bytes);
+		rc = load_parse(&load_keys, &plan->trace.keys, setting->keys,
+				verify->why, verify->why_bytes);
 	if (rc == 0)
 		rc = plan_check(plan, verify->why, verify->why_bytes);
 	if (rc == 0)

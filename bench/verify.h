@@ -17,9 +17,8 @@
  */
 #define VERIFY_ROUNDS 5u
 
-#define VERIFY_EVENTS_MIN     UINT64_C(100000)
-#define VERIFY_EVENTS_MAX     UINT64_C(10000000)
-#define VERIFY_EVENTS_DEFAULT UINT64_C(200000)
+#define VERIFY_EVENTS_MIN UINT64_C(100000)
+#define VERIFY_EVENTS_MAX UINT64_C(10000000)
 
 /* A load that strategies are put under. */
 enum verify_scene {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What is drawn does not depend on what else is drawn. */
 enum trace_stream {
@@ -64,7 +65,7 @@ static int trace_check_keys(const struct keys *keys, char *why,
 			    uint32_t why_bytes)
 {
 	uint32_t most =
-		keys->kind == KEY_ZIPF ? LOAD_ZIPF_KEYS_MAX : UINT32_MAX;
+		keys->kind == KEY_ZIPF ? LOAD_ZIPF_KEYS_MAX : LOAD_KEYS_MAX;
 
 	if (keys->count == 0 || keys->count > most)
 		return load_refuse(why, why_bytes,
@@ -235,26 +236,86 @@ static int trace_draw(struct trace *trace, const struct trace_opts *opts,
 
 /* ---- from a file --------------------------------------------------------- */
 
+/* What the file has not. */
+static int trace_complete(struct trace *trace, const struct trace_opts *opts,
+			  char *why, uint32_t why_bytes)
+{
+	const struct trace_facts *facts = &trace->facts;
+	const char *file = opts->arrival.file;
+	struct trace_opts drawn = *opts;
+	char idle[LOAD_TEXT_BYTES / 2] = "";
+	const char *name = "service=";
+	int rc;
+
+	if (facts->has_service && opts->service_given) {
+		load_format(&load_service, &opts->service, idle, sizeof(idle));
+	} else if (facts->has_service && opts->mean_given) {
+		name = "service-mean=";
+		(void)number_time_text(opts->service.mean_ns, idle);
+	} else if (facts->has_keys && opts->keys_given) {
+		name = "keys=";
+		load_format(&load_keys, &opts->keys, idle, sizeof(idle));
+	}
+	if (idle[0] != '\0') {
+		(void)load_refuse(why, why_bytes,
+				  "--%s%s: has no effect: %.80s has a column "
+				  "of its own",
+				  name, idle, file);
+		return TRACE_IDLE;
+	}
+	if (!facts->has_service && !opts->service_given) {
+		(void)load_refuse(why, why_bytes,
+				  "%.120s has no column service_ns, _us, _ms "
+				  "or _s; --service=HOW draws services",
+				  file);
+		return TRACE_LACKS;
+	}
+	if (!facts->has_keys && !opts->keys_given && opts->keys_needed) {
+		(void)load_refuse(why, why_bytes,
+				  "%.120s has no column key, which a strategy "
+				  "needs; --keys=HOW draws keys",
+				  file);
+		return TRACE_LACKS;
+	}
+	drawn.count = trace->count;
+	rc = facts->has_service && !opts->keys_given
+		     ? 0
+		     : trace_check(&drawn, why, why_bytes);
+	if (rc == 0 && !facts->has_service)
+		trace_draw_services(trace, opts);
+	return rc < 0 || facts->has_keys || !opts->keys_given
+		       ? rc
+		       : trace_draw_keys(trace, opts, why, why_bytes);
+}
+
+static int trace_scaled(const struct trace_opts *opts)
+{
+	return opts->load != 0 ||
+	       (opts->speed > 0 && (opts->speed < 1 || opts->speed > 1));
+}
+
 static int trace_scale(struct trace *trace, const struct trace_opts *opts,
 		       char *why, uint32_t why_bytes)
 {
-	const char *file = opts->arrival.file;
-	int rc = trace_check_load(opts, why, why_bytes);
+	double factor = opts->speed > 0 ? 1 / opts->speed : 1;
 	double span_ns;
-	double factor;
 
-	if (rc < 0)
-		return rc;
+	if (opts->load != 0) {
+		int rc = trace_check_load(opts, why, why_bytes);
+
+		if (rc < 0)
+			return rc;
+		factor = trace_gap_ns(trace, opts) * (double)trace->count /
+			 (double)trace->span_ns;
+	}
 	if (trace->span_ns == 0)
-		return load_refuse(
-			why, why_bytes,
-			"%s: all arrive at 0 ns, which no factor "
-			"makes a load; load 0 takes them as they are",
-			file);
-	span_ns = trace_gap_ns(trace, opts) * (double)trace->count;
+		return load_refuse(why, why_bytes,
+				   "%.120s: all arrive at one instant, which "
+				   "no load and no speed changes",
+				   opts->arrival.file);
+	span_ns = (double)trace->span_ns * factor;
 	if (span_ns > (double)TRACE_ARRIVAL_MAX)
 		return trace_refuse_span(opts, why, why_bytes);
-	factor = span_ns / (double)trace->span_ns;
 	for (uint64_t i = 0; i < trace->count; i++) {
 		struct trace_event *event = &trace->event[i];
 
@@ -265,15 +326,42 @@ static int trace_scale(struct trace *trace, const struct trace_opts *opts,
 	return 0;
 }
 
+int trace_again(struct trace *trace, const struct trace *own,
+		const struct trace_opts *opts, char *why, uint32_t why_bytes)
+{
+	size_t bytes = own->count * sizeof(*own->event);
+	int rc = 0;
+
+	*trace = *own;
+	trace->event = malloc(bytes);
+	if (trace->event == NULL) {
+		(void)load_refuse(why, why_bytes, "%.120s: no memory",
+				  opts->arrival.file);
+		return -ENOMEM;
+	}
+	memcpy(trace->event, own->event, bytes);
+	if (trace_scaled(opts))
+		rc = trace_scale(trace, opts, why, why_bytes);
+	if (rc < 0)
+		trace_close(trace);
+	return rc;
+}
+
 static int trace_load(struct trace *trace, const struct trace_opts *opts,
 		      char *why, uint32_t why_bytes)
 {
 	int rc = trace_read(trace, opts->arrival.file, why, why_bytes);
 
+	if (rc == 0)
+		rc = trace_complete(trace, opts, why, why_bytes);
 	if (rc < 0)
 		return rc;
 	trace_sum_up(trace);
-	if (opts->load != 0)
+	rc = trace_facts(trace, opts->consumers);
+	if (rc < 0)
+		(void)load_refuse(why, why_bytes, "%.120s: no memory",
+				  opts->arrival.file);
+	else if (trace_scaled(opts))
 		rc = trace_scale(trace, opts, why, why_bytes);
 	return rc;
 }

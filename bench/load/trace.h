@@ -9,6 +9,7 @@
 #define SLUICE_BENCH_LOAD_TRACE_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #define LOAD_TEXT_BYTES 192 /* of a specification, or of why it is refused */
 
@@ -17,6 +18,7 @@
 #define TRACE_ARRIVAL_MAX  (UINT64_C(1) << 62) /* ns */
 #define LOAD_DEPTH_MAX     (1u << 20)          /* closed:DEPTH, burst:N */
 #define LOAD_ZIPF_KEYS_MAX (1u << 22)
+#define LOAD_KEYS_MAX      (1u << 26) /* any key is below it */
 #define LOAD_MEAN_NS_MAX   1e8
 #define LOAD_MIN           1e-6
 #define LOAD_MAX           1e3
@@ -26,7 +28,7 @@ enum arrival_kind {
 	ARRIVAL_POISSON,
 	ARRIVAL_UNIFORM, /* equal gaps */
 	ARRIVAL_BURST,   /* so many at once, then a gap */
-	ARRIVAL_TRACE,   /* from a file, with services and keys */
+	ARRIVAL_TRACE,   /* from a file, with services and keys if it has any */
 };
 
 struct arrival {
@@ -68,11 +70,32 @@ struct trace_event {
 	uint32_t key;
 };
 
+/* What was read from a file, at its own rate. */
+struct trace_facts {
+	uint64_t events; /* 0: nothing was read */
+	uint64_t span_ns;
+	double rate_per_s; /* 0: all at one instant */
+	double peak_per_s; /* the most within any window */
+	uint64_t peak_window_ns;
+	double service_mean_ns;
+	double service_p99_9_ns; /* of the services alone */
+	double load;             /* of all consumers; 0: all at one instant */
+	uint64_t keys;           /* different ones */
+	double key_share;        /* of the key that comes most often */
+	uint64_t moved;          /* lines that were not in order of time */
+	uint64_t moved_ns;       /* how late the latest of them stood */
+	uint64_t no_time;        /* services of 0, taken as 1 ns */
+	uint32_t has_service;    /* a column of the file */
+	uint32_t has_keys;
+	char ignored[128]; /* columns, by their names */
+};
+
 struct trace {
 	struct trace_event *event;
 	uint64_t count;
 	uint64_t span_ns;       /* to the last arrival; 0: closed */
 	double service_mean_ns; /* of these very events */
+	struct trace_facts facts;
 };
 
 struct trace_opts {
@@ -82,13 +105,20 @@ struct trace_opts {
 	struct service service;
 	struct keys keys;
 	double load;        /* of all consumers together: 1 = saturated; closed:
-			     * of no meaning */
+			     * of no meaning; of a file 0: its own rate */
 	uint32_t consumers; /* that share the load */
+	double speed;       /* of a file: times its own rate; 0: 1 */
+	/* What was asked for by name: refused when a file has its own. */
+	uint32_t service_given;
+	uint32_t mean_given;
+	uint32_t keys_given;
+	uint32_t keys_needed; /* refuse a file without keys */
 };
 
 /*
- * From text, as on the command line. Each returns 0, or -EINVAL with a sentence
- * in @why that says what is wrong and what is allowed.
+ * From text, as on the command line, into a struct arrival, service or keys.
+ * Returns 0, or -EINVAL with a sentence in @why that says what is wrong and what
+ * is allowed; nothing has changed then.
  *
  *   arrivals  closed:DEPTH  poisson  uniform  burst:N  trace:FILE
  *   service   fixed  exp  lognormal[:SIGMA]  bimodal[:SHARE:FACTOR]
@@ -98,17 +128,15 @@ struct trace_opts {
  * Left out: lognormal:1, bimodal:0.1:10, extreme:0.005:1000, uniform:1024. The
  * mean of a service is not part of the text and stays as it is.
  */
-int arrival_parse(struct arrival *arrival, const char *text, char *why,
-		  uint32_t why_bytes);
-int service_parse(struct service *service, const char *text, char *why,
-		  uint32_t why_bytes);
-int keys_parse(struct keys *keys, const char *text, char *why,
-	       uint32_t why_bytes);
-
+struct load_spec;
+extern const struct load_spec load_arrivals;
+extern const struct load_spec load_service;
+extern const struct load_spec load_keys;
+int load_parse(const struct load_spec *spec, void *into, const char *text,
+	       char *why, uint32_t why_bytes);
 /* Back to text, with all that was left out filled in. */
-void arrival_format(const struct arrival *arrival, char *text, uint32_t bytes);
-void service_format(const struct service *service, char *text, uint32_t bytes);
-void keys_format(const struct keys *keys, char *text, uint32_t bytes);
+void load_format(const struct load_spec *spec, const void *from, char *text,
+		 uint32_t bytes);
 
 /*
  * Draw, or read, a trace. Returns 0 or a negative errno, with a sentence in
@@ -121,14 +149,21 @@ void keys_format(const struct keys *keys, char *text, uint32_t bytes);
  * Gaps, services and keys are drawn from streams of their own: another
  * arrival process changes no service, another service no key.
  *
- * A trace file has its own services, keys and count; its arrivals are scaled to
- * the load unless load is 0. Lines of it are "arrival_ns service_ns key", times
- * from the start of the run, and # begins a comment.
+ * A file keeps its own rate unless a load or a speed is given. Services and keys
+ * that it lacks are drawn when they were asked for by name; else it needs
+ * services, and each event has a key of its own. TRACE_IDLE: something was asked
+ * for that the file has; TRACE_LACKS: it has not what is needed.
  */
+#define TRACE_IDLE  (-17) /* -EEXIST */
+#define TRACE_LACKS (-61) /* -ENODATA */
 int trace_open(struct trace *trace, const struct trace_opts *opts, char *why,
 	       uint32_t why_bytes);
-/* Write it so that trace:FILE reads it. Returns 0 or a negative errno. */
-int trace_save(const struct trace *trace, const char *file);
+/* What was read, once more, at another load or speed. */
+int trace_again(struct trace *trace, const struct trace *own,
+		const struct trace_opts *opts, char *why, uint32_t why_bytes);
+/* Write it so that trace:FILE reads it, to the last ns. Returns 0 or a negative
+ * errno. */
+int trace_save(const struct trace *trace, FILE *stream);
 void trace_close(struct trace *trace);
 
 #endif

@@ -23,7 +23,8 @@ static void cell_strategy(const struct report *report,
 static void cell_load(const struct report *report, const struct report_run *run,
 		      char *text)
 {
-	if (strncmp(report_setting(report, "arrivals"), "closed", 6) != 0)
+	if (run->load > 0 &&
+	    strncmp(report_setting(report, "arrivals"), "closed", 6) != 0)
 		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.4g", run->load);
 }
 

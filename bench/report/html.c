@@ -2,6 +2,7 @@
 /* A page: one file, no script, nothing fetched. */
 #include "bench/report/report.h"
 #include "bench/report/html_style.h"
+#include "bench/report/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -245,9 +246,10 @@ static void html_slo(const struct report *report, FILE *out)
 	(void)fprintf(out,
 		      "<h2>Load at the slo</h2>\n<div class=card>\n"
 		      "<p class=soft>The highest load measured at which the "
-		      "99th percentile of the slowdown is at most %g.</p>\n"
+		      "%s keeps to %s.</p>\n"
 		      "<div class=bars>\n",
-		      report->slo);
+		      report->slo.is_latency ? "latency" : "slowdown",
+		      report_setting(report, "slo"));
 	for (uint32_t i = 0; i < report->runs; i++) {
 		const char *strategy = report->run[i].strategy;
 		double load = report_load_at_slo(report, strategy);
@@ -329,6 +331,7 @@ static void html_settings(const struct report *report, FILE *out)
 
 static void html_head(const struct report *report, FILE *out)
 {
+	char text[256];
 	static const char *const said[] = {"mode",         "events",
 					   "arrivals",     "service",
 					   "service-mean", "consumers"};
@@ -349,6 +352,11 @@ static void html_head(const struct report *report, FILE *out)
 		html_text(report_setting(report, said[i]), out);
 	}
 	(void)fputs("</p>\n", out);
+	for (size_t i = 0; text_trace(&report->trace, report->consumers,
+				      (uint32_t)i, text, sizeof(text));
+	     i++)
+		if (text[0] != '\0')
+			html_element("p", text, out);
 }
 
 int report_html_write(const struct report *report, const char *name, FILE *out,

@@ -180,6 +180,8 @@ int report_json_write(const struct report *report, FILE *out)
 		rc = json_group_put(root, &json_machine, &report->machine);
 	if (rc == 0)
 		rc = json_plan_put(root, report);
+	if (rc == 0 && report->trace.events > 0)
+		rc = json_group_put(root, &json_trace, &report->trace);
 	if (rc == 0)
 		rc = json_slo_put(root, report);
 	for (uint32_t i = 0; rc == 0 && i < report->runs; i++)

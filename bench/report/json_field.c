@@ -30,6 +30,34 @@ static const struct json_field machine_fields[] = {
 
 const struct json_group json_machine = GROUP("machine", machine_fields, 0);
 
+#define FACT_COUNT(name_) COUNT(#name_, struct trace_facts, name_)
+#define FACT_REAL(name_)  REAL(#name_, struct trace_facts, name_)
+#define FLAG(name_, type, member)                                              \
+	{                                                                      \
+		(name_), JSON_FIELD_FLAG, offsetof(type, member), 0            \
+	}
+
+static const struct json_field trace_fields[] = {
+	FACT_COUNT(events),
+	FACT_COUNT(span_ns),
+	FACT_REAL(rate_per_s),
+	FACT_REAL(peak_per_s),
+	FACT_COUNT(peak_window_ns),
+	FACT_REAL(service_mean_ns),
+	FACT_REAL(service_p99_9_ns),
+	FACT_REAL(load),
+	FACT_COUNT(keys),
+	FACT_REAL(key_share),
+	FACT_COUNT(moved),
+	FACT_COUNT(moved_ns),
+	FACT_COUNT(no_time),
+	FLAG("has_service", struct trace_facts, has_service),
+	FLAG("has_keys", struct trace_facts, has_keys),
+	TEXT("ignored", struct trace_facts, ignored),
+};
+
+const struct json_group json_trace = GROUP("trace", trace_fields, 0);
+
 static const struct json_field run_fields[] = {
 	TEXT("strategy", struct report_run, strategy),
 	REAL("load", struct report_run, load),
@@ -70,8 +98,7 @@ static const struct json_field drops_fields[] = {
 };
 
 static const struct json_field valid_fields[] = {
-	{"contended", JSON_FIELD_FLAG, offsetof(struct run_validity, contended),
-	 0},
+	FLAG("contended", struct run_validity, contended),
 	TEXT("why", struct run_validity, why),
 	COUNT("involuntary", struct run_validity, involuntary),
 	COUNT("generator_lag_ns", struct run_validity, generator_lag_ns),

@@ -29,6 +29,7 @@ struct json_group {
 };
 
 extern const struct json_group json_machine;
+extern const struct json_group json_trace;
 extern const struct json_group json_run_groups[];
 extern const uint32_t json_run_groups_count;
 

@@ -182,6 +182,7 @@ static int reader_plan(const struct reader *reader, json_t *root,
 		       struct report *report)
 {
 	json_t *plan = json_object_get(root, "plan");
+	char slo[LOAD_TEXT_BYTES];
 	const char *name;
 	json_t *value;
 
@@ -204,7 +205,9 @@ static int reader_plan(const struct reader *reader, json_t *root,
 		(void)snprintf(setting->text, sizeof(setting->text), "%s",
 			       json_string_value(value));
 	}
-	report->slo = strtod(report_setting(report, "slo"), NULL);
+	if (plan_slo_parse(&report->slo, report_setting(report, "slo"), slo,
+			   sizeof(slo)) < 0)
+		return reader_refuse(reader, "plan.slo: %s", slo);
 	report->consumers = (uint32_t)strtoul(
 		report_setting(report, "consumers"), NULL, 10);
 	if (report->consumers > PLAN_CONSUMERS_MAX)
@@ -242,6 +245,8 @@ int report_json_read(struct report *report, const char *file, char *why,
 				  &report->machine);
 	if (rc == 0)
 		rc = reader_plan(&reader, root, report);
+	if (rc == 0 && json_object_get(root, "trace") != NULL)
+		rc = reader_group(&reader, root, &json_trace, &report->trace);
 	if (rc == 0)
 		rc = reader_runs(&reader, root, report);
 	json_decref(root);

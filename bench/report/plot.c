@@ -30,7 +30,20 @@ static int plot_closed(const struct report *report)
 	return strncmp(report_setting(report, "arrivals"), "closed", 6) == 0;
 }
 
-static void plot_by_load(struct plot *plot, enum plot_kind kind)
+/* Is it of what the slo is about? */
+static int plot_has_slo(const struct report *report, enum plot_kind kind)
+{
+	return kind == (report->slo.is_latency ? PLOT_LATENCY_BY_LOAD
+					       : PLOT_SLOWDOWN_BY_LOAD);
+}
+
+static double plot_quantile(const struct report *report, enum plot_kind kind)
+{
+	return plot_has_slo(report, kind) ? report->slo.quantile : 0.99;
+}
+
+static void plot_by_load(const struct report *report, struct plot *plot,
+			 enum plot_kind kind)
 {
 	int slowdown = kind == PLOT_SLOWDOWN_BY_LOAD;
 
@@ -39,14 +52,17 @@ static void plot_by_load(struct plot *plot, enum plot_kind kind)
 		       slowdown ? "slowdown" : "latency");
 	(void)snprintf(plot->title, sizeof(plot->title), "%s under load",
 		       slowdown ? "Slowdown" : "Latency");
-	(void)snprintf(
-		plot->about, sizeof(plot->about), "%s",
-		slowdown ? "99th percentile of latency divided by the event's "
-			   "own service time, over the load. Lower is better; "
-			   "where a curve crosses the dashed line the slo is "
-			   "no longer met."
-			 : "99th percentile, from the intended arrival to the "
-			   "end of the service, over the load.");
+	(void)snprintf(plot->about, sizeof(plot->about),
+		       "p%.10g of %s, over the load.%s",
+		       100 * plot_quantile(report, kind),
+		       slowdown ? "latency divided by the event's own service "
+				  "time"
+				: "the time from the intended arrival to the "
+				  "end of the service",
+		       plot_has_slo(report, kind)
+			       ? " Lower is better; where a curve crosses the "
+				 "dashed line the slo is no longer met."
+			       : "");
 }
 
 static void plot_curve(const struct report *report, struct plot *plot,
@@ -100,8 +116,9 @@ uint32_t plot_list(const struct report *report, struct plot *plots)
 	plot_loads(report, &middle, &highest);
 	if (report_loads(report) > 1) {
 		if (slowdown)
-			plot_by_load(&plots[n++], PLOT_SLOWDOWN_BY_LOAD);
-		plot_by_load(&plots[n++], PLOT_LATENCY_BY_LOAD);
+			plot_by_load(report, &plots[n++],
+				     PLOT_SLOWDOWN_BY_LOAD);
+		plot_by_load(report, &plots[n++], PLOT_LATENCY_BY_LOAD);
 		plot_curve(report, &plots[n++],
 			   slowdown ? PLOT_SLOWDOWN_CURVE : PLOT_LATENCY_CURVE,
 			   middle);
@@ -144,8 +161,9 @@ static void plot_data_by_load(const struct report *report,
 		if (strcmp(run->strategy, strategy) != 0)
 			continue;
 		plot_point(run->load,
-			   plot_is_slowdown(plot) ? run->slowdown.p99
-						  : run->latency.p99 * 1e-9,
+			   report_quantile(run, !plot_is_slowdown(plot),
+					   plot_quantile(report, plot->kind)) *
+				   (plot_is_slowdown(plot) ? 1 : 1e-9),
 			   out);
 	}
 }
@@ -225,11 +243,12 @@ static void plot_axes(const struct report *report, const struct plot *plot,
 		    "set autoscale xfix\n"
 		    "set offsets graph 0.02, graph 0.02, 0, 0\n",
 		    out);
-	(void)fprintf(out, "set ylabel '%s'\n",
-		      plot->kind == PLOT_SLOWDOWN_BY_LOAD  ? "p99 slowdown"
-		      : plot->kind == PLOT_LATENCY_BY_LOAD ? "p99 latency"
-		      : plot->kind == PLOT_SLOWDOWN_CURVE  ? "slowdown"
-							   : "latency");
+	(void)fputs("set ylabel '", out);
+	if (plot_is_by_load(plot))
+		(void)fprintf(out, "p%.10g ",
+			      100 * plot_quantile(report, plot->kind));
+	(void)fprintf(out, "%s'\n",
+		      plot_is_slowdown(plot) ? "slowdown" : "latency");
 	(void)fprintf(out, "set format y '%s'\n",
 		      plot_is_slowdown(plot) ? "%g" : "%.0s %cs");
 	if (plot_is_by_load(plot))
@@ -241,7 +260,8 @@ static void plot_axes(const struct report *report, const struct plot *plot,
 			    "'99.999 %%' 5, '99.9999 %%' 6, '99.99999 %%' 7, "
 			    "'99.999999 %%' 8)\n",
 			    out);
-	(void)fprintf(out, "slo = %.9g\n", report->slo);
+	(void)fprintf(out, "slo = %.9g\n",
+		      report->slo.limit * (report->slo.is_latency ? 1e-9 : 1));
 }
 
 /* A contended run is dotted, and says so. */
@@ -288,9 +308,10 @@ void plot_script(const struct report *report, const struct plot *plot,
 		plot_curve_line(plot, &report->run[i], number, i, out);
 		number++;
 	}
-	if (plot->kind == PLOT_SLOWDOWN_BY_LOAD)
-		(void)fputs(", slo with lines lw 1.5 dt 2 lc rgb '#848484' "
-			    "title sprintf('slo %g', slo)",
-			    out);
+	if (plot_has_slo(report, plot->kind))
+		(void)fprintf(out,
+			      ", slo with lines lw 1.5 dt 2 lc rgb '#848484' "
+			      "title 'slo %s'",
+			      report_setting(report, "slo"));
 	(void)fputc('\n', out);
 }

@@ -144,6 +144,29 @@ double report_best(const struct report *report, double load)
 	return best;
 }
 
+/* The curve has every quantile, to the width of a bucket. */
+double report_quantile(const struct report_run *run, int is_latency,
+		       double quantile)
+{
+	const struct report_curve *curve =
+		is_latency ? &run->latency_curve : &run->slowdown_curve;
+	const struct report_spread *spread =
+		is_latency ? &run->latency : &run->slowdown;
+	const double known[][2] = {{0.5, spread->p50},
+				   {0.9, spread->p90},
+				   {0.99, spread->p99},
+				   {0.999, spread->p99_9},
+				   {0.9999, spread->p99_99}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (fabs(known[i][0] - quantile) < 1e-9)
+			return known[i][1];
+	for (uint32_t i = 0; i < curve->count; i++)
+		if (curve->point[i].quantile >= quantile)
+			return curve->point[i].value;
+	return spread->max;
+}
+
 /* Whoever drops events is not serving the load. */
 double report_load_at_slo(const struct report *report, const char *strategy)
 {
@@ -154,7 +177,9 @@ double report_load_at_slo(const struct report *report, const char *strategy)
 
 		if (strcmp(run->strategy, strategy) == 0 &&
 		    !run->valid.contended && run->slowdown.max > 0 &&
-		    run->slowdown.p99 <= report->slo &&
+		    report_quantile(run, (int)report->slo.is_latency,
+				    report->slo.quantile) <=
+			    report->slo.limit &&
 		    run->drops.overflow == 0 && run->drops.unplaced == 0 &&
 		    run->load > load)
 			load = run->load;

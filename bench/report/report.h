@@ -92,8 +92,9 @@ struct report {
 	struct report_setting setting[REPORT_SETTINGS_MAX];
 	uint32_t settings;
 	uint32_t consumers;
-	double slo;
-	struct report_run *run; /* by load, then by strategy */
+	struct plan_slo slo;
+	struct trace_facts trace; /* events 0: nothing was read */
+	struct report_run *run;   /* by load, then by strategy */
 	uint32_t runs;
 };
 
@@ -111,6 +112,9 @@ void report_run_median(struct report_run *out, struct report_run *repeats,
 /* The figure that runs are ranked by: the 99th percentile of the slowdown, or
  * of the latency in ns where services take no time. */
 double report_p99(const struct report_run *run);
+/* Any quantile of the latency, in ns, or of the slowdown. */
+double report_quantile(const struct report_run *run, int is_latency,
+		       double quantile);
 /* The lowest figure at that load, of those that may be compared; 0: none. */
 double report_best(const struct report *report, double load);
 /* The highest load at which a strategy meets the slo; negative: none. */

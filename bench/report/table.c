@@ -2,6 +2,7 @@
 /* Tables for people: as many columns side by side as there is width for, the
  * rest in a table below with the same rows. */
 #include "bench/report/report.h"
+#include "bench/report/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -164,6 +165,8 @@ static void table_legend(const struct report *report,
 static void table_head(const struct report *report,
 		       const struct report_style *style, FILE *out)
 {
+	char text[256];
+
 	(void)fprintf(
 		out,
 		"%s%s%s: %s events, arrivals %s, service %s mean %s, keys "
@@ -180,6 +183,11 @@ static void table_head(const struct report *report,
 		report_setting(report, "producers"),
 		report_setting(report, "window"),
 		report_setting(report, "seed"), report_setting(report, "slo"));
+	for (uint32_t i = 0; text_trace(&report->trace, report->consumers, i,
+					text, sizeof(text));
+	     i++)
+		if (text[0] != '\0')
+			(void)fprintf(out, "%s\n", text);
 }
 
 int report_table_write(const struct report *report,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/load/number.h"
 #include "bench/report/text.h"
 
 #include <inttypes.h>
@@ -54,4 +55,80 @@ void text_count(uint64_t count, char *text, size_t bytes)
 		(void)snprintf(text, bytes, "%" PRIu64, count);
 	else
 		text_number((double)count, text, bytes);
+}
+
+/* ---- a trace ------------------------------------------------------------- */
+
+#define TEXT_BYTES 32u
+
+static void trace_rate(const struct trace_facts *facts, uint32_t consumers,
+		       char *text, size_t bytes)
+{
+	char events[TEXT_BYTES];
+	char span[TEXT_BYTES];
+	char rate[TEXT_BYTES];
+	char peak[TEXT_BYTES];
+	char window[TEXT_BYTES];
+
+	text_count(facts->events, events, sizeof(events));
+	text_ns((double)facts->span_ns, span, sizeof(span));
+	text_number(facts->rate_per_s, rate, sizeof(rate));
+	text_number(facts->peak_per_s, peak, sizeof(peak));
+	(void)number_time_text((double)facts->peak_window_ns, window);
+	if (facts->span_ns == 0)
+		(void)snprintf(text, bytes, "%s events, all at one instant",
+			       events);
+	else
+		(void)snprintf(text, bytes,
+			       "%s events in %s: %s/s, at most %s/s over %s; "
+			       "natural load %.3g of %u consumers",
+			       events, span, rate, peak, window, facts->load,
+			       consumers);
+}
+
+static void trace_services(const struct trace_facts *facts, char *text,
+			   size_t bytes)
+{
+	char mean[TEXT_BYTES];
+	char tail[TEXT_BYTES];
+	int used;
+
+	text_ns(facts->service_mean_ns, mean, sizeof(mean));
+	text_ns(facts->service_p99_9_ns, tail, sizeof(tail));
+	used = snprintf(text, bytes, "services%s alone: mean %s, p99.9 %s; ",
+			facts->has_service ? "" : " (drawn)", mean, tail);
+	if (facts->key_share * (double)facts->events > 1.5 || facts->has_keys)
+		(void)snprintf(text + used, bytes - (size_t)used,
+			       "%" PRIu64 " keys, the hottest has %.3g %% of "
+			       "the events",
+			       facts->keys, facts->key_share * 100);
+	else
+		(void)snprintf(text + used, bytes - (size_t)used, "no keys");
+}
+
+int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
+	       char *text, size_t bytes)
+{
+	char late[TEXT_BYTES];
+
+	text[0] = '\0';
+	if (i == 0)
+		trace_rate(facts, consumers, text, bytes);
+	else if (i == 1)
+		trace_services(facts, text, bytes);
+	text_ns((double)facts->moved_ns, late, sizeof(late));
+	if (i == 2 && facts->moved > 0)
+		(void)snprintf(text, bytes,
+			       "%" PRIu64 " lines were not in order of time, "
+			       "by at most %s: sorted",
+			       facts->moved, late);
+	if (i == 3 && facts->no_time > 0)
+		(void)snprintf(text, bytes,
+			       "%" PRIu64 " services of 0, taken as 1 ns: "
+			       "their slowdown says nothing",
+			       facts->no_time);
+	if (i == 4 && facts->ignored[0] != '\0')
+		(void)snprintf(text, bytes, "columns ignored: %s",
+			       facts->ignored);
+	return i < 5 && facts->events > 0;
 }

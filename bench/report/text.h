@@ -3,6 +3,8 @@
 #ifndef SLUICE_BENCH_REPORT_TEXT_H
 #define SLUICE_BENCH_REPORT_TEXT_H
 
+#include "bench/load/trace.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +14,10 @@ void text_ns(double ns, char *text, size_t bytes);
 void text_number(double number, char *text, size_t bytes);
 /* All digits up to 99999, then as above. */
 void text_count(uint64_t count, char *text, size_t bytes);
+
+/* What is known of a trace that was read, sentence by sentence. Returns 0 when
+ * there is no sentence @i. */
+int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
+	       char *text, size_t bytes);
 
 #endif

@@ -25,7 +25,10 @@ static int live_setup(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		events[i] = (struct trace_event){(i + 1) * UINT64_C(100), 50,
 						 i % 2};
-	trace = (struct trace){events, COUNT, COUNT * 100, 50};
+	trace = (struct trace){.event = events,
+			       .count = COUNT,
+			       .span_ns = COUNT * 100,
+			       .service_mean_ns = 50};
 	return 0;
 }
 

@@ -393,14 +393,16 @@ struct refusal {
 	}
 
 /* Options that are good but for what is said. */
-#define WITH_NUMBERS(count, load, consumers)                                   \
+#define WITH_NUMBERS(count_, load_, consumers_)                                \
 	{                                                                      \
-		0, count, POISSON, EXP, UNIFORM, load, consumers               \
+		.count = (count_), .arrival = POISSON, .service = EXP,         \
+		.keys = UNIFORM, .load = (load_), .consumers = (consumers_)    \
 	}
 #define WITH_SERVICE(kind, share, factor, mean_ns)                             \
 	{                                                                      \
-		0, 10, POISSON, {kind, share, factor, mean_ns}, UNIFORM, 0.5,  \
-			2                                                      \
+		.count = 10, .arrival = POISSON,                               \
+		.service = {kind, share, factor, mean_ns}, .keys = UNIFORM,    \
+		.load = 0.5, .consumers = 2                                    \
 	}
 
 static struct refusal refusals[] = {
@@ -430,19 +432,44 @@ static struct refusal refusals[] = {
 	{"sigma_0", WITH_SERVICE(SERVICE_LOGNORMAL, 0, 0, 1000),
 	 "service sigma 0: must be in (0, 3]"},
 	{"no_keys",
-	 {0, 10, POISSON, EXP, {KEY_UNIFORM, 0, 0}, 0.5, 2},
+	 {.count = 10,
+	  .arrival = POISSON,
+	  .service = EXP,
+	  .keys = {KEY_UNIFORM, 0, 0},
+	  .load = 0.5,
+	  .consumers = 2},
 	 "keys 0"},
 	{"zipf_of_too_many",
-	 {0, 10, POISSON, EXP, {KEY_ZIPF, 1, 4194305}, 0.5, 2},
+	 {.count = 10,
+	  .arrival = POISSON,
+	  .service = EXP,
+	  .keys = {KEY_ZIPF, 1, 4194305},
+	  .load = 0.5,
+	  .consumers = 2},
 	 "keys 4194305: must be in [1, 4194304]"},
 	{"theta_0",
-	 {0, 10, POISSON, EXP, {KEY_ZIPF, 0, 9}, 0.5, 2},
+	 {.count = 10,
+	  .arrival = POISSON,
+	  .service = EXP,
+	  .keys = {KEY_ZIPF, 0, 9},
+	  .load = 0.5,
+	  .consumers = 2},
 	 "keys theta 0: must be in (0, 2]"},
 	{"burst_of_0",
-	 {0, 10, {ARRIVAL_BURST, 0, NULL}, EXP, UNIFORM, 0.5, 2},
+	 {.count = 10,
+	  .arrival = {ARRIVAL_BURST, 0, NULL},
+	  .service = EXP,
+	  .keys = UNIFORM,
+	  .load = 0.5,
+	  .consumers = 2},
 	 "burst of 0: must be"},
 	{"span_too_long",
-	 {0, 1000000, POISSON, {SERVICE_FIXED, 0, 0, 1e8}, UNIFORM, 1e-6, 1},
+	 {.count = 1000000,
+	  .arrival = POISSON,
+	  .service = {SERVICE_FIXED, 0, 0, 1e8},
+	  .keys = UNIFORM,
+	  .load = 1e-6,
+	  .consumers = 1},
 	 "load 1e-06: the last event arrives after more than"},
 };
 

@@ -11,6 +11,7 @@
 #include "bench/report/text.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ report_add(struct report *report, const char *strategy, double load, double p99)
 
 static void report_make(struct report *report)
 {
-	*report = (struct report){.consumers = 2, .slo = 10};
+	*report = (struct report){.consumers = 2, .slo = {0.99, 10, 0}};
 	assert_int_equal(report_open(report, 16), 0);
 	(void)snprintf(report->command, sizeof(report->command), "compare");
 }
@@ -113,6 +114,31 @@ static void slo_is_the_highest_that_holds(void **state)
 	assert_true(report_load_at_slo(&report, "a") == 0.8);
 	assert_true(report_load_at_slo(&report, "b") < 0);
 	assert_true(report_load_at_slo(&report, "c") < 0);
+	report_close(&report);
+}
+
+/* Of the latency or the slowdown, at a percentile that is told or one of the
+ * curve. */
+static void slo_is_of_any_percentile(void **state)
+{
+	struct report report;
+	struct report_run *run;
+
+	(void)state;
+	report_make(&report);
+	run = report_add(&report, "a", 0.5, 5);
+	run->latency.p99_9 = 7000;
+	run->slowdown_curve.count = 2;
+	run->slowdown_curve.point[0] = (struct report_point){0.7, 2};
+	run->slowdown_curve.point[1] = (struct report_point){0.8, 4};
+	report.slo = (struct plan_slo){0.999, 7000, 1};
+	assert_true(report_load_at_slo(&report, "a") == 0.5);
+	report.slo.limit = 6999;
+	assert_true(report_load_at_slo(&report, "a") < 0);
+	report.slo = (struct plan_slo){0.75, 4, 0};
+	assert_true(report_load_at_slo(&report, "a") == 0.5);
+	report.slo.limit = 3;
+	assert_true(report_load_at_slo(&report, "a") < 0);
 	report_close(&report);
 }
 
@@ -314,7 +340,12 @@ static void json_comes_back(void **state)
 	(void)state;
 	assert_non_null(out);
 	report_make(&report);
-	setting_add(&report, "slo", "10");
+	setting_add(&report, "slo", "p99.9:10us");
+	report.trace = (struct trace_facts){.events = 7,
+					    .load = 0.25,
+					    .key_share = 0.5,
+					    .has_keys = 1,
+					    .ignored = "path, code"};
 	setting_add(&report, "consumers", "2");
 	(void)snprintf(report.machine.cpu, sizeof(report.machine.cpu),
 		       "a \"CPU\" & more");
@@ -339,7 +370,9 @@ static void json_comes_back(void **state)
 	(void)unlink(file);
 	assert_int_equal(back.runs, 2);
 	assert_int_equal(back.consumers, 2);
-	assert_true(back.slo == 10);
+	assert_true(back.slo.limit == 10000 && back.slo.is_latency);
+	assert_true(fabs(back.slo.quantile - 0.999) < 1e-12);
+	assert_memory_equal(&back.trace, &report.trace, sizeof(back.trace));
 	assert_string_equal(back.command, "compare");
 	assert_string_equal(back.machine.cpu, report.machine.cpu);
 	runs_equal(&back.run[0], &report.run[0]);
@@ -376,6 +409,7 @@ int main(void)
 		cmocka_unit_test(best_is_of_this_load),
 		cmocka_unit_test(contended_is_never_best),
 		cmocka_unit_test(slo_is_the_highest_that_holds),
+		cmocka_unit_test(slo_is_of_any_percentile),
 		cmocka_unit_test(slo_needs_an_honest_run),
 		cmocka_unit_test(rank_is_by_latency_without_service),
 		cmocka_unit_test(median_is_a_whole_run),

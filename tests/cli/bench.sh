@@ -53,13 +53,13 @@ check_help()
 	expect 0 --help
 	cmp "$scratch/out" "$tree/tests/cli/help/sluice-bench" ||
 		fail "--help is not what tests/cli/help/sluice-bench says"
-	for command in run compare keyed slow burst plot; do
+	for command in run compare keyed slow burst ring verify plot; do
 		expect 0 "$command" --help
 		cmp "$scratch/out" "$tree/tests/cli/help/$command" ||
 			fail "$command --help is not what tests/cli/help has"
 	done
 	# Widths, of every page there is.
-	for command in "" run compare keyed slow burst plot; do
+	for command in "" run compare keyed slow burst ring verify plot; do
 		# Word splitting is meant: no word for the first one.
 		# shellcheck disable=SC2086
 		expect 0 $command --help
@@ -110,7 +110,7 @@ check_bad()
 	refused "--producers=0: must" run --producers=0
 	refused "--repeats=32: must be a whole number in [1, 31]" \
 		run --repeats=32
-	refused "capacity 100: a power of two" run --capacity=100
+	refused "--capacity=100: must be a power of two in [2, " run --capacity=100
 	refused "--hop=-1: must be a number in [0, 100]" run --hop=-1
 	refused "--hop=0x1: must be a number" run --hop=0x1
 	refused "--hop=nan: must be a number" run --hop=nan
@@ -120,25 +120,27 @@ check_bad()
 	refused "not one of fixed, exp" run --service=slow
 	refused "not one of closed:DEPTH" run --arrivals=rarely
 	refused "not one of uniform:N" run --keys=some
-	refused "--load=0: a load must be in" run --load=0
-	refused "--load=0.1,: must be a load" run --load=0.1,
+	refused "--load=0: each must be a number in [1e-06, 1000]" run --load=0
+	refused "--load=0.1,: must be a number, a list" run --load=0.1,
 	refused "0.5 is there twice" run --load=0.5,0.5
 	refused "FROM:TO:STEP" run --load=0.1:0.9
 	refused "goes up" run --load=0.9:0.1:0.1
-	refused "at most 32 loads" run --load=0.01:0.99:0.01
+	refused "at most 32 are taken" run --load=0.01:0.99:0.01
 	refused "closed arrivals have no load" \
 		run --arrivals=closed:8 --load=0.1,0.2
 	refused "'nobody' is no strategy" compare --strategies=nobody
 	refused "rr is there twice" compare --strategies=rr,rr
 	refused "run takes 1" run --strategies=rr,jbsq
-	refused "--refill=most: must be a whole number" run --refill=most
+	refused "--refill=most: must be half, or a whole number" run --refill=most
 	refused "--slow=0: must be I:FACTOR" run --slow=0
 	refused "--slow=0:fast: must be I:FACTOR" run --slow=0:fast
 	refused "--stall=0:1ms: must be I:AT:FOR" run --stall=0:1ms
 	refused "--kill=0:1: must be I:AT" run --kill=0:1
 	refused "--join=0:1ms:1ms: must be I:AT" run --join=0:1ms:1ms
-	refused "consumer 9: there are 0 to 7" run --kill=9:1ms
-	refused "--slo=0: must be a number" run --slo=0
+	refused "--kill: consumer 9: there are 0 to 7" run --kill=9:1ms
+	refused "--slo=0: must be a slowdown, a number in [1, 1000000], or a" \
+		run --slo=0
+	refused "--slo=p100:5: must be a slowdown" run --slo=p100:5
 	refused "--color=red: must be one of auto, always, never" \
 		run --color=red
 	refused "--json=: must be the name of a file" run --json=
@@ -146,6 +148,124 @@ check_bad()
 	refused "one FILE is taken" plot
 	refused "--html=FILE or --svg=PREFIX is missing" plot report.json
 	refused "no such option" plot --bogus
+	refused "--svg=x: 'run' has no such option, others have" run --svg=x
+	refused "--seed=2: is given twice" run --seed=1 --seed=2
+	refused "--strategies=rr: is given twice" \
+		run --strategies=rr --strategy=rr
+	refused "--rounds=2: must be a whole number in [3, 101]" ring --rounds=2
+	refused "--kind=two: must be one of all, spsc, mpmc, roundtrip" \
+		ring --kind=two
+	refused "--events=5: must be a whole number in [100000, " \
+		verify --events=5
+	refused "'word': only options" verify word
+}
+
+# An option that would change nothing is refused, never ignored.
+check_idle()
+{
+	small run --save-trace="$scratch/trace" --quiet
+	of_file=--arrivals=trace:$scratch/trace
+	refused "--hop=1: has no effect: only --mode=sim" \
+		run --mode=virtual --hop=1
+	refused "--event-bytes=64: has no effect: --mode=sim" \
+		run --event-bytes=64
+	refused "--repeats=3: has no effect: --mode=sim" run --repeats=3
+	refused "--load=0.5: has no effect: closed arrivals have no load" \
+		run --arrivals=closed:8 --load=0.5
+	refused "--slo=5: has no effect: closed arrivals" \
+		run --arrivals=closed:8 --slo=5
+	refused "--save-trace=x: has no effect: closed arrivals" \
+		run --arrivals=closed:8 --save-trace=x
+	refused "--save-trace=x: has no effect: with several loads" \
+		run --load=0.1,0.2 --save-trace=x
+	refused "--speed=2: has no effect: only --arrivals=trace:FILE" \
+		run --speed=2
+	refused "--load=1: has no effect: --speed is given as well" \
+		run "$of_file" --load=1 --speed=2
+	refused "--events=9: has no effect: the trace has events" \
+		run "$of_file" --events=9
+	refused "--seed=9: has no effect: nothing is drawn" \
+		run "$of_file" --seed=9
+	refused "--service=exp: has no effect: $scratch/trace has a column" \
+		run "$of_file" --service=exp
+	refused "--service-mean=5us: has no effect" \
+		run "$of_file" --service-mean=5us
+	refused "--keys=uniform:9: has no effect" run "$of_file" --keys=uniform:9
+	refused "--window=5: has no effect: each strategy has an @window" \
+		compare --strategies=rr@window=3,jbsq@window=4 --window=5
+	refused "--refill=5: has no effect: each strategy has an @refill" \
+		compare --strategies=rr@refill=3,jbsq@min=half --refill=5
+	refused "--capacity=64: has no effect: no strategy here has a spill" \
+		run --strategies=rr --capacity=64
+	refused "--color=always: has no effect: stdout gets no tables" \
+		run --json --color=always
+	# And what has one is taken.
+	small compare --strategies=rr@window=3,jbsq --window=5
+	small run --strategies=atomic --capacity=64
+	expect 0 run "$of_file" --strategies=p2c --seed=9
+	printf 'arrival_us\n1\n2\n' >"$scratch/bare"
+	expect 0 run --arrivals=trace:"$scratch/bare" --service=exp --seed=9
+	refused "has no column service_ns, _us, _ms or _s; --service=HOW" \
+		run --arrivals=trace:"$scratch/bare"
+	refused "has no column key, which a strategy needs; --keys=HOW" \
+		run --arrivals=trace:"$scratch/bare" --service=exp \
+		--strategies=atomic
+}
+
+# A trace has its own rate, is told, and is the same again when it was saved.
+check_trace()
+{
+	cat >"$scratch/mine.csv" <<'EOT'
+path,arrival_s,service_ms,key
+/a,1700000000.000000,2,ann
+/b,1700000000.001000,1.5,bob
+/c,1700000000.003000,2,ann
+/d,1700000000.002000,0.5,"carl, who came late"
+EOT
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --consumers=4
+	for said in \
+		"4 events in 3.00ms: 1.33k/s, at most 2.00k/s over 500us" \
+		"500us; natural load 0.5 of 4 consumers" \
+		"services alone: mean 1.50ms, p99.9 2.00ms; 3 keys, the" \
+		"the hottest has 50 % of" \
+		"1 lines were not in order of time, by at most 1.00ms: sorted" \
+		"columns ignored: path"; do
+		grep -qF "$said" "$scratch/out" ||
+			fail "does not say '$said': $(cat "$scratch/out")"
+	done
+	grep -q '^demand *0\.5 *1\.33k ' "$scratch/out" || fail "another rate"
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --speed=0.5,2
+	grep -q '^demand *0\.125 *667 ' "$scratch/out" || fail "not half as fast"
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --load=0.8
+	grep -q '^demand *0\.8 ' "$scratch/out" || fail "not at that load"
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --json \
+		--html="$scratch/page.html"
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "a trace: --json is not what the schema says"
+	grep -qF 'natural load 0.25 of 8' "$scratch/page.html" ||
+		fail "the page does not tell of the trace"
+	expect 0 run --arrivals=trace:- --json <"$scratch/mine.csv"
+	# The figures of what was drawn, and of what was saved of it.
+	small run --strategies=p2c --keys=zipf:0.9:100 \
+		--save-trace="$scratch/saved" --json="$scratch/drawn"
+	expect 0 run --strategies=p2c --consumers=4 \
+		--arrivals=trace:"$scratch/saved" --json="$scratch/read"
+	for report in drawn read; do
+		sed -n '/^"runs"/,$p' "$scratch/$report" |
+			sed 's/"load": [0-9.]*//' >"$scratch/$report.runs"
+	done
+	cmp "$scratch/drawn.runs" "$scratch/read.runs" ||
+		fail "what was saved is another run"
+	expect 0 run --arrivals=trace:"$scratch/saved" \
+		--save-trace="$scratch/again"
+	cmp "$scratch/saved" "$scratch/again" || fail "saved twice, not alike"
+	expect 0 run --events=100 --save-trace=-
+	[ "$(wc -l <"$scratch/out")" -eq 102 ] || fail "not the trace alone"
+	printf 'arrival_us,service_us\n1,2\n3,x\n' >"$scratch/bad"
+	expect 1 run --arrivals=trace:"$scratch/bad"
+	grep -qF "bad:3: column service_us: 'x' must be a number of us" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	expect 1 run --events=100 --save-trace=/nonexistent/trace
 }
 
 check_json()
@@ -293,7 +413,7 @@ check_noplot()
 }
 
 case $part in
-help | exit | bad | json | same | table | noplot) ;;
+help | exit | bad | idle | trace | json | same | table | noplot) ;;
 plot)
 	command -v gnuplot >/dev/null || {
 		echo "gnuplot is not here" >&2
