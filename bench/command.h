@@ -18,6 +18,7 @@ enum command_exit {
 int cmd_measure(const struct command *command, struct bench_options *options);
 int cmd_plot(const struct command *command, struct bench_options *options);
 int cmd_ring(const struct command *command, struct bench_options *options);
+int cmd_size(const struct command *command, struct bench_options *options);
 int cmd_verify(const struct command *command, struct bench_options *options);
 
 /* "-" is stdout. Returns NULL with a sentence in @why. */

@@ -69,6 +69,18 @@ static const struct command commands[] = {
 			     "strategies=rr,demand,p2c,jbsq:2,jbsq:1"},
 	},
 	{
+		.name = "size",
+		.bit = COMMAND_SIZE,
+		.run = cmd_size,
+		.strategies = PLAN_STRATEGIES_MAX,
+		.summary = "how few consumers meet an objective, and which way",
+		.line = "[OPTION...]",
+		.about = "How few consumers meet an objective, and with which "
+			 "strategy: in the simulation each is tried with more "
+			 "and more of them. When none does, why.",
+		.defaults = {"strategies=demand,rr,p2c,jbsq:2,shared,atomic"},
+	},
+	{
 		.name = "ring",
 		.bit = COMMAND_RING,
 		.run = cmd_ring,

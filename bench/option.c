@@ -111,6 +111,11 @@ static const char *idle_load(const struct bench_options *options)
 	return is_closed(options) ? "closed arrivals have no load" : NULL;
 }
 
+static const char *idle_rate(const struct bench_options *options)
+{
+	return is_file(options) ? "a trace has its own; see --speed" : NULL;
+}
+
 static const char *idle_speed(const struct bench_options *options)
 {
 	return is_file(options)
@@ -197,6 +202,8 @@ static const char *idle_save(const struct bench_options *options)
 /* ---- the table ----------------------------------------------------------- */
 
 #define MEASURE    COMMAND_MEASURE
+#define SIZE       COMMAND_SIZE
+#define SIZED      (COMMAND_MEASURE | COMMAND_SIZE)
 #define AT(member) offsetof(struct bench_options, member)
 
 /* clang-format off */
@@ -213,74 +220,79 @@ static const char *idle_save(const struct bench_options *options)
 	    .help = (help_))
 
 const struct option_row option_rows[] = {
-	HEADING(MEASURE, "How it is run:"),
+	HEADING(SIZED, "How it is run:"),
 	ROW(MEASURE, "mode", "MODE", WORD, AT(plan.mode), SHAPES,
 	    .words = option_modes,
 	    .help = "sim: virtual time, one thread, the same bytes from the "
 		    "same seed; virtual: real rings, all consumers on one "
 		    "thread; threads: real stages on pinned workers"),
-	ROW(MEASURE, "strategies", "LIST", TEXT, AT(strategies), SHAPES,
+	ROW(SIZED, "strategies", "LIST", TEXT, AT(strategies), SHAPES,
 	    .help = "NAME[:ARGUMENT][@SETTING...],... as in "
 		    "jbsq:2,rr:skip,demand@window=64@min=half"),
-	ROW(MEASURE, "strategy", "LIST", TEXT, AT(strategies)),
+	ROW(SIZED, "strategy", "LIST", TEXT, AT(strategies)),
 	ROW(MEASURE, "repeats", "N", U32, AT(plan.repeats), SHAPES,
 	    WHOLE(1, REPORT_REPEATS_MAX), .idle = idle_in_sim,
 	    .help = "rounds of virtual and threads: strategies take turns, the "
 		    "median round is told"),
 
-	HEADING(MEASURE, "The workload, the same for every strategy:"),
+	HEADING(SIZED, "The workload, the same for every strategy:"),
+	ROW(SIZE, "rate", "N", REAL, AT(rate), REALS(1e-3, 1e9),
+	    .idle = idle_rate,
+	    .help = "events a second, of all but a trace, which has its own"),
 	ROW(MEASURE, "load", "LOAD", TEXT, AT(load), SHAPES, .idle = idle_load,
 	    .help = "share of what all consumers can do; a list 0.1,0.2 or a "
 		    "range 0.1:0.95:0.05 makes curves; a trace has its own "
 		    "rate when none is given"),
-	ROW(MEASURE, "speed", "F", TEXT, AT(speed), SHAPES, .idle = idle_speed,
+	ROW(SIZED, "speed", "F", TEXT, AT(speed), SHAPES, .idle = idle_speed,
 	    .help = "of a trace: times its own rate; a list or a range, like "
 		    "--load"),
-	ROW(MEASURE, "arrivals", "HOW", LOAD, AT(plan.trace.arrival), SHAPES,
+	ROW(SIZED, "arrivals", "HOW", LOAD, AT(plan.trace.arrival), SHAPES,
 	    .spec = &load_arrivals,
 	    .help = "closed:DEPTH poisson uniform burst:N trace:FILE; FILE is "
 		    "CSV, a first line names columns, as in "
 		    "arrival_us,service_us,key; - is stdin"),
-	ROW(MEASURE, "service", "HOW", LOAD, AT(plan.trace.service), SHAPES,
+	ROW(SIZED, "service", "HOW", LOAD, AT(plan.trace.service), SHAPES,
 	    .spec = &load_service,
 	    .help = "fixed exp lognormal[:SIGMA] bimodal[:SHARE:FACTOR] "
 		    "extreme[:SHARE:FACTOR]; of a trace without services as "
 		    "well"),
-	ROW(MEASURE, "service-mean", "TIME", TIME,
+	ROW(SIZED, "service-mean", "TIME", TIME,
 	    AT(plan.trace.service.mean_ns), SHAPES,
 	    .range = {NUMBER_TIME, 1, LOAD_MEAN_NS_MAX, 0},
 	    .help = "of all events: 500ns, 1us, 2.5ms"),
-	ROW(MEASURE, "keys", "HOW", LOAD, AT(plan.trace.keys), SHAPES,
+	ROW(SIZED, "keys", "HOW", LOAD, AT(plan.trace.keys), SHAPES,
 	    .spec = &load_keys,
 	    .help = "uniform[:N] zipf:THETA:N; of a trace without keys as "
 		    "well"),
-	ROW(MEASURE, "events", "N", U64, AT(plan.trace.count), SHAPES,
+	ROW(SIZED, "events", "N", U64, AT(plan.trace.count), SHAPES,
 	    WHOLE(1, (double)PLAN_EVENTS_MAX), .idle = idle_events,
 	    .help = "how many"),
-	ROW(MEASURE, "seed", "N", U64, AT(plan.trace.seed), SHAPES,
+	ROW(SIZED, "seed", "N", U64, AT(plan.trace.seed), SHAPES,
 	    WHOLE(0, 0x1p64), .idle = idle_seed, .help = "where chance starts"),
 	ROW(MEASURE, "save-trace", "FILE", FILE, AT(save_trace),
 	    .idle = idle_save,
 	    .help = "write the trace in use, for --arrivals=trace:FILE"),
 
-	HEADING(MEASURE, "The stages:"),
+	HEADING(SIZED, "The stages:"),
 	ROW(MEASURE, "consumers", "N", U32, AT(plan.consumers), SHAPES,
 	    WHOLE(1, PLAN_CONSUMERS_MAX), .help = "that share the work"),
-	ROW(MEASURE, "producers", "N", U32, AT(plan.producers), SHAPES,
+	ROW(SIZE, "consumers", "LIST", TEXT, AT(consumers),
+	    .help = "how many to try: a range 1:32, or a list"),
+	ROW(SIZED, "producers", "N", U32, AT(plan.producers), SHAPES,
 	    WHOLE(1, PLAN_PRODUCERS_MAX),
 	    .help = "that share the arrivals in turn"),
-	ROW(MEASURE, "window", "N", U32, AT(plan.window), SHAPES,
+	ROW(SIZED, "window", "N", U32, AT(plan.window), SHAPES,
 	    WHOLE(1, SLUICE_DEMAND_MAX), .idle = idle_window,
 	    .help = "most events that a consumer has asked for (max_demand)"),
-	ROW(MEASURE, "refill", "N", OWN, 0, SHAPES, .read = refill_read,
+	ROW(SIZED, "refill", "N", OWN, 0, SHAPES, .read = refill_read,
 	    .show = refill_show, .idle = idle_refill,
 	    .help = "how many events it asks for at once; half: of the window; "
 		    "0: the engine's way"),
-	ROW(MEASURE, "batch", "N", U32, AT(plan.batch), SHAPES,
+	ROW(SIZED, "batch", "N", U32, AT(plan.batch), SHAPES,
 	    WHOLE(0, SLUICE_DEMAND_MAX),
 	    .help = "most events that a consumer is handed at once; 0: the "
 		    "engine's way"),
-	ROW(MEASURE, "capacity", "N", U32, AT(plan.capacity), SHAPES,
+	ROW(SIZED, "capacity", "N", U32, AT(plan.capacity), SHAPES,
 	    .range = {NUMBER_WHOLE, 2, SLUICE_DEMAND_MAX, 1},
 	    .idle = idle_capacity,
 	    .help = "events that the spill, or a shared ring, can hold; a "
@@ -289,7 +301,7 @@ const struct option_row option_rows[] = {
 	    WHOLE(PLAN_EVENT_BYTES_MIN, SLUICE_EVENT_BYTES_MAX),
 	    .idle = idle_in_sim,
 	    .help = "size of an event, in virtual and threads"),
-	ROW(MEASURE, "hop", "X", REAL, AT(plan.hop), SHAPES, REALS(0, 100),
+	ROW(SIZED, "hop", "X", REAL, AT(plan.hop), SHAPES, REALS(0, 100),
 	    .idle = idle_but_sim,
 	    .help = "sim: from dispatcher to consumer and back, each way, in "
 		    "mean service times"),
@@ -303,18 +315,18 @@ const struct option_row option_rows[] = {
 	FAULT("kill", "I:AT", PLAN_KILL, "is gone; what it had is dealt again"),
 	FAULT("join", "I:AT", PLAN_JOIN, "comes at that time only"),
 
-	HEADING(MEASURE, "What is told:"),
-	ROW(MEASURE, "slo", "[pP:]X", OWN, 0, SHAPES, .read = slo_read,
+	HEADING(SIZED, "What is told:"),
+	ROW(SIZED, "slo", "[pP:]X", OWN, 0, SHAPES, .read = slo_read,
 	    .show = slo_show, .idle = idle_slo,
-	    .help = "what load@slo asks for: a percentile of the latency, "
+	    .help = "the objective, which load@slo asks for: a percentile of the latency, "
 		    "p99.9:1ms, or of the slowdown, p99:10"),
-	ROW(MEASURE, "json", "[=FILE]", FILE, AT(json),
+	ROW(SIZED, "json", "[=FILE]", FILE, AT(json),
 	    .help = "one JSON document, to a file or instead of the tables"),
 	ROW(MEASURE, "html", "FILE", FILE, AT(html),
 	    .help = "a page with plots; gnuplot draws them"),
 	ROW(MEASURE, "color", "WHEN", WORD, AT(color), .words = option_colors,
 	    .idle = idle_color, .help = "auto, always or never"),
-	ROW(MEASURE, "quiet", NULL, FLAG, AT(quiet),
+	ROW(SIZED, "quiet", NULL, FLAG, AT(quiet),
 	    .help = "no progress, no legend"),
 
 	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "Options:"),
@@ -340,7 +352,7 @@ const struct option_row option_rows[] = {
 	ROW(COMMAND_PLOT, "svg", "PREFIX", FILE, AT(svg),
 	    .help = "each plot as a file of its own, PREFIX-NAME.svg; the "
 		    "names go to stdout"),
-	ROW(MEASURE | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "help",
+	ROW(SIZED | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "help",
 	    NULL, FLAG, AT(help), .help = "this text"),
 };
 /* clang-format on */

@@ -218,6 +218,8 @@ void option_show(const struct option_row *row,
 	case OPTION_REAL:
 	case OPTION_TIME:
 		memcpy(&real, at, sizeof(real));
+		if (real < row->range.low) /* not given, and no default */
+			return;
 		(void)(row->kind == OPTION_REAL ? number_text(real, text)
 						: number_time_text(real, text));
 		return;

@@ -62,6 +62,48 @@ static int finish_loads(const struct parse *parse)
 	return 0;
 }
 
+static int size_order(const void *a, const void *b)
+{
+	return (*(const uint32_t *)a > *(const uint32_t *)b) -
+	       (*(const uint32_t *)a < *(const uint32_t *)b);
+}
+
+static int finish_sizes(const struct parse *parse)
+{
+	static const struct number_range range = {NUMBER_WHOLE, 1,
+						  PLAN_CONSUMERS_MAX, 0};
+	struct bench_options *options = parse->options;
+	double list[PLAN_CONSUMERS_MAX];
+	char why[LOAD_TEXT_BYTES];
+	int count = number_list(options->consumers, &range, list,
+				PLAN_CONSUMERS_MAX, why, sizeof(why));
+
+	if (count < 0)
+		return parse_refuse(parse, "consumers", options->consumers,
+				    why);
+	if (options->plan.trace.arrival.kind == ARRIVAL_CLOSED)
+		return load_refuse(
+			parse->why, parse->why_bytes,
+			"--arrivals=closed:%u: these have no rate to "
+			"be sized for",
+			options->plan.trace.arrival.depth);
+	if (options->plan.trace.arrival.kind != ARRIVAL_TRACE &&
+	    !(options->rate > 0))
+		return load_refuse(parse->why, parse->why_bytes,
+				   "--rate=N is missing: how many events come "
+				   "in a second; --arrivals=trace:FILE has a "
+				   "rate of its own");
+	if (options->plan.loads > 1)
+		return parse_refuse(parse, "speed", options->speed,
+				    "size takes one");
+	options->sizes = (uint32_t)count;
+	for (int i = 0; i < count; i++)
+		options->size[i] = (uint32_t)list[i];
+	qsort(options->size, options->sizes, sizeof(options->size[0]),
+	      size_order);
+	return 0;
+}
+
 static int finish_strategies(const struct parse *parse)
 {
 	struct bench_options *options = parse->options;
@@ -81,7 +123,10 @@ static int finish_strategies(const struct parse *parse)
 		if (options->refill_half && one->refill == 0 && one->min == 0)
 			one->min = SLUICE_MIN_HALF;
 		rc = plan_credit(plan, one, &credit, why, sizeof(why));
-		if (one->strategy->needs & SLUICE_NEEDS_KEYS)
+		/* What size has by itself it leaves out by itself. */
+		if (one->strategy->needs & SLUICE_NEEDS_KEYS &&
+		    (parse->command->bit != COMMAND_SIZE ||
+		     option_given(options, "strategies")))
 			plan->trace.keys_needed = 1;
 	}
 	return rc < 0 ? parse_refuse(parse, "strategies", options->strategies,
@@ -146,7 +191,9 @@ static int finish_measure(const struct parse *parse)
 		rc = finish_idle(parse);
 	if (rc == 0)
 		rc = finish_files(parse);
-	if (rc == 0)
+	if (rc == 0 && parse->command->bit == COMMAND_SIZE)
+		rc = finish_sizes(parse);
+	else if (rc == 0)
 		rc = plan_check(&options->plan, parse->why, parse->why_bytes);
 	trace->service_given = (uint32_t)option_given(options, "service");
 	trace->mean_given = (uint32_t)option_given(options, "service-mean");
@@ -163,6 +210,7 @@ void options_init(struct bench_options *options, const struct command *command)
 	*options = (struct bench_options){
 		.strategies = "demand",
 		.load = "0.8",
+		.consumers = "1:32",
 		.ring_rounds = 7,
 		.ring_run_ms = 20,
 	};
@@ -281,7 +329,7 @@ int options_parse(struct bench_options *options, const struct command *command,
 	if (rc < 0 || options->help)
 		return rc;
 	rc = parse_files(&parse, argc, argv);
-	if (rc == 0 && command->bit == COMMAND_MEASURE)
+	if (rc == 0 && command->bit & (COMMAND_MEASURE | COMMAND_SIZE))
 		rc = finish_measure(&parse);
 	return rc;
 }

@@ -30,6 +30,11 @@ struct bench_options {
 	const char *svg;        /* prefix; NULL: none */
 	const char *save_trace; /* like json */
 	const char *file;       /* plot: what is read */
+	/* size */
+	const char *consumers; /* read into size[], upwards */
+	uint32_t size[PLAN_CONSUMERS_MAX];
+	uint32_t sizes;
+	double rate; /* events a second; 0: a trace's */
 	/* ring */
 	enum { RING_ALL, RING_SPSC, RING_MPMC, RING_TRIP } ring_kind;
 	const char *ring_cell; /* NULL: all */
@@ -45,6 +50,7 @@ enum command_bit {
 	COMMAND_RING = 2,
 	COMMAND_VERIFY = 4,
 	COMMAND_PLOT = 8,
+	COMMAND_SIZE = 16,
 };
 
 /* A subcommand. */

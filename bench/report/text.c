@@ -68,7 +68,8 @@ static void trace_rate(const struct trace_facts *facts, uint32_t consumers,
 	char span[TEXT_BYTES];
 	char rate[TEXT_BYTES];
 	char peak[TEXT_BYTES];
-	char window[TEXT_BYTES];
+	char window[NUMBER_TEXT_BYTES];
+	int used = 0;
 
 	text_count(facts->events, events, sizeof(events));
 	text_ns((double)facts->span_ns, span, sizeof(span));
@@ -79,11 +80,13 @@ static void trace_rate(const struct trace_facts *facts, uint32_t consumers,
 		(void)snprintf(text, bytes, "%s events, all at one instant",
 			       events);
 	else
-		(void)snprintf(text, bytes,
-			       "%s events in %s: %s/s, at most %s/s over %s; "
-			       "natural load %.3g of %u consumers",
-			       events, span, rate, peak, window, facts->load,
-			       consumers);
+		used = snprintf(text, bytes,
+				"%s events in %s: %s/s, at most %s/s over %s",
+				events, span, rate, peak, window);
+	if (used > 0 && consumers > 0)
+		(void)snprintf(text + used, bytes - (size_t)used,
+			       "; natural load %.3g of %u consumers",
+			       facts->load, consumers);
 }
 
 static void trace_services(const struct trace_facts *facts, char *text,

@@ -16,7 +16,7 @@ void text_number(double number, char *text, size_t bytes);
 void text_count(uint64_t count, char *text, size_t bytes);
 
 /* What is known of a trace that was read, sentence by sentence. Returns 0 when
- * there is no sentence @i. */
+ * there is no sentence @i. @consumers 0: without the load of these. */
 int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
 	       char *text, size_t bytes);
 

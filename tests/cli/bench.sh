@@ -53,13 +53,13 @@ check_help()
 	expect 0 --help
 	cmp "$scratch/out" "$tree/tests/cli/help/sluice-bench" ||
 		fail "--help is not what tests/cli/help/sluice-bench says"
-	for command in run compare keyed slow burst ring verify plot; do
+	for command in run compare keyed slow burst size ring verify plot; do
 		expect 0 "$command" --help
 		cmp "$scratch/out" "$tree/tests/cli/help/$command" ||
 			fail "$command --help is not what tests/cli/help has"
 	done
 	# Widths, of every page there is.
-	for command in "" run compare keyed slow burst ring verify plot; do
+	for command in "" run compare keyed slow burst size ring verify plot; do
 		# Word splitting is meant: no word for the first one.
 		# shellcheck disable=SC2086
 		expect 0 $command --help
@@ -74,7 +74,7 @@ check_exit()
 	grep -qx 'sluice-bench [0-9.]*' "$scratch/out" || fail "no version"
 	expect 2
 	grep -q '^usage:' "$scratch/talk" || fail "no usage without a command"
-	refused "there are: run compare keyed slow burst ring verify plot" frob
+	refused "there are: run compare keyed slow burst size ring verify plot" frob
 	# A run that cannot be: the trace is not there.
 	expect 1 run --arrivals=trace:/nonexistent/trace
 	grep -q nonexistent "$scratch/talk" || fail "does not name the trace"
@@ -299,6 +299,58 @@ check_json()
 	return 0
 }
 
+# The fewest consumers, or why there are none.
+check_size()
+{
+	# 10 events of 100 us at once, each second: 1 ms by one, 100 us by ten.
+	{
+		echo arrival_ms,service_us,key
+		for second in 0 1 2 3 4 5 6 7 8 9; do
+			for event in 0 1 2 3 4 5 6 7 8 9; do
+				echo "${second}000,100,$((event % 2))"
+			done
+		done
+	} >"$scratch/bursts"
+	asked()
+	{
+		sentence=$1
+		shift
+		expect 0 size --arrivals=trace:"$scratch/bursts" "$@"
+		tail -1 "$scratch/out" | grep -qF "$sentence" ||
+			fail "'$*' says $(tail -1 "$scratch/out")"
+	}
+	asked "jbsq:1 with 5 consumers is the cheapest that meets p99.9:201us" \
+		--hop=0 --strategies=jbsq:1 --slo=p99.9:201us
+	asked "jbsq:1 with 10 consumers is" --hop=0 --strategies=jbsq:1 \
+		--slo=p99.9:101us
+	asked "jbsq:1 with 1 consumer is" --hop=0 --strategies=jbsq:1 \
+		--slo=p99.9:2ms
+	asked "Nothing meets p99.9:201us with up to 4 consumers" \
+		--hop=0 --strategies=jbsq:1 --slo=p99.9:201us --consumers=1:4
+	asked "the services alone exceed it, with 100us" --hop=0 --slo=p99.9:50us
+	asked "service and one hop make 200us" --slo=p99:150us --hop=1
+	asked "the hottest key exceeds it. Where events of one key wait for" \
+		--hop=0 --strategies=atomic,partition --slo=p99.9:201us
+	asked "1 consumer is saturated, there is work for 1.11" --speed=1000 \
+		--consumers=1 --slo=p99:50ms
+	expect 0 size --rate=4M --events=20000 --consumers=4:8:2 --json
+	"$schema_check" "$tree/docs/sluice-bench-size.schema.json" \
+		"$scratch/out" || fail "size --json is not what the schema says"
+	refused "--rate=N is missing" size
+	refused "--rate=5: has no effect: a trace has its own" size --rate=5 \
+		--arrivals=trace:"$scratch/bursts"
+	refused "--consumers=0:4: each must be a whole number in [1, 64]" \
+		size --rate=1M --consumers=0:4
+	refused "these have no rate" size --arrivals=closed:4
+	refused "'size' has no such option" size --rate=1M --load=0.5
+	# Without keys those that need some are left out, or refused.
+	sed 's/,[01]$//; s/,key//' "$scratch/bursts" >"$scratch/nokeys"
+	expect 0 size --arrivals=trace:"$scratch/nokeys" --slo=p99:1ms
+	grep -q atomic "$scratch/out" && fail "atomic without keys"
+	refused "which a strategy needs" size --strategies=atomic \
+		--arrivals=trace:"$scratch/nokeys"
+}
+
 # In sim, which runs once, the same seed gives the same bytes, another seed others.
 check_same()
 {
@@ -413,7 +465,7 @@ check_noplot()
 }
 
 case $part in
-help | exit | bad | idle | trace | json | same | table | noplot) ;;
+help | exit | bad | idle | trace | size | json | same | table | noplot) ;;
 plot)
 	command -v gnuplot >/dev/null || {
 		echo "gnuplot is not here" >&2
