@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Open file descriptors, -1 when /proc cannot be read. The one that reads
- * /proc is counted each time, so only differences mean something. */
-static inline int fds_count(void)
+static inline int fds_entries(const char *folder)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(folder);
 	int count = 0;
 
 	if (dir == NULL)
@@ -22,6 +20,20 @@ static inline int fds_count(void)
 		count += entry->d_name[0] != '.';
 	(void)closedir(dir);
 	return count;
+}
+
+/* Open file descriptors, -1 when /proc cannot be read. The one that reads
+ * /proc is counted each time, so only differences mean something. */
+static inline int fds_count(void)
+{
+	return fds_entries("/proc/self/fd");
+}
+
+/* Threads, -1 when /proc cannot be read. One that was joined, or is about to
+ * end, may be counted still. */
+static inline int fds_threads(void)
+{
+	return fds_entries("/proc/self/task");
 }
 
 /* Mappings of files whose name has @part in it, -1 when /proc cannot be read.
