@@ -35,7 +35,7 @@ static uint64_t clock_pair(uint64_t *count)
 #if defined(__x86_64__)
 	for (int i = 0; i < 16; i++) {
 		uint64_t before = clock_monotonic();
-		uint64_t counted = __rdtsc();
+		uint64_t counted = clock_counter();
 		uint64_t after = clock_monotonic();
 
 		if (after - before >= best)
