@@ -8,6 +8,7 @@
  *   calls.c     calls that wait: none of them holds it
  *   sleep.c     the platform; who sleeps is woken, or sleeps on
  *   patience.c  when a pipeline that does not end by itself is drained
+ *   watch.c     when a scenario hangs
  *
  * The ledger's files have one world and think that they are alone, as they are
  * under the simulator. Here every callback and foreign thread has the world's
@@ -36,5 +37,11 @@ void machine_nap(uint32_t us);
 /* How often somebody was busy in this run, see sim_busy(). */
 uint64_t machine_pulse(void);
 uint64_t machine_now_ms(void);
+
+/* A thread that looks on: in a scenario, between begin and end, something moves
+ * within a test's deadline, or it tells the state and aborts. */
+void watch_open(void);
+void watch_begin(uint64_t seed);
+void watch_end(void);
 
 #endif

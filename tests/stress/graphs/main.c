@@ -6,13 +6,10 @@
  */
 #include "tests/stress/graphs/machine.h"
 #include "tests/sim/gen2/world.h"
-#include "tests/support/deadline.h"
 #include "tests/support/rng.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SECONDS_DEFAULT 30u
 
@@ -51,30 +48,6 @@ struct run {
 	uint64_t failed;
 };
 
-static uint64_t seed_now;
-
-/* ---- a scenario that hangs ----------------------------------------------------- */
-
-/* The process has nothing to lose: what it prints may come from the middle of
- * something. */
-static void on_alarm(int signal)
-{
-	(void)signal;
-	(void)fprintf(stderr, "seed %llu: no end after %u s; so far: %s\n",
-		      (unsigned long long)seed_now, TEST_DEADLINE_S,
-		      world.report.text[0] ? world.report.text
-					   : "nothing wrong");
-	world.verbose = 1;
-	(void)printf("%u threads of the program have not returned\n",
-		     world.foreign);
-	option_tell();
-	inspect_tell();
-	(void)fflush(stdout);
-	inspect_tell_edges();
-	(void)fflush(stdout);
-	abort();
-}
-
 /* ---- seeds ------------------------------------------------------------------- */
 
 /* Few events at most seeds: more pipelines; many at some: more at full blast. */
@@ -91,11 +64,10 @@ static int run_one(struct run *run, uint64_t seed)
 {
 	struct scenario_report r;
 
-	seed_now = seed;
 	run->options.scale = scale_of(seed);
-	(void)alarm(TEST_DEADLINE_S);
+	watch_begin(seed);
 	r = gen2_run(seed, &run->options);
-	(void)alarm(0);
+	watch_end();
 	run->seeds++;
 	run->events += r.events;
 	if (r.text[0] == '\0')
@@ -221,7 +193,7 @@ int main(int argc, char **argv)
 	parse(&run, argc, argv);
 	run.options.without |= WITHOUT;
 	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* and stderr between */
-	(void)signal(SIGALRM, on_alarm);
+	watch_open();
 	run_all(&run);
 	return tell_sums(&run);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nobody sees whether all threads of a real machine sleep for good. So what has
- * to end by itself is waited for, until main.c's deadline says that it hangs; what
+ * to end by itself is waited for, until watch.c's deadline says that it hangs; what
  * may wait for something that will not come is drained, soon after the last sign
  * of life: too early is no fault.
  */
