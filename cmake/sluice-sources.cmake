@@ -33,6 +33,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/hist.h
 	ring/layout.h
 	ring/mpmc.h
+	ring/options.h
 	ring/region.h
 	ring/spsc.h
 	ring/wait.h

@@ -42,6 +42,8 @@
 #ifndef SLUICE_RING_BASE_H
 #define SLUICE_RING_BASE_H
 
+#include "options.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,31 +56,16 @@
 #define SLUICE_MUST_CHECK         __attribute__((warn_unused_result))
 #define SLUICE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
-/*
- * SLUICE_OPTIONS(type, ...): the address of a struct @type of which the fields
- * that are named are set and all others zero. What SLUICE_STAGE() and its like are
- * made of. In C it lives as long as the block it is written in; in C++ to the end
- * of the full expression, which is long enough for an argument of a call.
- *
- * C++20 wants the fields in the order of their declaration. C++17 has no such
- * initialisers: GCC and Clang take them as an extension, and others have the
- * functions sluice_..._opts_init(), which work everywhere.
- */
 #if defined(__cplusplus)
 #define SLUICE_BEGIN_DECLS               extern "C" {
 #define SLUICE_END_DECLS                 }
 #define SLUICE_STATIC_ASSERT(cond, text) static_assert(cond, text)
 #define SLUICE_CAST(type, value)         (static_cast<type>(value))
-#define SLUICE_OPTIONS(type, ...)                                              \
-	(&static_cast<const struct type &>(                                    \
-		type{.size = sizeof(struct type), __VA_ARGS__}))
 #else
 #define SLUICE_BEGIN_DECLS
 #define SLUICE_END_DECLS
 #define SLUICE_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #define SLUICE_CAST(type, value)         ((type)(value))
-#define SLUICE_OPTIONS(type, ...)                                              \
-	(&(struct type){.size = sizeof(struct type), __VA_ARGS__})
 #endif
 
 #define SLUICE_LIKELY(cond)   __builtin_expect(!!(cond), 1)
