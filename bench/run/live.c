@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A run may take this much longer than its services one after the other. */
+/* So many times its services one after the other, and nothing happens: it will not
+ * any more. How long all of it takes is the machine's business. */
 #define DEADLINE_FACTOR   4u
 #define DEADLINE_LEAST_NS UINT64_C(100000000000)
 /* Room on each event, for machines that do other things too. */
@@ -29,6 +30,16 @@ int live_refuse(const struct live *live, int rc, const char *fmt, ...)
 			args);
 	va_end(args);
 	return rc;
+}
+
+int live_stuck(const struct live *live, uint64_t left)
+{
+	return live_refuse(live, -ETIMEDOUT,
+			   "%llu of %llu events were not handled, and none for "
+			   "%.1f s",
+			   (unsigned long long)left,
+			   (unsigned long long)live->trace->count,
+			   (double)live->deadline_ns * 1e-9);
 }
 
 /* ---- faults -------------------------------------------------------------- */

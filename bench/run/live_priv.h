@@ -56,7 +56,7 @@ struct live {
 	struct live_record *record; /* by seq */
 	uint64_t *left_ns;          /* the join, or NULL: when each left it */
 	uint64_t base_ns;           /* of the clock, at the start */
-	uint64_t deadline_ns;       /* a run that lasts longer has failed */
+	uint64_t deadline_ns;       /* nothing handled for so long: it failed */
 	uint64_t closed_depth;      /* 0: arrivals are open */
 	struct sluice_hist lag;     /* how late arrivals were offered */
 	char *why;
@@ -66,6 +66,9 @@ struct live {
 /* Returns @rc, with a sentence that begins with the strategy's name. */
 int live_refuse(const struct live *live, int rc, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* It has failed: @left events are there, and nobody has handled any for long. */
+int live_stuck(const struct live *live, uint64_t left);
 
 /* Look at what was asked for, allocate, and touch it. Returns 0 or a negative
  * errno; live_close() in any case. */

@@ -231,6 +231,21 @@ static int watch_members(const struct threads_run *run, uint64_t done)
 	return __builtin_popcountll(killed) < (int)plan->consumers;
 }
 
+/* Wait for the pipeline's end, as long as events are handled. */
+static int watch_end(struct threads_run *run)
+{
+	uint64_t until_ns = run->live.deadline_ns;
+	uint64_t finished;
+	int rc;
+
+	do {
+		finished = threads_finished(run);
+		rc = watch_wait(run, until_ns);
+		until_ns += run->live.deadline_ns;
+	} while (rc == -ETIMEDOUT && finished != threads_finished(run));
+	return rc;
+}
+
 int threads_watch(struct threads_run *run)
 {
 	const struct plan_fault *fault = NULL;
@@ -259,14 +274,9 @@ int threads_watch(struct threads_run *run)
 			rc = 0;
 	}
 	if (rc == -ETIMEDOUT)
-		rc = watch_wait(run, run->live.deadline_ns);
+		rc = watch_end(run);
 	if (rc == -ETIMEDOUT)
-		return live_refuse(
-			&run->live, rc,
-			"%llu of %llu events were not handled within %.1f s",
-			(unsigned long long)(run->live.trace->count -
-					     threads_finished(run)),
-			(unsigned long long)run->live.trace->count,
-			(double)run->live.deadline_ns * 1e-9);
+		return live_stuck(&run->live, run->live.trace->count -
+						      threads_finished(run));
 	return rc < 0 ? graph_refuse(run, rc) : 0;
 }

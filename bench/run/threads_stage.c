@@ -110,13 +110,15 @@ static uint64_t producer_seq(const struct threads_producer *producer,
 	return index * producer->run->live.plan->producers + producer->index;
 }
 
-static void producer_look(struct threads_producer *producer, uint64_t now)
+/* What is due @now; closed: what those make room for that had been @finished
+ * before the clock was read. */
+static void producer_look(struct threads_producer *producer, uint64_t finished,
+			  uint64_t now)
 {
 	const struct live *live = &producer->run->live;
 
 	if (live->closed_depth) {
-		uint64_t room =
-			threads_finished(producer->run) + live->closed_depth;
+		uint64_t room = finished + live->closed_depth;
 
 		while (producer->due < producer->count &&
 		       producer_seq(producer, producer->due) < room)
@@ -173,10 +175,13 @@ static void producer_measure(struct threads_producer *producer, uint64_t now)
 int threads_demand(struct sluice_stage *self, uint32_t demand)
 {
 	struct threads_producer *producer = sluice_stage_state(self);
+	uint64_t finished = producer->run->live.closed_depth
+				    ? threads_finished(producer->run)
+				    : 0;
 	uint64_t now = producer_now(producer->run);
 	uint64_t n;
 
-	producer_look(producer, now);
+	producer_look(producer, finished, now);
 	producer_measure(producer, now);
 	n = producer->due - producer->emitted;
 	if (n > demand)

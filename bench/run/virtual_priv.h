@@ -80,6 +80,8 @@ struct virtual_run {
 	double depth_area;
 	uint64_t stalled_since_ns; /* LIVE_NEVER: nothing waits for credit */
 	uint64_t unplaced;
+	uint64_t moved;    /* events finished, as it last looked */
+	uint64_t moved_ns; /* when it first saw so many */
 	uint64_t ended_ns;
 	uint64_t involuntary[2];
 	int rc;
