@@ -67,6 +67,7 @@ set(SLUICE_SOURCES
 	engine/link/sequence_between.c
 	engine/link/spill.c
 	engine/stage/attend.c
+	engine/stage/attend_in.c
 	engine/stage/emit.c
 	engine/stage/fault.c
 	engine/stage/hold.c

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stage looks up from its events: subscriptions that come and go, on both
- * sides, by the life that subscription_priv.h draws; orders; the demand mode.
+ * A stage looks up from its events: subscriptions that come and go, by the life
+ * that subscription_priv.h draws, here those of its consumers; orders; the demand
+ * mode.
  */
 #include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
@@ -24,12 +25,11 @@ struct sluice_link_event stage_link_event(const struct subscription *sub,
 	};
 }
 
-/* Tell the stage's hook; a hook's events leave like any others. */
-static int stage_hook(struct sluice_stage *stage, const char *name,
-		      int (*hook)(struct sluice_stage *,
-				  const struct sluice_link_event *),
-		      struct subscription *sub, enum sluice_side side,
-		      uint32_t kind, uint32_t closed)
+int stage_hook(struct sluice_stage *stage, const char *name,
+	       int (*hook)(struct sluice_stage *,
+			   const struct sluice_link_event *),
+	       struct subscription *sub, enum sluice_side side, uint32_t kind,
+	       uint32_t closed)
 {
 	struct sluice_link_event event =
 		stage_link_event(sub, side, kind, closed);
@@ -44,199 +44,6 @@ static int stage_hook(struct sluice_stage *stage, const char *name,
 		stage_log(stage, "%s, subscription with '%s': %s", name,
 			  event.peer, sluice_strerror(rc));
 	return rc;
-}
-
-/* ---- as a consumer ------------------------------------------------------- */
-
-/* Events handed out on a link and not acknowledged: a batch whose output did not
- * get out. None any more. */
-static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
-{
-	uint64_t n = 0;
-
-	if (stage->unacked > 0 && stage->unacked_inlet == inlet) {
-		n = stage->unacked;
-		stage->unacked = 0;
-	}
-	return n;
-}
-
-/* A port's user has a batch of it. */
-static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
-{
-	return stage->port_taken > 0 && stage->port_batch.inlet == inlet;
-}
-
-static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
-{
-	struct inlet_link *link = &stage->in.links[sub->inlet];
-	/* Once it has left, its place may be used again. */
-	struct sluice_stage *producer = sub->producer;
-
-	if (link->open) {
-		uint64_t at = link->reader.acked;
-		uint64_t n = stage_in_hand(stage, sub->inlet);
-		uint64_t until = at + n;
-
-		if (n > 0)
-			handed_note(&link->handed, at, until,
-				    handed_at(&link->handed, at, &n) + 1);
-		sub->left_handed = link->handed;
-		sub->left_counted = link->counted;
-	}
-	if (link->sub == sub) {
-		inlet_detach(&stage->in, sub->inlet);
-		stage_markers_forget(stage, sub->inlet);
-		stage->in.linked--;
-	}
-	place_leave(&stage->in.places[sub->inlet], sub);
-	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
-	stage_signal(producer, SIGNAL_SUBS);
-	/* It may have been the last, and the producer's callback block. */
-	if (producer->opts.on_stop != NULL)
-		pipeline_alarm(stage->pipeline);
-}
-
-void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
-		    enum sluice_on_end mode, uint32_t closed)
-{
-	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
-	int failed = reason > SLUICE_REASON_SHUTDOWN;
-
-	switch (mode) {
-	case SLUICE_PERMANENT:
-		break;
-	case SLUICE_TRANSIENT:
-		if (!failed)
-			return;
-		break;
-	case SLUICE_TEMPORARY:
-		return;
-	case SLUICE_ON_END_DEFAULT:
-		if (reason > SLUICE_CLOSED_REASON(stage->worst)) {
-			stage->worst = closed;
-			stage->worst_by = peer;
-		}
-		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
-		    stage->in.linked > 0 ||
-		    places_used(stage->in.places, stage->in.places_max))
-			return;
-		closed = stage->worst;
-		peer = stage->worst_by;
-		break;
-	}
-	stage_conclude(stage, peer, closed);
-}
-
-void stage_link_ended(struct sluice_stage *stage, uint32_t index,
-		      uint32_t closed)
-{
-	struct subscription *sub = stage->in.links[index].sub;
-	/* Once it has been left, its place may be used again. */
-	const struct sluice_stage *producer = sub->producer;
-	enum sluice_on_end mode = sub->opts.on_end;
-	uint32_t kind = sluice_load_acquire(&sub->cancel) == closed
-				? SLUICE_CANCEL
-				: SLUICE_DOWN;
-	int rc;
-
-	stage->in.links[index].open = 0;
-	rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
-			SLUICE_SIDE_CONSUMER, kind, closed);
-	consumer_leave(stage, sub);
-	stage_answer(stage, "on_cancel", rc);
-	stage_heed_end(stage, producer, mode, closed);
-}
-
-/* A subscription that this stage has not seen before. Returns non-zero: it wants
- * it now. */
-static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
-{
-	struct inlet *in = &stage->in;
-	struct inlet_link *link = &in->links[sub->inlet];
-
-	if (link->sub != sub) {
-		link->sub = sub;
-		in->linked++;
-		if (in->count <= sub->inlet)
-			in->count = sub->inlet + 1;
-		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
-			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
-			const struct sluice_stage *producer = sub->producer;
-
-			/* As if it had ended at once. */
-			consumer_leave(stage, sub);
-			stage_heed_end(stage, producer, SLUICE_ON_END_DEFAULT,
-				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
-			return 0;
-		}
-	}
-	if (subscription_silent(sub) &&
-	    subscription_producer(sub) == PRODUCER_NEW &&
-	    sluice_load_acquire(&sub->cancel) == 0)
-		return 0;
-	sluice_store_release(&sub->consumer_state, CONSUMER_WANTS);
-	stage_signal(sub->producer, SIGNAL_SUBS);
-	return 1;
-}
-
-/* Demand or a window that somebody wished for. */
-static void consumer_adjust(struct sluice_stage *stage,
-			    struct subscription *sub)
-{
-	if (!stage->in.links[sub->inlet].open)
-		return;
-	if (subscription_manual(sub))
-		inlet_grant_asked(&stage->in, sub->inlet);
-	if (sluice_load_acquire(&sub->window) != 0) {
-		sub->credit = window_unpack(sluice_exchange(&sub->window, 0));
-		inlet_resize(&stage->in, sub->inlet, &sub->credit);
-	}
-}
-
-static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
-{
-	if (subscription_producer(sub) == PRODUCER_REFUSED) {
-		stage_link_ended(stage, sub->inlet,
-				 sluice_load_acquire(&sub->closed));
-		return;
-	}
-	inlet_attach(&stage->in, sub, sluice_load_acquire(&sub->start),
-		     bell_between(sub->producer, stage));
-	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
-	inlet_ask(&stage->in, sub->inlet);
-	/* It may have been resized before its producer came to it. */
-	consumer_adjust(stage, sub);
-}
-
-static void attend_inlets(struct sluice_stage *stage)
-{
-	for (uint32_t i = 0; i < stage->in.places_max; i++) {
-		struct subscription *sub = place_sub(&stage->in.places[i]);
-
-		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
-			return; /* a restart looks again */
-		if (sub == NULL)
-			continue;
-		switch (subscription_consumer(sub)) {
-		case CONSUMER_NEW:
-			if (stage->phase != STAGE_RUNNING ||
-			    !consumer_meet(stage, sub))
-				break;
-			/* A producer that has ended answers nobody: it was
-			 * refused when it was made. */
-			/* fall through */
-		case CONSUMER_WANTS:
-			if (subscription_producer(sub) != PRODUCER_NEW)
-				consumer_open(stage, sub);
-			break;
-		case CONSUMER_OPEN:
-			consumer_adjust(stage, sub);
-			break;
-		case CONSUMER_LEFT:
-			break;
-		}
-	}
 }
 
 /* ---- as a producer ------------------------------------------------------- */
@@ -407,23 +214,13 @@ int stage_attend(struct sluice_stage *stage)
 	/* While it is down, whoever comes or goes waits for it: a restart looks
 	 * again. */
 	if (signals & SIGNAL_SUBS && stage->phase != STAGE_DOWN) {
-		attend_inlets(stage);
+		stage_attend_inlets(stage);
 		attend_outlets(stage);
 	}
 	/* One that has just ended has closed it. */
 	if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
 		mailbox_take(&stage->mail, &stage->letters, 0);
 	return stage_read_mail(stage) || signals != 0;
-}
-
-static void let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
-{
-	/* A stop: what its user is handling is nobody else's. His next call
-	 * acknowledges it. */
-	if (stage_in_use(stage, sub->inlet))
-		return;
-	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
-	consumer_leave(stage, sub);
 }
 
 static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
@@ -447,7 +244,7 @@ void stage_let_go(struct sluice_stage *stage)
 	for (uint32_t i = 0; i < stage->in.places_max; i++) {
 		sub = place_close(&stage->in.places[i]);
 		if (sub != NULL)
-			let_go_inlet(stage, sub);
+			stage_let_go_inlet(stage, sub);
 	}
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {
 		sub = place_close(&stage->out.places[i]);

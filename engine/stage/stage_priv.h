@@ -365,16 +365,29 @@ void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);
 struct sluice_link_event stage_link_event(const struct subscription *sub,
 					  enum sluice_side side, uint32_t kind,
 					  uint32_t closed);
+/* Tell the stage's @hook, called @name; a hook's events leave like any others. */
+int stage_hook(struct sluice_stage *stage, const char *name,
+	       int (*hook)(struct sluice_stage *,
+			   const struct sluice_link_event *),
+	       struct subscription *sub, enum sluice_side side, uint32_t kind,
+	       uint32_t closed);
 /* Look at every signal there is. Returns non-zero: something was done. */
 int stage_attend(struct sluice_stage *stage);
-/* Link @index has ended, for @closed, after its last event. */
+/* The stage ends: let go of every subscription. */
+void stage_let_go(struct sluice_stage *stage);
+
+/* ---- attend_in.c: the same of its inputs ---- */
+
+/* Look at who comes, and is changed. */
+void stage_attend_inlets(struct sluice_stage *stage);
 /* What the end of a subscription with @peer means to its consumer. */
 void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 		    enum sluice_on_end mode, uint32_t closed);
+/* Link @index has ended, for @closed, after its last event. */
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed);
-/* The stage ends: let go of every subscription. */
-void stage_let_go(struct sluice_stage *stage);
+/* The stage ends, and lets go of @sub. */
+void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub);
 
 /* ---- mail.c: letters and markers ---- */
 

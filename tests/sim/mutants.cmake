@@ -163,7 +163,7 @@ sluice_sim_mutant(selected-one-more engine/link/inlet.c "which it refused|${TWIC
 # ---- verdicts -----------------------------------------------------------------------------
 sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
-	[[/^static int stage_hook/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
+	[[/^int stage_hook/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
 sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
 sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"
@@ -179,7 +179,7 @@ sluice_sim_mutant(stop-forgets-one engine/run/worker.c "no fini|${STUCK}"
 	[[/^static void worker_stop/,/^}/s/stage->phase == STAGE_ENDED/& || i == 2/]])
 sluice_sim_mutant(end-not-heeded engine/stage/mail.c "is to end, and has not"
 	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->phase, SLUICE_CLOSED_REASON(closed),/]])
-sluice_sim_mutant(permanent-goes-on engine/stage/attend.c "is to end, and has not|${STUCK}"
+sluice_sim_mutant(permanent-goes-on engine/stage/attend_in.c "is to end, and has not|${STUCK}"
 	[[/^void stage_heed_end/,/^}/{/case SLUICE_PERMANENT:/{n;s/break/return/}}]])
 sluice_sim_mutant(answer-unheard engine/stage/mailbox.c "${STUCK}"
 	[[/^void letter_done/,/^}/s/ops->wake(ops->ctx, &letter->state)/(void)0/]])

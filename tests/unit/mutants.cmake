@@ -337,7 +337,7 @@ sluice_unit_mutant(depth-is-what-was-granted engine/control/subscription.c subsc
 	[[s/.depth = published - acked,/.depth = granted - acked,/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
-sluice_unit_mutant(last-reason-counts engine/stage/attend.c subscription_end "the_worst_reason_counts"
+sluice_unit_mutant(last-reason-counts engine/stage/attend_in.c subscription_end "the_worst_reason_counts"
 	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
 
 # ---- failing, starting, ending -----------------------------------------------
