@@ -3,7 +3,7 @@
  * What stages do with events. What a call emits counts only when it says OK or
  * END.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
  * A join and its workers are one: answers that come twice are discarded by it,
  * and what waits in its window when it ends is stranded there.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

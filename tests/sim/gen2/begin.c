@@ -3,7 +3,7 @@
  * Starting. An init or a hook may refuse it, and the system memory or threads; a
  * start that failed has left everything as it was, and may be tried again.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  * it, each time with its flag and its count, and done once: what was done never
  * comes again. Readers of a broadcast and onlookers have books of their own.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <string.h>

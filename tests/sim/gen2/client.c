@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program's threads behind its ports: one sends, one receives, and each may
  * take its time, and have enough of it whenever it likes. */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

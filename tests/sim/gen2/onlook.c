@@ -4,7 +4,7 @@
  * each key, if not all of them. What they did not get was passed over, and
  * counted.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 void onlook_check(const struct node *node, struct edge *edge,

@@ -11,7 +11,7 @@
  *   behind a join      events come in the order of their numbers, which is that
  *                      in which they were emitted before the fan-out
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 /* ---- on a subscription ------------------------------------------------------ */

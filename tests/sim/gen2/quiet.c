@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everybody sleeps, and nobody has a deadline: is anything left that could be
  * done? Then somebody was not woken. */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

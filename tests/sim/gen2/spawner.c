@@ -4,7 +4,7 @@
  * acknowledged when its task is made; from then on the task answers for it, and
  * it is done when that has succeeded, or the event was given up.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>

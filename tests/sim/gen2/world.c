@@ -4,7 +4,7 @@
  * (features.def). What must hold whatever the schedule is written in book.c,
  * promise.c, onlook.c, inspect.c, quiet.c and balance.c.
  */
-#include "tests/sim/gen2/world.h"
+#include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
 #include <errno.h>
