@@ -117,9 +117,10 @@ sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
  * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size, a
  * demand, a partition or an order to be restored (order_of) does not fit;
  * -EEXIST for a second subscription to a broadcast; -EBUSY for a partition
- * taken, and while a start plans or fails; -EPIPE when the consumer has ended or the pipeline is draining; -ENOSPC
- * over a limit; -E2BIG; -ENOMEM. After a refusal nothing has changed. Threads:
- * any, also inside callbacks.
+ * taken, and while a start plans or fails; -EPIPE when the consumer has ended,
+ * or is ending, or the pipeline is draining; -ENOSPC over a limit; -E2BIG;
+ * -ENOMEM. After a refusal nothing has changed. Threads: any, also inside
+ * callbacks.
  */
 SLUICE_API int
 sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
@@ -130,7 +131,9 @@ sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
  * sluice_cancel - end a subscription.
  *
  * The producer sends nothing more on it; what it has sent is still handled.
- * Then both stages' on_cancel is called, and the consumer's on_end applies.
+ * Then both stages' on_cancel is called, and the consumer's on_end applies. A
+ * consumer that is ending handles nothing more: what it was sent goes back to the
+ * producer, and the cancel waits for none of its output.
  *
  * @reason  SLUICE_REASON_NORMAL, _SHUTDOWN or _ERROR
  * @code    a detail for the hooks, in [0, SLUICE_CODE_MAX]

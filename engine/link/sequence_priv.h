@@ -14,7 +14,8 @@
  *                                                  in sequence, behind the
  *                                                  reorder window
  * rx.acked   resequencer  producer     release R1  events below have been handled
- * over       resequencer  producer     release R2  1: the resequencer has ended
+ * over       resequencer  producer     release R2  1: the resequencer reads no
+ *                                                  more: it is ending
  *
  * Edges      A worker publishes what it made of an event before it acknowledges
  *            it, spilled or not (sequence_between.c), so a resequencer that sees

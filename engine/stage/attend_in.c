@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage as a consumer: its subscriptions come and go. */
+#include "engine/stage/resequencer_priv.h"
 #include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
@@ -22,23 +23,30 @@ static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
 	return stage->port_taken > 0 && stage->port_batch.inlet == inlet;
 }
 
+/* What its producer has to know of the events that @sub's consumer leaves. */
+static void consumer_note_left(struct sluice_stage *stage,
+			       struct subscription *sub)
+{
+	struct inlet_link *link = &stage->in.links[sub->inlet];
+	uint64_t at = link->reader.acked;
+	uint64_t n = stage_in_hand(stage, sub->inlet);
+	uint64_t until = at + n;
+
+	if (n > 0)
+		handed_note(&link->handed, at, until,
+			    handed_at(&link->handed, at, &n) + 1);
+	sub->left_handed = link->handed;
+	sub->left_counted = link->counted;
+}
+
 static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 {
 	struct inlet_link *link = &stage->in.links[sub->inlet];
 	/* Once it has left, its place may be used again. */
 	struct sluice_stage *producer = sub->producer;
 
-	if (link->open) {
-		uint64_t at = link->reader.acked;
-		uint64_t n = stage_in_hand(stage, sub->inlet);
-		uint64_t until = at + n;
-
-		if (n > 0)
-			handed_note(&link->handed, at, until,
-				    handed_at(&link->handed, at, &n) + 1);
-		sub->left_handed = link->handed;
-		sub->left_counted = link->counted;
-	}
+	if (link->open)
+		consumer_note_left(stage, sub);
 	if (link->sub == sub) {
 		inlet_detach(&stage->in, sub->inlet);
 		stage_markers_forget(stage, sub->inlet);
@@ -95,6 +103,8 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 				: SLUICE_DOWN;
 	int rc;
 
+	if (stage->in.links[index].open)
+		consumer_note_left(stage, sub);
 	stage->in.links[index].open = 0;
 	rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 			SLUICE_SIDE_CONSUMER, kind, closed);
@@ -169,14 +179,13 @@ void stage_attend_inlets(struct sluice_stage *stage)
 	for (uint32_t i = 0; i < stage->in.places_max; i++) {
 		struct subscription *sub = place_sub(&stage->in.places[i]);
 
-		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
-			return; /* a restart looks again */
+		if (stage->phase != STAGE_RUNNING)
+			return; /* a restart looks again; see below */
 		if (sub == NULL)
 			continue;
 		switch (subscription_consumer(sub)) {
 		case CONSUMER_NEW:
-			if (stage->phase != STAGE_RUNNING ||
-			    !consumer_meet(stage, sub))
+			if (!consumer_meet(stage, sub))
 				break;
 			/* A producer that has ended answers nobody: it was
 			 * refused when it was made. */
@@ -192,6 +201,75 @@ void stage_attend_inlets(struct sluice_stage *stage)
 			break;
 		}
 	}
+}
+
+/* The stream of @sub is over, or somebody has cancelled it: with this word; 0 if
+ * not. */
+static uint32_t consumer_told(const struct sluice_stage *stage,
+			      const struct subscription *sub)
+{
+	const struct inlet_link *link = &stage->in.links[sub->inlet];
+	uint32_t closed = sluice_load_acquire(&sub->closed);
+
+	if (closed == SLUICE_REASON_OPEN && link->open)
+		closed = sluice_load_acquire(&link->reader.tx->closed);
+	return closed != SLUICE_REASON_OPEN ? closed
+					    : sluice_load_acquire(&sub->cancel);
+}
+
+/* The output of a batch of it waits: the batch goes back if the stage ends so. Not
+ * where it has been cancelled: then it has been handled, and only its output
+ * waits. A resequencer would pass over what was acknowledged: that waits. */
+static int consumer_keeps(struct sluice_stage *stage,
+			  const struct subscription *sub, uint32_t closed)
+{
+	if (stage->unacked == 0 || stage->unacked_inlet != sub->inlet)
+		return 0;
+	/* Relaxed: as in emit.c. */
+	if (closed == SLUICE_REASON_OPEN ||
+	    sluice_load_relaxed(&stage->between) != 0)
+		return 1;
+	inlet_ack(&stage->in, sub->inlet, stage->unacked);
+	stage->unacked = 0;
+	return 0;
+}
+
+/* The stage is ending and handles nothing more: what it was sent on @sub goes
+ * back now, for others may wait behind it, and so does whoever cancelled it.
+ * Returns non-zero when it did. */
+static int consumer_give_back(struct sluice_stage *stage,
+			      struct subscription *sub)
+{
+	uint32_t closed = consumer_told(stage, sub);
+
+	if (consumer_keeps(stage, sub, closed))
+		return 0;
+	stage_markers_refuse(stage, sub->inlet);
+	if (closed != SLUICE_REASON_OPEN &&
+	    stage->in.links[sub->inlet].sub == sub) {
+		stage_link_ended(stage, sub->inlet, closed);
+		return 1;
+	}
+	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
+	consumer_leave(stage, sub);
+	return 1;
+}
+
+int stage_give_back(struct sluice_stage *stage)
+{
+	int moved = 0;
+
+	if (stage->resequencer != NULL)
+		resequencer_give_up(stage);
+	for (uint32_t i = 0; i < stage->in.places_max; i++) {
+		struct subscription *sub = place_sub(&stage->in.places[i]);
+
+		if (stage->phase != STAGE_ENDING)
+			return 1; /* a hook has failed */
+		if (sub != NULL)
+			moved |= consumer_give_back(stage, sub);
+	}
+	return moved | stage_markers_arrive(stage);
 }
 
 void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub)

@@ -195,7 +195,7 @@ int stage_strand_vacant(struct sluice_stage *stage)
 /* Everything made has been placed, nothing waits in the spill, and every
  * consumer has finished what it was sent: the stream may end behind it. Until
  * then a consumer that leaves gives its events back, and somebody must be there
- * to deal them again. */
+ * to deal them again. Its own inputs it gives back first. */
 int stage_step_ending(struct sluice_stage *stage)
 {
 	uint64_t before = outlet_waiting(&stage->out);
@@ -204,6 +204,8 @@ int stage_step_ending(struct sluice_stage *stage)
 	(void)outlet_room(&stage->out, UINT64_MAX);
 	moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->phase == STAGE_ENDED)
+		return 1;
+	if (stage_consumes(stage) && stage_give_back(stage))
 		return 1;
 	moved |= stage_strand_vacant(stage);
 	if (hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0) {

@@ -173,6 +173,22 @@ void stage_markers_forget(struct sluice_stage *stage, uint32_t index)
 			m->targets[index] = 0;
 }
 
+void stage_markers_refuse(struct sluice_stage *stage, uint32_t index)
+{
+	struct letters before = stage->arriving;
+
+	stage->arriving = (struct letters){0};
+	while (before.first != NULL) {
+		struct letter *letter = letters_pop(&before);
+
+		if (index < letter->position &&
+		    !inlet_past(&stage->in, index, letter->targets[index]))
+			mail_done(stage, letter, -EPIPE);
+		else
+			letters_add(&stage->arriving, letter);
+	}
+}
+
 uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 			  uint32_t limit)
 {

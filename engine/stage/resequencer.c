@@ -221,6 +221,19 @@ int resequencer_step(struct sluice_stage *stage)
 	return 1;
 }
 
+void resequencer_give_up(struct sluice_stage *stage)
+{
+	struct inlet_link *link = resequencer_link(stage);
+	struct sequence *sequence = stage->resequencer->sequence;
+
+	/* Relaxed: only this thread writes it. */
+	if (sluice_load_relaxed(&sequence->over) != 0)
+		return;
+	sluice_store_release(&sequence->over, 1); /* R2 */
+	if (link->bell != NULL)
+		sluice_bell_ring(link->bell, stage->in.ops);
+}
+
 uint64_t resequencer_leave(struct sluice_stage *stage)
 {
 	struct sluice_reorder *w = &stage->resequencer->window;
@@ -229,8 +242,6 @@ uint64_t resequencer_leave(struct sluice_stage *stage)
 
 	for (uint64_t i = 0; i < w->window; i++)
 		dropped += w->come[i];
-	sluice_store_release(&stage->resequencer->sequence->over, 1); /* R2 */
-	if (link->bell != NULL)
-		sluice_bell_ring(link->bell, stage->in.ops);
+	resequencer_give_up(stage);
 	return dropped;
 }

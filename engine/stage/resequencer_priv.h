@@ -34,6 +34,8 @@ int resequencer_take(struct sluice_stage *stage, uint32_t index);
 void resequencer_look(struct sluice_stage *stage);
 void resequencer_show(struct sluice_stage *stage);
 int resequencer_step(struct sluice_stage *stage);
+/* It is ending, and reads nothing more. */
+void resequencer_give_up(struct sluice_stage *stage);
 /* It ends. Returns how many events were in the window, which are dropped. */
 uint64_t resequencer_leave(struct sluice_stage *stage);
 

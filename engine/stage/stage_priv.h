@@ -386,6 +386,9 @@ void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 /* Link @index has ended, for @closed, after its last event. */
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed);
+/* The stage is ending: let go of them, as far as it has nothing of them in hand.
+ * Returns non-zero when something changed. */
+int stage_give_back(struct sluice_stage *stage);
 /* The stage ends, and lets go of @sub. */
 void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub);
 
@@ -399,6 +402,8 @@ int stage_markers_arrive(struct sluice_stage *stage);
 /* The subscription at link @index is over: they wait for nothing of it, nor of
  * the next one there. */
 void stage_markers_forget(struct sluice_stage *stage, uint32_t index);
+/* What they wait for at link @index will not be handled here: refuse them. */
+void stage_markers_refuse(struct sluice_stage *stage, uint32_t index);
 /* A batch of link @index, of at most @limit events, ends at the next of them. */
 uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 			  uint32_t limit);

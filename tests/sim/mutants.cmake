@@ -105,6 +105,8 @@ sluice_sim_mutant(orphans-reversed engine/link/outlet_member.c "event [0-9]+ aft
 	[[/^int outlet_deal_orphans/,/^}/s/if (orphan->at != orphan->to)/if (orphan->queue.count == 0)/]])
 sluice_sim_mutant(lane-kept engine/stage/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
+sluice_sim_mutant(ending-keeps-inputs engine/stage/life.c "and keeps edge"
+	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_sim_mutant(join-too-late engine/link/outlet_member.c "in flight|${STUCK}|expected|ended with"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
 sluice_sim_mutant(cancel-too-late engine/link/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"

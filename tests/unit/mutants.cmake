@@ -339,6 +339,12 @@ sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscript
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
 sluice_unit_mutant(last-reason-counts engine/stage/attend_in.c subscription_end "the_worst_reason_counts"
 	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
+sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_it_was_sent_goes_to_another"
+	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
+sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"
+	[[s/if (closed == SLUICE_REASON_OPEN ||/if (1 ||/]])
+sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
+	[[s/phase_seen) >= STAGE_ENDING)/phase_seen) == STAGE_ENDED)/]])
 
 # ---- failing, starting, ending -----------------------------------------------
 sluice_unit_mutant(failures-never-forgotten engine/run/restart.c restart "stable_again_and_again"

@@ -18,6 +18,16 @@ int inspect_has_ended(const struct node *node)
 	return node->ended || node->stage->phase == STAGE_ENDED;
 }
 
+int inspect_is_held(const struct edge *edge)
+{
+	const struct subscription *sub = place_of_word(
+		sluice_load_stale(&world.pipeline->subs[edge->sub.index]));
+
+	return edge->live &&
+	       sluice_load_stale(&sub->generation) == edge->sub.generation &&
+	       sluice_load_stale(&sub->consumer_state) != CONSUMER_LEFT;
+}
+
 int inspect_may_wait(void)
 {
 	for (uint32_t i = 0; i < world.node_count; i++) {
@@ -69,7 +79,7 @@ void inspect_in_hand(const struct node *node, const struct edge *edge,
 static void check_arrived(const struct node *node, const struct edge *edge,
 			  uint64_t position)
 {
-	if (edge->started && !edge->over[0] && !edge->odd_only &&
+	if (edge->started && inspect_is_held(edge) && !edge->odd_only &&
 	    edge->position < position)
 		wrong("%s: marker behind input %llu, and it has got to %llu",
 		      node->name, (unsigned long long)position,

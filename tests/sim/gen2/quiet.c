@@ -123,6 +123,30 @@ static void check_cancelled(const struct edge *edge)
 	}
 }
 
+/* A stage that is ending, and waits for its output, has given its inputs back,
+ * but for that of the batch whose output it is; and that one too when it was
+ * cancelled, unless a join waits for what the batch was made into. */
+static void check_ending(const struct node *node)
+{
+	const struct sluice_stage *stage = node->stage;
+	const struct edge *in_hand = NULL;
+
+	if (stage->phase != STAGE_ENDING)
+		return;
+	if (stage->unacked > 0)
+		in_hand = book_edge(
+			sluice_inlet_sub(stage, stage->unacked_inlet));
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->consumer == node->index && inspect_is_held(edge) &&
+		    (edge != in_hand ||
+		     (edge->cancelled && node->role != ROLE_WORKER)))
+			wrong("stall: %s is ending, and keeps edge %u",
+			      node->name, i);
+	}
+}
+
 static void check_all(void)
 {
 	say("everybody sleeps");
@@ -134,6 +158,7 @@ static void check_all(void)
 		if (produces(&world.nodes[i]))
 			check_node(&world.nodes[i]);
 		check_doomed(&world.nodes[i]);
+		check_ending(&world.nodes[i]);
 	}
 	for (uint32_t i = 0; i < world.edge_count; i++)
 		if (world.edges[i].live && world.edges[i].cancelled)

@@ -401,6 +401,8 @@ int spawner_subscribe(struct edge *edge);
 
 struct sluice_stage_stats inspect_stat(const struct node *node);
 int inspect_has_ended(const struct node *node);
+/* It is there, at its consumer. */
+int inspect_is_held(const struct edge *edge);
 /* May the pipeline wait for something from outside? */
 int inspect_may_wait(void);
 /* No receipt is out before its time. */
