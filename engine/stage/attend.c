@@ -35,7 +35,9 @@ int stage_hook(struct sluice_stage *stage, const char *name,
 		stage_link_event(sub, side, kind, closed);
 	int rc;
 
-	if (hook == NULL || stage->phase == STAGE_DOWN)
+	/* One that is down has no state; nor has one that could not come up
+	 * again, and ends. */
+	if (hook == NULL || !stage->initialised)
 		return 0;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = hook(stage, &event);
@@ -217,8 +219,10 @@ int stage_attend(struct sluice_stage *stage)
 		stage_attend_inlets(stage);
 		attend_outlets(stage);
 	}
+	if (stage->phase == STAGE_ENDING && !stage->initialised)
+		stage_close_mail(stage); /* nobody is left to read it */
 	/* One that has just ended has closed it. */
-	if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
+	else if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
 		mailbox_take(&stage->mail, &stage->letters, 0);
 	return stage_read_mail(stage) || signals != 0;
 }

@@ -6,8 +6,6 @@
 # looked at in every run; built and run they are with SLUICE_LONG_TESTS.
 #
 # A mistake that no test can see is none. Of those that were tried:
-#   attend.c: that a hook is not called while its stage is down is looked at once
-#     more; whoever calls it has looked.
 #   outlet_member.c, orphan_noted(): a mark that lies behind the next event has
 #     been read, for no batch goes past the beginning of one.
 #   cgroup.c: the group "/" is a path as well.
@@ -339,6 +337,10 @@ sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscript
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
 sluice_unit_mutant(last-reason-counts engine/stage/attend_in.c subscription_end "the_worst_reason_counts"
 	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
+sluice_unit_mutant(hooks-of-one-that-is-down engine/stage/attend.c cancel_ending "it_could_not_come_up"
+	[[s/if (hook == NULL || !stage->initialised)/if (hook == NULL)/]])
+sluice_unit_mutant(letters-to-one-that-is-down engine/stage/attend.c cancel_ending "it_could_not_come_up"
+	[[s/if (stage->phase == STAGE_ENDING \&\& !stage->initialised)/if (0)/]])
 sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_it_was_sent_goes_to_another"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"

@@ -259,6 +259,32 @@ static void it_is_down_and_was_ending(void **state)
 	finish(-EPIPE);
 }
 
+/* Nothing of it is called any more: between fini and init it has no state. */
+static void it_could_not_come_up(void **state)
+{
+	uint32_t answer;
+	int rc;
+
+	(void)state;
+	build(SLUICE_PIPELINE(.workers = 2, .backoff_ms = 1,
+			      .backoff_max_ms = 1,
+			      .supervision = SLUICE_ONE_FOR_ALL),
+	      SLUICE_RESTART_TEMPORARY, "demand");
+	b.bad_inits = 1;
+	start();
+	fail_at_a_cast(&a, "a");
+	wait_gone(ring, "a2");
+	cancel(hand);
+	wait_gone(hand, "a");
+	rc = sluice_call(sluice_stage_find(pipeline, "b"), NULL, 0, &answer,
+			 sizeof(answer), FLOW_DEADLINE_MS);
+	assert_int_equal(rc, -EPIPE);
+	assert_int_equal(word(&b.cancels), 0);
+	take_the_rest();
+	assert_int_equal(b.ended.finis, 1);
+	finish(-EHOSTDOWN);
+}
+
 /* ---- given back ---------------------------------------------------------- */
 
 static void what_it_was_sent_goes_to_another(void **state)
@@ -333,6 +359,7 @@ int main(void)
 		cmocka_unit_test(they_were_cancelled_before),
 		cmocka_unit_test(it_is_down),
 		cmocka_unit_test(it_is_down_and_was_ending),
+		cmocka_unit_test(it_could_not_come_up),
 		cmocka_unit_test(what_it_was_sent_goes_to_another),
 		cmocka_unit_test(other_readers_of_a_broadcast_go_on),
 		cmocka_unit_test(its_producer_ends),

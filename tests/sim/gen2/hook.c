@@ -12,8 +12,15 @@ static void emit_extra(struct node *node)
 		(void)act_emit_extra(node, 1 + sim_below(4));
 }
 
+static void check_up(const struct node *node, const char *what)
+{
+	if (!node->up)
+		wrong("%s: %s, and it is not initialised", node->name, what);
+}
+
 static int extra(struct node *node)
 {
+	check_up(node, "a letter or a timer");
 	act_begin(node);
 	emit_extra(node);
 	act_linger();
@@ -56,6 +63,7 @@ static int on_info(struct sluice_stage *self,
 {
 	struct node *node = sluice_stage_state(self);
 
+	check_up(node, "a marker");
 	inspect_marker(node, *(const uint32_t *)message->data);
 	act_begin(node);
 	if (with(FEATURE_EMITS))
@@ -135,6 +143,7 @@ static int on_subscribe(struct sluice_stage *self,
 	}
 	say("%s on_subscribe, edge %u side %u", node->name,
 	    (uint32_t)(edge - world.edges), side);
+	check_up(node, "on_subscribe");
 	if (edge->begun[side]++ > 0)
 		wrong("%s: on_subscribe twice", node->name);
 	act_begin(node);
@@ -185,6 +194,7 @@ static int on_cancel(struct sluice_stage *self,
 	say("%s on_cancel, edge %u side %u kind %u reason %d", node->name,
 	    (uint32_t)(edge - world.edges), side, event->kind,
 	    (int)event->reason);
+	check_up(node, "on_cancel");
 	if (edge->over[side]++ > 0)
 		wrong("%s: on_cancel twice", node->name);
 	check_cancel(node, edge, event, side);
