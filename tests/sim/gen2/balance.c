@@ -294,6 +294,7 @@ void balance_end(int rc)
 {
 	int complete = pipeline_command(world.pipeline) != PIPELINE_STOP;
 
+	book_close_open();
 	end_result(rc);
 	for (uint32_t i = 0; i < world.node_count; i++) {
 		end_counters(&world.nodes[i]);

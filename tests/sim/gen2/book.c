@@ -147,6 +147,7 @@ int book_take(struct node *node, struct edge *edge,
 	const struct event *e = SLUICE_EVENTS(batch, struct event);
 	int known = 0;
 
+	book_close_open();
 	say("%s takes %u from n%u/%u on, edge %d at %llu%s, delivery %u",
 	    node->name, batch->count, e->origin, e->seq,
 	    edge ? (int)(edge - world.edges) : -1,
@@ -251,6 +252,7 @@ void book_last(struct node *node, const struct edge *edge,
 	node->last_edge = edge ? (uint32_t)(edge - world.edges) + 1 : 0;
 	node->last_position = batch->seq + batch->count;
 	node->last_emitted = node->emitted;
+	node->last_inlet = batch->inlet;
 	node->last_count = batch->count < LAST_MAX ? batch->count : LAST_MAX;
 	for (uint32_t i = 0; i < node->last_count; i++) {
 		node->last_origin[i] = e[i].origin;
@@ -258,12 +260,13 @@ void book_last(struct node *node, const struct edge *edge,
 	}
 }
 
-void book_undo(struct node *node)
+/* Neither it nor what was emitted for it has happened. */
+static void undo_last(struct node *node)
 {
 	const struct edge *edge =
 		node->last_edge ? &world.edges[node->last_edge - 1] : NULL;
 
-	if (node->stage->unacked == 0 || (edge && looks_on(edge)))
+	if (edge && looks_on(edge))
 		return;
 	for (uint32_t i = node->last_count; i-- > 0;) {
 		struct node *origin = &world.nodes[node->last_origin[i]];
@@ -275,6 +278,37 @@ void book_undo(struct node *node)
 		    origin->key_next[key] > seq)
 			origin->key_next[key] = seq;
 	}
+}
+
+void book_undo(struct node *node)
+{
+	if (node->stage->unacked > 0)
+		undo_last(node);
+}
+
+void book_leave_open(struct node *node, int open)
+{
+	node->open = open && node->stage->unacked > 0;
+}
+
+/* It has ended since, and its inputs have gone back: was that one acknowledged
+ * before? */
+static void close_open(struct node *node)
+{
+	const struct sluice_stage *stage = node->stage;
+
+	if (!node->open || stage->phase != STAGE_ENDED)
+		return;
+	node->open = 0;
+	if (stage->in.links[node->last_inlet].reader.acked <
+	    node->last_position)
+		undo_last(node);
+}
+
+void book_close_open(void)
+{
+	for (uint32_t i = 0; i < world.node_count; i++)
+		close_open(&world.nodes[i]);
 }
 
 /* ---- counting ---------------------------------------------------------------- */
@@ -305,6 +339,7 @@ static void forget_node(struct node *node)
 	node->emitted = 0;
 	node->discarded = 0;
 	node->inits = 0;
+	node->open = 0;
 	node->leaving = 0;
 	node->ended = 0;
 }

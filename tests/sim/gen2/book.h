@@ -32,6 +32,12 @@ void book_last(struct node *node, const struct edge *edge,
 /* @node's own events, and those of its workers if it is a join: emitted, not done.
  */
 uint64_t book_missing(const struct node *node);
+/* @node has gone down, with what it said OK to last not acknowledged; or it is
+ * up again, and knows. If it cannot come up it ends without a fini, and what its
+ * output could not leave for goes back then: the next look at the books sees to
+ * it. */
+void book_leave_open(struct node *node, int open);
+void book_close_open(void);
 /* @node has ended: if what it said OK to last was not acknowledged, for its
  * output could not leave, then neither of them has happened. */
 void book_undo(struct node *node);

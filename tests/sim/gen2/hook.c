@@ -104,6 +104,7 @@ static int on_init(struct sluice_stage *self)
 	node->inits++;
 	node->retries = 0;
 	node->up = 1;
+	book_leave_open(node, 0);
 	return act_finish(node, SLUICE_OK);
 }
 
@@ -120,6 +121,7 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 	node->up = 0;
 	if (self->phase == STAGE_DOWN) {
 		node->downs++;
+		book_leave_open(node, 1);
 	} else {
 		book_undo(node);
 		node->leaving = 1;

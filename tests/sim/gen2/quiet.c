@@ -149,6 +149,7 @@ static void check_ending(const struct node *node)
 
 static void check_all(void)
 {
+	book_close_open();
 	say("everybody sleeps");
 	inspect_tell();
 	inspect_tell_edges();

@@ -146,6 +146,7 @@ struct node {
 	uint64_t last_position;
 	uint32_t last_emitted;
 	uint32_t last_count;
+	uint32_t last_inlet;
 	uint32_t last_origin[LAST_MAX];
 	uint32_t last_seq[LAST_MAX];
 
@@ -154,6 +155,7 @@ struct node {
 	uint32_t inits;
 	uint32_t retries; /* of handle_demand, in a row */
 	uint32_t downs;   /* it was down at some time */
+	uint32_t open;    /* it went down before that call's output was out */
 	uint32_t leaving; /* it may be ending, or has: its input goes back */
 	uint32_t ended;
 	uint32_t willed; /* it was told to end, or said so, or failed */
