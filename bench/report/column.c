@@ -5,12 +5,6 @@
 
 #include <string.h>
 
-static void cell_time(double ns, char *text)
-{
-	if (ns > 0)
-		text_ns(ns, text, COLUMN_TEXT_BYTES);
-}
-
 /* Marked when it may not be compared; the reason is said elsewhere. */
 static void cell_strategy(const struct report *report,
 			  const struct report_run *run, char *text)
@@ -26,56 +20,6 @@ static void cell_load(const struct report *report, const struct report_run *run,
 	if (run->load > 0 &&
 	    strncmp(report_setting(report, "arrivals"), "closed", 6) != 0)
 		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.4g", run->load);
-}
-
-static void cell_offered(const struct report *report,
-			 const struct report_run *run, char *text)
-{
-	(void)report;
-	if (run->offered_per_s > 0)
-		text_number(run->offered_per_s, text, COLUMN_TEXT_BYTES);
-}
-
-static void cell_achieved(const struct report *report,
-			  const struct report_run *run, char *text)
-{
-	(void)report;
-	text_number(run->achieved_per_s, text, COLUMN_TEXT_BYTES);
-}
-
-static void cell_p50(const struct report *report, const struct report_run *run,
-		     char *text)
-{
-	(void)report;
-	cell_time(run->latency.p50, text);
-}
-
-static void cell_p90(const struct report *report, const struct report_run *run,
-		     char *text)
-{
-	(void)report;
-	cell_time(run->latency.p90, text);
-}
-
-static void cell_p99(const struct report *report, const struct report_run *run,
-		     char *text)
-{
-	(void)report;
-	cell_time(run->latency.p99, text);
-}
-
-static void cell_p99_9(const struct report *report,
-		       const struct report_run *run, char *text)
-{
-	(void)report;
-	cell_time(run->latency.p99_9, text);
-}
-
-static void cell_max(const struct report *report, const struct report_run *run,
-		     char *text)
-{
-	(void)report;
-	cell_time(run->latency.max, text);
 }
 
 static void cell_slowdown(const struct report *report,
@@ -128,39 +72,11 @@ static void cell_slo(const struct report *report, const struct report_run *run,
 		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.4g", load);
 }
 
-static void cell_dispatcher(const struct report *report,
-			    const struct report_run *run, char *text)
-{
-	(void)report;
-	text_ns(run->dispatcher.p99, text, COLUMN_TEXT_BYTES);
-}
-
-static void cell_lane(const struct report *report, const struct report_run *run,
-		      char *text)
-{
-	(void)report;
-	text_ns(run->lane.p99, text, COLUMN_TEXT_BYTES);
-}
-
 static void cell_jain(const struct report *report, const struct report_run *run,
 		      char *text)
 {
 	(void)report;
 	(void)snprintf(text, COLUMN_TEXT_BYTES, "%.3f", run->jain);
-}
-
-static void cell_order_key(const struct report *report,
-			   const struct report_run *run, char *text)
-{
-	(void)report;
-	text_count(run->order_key, text, COLUMN_TEXT_BYTES);
-}
-
-static void cell_order_global(const struct report *report,
-			      const struct report_run *run, char *text)
-{
-	(void)report;
-	text_count(run->order_global, text, COLUMN_TEXT_BYTES);
 }
 
 /* Of those that have a join only. */
@@ -176,13 +92,6 @@ static void cell_join(const struct report *report, const struct report_run *run,
 	text_count(run->reordered, late, sizeof(late));
 	text_count(run->join_depth_max, depth, sizeof(depth));
 	(void)snprintf(text, COLUMN_TEXT_BYTES, "%.20s/%.20s", late, depth);
-}
-
-static void cell_stall(const struct report *report,
-		       const struct report_run *run, char *text)
-{
-	(void)report;
-	text_ns((double)run->credit_stall_ns, text, COLUMN_TEXT_BYTES);
 }
 
 static void cell_depth(const struct report *report,
@@ -206,21 +115,6 @@ static void cell_drops(const struct report *report,
 		   text, COLUMN_TEXT_BYTES);
 }
 
-static void cell_pick(const struct report *report, const struct report_run *run,
-		      char *text)
-{
-	(void)report;
-	if (run->pick_ns > 0)
-		text_number(run->pick_ns, text, COLUMN_TEXT_BYTES);
-}
-
-static void cell_lag(const struct report *report, const struct report_run *run,
-		     char *text)
-{
-	(void)report;
-	cell_time((double)run->valid.generator_lag_ns, text);
-}
-
 static void cell_switches(const struct report *report,
 			  const struct report_run *run, char *text)
 {
@@ -239,20 +133,6 @@ static void cell_floor(const struct report *report,
 			       run->valid.floor_after_ns);
 }
 
-static void cell_poll(const struct report *report, const struct report_run *run,
-		      char *text)
-{
-	(void)report;
-	cell_time(run->valid.poll_ns, text);
-}
-
-static void cell_clock(const struct report *report,
-		       const struct report_run *run, char *text)
-{
-	(void)report;
-	cell_time(run->valid.clock_ns, text);
-}
-
 static void cell_valid(const struct report *report,
 		       const struct report_run *run, char *text)
 {
@@ -265,59 +145,101 @@ const char *const report_table_titles[REPORT_TABLES + 1] = {
 	"", "How long it took", "What it cost, and what it kept",
 	"How quiet the machine was"};
 
+/* clang-format off */
+#define OWN(cell_)       .cell = (cell_)
+#define FIGURE(kind_, member_) \
+	.kind = COLUMN_##kind_, .at = offsetof(struct report_run, member_)
+
 const struct report_column report_columns[] = {
 	{"strategy", "!: contended, takes no part in x best and load@slo", 0,
-	 cell_strategy},
-	{"load", "of all consumers together; 1 is saturated", 0, cell_load},
-	{"offered/s", "events that were to arrive", 1, cell_offered},
-	{"done/s", "events handled", 1, cell_achieved},
+	 OWN(cell_strategy)},
+	{"load", "of all consumers together; 1 is saturated", 0,
+	 OWN(cell_load)},
+	{"offered/s", "events that were to arrive", 1,
+	 FIGURE(RATE, offered_per_s)},
+	{"done/s", "events handled", 1, FIGURE(NUMBER, achieved_per_s)},
 	{"p50", "latency: from the intended arrival to the end of the service",
-	 1, cell_p50},
-	{"p90", NULL, 1, cell_p90},
-	{"p99", NULL, 1, cell_p99},
-	{"p99.9", NULL, 1, cell_p99_9},
-	{"max", NULL, 1, cell_max},
+	 1, FIGURE(TIME, latency.p50)},
+	{"p90", NULL, 1, FIGURE(TIME, latency.p90)},
+	{"p99", NULL, 1, FIGURE(TIME, latency.p99)},
+	{"p99.9", NULL, 1, FIGURE(TIME, latency.p99_9)},
+	{"max", NULL, 1, FIGURE(TIME, latency.max)},
 	{"slowdown", "99th percentile of latency / own service", 1,
-	 cell_slowdown},
-	{"range", "lowest and highest of it over the repeats", 1, cell_range},
+	 OWN(cell_slowdown)},
+	{"range", "lowest and highest of it over the repeats", 1,
+	 OWN(cell_range)},
 	{"x best", "it (else p99) against the best at this load; 1: the best",
-	 1, cell_ratio},
-	{"load@slo", "highest load measured whose slowdown meets the slo", 1,
-	 cell_slo},
+	 1, OWN(cell_ratio)},
+	{"load@slo", "highest load measured that meets the slo", 1,
+	 OWN(cell_slo)},
 	{"disp p99", "99th percentile of waiting to be placed", 2,
-	 cell_dispatcher},
+	 FIGURE(NS, dispatcher.p99)},
 	{"lane p99", "the same, placed, waiting for the consumer", 2,
-	 cell_lane},
+	 FIGURE(NS, lane.p99)},
 	{"stall", "time in which events waited and nobody had credit", 2,
-	 cell_stall},
-	{"depth", "waiting to be placed: mean/most", 2, cell_depth},
+	 FIGURE(NS_COUNT, credit_stall_ns)},
+	{"depth", "waiting to be placed: mean/most", 2, OWN(cell_depth)},
 	{"key viol", "events handled after a later one of their key", 2,
-	 cell_order_key},
+	 FIGURE(COUNT, order_key)},
 	{"all viol", "events handled after any later one", 2,
-	 cell_order_global},
-	{"join", "behind a join: late ones/most it held", 2, cell_join},
-	{"Jain", "fairness of events per consumer; 1: equal", 2, cell_jain},
-	{"drops", "events not handled", 2, cell_drops},
-	{"ns/pick", "real time in the strategy, per event", 2, cell_pick},
-	{"valid", "may it be compared", 2, cell_valid},
-	{"lag p99", "how late arrivals were offered", 3, cell_lag},
+	 FIGURE(COUNT, order_global)},
+	{"join", "behind a join: late ones/most it held", 2, OWN(cell_join)},
+	{"Jain", "fairness of events per consumer; 1: equal", 2,
+	 OWN(cell_jain)},
+	{"drops", "events not handled", 2, OWN(cell_drops)},
+	{"ns/pick", "real time in the strategy, per event", 2,
+	 FIGURE(RATE, pick_ns)},
+	{"valid", "may it be compared", 2, OWN(cell_valid)},
+	{"lag p99", "how late arrivals were offered", 3,
+	 FIGURE(TIME_COUNT, valid.generator_lag_ns)},
 	{"poll p99", "between two looks at a consumer; services are no finer",
-	 3, cell_poll},
-	{"clock", "what it costs to look at it", 3, cell_clock},
-	{"switches", "times a timed thread lost its CPU", 3, cell_switches},
-	{"floor ns", "bare cache-line round trip: before/after", 3, cell_floor},
+	 3, FIGURE(TIME, valid.poll_ns)},
+	{"clock", "what it costs to look at it", 3,
+	 FIGURE(TIME, valid.clock_ns)},
+	{"switches", "times a timed thread lost its CPU", 3,
+	 OWN(cell_switches)},
+	{"floor ns", "bare cache-line round trip: before/after", 3,
+	 OWN(cell_floor)},
 };
+/* clang-format on */
 
 const uint32_t report_columns_count =
 	sizeof(report_columns) / sizeof(report_columns[0]);
+
+void report_cell(const struct report *report, const struct report_run *run,
+		 const struct report_column *column, char *text)
+{
+	const char *at = (const char *)run + column->at;
+	uint64_t count = 0;
+	double figure = 0;
+
+	text[0] = '\0';
+	if (column->cell != NULL) {
+		column->cell(report, run, text);
+		return;
+	}
+	memcpy(&count, at, sizeof(count));
+	memcpy(&figure, at, sizeof(figure));
+	if (column->kind == COLUMN_NS_COUNT ||
+	    column->kind == COLUMN_TIME_COUNT)
+		figure = (double)count;
+	if (column->kind == COLUMN_COUNT)
+		text_count(count, text, COLUMN_TEXT_BYTES);
+	else if (column->kind <= COLUMN_TIME_COUNT && !(figure > 0))
+		return;
+	else if (column->kind == COLUMN_RATE || column->kind == COLUMN_NUMBER)
+		text_number(figure, text, COLUMN_TEXT_BYTES);
+	else
+		text_ns(figure, text, COLUMN_TEXT_BYTES);
+}
 
 int report_column_used(const struct report *report,
 		       const struct report_column *column)
 {
 	for (uint32_t i = 0; i < report->runs; i++) {
-		char text[COLUMN_TEXT_BYTES] = "";
+		char text[COLUMN_TEXT_BYTES];
 
-		column->cell(report, &report->run[i], text);
+		report_cell(report, &report->run[i], column, text);
 		if (text[0] != '\0')
 			return 1;
 	}

@@ -185,7 +185,7 @@ static void html_row(const struct report *report, uint32_t table,
 
 		if (!html_column_in(report, i, table))
 			continue;
-		report_columns[i].cell(report, run, text);
+		report_cell(report, run, &report_columns[i], text);
 		(void)fputs("<td>", out);
 		html_text(text, out);
 		cells++;

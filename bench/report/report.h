@@ -132,10 +132,24 @@ int report_load_same(double a, double b);
 
 #define COLUMN_TEXT_BYTES 64u
 
+/* A figure of a run and how it is written. */
+enum column_kind {
+	COLUMN_TIME, /* ns; these three are left blank when they are 0 */
+	COLUMN_RATE,
+	COLUMN_TIME_COUNT, /* ns, a uint64_t */
+	COLUMN_NUMBER,
+	COLUMN_NS,
+	COLUMN_NS_COUNT, /* a uint64_t */
+	COLUMN_COUNT,    /* a uint64_t */
+};
+
 struct report_column {
 	const char *head;
 	const char *about; /* for the legend */
 	uint32_t table;    /* number of the one that it belongs to; 0: all */
+	enum column_kind kind;
+	size_t at; /* in struct report_run */
+	/* Instead of these two, unless NULL. */
 	void (*cell)(const struct report *report, const struct report_run *run,
 		     char *text);
 };
@@ -145,6 +159,9 @@ extern const uint32_t report_columns_count;
 #define REPORT_TABLES 3u
 extern const char *const report_table_titles[REPORT_TABLES + 1];
 
+/* @text has COLUMN_TEXT_BYTES; "": was not measured. */
+void report_cell(const struct report *report, const struct report_run *run,
+		 const struct report_column *column, char *text);
 /* A column without a figure in any run is left out. */
 int report_column_used(const struct report *report,
 		       const struct report_column *column);

@@ -33,7 +33,8 @@ static uint32_t table_column_width(const struct report *report, uint32_t column)
 	for (uint32_t i = 0; i < report->runs; i++) {
 		char text[COLUMN_TEXT_BYTES] = "";
 
-		report_columns[column].cell(report, &report->run[i], text);
+		report_cell(report, &report->run[i], &report_columns[column],
+			    text);
 		if (strlen(text) > width)
 			width = strlen(text);
 	}
@@ -84,7 +85,8 @@ static void table_row(const struct table *table, const struct report_run *run)
 	for (uint32_t i = 0; i < table->columns; i++) {
 		char text[COLUMN_TEXT_BYTES] = "";
 
-		report_columns[table->column[i]].cell(table->report, run, text);
+		report_cell(table->report, run,
+			    &report_columns[table->column[i]], text);
 		table_cell(table, i, text);
 	}
 	(void)fprintf(table->out, "%s\n", how[0] ? style->plain : "");
