@@ -167,10 +167,11 @@ double report_quantile(const struct report_run *run, int is_latency,
 	return spread->max;
 }
 
-/* Whoever drops events is not serving the load. */
+/* Whoever drops events is not serving the load; what comes at one instant has
+ * none. */
 double report_load_at_slo(const struct report *report, const char *strategy)
 {
-	double load = -1;
+	double load = 0;
 
 	for (uint32_t i = 0; i < report->runs; i++) {
 		const struct report_run *run = &report->run[i];
@@ -184,7 +185,7 @@ double report_load_at_slo(const struct report *report, const char *strategy)
 		    run->load > load)
 			load = run->load;
 	}
-	return load;
+	return load > 0 ? load : -1;
 }
 
 const char *report_setting(const struct report *report, const char *name)
