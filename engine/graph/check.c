@@ -22,13 +22,13 @@ static int check_connected(const struct sluice_pipeline *p)
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a consumer without a "
 					   "producer: subscribe it to one, or "
-					   "let it stay (on_idle)",
+					   "set on_idle to SLUICE_IDLE_STAY",
 					   stage->name);
 		if (stage_produces(stage) && stage->declared_out == 0)
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a producer without a "
 					   "consumer: subscribe one to it, or "
-					   "let it stay (on_idle)",
+					   "set on_idle to SLUICE_IDLE_STAY",
 					   stage->name);
 	}
 	return 0;

@@ -221,20 +221,29 @@ int dispatch_check(const struct sluice_stage_opts *o)
 		rc = dispatch_check_order(o);
 	if (rc == 0 && o->flags & SLUICE_STAGE_SHUFFLE &&
 	    strategy != sluice_strategy_find("demand"))
-		rc = dispatch_refuse(o, "shuffle", "demand", strategy);
+		rc = dispatch_refuse(o, "SLUICE_STAGE_SHUFFLE in flags",
+				     "demand", strategy);
 	if (rc == 0 && o->flags & SLUICE_STAGE_SKIP &&
 	    strategy != sluice_strategy_find("rr"))
-		rc = dispatch_refuse(o, "skip", "rr", strategy);
+		rc = dispatch_refuse(o, "SLUICE_STAGE_SKIP in flags", "rr",
+				     strategy);
 	return rc;
 }
 
 int dispatch_check_unused(const struct sluice_stage_opts *o)
 {
 	const char *field = NULL;
+	char valued[48];
 
-	for (size_t i = 0; i < OPTIONS; i++)
-		if (option_value(&dispatch_options[i], o) != 0)
-			field = dispatch_options[i].name;
+	for (size_t i = 0; i < OPTIONS; i++) {
+		const struct dispatch_option *option = &dispatch_options[i];
+
+		if (option_value(option, o) == 0)
+			continue;
+		(void)snprintf(valued, sizeof(valued), "%s %u", option->name,
+			       option_value(option, o));
+		field = valued;
+	}
 	if (o->dispatcher)
 		field = "dispatcher";
 	if (o->strategy)
@@ -243,8 +252,10 @@ int dispatch_check_unused(const struct sluice_stage_opts *o)
 		field = "strategy_ctx";
 	if (o->key_of)
 		field = "key_of";
-	if (o->flags & (SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP))
-		field = "shuffle or skip";
+	if (o->flags & SLUICE_STAGE_SHUFFLE)
+		field = "SLUICE_STAGE_SHUFFLE in flags";
+	if (o->flags & SLUICE_STAGE_SKIP)
+		field = "SLUICE_STAGE_SKIP in flags";
 	if (field == NULL)
 		return 0;
 	return sluice_fail(-EINVAL, "stage '%s': %s is for stages that produce",

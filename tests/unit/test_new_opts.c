@@ -62,7 +62,7 @@ static struct stage_row {
 	{"shuffle_consumer",
 	 {CONSUMES, .flags = 2},
 	 -EINVAL,
-	 {"'s'", "shuffle", "produce"}},
+	 {"'s'", "SLUICE_STAGE_SHUFFLE in flags", "produce"}},
 
 	{"partitions_limit",
 	 {PRODUCES, .dispatcher = "partition", .partitions = 4096},
