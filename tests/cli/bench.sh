@@ -68,6 +68,22 @@ check_help()
 	done
 }
 
+# The page names every option that there is, and no other.
+check_man()
+{
+	page=$tree/docs/man/sluice-bench.1.scd
+	echo --version >"$scratch/there"
+	for command in run compare keyed slow burst size ring verify plot; do
+		expect 0 "$command" --help
+		grep -oE '^  --[a-z-]+' "$scratch/out" | tr -d ' ' \
+			>>"$scratch/there"
+	done
+	sort -u -o "$scratch/there" "$scratch/there"
+	grep -oE '\*--[a-z-]+' "$page" | tr -d '*' | sort -u >"$scratch/named"
+	diff "$scratch/there" "$scratch/named" ||
+		fail "options there are (<) and in the page (>) differ"
+}
+
 check_exit()
 {
 	expect 0 --version
@@ -465,7 +481,7 @@ check_noplot()
 }
 
 case $part in
-help | exit | bad | idle | trace | size | json | same | table | noplot) ;;
+help | man | exit | bad | idle | trace | size | json | same | table | noplot) ;;
 plot)
 	command -v gnuplot >/dev/null || {
 		echo "gnuplot is not here" >&2
