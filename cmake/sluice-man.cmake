@@ -26,7 +26,8 @@ foreach(page IN LISTS SLUICE_MAN_PAGES)
 		COMMAND sh -c "\"$0\" <\"$1\" >\"$2\"" ${SCDOC} ${source} ${made}
 		DEPENDS ${source} VERBATIM)
 	list(APPEND SLUICE_MAN_FILES ${made})
-	if(SLUICE_INSTALL)
+	# The page of a program is installed with it: bench/CMakeLists.txt.
+	if(SLUICE_INSTALL AND NOT section EQUAL 1)
 		install(FILES ${made} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 	endif()
 endforeach()
