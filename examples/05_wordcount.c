@@ -38,6 +38,7 @@ struct word {
 };
 
 struct reader {
+	const char *path;
 	FILE *file;
 	char rest[WORD_BYTES]; /* the word that the last read cut in two */
 	uint32_t rest_bytes;
@@ -70,6 +71,15 @@ static int too_long(void)
 	return -EINVAL;
 }
 
+static int cannot_read(const struct reader *reader)
+{
+	int code = errno;
+
+	(void)fprintf(stderr, "05_wordcount: %s: %s\n", reader->path,
+		      strerror(code));
+	return -code;
+}
+
 /* Fill one chunk; keep back the word that its end may have cut. */
 static int read_chunk(struct reader *reader, struct chunk *chunk)
 {
@@ -81,7 +91,7 @@ static int read_chunk(struct reader *reader, struct chunk *chunk)
 	n = fread(chunk->text + reader->rest_bytes, 1,
 		  sizeof(chunk->text) - reader->rest_bytes, reader->file);
 	if (ferror(reader->file))
-		return -EIO;
+		return cannot_read(reader);
 	end = reader->rest_bytes + n;
 	reader->rest_bytes = 0;
 	chunk->bytes = (uint32_t)end;
@@ -318,6 +328,7 @@ int main(int argc, char **argv)
 			      COUNTERS_MAX);
 		return 2;
 	}
+	reader.path = path;
 	reader.file = fopen(path, "r");
 	if (reader.file == NULL) {
 		(void)fprintf(stderr, "05_wordcount: %s: %s\n", path,

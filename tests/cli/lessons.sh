@@ -94,6 +94,11 @@ case $lesson in
 	done
 	: >"$scratch/empty"
 	same "$scratch/empty"
+	if "$program" "$scratch" >/dev/null 2>"$scratch/talk"; then
+		fail "counts the words of a folder"
+	fi
+	head -n 1 "$scratch/talk" | grep -qF "05_wordcount: $scratch: " ||
+		fail "does not name the folder: $(cat "$scratch/talk")"
 	printf 'no newline at the end' >"$scratch/short"
 	same "$scratch/short" 64
 	# Words on every border of a chunk.
