@@ -44,13 +44,20 @@ for file in "$tree"/examples/[0-9][0-9]_*.c; do
 	"$run" "$lesson" --help >lesson || fail "$lesson --help ends with $?"
 	head -n 1 lesson | grep -Eqx "usage: $lesson( .*)?" ||
 		fail "$lesson --help has no usage"
+	"$run" "$lesson" 'a file' --help | cmp - lesson ||
+		fail "$lesson FILE --help is not its help"
 done
 
 # The rest runs in the build folder of tools/run.
 [ "$build" = "$tree/build/release" ] || exit 0
+if "$tree/tools/test" --bogus >out 2>err; then
+	fail "tools/test --bogus is taken"
+fi
+head -n 1 err | grep -qF "unknown option '--bogus'" ||
+	fail "tools/test --bogus: $(head -n 1 err)"
 printf 'to be or not to be\n' >'a file'
 "$run" 05_wordcount 'a file' 2 >out || fail "05_wordcount ends with $?"
-tail -n 4 out | tr -s ' ' | tr '\n' ',' | grep -qx ' 2 be, 1 not, 1 or, 2 to,' ||
+tr -s ' ' <out | tr '\n' ',' | grep -qx ' 2 be, 1 not, 1 or, 2 to,' ||
 	fail "a file where the user stands: $(cat out)"
 "$run" 0.1 >out 2>err || fail "0.1 ends with $?"
 grep -q 'none lost, none doubled' out || fail "no verdict"
