@@ -107,10 +107,11 @@ static int ring_run_all(const struct ring_settings *settings,
 		cells += rc;
 	}
 	if (cells == 0) {
-		(void)fprintf(stderr,
-			      "ring: --cell=%s: no cell has it in its "
-			      "name\n",
-			      settings->cell);
+		(void)fprintf(
+			stderr,
+			"sluice-bench ring: --cell=%s: no cell has it in its "
+			"name\n",
+			settings->cell);
 		return 2;
 	}
 	floor_report(json, "after");

@@ -25,7 +25,7 @@ static int entry_measure(struct contest *contest, struct contest_entry *entry,
 					    &entry->events, &figure);
 	} while (rc == 0 && bench_team_preempted() > 0 && ++tries < TRIES);
 	if (rc < 0) {
-		(void)fprintf(stderr, "ring: %s %s%s: %s\n",
+		(void)fprintf(stderr, "sluice-bench ring: %s %s%s: %s\n",
 			      contest->kind->name, contest->cell,
 			      entry->way.name, strerror(-rc));
 		return rc;

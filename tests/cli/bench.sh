@@ -169,6 +169,9 @@ check_bad()
 	refused "--strategies=rr: is given twice" \
 		run --strategies=rr --strategy=rr
 	refused "--rounds=2: must be a whole number in [3, 101]" ring --rounds=2
+	expect 2 ring --kind=spsc --cell=none
+	grep -qF 'sluice-bench ring: --cell=none: no cell' "$scratch/talk" ||
+		fail "--cell=none says: $(cat "$scratch/talk")"
 	refused "--kind=two: must be one of all, spsc, mpmc, roundtrip" \
 		ring --kind=two
 	refused "--events=5: must be a whole number in [100000, " \
