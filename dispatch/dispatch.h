@@ -135,7 +135,8 @@ struct sluice_dispatch_opts {
 	uint32_t shuffle;
 	/** p2c: where chance starts. */
 	uint32_t seed;
-	/** rr: non-zero = pass over a lane without credit. */
+	/** rr: non-zero = pass over a lane without credit, or with something in
+	 * hand while another is idle. */
 	uint32_t skip;
 	/** jbsq, p2c, ordered: most events in flight at a lane; 0 = as many as
 	 * it has credit for. */

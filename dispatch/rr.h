@@ -4,10 +4,17 @@
  * Next in turn, so many events each (a lane's weight; 1 unless told otherwise).
  *
  * Strict, it is early: the lane whose turn it is gets the event or nobody does,
- * so the slowest sets the pace, and the share of each is exact. Told to skip, it
- * is late: a lane without credit loses its turn, a slow consumer hurts only
- * itself, and the shares are those of who can take them. Order holds on each
- * subscription; and strict with one event a turn, event i is at lane i modulo m.
+ * so the slowest sets the pace, and the share of each is exact. Who is blocked gets
+ * what it has credit for, and then all wait. Order holds on each subscription; and
+ * with one event a turn, event i is at lane i modulo m.
+ *
+ * Told to skip, it is late: a lane without credit loses its turn, and so does one
+ * that has something in hand while another that is idle has credit. A slow consumer
+ * hurts only itself: who is blocked gets nothing that an idle one could have. Turns
+ * are among the idle, until they have all they can take, then among the others;
+ * so the shares are those of who can take them. An emission of SLUICE_RR_LARGE
+ * events or more, of a producer at full blast, is dealt in turns among all who have
+ * credit: of that who is blocked gets its turns, as far as its credit goes.
  *
  * Only active lanes have turns. Who joins comes when its index does; the turn of
  * one that goes passes to the next.
@@ -17,10 +24,14 @@
 
 #include "dispatch.h"
 
+#define SLUICE_RR_LARGE 1024u
+
 struct sluice_rr {
 	uint32_t turn; /* the lane that is next */
 	uint32_t had;  /* events it has had of this turn */
 	uint32_t skip;
+	uint32_t idle;  /* it is the turn of those alone that were idle */
+	uint64_t begin; /* of this decision, as a stamp for `since` */
 };
 
 static inline void sluice_rr_init(struct sluice_rr *s,
@@ -31,6 +42,8 @@ static inline void sluice_rr_init(struct sluice_rr *s,
 	s->turn = 0;
 	s->had = 0;
 	s->skip = opts->skip;
+	s->idle = 0;
+	s->begin = 0;
 }
 
 static inline uint64_t sluice_rr_weight(const struct sluice_lane *lane)
@@ -100,6 +113,16 @@ static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
 	return least == UINT64_MAX ? 0 : least;
 }
 
+/* Can it be sent an event, if its turn comes? One that was idle when the decision
+ * began has been sent something since, or is idle. */
+static inline int sluice_rr_can(const struct sluice_rr *s,
+				const struct sluice_lane *lane)
+{
+	return lane->credit > 0 &&
+	       (!s->idle || sluice_lane_in_flight(lane) == 0 ||
+		lane->since > s->begin);
+}
+
 /* Whose turn it is that can be sent an event, or lanes->count. Nobody's turn is
  * lost by asking. */
 static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
@@ -113,7 +136,7 @@ static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
 		int had = k == 0 && s->had >= sluice_rr_weight(lane);
 
 		if (lane->state == SLUICE_LANE_ACTIVE && !had) {
-			if (lane->credit > 0)
+			if (sluice_rr_can(s, lane))
 				return i;
 			if (!s->skip)
 				break;
@@ -131,11 +154,17 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 {
 	uint32_t left = events->count;
 
+	s->begin = lanes->turn;
+	s->idle = s->skip && left < SLUICE_RR_LARGE;
 	while (left > 0) {
 		uint32_t i = sluice_rr_whose(s, lanes);
 		uint64_t weight;
 		uint64_t n;
 
+		if (i == lanes->count && s->idle) {
+			s->idle = 0; /* those have all they can take */
+			continue;
+		}
 		if (i == lanes->count)
 			break;
 		weight = sluice_rr_weight(&lanes->lane[i]);

@@ -382,7 +382,8 @@ struct sluice_stage_opts {
 #define SLUICE_STAGE_PORT 1u
 /** demand: the first events go to the consumers in a random order. */
 #define SLUICE_STAGE_SHUFFLE 2u
-/** rr: pass over a consumer without credit, instead of waiting for it. */
+/** rr: pass over a consumer without credit, instead of waiting for it; and one
+ * that has events in hand while another is idle (dispatch/rr.h says when). */
 #define SLUICE_STAGE_SKIP 4u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */

@@ -32,7 +32,7 @@ static struct row {
 	 1},
 	/* Turns are turns: its window, and then no more. */
 	{"rr", {.dispatcher = "rr"}, 2, 16, 1},
-	{"rr_skip", {.dispatcher = "rr", .flags = SLUICE_STAGE_SKIP}, 2, 16, 1},
+	{"rr_skip", {.dispatcher = "rr", .flags = SLUICE_STAGE_SKIP}, 2, 1, 1},
 	{"jbsq", {.dispatcher = "jbsq"}, 2, 1, 1},
 	{"jbsq_of_two", {.dispatcher = "jbsq", .in_flight_max = 2}, 2, 1, 0},
 	{"p2c", {.dispatcher = "p2c"}, 64, 1, 0},
@@ -42,6 +42,15 @@ static struct row {
 	{"pkg", {.dispatcher = "pkg", .key_bytes = 8}, 64, 16, 0},
 	{"sticky", {.dispatcher = "sticky", .key_bytes = 8}, 64, 16, 0},
 };
+
+static struct row *row_of(const char *name)
+{
+	struct row *row = rows;
+
+	while (strcmp(row->name, name) != 0)
+		row++;
+	return row;
+}
 
 struct sink {
 	struct sluice_sub sub;
@@ -264,15 +273,96 @@ static void the_blocked_have_nothing_that_the_idle_could(void **state)
 
 static void whatever_their_windows(void **state)
 {
-	(void)state;
-	check_blocked(&rows[0], 4096, 50, 1);
+	check_blocked(*state, 4096, 50, 1);
 }
 
 static void and_however_much_comes(void **state)
 {
+	check_blocked(*state, 1000, 1000, 10);
+	check_blocked(*state, 4096, 50, 50);
+}
+
+/* Each event is for all: the others have what the blocked one has room for. */
+static void all_wait_for_a_blocked_reader(void **state)
+{
+	const struct row row = {.opts = {.dispatcher = "broadcast"}};
+	struct sluice_subscription_stats stat;
+	struct sluice_pipeline *p;
+
 	(void)state;
-	check_blocked(&rows[0], 1000, 1000, 10);
-	check_blocked(&rows[0], 4096, 50, 50);
+	set_sinks(16);
+	sinks[0].blocks = 1;
+	p = open_row(&row, 2, make_none);
+	for (uint32_t i = 0; i < 20; i++)
+		emit(p, 1);
+	assert_int_equal(flow_stats(p, "source").buffered, 4);
+	wait_idle(&sinks[1]);
+	assert_int_equal(got(&sinks[1]), 16);
+	assert_int_equal(sluice_subscription_stat(sinks[0].sub, &stat), 0);
+	assert_int_equal(stat.published, 16);
+	__atomic_store_n(&sinks[0].blocks, 0, __ATOMIC_RELEASE);
+	close_row(p);
+	assert_int_equal(got(&sinks[0]), 20);
+	assert_int_equal(got(&sinks[1]), 20);
+}
+
+static int answer(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	void *out = sluice_emit(self, batch->count);
+
+	if (out == NULL)
+		return -ENOBUFS;
+	memcpy(out, batch->events, batch->count * sizeof(uint64_t));
+	return take(self, batch);
+}
+
+/* Of two who answer in order one is blocked: the other has all that follows. */
+static void a_blocked_worker_has_one_event(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	struct sluice_subscription_stats stat;
+	uint64_t before;
+
+	(void)state;
+	gate = GATE_CLOSED;
+	made = 0;
+	set_sinks(1000);
+	sinks[0].blocks = 1;
+	flow_add(p,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .dispatcher = "ordered",
+			      .order_offset = SLUICE_ORDER_OFFSET(0),
+			      .handle_demand = make_none, .handle_call = make));
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = take,
+				 .state = &sinks[2], .order_of = "source"));
+	for (uint32_t i = 0; i < 2; i++) {
+		flow_add(p, SLUICE_STAGE(.name = sink_name(i),
+					 .kind = SLUICE_PRODUCER_CONSUMER,
+					 .in_bytes = 8, .out_bytes = 8,
+					 .handle_events = answer, .blocking = 1,
+					 .state = &sinks[i]));
+		join(p, i);
+		flow_subscribe(p, "join", sink_name(i), NULL);
+	}
+	flow_start(p);
+	wait_idle(&sinks[0]);
+	wait_idle(&sinks[1]);
+	emit(p, 1);
+	emit(p, 1);
+	assert_int_equal(gate_await(&gate, 1), 0);
+	wait_idle(&sinks[1]);
+	before = got(&sinks[1]);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		emit(p, 1);
+		wait_idle(&sinks[1]);
+	}
+	assert_int_equal(sluice_subscription_stat(sinks[0].sub, &stat), 0);
+	assert_int_equal(stat.published, 1);
+	assert_int_equal(got(&sinks[1]), before + ROUNDS);
+	__atomic_store_n(&sinks[0].blocks, 0, __ATOMIC_RELEASE);
+	close_row(p);
+	assert_int_equal(got(&sinks[2]), ROUNDS + 2);
 }
 
 /* A source that waits for its events knows what was granted meanwhile. */
@@ -393,8 +483,8 @@ static void turns_have_weights(void **state)
 
 int main(void)
 {
-	static char names[4 * UNIT_COUNT(rows) + 4][80];
-	static struct CMUnitTest tests[4 * UNIT_COUNT(rows) + 4];
+	static char names[4 * UNIT_COUNT(rows) + 8][80];
+	static struct CMUnitTest tests[4 * UNIT_COUNT(rows) + 8];
 	size_t count = 0;
 
 	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
@@ -410,8 +500,12 @@ int main(void)
 		    rows[i].opts.chunk_events == SLUICE_CHUNK_ALL)
 			ADD(label, equals_share_an_emission, &rows[i]);
 	}
-	ADD("", whatever_their_windows, NULL);
-	ADD("", and_however_much_comes, NULL);
+	ADD(": demand", whatever_their_windows, row_of("demand"));
+	ADD(": demand", and_however_much_comes, row_of("demand"));
+	ADD(": rr_skip", whatever_their_windows, row_of("rr_skip"));
+	ADD(": rr_skip", and_however_much_comes, row_of("rr_skip"));
+	ADD("", all_wait_for_a_blocked_reader, NULL);
+	ADD("", a_blocked_worker_has_one_event, NULL);
 	ADD("", takers_have_even_shares, NULL);
 	ADD("", turns_have_weights, NULL);
 	flow_watch(tests, count);

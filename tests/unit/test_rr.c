@@ -88,6 +88,33 @@ static struct pick_row rows[] = {
 	 .events = 20,
 	 .want = "AAABAABBBBB",
 	 .placeable = 11},
+	{.name = "skip_who_is_busy",
+	 .lane = {{9, .in_flight = 1}, {2}, {9, .in_flight = 8}, {3}},
+	 .lanes = 4,
+	 .skip = 1,
+	 .events = 9,
+	 .want = "BDBDDACAC",
+	 .placeable = 23},
+	{.name = "skip_when_all_are_busy",
+	 .lane = {{9, .in_flight = 1}, {0}, {9, .in_flight = 8}},
+	 .lanes = 3,
+	 .skip = 1,
+	 .events = 5,
+	 .want = "ACACA",
+	 .placeable = 18},
+	{.name = "skip_to_who_is_idle_and_can",
+	 .lane = {{0}, {9, .in_flight = 1}},
+	 .lanes = 2,
+	 .skip = 1,
+	 .events = 3,
+	 .want = "BBB",
+	 .placeable = 9},
+	{.name = "strict_whoever_is_busy",
+	 .lane = {{9, .in_flight = 1}, {9}},
+	 .lanes = 2,
+	 .events = 4,
+	 .want = "ABAB",
+	 .placeable = 18},
 	{.name = "skip_with_nobody",
 	 .lane = {{0}, {0}},
 	 .lanes = 2,
@@ -100,6 +127,13 @@ static struct pick_row rows[] = {
 static void row_decides(void **state)
 {
 	row_check("rr", *state);
+}
+
+/* All have finished what they were sent. */
+static void all_idle(struct bench *b)
+{
+	for (uint32_t i = 0; i < b->lanes.count; i++)
+		b->lane[i].acked = b->lane[i].sent;
 }
 
 static void open_three(struct bench *b, uint32_t skip, uint64_t credit)
@@ -180,7 +214,46 @@ static void who_is_passed_over_has_lost_its_turn(void **state)
 	bench_credit(&b, A, 1);
 	assert_string_equal(bench_pick(&b, 2), "AB");
 	bench_credit(&b, A, 9);
+	all_idle(&b);
 	assert_string_equal(bench_pick(&b, 5), "CAAAB");
+}
+
+/* A turn that goes on goes on, unless somebody else is idle by then. */
+static void who_is_busy_has_lost_its_turn(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	open_three(&b, 1, 9);
+	b.lane[A].weight = 3;
+	assert_string_equal(bench_pick(&b, 1), "A");
+	all_idle(&b);
+	assert_string_equal(bench_pick(&b, 1), "A");
+	assert_string_equal(bench_pick(&b, 1), "B");
+	assert_string_equal(bench_pick(&b, 1), "C");
+	assert_string_equal(bench_pick(&b, 5), "AAABC");
+}
+
+/* At full blast turns are turns. */
+static void a_large_emission_goes_to_all(void **state)
+{
+	const uint32_t sizes[] = {SLUICE_RR_LARGE - 1, SLUICE_RR_LARGE};
+
+	(void)state;
+	for (uint32_t k = 0; k < 2; k++) {
+		static struct sluice_run runs[SLUICE_RR_LARGE];
+		const struct sluice_events row = {NULL, sizes[k], 8};
+		uint32_t n_runs = 0;
+		struct bench b;
+
+		open_three(&b, 1, 2000);
+		b.lane[B].sent = 1;
+		assert_int_equal(b.strategy->pick(b.state, &b.lanes, &row, runs,
+						  &n_runs),
+				 sizes[k]);
+		assert_int_equal(b.lane[B].credit,
+				 k == 0 ? 2000 : 2000 - SLUICE_RR_LARGE / 3);
+	}
 }
 
 static void verify_sees_a_wrong_turn(void **state)
@@ -233,7 +306,8 @@ static uint32_t oracle_round(const struct sluice_lanes *lanes,
 	return n;
 }
 
-/* Who gets the next event; UINT32_MAX: nobody. Moves *cursor. */
+/* Who gets the next event of those with @credit; UINT32_MAX: nobody. Moves
+ * *cursor. */
 static uint32_t oracle_next(const struct pair *round, uint32_t n,
 			    const uint64_t *credit, uint32_t skip,
 			    struct pair *cursor)
@@ -255,6 +329,25 @@ static uint32_t oracle_next(const struct pair *round, uint32_t n,
 	return UINT32_MAX;
 }
 
+/* The same of those who are idle, if there is one; else of all. */
+static uint32_t oracle_next_idle(const struct sluice_lanes *lanes,
+				 const struct pair *round, uint32_t n,
+				 const uint64_t *credit, uint32_t skip,
+				 struct pair *cursor)
+{
+	uint64_t idle[SCRIPT_LANES_MAX];
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < lanes->count; i++) {
+		idle[i] = lanes->lane[i].sent == lanes->lane[i].acked
+				  ? credit[i]
+				  : 0;
+		sum += idle[i];
+	}
+	return oracle_next(round, n, skip && sum > 0 ? idle : credit, skip,
+			   cursor);
+}
+
 /* How many of @n events are placed, and where. */
 static uint32_t oracle_place(const struct sluice_lanes *lanes, uint32_t skip,
 			     uint32_t n, struct pair *cursor, uint32_t *to)
@@ -267,7 +360,8 @@ static uint32_t oracle_place(const struct sluice_lanes *lanes, uint32_t skip,
 	for (uint32_t i = 0; i < lanes->count; i++)
 		credit[i] = lanes->lane[i].credit;
 	for (placed = 0; placed < n; placed++) {
-		to[placed] = oracle_next(round, length, credit, skip, cursor);
+		to[placed] = oracle_next_idle(lanes, round, length, credit,
+					      skip, cursor);
 		if (to[placed] == UINT32_MAX)
 			break;
 		credit[to[placed]]--;
@@ -361,6 +455,8 @@ int main(void)
 			joiner_in_the_place_of_a_leaver_has_had_nothing),
 		cmocka_unit_test(asking_in_vain_loses_no_turn),
 		cmocka_unit_test(who_is_passed_over_has_lost_its_turn),
+		cmocka_unit_test(who_is_busy_has_lost_its_turn),
+		cmocka_unit_test(a_large_emission_goes_to_all),
 		cmocka_unit_test(verify_sees_a_wrong_turn),
 		cmocka_unit_test(random_scripts_strict),
 		cmocka_unit_test(random_scripts_skip),
