@@ -66,6 +66,7 @@ set(SLUICE_SOURCES
 	engine/link/sequence.c
 	engine/link/sequence_between.c
 	engine/link/spill.c
+	engine/link/subscription.c
 	engine/stage/attend.c
 	engine/stage/attend_in.c
 	engine/stage/emit.c

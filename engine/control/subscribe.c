@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a subscription: before the start, and while events flow. */
 #include "engine/control/door_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/graph/sequence_check_priv.h"
 #include "ring/base_priv.h"
@@ -84,6 +85,9 @@ static void subscription_take(struct subscription *sub,
 	sub->opts = wish->opts;
 	sub->opts.sub = NULL;
 	sub->credit = wish->credit;
+	sub->rings = wish->rings;
+	sub->event_bytes = wish->event_bytes;
+	sub->resequenced = wish->resequenced;
 	sub->capacity = sluice_pow2_at_least(wish->opts.max_demand);
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;

@@ -2,6 +2,7 @@
 /* Subscriptions that are there: the control calls. What they change is handed
  * over in words; the two stages take it up at their next step (attend.c). */
 #include "engine/link/aside_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/graph/sequence_check_priv.h"
@@ -20,61 +21,6 @@ void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
 		.size = sizeof(*opts),
 		.max_demand = SLUICE_DEMAND_DEFAULT,
 	};
-}
-
-struct subscription *subscription_at(const struct sluice_pipeline *p,
-				     uint32_t index)
-{
-	if (index >= SLUICE_SUBSCRIPTIONS_MAX)
-		return NULL;
-	return place_sub(&p->subs[index]);
-}
-
-struct sluice_sub subscription_id(const struct subscription *sub)
-{
-	return (struct sluice_sub){
-		.pipeline = sub->consumer->pipeline,
-		.index = sub->index,
-		.generation = sluice_load_acquire(&sub->generation),
-	};
-}
-
-void subscription_reset(struct subscription *sub)
-{
-	sluice_store_release(&sub->consumer_state, CONSUMER_NEW);
-	sluice_store_release(&sub->producer_state, PRODUCER_NEW);
-	sluice_store_release(&sub->cancel, 0);
-	sluice_store_release(&sub->closed, 0);
-	sluice_store_release(&sub->end, 0);
-	sluice_store_release(&sub->start, 0);
-	sluice_store_release(&sub->waiting, 0);
-	sluice_store_release(&sub->notes_filled, 0);
-	sluice_store_release(&sub->notes_read, 0);
-	sub->notes_pending = 0;
-	sluice_store_release(&sub->window, 0);
-	sub->left_closed = 0;
-	sub->given_back = 0;
-	sub->began = 0;
-	sub->left_handed.count = 0;
-	sub->left_counted = 0;
-	sub->orphan = (struct orphan){0};
-	sub->tx = NULL;
-	sub->rx = NULL;
-	sub->slots = NULL;
-}
-
-void subscription_unmap(struct subscription *sub)
-{
-	sluice_region_close(&sub->tx_region);
-	sluice_region_close(&sub->rx_region);
-	free(sub->gathered);
-	sub->gathered = NULL;
-	free(sub->kept);
-	sub->kept = NULL;
-	free(sub->counts);
-	sub->counts = NULL;
-	aside_free(sub->aside);
-	sub->aside = NULL;
 }
 
 /* ---- one that is there --------------------------------------------------- */

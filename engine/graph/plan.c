@@ -11,7 +11,7 @@
 #include "engine/link/memory_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/link/sequence_priv.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/graph/plan_priv.h"
 #include "ring/base_priv.h"
 
@@ -61,7 +61,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
 		sub->joins = (uint32_t)subscription_silent(sub);
-		if (subscription_rings(sub) == SLUICE_RINGS_COMMON)
+		if (sub->rings == SLUICE_RINGS_COMMON)
 			sub->capacity = plan_common_capacity(p, sub->producer);
 	}
 }
@@ -293,7 +293,8 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 
 int plan_private(struct subscription *sub)
 {
-	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
+	if (sub->rings == SLUICE_RINGS_POOL) {
+		sub->pool = sub->producer->out.pool.ring;
 		sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
 		if (sub->counts == NULL)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",

@@ -75,7 +75,7 @@ int plan_late(struct subscription *sub)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",
 					   sub->consumer->name);
 	}
-	if (subscription_rings(sub) == SLUICE_RINGS_COMMON) {
+	if (sub->rings == SLUICE_RINGS_COMMON) {
 		sub->capacity = (uint32_t)common->capacity;
 		sub->tx = common->tx;
 		sub->slots = common->slots;

@@ -5,6 +5,7 @@
  * make. Else something would be missing behind the resequencer, or wait, for
  * ever. */
 #include "engine/graph/sequence_check_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

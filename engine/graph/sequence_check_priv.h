@@ -6,7 +6,7 @@
 #ifndef SLUICE_ENGINE_SEQUENCE_CHECK_PRIV_H
 #define SLUICE_ENGINE_SEQUENCE_CHECK_PRIV_H
 
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 
 int sequence_check_graph(struct sluice_pipeline *pipeline);
 int sequence_check_subscribe(const struct sluice_pipeline *pipeline,

@@ -3,12 +3,20 @@
  * those that are there: each refusal names both stages, the field and the limit.
  */
 #include "engine/link/key_priv.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+struct subscription *subscription_at(const struct sluice_pipeline *p,
+				     uint32_t index)
+{
+	if (index >= SLUICE_SUBSCRIPTIONS_MAX)
+		return NULL;
+	return place_sub(&p->subs[index]);
+}
 
 static int subscription_check_ends(const struct sluice_stage *consumer,
 				   const struct sluice_stage *producer)
@@ -58,8 +66,7 @@ static int subscription_check_flags(const struct subscription *sub)
 					 "none by itself",
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
-	if (subscription_manual(sub) &&
-	    subscription_rings(sub) == SLUICE_RINGS_POOL)
+	if (subscription_manual(sub) && sub->rings == SLUICE_RINGS_POOL)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"manual demand, and dispatcher '%s' gives an event to "
@@ -163,8 +170,15 @@ int subscription_check(struct subscription *sub,
 			       "subscription options");
 	if (rc == 0)
 		rc = opts_check_resv(sub->opts.resv, 4, "subscription options");
-	if (rc == 0)
-		rc = subscription_check_flags(sub);
+	if (rc < 0)
+		return rc;
+	sub->rings =
+		subscription_aside(sub)
+			? SLUICE_RINGS_SEPARATE
+			: (enum sluice_rings)sub->producer->strategy->rings;
+	sub->event_bytes = sub->producer->opts.out_bytes;
+	sub->resequenced = sub->consumer->order_of[0] != '\0';
+	rc = subscription_check_flags(sub);
 	if (rc == 0)
 		rc = subscription_check_aside(sub);
 	if (rc == 0)
@@ -184,7 +198,7 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		    other->producer != sub->producer ||
 		    subscription_consumer(other) == CONSUMER_LEFT)
 			continue;
-		if (subscription_rings(sub) == SLUICE_RINGS_COMMON &&
+		if (sub->rings == SLUICE_RINGS_COMMON &&
 		    !subscription_aside(other) &&
 		    other->consumer == sub->consumer)
 			return SUBSCRIPTION_FAIL(sub, -EEXIST,

@@ -7,7 +7,7 @@
  */
 #include "engine/stage/gate_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
 
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 #include "engine/link/aside_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/link/outlet_priv.h"
-#include "engine/stage/stage_priv.h"
 
 static int aside_conflate(struct aside *aside, uint32_t keys, uint32_t bytes)
 {
@@ -30,12 +29,11 @@ struct aside *aside_new(const struct subscription *sub)
 		return NULL;
 	sluice_tee_init(&aside->tee, o->tee);
 	aside->key_field = (struct key_field){o->key_offset, o->key_bytes};
-	aside->key_of = o->key_of ? o->key_of
-				  : key_of_field(&aside->key_field,
-						 sub->producer->opts.out_bytes);
+	aside->key_of =
+		o->key_of ? o->key_of
+			  : key_of_field(&aside->key_field, sub->event_bytes);
 	if (o->conflate_keys &&
-	    aside_conflate(aside, o->conflate_keys,
-			   sub->producer->opts.out_bytes) < 0) {
+	    aside_conflate(aside, o->conflate_keys, sub->event_bytes) < 0) {
 		aside_free(aside);
 		return NULL;
 	}

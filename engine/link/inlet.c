@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/link/inlet_priv.h"
 #include "engine/link/memory_priv.h"
-#include "engine/stage/stage_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,18 +44,18 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->common = subscription_rings(sub) == SLUICE_RINGS_COMMON;
+	link->common = sub->rings == SLUICE_RINGS_COMMON;
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = NULL;
 	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
 		in->weighted = 1;
-	if (subscription_rings(sub) == SLUICE_RINGS_POOL) {
-		link->pool = sub->producer->out.pool.ring;
+	if (sub->rings == SLUICE_RINGS_POOL) {
+		link->pool = sub->pool;
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,
-					  sub->producer->opts.out_bytes);
+					  sub->event_bytes);
 	}
 	link->handed.count = 0;
 	link->refusing = 0;
@@ -67,7 +66,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 		sluice_store_release(&sub->rx->granted, position);
 	}
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
-				  sub->capacity, sub->producer->opts.out_bytes,
+				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
 	inlet_weigh(in);
 }

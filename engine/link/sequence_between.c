@@ -6,7 +6,6 @@
  * resequencer later. */
 #include "engine/link/sequence_priv.h"
 #include "engine/link/outlet_priv.h"
-#include "engine/stage/stage_priv.h"
 
 /* Consumers that join nothing have finished what they were sent. */
 static int sequence_others_finished(struct outlet *out)
@@ -14,7 +13,7 @@ static int sequence_others_finished(struct outlet *out)
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		const struct subscription *sub = out->subs[i];
 
-		if (sub == NULL || sub->consumer->order_from != NULL)
+		if (sub == NULL || sub->resequenced)
 			continue;
 		if (out->strategy->rings == SLUICE_RINGS_POOL)
 			return outlet_pool_quiet(out);

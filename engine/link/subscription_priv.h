@@ -47,9 +47,11 @@
 #ifndef SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
 #define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
 
+#include "dispatch/strategy.h"
 #include "ring/region.h"
 #include "ring/spsc.h"
 #include "engine/link/handed_priv.h"
+#include "engine/link/pool_priv.h"
 #include "engine/link/position_priv.h"
 #include "engine/link/spill_priv.h"
 #include "engine/subscription.h"
@@ -110,6 +112,12 @@ struct subscription {
 	struct sluice_subscription_opts opts;
 	struct sluice_credit credit;
 	uint32_t index;
+	/* Of its two stages, copied: a look at another stage's own struct, once a
+	 * batch, costs a cache miss; and a link knows no stage. */
+	enum sluice_rings rings;        /* what its events travel in */
+	uint32_t event_bytes;           /* of the ring's slots */
+	uint32_t resequenced;           /* its consumer restores a sequence */
+	const struct pool_ring *pool;   /* rings == POOL: where it takes from */
 	uint32_t capacity;              /* slots of its ring */
 	uint32_t inlet;                 /* place among the consumer's */
 	uint32_t lane;                  /* place among the producer's */
@@ -316,39 +324,8 @@ static inline void subscription_refuse(struct subscription *sub,
 	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
 }
 
-/* The subscription at place @index, or NULL. Threads: any. */
-struct subscription *subscription_at(const struct sluice_pipeline *pipeline,
-				     uint32_t index);
-struct sluice_sub subscription_id(const struct subscription *sub);
+/* ---- subscription.c ------------------------------------------------------ */
 
-/* Refuse, in the words of a subscription. */
-#define SUBSCRIPTION_FAIL(sub, rc, fmt, ...)                                   \
-	sluice_fail((rc), "subscription of '%s' to '%s': " fmt,                \
-		    (sub)->consumer->name, (sub)->producer->name, __VA_ARGS__)
-
-/* Refuse what would change it while a start checks and allocates. */
-#define SUBSCRIPTION_PLANNING(sub)                                             \
-	SUBSCRIPTION_FAIL((sub), -EBUSY, "%s",                                 \
-			  "the pipeline is just being started")
-
-/* subscription_check.c: fill @sub's options and credit from @opts, or refuse
- * what cannot be; then what is there already forbids. Under the lock. */
-int subscription_check(struct subscription *sub,
-		       const struct sluice_subscription_opts *opts);
-int subscription_check_twins(const struct sluice_pipeline *pipeline,
-			     const struct subscription *sub);
-/* Mark (1, by stage index) what is downstream of the stages that are marked. */
-void subscription_spread(const struct sluice_pipeline *pipeline,
-			 unsigned char *marked);
-/* One more, while the pipeline runs: the ring's size; no cycle (@marked: zeros,
- * by stage index). */
-int subscription_check_ring(const struct subscription *sub);
-int subscription_check_cycle(const struct sluice_pipeline *pipeline,
-			     const struct subscription *sub,
-			     unsigned char *marked);
-
-/* Wait for those that are being made: no more come. */
-void subscriptions_settle(struct sluice_pipeline *pipeline);
 /* Forget a run: everything but what was declared. */
 void subscription_reset(struct subscription *sub);
 /* Release what was allocated for a run. */

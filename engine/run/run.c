@@ -2,7 +2,7 @@
 /* The caller's side of a running pipeline: start, join, drain, stop, close. */
 #include "engine/control/door_priv.h"
 #include "engine/stage/gate_priv.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
  * those that a port's user has left behind.
  */
 #include "engine/run/port_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "ring/base_priv.h"
 
 #include <stdio.h>

@@ -42,6 +42,7 @@ int resequencer_open(struct sluice_stage *stage)
 	sub->producer = producer;
 	sub->inlet = stage->in.places_max;
 	sub->capacity = window;
+	sub->event_bytes = stage->opts.in_bytes;
 	sub->tx = &sequence->tx;
 	sub->rx = &sequence->rx;
 	sub->slots = line_calloc(window, stage->opts.in_bytes);

@@ -182,18 +182,18 @@ static inline void stage_leave(struct sluice_stage *stage)
 	sluice_store_relaxed(&stage->inside, 0);
 }
 
-/* What the events of @sub travel in; who stands aside has a ring of its own. */
-static inline enum sluice_rings
-subscription_rings(const struct subscription *sub)
-{
-	return subscription_aside(sub)
-		       ? SLUICE_RINGS_SEPARATE
-		       : (enum sluice_rings)sub->producer->strategy->rings;
-}
-
 static inline int stage_consumes(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_PRODUCER;
+}
+
+static inline struct sluice_sub subscription_id(const struct subscription *sub)
+{
+	return (struct sluice_sub){
+		.pipeline = sub->consumer->pipeline,
+		.index = sub->index,
+		.generation = sluice_load_acquire(&sub->generation),
+	};
 }
 
 /* Check @opts against everything that can be told from them alone, and copy.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Demand that is asked for by hand, and windows that change: what adds up, what
  * is full, and what a successor inherits: nothing. */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 
 #include "clerk.h"
 
