@@ -84,3 +84,37 @@ const char *sluice_strerror(int rc)
 		return "success (a count)";
 	return sluice_errno_text(rc);
 }
+
+int opts_copy(void *to, const void *from, uint32_t size, const char *what)
+{
+	const unsigned char *bytes = from;
+	uint32_t theirs;
+
+	if (from == NULL)
+		return sluice_fail(-EINVAL, "%s are missing", what);
+	memcpy(&theirs, from, sizeof(theirs));
+	if (theirs < 2 * sizeof(uint32_t))
+		return sluice_fail(-EINVAL,
+				   "%s: size %u is no options struct; fill it "
+				   "with its _init function or macro",
+				   what, theirs);
+	for (uint32_t i = size; i < theirs; i++)
+		if (bytes[i] != 0)
+			return sluice_fail(-E2BIG,
+					   "%s: byte %u is set and this "
+					   "library knows only %u",
+					   what, i, size);
+	memset(to, 0, size);
+	memcpy(to, from, theirs < size ? theirs : size);
+	memcpy(to, &size, sizeof(size));
+	return 0;
+}
+
+int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (resv[i] != 0)
+			return sluice_fail(-EINVAL, "%s: resv[%u] must be zero",
+					   what, i);
+	return 0;
+}

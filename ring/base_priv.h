@@ -35,6 +35,14 @@ static inline void sluice_errno_put_back(const int *kept)
 		__attribute__((cleanup(sluice_errno_put_back), unused)) =      \
 			errno
 
+/* Copy an options struct that may be older (shorter) or newer (longer) than
+ * ours: @size is ours, its first word is theirs; what we do not know must be
+ * zero. @what, a plural, names it in the error. Returns 0, -EINVAL or -E2BIG. */
+int opts_copy(void *to, const void *from, uint32_t size, const char *what);
+
+/* Refuse reserved words in use. */
+int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);
+
 /* What the system calls an errno: for codes that are not ours. @rc is negative.
  */
 const char *sluice_errno_text(int rc);

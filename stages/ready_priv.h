@@ -27,41 +27,13 @@ static inline int ready_refuse(const struct sluice_stage_opts *o,
 			   ready_name(o), field);
 }
 
-/* Copy an options struct that a caller built against an older or a newer
- * header; its first field is its size. */
-static inline int ready_copy(void *to, const void *from, uint32_t known,
-			     const char *what)
-{
-	const unsigned char *bytes = (const unsigned char *)from;
-	uint32_t theirs;
-
-	if (from == NULL)
-		return sluice_fail(-EINVAL, "%s are missing", what);
-	memcpy(&theirs, from, sizeof(theirs));
-	if (theirs < 2 * sizeof(uint32_t))
-		return sluice_fail(-EINVAL,
-				   "%s: size %u is no options struct; fill it "
-				   "with its _init function or macro",
-				   what, theirs);
-	for (uint32_t i = known; i < theirs; i++)
-		if (bytes[i] != 0)
-			return sluice_fail(-E2BIG,
-					   "%s: byte %u is set and this "
-					   "library knows only %u",
-					   what, i, known);
-	memset(to, 0, known);
-	memcpy(to, from, theirs < known ? theirs : known);
-	memcpy(to, &known, sizeof(known));
-	return 0;
-}
-
 /* Take the caller's options for a stage of @kind, and refuse what the stage
  * has of its own. Its size and name are checked by sluice_stage_add(). */
 static inline int ready_take(struct sluice_stage_opts *o,
 			     const struct sluice_stage_opts *opts,
 			     enum sluice_stage_kind kind)
 {
-	int rc = ready_copy(o, opts, sizeof(*o), "stage options");
+	int rc = opts_copy(o, opts, sizeof(*o), "stage options");
 
 	if (rc < 0)
 		return rc;

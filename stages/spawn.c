@@ -81,16 +81,14 @@ static int spawn_take(struct sluice_spawn *spawn,
 {
 	struct sluice_spawn_opts *o = &spawn->opts;
 	struct sluice_credit credit;
-	int rc = ready_copy(o, opts, sizeof(*o), "spawn options");
+	int rc = opts_copy(o, opts, sizeof(*o), "spawn options");
 
+	if (rc == 0)
+		rc = opts_check_resv(o->resv,
+				     sizeof(o->resv) / sizeof(o->resv[0]),
+				     "spawn options");
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < sizeof(o->resv) / sizeof(o->resv[0]); i++)
-		if (o->resv[i] != 0)
-			return sluice_fail(-EINVAL,
-					   "spawn options: resv[%zu] must be "
-					   "zero",
-					   i);
 	if (o->flags != 0)
 		return sluice_fail(-EINVAL,
 				   "stage '%.63s': unknown spawn flags %#x",

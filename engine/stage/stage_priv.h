@@ -218,11 +218,6 @@ int dispatch_check_unused(const struct sluice_stage_opts *opts);
 void dispatch_opts(struct sluice_stage *stage,
 		   struct sluice_dispatch_opts *opts);
 
-/* Copy an options struct that may be older (shorter) or newer (longer) than
- * ours: @size is ours, its first word is theirs; what we do not know must be
- * zero. @what names it in the error. Returns 0, -EINVAL or -E2BIG. */
-int opts_copy(void *to, const void *from, uint32_t size, const char *what);
-
 /* Let foreign threads ring the stage's worker; or no more, and wait until those
  * that do are done. A new stage's gate is closed. */
 void stage_open_gate(struct sluice_stage *stage);
@@ -241,9 +236,6 @@ static inline void stage_ask_anew(struct sluice_stage *stage)
 	stage->retries = 0;
 	stage->retry_ns = 0;
 }
-
-/* Refuse reserved words in use. */
-int opts_check_resv(const uint64_t *resv, uint32_t count, const char *what);
 
 /* ---- step.c: the stage's thread ---- */
 
