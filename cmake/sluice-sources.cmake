@@ -72,16 +72,21 @@ set(SLUICE_SOURCES
 	engine/stage/emit.c
 	engine/stage/fault.c
 	engine/stage/hold.c
+	engine/stage/host.c
 	engine/stage/life.c
 	engine/stage/mail.c
 	engine/stage/mailbox.c
 	engine/stage/resequencer.c
 	engine/stage/stage.c
 	engine/stage/step.c
+	engine/stage/stop.c
 	engine/stage/timer.c
 	engine/graph/affinity.c
 	engine/graph/check.c
+	engine/graph/declare.c
 	engine/graph/dispatch_opts.c
+	engine/graph/pin.c
+	engine/graph/pipeline.c
 	engine/graph/plan.c
 	engine/graph/plan_late.c
 	engine/graph/sequence_check.c
@@ -90,18 +95,18 @@ set(SLUICE_SOURCES
 	engine/graph/undo.c
 	engine/control/control.c
 	engine/control/door.c
-	engine/control/stop.c
 	engine/control/subscribe.c
 	engine/control/subscription.c
 	engine/run/cgroup.c
 	engine/run/cpus.c
-	engine/run/pin.c
+	engine/run/host.c
 	engine/run/pipeline.c
 	engine/run/platform.c
 	engine/run/port.c
 	engine/run/port_held.c
 	engine/run/restart.c
 	engine/run/run.c
+	engine/run/stopping.c
 	engine/run/supervisor.c
 	engine/run/worker.c
 	stages/sink.c

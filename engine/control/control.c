@@ -134,7 +134,8 @@ static const char *control_deadlock(struct sluice_stage *stage)
 	if (sluice_load_acquire(&p->supervisor_self) == self)
 		return "a hook on the supervisor's thread, which has to start "
 		       "stages again";
-	if (sluice_load_acquire(&p->phase) < PIPELINE_RUNNING && door_inside(p))
+	if (sluice_load_acquire(&p->host.phase) < PIPELINE_RUNNING &&
+	    door_inside(p))
 		return "an init, which all stages wait for before they "
 		       "answer, or from a fini when the start has failed";
 	return NULL;
@@ -234,7 +235,7 @@ static void control_wish_end(struct sluice_stage *stage)
 	if (gate_enter(&p->gate)) {
 		sluice_store_release(&stage->end_wished, 1);
 		if (stage->opts.on_stop != NULL)
-			pipeline_alarm(p);
+			host_alarm(&p->host);
 	}
 	gate_leave(&p->gate, p->platform->wait);
 }
@@ -272,7 +273,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 	if (self->opts.handle_timer == NULL)
 		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
 				   self->name);
-	timer_set(&self->timers, timer, pipeline_now(self->pipeline),
+	timer_set(&self->timers, timer, host_now(&self->pipeline->host),
 		  delay_ms * PLATFORM_NS_PER_MS,
 		  period_ms * PLATFORM_NS_PER_MS);
 	return 0;
@@ -314,6 +315,51 @@ enum sluice_demand_mode sluice_demand_get(const struct sluice_stage *stage)
 				       &stage->demand);
 }
 
+int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
+{
+	struct letter *letter;
+	int rc = door_stage(self, __func__);
+
+	if (rc < 0)
+		return rc;
+	letter = self->calling;
+	if (letter == NULL)
+		return sluice_fail(-EPERM,
+				   "stage '%s': a reply outside of handle_call",
+				   self->name);
+	if (letter->replied)
+		return sluice_fail(-EALREADY,
+				   "stage '%s': a second reply to one call",
+				   self->name);
+	if (bytes > letter->room)
+		return sluice_fail(-EMSGSIZE,
+				   "stage '%s': a reply of %u bytes, and the "
+				   "caller has room for %u",
+				   self->name, bytes, letter->room);
+	if (bytes > 0 && data == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': a reply of %u bytes without "
+				   "data",
+				   self->name, bytes);
+	if (bytes > 0)
+		memcpy(letter_reply(letter), data, bytes);
+	letter->result = (int32_t)bytes;
+	letter_answer(letter, self->host->wait);
+	return 0;
+}
+
+void sluice_wake(struct sluice_stage *stage)
+{
+	if (stage != NULL && door_here(stage->pipeline))
+		stage_signal(stage, SIGNAL_WAKE);
+}
+
+int sluice_stage_stopping(const struct sluice_stage *stage)
+{
+	return stage != NULL && door_here(stage->pipeline) &&
+	       stop_wanted(stage);
+}
+
 uint64_t sluice_demand_pending(struct sluice_stage *self)
 {
 	uint64_t waits;
@@ -327,4 +373,50 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 		return 0;
 	room = outlet_room(&self->out, UINT64_MAX);
 	return room > waits ? room - waits : 0;
+}
+
+int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
+		      struct sluice_stage_stats *stat)
+{
+	const struct sluice_stage *stage;
+	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
+	int rc = door_pipeline(pipeline, __func__);
+	int there;
+
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
+	stage = pipeline_find(pipeline, name);
+	if (stage == NULL)
+		return pipeline_no_such_stage(name);
+	/* Counters go with a start that fails. */
+	there = gate_enter(&pipeline->gate);
+	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
+		value[i] = sluice_counter_read(stage->counters,
+					       (enum sluice_counter)i);
+	gate_leave(&pipeline->gate, pipeline->platform->wait);
+	if (!there)
+		return sluice_fail(-EBUSY, "stage '%s' has not been started",
+				   stage->name);
+	*stat = (struct sluice_stage_stats){
+		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
+		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
+		.events_out = value[SLUICE_COUNTER_EVENTS_OUT],
+		.batches_out = value[SLUICE_COUNTER_BATCHES_OUT],
+		.discarded = value[SLUICE_COUNTER_DISCARDED],
+		.refused = value[SLUICE_COUNTER_REFUSED],
+		.spilled = value[SLUICE_COUNTER_SPILLED],
+		.stalls_empty = value[SLUICE_COUNTER_STALLS_EMPTY],
+		.stalls_credit = value[SLUICE_COUNTER_STALLS_CREDIT],
+		.overflowed = value[SLUICE_COUNTER_OVERFLOWED],
+		.stranded = value[SLUICE_COUNTER_STRANDED],
+		.redelivered = value[SLUICE_COUNTER_REDELIVERED],
+		.dead_letters = value[SLUICE_COUNTER_DEAD_LETTERS],
+		.restarts = value[SLUICE_COUNTER_RESTARTS],
+		.passed_over = value[SLUICE_COUNTER_PASSED_OVER],
+		.buffered = value[SLUICE_COUNTER_BUFFERED],
+		.held = value[SLUICE_COUNTER_HELD],
+	};
+	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making a subscription: before the start, and while events flow. */
+#include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/link/memory_priv.h"
@@ -155,11 +156,11 @@ static int late_consumer_ended(const struct subscription *wish)
 static int late_check_running(struct sluice_pipeline *p,
 			      const struct subscription *wish)
 {
-	enum pipeline_command command = pipeline_command(p);
+	enum pipeline_command command = host_command(&p->host);
 
 	/* A start that fails: it will be as if it had not been. */
 	if (command == PIPELINE_STOP &&
-	    sluice_load_acquire(&p->phase) < PIPELINE_RUNNING)
+	    sluice_load_acquire(&p->host.phase) < PIPELINE_RUNNING)
 		return SUBSCRIPTION_PLANNING(wish);
 	if (command != PIPELINE_RUN)
 		return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s",
@@ -330,7 +331,7 @@ static int subscription_late(struct sluice_pipeline *p, struct making *m)
 /* Under the lock: what there is already decides. */
 static int subscription_make(struct sluice_pipeline *p, struct making *m)
 {
-	uint32_t phase = sluice_load_acquire(&p->phase);
+	uint32_t phase = sluice_load_acquire(&p->host.phase);
 	int rc = subscription_check_twins(p, &m->wish);
 
 	if (rc < 0)

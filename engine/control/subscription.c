@@ -13,16 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
-{
-	if (opts == NULL)
-		return;
-	*opts = (struct sluice_subscription_opts){
-		.size = sizeof(*opts),
-		.max_demand = SLUICE_DEMAND_DEFAULT,
-	};
-}
-
 /* ---- one that is there --------------------------------------------------- */
 
 static int no_such_subscription(struct sluice_sub id)
@@ -57,7 +47,7 @@ static int subscription_cancel(struct subscription *sub, uint32_t closed)
 	uint32_t none = 0;
 	int rc;
 
-	if (sluice_load_acquire(&p->phase) < PIPELINE_STARTING)
+	if (sluice_load_acquire(&p->host.phase) < PIPELINE_STARTING)
 		return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",
 					 "cancelled before the start");
 	rc = sequence_check_cancel(p, sub);
@@ -147,7 +137,7 @@ static int subscription_resize(struct subscription *sub,
 	rc = subscription_check(&wish, &o);
 	if (rc < 0)
 		return rc;
-	phase = sluice_load_acquire(&sub->consumer->pipeline->phase);
+	phase = sluice_load_acquire(&sub->consumer->pipeline->host.phase);
 	if (phase == PIPELINE_PLANNING)
 		return SUBSCRIPTION_PLANNING(sub);
 	declared = phase == PIPELINE_DECLARED;
@@ -273,7 +263,7 @@ int sluice_subscription_stat(struct sluice_sub id,
 	sub = subscription_find(id);
 	if (sub == NULL) {
 		rc = no_such_subscription(id);
-	} else if (sluice_load_acquire(&id.pipeline->phase) <
+	} else if (sluice_load_acquire(&id.pipeline->host.phase) <
 			   PIPELINE_STARTING ||
 		   sub->rx == NULL) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");

@@ -164,11 +164,11 @@ static void placing_spread(struct sluice_pipeline *p, struct placing *placing)
 		placing->first = platform->turns(platform->ctx, workers) %
 				 placing->count;
 	else
-		pipeline_log(p,
-			     "pipeline '%s': the kernel does not say which "
-			     "CPUs this process may use (%s): workers are not "
-			     "pinned",
-			     p->name, sluice_errno_text(placing->cpus.refused));
+		host_log(&p->host,
+			 "pipeline '%s': the kernel does not say which "
+			 "CPUs this process may use (%s): workers are not "
+			 "pinned",
+			 p->name, sluice_errno_text(placing->cpus.refused));
 }
 
 static int placing_open(struct sluice_pipeline *p, struct placing *placing)

@@ -428,6 +428,8 @@ static int plan_bells(struct sluice_pipeline *p)
 		p->workers[i].bell = &bells[i + 1];
 		bells[i + 1].relay = i + 1; /* the supervisor's */
 	}
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		p->stages[i]->bell = p->stages[i]->worker->bell;
 	return 0;
 }
 
@@ -437,9 +439,7 @@ int plan_open(struct sluice_pipeline *p)
 	int rc = 0;
 
 	p->planned = 1;
-	p->supervised = calloc(p->stage_count, sizeof(*p->supervised));
-	p->marked = calloc(p->stage_count, 1);
-	if (words == NULL || p->supervised == NULL || p->marked == NULL)
+	if (words == NULL)
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 	if (rc == 0)
 		rc = affinity_place(p);

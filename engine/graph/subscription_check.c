@@ -10,6 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void sluice_subscription_opts_init(struct sluice_subscription_opts *opts)
+{
+	if (opts == NULL)
+		return;
+	*opts = (struct sluice_subscription_opts){
+		.size = sizeof(*opts),
+		.max_demand = SLUICE_DEMAND_DEFAULT,
+	};
+}
+
 struct subscription *subscription_at(const struct sluice_pipeline *p,
 				     uint32_t index)
 {

@@ -39,7 +39,4 @@ int subscription_check_cycle(const struct sluice_pipeline *pipeline,
 			     const struct subscription *sub,
 			     unsigned char *marked);
 
-/* Wait for those that are being made: no more come. */
-void subscriptions_settle(struct sluice_pipeline *pipeline);
-
 #endif

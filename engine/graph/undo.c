@@ -8,13 +8,12 @@
 #include "engine/stage/gate_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/graph/subscriptions_priv.h"
-#include "engine/run/port_priv.h"
 
 #include <stdlib.h>
 
 /* ---- what was declared: under the pipeline's lock ------------------------ */
 
-void pipeline_remember(struct sluice_pipeline *p)
+void plan_remember(struct sluice_pipeline *p)
 {
 	pipeline_lock(p);
 	p->remembered = 1;
@@ -89,6 +88,7 @@ static void plan_release(struct sluice_pipeline *p)
 		hold_close(&stage->hold);
 		stage->counters = NULL;
 		stage->worker = NULL;
+		stage->bell = NULL;
 		sluice_region_close(&stage->region);
 	}
 	/* What was declared stays: a start may be tried again. */
@@ -100,10 +100,6 @@ static void plan_release(struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		free(p->workers[i].stages);
 	free(p->workers);
-	free(p->supervised);
-	p->supervised = NULL;
-	free(p->marked);
-	p->marked = NULL;
 	p->workers = NULL;
 	p->worker_count = 0;
 	sluice_region_close(&p->region);
@@ -114,9 +110,6 @@ void plan_close(struct sluice_pipeline *p)
 {
 	if (!p->planned)
 		return;
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		port_close(p->stages[i]);
-	subscriptions_settle(p);
 	gate_close(&p->gate, p->platform->wait);
 	pipeline_lock(p); /* somebody may be looking at one */
 	for (uint32_t i = 0; i < p->stage_count; i++) {

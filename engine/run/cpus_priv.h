@@ -3,7 +3,7 @@
 #ifndef SLUICE_ENGINE_CPUS_PRIV_H
 #define SLUICE_ENGINE_CPUS_PRIV_H
 
-#include "engine/run/platform_priv.h"
+#include "engine/graph/platform_priv.h"
 
 /* More than any kernel knows. */
 #define CPU_MASK_CPUS 65536u

@@ -3,7 +3,7 @@
 #include "engine/control/door_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "engine/link/memory_priv.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -48,6 +48,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	struct sluice_pipeline_opts o = {.size = sizeof(o)};
 	struct restart_policy policy = {0};
 	struct pin pin = {.mode = PIN_SPREAD};
+	struct engine *engine;
 	struct sluice_pipeline *p;
 	int rc = 0;
 
@@ -63,7 +64,8 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		rc = pin_parse(&pin, o.name, o.pin);
 	if (rc < 0)
 		return rc;
-	p = line_calloc(1, sizeof(*p));
+	engine = line_calloc(1, sizeof(*engine));
+	p = engine ? &engine->pipeline : NULL;
 	if (p == NULL || door_mark(&p->mark_at, &p->mark) < 0) {
 		free(p);
 		pin_free(&pin);
@@ -78,13 +80,16 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		pin_free(&pin);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
-	p->policy = policy;
+	engine->policy = policy;
 	p->pin = pin;
 	o.pin = NULL; /* the caller's */
 	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);
 	o.name = p->name;
 	p->opts = o;
 	p->platform = platform;
+	p->host.ops = &run_host_ops;
+	p->host.wait = platform->wait;
+	p->host.logs = o.log != NULL;
 	p->region.fd = -1;
 	sluice_store_relaxed(&p->gate, GATE_CLOSED); /* not shared yet */
 	*out = p;
@@ -101,17 +106,6 @@ int sluice_pipeline_open(struct sluice_pipeline **out,
 		out, opts, full ? platform_linux_full() : platform_linux());
 }
 
-struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
-				   const char *name)
-{
-	if (name == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < pipeline->stage_count; i++)
-		if (strcmp(pipeline->stages[i]->name, name) == 0)
-			return pipeline->stages[i];
-	return NULL;
-}
-
 struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 				       const char *name)
 {
@@ -120,18 +114,11 @@ struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 		       : pipeline_find(pipeline, name);
 }
 
-int pipeline_no_such_stage(const char *name)
-{
-	if (name == NULL)
-		return sluice_fail(-EINVAL, "the name of a stage is NULL");
-	return sluice_fail(-ENOENT, "no stage is called '%.63s'", name);
-}
-
 static int pipeline_declaring(const struct sluice_pipeline *pipeline,
 			      const char *what)
 {
 	/* Relaxed: the declaring thread is the one that starts. */
-	if (sluice_load_relaxed(&pipeline->phase) == PIPELINE_DECLARED)
+	if (sluice_load_relaxed(&pipeline->host.phase) == PIPELINE_DECLARED)
 		return 0;
 	return sluice_fail(-EBUSY, "pipeline '%s': %s after the start",
 			   pipeline->name, what);
@@ -180,6 +167,7 @@ int sluice_stage_add(struct sluice_pipeline *pipeline,
 	if (rc < 0)
 		goto refused;
 	stage->pipeline = pipeline;
+	stage->host = &pipeline->host;
 	stage->index = pipeline->stage_count;
 	pipeline->stages[pipeline->stage_count++] = stage;
 	return 0;
@@ -196,64 +184,4 @@ void pipeline_thread_name(const struct sluice_pipeline *p,
 	int room = (int)(THREAD_NAME_BYTES - 2 - strlen(part));
 
 	(void)snprintf(name, THREAD_NAME_BYTES, "%.*s/%s", room, p->name, part);
-}
-
-void pipeline_lock(struct sluice_pipeline *pipeline)
-{
-	const struct platform *platform = pipeline->platform;
-
-	platform->mutex_lock(platform->ctx, pipeline->mutex);
-}
-
-void pipeline_unlock(struct sluice_pipeline *pipeline)
-{
-	const struct platform *platform = pipeline->platform;
-
-	platform->mutex_unlock(platform->ctx, pipeline->mutex);
-}
-
-int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
-		      struct sluice_stage_stats *stat)
-{
-	const struct sluice_stage *stage;
-	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
-	int rc = door_pipeline(pipeline, __func__);
-	int there;
-
-	if (rc < 0)
-		return rc;
-	if (stat == NULL)
-		return door_missing(__func__, "stat");
-	stage = pipeline_find(pipeline, name);
-	if (stage == NULL)
-		return pipeline_no_such_stage(name);
-	/* Counters go with a start that fails. */
-	there = gate_enter(&pipeline->gate);
-	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
-		value[i] = sluice_counter_read(stage->counters,
-					       (enum sluice_counter)i);
-	gate_leave(&pipeline->gate, pipeline->platform->wait);
-	if (!there)
-		return sluice_fail(-EBUSY, "stage '%s' has not been started",
-				   stage->name);
-	*stat = (struct sluice_stage_stats){
-		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
-		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
-		.events_out = value[SLUICE_COUNTER_EVENTS_OUT],
-		.batches_out = value[SLUICE_COUNTER_BATCHES_OUT],
-		.discarded = value[SLUICE_COUNTER_DISCARDED],
-		.refused = value[SLUICE_COUNTER_REFUSED],
-		.spilled = value[SLUICE_COUNTER_SPILLED],
-		.stalls_empty = value[SLUICE_COUNTER_STALLS_EMPTY],
-		.stalls_credit = value[SLUICE_COUNTER_STALLS_CREDIT],
-		.overflowed = value[SLUICE_COUNTER_OVERFLOWED],
-		.stranded = value[SLUICE_COUNTER_STRANDED],
-		.redelivered = value[SLUICE_COUNTER_REDELIVERED],
-		.dead_letters = value[SLUICE_COUNTER_DEAD_LETTERS],
-		.restarts = value[SLUICE_COUNTER_RESTARTS],
-		.passed_over = value[SLUICE_COUNTER_PASSED_OVER],
-		.buffered = value[SLUICE_COUNTER_BUFFERED],
-		.held = value[SLUICE_COUNTER_HELD],
-	};
-	return 0;
 }

@@ -127,7 +127,8 @@ static uint64_t port_deadline(const struct sluice_stage *port,
 
 static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 {
-	return deadline_ns == 0 || pipeline_now(port->pipeline) >= deadline_ns;
+	return deadline_ns == 0 ||
+	       host_now(&port->pipeline->host) >= deadline_ns;
 }
 
 /* One round of waiting: what a worker does between its rounds. */

@@ -92,17 +92,17 @@ void port_leave(struct sluice_stage *port)
 	if (!calls)
 		return;
 	/* Counted as a caller: whoever closes the pipeline waits. */
-	pipeline_alarm(p);
+	host_alarm(&p->host);
 	(void)sluice_fetch_add(&port->port_busy, 0u - PORT_CALLER);
 }
 
 /* Returns non-zero: the pipeline was stopped, and the port has ended. */
 static int port_stopped(struct sluice_stage *port)
 {
-	if (pipeline_command(port->pipeline) != PIPELINE_STOP)
+	if (host_command(&port->pipeline->host) != PIPELINE_STOP)
 		return 0;
 	stage_abort(port, SLUICE_REASON_SHUTDOWN);
-	(void)sluice_exchange(&port->pipeline->aborted, 1);
+	(void)sluice_exchange(&port->pipeline->host.aborted, 1);
 	return 1;
 }
 
@@ -114,7 +114,7 @@ void port_attend(struct sluice_stage *port)
 	if (sluice_load_relaxed(&port->signals) != 0)
 		(void)stage_attend(port);
 	if (stage_produces(port) &&
-	    pipeline_command(port->pipeline) == PIPELINE_DRAIN)
+	    host_command(&port->pipeline->host) == PIPELINE_DRAIN)
 		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
 }
 
@@ -169,7 +169,7 @@ void port_close(struct sluice_stage *port)
 void port_call(struct sluice_stage *port)
 {
 	(void)sluice_fetch_or(&port->port_busy, PORT_CALL);
-	pipeline_alarm(port->pipeline);
+	host_alarm(&port->pipeline->host);
 }
 
 int port_rung(const struct sluice_stage *port, const struct supervised *seen)
@@ -231,13 +231,13 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 static void supervisor_heed(struct sluice_stage *port)
 {
 	if (port->port_taken == 0 ||
-	    pipeline_command(port->pipeline) == PIPELINE_STOP)
+	    host_command(&port->pipeline->host) == PIPELINE_STOP)
 		port_attend(port);
 }
 
 static int port_calls(struct sluice_stage *port, struct supervised *seen)
 {
-	uint32_t command = pipeline_command(port->pipeline);
+	uint32_t command = host_command(&port->pipeline->host);
 	uint32_t phase = sluice_load_acquire(&port->phase_seen);
 
 	if (port_rung(port, seen)) {
@@ -263,7 +263,7 @@ uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 	}
 	if (!port_calls(port, seen))
 		return UINT64_MAX;
-	now_ns = pipeline_now(port->pipeline);
+	now_ns = host_now(&port->pipeline->host);
 	if (now_ns < seen->rest_ns)
 		return seen->rest_ns;
 	seen->rest_ns = now_ns + PORT_REST_NS;

@@ -23,7 +23,7 @@
 #ifndef SLUICE_ENGINE_PORT_PRIV_H
 #define SLUICE_ENGINE_PORT_PRIV_H
 
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #define PORT_CLOSED     0u /* not started, or over */
 #define PORT_FREE       1u

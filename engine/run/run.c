@@ -2,7 +2,10 @@
 /* The caller's side of a running pipeline: start, join, drain, stop, close. */
 #include "engine/control/door_priv.h"
 #include "engine/stage/gate_priv.h"
+#include "engine/control/control_priv.h"
 #include "engine/graph/subscriptions_priv.h"
+#include "engine/run/port_priv.h"
+#include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -14,24 +17,12 @@
  * time. */
 #define STOP_GRACE_MS 1000u
 
-uint64_t pipeline_now(const struct sluice_pipeline *p)
-{
-	return p->platform->wait->now_ns(p->platform->wait->ctx);
-}
-
-uint64_t pipeline_deadline(const struct sluice_pipeline *p, uint32_t timeout_ms)
-{
-	if (timeout_ms == SLUICE_FOREVER)
-		return UINT64_MAX;
-	return pipeline_now(p) + timeout_ms * PLATFORM_NS_PER_MS;
-}
-
 void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 {
 	/* An exchange, not a store: whoever parks on the old phase either sees
 	 * the new one or is found by the wake. */
-	(void)sluice_exchange(&p->phase, (uint32_t)phase);
-	p->platform->wait->wake(p->platform->wait->ctx, &p->phase);
+	(void)sluice_exchange(&p->host.phase, (uint32_t)phase);
+	p->platform->wait->wake(p->platform->wait->ctx, &p->host.phase);
 }
 
 /* -ECANCELED when the start has failed that the caller waits for. */
@@ -41,15 +32,15 @@ static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
 	const struct sluice_wait_ops *wait = p->platform->wait;
 
 	for (;;) {
-		uint32_t seen = sluice_load_acquire(&p->phase);
+		uint32_t seen = sluice_load_acquire(&p->host.phase);
 
 		if (seen >= (uint32_t)phase)
 			return 0;
 		if (seen <= PIPELINE_PLANNING)
 			return -ECANCELED;
-		if (pipeline_now(p) >= deadline_ns)
+		if (host_now(&p->host) >= deadline_ns)
 			return -ETIMEDOUT;
-		wait->park(wait->ctx, &p->phase, seen, deadline_ns);
+		wait->park(wait->ctx, &p->host.phase, seen, deadline_ns);
 	}
 }
 
@@ -58,73 +49,13 @@ int pipeline_wait_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 	return pipeline_await(p, phase, UINT64_MAX);
 }
 
-void pipeline_alarm(struct sluice_pipeline *p)
-{
-	(void)sluice_fetch_add(&p->alarms, 1);
-	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
-}
-
-/* Nothing here waits, allocates or writes a text: a signal handler may be the
- * caller. While the gate is closed nobody sleeps who would have to be woken. */
-void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
-{
-	uint32_t seen = sluice_load_acquire(&p->command);
-
-	while (seen < (uint32_t)command)
-		if (sluice_compare_exchange(&p->command, &seen,
-					    (uint32_t)command))
-			break;
-	if (gate_enter(&p->gate)) {
-		for (uint32_t i = 0; i < p->worker_count; i++)
-			sluice_bell_ring(p->workers[i].bell, p->platform->wait);
-		pipeline_alarm(p);
-	}
-	gate_leave(&p->gate, p->platform->wait);
-}
-
-static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
-			    va_list args) __attribute__((format(printf, 3, 0)));
-
-/* The first one counts. */
-static void pipeline_record(struct sluice_pipeline *p, int rc, const char *fmt,
-			    va_list args)
-{
-	uint32_t none = 0;
-
-	if (!sluice_compare_exchange(&p->failed, &none, 1))
-		return;
-	(void)vsnprintf(p->failure_text, sizeof(p->failure_text), fmt, args);
-	p->failure = rc;
-	sluice_store_release(&p->failed, PIPELINE_FAILURE_TOLD);
-}
-
-void pipeline_note_failure(struct sluice_pipeline *p, int rc, const char *fmt,
-			   ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	pipeline_record(p, rc, fmt, args);
-	va_end(args);
-}
-
-void pipeline_fail(struct sluice_pipeline *p, int rc, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	pipeline_record(p, rc, fmt, args);
-	va_end(args);
-	pipeline_raise(p, PIPELINE_STOP);
-}
-
 /* The supervisor is the last thread to go. */
 static void pipeline_reap(struct sluice_pipeline *p)
 {
-	if (p->supervisor == NULL)
+	if (engine_of(p)->supervisor == NULL)
 		return;
-	p->platform->join(p->platform->ctx, p->supervisor);
-	p->supervisor = NULL;
+	p->platform->join(p->platform->ctx, engine_of(p)->supervisor);
+	engine_of(p)->supervisor = NULL;
 }
 
 /* ---- how it ended -------------------------------------------------------- */
@@ -142,7 +73,7 @@ static int pipeline_stopped(const struct sluice_pipeline *p)
 static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
 			     const char *how)
 {
-	uint64_t n = sluice_load_acquire(&p->undelivered);
+	uint64_t n = sluice_load_acquire(&p->host.undelivered);
 	const struct sluice_stage *most = p->stages[0];
 
 	if (n == 0)
@@ -165,7 +96,7 @@ static int pipeline_result(const struct sluice_pipeline *p)
 		(void)sluice_fail(p->failure, "%s", p->failure_text);
 		return pipeline_stranded(p, p->failure, p->failure_text);
 	}
-	if (sluice_load_acquire(&p->aborted))
+	if (sluice_load_acquire(&p->host.aborted))
 		return sluice_fail(-ECANCELED,
 				   "pipeline '%s' was stopped before its "
 				   "streams ended",
@@ -181,6 +112,39 @@ static int pipeline_not_started(const struct sluice_pipeline *p)
 
 /* ---- start --------------------------------------------------------------- */
 
+static int engine_open(struct sluice_pipeline *p)
+{
+	struct engine *engine = engine_of(p);
+
+	engine->supervised =
+		calloc(p->stage_count, sizeof(*engine->supervised));
+	engine->marked = calloc(p->stage_count, 1);
+	if (engine->supervised == NULL || engine->marked == NULL)
+		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
+				   p->name);
+	return plan_open(p);
+}
+
+static void engine_free(struct engine *engine)
+{
+	free(engine->supervised);
+	engine->supervised = NULL;
+	free(engine->marked);
+	engine->marked = NULL;
+}
+
+/* Give back what a run held; its threads are gone. */
+static void engine_close(struct sluice_pipeline *p)
+{
+	if (p->planned) {
+		for (uint32_t i = 0; i < p->stage_count; i++)
+			port_close(p->stages[i]);
+		subscriptions_settle(p);
+		plan_close(p);
+	}
+	engine_free(engine_of(p));
+}
+
 /* Nothing runs and nothing is held; it may be started again, unless somebody has
  * stopped it. */
 static void pipeline_reset(struct sluice_pipeline *p)
@@ -190,20 +154,20 @@ static void pipeline_reset(struct sluice_pipeline *p)
 	pipeline_lock(p);
 	pipeline_set_phase(p, PIPELINE_PLANNING);
 	pipeline_unlock(p);
-	plan_close(p);
+	engine_close(p);
 	p->failure = 0;
 	p->init_failed = 0;
 	p->start_stopped = 0;
-	(void)sluice_exchange(&p->command, PIPELINE_RUN);
+	(void)sluice_exchange(&p->host.command, PIPELINE_RUN);
 	if (sluice_load_acquire(&p->stopped))
-		(void)sluice_exchange(&p->command, PIPELINE_STOP);
+		(void)sluice_exchange(&p->host.command, PIPELINE_STOP);
 	(void)sluice_exchange(&p->failed, 0);
-	(void)sluice_exchange(&p->aborted, 0);
+	(void)sluice_exchange(&p->host.aborted, 0);
 	(void)sluice_exchange(&p->workers_ready, 0);
 	(void)sluice_exchange(&p->workers_done, 0);
-	(void)sluice_exchange(&p->undelivered, 0);
-	memset(&p->history, 0, sizeof(p->history));
-	memset(&p->late, 0, sizeof(p->late));
+	(void)sluice_exchange(&p->host.undelivered, 0);
+	memset(&engine_of(p)->history, 0, sizeof(engine_of(p)->history));
+	memset(&engine_of(p)->late, 0, sizeof(engine_of(p)->late));
 	pipeline_set_phase(p, PIPELINE_DECLARED);
 }
 
@@ -212,13 +176,13 @@ static int pipeline_launch(struct sluice_pipeline *p)
 	char name[THREAD_NAME_BYTES];
 	int rc;
 
-	pipeline_remember(p);
+	plan_remember(p);
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		stage_open_gate(p->stages[i]);
 	gate_open(&p->gate);
 	pipeline_set_phase(p, PIPELINE_STARTING);
 	pipeline_thread_name(p, name, "super");
-	rc = p->platform->spawn(p->platform->ctx, &p->supervisor,
+	rc = p->platform->spawn(p->platform->ctx, &engine_of(p)->supervisor,
 				supervisor_run, p, name, pipeline_place(p));
 	if (rc < 0) {
 		rc = sluice_fail(rc,
@@ -245,9 +209,10 @@ static int pipeline_start(struct sluice_pipeline *p)
 	else
 		rc = check_graph(p);
 	if (rc == 0)
-		rc = plan_open(p);
+		rc = engine_open(p);
 	if (rc == 0)
 		return pipeline_launch(p);
+	engine_free(engine_of(p));
 	pipeline_set_phase(p, PIPELINE_DECLARED);
 	return rc;
 }
@@ -263,7 +228,8 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 		return rc;
 	/* Who is just declaring a subscription is waited for. */
 	pipeline_lock(p);
-	mine = sluice_compare_exchange(&p->phase, &declared, PIPELINE_PLANNING);
+	mine = sluice_compare_exchange(&p->host.phase, &declared,
+				       PIPELINE_PLANNING);
 	pipeline_unlock(p);
 	if (!mine)
 		return sluice_fail(-EBUSY,
@@ -333,7 +299,7 @@ static uint64_t pipeline_left(struct sluice_pipeline *p)
 	uint64_t left = 0;
 
 	pipeline_lock(p);
-	if (sluice_load_acquire(&p->phase) == PIPELINE_FINISHED) {
+	if (sluice_load_acquire(&p->host.phase) == PIPELINE_FINISHED) {
 		for (uint32_t s = 0; s < p->sub_count; s++)
 			left += subscription_left(subscription_at(p, s));
 		for (uint32_t i = 0; i < p->stage_count; i++)
@@ -378,7 +344,7 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 
 	if (rc < 0)
 		return rc;
-	if (sluice_load_acquire(&p->phase) <= PIPELINE_PLANNING)
+	if (sluice_load_acquire(&p->host.phase) <= PIPELINE_PLANNING)
 		return pipeline_not_started(p);
 	pipeline_raise(p, PIPELINE_DRAIN);
 	rc = pipeline_await(p, PIPELINE_FINISHED,
@@ -426,9 +392,10 @@ static void pipeline_close_child(struct sluice_pipeline *p)
 
 	for (uint32_t i = 0; i < p->worker_count; i++)
 		pipeline_forget(platform, p->workers[i].thread);
-	pipeline_forget(platform, p->supervisor);
+	pipeline_forget(platform, engine_of(p)->supervisor);
 	pipeline_forget(platform, p->mutex);
 	plan_close_child(p);
+	engine_free(engine_of(p));
 	pipeline_free(p);
 }
 
@@ -443,16 +410,16 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 		return;
 	}
 	if (door_may_wait(p, __func__) < 0) {
-		pipeline_log(p, "%s", sluice_last_error());
+		host_log(&p->host, "%s", sluice_last_error());
 		return;
 	}
 	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
-	if (p->supervisor != NULL) {
+	if (engine_of(p)->supervisor != NULL) {
 		pipeline_raise(p, PIPELINE_STOP);
 		(void)pipeline_wait_phase(p, PIPELINE_FINISHED);
 		pipeline_reap(p);
 	}
-	plan_close(p);
+	engine_close(p);
 	p->platform->mutex_close(p->platform->ctx, p->mutex);
 	pipeline_free(p);
 }

@@ -72,11 +72,11 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 					worker_run, worker, name, place);
 		if (rc < 0) {
 			p->init_failed = 1;
-			pipeline_fail(p, rc,
-				      "stage '%s': no thread for its worker: "
-				      "%s",
-				      worker->stages[0]->name,
-				      sluice_errno_text(rc));
+			host_fail(&p->host, rc,
+				  "stage '%s': no thread for its worker: "
+				  "%s",
+				  worker->stages[0]->name,
+				  sluice_errno_text(rc));
 			break;
 		}
 		spawned++;
@@ -93,11 +93,12 @@ static void supervisor_mark(struct sluice_pipeline *p,
 	enum sluice_supervision how = p->opts.supervision;
 
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		p->marked[i] = i == stage->index || how == SLUICE_ONE_FOR_ALL;
+		engine_of(p)->marked[i] =
+			i == stage->index || how == SLUICE_ONE_FOR_ALL;
 	if (how != SLUICE_REST_FOR_ONE)
 		return;
 	pipeline_lock(p);
-	subscription_spread(p, p->marked);
+	subscription_spread(p, engine_of(p)->marked);
 	pipeline_unlock(p);
 }
 
@@ -134,34 +135,36 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	uint64_t delay_ns;
 	uint64_t due_ns;
 
-	if (restart_decide(&p->history, &p->policy, pipeline_now(p),
+	if (restart_decide(&engine_of(p)->history, &engine_of(p)->policy,
+			   host_now(&p->host),
 			   p->platform->random(p->platform->ctx),
 			   &delay_ns) == RESTART_ESCALATE) {
-		pipeline_fail(p, stage->fault.code,
-			      "%s; that is more than max_restarts %u allows",
-			      stage->fault.text, p->policy.max_restarts);
+		host_fail(&p->host, stage->fault.code,
+			  "%s; that is more than max_restarts %u allows",
+			  stage->fault.text, engine_of(p)->policy.max_restarts);
 		return;
 	}
-	pipeline_log(p, "%s; restarting in %llu ms", stage->fault.text,
-		     (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
-	due_ns = pipeline_now(p) + delay_ns;
+	host_log(&p->host, "%s; restarting in %llu ms", stage->fault.text,
+		 (unsigned long long)(delay_ns / PLATFORM_NS_PER_MS));
+	due_ns = host_now(&p->host) + delay_ns;
 	supervisor_mark(p, stage);
-	p->supervised[stage->index].restart_ns = due_ns;
+	engine_of(p)->supervised[stage->index].restart_ns = due_ns;
 	/* An order of before may just have started it again, or be about to:
 	 * that does not count. If it is down this is none. */
 	supervisor_tell(stage, RESTART_DOWN);
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->marked[i] && i != stage->index &&
+		if (engine_of(p)->marked[i] && i != stage->index &&
 		    !stage_is_port(p->stages[i]))
-			supervisor_recycle(p->stages[i], &p->supervised[i],
+			supervisor_recycle(p->stages[i],
+					   &engine_of(p)->supervised[i],
 					   due_ns);
 }
 
 /* Is somebody still up that is to go down first? */
-static int supervisor_recycling(const struct sluice_pipeline *p)
+static int supervisor_recycling(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->supervised[i].restart_ns != 0 &&
+		if (engine_of(p)->supervised[i].restart_ns != 0 &&
 		    phase_of(p->stages[i]) == STAGE_RUNNING)
 			return 1;
 	return 0;
@@ -172,7 +175,7 @@ static int supervisor_recycling(const struct sluice_pipeline *p)
 static void supervisor_notice(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++) {
-		struct supervised *s = &p->supervised[i];
+		struct supervised *s = &engine_of(p)->supervised[i];
 		uint32_t downs = sluice_load_acquire(&p->stages[i]->downs);
 
 		if (downs == s->downs)
@@ -191,14 +194,14 @@ static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 	uint64_t next_ns = UINT64_MAX;
 
 	for (uint32_t i = 0; i < p->stage_count; i++) {
-		struct supervised *s = &p->supervised[i];
+		struct supervised *s = &engine_of(p)->supervised[i];
 		uint64_t now_ns;
 
 		if (s->restart_ns == 0)
 			continue;
 		if (sluice_load_acquire(&p->stages[i]->downs) != s->downs)
 			return 0;
-		now_ns = pipeline_now(p);
+		now_ns = host_now(&p->host);
 		if (s->restart_ns > now_ns) {
 			if (s->restart_ns < next_ns)
 				next_ns = s->restart_ns;
@@ -244,7 +247,7 @@ static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 
 		if (!stage_is_port(stage))
 			continue;
-		look_ns = port_look_after(stage, &p->supervised[i]);
+		look_ns = port_look_after(stage, &engine_of(p)->supervised[i]);
 		if (look_ns < *next_ns)
 			*next_ns = look_ns;
 		left += phase_of(stage) != STAGE_ENDED;
@@ -252,11 +255,11 @@ static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 	return left;
 }
 
-static int supervisor_rung(const struct sluice_pipeline *p)
+static int supervisor_rung(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->supervised[i].relayed &&
-		    port_rung(p->stages[i], &p->supervised[i]))
+		if (engine_of(p)->supervised[i].relayed &&
+		    port_rung(p->stages[i], &engine_of(p)->supervised[i]))
 			return 1;
 	return 0;
 }
@@ -264,7 +267,7 @@ static int supervisor_rung(const struct sluice_pipeline *p)
 static int supervisor_alarmed(void *ctx)
 {
 	const struct supervisor_watch *watch = ctx;
-	const struct sluice_pipeline *p = watch->pipeline;
+	struct sluice_pipeline *p = watch->pipeline;
 
 	return sluice_load_acquire(&p->alarms) != watch->seen ||
 	       sluice_load_acquire(&p->workers_done) >= watch->workers ||

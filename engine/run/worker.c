@@ -3,7 +3,7 @@
  * The loop of a worker: step every stage in turn; when a whole round found
  * nothing, spin, then yield, then park until a neighbour rings.
  */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 static void worker_stop(struct worker *worker)
 {
@@ -15,7 +15,7 @@ static void worker_stop(struct worker *worker)
 		stage_enter(stage);
 		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
 		stage_leave(stage);
-		(void)sluice_exchange(&worker->pipeline->aborted, 1);
+		(void)sluice_exchange(&worker->pipeline->host.aborted, 1);
 	}
 	worker->live = 0;
 }
@@ -26,7 +26,7 @@ static int worker_round(void *arg)
 	struct worker *worker = arg;
 	int worked = 0;
 
-	if (pipeline_command(worker->pipeline) == PIPELINE_STOP) {
+	if (host_command(&worker->pipeline->host) == PIPELINE_STOP) {
 		worker_stop(worker);
 		return 1;
 	}
@@ -56,7 +56,7 @@ static int worker_init(struct worker *worker)
 		int rc;
 
 		/* Stopped by now: what did not begin need not be ended. */
-		if (pipeline_command(p) == PIPELINE_STOP)
+		if (host_command(&p->host) == PIPELINE_STOP)
 			break;
 		stage_enter(stage);
 		rc = stage_init(stage);

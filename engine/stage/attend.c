@@ -4,7 +4,6 @@
  * that subscription_priv.h draws, here those of its consumers; orders; the demand
  * mode.
  */
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
 #include <errno.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage as a consumer: its subscriptions come and go. */
 #include "engine/stage/resequencer_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
 /* Events handed out on a link and not acknowledged: a batch whose output did not
@@ -57,7 +56,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	stage_signal(producer, SIGNAL_SUBS);
 	/* It may have been the last, and the producer's callback block. */
 	if (producer->opts.on_stop != NULL)
-		pipeline_alarm(stage->pipeline);
+		host_alarm(stage->host);
 }
 
 void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,

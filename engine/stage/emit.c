@@ -6,7 +6,6 @@
  */
 #include "engine/link/aside_priv.h"
 #include "engine/link/sequence_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
 #include <errno.h>
@@ -131,10 +130,10 @@ void stage_misrouted(struct sluice_stage *stage)
 {
 	stage->out.wrong = 0;
 	stage_count(stage, SLUICE_COUNTER_STRANDED, 1);
-	pipeline_fail(stage->pipeline, -ERANGE,
-		      "stage '%s': key_of named a partition that is not in [0, "
-		      "%u]",
-		      stage->name, stage->opts.partitions - 1);
+	host_fail(stage->host, -ERANGE,
+		  "stage '%s': key_of named a partition that is not in [0, "
+		  "%u]",
+		  stage->name, stage->opts.partitions - 1);
 }
 
 static int stage_place(struct sluice_stage *stage, enum stage_look look)

@@ -4,7 +4,6 @@
  * go down and come up again. The supervisor decides when (supervisor.c); the
  * stage's thread does it.
  */
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "ring/base_priv.h"
 
@@ -12,36 +11,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void pipeline_log(const struct sluice_pipeline *p, const char *fmt, ...)
-{
-	char text[256];
-	va_list args;
-
-	if (p->opts.log == NULL)
-		return;
-	va_start(args, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	p->opts.log(p->opts.log_ctx, text);
-}
-
 void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 {
 	char text[200];
 	va_list args;
 
-	if (stage->pipeline->opts.log == NULL)
+	if (!stage->host->logs)
 		return;
 	va_start(args, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	pipeline_log(stage->pipeline, "stage '%s': %s", stage->name, text);
+	host_log(stage->host, "stage '%s': %s", stage->name, text);
 }
 
 void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
 {
 	(void)sluice_exchange(&stage->phase_seen, (uint32_t)phase);
-	pipeline_alarm(stage->pipeline);
+	host_alarm(stage->host);
 }
 
 static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
@@ -59,20 +45,19 @@ static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 /* The stage has failed, with the negative @rc, as fault.text says. */
 static void stage_fail_text(struct sluice_stage *stage, int rc)
 {
-	struct sluice_pipeline *p = stage->pipeline;
-
 	stage->fault.code = rc;
-	if (pipeline_command(p) == PIPELINE_STOP)
+	if (host_command(stage->host) == PIPELINE_STOP)
 		return; /* it is ended with all the others */
 	switch (stage->opts.restart) {
 	case SLUICE_RESTART_NONE:
-		pipeline_fail(p, rc, "%s", stage->fault.text);
+		host_fail(stage->host, rc, "%s", stage->fault.text);
 		stage_abort(stage, SLUICE_REASON_ERROR);
 		break;
 	case SLUICE_RESTART_TEMPORARY:
-		pipeline_note_failure(p, rc, "%s, and is not restarted",
-				      stage->fault.text);
-		pipeline_log(p, "%s, and is not restarted", stage->fault.text);
+		host_note_failure(stage->host, rc, "%s, and is not restarted",
+				  stage->fault.text);
+		host_log(stage->host, "%s, and is not restarted",
+			 stage->fault.text);
 		stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);
 		break;
 	case SLUICE_RESTART_PERMANENT:
@@ -103,7 +88,7 @@ static void stage_done(struct sluice_stage *stage)
 		stage->phase == STAGE_DOWN ? stage->resume : stage->phase;
 
 	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
-	    pipeline_command(stage->pipeline) != PIPELINE_RUN ||
+	    host_command(stage->host) != PIPELINE_RUN ||
 	    phase != STAGE_RUNNING) {
 		stage_conclude(stage, NULL,
 			       SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));

@@ -3,7 +3,6 @@
  * finished by somebody, unless nobody is left to. */
 #include "engine/link/aside_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
 static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
@@ -41,7 +40,7 @@ static void stage_refuse_start(struct sluice_stage *stage, const char *callback,
 {
 	int code = stage_describe(stage, callback, rc);
 
-	pipeline_fail(stage->pipeline, code, "%s", stage->fault.text);
+	host_fail(stage->host, code, "%s", stage->fault.text);
 }
 
 int stage_init(struct sluice_stage *stage)
@@ -70,17 +69,15 @@ int stage_init(struct sluice_stage *stage)
 
 void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
 {
-	struct sluice_pipeline *p = stage->pipeline;
-
 	if (n == 0)
 		return;
 	/* What a stop drops is no news but for this: not all was handled. */
-	if (pipeline_command(p) == PIPELINE_STOP) {
-		(void)sluice_exchange(&p->aborted, 1);
+	if (host_command(stage->host) == PIPELINE_STOP) {
+		(void)sluice_exchange(&stage->host->aborted, 1);
 		return;
 	}
 	stage->stranded += n;
-	(void)sluice_fetch_add(&p->undelivered, n);
+	(void)sluice_fetch_add(&stage->host->undelivered, n);
 }
 
 static void stage_strand(struct sluice_stage *stage, uint64_t n)
@@ -143,7 +140,7 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 	stage->ended.closed = SLUICE_CLOSED(reason, code);
 	/* A peer may have seen the stop first, and its end is why this one ends:
 	 * that is the stop's doing all the same. */
-	if (pipeline_command(stage->pipeline) == PIPELINE_STOP)
+	if (host_command(stage->host) == PIPELINE_STOP)
 		stage->ended = (struct stage_ended){
 			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
 			.stopped = 1};
@@ -174,7 +171,7 @@ int stage_forsaken(const struct sluice_stage *stage)
 {
 	/* Once the pipeline drains, nobody can come. */
 	return (stage->opts.on_idle != SLUICE_IDLE_STAY ||
-		pipeline_command(stage->pipeline) != PIPELINE_RUN) &&
+		host_command(stage->host) != PIPELINE_RUN) &&
 	       outlet_deserted(&stage->out);
 }
 
@@ -185,7 +182,7 @@ int stage_strand_vacant(struct sluice_stage *stage)
 	uint64_t n;
 
 	if (stage->opts.partitions == 0 ||
-	    pipeline_command(stage->pipeline) != PIPELINE_DRAIN)
+	    host_command(stage->host) != PIPELINE_DRAIN)
 		return 0;
 	n = outlet_drop_vacant(&stage->out);
 	stage_strand(stage, n);

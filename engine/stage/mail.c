@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Letters: calls, casts, markers, an order to end; the stage's side of them. */
-#include "engine/control/door_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "engine/control.h"
 #include "ring/base_priv.h"
@@ -11,15 +10,10 @@
  * to its events. */
 #define LETTERS_PER_ROUND 16u
 
-static const struct sluice_wait_ops *wait_ops(const struct sluice_stage *stage)
-{
-	return stage->pipeline->platform->wait;
-}
-
 static void mail_done(struct sluice_stage *stage, struct letter *letter,
 		      int result)
 {
-	letter_done(letter, &stage->mail, result, wait_ops(stage));
+	letter_done(letter, &stage->mail, result, stage->host->wait);
 }
 
 static struct sluice_message mail_message(const struct letter *letter)
@@ -64,39 +58,6 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 			  reply.bytes > letter->room ? -EMSGSIZE
 						     : (int)reply.bytes);
 	stage_answer(stage, "handle_call", rc);
-}
-
-int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
-{
-	struct letter *letter;
-	int rc = door_stage(self, __func__);
-
-	if (rc < 0)
-		return rc;
-	letter = self->calling;
-	if (letter == NULL)
-		return sluice_fail(-EPERM,
-				   "stage '%s': a reply outside of handle_call",
-				   self->name);
-	if (letter->replied)
-		return sluice_fail(-EALREADY,
-				   "stage '%s': a second reply to one call",
-				   self->name);
-	if (bytes > letter->room)
-		return sluice_fail(-EMSGSIZE,
-				   "stage '%s': a reply of %u bytes, and the "
-				   "caller has room for %u",
-				   self->name, bytes, letter->room);
-	if (bytes > 0 && data == NULL)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': a reply of %u bytes without "
-				   "data",
-				   self->name, bytes);
-	if (bytes > 0)
-		memcpy(letter_reply(letter), data, bytes);
-	letter->result = (int32_t)bytes;
-	letter_answer(letter, wait_ops(self));
-	return 0;
 }
 
 /* ---- markers ------------------------------------------------------------- */

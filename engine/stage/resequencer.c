@@ -4,7 +4,6 @@
  * that nobody sees. */
 #include "engine/link/memory_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "ring/base_priv.h"
 
@@ -83,16 +82,15 @@ static void resequencer_refuse(struct sluice_stage *stage,
 {
 	const struct sluice_reorder *w = &stage->resequencer->window;
 
-	pipeline_fail(
-		stage->pipeline, -EBADMSG,
-		"stage '%s': an event has sequence number %llu at "
-		"order_offset %u, and '%s' has placed none outside of %llu "
-		"to %llu: who handled it did not copy it",
-		stage->name,
-		(unsigned long long)sluice_order_of(event, w->offset),
-		w->offset, stage->order_from->name,
-		(unsigned long long)w->first,
-		(unsigned long long)(w->first + w->window - 1));
+	host_fail(stage->host, -EBADMSG,
+		  "stage '%s': an event has sequence number %llu at "
+		  "order_offset %u, and '%s' has placed none outside of %llu "
+		  "to %llu: who handled it did not copy it",
+		  stage->name,
+		  (unsigned long long)sluice_order_of(event, w->offset),
+		  w->offset, stage->order_from->name,
+		  (unsigned long long)w->first,
+		  (unsigned long long)(w->first + w->window - 1));
 }
 
 /* Who had event @number before, and left it, was handed it @deliveries times:
@@ -211,7 +209,7 @@ int resequencer_step(struct sluice_stage *stage)
 		return resequencer_pass(stage,
 					rs->window.head + rs->window.window);
 	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
-	    pipeline_command(stage->pipeline) == PIPELINE_RUN)
+	    host_command(stage->host) == PIPELINE_RUN)
 		return resequencer_pass(stage, rs->settled);
 	if (resequencer_link(stage)->open) {
 		resequencer_link(stage)->open = 0;

@@ -12,6 +12,7 @@
 
 #include "ring/region.h"
 #include "engine/stage/hold_priv.h"
+#include "engine/stage/host_priv.h"
 #include "engine/link/inlet_priv.h"
 #include "engine/link/key_priv.h"
 #include "engine/stage/mailbox_priv.h"
@@ -56,7 +57,8 @@ struct stage_fault {
 
 struct sluice_stage {
 	/* Fixed before the first step. */
-	struct sluice_pipeline *pipeline;
+	struct sluice_pipeline *pipeline; /* whose it is; opaque here */
+	struct host *host;                /* the same, as a stage sees it */
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_stage_opts opts;
 	const struct sluice_strategy *strategy; /* producing kinds */
@@ -64,10 +66,11 @@ struct sluice_stage {
 	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
 	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
 	uint32_t index;
-	uint32_t emit_max;   /* events one callback may emit */
-	uint32_t buffer_max; /* events that may wait in the hold */
-	uint32_t held_max;   /* the same under accumulate; not less */
-	struct worker *worker;
+	uint32_t emit_max;        /* events one callback may emit */
+	uint32_t buffer_max;      /* events that may wait in the hold */
+	uint32_t held_max;        /* the same under accumulate; not less */
+	struct sluice_bell *bell; /* rung to have it stepped */
+	struct worker *worker;    /* who steps it; opaque here */
 	struct sluice_region region;
 	struct sluice_counters *counters;
 	/* Of a ready-made stage: the call that makes its subscriptions, or NULL;
@@ -187,6 +190,14 @@ static inline int stage_consumes(const struct sluice_stage *stage)
 	return stage->opts.kind != SLUICE_PRODUCER;
 }
 
+/* The bell @from rings to wake @to; NULL where one thread steps both: it is
+ * awake. */
+static inline struct sluice_bell *bell_between(const struct sluice_stage *to,
+					       const struct sluice_stage *from)
+{
+	return to->bell == from->bell ? NULL : to->bell;
+}
+
 static inline struct sluice_sub subscription_id(const struct subscription *sub)
 {
 	return (struct sluice_sub){
@@ -196,27 +207,12 @@ static inline struct sluice_sub subscription_id(const struct subscription *sub)
 	};
 }
 
-/* Check @opts against everything that can be told from them alone, and copy.
- * Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
-int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
-void stage_free(struct sluice_stage *stage);
 /* life.c: with what waits for partitions that nobody reads; and one step of a
  * stage that is ending. Each returns non-zero when something moved. */
 int stage_strand_vacant(struct sluice_stage *stage);
 /* No consumer is there and none will come. */
 int stage_forsaken(const struct sluice_stage *stage);
 int stage_step_ending(struct sluice_stage *stage);
-
-/* stage_check.c: refuse options that cannot be. */
-int stage_check(const struct sluice_stage_opts *opts);
-int stage_check_limit(const char *name, const char *field, uint32_t value,
-		      uint32_t limit);
-/* dispatch_opts.c: how it shares out; or that it has nothing to share out; and
- * the same in the words of its strategy. */
-int dispatch_check(const struct sluice_stage_opts *opts);
-int dispatch_check_unused(const struct sluice_stage_opts *opts);
-void dispatch_opts(struct sluice_stage *stage,
-		   struct sluice_dispatch_opts *opts);
 
 /* Let foreign threads ring the stage's worker; or no more, and wait until those
  * that do are done. A new stage's gate is closed. */
@@ -340,8 +336,12 @@ void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
 void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 	SLUICE_PRINTF(2, 3);
 
-/* ---- stop.c: on_stop; the stage's thread ---- */
+/* ---- stop.c: on_stop ---- */
 
+/* Should @stage leave its callback as soon as it can? Threads: any. */
+int stop_wanted(const struct sluice_stage *stage);
+/* For the supervisor: move the word on, and wake who waits for it. */
+void stop_set(struct sluice_stage *stage, uint32_t state);
 /* It may be called from here on: init is about to run. */
 void stage_stop_open(struct sluice_stage *stage);
 /* Run fini, which on_stop does not run beside or after: waits for the supervisor

@@ -8,7 +8,6 @@
  * nothing passes it.
  */
 #include "engine/stage/resequencer_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 
 #include <errno.h>
@@ -41,15 +40,13 @@ static void producer_starve(struct sluice_stage *stage)
 /* It wants to be asked the same again: later each time, and not for ever. */
 static void producer_retry(struct sluice_stage *stage)
 {
-	struct sluice_pipeline *p = stage->pipeline;
 	uint32_t retries = ++stage->retries;
 
 	stage->starved = 0;
 	if (retries < stage->opts.max_deliveries) {
 		stage->retry_ns =
-			pipeline_now(p) +
-			restart_delay(&p->policy, retries - 1,
-				      p->platform->random(p->platform->ctx));
+			host_now(stage->host) +
+			stage->host->ops->retry_delay(stage->host, retries);
 		return;
 	}
 	stage->retries = 0;
@@ -65,7 +62,7 @@ static int producer_backs_off(struct sluice_stage *stage)
 {
 	if (SLUICE_LIKELY(stage->retry_ns == 0))
 		return 0;
-	if (pipeline_now(stage->pipeline) < stage->retry_ns)
+	if (host_now(stage->host) < stage->retry_ns)
 		return 1;
 	stage->retry_ns = 0;
 	return 0;
@@ -128,7 +125,7 @@ static int producer_step(struct sluice_stage *stage)
 	int moved = 0;
 	int backs_off;
 
-	if (pipeline_command(stage->pipeline) == PIPELINE_DRAIN) {
+	if (host_command(stage->host) == PIPELINE_DRAIN) {
 		producer_drain(stage);
 		return 1;
 	}
@@ -298,7 +295,7 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
  * what lies in its inlets goes back to its producers. */
 static int stage_forsaken_in_drain(struct sluice_stage *stage)
 {
-	if (pipeline_command(stage->pipeline) != PIPELINE_DRAIN ||
+	if (host_command(stage->host) != PIPELINE_DRAIN ||
 	    !stage_forsaken(stage))
 		return 0;
 	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
@@ -340,7 +337,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 	if (stage_produces(stage) && stage_waits(stage))
 		worked |= stage_flush(stage, STAGE_LOOK);
 	if (stage->phase == STAGE_RUNNING && stage->in.linked == 0 &&
-	    pipeline_command(stage->pipeline) == PIPELINE_DRAIN)
+	    host_command(stage->host) == PIPELINE_DRAIN)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 	return worked;
 }
@@ -435,7 +432,7 @@ static int consumer_step(struct sluice_stage *stage)
 static int stage_step_timers(struct sluice_stage *stage)
 {
 	/* Once: a handler slower than its period gets to its events as well. */
-	uint64_t now_ns = pipeline_now(stage->pipeline);
+	uint64_t now_ns = host_now(stage->host);
 	int worked = 0;
 	int timer;
 

@@ -1,8 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Dependencies point down only: tools bench examples > stages > engine > dispatch
-# > ring. An include of an upper folder from a lower one fails.
+# > ring, and in the engine: run > control > graph > stage > link. An include of an
+# upper folder from a lower one fails, and so does a call, with the folder of the
+# library's objects as second argument.
 set -eu
+objects=${2:-}
 cd "$1"
 
 failed=0
@@ -21,6 +24,50 @@ check ring 'dispatch|engine|stages|bench|tools|examples|tests'
 check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
+check engine/link 'engine/(stage|graph|control|run)'
+check engine/stage 'engine/(graph|control|run)'
+check engine/graph 'engine/(control|run)'
+check engine/control 'engine/run'
+for header in engine/*; do
+	case $header in
+	*_priv.h | *.c)
+		echo "$header: engine/ itself has the installed headers" >&2
+		failed=1
+		;;
+	esac
+done
+
+# What a wing calls lies in the wing or below.
+calls()
+{
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	above=
+	for wing in stages engine/run engine/control engine/graph engine/stage \
+		engine/link dispatch ring; do
+		name=$(echo $wing | tr / _)
+		nm -o "$objects/$wing"/*.o >"$scratch/all"
+		awk '$2 ~ /^[A-TV-Z]$/ { print $3 }' "$scratch/all" |
+			sort -u >"$scratch/$name.defined"
+		awk '{ sub(/.*\//, "", $1) } $(NF - 1) == "U" { print $NF, $1 }' \
+			"$scratch/all" | sort -u >"$scratch/$name.used"
+		for upper in $above; do
+			join "$scratch/$name.used" "$scratch/$upper.defined" \
+				>"$scratch/wrong"
+			[ -s "$scratch/wrong" ] || continue
+			sed "s,^,$wing/ may not call into $upper: ," \
+				"$scratch/wrong" >&2
+			failed=1
+		done
+		above="$above $name"
+	done
+	# Nothing was compared? Then nothing was proved.
+	[ -s "$scratch/engine_link.defined" ] && [ -s "$scratch/ring.defined" ] || {
+		echo "$objects: no objects of the library" >&2
+		failed=1
+	}
+}
+[ -z "$objects" ] || calls
 
 if grep -nE '#[[:space:]]*include.*[</"]sluice\.h[>"]' -r ring dispatch engine stages; then
 	echo "the umbrella header is for users" >&2

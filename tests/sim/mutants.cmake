@@ -53,7 +53,7 @@ sluice_sim_mutant(ack-without-bell engine/link/inlet.c "${STUCK}"
 	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
 sluice_sim_mutant(publish-without-bell engine/link/outlet.c "${STUCK}|${LOST}"
 	[[/^static void outlet_publish_separate/,/^}/s/outlet_ring(out, i)/(void)0/]])
-sluice_sim_mutant(wake-forgotten engine/stage/stage.c "${STUCK}"
+sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"
 	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
 	[[s/found = ready(ready_ctx)/found = 0/]])
@@ -66,7 +66,7 @@ sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
 sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
 	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
 sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for"
-	[[/^void inlet_grant_asked/,/^}/s/sub->ask_taken + link->refused/& + 1/]])
+	[[/^void inlet_grant_asked/,/^}/s/link->refused;/link->refused + 1;/]])
 sluice_sim_mutant(refused-costs-spill engine/link/outlet.c "${STUCK}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
 sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight"
@@ -134,7 +134,7 @@ sluice_sim_mutant(settled-looked-at-late engine/stage/resequencer.c "${LOST}"
 sluice_sim_mutant(window-uncounted engine/stage/resequencer.c "missing"
 	[[/^uint64_t resequencer_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
 sluice_sim_mutant(number-unchecked engine/stage/resequencer.c "${STUCK}|${LOST}"
-	[[/case SLUICE_REORDER_WRONG:/,/return/s/order_refuse(stage, event)/break/]])
+	[[/case SLUICE_REORDER_WRONG:/,/return/s/resequencer_refuse(stage, event)/break/]])
 
 # ---- onlookers ------------------------------------------------------------------------
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
@@ -169,7 +169,7 @@ sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
 sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"
-	[[/^void stage_misrouted/,/^}/s/pipeline_fail(stage->pipeline, -ERANGE,/pipeline_log(stage->pipeline,/]])
+	[[/^void stage_misrouted/,/^}/s/host_fail(stage->host, -ERANGE,/host_log(stage->host,/]])
 
 # ---- beginning and ending -------------------------------------------------------------------
 sluice_sim_mutant(refusal-remembered engine/run/run.c "not started|does not start"

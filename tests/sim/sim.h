@@ -8,7 +8,8 @@
 #ifndef SLUICE_TESTS_SIM_SIM_H
 #define SLUICE_TESTS_SIM_SIM_H
 
-#include "engine/run/platform_priv.h"
+#include "engine/run/run_priv.h"
+#include "engine/graph/platform_priv.h"
 
 struct sim;
 

@@ -6,7 +6,7 @@
 #define SLUICE_TESTS_UNIT_ENDS_H
 
 #include "engine/link/outlet_priv.h"
-#include "engine/stage/stage_priv.h"
+#include "engine/link/inlet_priv.h"
 #include "tests/support/unit.h"
 
 #define ENDS_MAX   8u
@@ -16,7 +16,8 @@
 #define ENDS_PARTITION_BIT 32u
 
 struct ends {
-	struct sluice_stage producer;
+	const struct sluice_strategy *strategy;
+	struct outlet outlet;
 	struct outlet *out; /* its */
 	struct inlet in;
 	struct sluice_counters counters;
@@ -47,10 +48,8 @@ static inline void ends_open(const struct sluice_strategy *strategy,
 			     const struct sluice_dispatch_opts *opts)
 {
 	memset(&ends, 0, sizeof(ends));
-	ends.out = &ends.producer.out;
-	ends.producer.strategy = strategy;
-	ends.producer.opts.kind = SLUICE_PRODUCER;
-	ends.producer.opts.out_bytes = sizeof(uint64_t);
+	ends.out = &ends.outlet;
+	ends.strategy = strategy;
 	assert_int_equal(outlet_open(ends.out, strategy, ENDS_MAX, lanes,
 				     sizeof(uint64_t), ENDS_BATCH, spill),
 			 0);
@@ -77,13 +76,14 @@ static inline void ends_join(uint32_t i, uint32_t lane, uint32_t window,
 			     uint32_t flags)
 {
 	struct subscription *sub = &ends.sub[i];
-	int one = ends.producer.strategy->rings == SLUICE_RINGS_COMMON;
+	int one = ends.strategy->rings == SLUICE_RINGS_COMMON;
 	uint64_t position;
 
 	memset(sub, 0, sizeof(*sub));
 	memset(&ends.tx[i], 0, sizeof(ends.tx[i]));
 	memset(&ends.rx[i], 0, sizeof(ends.rx[i]));
-	sub->producer = &ends.producer;
+	sub->rings = (enum sluice_rings)ends.strategy->rings;
+	sub->event_bytes = sizeof(uint64_t);
 	sub->opts.flags = flags;
 	sub->opts.max_demand = window;
 	sub->lane = lane;

@@ -193,9 +193,9 @@ sluice_unit_mutant(turns-of-stages engine/graph/affinity.c affinity "workers_tak
 	[[s/\tif (workers > placing->slots)$/\tif (0)/]])
 sluice_unit_mutant(one-turn-for-all engine/run/platform.c pin "turns_are_taken_by_as_many"
 	[[s/__atomic_fetch_add(&taken, n, __ATOMIC_RELAXED);/__atomic_fetch_add(\&taken, 1, __ATOMIC_RELAXED);/]])
-sluice_unit_mutant(cpu-named-twice engine/run/pin.c affinity "pin_twice"
+sluice_unit_mutant(cpu-named-twice engine/graph/pin.c affinity "pin_twice"
 	[[s/if (pin->cpus\[i\] == cpu)/if (0)/]])
-sluice_unit_mutant(list-ends-anyhow engine/run/pin.c affinity "pin_ends_in_a_letter"
+sluice_unit_mutant(list-ends-anyhow engine/graph/pin.c affinity "pin_ends_in_a_letter"
 	[[s/return rc == 0 && \*at != .*/return rc;/]])
 sluice_unit_mutant(quota-of-the-largest engine/run/cgroup.c cgroup "v2_least_counts"
 	[[/^static uint64_t cgroup_least_share/,/^}/s/share < least))/share > least))/]])
@@ -213,7 +213,7 @@ sluice_unit_mutant(closed-box-is-full engine/stage/mailbox.c mailbox "a_closed_b
 	[[s/return seen == CLOSED ? -EPIPE : -EAGAIN;/return -EAGAIN;/]])
 sluice_unit_mutant(answer-overwritten engine/stage/mailbox.c mailbox "answered_at_once"
 	[[s/if (!letter->replied)$/if (1)/]])
-sluice_unit_mutant(answered-twice engine/stage/mail.c control "a_call_is_answered_once"
+sluice_unit_mutant(answered-twice engine/control/control.c control "a_call_is_answered_once"
 	[[s/\tif (letter->replied)$/\tif (0)/]])
 sluice_unit_mutant(letters-before-events engine/stage/mail.c control "letters_leave_a_turn_to_events"
 	[[s/read++ < LETTERS_PER_ROUND) {/read++ < UINT32_MAX) {/]])
@@ -241,7 +241,7 @@ sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
 sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "they_have_left"
 	[[s/\tstage_settle(stage, rc);/\t(void)0;/]])
-sluice_unit_mutant(fan-out-over-a-batch engine/stage/stage.c overflow "one_makes_more_than_there_is_room_for"
+sluice_unit_mutant(fan-out-over-a-batch engine/graph/declare.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
 sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return room < fan_out ? 1 : (uint32_t)(room \/ fan_out);/return room < fan_out ? 0 : (uint32_t)(room \/ fan_out);/]])
@@ -367,17 +367,17 @@ sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_
 	[[s/sluice_store_release(&sub->asked, before->asked);/(void)0;/]])
 sluice_unit_mutant(id-of-a-failed-start engine/graph/undo.c start_again "old_ids_stay_old"
 	[[s/(void)sluice_fetch_add(&sub->generation, 1);/(void)0;/]])
-sluice_unit_mutant(stop-taken-back engine/run/run.c stop "a_stop_is_not_taken_back"
+sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_back"
 	[[s/while (seen < (uint32_t)command)/while (seen != (uint32_t)command)/]])
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
-	[[s/(void)sluice_exchange(&worker->pipeline->aborted, 1);/(void)0;/]])
+	[[s/(void)sluice_exchange(&worker->pipeline->host.aborted, 1);/(void)0;/]])
 sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
 	[[s/if (p->stages\[i\]->stranded > most->stranded)/if (p->stages[i]->stranded < most->stranded)/]])
 sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
 sluice_unit_mutant(one-stage-too-many engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (pipeline->stage_count == SLUICE_STAGES_MAX)/if (pipeline->stage_count > SLUICE_STAGES_MAX)/]])
-sluice_unit_mutant(last-reserved-word engine/stage/stage.c new_opts "resv_last"
+sluice_unit_mutant(last-reserved-word ring/base.c new_opts "resv_last"
 	[[/^int opts_check_resv/,/^}/s/for (uint32_t i = 0; i < count; i++)/for (uint32_t i = 0; i + 1 < count; i++)/]])
 sluice_unit_mutant(port-stop-is-an-end engine/run/port.c port_closed "recv_stopped"
 	[[s/\tif (end->stopped)$/\tif (0)/]])

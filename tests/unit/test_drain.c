@@ -113,7 +113,7 @@ static int sit(struct sluice_stage *self, const struct sluice_batch *batch)
 	sluice_store_release(&sitter->entered, 1);
 	while (sluice_load_acquire(&sitter->release) == 0) {
 		if (sitter->until_stop &&
-		    pipeline_command(sitter->pipeline) == PIPELINE_STOP)
+		    host_command(&sitter->pipeline->host) == PIPELINE_STOP)
 			break;
 		flow_sleep_ms(1);
 	}

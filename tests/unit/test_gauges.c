@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who has waited for a stage may look at its statistics next: they are read here at
  * the very moment at which it wakes him, on its own thread. */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #include "tests/unit/flow.h"
 

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* PTHREAD_PRIO_INHERIT */
 /* The lock of a pipeline, where the system has no priority inheritance, or no
  * room for a lock at all. */
-#include "engine/run/platform_priv.h"
+#include "engine/graph/platform_priv.h"
 
 #include "flow.h"
 

@@ -430,7 +430,7 @@ static void permanent_ends_during_a_drain(void **state)
 	assert_int_equal(gate_await(&at_the_end, 2), 0);
 	assert_int_equal(pthread_create(&thread, NULL, drain_it, p), 0);
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (pipeline_command(p) == PIPELINE_DRAIN)
+		if (host_command(&p->host) == PIPELINE_DRAIN)
 			break;
 		flow_sleep_ms(1);
 	}

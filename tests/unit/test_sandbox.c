@@ -2,7 +2,7 @@
 /* A process that enters a sandbox after the library was loaded, and while a
  * pipeline runs. The parks of these pipelines end only by a wake, or where the
  * library itself asks for a deadline: one that is lost hangs. */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #include "flow.h"
 #include "tests/support/sandbox.h"
@@ -62,7 +62,7 @@ static void sandboxed_start(struct sandboxed *s, uint32_t flags)
 static int sandboxed_join(struct sandboxed *s)
 {
 	for (uint32_t ms = 0; ms < 4 * FLOW_DEADLINE_MS; ms++) {
-		if (sluice_load_acquire(&s->pipeline->phase) ==
+		if (sluice_load_acquire(&s->pipeline->host.phase) ==
 		    PIPELINE_FINISHED)
 			return sluice_pipeline_join(s->pipeline,
 						    SLUICE_FOREVER);

@@ -4,7 +4,7 @@
  * in a signal handler. */
 #define _GNU_SOURCE /* pthread_kill */
 #include "engine/control.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 #include "tests/support/gate.h"
 #include "tests/unit/flow.h"
 
@@ -244,7 +244,7 @@ static void a_stop_is_not_taken_back(void **state)
 	flow_start(pipeline);
 	sluice_pipeline_stop(pipeline);
 	pipeline_raise(pipeline, PIPELINE_DRAIN);
-	assert_int_equal(pipeline_command(pipeline), PIPELINE_STOP);
+	assert_int_equal(host_command(&pipeline->host), PIPELINE_STOP);
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS),
 			 -ECANCELED);
 	sluice_pipeline_close(pipeline);

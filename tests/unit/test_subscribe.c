@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A subscription is made: whatever happens while its memory is being allocated is
  * answered, and leaves nothing behind. */
+#include "engine/graph/subscriptions_priv.h"
+#include "engine/run/run_priv.h"
 #include "watched.h"
 
 #include <pthread.h>
@@ -259,7 +261,8 @@ static void *joiner(void *arg)
 
 	/* Once the start has got so far. */
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (sluice_load_acquire(&pipeline->phase) == PIPELINE_STARTING)
+		if (sluice_load_acquire(&pipeline->host.phase) ==
+		    PIPELINE_STARTING)
 			break;
 		flow_sleep_ms(1);
 	}

@@ -104,7 +104,8 @@ static void no_stage_takes_the_lock(void **state)
 	sluice_store_release(&opened, 1);
 	sluice_wake(sluice_stage_find(pipeline, "source"));
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (sluice_load_acquire(&pipeline->phase) == PIPELINE_FINISHED)
+		if (sluice_load_acquire(&pipeline->host.phase) ==
+		    PIPELINE_FINISHED)
 			break;
 		flow_sleep_ms(1);
 	}

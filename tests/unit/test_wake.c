@@ -6,7 +6,7 @@
  */
 #include "flow.h"
 
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #include <pthread.h>
 
@@ -47,7 +47,7 @@ static struct sluice_pipeline *deaf_open(uint32_t workers)
 static int deaf_join(struct sluice_pipeline *p)
 {
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (sluice_load_acquire(&p->phase) == PIPELINE_FINISHED)
+		if (sluice_load_acquire(&p->host.phase) == PIPELINE_FINISHED)
 			return sluice_pipeline_join(p, SLUICE_FOREVER);
 		flow_sleep_ms(1);
 	}

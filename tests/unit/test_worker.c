@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a worker sleeps: until the first of the timers of all its stages is
  * due, wherever among them that one stands. Its parks are written down. */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #include "flow.h"
 
@@ -101,9 +101,11 @@ static void worker_sleeps_until_the_first_is_due(void **state)
 				      .state = &delays_ms[i]));
 		flow_subscribe(pipeline, name, "a", NULL);
 	}
-	least_ns = pipeline_now(pipeline) + row->first_ms * PLATFORM_NS_PER_MS;
+	least_ns =
+		host_now(&pipeline->host) + row->first_ms * PLATFORM_NS_PER_MS;
 	flow_start(pipeline);
-	most_ns = pipeline_now(pipeline) + row->first_ms * PLATFORM_NS_PER_MS;
+	most_ns =
+		host_now(&pipeline->host) + row->first_ms * PLATFORM_NS_PER_MS;
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS && seen == 0; ms++) {
 		flow_sleep_ms(1);
 		seen = sluice_load_acquire(&deadline_ns);

@@ -4,7 +4,7 @@
 #ifndef SLUICE_TESTS_UNIT_WATCHED_H
 #define SLUICE_TESTS_UNIT_WATCHED_H
 
-#include "engine/graph/pipeline_priv.h"
+#include "engine/run/run_priv.h"
 
 #include "clerk.h"
 #include "tests/support/edge.h"

@@ -319,7 +319,8 @@ static uint32_t code_of(int rc)
 static void end_result(int rc)
 {
 	/* Those that the last reader of a broadcast left, too. */
-	uint64_t told = sluice_load_acquire(&scenario.pipeline->undelivered);
+	uint64_t told =
+		sluice_load_acquire(&scenario.pipeline->host.undelivered);
 	uint64_t stranded = 0;
 
 	for (uint32_t i = 0; i < scenario.node_count; i++)
@@ -422,7 +423,7 @@ static void end_flow(const struct node *node)
 
 void audit_end(int rc)
 {
-	int complete = pipeline_command(scenario.pipeline) != PIPELINE_STOP;
+	int complete = host_command(&scenario.pipeline->host) != PIPELINE_STOP;
 
 	end_result(rc);
 	for (uint32_t i = 0; i < scenario.node_count; i++) {

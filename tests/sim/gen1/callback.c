@@ -74,7 +74,7 @@ static int fail(struct node *node)
 	    node->restart == SLUICE_RESTART_TEMPORARY) {
 		node->willed = 1;
 		node->leaving = 1;
-		if (pipeline_command(scenario.pipeline) != PIPELINE_STOP)
+		if (host_command(&scenario.pipeline->host) != PIPELINE_STOP)
 			scenario.must_fail = 1;
 	}
 	return rc;

@@ -5,6 +5,7 @@
  * happens to it meanwhile (FEATURE_...). What must hold whatever the schedule is
  * written in ledger.c and audit.c.
  */
+#include "engine/run/run_priv.h"
 #include "sluice.h"
 #include "tests/sim/gen1/scenario_priv.h"
 #include "tests/sim/sim.h"

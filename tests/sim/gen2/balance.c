@@ -173,7 +173,7 @@ void balance_check_reader(const struct node *origin, const struct edge *edge,
 static void end_result(int rc)
 {
 	/* Those that the last reader of a broadcast left, too. */
-	uint64_t told = sluice_load_acquire(&world.pipeline->undelivered);
+	uint64_t told = sluice_load_acquire(&world.pipeline->host.undelivered);
 	uint64_t stranded = 0;
 
 	for (uint32_t i = 0; i < world.node_count; i++)
@@ -292,7 +292,7 @@ static void end_node(const struct node *node)
 
 void balance_end(int rc)
 {
-	int complete = pipeline_command(world.pipeline) != PIPELINE_STOP;
+	int complete = host_command(&world.pipeline->host) != PIPELINE_STOP;
 
 	book_close_open();
 	end_result(rc);

@@ -56,7 +56,7 @@ static int breaks(struct node *node, int rc)
 	if (is_final(node)) {
 		node->willed = 1;
 		node->leaving = 1;
-		if (pipeline_command(world.pipeline) != PIPELINE_STOP)
+		if (host_command(&world.pipeline->host) != PIPELINE_STOP)
 			world.must_fail = 1;
 	}
 	return rc;

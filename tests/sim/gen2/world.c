@@ -5,6 +5,7 @@
  * promise.c, onlook.c, inspect.c, quiet.c and balance.c.
  */
 #include "tests/sim/gen2/book.h"
+#include "engine/run/run_priv.h"
 #include "sluice.h"
 
 #include <errno.h>

@@ -243,7 +243,8 @@ static inline int chance(enum feature feature, uint32_t n)
 /* Starting is over: what fails from now on is a failure, and no refusal. */
 static inline int is_running(void)
 {
-	return sluice_load_stale(&world.pipeline->phase) >= PIPELINE_RUNNING;
+	return sluice_load_stale(&world.pipeline->host.phase) >=
+	       PIPELINE_RUNNING;
 }
 
 static inline struct node *consumer_of(const struct edge *edge)

@@ -3,6 +3,7 @@
  * Calls of the library as the scenarios make them (the linker's --wrap): those
  * that wait let the world go on meanwhile.
  */
+#include "engine/run/run_priv.h"
 #include "tests/stress/graphs/machine.h"
 #include "tests/sim/gen2/world.h"
 #include "sluice.h"

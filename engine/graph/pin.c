@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The option `pin`: in words, or a list of CPUs. */
-#include "engine/run/pin_priv.h"
-#include "engine/run/platform_priv.h"
+#include "engine/graph/pin_priv.h"
+#include "engine/graph/platform_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pipeline that runs: its threads, and what the supervisor knows of its stages.
+ * Not installed.
+ *
+ *   pipeline.c    opened, declared, closed
+ *   run.c         start, join, drain, stop: the caller's side
+ *   host.c        what stages ask of the pipeline around them
+ *   supervisor.c  the control thread: spawns the workers, sees them end
+ *   worker.c      the loop that polls stages
+ *   stopping.c    who is to stop, and has not returned
+ *   port.c, port_held.c  stages that a thread of the program drives
+ *   restart.c     when a failed stage is started again
+ *   platform.c, cpus.c, cgroup.c  the world: Linux
+ */
+#ifndef SLUICE_ENGINE_RUN_PRIV_H
+#define SLUICE_ENGINE_RUN_PRIV_H
+
+#include "engine/graph/pipeline_priv.h"
+#include "engine/run/restart_priv.h"
+
+/* A stage as the supervisor sees it. */
+struct supervised {
+	uint64_t restart_ns; /* when to start it again; 0: it is up */
+	uint32_t downs;      /* times it went down, as far as was noticed */
+
+	/* A port (port_held.c). */
+	uint64_t rest_ns; /* not looked after again before */
+	uint32_t relayed; /* its bell was left so */
+	uint32_t called;  /* it is to be looked after */
+	uint32_t command; /* as it was when that was noticed last */
+	uint32_t phase;   /* the same, of the stage */
+};
+
+/* What a stage that is to stop and does not return has come to. */
+struct late {
+	uint32_t command; /* that it was told, last looked at */
+	uint64_t tell_ns; /* when to say who has not returned */
+};
+
+struct engine {
+	struct sluice_pipeline pipeline; /* first */
+	void *supervisor;                /* its thread */
+	struct restart_policy policy;
+	struct restart_history history;
+
+	/* The supervisor's, while it runs. */
+	struct supervised *supervised; /* one per stage */
+	unsigned char *marked;         /* those restarted together */
+	struct late late;
+};
+
+static inline struct engine *engine_of(struct sluice_pipeline *pipeline)
+{
+	return (struct engine *)pipeline; /* its first member */
+}
+
+/* A pipeline on another platform than Linux: for the simulator. */
+int pipeline_open_on(struct sluice_pipeline **out,
+		     const struct sluice_pipeline_opts *opts,
+		     const struct platform *platform);
+
+/* What a thread of the pipeline is called: its name, cut so that "/@part" fits
+ * the 15 bytes that Linux shows. */
+#define THREAD_NAME_BYTES 16u
+void pipeline_thread_name(const struct sluice_pipeline *pipeline,
+			  char name[THREAD_NAME_BYTES], const char *part);
+
+/* ---- host.c -------------------------------------------------------------- */
+
+extern const struct host_ops run_host_ops;
+
+void pipeline_raise(struct sluice_pipeline *pipeline,
+		    enum pipeline_command command);
+
+/* ---- run.c --------------------------------------------------------------- */
+
+/* A thread of the pipeline, or who starts or closes it, waits until the phase is
+ * at least @phase. Returns 0; or -ECANCELED: the start has failed. */
+int pipeline_wait_phase(struct sluice_pipeline *pipeline,
+			enum pipeline_phase phase);
+void pipeline_set_phase(struct sluice_pipeline *pipeline,
+			enum pipeline_phase phase);
+
+/* ---- stopping.c ---------------------------------------------------------- */
+
+/* Tell the stages that are to stop and have an on_stop; and say in the log who has
+ * not returned, later on. Returns when to look again. */
+void stop_tell(struct sluice_pipeline *pipeline);
+uint64_t stop_tell_late(struct sluice_pipeline *pipeline);
+/* Name the stages that have not ended, those inside a callback first; or those
+ * alone. Returns how many. @text is "" when there is none. */
+#define STOP_TEXT_BYTES 300
+enum stop_names {
+	STOP_ALL,
+	STOP_IN_CALLBACK,
+};
+uint32_t stop_names(const struct sluice_pipeline *pipeline,
+		    enum stop_names which, char text[STOP_TEXT_BYTES]);
+
+/* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
+
+void supervisor_run(void *pipeline);
+void worker_run(void *worker);
+
+#endif

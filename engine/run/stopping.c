@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The supervisor's side of a stop: it calls on_stop of those that are to stop
+ * (stage/stop.c has the life of the word between the two), and names those that
+ * have not returned all the same.
+ */
+#include "engine/control/door_priv.h"
+#include "engine/run/run_priv.h"
+#include "engine/stage/stage_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Long enough for callbacks that do not block. */
+#define STOP_LATE_MS 1000u
+/* So many stages are named, and the others counted. */
+#define STOP_NAMES_MAX 3u
+
+/* ---- telling it ---------------------------------------------------------- */
+
+static void stop_tell_stage(struct sluice_stage *stage)
+{
+	uint32_t open = STOP_OPEN;
+
+	if (sluice_load_acquire(&stage->stop) != STOP_OPEN ||
+	    !stop_wanted(stage) ||
+	    !sluice_compare_exchange(&stage->stop, &open, STOP_TELLING))
+		return;
+	stage->opts.on_stop(stage);
+	stop_set(stage, STOP_TOLD);
+}
+
+void stop_tell(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (p->stages[i]->opts.on_stop != NULL)
+			stop_tell_stage(p->stages[i]);
+}
+
+/* ---- who has not returned ------------------------------------------------ */
+
+static int stop_ended(const struct sluice_stage *stage)
+{
+	return sluice_load_acquire(&stage->phase_seen) == STAGE_ENDED;
+}
+
+static int stop_inside(const struct sluice_stage *stage)
+{
+	/* Relaxed: for a text. */
+	return sluice_load_relaxed(&stage->inside) != 0;
+}
+
+static void stop_name(char text[STOP_TEXT_BYTES],
+		      const struct sluice_stage *stage)
+{
+	size_t at = strlen(text);
+	const char *where = "";
+
+	if (stop_inside(stage))
+		where = " (in a callback)";
+	else if (stage->opts.flags & SLUICE_STAGE_PORT)
+		where = " (a port)";
+	(void)snprintf(text + at, STOP_TEXT_BYTES - at, "%sstage '%s'%s",
+		       at > 0 ? ", " : "", stage->name, where);
+}
+
+uint32_t stop_names(const struct sluice_pipeline *p, enum stop_names which,
+		    char text[STOP_TEXT_BYTES])
+{
+	uint32_t count = 0;
+	size_t at;
+
+	text[0] = '\0';
+	for (int in_callback = 1; in_callback >= 0; in_callback--)
+		for (uint32_t i = 0; i < p->stage_count; i++) {
+			const struct sluice_stage *stage = p->stages[i];
+
+			if (stop_ended(stage) ||
+			    stop_inside(stage) != in_callback ||
+			    (which == STOP_IN_CALLBACK && !in_callback))
+				continue;
+			if (count++ < STOP_NAMES_MAX)
+				stop_name(text, stage);
+		}
+	at = strlen(text);
+	if (count > STOP_NAMES_MAX)
+		(void)snprintf(text + at, STOP_TEXT_BYTES - at, " and %u more",
+			       count - STOP_NAMES_MAX);
+	return count;
+}
+
+/* Those that are to stop and are inside a callback. */
+static int stop_anyone_late(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->stage_count; i++)
+		if (!stop_ended(p->stages[i]) && stop_inside(p->stages[i]) &&
+		    stop_wanted(p->stages[i]))
+			return 1;
+	return 0;
+}
+
+uint64_t stop_tell_late(struct sluice_pipeline *p)
+{
+	enum pipeline_command command = host_command(&p->host);
+	struct late *late = &engine_of(p)->late;
+	char names[STOP_TEXT_BYTES];
+	uint64_t now_ns;
+
+	if (command == PIPELINE_RUN || p->opts.log == NULL)
+		return UINT64_MAX;
+	now_ns = host_now(&p->host);
+	if (late->command != (uint32_t)command) {
+		late->command = (uint32_t)command;
+		late->tell_ns = now_ns + STOP_LATE_MS * PLATFORM_NS_PER_MS;
+	}
+	if (now_ns < late->tell_ns)
+		return late->tell_ns;
+	if (stop_anyone_late(p)) {
+		(void)stop_names(p, STOP_IN_CALLBACK, names);
+		host_log(&p->host,
+			 "%s for %u ms, and a callback has not returned: "
+			 "%s",
+			 command == PIPELINE_STOP ? "stopped" : "draining",
+			 STOP_LATE_MS, names);
+	}
+	late->tell_ns = UINT64_MAX; /* once */
+	return UINT64_MAX;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a stage needs of the pipeline around it, and all it knows of one: a few
+ * words, and a few calls that whoever runs the pipeline answers (run/host.c). Not
+ * installed.
+ *
+ * Words        writer                readers   order
+ * command      any, only ever up;    any       acq_rel, enum pipeline_command
+ *              a start that failed
+ *              puts it back
+ * phase        who starts; the       any       acq_rel, enum pipeline_phase
+ *              supervisor
+ * aborted      stages                caller    a stage was ended before its
+ *                                              streams
+ * undelivered  stages                caller    events that had no consumer left
+ *                                              to go to
+ */
+#ifndef SLUICE_ENGINE_HOST_PRIV_H
+#define SLUICE_ENGINE_HOST_PRIV_H
+
+#include "ring/wait.h"
+
+struct sluice_stage;
+struct host;
+
+/* What everybody is told to do; only ever raised. */
+enum pipeline_command {
+	PIPELINE_RUN = 0,
+	PIPELINE_DRAIN = 1, /* producers end, the rest follows */
+	PIPELINE_STOP = 2,  /* every stage ends after its current callback */
+};
+
+enum pipeline_phase {
+	PIPELINE_DECLARED = 0,
+	PIPELINE_PLANNING = 1, /* a start checks and allocates; or it has
+				  failed, and is taken back */
+	PIPELINE_STARTING = 2, /* init callbacks run */
+	PIPELINE_RUNNING = 3,
+	PIPELINE_FINISHED = 4, /* every thread but the supervisor is gone */
+};
+
+struct host_ops {
+	/* A line for the user's log. */
+	void (*log)(struct host *host, const char *text);
+	/* What failed, in words, and its code; the first one counts. @stop: and
+	 * every stage is to end; else the others go on, and join will say so. */
+	void (*fail)(struct host *host, int rc, const char *text, int stop);
+	/* There is something for the supervisor to look at. */
+	void (*alarm)(struct host *host);
+	/* Something was signalled to a port, and between its user's calls nobody
+	 * listens. */
+	void (*call_port)(struct sluice_stage *port);
+	/* How long a producer waits that has said RETRY @retries times in a row,
+	 * ns. */
+	uint64_t (*retry_delay)(struct host *host, uint32_t retries);
+};
+
+struct host {
+	const struct host_ops *ops;
+	const struct sluice_wait_ops *wait;
+	uint32_t logs; /* somebody reads the log */
+
+	sluice_a32 command __attribute__((aligned(SLUICE_LINE_BYTES)));
+	sluice_a32 phase;
+	sluice_a32 aborted;
+	sluice_a64 undelivered;
+};
+
+static inline enum pipeline_command host_command(const struct host *host)
+{
+	return (enum pipeline_command)sluice_load_acquire(&host->command);
+}
+
+static inline enum pipeline_phase host_phase(const struct host *host)
+{
+	return (enum pipeline_phase)sluice_load_acquire(&host->phase);
+}
+
+/* Monotonic time, ns. */
+static inline uint64_t host_now(const struct host *host)
+{
+	return host->wait->now_ns(host->wait->ctx);
+}
+
+static inline void host_alarm(struct host *host)
+{
+	host->ops->alarm(host);
+}
+
+/* The calls of the table with a text that is put together; nothing is while nobody
+ * reads the log. */
+void host_log(struct host *host, const char *fmt, ...) SLUICE_PRINTF(2, 3);
+void host_fail(struct host *host, int rc, const char *fmt, ...)
+	SLUICE_PRINTF(3, 4);
+void host_note_failure(struct host *host, int rc, const char *fmt, ...)
+	SLUICE_PRINTF(3, 4);
+
+#endif
