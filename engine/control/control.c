@@ -35,11 +35,11 @@ static uint32_t control_targets(struct sluice_stage *stage)
 {
 	uint32_t targets = 0;
 
-	if (gate_enter(&stage->gate))
+	if (gate_enter(&stage->words.gate))
 		targets = stage->in.places_max > stage->out.places_max
 				  ? stage->in.places_max
 				  : stage->out.places_max;
-	gate_leave(&stage->gate, stage->pipeline->platform->wait);
+	gate_leave(&stage->words.gate, stage->pipeline->platform->wait);
 	return targets;
 }
 
@@ -233,7 +233,7 @@ static void control_wish_end(struct sluice_stage *stage)
 	struct sluice_pipeline *p = stage->pipeline;
 
 	if (gate_enter(&p->gate)) {
-		sluice_store_release(&stage->end_wished, 1);
+		sluice_store_release(&stage->words.end_wished, 1);
 		if (stage->opts.on_stop != NULL)
 			host_alarm(&p->host);
 	}
@@ -273,7 +273,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 	if (self->opts.handle_timer == NULL)
 		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
 				   self->name);
-	timer_set(&self->timers, timer, host_now(&self->pipeline->host),
+	timer_set(&self->post.timers, timer, host_now(&self->pipeline->host),
 		  delay_ms * PLATFORM_NS_PER_MS,
 		  period_ms * PLATFORM_NS_PER_MS);
 	return 0;
@@ -282,7 +282,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 void sluice_timer_clear(struct sluice_stage *self, uint32_t timer)
 {
 	if (self != NULL && timer < SLUICE_TIMERS_MAX)
-		timer_clear(&self->timers, timer);
+		timer_clear(&self->post.timers, timer);
 }
 
 int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
@@ -303,7 +303,7 @@ int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
 				   "stage '%s': demand mode %d; there are "
 				   "forward and, for a producer, accumulate",
 				   stage->name, (int)mode);
-	sluice_store_release(&stage->demand, (uint32_t)mode);
+	sluice_store_release(&stage->words.demand, (uint32_t)mode);
 	stage_signal(stage, SIGNAL_STATE);
 	return 0;
 }
@@ -312,7 +312,7 @@ enum sluice_demand_mode sluice_demand_get(const struct sluice_stage *stage)
 {
 	return stage == NULL ? SLUICE_DEMAND_FORWARD
 			     : (enum sluice_demand_mode)sluice_load_acquire(
-				       &stage->demand);
+				       &stage->words.demand);
 }
 
 int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
@@ -322,7 +322,7 @@ int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
 
 	if (rc < 0)
 		return rc;
-	letter = self->calling;
+	letter = self->post.calling;
 	if (letter == NULL)
 		return sluice_fail(-EPERM,
 				   "stage '%s': a reply outside of handle_call",
@@ -368,7 +368,7 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 	if (self == NULL || !door_here(self->pipeline))
 		return 0;
 	waits = hold_count(&self->hold) + self->hold.staged;
-	if (!stage_produces(self) || self->accumulate ||
+	if (!stage_produces(self) || self->run.accumulate ||
 	    outlet_waiting(&self->out) > 0)
 		return 0;
 	room = outlet_room(&self->out, UINT64_MAX);

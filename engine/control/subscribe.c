@@ -165,7 +165,8 @@ static int late_check_running(struct sluice_pipeline *p,
 	if (command != PIPELINE_RUN)
 		return SUBSCRIPTION_FAIL(wish, -EPIPE, "%s",
 					 "the pipeline is ending");
-	if (sluice_load_acquire(&wish->consumer->phase_seen) >= STAGE_ENDING)
+	if (sluice_load_acquire(&wish->consumer->words.phase_seen) >=
+	    STAGE_ENDING)
 		return late_consumer_ended(wish);
 	return 0;
 }

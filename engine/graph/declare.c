@@ -97,7 +97,8 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 	if (stage == NULL)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
 	stage->region.fd = -1;
-	sluice_store_relaxed(&stage->gate, GATE_CLOSED); /* not shared yet */
+	sluice_store_relaxed(&stage->words.gate,
+			     GATE_CLOSED); /* not shared yet */
 	stage_defaults(&o);
 	if (o.kind != SLUICE_CONSUMER) {
 		stage->strategy = o.strategy
@@ -113,9 +114,9 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 		    o.order_events == 0)
 			o.order_events = SLUICE_ORDER_EVENTS_DEFAULT;
 	}
-	sluice_store_relaxed(&stage->demand, (uint32_t)o.demand);
-	stage->accumulate = o.demand == SLUICE_DEMAND_ACCUMULATE;
-	mailbox_take(&stage->mail, &stage->letters,
+	sluice_store_relaxed(&stage->words.demand, (uint32_t)o.demand);
+	stage->run.accumulate = o.demand == SLUICE_DEMAND_ACCUMULATE;
+	mailbox_take(&stage->mail, &stage->post.letters,
 		     1); /* nobody reads it yet */
 	memcpy(stage->name, o.name, strlen(o.name));
 	o.name = stage->name;

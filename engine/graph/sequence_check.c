@@ -206,7 +206,8 @@ static void sequence_mark(const struct sluice_pipeline *p,
 		sequence_spread(p, wish, marked, MARK_ABOVE, from);
 		for (uint32_t k = 0; k < p->stage_count; k++)
 			if (marked[k] == (MARK_BELOW | MARK_ABOVE))
-				sluice_store_relaxed(&p->stages[k]->between, 1);
+				sluice_store_relaxed(
+					&p->stages[k]->words.between, 1);
 	}
 }
 

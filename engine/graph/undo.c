@@ -19,7 +19,7 @@ void plan_remember(struct sluice_pipeline *p)
 	p->remembered = 1;
 	for (uint32_t i = 0; i < p->stage_count; i++)
 		p->stages[i]->demand_before =
-			sluice_load_acquire(&p->stages[i]->demand);
+			sluice_load_acquire(&p->stages[i]->words.demand);
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 
@@ -53,8 +53,9 @@ static void pipeline_undo(struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct sluice_stage *stage = p->stages[i];
 
-		(void)sluice_exchange(&stage->demand, stage->demand_before);
-		stage->accumulate =
+		(void)sluice_exchange(&stage->words.demand,
+				      stage->demand_before);
+		stage->run.accumulate =
 			stage->demand_before == SLUICE_DEMAND_ACCUMULATE;
 	}
 	/* Those made by an init come last: nothing that was declared has given

@@ -173,10 +173,10 @@ static int port_may_send(void *arg)
 	struct sluice_stage *port = arg;
 
 	port_attend(port);
-	if (port->phase == STAGE_RUNNING && outlet_left(&port->out))
+	if (port->run.phase == STAGE_RUNNING && outlet_left(&port->out))
 		(void)stage_flush(port, STAGE_LOOK);
-	return port->phase != STAGE_RUNNING ||
-	       (port->accumulate == 0 && port->out.orphans == NULL &&
+	return port->run.phase != STAGE_RUNNING ||
+	       (port->run.accumulate == 0 && port->out.orphans == NULL &&
 		outlet_room(&port->out, 1) > 0);
 }
 
@@ -231,7 +231,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	deadline_ns = port_deadline(port, timeout_ms);
 	do {
 		if (port_may_send(port)) {
-			rc = port->phase == STAGE_RUNNING
+			rc = port->run.phase == STAGE_RUNNING
 				     ? port_send(port, events, n)
 				     : port_refuse(port);
 			if (rc != 0)
@@ -243,7 +243,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	} while (rc == 0);
 	/* What is found to have room when events are placed is told of in the
 	 * next flush; there may be none. */
-	if (SLUICE_UNLIKELY(port->gauge > 0))
+	if (SLUICE_UNLIKELY(port->run.gauge > 0))
 		stage_tell_gauges(port, stage_holds_back(port));
 	rc = port_waited(port, rc);
 	port_leave(port);
@@ -254,9 +254,11 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 
 static void port_acknowledge(struct sluice_stage *port)
 {
-	if (port->port_taken > 0 && port->in.links[port->port_batch.inlet].open)
-		inlet_ack(&port->in, port->port_batch.inlet, port->port_taken);
-	port->port_taken = 0;
+	if (port->hand.port_taken > 0 &&
+	    port->in.links[port->hand.port_batch.inlet].open)
+		inlet_ack(&port->in, port->hand.port_batch.inlet,
+			  port->hand.port_taken);
+	port->hand.port_taken = 0;
 }
 
 /* Among links of different weights one whose turn it is has run dry: its producer
@@ -283,7 +285,7 @@ static void port_let_refill(const struct sluice_stage *port)
 /* It has something for its user: a batch, or that there is no more. */
 static int port_has(const struct sluice_stage *port)
 {
-	return port->port_taken > 0 || port->phase == STAGE_ENDED;
+	return port->hand.port_taken > 0 || port->run.phase == STAGE_ENDED;
 }
 
 static int port_may_recv(void *arg)
@@ -338,8 +340,8 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	port_acknowledge(port);
 	port_let_refill(port);
 	rc = port_recv(port, port_deadline(port, timeout_ms));
-	if (port->port_taken > 0) {
-		*batch = port->port_batch;
+	if (port->hand.port_taken > 0) {
+		*batch = port->hand.port_batch;
 		rc = (int)batch->count;
 	} else if (rc == 0) {
 		rc = port_refuse(port);
@@ -367,7 +369,7 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 	/* First, before anything can end it that was signalled meanwhile. */
 	port_acknowledge(port);
 	port_attend(port);
-	if (port->phase >= STAGE_ENDING)
+	if (port->run.phase >= STAGE_ENDING)
 		rc = sluice_fail(-EALREADY, "port '%s' has ended already",
 				 port->name);
 	stage_finish(port, reason, 0);

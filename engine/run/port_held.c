@@ -24,8 +24,9 @@ static void port_await(struct sluice_stage *port, uint32_t seen)
 	const struct sluice_wait_ops *ops = port_ops(port);
 
 	if ((seen & PORT_WAITS) != 0 ||
-	    sluice_compare_exchange(&port->port_busy, &seen, seen | PORT_WAITS))
-		ops->park(ops->ctx, &port->port_busy, seen | PORT_WAITS,
+	    sluice_compare_exchange(&port->words.port_busy, &seen,
+				    seen | PORT_WAITS))
+		ops->park(ops->ctx, &port->words.port_busy, seen | PORT_WAITS,
 			  UINT64_MAX);
 }
 
@@ -40,21 +41,21 @@ static void port_tell_user(struct sluice_stage *port)
 
 uint32_t port_enter(struct sluice_stage *port)
 {
-	uint32_t seen = sluice_load_acquire(&port->port_busy);
+	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
 
 	for (;;) {
 		switch (seen & PORT_HOLDER) {
 		case PORT_FREE:
-			if (sluice_compare_exchange(&port->port_busy, &seen,
-						    (seen & ~PORT_HOLDER) |
-							    PORT_USER)) {
+			if (sluice_compare_exchange(
+				    &port->words.port_busy, &seen,
+				    (seen & ~PORT_HOLDER) | PORT_USER)) {
 				port_tell_user(port);
 				return PORT_FREE;
 			}
 			break;
 		case PORT_SUPERVISOR:
 			port_await(port, seen);
-			seen = sluice_load_acquire(&port->port_busy);
+			seen = sluice_load_acquire(&port->words.port_busy);
 			break;
 		default:
 			return seen & PORT_HOLDER;
@@ -65,8 +66,8 @@ uint32_t port_enter(struct sluice_stage *port)
 /* There is something that waits for a consumer, or an end. */
 static int port_leaves_something(const struct sluice_stage *port)
 {
-	return port->phase == STAGE_ENDING ||
-	       (port->phase == STAGE_RUNNING && stage_produces(port) &&
+	return port->run.phase == STAGE_ENDING ||
+	       (port->run.phase == STAGE_RUNNING && stage_produces(port) &&
 		outlet_left(&port->out));
 }
 
@@ -77,7 +78,7 @@ void port_leave(struct sluice_stage *port)
 		   !sluice_bell_relayed(port->worker->bell);
 	/* Relaxed: what others may have done to it meanwhile the exchange finds
 	 * out. */
-	uint32_t seen = sluice_load_relaxed(&port->port_busy);
+	uint32_t seen = sluice_load_relaxed(&port->words.port_busy);
 	uint32_t next;
 	int calls;
 
@@ -88,12 +89,12 @@ void port_leave(struct sluice_stage *port)
 		next = (seen & ~(PORT_HOLDER | PORT_CAME)) | PORT_FREE;
 		if (calls)
 			next = (next | PORT_CALL) + PORT_CALLER;
-	} while (!sluice_compare_exchange(&port->port_busy, &seen, next));
+	} while (!sluice_compare_exchange(&port->words.port_busy, &seen, next));
 	if (!calls)
 		return;
 	/* Counted as a caller: whoever closes the pipeline waits. */
 	host_alarm(&p->host);
-	(void)sluice_fetch_add(&port->port_busy, 0u - PORT_CALLER);
+	(void)sluice_fetch_add(&port->words.port_busy, 0u - PORT_CALLER);
 }
 
 /* Returns non-zero: the pipeline was stopped, and the port has ended. */
@@ -108,10 +109,10 @@ static int port_stopped(struct sluice_stage *port)
 
 void port_attend(struct sluice_stage *port)
 {
-	if (port->phase == STAGE_ENDED || port_stopped(port))
+	if (port->run.phase == STAGE_ENDED || port_stopped(port))
 		return;
 	/* Relaxed: the exchange acquires what the signaller wrote. */
-	if (sluice_load_relaxed(&port->signals) != 0)
+	if (sluice_load_relaxed(&port->words.signals) != 0)
 		(void)stage_attend(port);
 	if (stage_produces(port) &&
 	    host_command(&port->pipeline->host) == PIPELINE_DRAIN)
@@ -120,7 +121,7 @@ void port_attend(struct sluice_stage *port)
 
 int port_round(struct sluice_stage *port)
 {
-	if (port->phase == STAGE_ENDED)
+	if (port->run.phase == STAGE_ENDED)
 		return 0;
 	return port_stopped(port) || stage_step(port);
 }
@@ -130,11 +131,11 @@ struct port_end port_end_of(const struct sluice_stage *port)
 	struct port_end end = {0};
 
 	/* Written before, and not again. */
-	if (sluice_load_acquire(&port->phase_seen) < STAGE_ENDING)
+	if (sluice_load_acquire(&port->words.phase_seen) < STAGE_ENDING)
 		return end;
-	end.closed = port->ended.closed;
-	end.stopped = port->ended.stopped;
-	end.by = port->ended.by;
+	end.closed = port->run.ended.closed;
+	end.stopped = port->run.ended.stopped;
+	end.by = port->run.ended.by;
 	end.failed = end.stopped && pipeline_has_failed(port->pipeline);
 	return end;
 }
@@ -143,24 +144,24 @@ struct port_end port_end_of(const struct sluice_stage *port)
 
 void port_open(struct sluice_stage *port)
 {
-	(void)sluice_fetch_add(&port->port_busy, PORT_FREE - PORT_CLOSED);
+	(void)sluice_fetch_add(&port->words.port_busy, PORT_FREE - PORT_CLOSED);
 }
 
 void port_close(struct sluice_stage *port)
 {
 	const struct sluice_wait_ops *ops = port_ops(port);
-	uint32_t seen = sluice_load_acquire(&port->port_busy);
+	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
 
 	while ((seen & PORT_HOLDER) != PORT_CLOSED) {
 		if ((seen & PORT_HOLDER) == PORT_FREE && seen < PORT_CALLER) {
-			(void)sluice_compare_exchange(&port->port_busy, &seen,
-						      PORT_CLOSED);
+			(void)sluice_compare_exchange(&port->words.port_busy,
+						      &seen, PORT_CLOSED);
 			continue;
 		}
 		/* It has ended: whoever is inside is on his way out. */
-		ops->park(ops->ctx, &port->port_busy, seen,
+		ops->park(ops->ctx, &port->words.port_busy, seen,
 			  ops->now_ns(ops->ctx) + PORT_CLOSE_NS);
-		seen = sluice_load_acquire(&port->port_busy);
+		seen = sluice_load_acquire(&port->words.port_busy);
 	}
 }
 
@@ -168,7 +169,7 @@ void port_close(struct sluice_stage *port)
 
 void port_call(struct sluice_stage *port)
 {
-	(void)sluice_fetch_or(&port->port_busy, PORT_CALL);
+	(void)sluice_fetch_or(&port->words.port_busy, PORT_CALL);
 	host_alarm(&port->pipeline->host);
 }
 
@@ -180,7 +181,7 @@ int port_rung(const struct sluice_stage *port, const struct supervised *seen)
 /* Its user is inside: he is to call again when he leaves. */
 static int supervisor_take(struct sluice_stage *port)
 {
-	uint32_t seen = sluice_load_acquire(&port->port_busy);
+	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
 	uint32_t next;
 	int user;
 
@@ -191,21 +192,21 @@ static int supervisor_take(struct sluice_stage *port)
 			next |= PORT_CAME;
 		else
 			next = (next & ~PORT_HOLDER) | PORT_SUPERVISOR;
-	} while (!sluice_compare_exchange(&port->port_busy, &seen, next));
+	} while (!sluice_compare_exchange(&port->words.port_busy, &seen, next));
 	return !user;
 }
 
 static void supervisor_give(struct sluice_stage *port)
 {
 	const struct sluice_wait_ops *ops = port_ops(port);
-	uint32_t seen = sluice_load_acquire(&port->port_busy);
+	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
 
-	while (!sluice_compare_exchange(&port->port_busy, &seen,
+	while (!sluice_compare_exchange(&port->words.port_busy, &seen,
 					(seen & ~(PORT_HOLDER | PORT_WAITS)) |
 						PORT_FREE))
 		;
 	if (seen & PORT_WAITS)
-		ops->wake(ops->ctx, &port->port_busy);
+		ops->wake(ops->ctx, &port->words.port_busy);
 }
 
 /* Move what can be moved, and be rung for the rest. */
@@ -230,7 +231,7 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
  * has in hand is his: until he comes again nothing changes, except for a stop. */
 static void supervisor_heed(struct sluice_stage *port)
 {
-	if (port->port_taken == 0 ||
+	if (port->hand.port_taken == 0 ||
 	    host_command(&port->pipeline->host) == PIPELINE_STOP)
 		port_attend(port);
 }
@@ -238,7 +239,7 @@ static void supervisor_heed(struct sluice_stage *port)
 static int port_calls(struct sluice_stage *port, struct supervised *seen)
 {
 	uint32_t command = host_command(&port->pipeline->host);
-	uint32_t phase = sluice_load_acquire(&port->phase_seen);
+	uint32_t phase = sluice_load_acquire(&port->words.phase_seen);
 
 	if (port_rung(port, seen)) {
 		seen->relayed = 0;
@@ -250,14 +251,14 @@ static int port_calls(struct sluice_stage *port, struct supervised *seen)
 		seen->called = 1;
 	}
 	return seen->called ||
-	       (sluice_load_acquire(&port->port_busy) & PORT_CALL) != 0;
+	       (sluice_load_acquire(&port->words.port_busy) & PORT_CALL) != 0;
 }
 
 uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 {
 	uint64_t now_ns;
 
-	if (sluice_load_acquire(&port->phase_seen) == STAGE_ENDED) {
+	if (sluice_load_acquire(&port->words.phase_seen) == STAGE_ENDED) {
 		seen->relayed = 0;
 		return UINT64_MAX;
 	}
@@ -270,7 +271,7 @@ uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 	seen->called = 0;
 	if (!supervisor_take(port))
 		return UINT64_MAX;
-	if (port->phase == STAGE_ENDED)
+	if (port->run.phase == STAGE_ENDED)
 		seen->relayed = 0;
 	else if (stage_produces(port))
 		supervisor_drive(port, seen);

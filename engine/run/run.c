@@ -79,13 +79,13 @@ static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
 	if (n == 0)
 		return rc;
 	for (uint32_t i = 1; i < p->stage_count; i++)
-		if (p->stages[i]->stranded > most->stranded)
+		if (p->stages[i]->run.stranded > most->run.stranded)
 			most = p->stages[i];
 	return sluice_fail(rc < 0 ? rc : -EPIPE,
 			   "%s, and %llu events had no consumer left to go to, "
 			   "%llu of them from stage '%s'",
 			   how, (unsigned long long)n,
-			   (unsigned long long)most->stranded, most->name);
+			   (unsigned long long)most->run.stranded, most->name);
 }
 
 static int pipeline_result(const struct sluice_pipeline *p)

@@ -22,9 +22,9 @@ static void stop_tell_stage(struct sluice_stage *stage)
 {
 	uint32_t open = STOP_OPEN;
 
-	if (sluice_load_acquire(&stage->stop) != STOP_OPEN ||
+	if (sluice_load_acquire(&stage->words.stop) != STOP_OPEN ||
 	    !stop_wanted(stage) ||
-	    !sluice_compare_exchange(&stage->stop, &open, STOP_TELLING))
+	    !sluice_compare_exchange(&stage->words.stop, &open, STOP_TELLING))
 		return;
 	stage->opts.on_stop(stage);
 	stop_set(stage, STOP_TOLD);
@@ -41,13 +41,13 @@ void stop_tell(struct sluice_pipeline *p)
 
 static int stop_ended(const struct sluice_stage *stage)
 {
-	return sluice_load_acquire(&stage->phase_seen) == STAGE_ENDED;
+	return sluice_load_acquire(&stage->words.phase_seen) == STAGE_ENDED;
 }
 
 static int stop_inside(const struct sluice_stage *stage)
 {
 	/* Relaxed: for a text. */
-	return sluice_load_relaxed(&stage->inside) != 0;
+	return sluice_load_relaxed(&stage->words.inside) != 0;
 }
 
 static void stop_name(char text[STOP_TEXT_BYTES],

@@ -104,13 +104,13 @@ static void supervisor_mark(struct sluice_pipeline *p,
 
 static enum stage_phase phase_of(const struct sluice_stage *stage)
 {
-	return (enum stage_phase)sluice_load_acquire(&stage->phase_seen);
+	return (enum stage_phase)sluice_load_acquire(&stage->words.phase_seen);
 }
 
 static void supervisor_tell(struct sluice_stage *stage,
 			    enum stage_restart restart)
 {
-	(void)sluice_exchange(&stage->restart, (uint32_t)restart);
+	(void)sluice_exchange(&stage->words.restart, (uint32_t)restart);
 	stage_signal(stage, SIGNAL_STATE);
 }
 
@@ -176,7 +176,8 @@ static void supervisor_notice(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		struct supervised *s = &engine_of(p)->supervised[i];
-		uint32_t downs = sluice_load_acquire(&p->stages[i]->downs);
+		uint32_t downs =
+			sluice_load_acquire(&p->stages[i]->words.downs);
 
 		if (downs == s->downs)
 			continue;
@@ -199,7 +200,7 @@ static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 
 		if (s->restart_ns == 0)
 			continue;
-		if (sluice_load_acquire(&p->stages[i]->downs) != s->downs)
+		if (sluice_load_acquire(&p->stages[i]->words.downs) != s->downs)
 			return 0;
 		now_ns = host_now(&p->host);
 		if (s->restart_ns > now_ns) {

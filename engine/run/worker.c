@@ -10,7 +10,7 @@ static void worker_stop(struct worker *worker)
 	for (uint32_t i = 0; i < worker->count; i++) {
 		struct sluice_stage *stage = worker->stages[i];
 
-		if (stage->phase == STAGE_ENDED)
+		if (stage->run.phase == STAGE_ENDED)
 			continue;
 		stage_enter(stage);
 		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
@@ -33,12 +33,12 @@ static int worker_round(void *arg)
 	for (uint32_t i = 0; i < worker->count; i++) {
 		struct sluice_stage *stage = worker->stages[i];
 
-		if (stage->phase == STAGE_ENDED)
+		if (stage->run.phase == STAGE_ENDED)
 			continue;
 		stage_enter(stage);
 		worked |= stage_step(stage);
 		stage_leave(stage);
-		if (stage->phase == STAGE_ENDED)
+		if (stage->run.phase == STAGE_ENDED)
 			worker->live--;
 	}
 	return worked;

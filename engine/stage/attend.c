@@ -36,7 +36,7 @@ int stage_hook(struct sluice_stage *stage, const char *name,
 
 	/* One that is down has no state; nor has one that could not come up
 	 * again, and ends. */
-	if (hook == NULL || !stage->initialised)
+	if (hook == NULL || !stage->run.initialised)
 		return 0;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = hook(stage, &event);
@@ -157,7 +157,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
 	place_leave(&stage->out.places[sub->lane], sub);
 	/* No new ask. */
-	stage->asks -= outlet_asks_of(&stage->out, sub);
+	stage->run.asks -= outlet_asks_of(&stage->out, sub);
 	outlet_leave(&stage->out, sub);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage, stage_holds_back(stage));
@@ -173,7 +173,8 @@ static void attend_outlets(struct sluice_stage *stage)
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {
 		struct subscription *sub = place_sub(&stage->out.places[i]);
 
-		if (stage->phase == STAGE_DOWN || stage->phase == STAGE_ENDED)
+		if (stage->run.phase == STAGE_DOWN ||
+		    stage->run.phase == STAGE_ENDED)
 			return; /* a restart looks again */
 		if (sub == NULL)
 			continue;
@@ -191,7 +192,8 @@ static void attend_outlets(struct sluice_stage *stage)
 			break;
 		}
 		if (subscription_consumer(sub) == CONSUMER_LEFT &&
-		    stage->phase != STAGE_ENDED && stage->phase != STAGE_DOWN)
+		    stage->run.phase != STAGE_ENDED &&
+		    stage->run.phase != STAGE_DOWN)
 			producer_part(stage, sub);
 	}
 }
@@ -200,13 +202,14 @@ static void attend_outlets(struct sluice_stage *stage)
 
 int stage_attend(struct sluice_stage *stage)
 {
-	uint32_t signals = sluice_exchange(&stage->signals, 0);
+	uint32_t signals = sluice_exchange(&stage->words.signals, 0);
 
 	if (signals & SIGNAL_WAKE)
-		stage->awakened = 1;
+		stage->run.awakened = 1;
 	if (signals & SIGNAL_STATE) {
-		stage->accumulate = sluice_load_acquire(&stage->demand) ==
-				    SLUICE_DEMAND_ACCUMULATE;
+		stage->run.accumulate =
+			sluice_load_acquire(&stage->words.demand) ==
+			SLUICE_DEMAND_ACCUMULATE;
 		/* Before the mail: a marker stands behind what lies in the
 		 * rings of those who joined meanwhile. */
 		if (stage_obey(stage))
@@ -214,15 +217,15 @@ int stage_attend(struct sluice_stage *stage)
 	}
 	/* While it is down, whoever comes or goes waits for it: a restart looks
 	 * again. */
-	if (signals & SIGNAL_SUBS && stage->phase != STAGE_DOWN) {
+	if (signals & SIGNAL_SUBS && stage->run.phase != STAGE_DOWN) {
 		stage_attend_inlets(stage);
 		attend_outlets(stage);
 	}
-	if (stage->phase == STAGE_ENDING && !stage->initialised)
+	if (stage->run.phase == STAGE_ENDING && !stage->run.initialised)
 		stage_close_mail(stage); /* nobody is left to read it */
 	/* One that has just ended has closed it. */
-	else if (signals & SIGNAL_MAIL && stage->phase != STAGE_ENDED)
-		mailbox_take(&stage->mail, &stage->letters, 0);
+	else if (signals & SIGNAL_MAIL && stage->run.phase != STAGE_ENDED)
+		mailbox_take(&stage->mail, &stage->post.letters, 0);
 	return stage_read_mail(stage) || signals != 0;
 }
 

@@ -9,9 +9,9 @@ static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 {
 	uint64_t n = 0;
 
-	if (stage->unacked > 0 && stage->unacked_inlet == inlet) {
-		n = stage->unacked;
-		stage->unacked = 0;
+	if (stage->hand.unacked > 0 && stage->hand.inlet == inlet) {
+		n = stage->hand.unacked;
+		stage->hand.unacked = 0;
 	}
 	return n;
 }
@@ -19,7 +19,8 @@ static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 /* A port's user has a batch of it. */
 static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
 {
-	return stage->port_taken > 0 && stage->port_batch.inlet == inlet;
+	return stage->hand.port_taken > 0 &&
+	       stage->hand.port_batch.inlet == inlet;
 }
 
 /* What its producer has to know of the events that @sub's consumer leaves. */
@@ -75,16 +76,16 @@ void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 	case SLUICE_TEMPORARY:
 		return;
 	case SLUICE_ON_END_DEFAULT:
-		if (reason > SLUICE_CLOSED_REASON(stage->worst)) {
-			stage->worst = closed;
-			stage->worst_by = peer;
+		if (reason > SLUICE_CLOSED_REASON(stage->run.worst)) {
+			stage->run.worst = closed;
+			stage->run.worst_by = peer;
 		}
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
 		    stage->in.linked > 0 ||
 		    places_used(stage->in.places, stage->in.places_max))
 			return;
-		closed = stage->worst;
-		peer = stage->worst_by;
+		closed = stage->run.worst;
+		peer = stage->run.worst_by;
 		break;
 	}
 	stage_conclude(stage, peer, closed);
@@ -178,7 +179,7 @@ void stage_attend_inlets(struct sluice_stage *stage)
 	for (uint32_t i = 0; i < stage->in.places_max; i++) {
 		struct subscription *sub = place_sub(&stage->in.places[i]);
 
-		if (stage->phase != STAGE_RUNNING)
+		if (stage->run.phase != STAGE_RUNNING)
 			return; /* a restart looks again; see below */
 		if (sub == NULL)
 			continue;
@@ -222,14 +223,14 @@ static uint32_t consumer_told(const struct sluice_stage *stage,
 static int consumer_keeps(struct sluice_stage *stage,
 			  const struct subscription *sub, uint32_t closed)
 {
-	if (stage->unacked == 0 || stage->unacked_inlet != sub->inlet)
+	if (stage->hand.unacked == 0 || stage->hand.inlet != sub->inlet)
 		return 0;
 	/* Relaxed: as in emit.c. */
 	if (closed == SLUICE_REASON_OPEN ||
-	    sluice_load_relaxed(&stage->between) != 0)
+	    sluice_load_relaxed(&stage->words.between) != 0)
 		return 1;
-	inlet_ack(&stage->in, sub->inlet, stage->unacked);
-	stage->unacked = 0;
+	inlet_ack(&stage->in, sub->inlet, stage->hand.unacked);
+	stage->hand.unacked = 0;
 	return 0;
 }
 
@@ -249,7 +250,8 @@ static int consumer_give_back(struct sluice_stage *stage,
 		stage_link_ended(stage, sub->inlet, closed);
 		return 1;
 	}
-	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
+	sub->left_closed =
+		SLUICE_CLOSED(stage->run.reason, stage->run.reason_code);
 	consumer_leave(stage, sub);
 	return 1;
 }
@@ -263,7 +265,7 @@ int stage_give_back(struct sluice_stage *stage)
 	for (uint32_t i = 0; i < stage->in.places_max; i++) {
 		struct subscription *sub = place_sub(&stage->in.places[i]);
 
-		if (stage->phase != STAGE_ENDING)
+		if (stage->run.phase != STAGE_ENDING)
 			return 1; /* a hook has failed */
 		if (sub != NULL)
 			moved |= consumer_give_back(stage, sub);
@@ -277,6 +279,7 @@ void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
 	 * acknowledges it. */
 	if (stage_in_use(stage, sub->inlet))
 		return;
-	sub->left_closed = SLUICE_CLOSED(stage->reason, stage->reason_code);
+	sub->left_closed =
+		SLUICE_CLOSED(stage->run.reason, stage->run.reason_code);
 	consumer_leave(stage, sub);
 }

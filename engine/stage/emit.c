@@ -19,10 +19,11 @@ static void stage_overflow(struct sluice_stage *stage, uint32_t most)
 
 	if (stage->opts.buffer_keep == SLUICE_KEEP_FIRST) {
 		hold_drop_newest(hold, n);
-		if (stage->unacked > 0 &&
-		    stage->unacked_end - hold->at > hold_count(hold))
-			stage->unacked_end = hold_end(hold);
-		for (struct letter *m = stage->markers.first; m; m = m->next)
+		if (stage->hand.unacked > 0 &&
+		    stage->hand.end - hold->at > hold_count(hold))
+			stage->hand.end = hold_end(hold);
+		for (struct letter *m = stage->post.markers.first; m;
+		     m = m->next)
 			if (m->position - hold->at > hold_count(hold))
 				m->position = hold_end(hold);
 	} else {
@@ -80,12 +81,12 @@ void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 	}
 	if (room > stage->emit_max)
 		room = stage->emit_max;
-	stage->emit_left = limit < room ? (uint32_t)limit : room;
+	stage->run.emit_left = limit < room ? (uint32_t)limit : room;
 }
 
 void stage_emit_end(struct sluice_stage *stage, int keep)
 {
-	stage->emit_left = 0;
+	stage->run.emit_left = 0;
 	if (keep)
 		hold_commit(&stage->hold);
 	else
@@ -118,7 +119,7 @@ uint64_t stage_emit_room(struct sluice_stage *stage)
 
 	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
 		return UINT64_MAX;
-	if (!stage->accumulate && outlet_waiting(&stage->out) == 0)
+	if (!stage->run.accumulate && outlet_waiting(&stage->out) == 0)
 		room += outlet_room(&stage->out, stage->emit_max);
 	return room > hold_count(&stage->hold) ? room - hold_count(&stage->hold)
 					       : 0;
@@ -173,7 +174,7 @@ void stage_tell_gauges(struct sluice_stage *stage, int held)
 	uint64_t waits = hold_count(&stage->hold);
 	uint64_t dealt = outlet_waiting(&stage->out);
 
-	stage->gauge = waits + dealt;
+	stage->run.gauge = waits + dealt;
 	outlet_tell_gauges(&stage->out);
 	sluice_counter_set(stage->counters, SLUICE_COUNTER_BUFFERED,
 			   held ? dealt : dealt + waits);
@@ -185,8 +186,8 @@ void stage_tell_gauges(struct sluice_stage *stage, int held)
 static int stage_answered(struct sluice_stage *stage)
 {
 	/* Relaxed: of what it is set for nothing has come yet. */
-	return position_reached(stage->hold.at, stage->unacked_end) &&
-	       (SLUICE_LIKELY(!sluice_load_relaxed(&stage->between)) ||
+	return position_reached(stage->hold.at, stage->hand.end) &&
+	       (SLUICE_LIKELY(!sluice_load_relaxed(&stage->words.between)) ||
 		sequence_answered(&stage->out));
 }
 
@@ -233,16 +234,18 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	}
 	if (!held)
 		moved |= stage_place(stage, look);
-	if (SLUICE_UNLIKELY(stage->markers.first || stage->spilling.first))
+	if (SLUICE_UNLIKELY(stage->post.markers.first ||
+			    stage->post.spilling.first))
 		moved |= stage_markers_due(stage);
-	if (stage->unacked > 0 && stage_answered(stage)) {
-		inlet_ack(&stage->in, stage->unacked_inlet, stage->unacked);
-		stage->unacked = 0;
+	if (stage->hand.unacked > 0 && stage_answered(stage)) {
+		inlet_ack(&stage->in, stage->hand.inlet, stage->hand.unacked);
+		stage->hand.unacked = 0;
 		moved = 1;
 	}
 	stage_keep_limit(stage);
-	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 || stage->gauge > 0 ||
-			    out->orphans || outlet_spilled(out) > 0))
+	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 ||
+			    stage->run.gauge > 0 || out->orphans ||
+			    outlet_spilled(out) > 0))
 		stage_tell_gauges(stage, held);
 	return moved;
 }

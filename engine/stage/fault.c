@@ -26,19 +26,19 @@ void stage_log(struct sluice_stage *stage, const char *fmt, ...)
 
 void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase)
 {
-	(void)sluice_exchange(&stage->phase_seen, (uint32_t)phase);
+	(void)sluice_exchange(&stage->words.phase_seen, (uint32_t)phase);
 	host_alarm(stage->host);
 }
 
 static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 {
 	/* An init that fails again changes nothing in what it goes back to. */
-	if (stage->phase != STAGE_DOWN)
-		stage->resume = stage->phase;
-	stage->phase = STAGE_DOWN;
+	if (stage->run.phase != STAGE_DOWN)
+		stage->run.resume = stage->run.phase;
+	stage->run.phase = STAGE_DOWN;
 	stage_fini(stage, reason);
-	stage->timers.armed = 0;
-	(void)sluice_fetch_add(&stage->downs, 1);
+	stage->post.timers.armed = 0;
+	(void)sluice_fetch_add(&stage->words.downs, 1);
 	stage_show_phase(stage, STAGE_DOWN);
 }
 
@@ -72,7 +72,7 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 	va_list args;
 
 	/* One failure a step: the supervisor may read the text of the first. */
-	if (stage->phase == STAGE_DOWN)
+	if (stage->run.phase == STAGE_DOWN)
 		return;
 	va_start(args, fmt);
 	(void)vsnprintf(stage->fault.text, sizeof(stage->fault.text), fmt,
@@ -84,8 +84,9 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 /* A callback said that it is done. */
 static void stage_done(struct sluice_stage *stage)
 {
-	enum stage_phase phase =
-		stage->phase == STAGE_DOWN ? stage->resume : stage->phase;
+	enum stage_phase phase = stage->run.phase == STAGE_DOWN
+					 ? stage->run.resume
+					 : stage->run.phase;
 
 	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
 	    host_command(stage->host) != PIPELINE_RUN ||
@@ -94,7 +95,7 @@ static void stage_done(struct sluice_stage *stage)
 			       SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
 		return;
 	}
-	if (stage->phase == STAGE_DOWN)
+	if (stage->run.phase == STAGE_DOWN)
 		return; /* and comes up again in any case */
 	(void)snprintf(stage->fault.text, sizeof(stage->fault.text),
 		       "stage '%s': ended, and is permanent", stage->name);
@@ -128,7 +129,7 @@ int stage_describe(struct sluice_stage *stage, const char *callback, int rc)
 
 void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 {
-	if (rc == SLUICE_OK || stage->phase >= STAGE_ENDED)
+	if (rc == SLUICE_OK || stage->run.phase >= STAGE_ENDED)
 		return;
 	if (rc == SLUICE_END) {
 		stage_done(stage);
@@ -136,7 +137,7 @@ void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 	}
 	/* Another callback, of a marker that left with this one's events, may
 	 * have failed in between. */
-	if (stage->phase != STAGE_DOWN)
+	if (stage->run.phase != STAGE_DOWN)
 		stage_fail_text(stage, stage_describe(stage, callback, rc));
 }
 
@@ -191,7 +192,7 @@ static int stage_restart(struct sluice_stage *stage)
 {
 	int rc;
 
-	if (stage->phase != STAGE_DOWN)
+	if (stage->run.phase != STAGE_DOWN)
 		return 0;
 	stage_stop_open(stage);
 	stage_emit_begin(stage, stage_emit_room(stage));
@@ -200,24 +201,24 @@ static int stage_restart(struct sluice_stage *stage)
 	if (rc != 0) {
 		/* It is down still, or ends. */
 		stage_fail_text(stage, stage_describe(stage, "init", rc));
-		return stage->phase != STAGE_DOWN;
+		return stage->run.phase != STAGE_DOWN;
 	}
-	stage->phase = stage->resume;
-	stage->initialised = 1;
+	stage->run.phase = stage->run.resume;
+	stage->run.initialised = 1;
 	stage_ask_anew(stage);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
 	stage_log(stage, "restarted");
-	stage_show_phase(stage, stage->phase);
-	if (stage->phase == STAGE_ENDING && !stage_produces(stage))
+	stage_show_phase(stage, stage->run.phase);
+	if (stage->run.phase == STAGE_ENDING && !stage_produces(stage))
 		stage_end(stage);
 	return 1;
 }
 
 int stage_obey(struct sluice_stage *stage)
 {
-	switch (sluice_exchange(&stage->restart, RESTART_NONE)) {
+	switch (sluice_exchange(&stage->words.restart, RESTART_NONE)) {
 	case RESTART_DOWN:
-		if (stage->phase != STAGE_RUNNING)
+		if (stage->run.phase != STAGE_RUNNING)
 			return 0;
 		stage->fault.code = 0;
 		stage_go_down(stage, SLUICE_REASON_SHUTDOWN);

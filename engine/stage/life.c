@@ -52,7 +52,7 @@ int stage_init(struct sluice_stage *stage)
 	rc = stage->opts.init ? stage->opts.init(stage) : 0;
 	stage_emit_end(stage, rc == 0);
 	if (rc == 0) {
-		stage->initialised = 1;
+		stage->run.initialised = 1;
 		rc = stage_greet_all(stage);
 		if (rc != 0)
 			stage_refuse_start(stage, "on_subscribe", rc);
@@ -76,7 +76,7 @@ void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
 		(void)sluice_exchange(&stage->host->aborted, 1);
 		return;
 	}
-	stage->stranded += n;
+	stage->run.stranded += n;
 	(void)sluice_fetch_add(&stage->host->undelivered, n);
 }
 
@@ -91,8 +91,8 @@ void stage_end(struct sluice_stage *stage)
 	uint64_t left = hold_count(&stage->hold);
 
 	if (stage_produces(stage)) {
-		outlet_end(&stage->out,
-			   SLUICE_CLOSED(stage->reason, stage->reason_code));
+		outlet_end(&stage->out, SLUICE_CLOSED(stage->run.reason,
+						      stage->run.reason_code));
 		left += outlet_drop(&stage->out);
 		hold_reset(&stage->hold);
 		stage_tell_gauges(stage, 0);
@@ -100,15 +100,15 @@ void stage_end(struct sluice_stage *stage)
 	if (stage->resequencer != NULL)
 		left += resequencer_leave(stage);
 	stage_strand(stage, left);
-	if (stage->stranded > 0)
+	if (stage->run.stranded > 0)
 		stage_log(stage,
 			  "ended, and %llu events had no consumer left to go "
 			  "to",
-			  (unsigned long long)stage->stranded);
+			  (unsigned long long)stage->run.stranded);
 	/* Before fini: it may wait for others, who wait for an answer. */
 	stage_close_mail(stage);
-	stage_fini(stage, stage->reason);
-	stage->phase = STAGE_ENDED;
+	stage_fini(stage, stage->run.reason);
+	stage->run.phase = STAGE_ENDED;
 	stage_let_go(stage);
 }
 
@@ -116,16 +116,16 @@ void stage_undo(struct sluice_stage *stage)
 {
 	stage_close_mail(stage); /* see stage_end() */
 	stage_fini(stage, SLUICE_REASON_SHUTDOWN);
-	stage->phase = STAGE_ENDED;
+	stage->run.phase = STAGE_ENDED;
 }
 
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 {
-	if (stage->phase == STAGE_ENDED)
+	if (stage->run.phase == STAGE_ENDED)
 		return;
-	stage->reason = reason;
-	if (stage->phase < STAGE_ENDING)
-		stage->ended = (struct stage_ended){
+	stage->run.reason = reason;
+	if (stage->run.phase < STAGE_ENDING)
+		stage->run.ended = (struct stage_ended){
 			.closed = SLUICE_CLOSED(reason, 0), .stopped = 1};
 	stage_end(stage);
 }
@@ -133,18 +133,18 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		  uint32_t code)
 {
-	if (stage->phase >= STAGE_ENDING)
+	if (stage->run.phase >= STAGE_ENDING)
 		return;
-	stage->reason = reason;
-	stage->reason_code = code;
-	stage->ended.closed = SLUICE_CLOSED(reason, code);
+	stage->run.reason = reason;
+	stage->run.reason_code = code;
+	stage->run.ended.closed = SLUICE_CLOSED(reason, code);
 	/* A peer may have seen the stop first, and its end is why this one ends:
 	 * that is the stop's doing all the same. */
 	if (host_command(stage->host) == PIPELINE_STOP)
-		stage->ended = (struct stage_ended){
+		stage->run.ended = (struct stage_ended){
 			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
 			.stopped = 1};
-	stage->phase = STAGE_ENDING;
+	stage->run.phase = STAGE_ENDING;
 	stage_show_phase(stage, STAGE_ENDING);
 	if (!stage_produces(stage))
 		stage_end(stage);
@@ -153,18 +153,18 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
 		    uint32_t closed)
 {
-	if (stage->phase < STAGE_ENDING)
-		stage->ended.by = by;
-	if (stage->phase != STAGE_DOWN) {
+	if (stage->run.phase < STAGE_ENDING)
+		stage->run.ended.by = by;
+	if (stage->run.phase != STAGE_DOWN) {
 		stage_finish(stage, SLUICE_CLOSED_REASON(closed),
 			     SLUICE_CLOSED_CODE(closed));
 		return;
 	}
-	if (stage->resume == STAGE_ENDING)
+	if (stage->run.resume == STAGE_ENDING)
 		return;
-	stage->reason = SLUICE_CLOSED_REASON(closed);
-	stage->reason_code = SLUICE_CLOSED_CODE(closed);
-	stage->resume = STAGE_ENDING;
+	stage->run.reason = SLUICE_CLOSED_REASON(closed);
+	stage->run.reason_code = SLUICE_CLOSED_CODE(closed);
+	stage->run.resume = STAGE_ENDING;
 }
 
 int stage_forsaken(const struct sluice_stage *stage)
@@ -200,7 +200,7 @@ int stage_step_ending(struct sluice_stage *stage)
 
 	(void)outlet_room(&stage->out, UINT64_MAX);
 	moved = stage_flush(stage, STAGE_LOOK);
-	if (stage->phase == STAGE_ENDED)
+	if (stage->run.phase == STAGE_ENDED)
 		return 1;
 	if (stage_consumes(stage) && stage_give_back(stage))
 		return 1;

@@ -43,10 +43,10 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 				      .room = letter->room};
 	int rc;
 
-	stage->calling = letter;
+	stage->post.calling = letter;
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_call(stage, &message, &reply);
-	stage->calling = NULL;
+	stage->post.calling = NULL;
 	/* Its events leave first. */
 	stage_emitted(stage, rc);
 	if (rc < 0)
@@ -80,7 +80,7 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 static void marker_place(struct sluice_stage *stage, struct letter *letter)
 {
 	letter->position = hold_end(&stage->hold);
-	letters_add(&stage->markers, letter);
+	letters_add(&stage->post.markers, letter);
 }
 
 /* One that was sent before the stage was planned has no room for targets: what it
@@ -106,7 +106,7 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 		if (in->links[i].open)
 			letter->targets[i] = sluice_load_acquire(
 				&in->links[i].reader.tx->published);
-	letters_add(&stage->arriving, letter);
+	letters_add(&stage->post.arriving, letter);
 	(void)stage_markers_arrive(stage);
 }
 
@@ -114,13 +114,13 @@ int stage_markers_arrive(struct sluice_stage *stage)
 {
 	int moved = 0;
 
-	while (stage->arriving.first != NULL) {
-		struct letter *letter = stage->arriving.first;
+	while (stage->post.arriving.first != NULL) {
+		struct letter *letter = stage->post.arriving.first;
 
 		for (uint32_t i = 0; i < letter->position; i++)
 			if (!inlet_past(&stage->in, i, letter->targets[i]))
 				return moved;
-		(void)letters_pop(&stage->arriving);
+		(void)letters_pop(&stage->post.arriving);
 		marker_place(stage, letter);
 		moved = 1;
 	}
@@ -129,16 +129,16 @@ int stage_markers_arrive(struct sluice_stage *stage)
 
 void stage_markers_forget(struct sluice_stage *stage, uint32_t index)
 {
-	for (struct letter *m = stage->arriving.first; m; m = m->next)
+	for (struct letter *m = stage->post.arriving.first; m; m = m->next)
 		if (index < m->position)
 			m->targets[index] = 0;
 }
 
 void stage_markers_refuse(struct sluice_stage *stage, uint32_t index)
 {
-	struct letters before = stage->arriving;
+	struct letters before = stage->post.arriving;
 
-	stage->arriving = (struct letters){0};
+	stage->post.arriving = (struct letters){0};
 	while (before.first != NULL) {
 		struct letter *letter = letters_pop(&before);
 
@@ -146,14 +146,14 @@ void stage_markers_refuse(struct sluice_stage *stage, uint32_t index)
 		    !inlet_past(&stage->in, index, letter->targets[index]))
 			mail_done(stage, letter, -EPIPE);
 		else
-			letters_add(&stage->arriving, letter);
+			letters_add(&stage->post.arriving, letter);
 	}
 }
 
 uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 			  uint32_t limit)
 {
-	const struct letter *letter = stage->arriving.first;
+	const struct letter *letter = stage->post.arriving.first;
 	uint64_t left;
 
 	if (index >= letter->position)
@@ -181,7 +181,7 @@ static void marker_passed_hold(struct sluice_stage *stage,
 {
 	const struct outlet *out = &stage->out;
 
-	if (outlet_spilled(out) == 0 && stage->spilling.first == NULL) {
+	if (outlet_spilled(out) == 0 && stage->post.spilling.first == NULL) {
 		mail_info(stage, letter);
 		return;
 	}
@@ -192,28 +192,29 @@ static void marker_passed_hold(struct sluice_stage *stage,
 			letter->targets[i] = out->spill.queue[i].popped +
 					     out->spill.queue[i].count;
 	}
-	letters_add(&stage->spilling, letter);
+	letters_add(&stage->post.spilling, letter);
 }
 
 static int stage_may_handle(const struct sluice_stage *stage)
 {
-	return stage->phase == STAGE_RUNNING || stage->phase == STAGE_ENDING;
+	return stage->run.phase == STAGE_RUNNING ||
+	       stage->run.phase == STAGE_ENDING;
 }
 
 int stage_markers_due(struct sluice_stage *stage)
 {
 	int moved = 0;
 
-	while (stage->spilling.first != NULL && stage_may_handle(stage) &&
-	       marker_spilled_past(stage, stage->spilling.first)) {
-		mail_info(stage, letters_pop(&stage->spilling));
+	while (stage->post.spilling.first != NULL && stage_may_handle(stage) &&
+	       marker_spilled_past(stage, stage->post.spilling.first)) {
+		mail_info(stage, letters_pop(&stage->post.spilling));
 		moved = 1;
 	}
-	while (stage->markers.first != NULL && stage_may_handle(stage) &&
+	while (stage->post.markers.first != NULL && stage_may_handle(stage) &&
 	       stage->out.orphans == NULL &&
 	       position_reached(stage->hold.at,
-				stage->markers.first->position)) {
-		marker_passed_hold(stage, letters_pop(&stage->markers));
+				stage->post.markers.first->position)) {
+		marker_passed_hold(stage, letters_pop(&stage->post.markers));
 		moved = 1;
 	}
 	return moved;
@@ -223,16 +224,16 @@ void stage_markers_wait_again(struct sluice_stage *stage)
 {
 	struct letters again = {0};
 
-	while (stage->spilling.first != NULL) {
-		struct letter *letter = letters_pop(&stage->spilling);
+	while (stage->post.spilling.first != NULL) {
+		struct letter *letter = letters_pop(&stage->post.spilling);
 
 		letter->position = stage->hold.at;
 		letters_add(&again, letter);
 	}
-	while (again.first != NULL && stage->markers.first != NULL)
-		letters_add(&again, letters_pop(&stage->markers));
+	while (again.first != NULL && stage->post.markers.first != NULL)
+		letters_add(&again, letters_pop(&stage->post.markers));
 	while (again.first != NULL)
-		letters_add(&stage->markers, letters_pop(&again));
+		letters_add(&stage->post.markers, letters_pop(&again));
 }
 
 /* ---- the mailbox --------------------------------------------------------- */
@@ -242,7 +243,7 @@ static void mail_end(struct sluice_stage *stage, struct letter *letter)
 	uint32_t closed;
 
 	memcpy(&closed, letter->data, sizeof(closed));
-	sluice_store_release(&stage->end_wished, 1);
+	sluice_store_release(&stage->words.end_wished, 1);
 	mail_done(stage, letter, 0);
 	stage_finish(stage, SLUICE_CLOSED_REASON(closed),
 		     SLUICE_CLOSED_CODE(closed));
@@ -254,11 +255,11 @@ int stage_read_mail(struct sluice_stage *stage)
 
 	/* What waited may have moved since the last flush; a callback, and
 	 * whoever it answers at once, may look at the statistics. */
-	if (stage->gauge > 0)
+	if (stage->run.gauge > 0)
 		stage_tell_gauges(stage, stage_holds_back(stage));
-	while (stage->letters.first != NULL && stage_may_handle(stage) &&
+	while (stage->post.letters.first != NULL && stage_may_handle(stage) &&
 	       read++ < LETTERS_PER_ROUND) {
-		struct letter *letter = letters_pop(&stage->letters);
+		struct letter *letter = letters_pop(&stage->post.letters);
 
 		switch (letter->kind) {
 		case LETTER_CAST:
@@ -282,10 +283,11 @@ int stage_read_mail(struct sluice_stage *stage)
 
 void stage_close_mail(struct sluice_stage *stage)
 {
-	struct letters *const all[] = {&stage->letters, &stage->arriving,
-				       &stage->markers, &stage->spilling};
+	struct letters *const all[] = {
+		&stage->post.letters, &stage->post.arriving,
+		&stage->post.markers, &stage->post.spilling};
 
-	mailbox_take(&stage->mail, &stage->letters, 1);
+	mailbox_take(&stage->mail, &stage->post.letters, 1);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		while (all[i]->first != NULL)
 			mail_done(stage, letters_pop(all[i]), -EPIPE);

@@ -214,8 +214,8 @@ int resequencer_step(struct sluice_stage *stage)
 	if (resequencer_link(stage)->open) {
 		resequencer_link(stage)->open = 0;
 		in->linked--;
-		stage_heed_end(stage, stage->worst_by, SLUICE_ON_END_DEFAULT,
-			       stage->worst);
+		stage_heed_end(stage, stage->run.worst_by,
+			       SLUICE_ON_END_DEFAULT, stage->run.worst);
 	}
 	return 1;
 }

@@ -6,9 +6,9 @@
 void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
 	/* Outside of callbacks, and in a consumer, nothing is left. */
-	if (self == NULL || n == 0 || n > self->emit_left)
+	if (self == NULL || n == 0 || n > self->run.emit_left)
 		return NULL;
-	self->emit_left -= n;
+	self->run.emit_left -= n;
 	return hold_stage(&self->hold, n);
 }
 
@@ -26,55 +26,45 @@ void stage_signal(struct sluice_stage *stage, uint32_t signals)
 {
 	const struct sluice_wait_ops *wait = stage->host->wait;
 
-	(void)sluice_fetch_or(&stage->signals, signals);
+	(void)sluice_fetch_or(&stage->words.signals, signals);
 	/* While the gate is closed there is no worker yet, or no more: what was
 	 * set above is seen in either case. */
-	if (gate_enter(&stage->gate)) {
+	if (gate_enter(&stage->words.gate)) {
 		sluice_bell_ring(stage->bell, wait);
 		/* Between its user's calls nobody listens to that bell. */
 		if (stage_is_port(stage))
 			stage->host->ops->call_port(stage);
 	}
-	gate_leave(&stage->gate, wait);
+	gate_leave(&stage->words.gate, wait);
 }
 
 void stage_open_gate(struct sluice_stage *stage)
 {
 	mailbox_reopen(&stage->mail);
-	gate_open(&stage->gate);
+	gate_open(&stage->words.gate);
 }
 
 void stage_close_gate(struct sluice_stage *stage)
 {
-	gate_close(&stage->gate, stage->host->wait);
+	gate_close(&stage->words.gate, stage->host->wait);
 }
 
 void stage_reset(struct sluice_stage *stage)
 {
+	struct stage_words *words = &stage->words;
+
 	stage_close_mail(stage);
-	stage->phase = STAGE_RUNNING;
-	(void)sluice_exchange(&stage->phase_seen, STAGE_RUNNING);
-	(void)sluice_exchange(&stage->restart, RESTART_NONE);
-	(void)sluice_exchange(&stage->downs, 0);
-	sluice_store_relaxed(&stage->between, 0);
-	(void)sluice_exchange(&stage->stop, STOP_SHUT);
-	(void)sluice_exchange(&stage->end_wished, 0);
-	stage->stop_told = 0;
-	stage->asked_once = 0;
-	stage->stranded = 0;
-	stage->reason = SLUICE_REASON_OPEN;
-	stage->reason_code = 0;
-	stage->worst = 0;
-	stage->worst_by = NULL;
-	stage->ended = (struct stage_ended){0};
+	stage->run = (struct stage_run){
+		.accumulate = sluice_load_acquire(&words->demand) ==
+			      SLUICE_DEMAND_ACCUMULATE,
+	};
+	stage->hand = (struct stage_hand){0};
+	stage->post.timers.armed = 0;
 	stage->fault.code = 0;
-	stage->initialised = 0;
-	stage_ask_anew(stage);
-	stage->gauge = 0;
-	stage->emit_left = 0;
-	stage->unacked = 0;
-	stage->port_taken = 0;
-	stage->timers.armed = 0;
-	stage->accumulate =
-		sluice_load_acquire(&stage->demand) == SLUICE_DEMAND_ACCUMULATE;
+	(void)sluice_exchange(&words->phase_seen, STAGE_RUNNING);
+	(void)sluice_exchange(&words->restart, RESTART_NONE);
+	(void)sluice_exchange(&words->downs, 0);
+	sluice_store_relaxed(&words->between, 0);
+	(void)sluice_exchange(&words->stop, STOP_SHUT);
+	(void)sluice_exchange(&words->end_wished, 0);
 }

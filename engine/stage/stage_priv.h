@@ -5,7 +5,7 @@
  *
  * stage_step() does at most one batch per inlet and one emission, and never
  * blocks. Everything in struct sluice_stage belongs to the thread that steps
- * it, except the few words marked shared.
+ * it, except its definition, its seat, and the words.
  */
 #ifndef SLUICE_ENGINE_STAGE_PRIV_H
 #define SLUICE_ENGINE_STAGE_PRIV_H
@@ -55,66 +55,13 @@ struct stage_fault {
 	char text[200];
 };
 
-struct sluice_stage {
-	/* Fixed before the first step. */
-	struct sluice_pipeline *pipeline; /* whose it is; opaque here */
-	struct host *host;                /* the same, as a stage sees it */
-	char name[SLUICE_NAME_BYTES];
-	struct sluice_stage_opts opts;
-	const struct sluice_strategy *strategy; /* producing kinds */
-	struct key_field key_field;
-	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
-	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
-	uint32_t index;
-	uint32_t emit_max;        /* events one callback may emit */
-	uint32_t buffer_max;      /* events that may wait in the hold */
-	uint32_t held_max;        /* the same under accumulate; not less */
-	struct sluice_bell *bell; /* rung to have it stepped */
-	struct worker *worker;    /* who steps it; opaque here */
-	struct sluice_region region;
-	struct sluice_counters *counters;
-	/* Of a ready-made stage: the call that makes its subscriptions, or NULL;
-	 * and whether its fini waits for others, who may have to be told. */
-	const char *subscribe_with;
-	uint32_t stop_in_fini;
-
-	/* Declared subscriptions, each side; the control calls'. */
-	uint32_t declared_in;
-	uint32_t declared_out;
-	uint32_t demand_before; /* the demand mode, should the start fail */
-
-	/* The stage's thread only. */
+/* What of a run is forgotten when it is over; see stage_reset(). */
+struct stage_run {
 	enum stage_phase phase;
+	enum stage_phase resume;   /* what a restart goes back to */
 	enum sluice_reason reason; /* why it is ending */
 	uint32_t reason_code;
 	uint32_t worst; /* SLUICE_CLOSED() of the worst stream that has ended */
-	uint32_t initialised;
-	uint32_t starved;  /* the producer said "not now" */
-	uint32_t awakened; /* and somebody has called sluice_wake() */
-	uint32_t retries;  /* times in a row it said RETRY */
-	uint64_t retry_ns; /* when it is asked again then; 0: at any time */
-	uint64_t asks;     /* outlet_asks() when it said "not now" */
-	uint32_t accumulate;
-	uint32_t port_taken;     /* slots of the batch a port's user has */
-	sluice_a32 inside;       /* read by anybody: it is being stepped */
-	uint32_t emit_left;      /* how much the running callback may emit */
-	enum stage_phase resume; /* what a restart goes back to */
-	uint64_t gauge;          /* events that wait, as last told */
-	struct inlet in;
-	struct outlet out;
-	struct hold hold;
-	struct resequencer *resequencer; /* NULL: events come in any order */
-	/* Input to acknowledge once the output up to unacked_end is out. */
-	uint32_t unacked;
-	uint32_t unacked_inlet;
-	uint64_t unacked_end;
-	struct timers timers;
-	struct letters letters;  /* came, not handled yet */
-	struct letters arriving; /* markers behind what lies in the inlets */
-	struct letters markers;  /* markers in the hold */
-	struct letters spilling; /* markers behind what lies in the spill */
-	struct letter *calling;  /* the call in hand, until it is answered */
-	struct sluice_batch port_batch;      /* a port's, in its user's hands */
 	const struct sluice_stage *worst_by; /* whose it was */
 	/* What made it end, first of all; written before phase_seen shows it. */
 	struct stage_ended {
@@ -122,32 +69,66 @@ struct sluice_stage {
 		uint32_t stopped; /* it was not: the pipeline was */
 		const struct sluice_stage *by; /* whose end it was; or NULL */
 	} ended;
-	uint32_t stop_told;  /* on_stop has been called in this run */
-	uint32_t asked_once; /* handle_demand has been called in this run */
+	uint32_t initialised;
+	uint32_t stop_told;  /* on_stop has been called */
 	uint64_t stranded;   /* events that had no consumer left to go to */
+	uint32_t accumulate; /* its demand mode, as it heeds it */
 
-	/*
-	 * Shared, on a line of its own.
-	 *
-	 * Words       writer              readers     order
-	 * signals     any; the stage      the stage   acq_rel
-	 * gate        any                 closer      acq_rel: 1 while the
-	 *             worker's bell is not to be touched, plus 2 for each thread
-	 *             that is about to ring it
-	 * restart     supervisor; stage   the stage   acq_rel, enum stage_restart
-	 * demand      any                 the stage   release, the mode wished
-	 * phase_seen  the stage           any         release, enum stage_phase;
-	 *             carries fault
-	 * downs       the stage           supervisor  times it went down
-	 * port_busy   a port's user, the supervisor, callers  compare-exchange:
-	 *             who holds it (port_priv.h)
-	 * between     control calls       the stage   relaxed: 1 when it is on
-	 *             the way from an ordered producer to the resequencer; set before
-	 *             the subscription that makes it so is there
-	 * stop        the stage; the supervisor from OPEN to TOLD
-	 * end_wished  any                 any         sluice_stage_end()
-	 */
-	sluice_a32 signals __attribute__((aligned(SLUICE_LINE_BYTES)));
+	/* Of a producer. */
+	uint32_t asked_once; /* handle_demand has been called */
+	uint32_t starved;    /* it said "not now" */
+	uint32_t awakened;   /* and somebody has called sluice_wake() */
+	uint64_t asks;       /* outlet_asks() when it said "not now" */
+	uint32_t retries;    /* times in a row it said RETRY */
+	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
+
+	uint32_t emit_left; /* how much the running callback may emit */
+	uint64_t gauge;     /* events that wait, as last told */
+};
+
+/* Input that was handed out and is not acknowledged: until the output up to `end`
+ * is out; or, of a port, until its user comes again. */
+struct stage_hand {
+	uint32_t unacked; /* slots */
+	uint32_t inlet;
+	uint64_t end;        /* a position in the hold */
+	uint32_t port_taken; /* slots of the batch a port's user has */
+	struct sluice_batch port_batch;
+};
+
+/* Messages, by what they wait for; and timers. */
+struct stage_post {
+	struct letters letters;  /* came, not handled yet */
+	struct letters arriving; /* markers behind what lies in the inlets */
+	struct letters markers;  /* markers in the hold */
+	struct letters spilling; /* markers behind what lies in the spill */
+	struct letter *calling;  /* the call in hand, until it is answered */
+	struct timers timers;
+};
+
+/*
+ * The words that other threads read or write, on a line of their own.
+ *
+ * Words       writer              readers     order
+ * signals     any; the stage      the stage   acq_rel
+ * gate        any                 closer      acq_rel: 1 while the bell is not to
+ *             be touched, plus 2 for each thread that is about to ring it
+ * restart     supervisor; stage   the stage   acq_rel, enum stage_restart
+ * demand      any                 the stage   release, the mode wished
+ * phase_seen  the stage           any         release, enum stage_phase; carries
+ *             fault, and run.ended
+ * downs       the stage           supervisor  times it went down
+ * port_busy   a port's user, the supervisor, callers  compare-exchange: who holds
+ *             it (port_priv.h)
+ * between     control calls       the stage   relaxed: 1 when it is on the way
+ *             from an ordered producer to the resequencer; set before the
+ *             subscription that makes it so is there
+ * stop        the stage; the supervisor from OPEN to TOLD (stop.c)
+ * end_wished  any                 any         sluice_stage_end()
+ * inside      who steps it        any         relaxed: it is being stepped
+ */
+struct stage_words {
+	sluice_a32 signals;
 	sluice_a32 gate;
 	sluice_a32 restart;
 	sluice_a32 demand;
@@ -157,6 +138,50 @@ struct sluice_stage {
 	sluice_a32 between;
 	sluice_a32 stop;
 	sluice_a32 end_wished;
+	sluice_a32 inside;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+struct sluice_stage {
+	/* Its definition: fixed when it is added, but for what start finds. */
+	struct sluice_pipeline *pipeline; /* whose it is; opaque here */
+	struct host *host;                /* the same, as a stage sees it */
+	uint32_t index;
+	char name[SLUICE_NAME_BYTES];
+	struct sluice_stage_opts opts;
+	const struct sluice_strategy *strategy; /* producing kinds */
+	struct key_field key_field;
+	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
+	struct sluice_stage *order_from;  /* likewise NULL; set at the start */
+	uint32_t emit_max;                /* events one callback may emit */
+	uint32_t buffer_max;              /* events that may wait in the hold */
+	uint32_t held_max; /* the same under accumulate; not less */
+	/* Of a ready-made stage: the call that makes its subscriptions, or NULL;
+	 * and whether its fini waits for others, who may have to be told. */
+	const char *subscribe_with;
+	uint32_t stop_in_fini;
+	/* Declared subscriptions, each side; and the demand mode, should the start
+	 * fail: the control calls'. */
+	uint32_t declared_in;
+	uint32_t declared_out;
+	uint32_t demand_before;
+
+	/* Its seat: from the plan of a start to the end of the run. */
+	struct sluice_bell *bell; /* rung to have it stepped */
+	struct worker *worker;    /* who steps it; opaque here */
+	struct sluice_region region;
+	struct sluice_counters *counters;
+
+	/* The thread's that steps it. */
+	struct stage_run run;
+	struct inlet in;
+	struct stage_hand hand;
+	struct hold hold;
+	struct outlet out;
+	struct resequencer *resequencer; /* NULL: events come in any order */
+	struct stage_post post;
+
+	/* Everybody's. */
+	struct stage_words words;
 	struct mailbox mail;
 	struct stage_fault fault;
 };
@@ -177,12 +202,12 @@ static inline int stage_produces(const struct sluice_stage *stage)
 /* Around what the stage's thread does for it. Relaxed: it is only told. */
 static inline void stage_enter(struct sluice_stage *stage)
 {
-	sluice_store_relaxed(&stage->inside, 1);
+	sluice_store_relaxed(&stage->words.inside, 1);
 }
 
 static inline void stage_leave(struct sluice_stage *stage)
 {
-	sluice_store_relaxed(&stage->inside, 0);
+	sluice_store_relaxed(&stage->words.inside, 0);
 }
 
 static inline int stage_consumes(const struct sluice_stage *stage)
@@ -228,9 +253,9 @@ void stage_reset(struct sluice_stage *stage);
 /* A producer may be asked at once, whatever it has answered. */
 static inline void stage_ask_anew(struct sluice_stage *stage)
 {
-	stage->starved = 0;
-	stage->retries = 0;
-	stage->retry_ns = 0;
+	stage->run.starved = 0;
+	stage->run.retries = 0;
+	stage->run.retry_ns = 0;
 }
 
 /* ---- step.c: the stage's thread ---- */
@@ -284,14 +309,14 @@ static inline void stage_count(struct sluice_stage *stage,
 static inline int stage_waits(const struct sluice_stage *stage)
 {
 	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
-	       stage->out.asides_waiting > 0 || stage->unacked > 0 ||
-	       stage->markers.first != NULL || stage->spilling.first != NULL ||
-	       stage->gauge > 0;
+	       stage->out.asides_waiting > 0 || stage->hand.unacked > 0 ||
+	       stage->post.markers.first != NULL ||
+	       stage->post.spilling.first != NULL || stage->run.gauge > 0;
 }
 /* Events are kept back until demand is set to forward. */
 static inline int stage_holds_back(const struct sluice_stage *stage)
 {
-	return stage->accumulate && stage->phase != STAGE_ENDING;
+	return stage->run.accumulate && stage->run.phase != STAGE_ENDING;
 }
 /* Say how many events wait; @held: they are held back. */
 void stage_tell_gauges(struct sluice_stage *stage, int held);
@@ -402,8 +427,8 @@ uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 /* How many held events may be placed before the next marker. */
 static inline uint64_t stage_marker_limit(const struct sluice_stage *stage)
 {
-	return stage->markers.first
-		       ? stage->markers.first->position - stage->hold.at
+	return stage->post.markers.first
+		       ? stage->post.markers.first->position - stage->hold.at
 		       : UINT64_MAX;
 }
 /* Handle the markers that everything has passed. Returns non-zero: one was. */

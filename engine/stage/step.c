@@ -19,37 +19,37 @@ static int producer_starved(struct sluice_stage *stage)
 {
 	uint64_t asks;
 
-	if (SLUICE_LIKELY(!stage->starved))
+	if (SLUICE_LIKELY(!stage->run.starved))
 		return 0;
 	asks = outlet_asks(&stage->out);
-	if (!stage->awakened && position_reached(stage->asks, asks))
+	if (!stage->run.awakened && position_reached(stage->run.asks, asks))
 		return 1;
-	stage->awakened = 0;
-	stage->asks = asks;
+	stage->run.awakened = 0;
+	stage->run.asks = asks;
 	return 0;
 }
 
 /* It emitted nothing. What was asked while it was at it is new to it. */
 static void producer_starve(struct sluice_stage *stage)
 {
-	if (!stage->starved)
-		stage->asks = outlet_asks_seen(&stage->out);
-	stage->starved = 1;
+	if (!stage->run.starved)
+		stage->run.asks = outlet_asks_seen(&stage->out);
+	stage->run.starved = 1;
 }
 
 /* It wants to be asked the same again: later each time, and not for ever. */
 static void producer_retry(struct sluice_stage *stage)
 {
-	uint32_t retries = ++stage->retries;
+	uint32_t retries = ++stage->run.retries;
 
-	stage->starved = 0;
+	stage->run.starved = 0;
 	if (retries < stage->opts.max_deliveries) {
-		stage->retry_ns =
+		stage->run.retry_ns =
 			host_now(stage->host) +
 			stage->host->ops->retry_delay(stage->host, retries);
 		return;
 	}
-	stage->retries = 0;
+	stage->run.retries = 0;
 	stage_fail(
 		stage, -ELOOP,
 		"stage '%s': handle_demand answered SLUICE_RETRY %u times in "
@@ -60,11 +60,11 @@ static void producer_retry(struct sluice_stage *stage)
 /* Is it not to be asked yet? */
 static int producer_backs_off(struct sluice_stage *stage)
 {
-	if (SLUICE_LIKELY(stage->retry_ns == 0))
+	if (SLUICE_LIKELY(stage->run.retry_ns == 0))
 		return 0;
-	if (host_now(stage->host) < stage->retry_ns)
+	if (host_now(stage->host) < stage->run.retry_ns)
 		return 1;
-	stage->retry_ns = 0;
+	stage->run.retry_ns = 0;
 	return 0;
 }
 
@@ -72,19 +72,19 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 {
 	int rc;
 
-	stage->asked_once = 1;
+	stage->run.asked_once = 1;
 	stage_emit_begin(stage, stage_emit_limit(stage, n));
 	rc = stage->opts.handle_demand(stage, n);
 	if (rc == SLUICE_OK && stage->hold.staged == 0)
 		producer_starve(stage);
 	else
-		stage->starved = 0;
+		stage->run.starved = 0;
 	stage_emit_end(stage, stage_keeps(rc));
 	if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {
 		producer_retry(stage);
 		return;
 	}
-	stage->retries = 0;
+	stage->run.retries = 0;
 	if (stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOKED);
 	stage_answer(stage, "handle_demand", rc);
@@ -108,13 +108,13 @@ static void producer_drain(struct sluice_stage *stage)
 	const struct sluice_stage_opts *o = &stage->opts;
 	uint32_t room;
 
-	if (!stage->asked_once && o->handle_demand != NULL && !o->blocking &&
-	    o->on_stop == NULL && !stage->accumulate) {
+	if (!stage->run.asked_once && o->handle_demand != NULL &&
+	    !o->blocking && o->on_stop == NULL && !stage->run.accumulate) {
 		room = producer_room(stage);
 		if (room > 0)
 			producer_ask(stage, room);
 	}
-	if (stage->phase == STAGE_RUNNING)
+	if (stage->run.phase == STAGE_RUNNING)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 }
 
@@ -132,7 +132,7 @@ static int producer_step(struct sluice_stage *stage)
 	backs_off = producer_backs_off(stage);
 	if (stage_waits(stage))
 		moved = stage_flush(stage, STAGE_LOOK);
-	if (stage->accumulate || stage->phase != STAGE_RUNNING)
+	if (stage->run.accumulate || stage->run.phase != STAGE_RUNNING)
 		return moved;
 	room = producer_room(stage);
 	moved |= outlet_waiting(&stage->out) != before;
@@ -161,7 +161,7 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 	if (!stage_produces(stage))
 		return UINT32_MAX;
 	if (hold_count(&stage->hold) > 0 || stage->out.orphans ||
-	    stage->unacked > 0)
+	    stage->hand.unacked > 0)
 		return 0;
 	room = outlet_room(&stage->out, stage->emit_max);
 	if (room == 0)
@@ -177,8 +177,8 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 static void port_hand(struct sluice_stage *port,
 		      const struct sluice_batch *batch, uint32_t taken)
 {
-	port->port_batch = *batch;
-	port->port_taken = taken;
+	port->hand.port_batch = *batch;
+	port->hand.port_taken = taken;
 	stage_count(port, SLUICE_COUNTER_EVENTS_IN, batch->count);
 	stage_count(port, SLUICE_COUNTER_BATCHES_IN, 1);
 }
@@ -206,9 +206,9 @@ static void consumer_handle(struct sluice_stage *stage,
 		if (taken > 0)
 			inlet_ack(&stage->in, batch->inlet, taken);
 	} else {
-		stage->unacked = taken;
-		stage->unacked_inlet = batch->inlet;
-		stage->unacked_end = hold_end(&stage->hold);
+		stage->hand.unacked = taken;
+		stage->hand.inlet = batch->inlet;
+		stage->hand.end = hold_end(&stage->hold);
 		if (taken > 0)
 			(void)stage_flush(stage, STAGE_LOOKED);
 	}
@@ -249,7 +249,7 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 /* The round is over: the stage is no longer running, or its user has a batch. */
 static int consumer_stops(const struct sluice_stage *stage)
 {
-	return stage->phase != STAGE_RUNNING || stage->port_taken > 0;
+	return stage->run.phase != STAGE_RUNNING || stage->hand.port_taken > 0;
 }
 
 /* A link's turn among links of different weights: so many events, as far as it
@@ -272,10 +272,10 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 		worked |= consumer_step_inlet(
 			stage, index,
 			limit < share->left ? limit : share->left);
-		if (stage->phase != STAGE_RUNNING || !in->links[index].open)
+		if (stage->run.phase != STAGE_RUNNING || !in->links[index].open)
 			return 1;
 		sluice_share_take(share, in->took);
-		if (stage->port_taken > 0) {
+		if (stage->hand.port_taken > 0) {
 			if (share->left > 0) {
 				in->turn = index + 1;
 				in->next = index;
@@ -283,8 +283,9 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 			return 1;
 		}
 		/* A batch ends at a marker; what was emitted goes first. */
-		limit = stage->arriving.first ? 0
-					      : stage_batch_limit(stage, index);
+		limit = stage->post.arriving.first
+				? 0
+				: stage_batch_limit(stage, index);
 	}
 	if (share->left > 0)
 		in->turn = index + 1;
@@ -312,7 +313,7 @@ static int consumer_step_order(struct sluice_stage *stage)
 	resequencer_show(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked = stage_flush(stage, STAGE_LOOK);
-	if (stage->phase != STAGE_RUNNING)
+	if (stage->run.phase != STAGE_RUNNING)
 		return 1;
 	/* Its links may all have ended, and this one is left. */
 	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
@@ -332,11 +333,11 @@ static int consumer_step_alone(struct sluice_stage *stage)
 {
 	int worked = 0;
 
-	if (stage->arriving.first != NULL)
+	if (stage->post.arriving.first != NULL)
 		worked |= stage_markers_arrive(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked |= stage_flush(stage, STAGE_LOOK);
-	if (stage->phase == STAGE_RUNNING && stage->in.linked == 0 &&
+	if (stage->run.phase == STAGE_RUNNING && stage->in.linked == 0 &&
 	    host_command(stage->host) == PIPELINE_DRAIN)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 	return worked;
@@ -366,16 +367,16 @@ static int consumer_step(struct sluice_stage *stage)
 		/* What waits goes first. */
 		if (stage_produces(stage) && stage_waits(stage))
 			worked |= stage_flush(stage, STAGE_LOOK);
-		if (stage->phase != STAGE_RUNNING)
+		if (stage->run.phase != STAGE_RUNNING)
 			return 1;
 		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
 			return 1;
 		/* A batch ends at a marker. */
-		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+		if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
 			worked |= stage_markers_arrive(stage);
 		if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
 			worked |= resequencer_take(stage, index);
-			if (stage->phase != STAGE_RUNNING)
+			if (stage->run.phase != STAGE_RUNNING)
 				return 1;
 			continue;
 		}
@@ -383,14 +384,14 @@ static int consumer_step(struct sluice_stage *stage)
 		limit = first < in->count ? 0 : stage_batch_limit(stage, index);
 		if (limit == 0 && first >= in->count)
 			first = index;
-		if (SLUICE_UNLIKELY(stage->arriving.first != NULL))
+		if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
 			limit = stage_marker_cut(stage, index, limit);
 		if (limit == 0) {
 			worked |= stage_strand_vacant(stage);
 			stalled = 1;
 			/* An end needs no credit. */
 			worked |= consumer_step_idle(stage, index);
-			if (stage->phase != STAGE_RUNNING)
+			if (stage->run.phase != STAGE_RUNNING)
 				return 1;
 			continue;
 		}
@@ -421,7 +422,7 @@ static int consumer_step(struct sluice_stage *stage)
 	}
 	if (!looked) {
 		worked |= consumer_step_alone(stage);
-		if (stage->phase != STAGE_RUNNING)
+		if (stage->run.phase != STAGE_RUNNING)
 			return 1;
 	}
 	return worked;
@@ -436,8 +437,8 @@ static int stage_step_timers(struct sluice_stage *stage)
 	int worked = 0;
 	int timer;
 
-	while (stage->phase == STAGE_RUNNING &&
-	       (timer = timer_take(&stage->timers, now_ns)) >= 0) {
+	while (stage->run.phase == STAGE_RUNNING &&
+	       (timer = timer_take(&stage->post.timers, now_ns)) >= 0) {
 		int rc;
 
 		stage_emit_begin(stage, stage_emit_room(stage));
@@ -453,18 +454,19 @@ uint64_t stage_deadline(const struct sluice_stage *stage)
 {
 	uint64_t due = UINT64_MAX;
 
-	if (stage->phase != STAGE_RUNNING)
+	if (stage->run.phase != STAGE_RUNNING)
 		return due;
-	if (stage->timers.armed)
-		due = timer_next(&stage->timers);
-	return stage->retry_ns != 0 && stage->retry_ns < due ? stage->retry_ns
-							     : due;
+	if (stage->post.timers.armed)
+		due = timer_next(&stage->post.timers);
+	return stage->run.retry_ns != 0 && stage->run.retry_ns < due
+		       ? stage->run.retry_ns
+		       : due;
 }
 
 /* It looks for no room of its own now. */
 static int stage_rests(const struct sluice_stage *stage)
 {
-	return stage->phase == STAGE_DOWN || stage->accumulate ||
+	return stage->run.phase == STAGE_DOWN || stage->run.accumulate ||
 	       (stage_consumes(stage) && stage->in.linked == 0);
 }
 
@@ -473,15 +475,15 @@ int stage_step(struct sluice_stage *stage)
 	int worked = 0;
 
 	/* Relaxed: the exchange acquires what the signaller wrote. */
-	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->signals) != 0 ||
-			    stage->letters.first != NULL))
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->words.signals) != 0 ||
+			    stage->post.letters.first != NULL))
 		worked = stage_attend(stage);
-	if (SLUICE_UNLIKELY(stage->timers.armed != 0))
+	if (SLUICE_UNLIKELY(stage->post.timers.armed != 0))
 		worked |= stage_step_timers(stage);
 	/* A resequencer waits for word of what has been finished. */
 	if (SLUICE_UNLIKELY(stage->out.sequence != NULL) && stage_rests(stage))
 		(void)outlet_room(&stage->out, 0);
-	switch (stage->phase) {
+	switch (stage->run.phase) {
 	case STAGE_RUNNING:
 		if (stage->opts.kind == SLUICE_PRODUCER)
 			return worked | producer_step(stage);

@@ -22,7 +22,7 @@
 static int stop_deserted(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage) || stage->opts.on_idle == SLUICE_IDLE_STAY ||
-	    sluice_load_acquire(&stage->phase_seen) != STAGE_RUNNING)
+	    sluice_load_acquire(&stage->words.phase_seen) != STAGE_RUNNING)
 		return 0;
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {
 		const struct subscription *sub =
@@ -37,7 +37,7 @@ static int stop_deserted(const struct sluice_stage *stage)
 
 int stop_wanted(const struct sluice_stage *stage)
 {
-	if (sluice_load_acquire(&stage->end_wished))
+	if (sluice_load_acquire(&stage->words.end_wished))
 		return 1;
 	switch (host_command(stage->host)) {
 	case PIPELINE_STOP:
@@ -59,16 +59,16 @@ void stop_set(struct sluice_stage *stage, uint32_t state)
 {
 	const struct sluice_wait_ops *wait = stage->host->wait;
 
-	(void)sluice_exchange(&stage->stop, state);
-	wait->wake(wait->ctx, &stage->stop);
+	(void)sluice_exchange(&stage->words.stop, state);
+	wait->wake(wait->ctx, &stage->words.stop);
 }
 
 void stage_stop_open(struct sluice_stage *stage)
 {
 	if (stage->opts.on_stop == NULL)
 		return;
-	(void)sluice_exchange(&stage->stop,
-			      stage->stop_told ? STOP_TOLD : STOP_OPEN);
+	(void)sluice_exchange(&stage->words.stop,
+			      stage->run.stop_told ? STOP_TOLD : STOP_OPEN);
 	if (stop_wanted(stage))
 		host_alarm(stage->host);
 }
@@ -78,8 +78,8 @@ static void stop_await(struct sluice_stage *stage, uint32_t state)
 {
 	const struct sluice_wait_ops *wait = stage->host->wait;
 
-	while (sluice_load_acquire(&stage->stop) == state)
-		wait->park(wait->ctx, &stage->stop, state, UINT64_MAX);
+	while (sluice_load_acquire(&stage->words.stop) == state)
+		wait->park(wait->ctx, &stage->words.stop, state, UINT64_MAX);
 }
 
 static void stop_shut(struct sluice_stage *stage, int last)
@@ -92,16 +92,17 @@ static void stop_shut(struct sluice_stage *stage, int last)
 		host_alarm(stage->host);
 		stop_await(stage, STOP_OPEN);
 	}
-	if (last && sluice_compare_exchange(&stage->stop, &open, STOP_SHUT))
+	if (last &&
+	    sluice_compare_exchange(&stage->words.stop, &open, STOP_SHUT))
 		return;
 	stop_await(stage, STOP_TELLING);
-	if (last && sluice_exchange(&stage->stop, STOP_SHUT) == STOP_TOLD)
-		stage->stop_told = 1;
+	if (last && sluice_exchange(&stage->words.stop, STOP_SHUT) == STOP_TOLD)
+		stage->run.stop_told = 1;
 }
 
 void stage_fini(struct sluice_stage *stage, enum sluice_reason reason)
 {
-	if (!stage->initialised) {
+	if (!stage->run.initialised) {
 		stop_shut(stage, 1);
 		return;
 	}
@@ -111,5 +112,5 @@ void stage_fini(struct sluice_stage *stage, enum sluice_reason reason)
 	if (stage->opts.fini)
 		stage->opts.fini(stage, reason);
 	stop_shut(stage, 1);
-	stage->initialised = 0;
+	stage->run.initialised = 0;
 }

@@ -92,7 +92,7 @@ sluice_sim_mutant(marker-early engine/stage/mail.c "marker behind"
 sluice_sim_mutant(ack-before-handler engine/stage/step.c "in its hands|${LOST}"
 	[[s/rc = stage->opts.handle_events(stage, batch)/inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &/]])
 sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|${LOST}"
-	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->unacked_end)/1/]])
+	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->hand.end)/1/]])
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
@@ -122,7 +122,7 @@ sluice_sim_mutant(output-of-a-failure engine/stage/step.c "that nobody emitted|o
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
 	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
-	[[/^static int stage_restart/,/^}/s/stage->initialised = 1/&, stage->in.count = 0/]])
+	[[/^static int stage_restart/,/^}/s/stage->run.initialised = 1/&, stage->in.count = 0/]])
 
 # ---- an order restored -------------------------------------------------------------
 sluice_sim_mutant(settled-too-early engine/link/sequence.c "${LOST}"
@@ -178,9 +178,9 @@ sluice_sim_mutant(no-supervisor-no-start engine/run/run.c
 	"not started|does not start|after a start that failed|${STUCK}"
 	[[/no thread for its/,/return rc/s/pipeline_reset(p)/(void)0/]])
 sluice_sim_mutant(stop-forgets-one engine/run/worker.c "no fini|${STUCK}"
-	[[/^static void worker_stop/,/^}/s/stage->phase == STAGE_ENDED/& || i == 2/]])
+	[[/^static void worker_stop/,/^}/s/stage->run.phase == STAGE_ENDED/& || i == 2/]])
 sluice_sim_mutant(end-not-heeded engine/stage/mail.c "is to end, and has not"
-	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->phase, SLUICE_CLOSED_REASON(closed),/]])
+	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->run.phase, SLUICE_CLOSED_REASON(closed),/]])
 sluice_sim_mutant(permanent-goes-on engine/stage/attend_in.c "is to end, and has not|${STUCK}"
 	[[/^void stage_heed_end/,/^}/{/case SLUICE_PERMANENT:/{n;s/break/return/}}]])
 sluice_sim_mutant(answer-unheard engine/stage/mailbox.c "${STUCK}"

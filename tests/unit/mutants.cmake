@@ -222,7 +222,7 @@ sluice_unit_mutant(timer-drifts engine/stage/timer.c timer "period_missed_is_ski
 sluice_unit_mutant(timer-too-late engine/stage/timer.c timer "once"
 	[[s/t->slot\[first\].due_ns > now_ns)/t->slot[first].due_ns >= now_ns)/]])
 sluice_unit_mutant(timer-after-the-end engine/stage/step.c stage_timer "timers_end_with_the_stage"
-	[[s/while (stage->phase == STAGE_RUNNING &&$/while (/]])
+	[[s/while (stage->run.phase == STAGE_RUNNING &&$/while (/]])
 sluice_unit_mutant(timer-of-a-failed-stage engine/stage/fault.c stage_timer "timers_end_with_a_failure"
 	[[s/\tstage->timers.armed = 0;/\t(void)0;/]])
 
@@ -248,7 +248,7 @@ sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes
 sluice_unit_mutant(empty-is-no-credit engine/stage/step.c overflow "rounds_in_vain_are_told_apart"
 	[[s/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);/]])
 sluice_unit_mutant(emits-nothing-at-all engine/stage/stage.c step "emit_within_limits"
-	[[s/if (self == NULL || n == 0 || n > self->emit_left)/if (self == NULL || n > self->emit_left)/]])
+	[[s/if (self == NULL || n == 0 || n > self->run.emit_left)/if (self == NULL || n > self->run.emit_left)/]])
 
 # ---- batches, and what comes again -------------------------------------------
 sluice_unit_mutant(batch-end-one-early engine/link/inlet.c verdicts "batch_end_at_its_border"
@@ -336,11 +336,11 @@ sluice_unit_mutant(depth-is-what-was-granted engine/control/subscription.c subsc
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
 sluice_unit_mutant(last-reason-counts engine/stage/attend_in.c subscription_end "the_worst_reason_counts"
-	[[s/if (reason > SLUICE_CLOSED_REASON(stage->worst)) {/if (1) {/]])
+	[[s/if (reason > SLUICE_CLOSED_REASON(stage->run.worst)) {/if (1) {/]])
 sluice_unit_mutant(hooks-of-one-that-is-down engine/stage/attend.c cancel_ending "it_could_not_come_up"
-	[[s/if (hook == NULL || !stage->initialised)/if (hook == NULL)/]])
+	[[s/if (hook == NULL || !stage->run.initialised)/if (hook == NULL)/]])
 sluice_unit_mutant(letters-to-one-that-is-down engine/stage/attend.c cancel_ending "it_could_not_come_up"
-	[[s/if (stage->phase == STAGE_ENDING \&\& !stage->initialised)/if (0)/]])
+	[[s/if (stage->run.phase == STAGE_ENDING \&\& !stage->run.initialised)/if (0)/]])
 sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_it_was_sent_goes_to_another"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"
@@ -362,7 +362,7 @@ sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks 
 sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->retries = 0;/\t(void)0;/]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
-	[[/^void stage_reset/,/^}/s/stage->worst = 0;//]])
+	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"
 	[[s/sluice_store_release(&sub->asked, before->asked);/(void)0;/]])
 sluice_unit_mutant(id-of-a-failed-start engine/graph/undo.c start_again "old_ids_stay_old"
@@ -372,7 +372,7 @@ sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_b
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
 	[[s/(void)sluice_exchange(&worker->pipeline->host.aborted, 1);/(void)0;/]])
 sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
-	[[s/if (p->stages\[i\]->stranded > most->stranded)/if (p->stages[i]->stranded < most->stranded)/]])
+	[[s/if (p->stages\[i\]->run.stranded > most->run.stranded)/if (p->stages[i]->run.stranded < most->run.stranded)/]])
 sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
 sluice_unit_mutant(one-stage-too-many engine/run/pipeline.c pipeline "limits_are_kept"

@@ -50,7 +50,8 @@ static void wait_ended(const char *name)
 	const struct sluice_stage *stage = sluice_stage_find(pipeline, name);
 
 	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (sluice_load_acquire(&stage->phase_seen) == STAGE_ENDED)
+		if (sluice_load_acquire(&stage->words.phase_seen) ==
+		    STAGE_ENDED)
 			return;
 		flow_sleep_ms(1);
 	}

@@ -361,7 +361,7 @@ static void group_log(void *ctx, const char *text)
 	} else if (strstr(text, "'z'") != NULL) {
 		__atomic_store_n(&group.x_fails, 1, __ATOMIC_RELEASE);
 		for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-			if (sluice_load_acquire(&group.x->downs) > 0)
+			if (sluice_load_acquire(&group.x->words.downs) > 0)
 				break;
 			flow_sleep_ms(1);
 		}

@@ -23,7 +23,7 @@ static struct sluice_stage_stats stat_of(const struct node *node)
 /* One whose init failed when it was started again has had no fini. */
 static int has_ended(const struct node *node)
 {
-	return node->ended || node->stage->phase == STAGE_ENDED;
+	return node->ended || node->stage->run.phase == STAGE_ENDED;
 }
 
 static int all_get(const struct node *node)
@@ -262,10 +262,10 @@ void audit_tell(void)
 
 		tell("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
 		     "unacked %u, orphans %d, made %u of %u",
-		     s->name, (int)s->phase, s->in.linked, s->out.joined,
-		     hold_count(&s->hold), outlet_spilled(&s->out), s->unacked,
-		     s->out.orphans != NULL, scenario.nodes[i].made,
-		     scenario.nodes[i].total);
+		     s->name, (int)s->run.phase, s->in.linked, s->out.joined,
+		     hold_count(&s->hold), outlet_spilled(&s->out),
+		     s->hand.unacked, s->out.orphans != NULL,
+		     scenario.nodes[i].made, scenario.nodes[i].total);
 	}
 }
 

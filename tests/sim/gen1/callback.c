@@ -361,11 +361,11 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 	struct node *node = sluice_stage_state(self);
 
 	tell("%s fini, reason %d%s", node->name, (int)reason,
-	     self->phase == STAGE_DOWN ? ", to come again" : "");
+	     self->run.phase == STAGE_DOWN ? ", to come again" : "");
 	if (!node->up)
 		complain("%s: fini without init", node->name);
 	node->up = 0;
-	if (self->phase == STAGE_DOWN) {
+	if (self->run.phase == STAGE_DOWN) {
 		node->downs++;
 	} else {
 		ledger_undo(node);

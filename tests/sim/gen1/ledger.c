@@ -87,7 +87,7 @@ static void check_batch(const struct node *node, struct edge *edge,
 /* A port's user learns last that it has ended. */
 static int is_gone(const struct node *node)
 {
-	return node->leaving || node->stage->phase >= STAGE_ENDING;
+	return node->leaving || node->stage->run.phase >= STAGE_ENDING;
 }
 
 /* How many events consumers that have gone can have left behind. */

@@ -282,13 +282,13 @@ static void undo_last(struct node *node)
 
 void book_undo(struct node *node)
 {
-	if (node->stage->unacked > 0)
+	if (node->stage->hand.unacked > 0)
 		undo_last(node);
 }
 
 void book_leave_open(struct node *node, int open)
 {
-	node->open = open && node->stage->unacked > 0;
+	node->open = open && node->stage->hand.unacked > 0;
 }
 
 /* It has ended since, and its inputs have gone back: was that one acknowledged
@@ -297,7 +297,7 @@ static void close_open(struct node *node)
 {
 	const struct sluice_stage *stage = node->stage;
 
-	if (!node->open || stage->phase != STAGE_ENDED)
+	if (!node->open || stage->run.phase != STAGE_ENDED)
 		return;
 	node->open = 0;
 	if (stage->in.links[node->last_inlet].reader.acked <

@@ -113,13 +113,13 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 	struct node *node = sluice_stage_state(self);
 
 	say("%s fini, reason %d%s", node->name, (int)reason,
-	    self->phase == STAGE_DOWN ? ", to come again" : "");
+	    self->run.phase == STAGE_DOWN ? ", to come again" : "");
 	if (!node->up)
 		wrong("%s: fini without init", node->name);
 	if (sluice_emit(self, 1) != NULL)
 		wrong("%s: fini may emit", node->name);
 	node->up = 0;
-	if (self->phase == STAGE_DOWN) {
+	if (self->run.phase == STAGE_DOWN) {
 		node->downs++;
 		book_leave_open(node, 1);
 	} else {

@@ -15,7 +15,7 @@ struct sluice_stage_stats inspect_stat(const struct node *node)
 /* One whose init failed when it was started again has had no fini. */
 int inspect_has_ended(const struct node *node)
 {
-	return node->ended || node->stage->phase == STAGE_ENDED;
+	return node->ended || node->stage->run.phase == STAGE_ENDED;
 }
 
 int inspect_is_held(const struct edge *edge)
@@ -116,10 +116,10 @@ static void tell_stage(const struct node *node)
 		say("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
 		    "unacked "
 		    "%u, orphans %d, made %u of %u, emitted %u",
-		    s->name, (int)s->phase, s->in.linked, s->out.joined,
-		    hold_count(&s->hold), outlet_spilled(&s->out), s->unacked,
-		    s->out.orphans != NULL, node->made, node->total,
-		    node->emitted);
+		    s->name, (int)s->run.phase, s->in.linked, s->out.joined,
+		    hold_count(&s->hold), outlet_spilled(&s->out),
+		    s->hand.unacked, s->out.orphans != NULL, node->made,
+		    node->total, node->emitted);
 }
 
 void inspect_tell(void)

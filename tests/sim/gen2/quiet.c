@@ -43,7 +43,7 @@ static int is_handled(const struct node *numbers)
  * is held up by its own. Onlookers hold nobody up, but the end waits for them. */
 static int flows(const struct node *node)
 {
-	int ending = node->stage->phase == STAGE_ENDING;
+	int ending = node->stage->run.phase == STAGE_ENDING;
 	uint32_t live = 0;
 
 	/* Numbers that wait for a worker keep those behind them waiting. */
@@ -131,11 +131,10 @@ static void check_ending(const struct node *node)
 	const struct sluice_stage *stage = node->stage;
 	const struct edge *in_hand = NULL;
 
-	if (stage->phase != STAGE_ENDING)
+	if (stage->run.phase != STAGE_ENDING)
 		return;
-	if (stage->unacked > 0)
-		in_hand = book_edge(
-			sluice_inlet_sub(stage, stage->unacked_inlet));
+	if (stage->hand.unacked > 0)
+		in_hand = book_edge(sluice_inlet_sub(stage, stage->hand.inlet));
 	for (uint32_t i = 0; i < world.edge_count; i++) {
 		const struct edge *edge = &world.edges[i];
 
