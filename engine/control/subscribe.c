@@ -79,7 +79,8 @@ static int subscription_place(struct sluice_pipeline *p, struct making *m,
 static void subscription_take(struct subscription *sub,
 			      const struct subscription *wish)
 {
-	uint32_t generation = sluice_load_acquire(&sub->generation) + 1;
+	uint32_t generation =
+		sluice_load_acquire(&sub->by_control.generation) + 1;
 
 	sub->consumer = wish->consumer;
 	sub->producer = wish->producer;
@@ -95,11 +96,11 @@ static void subscription_take(struct subscription *sub,
 	sub->joins = 0;
 	sub->ask_taken = 0;
 	subscription_reset(sub);
-	sluice_store_release(&sub->generation, generation);
-	sluice_store_release(&sub->asks_of,
+	sluice_store_release(&sub->by_control.generation, generation);
+	sluice_store_release(&sub->by_control.asks_of,
 			     (uint64_t)(uintptr_t)wish->consumer);
 	sluice_store_release(
-		&sub->asked,
+		&sub->by_control.asked,
 		(uint64_t)(generation & 0xffff) << (ASKED_BITS + 1) |
 			(subscription_manual(wish) ? 0 : ASKED_AUTOMATIC));
 }

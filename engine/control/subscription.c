@@ -28,7 +28,7 @@ static struct subscription *subscription_look(struct sluice_sub id)
 	struct subscription *sub = subscription_at(id.pipeline, id.index);
 
 	if (sub == NULL ||
-	    sluice_load_acquire(&sub->generation) != id.generation)
+	    sluice_load_acquire(&sub->by_control.generation) != id.generation)
 		return NULL;
 	return subscription_consumer(sub) == CONSUMER_LEFT ? NULL : sub;
 }
@@ -53,7 +53,7 @@ static int subscription_cancel(struct subscription *sub, uint32_t closed)
 	rc = sequence_check_cancel(p, sub);
 	if (rc < 0)
 		return rc;
-	if (!sluice_compare_exchange(&sub->cancel, &none, closed))
+	if (!sluice_compare_exchange(&sub->by_control.cancel, &none, closed))
 		return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",
 					 "it is being cancelled");
 	stage_signal(sub->consumer, SIGNAL_SUBS);
@@ -163,7 +163,8 @@ static int subscription_resize(struct subscription *sub,
 		*room = NULL;
 		*wanted = 0;
 	}
-	(void)sluice_exchange(&sub->window, window_pack(&wish.credit));
+	(void)sluice_exchange(&sub->by_control.window,
+			      window_pack(&wish.credit));
 	stage_signal(sub->consumer, SIGNAL_SUBS);
 	return 0;
 }
@@ -219,8 +220,8 @@ int sluice_ask(struct sluice_sub id, uint32_t n)
 	/* Nothing else of it is looked at: its place may be used again just
 	 * now. */
 	consumer = (struct sluice_stage *)(uintptr_t)sluice_load_acquire(
-		&sub->asks_of);
-	asked = sluice_load_acquire(&sub->asked);
+		&sub->by_control.asks_of);
+	asked = sluice_load_acquire(&sub->by_control.asked);
 	do {
 		if (ASKED_GENERATION(asked) != (id.generation & 0xffff))
 			return no_such_subscription(id);
@@ -234,7 +235,8 @@ int sluice_ask(struct sluice_sub id, uint32_t n)
 		if (sum > ASKED_MOST)
 			sum = ASKED_MOST;
 		sum |= asked & ~ASKED_MOST;
-	} while (n > 0 && !sluice_compare_exchange(&sub->asked, &asked, sum));
+	} while (n > 0 &&
+		 !sluice_compare_exchange(&sub->by_control.asked, &asked, sum));
 	if (n > 0)
 		stage_signal(consumer, SIGNAL_SUBS);
 	return 0;
@@ -270,7 +272,7 @@ int sluice_subscription_stat(struct sluice_sub id,
 	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
 		/* A broadcast's words are those of all who are there. */
 		*stat = (struct sluice_subscription_stats){
-			.waiting = sluice_load_stale(&sub->waiting),
+			.waiting = sluice_load_stale(&sub->by_producer.waiting),
 		};
 	} else {
 		/* In this order what was granted or sent is never more than the
@@ -289,7 +291,7 @@ int sluice_subscription_stat(struct sluice_sub id,
 			.acked = acked,
 			.depth = published - acked,
 			.credit = granted - published,
-			.waiting = sluice_load_stale(&sub->waiting),
+			.waiting = sluice_load_stale(&sub->by_producer.waiting),
 		};
 	}
 	pipeline_unlock(id.pipeline);

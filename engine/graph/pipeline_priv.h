@@ -68,12 +68,25 @@ struct sluice_pipeline {
 
 	/*
 	 * Shared words, each in everybody's cache and seldom written; those that
-	 * stages see as well are host's.
+	 * stages see as well are host's. Acquire and release where nothing else
+	 * is said.
 	 *
-	 * stopped  set by sluice_pipeline_stop(), for good: command is forgotten
-	 *          when a start has failed
-	 * gate     open while bells and workers exist
-	 * owner    who starts or closes it now, as the platform names threads
+	 * Words            writer               readers
+	 * stopped          sluice_pipeline_     starter, supervisor; for good:
+	 *                  stop(), once         command is forgotten when a start
+	 *                                       has failed
+	 * gate             starter, closer,     open while bells and workers exist
+	 *                  who passes           (gate_priv.h)
+	 * failed           stages, supervisor,  any; 1, then
+	 *                  once                 PIPELINE_FAILURE_TOLD, which
+	 *                                       carries failure and its text
+	 * workers_ready,   workers              supervisor
+	 * workers_done
+	 * alarms           any                  supervisor
+	 * making           control calls        who closes or resets it
+	 * owner            who starts or        who asks whether he may wait; as
+	 *                  closes it            the platform names threads; so
+	 * supervisor_self  supervisor           the same, and self of a worker
 	 */
 	sluice_a32 stopped __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;

@@ -343,8 +343,8 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 		return 0;
 	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
 	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
-	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
-	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_JOINED);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
 	return 0;
 }
 
@@ -356,11 +356,11 @@ static void plan_member_joins(struct subscription *sub)
 	uint64_t position = outlet_join(&producer->out, sub,
 					bell_between(consumer, producer));
 
-	sluice_store_release(&sub->start, position);
-	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	sluice_store_release(&sub->by_producer.start, position);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_JOINED);
 	inlet_attach(&consumer->in, sub, position,
 		     bell_between(producer, consumer));
-	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
 	inlet_ask(&consumer->in, sub->inlet);
 }
 

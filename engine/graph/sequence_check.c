@@ -240,7 +240,7 @@ static int sequence_live(const struct subscription *sub)
 	return sub != NULL && sub->made == SUBSCRIPTION_MADE &&
 	       subscription_consumer(sub) != CONSUMER_LEFT &&
 	       subscription_producer(sub) != PRODUCER_REFUSED &&
-	       sluice_load_acquire(&sub->cancel) == 0;
+	       sluice_load_acquire(&sub->by_control.cancel) == 0;
 }
 
 /* Live subscriptions of @consumer to @producer, of all producers if that is

@@ -28,7 +28,7 @@ void plan_remember(struct sluice_pipeline *p)
 			.min_demand = sub->opts.min_demand,
 			.refill_events = sub->opts.refill_events,
 			.credit = sub->credit,
-			.asked = sluice_load_acquire(&sub->asked),
+			.asked = sluice_load_acquire(&sub->by_control.asked),
 		};
 	}
 	pipeline_unlock(p);
@@ -42,7 +42,7 @@ static void subscription_forget(struct sluice_pipeline *p)
 
 	p->sub_count--;
 	sub->made = SUBSCRIPTION_FREE;
-	(void)sluice_fetch_add(&sub->generation, 1);
+	(void)sluice_fetch_add(&sub->by_control.generation, 1);
 }
 
 static void pipeline_undo(struct sluice_pipeline *p)
@@ -70,7 +70,7 @@ static void pipeline_undo(struct sluice_pipeline *p)
 		sub->opts.min_demand = before->min_demand;
 		sub->opts.refill_events = before->refill_events;
 		sub->credit = before->credit;
-		sluice_store_release(&sub->asked, before->asked);
+		sluice_store_release(&sub->by_control.asked, before->asked);
 		sub->ask_taken = 0;
 	}
 }

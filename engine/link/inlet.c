@@ -94,8 +94,8 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 	uint64_t granted;
 
 	subscription_take_asked(sub);
-	granted = sluice_load_acquire(&sub->start) + sub->ask_taken +
-		  link->refused;
+	granted = sluice_load_acquire(&sub->by_producer.start) +
+		  sub->ask_taken + link->refused;
 	if (granted - r->acked > ASKED_MOST) {
 		sub->ask_taken -= granted - r->acked - ASKED_MOST;
 		granted = r->acked + ASKED_MOST;
@@ -186,8 +186,9 @@ static uint64_t inlet_look_common(struct inlet_link *link)
 	if (sluice_spsc_depth(r) > 0)
 		return sluice_spsc_depth(r);
 	r->published = sluice_load_acquire(&r->tx->published);
-	if (sluice_load_acquire(&link->sub->closed) != SLUICE_REASON_OPEN) {
-		uint64_t end = sluice_load_acquire(&link->sub->end);
+	if (sluice_load_acquire(&link->sub->by_producer.closed) !=
+	    SLUICE_REASON_OPEN) {
+		uint64_t end = sluice_load_acquire(&link->sub->by_producer.end);
 
 		if (r->published - r->acked > end - r->acked)
 			r->published = end;
@@ -273,19 +274,21 @@ static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
 
 	for (;;) {
 		/* Relaxed: one reader, us. */
-		uint32_t read = sluice_load_relaxed(&sub->notes_read);
-		const struct note *note = &sub->notes[read % NOTES_MAX];
+		uint32_t read =
+			sluice_load_relaxed(&sub->by_consumer.notes_read);
+		const struct note *note =
+			&sub->by_producer.notes[read % NOTES_MAX];
 
 		/* Acquire: with an event its mark is seen, which was shown
 		 * before the event was published. */
-		if (read == sluice_load_acquire(&sub->notes_filled))
+		if (read == sluice_load_acquire(&sub->by_producer.notes_filled))
 			return limit;
 		if (!position_reached(at, note->from))
 			return note->from - at < limit
 				       ? (uint32_t)(note->from - at)
 				       : limit;
 		handed_note(&link->handed, at, note->to, note->deliveries);
-		sluice_store_release(&sub->notes_read, read + 1);
+		sluice_store_release(&sub->by_consumer.notes_read, read + 1);
 	}
 }
 
@@ -327,8 +330,9 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (n == 0)
 		return 0;
 	/* Relaxed: whoever made a mark for these events made it before. */
-	if (SLUICE_UNLIKELY(sluice_load_relaxed(&link->sub->notes_filled) !=
-			    sluice_load_relaxed(&link->sub->notes_read)))
+	if (SLUICE_UNLIKELY(
+		    sluice_load_relaxed(&link->sub->by_producer.notes_filled) !=
+		    sluice_load_relaxed(&link->sub->by_consumer.notes_read)))
 		limit = inlet_read_notes(link, limit);
 	if (SLUICE_UNLIKELY(!position_reached(r->acked, link->counted)))
 		limit = inlet_read_counts(link, limit);
@@ -396,10 +400,12 @@ uint32_t inlet_idle(struct inlet *in, uint32_t index)
 		inlet_ring(in, link);
 	ended = sluice_spsc_ended(r);
 	if (link->common) {
-		uint32_t closed = sluice_load_acquire(&link->sub->closed);
+		uint32_t closed =
+			sluice_load_acquire(&link->sub->by_producer.closed);
 
 		if (closed != SLUICE_REASON_OPEN) {
-			r->published = sluice_load_acquire(&link->sub->end);
+			r->published = sluice_load_acquire(
+				&link->sub->by_producer.end);
 			return r->acked == r->published ? closed : 0;
 		}
 	}

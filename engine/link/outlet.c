@@ -136,7 +136,8 @@ void outlet_common_refresh(struct outlet *out)
 
 int outlet_note_room(const struct subscription *sub)
 {
-	return sub->notes_pending - sluice_load_acquire(&sub->notes_read) <
+	return sub->notes_pending -
+		       sluice_load_acquire(&sub->by_consumer.notes_read) <
 	       NOTES_MAX;
 }
 
@@ -145,15 +146,17 @@ int outlet_note_room(const struct subscription *sub)
 static void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
 			uint32_t deliveries)
 {
-	struct note *last = &sub->notes[(sub->notes_pending - 1) % NOTES_MAX];
+	struct note *last =
+		&sub->by_producer.notes[(sub->notes_pending - 1) % NOTES_MAX];
 
 	/* Relaxed: our own word. */
-	if (sub->notes_pending != sluice_load_relaxed(&sub->notes_filled) &&
+	if (sub->notes_pending !=
+		    sluice_load_relaxed(&sub->by_producer.notes_filled) &&
 	    last->to == position && last->deliveries == deliveries) {
 		last->to += n;
 		return;
 	}
-	sub->notes[sub->notes_pending++ % NOTES_MAX] =
+	sub->by_producer.notes[sub->notes_pending++ % NOTES_MAX] =
 		(struct note){position, position + n, deliveries};
 }
 
@@ -161,8 +164,10 @@ static void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
 static void outlet_show_notes(struct subscription *sub)
 {
 	/* Relaxed: our own word. */
-	if (sub->notes_pending != sluice_load_relaxed(&sub->notes_filled))
-		sluice_store_release(&sub->notes_filled, sub->notes_pending);
+	if (sub->notes_pending !=
+	    sluice_load_relaxed(&sub->by_producer.notes_filled))
+		sluice_store_release(&sub->by_producer.notes_filled,
+				     sub->notes_pending);
 }
 
 /* ---- credit and the spill ------------------------------------------------ */
@@ -434,7 +439,7 @@ void outlet_tell_gauges(struct outlet *out)
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->subs[i] != NULL)
 			/* Relaxed: a gauge. */
-			sluice_store_relaxed(&out->subs[i]->waiting,
+			sluice_store_relaxed(&out->subs[i]->by_producer.waiting,
 					     out->lanes.lane[i].spilled);
 }
 

@@ -96,8 +96,9 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 	lane->credit = 0;
 	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
 		out->common.cursors[index].leaving = 1;
-		sluice_store_release(&sub->end, out->common.base.published);
-		sluice_store_release(&sub->closed, closed);
+		sluice_store_release(&sub->by_producer.end,
+				     out->common.base.published);
+		sluice_store_release(&sub->by_producer.closed, closed);
 		/* The others' credit was counted without it. */
 		outlet_common_refresh(out);
 	} else {
@@ -155,7 +156,7 @@ int outlet_deserted(const struct outlet *out)
 
 static void outlet_release(struct subscription *sub)
 {
-	sluice_store_release(&sub->producer_state, PRODUCER_RELEASED);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_RELEASED);
 }
 
 /* What waits in the spill for @lane; and behind it what waits for those who have
@@ -193,7 +194,7 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	*orphan = (struct orphan){
 		.at = w->acked,
 		.to = w->published,
-		.handed = sub->left_handed,
+		.handed = sub->by_consumer.left_handed,
 	};
 	outlet_take_spilled(out, sub->lane, &orphan->queue);
 	if (orphan->at == orphan->to && orphan->queue.count == 0) {
@@ -216,9 +217,9 @@ static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
 
 		if (sub == NULL || i == but)
 			continue;
-		from = sluice_load_acquire(&sub->start);
+		from = sluice_load_acquire(&sub->by_producer.start);
 		to = out->common.cursors[i].leaving
-			     ? sluice_load_acquire(&sub->end)
+			     ? sluice_load_acquire(&sub->by_producer.end)
 			     : out->common.base.published;
 		if (position_reached(at, from) && !position_reached(at, to))
 			return to;
@@ -235,9 +236,9 @@ static uint64_t outlet_unread(struct outlet *out,
 			      const struct subscription *sub)
 {
 	uint64_t at = sluice_load_acquire(&sub->rx->acked);
-	uint64_t first = sluice_load_acquire(&sub->start);
+	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
 	uint64_t end = out->common.cursors[sub->lane].leaving
-			       ? sluice_load_acquire(&sub->end)
+			       ? sluice_load_acquire(&sub->by_producer.end)
 			       : out->common.base.published;
 	uint64_t unread = 0;
 
@@ -301,10 +302,11 @@ static int outlet_may_note(const struct outlet *out)
 static uint32_t orphan_noted(struct subscription *sub, uint64_t *limit)
 {
 	uint64_t at = sub->orphan.at;
-	uint32_t read = sluice_load_acquire(&sub->notes_read);
+	uint32_t read = sluice_load_acquire(&sub->by_consumer.notes_read);
 
 	for (; read != sub->notes_pending; read++) {
-		const struct note *note = &sub->notes[read % NOTES_MAX];
+		const struct note *note =
+			&sub->by_producer.notes[read % NOTES_MAX];
 
 		if (position_reached(at, note->to))
 			continue; /* behind us */
@@ -336,8 +338,9 @@ static uint32_t orphan_deal_ring(struct outlet *out, struct subscription *sub)
 	if (orphan->handed.count == 0)
 		deliveries =
 			sub->counts
-				? subscription_counted(sub, sub->left_counted,
-						       orphan->at, &n)
+				? subscription_counted(
+					  sub, sub->by_consumer.left_counted,
+					  orphan->at, &n)
 				: orphan_noted(sub, &n);
 	n = outlet_deal(out, sub->slots + place * out->event_bytes, (uint32_t)n,
 			deliveries);

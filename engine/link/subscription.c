@@ -6,22 +6,22 @@
 
 void subscription_reset(struct subscription *sub)
 {
-	sluice_store_release(&sub->consumer_state, CONSUMER_NEW);
-	sluice_store_release(&sub->producer_state, PRODUCER_NEW);
-	sluice_store_release(&sub->cancel, 0);
-	sluice_store_release(&sub->closed, 0);
-	sluice_store_release(&sub->end, 0);
-	sluice_store_release(&sub->start, 0);
-	sluice_store_release(&sub->waiting, 0);
-	sluice_store_release(&sub->notes_filled, 0);
-	sluice_store_release(&sub->notes_read, 0);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_NEW);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_NEW);
+	sluice_store_release(&sub->by_control.cancel, 0);
+	sluice_store_release(&sub->by_producer.closed, 0);
+	sluice_store_release(&sub->by_producer.end, 0);
+	sluice_store_release(&sub->by_producer.start, 0);
+	sluice_store_release(&sub->by_producer.waiting, 0);
+	sluice_store_release(&sub->by_producer.notes_filled, 0);
+	sluice_store_release(&sub->by_consumer.notes_read, 0);
 	sub->notes_pending = 0;
-	sluice_store_release(&sub->window, 0);
-	sub->left_closed = 0;
+	sluice_store_release(&sub->by_control.window, 0);
+	sub->by_consumer.left_closed = 0;
 	sub->given_back = 0;
 	sub->began = 0;
-	sub->left_handed.count = 0;
-	sub->left_counted = 0;
+	sub->by_consumer.left_handed.count = 0;
+	sub->by_consumer.left_counted = 0;
 	sub->orphan = (struct orphan){0};
 	sub->tx = NULL;
 	sub->rx = NULL;

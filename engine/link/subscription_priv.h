@@ -3,26 +3,31 @@
  * A subscription from the inside: what its two stages and the control calls
  * share, and how it comes and goes while events flow. Not installed.
  *
- * Words           writer             readers      order    meaning
- * generation      control calls      any          release  of this place
- * consumer_state  consumer           producer     release  see below
- * producer_state  producer           consumer     release  see below
- * start           producer           consumer     (JOINED) first position
- * closed, end     producer           consumer     release  its stream ends at
- *                                                          `end`: cancelled, or
- *                                                          refused
- * cancel          any, once          producer     acq_rel  SLUICE_CLOSED() wish
- * asked           any adds, the      producer     acq_rel  manual demand that
- *                 consumer takes                           was not taken yet
- * window          control calls; the consumer     acq_rel  another window, in
- *                 consumer takes                           one word; 0: none
- * asks_of         control calls      any          release  the consumer: for
- *                                                          who asks with an id
- *                                                          that may be old
- * waiting         producer           any          relaxed  a gauge: its events
- *                                                          in the spill
- * notes_filled    producer           consumer     release  marks of redelivery
- * notes_read      consumer           producer     release
+ * Words          writer             readers      order    meaning
+ * by_control
+ *   generation   control calls      any          release  of this place
+ *   cancel       any, once          both         acq_rel  SLUICE_CLOSED() wish
+ *   asked        any adds, the      both         acq_rel  manual demand that was
+ *                consumer takes                           not taken yet
+ *   window       control calls; the consumer     acq_rel  another window, in one
+ *                consumer takes                           word; 0: none
+ *   asks_of      control calls      any          release  the consumer: for who
+ *                                                         asks with an id that
+ *                                                         may be old
+ * by_consumer
+ *   state        consumer           any          release  see below; LEFT
+ *                                                         carries left_*
+ *   notes_read   consumer           producer     release  marks of redelivery
+ *                                                         that it has taken up
+ * by_producer
+ *   state        producer           any          release  see below
+ *   start        producer           consumer     (JOINED) first position
+ *   closed, end  producer           consumer     release  its stream ends at
+ *                                                         `end`: cancelled, or
+ *                                                         refused
+ *   notes_filled producer           consumer     release  carries notes
+ *   waiting      producer           any          relaxed  a gauge: its events
+ *                                                         in the spill
  *
  * Life    made (control call; both ends told)
  *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
@@ -105,75 +110,98 @@ struct subscription_before {
 	uint64_t asked;
 };
 
+/* The words by who writes them, each set on lines of its own: so that a set may lie
+ * in memory that only its writer may write. */
+struct subscription_consumer_words {
+	sluice_a32 state;
+	sluice_a32 notes_read;
+	/* What it had been handed when it left, and why it did: carried by
+	 * LEFT. */
+	uint32_t left_closed;
+	struct handed left_handed;
+	uint64_t left_counted;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+struct subscription_producer_words {
+	sluice_a32 state;
+	sluice_a32 closed;
+	sluice_a64 end;
+	sluice_a64 start;
+	sluice_a32 notes_filled;
+	struct note notes[NOTES_MAX];
+	sluice_a64 waiting; /* last: written with each round that spills */
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+struct subscription_control_words {
+	sluice_a32 generation;
+	sluice_a32 cancel;
+	sluice_a64 asked;
+	sluice_a64 window;
+	sluice_a64 asks_of;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
 struct subscription {
-	/* Fixed while anybody can see it. */
+	/* Its definition: fixed while anybody can see it, but for the window
+	 * (opts.max_demand and its like, credit), which the control calls change
+	 * under the lock and the consumer takes over by `window`. */
 	struct sluice_stage *consumer;
 	struct sluice_stage *producer;
 	struct sluice_subscription_opts opts;
 	struct sluice_credit credit;
 	uint32_t index;
+	uint32_t inlet; /* place among the consumer's */
+	uint32_t lane;  /* place among the producer's */
 	/* Of its two stages, copied: a look at another stage's own struct, once a
 	 * batch, costs a cache miss; and a link knows no stage. */
-	enum sluice_rings rings;        /* what its events travel in */
-	uint32_t event_bytes;           /* of the ring's slots */
-	uint32_t resequenced;           /* its consumer restores a sequence */
-	const struct pool_ring *pool;   /* rings == POOL: where it takes from */
+	enum sluice_rings rings;      /* what its events travel in */
+	uint32_t event_bytes;         /* of the ring's slots */
+	uint32_t resequenced;         /* its consumer restores a sequence */
+	const struct pool_ring *pool; /* rings == POOL: where it takes from */
+
+	/* Its memory. */
 	uint32_t capacity;              /* slots of its ring */
-	uint32_t inlet;                 /* place among the consumer's */
-	uint32_t lane;                  /* place among the producer's */
-	unsigned char *gathered;        /* where a batch is put together */
-	uint32_t *kept;                 /* its slots that the selector kept */
-	uint32_t *counts;               /* deliveries before, by slot */
-	struct aside *aside;            /* beside the dispatcher, or NULL */
 	struct sluice_region tx_region; /* its own, when made while running */
 	struct sluice_region rx_region;
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
 	sluice_slot *slots;
-	enum subscription_made made; /* under the pipeline's lock */
-	uint32_t later;              /* made after the start */
-	uint32_t joins;              /* declared, and not there at the start */
-	struct subscription_before before; /* under the lock */
 
-	sluice_a32 generation;
-	sluice_a32 consumer_state;
-	sluice_a32 producer_state;
-	sluice_a32 cancel;
-	sluice_a32 closed;
-	sluice_a64 end;
-	sluice_a64 start;
-	sluice_a64 asked;
-	sluice_a64 window;
-	sluice_a64 asks_of;
-	sluice_a64 waiting;
+	/* The control calls', under the pipeline's lock. */
+	enum subscription_made made;
+	uint32_t later; /* made after the start */
+	uint32_t joins; /* declared, and not there at the start */
+	struct subscription_before before;
 
-	uint64_t
-		ask_taken; /* the consumer's: what it took of `asked`, all told */
-	/* What the consumer had been handed when it left, and why it did. */
-	uint32_t left_closed;
-	struct handed left_handed;
-	uint64_t left_counted;
+	/* The consumer's alone. */
+	unsigned char *gathered; /* where a batch is put together */
+	uint32_t *kept;          /* its slots that the selector kept */
+	uint32_t *counts;        /* deliveries before, by slot */
+	uint64_t ask_taken;      /* what it took of `asked`, all told */
 
-	struct note notes[NOTES_MAX];
-	sluice_a32 notes_filled;
-	sluice_a32 notes_read;
-	uint32_t notes_pending; /* the producer's: filled, not shown yet */
+	/* The producer's alone. */
+	struct aside *aside;    /* beside the dispatcher, or NULL */
+	struct orphan orphan;   /* what the consumer left */
+	uint32_t given_back;    /* it has looked at that */
+	uint32_t began;         /* its lane has been active */
+	uint32_t notes_pending; /* filled, not shown yet */
 
-	struct orphan orphan; /* the producer's */
-	uint32_t given_back;  /* the producer has looked at what was left */
-	uint32_t began;       /* its lane has been active */
+	struct subscription_consumer_words by_consumer;
+	struct subscription_producer_words by_producer;
+	struct subscription_control_words by_control;
 };
 
 static inline enum consumer_state
 subscription_consumer(const struct subscription *sub)
 {
-	return (enum consumer_state)sluice_load_acquire(&sub->consumer_state);
+	return (enum consumer_state)sluice_load_acquire(
+		&sub->by_consumer.state);
 }
 
 static inline enum producer_state
 subscription_producer(const struct subscription *sub)
 {
-	return (enum producer_state)sluice_load_acquire(&sub->producer_state);
+	return (enum producer_state)sluice_load_acquire(
+		&sub->by_producer.state);
 }
 
 /* `asked` counts events in its lower 47 bits; above them lie whether demand is
@@ -188,7 +216,7 @@ subscription_producer(const struct subscription *sub)
 /* What was asked for and is not taken yet: all, until the consumer opens. */
 static inline uint64_t subscription_asked(const struct subscription *sub)
 {
-	return sluice_load_acquire(&sub->asked) & ASKED_MOST;
+	return sluice_load_acquire(&sub->by_control.asked) & ASKED_MOST;
 }
 
 /* Take it; nothing but what others add is changed meanwhile, so it is there. */
@@ -197,7 +225,7 @@ static inline void subscription_take_asked(struct subscription *sub)
 	uint64_t n = subscription_asked(sub);
 
 	if (n > 0)
-		(void)sluice_fetch_add(&sub->asked, 0 - n);
+		(void)sluice_fetch_add(&sub->by_control.asked, 0 - n);
 	sub->ask_taken += n;
 }
 
@@ -264,7 +292,8 @@ static inline uint32_t subscription_counted(const struct subscription *sub,
 }
 
 /* A place is a word that holds a subscription, or nothing; or says that it is
- * kept for one that is being made; or that its stage has ended. */
+ * kept for one that is being made; or that its stage has ended. Written by the
+ * control calls, and by the stage, which clears and closes it; acq_rel. */
 #define PLACE_FREE   UINT64_C(0)
 #define PLACE_KEPT   UINT64_C(1)
 #define PLACE_CLOSED UINT64_C(2)
@@ -320,8 +349,8 @@ static inline int places_used(const sluice_a64 *places, uint32_t count)
 static inline void subscription_refuse(struct subscription *sub,
 				       uint32_t closed)
 {
-	sluice_store_release(&sub->closed, closed);
-	sluice_store_release(&sub->producer_state, PRODUCER_REFUSED);
+	sluice_store_release(&sub->by_producer.closed, closed);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_REFUSED);
 }
 
 /* ---- subscription.c ------------------------------------------------------ */

@@ -279,7 +279,7 @@ int sluice_pipeline_run(struct sluice_pipeline *p)
 static uint64_t subscription_left(const struct subscription *sub)
 {
 	enum producer_state state = subscription_producer(sub);
-	uint64_t first = sluice_load_acquire(&sub->start);
+	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
 	uint64_t acked;
 
 	/* What a consumer that left gave back is counted by its producer. */

@@ -76,10 +76,10 @@ static void producer_refuse(struct sluice_stage *stage,
 /* Why it is over: the consumer has said so, or somebody cancelled it. */
 static uint32_t parted_closed(const struct subscription *sub)
 {
-	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	uint32_t cancel = sluice_load_acquire(&sub->by_control.cancel);
 
-	if (sub->left_closed != 0)
-		return sub->left_closed;
+	if (sub->by_consumer.left_closed != 0)
+		return sub->by_consumer.left_closed;
 	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
 }
 
@@ -87,7 +87,7 @@ static uint32_t parted_closed(const struct subscription *sub)
  * would begin. */
 static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
 {
-	uint32_t cancel = sluice_load_acquire(&sub->cancel);
+	uint32_t cancel = sluice_load_acquire(&sub->by_control.cancel);
 	/* A cancel is told with its own reason, whatever the consumer gave
 	 * when it left after that. */
 	int rc = sub->later
@@ -109,7 +109,7 @@ static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
 	if (consumer == CONSUMER_NEW)
 		return;
 	if (consumer == CONSUMER_LEFT ||
-	    sluice_load_acquire(&sub->cancel) != 0) {
+	    sluice_load_acquire(&sub->by_control.cancel) != 0) {
 		producer_forgo(stage, sub);
 		return;
 	}
@@ -124,20 +124,20 @@ static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
 			SLUICE_CLOSED(SLUICE_REASON_ERROR, rc < 0 ? -rc : EIO));
 		return;
 	}
-	sluice_store_release(&sub->start,
+	sluice_store_release(&sub->by_producer.start,
 			     outlet_join(&stage->out, sub,
 					 bell_between(sub->consumer, stage)));
-	sluice_store_release(&sub->producer_state, PRODUCER_JOINED);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_JOINED);
 	stage_signal(sub->consumer, SIGNAL_SUBS);
 }
 
 static void producer_cancel(struct sluice_stage *stage,
 			    struct subscription *sub)
 {
-	uint32_t closed = sluice_load_acquire(&sub->cancel);
+	uint32_t closed = sluice_load_acquire(&sub->by_control.cancel);
 
 	outlet_cancel(&stage->out, sub, closed);
-	sluice_store_release(&sub->producer_state, PRODUCER_CLOSED);
+	sluice_store_release(&sub->by_producer.state, PRODUCER_CLOSED);
 	stage_answer(stage, "on_cancel",
 		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
@@ -183,7 +183,7 @@ static void attend_outlets(struct sluice_stage *stage)
 			producer_meet(stage, sub);
 			continue;
 		case PRODUCER_JOINED:
-			if (sluice_load_acquire(&sub->cancel) != 0)
+			if (sluice_load_acquire(&sub->by_control.cancel) != 0)
 				producer_cancel(stage, sub);
 			break;
 		case PRODUCER_CLOSED:
@@ -238,7 +238,8 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 		subscription_refuse(
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else
-		sluice_store_release(&sub->producer_state, PRODUCER_RELEASED);
+		sluice_store_release(&sub->by_producer.state,
+				     PRODUCER_RELEASED);
 	stage_signal(consumer, SIGNAL_SUBS);
 }
 

@@ -35,8 +35,8 @@ static void consumer_note_left(struct sluice_stage *stage,
 	if (n > 0)
 		handed_note(&link->handed, at, until,
 			    handed_at(&link->handed, at, &n) + 1);
-	sub->left_handed = link->handed;
-	sub->left_counted = link->counted;
+	sub->by_consumer.left_handed = link->handed;
+	sub->by_consumer.left_counted = link->counted;
 }
 
 static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
@@ -53,7 +53,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 		stage->in.linked--;
 	}
 	place_leave(&stage->in.places[sub->inlet], sub);
-	sluice_store_release(&sub->consumer_state, CONSUMER_LEFT);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
 	/* It may have been the last, and the producer's callback block. */
 	if (producer->opts.on_stop != NULL)
@@ -98,7 +98,7 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 	/* Once it has been left, its place may be used again. */
 	const struct sluice_stage *producer = sub->producer;
 	enum sluice_on_end mode = sub->opts.on_end;
-	uint32_t kind = sluice_load_acquire(&sub->cancel) == closed
+	uint32_t kind = sluice_load_acquire(&sub->by_control.cancel) == closed
 				? SLUICE_CANCEL
 				: SLUICE_DOWN;
 	int rc;
@@ -138,9 +138,9 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	}
 	if (subscription_silent(sub) &&
 	    subscription_producer(sub) == PRODUCER_NEW &&
-	    sluice_load_acquire(&sub->cancel) == 0)
+	    sluice_load_acquire(&sub->by_control.cancel) == 0)
 		return 0;
-	sluice_store_release(&sub->consumer_state, CONSUMER_WANTS);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_WANTS);
 	stage_signal(sub->producer, SIGNAL_SUBS);
 	return 1;
 }
@@ -153,8 +153,9 @@ static void consumer_adjust(struct sluice_stage *stage,
 		return;
 	if (subscription_manual(sub))
 		inlet_grant_asked(&stage->in, sub->inlet);
-	if (sluice_load_acquire(&sub->window) != 0) {
-		sub->credit = window_unpack(sluice_exchange(&sub->window, 0));
+	if (sluice_load_acquire(&sub->by_control.window) != 0) {
+		sub->credit = window_unpack(
+			sluice_exchange(&sub->by_control.window, 0));
 		inlet_resize(&stage->in, sub->inlet, &sub->credit);
 	}
 }
@@ -163,12 +164,13 @@ static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
 {
 	if (subscription_producer(sub) == PRODUCER_REFUSED) {
 		stage_link_ended(stage, sub->inlet,
-				 sluice_load_acquire(&sub->closed));
+				 sluice_load_acquire(&sub->by_producer.closed));
 		return;
 	}
-	inlet_attach(&stage->in, sub, sluice_load_acquire(&sub->start),
+	inlet_attach(&stage->in, sub,
+		     sluice_load_acquire(&sub->by_producer.start),
 		     bell_between(sub->producer, stage));
-	sluice_store_release(&sub->consumer_state, CONSUMER_OPEN);
+	sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
 	inlet_ask(&stage->in, sub->inlet);
 	/* It may have been resized before its producer came to it. */
 	consumer_adjust(stage, sub);
@@ -209,12 +211,13 @@ static uint32_t consumer_told(const struct sluice_stage *stage,
 			      const struct subscription *sub)
 {
 	const struct inlet_link *link = &stage->in.links[sub->inlet];
-	uint32_t closed = sluice_load_acquire(&sub->closed);
+	uint32_t closed = sluice_load_acquire(&sub->by_producer.closed);
 
 	if (closed == SLUICE_REASON_OPEN && link->open)
 		closed = sluice_load_acquire(&link->reader.tx->closed);
-	return closed != SLUICE_REASON_OPEN ? closed
-					    : sluice_load_acquire(&sub->cancel);
+	return closed != SLUICE_REASON_OPEN
+		       ? closed
+		       : sluice_load_acquire(&sub->by_control.cancel);
 }
 
 /* The output of a batch of it waits: the batch goes back if the stage ends so. Not
@@ -250,7 +253,7 @@ static int consumer_give_back(struct sluice_stage *stage,
 		stage_link_ended(stage, sub->inlet, closed);
 		return 1;
 	}
-	sub->left_closed =
+	sub->by_consumer.left_closed =
 		SLUICE_CLOSED(stage->run.reason, stage->run.reason_code);
 	consumer_leave(stage, sub);
 	return 1;
@@ -279,7 +282,7 @@ void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
 	 * acknowledges it. */
 	if (stage_in_use(stage, sub->inlet))
 		return;
-	sub->left_closed =
+	sub->by_consumer.left_closed =
 		SLUICE_CLOSED(stage->run.reason, stage->run.reason_code);
 	consumer_leave(stage, sub);
 }

@@ -228,7 +228,7 @@ static inline struct sluice_sub subscription_id(const struct subscription *sub)
 	return (struct sluice_sub){
 		.pipeline = sub->consumer->pipeline,
 		.index = sub->index,
-		.generation = sluice_load_acquire(&sub->generation),
+		.generation = sluice_load_acquire(&sub->by_control.generation),
 	};
 }
 

@@ -110,7 +110,7 @@ sluice_sim_mutant(ending-keeps-inputs engine/stage/life.c "and keeps edge"
 sluice_sim_mutant(join-too-late engine/link/outlet_member.c "in flight|${STUCK}|expected|ended with"
 	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
 sluice_sim_mutant(cancel-too-late engine/link/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
-	[[/^void outlet_cancel/,/^}/s/&sub->end, out->common.base.published/\&sub->end, out->common.base.published + 1/]])
+	[[/^void outlet_cancel/,/^}/s/out->common.base.published);/out->common.base.published + 1);/]])
 
 # ---- failing ---------------------------------------------------------------------
 sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
@@ -120,7 +120,7 @@ sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without i
 sluice_sim_mutant(output-of-a-failure engine/stage/step.c "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static void consumer_handle/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
-	[[/^static void stage_go_down/,/^}/s/stage->timers.armed = 0/&, hold_reset(\&stage->hold)/]])
+	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]])
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->run.initialised = 1/&, stage->in.count = 0/]])
 

@@ -94,7 +94,7 @@ static inline void ends_join(uint32_t i, uint32_t lane, uint32_t window,
 	sub->slots = (sluice_slot *)(one ? ends.all : ends.slots[i]);
 	assert_int_equal(sluice_credit_init(&sub->credit, window, 0, 0), 0);
 	position = outlet_join(ends.out, sub, NULL);
-	sluice_store_release(&sub->start, position);
+	sluice_store_release(&sub->by_producer.start, position);
 	inlet_attach(&ends.in, sub, position, NULL);
 	inlet_ask(&ends.in, i);
 }
@@ -102,7 +102,7 @@ static inline void ends_join(uint32_t i, uint32_t lane, uint32_t window,
 /* A manual one asks for @n more. */
 static inline void ends_ask(uint32_t i, uint64_t n)
 {
-	(void)sluice_fetch_add(&ends.sub[i].asked, n);
+	(void)sluice_fetch_add(&ends.sub[i].by_control.asked, n);
 	inlet_grant_asked(&ends.in, i);
 }
 
@@ -148,7 +148,7 @@ static inline void ends_leave(uint32_t i, uint64_t n)
 
 	if (n > 0)
 		handed_note(&link->handed, at, at + n, 1);
-	ends.sub[i].left_handed = link->handed;
+	ends.sub[i].by_consumer.left_handed = link->handed;
 	inlet_detach(&ends.in, i);
 	outlet_leave(ends.out, &ends.sub[i]);
 }

@@ -364,9 +364,9 @@ sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"
-	[[s/sluice_store_release(&sub->asked, before->asked);/(void)0;/]])
+	[[s/sluice_store_release(&sub->by_control.asked, before->asked);/(void)0;/]])
 sluice_unit_mutant(id-of-a-failed-start engine/graph/undo.c start_again "old_ids_stay_old"
-	[[s/(void)sluice_fetch_add(&sub->generation, 1);/(void)0;/]])
+	[[s/(void)sluice_fetch_add(&sub->by_control.generation, 1);/(void)0;/]])
 sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_back"
 	[[s/while (seen < (uint32_t)command)/while (seen != (uint32_t)command)/]])
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"

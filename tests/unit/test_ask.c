@@ -82,20 +82,23 @@ static void a_full_sum_stays_below_its_bits(void **state)
 
 	(void)state;
 	manual_open("demand", UINT64_MAX, &sub);
-	kept = sluice_load_acquire(&inside(sub)->asked);
+	kept = sluice_load_acquire(&inside(sub)->by_control.asked);
 	assert_int_equal(kept & (ASKED_MOST | ASKED_AUTOMATIC), 0);
-	sluice_store_release(&inside(sub)->asked, kept | (ASKED_MOST - 3));
+	sluice_store_release(&inside(sub)->by_control.asked,
+			     kept | (ASKED_MOST - 3));
 	assert_int_equal(sluice_ask(sub, 2), 0);
 	assert_int_equal(subscription_asked(inside(sub)), ASKED_MOST - 1);
 	for (uint32_t i = 0; i < 3; i++) {
 		assert_int_equal(sluice_ask(sub, 5), 0);
-		assert_int_equal(sluice_load_acquire(&inside(sub)->asked),
-				 kept | ASKED_MOST);
+		assert_int_equal(
+			sluice_load_acquire(&inside(sub)->by_control.asked),
+			kept | ASKED_MOST);
 	}
 	flow_start(pipeline);
 	assert_int_equal(sluice_ask(sub, 5), 0);
 	wait_handled("c0", 1000);
-	assert_int_equal(sluice_load_acquire(&inside(sub)->asked) & ~ASKED_MOST,
+	assert_int_equal(sluice_load_acquire(&inside(sub)->by_control.asked) &
+				 ~ASKED_MOST,
 			 kept);
 }
 
@@ -109,11 +112,13 @@ static void an_ask_on_its_way_does_not_reach_the_successor(void **state)
 	(void)state;
 	manual_open("demand", UINT64_MAX, &sub);
 	next = (uint64_t)((sub.generation + 1) & 0xffff) << (ASKED_BITS + 1);
-	sluice_store_release(&inside(sub)->asked, next);
+	sluice_store_release(&inside(sub)->by_control.asked, next);
 	assert_int_equal(sluice_ask(sub, 5), -ENOENT);
-	assert_int_equal(sluice_load_acquire(&inside(sub)->asked), next);
+	assert_int_equal(sluice_load_acquire(&inside(sub)->by_control.asked),
+			 next);
 	/* Nor is it called automatic because the successor is. */
-	sluice_store_release(&inside(sub)->asked, next | ASKED_AUTOMATIC);
+	sluice_store_release(&inside(sub)->by_control.asked,
+			     next | ASKED_AUTOMATIC);
 	assert_int_equal(sluice_ask(sub, 5), -ENOENT);
 }
 

@@ -66,7 +66,8 @@ static void who_never_opened_left_nothing(void **state)
 	ends_leave(A, 0);
 	assert_int_equal(ends.out->unread, 10);
 	ends_join(B, 1, ENDS_SLOTS, 0);
-	assert_int_equal(sluice_load_acquire(&ends.sub[B].start), 10);
+	assert_int_equal(sluice_load_acquire(&ends.sub[B].by_producer.start),
+			 10);
 	sluice_store_release(&ends.rx[B].acked, 0);
 	ends_leave(B, 0);
 	assert_int_equal(ends.out->unread, 10);
@@ -253,11 +254,13 @@ static void a_gauge_goes_down_again(void **state)
 	ends_join(B, 1, ENDS_SLOTS, 0);
 	assert_int_equal(ends_emit(5, 0), 5);
 	outlet_tell_gauges(ends.out);
-	assert_int_equal(sluice_load_stale(&ends.sub[A].waiting), 5);
+	assert_int_equal(sluice_load_stale(&ends.sub[A].by_producer.waiting),
+			 5);
 	ends_ask(A, 5);
 	(void)outlet_room(ends.out, UINT64_MAX);
 	outlet_tell_gauges(ends.out);
-	assert_int_equal(sluice_load_stale(&ends.sub[A].waiting), 0);
+	assert_int_equal(sluice_load_stale(&ends.sub[A].by_producer.waiting),
+			 0);
 	read_all(A, 5);
 }
 
