@@ -46,7 +46,9 @@ calls()
 	for wing in stages engine/run engine/control engine/graph engine/stage \
 		engine/link dispatch ring; do
 		name=$(echo $wing | tr / _)
-		nm -o "$objects/$wing"/*.o >"$scratch/all"
+		for source in "$wing"/*.c; do
+			nm -o "$objects/$source.o"
+		done >"$scratch/all"
 		awk '$2 ~ /^[A-TV-Z]$/ { print $3 }' "$scratch/all" |
 			sort -u >"$scratch/$name.defined"
 		awk '{ sub(/.*\//, "", $1) } $(NF - 1) == "U" { print $NF, $1 }' \
