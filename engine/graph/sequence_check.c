@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an order to be restored needs of the graph, at the start and whenever it
+/* What a sequence to be restored needs of the graph, at the start and whenever it
  * changes: who handles the events of an ordered producer (a worker) is who the
  * resequencer reads, and the resequencer reads nobody else, and all that they
  * make. Else something would be missing behind the resequencer, or wait, for

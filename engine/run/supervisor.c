@@ -189,7 +189,7 @@ static void supervisor_notice(struct sluice_pipeline *p)
 
 /* Start those that are due. Nobody is started for a failure before the last one
  * that was noticed: a stage that is down, and all whose downs have been noticed,
- * stays as it is until it is ordered up. Returns when to look again. */
+ * stays as it is until it is told to come up. Returns when to look again. */
 static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 {
 	uint64_t next_ns = UINT64_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Letters: calls, casts, markers, an order to end; the stage's side of them. */
+/* Letters: calls, casts, markers, a wish that it end; the stage's side of them. */
 #include "engine/stage/stage_priv.h"
 #include "engine/control.h"
 #include "ring/base_priv.h"
