@@ -224,7 +224,7 @@ sluice_unit_mutant(timer-too-late engine/stage/timer.c timer "once"
 sluice_unit_mutant(timer-after-the-end engine/stage/step.c stage_timer "timers_end_with_the_stage"
 	[[s/while (stage->run.phase == STAGE_RUNNING &&$/while (/]])
 sluice_unit_mutant(timer-of-a-failed-stage engine/stage/fault.c stage_timer "timers_end_with_a_failure"
-	[[s/\tstage->timers.armed = 0;/\t(void)0;/]])
+	[[s/\tstage->post.timers.armed = 0;/\t(void)0;/]])
 
 # ---- buffers -----------------------------------------------------------------
 sluice_unit_mutant(row-begins-anew engine/stage/hold.c hold "a_longer_row_is_the_same_row"
@@ -236,7 +236,7 @@ sluice_unit_mutant(spill-put-back-moves-on engine/link/spill.c spill "what_is_pu
 sluice_unit_mutant(spill-appended-stands-still engine/link/spill.c spill "one_queue_goes_behind_another"
 	[[s/from->popped += from->count;/(void)0;/]])
 sluice_unit_mutant(dropped-output-awaited engine/stage/emit.c overflow "what_was_dropped_is_not_waited_for"
-	[[s/\t\t\tstage->unacked_end = hold_end(hold);/\t\t\t(void)0;/]])
+	[[s/\t\t\tstage->hand.end = hold_end(hold);/\t\t\t(void)0;/]])
 sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_held_back_and_given_out"
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
 sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "they_have_left"
@@ -346,7 +346,7 @@ sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "wh
 sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"
 	[[s/if (closed == SLUICE_REASON_OPEN ||/if (1 ||/]])
 sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
-	[[s/phase_seen) >= STAGE_ENDING)/phase_seen) == STAGE_ENDED)/]])
+	[[s/^\t    STAGE_ENDING)$/\t    STAGE_ENDED)/]])
 
 # ---- failing, starting, ending -----------------------------------------------
 sluice_unit_mutant(failures-never-forgotten engine/run/restart.c restart "stable_again_and_again"
@@ -360,7 +360,7 @@ sluice_unit_mutant(failure-without-its-code engine/stage/fault.c verdicts "a_fai
 sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks "a_restart_asks_again"
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
 sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are_counted_in_a_row"
-	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->retries = 0;/\t(void)0;/]])
+	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->run.retries = 0;/\t(void)0;/]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"

@@ -24,7 +24,8 @@ int inspect_is_held(const struct edge *edge)
 		sluice_load_stale(&world.pipeline->subs[edge->sub.index]));
 
 	return edge->live &&
-	       sluice_load_stale(&sub->by_control.generation) == edge->sub.generation &&
+	       sluice_load_stale(&sub->by_control.generation) ==
+		       edge->sub.generation &&
 	       sluice_load_stale(&sub->by_consumer.state) != CONSUMER_LEFT;
 }
 
