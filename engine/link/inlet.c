@@ -212,39 +212,27 @@ static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
 	link->counted = to + n;
 }
 
-/* Take from the pool when what was taken before is finished: an even share
- * of what lies there at most, so that others find as much. Nothing more once the
- * stream has ended: whoever ended it takes back what is left. */
+/* Take from the pool when what was taken before is finished. Nothing more once
+ * the stream has ended: whoever ended it takes back what is left. */
 static void inlet_claim(struct inlet *in, struct inlet_link *link,
 			uint32_t limit)
 {
 	const struct sluice_mpmc *ring = &link->pool->mpmc;
 	struct sluice_spsc_writer *w = &link->filler;
 	uint64_t place = w->reserved & (w->capacity - 1);
-	uint64_t n = sluice_mpmc_depth(ring);
+	uint64_t there = sluice_mpmc_depth(ring);
 	uint64_t first = 0;
-	uint32_t readers;
+	uint32_t n;
 
-	if (sluice_spsc_depth(&link->reader) > 0 || n == 0 ||
+	if (sluice_spsc_depth(&link->reader) > 0 || there == 0 ||
 	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
 		return;
-	/* Relaxed: a hint. */
-	readers = sluice_load_relaxed(&link->pool->readers);
-	if (readers < 2)
-		readers = 2; /* another may come */
-	n = (n + readers - 1) / readers;
-	if (n > limit)
-		n = limit;
-	if (n > w->capacity - place)
-		n = w->capacity - place;
-	n = sluice_mpmc_claim(ring, &ring->words->popped, 1, (uint32_t)n,
-			      &first);
+	n = pool_claim(link->pool, w, there, limit, &first);
 	if (n == 0)
 		return;
 	inlet_count(link, first, n);
-	sluice_mpmc_read(ring, first, (uint32_t)n,
-			 w->slots + place * w->slot_bytes);
-	sluice_spsc_commit(w, (uint32_t)n);
+	sluice_mpmc_read(ring, first, n, w->slots + place * w->slot_bytes);
+	sluice_spsc_commit(w, n);
 	inlet_ring(in, link);
 }
 

@@ -21,6 +21,7 @@
 #define SLUICE_ENGINE_POOL_PRIV_H
 
 #include "ring/mpmc.h"
+#include "ring/spsc.h"
 
 struct pool_ring {
 	struct sluice_mpmc mpmc;
@@ -28,5 +29,32 @@ struct pool_ring {
 	sluice_a64 marked;
 	sluice_a32 readers;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+/* Claim for one who has finished what it took before, and copies it to where @w
+ * writes next: an even share of the @there events that lie there at most, so that
+ * others find as much; @limit at most, and no further than the end of its ring.
+ * Returns how many, from *first on. */
+static inline uint32_t pool_claim(const struct pool_ring *pool,
+				  const struct sluice_spsc_writer *w,
+				  uint64_t there, uint32_t limit,
+				  uint64_t *first)
+{
+	uint64_t row = w->capacity - (w->reserved & (w->capacity - 1));
+	/* Relaxed: a hint. */
+	uint32_t readers = sluice_load_relaxed(&pool->readers);
+	uint64_t n;
+
+	if (there == 0)
+		return 0;
+	if (readers < 2)
+		readers = 2; /* another may come */
+	n = (there + readers - 1) / readers;
+	if (n > limit)
+		n = limit;
+	if (n > row)
+		n = row;
+	return sluice_mpmc_claim(&pool->mpmc, &pool->mpmc.words->popped, 1,
+				 (uint32_t)n, first);
+}
 
 #endif

@@ -255,8 +255,8 @@ sluice_unit_mutant(batch-end-one-early engine/link/inlet.c verdicts "batch_end_a
 	[[s/if (batch->depth == 0)/if (batch->depth <= 1)/]])
 sluice_unit_mutant(exact-batch-cut-by-the-room engine/stage/step.c batches "borders_in_the_middle"
 	[[s/room += stage->buffer_max;/room += 0;/]])
-sluice_unit_mutant(claim-without-a-limit engine/link/inlet.c shared "what_was_only_taken_keeps_its_count"
-	[[/^static void inlet_claim/,/^}/s/if (n > limit)$/if (0)/]])
+sluice_unit_mutant(claim-without-a-limit engine/link/pool_priv.h shared "what_was_only_taken_keeps_its_count"
+	[[/^static inline uint32_t pool_claim/,/^}/s/if (n > limit)$/if (0)/]])
 sluice_unit_mutant(larger-window-is-not-granted engine/link/inlet.c ask "a_larger_window_is_granted_at_once"
 	[[/^void inlet_resize/,/^}/s/if (link->open)/if (0)/]])
 sluice_unit_mutant(weight-of-two-is-one engine/link/inlet.c outlet_leave "a_link_has_its_weight"
