@@ -56,6 +56,29 @@ static void refill_show(const struct bench_options *options, char *text,
 		(void)snprintf(text, bytes, "%u", options->plan.refill);
 }
 
+static int claim_read(struct bench_options *options, const char *text,
+		      char *why, uint32_t why_bytes)
+{
+	static const struct number_range range = {NUMBER_REAL, 0, 100, 0};
+	char allowed[NUMBER_TEXT_BYTES];
+	struct number number;
+
+	if (number_read(text, strlen(text), &range, &number) < 0)
+		return load_refuse(why, why_bytes, "must be %s",
+				   number_range_text(&range, allowed));
+	options->plan.claim = number.real;
+	return 0;
+}
+
+static void claim_show(const struct bench_options *options, char *text,
+		       uint32_t bytes)
+{
+	if (options->plan.claim < 0)
+		(void)snprintf(text, bytes, "hop");
+	else
+		(void)snprintf(text, bytes, "%g", options->plan.claim);
+}
+
 static int slo_read(struct bench_options *options, const char *text, char *why,
 		    uint32_t why_bytes)
 {
@@ -168,13 +191,25 @@ static const char *idle_refill(const struct bench_options *options)
 	return "each strategy has an @refill or @min of its own";
 }
 
-static const char *idle_capacity(const struct bench_options *options)
+static int has_pool(const struct bench_options *options)
 {
 	for (uint32_t i = 0; i < options->plan.strategies; i++)
 		if (options->plan.strategy[i].strategy->rings ==
 		    SLUICE_RINGS_POOL)
-			return NULL;
-	return needs(options, SLUICE_NEEDS_SPILL)
+			return 1;
+	return 0;
+}
+
+static const char *idle_claim(const struct bench_options *options)
+{
+	if (options->plan.mode == PLAN_THREADS)
+		return "in --mode=threads a claim costs what it costs";
+	return has_pool(options) ? NULL : "no strategy here has a shared ring";
+}
+
+static const char *idle_capacity(const struct bench_options *options)
+{
+	return has_pool(options) || needs(options, SLUICE_NEEDS_SPILL)
 		       ? NULL
 		       : "no strategy here has a spill or a shared ring";
 }
@@ -305,6 +340,11 @@ const struct option_row option_rows[] = {
 	    .idle = idle_but_sim,
 	    .help = "sim: from dispatcher to consumer and back, each way, in "
 		    "mean service times"),
+	ROW(MEASURE, "claim", "X", OWN, 0, SHAPES, .read = claim_read,
+	    .show = claim_show, .idle = idle_claim,
+	    .help = "sim, virtual: what it costs to take from a shared ring, "
+		    "one consumer after the other, in the same; as a rule a "
+		    "hop"),
 
 	HEADING(MEASURE, "What goes wrong, each as often as wanted; consumers "
 			 "count from 0:"),

@@ -196,6 +196,7 @@ void plan_init(struct bench_plan *plan)
 	plan->capacity = 8192;
 	plan->event_bytes = 64;
 	plan->hop = 0.1;
+	plan->claim = -1;
 	plan->slo = (struct plan_slo){0.99, 10, 0};
 	plan->repeats = 5;
 	plan->trace.seed = 1;

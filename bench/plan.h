@@ -14,8 +14,8 @@
 #define PLAN_FAULTS_MAX     16u
 #define PLAN_PRODUCERS_MAX  16u
 #define PLAN_EVENTS_MAX     UINT64_C(100000000)
-/* Sequence number, key, intended time and service, in modes with real events. */
-#define PLAN_EVENT_BYTES_MIN 32u
+/* Sequence numbers, key, times and service, in modes with real events. */
+#define PLAN_EVENT_BYTES_MIN 40u
 /* "hash" without a number: as many partitions as there are consumers. */
 #define PLAN_PARTITIONS_CONSUMERS UINT32_MAX
 
@@ -41,7 +41,8 @@ struct plan_strategy {
 	uint32_t window; /* of this strategy only; 0 = the plan's */
 	uint32_t refill; /* likewise */
 	int32_t min;     /* SLUICE_MIN_...; 0: by refill */
-	char name[48];   /* as written */
+	uint32_t weight[PLAN_CONSUMERS_MAX]; /* of each consumer; 0 = 1 */
+	char name[48];                       /* as written */
 };
 
 enum plan_fault_kind {
@@ -82,8 +83,10 @@ struct bench_plan {
 	uint32_t batch;     /* most events a consumer is handed at once */
 	uint32_t capacity;  /* events the spill, or the shared ring, can hold */
 	uint32_t event_bytes;
-	double hop; /* sim: one way between dispatcher and consumer, in mean
-		     * service times */
+	double hop;   /* sim: one way between dispatcher and consumer, in mean
+		       * service times */
+	double claim; /* sim, virtual: what a claim of `shared` takes, in the
+		       * same; below 0: a hop */
 	struct plan_slo slo; /* that load@slo asks for */
 	uint32_t repeats;    /* virtual, threads: rounds, interleaved */
 	struct plan_fault fault[PLAN_FAULTS_MAX];

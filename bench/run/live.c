@@ -18,6 +18,11 @@
 /* Room on each event, for machines that do other things too. */
 #define DEADLINE_EVENT_NS 20000u
 
+/* As a stage emits by default. */
+#define ROW_BYTES 65536u
+#define ROW_LEAST 16u
+#define ROW_MOST  2048u
+
 int live_refuse(const struct live *live, int rc, const char *fmt, ...)
 {
 	va_list args;
@@ -91,7 +96,7 @@ uint64_t live_service_end(const struct live *live, uint32_t c, uint64_t *start,
 	return end;
 }
 
-uint64_t live_key_of(const void *event, uint32_t bytes, void *ctx)
+static uint64_t live_key_of(const void *event, uint32_t bytes, void *ctx)
 {
 	uint32_t key;
 
@@ -100,6 +105,33 @@ uint64_t live_key_of(const void *event, uint32_t bytes, void *ctx)
 	memcpy(&key, (const char *)event + offsetof(struct live_event, key),
 	       sizeof(key));
 	return key;
+}
+
+struct sluice_dispatch_opts live_opts(const struct live *live, uint32_t p)
+{
+	struct sluice_dispatch_opts opts = live->ps->opts;
+
+	opts.key_of = live_key_of;
+	opts.order_offset = (uint32_t)offsetof(struct live_event, number);
+	/* Or all would draw the same. */
+	opts.seed =
+		(opts.seed ? opts.seed : (uint32_t)live->plan->trace.seed + 1) +
+		p;
+	return opts;
+}
+
+uint64_t live_share(const struct live *live, uint32_t p)
+{
+	uint64_t producers = live->plan->producers;
+
+	return (live->trace->count + producers - 1 - p) / producers;
+}
+
+uint32_t live_row_events(uint32_t event_bytes)
+{
+	uint32_t row = ROW_BYTES / event_bytes;
+
+	return row < ROW_LEAST ? ROW_LEAST : row > ROW_MOST ? ROW_MOST : row;
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -133,12 +165,6 @@ static int live_check(struct live *live)
 		return live_refuse(live, -ENOTSUP,
 				   "every consumer gets every event; there is "
 				   "nothing to compare at the same load");
-	if (live->ps->strategy->needs & SLUICE_NEEDS_ORDER &&
-	    plan->producers > 1)
-		return live_refuse(live, -ENOTSUP,
-				   "a join restores the order of one producer, "
-				   "not of %u; --mode=sim can do with more",
-				   plan->producers);
 	if (plan->event_bytes < sizeof(struct live_event))
 		return live_refuse(live, -EINVAL,
 				   "event bytes %u: at least %zu in this mode",
@@ -187,6 +213,9 @@ int live_open(struct live *live, const struct bench_plan *plan,
 		return rc;
 	live_faults_open(live);
 	live->deadline_ns = live_deadline(live);
+	live->claim_ns =
+		(uint64_t)llround((plan->claim < 0 ? plan->hop : plan->claim) *
+				  trace->service_mean_ns);
 	if (plan->trace.arrival.kind == ARRIVAL_CLOSED)
 		live->closed_depth = plan->trace.arrival.depth
 					     ? plan->trace.arrival.depth
@@ -195,7 +224,6 @@ int live_open(struct live *live, const struct bench_plan *plan,
 	if (live->record == NULL)
 		return live_refuse(live, -ENOMEM, "no memory for %llu events",
 				   (unsigned long long)trace->count);
-	clock_start(&live->clock);
 	return 0;
 }
 

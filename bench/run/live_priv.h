@@ -18,11 +18,12 @@
 
 /* The head of an event in a ring; event_bytes may be more. */
 struct live_event {
-	uint64_t seq; /* its place in the trace; `ordered` reads it */
+	uint64_t seq; /* its place in the trace */
 	uint64_t intended_ns;
 	uint64_t placed_ns; /* when the strategy was shown it */
 	uint32_t service_ns;
 	uint32_t key;
+	uint64_t number; /* among its producer's; `ordered` reads it */
 };
 
 /* What is written down of an event, by who handled it. */
@@ -58,6 +59,7 @@ struct live {
 	uint64_t base_ns;           /* of the clock, at the start */
 	uint64_t deadline_ns;       /* nothing handled for so long: it failed */
 	uint64_t closed_depth;      /* 0: arrivals are open */
+	uint64_t claim_ns;          /* what a claim of `shared` takes */
 	struct sluice_hist lag;     /* how late arrivals were offered */
 	char *why;
 	uint32_t why_bytes;
@@ -87,15 +89,29 @@ static inline uint64_t live_now(const struct live *live)
 uint64_t live_service_end(const struct live *live, uint32_t c, uint64_t *start,
 			  uint32_t service_ns);
 
-/* The key of a struct live_event, for the strategies. */
-uint64_t live_key_of(const void *event, uint32_t bytes, void *ctx);
+/* Does consumer @c do nothing now? */
+static inline int live_stalled(const struct live *live, uint32_t c,
+			       uint64_t now)
+{
+	return now >= live->fault[c].stall_from_ns &&
+	       now < live->fault[c].stall_until_ns;
+}
+
+/* What the strategy of producer @p is told: what the plan says, where an event
+ * has its key and its number, and a seed, so that it can be said again. */
+struct sluice_dispatch_opts live_opts(const struct live *live, uint32_t p);
+/* How many events of the trace are producer @p's. */
+uint64_t live_share(const struct live *live, uint32_t p);
+/* Most events of one emission: as many as a stage of the engine would emit. */
+uint32_t live_row_events(uint32_t event_bytes);
 
 /* Everything in the result that follows from the records. @discarded events
  * were dropped on purpose, @unplaced found nobody. Returns 0, or -EBADMSG when
  * an event was lost or handled twice. */
 int live_tally(struct live *live, uint64_t discarded, uint64_t unplaced);
-/* Jain's index of what the consumers handled. */
-double live_jain(const struct run_result *result, uint32_t consumers);
+/* Of those the rates, and Jain's index of what the consumers handled. @ended_ns:
+ * the last event. */
+void live_rates(struct live *live, uint64_t ended_ns);
 
 /* ---- the timed strategy (live_strategy.c) -------------------------------- */
 
@@ -112,10 +128,10 @@ struct live_pick {
 	double ns;
 };
 
-/* A strategy that decides as @inner does, with what the plan says. @offset: of
- * the sequence number. One line of them each producer. Its init takes its
- * opts->own for a struct live_pick. */
-void live_pick_init(struct live_pick *pick, const struct live *live);
+/* A strategy that decides as @inner does, and is told @opts. One each producer.
+ * Its init takes its opts->own for a struct live_pick. */
+void live_pick_init(struct live_pick *pick, const struct live *live,
+		    const struct sluice_dispatch_opts *opts);
 void live_strategy_init(struct sluice_strategy *timed,
 			const struct sluice_strategy *inner);
 /* Of @n producers; 0: nothing was timed. */

@@ -3,7 +3,6 @@
  * the time of some decisions. It costs one indirect call more per batch. */
 #include "bench/run/live_priv.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* In front of the inner strategy's state, which wants a multiple of 64. */
@@ -34,8 +33,6 @@ static void timed_init(void *state, const struct sluice_lanes *lanes,
 	struct sluice_dispatch_opts mine = pick->opts;
 
 	memcpy(state, &opts->own, sizeof(opts->own));
-	if (mine.seed == 0)
-		mine.seed = opts->seed;
 	mine.own = NULL;
 	pick->inner->init(pick_inner(state), lanes, &mine);
 }
@@ -109,16 +106,14 @@ void live_strategy_init(struct sluice_strategy *timed,
 	};
 }
 
-void live_pick_init(struct live_pick *pick, const struct live *live)
+void live_pick_init(struct live_pick *pick, const struct live *live,
+		    const struct sluice_dispatch_opts *opts)
 {
 	*pick = (struct live_pick){
 		.inner = live->ps->strategy,
-		.opts = live->ps->opts,
+		.opts = *opts,
 		.clock = &live->clock,
 	};
-	pick->opts.key_of = live_key_of;
-	pick->opts.key_ctx = NULL;
-	pick->opts.order_offset = (uint32_t)offsetof(struct live_event, seq);
 }
 
 double live_pick_ns(const struct live_pick *picks, uint32_t n)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* After a run: what the records say. */
-#define _GNU_SOURCE
 #include "bench/run/live_priv.h"
 
 #include <errno.h>
@@ -9,19 +8,22 @@
 /* The share of a trace that passes before anything is measured. */
 #define WARM_SHARE 10u
 
-/* Behind a join an event leaves when all before it have been handled. */
+/* Behind a join an event leaves when all before it, of its producer, have been
+ * handled. */
 static void tally_join(const struct live *live)
 {
-	uint64_t left = 0;
+	uint64_t left[PLAN_PRODUCERS_MAX] = {0};
 
 	for (uint64_t i = 0; i < live->trace->count; i++) {
 		struct live_record *record = &live->record[i];
+		uint64_t *before = &left[i % live->plan->producers];
 
-		if (record->times > 0 && record->ended_ns > left)
-			left = record->ended_ns;
-		if (record->times > 0)
-			record->ended_ns =
-				live->left_ns != NULL ? live->left_ns[i] : left;
+		if (record->times == 0)
+			continue;
+		if (record->ended_ns > *before)
+			*before = record->ended_ns;
+		record->ended_ns =
+			live->left_ns != NULL ? live->left_ns[i] : *before;
 	}
 }
 
@@ -58,83 +60,108 @@ static void tally_times(struct live *live)
 
 /* ---- order --------------------------------------------------------------- */
 
-static int tally_compare(const void *a, const void *b, void *ctx)
-{
-	const struct live_record *records = ctx;
-	const struct live_record *x = &records[*(const uint32_t *)a];
-	const struct live_record *y = &records[*(const uint32_t *)b];
-
-	if (x->ended_ns != y->ended_ns)
-		return x->ended_ns < y->ended_ns ? -1 : 1;
-	if (x->consumer != y->consumer)
-		return x->consumer < y->consumer ? -1 : 1;
-	return (x->position > y->position) - (x->position < y->position);
-}
-
-/* In the order in which services ended, those of one consumer in the order in
- * which it did them. */
-static uint32_t *tally_sequence(const struct live *live, uint64_t *handled)
+/* The events that each consumer handled, in the order in which it did: their
+ * places in the trace, those of consumer c from first[c] on. NULL: no memory. */
+static uint32_t *tally_by_consumer(const struct live *live, uint64_t *first)
 {
 	uint32_t *seq = malloc(live->trace->count * sizeof(*seq));
-	uint64_t n = 0;
 
-	*handled = 0;
-	if (seq == NULL)
-		return NULL;
-	for (uint64_t i = 0; i < live->trace->count; i++)
+	first[0] = 0;
+	for (uint32_t c = 0; c < live->plan->consumers; c++)
+		first[c + 1] = first[c] + live->result->handled[c];
+	for (uint64_t i = 0; seq != NULL && i < live->trace->count; i++)
 		if (live->record[i].times > 0)
-			seq[n++] = (uint32_t)i;
-	qsort_r(seq, n, sizeof(*seq), tally_compare, live->record);
-	*handled = n;
+			seq[first[live->record[i].consumer] +
+			    live->record[i].position] = (uint32_t)i;
 	return seq;
 }
 
+/* What ended next: the consumer, of those with some left, whose next event ended
+ * first. */
+static uint32_t tally_next(const uint64_t *ends, uint32_t consumers)
+{
+	uint32_t next = 0;
+
+	for (uint32_t c = 1; c < consumers; c++)
+		if (ends[c] < ends[next])
+			next = c;
+	return next;
+}
+
+static void tally_sequence(struct live *live, const uint32_t *seq,
+			   const uint64_t *first, uint32_t *last_of)
+{
+	uint32_t consumers = live->plan->consumers;
+	uint64_t ends[PLAN_CONSUMERS_MAX];
+	uint64_t at[PLAN_CONSUMERS_MAX];
+	uint32_t last = 0; /* one above the highest so far */
+
+	for (uint32_t c = 0; c < consumers; c++) {
+		at[c] = first[c];
+		ends[c] = at[c] < first[c + 1]
+				  ? live->record[seq[at[c]]].ended_ns
+				  : LIVE_NEVER;
+	}
+	for (uint64_t n = 0; n < first[consumers]; n++) {
+		uint32_t c = tally_next(ends, consumers);
+		uint32_t i = seq[at[c]++];
+		uint32_t *of_key = &last_of[live->trace->event[i].key];
+
+		ends[c] = at[c] < first[c + 1]
+				  ? live->record[seq[at[c]]].ended_ns
+				  : LIVE_NEVER;
+		live->result->order_key += i < *of_key;
+		live->result->order_global += i < last;
+		if (i >= *of_key)
+			*of_key = i + 1;
+		if (i >= last)
+			last = i + 1;
+	}
+}
+
+/* In the order in which services ended; those of one consumer in the order in
+ * which it did them. */
 static int tally_order(struct live *live)
 {
-	uint64_t handled;
-	uint32_t *seq = tally_sequence(live, &handled);
+	uint64_t first[PLAN_CONSUMERS_MAX + 1];
+	uint32_t *seq = tally_by_consumer(live, first);
 	uint32_t keys = 1;
-	uint32_t last = 0; /* one above the highest so far */
 	uint32_t *last_of;
 
 	for (uint64_t i = 0; i < live->trace->count; i++)
 		if (live->trace->event[i].key >= keys)
 			keys = live->trace->event[i].key + 1;
 	last_of = calloc(keys, sizeof(*last_of));
-	if (seq == NULL || last_of == NULL) {
-		free(seq);
-		free(last_of);
-		return live_refuse(live, -ENOMEM, "no memory for the order");
-	}
-	for (uint64_t i = 0; i < handled; i++) {
-		uint32_t *of_key = &last_of[live->trace->event[seq[i]].key];
-
-		live->result->order_key += seq[i] < *of_key;
-		live->result->order_global += seq[i] < last;
-		if (seq[i] >= *of_key)
-			*of_key = seq[i] + 1;
-		if (seq[i] >= last)
-			last = seq[i] + 1;
-	}
+	if (seq != NULL && last_of != NULL)
+		tally_sequence(live, seq, first, last_of);
 	free(seq);
 	free(last_of);
-	return 0;
+	return seq && last_of
+		       ? 0
+		       : live_refuse(live, -ENOMEM, "no memory for the order");
 }
 
 /* ---- sums ---------------------------------------------------------------- */
 
-double live_jain(const struct run_result *result, uint32_t consumers)
+void live_rates(struct live *live, uint64_t ended_ns)
 {
+	struct run_result *r = live->result;
 	double sum = 0;
 	double squares = 0;
 
-	for (uint32_t c = 0; c < consumers; c++) {
-		double n = (double)result->handled[c];
+	for (uint32_t c = 0; c < live->plan->consumers; c++) {
+		double n = (double)r->handled[c];
 
 		sum += n;
 		squares += n * n;
 	}
-	return squares > 0 ? sum * sum / (consumers * squares) : 0;
+	r->jain =
+		squares > 0 ? sum * sum / (live->plan->consumers * squares) : 0;
+	if (live->trace->span_ns > 0)
+		r->offered_per_s = (double)live->trace->count * 1e9 /
+				   (double)live->trace->span_ns;
+	if (ended_ns > 0)
+		r->achieved_per_s = (double)r->events * 1e9 / (double)ended_ns;
 }
 
 static int tally_sums(struct live *live, uint64_t discarded, uint64_t unplaced)
@@ -166,7 +193,6 @@ static int tally_sums(struct live *live, uint64_t discarded, uint64_t unplaced)
 
 int live_tally(struct live *live, uint64_t discarded, uint64_t unplaced)
 {
-	struct run_result *r = live->result;
 	uint64_t ended = 0;
 	int rc = tally_sums(live, discarded, unplaced);
 
@@ -180,11 +206,6 @@ int live_tally(struct live *live, uint64_t discarded, uint64_t unplaced)
 	if (live->ps->strategy->needs & SLUICE_NEEDS_ORDER)
 		tally_join(live);
 	tally_times(live);
-	r->jain = live_jain(r, live->plan->consumers);
-	if (live->trace->span_ns > 0)
-		r->offered_per_s = (double)live->trace->count * 1e9 /
-				   (double)live->trace->span_ns;
-	if (ended > 0)
-		r->achieved_per_s = (double)r->events * 1e9 / (double)ended;
+	live_rates(live, ended);
 	return 0;
 }

@@ -8,10 +8,6 @@
 #include <sched.h>
 #include <stdlib.h>
 
-/* As many events at once as a stage emits by default. */
-#define ROW_BYTES 65536u
-#define ROW_LEAST 16u
-#define ROW_MOST  2048u
 /* Services of this mean are none. */
 #define SERVICE_NONE_NS 1.0
 
@@ -19,6 +15,12 @@ static int threads_check(const struct threads_run *run)
 {
 	const struct bench_plan *plan = run->live.plan;
 
+	if (run->ordered && plan->producers > 1)
+		return live_refuse(&run->live, -ENOTSUP,
+				   "a join restores the order of one producer, "
+				   "not of %u; --mode=sim and --mode=virtual "
+				   "can do with more",
+				   plan->producers);
 	if (plan->batch > 0 && plan->batch != run->live.credit.batch_events)
 		return live_refuse(&run->live, -ENOTSUP,
 				   "batch %u: the engine hands out what the "
@@ -56,12 +58,9 @@ static int threads_open_consumer(struct threads_run *run, uint32_t c)
 static int threads_open(struct threads_run *run)
 {
 	const struct bench_plan *plan = run->live.plan;
-	uint32_t row = ROW_BYTES / plan->event_bytes;
 	int rc = 0;
 
-	run->row_events = row < ROW_LEAST  ? ROW_LEAST
-			  : row > ROW_MOST ? ROW_MOST
-					   : row;
+	run->row_events = live_row_events(plan->event_bytes);
 	run->pick = bench_memory(plan->producers * sizeof(*run->pick));
 	run->producer = bench_memory(plan->producers * sizeof(*run->producer));
 	run->consumer = bench_memory(plan->consumers * sizeof(*run->consumer));
@@ -74,14 +73,14 @@ static int threads_open(struct threads_run *run)
 	run->join.run = run;
 	live_strategy_init(&run->timed, run->live.ps->strategy);
 	for (uint32_t p = 0; p < plan->producers; p++) {
-		live_pick_init(&run->pick[p], &run->live);
+		struct sluice_dispatch_opts opts = live_opts(&run->live, p);
+
+		live_pick_init(&run->pick[p], &run->live, &opts);
 		run->producer[p].run = run;
 		run->producer[p].pick = &run->pick[p];
 		run->producer[p].index = p;
 		run->producer[p].stalled_since_ns = LIVE_NEVER;
-		run->producer[p].count =
-			(run->live.trace->count + plan->producers - 1 - p) /
-			plan->producers;
+		run->producer[p].count = live_share(&run->live, p);
 	}
 	for (uint32_t c = 0; rc == 0 && c < plan->consumers; c++)
 		rc = threads_open_consumer(run, c);
@@ -181,13 +180,7 @@ static int threads_tally(struct threads_run *run)
 		sluice_hist_merge(&r->lane, consumer->lane);
 	}
 	r->drops.unplaced = run->unplaced;
-	r->jain = live_jain(r, run->live.plan->consumers);
-	if (run->ended_ns > 0)
-		r->achieved_per_s =
-			(double)r->events * 1e9 / (double)run->ended_ns;
-	if (run->live.trace->span_ns > 0)
-		r->offered_per_s =
-			(double)count * 1e9 / (double)run->live.trace->span_ns;
+	live_rates(&run->live, run->ended_ns);
 	if (r->events + run->unplaced == count &&
 	    (run->unplaced > 0 || sum == count * (count - 1) / 2))
 		return 0;
@@ -235,6 +228,7 @@ int run_threads(const struct bench_plan *plan,
 		run->throughput = trace->service_mean_ns <= SERVICE_NONE_NS;
 		run->ordered =
 			(strategy->strategy->needs & SLUICE_NEEDS_ORDER) != 0;
+		clock_start(&run->live.clock);
 		rc = threads_check(run);
 	}
 	if (rc == 0) {

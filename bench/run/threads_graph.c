@@ -44,7 +44,7 @@ static int graph_add_producer(struct threads_run *run, uint32_t p)
 			     .strategy_ctx = &run->pick[p],
 			     .key_groups = run->live.ps->opts.key_groups,
 			     .order_offset = SLUICE_ORDER_OFFSET(
-				     offsetof(struct live_event, seq)),
+				     offsetof(struct live_event, number)),
 			     .order_events = run->live.ps->opts.order_events,
 			     .ring_events =
 				     run->timed.rings == SLUICE_RINGS_POOL
@@ -116,6 +116,7 @@ static int graph_subscribe(struct threads_run *run, uint32_t c)
 	sluice_subscription_opts_init(&opts);
 	opts.max_demand = ps->window ? ps->window : plan->window;
 	opts.min_demand = ps->min;
+	opts.weight = ps->weight[c];
 	if (ps->min == 0)
 		opts.refill_events = ps->refill ? ps->refill : plan->refill;
 	graph_name(consumer, "consumer", c);

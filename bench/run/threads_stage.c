@@ -152,6 +152,7 @@ static void producer_emit(struct threads_producer *producer, unsigned char *row,
 			.placed_ns = now,
 			.service_ns = from->service_ns,
 			.key = from->key,
+			.number = producer->emitted + i,
 		};
 
 		memcpy(row, &event, sizeof(event));

@@ -12,6 +12,7 @@ static struct bench_plan plan;
 static struct trace trace;
 static struct trace_event events[COUNT];
 static char why[WHY_BYTES];
+static uint32_t positions[2]; /* events that each consumer has handled */
 
 /* Twenty events, 100 ns apart, of 50 ns each, with keys 0 and 1 in turn. */
 static int live_setup(void **state)
@@ -34,6 +35,8 @@ static int live_setup(void **state)
 
 static void live_begin(void)
 {
+	positions[0] = 0;
+	positions[1] = 0;
 	assert_int_equal(live_open(&live, &plan, &plan.strategy[0], &trace,
 				   &result, why, sizeof(why)),
 			 0);
@@ -89,7 +92,7 @@ static void handle(uint32_t seq, uint32_t c, uint64_t later_ns)
 	record->placed_ns = at + 5;
 	record->started_ns = at + 20 + later_ns;
 	record->ended_ns = record->started_ns + 50;
-	record->position = seq;
+	record->position = positions[c]++;
 	record->consumer = (uint16_t)c;
 	record->times++;
 }
@@ -127,7 +130,7 @@ static void what_came_late_is_counted(void **state)
 	(void)state;
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
-		handle(i, 0, i == 4 ? 450 : 0);
+		handle(i, i == 4, i == 4 ? 450 : 0);
 	assert_int_equal(live_tally(&live, 0, 0), 0);
 	/* Event 4 ends at 1020, behind 5 to 8, of which 6 and 8 have its key. */
 	assert_int_equal(result.order_global, 1);
@@ -143,8 +146,8 @@ static void whoever_ends_first_was_first(void **state)
 		handle(i, i % 2, 0);
 	/* At one time: a consumer's own order decides. */
 	live.record[7].ended_ns = live.record[5].ended_ns;
-	live.record[7].position = 5;
-	live.record[5].position = 7;
+	live.record[7].position = 2;
+	live.record[5].position = 3;
 	assert_int_equal(live_tally(&live, 0, 0), 0);
 	/* 7 before 5, and before 6. */
 	assert_int_equal(result.order_key, 1);
@@ -159,7 +162,7 @@ static void behind_a_join_all_wait_for_the_slowest(void **state)
 		0);
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
-		handle(i, 0, i == 4 ? 450 : 0);
+		handle(i, i == 4, i == 4 ? 450 : 0);
 	assert_int_equal(live_tally(&live, 0, 0), 0);
 	assert_int_equal(result.order_global, 1);
 	/* 4 to 8 leave at 1020: they came at 500, 600, 700, 800 and 900. */
@@ -217,6 +220,7 @@ static void a_timed_strategy_decides_alike(void **state)
 	struct sluice_lanes lanes[2] = {{.lane = lane[0], .count = 3},
 					{.lane = lane[1], .count = 3}};
 	struct sluice_dispatch_opts opts = {.own = &pick};
+	struct sluice_dispatch_opts told;
 	static _Alignas(64) unsigned char memory[2][65536];
 	static struct live_event row[8];
 	const struct sluice_events shown = {(const unsigned char *)row, 8,
@@ -227,7 +231,8 @@ static void a_timed_strategy_decides_alike(void **state)
 		plan_strategies_parse(&plan, "partition:16", why, sizeof(why)),
 		0);
 	live_begin();
-	live_pick_init(&pick, &live);
+	told = live_opts(&live, 0);
+	live_pick_init(&pick, &live, &told);
 	live_strategy_init(&timed, plan.strategy[0].strategy);
 	assert_true(timed.state_bytes <= sizeof(memory[0]));
 	assert_int_equal(timed.needs, plan.strategy[0].strategy->needs);

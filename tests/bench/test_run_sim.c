@@ -23,6 +23,8 @@ struct by_hand {
 	uint32_t producers;
 	uint32_t count;
 	uint32_t closed; /* in flight; 0: open */
+	uint32_t batch;  /* 0: as the credit allows */
+	double claim;
 	struct trace_event event[EVENTS_MAX];
 	struct plan_fault fault; /* consumer 0, SLOW by 0: none */
 	/* What must come out. */
@@ -50,12 +52,32 @@ static struct by_hand by_hand_rows[] = {
 	{.name = "two_in_flight_hide_them",
 	 .strategy = "jbsq:2",
 	 .consumers = 1,
+	 .batch = 1,
 	 .count = 3,
 	 .event = {{0, 10, 1}, {0, 10, 2}, {0, 10, 3}},
 	 .latency = {11, 21, 31},
 	 .end_ns = 31,
 	 .handled = {3},
 	 .stall_ns = 12},
+	/* e0 and e1 are one batch, done at 21: placed at 22, 23-33. */
+	{.name = "a_batch_is_acknowledged_as_a_whole",
+	 .strategy = "jbsq:2",
+	 .consumers = 1,
+	 .count = 3,
+	 .event = {{0, 10, 1}, {0, 10, 2}, {0, 10, 3}},
+	 .latency = {11, 21, 33},
+	 .end_ns = 33,
+	 .handled = {3},
+	 .stall_ns = 22},
+	/* All that arrive at once fill the first. */
+	{.name = "what_comes_at_once_is_one_emission",
+	 .strategy = "demand:all",
+	 .consumers = 3,
+	 .count = 4,
+	 .event = {{0, 10, 1}, {0, 10, 2}, {0, 10, 3}, {50, 10, 4}},
+	 .latency = {11, 11, 21, 31},
+	 .end_ns = 61,
+	 .handled = {3, 1, 0}},
 	/* Both are granted again when both are done: placed at 22, 23-33. */
 	{.name = "credit_returns_at_min",
 	 .strategy = "demand@window=2@min=0",
@@ -125,7 +147,8 @@ static struct by_hand by_hand_rows[] = {
 	 .end_ns = 21,
 	 .handled = {2, 1},
 	 .order_global = 1},
-	/* e1 waits for e0 in the join; e2 for room in it, known at 32. */
+	/* e1 waits for e0 in the join; e2 for room in it, known at 32, when
+	 * consumer 1 has been idle for longer. */
 	{.name = "ordered_waits_at_the_join",
 	 .strategy = "ordered:2",
 	 .consumers = 2,
@@ -133,7 +156,7 @@ static struct by_hand by_hand_rows[] = {
 	 .event = {{0, 30, 1}, {0, 10, 2}, {0, 10, 3}},
 	 .latency = {31, 31, 43},
 	 .end_ns = 43,
-	 .handled = {2, 1},
+	 .handled = {1, 2},
 	 .order_global = 1,
 	 .stall_ns = 32,
 	 .join_depth = 1},
@@ -141,6 +164,7 @@ static struct by_hand by_hand_rows[] = {
 	{.name = "shared_goes_to_who_is_free",
 	 .strategy = "shared",
 	 .consumers = 2,
+	 .batch = 1,
 	 .count = 3,
 	 .event = {{0, 10, 1}, {0, 30, 2}, {0, 10, 3}},
 	 .latency = {11, 21, 31},
@@ -151,22 +175,47 @@ static struct by_hand by_hand_rows[] = {
 	{.name = "shared_goes_to_who_joins",
 	 .strategy = "shared",
 	 .consumers = 2,
+	 .batch = 1,
 	 .count = 2,
 	 .event = {{0, 10, 1}, {0, 10, 2}},
 	 .fault = {PLAN_JOIN, 1, 0, 5, 0},
 	 .latency = {11, 15},
 	 .end_ns = 15,
 	 .handled = {1, 1}},
-	/* Consumer 0 finishes e0 and then takes nothing, until 105. */
+	/* Two wait, and go to two: one each. */
+	{.name = "shared_is_claimed_by_one_after_the_other",
+	 .strategy = "shared",
+	 .consumers = 2,
+	 .claim = 0.2,
+	 .count = 3,
+	 .batch = 1,
+	 .event = {{0, 10, 1}, {0, 30, 2}, {0, 10, 3}},
+	 .latency = {13, 25, 35},
+	 .end_ns = 35,
+	 .handled = {2, 1},
+	 .order_global = 1},
+	/* Of three that wait one takes two, at the cost of one claim. */
+	{.name = "shared_is_claimed_in_even_shares",
+	 .strategy = "shared",
+	 .consumers = 2,
+	 .claim = 0.2,
+	 .count = 3,
+	 .event = {{0, 10, 1}, {0, 10, 2}, {0, 30, 3}},
+	 .latency = {13, 23, 35},
+	 .end_ns = 35,
+	 .handled = {2, 1}},
+	/* Consumer 0 is in the middle of e0 from 5 to 105. */
 	{.name = "shared_waits_for_no_stalled",
 	 .strategy = "shared",
 	 .consumers = 2,
+	 .batch = 1,
 	 .count = 4,
 	 .event = {{0, 10, 1}, {0, 10, 2}, {0, 10, 3}, {0, 10, 4}},
 	 .fault = {PLAN_STALL, 0, 0, 5, 100},
-	 .latency = {11, 11, 21, 31},
-	 .end_ns = 31,
-	 .handled = {1, 3}},
+	 .latency = {11, 21, 31, 111},
+	 .end_ns = 111,
+	 .handled = {1, 3},
+	 .order_global = 1},
 	{.name = "slow_takes_as_long_as_told",
 	 .strategy = "jbsq:1",
 	 .consumers = 1,
@@ -229,6 +278,8 @@ static void plan_by_hand(struct bench_plan *plan, const struct by_hand *row)
 	plan->consumers = row->consumers;
 	plan->producers = row->producers ? row->producers : 1;
 	plan->hop = 0.1;
+	plan->batch = row->batch;
+	plan->claim = row->claim;
 	plan->trace.count = row->count;
 	if (row->closed)
 		plan->trace.arrival =

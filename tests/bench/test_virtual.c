@@ -36,6 +36,9 @@ static struct strategy_row strategies[] = {
 	{"jbsq closed", "jbsq:2", 0, 0, 1, 16, 0},
 	{"partition closed", "partition", 1, 0, 1, 16, 0},
 	{"ordered closed", "ordered:16", 0, 1, 1, 64, 0},
+	{"ordered of two", "ordered:64", 0, 1, 2, 0, 0},
+	{"shared", "shared", 0, 0, 1, 0, 0},
+	{"shared closed", "shared", 0, 0, 2, 16, 0},
 	{"demand of three", "demand", 0, 0, 3, 0, 0},
 	{"p2c of three closed", "p2c", 0, 0, 3, 30, 0},
 	{"partition of one slot", "partition@window=1", 1, 0, 1, 0, 0},
@@ -96,12 +99,14 @@ static struct fault_row faults[] = {
 	{"kill: atomic", "atomic", 1, {PLAN_KILL, 1, 1, HALF_NS, 0}},
 	{"kill: pkg", "pkg", 0, {PLAN_KILL, 1, 1, HALF_NS, 0}},
 	{"kill: sticky", "sticky", 0, {PLAN_KILL, 1, 1, HALF_NS, 0}},
+	{"kill: shared", "shared", 0, {PLAN_KILL, 1, 1, HALF_NS, 0}},
 	{"join: demand", "demand", 0, {PLAN_JOIN, 3, 1, HALF_NS, 0}},
 	{"join: jbsq", "jbsq:2", 0, {PLAN_JOIN, 3, 1, HALF_NS, 0}},
 	{"join: ordered", "ordered:64", 0, {PLAN_JOIN, 3, 1, HALF_NS, 0}},
 	{"join: partition", "partition", 1, {PLAN_JOIN, 3, 1, HALF_NS, 0}},
 	{"join: atomic", "atomic", 1, {PLAN_JOIN, 3, 1, HALF_NS, 0}},
 	{"join: sticky", "sticky", 0, {PLAN_JOIN, 0, 1, HALF_NS, 0}},
+	{"join: shared", "shared", 0, {PLAN_JOIN, 0, 1, HALF_NS, 0}},
 };
 
 static void a_fault_loses_nothing(void **state)
@@ -180,17 +185,6 @@ static void what_cannot_be_is_refused(void **state)
 	live_case_plan(&live, 100, SERVICE_NS, "broadcast");
 	assert_int_equal(live_case_try(&live, run_virtual), -ENOTSUP);
 	assert_text_has(live.why, "broadcast: every consumer");
-	live_case_end(&live);
-
-	live_case_plan(&live, 100, SERVICE_NS, "shared");
-	assert_int_equal(live_case_try(&live, run_virtual), -ENOTSUP);
-	assert_text_has(live.why, "compete with itself");
-	live_case_end(&live);
-
-	live_case_plan(&live, 100, SERVICE_NS, "ordered");
-	live.plan.producers = 2;
-	assert_int_equal(live_case_try(&live, run_virtual), -ENOTSUP);
-	assert_text_has(live.why, "one producer, not of 2");
 	live_case_end(&live);
 
 	live_case_plan(&live, 100, SERVICE_NS, "demand@window=4@refill=5");

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The consumers: they take batches as an inlet cuts them, serve one event after
+ * the other, and acknowledge a batch when all of it is finished. */
+#include "bench/run/flow_priv.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* The event in hand. A batch may go round the end of its ring. */
+static void serve_event(const struct flow *flow,
+			const struct flow_consumer *consumer, uint32_t at,
+			struct live_event *event)
+{
+	const struct sluice_spsc_reader *r =
+		&consumer->link[consumer->from].reader;
+	uint64_t place = (r->acked + at) & (r->capacity - 1);
+
+	memcpy(event, r->slots + place * flow->event_bytes, sizeof(*event));
+}
+
+/* ---- services ------------------------------------------------------------ */
+
+/* The next event in hand. A consumer that was busy when it was placed goes on
+ * where it ended; else the event was waited for, until it was found. Those at the
+ * head of the pool claim one after the other, and are busy meanwhile. */
+static void serve_begin(struct flow *flow, uint32_t c)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	struct live_event event;
+	uint64_t start = consumer->free_ns;
+
+	serve_event(flow, consumer, consumer->at, &event);
+	if ((consumer->looked || event.placed_ns > start) &&
+	    consumer->found_ns > start)
+		start = consumer->found_ns;
+	consumer->looked = 0;
+	if (consumer->claims) {
+		uint64_t *head = &flow->producer[consumer->from].head_free_ns;
+
+		if (*head > start)
+			start = *head;
+		start += flow->live.claim_ns;
+		*head = start;
+		consumer->claims = 0;
+	}
+	consumer->free_ns =
+		live_service_end(&flow->live, c, &start, event.service_ns);
+	consumer->started_ns = start;
+}
+
+static void serve_restore(struct flow *flow, uint32_t p,
+			  const struct live_event *event)
+{
+	struct sluice_reorder *window = &flow->producer[p].window;
+	const unsigned char *first;
+	uint64_t depth = event->number - window->head;
+
+	if (depth > flow->live.result->join_depth_max)
+		flow->live.result->join_depth_max = depth;
+	if (sluice_reorder_put(window, (const unsigned char *)event) !=
+	    SLUICE_REORDER_TAKEN)
+		flow->broken = 1;
+	for (uint64_t n; (n = sluice_reorder_peek(window, &first)) > 0;) {
+		for (uint64_t i = 0; i < n; i++)
+			flow->live.result->reordered +=
+				sluice_order_of(first + i * window->event_bytes,
+						window->offset) !=
+				window->first + i;
+		sluice_reorder_take(window, n);
+	}
+	if (!flow->apart)
+		sluice_store_release(&flow->restored[p], window->first);
+}
+
+static void serve_release(struct flow_consumer *consumer)
+{
+	(void)sluice_spsc_release(&consumer->link[consumer->from].reader,
+				  consumer->at);
+	consumer->count = 0;
+	consumer->at = 0;
+}
+
+int flow_finish(struct flow *flow, uint32_t c)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	struct live_record *record;
+	struct live_event event;
+
+	serve_event(flow, consumer, consumer->at, &event);
+	record = &flow->live.record[event.seq];
+	record->intended_ns = event.intended_ns;
+	record->placed_ns = event.placed_ns;
+	record->started_ns = consumer->started_ns;
+	record->ended_ns = consumer->free_ns;
+	record->position = consumer->position++;
+	record->consumer = (uint16_t)c;
+	record->times++;
+	if (flow->ordered)
+		serve_restore(flow, consumer->from, &event);
+	/* Relaxed load: our own word. */
+	sluice_store_release(&flow->finished,
+			     sluice_load_relaxed(&flow->finished) + 1);
+	if (++consumer->at < consumer->count) {
+		serve_begin(flow, c);
+		return 1;
+	}
+	serve_release(consumer);
+	return 0;
+}
+
+void flow_go(struct flow *flow, uint32_t c)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+
+	if (consumer->count > 0)
+		serve_release(consumer);
+	consumer->alive = 0;
+}
+
+/* ---- taking -------------------------------------------------------------- */
+
+/* From the pool into one's own, if that is empty. */
+static void serve_claim(struct flow *flow, struct flow_consumer *consumer,
+			uint32_t p)
+{
+	struct pool_ring *pool = flow->producer[p].out.pool.ring;
+	struct flow_link *link = &consumer->link[p];
+	struct sluice_spsc_writer *w = &link->filler;
+	uint64_t popped = sluice_load_relaxed(&pool->mpmc.words->popped);
+	uint64_t first;
+	uint64_t n;
+
+	if (sluice_spsc_depth(&link->reader) > 0)
+		return;
+	n = flow->apart ? link->pushed - popped
+			: sluice_mpmc_depth(&pool->mpmc);
+	n = pool_claim(pool, w, n, flow->batch_events, &first);
+	if (n == 0)
+		return;
+	sluice_mpmc_read(&pool->mpmc, first, (uint32_t)n,
+			 w->slots + (w->reserved & (w->capacity - 1)) *
+					    w->slot_bytes);
+	sluice_spsc_commit(w, (uint32_t)n);
+	consumer->claims = 1;
+}
+
+/* The next batch of producer @p, as long as inlet_take() would cut it. */
+static uint32_t serve_peek(const struct flow *flow,
+			   struct sluice_spsc_reader *r, uint64_t *seq)
+{
+	const sluice_slot *first;
+	uint32_t n = sluice_spsc_peek(r, flow->batch_events, &first);
+	uint64_t depth = sluice_spsc_depth(r);
+
+	if (n == 0)
+		return 0;
+	memcpy(seq, first + offsetof(struct live_event, seq), sizeof(*seq));
+	if (r->credit.exact && depth > n)
+		n = depth < flow->batch_events ? (uint32_t)depth
+					       : flow->batch_events;
+	return n;
+}
+
+/* What came first, of all producers. */
+int flow_take(struct flow *flow, uint32_t c, uint64_t now)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	uint32_t producers = flow->live.plan->producers;
+	/* One claim at a time, in turn. */
+	uint32_t turn = consumer->from + 1;
+	uint64_t first = UINT64_MAX;
+
+	if (live_stalled(&flow->live, c, now))
+		return 0;
+	for (uint32_t k = 0; k < producers; k++) {
+		uint32_t p = (turn + k) % producers;
+		uint64_t seq = 0;
+		uint32_t n;
+
+		if (flow->pool && consumer->count == 0)
+			serve_claim(flow, consumer, p);
+		n = serve_peek(flow, &consumer->link[p].reader, &seq);
+		if (n == 0)
+			(void)sluice_spsc_idle(&consumer->link[p].reader);
+		if (n == 0 || seq >= first)
+			continue;
+		first = seq;
+		consumer->count = n;
+		consumer->from = p;
+	}
+	if (consumer->count == 0)
+		consumer->looked = 1;
+	return consumer->count > 0;
+}
+
+void flow_begin(struct flow *flow, uint32_t c, uint64_t now)
+{
+	flow->consumer[c].found_ns = now;
+	serve_begin(flow, c);
+}
