@@ -123,6 +123,10 @@ struct sluice_run {
 /** Bytes of a sequence number in an event. */
 #define SLUICE_ORDER_BYTES 8u
 
+/** Of so many events, or more, at once a few lanes are looked at, in turn: what is
+ * known of the others may be old. */
+#define SLUICE_EVENTS_LARGE 1024u
+
 /** Maps an event to its key; equal keys go to one consumer, in order. */
 typedef uint64_t (*sluice_key_fn)(const void *event, uint32_t bytes, void *ctx);
 

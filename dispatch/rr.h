@@ -12,7 +12,7 @@
  * that has something in hand while another that is idle has credit. A slow consumer
  * hurts only itself: who is blocked gets nothing that an idle one could have. Turns
  * are among the idle, until they have all they can take, then among the others;
- * so the shares are those of who can take them. An emission of SLUICE_RR_LARGE
+ * so the shares are those of who can take them. An emission of SLUICE_EVENTS_LARGE
  * events or more, of a producer at full blast, is dealt in turns among all who have
  * credit: of that who is blocked gets its turns, as far as its credit goes.
  *
@@ -24,14 +24,10 @@
 
 #include "dispatch.h"
 
-#define SLUICE_RR_LARGE 1024u
-
 struct sluice_rr {
 	uint32_t turn; /* the lane that is next */
 	uint32_t had;  /* events it has had of this turn */
 	uint32_t skip;
-	uint32_t idle;  /* it is the turn of those alone that were idle */
-	uint64_t begin; /* of this decision, as a stamp for `since` */
 };
 
 static inline void sluice_rr_init(struct sluice_rr *s,
@@ -42,8 +38,6 @@ static inline void sluice_rr_init(struct sluice_rr *s,
 	s->turn = 0;
 	s->had = 0;
 	s->skip = opts->skip;
-	s->idle = 0;
-	s->begin = 0;
 }
 
 static inline uint64_t sluice_rr_weight(const struct sluice_lane *lane)
@@ -113,20 +107,18 @@ static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
 	return least == UINT64_MAX ? 0 : least;
 }
 
-/* Can it be sent an event, if its turn comes? One that was idle when the decision
- * began has been sent something since, or is idle. */
-static inline int sluice_rr_can(const struct sluice_rr *s,
-				const struct sluice_lane *lane)
+/* Was it idle when the decision began, at stamp @begin? Then it has been sent
+ * something since, or is idle. */
+static inline int sluice_rr_idle(const struct sluice_lane *lane, uint64_t begin)
 {
-	return lane->credit > 0 &&
-	       (!s->idle || sluice_lane_in_flight(lane) == 0 ||
-		lane->since > s->begin);
+	return sluice_lane_in_flight(lane) == 0 || lane->since > begin;
 }
 
-/* Whose turn it is that can be sent an event, or lanes->count. Nobody's turn is
- * lost by asking. */
-static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
-				       const struct sluice_lanes *lanes)
+/* Whose turn it is that can be sent an event, or lanes->count; with @idle of those
+ * alone that were idle at @begin. Nobody's turn is lost by asking. */
+static inline __attribute__((always_inline)) uint32_t
+sluice_rr_whose(const struct sluice_rr *s, const struct sluice_lanes *lanes,
+		int idle, uint64_t begin)
 {
 	uint32_t i = s->turn;
 
@@ -136,7 +128,8 @@ static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
 		int had = k == 0 && s->had >= sluice_rr_weight(lane);
 
 		if (lane->state == SLUICE_LANE_ACTIVE && !had) {
-			if (sluice_rr_can(s, lane))
+			if (lane->credit > 0 &&
+			    (!idle || sluice_rr_idle(lane, begin)))
 				return i;
 			if (!s->skip)
 				break;
@@ -147,24 +140,20 @@ static inline uint32_t sluice_rr_whose(const struct sluice_rr *s,
 	return lanes->count;
 }
 
-static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
-				      struct sluice_lanes *lanes,
-				      const struct sluice_events *events,
-				      struct sluice_run *runs, uint32_t *n_runs)
+/* Deal up to @left events in turns. Returns how many. In line, and the choice
+ * above with it: without @idle nothing of it is left in the loop. */
+static inline __attribute__((always_inline)) uint32_t
+sluice_rr_deal(struct sluice_rr *s, struct sluice_lanes *lanes, uint32_t left,
+	       int idle, uint64_t begin, struct sluice_run *runs,
+	       uint32_t *n_runs)
 {
-	uint32_t left = events->count;
+	uint32_t dealt = 0;
 
-	s->begin = lanes->turn;
-	s->idle = s->skip && left < SLUICE_RR_LARGE;
-	while (left > 0) {
-		uint32_t i = sluice_rr_whose(s, lanes);
+	while (dealt < left) {
+		uint32_t i = sluice_rr_whose(s, lanes, idle, begin);
 		uint64_t weight;
 		uint64_t n;
 
-		if (i == lanes->count && s->idle) {
-			s->idle = 0; /* those have all they can take */
-			continue;
-		}
 		if (i == lanes->count)
 			break;
 		weight = sluice_rr_weight(&lanes->lane[i]);
@@ -173,13 +162,28 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 			s->had = 0;
 		}
 		n = weight - s->had;
-		n = n < left ? n : left;
+		n = n < left - dealt ? n : left - dealt;
 		n = n < lanes->lane[i].credit ? n : lanes->lane[i].credit;
 		sluice_lane_send(lanes, i, n, runs, n_runs);
 		s->had += (uint32_t)n;
-		left -= (uint32_t)n;
+		dealt += (uint32_t)n;
 	}
-	return events->count - left;
+	return dealt;
+}
+
+static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
+				      struct sluice_lanes *lanes,
+				      const struct sluice_events *events,
+				      struct sluice_run *runs, uint32_t *n_runs)
+{
+	uint32_t dealt = 0;
+
+	/* First among those who are idle, until they have all they can take. */
+	if (s->skip && events->count < SLUICE_EVENTS_LARGE)
+		dealt = sluice_rr_deal(s, lanes, events->count, 1, lanes->turn,
+				       runs, n_runs);
+	return dealt + sluice_rr_deal(s, lanes, events->count - dealt, 0, 0,
+				      runs, n_runs);
 }
 
 static inline void sluice_rr_join(struct sluice_rr *s,

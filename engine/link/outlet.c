@@ -8,9 +8,8 @@
 #include <stdlib.h>
 
 /* What is known of the consumers when events are placed; see outlet_look(). */
-#define LOOK_SMALL 64u   /* an emission of so many events, or fewer */
-#define LOOK_LARGE 1024u /* of so many, or more */
-#define LOOK_LANES 4u    /* looked at for a large one */
+#define LOOK_SMALL 64u /* an emission of so many events, or fewer */
+#define LOOK_LANES 4u  /* looked at for a large one */
 
 /* Who chooses by the event takes the lane that it is for, whatever that has. */
 static uint32_t strategy_chooses(const struct sluice_strategy *strategy)
@@ -315,8 +314,8 @@ static void outlet_look_on(struct outlet *out)
 static void outlet_look(struct outlet *out, uint32_t n)
 {
 	if (n <= LOOK_SMALL ||
-	    (!out->looked &&
-	     (n < LOOK_LARGE || out->strategy->needs & SLUICE_NEEDS_RECEIPTS)))
+	    (!out->looked && (n < SLUICE_EVENTS_LARGE ||
+			      out->strategy->needs & SLUICE_NEEDS_RECEIPTS)))
 		outlet_refresh_separate(out);
 	else if (!out->looked)
 		outlet_look_on(out);

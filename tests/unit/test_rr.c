@@ -237,11 +237,11 @@ static void who_is_busy_has_lost_its_turn(void **state)
 /* At full blast turns are turns. */
 static void a_large_emission_goes_to_all(void **state)
 {
-	const uint32_t sizes[] = {SLUICE_RR_LARGE - 1, SLUICE_RR_LARGE};
+	const uint32_t sizes[] = {SLUICE_EVENTS_LARGE - 1, SLUICE_EVENTS_LARGE};
 
 	(void)state;
 	for (uint32_t k = 0; k < 2; k++) {
-		static struct sluice_run runs[SLUICE_RR_LARGE];
+		static struct sluice_run runs[SLUICE_EVENTS_LARGE];
 		const struct sluice_events row = {NULL, sizes[k], 8};
 		uint32_t n_runs = 0;
 		struct bench b;
@@ -252,7 +252,8 @@ static void a_large_emission_goes_to_all(void **state)
 						  &n_runs),
 				 sizes[k]);
 		assert_int_equal(b.lane[B].credit,
-				 k == 0 ? 2000 : 2000 - SLUICE_RR_LARGE / 3);
+				 k == 0 ? 2000
+					: 2000 - SLUICE_EVENTS_LARGE / 3);
 	}
 }
 
