@@ -28,7 +28,7 @@
  * Membership changes between batches only. A lane has credit while it is
  * active and none otherwise. Lanes may come and go at any index below
  * lanes->count, which may grow, and there may be none at all. init sees as
- * active who is there from the start; there is no resequencer for them.
+ * active who is there from the start; there is no join for them.
  *
  * A joining lane has been sent nothing. Whoever calls takes back what a lane
  * had not finished when it left, empties its spill, and offers these events to
@@ -161,7 +161,8 @@ struct sluice_dispatch_opts {
 	uint32_t rebalance_percent;
 	/** ordered: where in an event its sequence number lies, 8 bytes. */
 	uint32_t order_offset;
-	/** ordered: events between placing and the resequencer, a power of two. */
+	/** ordered: events between placing and the stage that restores their
+	 * order, a power of two. */
 	uint32_t order_events;
 	sluice_key_fn key_of; /* strategies by key */
 	void *key_ctx;

@@ -5,8 +5,8 @@
  * in flight gets the event.
  *
  * Late. Nearly as even as looking at all lanes, at a cost per event that does not
- * grow with their number; and several producers that decide by the same stale receipts do
- * not all run to the same lane. Its tail is longer than jbsq's, which never lets
+ * grow with their number; and several producers that decide by the same stale
+ * receipts do not all run to the same lane. Its tail is longer than jbsq's, which never lets
  * an event wait while a lane is idle. Order holds on each subscription.
  *
  * Only lanes that can be sent something are drawn, each as likely as any other.

@@ -30,7 +30,8 @@ SLUICE_BEGIN_DECLS
  * even with the events before it; it takes no credit and is no event.
  *
  * Does not wait. Returns 0; -EINVAL; -EAGAIN when the mailbox is full; -EPIPE
- * when the stage has ended, or is not started; -ENOMEM. Threads: any, also inside callbacks.
+ * when the stage has ended, or is not started; -ENOMEM. Threads: any, also inside
+ * callbacks.
  */
 SLUICE_API int sluice_info(struct sluice_stage *stage, const void *data,
 			   uint32_t bytes) SLUICE_MUST_CHECK;
@@ -55,8 +56,9 @@ SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
  *                room is refused.
  *
  * Returns the answer's length in bytes; a negative errno that handle_call
- * returned, which fails the stage as well (a "no" is an answer like any other); -EAGAIN, -EPIPE, -ENOMEM, -EINVAL as sluice_info(); -ENOTSUP when
- * the stage has no handle_call; -ETIMEDOUT: it may still be handled.
+ * returned: the stage has failed then, so a refusal is better put into an answer;
+ * -EAGAIN, -EPIPE, -ENOMEM, -EINVAL as sluice_info(); -ENOTSUP when the stage has
+ * no handle_call; -ETIMEDOUT: it may still be handled.
  * -EDEADLK where nobody could answer meanwhile: inside a callback of the same
  * worker; in init, since all stages answer when all of them are through; in log
  * and on_stop, on the supervisor's thread. Between callbacks of two workers that

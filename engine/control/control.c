@@ -39,7 +39,7 @@ static uint32_t control_targets(struct sluice_stage *stage)
 		targets = stage->in.places_max > stage->out.places_max
 				  ? stage->in.places_max
 				  : stage->out.places_max;
-	gate_leave(&stage->words.gate, stage->pipeline->platform->wait);
+	gate_leave(&stage->words.gate, stage->host->wait);
 	return targets;
 }
 
@@ -104,7 +104,7 @@ static int control_ask(struct sluice_stage *stage, struct letter *letter,
 
 	if (rc < 0)
 		return rc;
-	if (letter_wait(letter, stage->pipeline->platform->wait,
+	if (letter_wait(letter, stage->host->wait,
 			pipeline_deadline(stage->pipeline, timeout_ms)) < 0)
 		return sluice_fail(-ETIMEDOUT,
 				   "stage '%s': no answer after %u ms",
@@ -127,7 +127,7 @@ static const char *control_deadlock(struct sluice_stage *stage)
 
 	if (gate_enter(&p->gate))
 		own = sluice_load_acquire(&stage->worker->self) == self;
-	gate_leave(&p->gate, p->platform->wait);
+	gate_leave(&p->gate, p->host.wait);
 	if (own)
 		return "a callback of its own worker, which would have to "
 		       "answer";
@@ -237,7 +237,7 @@ static void control_wish_end(struct sluice_stage *stage)
 		if (stage->opts.on_stop != NULL)
 			host_alarm(&p->host);
 	}
-	gate_leave(&p->gate, p->platform->wait);
+	gate_leave(&p->gate, p->host.wait);
 }
 
 int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
@@ -273,7 +273,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 	if (self->opts.handle_timer == NULL)
 		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
 				   self->name);
-	timer_set(&self->post.timers, timer, host_now(&self->pipeline->host),
+	timer_set(&self->post.timers, timer, host_now(self->host),
 		  delay_ms * PLATFORM_NS_PER_MS,
 		  period_ms * PLATFORM_NS_PER_MS);
 	return 0;
@@ -395,7 +395,7 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
-	gate_leave(&pipeline->gate, pipeline->platform->wait);
+	gate_leave(&pipeline->gate, pipeline->host.wait);
 	if (!there)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   stage->name);

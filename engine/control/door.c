@@ -110,7 +110,7 @@ int door_inside_but(struct sluice_pipeline *p, const struct worker *but)
 			inside = &p->workers[i] != but &&
 				 sluice_load_acquire(&p->workers[i].self) ==
 					 self;
-	gate_leave(&p->gate, p->platform->wait);
+	gate_leave(&p->gate, p->host.wait);
 	return inside;
 }
 

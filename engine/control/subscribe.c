@@ -289,7 +289,7 @@ static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 
 static void late_settled(struct sluice_pipeline *p)
 {
-	const struct sluice_wait_ops *wait = p->platform->wait;
+	const struct sluice_wait_ops *wait = p->host.wait;
 
 	(void)sluice_fetch_add(&p->making, UINT32_MAX);
 	wait->wake(wait->ctx, &p->making);
@@ -297,7 +297,7 @@ static void late_settled(struct sluice_pipeline *p)
 
 void subscriptions_settle(struct sluice_pipeline *p)
 {
-	const struct sluice_wait_ops *wait = p->platform->wait;
+	const struct sluice_wait_ops *wait = p->host.wait;
 	uint32_t left;
 
 	while ((left = sluice_load_acquire(&p->making)) != 0)

@@ -165,7 +165,7 @@ static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 	struct inlet *in = &stage->in;
 	int rc = inlet_open(in, plan_places(stage, stage->declared_in));
 
-	in->ops = p->platform->wait;
+	in->ops = p->host.wait;
 	in->counters = stage->counters;
 	in->tries_max = stage->opts.max_deliveries;
 	in->count = stage->declared_in;
@@ -187,7 +187,7 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 			     stage->opts.out_bytes, stage->emit_max,
 			     stage->opts.spill_events);
 
-	out->ops = p->platform->wait;
+	out->ops = p->host.wait;
 	out->counters = stage->counters;
 	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_POOL)
 		rc = outlet_pool_open(out, stage->opts.ring_events);

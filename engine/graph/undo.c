@@ -111,7 +111,7 @@ void plan_close(struct sluice_pipeline *p)
 {
 	if (!p->planned)
 		return;
-	gate_close(&p->gate, p->platform->wait);
+	gate_close(&p->gate, p->host.wait);
 	pipeline_lock(p); /* somebody may be looking at one */
 	for (uint32_t i = 0; i < p->stage_count; i++) {
 		stage_close_gate(p->stages[i]);

@@ -34,10 +34,10 @@ void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 			break;
 	if (gate_enter(&p->gate)) {
 		for (uint32_t i = 0; i < p->worker_count; i++)
-			sluice_bell_ring(p->workers[i].bell, p->platform->wait);
+			sluice_bell_ring(p->workers[i].bell, p->host.wait);
 		run_alarm(&p->host);
 	}
-	gate_leave(&p->gate, p->platform->wait);
+	gate_leave(&p->gate, p->host.wait);
 }
 
 static void run_fail(struct host *host, int rc, const char *text, int stop)

@@ -127,15 +127,14 @@ static uint64_t port_deadline(const struct sluice_stage *port,
 
 static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 {
-	return deadline_ns == 0 ||
-	       host_now(&port->pipeline->host) >= deadline_ns;
+	return deadline_ns == 0 || host_now(port->host) >= deadline_ns;
 }
 
 /* One round of waiting: what a worker does between its rounds. */
 static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 		     int (*ready)(void *port), uint64_t deadline_ns)
 {
-	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
+	const struct sluice_wait_ops *ops = port->host->wait;
 
 	if (port_late(port, deadline_ns))
 		return -EAGAIN;
@@ -267,7 +266,7 @@ static void port_acknowledge(struct sluice_stage *port)
  * although its producer could run. */
 static void port_let_refill(const struct sluice_stage *port)
 {
-	const struct sluice_wait_ops *ops = port->pipeline->platform->wait;
+	const struct sluice_wait_ops *ops = port->host->wait;
 	const struct inlet *in = &port->in;
 	const struct inlet_link *link;
 

@@ -13,7 +13,7 @@
 
 static const struct sluice_wait_ops *port_ops(const struct sluice_stage *port)
 {
-	return port->pipeline->platform->wait;
+	return port->host->wait;
 }
 
 /* ---- its user ------------------------------------------------------------ */
@@ -100,10 +100,10 @@ void port_leave(struct sluice_stage *port)
 /* Returns non-zero: the pipeline was stopped, and the port has ended. */
 static int port_stopped(struct sluice_stage *port)
 {
-	if (host_command(&port->pipeline->host) != PIPELINE_STOP)
+	if (host_command(port->host) != PIPELINE_STOP)
 		return 0;
 	stage_abort(port, SLUICE_REASON_SHUTDOWN);
-	(void)sluice_exchange(&port->pipeline->host.aborted, 1);
+	(void)sluice_exchange(&port->host->aborted, 1);
 	return 1;
 }
 
@@ -114,8 +114,7 @@ void port_attend(struct sluice_stage *port)
 	/* Relaxed: the exchange acquires what the signaller wrote. */
 	if (sluice_load_relaxed(&port->words.signals) != 0)
 		(void)stage_attend(port);
-	if (stage_produces(port) &&
-	    host_command(&port->pipeline->host) == PIPELINE_DRAIN)
+	if (stage_produces(port) && host_command(port->host) == PIPELINE_DRAIN)
 		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
 }
 
@@ -170,7 +169,7 @@ void port_close(struct sluice_stage *port)
 void port_call(struct sluice_stage *port)
 {
 	(void)sluice_fetch_or(&port->words.port_busy, PORT_CALL);
-	host_alarm(&port->pipeline->host);
+	host_alarm(port->host);
 }
 
 int port_rung(const struct sluice_stage *port, const struct supervised *seen)
@@ -232,13 +231,13 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 static void supervisor_heed(struct sluice_stage *port)
 {
 	if (port->hand.port_taken == 0 ||
-	    host_command(&port->pipeline->host) == PIPELINE_STOP)
+	    host_command(port->host) == PIPELINE_STOP)
 		port_attend(port);
 }
 
 static int port_calls(struct sluice_stage *port, struct supervised *seen)
 {
-	uint32_t command = host_command(&port->pipeline->host);
+	uint32_t command = host_command(port->host);
 	uint32_t phase = sluice_load_acquire(&port->words.phase_seen);
 
 	if (port_rung(port, seen)) {
@@ -264,7 +263,7 @@ uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 	}
 	if (!port_calls(port, seen))
 		return UINT64_MAX;
-	now_ns = host_now(&port->pipeline->host);
+	now_ns = host_now(port->host);
 	if (now_ns < seen->rest_ns)
 		return seen->rest_ns;
 	seen->rest_ns = now_ns + PORT_REST_NS;

@@ -22,14 +22,14 @@ void pipeline_set_phase(struct sluice_pipeline *p, enum pipeline_phase phase)
 	/* An exchange, not a store: whoever parks on the old phase either sees
 	 * the new one or is found by the wake. */
 	(void)sluice_exchange(&p->host.phase, (uint32_t)phase);
-	p->platform->wait->wake(p->platform->wait->ctx, &p->host.phase);
+	p->host.wait->wake(p->host.wait->ctx, &p->host.phase);
 }
 
 /* -ECANCELED when the start has failed that the caller waits for. */
 static int pipeline_await(struct sluice_pipeline *p, enum pipeline_phase phase,
 			  uint64_t deadline_ns)
 {
-	const struct sluice_wait_ops *wait = p->platform->wait;
+	const struct sluice_wait_ops *wait = p->host.wait;
 
 	for (;;) {
 		uint32_t seen = sluice_load_acquire(&p->host.phase);

@@ -4,9 +4,7 @@
  * (stage/stop.c has the life of the word between the two), and names those that
  * have not returned all the same.
  */
-#include "engine/control/door_priv.h"
 #include "engine/run/run_priv.h"
-#include "engine/stage/stage_priv.h"
 
 #include <stdio.h>
 #include <string.h>

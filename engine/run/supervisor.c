@@ -43,7 +43,7 @@ static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
 	while (!supervisor_reached(&wait)) {
 		wait.alarms = sluice_load_acquire(&p->alarms);
 		stop_tell(p); /* an init may block as well */
-		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+		(void)sluice_bell_park(p->supervisor_bell, p->host.wait,
 				       supervisor_may_go_on, &wait,
 				       stop_tell_late(p));
 	}
@@ -300,7 +300,7 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 				return;
 			watch.workers = UINT32_MAX;
 		}
-		(void)sluice_bell_park(p->supervisor_bell, p->platform->wait,
+		(void)sluice_bell_park(p->supervisor_bell, p->host.wait,
 				       supervisor_alarmed, &watch, next_ns);
 	}
 }

@@ -65,7 +65,7 @@ static int worker_init(struct worker *worker)
 			break;
 	}
 	(void)sluice_fetch_add(&p->workers_ready, 1);
-	sluice_bell_ring(p->supervisor_bell, p->platform->wait);
+	sluice_bell_ring(p->supervisor_bell, p->host.wait);
 	return pipeline_wait_phase(p, PIPELINE_RUNNING);
 }
 
@@ -97,7 +97,7 @@ void worker_run(void *arg)
 {
 	struct worker *worker = arg;
 	struct sluice_pipeline *p = worker->pipeline;
-	const struct sluice_wait_ops *ops = p->platform->wait;
+	const struct sluice_wait_ops *ops = p->host.wait;
 	struct sluice_backoff backoff = {0};
 
 	if (worker_init(worker) != 0)

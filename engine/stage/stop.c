@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A callback that blocks cannot see that its stage is to stop: the supervisor
- * tells it, on its own thread (on_stop), or it asks (sluice_stage_stopping). And
- * who has not returned all the same is named.
+ * tells it, on its own thread (on_stop; run/stopping.c), or it asks
+ * (sluice_stage_stopping).
  *
  * Life of the word `stop`, between the stage's thread and the supervisor:
  *
