@@ -340,7 +340,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 	if (stage->run.phase == STAGE_RUNNING && stage->in.linked == 0 &&
 	    host_command(stage->host) == PIPELINE_DRAIN)
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-	return worked;
+	return worked || stage->run.phase != STAGE_RUNNING;
 }
 
 /* A round over the links is over when the stage is no longer running, or its
@@ -420,12 +420,7 @@ static int consumer_step(struct sluice_stage *stage)
 	} else if (!worked) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
 	}
-	if (!looked) {
-		worked |= consumer_step_alone(stage);
-		if (stage->run.phase != STAGE_RUNNING)
-			return 1;
-	}
-	return worked;
+	return looked ? worked : worked | consumer_step_alone(stage);
 }
 
 /* ---- a round ------------------------------------------------------------- */
