@@ -66,6 +66,18 @@ static inline int flow_count(struct sluice_stage *self, uint32_t demand)
 	return source->next == source->end ? SLUICE_END : SLUICE_OK;
 }
 
+/* A middle stage's: what comes goes on. */
+static inline int flow_pass(struct sluice_stage *self,
+			    const struct sluice_batch *batch)
+{
+	void *out = sluice_emit(self, batch->count);
+
+	if (out == NULL)
+		return -ENOBUFS;
+	memcpy(out, batch->events, batch->count * sizeof(uint64_t));
+	return SLUICE_OK;
+}
+
 static inline int flow_collect(struct sluice_stage *self,
 			       const struct sluice_batch *batch)
 {

@@ -69,14 +69,6 @@ static int some_events(struct sluice_stage *self, uint32_t demand)
 	}
 }
 
-static int pass_on(struct sluice_stage *self, const struct sluice_batch *batch)
-{
-	void *out = sluice_emit(self, batch->count);
-
-	memcpy(out, batch->events, (size_t)batch->count * 8);
-	return SLUICE_OK;
-}
-
 static void build_receiving(const struct ended_row *row)
 {
 	int between = row->ending == FAILED_UPSTREAM;
@@ -97,7 +89,7 @@ static void build_receiving(const struct ended_row *row)
 			 SLUICE_STAGE(.name = "middle",
 				      .kind = SLUICE_PRODUCER_CONSUMER,
 				      .in_bytes = 8, .out_bytes = 8,
-				      .handle_events = pass_on));
+				      .handle_events = flow_pass));
 	(void)add_port("out", SLUICE_CONSUMER, NULL);
 	if (between)
 		flow_subscribe(pipeline, "middle", "src", NULL);

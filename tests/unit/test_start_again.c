@@ -120,16 +120,6 @@ static int it_produce(struct sluice_stage *self, uint32_t demand)
 	return it.next == it.end ? SLUICE_END : SLUICE_OK;
 }
 
-static int it_pass(struct sluice_stage *self, const struct sluice_batch *batch)
-{
-	void *out = sluice_emit(self, batch->count);
-
-	if (out == NULL)
-		return -ENOBUFS;
-	memcpy(out, batch->events, batch->count * sizeof(uint64_t));
-	return SLUICE_OK;
-}
-
 static int it_collect(struct sluice_stage *self,
 		      const struct sluice_batch *batch)
 {
@@ -157,7 +147,7 @@ static void it_open(uint32_t workers)
 	flow_add(it.pipeline,
 		 SLUICE_STAGE(IT, .name = "middle",
 			      .kind = SLUICE_PRODUCER_CONSUMER, .in_bytes = 8,
-			      .out_bytes = 8, .handle_events = it_pass));
+			      .out_bytes = 8, .handle_events = flow_pass));
 	flow_add(it.pipeline,
 		 SLUICE_STAGE(IT, .name = "sink", .kind = SLUICE_CONSUMER,
 			      .in_bytes = 8, .handle_events = it_collect));
