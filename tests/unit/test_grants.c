@@ -3,21 +3,10 @@
  * gets its share at once, who is blocked gets nothing that an idle one could
  * have, and equals share an emission. An emission is made only when all who are
  * not blocked have granted all they can: so each outcome is the only right one. */
-#include "tests/support/gate.h"
-#include "tests/unit/flow.h"
-
-#define CONSUMERS 8u
-#define ROUNDS    200u
+#include "tests/unit/grants.h"
 
 /* The dispatchers that choose, and what is to be expected of them. */
-static struct row {
-	const char *name;
-	struct sluice_stage_opts opts;
-	uint32_t joiner_within; /* emissions until a joiner's first event */
-	uint32_t
-		blocked_at_most; /* events of a window that a blocked one gets */
-	uint32_t equal;          /* an emission is shared evenly */
-} rows[] = {
+static struct row rows[] = {
 	{"demand", {.dispatcher = "demand"}, 2, 1, 1},
 	{"demand_one", {.dispatcher = "demand", .chunk_events = 1}, 2, 1, 1},
 	{"demand_whole",
@@ -50,151 +39,6 @@ static struct row *row_of(const char *name)
 	while (strcmp(row->name, name) != 0)
 		row++;
 	return row;
-}
-
-struct sink {
-	struct sluice_sub sub;
-	uint32_t window;
-	uint32_t blocks; /* at its first event */
-	uint64_t events;
-};
-
-static struct sink sinks[CONSUMERS];
-static struct gate gate;
-static struct gate source_gate;
-static uint64_t made;
-
-static uint64_t got(const struct sink *sink)
-{
-	return __atomic_load_n(&sink->events, __ATOMIC_ACQUIRE);
-}
-
-static int take(struct sluice_stage *self, const struct sluice_batch *batch)
-{
-	struct sink *sink = sluice_stage_state(self);
-
-	if (__atomic_load_n(&sink->blocks, __ATOMIC_ACQUIRE))
-		gate_pass(&gate);
-	(void)__atomic_add_fetch(&sink->events, batch->count, __ATOMIC_ACQ_REL);
-	return SLUICE_OK;
-}
-
-static int make(struct sluice_stage *self, const struct sluice_message *request,
-		struct sluice_answer *answer)
-{
-	uint32_t n;
-	uint64_t *events;
-
-	(void)answer;
-	memcpy(&n, request->data, sizeof(n));
-	events = sluice_emit(self, n);
-	for (uint32_t i = 0; events != NULL && i < n; i++)
-		events[i] = made++;
-	return events ? SLUICE_OK : -ENOBUFS;
-}
-
-static int make_none(struct sluice_stage *self, uint32_t demand)
-{
-	(void)self;
-	(void)demand;
-	return SLUICE_OK;
-}
-
-/* Asked for events, it waits until there is one. */
-static int make_one(struct sluice_stage *self, uint32_t demand)
-{
-	uint64_t *event;
-
-	(void)demand;
-	gate_pass(&source_gate);
-	event = sluice_emit(self, 1);
-	if (event == NULL)
-		return -ENOBUFS;
-	*event = made++;
-	return made == ROUNDS ? SLUICE_END : SLUICE_OK;
-}
-
-static const char *sink_name(uint32_t i)
-{
-	static const char *const names[CONSUMERS] = {"a", "b", "c", "d",
-						     "e", "f", "g", "h"};
-
-	return names[i];
-}
-
-static void join(struct sluice_pipeline *p, uint32_t i)
-{
-	flow_subscribe(p, sink_name(i), "source",
-		       SLUICE_SUBSCRIPTION(.max_demand = sinks[i].window,
-					   .sub = &sinks[i].sub));
-}
-
-/* @there of the consumers are there from the start. */
-static struct sluice_pipeline *open_row(const struct row *row, uint32_t there,
-					int (*demand)(struct sluice_stage *self,
-						      uint32_t demand))
-{
-	struct sluice_pipeline *p = flow_open(1);
-	struct sluice_stage_opts o = row->opts;
-
-	gate = GATE_CLOSED;
-	source_gate = GATE_CLOSED;
-	made = 0;
-	o.size = sizeof(o);
-	o.name = "source";
-	o.kind = SLUICE_PRODUCER;
-	o.out_bytes = 8;
-	o.handle_demand = demand;
-	o.blocking = demand == make_one;
-	o.handle_call = make;
-	flow_add(p, &o);
-	for (uint32_t i = 0; i < CONSUMERS; i++)
-		flow_add(p, SLUICE_STAGE(.name = sink_name(i),
-					 .kind = SLUICE_CONSUMER, .in_bytes = 8,
-					 .handle_events = take, .blocking = 1,
-					 .state = &sinks[i],
-					 .on_idle = SLUICE_IDLE_STAY));
-	for (uint32_t i = 0; i < there; i++)
-		join(p, i);
-	flow_start(p);
-	return p;
-}
-
-static void set_sinks(uint32_t window)
-{
-	for (uint32_t i = 0; i < CONSUMERS; i++)
-		sinks[i] = (struct sink){.window = window};
-}
-
-/* Until it has handled all it was sent, and granted all it can. */
-static void wait_idle(const struct sink *sink)
-{
-	struct sluice_subscription_stats stat = {0};
-
-	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		assert_int_equal(sluice_subscription_stat(sink->sub, &stat), 0);
-		if (stat.credit == sink->window && stat.depth == 0 &&
-		    got(sink) == stat.published)
-			return;
-		flow_sleep_ms(ms > 20);
-	}
-	fail_msg("it does not come to rest: credit %llu, depth %llu",
-		 (unsigned long long)stat.credit,
-		 (unsigned long long)stat.depth);
-}
-
-static void emit(struct sluice_pipeline *p, uint32_t n)
-{
-	assert_int_equal(sluice_call(sluice_stage_find(p, "source"), &n,
-				     sizeof(n), NULL, 0, FLOW_DEADLINE_MS),
-			 0);
-}
-
-static void close_row(struct sluice_pipeline *p)
-{
-	gate_open(&gate, 1u << 20);
-	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
-	sluice_pipeline_close(p);
 }
 
 /* The others have had much; it gets its first event at once. */
@@ -308,12 +152,9 @@ static void all_wait_for_a_blocked_reader(void **state)
 
 static int answer(struct sluice_stage *self, const struct sluice_batch *batch)
 {
-	void *out = sluice_emit(self, batch->count);
+	int rc = flow_pass(self, batch);
 
-	if (out == NULL)
-		return -ENOBUFS;
-	memcpy(out, batch->events, batch->count * sizeof(uint64_t));
-	return take(self, batch);
+	return rc == SLUICE_OK ? take(self, batch) : rc;
 }
 
 /* Of two who answer in order one is blocked: the other has all that follows. */
