@@ -85,9 +85,8 @@ struct flow {
 	sluice_a64 restored[PLAN_PRODUCERS_MAX];
 };
 
-/* flow.c: what is allocated; and who is there from the start. @pick: the
- * producers' timed strategies, or NULL. Returns 0 or -ENOMEM; flow_close() in
- * any case. */
+/* flow.c: what is allocated. Returns 0 or -ENOMEM; flow_close() in any case. Then
+ * who is there from the start; @pick: the producers' timed strategies, or NULL. */
 int flow_open(struct flow *flow, const struct sluice_strategy *strategy);
 void flow_close(struct flow *flow);
 void flow_start(struct flow *flow, struct live_pick *pick);
