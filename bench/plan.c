@@ -134,11 +134,10 @@ int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
 	argument = strchr(copy, ':');
 	if (argument != NULL)
 		*argument++ = '\0';
-	strategy->strategy = sluice_strategy_find(
-		strcmp(copy, "hash") == 0 ? "partition" : copy);
+	strategy->strategy = sluice_strategy_find(copy);
 	if (strategy->strategy == NULL)
 		return load_refuse(why, why_bytes,
-				   "'%.20s' is no strategy; there are: %s hash",
+				   "'%.20s' is no strategy; there are: %s",
 				   copy, sluice_strategy_names());
 	if (argument != NULL)
 		rc = plan_argument_parse(strategy, copy, argument, why,

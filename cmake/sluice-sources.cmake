@@ -8,6 +8,7 @@ set(SLUICE_PUBLIC_HEADERS
 	dispatch/conflate.h
 	dispatch/demand.h
 	dispatch/dispatch.h
+	dispatch/hash.h
 	dispatch/jbsq.h
 	dispatch/lanes.h
 	dispatch/mix.h

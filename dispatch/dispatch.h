@@ -150,11 +150,10 @@ struct sluice_dispatch_opts {
 	uint32_t load_percent;
 	/** partition, atomic: a power of two; 0 = 256 (atomic: 4096). */
 	uint32_t key_groups;
-	/** partition: 0 = lanes share the key groups; else there are so many
-	 * lanes, each of them one partition, and no groups. */
+	/** hash: so many lanes, each of them one partition; at least 1. */
 	uint32_t partitions;
-	/** partition, with partitions: 1 = the key is the lane, and one that
-	 * is too large is wrong; 0 = the lane is the key modulo partitions. */
+	/** hash: 1 = the key is the lane, and one that is too large is wrong;
+	 * 0 = the lane is the key modulo partitions. */
 	uint32_t key_is_lane;
 	/** partition: move key groups away from a lane that has so many percent
 	 * more than the average; 0 = only as lanes come and go. */

@@ -22,10 +22,6 @@
  * is, until the lane it came from has finished what it had in hand. So it looks
  * often, while little is in hand, and not while anybody waits.
  *
- * With `partitions` lanes are partitions and there are no groups: nothing
- * moves, and the events of a partition that nobody reads wait for its next
- * reader.
- *
  * An event whose key is SLUICE_KEY_NONE is discarded; it costs no credit.
  */
 #ifndef SLUICE_DISPATCH_PARTITION_H
@@ -44,11 +40,9 @@ struct sluice_partition {
 	sluice_key_fn key_of;
 	void *key_ctx;
 	uint32_t group_mask;
-	uint32_t owned;       /* the groups have owners: all of them or none */
-	uint32_t partitions;  /* 0: see the groups */
-	uint32_t key_is_lane; /* with partitions: no modulo */
-	uint32_t rebalance;   /* percent above the average; 0: never */
-	uint32_t seen;        /* events since the loads were looked at */
+	uint32_t owned;     /* the groups have owners: all of them or none */
+	uint32_t rebalance; /* percent above the average; 0: never */
+	uint32_t seen;      /* events since the loads were looked at */
 	/** Group -> lane. */
 	uint16_t owner[SLUICE_KEY_GROUPS_MAX];
 	/** Group -> the lane that it was taken from, if its owner may still
@@ -72,8 +66,6 @@ sluice_partition_init(struct sluice_partition *s,
 	s->key_of = opts->key_of;
 	s->key_ctx = opts->key_ctx;
 	s->group_mask = groups - 1;
-	s->partitions = opts->partitions;
-	s->key_is_lane = opts->key_is_lane;
 	s->rebalance = opts->rebalance_percent;
 	s->seen = 0;
 	s->owned = 0;
@@ -96,13 +88,6 @@ sluice_partition_init(struct sluice_partition *s,
 	}
 }
 
-/* May an event be for this lane? */
-static inline int sluice_partition_owns(const struct sluice_partition *s,
-					uint32_t i)
-{
-	return s->partitions ? i < s->partitions : s->groups[i] > 0;
-}
-
 static inline uint64_t
 sluice_partition_placeable(const struct sluice_partition *s,
 			   const struct sluice_lanes *lanes)
@@ -111,7 +96,7 @@ sluice_partition_placeable(const struct sluice_partition *s,
 
 	sluice_spill_view_init(&view);
 	for (uint32_t i = 0; i < lanes->count; i++)
-		if (sluice_partition_owns(s, i))
+		if (s->groups[i] > 0)
 			sluice_spill_view_add(&view, &lanes->lane[i]);
 	return sluice_spill_placeable(&view, lanes);
 }
@@ -120,35 +105,6 @@ static inline uint32_t sluice_partition_group(const struct sluice_partition *s,
 					      uint64_t key)
 {
 	return sluice_key_spread(key) & s->group_mask;
-}
-
-/* Lanes are partitions. */
-static inline uint32_t
-sluice_partition_pick_lanes(const struct sluice_partition *s,
-			    struct sluice_lanes *lanes,
-			    const struct sluice_events *events,
-			    struct sluice_run *runs, uint32_t *n_runs)
-{
-	const unsigned char *event = events->first;
-
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
-
-		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
-			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
-			continue;
-		}
-		if (!s->key_is_lane)
-			key %= s->partitions;
-		if (SLUICE_UNLIKELY(key >= s->partitions)) {
-			sluice_spill_run(lanes, runs, n_runs,
-					 SLUICE_LANE_WRONG);
-			return i + 1;
-		}
-		if (!sluice_spill_put(lanes, runs, n_runs, (uint32_t)key))
-			return i;
-	}
-	return events->count;
 }
 
 /* To whoever owns the event's group. How many each has had is counted if groups
@@ -191,9 +147,6 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 {
 	uint32_t n;
 
-	if (s->partitions)
-		return sluice_partition_pick_lanes(s, lanes, events, runs,
-						   n_runs);
 	if (SLUICE_UNLIKELY(!s->owned))
 		return 0;
 	n = sluice_partition_pick_groups(s, lanes, events, runs, n_runs);
@@ -340,8 +293,6 @@ static inline void sluice_partition_join(struct sluice_partition *s,
 	uint32_t low = 0;
 	uint32_t high = s->group_mask + 1;
 
-	if (s->partitions)
-		return;
 	lanes->lane[i].barrier = 0;
 	s->groups[i] = 0;
 	if (!s->owned) {
@@ -372,8 +323,6 @@ static inline int sluice_partition_ready(const struct sluice_partition *s,
 					 const struct sluice_lanes *lanes,
 					 uint32_t i)
 {
-	if (s->partitions)
-		return 1;
 	for (uint32_t group = 0; group <= s->group_mask; group++)
 		if (s->owner[group] == i &&
 		    s->former[group] != SLUICE_PARTITION_NOBODY &&
@@ -408,8 +357,6 @@ static inline void sluice_partition_leave(struct sluice_partition *s,
 					  struct sluice_lanes *lanes,
 					  uint32_t i)
 {
-	if (s->partitions)
-		return;
 	/* What it had not finished is placed again: nobody waits for it. */
 	for (uint32_t group = 0; group <= s->group_mask; group++)
 		if (s->former[group] == i)

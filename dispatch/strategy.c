@@ -4,6 +4,7 @@
 #include "dispatch/atomic.h"
 #include "dispatch/broadcast.h"
 #include "dispatch/demand.h"
+#include "dispatch/hash.h"
 #include "dispatch/jbsq.h"
 #include "dispatch/ordered.h"
 #include "dispatch/p2c.h"

@@ -299,15 +299,16 @@ struct sluice_stage_opts {
 	 * as consumers come and go. Keys keep their order; what a consumer keeps
 	 * about a key does not follow it. */
 	uint32_t rebalance_percent;
-	/** partition, atomic, pkg: events that may wait for slow consumers;
+	/** partition, hash, atomic, pkg: events that may wait for slow consumers;
 	 * 0 = 8192. */
 	uint32_t spill_events;
-	/** partition: so many, named by subscriptions one each; 0 = as many as
-	 * there are consumers, who share the key groups. At most 4096. */
+	/** hash: how many partitions there are, up to 4096; each is named by
+	 * one subscription. Must be set. The dispatcher "partition" with it set
+	 * is "hash". */
 	uint32_t partitions;
 	/** Strategies by key: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
 	 * discard it; NULL = hash of the key field below. @ctx is the stage's
-	 * state. With `partitions` set the key is the partition itself. */
+	 * state. With `partitions` set the key is the partition's number. */
 	sluice_key_fn key_of;
 	/** Strategies by key: the key field; both 0 = the whole event. */
 	uint32_t key_offset;

@@ -51,7 +51,7 @@ struct sluice_subscription_opts {
 	/** Return credit in units of so many events; not with min_demand. */
 	uint32_t refill_events;
 	enum sluice_on_end on_end;
-	/** partition with `partitions`: SLUICE_PARTITION(n), which one. */
+	/** hash: SLUICE_PARTITION(n), which partition. */
 	uint32_t partition;
 	/** rr: events a turn. A consumer with several subscriptions reads them
 	 * in proportion to their weights. 1 to 1024; 0 = 1. */

@@ -101,9 +101,7 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 			     GATE_CLOSED); /* not shared yet */
 	stage_defaults(&o);
 	if (o.kind != SLUICE_CONSUMER) {
-		stage->strategy = o.strategy
-					  ? o.strategy
-					  : sluice_strategy_find(o.dispatcher);
+		stage->strategy = dispatch_strategy(&o);
 		stage->emit_max = stage_emit_max(&o);
 		stage->buffer_max = stage_buffer_max(&o);
 		stage->held_max = stage_held_max(&o, stage->buffer_max);

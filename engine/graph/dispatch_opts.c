@@ -32,6 +32,9 @@ struct dispatch_option {
 #define OPTION(field, takers, least, most, power_of_two)                       \
 	OPTION_ABOVE(field, takers, least, most, power_of_two, 0)
 
+/* Whoever chooses by the event's key. */
+#define KEYED "partition hash atomic pkg sticky"
+
 static const struct dispatch_option dispatch_options[] = {
 	OPTION(chunk_events, "demand", 1, UINT32_MAX, 0),
 	OPTION(in_flight_max, "jbsq p2c ordered", 1, SLUICE_DEMAND_MAX, 0),
@@ -40,11 +43,11 @@ static const struct dispatch_option dispatch_options[] = {
 	OPTION(order_events, "ordered", 2, SLUICE_ORDER_EVENTS_MAX, 1),
 	OPTION(key_groups, "partition atomic", 1, SLUICE_KEY_GROUPS_MAX, 1),
 	OPTION(rebalance_percent, "partition", 1, 1000, 0),
-	OPTION(spill_events, "partition atomic pkg", 1, SLUICE_SPILL_EVENTS_MAX,
-	       0),
-	OPTION(partitions, "partition", 1, SLUICE_KEY_GROUPS_MAX, 0),
-	OPTION(key_offset, "partition atomic pkg sticky", 1, UINT32_MAX, 0),
-	OPTION(key_bytes, "partition atomic pkg sticky", 1, UINT32_MAX, 0),
+	OPTION(spill_events, "partition hash atomic pkg", 1,
+	       SLUICE_SPILL_EVENTS_MAX, 0),
+	OPTION(partitions, "hash", 1, SLUICE_KEY_GROUPS_MAX, 0),
+	OPTION(key_offset, KEYED, 1, UINT32_MAX, 0),
+	OPTION(key_bytes, KEYED, 1, UINT32_MAX, 0),
 	OPTION(ring_events, "broadcast shared", 1, SLUICE_DEMAND_MAX, 0),
 };
 
@@ -188,10 +191,17 @@ static int dispatch_check_own(const struct sluice_stage_opts *o)
 	return opts_check_resv(s->resv, 4, "strategy");
 }
 
-static const struct sluice_strategy *
+/* "partition" is what users of GenStage look for, with and without a number of
+ * partitions; a fixed number of them is a strategy of its own. */
+const struct sluice_strategy *
 dispatch_strategy(const struct sluice_stage_opts *o)
 {
-	return o->strategy ? o->strategy : sluice_strategy_find(o->dispatcher);
+	if (o->strategy)
+		return o->strategy;
+	if (o->partitions && o->dispatcher &&
+	    strcmp(o->dispatcher, "partition") == 0)
+		return sluice_strategy_find("hash");
+	return sluice_strategy_find(o->dispatcher);
 }
 
 int dispatch_check(const struct sluice_stage_opts *o)
@@ -208,14 +218,14 @@ int dispatch_check(const struct sluice_stage_opts *o)
 	for (size_t i = 0; rc == 0 && i < OPTIONS; i++)
 		rc = option_check(&dispatch_options[i], o, strategy);
 	if (rc == 0 && o->key_of && !(strategy->needs & SLUICE_NEEDS_KEYS))
-		rc = dispatch_refuse(o, "key_of", "partition atomic pkg sticky",
-				     strategy);
+		rc = dispatch_refuse(o, "key_of", KEYED, strategy);
 	if (rc == 0 && strategy->needs & SLUICE_NEEDS_KEYS)
 		rc = dispatch_check_key(o);
-	if (rc == 0 && o->partitions && o->rebalance_percent)
+	if (rc == 0 && o->partitions == 0 &&
+	    strategy == sluice_strategy_find("hash"))
 		rc = sluice_fail(-EINVAL,
-				 "stage '%s': partitions stay where they are; "
-				 "rebalance_percent is for key groups",
+				 "stage '%s': partitions is missing: "
+				 "dispatcher 'hash' is told how many there are",
 				 o->name);
 	if (rc == 0 && strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = dispatch_check_order(o);

@@ -156,6 +156,9 @@ int stage_check_limit(const char *name, const char *field, uint32_t value,
 		      uint32_t limit);
 /* dispatch_opts.c: how it shares out; or that it has nothing to share out; and
  * the same in the words of its strategy. */
+/* NULL: there is none of that name. */
+const struct sluice_strategy *
+dispatch_strategy(const struct sluice_stage_opts *opts);
 int dispatch_check(const struct sluice_stage_opts *opts);
 int dispatch_check_unused(const struct sluice_stage_opts *opts);
 void dispatch_opts(struct sluice_stage *stage,

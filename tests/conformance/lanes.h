@@ -11,6 +11,7 @@
 
 #include "dispatch/broadcast.h"
 #include "dispatch/demand.h"
+#include "dispatch/hash.h"
 #include "dispatch/partition.h"
 #include "tests/support/unit.h"
 
@@ -18,7 +19,12 @@
 #define DRIVER_EVENTS 64u
 
 enum { A, B, C, D };
-enum driver_kind { DRIVER_DEMAND, DRIVER_BROADCAST, DRIVER_PARTITION };
+enum driver_kind {
+	DRIVER_DEMAND,
+	DRIVER_BROADCAST,
+	DRIVER_PARTITION,
+	DRIVER_HASH
+};
 
 /* Events of a lane, by what they are. */
 struct driver_row {
@@ -33,6 +39,7 @@ struct driver {
 	struct sluice_demand demand;
 	struct sluice_broadcast broadcast;
 	struct sluice_partition partition;
+	struct sluice_hash hash;
 	uint64_t told; /* and not made yet */
 	uint64_t discarded;
 	uint64_t wrong;
@@ -45,6 +52,8 @@ struct driver {
 		 ? sluice_demand_##name(&(d)->demand, __VA_ARGS__)             \
 	 : (d)->kind == DRIVER_BROADCAST                                       \
 		 ? sluice_broadcast_##name(&(d)->broadcast, __VA_ARGS__)       \
+	 : (d)->kind == DRIVER_HASH                                            \
+		 ? sluice_hash_##name(&(d)->hash, __VA_ARGS__)                 \
 		 : sluice_partition_##name(&(d)->partition, __VA_ARGS__))
 
 /* An event is a number. */
@@ -70,6 +79,8 @@ static inline void driver_open(struct driver *d, enum driver_kind kind,
 		sluice_demand_init(&d->demand, &d->lanes, opts);
 	else if (kind == DRIVER_BROADCAST)
 		sluice_broadcast_init(&d->broadcast, &d->lanes, opts);
+	else if (kind == DRIVER_HASH)
+		sluice_hash_init(&d->hash, &d->lanes, opts);
 	else
 		sluice_partition_init(&d->partition, &d->lanes, opts);
 }

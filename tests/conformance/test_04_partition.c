@@ -47,7 +47,7 @@ static void open_partitions(uint32_t n, uint32_t spill, sluice_key_fn key_of)
 	const struct sluice_dispatch_opts opts = {
 		.partitions = n, .key_is_lane = 1, .key_of = key_of};
 
-	driver_open(&driver, DRIVER_PARTITION, n, spill, &opts);
+	driver_open(&driver, DRIVER_HASH, n, spill, &opts);
 }
 
 /* Does a marker have to wait? It goes behind all that waits in partitions. */

@@ -7,6 +7,7 @@
 
 #include "dispatch/broadcast.h"
 #include "dispatch/demand.h"
+#include "dispatch/hash.h"
 #include "dispatch/partition.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
@@ -64,6 +65,7 @@ struct world {
 	struct sluice_demand demand;
 	struct sluice_broadcast broadcast;
 	struct sluice_partition partition;
+	struct sluice_hash hash;
 	uint32_t window[LANES_MAX];
 	uint32_t paused[LANES_MAX];
 	uint32_t waits[LANES_MAX]; /* it has joined and was never active */
@@ -94,6 +96,8 @@ static inline uint64_t key_field(const void *event, uint32_t bytes, void *ctx)
 	(w.kind == DEMAND ? sluice_demand_##name(&w.demand, __VA_ARGS__)       \
 	 : w.kind == BROADCAST                                                 \
 		 ? sluice_broadcast_##name(&w.broadcast, __VA_ARGS__)          \
+	 : w.kind == PARTITIONS                                                \
+		 ? sluice_hash_##name(&w.hash, __VA_ARGS__)                    \
 		 : sluice_partition_##name(&w.partition, __VA_ARGS__))
 
 static inline uint64_t placeable(void)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A partition strategy with its lanes and its spill, driven by hand in the way
- * the outlet does it; every event is held against its owner and the order on
- * its lane. */
+/* The strategies partition and hash with their lanes and their spill, driven by
+ * hand in the way the outlet does it; every event is held against its owner and
+ * the order on its lane. */
 #ifndef SLUICE_TESTS_UNIT_PARTITION_BENCH_H
 #define SLUICE_TESTS_UNIT_PARTITION_BENCH_H
 
+#include "dispatch/hash.h"
 #include "dispatch/partition.h"
 #include "tests/support/unit.h"
 
@@ -34,6 +35,7 @@ struct bench {
 	struct sluice_lane lane[LANES_MAX];
 	struct sluice_lanes lanes;
 	struct sluice_partition strategy;
+	struct sluice_hash hash;      /* instead, if it has partitions */
 	uint64_t granted[LANES_MAX];  /* in all */
 	uint64_t received[LANES_MAX]; /* numbers of the lane's events ... */
 	uint64_t last[LANES_MAX];     /* ... the last, plus one */
@@ -46,6 +48,11 @@ struct bench {
 
 static struct bench bench;
 
+#define BENCH_CALL(name, ...)                                                  \
+	(bench.hash.partitions                                                 \
+		 ? sluice_hash_##name(&bench.hash, __VA_ARGS__)                \
+		 : sluice_partition_##name(&bench.strategy, __VA_ARGS__))
+
 static inline void bench_init(uint32_t lanes, uint32_t spill,
 			      const struct sluice_dispatch_opts *opts)
 {
@@ -55,7 +62,10 @@ static inline void bench_init(uint32_t lanes, uint32_t spill,
 	bench.lanes.spill_free = spill;
 	for (uint32_t i = 0; i < lanes; i++)
 		bench.lane[i].state = SLUICE_LANE_ACTIVE;
-	sluice_partition_init(&bench.strategy, &bench.lanes, opts);
+	if (opts->partitions)
+		sluice_hash_init(&bench.hash, &bench.lanes, opts);
+	else
+		sluice_partition_init(&bench.strategy, &bench.lanes, opts);
 }
 
 static inline void bench_open(uint32_t lanes, uint32_t spill, uint32_t groups)
@@ -79,13 +89,13 @@ static inline void bench_open_partitions(uint32_t n, uint32_t spill,
 
 static inline uint64_t placeable(void)
 {
-	return sluice_partition_placeable(&bench.strategy, &bench.lanes);
+	return BENCH_CALL(placeable, &bench.lanes);
 }
 
 static inline uint32_t owner_of(uint64_t key)
 {
-	if (bench.strategy.partitions)
-		return (uint32_t)(key % bench.strategy.partitions);
+	if (bench.hash.partitions)
+		return (uint32_t)(key % bench.hash.partitions);
 	return bench.strategy
 		.owner[sluice_partition_group(&bench.strategy, key)];
 }
@@ -162,8 +172,7 @@ static inline uint32_t place(const uint64_t *keys, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++)
 		events[i] = (struct event){bench.made + i, keys[i]};
-	placed = sluice_partition_pick(&bench.strategy, &bench.lanes, &row,
-				       runs, &n_runs);
+	placed = BENCH_CALL(pick, &bench.lanes, &row, runs, &n_runs);
 	for (uint32_t r = 0; r < n_runs; r++) {
 		apply(&runs[r], events + at);
 		at += runs[r].count;

@@ -37,6 +37,8 @@ static void world_open(enum kind kind, struct rng *rng)
 		sluice_demand_init(&w.demand, &w.lanes, &opts);
 	else if (kind == BROADCAST)
 		sluice_broadcast_init(&w.broadcast, &w.lanes, &opts);
+	else if (kind == PARTITIONS)
+		sluice_hash_init(&w.hash, &w.lanes, &opts);
 	else
 		sluice_partition_init(&w.partition, &w.lanes, &opts);
 	/* Lanes can be more later on; partitions cannot. */

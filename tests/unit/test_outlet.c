@@ -191,7 +191,7 @@ static void leave_behind(uint32_t n, uint32_t spill)
 		.partitions = 1, .key_is_lane = 1, .key_of = ends_key};
 	struct sluice_batch batch;
 
-	ends_open(sluice_strategy_find("partition"), 1, spill, &opts);
+	ends_open(sluice_strategy_find("hash"), 1, spill, &opts);
 	ends_join(A, 0, ENDS_SLOTS, 0);
 	assert_int_equal(ends_emit(n, 0), n);
 	assert_int_equal(ends_take(A, n, &batch), n);

@@ -117,7 +117,7 @@ static void each_keeps_its_own_count(void **state)
 	struct sluice_batch batch;
 
 	(void)state;
-	ends_open(sluice_strategy_find("partition"), 2, 16, &two_partitions);
+	ends_open(sluice_strategy_find("hash"), 2, 16, &two_partitions);
 	ends_join(A, 0, ENDS_SLOTS, 0);
 	assert_int_equal(ends_emit(6, 0), 6);
 	assert_int_equal(ends_take(A, 6, &batch), 6);
@@ -182,7 +182,7 @@ static void what_finds_nobody_takes_no_room(void **state)
 static void what_a_vacant_partition_has_is_dropped(void **state)
 {
 	(void)state;
-	ends_open(sluice_strategy_find("partition"), 2, 16, &two_partitions);
+	ends_open(sluice_strategy_find("hash"), 2, 16, &two_partitions);
 	ends_join(A, 0, ENDS_SLOTS, 0);
 	ends_join(B, 1, ENDS_SLOTS, 0);
 	assert_int_equal(ends_emit(5, 0), 5);
@@ -249,7 +249,7 @@ static void a_link_has_its_weight(void **state)
 static void a_gauge_goes_down_again(void **state)
 {
 	(void)state;
-	ends_open(sluice_strategy_find("partition"), 2, 16, &two_partitions);
+	ends_open(sluice_strategy_find("hash"), 2, 16, &two_partitions);
 	ends_join(A, 0, ENDS_SLOTS, SLUICE_SUBSCRIBE_MANUAL);
 	ends_join(B, 1, ENDS_SLOTS, 0);
 	assert_int_equal(ends_emit(5, 0), 5);

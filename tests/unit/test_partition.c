@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The partition strategy, alone: whose an event is, where it waits, and how
+/* The strategies partition and hash, alone: whose an event is, where it waits, and how
  * many may be made. */
 #include "tests/support/rng.h"
 #include "tests/unit/partition_bench.h"
@@ -276,11 +276,11 @@ static void vacant_partition_holds_its_events(void **state)
 	assert_int_equal(place(keys, UNIT_COUNT(keys)), UNIT_COUNT(keys));
 	assert_int_equal(bench.waits[0], 2);
 	assert_int_equal(bench.received[1], 3);
-	sluice_partition_leave(&bench.strategy, &bench.lanes, 0);
+	sluice_hash_leave(&bench.hash, &bench.lanes, 0);
 	/* Its next reader gets them first. */
 	bench.lane[0].state = SLUICE_LANE_JOINING;
-	sluice_partition_join(&bench.strategy, &bench.lanes, 0);
-	assert_true(sluice_partition_ready(&bench.strategy, &bench.lanes, 0));
+	sluice_hash_join(&bench.hash, &bench.lanes, 0);
+	assert_true(sluice_hash_ready(&bench.hash, &bench.lanes, 0));
 	assert_int_equal(place(keys, 1), 1);
 	assert_int_equal(bench.waits[0], 3);
 	bench.lane[0].state = SLUICE_LANE_ACTIVE;

@@ -27,6 +27,8 @@ static void find_knows_the_names(void **state)
 		 SLUICE_NEEDS_RECEIPTS | SLUICE_NEEDS_ORDER},
 		{"partition", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS},
+		{"hash", SLUICE_RINGS_SEPARATE,
+		 SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS},
 		{"atomic", SLUICE_RINGS_SEPARATE,
 		 SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |
 			 SLUICE_NEEDS_RECEIPTS},
@@ -55,7 +57,7 @@ static void find_knows_the_names(void **state)
 	assert_null(sluice_strategy_at(UNIT_COUNT(known)));
 	assert_string_equal(sluice_strategy_names(),
 			    "demand broadcast rr jbsq p2c shared ordered "
-			    "partition atomic pkg sticky");
+			    "partition hash atomic pkg sticky");
 }
 
 static void find_has_a_default(void **state)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file hash.h
+ * A fixed number of partitions, each with one reader at a time: the event's key
+ * names the partition. Order per key.
+ *
+ * A lane is a partition. Nothing moves: the events of a partition without a
+ * reader wait in the spill for its next reader, and so do those of a reader
+ * without credit, in order, while the other partitions go on. How many may be
+ * placed then: spill.h.
+ *
+ * The key is the number of the partition (opts->key_is_lane), and one that is
+ * too large is an error of the stage; or any number, and the partition is its
+ * remainder. An event whose key is SLUICE_KEY_NONE is discarded; it costs no
+ * credit.
+ */
+#ifndef SLUICE_DISPATCH_HASH_H
+#define SLUICE_DISPATCH_HASH_H
+
+#include "spill.h"
+
+struct sluice_hash {
+	sluice_key_fn key_of;
+	void *key_ctx;
+	uint32_t partitions;
+	uint32_t key_is_lane; /* no remainder is taken */
+};
+
+static inline void sluice_hash_init(struct sluice_hash *s,
+				    const struct sluice_lanes *lanes,
+				    const struct sluice_dispatch_opts *opts)
+{
+	(void)lanes;
+	s->key_of = opts->key_of;
+	s->key_ctx = opts->key_ctx;
+	s->partitions = opts->partitions;
+	s->key_is_lane = opts->key_is_lane;
+}
+
+static inline uint64_t sluice_hash_placeable(const struct sluice_hash *s,
+					     const struct sluice_lanes *lanes)
+{
+	struct sluice_spill_view view;
+
+	sluice_spill_view_init(&view);
+	for (uint32_t i = 0; i < lanes->count && i < s->partitions; i++)
+		sluice_spill_view_add(&view, &lanes->lane[i]);
+	return sluice_spill_placeable(&view, lanes);
+}
+
+static inline uint32_t sluice_hash_pick(const struct sluice_hash *s,
+					struct sluice_lanes *lanes,
+					const struct sluice_events *events,
+					struct sluice_run *runs,
+					uint32_t *n_runs)
+{
+	const unsigned char *event = events->first;
+
+	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
+		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+
+		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
+			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);
+			continue;
+		}
+		if (!s->key_is_lane)
+			key %= s->partitions;
+		if (SLUICE_UNLIKELY(key >= s->partitions)) {
+			sluice_spill_run(lanes, runs, n_runs,
+					 SLUICE_LANE_WRONG);
+			return i + 1;
+		}
+		if (!sluice_spill_put(lanes, runs, n_runs, (uint32_t)key))
+			return i;
+	}
+	return events->count;
+}
+
+static inline void sluice_hash_join(struct sluice_hash *s,
+				    struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline int sluice_hash_ready(const struct sluice_hash *s,
+				    const struct sluice_lanes *lanes,
+				    uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+	return 1;
+}
+
+static inline void sluice_hash_leave(struct sluice_hash *s,
+				     struct sluice_lanes *lanes, uint32_t i)
+{
+	(void)s;
+	(void)lanes;
+	(void)i;
+}
+
+static inline const char *sluice_hash_verify(const struct sluice_hash *s,
+					     const struct sluice_lanes *lanes)
+{
+	if (s->partitions == 0 || s->partitions > lanes->count)
+		return "there are more partitions than lanes, or none";
+	return sluice_lanes_verify(lanes);
+}
+
+#endif
