@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From the seed of one repeat to that of the next, modulo 2^64: neither they nor
+ * their lower halves meet those of another --seed. */
+#define COMPARE_SEED UINT64_C(0x9e3779b97f4a7c15)
+
 struct compare {
 	const struct compare_opts *opts;
-	const struct bench_plan *plan;
+	struct bench_plan plan; /* of the repeat that is on */
 	struct report *report;
 	struct trace own; /* a file, as it was read */
 	struct compare_step step;
@@ -33,7 +37,7 @@ static compare_mode_fn *const compare_modes[] = {
 static int compare_one(struct compare *compare, const struct trace *trace,
 		       uint32_t strategy, uint32_t round)
 {
-	const struct bench_plan *plan = compare->plan;
+	const struct bench_plan *plan = &compare->plan;
 	const struct plan_strategy *one = &plan->strategy[strategy];
 	struct run_result *result = compare->result;
 	char why[LOAD_TEXT_BYTES] = "";
@@ -63,46 +67,65 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	return 0;
 }
 
-/* A file is read once, also when it is a pipe. */
-static int compare_trace(struct compare *compare, struct trace_opts *opts,
-			 struct trace *trace)
+/* All strategies over the trace of one repeat. A file is read once, also when it
+ * is a pipe. */
+static int compare_round(struct compare *compare, uint32_t round)
 {
-	if (compare->plan->trace.arrival.kind == ARRIVAL_TRACE)
-		return trace_again(trace, &compare->own, opts, compare->why,
-				   compare->why_bytes);
-	return trace_open(trace, opts, compare->why, compare->why_bytes);
-}
-
-static int compare_load(struct compare *compare, double load)
-{
-	const struct bench_plan *plan = compare->plan;
-	struct report *report = compare->report;
-	struct trace_opts opts = plan->trace;
+	const struct trace_opts *opts = &compare->plan.trace;
 	struct trace trace = {0};
 	int rc;
 
-	opts.load = plan->by_speed ? 0 : load;
-	opts.speed = plan->by_speed ? load : 0;
-	compare->step.load =
-		plan->by_speed ? load * compare->own.facts.load : load;
-	rc = compare_trace(compare, &opts, &trace);
-	if (rc == 0)
+	compare->plan.trace.seed =
+		compare->opts->plan->trace.seed + round * COMPARE_SEED;
+	rc = opts->arrival.kind == ARRIVAL_TRACE
+		     ? trace_again(&trace, &compare->own, opts, compare->why,
+				   compare->why_bytes)
+		     : trace_open(&trace, opts, compare->why,
+				  compare->why_bytes);
+	if (rc == 0 && round == 0)
 		rc = compare->opts->traced(&trace, compare->opts->ctx,
 					   compare->why, compare->why_bytes);
-	for (uint32_t i = 0; rc == 0 && i < compare->step.rounds; i++)
-		for (uint32_t j = 0; rc == 0 && j < plan->strategies; j++)
-			rc = compare_one(compare, &trace, j, i);
-	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
-		report_run_median(&report->run[report->runs++],
-				  &compare->repeats[i * compare->step.rounds],
-				  compare->step.rounds);
+	for (uint32_t i = 0; rc == 0 && i < compare->plan.strategies; i++)
+		rc = compare_one(compare, &trace, i, round);
 	trace_close(&trace);
 	return rc;
 }
 
+static int compare_load(struct compare *compare, double load)
+{
+	struct bench_plan *plan = &compare->plan;
+	struct report *report = compare->report;
+	int rc = 0;
+
+	plan->trace.load = plan->by_speed ? 0 : load;
+	plan->trace.speed = plan->by_speed ? load : 0;
+	compare->step.load =
+		plan->by_speed ? load * compare->own.facts.load : load;
+	for (uint32_t i = 0; rc == 0 && i < compare->step.rounds; i++)
+		rc = compare_round(compare, i);
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
+		report_run_median(&report->run[report->runs++],
+				  &compare->repeats[i * compare->step.rounds],
+				  compare->step.rounds);
+	return rc;
+}
+
+/* In sim the same again is the same, to the last event. */
+static uint32_t compare_rounds(const struct bench_plan *plan)
+{
+	uint32_t chance = plan->mode != PLAN_SIM ||
+			  plan->trace.arrival.kind != ARRIVAL_TRACE ||
+			  plan->trace.service_given || plan->trace.keys_given;
+
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		chance |=
+			plan->strategy[i].strategy->needs & SLUICE_NEEDS_CHANCE;
+	return chance ? plan->repeats : 1;
+}
+
 static int compare_read(struct compare *compare)
 {
-	struct trace_opts opts = compare->plan->trace;
+	struct trace_opts opts = compare->plan.trace;
 	int rc;
 
 	if (opts.arrival.kind != ARRIVAL_TRACE)
@@ -119,15 +142,14 @@ int compare_run(const struct compare_opts *opts, struct report *report,
 	const struct bench_plan *plan = opts->plan;
 	struct compare compare = {
 		.opts = opts,
-		.plan = plan,
+		.plan = *plan,
 		.report = report,
 		.why = why,
 		.why_bytes = why_bytes,
 	};
 	int rc = 0;
 
-	/* The same again, to the last event. */
-	compare.step.rounds = plan->mode == PLAN_SIM ? 1 : plan->repeats;
+	compare.step.rounds = compare_rounds(plan);
 	compare.step.steps =
 		plan->loads * plan->strategies * compare.step.rounds;
 	compare.result = malloc(sizeof(*compare.result));

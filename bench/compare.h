@@ -19,7 +19,7 @@ struct compare_step {
 struct compare_opts {
 	const struct bench_plan *plan;
 	void (*progress)(const struct compare_step *step); /* may be NULL */
-	/* Told each trace before it is replayed. Returns 0 or a negative errno
+	/* Told the first trace of each load before it is replayed. Returns 0 or a negative errno
 	 * with a sentence in @why. */
 	int (*traced)(const struct trace *trace, void *ctx, char *why,
 		      uint32_t why_bytes);
@@ -28,8 +28,9 @@ struct compare_opts {
 
 /*
  * Fill in the runs of @report, which is open, and what is known of a trace that
- * was read. All strategies replay one trace; in each round all of them run, one
- * after the other, so that a machine that changes meanwhile changes for all.
+ * was read. A trace of its own is drawn for each repeat, in which all strategies
+ * replay it, one after the other, so that a machine that changes meanwhile
+ * changes for all.
  * Returns 0, or a negative errno with a sentence in @why; what has been measured
  * by then is in the report.
  */

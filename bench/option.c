@@ -164,6 +164,11 @@ static const char *idle_seed(const struct bench_options *options)
 			 "here goes by chance";
 }
 
+static const char *idle_repeats(const struct bench_options *options)
+{
+	return options->plan.mode == PLAN_SIM ? idle_seed(options) : NULL;
+}
+
 static const char *idle_slo(const struct bench_options *options)
 {
 	return is_closed(options)
@@ -266,9 +271,9 @@ const struct option_row option_rows[] = {
 		    "jbsq:2,rr:skip,demand@window=64@min=half"),
 	ROW(SIZED, "strategy", "LIST", TEXT, AT(strategies)),
 	ROW(MEASURE, "repeats", "N", U32, AT(plan.repeats), SHAPES,
-	    WHOLE(1, REPORT_REPEATS_MAX), .idle = idle_in_sim,
-	    .help = "rounds of virtual and threads: strategies take turns, the "
-		    "median round is told"),
+	    WHOLE(1, REPORT_REPEATS_MAX), .idle = idle_repeats,
+	    .help = "each draws a trace of its own, over which strategies take "
+		    "turns; told are the median and the range"),
 
 	HEADING(SIZED, "The workload, the same for every strategy:"),
 	ROW(SIZE, "rate", "N", REAL, AT(rate), REALS(1e-3, 1e9),

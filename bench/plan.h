@@ -88,7 +88,8 @@ struct bench_plan {
 	double claim; /* sim, virtual: what a claim of `shared` takes, in the
 		       * same; below 0: a hop */
 	struct plan_slo slo; /* that load@slo asks for */
-	uint32_t repeats;    /* virtual, threads: rounds, interleaved */
+	uint32_t repeats;    /* of all strategies, each over a trace that is
+			      * drawn from a seed of its own */
 	struct plan_fault fault[PLAN_FAULTS_MAX];
 	uint32_t faults;
 };

@@ -340,7 +340,11 @@ int trace_again(struct trace *trace, const struct trace *own,
 		return -ENOMEM;
 	}
 	memcpy(trace->event, own->event, bytes);
-	if (trace_scaled(opts))
+	/* What is drawn beside it, from the seed that is told now. */
+	rc = trace_complete(trace, opts, why, why_bytes);
+	if (rc == 0)
+		trace_sum_up(trace);
+	if (rc == 0 && trace_scaled(opts))
 		rc = trace_scale(trace, opts, why, why_bytes);
 	if (rc < 0)
 		trace_close(trace);

@@ -158,7 +158,8 @@ void load_format(const struct load_spec *spec, const void *from, char *text,
 #define TRACE_LACKS (-61) /* -ENODATA */
 int trace_open(struct trace *trace, const struct trace_opts *opts, char *why,
 	       uint32_t why_bytes);
-/* What was read, once more, at another load or speed. */
+/* What was read, once more, at another load or speed; what it lacks is drawn from
+ * another seed. */
 int trace_again(struct trace *trace, const struct trace *own,
 		const struct trace_opts *opts, char *why, uint32_t why_bytes);
 /* Write it so that trace:FILE reads it, to the last ns. Returns 0 or a negative

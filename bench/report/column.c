@@ -39,8 +39,8 @@ static void cell_range(const struct report *report,
 	(void)report;
 	if (run->repeats < 2)
 		return;
-	text_number(run->p99_low, low, sizeof(low));
-	text_number(run->p99_high, high, sizeof(high));
+	text_number(report_p99_range(run).low, low, sizeof(low));
+	text_number(report_p99_range(run).high, high, sizeof(high));
 	(void)snprintf(text, COLUMN_TEXT_BYTES, "%.20s..%.20s", low, high);
 }
 

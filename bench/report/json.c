@@ -77,8 +77,10 @@ static int json_curve_put(json_t *run, const char *group,
 	for (uint32_t i = 0; i < curve->count; i++)
 		if (json_array_append_new(
 			    points,
-			    json_pack("[f, f]", curve->point[i].quantile,
-				      curve->point[i].value)) < 0) {
+			    json_pack("[f, f, f, f]", curve->point[i].quantile,
+				      curve->point[i].value,
+				      curve->point[i].low,
+				      curve->point[i].high)) < 0) {
 			json_decref(points);
 			return -ENOMEM;
 		}

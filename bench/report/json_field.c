@@ -67,6 +67,7 @@ static const struct json_field run_fields[] = {
 	REAL("jain", struct report_run, jain),
 	COUNT("credit_stall_ns", struct report_run, credit_stall_ns),
 	REAL("pick_ns", struct report_run, pick_ns),
+	FLAG("saturated", struct report_run, saturated),
 };
 
 static const struct json_field spread_fields[] = {
@@ -111,8 +112,8 @@ static const struct json_field valid_fields[] = {
 static const struct json_field repeats_fields[] = {
 	COUNT("count", struct report_run, repeats),
 	COUNT("used", struct report_run, repeats_used),
-	REAL("p99_low", struct report_run, p99_low),
-	REAL("p99_high", struct report_run, p99_high),
+	REAL("achieved_low_per_s", struct report_run, achieved_low),
+	REAL("achieved_high_per_s", struct report_run, achieved_high),
 };
 
 const struct json_group json_run_groups[] = {
@@ -120,6 +121,14 @@ const struct json_group json_run_groups[] = {
 	GROUP("latency_ns", spread_fields,
 	      offsetof(struct report_run, latency)),
 	GROUP("slowdown", spread_fields, offsetof(struct report_run, slowdown)),
+	GROUP("latency_low_ns", spread_fields,
+	      offsetof(struct report_run, latency_low)),
+	GROUP("latency_high_ns", spread_fields,
+	      offsetof(struct report_run, latency_high)),
+	GROUP("slowdown_low", spread_fields,
+	      offsetof(struct report_run, slowdown_low)),
+	GROUP("slowdown_high", spread_fields,
+	      offsetof(struct report_run, slowdown_high)),
 	GROUP("dispatcher_ns", spread_fields,
 	      offsetof(struct report_run, dispatcher)),
 	GROUP("lane_ns", spread_fields, offsetof(struct report_run, lane)),

@@ -106,15 +106,20 @@ static int reader_curve(const struct reader *reader, const json_t *run,
 				     name, REPORT_POINTS_MAX);
 	for (size_t i = 0; i < json_array_size(points); i++) {
 		const json_t *point = json_array_get(points, i);
-		const json_t *quantile = json_array_get(point, 0);
-		const json_t *value = json_array_get(point, 1);
+		double number[4];
 
-		if (!json_is_number(quantile) || !json_is_number(value))
-			return reader_refuse(reader,
-					     "%s.curve[%zu]: not two numbers",
-					     name, i);
-		curve->point[i] = (struct report_point){
-			json_number_value(quantile), json_number_value(value)};
+		for (size_t k = 0; k < 4; k++) {
+			const json_t *value = json_array_get(point, k);
+
+			if (!json_is_number(value))
+				return reader_refuse(
+					reader,
+					"%s.curve[%zu]: not four numbers", name,
+					i);
+			number[k] = json_number_value(value);
+		}
+		curve->point[i] = (struct report_point){number[0], number[1],
+							number[2], number[3]};
 	}
 	curve->count = (uint32_t)json_array_size(points);
 	return 0;

@@ -80,6 +80,9 @@ void report_run_fill(struct report_run *run, const struct run_result *result)
 	run->drops = result->drops;
 	run->valid = result->valid;
 	memcpy(run->handled, result->handled, sizeof(run->handled));
+	run->saturated = result->saturated;
+	run->parts = result->parts;
+	memcpy(run->part, result->part, sizeof(run->part));
 }
 
 static int report_run_order(const void *a, const void *b)
@@ -90,12 +93,70 @@ static int report_run_order(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* ---- ranges -------------------------------------------------------------- */
+
+static void range_widen(double *low, double *high, double value, int first)
+{
+	if (first || value < *low)
+		*low = value;
+	if (first || value > *high)
+		*high = value;
+}
+
+static void range_widen_spread(struct report_spread *low,
+			       struct report_spread *high,
+			       const struct report_spread *one, int first)
+{
+	range_widen(&low->mean, &high->mean, one->mean, first);
+	range_widen(&low->p50, &high->p50, one->p50, first);
+	range_widen(&low->p90, &high->p90, one->p90, first);
+	range_widen(&low->p99, &high->p99, one->p99, first);
+	range_widen(&low->p99_9, &high->p99_9, one->p99_9, first);
+	range_widen(&low->p99_99, &high->p99_99, one->p99_99, first);
+	range_widen(&low->max, &high->max, one->max, first);
+}
+
+/* The value that a share @quantile does not exceed. */
+static double curve_at(const struct report_curve *curve, double quantile)
+{
+	uint32_t i = 0;
+
+	while (i + 1 < curve->count && curve->point[i].quantile < quantile)
+		i++;
+	return curve->count > 0 ? curve->point[i].value : 0;
+}
+
+static void range_widen_curve(struct report_curve *curve,
+			      const struct report_curve *one, int first)
+{
+	for (uint32_t i = 0; i < curve->count; i++) {
+		struct report_point *point = &curve->point[i];
+
+		range_widen(&point->low, &point->high,
+			    curve_at(one, point->quantile), first);
+	}
+}
+
+static void range_widen_run(struct report_run *run,
+			    const struct report_run *one, int first)
+{
+	range_widen(&run->achieved_low, &run->achieved_high,
+		    one->achieved_per_s, first);
+	range_widen_spread(&run->latency_low, &run->latency_high, &one->latency,
+			   first);
+	range_widen_spread(&run->slowdown_low, &run->slowdown_high,
+			   &one->slowdown, first);
+	range_widen_curve(&run->latency_curve, &one->latency_curve, first);
+	range_widen_curve(&run->slowdown_curve, &one->slowdown_curve, first);
+}
+
 /* A run as a whole and not figure by figure, so that its figures belong
  * together. Of an even number the lower of the middle two. */
 void report_run_median(struct report_run *out, struct report_run *repeats,
 		       uint32_t count)
 {
 	uint32_t used = 0;
+	uint32_t saturated = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct report_run swap = repeats[used];
@@ -111,8 +172,11 @@ void report_run_median(struct report_run *out, struct report_run *repeats,
 	*out = repeats[(used - 1) / 2];
 	out->repeats = count;
 	out->repeats_used = used;
-	out->p99_low = report_p99(&repeats[0]);
-	out->p99_high = report_p99(&repeats[used - 1]);
+	for (uint32_t i = 0; i < used; i++) {
+		range_widen_run(out, &repeats[i], i == 0);
+		saturated += repeats[i].saturated;
+	}
+	out->saturated = 2 * saturated > used;
 }
 
 /* ---- questions ----------------------------------------------------------- */
@@ -125,6 +189,15 @@ int report_load_same(double a, double b)
 double report_p99(const struct report_run *run)
 {
 	return run->slowdown.max > 0 ? run->slowdown.p99 : run->latency.p99;
+}
+
+struct report_range report_p99_range(const struct report_run *run)
+{
+	return run->slowdown.max > 0
+		       ? (struct report_range){run->slowdown_low.p99,
+					       run->slowdown_high.p99}
+		       : (struct report_range){run->latency_low.p99,
+					       run->latency_high.p99};
 }
 
 double report_best(const struct report *report, double load)

@@ -17,7 +17,7 @@
 #define REPORT_SETTINGS_MAX 40u
 #define REPORT_REPEATS_MAX  31u
 #define REPORT_RUNS_MAX     (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
-#define REPORT_SCHEMA       1u
+#define REPORT_SCHEMA       2u
 
 /* Times in ns; slowdowns as they are. */
 struct report_spread {
@@ -33,6 +33,8 @@ struct report_spread {
 struct report_point {
 	double quantile; /* in [0, 1] */
 	double value;
+	double low; /* over the repeats */
+	double high;
 };
 
 struct report_curve {
@@ -40,7 +42,8 @@ struct report_curve {
 	struct report_point point[REPORT_POINTS_MAX];
 };
 
-/* One strategy at one load: the median of its repeats. */
+/* One strategy at one load: the median of its repeats, and of each figure that
+ * strategies are ranked by the range over all of them. */
 struct report_run {
 	char strategy[48];
 	double load;
@@ -65,11 +68,25 @@ struct report_run {
 	struct run_drops drops;
 	struct run_validity valid;
 	uint64_t handled[PLAN_CONSUMERS_MAX];
-	/* Of the repeats that are not contended, if any is not. */
+	uint32_t saturated; /* most of its repeats were: the backlog grows */
+	uint32_t parts;
+	struct run_part part[RUN_PARTS];
+	/* Of the repeats that are not contended, if any is not. Ranges are of
+	 * each figure by itself. */
 	uint64_t repeats;
 	uint64_t repeats_used;
-	double p99_low; /* of what report_p99() gives */
-	double p99_high;
+	double achieved_low;
+	double achieved_high;
+	struct report_spread latency_low;
+	struct report_spread latency_high;
+	struct report_spread slowdown_low;
+	struct report_spread slowdown_high;
+};
+
+/* Of a figure over the repeats. */
+struct report_range {
+	double low;
+	double high;
 };
 
 /* An option and what it was. */
@@ -112,6 +129,7 @@ void report_run_median(struct report_run *out, struct report_run *repeats,
 /* The figure that runs are ranked by: the 99th percentile of the slowdown, or
  * of the latency in ns where services take no time. */
 double report_p99(const struct report_run *run);
+struct report_range report_p99_range(const struct report_run *run);
 /* Any quantile of the latency, in ns, or of the slowdown. */
 double report_quantile(const struct report_run *run, int is_latency,
 		       double quantile);

@@ -113,6 +113,9 @@ int live_tally(struct live *live, uint64_t discarded, uint64_t unplaced);
  * the last event. */
 void live_rates(struct live *live, uint64_t ended_ns);
 
+/* Does the backlog grow from part to part? Of @events in all. */
+int live_grows(const struct run_part *part, uint32_t parts, uint64_t events);
+
 /* ---- the timed strategy (live_strategy.c) -------------------------------- */
 
 /* Every so many-th decision is timed. */

@@ -3,10 +3,19 @@
 #include "bench/run/live_priv.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* The share of a trace that passes before anything is measured. */
 #define WARM_SHARE 10u
+
+/* A backlog grows when it has so many times the standard error of its steps, and
+ * of the events this share. A run that only goes up and down has that about once
+ * in a hundred times. */
+#define GROW_WARM  4u /* parts in which it fills up in any case */
+#define GROW_STEPS 6u
+#define GROW_SURE  3.0
+#define GROW_SHARE 0.005
 
 /* Behind a join an event leaves when all before it, of its producer, have been
  * handled. */
@@ -32,6 +41,22 @@ static uint64_t tally_since(uint64_t later, uint64_t earlier)
 	return later > earlier ? later - earlier : 0;
 }
 
+static void tally_time(const struct live *live, uint64_t i,
+		       struct sluice_hist *latency,
+		       struct sluice_hist *slowdown)
+{
+	const struct live_record *record = &live->record[i];
+	uint32_t service = live->trace->event[i].service_ns;
+	uint64_t ns = tally_since(record->ended_ns, record->intended_ns);
+
+	if (record->times == 0)
+		return;
+	sluice_hist_add(latency, ns);
+	sluice_hist_add(slowdown,
+			service ? (uint64_t)((double)ns * 1e3 / (double)service)
+				: 0);
+}
+
 static void tally_times(struct live *live)
 {
 	struct run_result *r = live->result;
@@ -39,23 +64,106 @@ static void tally_times(struct live *live)
 	for (uint64_t i = live->trace->count / WARM_SHARE;
 	     i < live->trace->count; i++) {
 		const struct live_record *record = &live->record[i];
-		uint32_t service = live->trace->event[i].service_ns;
-		uint64_t latency =
-			tally_since(record->ended_ns, record->intended_ns);
 
+		tally_time(live, i, &r->latency, &r->slowdown);
 		if (record->times == 0)
 			continue;
-		sluice_hist_add(&r->latency, latency);
-		sluice_hist_add(&r->slowdown,
-				service ? (uint64_t)((double)latency * 1e3 /
-						     (double)service)
-					: 0);
 		sluice_hist_add(
 			&r->dispatcher,
 			tally_since(record->placed_ns, record->intended_ns));
 		sluice_hist_add(&r->lane, tally_since(record->started_ns,
 						      record->placed_ns));
 	}
+}
+
+/* ---- parts --------------------------------------------------------------- */
+
+/* Part @k begins with this event. */
+static uint64_t parts_first(const struct live *live, uint32_t k)
+{
+	return live->trace->count * k / live->result->parts;
+}
+
+/* Events still there when each part begins. One that was never handled counts
+ * in none. */
+static void parts_backlog(struct live *live)
+{
+	struct run_part *part = live->result->part;
+	uint32_t parts = live->result->parts;
+	uint32_t own = 0;
+
+	for (uint64_t i = 0; i < live->trace->count; i++) {
+		const struct live_record *record = &live->record[i];
+
+		if (own + 1 < parts && i >= parts_first(live, own + 1))
+			own++;
+		for (uint32_t k = own + 1; record->times > 0 && k < parts &&
+					   record->ended_ns > part[k].from_ns;
+		     k++)
+			part[k].backlog++;
+	}
+}
+
+static void parts_times(struct live *live, struct sluice_hist *latency,
+			struct sluice_hist *slowdown)
+{
+	for (uint32_t k = 0; k < live->result->parts; k++) {
+		struct run_part *part = &live->result->part[k];
+
+		sluice_hist_reset(latency);
+		sluice_hist_reset(slowdown);
+		for (uint64_t i = parts_first(live, k);
+		     i < parts_first(live, k + 1); i++)
+			tally_time(live, i, latency, slowdown);
+		part->latency_p50_ns = sluice_hist_quantile(latency, 0.5);
+		part->latency_p99_ns = sluice_hist_quantile(latency, 0.99);
+		part->slowdown_p99 = sluice_hist_quantile(slowdown, 0.99);
+	}
+}
+
+int live_grows(const struct run_part *part, uint32_t parts, uint64_t events)
+{
+	double step = (double)(parts - GROW_WARM) / GROW_STEPS;
+	double sum = 0;
+	double squares = 0;
+	double deviation;
+
+	for (uint32_t i = 0; i < GROW_STEPS; i++) {
+		uint32_t from = GROW_WARM + (uint32_t)(i * step);
+		uint32_t to = GROW_WARM + (uint32_t)((i + 1) * step);
+		double more =
+			(double)part[to < parts ? to : parts - 1].backlog -
+			(double)part[from].backlog;
+
+		sum += more;
+		squares += more * more;
+	}
+	deviation = sqrt((squares - sum * sum / GROW_STEPS) / (GROW_STEPS - 1));
+	return sum > GROW_SHARE * (double)events &&
+	       sum > GROW_SURE * sqrt(GROW_STEPS) * deviation;
+}
+
+static int tally_parts(struct live *live)
+{
+	struct run_result *r = live->result;
+	struct sluice_hist *hist = calloc(2, sizeof(*hist));
+
+	if (hist == NULL)
+		return live_refuse(live, -ENOMEM, "no memory for its parts");
+	r->parts = live->trace->count < RUN_PARTS ? (uint32_t)live->trace->count
+						  : RUN_PARTS;
+	for (uint32_t k = 0; k < r->parts; k++)
+		r->part[k].from_ns =
+			live->record[parts_first(live, k)].intended_ns;
+	parts_times(live, &hist[0], &hist[1]);
+	free(hist);
+	if (live->closed_depth)
+		return 0;
+	parts_backlog(live);
+	r->saturated =
+		r->parts == RUN_PARTS &&
+		(uint32_t)live_grows(r->part, r->parts, live->trace->count);
+	return 0;
 }
 
 /* ---- order --------------------------------------------------------------- */
@@ -207,5 +315,5 @@ int live_tally(struct live *live, uint64_t discarded, uint64_t unplaced)
 		tally_join(live);
 	tally_times(live);
 	live_rates(live, ended);
-	return 0;
+	return tally_parts(live);
 }

@@ -27,6 +27,17 @@ struct run_validity {
 	char why[80];       /* what made it so */
 };
 
+/* A piece of a run, so many events that arrived one after the other: how it went
+ * on. */
+#define RUN_PARTS 40u
+struct run_part {
+	uint64_t from_ns; /* intended arrival of its first event */
+	uint64_t backlog; /* events that had arrived by then, and not ended */
+	uint64_t latency_p50_ns;
+	uint64_t latency_p99_ns;
+	uint64_t slowdown_p99; /* in 1/1000 */
+};
+
 struct run_result {
 	char strategy[48];
 	double load;
@@ -49,6 +60,11 @@ struct run_result {
 	struct run_drops drops;
 	struct run_validity valid;
 	uint64_t handled[PLAN_CONSUMERS_MAX];
+	/* The backlog grows to the end: what is told of times depends on how
+	 * long the run was. */
+	uint32_t saturated;
+	uint32_t parts; /* 0: times of single events were not taken */
+	struct run_part part[RUN_PARTS];
 };
 
 /* Each returns 0, or a negative errno with a sentence in @why. @trace has the

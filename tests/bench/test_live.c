@@ -209,6 +209,68 @@ static void what_was_dropped_is_not_lost(void **state)
 	assert_int_equal(result.drops.unplaced, 2);
 }
 
+/* ---- parts --------------------------------------------------------------- */
+
+/* A backlog of 40 parts, of 4000 events: @steps has what each part adds. */
+static int grows(const int *steps, uint32_t n)
+{
+	struct run_part part[RUN_PARTS] = {{0}};
+
+	for (uint32_t k = 1; k < RUN_PARTS; k++)
+		part[k].backlog =
+			(uint64_t)((int64_t)part[k - 1].backlog + steps[k % n]);
+	return live_grows(part, RUN_PARTS, 4000);
+}
+
+static void a_backlog_that_grows_is_seen(void **state)
+{
+	static const int steady[] = {10};
+	static const int little[] = {0, 1, 0, 0, 0, 0, 0, 0};
+	static const int wave[] = {30,  30,  30,  30,  -10, -10, -10, -10,
+				   -10, -10, -10, -10, -10, -10, -10, -10};
+	static const int uneven[] = {10, 3, 17, 0, 12, 9, -4, 20};
+	int late[RUN_PARTS] = {0};
+	int early[RUN_PARTS] = {0};
+
+	(void)state;
+	assert_true(grows(steady, 1));
+	assert_true(grows(uneven, 8));
+	/* Less than a share of the events. */
+	assert_false(grows(little, 8));
+	/* Up and down again. */
+	assert_false(grows(wave, 16));
+	/* Filled once, at the end or at the beginning. */
+	late[37] = 900;
+	assert_false(grows(late, RUN_PARTS));
+	early[1] = 900;
+	assert_false(grows(early, RUN_PARTS));
+}
+
+/* Each event in a part of its own: at 100 ns each, and served for 50 from 20
+ * later on, nobody is left when the next one comes; but the first takes long. */
+static void parts_have_what_waits(void **state)
+{
+	(void)state;
+	live_begin();
+	for (uint32_t i = 0; i < COUNT; i++)
+		handle(i, 0, i == 0 ? 450 : 0);
+	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(result.parts, COUNT);
+	assert_int_equal(result.saturated, 0);
+	for (uint32_t k = 0; k < COUNT; k++) {
+		const struct run_part *part = &result.part[k];
+
+		assert_int_equal(part->from_ns, 100 * (k + 1));
+		/* Until 100 + 20 + 450 + 50. */
+		assert_int_equal(part->backlog, k > 0 && k < 6);
+		assert_in_range(part->latency_p50_ns, k == 0 ? 520 : 70,
+				k == 0 ? 524 : 70);
+		assert_int_equal(part->latency_p50_ns, part->latency_p99_ns);
+		assert_in_range(part->slowdown_p99, k == 0 ? 10400 : 1400,
+				k == 0 ? 10482 : 1411);
+	}
+}
+
 /* ---- the timed strategy -------------------------------------------------- */
 
 /* It decides as the one inside, whose state it keeps. */
@@ -301,6 +363,8 @@ int main(void)
 		LIVE_TEST(a_lost_event_fails_the_run),
 		LIVE_TEST(an_event_handled_twice_fails_the_run),
 		LIVE_TEST(what_was_dropped_is_not_lost),
+		LIVE_TEST(a_backlog_that_grows_is_seen),
+		LIVE_TEST(parts_have_what_waits),
 		LIVE_TEST(a_timed_strategy_decides_alike),
 		cmocka_unit_test(the_clock_does_not_go_back),
 	};

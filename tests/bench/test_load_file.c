@@ -341,6 +341,40 @@ static void what_is_not_there_is_drawn_if_asked_for(void **state)
 	assert_text_has(why, "--keys=uniform:2: has no effect");
 }
 
+static void what_is_drawn_is_drawn_again(void **state)
+{
+	static const char bare[] = "arrival_us\n1\n2\n9\n";
+	struct trace_opts opts = {.seed = 5,
+				  .arrival = {ARRIVAL_TRACE, 0, path},
+				  .service = {SERVICE_EXP, 0, 0, 1000},
+				  .service_given = 1,
+				  .keys = {KEY_UNIFORM, 0, 2},
+				  .consumers = 2};
+	char why[LOAD_TEXT_BYTES] = "";
+	struct trace trace;
+	struct trace again;
+
+	(void)state;
+	file_has(bare, strlen(bare));
+	assert_int_equal(trace_open(&trace, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_again(&again, &trace, &opts, why, sizeof(why)),
+			 0);
+	assert_events(&again, trace.event, trace.count);
+	trace_close(&again);
+	opts.seed = 6;
+	assert_int_equal(trace_again(&again, &trace, &opts, why, sizeof(why)),
+			 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(again.event[i].arrival_ns,
+				 trace.event[i].arrival_ns);
+	assert_int_not_equal(again.event[0].service_ns,
+			     trace.event[0].service_ns);
+	assert_true(again.service_mean_ns > trace.service_mean_ns ||
+		    again.service_mean_ns < trace.service_mean_ns);
+	trace_close(&again);
+	trace_close(&trace);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[32] = {
@@ -352,8 +386,9 @@ int main(void)
 		FILE_TEST(the_peak_is_of_a_window),
 		FILE_TEST(a_file_has_its_own_rate),
 		FILE_TEST(what_is_not_there_is_drawn_if_asked_for),
+		FILE_TEST(what_is_drawn_is_drawn_again),
 	};
-	const size_t first = 8;
+	const size_t first = 9;
 	size_t count = UNIT_ADD_ROWS(tests, first, is_read, read_rows);
 
 	file_rows(tests, first, count);

@@ -129,8 +129,8 @@ static void slo_is_of_any_percentile(void **state)
 	run = report_add(&report, "a", 0.5, 5);
 	run->latency.p99_9 = 7000;
 	run->slowdown_curve.count = 2;
-	run->slowdown_curve.point[0] = (struct report_point){0.7, 2};
-	run->slowdown_curve.point[1] = (struct report_point){0.8, 4};
+	run->slowdown_curve.point[0] = (struct report_point){0.7, 2, 2, 2};
+	run->slowdown_curve.point[1] = (struct report_point){0.8, 4, 4, 4};
 	report.slo = (struct plan_slo){0.999, 7000, 1};
 	assert_true(report_load_at_slo(&report, "a") == 0.5);
 	report.slo.limit = 6999;
@@ -185,8 +185,8 @@ static void median_is_a_whole_run(void **state)
 	assert_int_equal(median.events, 3);
 	assert_int_equal(median.repeats, 5);
 	assert_int_equal(median.repeats_used, 5);
-	assert_true(median.p99_low == 1);
-	assert_true(median.p99_high == 5);
+	assert_true(report_p99_range(&median).low == 1);
+	assert_true(report_p99_range(&median).high == 5);
 	/* Of an even number the lower of the middle two. */
 	report_run_median(&median, report.run, 4);
 	assert_true(median.slowdown.p99 == 2);
@@ -207,13 +207,49 @@ static void median_leaves_contended_out(void **state)
 	assert_true(median.slowdown.p99 == 4);
 	assert_int_equal(median.valid.contended, 0);
 	assert_int_equal(median.repeats_used, 2);
-	assert_true(median.p99_low == 4);
+	assert_true(report_p99_range(&median).low == 4);
 	/* When there is nothing else, one of them is told, and says so. */
 	for (uint32_t i = 0; i < 5; i++)
 		report.run[i].valid.contended = 1;
 	report_run_median(&median, report.run, 5);
 	assert_true(median.slowdown.p99 == 3);
 	assert_int_equal(median.valid.contended, 1);
+	report_close(&report);
+}
+
+/* Each figure by itself, at whatever quantile the median run has a point. */
+static void ranges_are_of_each_figure(void **state)
+{
+	struct report report;
+	struct report_run median;
+
+	(void)state;
+	report_make(&report);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct report_run *run =
+			report_add(&report, "a", 0.5, (double)(4 + i));
+
+		run->latency.p50 = 100 - i;
+		run->achieved_per_s = 10 * (i + 1);
+		run->saturated = i > 0;
+		run->slowdown_curve.count = 2;
+		run->slowdown_curve.point[0] =
+			(struct report_point){0.5 + i * 0.1, i, 0, 0};
+		run->slowdown_curve.point[1] =
+			(struct report_point){1, 10 + i, 0, 0};
+	}
+	report_run_median(&median, report.run, 3);
+	assert_true(median.slowdown.p99 == 5);
+	assert_true(median.latency_low.p50 == 98);
+	assert_true(median.latency_high.p50 == 100);
+	assert_true(median.achieved_low == 10);
+	assert_true(median.achieved_high == 30);
+	assert_int_equal(median.saturated, 1);
+	/* At 0.6 the first run is between its points: the higher one. */
+	assert_true(median.slowdown_curve.point[0].low == 1);
+	assert_true(median.slowdown_curve.point[0].high == 10);
+	assert_true(median.slowdown_curve.point[1].low == 10);
+	assert_true(median.slowdown_curve.point[1].high == 12);
 	report_close(&report);
 }
 
@@ -284,8 +320,8 @@ static void table_fits(void **state)
 		(struct report_spread){1e9, 1e9, 2e9, 3e9, 4e9, 5e9, 6e9};
 	run->offered_per_s = 123456789;
 	run->repeats = 5;
-	run->p99_low = 1234567;
-	run->p99_high = 987654321;
+	run->slowdown_low.p99 = 1234567;
+	run->slowdown_high.p99 = 987654321;
 	run->order_key = run->order_global = run->reordered = 123456789;
 	run->join_depth_max = run->depth_max = 123456789;
 	run->depth_mean = 123456.789;
@@ -324,7 +360,9 @@ static void runs_equal(const struct report_run *a, const struct report_run *b)
 	assert_true(a->valid.floor_after_ns == b->valid.floor_after_ns);
 	assert_true(a->valid.poll_ns == b->valid.poll_ns);
 	assert_memory_equal(a->handled, b->handled, sizeof(a->handled));
-	assert_true(a->p99_high == b->p99_high);
+	assert_memory_equal(&a->slowdown_high, &b->slowdown_high,
+			    sizeof(a->slowdown_high));
+	assert_int_equal(a->saturated, b->saturated);
 }
 
 static void json_comes_back(void **state)
@@ -351,8 +389,8 @@ static void json_comes_back(void **state)
 		       "a \"CPU\" & more");
 	run = report_add(&report, "a", 0.3, 4.25);
 	run->slowdown_curve.count = 2;
-	run->slowdown_curve.point[0] = (struct report_point){0, 1};
-	run->slowdown_curve.point[1] = (struct report_point){1, 8.5};
+	run->slowdown_curve.point[0] = (struct report_point){0, 1, 0.5, 2};
+	run->slowdown_curve.point[1] = (struct report_point){1, 8.5, 8, 9};
 	run->order_key = 3;
 	run->join_depth_max = 9;
 	run->drops = (struct run_drops){1, 2, 3};
@@ -361,7 +399,8 @@ static void json_comes_back(void **state)
 	run->valid.poll_ns = 210.25;
 	(void)snprintf(run->valid.why, sizeof(run->valid.why), "was disturbed");
 	run->handled[1] = 1000;
-	run->p99_high = 5.5;
+	run->slowdown_high.p99 = 5.5;
+	run->saturated = 1;
 	report_add(&report, "b", 0.3, 7);
 	assert_int_equal(report_json_write(&report, out), 0);
 	assert_int_equal(fclose(out), 0);
@@ -390,11 +429,11 @@ static void json_is_refused(void **state)
 
 	(void)state;
 	assert_true(descriptor >= 0);
-	assert_int_equal(write(descriptor, "{\"schema\": 2}", 13), 13);
+	assert_int_equal(write(descriptor, "{\"schema\": 1}", 13), 13);
 	assert_int_equal(close(descriptor), 0);
 	assert_int_equal(report_json_read(&report, file, why, sizeof(why)),
 			 -EINVAL);
-	assert_non_null(strstr(why, "schema: only 1 is known"));
+	assert_non_null(strstr(why, "schema: only 2 is known"));
 	report_close(&report);
 	(void)unlink(file);
 	assert_int_equal(report_json_read(&report, file, why, sizeof(why)),
@@ -414,6 +453,7 @@ int main(void)
 		cmocka_unit_test(rank_is_by_latency_without_service),
 		cmocka_unit_test(median_is_a_whole_run),
 		cmocka_unit_test(median_leaves_contended_out),
+		cmocka_unit_test(ranges_are_of_each_figure),
 		cmocka_unit_test(figures_have_three_digits),
 		cmocka_unit_test(table_marks_contended),
 		cmocka_unit_test(table_fits),

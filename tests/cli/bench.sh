@@ -188,7 +188,8 @@ check_idle()
 		run --mode=virtual --hop=1
 	refused "--event-bytes=64: has no effect: --mode=sim" \
 		run --event-bytes=64
-	refused "--repeats=3: has no effect: --mode=sim" run --repeats=3
+	refused "--repeats=3: has no effect: nothing is drawn" \
+		run "$of_file" --repeats=3
 	refused "--load=0.5: has no effect: closed arrivals have no load" \
 		run --arrivals=closed:8 --load=0.5
 	refused "--slo=5: has no effect: closed arrivals" \
@@ -265,9 +266,9 @@ EOT
 		fail "the page does not tell of the trace"
 	expect 0 run --arrivals=trace:- --json <"$scratch/mine.csv"
 	# The figures of what was drawn, and of what was saved of it.
-	small run --strategies=p2c --keys=zipf:0.9:100 \
+	small run --strategies=p2c --keys=zipf:0.9:100 --repeats=1 \
 		--save-trace="$scratch/saved" --json="$scratch/drawn"
-	expect 0 run --strategies=p2c --consumers=4 \
+	expect 0 run --strategies=p2c --consumers=4 --repeats=1 \
 		--arrivals=trace:"$scratch/saved" --json="$scratch/read"
 	for report in drawn read; do
 		sed -n '/^"runs"/,$p' "$scratch/$report" |
@@ -307,7 +308,7 @@ check_json()
 	done
 	# The check does refuse: a member too many, one too few, a wrong type.
 	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
-		's/"contended": false/"contended": 0/' 's/"schema": 1/"schema": 2/'; do
+		's/"contended": false/"contended": 0/' 's/"schema": 2/"schema": 1/'; do
 		sed "$change" "$scratch/report" >"$scratch/changed"
 		cmp -s "$scratch/report" "$scratch/changed" &&
 			fail "nothing to change by $change"
@@ -388,8 +389,20 @@ check_same()
 		cmp -s "$scratch/first" "$scratch/other" &&
 			fail "another seed gave the same"
 	done
-	grep -qF '"repeats": {"count": 1, "used": 1,' "$scratch/first" ||
-		fail "sim repeats itself"
+	grep -qF '"repeats": {"count": 3, "used": 3,' "$scratch/first" ||
+		fail "three repeats are not told"
+	# Three traces, the first of which is that of one repeat.
+	small run --strategies=rr --seed=7 --json
+	grep -oE '"p99_9": [0-9.]*' "$scratch/out" | sort -u | wc -l |
+		grep -qvx 1 || fail "all repeats are alike"
+	# What is not drawn is not repeated.
+	small run --save-trace="$scratch/trace" --quiet
+	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=rr --json
+	grep -qF '"repeats": {"count": 1, "used": 1,' "$scratch/out" ||
+		fail "a trace without chance is repeated"
+	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=p2c --json
+	grep -qF '"repeats": {"count": 3, "used": 3,' "$scratch/out" ||
+		fail "chance is not repeated"
 	return 0
 }
 
@@ -452,7 +465,7 @@ check_plot()
 	[ ! -e "$scratch/pwned" ] || fail "a name was run"
 	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
 	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
-	echo '{"schema": 1}' >"$scratch/wrong"
+	echo '{"schema": 2}' >"$scratch/wrong"
 	expect 1 plot "$scratch/wrong" --html=-
 	grep -q "wrong: command: not a text" "$scratch/talk" ||
 		fail "does not say what is wrong: $(cat "$scratch/talk")"
