@@ -3,9 +3,9 @@
  * @file control.h
  * Talking to a stage: markers, calls, casts, timers, the demand mode, its end.
  *
- * Messages are copied, wait in the stage's mailbox and are taken up between its
- * batches, in order. A mailbox has a limit; none of these calls waits without a
- * deadline.
+ * A message is copied into the stage's mailbox, which has a limit
+ * (mailbox_messages). The stage takes its messages between batches, in order.
+ * No call here waits without a deadline.
  */
 #ifndef SLUICE_ENGINE_CONTROL_H
 #define SLUICE_ENGINE_CONTROL_H
@@ -16,34 +16,38 @@ SLUICE_BEGIN_DECLS
 
 /** Longest message, bytes. */
 #define SLUICE_MESSAGE_BYTES_MAX (1u << 20)
-/** Timers of one stage. */
+/** Most timers of one stage. */
 #define SLUICE_TIMERS_MAX 16u
 
 /**
- * sluice_info - send a marker: handle_info is called when everything that waits
- * in the stage now has left it.
+ * sluice_info - send a marker: handle_info is called when all events that wait
+ * in the stage now have left it.
  *
- * In a consumer that is at once. In a producer: behind the last event buffered,
- * and those that wait in partitions. In a producer_consumer: behind the events
- * that lie in its input rings too, and their output. It says that they have
- * left, not that they were handled downstream. A marker is never dropped, not
- * even with the events before it; it takes no credit and is no event.
+ * These are, in a producer, the events in its buffer and its spill; in a
+ * producer_consumer also the events in its input rings, and their output. A
+ * consumer has none, so its marker is handled at once. That an event has left
+ * does not mean that a consumer has handled it.
+ *
+ * A marker is no event and takes no credit. It is never dropped, not even when
+ * the events before it are.
  *
  * Does not wait. Returns 0; -EINVAL; -EAGAIN when the mailbox is full; -EPIPE
- * when the stage has ended, or is not started; -ENOMEM. Threads: any, also inside
- * callbacks.
+ * when the stage has ended, or is not started; -ENOMEM. Threads: any, also
+ * inside callbacks.
  */
 SLUICE_API int sluice_info(struct sluice_stage *stage, const void *data,
 			   uint32_t bytes) SLUICE_MUST_CHECK;
 
 /**
- * sluice_info_sync - the same, and wait until handle_info has returned. What it
- * emitted has left by then as far as there is credit, and the stage's statistics
- * tell so; the same holds of sluice_call(), unless sluice_reply() was earlier.
+ * sluice_info_sync - send a marker, and wait until handle_info has returned.
  *
- * Returns what handle_info did, if negative; else 0; or as sluice_info(); or
- * -ETIMEDOUT: it will still be handled. -EDEADLK where this thread would have to
- * answer itself, see sluice_call().
+ * By then the events that handle_info emitted have left, as far as there was
+ * credit, and the stage's statistics count them. (The same holds of
+ * sluice_call(), unless the stage has answered by sluice_reply().)
+ *
+ * Returns 0, or the negative errno that handle_info returned; or as
+ * sluice_info(); -ETIMEDOUT when the deadline passed: the marker will still be
+ * handled; -EDEADLK where this thread would wait for itself, see sluice_call().
  */
 SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
 				uint32_t bytes,
@@ -52,17 +56,23 @@ SLUICE_API int sluice_info_sync(struct sluice_stage *stage, const void *data,
 /**
  * sluice_call - ask a stage something, and wait for the answer.
  *
- * @reply, @room  where the answer goes; NULL and 0 when none is wanted. NULL with
- *                room is refused.
+ * @reply, @room  where the answer goes, and its bytes; NULL and 0 when none is
+ *                wanted. NULL with room is refused.
  *
- * Returns the answer's length in bytes; a negative errno that handle_call
- * returned: the stage has failed then, so a refusal is better put into an answer;
- * -EAGAIN, -EPIPE, -ENOMEM, -EINVAL as sluice_info(); -ENOTSUP when the stage has
- * no handle_call; -ETIMEDOUT: it may still be handled.
- * -EDEADLK where nobody could answer meanwhile: inside a callback of the same
- * worker; in init, since all stages answer when all of them are through; in log
- * and on_stop, on the supervisor's thread. Between callbacks of two workers that
- * ask each other only a deadline helps.
+ * Warning: a negative errno from handle_call fails the called stage. A stage
+ * that wants to say "no" should return SLUICE_OK and put the refusal into its
+ * answer.
+ *
+ * Returns the answer's length in bytes; or the negative errno that handle_call
+ * returned; -EAGAIN, -EPIPE, -ENOMEM, -EINVAL as sluice_info(); -ENOTSUP when
+ * the stage has no handle_call; -ETIMEDOUT when the deadline passed: the call
+ * may still be handled.
+ *
+ * -EDEADLK where the stage cannot answer while this thread waits: inside a
+ * callback of the same worker; in init, since no stage answers before every
+ * init has returned; in log and on_stop, which run on the supervisor's thread.
+ * Two callbacks of different workers that call each other's stages are not
+ * found out: only their deadlines end that wait.
  * Threads: any.
  */
 SLUICE_API int sluice_call(struct sluice_stage *stage, const void *request,
@@ -70,19 +80,20 @@ SLUICE_API int sluice_call(struct sluice_stage *stage, const void *request,
 			   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
 /** Inside handle_call: answer now, before the events emitted so far leave.
- * Returns 0, -EALREADY after an answer, -EMSGSIZE over the room, -EPERM outside
- * of handle_call. */
+ * Returns 0; -EALREADY after a first answer; -EMSGSIZE when the answer is
+ * longer than the caller's room; -EPERM outside of handle_call. */
 SLUICE_API int sluice_reply(struct sluice_stage *self, const void *data,
 			    uint32_t bytes);
 
-/** Tell a stage something: handle_cast. Returns as sluice_info(), and -ENOTSUP
- * when the stage has no handle_cast. Threads: any. */
+/** Send a stage a message for handle_cast; no answer comes. Returns as
+ * sluice_info(), and -ENOTSUP when the stage has no handle_cast. Threads:
+ * any. */
 SLUICE_API int sluice_cast(struct sluice_stage *stage, const void *data,
 			   uint32_t bytes) SLUICE_MUST_CHECK;
 
 /**
  * sluice_timer_set - have handle_timer(@timer) called in @delay_ms, and then
- * every @period_ms; 0 = once. Setting it again replaces it.
+ * every @period_ms; 0 = once. A timer that is set again has the new times only.
  *
  * @timer  in [0, SLUICE_TIMERS_MAX - 1]
  *
@@ -92,18 +103,21 @@ SLUICE_API int sluice_cast(struct sluice_stage *stage, const void *data,
 SLUICE_API int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 				uint32_t delay_ms,
 				uint32_t period_ms) SLUICE_MUST_CHECK;
-/** Threads: inside this stage's callbacks only. */
+/** Unset a timer. Threads: inside this stage's callbacks only. */
 SLUICE_API void sluice_timer_clear(struct sluice_stage *self, uint32_t timer);
 
 /**
  * sluice_demand_set - let a producer give out its events, or hold them back.
  *
- * Under SLUICE_DEMAND_ACCUMULATE it is not asked for events; what it emits all
- * the same is held, and the buffer's limit applies when it is set to forward.
- * Until then the limit is SLUICE_HELD_EVENTS_MAX, or what fits 128 MiB: above it
- * buffer_keep decides as above buffer_events. The memory for what is held, twice
- * as much at most, is allocated as it is needed, and kept until close; where
- * none is to be had, that is the limit.
+ * Under SLUICE_DEMAND_ACCUMULATE the producer is not asked for events; those
+ * that it emits all the same are held back. The limit for them is
+ * SLUICE_HELD_EVENTS_MAX, or what fits 128 MiB; beyond it buffer_keep decides,
+ * as it does beyond buffer_events. When the mode is set to forward
+ * buffer_events is the limit again.
+ *
+ * The memory for held events, at most twice their size, is allocated as it is
+ * needed and kept until close; if the system gives no more, the limit is what
+ * fits.
  *
  * Returns 0; -EINVAL in a consumer, or for accumulate in a producer_consumer.
  * Threads: any; before the start too.
@@ -114,7 +128,7 @@ sluice_demand_set(struct sluice_stage *stage,
 /**
  * sluice_demand_pending - how many more events the consumers would take now.
  *
- * What is emitted beyond waits in the buffer. Threads: inside this stage's
+ * Events emitted beyond that wait in the buffer. Threads: inside this stage's
  * callbacks only; 0 in a consumer.
  */
 SLUICE_API uint64_t sluice_demand_pending(struct sluice_stage *self);
@@ -124,12 +138,12 @@ SLUICE_API enum sluice_demand_mode
 sluice_demand_get(const struct sluice_stage *stage);
 
 /**
- * sluice_stage_end - end one stage after its current callback, for @reason. It is
- * not restarted.
+ * sluice_stage_end - end one stage after its current callback, for @reason. The
+ * stage is not restarted.
  *
- * What a producer has emitted still leaves; what a consumer has not handled goes
- * back to its producers. Returns 0; -EINVAL; -EPIPE when it has ended already;
- * -ENOMEM. Does not wait. Threads: any.
+ * Events that a producer has emitted still leave; events that a consumer has
+ * not handled go back to its producers. Returns 0; -EINVAL; -EPIPE when the
+ * stage has ended already; -ENOMEM. Does not wait. Threads: any.
  */
 SLUICE_API int sluice_stage_end(struct sluice_stage *stage,
 				enum sluice_reason reason,

@@ -5,12 +5,22 @@
  *
  * A *producer* makes events when there is demand, a *consumer* handles them, a
  * *producer_consumer* does both. A stage runs on one worker thread; its
- * callbacks never run at the same time, and no lock is needed for its state.
+ * callbacks never run at the same time, so its state needs no lock.
  *
  * Callbacks answer with a verdict (enum sluice_verdict), or with a negative
- * errno, which fails the stage like SLUICE_FAIL and says why. What happens to a
- * failed stage is said by its `restart`: by default the pipeline ends with that
- * code.
+ * errno, which fails the stage like SLUICE_FAIL and says why. The option
+ * `restart` says what happens to a failed stage: by default the pipeline ends
+ * with that code.
+ *
+ * Words used below
+ *   demand      how many events the consumers have asked for
+ *   credit      of one consumer: what it has asked for and not been sent yet
+ *   in flight   of one consumer: what it was sent and has not finished yet
+ *   emission    the events that one call of a callback emits
+ *   dispatcher  the rule by which a producer's events are shared out
+ *   buffer      where emitted events wait while no consumer has credit
+ *   spill       where events wait when their key has named a consumer that has
+ *               no credit
  */
 #ifndef SLUICE_ENGINE_STAGE_H
 #define SLUICE_ENGINE_STAGE_H
@@ -23,8 +33,9 @@ SLUICE_BEGIN_DECLS
 /** A stage; opaque. */
 struct sluice_stage;
 
-/** A subscription, by value. Its generation tells it from a later one in the
- * same place: once it has ended, calls with it answer -ENOENT. */
+/** A subscription, by value. Once the subscription has ended, calls with it
+ * answer -ENOENT, even if a later subscription has taken the same index: the
+ * generation tells the two apart. */
 struct sluice_sub {
 	struct sluice_pipeline *pipeline; /* NULL: none */
 	uint32_t index;
@@ -40,30 +51,30 @@ enum sluice_stage_kind {
 /** What a callback answers, besides a negative errno. */
 enum sluice_verdict {
 	SLUICE_OK = 0,
-	/** This stage is done: a producer's stream ends behind what it has
-	 * emitted; a consumer handles no more, and what is left for it goes
-	 * back to its producers. */
+	/** This stage is done. A producer's stream ends behind the events it
+	 * has emitted. A consumer handles no more events; those that are left
+	 * for it go back to its producers. */
 	SLUICE_END = 1,
-	/** Nothing of this call happened; give me the same again.
-	 * handle_events: counts as a delivery, see max_deliveries.
-	 * handle_demand: it is asked again after a delay that grows as that of
-	 * restarts does (backoff_ms); the third in a row fails the stage, with
-	 * -ELOOP. Who has nothing now says so by emitting none.
-	 * From any other callback it is no answer, which fails the stage. */
+	/** Nothing of this call happened: call again with the same.
+	 * handle_events: the call counts as a delivery, see max_deliveries.
+	 * handle_demand: the call comes again after a delay, which grows as the
+	 * delay of restarts does (backoff_ms); the third RETRY in a row fails
+	 * the stage with -ELOOP. A producer that has no events now answers
+	 * SLUICE_OK and emits none.
+	 * Any other callback: RETRY is not allowed, and fails the stage. */
 	SLUICE_RETRY = 2,
-	/** handle_events: give these events to dead_letter, and go on. From any
-	 * other callback it is no answer, which fails the stage. */
+	/** handle_events: give these events to dead_letter, and go on.
+	 * Any other callback: SKIP is not allowed, and fails the stage. */
 	SLUICE_SKIP = 3,
-	/** Nothing of this call happened, and the stage is broken: as a
-	 * negative errno, of which this is -EIO. */
+	/** Nothing of this call happened, and the stage is broken: the same as
+	 * the negative errno -EIO. */
 	SLUICE_FAIL = 4,
 };
 
-/** The batch ends where the events seen so far end: the ring is empty behind
- * it, as far as this consumer knows. A good moment to flush. */
+/** The consumer has seen no event behind this batch: a good moment to flush. */
 #define SLUICE_BATCH_END 1u
 /** These events, or some of them, may have been handed out before: to this
- * stage before it failed or said RETRY, or to one that has left. */
+ * stage before it failed or answered RETRY, or to a consumer that has left. */
 #define SLUICE_BATCH_REDELIVERED 2u
 
 /** What a consumer is handed: events in order, read-only, in place. */
@@ -72,7 +83,8 @@ struct sluice_batch {
 	uint32_t count;     /* at least 1, at most max_demand - min_demand */
 	uint32_t flags;     /* SLUICE_BATCH_... */
 	uint64_t seq;   /* position of the first event on its subscription */
-	uint64_t depth; /* events seen behind this batch */
+	uint64_t depth; /* events of the subscription that wait behind this
+			 * batch, as far as the consumer has looked */
 	uint32_t inlet; /* which of this stage's subscriptions, from 0 */
 	/** How often the first event has been handed out, this time included:
 	 * 1 unless redelivered. */
@@ -88,7 +100,7 @@ enum sluice_keep {
 	SLUICE_KEEP_DEFAULT = 0, /* producer: last; producer_consumer: block */
 	SLUICE_KEEP_LAST = 1,    /* the oldest are discarded, and counted */
 	SLUICE_KEEP_FIRST = 2,   /* the newest are discarded, and counted */
-	SLUICE_KEEP_BLOCK = 3,   /* none: sluice_emit() has no room for more */
+	SLUICE_KEEP_BLOCK = 3,   /* none: sluice_emit() returns NULL */
 };
 
 /** For sluice_stage_opts.buffer_events, where 0 means the default. */
@@ -98,35 +110,39 @@ enum sluice_keep {
 /** Does a producer give out its events? */
 enum sluice_demand_mode {
 	SLUICE_DEMAND_FORWARD = 0,
-	/** Hold demand and events back until it is set to forward. */
+	/** Events are held back, and the producer is not asked for any, until
+	 * the mode is set to forward. */
 	SLUICE_DEMAND_ACCUMULATE = 1,
 };
 
-/** Most events held back under SLUICE_DEMAND_ACCUMULATE: so many, or as many as
- * fit 128 MiB; but never less than buffer_events. */
+/** Most events held back under SLUICE_DEMAND_ACCUMULATE; fewer if they do not
+ * fit 128 MiB, but never fewer than buffer_events. */
 #define SLUICE_HELD_EVENTS_MAX (1u << 24)
 
-/** What a stage does that no subscription joins to another one. */
+/** What becomes of a stage without a subscription. */
 enum sluice_idle {
-	/** It is refused at the start, and ends with its last subscription. */
+	/** The start is refused; later the stage ends with its last
+	 * subscription. */
 	SLUICE_IDLE_END = 0,
-	/** It waits for one to be made; see sluice_subscribe(). */
+	/** The stage waits for a subscription, see sluice_subscribe(). */
 	SLUICE_IDLE_STAY = 1,
 };
 
 /** What happens to a stage that failed. */
 enum sluice_restart {
-	/** The pipeline ends with its code. */
+	/** The pipeline ends with the stage's code. */
 	SLUICE_RESTART_NONE = 0,
-	/** fini and init run again on its thread; it keeps its subscriptions,
-	 * and the events it had in hand come again. */
-	SLUICE_RESTART_PERMANENT = 1, /* however it ended; so is SLUICE_END */
-	SLUICE_RESTART_TRANSIENT = 2, /* when it failed */
-	/** It ends, with reason error; the others go on. */
+	/** It is restarted: fini and init run again on its thread, it keeps its
+	 * subscriptions, and the events it had in hand come again. Also after
+	 * SLUICE_END, not only after a failure. */
+	SLUICE_RESTART_PERMANENT = 1,
+	/** It is restarted, as above, after a failure only. */
+	SLUICE_RESTART_TRANSIENT = 2,
+	/** The stage ends, with reason error; the others go on. */
 	SLUICE_RESTART_TEMPORARY = 3,
 };
 
-/** A request, a notice: bytes, and what they mean is yours. */
+/** A message to a stage. What its bytes mean is up to the program. */
 struct sluice_message {
 	const void *data; /* NULL when bytes is 0; valid in the callback */
 	uint32_t bytes;
@@ -135,9 +151,9 @@ struct sluice_message {
 
 /** Where handle_call leaves its answer. */
 struct sluice_answer {
-	void *data;     /* room for @room bytes: the caller's, at most */
-	uint32_t room;  /* bytes */
-	uint32_t bytes; /* set it to how many you wrote; 0 to begin with */
+	void *data;     /* where to write it */
+	uint32_t room;  /* most bytes that the caller takes */
+	uint32_t bytes; /* 0; set it to the number of bytes written */
 };
 
 /** Which end of a subscription a hook is told about. */
@@ -174,227 +190,263 @@ struct sluice_dead_letter {
 };
 
 /**
- * What a stage is. Zero a field to have its default; fill the struct through
- * SLUICE_STAGE() or after sluice_stage_opts_init().
- *
- * Every callback may emit (sluice_emit), in a stage that produces; but for fini,
- * after which nothing leaves, and on_discard.
+ * What a stage is. A field that is 0 has its default. Fill it in through
+ * SLUICE_STAGE(), or field by field after sluice_stage_opts_init(). In a stage
+ * that produces every callback but fini and on_discard may emit (sluice_emit).
  */
 struct sluice_stage_opts {
 	uint32_t size;  /* of this struct, bytes */
 	uint32_t flags; /* SLUICE_STAGE_... */
 
+	/* ---- what it is -------------------------------------------------- */
+
 	/** Unique in the pipeline; 1 to 63 of A-Z a-z 0-9 _ . - */
 	const char *name;
 	enum sluice_stage_kind kind;
-
-	/** Bytes of one event read (consumers) and of one event emitted
-	 * (producers), in [1, 65536]; 0 where the kind has none. */
+	/** Bytes of one event read (kinds that consume) and of one event
+	 * emitted (kinds that produce), in [1, 65536]; else 0. */
 	uint32_t in_bytes;
 	uint32_t out_bytes;
-
-	/** Given back by sluice_stage_state(). */
+	/** What sluice_stage_state() returns. */
 	void *state;
-	/** Called with it when the stage is freed, by close; may be NULL. */
+	/** Called with `state` when the pipeline is closed; may be NULL. */
 	void (*state_free)(void *state);
+
+	/* ---- events ------------------------------------------------------ */
 
 	/**
 	 * Producer: make up to @demand (at least 1) events with sluice_emit().
-	 * To emit none is to say "not now": it is called again once somebody
-	 * calls sluice_wake(), or asks for more than was asked then: a consumer
-	 * that joins, has handled events, calls sluice_ask() or is given a
-	 * larger window; of a broadcast, when all of its consumers have. What
-	 * was asked and not made is remembered. More than was asked waits in
-	 * the buffer.
+	 * Demand that is not met is remembered; events beyond it wait in the
+	 * buffer.
+	 *
+	 * To emit none means "not now". The next call comes after
+	 * sluice_wake(), or once the consumers (of a broadcast: all of them)
+	 * ask for more than before: when one joins, has handled events, calls
+	 * sluice_ask() or is given a larger window.
 	 */
 	int (*handle_demand)(struct sluice_stage *self, uint32_t demand);
 
 	/**
 	 * Consumer, producer_consumer: handle a batch. A producer_consumer may
-	 * emit up to fan_out_max events for each; more wait in its buffer. When
-	 * it returns SLUICE_OK its output is published and its input
-	 * acknowledged, both or neither.
+	 * emit up to fan_out_max events for each event of the batch; more wait
+	 * in its buffer. When it returns SLUICE_OK its output is published and
+	 * its input acknowledged, both or neither.
 	 */
 	int (*handle_events)(struct sluice_stage *self,
 			     const struct sluice_batch *batch);
 
-	/** Before the first event; a negative errno refuses the start. Again
-	 * after fini when the stage is restarted. */
-	int (*init)(struct sluice_stage *self);
-	/** After the last; told why. Called if init was, and it succeeded. */
-	void (*fini)(struct sluice_stage *self, enum sluice_reason reason);
+	/* ---- start and end ----------------------------------------------- */
 
-	/** sluice_call(): answer in @reply. The events emitted leave before
-	 * the answer; sluice_reply() answers at once. */
+	/** Before the first event; a negative errno refuses the start. When the
+	 * stage is restarted it is called again, after fini. */
+	int (*init)(struct sluice_stage *self);
+	/** After the last event, if init has succeeded. */
+	void (*fini)(struct sluice_stage *self, enum sluice_reason reason);
+	/**
+	 * The stage is to stop, and one of its callbacks may be blocked: make
+	 * that callback return, say by closing what it reads from. Called when
+	 * the pipeline stops, for whatever reason; for a producer also when the
+	 * pipeline drains; after sluice_stage_end(); and when a stage that ends
+	 * with its last consumer has lost it. At most once between an init and
+	 * its fini, and not when the stage has ended by itself before. A
+	 * restart is no stop: it waits until the callback has returned.
+	 *
+	 * It runs on the pipeline's supervisor thread, *while init, a handler
+	 * or a hook of the stage may be running*, but never before init, and
+	 * fini waits for it. It must not block. Without it a stage may ask
+	 * sluice_stage_stopping().
+	 */
+	void (*on_stop)(struct sluice_stage *self);
+
+	/* ---- messages and timers, see control.h -------------------------- */
+
+	/** sluice_call(): put the answer into @reply. The events emitted leave
+	 * before the answer does; sluice_reply() answers at once. */
 	int (*handle_call)(struct sluice_stage *self,
 			   const struct sluice_message *request,
 			   struct sluice_answer *reply);
 	/** sluice_cast(). */
 	int (*handle_cast)(struct sluice_stage *self,
 			   const struct sluice_message *message);
-	/** sluice_info(): all that was waiting before it has left. */
+	/** sluice_info(): every event that was waiting before the marker has
+	 * left. */
 	int (*handle_info)(struct sluice_stage *self,
 			   const struct sluice_message *message);
 	/** sluice_timer_set(): timer @timer is due. */
 	int (*handle_timer)(struct sluice_stage *self, uint32_t timer);
+	/** Most messages that wait for the stage; 0 = 1024. */
+	uint32_t mailbox_messages;
 
+	/* ---- subscriptions, see subscription.h --------------------------- */
+
+	/** Most subscriptions at once, counted on each side; 0 = those at the
+	 * start and 16 more. */
+	uint32_t subscriptions_max;
 	/** A subscription of this stage begins. An answer other than SLUICE_OK
-	 * refuses it, and hurts nobody else; of one that was declared before
-	 * the start it refuses the start. */
+	 * refuses that subscription and leaves the others alone; if it was
+	 * declared before the start, the start is refused. */
 	int (*on_subscribe)(struct sluice_stage *self,
 			    const struct sluice_link_event *event);
 	/** A subscription of this stage has ended, behind its last event. */
 	int (*on_cancel)(struct sluice_stage *self,
 			 const struct sluice_link_event *event);
-	/** @count events did not find room in the buffer and are gone; once per
-	 * overflow. Non-zero: write the usual line to the log as well. */
-	int (*on_discard)(struct sluice_stage *self, uint64_t count);
+	enum sluice_idle on_idle;
+
+	/* ---- failure ----------------------------------------------------- */
+
+	enum sluice_restart restart;
+	/** How often an event is handed out before it goes to dead_letter;
+	 * 0 = 3. The last time it is handed out alone: an event that has failed
+	 * in a batch with others comes once more by itself, even if
+	 * max_deliveries is 1. */
+	uint32_t max_deliveries;
 	/** Takes events that were skipped, or handed out max_deliveries times
-	 * in vain. Without it such events fail the stage; those skipped are
+	 * in vain. Without it the latter fail the stage, the former are
 	 * counted. */
 	void (*dead_letter)(struct sluice_stage *self,
 			    const struct sluice_dead_letter *letter);
 
-	/** Producing kinds: how events are shared out; NULL = "demand".
-	 *
-	 * Where it matters what each consumer has, they are looked at before
-	 * events are placed: all of them for an emission of at most 64 events;
-	 * all of them, since the emission before, for one of fewer than 1024;
-	 * for a larger one four in turn, or all if the strategy decides by
-	 * receipts (SLUICE_NEEDS_RECEIPTS). So what a consumer grants counts at
-	 * once in a small emission, in the next but one at the latest, and at
-	 * full blast within consumers / 4 emissions. Whoever waits for credit
-	 * sees it at once. */
-	const char *dispatcher;
-	/** Instead of a name: a strategy of your own, see strategy.h. */
-	const struct sluice_strategy *strategy;
-	/** For it: reaches its init as opts->own. */
-	const void *strategy_ctx;
-	/** demand: events to the consumer with most credit before choosing
-	 * again, in [1, 2^32 - 2]; SLUICE_CHUNK_ALL = as many as it has credit
-	 * for, as GenStage does. 0 = an even split: who has nothing in hand
-	 * comes first, then who has most credit, and equals get equally many,
-	 * to within one. (Of 1024 events or more, eight of those who have
-	 * nothing in hand; the others are next.) */
-	uint32_t chunk_events;
-	/** jbsq, p2c, ordered: most events in flight at a consumer; 0 = as
-	 * many as it has asked for. */
-	uint32_t in_flight_max;
-	/** sticky: a consumer holds at most that much of the average, in
-	 * percent, 100 to 1000; 0 = 125. */
-	uint32_t load_percent;
-	/** ordered: SLUICE_ORDER_OFFSET(n), the sequence number of an event
-	 * lies at its byte n: 8 bytes that the engine writes over what is
-	 * there, and that whoever handles the event copies into the one event
-	 * it emits for it. Must be set. */
-	uint32_t order_offset;
-	/** ordered: most events between it and the resequencer, a power of two
-	 * up to 65536; 0 = 1024. */
-	uint32_t order_events;
-	/** partition: key groups, a power of two in [consumers, 4096]; 0 = 256.
-	 * atomic: flows that keys fall into, likewise; 0 = 4096. */
-	uint32_t key_groups;
-	/** partition: move key groups from a consumer that has so many percent
-	 * more than the average to the one that has least, 1 to 1000; 0 = only
-	 * as consumers come and go. Keys keep their order; what a consumer keeps
-	 * about a key does not follow it. */
-	uint32_t rebalance_percent;
-	/** partition, hash, atomic, pkg: events that may wait for slow consumers;
-	 * 0 = 8192. */
-	uint32_t spill_events;
-	/** hash: how many partitions there are, up to 4096; each is named by
-	 * one subscription. Must be set. The dispatcher "partition" with it set
-	 * is "hash". */
-	uint32_t partitions;
-	/** Strategies by key: an event's key, or SLUICE_KEY_NONE (UINT64_MAX) to
-	 * discard it; NULL = hash of the key field below. @ctx is the stage's
-	 * state. With `partitions` set the key is the partition's number. */
-	sluice_key_fn key_of;
-	/** Strategies by key: the key field; both 0 = the whole event. */
-	uint32_t key_offset;
-	uint32_t key_bytes;
+	/* ---- output and its buffer, kinds that produce ------------------- */
 
 	/** producer_consumer: most events emitted per event handled; 0 = 1. */
 	uint32_t fan_out_max;
 	/** Most events emitted per call; 0 = what fits 64 KiB, in
 	 * [16, 2048]. */
 	uint32_t batch_events;
-
-	/** Events that may wait here for credit, up to 2^24; 0 = 10000, or
-	 * what fits 64 MiB; SLUICE_BUFFER_NONE = none. */
+	/** Most emitted events that wait until a consumer has credit, up to
+	 * 2^24; 0 = 10000, or what fits 64 MiB; SLUICE_BUFFER_NONE = none. */
 	uint32_t buffer_events;
 	enum sluice_keep buffer_keep;
-	/** Producer: with what it starts; sluice_demand_set() changes it. */
+	/** Called once per overflow of the buffer, with the number of events
+	 * that were discarded. It returns non-zero to have the engine's own
+	 * line about that written to the log, 0 for no line. */
+	int (*on_discard)(struct sluice_stage *self, uint64_t count);
+	/** Producer: the first mode; sluice_demand_set() changes it. */
 	enum sluice_demand_mode demand;
-	/** broadcast, shared: slots of the ring, up to 2^20. 0 = shared: 1024;
-	 * broadcast: the largest max_demand at the start, at least 1024 with
-	 * SLUICE_IDLE_STAY. */
+	/** Dispatchers broadcast, shared: slots of the ring that all consumers
+	 * read, up to 2^20. 0 = shared: 1024; broadcast: the largest max_demand
+	 * at the start, at least 1024 with SLUICE_IDLE_STAY. */
 	uint32_t ring_events;
 
-	/** Consuming kinds: the name of a producing stage whose dispatcher is
-	 * 'ordered'; this stage handles the events in the order in which that
-	 * one placed them. What this one subscribes to must be that one's
-	 * consumers, all of them, and emit at most one event for each, with the
-	 * sequence number at the same order_offset. A second event of a number
-	 * is dropped (counted as discarded); one that never comes is passed
-	 * over once its consumer has acknowledged what it was made from.
-	 * Onlookers (tee, conflate_keys) are no consumers here. While the
-	 * pipeline runs one more consumer is subscribed to by this stage first,
-	 * and cancelled last. */
+	/* ---- sharing events out, kinds that produce ---------------------- */
+
+	/**
+	 * The dispatcher's name; NULL = "demand". sluice(7) describes each.
+	 *
+	 * Where a choice depends on the consumers' credit it is read before
+	 * events are placed: of all consumers for up to 64 events; for fewer
+	 * than 1024, unless it was read since the last emission; for more, of
+	 * four consumers in turn, or of all if the dispatcher decides by what
+	 * they have finished (SLUICE_NEEDS_RECEIPTS). So new credit counts at
+	 * once with up to 64 events, in the next emission but one with fewer
+	 * than 1024, within consumers / 4 emissions with more; and at once for
+	 * a producer that waits for it.
+	 */
+	const char *dispatcher;
+	/** Instead of a name: a strategy of your own, see strategy.h. */
+	const struct sluice_strategy *strategy;
+	/** For that strategy: its init finds it as opts->own. */
+	const void *strategy_ctx;
+	/** demand: how many events go to the consumer with most credit before
+	 * the next choice, in [1, 2^32 - 2]; SLUICE_CHUNK_ALL = as many as it
+	 * has credit for, as GenStage does. 0 = an even split: consumers that
+	 * have nothing in flight come first, then those with most credit, and
+	 * equal consumers get equally many events, to within one. (An emission
+	 * of 1024 events or more goes to eight of those that have nothing in
+	 * flight; the next emission goes to the others.) */
+	uint32_t chunk_events;
+	/** jbsq (join the bounded shortest queue), p2c (the better of two
+	 * random choices), ordered: most events in flight at a consumer; 0 = as
+	 * many as it has asked for. */
+	uint32_t in_flight_max;
+
+	/* ---- by key: partition, hash, atomic, pkg, sticky ---------------- */
+
+	/** An event's key, or SLUICE_KEY_NONE (UINT64_MAX) to discard the
+	 * event; NULL = a hash of the key field below. @ctx is the stage's
+	 * state. With `partitions` set the answer is the number of the
+	 * partition. */
+	sluice_key_fn key_of;
+	/** The key field; both 0 = the whole event. */
+	uint32_t key_offset;
+	uint32_t key_bytes;
+	/** partition: key groups, a power of two in [consumers, 4096]; 0 = 256.
+	 * Each key belongs to one group, each group to one consumer.
+	 * atomic: the groups of keys that stay together; 0 = 4096. */
+	uint32_t key_groups;
+	/** hash: the number of partitions, up to 4096; must be set. Each
+	 * subscription names the one that it reads. The dispatcher "partition"
+	 * with partitions set is "hash". */
+	uint32_t partitions;
+	/** partition: when one consumer's load is this many percent above the
+	 * average, key groups move from it to the consumer with the least load;
+	 * 1 to 1000; 0 = groups move only when consumers come and go. The
+	 * events of a key keep their order; what a consumer remembers about a
+	 * key stays behind with that consumer. */
+	uint32_t rebalance_percent;
+	/** partition, hash, atomic, pkg (partial key grouping): events that fit
+	 * the spill; 0 = 8192. They have a consumer already and wait for its
+	 * credit; events in the buffer (buffer_events) can still go to any
+	 * consumer. */
+	uint32_t spill_events;
+	/** sticky: the most that a consumer may have in flight, in percent of
+	 * the average of all consumers, 100 to 1000; 0 = 125. */
+	uint32_t load_percent;
+
+	/* ---- order behind a fan-out: dispatcher "ordered" ---------------- */
+
+	/** ordered: where in each event the engine writes the event's sequence
+	 * number: SLUICE_ORDER_OFFSET(n), at byte n. Must be set: the number
+	 * takes 8 bytes and replaces what the producer has put there. A
+	 * consumer must copy these 8 bytes into the one event that it emits for
+	 * the event it was given. */
+	uint32_t order_offset;
+	/** ordered: most events between this stage and the resequencer, a power
+	 * of two up to 65536; 0 = 1024. */
+	uint32_t order_events;
+	/** A consuming stage with order_of is the *resequencer* of the producer
+	 * named here, whose dispatcher is "ordered": it is handed the events in
+	 * the order in which that producer placed them.
+	 *
+	 * The resequencer subscribes to all consumers of that producer and to
+	 * nothing else. Each of these emits at most one event for each event it
+	 * handles, with the sequence number at the same order_offset.
+	 * (Consumers that only look on, by tee or conflate_keys, do not count.)
+	 * While the pipeline runs, the resequencer subscribes to a further
+	 * consumer before that consumer subscribes to the producer, and cancels
+	 * after it.
+	 *
+	 * A second event with the same number is dropped and counted as
+	 * discarded. A number that never comes is passed over once the consumer
+	 * has acknowledged the event of that number. */
 	const char *order_of;
 
-	enum sluice_idle on_idle;
-	enum sluice_restart restart;
-	/** Times an event is handed out before it goes to dead_letter; 0 = 3.
-	 * It goes there alone: one that failed among others comes once more by
-	 * itself, even if this is 1. */
-	uint32_t max_deliveries;
-	/** Subscriptions it can have at once, on either side; 0 = those at the
-	 * start and 16 more. */
-	uint32_t subscriptions_max;
-	/** Messages that may wait for it; 0 = 1024. */
-	uint32_t mailbox_messages;
+	/* ---- where it runs ----------------------------------------------- */
 
 	/** SLUICE_CPU(n) to run on that CPU; 0 = the planner chooses. */
 	uint32_t cpu;
-	/** Non-zero: its callbacks block, give it a thread of its own. */
+	/** Non-zero: its callbacks block, so it has a thread of its own. */
 	uint32_t blocking;
-
-	/** The stage is to stop, and one of its callbacks may be blocked: have
-	 * it return, say by closing what it reads from. Called when the
-	 * pipeline stops, for whatever reason; for a producer also when it
-	 * drains; when sluice_stage_end() was called; and when a stage that
-	 * ends with its last consumer has lost it.
-	 *
-	 * Called on another thread than the stage's, the pipeline's supervisor,
-	 * *while init, a handler or a hook of the stage may be running*, but
-	 * never before init, beside fini or after it: fini waits for it.
-	 * Once a run at most, and not for a stage that ends by itself before.
-	 * A restart, of the stage or of its group, is no stop: it waits until
-	 * the callback has returned.
-	 * It must not block. SLUICE_STAGE_PORT has none. Without it a stage may
-	 * ask: sluice_stage_stopping(). */
-	void (*on_stop)(struct sluice_stage *self);
 
 	uint64_t resv[8]; /* zero */
 };
 
-/** It has no callbacks: a thread of yours sends or receives; see port.h. */
+/** No callbacks: a thread of yours sends or receives instead, see port.h. */
 #define SLUICE_STAGE_PORT 1u
 /** demand: the first events go to the consumers in a random order. */
 #define SLUICE_STAGE_SHUFFLE 2u
-/** rr: pass over a consumer without credit, instead of waiting for it; and one
- * that has events in hand while another is idle (dispatch/rr.h says when). */
+/** rr: a consumer without credit loses its turn, instead of being waited for;
+ * and so does one that has events in flight while another one is idle, in
+ * emissions of fewer than 1024 events. */
 #define SLUICE_STAGE_SKIP 4u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) (SLUICE_CAST(uint32_t, n) + 1)
 
-/** For sluice_stage_opts.order_offset, where 0 means "not said": no event is
- * written over by an offset that was left out. */
+/** For sluice_stage_opts.order_offset, where 0 means "not set". */
 #define SLUICE_ORDER_OFFSET(n) (SLUICE_CAST(uint32_t, n) + 1)
 
-/** Stage options with everything not named at its default. */
+/** Stage options; a field that is not named has its default. */
 #define SLUICE_STAGE(...) SLUICE_OPTIONS(sluice_stage_opts, __VA_ARGS__)
 
 /** Zero @opts and set its size. */
@@ -406,16 +458,15 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
  * What it returns is private memory, out_bytes per event; fill it before the
  * callback returns. The events leave, in order of emission, when the callback
  * has returned SLUICE_OK or SLUICE_END; after RETRY, SKIP or a failure none of
- * them does. What finds no credit waits in the buffer (buffer_events,
- * buffer_keep), and nothing emitted later passes it.
+ * them leaves. Events for which there is no credit wait in the buffer
+ * (buffer_events, buffer_keep), and no later event passes them.
  *
  * @n  at least 1
  *
  * Returns NULL, and emits nothing, when one call would emit more than
- * batch_events (or fan_out_max, if that is more), when the buffer is full and
- * keeps what it has (SLUICE_KEEP_BLOCK), in a stage that only consumes, and
- * outside of callbacks. Threads: inside this stage's callbacks only. Never
- * blocks.
+ * batch_events (or fan_out_max, if that is more); when the buffer is full and
+ * buffer_keep is SLUICE_KEEP_BLOCK; in a stage that only consumes; and outside
+ * of callbacks. Threads: inside this stage's callbacks only. Never blocks.
  */
 SLUICE_API void *sluice_emit(struct sluice_stage *self, uint32_t n);
 
@@ -426,8 +477,8 @@ SLUICE_API void *sluice_stage_state(const struct sluice_stage *stage);
 SLUICE_API const char *sluice_stage_name(const struct sluice_stage *stage);
 
 /**
- * sluice_stage_stopping - non-zero once a callback of this stage should return as
- * soon as it can: when on_stop would be called.
+ * sluice_stage_stopping - non-zero once a callback of this stage should return
+ * as soon as it can: from when on_stop would be called.
  *
  * Threads: the stage's callbacks, its on_stop, a spawn stage's tasks, and any
  * that close waits for. Cost: some loads. Safe in a signal handler.
@@ -435,11 +486,12 @@ SLUICE_API const char *sluice_stage_name(const struct sluice_stage *stage);
 SLUICE_API int sluice_stage_stopping(const struct sluice_stage *stage);
 
 /**
- * sluice_wake - a producer that had nothing has something now.
+ * sluice_wake - tell a producer that had no events that it has some now:
+ * handle_demand is called again.
  *
- * Threads: any, from the moment the stage was added until close is called. Cost:
- * three atomic adds, and a system call if its worker sleeps. A wake before the
- * producer says "not now" counts.
+ * A wake that comes just before the producer says "not now" is not lost.
+ * Threads: any, from sluice_stage_add() until close is called. Cost: three
+ * atomic adds, and a system call if the stage's worker sleeps.
  */
 SLUICE_API void sluice_wake(struct sluice_stage *stage);
 
