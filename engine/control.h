@@ -128,7 +128,9 @@ sluice_demand_set(struct sluice_stage *stage,
 /**
  * sluice_demand_pending - how many more events the consumers would take now.
  *
- * Events emitted beyond that wait in the buffer. Threads: inside this stage's
+ * Events emitted beyond that wait in the buffer. As far as the stage has looked:
+ * what is asked for while a callback runs counts in the next round; of more than
+ * one callback may emit, some may not count yet. Threads: inside this stage's
  * callbacks only; 0 in a consumer.
  */
 SLUICE_API uint64_t sluice_demand_pending(struct sluice_stage *self);

@@ -95,8 +95,10 @@ static uint64_t place_some(struct flow *flow, uint32_t p, uint64_t want,
 			   uint64_t now)
 {
 	struct flow_producer *producer = &flow->producer[p];
-	uint64_t room = outlet_room(&producer->out, want);
+	uint64_t room;
 
+	(void)outlet_refresh(&producer->out, want);
+	room = outlet_room(&producer->out);
 	if (want > room)
 		want = room;
 	if (want > flow->row_events)
@@ -126,7 +128,7 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 	}
 	if (want == 0) {
 		if (outlet_spilled(out) > 0 || out->joining)
-			(void)outlet_room(out, UINT64_MAX);
+			(void)outlet_refresh(out, UINT64_MAX);
 		return 0;
 	}
 	return place_some(flow, p, want, now) == 0;

@@ -371,7 +371,7 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 	if (!stage_produces(self) || self->run.accumulate ||
 	    outlet_waiting(&self->out) > 0)
 		return 0;
-	room = outlet_room(&self->out, UINT64_MAX);
+	room = outlet_room(&self->out);
 	return room > waits ? room - waits : 0;
 }
 

@@ -171,15 +171,16 @@ static void outlet_show_notes(struct subscription *sub)
 
 /* ---- credit and the spill ------------------------------------------------ */
 
-/* Events that waited for this lane go first: nothing passes them. */
-static void outlet_unspill(struct outlet *out, uint32_t index)
+/* Events that waited for this lane go first: nothing passes them. Returns non-zero
+ * when any went. */
+static int outlet_unspill(struct outlet *out, uint32_t index)
 {
 	struct sluice_lane *lane = &out->lanes.lane[index];
 	struct sluice_spsc_writer *w = &out->writers[index];
 	struct spill_queue *queue = &out->spill.queue[index];
 
 	if (lane->spilled == 0 || lane->credit == 0)
-		return;
+		return 0;
 	do {
 		uint32_t deliveries = spill_deliveries(&out->spill, queue);
 
@@ -196,9 +197,12 @@ static void outlet_unspill(struct outlet *out, uint32_t index)
 		lane->sent++;
 		out->lanes.spill_free++;
 	} while (lane->spilled > 0 && lane->credit > 0);
+	if (w->reserved == w->published)
+		return 0;
 	outlet_show_notes(out->subs[index]);
 	sluice_spsc_publish(w);
 	outlet_ring(out, index);
+	return 1;
 }
 
 /* The writer's credit and the lane's change together, or a lane that seems to have
@@ -221,10 +225,11 @@ static uint32_t outlet_chooses(const struct outlet *out)
 /* Each look at a consumer's words may cost a cache miss (400 ns far apart), so
  * lanes that have half their ring free are left alone; unless somebody chooses by
  * what they have, or waits for their receipts. */
-static void outlet_refresh_separate(struct outlet *out)
+static int outlet_refresh_separate(struct outlet *out)
 {
 	uint32_t all = out->joining | outlet_chooses(out) |
 		       (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
+	int moved = 0;
 
 	out->joining = 0;
 	out->looked = 1;
@@ -239,7 +244,7 @@ static void outlet_refresh_separate(struct outlet *out)
 		    2 * sluice_spsc_credit(w) > w->capacity)
 			continue;
 		outlet_refresh_lane(out, i);
-		outlet_unspill(out, i);
+		moved |= outlet_unspill(out, i);
 	}
 	if (SLUICE_UNLIKELY(out->sequence != NULL))
 		sequence_refresh(out);
@@ -251,8 +256,9 @@ static void outlet_refresh_separate(struct outlet *out)
 			continue;
 		}
 		outlet_refresh_lane(out, i);
-		outlet_unspill(out, i);
+		moved |= outlet_unspill(out, i);
 	}
+	return moved;
 }
 
 /* What has spilled waits for one consumer's grant, who joins for others' receipts,
@@ -263,19 +269,15 @@ static int outlet_must_look(const struct outlet *out)
 	       (out->strategy->needs & SLUICE_NEEDS_RECEIPTS);
 }
 
-uint64_t outlet_room(struct outlet *out, uint64_t want)
+int outlet_refresh(struct outlet *out, uint64_t want)
 {
-	const struct sluice_strategy *strategy = out->strategy;
+	int moved = 0;
 
 	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
-		(void)asides_flush(out);
-	if (!outlet_must_look(out)) {
-		uint64_t room = strategy->placeable(out->state, &out->lanes);
-
-		if (room >= want)
-			return room;
-	}
-	switch (strategy->rings) {
+		moved = asides_flush(out) > 0;
+	if (!outlet_must_look(out) && outlet_room(out) >= want)
+		return moved;
+	switch (out->strategy->rings) {
 	case SLUICE_RINGS_COMMON:
 		outlet_common_refresh(out);
 		break;
@@ -283,10 +285,10 @@ uint64_t outlet_room(struct outlet *out, uint64_t want)
 		outlet_pool_refresh(out);
 		break;
 	default:
-		outlet_refresh_separate(out);
+		moved |= outlet_refresh_separate(out);
 		break;
 	}
-	return strategy->placeable(out->state, &out->lanes);
+	return moved;
 }
 
 /* Each time at another few, so that it costs a large emission little. */
@@ -316,7 +318,7 @@ static void outlet_look(struct outlet *out, uint32_t n)
 	if (n <= LOOK_SMALL ||
 	    (!out->looked && (n < SLUICE_EVENTS_LARGE ||
 			      out->strategy->needs & SLUICE_NEEDS_RECEIPTS)))
-		outlet_refresh_separate(out);
+		(void)outlet_refresh_separate(out);
 	else if (!out->looked)
 		outlet_look_on(out);
 	out->looked = 0;

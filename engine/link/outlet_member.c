@@ -374,7 +374,7 @@ int outlet_deal_orphans(struct outlet *out)
 		struct orphan *orphan = &sub->orphan;
 		uint32_t dealt;
 
-		(void)outlet_room(out, UINT64_MAX);
+		(void)outlet_refresh(out, UINT64_MAX);
 		/* Not before: what leaves the spill makes marks, too. */
 		if (!outlet_may_note(out))
 			break;

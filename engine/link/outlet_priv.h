@@ -111,10 +111,17 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 /* The consumer of @sub has left: take back what it has not finished. */
 void outlet_leave(struct outlet *out, struct subscription *sub);
 
-/* How many events could be placed now, whatever they are. Looks at the
- * consumers' grants only when what is known is less than @want; moves spilled
- * events that have found credit. */
-uint64_t outlet_room(struct outlet *out, uint64_t want);
+/* Look at the consumers' grants, unless the room that is known covers @want; what
+ * waits for one of them alone, in the spill or beside the dispatcher, goes as far
+ * as it has found credit. Returns non-zero when any went. */
+int outlet_refresh(struct outlet *out, uint64_t want);
+
+/* How many events could be placed, whatever they are, as far as the outlet has
+ * looked. */
+static inline uint64_t outlet_room(const struct outlet *out)
+{
+	return out->strategy->placeable(out->state, &out->lanes);
+}
 
 /* All that the consumers have asked for, ever, as far as the producer has looked;
  * or as it is now. Of a broadcast: what all of them have. It grows with each new

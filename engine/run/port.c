@@ -174,18 +174,23 @@ static int port_may_send(void *arg)
 	port_attend(port);
 	if (port->run.phase == STAGE_RUNNING && outlet_left(&port->out))
 		(void)stage_flush(port, STAGE_LOOK);
-	return port->run.phase != STAGE_RUNNING ||
-	       (port->run.accumulate == 0 && port->out.orphans == NULL &&
-		outlet_room(&port->out, 1) > 0);
+	if (port->run.phase != STAGE_RUNNING)
+		return 1;
+	if (port->run.accumulate || port->out.orphans != NULL)
+		return 0;
+	(void)outlet_refresh(&port->out, 1);
+	return outlet_room(&port->out) > 0;
 }
 
 static int port_send(struct sluice_stage *port, const unsigned char *events,
 		     uint32_t n)
 {
 	struct outlet *out = &port->out;
-	uint64_t room = outlet_room(out, n);
+	uint64_t room;
 	uint32_t sent = 0;
 
+	(void)outlet_refresh(out, n);
+	room = outlet_room(out);
 	if (room < n)
 		n = (uint32_t)room;
 	while (sent < n) {

@@ -119,8 +119,10 @@ uint64_t stage_emit_room(struct sluice_stage *stage)
 
 	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
 		return UINT64_MAX;
-	if (!stage->run.accumulate && outlet_waiting(&stage->out) == 0)
-		room += outlet_room(&stage->out, stage->emit_max);
+	if (!stage->run.accumulate && outlet_waiting(&stage->out) == 0) {
+		(void)outlet_refresh(&stage->out, stage->emit_max);
+		room += outlet_room(&stage->out);
+	}
 	return room > hold_count(&stage->hold) ? room - hold_count(&stage->hold)
 					       : 0;
 }
@@ -154,7 +156,7 @@ static int stage_place(struct sluice_stage *stage, enum stage_look look)
 		if (n == 0)
 			break; /* a marker comes first */
 		if (look == STAGE_LOOK)
-			(void)outlet_room(out, n);
+			moved |= outlet_refresh(out, n);
 		if (SLUICE_UNLIKELY(out->sequence != NULL))
 			sequence_stamp(out->sequence, hold_front(hold),
 				       out->event_bytes, (uint32_t)n);
@@ -222,16 +224,13 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	/* They have been placed already. */
 	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
 		moved |= asides_flush(out) > 0;
+	/* With nothing to place the spill may still find credit. */
+	if (!held && (out->orphans != NULL ||
+		      (look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&
+		       outlet_spilled(out) > 0)))
+		moved |= outlet_refresh(out, UINT64_MAX);
 	if (!held && out->orphans != NULL)
 		moved |= outlet_deal_orphans(out);
-	if (!held && look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&
-	    outlet_spilled(out) > 0) {
-		/* Nothing to place: the spill may still find credit. */
-		uint64_t before = outlet_waiting(out);
-
-		(void)outlet_room(out, UINT64_MAX);
-		moved |= outlet_waiting(out) != before;
-	}
 	if (!held)
 		moved |= stage_place(stage, look);
 	if (SLUICE_UNLIKELY(stage->post.markers.first ||

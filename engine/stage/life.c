@@ -195,11 +195,9 @@ int stage_strand_vacant(struct sluice_stage *stage)
  * to deal them again. Its own inputs it gives back first. */
 int stage_step_ending(struct sluice_stage *stage)
 {
-	uint64_t before = outlet_waiting(&stage->out);
-	int moved;
+	int moved = outlet_refresh(&stage->out, UINT64_MAX);
 
-	(void)outlet_room(&stage->out, UINT64_MAX);
-	moved = stage_flush(stage, STAGE_LOOK);
+	moved |= stage_flush(stage, STAGE_LOOK);
 	if (stage->run.phase == STAGE_ENDED)
 		return 1;
 	if (stage_consumes(stage) && stage_give_back(stage))
@@ -210,7 +208,7 @@ int stage_step_ending(struct sluice_stage *stage)
 			return moved;
 	} else if (!stage_forsaken(stage) ||
 		   (stage->out.asides != NULL && asides_busy(&stage->out))) {
-		return moved || outlet_waiting(&stage->out) != before;
+		return moved;
 	}
 	stage_end(stage);
 	return 1;

@@ -91,9 +91,9 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 }
 
 /* For how many events it may be asked now: what waits goes first. */
-static uint32_t producer_room(struct sluice_stage *stage)
+static uint32_t producer_room(const struct sluice_stage *stage)
 {
-	uint64_t room = outlet_room(&stage->out, stage->emit_max);
+	uint64_t room = outlet_room(&stage->out);
 
 	if (hold_count(&stage->hold) > 0 || stage->out.orphans)
 		return 0;
@@ -110,6 +110,7 @@ static void producer_drain(struct sluice_stage *stage)
 
 	if (!stage->run.asked_once && o->handle_demand != NULL &&
 	    !o->blocking && o->on_stop == NULL && !stage->run.accumulate) {
+		(void)outlet_refresh(&stage->out, stage->emit_max);
 		room = producer_room(stage);
 		if (room > 0)
 			producer_ask(stage, room);
@@ -120,7 +121,6 @@ static void producer_drain(struct sluice_stage *stage)
 
 static int producer_step(struct sluice_stage *stage)
 {
-	uint64_t before = outlet_waiting(&stage->out);
 	uint32_t room;
 	int moved = 0;
 	int backs_off;
@@ -134,8 +134,8 @@ static int producer_step(struct sluice_stage *stage)
 		moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->run.accumulate || stage->run.phase != STAGE_RUNNING)
 		return moved;
+	moved |= outlet_refresh(&stage->out, stage->emit_max);
 	room = producer_room(stage);
-	moved |= outlet_waiting(&stage->out) != before;
 	if (room == 0) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 		return moved;
@@ -163,7 +163,9 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 	if (hold_count(&stage->hold) > 0 || stage->out.orphans ||
 	    stage->hand.unacked > 0)
 		return 0;
-	room = outlet_room(&stage->out, stage->emit_max);
+	/* What waited has just been flushed. */
+	(void)outlet_refresh(&stage->out, stage->emit_max);
+	room = outlet_room(&stage->out);
 	if (room == 0)
 		return 0;
 	if (stage->in.links[index].reader.credit.exact)
@@ -477,7 +479,7 @@ int stage_step(struct sluice_stage *stage)
 		worked |= stage_step_timers(stage);
 	/* A resequencer waits for word of what has been finished. */
 	if (SLUICE_UNLIKELY(stage->out.sequence != NULL) && stage_rests(stage))
-		(void)outlet_room(&stage->out, 0);
+		worked |= outlet_refresh(&stage->out, 0);
 	switch (stage->run.phase) {
 	case STAGE_RUNNING:
 		if (stage->opts.kind == SLUICE_PRODUCER)

@@ -79,7 +79,7 @@ sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight"
 
 # ---- the spill and the buffer --------------------------------------------------
 sluice_sim_mutant(spill-kept engine/link/outlet.c "${STUCK}|${LOST}"
-	[[/^static void outlet_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
+	[[/^static int outlet_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
 sluice_sim_mutant(spill-reversed engine/link/spill.c "event [0-9]+ after"
 	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
 sluice_sim_mutant(buffer-passed engine/stage/emit.c

@@ -110,10 +110,12 @@ static inline void ends_ask(uint32_t i, uint64_t n)
 static inline uint32_t ends_emit(uint32_t n, uint64_t partition)
 {
 	uint64_t events[ENDS_BATCH];
-	uint64_t room = outlet_room(ends.out, n);
+	uint64_t room;
 	uint32_t placed;
 
 	assert_true(n <= ENDS_BATCH);
+	(void)outlet_refresh(ends.out, n);
+	room = outlet_room(ends.out);
 	if (n > room)
 		n = (uint32_t)room;
 	for (uint32_t i = 0; i < n; i++)

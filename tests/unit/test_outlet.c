@@ -221,7 +221,7 @@ static void check_flagged(uint32_t n)
 			continue;
 		}
 		(void)outlet_deal_orphans(ends.out);
-		(void)outlet_room(ends.out, UINT64_MAX);
+		(void)outlet_refresh(ends.out, UINT64_MAX);
 		assert_true(ends.tx[B].published.value > at);
 	}
 	assert_int_equal(outlet_waiting(ends.out), 0);
@@ -237,7 +237,7 @@ static void what_spilled_waits_for_room_for_its_mark(void **state)
 	leave_behind(n, ENDS_SLOTS);
 	for (uint32_t i = 0; i < n; i++) {
 		ends_ask(B, 1);
-		(void)outlet_room(ends.out, UINT64_MAX);
+		(void)outlet_refresh(ends.out, UINT64_MAX);
 	}
 	assert_int_equal(ends.tx[B].published.value, NOTES_MAX);
 	check_flagged(n);
@@ -253,7 +253,7 @@ static void what_is_dealt_waits_for_room_for_its_mark(void **state)
 	leave_behind(n, NOTES_MAX);
 	for (uint32_t i = 0; i < NOTES_MAX - 1; i++) {
 		ends_ask(B, 1);
-		(void)outlet_room(ends.out, UINT64_MAX);
+		(void)outlet_refresh(ends.out, UINT64_MAX);
 	}
 	assert_int_equal(ends.tx[B].published.value, NOTES_MAX - 1);
 	ends_ask(B, 3);

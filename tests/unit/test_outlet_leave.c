@@ -128,7 +128,7 @@ static void each_keeps_its_own_count(void **state)
 		;
 	assert_int_equal(outlet_spilled(ends.out), 6);
 	ends_join(B, 0, ENDS_SLOTS, 0);
-	(void)outlet_room(ends.out, UINT64_MAX);
+	(void)outlet_refresh(ends.out, UINT64_MAX);
 	for (uint32_t i = 0; i < 2; i++) {
 		assert_int_equal(ends_take(B, 6, &batch), 3);
 		assert_int_equal(ends_event(&batch, 0), 3 * i);
@@ -168,7 +168,7 @@ static void what_finds_nobody_takes_no_room(void **state)
 	ends_join(B, 1, ENDS_SLOTS, 0);
 	while (outlet_deal_orphans(ends.out))
 		;
-	(void)outlet_room(ends.out, UINT64_MAX);
+	(void)outlet_refresh(ends.out, UINT64_MAX);
 	for (uint32_t i = 1; i <= spill; i++) {
 		assert_int_equal(ends_take(B, 1, &batch), 1);
 		assert_int_equal(ends_event(&batch, 0), i);
@@ -257,7 +257,7 @@ static void a_gauge_goes_down_again(void **state)
 	assert_int_equal(sluice_load_stale(&ends.sub[A].by_producer.waiting),
 			 5);
 	ends_ask(A, 5);
-	(void)outlet_room(ends.out, UINT64_MAX);
+	(void)outlet_refresh(ends.out, UINT64_MAX);
 	outlet_tell_gauges(ends.out);
 	assert_int_equal(sluice_load_stale(&ends.sub[A].by_producer.waiting),
 			 0);
@@ -321,16 +321,16 @@ static void who_takes_over_begins_anew(void **state)
 		assert_int_equal(ends_emit(1, hot[i % hots]), 1);
 		if (lane[1 - from].state != SLUICE_LANE_ACTIVE)
 			break;
-		(void)outlet_room(ends.out, UINT64_MAX);
+		(void)outlet_refresh(ends.out, UINT64_MAX);
 		read_all(from, 1);
 	}
 	assert_int_equal(lane[1 - from].state, SLUICE_LANE_JOINING);
 	assert_int_equal(ends.sub[1 - from].began, 0);
-	(void)outlet_room(ends.out, UINT64_MAX);
+	(void)outlet_refresh(ends.out, UINT64_MAX);
 	assert_int_equal(lane[1 - from].state, SLUICE_LANE_JOINING);
 	while (lane[from].acked != lane[from].sent) {
 		read_all(from, 1);
-		(void)outlet_room(ends.out, UINT64_MAX);
+		(void)outlet_refresh(ends.out, UINT64_MAX);
 	}
 	assert_int_equal(lane[1 - from].state, SLUICE_LANE_ACTIVE);
 	assert_int_equal(ends.sub[1 - from].began, 1);
