@@ -73,7 +73,7 @@ static double size_quantile(const struct size *size,
 }
 
 static void size_add(const struct size *size, struct sluice_hist *hist,
-		     uint64_t latency, uint32_t service)
+		     uint64_t latency, uint64_t service)
 {
 	sluice_hist_add(hist, size_slo(size)->is_latency
 				      ? latency
@@ -101,7 +101,7 @@ static int size_bounds(struct size *size)
 		const struct trace_event *event = &trace->event[i];
 		uint64_t *key = &free_at[event->key];
 		uint64_t at = event->arrival_ns;
-		uint32_t service = event->service_ns;
+		uint64_t service = event->service_ns;
 
 		*key = (*key > at + hop ? *key : at + hop) + service;
 		if (i < trace->count / WARM_SHARE)
@@ -413,22 +413,6 @@ static int size_json(const struct size *size, FILE *out)
 	return rc;
 }
 
-/* Without keys there is nothing for them to go by; --strategies that ask for
- * them were refused. */
-static void size_leave_out(struct size *size)
-{
-	struct bench_plan *plan = &size->options->plan;
-	const struct trace_facts *facts = &size->trace.facts;
-	uint32_t n = 0;
-
-	if (facts->events == 0 || facts->has_keys || plan->trace.keys_given)
-		return;
-	for (uint32_t i = 0; i < plan->strategies; i++)
-		if (!(size_strategy_of(size, i)->needs & SLUICE_NEEDS_KEYS))
-			plan->strategy[n++] = plan->strategy[i];
-	plan->strategies = n;
-}
-
 static int size_all(struct size *size)
 {
 	const struct bench_options *options = size->options;
@@ -436,7 +420,6 @@ static int size_all(struct size *size)
 
 	if (rc < 0)
 		return rc;
-	size_leave_out(size);
 	if (size->trace.span_ns > 0)
 		size->work = size->trace.service_mean_ns *
 			     (double)size->trace.count /
@@ -482,7 +465,5 @@ int cmd_size(const struct command *command, struct bench_options *options)
 	if (size != NULL)
 		trace_close(&size->trace);
 	free(size);
-	if (rc == TRACE_IDLE || rc == TRACE_LACKS)
-		return COMMAND_USAGE;
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

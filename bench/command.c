@@ -162,7 +162,5 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 	if (rc < 0)
 		command_complain(command->name, why);
 	report_close(&report);
-	if (rc == TRACE_IDLE || rc == TRACE_LACKS)
-		return COMMAND_USAGE;
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

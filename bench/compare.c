@@ -14,7 +14,6 @@ struct compare {
 	const struct compare_opts *opts;
 	struct bench_plan plan; /* of the repeat that is on */
 	struct report *report;
-	struct trace own; /* a file, as it was read */
 	struct compare_step step;
 	struct run_result *result;  /* of one run; too large for a stack */
 	struct report_run *repeats; /* [strategy][round] of one load */
@@ -67,8 +66,7 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	return 0;
 }
 
-/* All strategies over the trace of one repeat. A file is read once, also when it
- * is a pipe. */
+/* All strategies over the trace of one repeat. */
 static int compare_round(struct compare *compare, uint32_t round)
 {
 	const struct trace_opts *opts = &compare->plan.trace;
@@ -77,11 +75,7 @@ static int compare_round(struct compare *compare, uint32_t round)
 
 	compare->plan.trace.seed =
 		compare->opts->plan->trace.seed + round * COMPARE_SEED;
-	rc = opts->arrival.kind == ARRIVAL_TRACE
-		     ? trace_again(&trace, &compare->own, opts, compare->why,
-				   compare->why_bytes)
-		     : trace_open(&trace, opts, compare->why,
-				  compare->why_bytes);
+	rc = trace_open(&trace, opts, compare->why, compare->why_bytes);
 	if (rc == 0 && round == 0)
 		rc = compare->opts->traced(&trace, compare->opts->ctx,
 					   compare->why, compare->why_bytes);
@@ -100,7 +94,7 @@ static int compare_load(struct compare *compare, double load)
 	plan->trace.load = plan->by_speed ? 0 : load;
 	plan->trace.speed = plan->by_speed ? load : 0;
 	compare->step.load =
-		plan->by_speed ? load * compare->own.facts.load : load;
+		plan->by_speed ? load * plan->trace.own->facts.load : load;
 	for (uint32_t i = 0; rc == 0 && i < compare->step.rounds; i++)
 		rc = compare_round(compare, i);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
@@ -113,27 +107,12 @@ static int compare_load(struct compare *compare, double load)
 /* In sim the same again is the same, to the last event. */
 static uint32_t compare_rounds(const struct bench_plan *plan)
 {
-	uint32_t chance = plan->mode != PLAN_SIM ||
-			  plan->trace.arrival.kind != ARRIVAL_TRACE ||
-			  plan->trace.service_given || plan->trace.keys_given;
+	uint32_t chance = plan->mode != PLAN_SIM || trace_draws(&plan->trace);
 
 	for (uint32_t i = 0; i < plan->strategies; i++)
 		chance |=
 			plan->strategy[i].strategy->needs & SLUICE_NEEDS_CHANCE;
 	return chance ? plan->repeats : 1;
-}
-
-static int compare_read(struct compare *compare)
-{
-	struct trace_opts opts = compare->plan.trace;
-	int rc;
-
-	if (opts.arrival.kind != ARRIVAL_TRACE)
-		return 0;
-	opts.load = 0;
-	rc = trace_open(&compare->own, &opts, compare->why, compare->why_bytes);
-	compare->report->trace = compare->own.facts;
-	return rc;
 }
 
 int compare_run(const struct compare_opts *opts, struct report *report,
@@ -160,12 +139,11 @@ int compare_run(const struct compare_opts *opts, struct report *report,
 			       compare.step.rounds);
 		rc = -ENOMEM;
 	}
-	if (rc == 0)
-		rc = compare_read(&compare);
+	if (plan->trace.own != NULL)
+		report->trace = plan->trace.own->facts;
 	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)
 		rc = compare_load(&compare, plan->load[i]);
 	free(compare.result);
 	free(compare.repeats);
-	trace_close(&compare.own);
 	return rc;
 }

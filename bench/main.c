@@ -157,15 +157,17 @@ static int main_run(const struct command *command, int argc, char **argv)
 
 	options_init(&options, command);
 	rc = options_parse(&options, command, argc, argv, why, sizeof(why));
-	if (rc < 0) {
+	if (rc != 0) {
 		command_complain(command->name, why);
-		return COMMAND_USAGE;
+	} else if (options.help) {
+		options_init(&options, command); /* its defaults */
+		options_help(command, &options);
+		rc = main_flush();
+	} else {
+		rc = command->run(command, &options);
 	}
-	if (!options.help)
-		return command->run(command, &options);
-	options_init(&options, command); /* its defaults */
-	options_help(command, &options);
-	return main_flush();
+	options_close(&options);
+	return rc;
 }
 
 int main(int argc, char **argv)

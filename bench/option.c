@@ -152,12 +152,22 @@ static const char *idle_events(const struct bench_options *options)
 	return is_file(options) ? "the trace has events of its own" : NULL;
 }
 
-/* Whether services or keys are drawn beside a trace is known when it is read:
- * where they were asked for by name, the seed is theirs too. */
+static const char *idle_service(const struct bench_options *options)
+{
+	return options->own.facts.has_service
+		       ? "the trace has services of its own"
+		       : NULL;
+}
+
+static const char *idle_keys(const struct bench_options *options)
+{
+	return options->own.facts.has_keys ? "the trace has keys of its own"
+					   : NULL;
+}
+
 static const char *idle_seed(const struct bench_options *options)
 {
-	return !is_file(options) || option_given(options, "service") ||
-			       option_given(options, "keys") ||
+	return trace_draws(&options->plan.trace) ||
 			       needs(options, SLUICE_NEEDS_CHANCE)
 		       ? NULL
 		       : "nothing is drawn: the trace has all, and no strategy "
@@ -292,16 +302,17 @@ const struct option_row option_rows[] = {
 		    "CSV, a first line names columns, as in "
 		    "arrival_us,service_us,key; - is stdin"),
 	ROW(SIZED, "service", "HOW", LOAD, AT(plan.trace.service), SHAPES,
-	    .spec = &load_service,
+	    .spec = &load_service, .idle = idle_service,
 	    .help = "fixed exp lognormal[:SIGMA] bimodal[:SHARE:FACTOR] "
 		    "extreme[:SHARE:FACTOR]; of a trace without services as "
 		    "well"),
 	ROW(SIZED, "service-mean", "TIME", TIME,
 	    AT(plan.trace.service.mean_ns), SHAPES,
 	    .range = {NUMBER_TIME, 1, LOAD_MEAN_NS_MAX, 0},
+	    .idle = idle_service,
 	    .help = "of all events: 500ns, 1us, 2.5ms"),
 	ROW(SIZED, "keys", "HOW", LOAD, AT(plan.trace.keys), SHAPES,
-	    .spec = &load_keys,
+	    .spec = &load_keys, .idle = idle_keys,
 	    .help = "uniform[:N] zipf:THETA:N; of a trace without keys as "
 		    "well"),
 	ROW(SIZED, "events", "N", U64, AT(plan.trace.count), SHAPES,

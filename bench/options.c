@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/command.h"
 #include "bench/option.h"
 
 #include <errno.h>
@@ -96,6 +97,7 @@ static int finish_sizes(const struct parse *parse)
 	if (options->plan.loads > 1)
 		return parse_refuse(parse, "speed", options->speed,
 				    "size takes one");
+	options->plan.trace.consumers = 1; /* the rate is that of all */
 	options->sizes = (uint32_t)count;
 	for (int i = 0; i < count; i++)
 		options->size[i] = (uint32_t)list[i];
@@ -123,11 +125,6 @@ static int finish_strategies(const struct parse *parse)
 		if (options->refill_half && one->refill == 0 && one->min == 0)
 			one->min = SLUICE_MIN_HALF;
 		rc = plan_credit(plan, one, &credit, why, sizeof(why));
-		/* What size has by itself it leaves out by itself. */
-		if (one->strategy->needs & SLUICE_NEEDS_KEYS &&
-		    (parse->command->bit != COMMAND_SIZE ||
-		     option_given(options, "strategies")))
-			plan->trace.keys_needed = 1;
 	}
 	return rc < 0 ? parse_refuse(parse, "strategies", options->strategies,
 				     why)
@@ -179,26 +176,65 @@ static int finish_idle(const struct parse *parse)
 	return 0;
 }
 
-static int finish_measure(const struct parse *parse)
+/* What the file lacks must be asked for by name. Strategies that size has by
+ * itself it leaves out by itself where there are no keys. */
+static int finish_lacks(const struct parse *parse)
+{
+	struct bench_options *options = parse->options;
+	struct bench_plan *plan = &options->plan;
+	const struct trace_facts *facts = &options->own.facts;
+	uint32_t n = 0;
+
+	if (!facts->has_service && !option_given(options, "service"))
+		return load_refuse(parse->why, parse->why_bytes,
+				   "%.120s has no column service_ns, _us, _ms "
+				   "or _s; --service=HOW draws services",
+				   plan->trace.arrival.file);
+	if (options->own.keyed)
+		return 0;
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		if (!(plan->strategy[i].strategy->needs & SLUICE_NEEDS_KEYS))
+			plan->strategy[n++] = plan->strategy[i];
+	if (n < plan->strategies && (parse->command->bit != COMMAND_SIZE ||
+				     option_given(options, "strategies")))
+		return load_refuse(parse->why, parse->why_bytes,
+				   "%.120s has no column key, which a strategy "
+				   "needs; --keys=HOW draws keys",
+				   plan->trace.arrival.file);
+	plan->strategies = n;
+	return 0;
+}
+
+static int finish_trace(const struct parse *parse)
 {
 	struct bench_options *options = parse->options;
 	struct trace_opts *trace = &options->plan.trace;
+
+	if (trace->arrival.kind != ARRIVAL_TRACE)
+		return 0;
+	trace->draw_keys = (uint32_t)option_given(options, "keys");
+	if (trace_read(&options->own, trace, parse->why, parse->why_bytes) < 0)
+		return COMMAND_FAILED;
+	trace->own = &options->own;
+	return finish_lacks(parse);
+}
+
+static int finish_measure(const struct parse *parse)
+{
+	struct bench_options *options = parse->options;
 	int rc = finish_loads(parse);
 
 	if (rc == 0)
 		rc = finish_strategies(parse);
-	if (rc == 0)
-		rc = finish_idle(parse);
-	if (rc == 0)
-		rc = finish_files(parse);
 	if (rc == 0 && parse->command->bit == COMMAND_SIZE)
 		rc = finish_sizes(parse);
 	else if (rc == 0)
 		rc = plan_check(&options->plan, parse->why, parse->why_bytes);
-	trace->service_given = (uint32_t)option_given(options, "service");
-	trace->mean_given = (uint32_t)option_given(options, "service-mean");
-	trace->keys_given = (uint32_t)option_given(options, "keys");
-	return rc;
+	if (rc == 0)
+		rc = finish_files(parse);
+	if (rc == 0)
+		rc = finish_trace(parse);
+	return rc == 0 ? finish_idle(parse) : rc;
 }
 
 /* ---- the command line ---------------------------------------------------- */
@@ -326,12 +362,17 @@ int options_parse(struct bench_options *options, const struct command *command,
 			     : parse_option(&parse,
 					    (uint32_t)(answer - OPTION_FIRST),
 					    optarg);
-	if (rc < 0 || options->help)
-		return rc;
-	rc = parse_files(&parse, argc, argv);
-	if (rc == 0 && command->bit & (COMMAND_MEASURE | COMMAND_SIZE))
-		rc = finish_measure(&parse);
-	return rc;
+	if (rc == 0 && !options->help) {
+		rc = parse_files(&parse, argc, argv);
+		if (rc == 0 && command->bit & (COMMAND_MEASURE | COMMAND_SIZE))
+			rc = finish_measure(&parse);
+	}
+	return rc < 0 ? COMMAND_USAGE : rc;
+}
+
+void options_close(struct bench_options *options)
+{
+	trace_close(&options->own);
 }
 
 /* ---- help ---------------------------------------------------------------- */
@@ -434,7 +475,7 @@ void options_record(const struct bench_options *options, struct report *report)
 			record_facts(facts, row->name, setting->text,
 				     sizeof(setting->text));
 		if (facts->events > 0 && strcmp(row->name, "keys") == 0 &&
-		    !options->plan.trace.keys_given)
+		    !options->plan.trace.draw_keys)
 			(void)snprintf(setting->text, sizeof(setting->text),
 				       facts->has_keys ? "of the trace"
 						       : "none");

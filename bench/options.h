@@ -35,6 +35,9 @@ struct bench_options {
 	uint32_t size[PLAN_CONSUMERS_MAX];
 	uint32_t sizes;
 	double rate; /* events a second; 0: a trace's */
+	/* What --arrivals=trace:FILE has, once it is read; the plan's trace
+	 * points to it. */
+	struct trace own;
 	/* ring */
 	enum { RING_ALL, RING_SPSC, RING_MPMC, RING_TRIP } ring_kind;
 	const char *ring_cell; /* NULL: all */
@@ -72,12 +75,15 @@ struct command {
 void options_init(struct bench_options *options, const struct command *command);
 
 /*
- * Read @argv. Returns 0, or -EINVAL with a sentence in @why that names the
- * option and what is allowed. An option without effect is refused. With --help
- * nothing else is checked.
+ * Read @argv, and the trace if there is one in a file. Returns 0, or the exit
+ * code of the program with a sentence in @why that names the option and what is
+ * allowed. An option without effect is refused. With --help nothing else is
+ * checked. options_close() in any case.
  */
 int options_parse(struct bench_options *options, const struct command *command,
 		  int argc, char **argv, char *why, uint32_t why_bytes);
+
+void options_close(struct bench_options *options);
 
 /* Defaults in the text are those in @options. */
 void options_help(const struct command *command,

@@ -3,8 +3,7 @@
 #ifndef SLUICE_BENCH_PLAN_H
 #define SLUICE_BENCH_PLAN_H
 
-#include "bench/load/number.h"
-#include "bench/load/trace.h"
+#include "bench/load/spec.h"
 #include "dispatch/strategy.h"
 #include "ring/credit.h"
 

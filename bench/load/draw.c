@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/load/draw.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #define DRAW_PI 3.14159265358979323846
 
@@ -87,90 +85,50 @@ double draw_service(struct draw *draw, const struct service *service)
 /* ---- keys ---------------------------------------------------------------- */
 
 /*
- * Walker's alias method. The n keys are poured into n cups of equal size, at
- * most two keys each: to draw is to choose a cup and then one of its two. Exact
- * but for the rounding of a double.
+ * Zipf's law by rejection and inversion, after Hoermann and Derflinger: x^-theta
+ * is drawn from as if it were a density, over [1/2, n + 1/2], and the nearest
+ * whole number k is taken if the point lies in the last part, k^-theta wide, of
+ * the area above [k - 1/2, k + 1/2]. Most do.
  */
-struct draw_alias {
-	uint64_t own; /* of the cup's own key, in 1/2^64 of the cup */
-	uint32_t
-		other; /* key that fills the rest; its own when there is none */
-};
 
-/* Fill @alias from the keys' shares of n, of which the sum is n. @order is
- * scratch for n keys. */
-static void draw_alias_pour(struct draw_alias *alias, double *share,
-			    uint32_t *order, uint32_t n)
+/* The area from 1 to @x, and back. Where theta is 1 both have a limit. */
+static double zipf_area(double x, double theta)
 {
-	uint32_t small = 0; /* order[0, small): keys that do not fill a cup */
-	uint32_t large = n; /* order[large, n): keys that fill more than one */
+	double power = (1 - theta) * log(x);
 
-	for (uint32_t i = 0; i < n; i++) {
-		alias[i] = (struct draw_alias){UINT64_MAX, i};
-		if (share[i] < 1)
-			order[small++] = i;
-		else
-			order[--large] = i;
-	}
-	while (small > 0 && large < n) {
-		uint32_t poor = order[--small];
-		uint32_t rich = order[large];
-
-		alias[poor].own = (uint64_t)(share[poor] * 0x1p64);
-		alias[poor].other = rich;
-		share[rich] -= 1 - share[poor];
-		if (share[rich] < 1) {
-			large++;
-			order[small++] = rich;
-		}
-	}
-	/* What is left fills its own cup but for rounding. */
+	return fabs(power) < 1e-12 ? log(x) : expm1(power) / (1 - theta);
 }
 
-int draw_keys_open(struct draw_keys *keys, const struct keys *spec)
+static double zipf_end(double area, double theta)
 {
-	uint32_t n = spec->count;
-	double sum = 0;
-	double *share;
-	uint32_t *order;
-	int rc = -ENOMEM;
+	double power = (1 - theta) * area;
 
-	*keys = (struct draw_keys){.count = n};
-	if (spec->kind == KEY_UNIFORM)
-		return 0;
-	share = malloc(n * sizeof(*share));
-	order = malloc(n * sizeof(*order));
-	keys->alias = malloc(n * sizeof(*keys->alias));
-	if (share == NULL || order == NULL || keys->alias == NULL)
-		goto out;
-	/* From the smallest up: the sum loses least. */
-	for (uint32_t i = n; i-- > 0;)
-		sum += share[i] = pow((double)i + 1, -spec->theta);
-	for (uint32_t i = 0; i < n; i++)
-		share[i] *= n / sum;
-	draw_alias_pour(keys->alias, share, order, n);
-	rc = 0;
-out:
-	free(order);
-	free(share);
-	if (rc < 0)
-		draw_keys_close(keys);
-	return rc;
+	return exp(fabs(power) < 1e-12 ? area : log1p(power) / (1 - theta));
+}
+
+struct draw_keys draw_keys_start(const struct keys *spec)
+{
+	/* Of the area before 3/2 as much as is taken: all of it. */
+	return (struct draw_keys){
+		spec,
+		zipf_area(1.5, spec->theta) - 1,
+		zipf_area(spec->count + 0.5, spec->theta),
+	};
 }
 
 uint32_t draw_key(struct draw *draw, const struct draw_keys *keys)
 {
-	uint32_t key = (uint32_t)draw_below(draw, keys->count);
-	const struct draw_alias *cup;
+	double theta = keys->spec->theta;
 
-	if (keys->alias == NULL)
-		return key;
-	cup = &keys->alias[key];
-	return draw_u64(draw) < cup->own ? key : cup->other;
-}
+	if (keys->spec->kind == KEY_UNIFORM)
+		return (uint32_t)draw_below(draw, keys->spec->count);
+	for (;;) {
+		double area =
+			keys->high + draw_unit(draw) * (keys->low - keys->high);
+		double k = fmin(fmax(round(zipf_end(area, theta)), 1),
+				keys->spec->count);
 
-void draw_keys_close(struct draw_keys *keys)
-{
-	free(keys->alias);
-	keys->alias = NULL;
+		if (area >= zipf_area(k + 0.5, theta) - pow(k, -theta))
+			return (uint32_t)k - 1;
+	}
 }

@@ -31,16 +31,14 @@ double draw_normal(struct draw *draw);
 double draw_service(struct draw *draw, const struct service *service);
 
 /* Keys of a distribution, in [0, count). With zipf the probability of key k is
- * proportional to (k + 1)^-theta. */
+ * proportional to (k + 1)^-theta. No memory is taken, whatever the count. */
 struct draw_keys {
-	struct draw_alias *alias; /* zipf; NULL: all alike */
-	uint32_t count;
+	const struct keys *spec;
+	double low; /* zipf: the area under the curve that is drawn from */
+	double high;
 };
 
-/* Returns 0 or -ENOMEM. Zipf takes 16 bytes per key, 28 at first. */
-int draw_keys_open(struct draw_keys *keys, const struct keys *spec);
-/* O(1). */
+struct draw_keys draw_keys_start(const struct keys *spec);
 uint32_t draw_key(struct draw *draw, const struct draw_keys *keys);
-void draw_keys_close(struct draw_keys *keys);
 
 #endif

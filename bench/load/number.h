@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define NUMBER_TEXT_BYTES 96u /* of a number, and of what is allowed */
+#define LOAD_TEXT_BYTES   192 /* of a specification, or why it is refused */
 
 enum number_kind {
 	NUMBER_WHOLE, /* 1000, 1k, 1e3 */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workloads as text: from the command line, and back. */
-#include "bench/load/number.h"
-#include "bench/load/trace.h"
+#include "bench/load/spec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -84,7 +82,7 @@ const struct load_spec load_keys = {
 	 {"zipf",
 	  KEY_ZIPF,
 	  {REAL("THETA", keys, theta, 0.001, 2, 0),
-	   WHOLE("N", keys, count, LOAD_ZIPF_KEYS_MAX, 0)}}},
+	   WHOLE("N", keys, count, LOAD_KEYS_MAX, 0)}}},
 };
 
 /* The form that @text begins with, by its name up to a colon. */

@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The workload, drawn before anything is measured: when each event is meant to
- * arrive, how long it takes, what its key is. Every strategy replays the same
- * trace. What an event is does not depend on the load: from one seed traces of
- * several loads differ in the gaps between arrivals only, by one factor.
+ * The workload, drawn or read before anything is measured: when each event is
+ * meant to arrive, how long it takes, what its key is. Every strategy replays the
+ * same trace. What an event is does not depend on the load: from one seed traces
+ * of several loads differ in the gaps between arrivals only, by one factor.
  */
 #ifndef SLUICE_BENCH_LOAD_TRACE_H
 #define SLUICE_BENCH_LOAD_TRACE_H
 
-#include <stdint.h>
+#include "bench/load/number.h"
+
 #include <stdio.h>
 
-#define LOAD_TEXT_BYTES 192 /* of a specification, or of why it is refused */
-
 /* Limits, each named when something is refused for it. */
-#define TRACE_EVENTS_MAX   (1u << 27)
-#define TRACE_ARRIVAL_MAX  (UINT64_C(1) << 62) /* ns */
-#define LOAD_DEPTH_MAX     (1u << 20)          /* closed:DEPTH, burst:N */
-#define LOAD_ZIPF_KEYS_MAX (1u << 22)
-#define LOAD_KEYS_MAX      (1u << 26) /* any key is below it */
-#define LOAD_MEAN_NS_MAX   1e8
-#define LOAD_MIN           1e-6
-#define LOAD_MAX           1e3
+#define TRACE_EVENTS_MAX (1u << 27)
+#define TRACE_NS_MAX     (UINT64_C(1) << 62) /* of arrivals; of all services */
+#define LOAD_DEPTH_MAX   (1u << 20)          /* closed:DEPTH, burst:N */
+#define LOAD_KEYS_MAX    (1u << 26)          /* that are drawn */
+#define LOAD_MEAN_NS_MAX 1e11
+#define LOAD_MIN         1e-6
+#define LOAD_MAX         1e3
 
 enum arrival_kind {
 	ARRIVAL_CLOSED, /* so many in flight; intended times are all 0 */
@@ -34,7 +32,7 @@ enum arrival_kind {
 struct arrival {
 	enum arrival_kind kind;
 	uint32_t depth;   /* closed: in flight; burst: at once */
-	const char *file; /* trace; not copied */
+	const char *file; /* trace: "-" is stdin; not copied */
 };
 
 enum service_kind {
@@ -66,8 +64,8 @@ struct keys {
 /* One event. */
 struct trace_event {
 	uint64_t arrival_ns; /* intended, from the start; never falls */
-	uint32_t service_ns; /* rounded; at least 1, at most what fits */
-	uint32_t key;
+	uint64_t service_ns; /* at least 1 */
+	uint32_t key;        /* its number, from 0 on: see trace_key() */
 };
 
 /* What was read from a file, at its own rate. */
@@ -93,6 +91,10 @@ struct trace_facts {
 struct trace {
 	struct trace_event *event;
 	uint64_t count;
+	/* Of a file, by number, within the memory of what was read; NULL: a
+	 * number is its own key. */
+	const uint64_t *key;
+	uint32_t keyed;         /* 0: each event has a key of its own */
 	uint64_t span_ns;       /* to the last arrival; 0: closed */
 	double service_mean_ns; /* of these very events */
 	struct trace_facts facts;
@@ -108,63 +110,50 @@ struct trace_opts {
 			     * of no meaning; of a file 0: its own rate */
 	uint32_t consumers; /* that share the load */
 	double speed;       /* of a file: times its own rate; 0: 1 */
-	/* What was asked for by name: refused when a file has its own. */
-	uint32_t service_given;
-	uint32_t mean_given;
-	uint32_t keys_given;
-	uint32_t keys_needed; /* refuse a file without keys */
+	uint32_t draw_keys; /* of a file without: draw them */
+	const struct trace *own; /* of a file: what trace_read() has given */
 };
 
 /*
- * From text, as on the command line, into a struct arrival, service or keys.
- * Returns 0, or -EINVAL with a sentence in @why that says what is wrong and what
- * is allowed; nothing has changed then.
+ * Each returns 0 or a negative errno, with a sentence in @why. Specifications are
+ * within their limits (spec.h).
  *
- *   arrivals  closed:DEPTH  poisson  uniform  burst:N  trace:FILE
- *   service   fixed  exp  lognormal[:SIGMA]  bimodal[:SHARE:FACTOR]
- *             extreme[:SHARE:FACTOR]
- *   keys      uniform[:N]  zipf:THETA:N
+ * trace_read() reads a file, which may be a pipe, once. Services that it lacks
+ * are drawn; keys that it lacks are drawn with `draw_keys`, else each event has
+ * a key of its own. trace_load(), in trace_file.c, is the part of it that reads.
  *
- * Left out: lognormal:1, bimodal:0.1:10, extreme:0.005:1000, uniform:1024. The
- * mean of a service is not part of the text and stays as it is.
+ * trace_open() draws a trace, or copies what was read at another load or speed,
+ * for which what it lacks is drawn once more, maybe from another seed.
+ * The load is that of the very events: the mean gap is the mean of their service
+ * times divided by load and consumers. An event that is drawn arrives at the end
+ * of its gap, so that count / span_ns is the rate; N at once at the end of N gaps.
+ *
+ * Gaps, services and keys are drawn from streams of their own: another arrival
+ * process changes no service, another service no key.
  */
-struct load_spec;
-extern const struct load_spec load_arrivals;
-extern const struct load_spec load_service;
-extern const struct load_spec load_keys;
-int load_parse(const struct load_spec *spec, void *into, const char *text,
-	       char *why, uint32_t why_bytes);
-/* Back to text, with all that was left out filled in. */
-void load_format(const struct load_spec *spec, const void *from, char *text,
-		 uint32_t bytes);
-
-/*
- * Draw, or read, a trace. Returns 0 or a negative errno, with a sentence in
- * @why.
- *
- * The load is that of the very events drawn: the mean gap is the mean of their
- * service times divided by load and consumers. An event arrives at the end of
- * its gap, so that count / span_ns is the rate; N at once at the end of N gaps.
- *
- * Gaps, services and keys are drawn from streams of their own: another
- * arrival process changes no service, another service no key.
- *
- * A file keeps its own rate unless a load or a speed is given. Services and keys
- * that it lacks are drawn when they were asked for by name; else it needs
- * services, and each event has a key of its own. TRACE_IDLE: something was asked
- * for that the file has; TRACE_LACKS: it has not what is needed.
- */
-#define TRACE_IDLE  (-17) /* -EEXIST */
-#define TRACE_LACKS (-61) /* -ENODATA */
+int trace_load(struct trace *trace, const char *file, char *why,
+	       uint32_t why_bytes);
+int trace_read(struct trace *trace, const struct trace_opts *opts, char *why,
+	       uint32_t why_bytes);
 int trace_open(struct trace *trace, const struct trace_opts *opts, char *why,
 	       uint32_t why_bytes);
-/* What was read, once more, at another load or speed; what it lacks is drawn from
- * another seed. */
-int trace_again(struct trace *trace, const struct trace *own,
-		const struct trace_opts *opts, char *why, uint32_t why_bytes);
+void trace_close(struct trace *trace);
 /* Write it so that trace:FILE reads it, to the last ns. Returns 0 or a negative
  * errno. */
 int trace_save(const struct trace *trace, FILE *stream);
-void trace_close(struct trace *trace);
+
+/* Does chance have a part in it? */
+static inline int trace_draws(const struct trace_opts *opts)
+{
+	return opts->own == NULL || !opts->own->facts.has_service ||
+	       opts->draw_keys;
+}
+
+/* The key that a number stands for: of a file a whole number as it was written,
+ * or the hash of another text. */
+static inline uint64_t trace_key(const struct trace *trace, uint32_t number)
+{
+	return trace->key != NULL ? trace->key[number] : number;
+}
 
 #endif

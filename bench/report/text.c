@@ -100,13 +100,14 @@ static void trace_services(const struct trace_facts *facts, char *text,
 	text_ns(facts->service_p99_9_ns, tail, sizeof(tail));
 	used = snprintf(text, bytes, "services%s alone: mean %s, p99.9 %s; ",
 			facts->has_service ? "" : " (drawn)", mean, tail);
-	if (facts->key_share * (double)facts->events > 1.5 || facts->has_keys)
+	if (facts->has_keys)
 		(void)snprintf(text + used, bytes - (size_t)used,
 			       "%" PRIu64 " keys, the hottest has %.3g %% of "
 			       "the events",
 			       facts->keys, facts->key_share * 100);
 	else
-		(void)snprintf(text + used, bytes - (size_t)used, "no keys");
+		(void)snprintf(text + used, bytes - (size_t)used,
+			       "no keys of its own");
 }
 
 int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,

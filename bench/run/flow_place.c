@@ -80,7 +80,6 @@ static void place_write(const struct flow *flow, uint32_t p, uint32_t n,
 					       : from->arrival_ns,
 			.placed_ns = now,
 			.service_ns = from->service_ns,
-			.key = from->key,
 			.number = number,
 		};
 

@@ -80,7 +80,7 @@ static void live_faults_open(struct live *live)
 }
 
 uint64_t live_service_end(const struct live *live, uint32_t c, uint64_t *start,
-			  uint32_t service_ns)
+			  uint64_t service_ns)
 {
 	const struct live_fault *fault = &live->fault[c];
 	uint64_t end;
@@ -98,13 +98,13 @@ uint64_t live_service_end(const struct live *live, uint32_t c, uint64_t *start,
 
 static uint64_t live_key_of(const void *event, uint32_t bytes, void *ctx)
 {
-	uint32_t key;
+	const struct trace *trace = ctx;
+	uint64_t seq;
 
 	(void)bytes;
-	(void)ctx;
-	memcpy(&key, (const char *)event + offsetof(struct live_event, key),
-	       sizeof(key));
-	return key;
+	memcpy(&seq, (const char *)event + offsetof(struct live_event, seq),
+	       sizeof(seq));
+	return trace_key(trace, trace->event[seq].key);
 }
 
 struct sluice_dispatch_opts live_opts(const struct live *live, uint32_t p)
@@ -112,6 +112,7 @@ struct sluice_dispatch_opts live_opts(const struct live *live, uint32_t p)
 	struct sluice_dispatch_opts opts = live->ps->opts;
 
 	opts.key_of = live_key_of;
+	opts.key_ctx = (void *)(uintptr_t)live->trace;
 	opts.order_offset = (uint32_t)offsetof(struct live_event, number);
 	/* Or all would draw the same. */
 	opts.seed =

@@ -18,11 +18,10 @@
 
 /* The head of an event in a ring; event_bytes may be more. */
 struct live_event {
-	uint64_t seq; /* its place in the trace */
+	uint64_t seq; /* its place in the trace, where its key is */
 	uint64_t intended_ns;
 	uint64_t placed_ns; /* when the strategy was shown it */
-	uint32_t service_ns;
-	uint32_t key;
+	uint64_t service_ns;
 	uint64_t number; /* among its producer's; `ordered` reads it */
 };
 
@@ -87,7 +86,7 @@ static inline uint64_t live_now(const struct live *live)
 /* When consumer @c will have finished a service that could begin at *@start,
  * which moves behind a stall. */
 uint64_t live_service_end(const struct live *live, uint32_t c, uint64_t *start,
-			  uint32_t service_ns);
+			  uint64_t service_ns);
 
 /* Does consumer @c do nothing now? */
 static inline int live_stalled(const struct live *live, uint32_t c,

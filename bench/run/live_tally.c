@@ -46,7 +46,7 @@ static void tally_time(const struct live *live, uint64_t i,
 		       struct sluice_hist *slowdown)
 {
 	const struct live_record *record = &live->record[i];
-	uint32_t service = live->trace->event[i].service_ns;
+	uint64_t service = live->trace->event[i].service_ns;
 	uint64_t ns = tally_since(record->ended_ns, record->intended_ns);
 
 	if (record->times == 0)

@@ -151,7 +151,6 @@ static void producer_emit(struct threads_producer *producer, unsigned char *row,
 				live->closed_depth ? now : from->arrival_ns,
 			.placed_ns = now,
 			.service_ns = from->service_ns,
-			.key = from->key,
 			.number = producer->emitted + i,
 		};
 

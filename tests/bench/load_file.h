@@ -12,6 +12,7 @@
 
 static char path[64];
 static int fd = -1;
+static struct trace own; /* what was read, when it was opened at a load */
 
 static inline int file_made(void **state)
 {
@@ -24,6 +25,7 @@ static inline int file_made(void **state)
 static inline int file_gone(void **state)
 {
 	(void)state;
+	trace_close(&own);
 	return close(fd);
 }
 
@@ -33,15 +35,23 @@ static inline void file_has(const char *text, size_t bytes)
 	assert_int_equal(pwrite(fd, text, bytes, 0), bytes);
 }
 
+/* Read, and opened at @load. */
 static inline int file_open(struct trace *trace, double load, char *why)
 {
 	const struct trace_opts opts = {
 		.arrival = {ARRIVAL_TRACE, 0, path},
+		.service = {SERVICE_FIXED, 0, 0, 1000},
 		.load = load,
 		.consumers = 4,
+		.own = &own,
 	};
+	int rc;
 
-	return trace_open(trace, &opts, why, LOAD_TEXT_BYTES);
+	if (load == 0)
+		return trace_read(trace, &opts, why, LOAD_TEXT_BYTES);
+	trace_close(&own);
+	rc = trace_read(&own, &opts, why, LOAD_TEXT_BYTES);
+	return rc < 0 ? rc : trace_open(trace, &opts, why, LOAD_TEXT_BYTES);
 }
 
 static inline struct trace file_opened(double load)

@@ -292,6 +292,8 @@ static void a_timed_strategy_decides_alike(void **state)
 	assert_int_equal(
 		plan_strategies_parse(&plan, "partition:16", why, sizeof(why)),
 		0);
+	for (uint32_t i = 0; i < COUNT; i++)
+		events[i].key = i;
 	live_begin();
 	told = live_opts(&live, 0);
 	live_pick_init(&pick, &live, &told);
@@ -311,7 +313,7 @@ static void a_timed_strategy_decides_alike(void **state)
 		uint32_t n[2] = {0, 0};
 
 		for (uint32_t j = 0; j < 8; j++)
-			row[j].key = 8 * i + j;
+			row[j].seq = (8 * i + j) % COUNT;
 		assert_int_equal(timed.placeable(memory[0], &lanes[0]),
 				 plan.strategy[0].strategy->placeable(
 					 memory[1], &lanes[1]));

@@ -15,6 +15,22 @@ static void file_saved(const struct trace *trace)
 	assert_int_equal(fclose(stream), 0);
 }
 
+/* Of keys the numbers may differ, not what they stand for. */
+static void assert_alike(const struct trace *a, const struct trace *b)
+{
+	assert_int_equal(a->count, b->count);
+	assert_int_equal(a->span_ns, b->span_ns);
+	assert_true(fabs(a->service_mean_ns - b->service_mean_ns) < 1e-9);
+	for (uint64_t i = 0; i < a->count; i++) {
+		const struct trace_event *x = &a->event[i];
+		const struct trace_event *y = &b->event[i];
+
+		assert_int_equal(x->arrival_ns, y->arrival_ns);
+		assert_int_equal(x->service_ns, y->service_ns);
+		assert_true(trace_key(a, x->key) == trace_key(b, y->key));
+	}
+}
+
 /* ---- there and back ------------------------------------------------------ */
 
 static void what_is_saved_is_read(void **state)
@@ -27,11 +43,7 @@ static void what_is_saved_is_read(void **state)
 
 		file_saved(&a);
 		b = file_opened(0);
-		assert_int_equal(a.count, b.count);
-		assert_memory_equal(a.event, b.event,
-				    a.count * sizeof(*a.event));
-		assert_int_equal(a.span_ns, b.span_ns);
-		assert_true(fabs(a.service_mean_ns - b.service_mean_ns) < 1e-9);
+		assert_alike(&a, &b);
 		trace_close(&a);
 		trace_close(&b);
 	}
@@ -60,7 +72,7 @@ static void a_file_is_scaled_to_the_load(void **state)
 			assert_true(fabs(seen - want) <= 2);
 			assert_int_equal(trace.event[i].service_ns,
 					 meant.event[i].service_ns);
-			assert_int_equal(trace.event[i].key,
+			assert_int_equal(trace_key(&trace, trace.event[i].key),
 					 meant.event[i].key);
 		}
 		assert_int_equal(trace.span_ns,
@@ -90,15 +102,18 @@ struct read_row {
 	const char *name;
 	const char *text;
 	struct trace_event events[4]; /* up to a service of 0 */
+	uint64_t keys[4];             /* of the numbers there are */
 };
 
 static struct read_row read_rows[] = {
 	{"plain",
 	 "arrival_us,service_us,key\n1,2,3\n4,5,6\n",
-	 {{0, 2000, 3}, {3000, 5000, 6}}},
+	 {{0, 2000, 0}, {3000, 5000, 1}},
+	 {3, 6}},
 	{"other_order_and_units",
 	 "key,service_ms,arrival_s\n7,1.5,10\n8,0.000001,10.5",
-	 {{0, 1500000, 7}, {500000000, 1, 8}}},
+	 {{0, 1500000, 0}, {500000000, 1, 1}},
+	 {7, 8}},
 	{"epoch_with_a_fraction",
 	 "arrival_s,service_us,key\n1700000000.123456789,1,0\n"
 	 "1700000000.123456790,1,0\n1.700000001123456789e9,1,0\n",
@@ -110,29 +125,37 @@ static struct read_row read_rows[] = {
 	{"mark_quotes_blanks_and_comments",
 	 "\xef\xbb\xbf\"arrival_ns\" , \"service_ns\",key,\"a, \"\"b\"\"\"\r\n"
 	 "# none\r\n\r\n  \t\n\"0\", 1 ,\"9\",\",\"\"\"\r\n 5,2 , 4,\r\n",
-	 {{0, 1, 9}, {5, 2, 4}}},
+	 {{0, 1, 1}, {5, 2, 0}},
+	 {4, 9}},
 	{"semicolons",
 	 "arrival_ns;service_ns;key\n0;7;1\n2;7;1;\n",
-	 {{0, 7, 1}, {2, 7, 1}}},
+	 {{0, 7, 0}, {2, 7, 0}},
+	 {1}},
 	{"tabs",
 	 "Arrival_NS\tservice_ns\tKEY\n0\t7\t1\n2\t7\t 1\n",
-	 {{0, 7, 1}, {2, 7, 1}}},
+	 {{0, 7, 0}, {2, 7, 0}},
+	 {1}},
 	{"sorted_by_time_then_as_they_stand",
 	 "arrival_ns,service_ns,key\n20,1,1\n10,1,2\n20,1,3\n10,1,4\n",
-	 {{0, 1, 2}, {0, 1, 4}, {10, 1, 1}, {10, 1, 3}}},
+	 {{0, 1, 1}, {0, 1, 3}, {10, 1, 0}, {10, 1, 2}},
+	 {1, 2, 3, 4}},
 	{"without_keys_each_has_its_own",
 	 "arrival_ns,service_ns\n0,5\n1,5\n2,5\n",
-	 {{0, 5, 0}, {1, 5, 1}, {2, 5, 2}}},
+	 {{0, 5, 0}, {1, 5, 1}, {2, 5, 2}},
+	 {0, 1, 2}},
 	{"no_time_is_the_shortest",
 	 "arrival_ms,service_ms,key\n0,0,1\n1,0.4,1\n",
-	 {{0, 1, 1}, {1000000, 400000, 1}}},
+	 {{0, 1, 0}, {1000000, 400000, 0}},
+	 {1}},
 	{"longest",
-	 "arrival_ns,service_ns,key\n0,4294967295,67108863\n"
-	 "4611686018427387904,1,0\n",
-	 {{0, UINT32_MAX, 67108863}, {UINT64_C(1) << 62, 1, 0}}},
+	 "arrival_ns,service_ns,key\n0,4611686018427387000,"
+	 "18446744073709551615\n4611686018427387904,1,0\n",
+	 {{0, UINT64_C(4611686018427387000), 1}, {UINT64_C(1) << 62, 1, 0}},
+	 {0, UINT64_MAX}},
 	{"time_from_an_origin",
 	 "# origin_ns=7\narrival_ns,service_ns,key\n10,1,1\n12,1,1\n",
-	 {{3, 1, 1}, {5, 1, 1}}},
+	 {{3, 1, 0}, {5, 1, 0}},
+	 {1}},
 };
 
 static void is_read(void **state)
@@ -145,6 +168,11 @@ static void is_read(void **state)
 	       row->events[count].service_ns > 0)
 		count++;
 	assert_events(&trace, row->events, count);
+	for (size_t i = 0; i < count; i++) {
+		uint32_t key = trace.event[i].key;
+
+		assert_true(trace_key(&trace, key) == row->keys[key]);
+	}
 	assert_int_equal(trace.span_ns, row->events[count - 1].arrival_ns);
 	assert_int_equal(trace.facts.events, count);
 	trace_close(&trace);
@@ -153,18 +181,18 @@ static void is_read(void **state)
 /* One text is one key, two are two, and what was read stays what it is. */
 static void texts_are_keys(void **state)
 {
-	struct trace trace =
-		file_text("arrival_ns,service_ns,key\n0,1,ann\n"
-			  "1,1,bob\n2,1,ann\n3,1,67108864\n4,1,\n");
+	struct trace trace = file_text("arrival_ns,service_ns,key\n0,1,ann\n"
+				       "1,1,bob\n2,1,ann\n3,1,7\n4,1,\n");
 	struct trace again;
 
 	(void)state;
 	assert_int_equal(trace.event[0].key, trace.event[2].key);
+	assert_int_equal(trace_key(&trace, trace.event[3].key), 7);
 	assert_int_equal(trace.facts.keys, 4);
 	assert_true(fabs(trace.facts.key_share - 0.4) < 1e-9);
 	file_saved(&trace);
 	again = file_opened(0);
-	assert_events(&again, trace.event, trace.count);
+	assert_alike(&again, &trace);
 	trace_close(&again);
 	trace_close(&trace);
 	/* 007 is no number: it would be that of 7. */
@@ -251,24 +279,22 @@ static void a_file_has_its_own_rate(void **state)
 
 	(void)state;
 	trace = file_text(text);
+	opts.own = &trace;
 	assert_int_equal(trace.event[1].arrival_ns, 4);
 	opts.speed = 0.5;
-	assert_int_equal(trace_again(&fast, &trace, &opts, why, sizeof(why)),
-			 0);
+	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
 	assert_int_equal(fast.event[1].arrival_ns, 8);
 	assert_int_equal(fast.span_ns, 18);
 	/* What was read is told as it was. */
 	assert_int_equal(fast.facts.span_ns, 9);
 	trace_close(&fast);
 	opts.speed = 1;
-	assert_int_equal(trace_again(&fast, &trace, &opts, why, sizeof(why)),
-			 0);
+	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
 	assert_events(&fast, trace.event, trace.count);
 	trace_close(&fast);
 	opts.speed = 0;
 	opts.load = 0.5; /* 24 ns of work by 2 in 24 ns */
-	assert_int_equal(trace_again(&fast, &trace, &opts, why, sizeof(why)),
-			 0);
+	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
 	assert_int_equal(fast.span_ns, 24);
 	trace_close(&fast);
 	trace_close(&trace);
@@ -276,69 +302,51 @@ static void a_file_has_its_own_rate(void **state)
 
 /* ---- columns that are not there ------------------------------------------ */
 
-static int file_opened_with(const char *text, const struct trace_opts *given,
-			    struct trace *trace, char *why)
+static struct trace file_drawn(const char *text, uint32_t draw_keys)
 {
-	struct trace_opts opts = *given;
-
-	opts.seed = 5;
-	opts.arrival = (struct arrival){ARRIVAL_TRACE, 0, path};
-	opts.service.mean_ns = 1000;
-	opts.keys = (struct keys){KEY_UNIFORM, 0, 2};
-	opts.consumers = 2;
-	file_has(text, strlen(text));
-	return trace_open(trace, &opts, why, LOAD_TEXT_BYTES);
-}
-
-static void what_is_not_there_is_drawn_if_asked_for(void **state)
-{
-	static const char bare[] = "arrival_us\n1\n2\n9\n";
-	static const char served[] = "arrival_us,service_us\n1,1\n2,1\n";
-	static const char whole[] = "arrival_us,service_us,key\n1,1,1\n";
+	const struct trace_opts opts = {
+		.seed = 5,
+		.arrival = {ARRIVAL_TRACE, 0, path},
+		.service = {SERVICE_FIXED, 0, 0, 1000},
+		.keys = {KEY_UNIFORM, 0, 2},
+		.consumers = 2,
+		.draw_keys = draw_keys,
+	};
 	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 
+	file_has(text, strlen(text));
+	if (trace_read(&trace, &opts, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	return trace;
+}
+
+static void what_is_not_there_is_drawn(void **state)
+{
+	static const char bare[] = "arrival_us\n1\n2\n9\n";
+	static const char whole[] = "arrival_us,service_us,key\n1,3,7\n";
+	struct trace trace = file_drawn(bare, 0);
+	struct trace again;
+
 	(void)state;
-	assert_int_equal(
-		file_opened_with(bare, &(struct trace_opts){0}, &trace, why),
-		TRACE_LACKS);
-	assert_text_has(why, "--service=HOW draws services");
-	assert_int_equal(
-		file_opened_with(bare, &(struct trace_opts){.service_given = 1},
-				 &trace, why),
-		0);
-	assert_int_equal(trace.event[0].service_ns, 1000);
-	assert_false(trace.facts.has_service);
+	assert_int_equal(trace.event[2].service_ns, 1000);
+	assert_int_equal(trace.event[2].key, 2);
+	assert_false(trace.facts.has_service || trace.keyed);
 	trace_close(&trace);
-	assert_int_equal(
-		file_opened_with(served, &(struct trace_opts){.keys_needed = 1},
-				 &trace, why),
-		TRACE_LACKS);
-	assert_text_has(why, "--keys=HOW draws keys");
-	assert_int_equal(file_opened_with(served,
-					  &(struct trace_opts){.keys_needed = 1,
-							       .keys_given = 1},
-					  &trace, why),
-			 0);
-	assert_true(trace.event[0].key < 2 && trace.event[1].key < 2);
+	trace = file_drawn(bare, 1);
+	assert_true(trace.event[0].key < 2 && trace.event[2].key < 2);
+	assert_true(trace.keyed && !trace.facts.has_keys);
+	/* What was drawn beside it is saved with it. */
+	file_saved(&trace);
+	again = file_opened(0);
+	assert_alike(&trace, &again);
+	trace_close(&again);
 	trace_close(&trace);
-	/* What the file has is not asked for beside it. */
-	assert_int_equal(
-		file_opened_with(whole,
-				 &(struct trace_opts){.service_given = 1},
-				 &trace, why),
-		TRACE_IDLE);
-	assert_text_has(why, "--service=fixed: has no effect");
-	assert_int_equal(file_opened_with(whole,
-					  &(struct trace_opts){.mean_given = 1},
-					  &trace, why),
-			 TRACE_IDLE);
-	assert_text_has(why, "--service-mean=1us: has no effect");
-	assert_int_equal(file_opened_with(whole,
-					  &(struct trace_opts){.keys_given = 1},
-					  &trace, why),
-			 TRACE_IDLE);
-	assert_text_has(why, "--keys=uniform:2: has no effect");
+	/* Never what is there. */
+	trace = file_drawn(whole, 1);
+	assert_int_equal(trace.event[0].service_ns, 3000);
+	assert_int_equal(trace_key(&trace, trace.event[0].key), 7);
+	trace_close(&trace);
 }
 
 static void what_is_drawn_is_drawn_again(void **state)
@@ -347,7 +355,6 @@ static void what_is_drawn_is_drawn_again(void **state)
 	struct trace_opts opts = {.seed = 5,
 				  .arrival = {ARRIVAL_TRACE, 0, path},
 				  .service = {SERVICE_EXP, 0, 0, 1000},
-				  .service_given = 1,
 				  .keys = {KEY_UNIFORM, 0, 2},
 				  .consumers = 2};
 	char why[LOAD_TEXT_BYTES] = "";
@@ -356,14 +363,13 @@ static void what_is_drawn_is_drawn_again(void **state)
 
 	(void)state;
 	file_has(bare, strlen(bare));
-	assert_int_equal(trace_open(&trace, &opts, why, sizeof(why)), 0);
-	assert_int_equal(trace_again(&again, &trace, &opts, why, sizeof(why)),
-			 0);
+	assert_int_equal(trace_read(&trace, &opts, why, sizeof(why)), 0);
+	opts.own = &trace;
+	assert_int_equal(trace_open(&again, &opts, why, sizeof(why)), 0);
 	assert_events(&again, trace.event, trace.count);
 	trace_close(&again);
 	opts.seed = 6;
-	assert_int_equal(trace_again(&again, &trace, &opts, why, sizeof(why)),
-			 0);
+	assert_int_equal(trace_open(&again, &opts, why, sizeof(why)), 0);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(again.event[i].arrival_ns,
 				 trace.event[i].arrival_ns);
@@ -385,7 +391,7 @@ int main(void)
 		FILE_TEST(what_was_read_is_told),
 		FILE_TEST(the_peak_is_of_a_window),
 		FILE_TEST(a_file_has_its_own_rate),
-		FILE_TEST(what_is_not_there_is_drawn_if_asked_for),
+		FILE_TEST(what_is_not_there_is_drawn),
 		FILE_TEST(what_is_drawn_is_drawn_again),
 	};
 	const size_t first = 9;

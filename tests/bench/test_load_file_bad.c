@@ -39,9 +39,11 @@ static struct line_row line_rows[] = {
 	{"hexadecimal", HEAD "1,0x2,3\n", ":2: column service_us: '0x2'"},
 	{"infinite", HEAD "1,inf,3\n", ":2: column service_us: 'inf'"},
 	{"two_points", HEAD "1.2.3,1,3\n", ":2: column arrival_us: '1.2.3'"},
-	{"long_service", HEAD "1,4294967.296,3\n",
-	 ":2: column service_us: '4294967.296' must be a number of us, from 0 "
-	 "to 4.294967295s"},
+	{"long_service", HEAD "1,4611686018427387.905,3\n",
+	 ":2: column service_us: '4611686018427387.905' must be a number of "
+	 "us, from 0 to 4611686018.43s"},
+	{"long_services", HEAD "1,4611686018427387,3\n2,4611686018427387,3\n",
+	 "all services take 9.22337e+18 ns together: at most 4.61169e+18 is"},
 	{"65_bits", "arrival_ns,service_ns\n18446744073709551616,1\n",
 	 ":2: column arrival_ns: '18446744073709551616'"},
 	{"huge_power", HEAD "1e999999999999,1,1\n", ":2: column arrival_us"},
@@ -64,7 +66,8 @@ static void a_bad_line_is_named(void **state)
 	file_has(row->text, strlen(row->text));
 	assert_int_equal(file_open(&trace, 0, why), -EINVAL);
 	assert_text_has(why, row->why);
-	assert_text_has(why, path);
+	if (strncmp(why, "all", 3) != 0)
+		assert_text_has(why, path);
 	assert_null(trace.event);
 }
 
@@ -79,11 +82,11 @@ static void a_line_without_end_is_refused(void **state)
 	memcpy(text, HEAD, strlen(HEAD));
 	file_has(text, sizeof(text));
 	assert_int_equal(file_open(&trace, 0, why), -EINVAL);
-	assert_text_has(why, ":2: longer than 65535 bytes");
+	assert_text_has(why, ":2: longer than 65534 bytes");
 	memset(text + strlen(HEAD), 0, sizeof(text) - strlen(HEAD));
 	file_has(text, sizeof(text));
 	assert_int_equal(file_open(&trace, 0, why), -EINVAL);
-	assert_text_has(why, ":2: a zero byte: this is no text");
+	assert_text_has(why, ":2: longer than 65534 bytes, or a zero byte");
 	memset(text, ',', sizeof(text));
 	file_has(text, 1000);
 	assert_int_equal(file_open(&trace, 0, why), -EINVAL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/trace.h"
+#include "bench/load/spec.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 
@@ -71,7 +71,7 @@ static struct text_row taken_rows[] = {
 	{"uniform:67108864", KEYS, "uniform:67108864"},
 	{"zipf:0.99:1000000", KEYS, "zipf:0.99:1000000"},
 	{"zipf:2:1", KEYS, "zipf:2:1"},
-	{"zipf:0.001:4194304", KEYS, "zipf:0.001:4194304"},
+	{"zipf:0.001:67108864", KEYS, "zipf:0.001:67108864"},
 };
 
 static void is_taken(void **state)
@@ -95,7 +95,7 @@ static void is_taken(void **state)
 #define BURST "N must be a whole number in [1, 1048576]"
 #define SIGMA "SIGMA must be a number in [0.01, 3]"
 #define THETA "THETA must be a number in [0.001, 2]"
-#define ZIPFS "N must be a whole number in [1, 4194304]"
+#define ZIPFS "N must be a whole number in [1, 67108864]"
 
 static struct text_row refused_rows[] = {
 	{"", ARRIVALS, "arrivals '': not one of closed:DEPTH, poisson"},
@@ -146,7 +146,7 @@ static struct text_row refused_rows[] = {
 	{"zipf:2.01:10", KEYS, THETA},
 	{"zipf:1", KEYS, ZIPFS},
 	{"zipf:1:0", KEYS, ZIPFS},
-	{"zipf:1:4194305", KEYS, ZIPFS},
+	{"zipf:1:67108865", KEYS, ZIPFS},
 	{"zipf:1:2.5", KEYS, ZIPFS},
 };
 

@@ -206,7 +206,7 @@ check_idle()
 		run "$of_file" --events=9
 	refused "--seed=9: has no effect: nothing is drawn" \
 		run "$of_file" --seed=9
-	refused "--service=exp: has no effect: $scratch/trace has a column" \
+	refused "--service=exp: has no effect: the trace has services" \
 		run "$of_file" --service=exp
 	refused "--service-mean=5us: has no effect" \
 		run "$of_file" --service-mean=5us
