@@ -113,7 +113,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub);
 
 /* Look at the consumers' grants, unless the room that is known covers @want; what
  * waits for one of them alone, in the spill or beside the dispatcher, goes as far
- * as it has found credit. Returns non-zero when any went. */
+ * as it has found credit. Returns 1 when any went, or 0. */
 int outlet_refresh(struct outlet *out, uint64_t want);
 
 /* How many events could be placed, whatever they are, as far as the outlet has

@@ -98,8 +98,6 @@ void stage_emitted(struct sluice_stage *stage, int rc)
 	stage_emit_end(stage, stage_keeps(rc));
 	if (!stage_produces(stage))
 		return;
-	/* After a failure no other callback may run, of a marker say, before
-	 * the stage has been told of it. */
 	if (stage_keeps(rc))
 		(void)stage_flush(stage, STAGE_LOOK);
 	else
@@ -201,20 +199,6 @@ static void stage_keep_limit(struct sluice_stage *stage)
 		stage_overflow(stage, stage_wait_max(stage));
 }
 
-void stage_settle(struct sluice_stage *stage, int rc)
-{
-	int held = stage_holds_back(stage);
-
-	if (!stage_produces(stage))
-		return;
-	if (stage_keeps(rc)) {
-		if (!held)
-			(void)stage_place(stage, STAGE_LOOK);
-		stage_keep_limit(stage);
-	}
-	stage_tell_gauges(stage, held);
-}
-
 int stage_flush(struct sluice_stage *stage, enum stage_look look)
 {
 	struct outlet *out = &stage->out;
@@ -233,9 +217,8 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 		moved |= outlet_deal_orphans(out);
 	if (!held)
 		moved |= stage_place(stage, look);
-	if (SLUICE_UNLIKELY(stage->post.markers.first ||
-			    stage->post.spilling.first))
-		moved |= stage_markers_due(stage);
+	if (SLUICE_UNLIKELY(stage_has_markers(stage)))
+		moved |= stage_markers_pass(stage);
 	if (stage->hand.unacked > 0 && stage_answered(stage)) {
 		inlet_ack(&stage->in, stage->hand.inlet, stage->hand.unacked);
 		stage->hand.unacked = 0;

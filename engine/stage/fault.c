@@ -71,9 +71,6 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 {
 	va_list args;
 
-	/* One failure a step: the supervisor may read the text of the first. */
-	if (stage->run.phase == STAGE_DOWN)
-		return;
 	va_start(args, fmt);
 	(void)vsnprintf(stage->fault.text, sizeof(stage->fault.text), fmt,
 			args);
@@ -84,19 +81,13 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 /* A callback said that it is done. */
 static void stage_done(struct sluice_stage *stage)
 {
-	enum stage_phase phase = stage->run.phase == STAGE_DOWN
-					 ? stage->run.resume
-					 : stage->run.phase;
-
 	if (stage->opts.restart != SLUICE_RESTART_PERMANENT ||
 	    host_command(stage->host) != PIPELINE_RUN ||
-	    phase != STAGE_RUNNING) {
+	    stage->run.phase != STAGE_RUNNING) {
 		stage_conclude(stage, NULL,
 			       SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
 		return;
 	}
-	if (stage->run.phase == STAGE_DOWN)
-		return; /* and comes up again in any case */
 	(void)snprintf(stage->fault.text, sizeof(stage->fault.text),
 		       "stage '%s': ended, and is permanent", stage->name);
 	stage->fault.code = -ECANCELED;
@@ -135,10 +126,7 @@ void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
 		stage_done(stage);
 		return;
 	}
-	/* Another callback, of a marker that left with this one's events, may
-	 * have failed in between. */
-	if (stage->run.phase != STAGE_DOWN)
-		stage_fail_text(stage, stage_describe(stage, callback, rc));
+	stage_fail_text(stage, stage_describe(stage, callback, rc));
 }
 
 static void stage_give_up(struct sluice_stage *stage,

@@ -196,10 +196,11 @@ int stage_strand_vacant(struct sluice_stage *stage)
 int stage_step_ending(struct sluice_stage *stage)
 {
 	int moved = outlet_refresh(&stage->out, UINT64_MAX);
+	int flushed = stage_flush(stage, STAGE_LOOK);
 
-	moved |= stage_flush(stage, STAGE_LOOK);
-	if (stage->run.phase == STAGE_ENDED)
+	if (flushed & FLUSH_MARKER)
 		return 1;
+	moved |= flushed;
 	if (stage_consumes(stage) && stage_give_back(stage))
 		return 1;
 	moved |= stage_strand_vacant(stage);

@@ -69,9 +69,8 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 
 	stage_emit_begin(stage, stage_emit_room(stage));
 	rc = stage->opts.handle_info(stage, &message);
-	stage_emit_end(stage, stage_keeps(rc));
 	/* Whoever waits may look at the statistics next. */
-	stage_settle(stage, rc);
+	stage_emitted(stage, rc);
 	mail_done(stage, letter, rc < 0 ? rc : 0);
 	stage_answer(stage, "handle_info", rc);
 }
@@ -94,8 +93,9 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 {
 	struct inlet *in = &stage->in;
 
+	/* Nothing waits in a consumer. */
 	if (!stage_produces(stage)) {
-		mail_info(stage, letter);
+		marker_place(stage, letter);
 		return;
 	}
 	/* How many of the links there are: more may come. */
@@ -108,6 +108,7 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 				&in->links[i].reader.tx->published);
 	letters_add(&stage->post.arriving, letter);
 	(void)stage_markers_arrive(stage);
+	(void)stage_flush(stage, STAGE_LOOK);
 }
 
 int stage_markers_arrive(struct sluice_stage *stage)
@@ -175,16 +176,20 @@ static int marker_spilled_past(const struct sluice_stage *stage,
 	return 1;
 }
 
-/* Everything before it has left the hold; some of it may wait in the spill. */
-static void marker_passed_hold(struct sluice_stage *stage,
-			       struct letter *letter)
+/* Everything before the oldest in the hold has left that. */
+static int marker_passed_hold(const struct sluice_stage *stage)
+{
+	const struct letter *letter = stage->post.markers.first;
+
+	return letter != NULL && stage->out.orphans == NULL &&
+	       position_reached(stage->hold.at, letter->position);
+}
+
+/* Some of what is before it may wait in the spill. */
+static void marker_spill(struct sluice_stage *stage, struct letter *letter)
 {
 	const struct outlet *out = &stage->out;
 
-	if (outlet_spilled(out) == 0 && stage->post.spilling.first == NULL) {
-		mail_info(stage, letter);
-		return;
-	}
 	letter->position = 0;
 	if (out->spill.capacity > 0) {
 		letter->position = marker_targets(letter, out->lanes.count);
@@ -201,23 +206,41 @@ static int stage_may_handle(const struct sluice_stage *stage)
 	       stage->run.phase == STAGE_ENDING;
 }
 
+/* Where the marker is that is due, if there is one; or NULL. One that has passed
+ * the hold stays there until it is handled, so that nothing behind it leaves
+ * before; unless others are behind the spill. */
+static struct letters *markers_due(struct sluice_stage *stage)
+{
+	struct stage_post *post = &stage->post;
+
+	if (!stage_may_handle(stage))
+		return NULL;
+	if (post->spilling.first != NULL)
+		return marker_spilled_past(stage, post->spilling.first)
+			       ? &post->spilling
+			       : NULL;
+	return marker_passed_hold(stage) && outlet_spilled(&stage->out) == 0
+		       ? &post->markers
+		       : NULL;
+}
+
 int stage_markers_due(struct sluice_stage *stage)
 {
+	return markers_due(stage) != NULL;
+}
+
+int stage_markers_pass(struct sluice_stage *stage)
+{
+	struct stage_post *post = &stage->post;
 	int moved = 0;
 
-	while (stage->post.spilling.first != NULL && stage_may_handle(stage) &&
-	       marker_spilled_past(stage, stage->post.spilling.first)) {
-		mail_info(stage, letters_pop(&stage->post.spilling));
-		moved = 1;
+	while (stage_may_handle(stage) && marker_passed_hold(stage) &&
+	       (outlet_spilled(&stage->out) > 0 ||
+		post->spilling.first != NULL)) {
+		marker_spill(stage, letters_pop(&post->markers));
+		moved = FLUSH_MOVED;
 	}
-	while (stage->post.markers.first != NULL && stage_may_handle(stage) &&
-	       stage->out.orphans == NULL &&
-	       position_reached(stage->hold.at,
-				stage->post.markers.first->position)) {
-		marker_passed_hold(stage, letters_pop(&stage->post.markers));
-		moved = 1;
-	}
-	return moved;
+	return stage_markers_due(stage) ? moved | FLUSH_MARKER : moved;
 }
 
 void stage_markers_wait_again(struct sluice_stage *stage)
@@ -249,6 +272,24 @@ static void mail_end(struct sluice_stage *stage, struct letter *letter)
 		     SLUICE_CLOSED_CODE(closed));
 }
 
+static void mail_read(struct sluice_stage *stage, struct letter *letter)
+{
+	switch (letter->kind) {
+	case LETTER_CAST:
+		mail_cast(stage, letter);
+		break;
+	case LETTER_CALL:
+		mail_call(stage, letter);
+		break;
+	case LETTER_INFO:
+		marker_came(stage, letter);
+		break;
+	case LETTER_END:
+		mail_end(stage, letter);
+		break;
+	}
+}
+
 int stage_read_mail(struct sluice_stage *stage)
 {
 	uint32_t read = 0;
@@ -257,26 +298,15 @@ int stage_read_mail(struct sluice_stage *stage)
 	 * whoever it answers at once, may look at the statistics. */
 	if (stage->run.gauge > 0)
 		stage_tell_gauges(stage, stage_holds_back(stage));
-	while (stage->post.letters.first != NULL && stage_may_handle(stage) &&
-	       read++ < LETTERS_PER_ROUND) {
-		struct letter *letter = letters_pop(&stage->post.letters);
+	for (; stage_may_handle(stage) && read < LETTERS_PER_ROUND; read++) {
+		struct letters *due = markers_due(stage);
 
-		switch (letter->kind) {
-		case LETTER_CAST:
-			mail_cast(stage, letter);
+		if (due != NULL)
+			mail_info(stage, letters_pop(due));
+		else if (stage->post.letters.first != NULL)
+			mail_read(stage, letters_pop(&stage->post.letters));
+		else
 			break;
-		case LETTER_CALL:
-			mail_call(stage, letter);
-			break;
-		case LETTER_INFO:
-			marker_came(stage, letter);
-			if (stage_produces(stage))
-				(void)stage_flush(stage, STAGE_LOOK);
-			break;
-		case LETTER_END:
-			mail_end(stage, letter);
-			break;
-		}
 	}
 	return read > 0;
 }

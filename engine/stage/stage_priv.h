@@ -280,10 +280,18 @@ enum stage_look {
 /* ---- emit.c ---- */
 
 /* Around every callback that may emit: room for @limit events; then keep or
- * forget what it emitted. stage_flush() places what is held, as far as there is
- * credit, and acknowledges input whose output is out. */
+ * forget what it emitted. */
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
 void stage_emit_end(struct sluice_stage *stage, int keep);
+
+/* What a flush has done, and leaves to do. */
+#define FLUSH_MOVED  1
+#define FLUSH_MARKER 2 /* a marker is due: the next step handles it */
+
+/* Place what is held, as far as there is credit, and acknowledge input whose output
+ * is out. Only moves, and stage->run.phase stays what it is: of the user's functions
+ * those that placing needs are called, and on_discard, and none that answers for
+ * the stage. Returns FLUSH bits. */
 int stage_flush(struct sluice_stage *stage, enum stage_look look);
 /* After @rc what the callback emitted is kept. */
 static inline int stage_keeps(int rc)
@@ -292,10 +300,6 @@ static inline int stage_keeps(int rc)
 }
 /* End it for a callback that answered @rc, and let what it emitted leave. */
 void stage_emitted(struct sluice_stage *stage, int rc);
-/* What a marker's callback emitted, having answered @rc, leaves as far as it can,
- * and statistics tell of what does not. Part of a flush: no other callback but the
- * hooks of placing is called. */
-void stage_settle(struct sluice_stage *stage, int rc);
 /* How much a callback may emit that was asked for @n events. */
 uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n);
 /* An event was for a partition that there is not. */
@@ -305,13 +309,18 @@ static inline void stage_count(struct sluice_stage *stage,
 {
 	sluice_counter_add(stage->counters, counter, n);
 }
+/* Markers wait for events to leave, or are due. */
+static inline int stage_has_markers(const struct sluice_stage *stage)
+{
+	return stage->post.markers.first != NULL ||
+	       stage->post.spilling.first != NULL;
+}
 /* Something waits that a flush could move. */
 static inline int stage_waits(const struct sluice_stage *stage)
 {
 	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
 	       stage->out.asides_waiting > 0 || stage->hand.unacked > 0 ||
-	       stage->post.markers.first != NULL ||
-	       stage->post.spilling.first != NULL || stage->run.gauge > 0;
+	       stage_has_markers(stage) || stage->run.gauge > 0;
 }
 /* Events are kept back until demand is set to forward. */
 static inline int stage_holds_back(const struct sluice_stage *stage)
@@ -411,7 +420,7 @@ void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub);
 
 /* ---- mail.c: letters and markers ---- */
 
-/* Handle letters. Returns non-zero when there was one. */
+/* Handle letters, and markers that are due. Returns non-zero when there was one. */
 int stage_read_mail(struct sluice_stage *stage);
 /* Markers that came behind what lay in the inlets: move on those it has passed.
  */
@@ -431,8 +440,12 @@ static inline uint64_t stage_marker_limit(const struct sluice_stage *stage)
 		       ? stage->post.markers.first->position - stage->hold.at
 		       : UINT64_MAX;
 }
-/* Handle the markers that everything has passed. Returns non-zero: one was. */
+/* Has everything that was before a marker left, so that stage_read_mail() would
+ * handle it? */
 int stage_markers_due(struct sluice_stage *stage);
+/* Part of a flush: those that have passed the hold go behind what waits in the
+ * spill. Returns FLUSH bits. */
+int stage_markers_pass(struct sluice_stage *stage);
 /* A consumer has left: what markers waited for in the spill may wait elsewhere
  * now. */
 void stage_markers_wait_again(struct sluice_stage *stage);

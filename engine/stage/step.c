@@ -132,7 +132,7 @@ static int producer_step(struct sluice_stage *stage)
 	backs_off = producer_backs_off(stage);
 	if (stage_waits(stage))
 		moved = stage_flush(stage, STAGE_LOOK);
-	if (stage->run.accumulate || stage->run.phase != STAGE_RUNNING)
+	if (stage->run.accumulate)
 		return moved;
 	moved |= outlet_refresh(&stage->out, stage->emit_max);
 	room = producer_room(stage);
@@ -315,8 +315,6 @@ static int consumer_step_order(struct sluice_stage *stage)
 	resequencer_show(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked = stage_flush(stage, STAGE_LOOK);
-	if (stage->run.phase != STAGE_RUNNING)
-		return 1;
 	/* Its links may all have ended, and this one is left. */
 	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
 		return 1;
@@ -339,10 +337,12 @@ static int consumer_step_alone(struct sluice_stage *stage)
 		worked |= stage_markers_arrive(stage);
 	if (stage_produces(stage) && stage_waits(stage))
 		worked |= stage_flush(stage, STAGE_LOOK);
-	if (stage->run.phase == STAGE_RUNNING && stage->in.linked == 0 &&
-	    host_command(stage->host) == PIPELINE_DRAIN)
+	if (stage->in.linked == 0 &&
+	    host_command(stage->host) == PIPELINE_DRAIN) {
 		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-	return worked || stage->run.phase != STAGE_RUNNING;
+		return 1;
+	}
+	return worked;
 }
 
 /* A round over the links is over when the stage is no longer running, or its
@@ -369,8 +369,6 @@ static int consumer_step(struct sluice_stage *stage)
 		/* What waits goes first. */
 		if (stage_produces(stage) && stage_waits(stage))
 			worked |= stage_flush(stage, STAGE_LOOK);
-		if (stage->run.phase != STAGE_RUNNING)
-			return 1;
 		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
 			return 1;
 		/* A batch ends at a marker. */
@@ -472,8 +470,10 @@ int stage_step(struct sluice_stage *stage)
 	int worked = 0;
 
 	/* Relaxed: the exchange acquires what the signaller wrote. */
-	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->words.signals) != 0 ||
-			    stage->post.letters.first != NULL))
+	if (SLUICE_UNLIKELY(
+		    sluice_load_relaxed(&stage->words.signals) != 0 ||
+		    stage->post.letters.first != NULL ||
+		    (stage_has_markers(stage) && stage_markers_due(stage))))
 		worked = stage_attend(stage);
 	if (SLUICE_UNLIKELY(stage->post.timers.armed != 0))
 		worked |= stage_step_timers(stage);

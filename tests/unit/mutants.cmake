@@ -216,7 +216,7 @@ sluice_unit_mutant(answer-overwritten engine/stage/mailbox.c mailbox "answered_a
 sluice_unit_mutant(answered-twice engine/control/control.c control "a_call_is_answered_once"
 	[[s/\tif (letter->replied)$/\tif (0)/]])
 sluice_unit_mutant(letters-before-events engine/stage/mail.c control "letters_leave_a_turn_to_events"
-	[[s/read++ < LETTERS_PER_ROUND) {/read++ < UINT32_MAX) {/]])
+	[[s/read < LETTERS_PER_ROUND; read++/read < UINT32_MAX; read++/]])
 sluice_unit_mutant(timer-drifts engine/stage/timer.c timer "period_missed_is_skipped"
 	[[s/due = timer_after(now_ns - (now_ns - due) % period, period);/due = timer_after(now_ns, period);/]])
 sluice_unit_mutant(timer-too-late engine/stage/timer.c timer "once"
@@ -239,8 +239,8 @@ sluice_unit_mutant(dropped-output-awaited engine/stage/emit.c overflow "what_was
 	[[s/\t\t\tstage->hand.end = hold_end(hold);/\t\t\t(void)0;/]])
 sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_held_back_and_given_out"
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
-sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "they_have_left"
-	[[s/\tstage_settle(stage, rc);/\t(void)0;/]])
+sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "its_own_wait"
+	[[/^static void mail_info/,/^}/s/stage_emitted(stage, rc)/stage_emit_end(stage, stage_keeps(rc))/]])
 sluice_unit_mutant(fan-out-over-a-batch engine/graph/declare.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
 sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
