@@ -58,7 +58,6 @@ enum sluice_lane_state {
 	SLUICE_LANE_JOINING = 1,  /* the strategy is not ready for it yet */
 	SLUICE_LANE_ACTIVE = 2,   /* gets events */
 	SLUICE_LANE_DRAINING = 3, /* finishes what it has been sent */
-	SLUICE_LANE_DEAD = 4,     /* finishes nothing more; leaves next */
 };
 
 /** One subscription as its producer's strategy sees it. */
@@ -230,7 +229,7 @@ static inline const char *sluice_lanes_verify(const struct sluice_lanes *lanes)
 	for (uint32_t i = 0; i < lanes->count; i++) {
 		const struct sluice_lane *lane = &lanes->lane[i];
 
-		if (lane->state > SLUICE_LANE_DEAD)
+		if (lane->state > SLUICE_LANE_DRAINING)
 			return "a lane is in no known state";
 		if (lane->state != SLUICE_LANE_ACTIVE && lane->credit > 0)
 			return "a lane that is not active has credit";

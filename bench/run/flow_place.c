@@ -140,7 +140,7 @@ void flow_kill(struct flow *flow, uint32_t c)
 	for (uint32_t p = 0; p < flow->live.plan->producers; p++) {
 		struct outlet *out = &flow->producer[p].out;
 
-		out->lanes.lane[c].state = SLUICE_LANE_DEAD;
+		out->lanes.lane[c].state = SLUICE_LANE_DRAINING;
 		out->lanes.lane[c].credit = 0;
 		outlet_leave(out, &flow->producer[p].sub[c]);
 	}

@@ -157,13 +157,13 @@ static inline void script_step(struct script *s)
 		break;
 	case 2:
 		if (state == SLUICE_LANE_ACTIVE || state == SLUICE_LANE_JOINING)
-			script_stop(s, i, SLUICE_LANE_DRAINING);
+			script_stop(s, i, 0);
 		break;
 	case 3:
 		if (state == SLUICE_LANE_DRAINING)
 			script_leave(s, i);
 		else if (state != SLUICE_LANE_VACANT)
-			script_stop(s, i, SLUICE_LANE_DEAD);
+			script_stop(s, i, 1);
 		break;
 	case 4:
 		c->paused = !c->paused;
@@ -176,7 +176,7 @@ static inline void script_step(struct script *s)
 	case 7:
 	case 8:
 	case 9:
-		if (c->paused || state == SLUICE_LANE_DEAD)
+		if (c->paused || c->dead)
 			break;
 		script_finish(s, i, rng_between(&s->rng, 0, c->ring.count));
 		script_grant(s, i);
@@ -219,7 +219,7 @@ static inline void script_close(struct script *s)
 		script_check(s);
 		(void)script_deal_back(s);
 		for (uint32_t i = 0; i < s->lanes.count; i++) {
-			if (s->lane[i].state == SLUICE_LANE_DEAD)
+			if (s->at[i].dead)
 				continue;
 			script_finish(s, i, s->at[i].ring.count);
 			script_grant(s, i);

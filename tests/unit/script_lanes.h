@@ -47,6 +47,7 @@ struct script_consumer {
 	uint32_t window; /* it asks for so many; never above capacity */
 	uint32_t paused;
 	uint32_t waits; /* it has joined and was never active */
+	uint32_t dead;  /* it drains, and finishes nothing more */
 	uint64_t last;  /* number of its last new event, plus one */
 	struct script_row ring;
 	struct script_row spill;
@@ -327,10 +328,10 @@ static inline void script_join(struct script *s, uint32_t i)
 }
 
 /* It gets nothing more: it finishes what it has, or dies with it. */
-static inline void script_stop(struct script *s, uint32_t i,
-			       enum sluice_lane_state state)
+static inline void script_stop(struct script *s, uint32_t i, uint32_t dead)
 {
-	s->lane[i].state = state;
+	s->at[i].dead = dead;
+	s->lane[i].state = SLUICE_LANE_DRAINING;
 	s->lane[i].credit = 0;
 }
 
@@ -338,9 +339,8 @@ static inline void script_stop(struct script *s, uint32_t i,
 static inline void script_refresh(struct script *s)
 {
 	for (uint32_t i = 0; i < s->lanes.count; i++)
-		if (s->lane[i].state == SLUICE_LANE_DEAD ||
-		    (s->lane[i].state == SLUICE_LANE_DRAINING &&
-		     s->at[i].ring.count == 0))
+		if (s->lane[i].state == SLUICE_LANE_DRAINING &&
+		    (s->at[i].dead || s->at[i].ring.count == 0))
 			script_leave(s, i);
 	for (uint32_t i = 0; i < s->lanes.count; i++)
 		s->lane[i].acked = s->at[i].done;

@@ -41,7 +41,7 @@ static void verify_sees_credit_that_nobody_gave(void **state)
 /* What holds of the lanes of every strategy. */
 static void verify_sees_lanes_out_of_step(void **state)
 {
-	struct sluice_lane lane = {.state = SLUICE_LANE_DEAD + 1};
+	struct sluice_lane lane = {.state = SLUICE_LANE_DRAINING + 1};
 	struct sluice_lanes lanes = {.lane = &lane, .count = 1, .turn = 7};
 	struct sluice_shared s = {0};
 
