@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file sluice.h
- * The one header users include: #include <sluice/sluice.h>
+ * The one header that programs include: #include <sluice/sluice.h>
  *
- * C11, and C++17; the macros for options (SLUICE_STAGE() and its like) are C++20
- * and say more at SLUICE_OPTIONS() in ring/base.h.
+ * For C11 and C++17. In C++ the macros for options (SLUICE_STAGE() and the
+ * like) need C++20, see ring/options.h.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H

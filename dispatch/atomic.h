@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file atomic.h
- * A key is pinned to a consumer only while it has events in flight there: order
- * per key, and one consumer at a time for each, without the skew of a hash.
+ * A key is pinned to a consumer only while it has events in hand there: order
+ * per key, and one consumer at a time for each key, without the uneven load of
+ * a hash.
  *
- * Mixed. A key at rest goes to whoever has least in flight, late; one that is
- * being worked on stays where it is, early, and waits in the spill when its
- * consumer has no credit. So a hot key loads one consumer and the others share
- * the rest, where with fixed owners its neighbours in the hash would wait too.
+ * A key at rest (no event of it is in hand anywhere) goes to the lane with
+ * least in hand: a late choice. A key that is being worked on stays at its
+ * lane: an early choice, and the event waits in the spill when that lane has no
+ * credit. So a hot key loads one consumer and the others share the rest. With
+ * fixed owners of keys, those that share the hot key's owner would wait as
+ * well.
  *
- * Keys fall into flows (4096 unless told otherwise); keys of one flow are pinned
- * together. Which of a flow's events are done is told by receipts: events finish
- * in the order a lane was sent them, so a flow is at rest when its lane has
- * finished the position of its last event.
+ * Keys are hashed to *flows* (4096 unless told otherwise), and all keys of a
+ * flow are pinned together. Receipts say which events are finished: a lane
+ * finishes its events in the order in which it was sent them, so a flow is at
+ * rest when its lane's receipt has reached the position of the flow's last
+ * event.
  *
- * Who leaves: its flows are at rest, since what it did not finish is placed
- * again before anything else, and pins them anew. Who joins gets flows as they
- * come to rest.
+ * When a lane leaves, its flows are at rest: its unfinished events are placed
+ * again before all others, and pin their flows anew. A lane that joins is given
+ * flows as they come to rest.
  *
  * The idea is eventdev's: ATOMIC flows (DPDK Programmer's Guide, Event Device
  * Library).
@@ -30,8 +34,8 @@
 
 /** Where a flow's last event went. */
 struct sluice_flow {
-	uint64_t position; /* the lane has finished it when acked is there */
-	uint32_t lane;     /* SLUICE_LANE_NONE: at rest */
+	uint64_t position; /* of that event: finished once acked is there */
+	uint32_t lane;     /* SLUICE_LANE_NONE: the flow is at rest */
 	uint32_t resv32;
 };
 
@@ -56,7 +60,7 @@ static inline void sluice_atomic_init(struct sluice_atomic *s,
 		s->flow[i].lane = SLUICE_LANE_NONE;
 }
 
-/* Events may be for any lane that has some in hand, or can be given some. */
+/* An event may be for any lane that is active or has events in hand. */
 static inline uint64_t sluice_atomic_placeable(const struct sluice_atomic *s,
 					       const struct sluice_lanes *lanes)
 {
@@ -71,8 +75,8 @@ static inline uint64_t sluice_atomic_placeable(const struct sluice_atomic *s,
 	return sluice_spill_placeable(&view, lanes);
 }
 
-/* The active lane with least in hand; ties to the longest waiting. Only those
- * with credit, unless @all. lanes->count when there is none. */
+/* The active lane with least in hand, of those with credit, or of @all; ties go
+ * to the one that has waited longest. lanes->count when there is none. */
 static inline uint32_t sluice_atomic_least(const struct sluice_lanes *lanes,
 					   uint32_t all)
 {
@@ -110,7 +114,7 @@ static inline int sluice_flow_rests(const struct sluice_flow *flow,
 	       (int64_t)(lanes->lane[flow->lane].acked - flow->position) >= 0;
 }
 
-/* One event of @flow to lane @to. Returns 0 when there is no place for it. */
+/* One event of @flow to lane @to. Returns 0 when there is no room for it. */
 static inline int sluice_atomic_put(struct sluice_lanes *lanes,
 				    struct sluice_run *runs, uint32_t *n_runs,
 				    struct sluice_flow *flow, uint32_t to)
@@ -121,7 +125,7 @@ static inline int sluice_atomic_put(struct sluice_lanes *lanes,
 		return 0;
 	lane->since = ++lanes->turn;
 	flow->lane = to;
-	/* Its place is known even if it waits in the spill. */
+	/* Known already, even if the event waits in the spill. */
 	flow->position = lane->sent + lane->spilled;
 	return 1;
 }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file broadcast.h
- * Everybody gets every event, at the slowest's credit.
+ * Every consumer gets every event, at the pace of the slowest.
  *
- * One copy of the data in one ring. A subscription's selector is applied where
- * the events are read, by the consumer: it costs the producer nothing, and what
- * it refuses costs the subscription no credit.
+ * One copy of the events lies in one ring. A subscription's selector is called
+ * where the events are read, by the consumer: it costs the producer nothing,
+ * and an event that it refuses costs the subscription no credit.
  *
- * Who joins or leaves is nobody's business but its own: a lane gates, and
- * receives, from the batch on in which it is active. One that is not there yet
- * cannot hold the others up, and one that has gone no longer does.
+ * A lane counts, and receives, from the batch on in which it becomes active.
+ * Before, and after it has left, it cannot hold the others up.
  */
 #ifndef SLUICE_DISPATCH_BROADCAST_H
 #define SLUICE_DISPATCH_BROADCAST_H

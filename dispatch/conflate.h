@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file conflate.h
- * The latest event of each key, for whoever is too slow for all of them: a
- * modifier of a subscription, beside whatever strategy deals the events.
+ * The latest event of each key, for an onlooker that is too slow for all
+ * events: a modifier of one subscription, under any strategy.
  *
- * What the subscriber has no credit for waits, one event a key: a newer one takes
- * the place of the one that waits, at the place in the row that this had. So the
- * subscriber is never further behind than one event of each key, and never holds
- * anybody up. When more keys wait than there is room for, the oldest is dropped.
+ * Events for which the onlooker has no credit wait in a row, one for each key.
+ * A newer event takes the place of the waiting one of its key, without losing
+ * that one's place in the row. So the onlooker is never further behind than one
+ * event of each key, and nothing waits for it. When more keys wait than there
+ * is room for, the oldest event is dropped.
  *
- * Keys are 64 bits and compared as such. The memory is the caller's: a row of
- * places, oldest first, and an open table from key to place (linear probing;
- * what is removed is filled up from behind, Knuth, TAOCP 3, 6.4, algorithm R).
+ * Keys are 64-bit numbers and compared as such. The memory is the caller's: a
+ * row of places, oldest first, and an open hash table from key to place (linear
+ * probing; entries that are removed are closed up from behind, Knuth, TAOCP 3,
+ * 6.4, algorithm R).
  */
 #ifndef SLUICE_DISPATCH_CONFLATE_H
 #define SLUICE_DISPATCH_CONFLATE_H
@@ -20,7 +22,7 @@
 
 #include <string.h>
 
-/** In place of a place. */
+/** A free entry of the table. */
 #define SLUICE_CONFLATE_NOBODY UINT32_MAX
 
 struct sluice_conflate {
@@ -29,10 +31,10 @@ struct sluice_conflate {
 	uint32_t *table;       /* 2 * places; a place, or NOBODY */
 	uint32_t places;       /* a power of two */
 	uint32_t event_bytes;
-	uint32_t head; /* the oldest */
-	uint32_t count;
-	uint64_t replaced; /* by a newer one of their key */
-	uint64_t dropped;  /* for want of room */
+	uint32_t head;     /* the place of the oldest event */
+	uint32_t count;    /* events that wait */
+	uint64_t replaced; /* events, by a newer one of their key */
+	uint64_t dropped;  /* events, for want of room */
 };
 
 static inline void sluice_conflate_init(struct sluice_conflate *s,
@@ -59,7 +61,7 @@ static inline uint32_t sluice_conflate_home(const struct sluice_conflate *s,
 	return sluice_key_spread(key) & (2 * s->places - 1);
 }
 
-/* Where @key is in the table, or the free entry where it would be. */
+/* The entry of @key in the table, or the free entry where it would be. */
 static inline uint32_t sluice_conflate_find(const struct sluice_conflate *s,
 					    uint64_t key)
 {
@@ -71,7 +73,8 @@ static inline uint32_t sluice_conflate_find(const struct sluice_conflate *s,
 	return at;
 }
 
-/* Take entry @hole out: whoever probed past it moves up. */
+/* Take entry @hole out, and close the gap: entries that had to go past it when
+ * they were put in move up. */
 static inline void sluice_conflate_remove(struct sluice_conflate *s,
 					  uint32_t hole)
 {
@@ -85,7 +88,7 @@ static inline void sluice_conflate_remove(struct sluice_conflate *s,
 		if (s->table[at] == SLUICE_CONFLATE_NOBODY)
 			break;
 		home = sluice_conflate_home(s, s->key[s->table[at]]);
-		/* It stays if its home lies between the hole and it. */
+		/* This entry stays if its home lies behind the hole. */
 		if (((at - home) & mask) < ((at - hole) & mask))
 			continue;
 		s->table[hole] = s->table[at];
@@ -94,7 +97,8 @@ static inline void sluice_conflate_remove(struct sluice_conflate *s,
 	s->table[hole] = SLUICE_CONFLATE_NOBODY;
 }
 
-/** The events that wait in a row, oldest first: how many, and where. */
+/** Returns how many waiting events, oldest first, lie in a row; *first: the
+ * first one. */
 static inline uint32_t sluice_conflate_peek(const struct sluice_conflate *s,
 					    const unsigned char **first)
 {
@@ -104,7 +108,7 @@ static inline uint32_t sluice_conflate_peek(const struct sluice_conflate *s,
 	return s->count < room ? s->count : room;
 }
 
-/** The @n oldest are done with. */
+/** The @n oldest events have been sent. */
 static inline void sluice_conflate_pop(struct sluice_conflate *s, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -115,7 +119,8 @@ static inline void sluice_conflate_pop(struct sluice_conflate *s, uint32_t n)
 	}
 }
 
-/** @event of @key waits; @key's last one, if it waits, no longer does. */
+/** @event has come: it waits, in the place of the waiting event of its @key if
+ * there is one. */
 static inline void sluice_conflate_put(struct sluice_conflate *s, uint64_t key,
 				       const unsigned char *event)
 {

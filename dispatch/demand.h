@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file demand.h
- * Whoever is idle gets the next events, then whoever has most credit; an emission
- * is split evenly among equals.
+ * Idle lanes first, then those with most credit; an emission is split evenly
+ * among equals.
  *
- * Late: it chooses when credit exists, so a slow consumer hurts only itself. Who
- * has nothing in hand comes first; then it is as if each event were decided alone
- * and went to whoever has most credit, ties in turn. But what a lane gets of an
- * emission it gets in a row: so equals get equally many, to within one event, and
- * each has them in one batch. Order holds on each subscription, not across them.
+ * Late: it chooses among lanes that have credit, so a slow consumer hurts only
+ * itself. Lanes with nothing in hand come first. Then the split is as if each
+ * event were decided alone and went to the lane with most credit, ties in turn;
+ * but what a lane gets of an emission it gets in one run, and so in one batch.
+ * Equal lanes get equally many events, to within one. Order holds on each
+ * subscription, not across them.
  *
- * With a chunk it is GenStage's DemandDispatcher: whoever has most credit gets the
- * next chunk, ties to the longest waiting. With SLUICE_CHUNK_ALL it fills the one
- * with most credit, then the next.
+ * With a chunk it is GenStage's DemandDispatcher: the lane with most credit
+ * gets the next chunk, ties go to the lane that has waited longest. With
+ * SLUICE_CHUNK_ALL it fills the lane with most credit, then the next one.
  *
- * Lanes come and go without a word: one without credit is never chosen.
+ * With shuffle the first dispatch of chunks fills the lanes in a random order:
+ * at that moment all have asked for as much, and the first one would otherwise
+ * get everything. Without a chunk shuffle makes the first turn random.
  *
- * Told to shuffle, a chunk's first dispatch fills the lanes in an order of chance,
- * once, when all of them have just asked and the first in line would otherwise get
- * everything; without a chunk the first turn is by chance.
+ * Nothing is kept about lanes that come and go: a lane without credit is never
+ * chosen.
  */
 #ifndef SLUICE_DISPATCH_DEMAND_H
 #define SLUICE_DISPATCH_DEMAND_H
@@ -27,9 +29,9 @@
 #include "mix.h"
 
 struct sluice_demand {
-	uint32_t chunk;   /* most events before it chooses again; 0: evenly */
-	uint32_t shuffle; /* 0, or the seed of a first dispatch to come */
-	uint32_t turn;    /* evenly: the first of equals */
+	uint32_t chunk;   /* most events before a new choice; 0: even split */
+	uint32_t shuffle; /* seed of a first dispatch to come; else 0 */
+	uint32_t turn;    /* even split: the lane that comes first of equals */
 	uint32_t resv32;
 };
 
@@ -50,7 +52,7 @@ static inline uint64_t sluice_demand_placeable(const struct sluice_demand *s,
 	return sluice_lanes_sum(lanes);
 }
 
-/* The lane with most credit; among equals the one that came to it first. */
+/* The lane with most credit; among equals the one that has had it longest. */
 static inline uint32_t sluice_demand_best(const struct sluice_lanes *lanes)
 {
 	const struct sluice_lane *lane = lanes->lane;
@@ -64,14 +66,14 @@ static inline uint32_t sluice_demand_best(const struct sluice_lanes *lanes)
 	return best;
 }
 
-/* A lane's place in the order that @seed stands for; no two have the same. */
+/* A lane's place in the random order of @seed; no two lanes have the same. */
 static inline uint32_t sluice_demand_place(uint32_t seed, uint32_t index)
 {
 	return sluice_mix32(seed ^ index);
 }
 
-/* The lane that comes first in the order of chance and has credit; any lane
- * when none has. It stays the same until it is full, whatever the chunk. */
+/* The first lane in the random order that has credit; any lane when none has.
+ * It stays the same until it is full, whatever the chunk. */
 static inline uint32_t sluice_demand_drawn(const struct sluice_lanes *lanes,
 					   uint32_t seed)
 {
@@ -119,14 +121,15 @@ sluice_demand_fill(struct sluice_demand *s, struct sluice_lanes *lanes,
 
 /* ---- evenly -------------------------------------------------------------- */
 
-/** An emission of so many events is one of many, of a producer at full blast. Then
- * so many of the idle at most get it, and the next ones the next: each piece costs
- * (measured: with 24 of them a quarter of the rate is lost). */
+/** A producer at full blast makes emissions of this many events or more. Such
+ * an emission is split among SLUICE_DEMAND_PIECES idle lanes at most, the next
+ * one among the next lanes: each piece costs (measured: with 24 pieces a
+ * quarter of the rate is lost). */
 #define SLUICE_DEMAND_LARGE  1024u
 #define SLUICE_DEMAND_PIECES 8u
 
-/* Who shares: the idle or the busy ones of @count lanes from @first on, round the
- * end. */
+/* The lanes that share an emission: of @count lanes from @first on, going
+ * round, those that are idle, or those that are busy. */
 struct sluice_demand_group {
 	uint32_t first;
 	uint32_t count;
@@ -134,7 +137,7 @@ struct sluice_demand_group {
 	uint32_t resv32;
 };
 
-/* Credit of a lane above @level; 0 if it is not one of the group. */
+/* Credit of a lane above @level; 0 if the lane is not in the group. */
 static inline uint64_t
 sluice_demand_above(const struct sluice_demand_group *group,
 		    const struct sluice_lane *lane, uint64_t level)
@@ -168,9 +171,10 @@ static inline void sluice_demand_cut(struct sluice_demand_group *group,
 	group->count = k;
 }
 
-/* The lowest level above which the group has no more than @n credit: raised, each
- * time, by what the excess is for each that has some, which is never too much.
- * *rest: what is left of @n. */
+/* The lowest level such that the group's credit above it is @n at most. The
+ * level is raised step by step, by the excess divided by the lanes that have
+ * credit above it, which is never too much. *rest: @n less the credit above
+ * it. */
 static inline uint64_t
 sluice_demand_level(const struct sluice_demand_group *group,
 		    const struct sluice_lanes *lanes, uint64_t n,
@@ -199,8 +203,9 @@ sluice_demand_level(const struct sluice_demand_group *group,
 	}
 }
 
-/* Each of the group gets what it has above the level; and what is left goes to
- * those who reach it, one each. Returns how many of @n were placed. */
+/* Each lane of the group gets as many events as it has credit above the level;
+ * the rest goes, one event each, to lanes that reach the level. Returns how
+ * many of @n events were placed. */
 static inline uint32_t
 sluice_demand_split(struct sluice_demand *s, struct sluice_lanes *lanes,
 		    const struct sluice_demand_group *group, uint32_t n,
@@ -260,7 +265,7 @@ sluice_demand_evenly(struct sluice_demand *s, struct sluice_lanes *lanes,
 			continue;
 		if (!idle)
 			break;
-		idle = 0; /* all of those have all they can take */
+		idle = 0; /* the idle ones have no credit left */
 	}
 	if (placed > 0)
 		s->shuffle = 0;

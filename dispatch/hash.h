@@ -4,15 +4,15 @@
  * A fixed number of partitions, each with one reader at a time: the event's key
  * names the partition. Order per key.
  *
- * A lane is a partition. Nothing moves: the events of a partition without a
- * reader wait in the spill for its next reader, and so do those of a reader
- * without credit, in order, while the other partitions go on. How many may be
- * placed then: spill.h.
+ * A lane is a partition, and no key ever moves. Early: the events of a
+ * partition whose reader has no credit, or which has no reader, wait in the
+ * spill, in order, while the other partitions go on. spill.h says how many
+ * events may be placed then.
  *
- * The key is the number of the partition (opts->key_is_lane), and one that is
- * too large is an error of the stage; or any number, and the partition is its
- * remainder. An event whose key is SLUICE_KEY_NONE is discarded; it costs no
- * credit.
+ * Either the key is the number of the partition (opts->key_is_lane), and a key
+ * that is too large is an error of the stage; or the partition is the key
+ * modulo the number of partitions. An event whose key is SLUICE_KEY_NONE is
+ * discarded, and costs no credit.
  */
 #ifndef SLUICE_DISPATCH_HASH_H
 #define SLUICE_DISPATCH_HASH_H

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file jbsq.h
- * Whoever has least in flight gets the next event, at most so many each: join
- * the bounded shortest queue. Ties to the longest waiting.
+ * Join the bounded shortest queue: the lane with least in hand gets the next
+ * event, and no lane ever has more than in_flight_max in hand. Ties go to the
+ * lane that has waited longest.
  *
- * Late. The bound decides how much may wait in front of a consumer while others
- * are idle: 2 hides the way to the consumer and back, and keeps the tail nearly
- * as short as one queue for all does; without a bound (0) it is "least loaded",
- * which commits early to a consumer that may turn out to be slow. Order holds on
- * each subscription, not across them.
+ * Late. The bound says how many events may wait at a consumer while others are
+ * idle. 2 hides the way to the consumer and back, and keeps the tail of the
+ * latency nearly as short as one queue for all consumers does. Without a bound
+ * (0) the strategy is "least loaded", which commits an event early to a
+ * consumer that may turn out to be slow. Order holds on each subscription, not
+ * across them.
  *
- * It decides by receipts: what a lane has been sent and has not finished.
- *
- * Lanes come and go without a word: one without credit is never chosen.
+ * It decides by receipts. Nothing is kept about lanes that come and go: a lane
+ * without credit is never chosen.
  *
  * The idea is R2P2's (Kogias et al., USENIX ATC 2019); nanoPU and RackSched use
  * it with small bounds too.
@@ -77,10 +78,11 @@ static inline uint32_t sluice_jbsq_best(const struct sluice_jbsq *s,
 	return best;
 }
 
-/** Lanes that are looked at together. */
+/** Most lanes of one level that are dealt with together. */
 #define SLUICE_JBSQ_TIED 64u
 
-/* Lanes with equally little in flight, the longest waiting first. */
+/* The lanes with least in hand, all equal; the one that has waited longest is
+ * first. */
 struct sluice_jbsq_level {
 	uint64_t in_flight; /* of each */
 	uint64_t next;      /* where others have to be looked at, too */
@@ -88,8 +90,8 @@ struct sluice_jbsq_level {
 	uint32_t lane[SLUICE_JBSQ_TIED];
 };
 
-/* Lane @i, too, has that little; returns 1 when that is one lane too many: the
- * last in line is left out. */
+/* Add lane @i to the level. Returns 1 when the level was full: then the lane
+ * that has waited least is left out. */
 static inline int sluice_jbsq_tie(struct sluice_jbsq_level *level,
 				  const struct sluice_lanes *lanes, uint32_t i)
 {
@@ -138,8 +140,8 @@ static inline void sluice_jbsq_lowest(const struct sluice_jbsq *s,
 		level->next = level->in_flight + 1;
 }
 
-/* One event to each; who has no credit any more drops out. Of the others each
- * waits longer than who comes behind it, as before. */
+/* One event to each lane of the level; lanes without credit left drop out. The
+ * others keep their order, which is still that of how long they have waited. */
 static inline uint32_t sluice_jbsq_round(struct sluice_jbsq_level *level,
 					 struct sluice_lanes *lanes,
 					 uint32_t left, struct sluice_run *runs,
@@ -160,10 +162,11 @@ static inline uint32_t sluice_jbsq_round(struct sluice_jbsq_level *level,
 	return n;
 }
 
-/* Whoever has just got an event is last of those who have as much in flight. So
- * one alone gets as many as it lacks to the next, and several get one each in
- * turn until they are level with the next: as if each event were decided alone,
- * but that lanes are looked at once per level. */
+/* A lane that has just got an event comes last of those with as much in hand.
+ * So a lane that is alone at the lowest level gets as many events as lift it to
+ * the next level, and several lanes get one each in turn until they are there.
+ * The result is as if each event were decided alone, but the lanes are looked
+ * at once per level. */
 static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
 					struct sluice_lanes *lanes,
 					const struct sluice_events *events,

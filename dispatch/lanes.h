@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file lanes.h
- * Weighted lanes: a consumer with several subscriptions reads them in proportion
- * to their weights, while each has something to read.
+ * Weighted reading: a consumer with several subscriptions reads them in
+ * proportion to their weights, while each has something to read.
  *
- * Subscribed several times, to partitions of one producer or to several
- * producers, a consumer has lanes: urgent events need not wait behind a flood of
- * others, and the flood still gets its share. Deficit round robin: at its turn a
- * lane may read so many events times its weight; what it did not need it does not
- * keep, so nobody saves up a burst.
+ * So a consumer can have urgent events on a subscription of their own, to a
+ * partition or to another producer: they need not wait behind a flood of
+ * others, and the flood still gets its share.
+ *
+ * Deficit round robin: at its turn a subscription may be read a quantum of
+ * events times its weight. A rest that it had no events for is not kept for
+ * later, so no subscription saves up a burst.
  *
  * Shreedhar and Varghese, "Efficient Fair Queueing Using Deficit Round Robin"
  * (SIGCOMM 1995).
@@ -18,9 +20,10 @@
 
 #include "../ring/base.h"
 
-/** Events a turn and a unit of weight, at most. Fewer if a turn would be longer
- * than its lane's window: what the window holds is there when the turn comes, and
- * the rest would have to be waited for. */
+/** The quantum: most events per turn and unit of weight. It is smaller if a
+ * turn would otherwise be longer than its subscription's window: the events of
+ * one window are there when the turn comes, and more would have to be waited
+ * for. */
 #define SLUICE_LANES_QUANTUM 64u
 
 struct sluice_share {
@@ -34,14 +37,14 @@ static inline void sluice_share_init(struct sluice_share *s, uint32_t weight)
 	s->left = 0;
 }
 
-/** Its turn begins. */
+/** A turn of the subscription begins. */
 static inline void sluice_share_begin(struct sluice_share *s, uint32_t quantum)
 {
 	s->left = s->weight * quantum;
 }
 
-/** What a unit of weight comes to if a lane of @window has a turn, and those that
- * @quantum was found for. */
+/** The quantum for one more subscription, with a window of @window events, and
+ * for those for which @quantum was found. */
 static inline uint32_t sluice_share_quantum(const struct sluice_share *s,
 					    uint32_t window, uint32_t quantum)
 {
@@ -52,7 +55,8 @@ static inline uint32_t sluice_share_quantum(const struct sluice_share *s,
 	return quantum > 0 ? quantum : 1;
 }
 
-/** It has read @n of the events left; 0: it has nothing, and its turn is over. */
+/** @n events of the turn were read; 0: there were none, and the turn is
+ * over. */
 static inline void sluice_share_take(struct sluice_share *s, uint32_t n)
 {
 	s->left = n == 0 || n > s->left ? 0 : s->left - n;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file mix.h
- * Numbers that look like chance, from numbers that do not: for strategies that
- * hash or draw. Each mixer is one to one, so no two inputs become the same.
+ * Mixers: numbers that look random, made from numbers that do not, for
+ * strategies that hash or draw. Each maps different inputs to different
+ * outputs.
  */
 #ifndef SLUICE_DISPATCH_MIX_H
 #define SLUICE_DISPATCH_MIX_H
 
 #include "../ring/base.h"
 
-/** The step of a sequence of 64-bit inputs: 2^64 divided by the golden ratio. */
+/** The step of a sequence of 64-bit inputs: 2^64 divided by the golden
+ * ratio. */
 #define SLUICE_MIX_STEP UINT64_C(0x9e3779b97f4a7c15)
 
 /** The last step of MurmurHash3. */

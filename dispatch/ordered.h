@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file ordered.h
- * In parallel, and in order behind the resequencer: whoever has least in flight
- * gets the event (jbsq.h), and a resequencer further down restores the order in
- * which they were placed (reorder.h).
+ * Work in parallel, and order behind it: the lane with least in hand gets the
+ * event (jbsq.h), and the *resequencer*, a later stage, restores the order in
+ * which events were placed (reorder.h).
  *
- * Late. Each event carries its sequence number at order_offset: who calls pick
- * has written it there, from 0 on without a gap; an event that is placed again
- * keeps it. At most order_events are between here and the resequencer, which
- * says how far it has come in lanes->restored. So the window of the resequencer
- * is never exceeded, and an event that takes long holds up the others once they
+ * Late. Each event carries its sequence number at order_offset. The caller of
+ * pick writes it there, from 0 on without a gap; an event that is placed again
+ * keeps its number. At most order_events are between here and the resequencer;
+ * lanes->restored says how far that has come. So the resequencer's window is
+ * never exceeded, and an event that takes long holds up the others once they
  * are that far ahead of it.
  *
  * The idea is eventdev's: ORDERED flows, whose order is restored at the next
@@ -25,8 +25,8 @@
 
 struct sluice_ordered {
 	struct sluice_jbsq inner;
-	uint64_t next;   /* above every number placed so far */
-	uint64_t window; /* most events on their way */
+	uint64_t next;   /* the highest number placed so far, plus 1 */
+	uint64_t window; /* most events between here and the resequencer */
 	uint32_t offset;
 	uint32_t resv32;
 };
@@ -52,8 +52,8 @@ sluice_ordered_placeable(const struct sluice_ordered *s,
 	return inner < room ? inner : room;
 }
 
-/* How many of @events the resequencer has room for. An event that was placed
- * before has its room already. */
+/* How many of @events, from the first one on, the resequencer has room for. An
+ * event that is placed again has kept its room. */
 static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 					  const struct sluice_lanes *lanes,
 					  const struct sluice_events *events)
@@ -68,8 +68,9 @@ static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 	return n;
 }
 
-/* How many of @events have passed the resequencer: whoever had them has
- * answered, and went before it could acknowledge them. */
+/* How many of @events, from the first one on, have passed the resequencer
+ * already: their consumer had sent its answer on, and left before it could
+ * acknowledge them. */
 static inline uint32_t sluice_ordered_past(const struct sluice_ordered *s,
 					   const struct sluice_lanes *lanes,
 					   const struct sluice_events *events)
@@ -84,7 +85,7 @@ static inline uint32_t sluice_ordered_past(const struct sluice_ordered *s,
 	return n;
 }
 
-/* Events that fit. */
+/* Place @fit, events that the resequencer has room for. */
 static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
 					    struct sluice_lanes *lanes,
 					    const struct sluice_events *fit,
@@ -103,7 +104,8 @@ static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
 	return n;
 }
 
-/* What has passed the resequencer is discarded: a second answer would be, too. */
+/* Events that have passed the resequencer are discarded: it would drop a second
+ * answer as well. */
 static inline uint32_t sluice_ordered_pick(struct sluice_ordered *s,
 					   struct sluice_lanes *lanes,
 					   const struct sluice_events *events,

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file p2c.h
- * The better of two random choices: two lanes are drawn, and the one with less
- * in flight gets the event.
+ * Power of two choices: two lanes are drawn at random, and the one with less in
+ * hand gets the event.
  *
- * Late. Nearly as even as looking at all lanes, at a cost per event that does not
- * grow with their number; and several producers that decide by the same stale
- * receipts do not all run to the same lane. Its tail is longer than jbsq's, which never lets
- * an event wait while a lane is idle. Order holds on each subscription.
+ * Late. The load is nearly as even as with a look at all lanes, at a cost per
+ * event that does not grow with their number; and several producers that decide
+ * by the same old receipts do not all choose the same lane. The tail of the
+ * latency is longer than jbsq's, which never lets an event wait while a lane is
+ * idle. Order holds on each subscription.
  *
  * Only lanes that can be sent something are drawn, each as likely as any other.
- * They are looked up once per decision, for all its events; of very many lanes
- * those that follow a random one. Lanes come and go without a word.
+ * They are looked up once per decision, for all its events; of more than
+ * SLUICE_P2C_DRAWN lanes only those that follow a random one take part. Nothing
+ * is kept about lanes that come and go.
  *
  * Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (1996).
  */
@@ -79,7 +81,8 @@ static inline void sluice_p2c_fill(struct sluice_p2c *s,
 	}
 }
 
-/* The place in the drum, of two or more, of the better of two. */
+/* The place in the drum, which has two lanes or more, of the better of two that
+ * are drawn. */
 static inline uint32_t sluice_p2c_better(struct sluice_p2c *s,
 					 const struct sluice_lanes *lanes,
 					 const struct sluice_p2c_drum *drum)
@@ -97,7 +100,7 @@ static inline uint32_t sluice_p2c_better(struct sluice_p2c *s,
 		       : a;
 }
 
-/* Events until the drum is empty. */
+/* Place up to @left events, until the drum is empty. */
 static inline uint32_t sluice_p2c_spend(struct sluice_p2c *s,
 					struct sluice_lanes *lanes,
 					struct sluice_p2c_drum *drum,

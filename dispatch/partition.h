@@ -4,23 +4,23 @@
  * The owner of the event's key group gets it: order per key, and each key's
  * state in one place.
  *
- * Keys fall into groups (256 unless told otherwise), groups have owners; to
- * rebalance is to give a group another owner. Early: the choice is made by the
- * event, so an owner without credit cannot be avoided. Its events then wait in
- * the spill, in order, while the other partitions go on.
+ * Keys are hashed to groups (256 unless told otherwise), and each group has a
+ * lane as its owner; to rebalance is to give a group another owner. Early: the
+ * event's key decides, so an owner without credit cannot be avoided. Its events
+ * then wait in the spill, in order, while the other owners go on. spill.h says
+ * how many events may be placed then.
  *
- * How much may be placed then: spill.h.
+ * A lane that joins takes its fair share of the groups at once. It is ready
+ * when each lane that it took them from has finished what it had in hand by
+ * then (the barrier); until then the joiner's events wait in the spill. A lane
+ * that leaves keeps its groups while it drains; its unfinished events are
+ * placed again, with the groups' next owners.
  *
- * Who joins takes a fair share of the groups, and is ready when each lane that
- * it took them from has finished what it had in hand by then (the barrier);
- * until then its events wait in the spill. Who leaves keeps its groups while it
- * drains; what it did not finish is placed again, with their next owners.
- *
- * Told to rebalance, it looks from time to time who has too much, and gives
- * groups of the busiest lane to the idlest (rebalance.h). Whoever gets one is
- * joining again: its events wait in the spill until the group is drained, that
- * is, until the lane it came from has finished what it had in hand. So it looks
- * often, while little is in hand, and not while anybody waits.
+ * With rebalance_percent it looks from time to time which lane has too much,
+ * and moves groups from the busiest lane to the one with least (rebalance.h). A
+ * lane that gets a group joins again: its events wait in the spill until the
+ * lane that had the group has finished what it had in hand. So it looks often,
+ * while little is in hand, and never while a lane waits.
  *
  * An event whose key is SLUICE_KEY_NONE is discarded; it costs no credit.
  */
@@ -31,7 +31,7 @@
 #include "spill.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
-/** Most groups, and most lanes: one that owns none is of no use. */
+/** Most groups, and most lanes: a lane needs a group to be sent events. */
 #define SLUICE_KEY_GROUPS_MAX 4096u
 /** In place of a lane. */
 #define SLUICE_PARTITION_NOBODY UINT16_MAX
@@ -40,17 +40,17 @@ struct sluice_partition {
 	sluice_key_fn key_of;
 	void *key_ctx;
 	uint32_t group_mask;
-	uint32_t owned;     /* the groups have owners: all of them or none */
+	uint32_t owned;     /* non-zero: all groups have owners; 0: none has */
 	uint32_t rebalance; /* percent above the average; 0: never */
 	uint32_t seen;      /* events since the loads were looked at */
 	/** Group -> lane. */
 	uint16_t owner[SLUICE_KEY_GROUPS_MAX];
-	/** Group -> the lane that it was taken from, if its owner may still
-	 * have to wait for that one. */
+	/** Group -> the lane that it was taken from, while its owner may still
+	 * have to wait for that lane. */
 	uint16_t former[SLUICE_KEY_GROUPS_MAX];
 	/** Lane -> groups it owns. */
 	uint16_t groups[SLUICE_KEY_GROUPS_MAX];
-	/** Group -> events it has had lately, if groups move. */
+	/** Group -> events it has had lately; counted if groups may move. */
 	uint32_t heat[SLUICE_KEY_GROUPS_MAX];
 };
 
@@ -107,7 +107,7 @@ static inline uint32_t sluice_partition_group(const struct sluice_partition *s,
 	return sluice_key_spread(key) & s->group_mask;
 }
 
-/* To whoever owns the event's group. How many each has had is counted if groups
+/* Each event to the owner of its group. Events per group are counted if groups
  * may move. */
 static inline uint32_t
 sluice_partition_pick_groups(struct sluice_partition *s,
@@ -166,15 +166,15 @@ static inline void sluice_partition_give(struct sluice_partition *s,
 }
 
 /* Has this lane finished what it had in hand when groups were last taken from
- * it? Another taker may have moved that on: then the first waits longer, but
- * not for ever, since a lane that is waited for waits for nobody. */
+ * it? A second lane that takes groups from it moves the barrier on. Then the
+ * first one waits longer, but not for ever: a lane that others wait for does
+ * not wait itself. */
 static inline int sluice_partition_finished(const struct sluice_lane *lane)
 {
 	return (int64_t)(lane->acked - lane->barrier) >= 0;
 }
 
-/* Forget where groups came from whose events can be nowhere but with their
- * owner. */
+/* Forget the former lane of each group whose events are all with its owner. */
 static inline void sluice_partition_settle(struct sluice_partition *s,
 					   const struct sluice_lanes *lanes)
 {
@@ -189,17 +189,17 @@ static inline void sluice_partition_settle(struct sluice_partition *s,
 	}
 }
 
-/* May groups be taken from this lane? Not from one that waits itself and has
- * events in the spill: who takes its groups would wait for it, and, if it left
- * first, not know whom it had been waiting for. What a draining lane has is
- * given away when it leaves. */
+/* May groups be taken from this lane? Not from a lane that is joining and has
+ * events in the spill. The taker would wait for that lane; and if that left
+ * first, the taker would not know which lane that had been waiting for. The
+ * groups of a draining lane are given away when it leaves. */
 static inline int sluice_partition_gives(const struct sluice_lane *lane)
 {
 	return lane->state == SLUICE_LANE_ACTIVE ||
 	       (lane->state == SLUICE_LANE_JOINING && lane->spilled == 0);
 }
 
-/* How many groups the lanes that give own above @level. */
+/* How many groups can be taken so that no lane keeps more than @level. */
 static inline uint32_t sluice_partition_above(const struct sluice_partition *s,
 					      const struct sluice_lanes *lanes,
 					      uint32_t level)
@@ -213,7 +213,8 @@ static inline uint32_t sluice_partition_above(const struct sluice_partition *s,
 	return above;
 }
 
-/* Lane @to goes on with a group of lane @from once that has drained it. */
+/* Lane @to becomes the owner of @group, and goes on with it once the owner of
+ * before has finished the group's events. */
 static inline void sluice_partition_move(struct sluice_partition *s,
 					 struct sluice_lanes *lanes,
 					 uint32_t group, uint32_t to)
@@ -221,9 +222,9 @@ static inline void sluice_partition_move(struct sluice_partition *s,
 	uint32_t from = s->owner[group];
 	struct sluice_lane *lane = &lanes->lane[from];
 
-	/* One that is joining has no event of a group that it waits for itself:
-	 * whom it would have had to wait for is waited for now. Of others it may
-	 * have some in hand, if it has been active before. */
+	/* A joining lane has no event of a group for which it still waits: then
+	 * @to waits for that group's former lane instead. Of other groups it
+	 * may have events in hand, if it was active before. */
 	if (lane->state == SLUICE_LANE_ACTIVE ||
 	    s->former[group] == SLUICE_PARTITION_NOBODY) {
 		s->former[group] = (uint16_t)from;
@@ -232,7 +233,7 @@ static inline void sluice_partition_move(struct sluice_partition *s,
 	sluice_partition_give(s, group, to);
 }
 
-/* Lane @i gets groups from lanes that have more than @level, until it has
+/* Lane @i takes groups from lanes with more than @level of them, until it has
  * @most. */
 static inline void sluice_partition_take(struct sluice_partition *s,
 					 struct sluice_lanes *lanes, uint32_t i,
@@ -251,7 +252,8 @@ static inline void sluice_partition_take(struct sluice_partition *s,
 	}
 }
 
-/* After a decision, when it is time: nobody joins or leaves at this moment. */
+/* After a decision, if enough events have come since the last look and no lane
+ * is joining. */
 static inline void sluice_partition_rebalance(struct sluice_partition *s,
 					      struct sluice_lanes *lanes)
 {
@@ -274,7 +276,7 @@ static inline void sluice_partition_rebalance(struct sluice_partition *s,
 		uint32_t group =
 			sluice_rebalance_next(&look, lanes, s->rebalance, &to);
 
-		/* Not from one that waits for others by now. */
+		/* Not from a lane that waits for others by now. */
 		if (group == look.groups ||
 		    lanes->lane[s->owner[group]].state != SLUICE_LANE_ACTIVE)
 			break;
@@ -303,8 +305,8 @@ static inline void sluice_partition_join(struct sluice_partition *s,
 		return;
 	}
 	sluice_partition_settle(s, lanes);
-	/* The lowest level that the others can be cut down to without the
-	 * joiner getting more than they keep; then one of each, while that
+	/* The others are cut down to the lowest level at which the joiner gets
+	 * no more than they keep; then it takes one more of each, while that
 	 * makes them more equal. */
 	while (low < high) {
 		uint32_t level = (low + high) / 2;
@@ -331,8 +333,8 @@ static inline int sluice_partition_ready(const struct sluice_partition *s,
 	return 1;
 }
 
-/* Who has fewest groups of those that stay; if nobody stays, of those that
- * drain, who pass them on. */
+/* The lane with fewest groups of those that stay. If none stays, of those that
+ * drain: they pass their groups on when they leave. */
 static inline uint32_t sluice_partition_heir(const struct sluice_partition *s,
 					     const struct sluice_lanes *lanes)
 {
@@ -357,13 +359,14 @@ static inline void sluice_partition_leave(struct sluice_partition *s,
 					  struct sluice_lanes *lanes,
 					  uint32_t i)
 {
-	/* What it had not finished is placed again: nobody waits for it. */
+	/* Its unfinished events are placed again, so no lane waits for it. */
 	for (uint32_t group = 0; group <= s->group_mask; group++)
 		if (s->former[group] == i)
 			s->former[group] = SLUICE_PARTITION_NOBODY;
 	sluice_partition_settle(s, lanes);
-	/* If it was still waiting, the one it waited for gets back what it
-	 * gave: nobody else may have these events before that has finished. */
+	/* Groups for which it was still waiting go back to the lanes it waited
+	 * for: no other lane may have their events before those have
+	 * finished. */
 	for (uint32_t group = 0; group <= s->group_mask; group++) {
 		uint32_t former = s->former[group];
 
@@ -379,7 +382,7 @@ static inline void sluice_partition_leave(struct sluice_partition *s,
 			continue;
 		heir = sluice_partition_heir(s, lanes);
 		if (heir == SLUICE_PARTITION_NOBODY) {
-			/* Nobody is left: all of them were its own. */
+			/* No lane is left, so all groups were its own. */
 			s->owned = 0;
 			s->groups[i] = 0;
 			return;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file pkg.h
- * Partial key grouping: each key has two homes, and an event goes to the one
- * with less in hand.
+ * Partial key grouping: each key has two lanes, its homes, and an event goes to
+ * the home with less in hand; to one with credit before one without.
  *
- * Mixed. The load of a hot key is split in two, and the state of each key is in
- * two places only: for counts and sums that a later stage adds up. Order per key
- * holds at each home, not across the two. With credit at neither home the event
- * waits in the spill of the better one.
+ * The load of a hot key is split in two, and the state of each key is in two
+ * places only: for counts and sums that a later stage adds up. Order per key
+ * holds at each home, not across the two. When neither home has credit the
+ * event waits in the spill of the home with less in hand.
  *
- * Homes are drawn over the lanes that are there: who joins or leaves moves keys.
+ * Homes are drawn by a hash over the lanes that are there, so keys move when a
+ * lane joins or leaves.
  *
  * Nasir et al., "The Power of Both Choices: Practical Load Balancing for
  * Distributed Stream Processing Engines" (ICDE 2015).
@@ -62,8 +63,8 @@ static inline uint64_t sluice_pkg_placeable(const struct sluice_pkg *s,
 	return sluice_spill_placeable(&view, lanes);
 }
 
-/* What counts against a home: its load; before that, that it has no credit; and
- * before that, that it is on its way out. */
+/* What counts against a home, the heaviest first: that it is draining; that it
+ * has no credit; its load. */
 static inline uint64_t sluice_pkg_burden(const struct sluice_lane *lane)
 {
 	uint64_t waits = (lane->credit == 0) | (lane->spilled > 0);
@@ -88,7 +89,7 @@ static inline uint32_t sluice_pkg_choose(const struct sluice_pkg *s,
 	b += b >= a; /* another one */
 	a = s->home[a];
 	b = s->home[b];
-	/* By arithmetic: which of two is a branch that is guessed wrong. */
+	/* By arithmetic: a branch here is predicted wrongly too often. */
 	other = 0 - (uint32_t)(sluice_pkg_burden(&lanes->lane[b]) <
 			       sluice_pkg_burden(&lanes->lane[a]));
 	return a ^ ((a ^ b) & other);

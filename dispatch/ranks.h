@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file ranks.h
- * Who has least in hand, at a glance, for strategies that ask for each event.
+ * Which lane has least in hand, for strategies that ask for each event.
  *
- * For the time of one decision each lane's load, above since when, above its
- * index, is one word: the lowest word is who is looked for, and ties are settled
- * with it. Comparing the lanes' own words costs more (measured: 18 ns a decision
- * at 8 lanes against 12, 100 against 20 at 64).
+ * For the time of one decision each lane has a *rank*, one word made of its
+ * load (the highest bits), the stamp since when it has that load, and its
+ * index. The lowest rank is the lane wanted; ties are settled by the same
+ * comparison. Comparing the lanes' own words costs more (measured: 18 ns a
+ * decision at 8 lanes against 12, 100 against 20 at 64).
  *
- * Stamps of the last 2^31 turns are told apart; who waits longer than that waits
- * equally long. With more lanes than ranks there are no ranks.
+ * Stamps of the last 2^31 turns are told apart; lanes that have waited longer
+ * than that count as equal. With more than SLUICE_RANKS_MAX lanes the lanes'
+ * own words are compared.
  */
 #ifndef SLUICE_DISPATCH_RANKS_H
 #define SLUICE_DISPATCH_RANKS_H
 
 #include "spill.h"
 
-/** Lanes that are compared in this way. */
+/** Most lanes that have ranks. */
 #define SLUICE_RANKS_MAX UINT32_C(64)
 
 struct sluice_ranks {
-	uint64_t origin; /* the stamp that counts as 0, with all before it */
+	uint64_t origin; /* this stamp, and all before it, count as 0 */
 	uint32_t count;  /* of ranks, a multiple of 4 */
 	uint32_t resv32;
 	uint64_t rank[SLUICE_RANKS_MAX];
@@ -28,7 +30,7 @@ struct sluice_ranks {
 
 #define SLUICE_RANK_SINCE_BIT 6u  /* SLUICE_RANKS_MAX below */
 #define SLUICE_RANK_LOAD_BIT  38u /* leaves 26: a ring and a spill, full */
-/** No credit that an event could take. */
+/** The rank of a lane without credit. */
 #define SLUICE_RANK_NONE UINT64_MAX
 
 static inline void sluice_rank_set(struct sluice_ranks *ranks,
@@ -67,7 +69,7 @@ static inline uint64_t sluice_rank_lower(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Four at a time, none of which has to wait for another. */
+/* Four chains of comparisons, none of which has to wait for another. */
 static inline uint64_t sluice_ranks_lowest(const struct sluice_ranks *ranks)
 {
 	uint64_t a = SLUICE_RANK_NONE;
@@ -85,8 +87,8 @@ static inline uint64_t sluice_ranks_lowest(const struct sluice_ranks *ranks)
 				 sluice_rank_lower(c, d));
 }
 
-/* The lane of the lowest rank is about to get an event. Its next rank is made of
- * this one: nobody has to wait for the lane's own words. */
+/* The lane with @rank, the lowest, is about to get an event. Its next rank is
+ * made from @rank, so that the lane's own words need not be waited for. */
 static inline uint32_t sluice_ranks_raise(struct sluice_ranks *ranks,
 					  const struct sluice_lanes *lanes,
 					  uint64_t rank)
@@ -100,7 +102,7 @@ static inline uint32_t sluice_ranks_raise(struct sluice_ranks *ranks,
 	return lane;
 }
 
-/* It has got it: was that its last credit? */
+/* The lane has got the event; if it has no credit left its rank is none. */
 static inline void sluice_ranks_spend(struct sluice_ranks *ranks,
 				      const struct sluice_lanes *lanes,
 				      uint32_t lane)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file rebalance.h
- * Which key groups should change hands: how hot each is, who has too much, and
- * who gets it. partition.h moves them.
+ * Which key groups should change hands: how hot each group is, which lane has
+ * too much, and which lane gets the group. partition.h moves them.
  *
- * The heat of a group is the events it has had lately (it halves each time it is
- * looked at); a lane's load is the heat of its groups. When the busiest lane has
- * more than so many percent above the average, its hottest group that is not too
- * hot to help is for the idlest one; and again, until nobody has too much.
+ * The heat of a group is the number of events it has had lately (it is halved
+ * at each look); a lane's load is the heat of its groups. When the busiest lane
+ * is more than the given percentage above the average, one of its groups moves
+ * to the lane with the least load: the hottest one that leaves both more equal.
+ * That is repeated until no lane has too much.
  */
 #ifndef SLUICE_DISPATCH_REBALANCE_H
 #define SLUICE_DISPATCH_REBALANCE_H
@@ -48,8 +49,8 @@ static inline void sluice_rebalance_weigh(struct sluice_rebalance *r,
 	}
 }
 
-/** The hottest group of lane @from that is not hotter than @most; r->groups when
- * there is none. */
+/** The hottest group of lane @from that is not hotter than @most; r->groups
+ * when there is none. */
 static inline uint32_t sluice_rebalance_group(const struct sluice_rebalance *r,
 					      uint32_t from, uint64_t most)
 {
@@ -64,8 +65,8 @@ static inline uint32_t sluice_rebalance_group(const struct sluice_rebalance *r,
 }
 
 /**
- * The next group to move, and *to: where. r->groups when nobody has @percent
- * above the average, or nothing would help.
+ * The next group to move, and *to: the lane that gets it. r->groups when no
+ * lane is more than @percent above the average, or no group would help.
  */
 static inline uint32_t sluice_rebalance_next(struct sluice_rebalance *r,
 					     const struct sluice_lanes *lanes,
@@ -76,8 +77,8 @@ static inline uint32_t sluice_rebalance_next(struct sluice_rebalance *r,
 	uint32_t group;
 
 	for (uint32_t i = 0; i < lanes->count; i++) {
-		/* Who gives waits for nobody, and who gets waits: never both, or
-		 * they could wait for each other. */
+		/* A lane that gets a group waits for the one that gives it. So
+		 * no lane does both, or two could wait for each other. */
 		if (lanes->lane[i].state == SLUICE_LANE_ACTIVE &&
 		    (busiest == lanes->count || r->load[i] > r->load[busiest]))
 			busiest = i;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file reorder.h
- * The resequencer of an ordered fan-out: events come in any order, each with its
- * sequence number in it, and leave in that order.
+ * The resequencer of an ordered fan-out: events come in any order, each with
+ * its sequence number in it, and leave in the order of these numbers.
  *
- * A window of R slots: event s lies in slot s modulo R until all before it have
- * come. Whoever sends keeps within the window (dispatch/ordered.h); what lies
- * outside is wrong, and what has come already is a duplicate.
+ * A window of R slots: event s lies in slot s modulo R until all events before
+ * it have come. The sender keeps within the window (dispatch/ordered.h): a
+ * number outside of it is an error, and one that has come already is a
+ * duplicate.
  *
  *   first           head
  *     | come, in order | some have come, some have not        first + R
@@ -23,16 +24,16 @@
 
 enum sluice_reorder_verdict {
 	SLUICE_REORDER_TAKEN = 0,
-	SLUICE_REORDER_DUPLICATE = 1, /* it has come already */
-	SLUICE_REORDER_WRONG = 2,     /* nobody was to send that number yet */
+	SLUICE_REORDER_DUPLICATE = 1, /* its number has come already */
+	SLUICE_REORDER_WRONG = 2,     /* its number is beyond the window */
 };
 
 struct sluice_reorder {
 	unsigned char *slots; /* window times event_bytes */
 	unsigned char *come;  /* window flags, zero at first */
 	uint64_t window;      /* a power of two */
-	uint64_t first;       /* all below have been taken */
-	uint64_t head;        /* all below have come, or never will */
+	uint64_t first;       /* all events below it have been taken */
+	uint64_t head;        /* all events below it have come, or never will */
 	uint32_t event_bytes;
 	uint32_t offset; /* of the sequence number in an event */
 };
@@ -61,7 +62,7 @@ static inline void sluice_reorder_init(struct sluice_reorder *r,
 	r->offset = offset;
 }
 
-/* What came out of order is in order now. */
+/* Move the head over events that had come before their turn. */
 static inline void sluice_reorder_advance(struct sluice_reorder *r)
 {
 	while (r->come[r->head & (r->window - 1)]) {
@@ -70,7 +71,7 @@ static inline void sluice_reorder_advance(struct sluice_reorder *r)
 	}
 }
 
-/** Take in one event; it is copied. */
+/** An event has come; it is copied. */
 static inline enum sluice_reorder_verdict
 sluice_reorder_put(struct sluice_reorder *r, const unsigned char *event)
 {
@@ -89,7 +90,7 @@ sluice_reorder_put(struct sluice_reorder *r, const unsigned char *event)
 	return SLUICE_REORDER_TAKEN;
 }
 
-/** Events that are next, in a row; *first: where they lie. */
+/** Returns how many events are next and lie in a row; *first: the first one. */
 static inline uint64_t sluice_reorder_peek(const struct sluice_reorder *r,
 					   const unsigned char **first)
 {
@@ -100,15 +101,16 @@ static inline uint64_t sluice_reorder_peek(const struct sluice_reorder *r,
 	return n < r->window - place ? n : r->window - place;
 }
 
-/** The next @n events are done with. */
+/** The next @n events have been taken. */
 static inline void sluice_reorder_take(struct sluice_reorder *r, uint64_t n)
 {
 	r->first += n;
 }
 
-/** What is missing below @settled will never come: pass over it, up to the next
- * event that is there. Only when all before it have been taken. Returns how many
- * were passed over. */
+/** Events that are missing below @settled will never come: once all events
+ * before them have been taken, pass over them, up to the next event that is
+ * there.
+ * Returns how many were passed over. */
 static inline uint64_t sluice_reorder_pass(struct sluice_reorder *r,
 					   uint64_t settled)
 {

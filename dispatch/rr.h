@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file rr.h
- * Next in turn, so many events each (a lane's weight; 1 unless told otherwise).
+ * Round robin: lanes have turns, and in each turn as many events as the lane's
+ * weight says (1 unless told otherwise).
  *
- * Strict, it is early: the lane whose turn it is gets the event or nobody does,
- * so the slowest sets the pace, and the share of each is exact. Who is blocked gets
- * what it has credit for, and then all wait. Order holds on each subscription; and
- * with one event a turn, event i is at lane i modulo m.
+ * Strict (the default), it is early: an event goes to the lane whose turn it
+ * is, and waits until that lane has credit. So the shares are exact, and the
+ * slowest lane sets the pace of all. Order holds on each subscription; and with
+ * one event a turn, event i goes to lane i modulo m.
  *
- * Told to skip, it is late: a lane without credit loses its turn, and so does one
- * that has something in hand while another that is idle has credit. A slow consumer
- * hurts only itself: who is blocked gets nothing that an idle one could have. Turns
- * are among the idle, until they have all they can take, then among the others;
- * so the shares are those of who can take them. An emission of SLUICE_EVENTS_LARGE
- * events or more, of a producer at full blast, is dealt in turns among all who have
- * credit: of that who is blocked gets its turns, as far as its credit goes.
+ * With skip it is late: a lane loses its turn when it has no credit, and also
+ * when it has events in hand while another lane that has credit is idle. So a
+ * slow consumer hurts only itself. Turns go round the idle lanes until those
+ * have all they can take, then round the others; the shares are exact among the
+ * lanes that can take them. An emission of SLUICE_EVENTS_LARGE events or more
+ * is dealt in turns among all lanes that have credit, busy ones included.
  *
- * Only active lanes have turns. Who joins comes when its index does; the turn of
- * one that goes passes to the next.
+ * Only active lanes have turns. A lane that joins has its first turn when its
+ * index comes; the turn of a lane that leaves passes to the next.
  */
 #ifndef SLUICE_DISPATCH_RR_H
 #define SLUICE_DISPATCH_RR_H
@@ -45,7 +45,7 @@ static inline uint64_t sluice_rr_weight(const struct sluice_lane *lane)
 	return lane->weight ? lane->weight : 1;
 }
 
-/* The events of a round. */
+/* How many events one round of turns has. */
 static inline uint64_t sluice_rr_round(const struct sluice_lanes *lanes)
 {
 	uint64_t round = 0;
@@ -56,9 +56,9 @@ static inline uint64_t sluice_rr_round(const struct sluice_lanes *lanes)
 	return round;
 }
 
-/* How many events can be placed before this lane's turn finds it without credit,
- * when its next turn begins behind @before others and @first events are left of
- * it. Each later turn comes a round after the one before. */
+/* How many events can be placed before a turn finds this lane without credit.
+ * Its next turn begins after @before events and has @first events left; each
+ * later turn comes a round after the one before. */
 static inline uint64_t sluice_rr_until(const struct sluice_lane *lane,
 				       uint64_t before, uint64_t first,
 				       uint64_t round)
@@ -68,13 +68,13 @@ static inline uint64_t sluice_rr_until(const struct sluice_lane *lane,
 
 	if (lane->credit < first)
 		return before + lane->credit;
-	/* Behind its first turn lie those of all others. */
+	/* Between its first turn and the next lie those of all others. */
 	return before + first + (round - weight) + rest / weight * round +
 	       rest % weight;
 }
 
-/* With one event a turn and none of it had, that is the least of
- * m * credit + (turns before it). */
+/* With one event a turn, at the beginning of a turn, this is the least of
+ * m * credit + (turns before the lane's). */
 static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
 					   const struct sluice_lanes *lanes)
 {
@@ -107,22 +107,22 @@ static inline uint64_t sluice_rr_placeable(const struct sluice_rr *s,
 	return least == UINT64_MAX ? 0 : least;
 }
 
-/* Was it idle when the decision began, at stamp @begin? Then it has been sent
- * something since, or is idle. */
+/* Was the lane idle when the decision began, at stamp @begin? Then it is idle
+ * still, or has been sent something since. */
 static inline int sluice_rr_idle(const struct sluice_lane *lane, uint64_t begin)
 {
 	return sluice_lane_in_flight(lane) == 0 || lane->since > begin;
 }
 
-/* Whose turn it is that can be sent an event, or lanes->count; with @idle of those
- * alone that were idle at @begin. Nobody's turn is lost by asking. */
+/* The next lane in turn that can be sent an event, or lanes->count; with @idle
+ * only of lanes that were idle at @begin. Changes no turn. */
 static inline __attribute__((always_inline)) uint32_t
 sluice_rr_whose(const struct sluice_rr *s, const struct sluice_lanes *lanes,
 		int idle, uint64_t begin)
 {
 	uint32_t i = s->turn;
 
-	/* The first comes again at the end, when it has had its turn. */
+	/* The lane whose turn is over comes round again at the end. */
 	for (uint32_t k = 0; k <= lanes->count && i < lanes->count; k++) {
 		const struct sluice_lane *lane = &lanes->lane[i];
 		int had = k == 0 && s->had >= sluice_rr_weight(lane);
@@ -140,8 +140,8 @@ sluice_rr_whose(const struct sluice_rr *s, const struct sluice_lanes *lanes,
 	return lanes->count;
 }
 
-/* Deal up to @left events in turns. Returns how many. In line, and the choice
- * above with it: without @idle nothing of it is left in the loop. */
+/* Deal up to @left events in turns. Returns how many. Always inlined, as is the
+ * choice above: where @idle is 0 no test of it is left in the loop. */
 static inline __attribute__((always_inline)) uint32_t
 sluice_rr_deal(struct sluice_rr *s, struct sluice_lanes *lanes, uint32_t left,
 	       int idle, uint64_t begin, struct sluice_run *runs,
@@ -178,7 +178,7 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 {
 	uint32_t dealt = 0;
 
-	/* First among those who are idle, until they have all they can take. */
+	/* First among the idle lanes, until they have no credit left. */
 	if (s->skip && events->count < SLUICE_EVENTS_LARGE)
 		dealt = sluice_rr_deal(s, lanes, events->count, 1, lanes->turn,
 				       runs, n_runs);
@@ -200,7 +200,7 @@ static inline void sluice_rr_leave(struct sluice_rr *s,
 				   struct sluice_lanes *lanes, uint32_t i)
 {
 	(void)lanes;
-	/* A later one in its place has not had anything. */
+	/* A lane that comes to this place later begins a turn of its own. */
 	if (s->turn == i)
 		s->had = 0;
 }

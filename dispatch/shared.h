@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file shared.h
- * Whoever takes it first: all consumers compete for one ring.
+ * Competing consumers: all lanes take from one ring, and an event goes to the
+ * lane that takes it first.
  *
- * Late, as late as can be: the choice is made by the consumer, when it is free.
- * So no event waits behind a slow one while another consumer is idle, and nobody
- * has to be told of anybody's credit; the price is that consumers touch each
- * other's cache lines. In-process only: a claim by a process that died would
- * stop the others.
+ * As late as can be: the consumer itself chooses, when it is free. So no event
+ * waits behind a slow consumer while another is idle, and no credit has to be
+ * told; the price is that consumers touch each other's cache lines. In one
+ * process only: a consumer that died while it takes an event would stop the
+ * others.
  *
- * Who joins or leaves is nobody's business: what it took and did not finish is
- * placed again. No order, but that events are taken in the order they came.
+ * A lane may come and go at any time: events that it took and did not finish
+ * are placed again. No order is kept, except that events are taken in the order
+ * in which they came.
  *
  * The name is that of Kafka's share groups, the idea older: competing consumers
  * (Hohpe and Woolf, Enterprise Integration Patterns).

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file spill.h
- * What strategies share that choose by the event: a lane that has no credit for
- * it cannot be avoided, and the event waits in that lane's spill.
+ * What all strategies share that are bound to one lane by the event: when that
+ * lane has no credit the event waits in the lane's spill.
  *
- * How much may be placed is bounded twice. So that the spill cannot overflow
- * even if every event of the next emission is for the slowest: by spill_free +
- * min credit. And so that the spill is used only where it helps: each active
- * lane's fair share while all of them have credit; with one out of credit only
- * while another goes hungry. Without that a producer faster than its consumers
- * would pass every event through the spill (measured: 5 times slower).
+ * How many events may be placed has two bounds. One keeps the spill from
+ * overflowing, even if every event of the next emission is for the slowest
+ * lane: spill_free + the lowest credit. The other keeps events out of the spill
+ * where it does not help: while all lanes have credit, each lane's fair share
+ * may be placed; when one has none, nothing, or SLUICE_SPILL_QUANTUM events
+ * while another lane has more credit than work. Without the second a producer
+ * faster than its consumers would pass every event through the spill (measured:
+ * 5 times slower).
  */
 #ifndef SLUICE_DISPATCH_SPILL_H
 #define SLUICE_DISPATCH_SPILL_H
@@ -17,16 +19,16 @@
 #include "dispatch.h"
 #include "mix.h"
 
-/** Events placed at a time when some may have to spill. */
+/** Events placed at a time when some of them may have to spill. */
 #define SLUICE_SPILL_QUANTUM 64u
 
-/** What is known of the lanes that an event may be for. */
+/** Sums over the lanes that an event may be for. */
 struct sluice_spill_view {
-	uint64_t lowest; /* credit, of the active ones */
-	uint64_t sum;
-	uint32_t active;
-	uint32_t absent; /* not active, and events may be for them */
-	uint32_t hungry; /* one has more credit than work */
+	uint64_t lowest; /* credit of an active lane */
+	uint64_t sum;    /* credit of all of them */
+	uint32_t active; /* lanes that are */
+	uint32_t absent; /* lanes that are not */
+	uint32_t hungry; /* non-zero: one has more credit than work */
 	uint32_t resv32;
 };
 
@@ -40,7 +42,7 @@ static inline void sluice_spill_view_init(struct sluice_spill_view *view)
 	view->resv32 = 0;
 }
 
-/** Events may be for this lane too. */
+/** Add a lane that an event may be for. */
 static inline void sluice_spill_view_add(struct sluice_spill_view *view,
 					 const struct sluice_lane *lane)
 {
@@ -58,10 +60,10 @@ static inline void sluice_spill_view_add(struct sluice_spill_view *view,
 }
 
 /**
- * How many events can be placed. Those of one lane take its credit before they
- * take room in the spill, so that when one of them has to spill at least the
- * lowest credit has been taken. A lane with events in the spill, or one that is
- * not active, has none to take.
+ * How many events can be placed. The events of one lane take its credit before
+ * they take room in the spill; so when one of them has to spill, at least the
+ * lowest credit has been taken. Lanes that are not active, or have events in
+ * the spill, count as lanes without credit.
  */
 static inline uint64_t
 sluice_spill_placeable(const struct sluice_spill_view *view,
@@ -82,9 +84,10 @@ sluice_spill_placeable(const struct sluice_spill_view *view,
 	return room < view->sum ? room : view->sum;
 }
 
-/** One decision, one run: whether the next event happens to go to the same lane
- * is a branch that is guessed wrong half of the time (measured: merging halves
- * the rate at two lanes). With one lane it always does. */
+/** Append a run of one event. It is not merged with the run before, unless
+ * there is one lane only: whether the next event happens to go to the same lane
+ * is a branch that is predicted wrongly half of the time (measured: merging
+ * halves the rate at two lanes). */
 static inline void sluice_spill_run(const struct sluice_lanes *lanes,
 				    struct sluice_run *runs, uint32_t *n_runs,
 				    uint32_t lane)
@@ -120,7 +123,7 @@ static inline int sluice_spill_put(struct sluice_lanes *lanes,
 	return 1;
 }
 
-/** Events a lane has in hand, or waiting for it. */
+/** Events that a lane has in hand or that wait for it in the spill. */
 static inline uint64_t sluice_spill_load(const struct sluice_lane *lane)
 {
 	return sluice_lane_in_flight(lane) + lane->spilled;

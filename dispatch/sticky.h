@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file sticky.h
- * A key goes where it always goes, unless that consumer has more than its share:
- * consistent hashing with bounded load.
+ * Consistent hashing with bounded load: a key goes to its own consumer, unless
+ * that one has more than its share.
  *
- * Late. Keys are points on a ring, and so are the lanes, each many times; a key
- * goes to the first lane clockwise that holds less than c times the average (125
- * % unless told otherwise) and has credit. Caches stay warm and no consumer is
- * flooded; order per key does not hold when a lane is passed over. Of m lanes
- * one that comes or goes moves about one key in m.
+ * Late. Keys are points on a circle, and so are the lanes, each many times. A
+ * key goes to the first lane clockwise that has credit and holds less than c
+ * times the average (125 % unless told otherwise). So caches stay warm and no
+ * consumer is flooded. Order per key does not hold across a lane that was
+ * passed over. Of m lanes, one that comes or goes moves about one key in m.
  *
  * A lane that drains keeps its points and is passed over.
  *
@@ -21,7 +21,7 @@
 #include "jbsq.h"
 #include "spill.h"
 
-/** Points of the ring, a power of two, and how many of them a lane has. */
+/** Points of the circle, a power of two, and how many of them a lane has. */
 #define SLUICE_STICKY_POINTS       UINT32_C(4096)
 #define SLUICE_STICKY_REPLICAS     UINT32_C(64)
 #define SLUICE_STICKY_LOAD_PERCENT UINT32_C(125)
@@ -31,10 +31,10 @@
 struct sluice_sticky {
 	sluice_key_fn key_of;
 	void *key_ctx;
-	struct sluice_jbsq any; /* for when all are over their share */
+	struct sluice_jbsq any; /* chooses when all are over their share */
 	uint64_t percent;
 	uint16_t owner[SLUICE_STICKY_POINTS]; /* first lane clockwise */
-	uint16_t next[SLUICE_STICKY_POINTS];  /* first point of another one */
+	uint16_t next[SLUICE_STICKY_POINTS];  /* first point of another lane */
 };
 
 /* Where replica @r of lane @i stands. */
@@ -44,9 +44,9 @@ static inline uint32_t sluice_sticky_place(uint32_t i, uint32_t r)
 	       (SLUICE_STICKY_POINTS - 1);
 }
 
-/* Of two that stand at one point the one with the lower claim stays: who else is
- * there does not matter to the others, and with many lanes each has as good a
- * chance as the next. */
+/* Of two lanes at one point the one with the lower claim has it. So the result
+ * does not depend on other lanes, and with many lanes all have the same
+ * chance. */
 static inline uint32_t sluice_sticky_claim(uint32_t i, uint32_t at)
 {
 	return sluice_mix32(UINT32_C(1) << 31 | i * SLUICE_STICKY_POINTS | at);
@@ -75,8 +75,8 @@ static inline void sluice_sticky_settle(struct sluice_sticky *s,
 	for (uint32_t i = 0; i < lanes->count && i < SLUICE_STICKY_NOBODY; i++)
 		if (sluice_lane_stays(&lanes->lane[i]))
 			sluice_sticky_stand(s, i);
-	/* Against the clock, twice: what lies before the first point belongs to
-	 * the last pass's end. */
+	/* Counter-clockwise, twice round: the points before the first lane's
+	 * belong to a lane that is found at the end of the first round. */
 	for (uint32_t n = 2 * SLUICE_STICKY_POINTS; n-- > 0;) {
 		uint32_t at = n & (SLUICE_STICKY_POINTS - 1);
 		uint32_t after = (at + 1) & (SLUICE_STICKY_POINTS - 1);
@@ -109,7 +109,7 @@ static inline uint64_t sluice_sticky_placeable(const struct sluice_sticky *s,
 	return sluice_lanes_sum(lanes);
 }
 
-/* What all active lanes hold, and how many they are. */
+/* Events in hand of all active lanes, and the number of these lanes. */
 struct sluice_sticky_load {
 	uint64_t total;
 	uint64_t active;
@@ -129,8 +129,8 @@ sluice_sticky_weigh(const struct sluice_lanes *lanes)
 	return load;
 }
 
-/* Has it credit, and less than ceil(c (total + 1) / active) in hand? n <
- * ceil(q / d) is n * d < q. */
+/* Has the lane credit, and less than ceil(c (total + 1) / active) in hand?
+ * (n < ceil(q / d) is the same as n * d < q.) */
 static inline int sluice_sticky_takes(const struct sluice_sticky *s,
 				      const struct sluice_lane *lane,
 				      const struct sluice_sticky_load *load)
@@ -140,8 +140,8 @@ static inline int sluice_sticky_takes(const struct sluice_sticky *s,
 		       s->percent * (load->total + 1);
 }
 
-/* The first lane clockwise that takes it. After a while it pays to see whether
- * there is one: if any takes it, who has least does. */
+/* The first lane clockwise that takes the event. After a while it pays to see
+ * whether any does: if one takes it, the lane with least in hand does. */
 static inline uint32_t
 sluice_sticky_choose(const struct sluice_sticky *s,
 		     const struct sluice_lanes *lanes,
@@ -165,7 +165,7 @@ sluice_sticky_choose(const struct sluice_sticky *s,
 		    !sluice_sticky_takes(s, &lanes->lane[best], load))
 			return best;
 	}
-	/* Too many lanes: it has no point of its own. */
+	/* There are so many lanes that one with credit may have no point. */
 	return sluice_jbsq_best(&s->any, lanes);
 }
 

@@ -3,15 +3,15 @@
  * @file strategy.h
  * A strategy as a table of functions: the compiled-in ones, and yours.
  *
- * Choosing one costs one indirect call per batch; inside of it everything is
- * inlined. A strategy of your own is a header in the form that dispatch.h
- * describes, and in one of your source files
+ * The table costs one indirect call per batch; inside that call everything is
+ * inlined. For a strategy of your own write a header in the form that
+ * dispatch.h describes, and in one of your source files
  *
  *   #include "mine.h"
  *   SLUICE_STRATEGY_TABLE(mine, SLUICE_RINGS_SEPARATE, 0, "one line of help");
  *
- * which defines `sluice_mine_strategy`; give its address to
- * sluice_stage_opts.strategy. examples/10_own_strategy.c is one.
+ * That defines `sluice_mine_strategy`. Give its address to
+ * sluice_stage_opts.strategy. examples/10_own_strategy.c is a whole program.
  */
 #ifndef SLUICE_DISPATCH_STRATEGY_H
 #define SLUICE_DISPATCH_STRATEGY_H
@@ -20,31 +20,32 @@
 
 SLUICE_BEGIN_DECLS
 
-/** What events travel in. */
+/** In which rings the events travel. */
 enum sluice_rings {
-	SLUICE_RINGS_SEPARATE = 0, /* a ring per subscription */
-	SLUICE_RINGS_COMMON = 1,   /* one ring, all read all of it */
-	SLUICE_RINGS_POOL = 2,     /* one ring, each event is taken by one */
+	SLUICE_RINGS_SEPARATE = 0, /* a ring for each subscription */
+	SLUICE_RINGS_COMMON = 1,   /* one ring; all consumers read all of it */
+	SLUICE_RINGS_POOL = 2,     /* one ring; one consumer takes each event */
 };
 
 /** What a strategy needs of its caller. */
 enum sluice_strategy_needs {
 	SLUICE_NEEDS_SPILL = 1,    /* pick may send events to a lane's spill */
-	SLUICE_NEEDS_KEYS = 2,     /* calls key_of */
-	SLUICE_NEEDS_RECEIPTS = 4, /* decides by what lanes have finished */
+	SLUICE_NEEDS_KEYS = 2,     /* it calls opts->key_of */
+	SLUICE_NEEDS_RECEIPTS = 4, /* it decides by what lanes have finished */
 	SLUICE_NEEDS_ORDER = 8,    /* events carry their sequence numbers */
-	SLUICE_NEEDS_CHANCE = 16,  /* opts->seed is drawn anew at each start */
+	SLUICE_NEEDS_CHANCE = 16,  /* opts->seed is random at each start */
 };
 
 /** Largest state of a strategy. */
 #define SLUICE_STRATEGY_STATE_MAX (UINT32_C(1) << 20)
 
-/** A strategy. Its state is state_bytes at a multiple of 64, zero at first. */
+/** A strategy. The caller gives it a state of state_bytes zeros, aligned to
+ * 64. */
 struct sluice_strategy {
-	uint32_t size; /* of this struct */
-	uint32_t rings;
-	uint32_t needs;
-	uint32_t state_bytes;
+	uint32_t size;        /* of this struct, bytes */
+	uint32_t rings;       /* enum sluice_rings */
+	uint32_t needs;       /* SLUICE_NEEDS_... */
+	uint32_t state_bytes; /* at most SLUICE_STRATEGY_STATE_MAX */
 	const char *name;
 	const char *help; /* one line for people */
 	void (*init)(void *state, const struct sluice_lanes *lanes,
@@ -63,7 +64,8 @@ struct sluice_strategy {
 	uint64_t resv[4]; /* zero */
 };
 
-/** One instance of struct sluice_NAME and its functions behind a table. */
+/** Defines sluice_NAME_strategy, the table of struct sluice_NAME and its
+ * functions. */
 #define SLUICE_STRATEGY_TABLE(name, rings_, needs_, help_)                     \
 	static void name##_init(void *state, const struct sluice_lanes *lanes, \
 				const struct sluice_dispatch_opts *opts)       \
@@ -133,7 +135,8 @@ SLUICE_API const struct sluice_strategy *sluice_strategy_find(const char *name);
  * Threads: any. */
 SLUICE_API const struct sluice_strategy *sluice_strategy_at(uint32_t index);
 
-/** "demand broadcast ...". Threads: any. */
+/** The names of all compiled-in strategies: "demand broadcast ...". Threads:
+ * any. */
 SLUICE_API const char *sluice_strategy_names(void);
 
 SLUICE_END_DECLS

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file tee.h
- * One event in so many, for whoever looks on: a modifier of a subscription, beside
- * whatever strategy deals the events.
+ * One event in n, for an onlooker: a modifier of one subscription, under any
+ * strategy.
  *
- * It never holds anybody up: an event that is due while the onlooker has no credit
- * is passed over, and the next one is due as if it had not been.
+ * Nothing waits for the onlooker: an event that is due while it has no credit
+ * is left out, and the next one is due at its usual place.
  */
 #ifndef SLUICE_DISPATCH_TEE_H
 #define SLUICE_DISPATCH_TEE_H
@@ -23,8 +23,8 @@ static inline void sluice_tee_init(struct sluice_tee *s, uint32_t every)
 	s->left = 0;
 }
 
-/** Is one of the @count events from *@at on due? Then *@at is its place; go on
- * behind it. */
+/** Is one of the events in [*@at, @count) due? If so *@at becomes its place,
+ * and the next call begins behind it; else *@at becomes @count. */
 static inline int sluice_tee_next(struct sluice_tee *s, uint32_t *at,
 				  uint32_t count)
 {

@@ -18,22 +18,22 @@
  *   -ENOSPC      a fixed limit of this pipeline is used up
  *   -EPROTO      not a sluice region, or one of another version
  *   -EPIPE       the stream, the stage or the pipeline has ended
- *   -EALREADY    it is being done, or was done, already
+ *   -EALREADY    what is asked for is being done, or was done, already
  *   -EDEADLK     the calling thread would wait for itself: it is inside a
  *                callback, a hook or a task of that pipeline
  *   -ECHILD      the pipeline belongs to the process that opened it, and this
  *                is a child of that process
  *   -EMSGSIZE    an answer does not fit the caller's room
  *   -ENOTSUP     the stage has no callback for that
- *   -EPERM       not here: a reply outside of handle_call
+ *   -EPERM       the call is not allowed here: a reply outside of handle_call
  *   -EIO         a callback answered SLUICE_FAIL
  *   -ELOOP       an event was handed out too often
- *   -ERANGE      a key function named a partition there is not
+ *   -ERANGE      a key function named a partition that does not exist
  *   -ETIMEDOUT   the deadline passed
  *   -ECANCELED   the pipeline was stopped before its streams ended, or before
- *                its start was through
- *   others       as the kernel refused a resource (say, -EMFILE), or as a
- *                stage's callback answered
+ *                its start was complete
+ *   others       the kernel's own code when it refuses a resource (say,
+ *                -EMFILE), or the code that a stage's callback returned
  *
  * Data-path calls return counts and -EAGAIN only. The library never writes to
  * standard output or standard error and never ends a process. Every call leaves
@@ -86,10 +86,11 @@ SLUICE_API const char *sluice_version(void);
  * Names the object, the field and the limit, for example
  * "stage 'printer': in_bytes 16 does not match 'counter' out_bytes 8".
  *
- * Every call that answers a negative code writes it, an -EAGAIN of sluice_send()
- * and sluice_recv() included: so it always speaks of the last one that failed.
- * What answers otherwise writes none: the inline calls on rings, sluice_emit()
- * when there is no room, sluice_stage_find() when there is no such stage.
+ * Every call that returns a negative code sets the text, also sluice_send() and
+ * sluice_recv() that return -EAGAIN: so the text always belongs to the last
+ * call that failed. Calls that report otherwise set none: the inline calls on
+ * rings, sluice_emit() when there is no room, sluice_stage_find() when there is
+ * no such stage.
  *
  * Returns a NUL-terminated string, "" when nothing has failed yet; valid until
  * this thread's next failing call.

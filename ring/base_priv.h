@@ -21,8 +21,8 @@
  * one line: return sluice_fail(-EINVAL, "stage '%s': ...", name). */
 int sluice_fail(int rc, const char *fmt, ...) SLUICE_PRINTF(2, 3);
 
-/* The same for a call that may fail often, an empty poll: "stage '@name': @what",
- * put together only when somebody asks. @what is a constant. */
+/* The same for a call that may fail often, an empty poll: "stage '@name':
+ * @what", put together only when somebody asks. @what is a constant. */
 int sluice_fail_quick(int rc, const char *name, const char *what);
 
 /* First in a call that may touch errno: the caller finds it as it was. */
@@ -37,7 +37,8 @@ static inline void sluice_errno_put_back(const int *kept)
 
 /* Copy an options struct that may be older (shorter) or newer (longer) than
  * ours: @size is ours, its first word is theirs; what we do not know must be
- * zero. @what, a plural, names it in the error. Returns 0, -EINVAL or -E2BIG. */
+ * zero. @what, a plural, names it in the error. Returns 0, -EINVAL or
+ * -E2BIG. */
 int opts_copy(void *to, const void *from, uint32_t size, const char *what);
 
 /* Refuse reserved words in use. */

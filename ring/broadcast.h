@@ -3,9 +3,9 @@
  * @file broadcast.h
  * One writer, n readers, one copy of the data: every reader gets every event.
  *
- * A reader is a sluice_spsc_reader: it cannot tell a broadcast ring from one of
- * its own. The writer differs in one thing only, that its credit is the lowest
- * of n.
+ * A reader is a sluice_spsc_reader: it cannot tell a broadcast ring from a ring
+ * of its own. The writer differs in one thing only: its credit is the lowest of
+ * all readers' credits.
  *
  * Words      writer     readers    order        meaning
  * published  producer   consumers  release R0   as in spsc.h, one for all
@@ -42,15 +42,15 @@ struct sluice_broadcast_cursor {
 	const struct sluice_rx_words *rx; /* NULL: no reader in this place */
 	uint64_t granted;                 /* as last seen, clamped */
 	uint64_t acked;                   /* as last seen, clamped */
-	/* It wants nothing more, and still reads: it holds back the slots it has
-	 * not finished, and nothing else. */
+	/* Non-zero: it wants no new events, and still reads those it was sent.
+	 * The writer waits for the slots that it has not finished only. */
 	uint32_t leaving;
 };
 
 /**
  * The producer's end. `base` writes as an spsc writer does; base.granted is the
- * lowest of all cursors; base.rx is NULL, so that sluice_spsc_reserve() does
- * with the credit of the last refresh.
+ * lowest of all cursors; base.rx is NULL, so that sluice_spsc_reserve() uses
+ * the credit of the last refresh.
  */
 struct sluice_broadcast_writer {
 	struct sluice_spsc_writer base;

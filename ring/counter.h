@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file counter.h
- * What a stage counts: a block of words in the stage's region, one writer, read
- * by anybody at any time.
+ * What a stage counts: a block of words in the stage's region, with one writer,
+ * that any thread can read at any time.
  *
  * Words      writer     readers    order     meaning
  * value[i]   the stage  anybody    relaxed   enum sluice_counter

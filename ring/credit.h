@@ -12,11 +12,11 @@
  * max pending; a batch holds at most max - min; after the handler has returned,
  * when pending <= min, everything up to max is asked for again.
  *
- * Left out, min is max - max/16: credit returns in small units, which is what
- * keeps tail latency low (simulated p99 slowdown 8.6 against 39 for max/2 at
- * the same window), while batches may still hold max/2. In that mode an idle
- * consumer returns all it has; with an explicit min the arithmetic is exact and
- * nothing else ever returns credit.
+ * Without an explicit min, min is max - max/16: credit returns in small units,
+ * which keeps the tail of the latency low (simulated p99 slowdown 8.6 against
+ * 39 for max/2 at the same window), while batches may still hold max/2. In that
+ * mode a consumer that finds no event returns all its credit. With an explicit
+ * min credit returns by the rule above only, as in GenStage.
  */
 #ifndef SLUICE_RING_CREDIT_H
 #define SLUICE_RING_CREDIT_H

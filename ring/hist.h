@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file hist.h
- * How long things took: a histogram of fixed size that takes any 64-bit value,
- * one writer, read by anybody at any time.
+ * A histogram of fixed size, say of latencies: it takes any 64-bit value, has
+ * one writer, and can be read by any thread at any time.
  *
  * Buckets are log-linear: each power of two is cut into 128 equal parts. Values
  * below 256 have a bucket each and are exact; any other shares one with values
- * less than 1/128 (0.79 %) away from it. What is told of a bucket is the
- * highest value it may hold, so an answer is never too low, and too high by
- * less than 0.79 %. Minimum and maximum are exact.
+ * less than 1/128 (0.79 %) away from it. A bucket is reported as the highest
+ * value it may hold, so an answer is never too low, and too high by less than
+ * 0.79 %. Minimum and maximum are exact.
  *
  * No address and no size is stored: a histogram may lie in shared memory, be
  * copied, and be mapped anywhere. Zeroed memory is an empty one.
@@ -22,8 +22,9 @@
  *
  * Stale      A reader sees each word as it was a moment ago, and two words as
  *            they were at two moments: an answer given during writing may be
- *            off by what was added meanwhile. Nothing is decided on it. Who
- *            needs one picture merges into a histogram of its own first.
+ *            off by what was added meanwhile. Nothing is decided on it. A
+ *            reader that needs consistent answers first merges it into a
+ *            histogram of its own.
  *
  * Crash      The writer dies between two stores: one value is in some of the
  *            words only.
@@ -173,8 +174,8 @@ SLUICE_API double sluice_hist_mean(const struct sluice_hist *hist);
  *     1, no number as 0
  *
  * Of count values in order it is the one at place ceil(q * count), or the first
- * one for 0; told as the highest value of its bucket, but never above the
- * maximum. 0 while there is none.
+ * one for 0. Returned is the highest value of its bucket, but never more than
+ * the maximum; 0 while there is no value.
  * Threads:  any.
  */
 SLUICE_API uint64_t sluice_hist_quantile(const struct sluice_hist *hist,
@@ -192,8 +193,8 @@ SLUICE_API void sluice_hist_merge(struct sluice_hist *into,
 /**
  * sluice_hist_curve_init - begin a walk along the percentile curve.
  *
- * @ticks  points each time the distance to 1 halves; 5 is usual: 0, 0.1 ... 0.5,
- *         0.55 ... 0.75, 0.775 ... Limited to [1, SLUICE_HIST_PARTS]
+ * @ticks  points each time the distance to 1 halves; 5 is usual: 0, 0.1 ...
+ *         0.5, 0.55 ... 0.75, 0.775 ... Limited to [1, SLUICE_HIST_PARTS]
  *
  * A plot of it shows the 99.99th percentile as wide as the 99th.
  * Threads:  any; @hist may be written meanwhile, and must outlive the walk.

@@ -41,11 +41,12 @@ enum sluice_reason {
 	SLUICE_REASON_NORMAL = 1,      /* the producer had no more */
 	SLUICE_REASON_SHUTDOWN = 2,    /* drained or stopped from outside */
 	SLUICE_REASON_ERROR = 3,       /* a callback failed upstream */
-	SLUICE_REASON_NO_PRODUCER = 4, /* it had ended before one joined it */
+	SLUICE_REASON_NO_PRODUCER = 4, /* it had ended before the consumer
+					* joined it */
 };
 
 /** How a stream ended, in one word: an enum sluice_reason and a detail of 24
- * bits. 0: it has not. */
+ * bits. 0: it has not ended. */
 #define SLUICE_CLOSED(reason, code)  ((uint32_t)(reason) | (uint32_t)(code) << 8)
 #define SLUICE_CLOSED_REASON(closed) ((enum sluice_reason)((closed)&0xff))
 #define SLUICE_CLOSED_CODE(closed)   ((uint32_t)(closed) >> 8)
@@ -89,7 +90,8 @@ struct sluice_rx_words {
  * pushed     producers  producers  relaxed      claimed by a producer below it
  * popped     consumers  consumers  relaxed      claimed by a consumer below it
  * closed     one        consumers  release R2   SLUICE_CLOSED(), as above; beside
- *                                               popped, as its readers are those
+ *                                               popped, as its readers are
+ *                                               those
  *
  * Each side polls its own line only. The sequences, 64 bits a slot, and then
  * the slots follow, each from a line of its own on.

@@ -2,20 +2,20 @@
 /**
  * @file mpmc.h
  * A ring with many writers and many readers inside one process: each event goes
- * to whichever reader takes it first.
+ * to the reader that takes it first.
  *
  * Words        writer     readers    order        meaning
  * pushed       producers  producers  relaxed      positions below it are claimed
  *                                                 by a producer
  * popped       consumers  consumers  relaxed      positions below it are claimed
  *                                                 by a consumer
- * sequence[i]  whoever    everybody  release R0   the event of position
- *              holds the                          sequence - 1 lies in slot i
- *              slot                  release R1   slot i is free for position
+ * sequence[i]  the slot's everybody  release R0   the event of position
+ *              holder                             sequence - 1 lies in slot i
+ *                                    release R1   slot i is free for position
  *                                                 sequence
  * closed       one        consumers  release R2   nothing follows what is pushed
- * slots        whoever    whoever    plain        carried by R0 and R1
- *              holds one  holds one
+ * slots        the slot's the slot's plain        carried by R0 and R1
+ *              holder     holder
  *
  * Positions are free-running 64-bit counts of events; a slot's place is the
  * position modulo the capacity. A slot's sequence goes p, p + 1, p + capacity,
@@ -24,16 +24,17 @@
  * third, so there are two at least.
  *
  * A claim looks at the sequences from its side's position on, counts those that
- * say what it needs, and moves the position over them with one compare-exchange.
- * It takes what is there, and never waits for another thread. The sequences are
- * beside the slots and not in them, so that a batch is copied as one span: 103
- * against 26 million events/s for batches of 64 events of 64 bytes between far
- * CPUs. Single events of 8 bytes are the price, 33 against 37 to 55.
+ * say what it needs, and moves the position over them with one
+ * compare-exchange. It takes what is there, and never waits for another thread.
+ * The sequences are beside the slots and not in them, so that a batch is copied
+ * as one span: 103 against 26 million events/s for batches of 64 events of 64
+ * bytes between far CPUs. Single events of 8 bytes are the price, 33 against 37
+ * to 55.
  *
  * Invariant  popped <= pushed <= popped + capacity; for p in [popped, pushed)
- *            the sequence is p, if the producer that claimed p is still writing,
- *            or p + 1. The sequence of a position that was claimed is changed by
- *            the one thread that claimed it, once.
+ *            the sequence is p, if the producer that claimed p is still
+ *            writing, or p + 1. The sequence of a position that was claimed is
+ *            changed by the one thread that claimed it, once.
  *
  * Edges
  *   R0 -> A0  a consumer that sees p + 1 sees the bytes of the event at p.
@@ -65,8 +66,8 @@
  *
  * Progress   Each push and pop is lock-free: a claim is tried again only when
  *            another has succeeded. Depth, room and closed are wait-free. None
- *            blocks, allocates or enters the kernel; who gets 0 and wants to
- *            wait pauses, and yields when threads outnumber CPUs.
+ *            blocks, allocates or enters the kernel. A caller that gets 0 and
+ *            wants to wait pauses, and yields when threads outnumber CPUs.
  */
 #ifndef SLUICE_RING_MPMC_H
 #define SLUICE_RING_MPMC_H
@@ -126,8 +127,9 @@ SLUICE_API int sluice_mpmc_attach(struct sluice_mpmc *ring, void *mem,
  *
  * @position  where both positions start; any
  *
- * Threads: one, while no other uses the ring, and handing it over afterwards is
- * the caller's business: so all of it is relaxed.
+ * Threads: one, while no other uses the ring. All stores are relaxed: the
+ * caller hands the ring over to other threads afterwards with an order of its
+ * own.
  */
 SLUICE_API inline void sluice_mpmc_clear(const struct sluice_mpmc *ring,
 					 uint64_t position)
@@ -235,9 +237,9 @@ SLUICE_API inline uint32_t sluice_mpmc_push(const struct sluice_mpmc *ring,
  * @first, @count  as sluice_mpmc_claim() said, of words->popped
  * @events         room for count events of slot_bytes each, private memory
  *
- * What a program keeps beside the slots it looks at before.
- * Threads: who has claimed them.  Progress: wait-free.  Order: releases the
- * slots' sequences (R1).
+ * A program that keeps something beside the slots reads that before the call.
+ * Threads: the one that has claimed them.  Progress: wait-free.  Order:
+ * releases the slots' sequences (R1).
  */
 SLUICE_API inline void sluice_mpmc_read(const struct sluice_mpmc *ring,
 					uint64_t first, uint32_t count,
@@ -286,9 +288,9 @@ SLUICE_API inline uint32_t sluice_mpmc_pop(const struct sluice_mpmc *ring,
  * sluice_mpmc_depth - events pushed and not yet popped, in [0, capacity].
  *
  * Counts those that a producer is writing, not those that a consumer is
- * reading. Threads: any.  Order: none. What others do at this moment makes any
- * answer stale, so the two words are read one after the other, and an answer
- * that never was is brought back to what could be.
+ * reading. Threads: any.  Order: none. Other threads make any answer stale, so
+ * the two words are simply read one after the other, and an impossible result
+ * is cut to the possible range.
  */
 SLUICE_API inline uint64_t sluice_mpmc_depth(const struct sluice_mpmc *ring)
 {
@@ -301,8 +303,8 @@ SLUICE_API inline uint64_t sluice_mpmc_depth(const struct sluice_mpmc *ring)
 	return (int64_t)depth < 0 ? 0 : ring->capacity;
 }
 
-/** Slots that are not pushed into: the capacity less the depth, as stale as
- * that. A push may find fewer, since readers may still be in them. */
+/** Free slots: the capacity less the depth, as stale as that. A push may find
+ * fewer, since readers may still be copying out of them. */
 SLUICE_API inline uint64_t sluice_mpmc_room(const struct sluice_mpmc *ring)
 {
 	return ring->capacity - sluice_mpmc_depth(ring);
@@ -327,8 +329,8 @@ SLUICE_API inline void sluice_mpmc_close(const struct sluice_mpmc *ring,
  * sluice_mpmc_closed - has the stream ended, with every event popped?
  *
  * Returns the word it was closed with, SLUICE_REASON_OPEN (0) while more may
- * come. Call it when a pop returned 0. What other consumers have popped they may
- * not have finished.
+ * come. Call it when a pop returned 0. Other consumers may not have finished
+ * yet the events that they have popped.
  * Threads: any.  Order: acquires closed (A2).
  */
 SLUICE_API inline uint32_t sluice_mpmc_closed(const struct sluice_mpmc *ring)

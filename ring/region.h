@@ -3,9 +3,9 @@
  * @file region.h
  * Shared memory with one writer: an anonymous sealed memfd.
  *
- * It has no name, so nothing stale is left behind and no stranger can open it;
- * it is sealed against shrinking and growing, so nobody's access can fault;
- * every page is allocated at creation, so nobody meets a full memory later. The
+ * A region has no name, so nothing stale is left behind and no stranger can
+ * open it. It is sealed against shrinking and growing, so no access can fault.
+ * Every page is allocated at creation, so memory cannot run out later. The
  * first page holds a header and the directory of what follows, for tools and
  * for core dumps: sluice itself never reads it back, its geometry is private.
  *
@@ -14,9 +14,9 @@
  *
  * Life       open -> alloc ... -> seal -> (used) -> close
  *
- * The mapping holds it, so its descriptor is closed as soon as it is mapped: a
- * process with many stages needs no more descriptors than one with few. None of
- * these calls touches errno.
+ * The mapping keeps the memory alive, so the descriptor is closed as soon as
+ * the region is mapped: a process with many stages needs no more descriptors
+ * than one with few. None of these calls touches errno.
  */
 #ifndef SLUICE_RING_REGION_H
 #define SLUICE_RING_REGION_H
@@ -81,7 +81,7 @@ struct sluice_region {
 	uint64_t used;       /* next free offset */
 	uint32_t object_max;
 	uint32_t sealed;
-	int fd; /* -1, unless others are to be given it */
+	int fd; /* -1, unless another process is to be given it */
 };
 
 /**
@@ -103,15 +103,16 @@ SLUICE_API uint64_t sluice_region_page_bytes(void);
  * @object_max  directory lines, at most SLUICE_REGION_OBJECTS_MAX
  *
  * Returns 0; -EFBIG over RLIMIT_FSIZE, without a SIGXFSZ; or a negative errno
- * with the failed step in sluice_last_error(); then nothing is held.
+ * with the failed step in sluice_last_error(). After a failure no resource is
+ * held.
  */
 SLUICE_API int sluice_region_open(struct sluice_region *region,
 				  const char *owner, uint64_t bytes,
 				  uint32_t object_max) SLUICE_MUST_CHECK;
 
 /**
- * sluice_region_open_shared - the same, and keep its descriptor until close, so
- * that another process can be given it.
+ * sluice_region_open_shared - as sluice_region_open(), and keep the descriptor
+ * until close, so that another process can be given it.
  */
 SLUICE_API int sluice_region_open_shared(struct sluice_region *region,
 					 const char *owner, uint64_t bytes,

@@ -326,8 +326,8 @@ SLUICE_API inline int sluice_spsc_idle(struct sluice_spsc_reader *r)
 /**
  * sluice_spsc_ended - has the stream ended, with every event finished?
  *
- * Returns the producer's SLUICE_CLOSED() word, SLUICE_REASON_OPEN (0) while more
- * may come. Call it when a peek returned 0.
+ * Returns the producer's SLUICE_CLOSED() word, SLUICE_REASON_OPEN (0) while
+ * more may come. Call it when a peek returned 0.
  * Threads: the consumer.  Order: acquires closed (A2), then published (A0).
  */
 SLUICE_API inline uint32_t sluice_spsc_ended(struct sluice_spsc_reader *r)

@@ -24,29 +24,30 @@
  * publish came before it too, and the re-check sees it. Otherwise the load
  * comes after it and sees 1. Either the re-check finds work, or it is rung.
  *
- * Both must agree on who pays, and the kernel may refuse membarrier at any time:
- * a sandbox is entered after the library was loaded. So who pays is a word,
- * `kind`, that goes one way: SPLIT (as above), LEAVING, FULL (a full fence on
- * both sides). Whoever is refused first says LEAVING. A ringer that has loaded
- * SPLIT just before, and its publish, may still be on their way: for a grace
- * period, much longer than any store is, no re-check is trusted, and a sleep
- * lasts a millisecond at most. Then it is FULL, for good.
+ * Both sides must agree on which fences are used, and the kernel may refuse
+ * membarrier at any time: a sandbox may be entered after the library was
+ * loaded. So the fences are told by a word, `kind`, that goes one way: SPLIT
+ * (as above), LEAVING, FULL (a full fence on both sides). The first thread that
+ * is refused stores LEAVING. A ringer may have loaded SPLIT just before, and
+ * its publish may still be on its way: so for a grace period, much longer than
+ * any store takes, no re-check is trusted, and a sleep lasts a millisecond at
+ * most. Then the kind is FULL, for good.
  *
  * Words     writer            readers   order
- * kind      sleepers          all       release, acquire (ringers: relaxed, for
- *                                       an old value is what the grace is for)
- * since_ns  who was refused   sleepers  (kind), 0: not known yet
+ * kind      sleepers          all       release, acquire (ringers: relaxed; the
+ *                                       grace period covers an old value)
+ * since_ns  first refused     sleepers  (kind), 0: not known yet
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
  * and the futex sleeps only while parked is PARKED.
  *
- * A bell whose thread is away may be left RELAYED: whoever rings it then rings
- * the bell `relay` places before it as well. The thread behind that one arms it
- * (sluice_bell_relay: the store, the heavy fence) before it looks at the words
- * for the last time, and takes a bell that is RELAYED no longer for one that was
- * rung. That is the same argument twice: the ringer's exchange of the first bell
- * is what it publishes to the thread behind the second, whose own re-check looks
- * at the first.
+ * A bell whose thread is away may be left RELAYED: a ringer of this first bell
+ * then rings a second one as well, `relay` places before it. The thread of the
+ * second bell relays the first (sluice_bell_relay: the store, the heavy fence)
+ * before it looks at the words for the last time; and when it finds the first
+ * bell RELAYED no longer, that bell was rung. It is the same argument twice:
+ * the ringer's exchange of the first bell is what it publishes to the thread of
+ * the second bell, whose own re-check looks at the first.
  *
  * Stale    A ringer that sees an old 1 makes one needless system call. A ringer
  *          that sees an old 0 has been dealt with above.
@@ -56,8 +57,8 @@
  *
  * Every park has a deadline all the same, so that an error here would cost time
  * and not liveness. Measured against ck_ec32 (single-producer mode): a publish
- * costs the same within 0.3 ns and a round trip is not slower, and this the model
- * checker can see; see docs/design.md.
+ * costs the same within 0.3 ns and a round trip is not slower, and this the
+ * model checker can see; see docs/design.md.
  */
 #ifndef SLUICE_RING_WAIT_H
 #define SLUICE_RING_WAIT_H
@@ -81,11 +82,11 @@ struct sluice_bell {
 #endif
 };
 
-/** Who pays for the order of a ring and a park. */
+/** Which side has a fence between ringing and parking. */
 enum sluice_fence_kind {
 	SLUICE_FENCES_FULL = 0,    /* a full fence on both sides */
-	SLUICE_FENCES_SPLIT = 1,   /* the sleeper, by barrier() */
-	SLUICE_FENCES_LEAVING = 2, /* from the second to the first */
+	SLUICE_FENCES_SPLIT = 1,   /* the sleeper only, by barrier() */
+	SLUICE_FENCES_LEAVING = 2, /* on the way from SPLIT to FULL */
 };
 
 /** Shared by all threads that ring and sleep on each other's bells. */
@@ -94,14 +95,14 @@ struct sluice_fences {
 	sluice_a64 since_ns; /* LEAVING: since when; 0: not known yet */
 };
 
-/** How long a ringer may not have heard that barrier() is refused; and how long
- * a sleep lasts meanwhile, at most. */
+/** The grace period: for so long a ringer may still use the old kind. A sleep
+ * in it lasts SLUICE_FENCES_SLEEP_NS at most. */
 #define SLUICE_FENCES_GRACE_NS UINT64_C(100000000)
 #define SLUICE_FENCES_SLEEP_NS UINT64_C(1000000)
 
 /**
- * The calls that touch the world: one table with a real version
- * (sluice_wait_linux) and a simulated one (tests/sim). None touches errno.
+ * Time, sleeping and waking: one table with a real version (sluice_wait_linux)
+ * and a simulated one (tests/sim). No call touches errno.
  */
 struct sluice_wait_ops {
 	void *ctx;
@@ -111,11 +112,11 @@ struct sluice_wait_ops {
 	/** Every other running thread passes a full barrier meanwhile. Returns
 	 * 0, or non-zero when that is refused. */
 	int (*barrier)(void *ctx);
-	/** Sleep while *@word == @expected, until woken or @deadline_ns, or
-	 * less long. */
+	/** Sleep while *@word == @expected, until woken or @deadline_ns; may
+	 * return earlier. */
 	void (*park)(void *ctx, sluice_a32 *word, uint32_t expected,
 		     uint64_t deadline_ns);
-	/** Wake whoever is parked on @word. */
+	/** Wake the thread that is parked on @word. */
 	void (*wake)(void *ctx, sluice_a32 *word);
 	/** Busy-wait for about @n pause instructions. */
 	void (*pause)(void *ctx, uint32_t n);
@@ -188,12 +189,12 @@ SLUICE_API inline int sluice_bell_fence(const struct sluice_wait_ops *ops)
 }
 
 /**
- * sluice_bell_relay - from here on whoever rings @bell rings the one that it
- * names as well.
+ * sluice_bell_relay - from now on a ringer of @bell also rings the bell that
+ * @bell->relay names.
  *
- * The caller looks at the words that the ringers write after it, and again when
- * sluice_bell_relayed() says 0. Threads: whoever has the bell in the absence of
- * its thread.
+ * After this call the caller looks at the words that the ringers write, and
+ * again when sluice_bell_relayed() returns 0. Threads: the one that has taken
+ * the bell over while its own thread is away.
  */
 static inline void sluice_bell_relay(struct sluice_bell *bell,
 				     const struct sluice_wait_ops *ops)
@@ -205,7 +206,7 @@ static inline void sluice_bell_relay(struct sluice_bell *bell,
 		sluice_store_relaxed(&bell->parked, 0);
 }
 
-/** @bell is relayed, and nobody has rung it since. */
+/** Non-zero: @bell is relayed, and was not rung since. */
 static inline int sluice_bell_relayed(const struct sluice_bell *bell)
 {
 	/* Relaxed: read before the thread's own park, ordered by that one's
@@ -257,9 +258,9 @@ struct sluice_backoff_limits {
 	uint32_t yield_rounds;
 	/** Pause instructions of a spinning round, at least. 0: from 1 doubling
 	 * to 32, for a worker, whose other stages wait too. A thread that reads
-	 * one ring in small batches does well to rest long (128, about 2 us) as
-	 * soon as it finds nothing: who looks again at once takes the line back
-	 * from a writer that is far away, for one event (measured: 2 to 3 times
+	 * one ring in small batches should rest long (128, about 2 us) as soon
+	 * as it finds nothing: a reader that looks again at once takes the line
+	 * from a writer on a far CPU for one event (measured: 2 to 3 times
 	 * slower). */
 	uint32_t rest_pauses;
 };

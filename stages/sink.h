@@ -3,11 +3,10 @@
  * @file sink.h
  * Ready-made consumers: an array, a file of records.
  *
- * Each adds one stage. @opts says what it is called, its in_bytes, where it
- * runs: whatever a stage can be told, but for handle_events, state and
- * state_free (and fini, for a file), which are the sink's own and refused by
- * name. (So the other callbacks find nothing of theirs behind
- * sluice_stage_state(); kind may be left out.)
+ * Each call adds one stage. @opts are options as for any stage: name, in_bytes,
+ * cpu and so on. Refused are handle_events, state and state_free (and fini, for
+ * a file): the sink has its own. So sluice_stage_state() is not for the
+ * program's other callbacks. kind may be left out.
  *
  * A sink keeps its place when the stage is restarted.
  */
@@ -24,15 +23,16 @@ SLUICE_BEGIN_DECLS
  * sluice_sink_array_add - a consumer that keeps its events in an array.
  *
  * @events    room for @capacity events of in_bytes each; stays the caller's,
- *            and must until the stage has ended
+ *            who must keep it until the stage has ended
  * @capacity  at least 1
  * @count     out: events in the array; set to 0 here. May be read at any time,
  *            by any thread, with an acquire load: the events below it are there
  *
  * The stage ends when the array is full, or when a batch comes that does not
- * fit: nothing of that is taken, and it goes back to its producer with all that
- * follows. So the array is filled to the last event if batches are of one event
- * (max_demand - min_demand is 1) or their sizes add up to it.
+ * fit: none of its events are taken, and they go back to the producer with all
+ * that follow. So the array is filled to its last event only if batches have
+ * one event (max_demand - min_demand is 1), or if their sizes add up to its
+ * capacity.
  *
  * Returns as sluice_stage_add().
  */
@@ -44,22 +44,22 @@ SLUICE_API int sluice_sink_array_add(struct sluice_pipeline *pipeline,
 /**
  * sluice_sink_file_add - a consumer that appends its events to a file.
  *
- * @file  gets the events, in_bytes each, in a row. It stays the caller's, and
- *        nobody else's to use until the stage has ended: an open stream of any
- *        sort that fwrite() writes. Its buffer is turned off, for the sink has
- *        one: stdio's loses what it holds when a write fails.
+ * @file  any open stream that fwrite() writes: gets the events, in_bytes each,
+ *        in a row. It stays the caller's, but must not be used until the stage
+ *        has ended. Its buffer is turned off, because stdio's loses its bytes
+ *        when a write fails; the sink has a buffer of its own
  *
- * Written when the buffer of 64 KiB is full, at SLUICE_BATCH_END, that is when
- * no event waits, and when the stage ends. The stage gets a thread of its own,
- * unless cpu is set.
+ * The sink's buffer of 64 KiB is written when it is full, at SLUICE_BATCH_END
+ * (when no event waits), and when the stage ends. The stage gets a thread of
+ * its own, unless cpu is set.
  *
- * A write that fails fails the stage, with its errno. Then nothing of the batch
- * is taken that was not written already, and what was is not written again: a
- * stage that is restarted (restart) goes on in the middle of a record if need
- * be, and each event is in the file once. Only what fini cannot write is lost:
- * that is nothing when the stream came to its end, for its last batch is written
- * before. An event that goes to dead_letter after max_deliveries is in the file
- * in part, as a whole, or not at all, depending on the device.
+ * A write that fails fails the stage with its errno. Bytes that were written
+ * are not written again, and the others are not lost: a restarted stage goes on
+ * in the middle of a record if need be, and each event is in the file once. Two
+ * exceptions: bytes that fini cannot write are lost (none, if the stream has
+ * come to its end: its last batch is written before); and an event that goes to
+ * dead_letter after max_deliveries may be in the file in part, as a whole, or
+ * not at all, depending on the device.
  *
  * Returns as sluice_stage_add().
  */

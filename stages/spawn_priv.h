@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A spawn stage has two halves: spawn.c is the stage, called by its worker and
- * by the user; spawn_pool.c is the tasks and the threads that run them. One lock
- * guards all of it: a task is worth a system call. Not installed.
+ * by the user; spawn_pool.c is the tasks and the threads that run them. One
+ * lock guards all of it: a task is worth a system call. Not installed.
  *
  *     free ──> queued ──> running ──> free
  *                ^           │ failed, to be tried again

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of tasks, first to last; a task is in one at most. <sys/queue.h> has it
- * too, but not every C library has that. Not installed. */
+/* A list of tasks, first to last; a task is in one at most. <sys/queue.h> has
+ * it too, but not every C library has that. Not installed. */
 #ifndef SLUICE_STAGES_TASK_LIST_PRIV_H
 #define SLUICE_STAGES_TASK_LIST_PRIV_H
 
