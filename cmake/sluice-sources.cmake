@@ -63,7 +63,9 @@ set(SLUICE_SOURCES
 	engine/link/key.c
 	engine/link/outlet.c
 	engine/link/outlet_member.c
-	engine/link/outlet_pool.c
+	engine/link/rings_common.c
+	engine/link/rings_pool.c
+	engine/link/rings_separate.c
 	engine/link/sequence.c
 	engine/link/sequence_between.c
 	engine/link/spill.c

@@ -10,6 +10,7 @@
  */
 #include "engine/link/memory_priv.h"
 #include "engine/stage/resequencer_priv.h"
+#include "engine/link/rings_priv.h"
 #include "engine/link/sequence_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/graph/plan_priv.h"
@@ -23,14 +24,19 @@
 #define PLACES_MORE         16u   /* subscriptions that may still come */
 #define RING_EVENTS_DEFAULT 1024u /* of a broadcast that waits for consumers */
 
+/* One that all its consumers read. */
+static int stage_has_ring(const struct sluice_stage *stage)
+{
+	return stage_produces(stage) &&
+	       !rings_of((enum sluice_rings)stage->strategy->rings)->own;
+}
+
 /* Rings a stage writes: one per subscription, or one for all. */
 static uint32_t stage_rings(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage))
 		return 0;
-	return stage->strategy->rings == SLUICE_RINGS_COMMON
-		       ? 1
-		       : stage->declared_out;
+	return stage_has_ring(stage) ? 1 : stage->declared_out;
 }
 
 /* The ring of a broadcast is as long as the longest window of those who read
@@ -61,7 +67,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 
 		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
 		sub->joins = (uint32_t)subscription_silent(sub);
-		if (sub->rings == SLUICE_RINGS_COMMON)
+		if (!rings_of(sub->rings)->own)
 			sub->capacity = plan_common_capacity(p, sub->producer);
 	}
 }
@@ -85,8 +91,7 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
 		stage->declared_in * sizeof(struct sluice_rx_words), page);
-	if (stage_produces(stage) &&
-	    stage->strategy->rings == SLUICE_RINGS_COMMON)
+	if (stage_has_ring(stage))
 		return bytes +
 		       plan_slots_bytes(stage, plan_common_capacity(p, stage));
 	for (uint32_t s = 0; s < p->sub_count; s++)
@@ -189,8 +194,8 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->host.wait;
 	out->counters = stage->counters;
-	if (rc == 0 && stage->strategy->rings == SLUICE_RINGS_POOL)
-		rc = outlet_pool_open(out, stage->opts.ring_events);
+	if (rc == 0 && out->rings->open != NULL)
+		rc = out->rings->open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = sequence_open(&out->sequence, stage->opts.order_events,
 				   SEQUENCE_AT(&stage->opts));
@@ -293,13 +298,11 @@ int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
 
 int plan_private(struct subscription *sub)
 {
-	if (sub->rings == SLUICE_RINGS_POOL) {
-		sub->pool = sub->producer->out.pool.ring;
-		sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
-		if (sub->counts == NULL)
-			return sluice_fail(-ENOMEM, "stage '%s': no memory",
-					   sub->consumer->name);
-	}
+	const struct rings_ops *rings = rings_of(sub->rings);
+
+	if (rings->lend != NULL && rings->lend(&sub->producer->out, sub) < 0)
+		return sluice_fail(-ENOMEM, "stage '%s': no memory",
+				   sub->consumer->name);
 	return plan_gathered(sub, &sub->credit);
 }
 
@@ -314,11 +317,8 @@ static int plan_member(struct subscription *sub, uint32_t ring,
 	if (rc < 0)
 		return rc;
 	sub->rx = words[sub->consumer->index].rx + sub->inlet;
-	if (producer->strategy->rings == SLUICE_RINGS_COMMON) {
-		sub->tx = producer->out.common.base.tx;
-		sub->slots = producer->out.common.base.slots;
+	if (!rings_of(sub->rings)->own)
 		return 0;
-	}
 	sub->tx = words[producer->index].tx + ring;
 	return plan_slots(&producer->region, ring, sub->capacity,
 			  producer->opts.out_bytes, &sub->slots);
@@ -381,8 +381,7 @@ static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		if (stage_produces(p->stages[i]) &&
-		    p->stages[i]->strategy->rings == SLUICE_RINGS_COMMON)
+		if (stage_has_ring(p->stages[i]))
 			rc = plan_common(p, p->stages[i], &words[0]);
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);

@@ -3,6 +3,7 @@
  * the dispatcher: regions of its own, one for each side. */
 #include "engine/link/aside_priv.h"
 #include "engine/link/memory_priv.h"
+#include "engine/link/rings_priv.h"
 #include "engine/graph/pipeline_priv.h"
 #include "engine/graph/plan_priv.h"
 #include "ring/base_priv.h"
@@ -65,8 +66,6 @@ static int plan_late_tx(struct subscription *sub)
 
 int plan_late(struct subscription *sub)
 {
-	const struct sluice_spsc_writer *common =
-		&sub->producer->out.common.base;
 	int rc = 0;
 
 	if (subscription_aside(sub)) {
@@ -75,13 +74,8 @@ int plan_late(struct subscription *sub)
 			return sluice_fail(-ENOMEM, "stage '%s': no memory",
 					   sub->consumer->name);
 	}
-	if (sub->rings == SLUICE_RINGS_COMMON) {
-		sub->capacity = (uint32_t)common->capacity;
-		sub->tx = common->tx;
-		sub->slots = common->slots;
-	} else {
+	if (rings_of(sub->rings)->own)
 		rc = plan_late_tx(sub);
-	}
 	if (rc == 0)
 		rc = plan_private(sub);
 	return rc < 0 ? rc : plan_late_rx(sub);

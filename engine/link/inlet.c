@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/link/inlet_priv.h"
 #include "engine/link/memory_priv.h"
+#include "engine/link/rings_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,19 +45,17 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->common = sub->rings == SLUICE_RINGS_COMMON;
+	link->rings = rings_of(sub->rings);
 	link->manual = (uint32_t)subscription_manual(sub);
-	link->pool = NULL;
+	link->pool = sub->pool;
 	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
 		in->weighted = 1;
-	if (sub->rings == SLUICE_RINGS_POOL) {
-		link->pool = sub->pool;
+	if (link->pool != NULL)
 		sluice_spsc_writer_attach(&link->filler, sub->tx, sub->rx,
 					  sub->slots, sub->capacity,
 					  sub->event_bytes);
-	}
 	link->handed.count = 0;
 	link->refusing = 0;
 	link->refused = 0;
@@ -78,12 +77,6 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	link->open = 0;
 	link->sub = NULL;
 	link->bell = NULL;
-}
-
-static void inlet_ring(struct inlet *in, const struct inlet_link *link)
-{
-	if (link->bell != NULL)
-		sluice_bell_ring(link->bell, in->ops);
 }
 
 void inlet_grant_asked(struct inlet *in, uint32_t index)
@@ -176,66 +169,6 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 	batch->seq = inlet_seq(in, batch, 0);
 }
 
-/* A reader of the common ring may see events behind the end of its own stream:
- * `closed` was stored before they were published, so it is seen with them. Returns
- * how many there are. */
-static uint64_t inlet_look_common(struct inlet_link *link)
-{
-	struct sluice_spsc_reader *r = &link->reader;
-
-	if (sluice_spsc_depth(r) > 0)
-		return sluice_spsc_depth(r);
-	r->published = sluice_load_acquire(&r->tx->published);
-	if (sluice_load_acquire(&link->sub->by_producer.closed) !=
-	    SLUICE_REASON_OPEN) {
-		uint64_t end = sluice_load_acquire(&link->sub->by_producer.end);
-
-		if (r->published - r->acked > end - r->acked)
-			r->published = end;
-	}
-	return sluice_spsc_depth(r);
-}
-
-/* What was claimed, @n from @first on, has perhaps been handed out before. */
-static void inlet_count(struct inlet_link *link, uint64_t first, uint64_t n)
-{
-	const struct pool_ring *pool = link->pool;
-	uint64_t to = link->filler.reserved;
-
-	/* Relaxed: what we have claimed was marked before it was pushed. */
-	if (SLUICE_LIKELY(position_reached(first,
-					   sluice_load_relaxed(&pool->marked))))
-		return;
-	for (uint64_t i = 0; i < n; i++)
-		link->sub->counts[(to + i) & (link->filler.capacity - 1)] =
-			pool->counts[(first + i) & (pool->mpmc.capacity - 1)];
-	link->counted = to + n;
-}
-
-/* Take from the pool when what was taken before is finished. Nothing more once
- * the stream has ended: whoever ended it takes back what is left. */
-static void inlet_claim(struct inlet *in, struct inlet_link *link,
-			uint32_t limit)
-{
-	const struct sluice_mpmc *ring = &link->pool->mpmc;
-	struct sluice_spsc_writer *w = &link->filler;
-	uint64_t place = w->reserved & (w->capacity - 1);
-	uint64_t there = sluice_mpmc_depth(ring);
-	uint64_t first = 0;
-	uint32_t n;
-
-	if (sluice_spsc_depth(&link->reader) > 0 || there == 0 ||
-	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
-		return;
-	n = pool_claim(link->pool, w, there, limit, &first);
-	if (n == 0)
-		return;
-	inlet_count(link, first, n);
-	sluice_mpmc_read(ring, first, n, w->slots + place * w->slot_bytes);
-	sluice_spsc_commit(w, n);
-	inlet_ring(in, link);
-}
-
 /* The next events were taken from the pool: take up how often they had
  * been handed out, unless they have been here since. Returns how many of @limit
  * are alike. */
@@ -308,10 +241,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
-	if (SLUICE_UNLIKELY(link->pool != NULL))
-		inlet_claim(in, link, limit);
-	/* A peek at an empty ring would look again, and further. */
-	if (link->common && inlet_look_common(link) == 0)
+	if (link->rings->fetch != NULL && !link->rings->fetch(in, link, limit))
 		return 0;
 	n = sluice_spsc_peek(r, limit, &first);
 	in->took = 0;
@@ -381,21 +311,8 @@ void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
 uint32_t inlet_idle(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
-	struct sluice_spsc_reader *r = &link->reader;
-	uint32_t ended;
 
-	if (sluice_spsc_idle(r))
+	if (sluice_spsc_idle(&link->reader))
 		inlet_ring(in, link);
-	ended = sluice_spsc_ended(r);
-	if (link->common) {
-		uint32_t closed =
-			sluice_load_acquire(&link->sub->by_producer.closed);
-
-		if (closed != SLUICE_REASON_OPEN) {
-			r->published = sluice_load_acquire(
-				&link->sub->by_producer.end);
-			return r->acked == r->published ? closed : 0;
-		}
-	}
-	return ended;
+	return link->rings->ended(link);
 }

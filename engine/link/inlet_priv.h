@@ -14,6 +14,8 @@
 #include "engine/stage.h"
 #include "engine/link/subscription_priv.h"
 
+struct rings_ops;
+
 /* One subscription as its consumer sees it. */
 struct inlet_link {
 	struct sluice_spsc_reader reader;
@@ -22,7 +24,7 @@ struct inlet_link {
 	uint32_t open;            /* joined, and its stream has not ended */
 	/* Of the subscription, copied: a look at the producer's own struct, once
 	 * a batch, costs a cache miss. */
-	uint32_t common; /* one ring for all readers */
+	const struct rings_ops *rings; /* their kind; see rings_priv.h */
 	/* The pool, or NULL; and our end of the one behind
 	 * it, which is filled from there. */
 	const struct pool_ring *pool;
@@ -86,6 +88,13 @@ static inline uint64_t inlet_seq(const struct inlet *in,
 
 	return link->thinned ? link->reader.acked + link->sub->kept[i]
 			     : batch->seq + i;
+}
+
+/* Wake its producer. */
+static inline void inlet_ring(struct inlet *in, const struct inlet_link *link)
+{
+	if (link->bell != NULL)
+		sluice_bell_ring(link->bell, in->ops);
 }
 
 /* Finish @n slots of link @index; wake its producer. */

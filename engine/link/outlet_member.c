@@ -2,11 +2,11 @@
 /* Consumers come and go: lanes that join and leave between batches, and what a
  * consumer that left had not finished. */
 #include "engine/link/aside_priv.h"
+#include "engine/link/rings_priv.h"
 #include "engine/link/sequence_priv.h"
-#include "engine/link/outlet_priv.h"
 
-static void outlet_set_lane(struct outlet *out, struct subscription *sub,
-			    struct sluice_bell *bell, uint32_t state)
+static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
+				struct sluice_bell *bell, uint32_t state)
 {
 	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
 
@@ -18,11 +18,7 @@ static void outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
-	outlet_pool_tell(out);
-	if (out->strategy->rings != SLUICE_RINGS_COMMON)
-		sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx,
-					  sub->rx, sub->slots, sub->capacity,
-					  out->event_bytes);
+	return out->rings->attach(out, sub, state == SLUICE_LANE_JOINING);
 }
 
 void outlet_attach(struct outlet *out, struct subscription *sub,
@@ -32,53 +28,32 @@ void outlet_attach(struct outlet *out, struct subscription *sub,
 		aside_join(out, sub, bell);
 		return;
 	}
-	outlet_set_lane(out, sub, bell, SLUICE_LANE_ACTIVE);
+	(void)outlet_set_lane(out, sub, bell, SLUICE_LANE_ACTIVE);
 	sub->began = 1;
 }
 
 uint64_t outlet_join(struct outlet *out, struct subscription *sub,
 		     struct sluice_bell *bell)
 {
-	struct sluice_broadcast_writer *w = &out->common;
 	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
 	/* What waited for a partition without a subscriber. */
 	uint32_t waits = lane->spilled;
-	uint64_t position = 0;
+	uint64_t position;
 
 	if (sub->aside != NULL) {
 		aside_join(out, sub, bell);
 		return 0;
 	}
-	outlet_set_lane(out, sub, bell, SLUICE_LANE_JOINING);
+	position = outlet_set_lane(out, sub, bell, SLUICE_LANE_JOINING);
 	lane->spilled = waits;
-	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
-		/* It is known what it will ask for first, so that nobody waits
-		 * for it to come to it. */
-		uint64_t ask = subscription_manual(sub)
-				       ? subscription_asked(sub)
-				       : sub->credit.max_events;
-
-		position = w->base.published;
-		if (ask > w->base.capacity)
-			ask = w->base.capacity;
-		w->cursors[sub->lane] = (struct sluice_broadcast_cursor){
-			.rx = sub->rx,
-			.granted = position + ask,
-			.acked = position,
-		};
-		if (w->count < out->lanes.count)
-			w->count = out->lanes.count;
-		lane->sent = position;
-		lane->acked = position;
-	}
 	out->strategy->join(out->state, &out->lanes, sub->lane);
 	/* At once, if that may be: nothing is sent over its head. */
 	if (!outlet_admit(out, sub->lane))
 		out->joining = 1;
-	/* It has credit for what it asks, but not for slots that others have not
-	 * read: one that leaves counts for all who stay. */
-	if (out->strategy->rings == SLUICE_RINGS_COMMON)
-		outlet_common_refresh(out);
+	/* It has credit for what it asks, but not for slots of one ring for all
+	 * that others have not read: one that leaves counts for all who stay. */
+	if (!out->rings->own)
+		(void)out->rings->refresh(out);
 	return position;
 }
 
@@ -94,51 +69,24 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 	}
 	lane->state = SLUICE_LANE_DRAINING;
 	lane->credit = 0;
-	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
-		out->common.cursors[index].leaving = 1;
-		sluice_store_release(&sub->by_producer.end,
-				     out->common.base.published);
-		sluice_store_release(&sub->by_producer.closed, closed);
-		/* The others' credit was counted without it. */
-		outlet_common_refresh(out);
-	} else {
-		sluice_spsc_close(&out->writers[index], closed);
-	}
+	out->rings->cancel(out, sub, closed);
 	outlet_ring(out, index);
 }
 
-uint64_t outlet_asks_seen(const struct outlet *out)
+uint64_t outlet_asks_seen(struct outlet *out)
 {
-	uint64_t asks = 0;
-
-	if (out->strategy->rings == SLUICE_RINGS_COMMON)
-		return out->common.base.granted;
-	for (uint32_t i = 0; i < out->lanes.count; i++)
-		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
-			asks += out->writers[i].granted;
-	return asks;
+	return out->rings->asks(out, 0);
 }
 
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub)
 {
-	if (sub->aside != NULL || out->strategy->rings == SLUICE_RINGS_COMMON)
-		return 0;
-	return sluice_load_acquire(&sub->rx->granted);
+	return sub->aside != NULL ? 0 : out->rings->asks_of(sub);
 }
 
 uint64_t outlet_asks(struct outlet *out)
 {
-	uint64_t asks = 0;
-
-	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
-		outlet_common_refresh(out);
-		return out->common.base.granted;
-	}
-	for (uint32_t i = 0; i < out->lanes.count; i++)
-		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
-			asks += outlet_asks_of(out, out->subs[i]);
-	return asks;
+	return out->rings->asks(out, 1);
 }
 
 int outlet_deserted(const struct outlet *out)
@@ -154,7 +102,7 @@ int outlet_deserted(const struct outlet *out)
 	return 1;
 }
 
-static void outlet_release(struct subscription *sub)
+void outlet_release(struct subscription *sub)
 {
 	sluice_store_release(&sub->by_producer.state, PRODUCER_RELEASED);
 }
@@ -176,18 +124,11 @@ static void outlet_take_spilled(struct outlet *out, uint32_t index,
 	}
 }
 
-/* What @sub's consumer did not finish waits to be dealt again. */
-static void outlet_orphan(struct outlet *out, struct subscription *sub)
+void outlet_orphan(struct outlet *out, struct subscription *sub)
 {
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	struct orphan *orphan = &sub->orphan;
 
-	if (out->strategy->rings == SLUICE_RINGS_POOL) {
-		/* It has filled its ring itself. */
-		sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
-					  sub->capacity, out->event_bytes);
-		out->pool.left += w->published;
-	}
 	(void)sluice_spsc_refresh(w); /* its last receipt */
 	if (out->sequence != NULL)
 		sequence_lane_left(out->sequence, sub->lane, w->acked);
@@ -206,61 +147,6 @@ static void outlet_orphan(struct outlet *out, struct subscription *sub)
 	out->orphans = sub;
 }
 
-/* Who reads, or has read, what lies at @at in the common ring, besides lane @but?
- * Returns up to where; or @at: nobody. *next: where the next one begins. */
-static uint64_t outlet_covered(const struct outlet *out, uint32_t but,
-			       uint64_t at, uint64_t *next)
-{
-	for (uint32_t i = 0; i < out->lanes.count; i++) {
-		const struct subscription *sub = out->subs[i];
-		uint64_t from, to;
-
-		if (sub == NULL || i == but)
-			continue;
-		from = sluice_load_acquire(&sub->by_producer.start);
-		to = out->common.cursors[i].leaving
-			     ? sluice_load_acquire(&sub->by_producer.end)
-			     : out->common.base.published;
-		if (position_reached(at, from) && !position_reached(at, to))
-			return to;
-		if (!position_reached(at, from) &&
-		    !position_reached(from, *next))
-			*next = from;
-	}
-	return at;
-}
-
-/* Events of the common ring that the reader of @sub has left and nobody else reads
- * or has read. */
-static uint64_t outlet_unread(struct outlet *out,
-			      const struct subscription *sub)
-{
-	uint64_t at = sluice_load_acquire(&sub->rx->acked);
-	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
-	uint64_t end = out->common.cursors[sub->lane].leaving
-			       ? sluice_load_acquire(&sub->by_producer.end)
-			       : out->common.base.published;
-	uint64_t unread = 0;
-
-	if (!position_reached(at, first))
-		at = first; /* it has not opened */
-	if (position_reached(at, out->read_to))
-		out->read_to = at;
-	else
-		at = out->read_to;
-	while (!position_reached(at, end)) {
-		uint64_t next = end;
-		uint64_t to = outlet_covered(out, sub->lane, at, &next);
-
-		if (to == at) {
-			unread += next - at;
-			to = next;
-		}
-		at = to;
-	}
-	return unread;
-}
-
 void outlet_leave(struct outlet *out, struct subscription *sub)
 {
 	uint32_t index = sub->lane;
@@ -272,19 +158,11 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 		outlet_release(sub);
 		return;
 	}
-	if (out->strategy->rings == SLUICE_RINGS_COMMON) {
-		out->unread += outlet_unread(out, sub);
-		out->common.cursors[index] =
-			(struct sluice_broadcast_cursor){0};
-		outlet_release(sub);
-	} else {
-		outlet_orphan(out, sub);
-	}
+	out->joined--;
+	out->rings->leave(out, sub);
 	*lane = (struct sluice_lane){0};
 	out->subs[index] = NULL;
 	out->bells[index] = NULL;
-	out->joined--;
-	outlet_pool_tell(out);
 	out->strategy->leave(out->state, &out->lanes, index);
 }
 

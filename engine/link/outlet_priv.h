@@ -18,7 +18,7 @@
 #include "engine/link/spill_priv.h"
 #include "engine/link/subscription_priv.h"
 
-/* The pool: one ring, each event for one of its readers (outlet_pool.c). */
+/* The pool: one ring, each event for one of its readers (rings_pool.c). */
 struct outlet_pool {
 	struct pool_ring *ring; /* NULL: no such ring */
 	void *memory;
@@ -27,9 +27,12 @@ struct outlet_pool {
 	uint64_t left;   /* taken by consumers that have gone */
 };
 
+struct rings_ops;
+
 struct outlet {
 	const struct sluice_strategy *strategy;
-	void *state; /* the strategy's */
+	const struct rings_ops *rings; /* their kind; see rings_priv.h */
+	void *state;                   /* the strategy's */
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
 	struct sluice_broadcast_writer common; /* one ring, read by all */
@@ -80,14 +83,8 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
  * non-zero when it is active. */
 int outlet_admit(struct outlet *out, uint32_t lane);
 
-/* Look at every grant on the common ring; what a leaving reader has not read
- * limits all. */
-void outlet_common_refresh(struct outlet *out);
-
 /* @slots_least 0: the default */
 int outlet_pool_open(struct outlet *out, uint32_t slots_least);
-/* Look which slots of the pool are free. */
-void outlet_pool_refresh(struct outlet *out);
 /* @n events into it, which is not more than are free, and which have been handed
  * out @deliveries times. */
 void outlet_pool_push(struct outlet *out, const unsigned char *events,
@@ -95,12 +92,10 @@ void outlet_pool_push(struct outlet *out, const unsigned char *events,
 /* Forget what lies in it; nobody takes from it any more. */
 void outlet_pool_drop(struct outlet *out);
 void outlet_pool_close(struct outlet *out);
-/* Tell those who take from it how many they are. */
-void outlet_pool_tell(struct outlet *out);
-int outlet_pool_quiet(const struct outlet *out);
 
-/* Wake the consumer of @lane. */
+/* Wake the consumer of @lane; of all. */
 void outlet_ring(struct outlet *out, uint32_t lane);
+void outlet_ring_all(struct outlet *out);
 
 /* No consumer is there, and none is on its way; who stands aside is none. */
 int outlet_deserted(const struct outlet *out);
@@ -110,6 +105,10 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 		   uint32_t closed);
 /* The consumer of @sub has left: take back what it has not finished. */
 void outlet_leave(struct outlet *out, struct subscription *sub);
+/* Part of that: what it did not finish waits to be dealt again. */
+void outlet_orphan(struct outlet *out, struct subscription *sub);
+/* And its place may be used again. */
+void outlet_release(struct subscription *sub);
 
 /* Look at the consumers' grants, unless the room that is known covers @want; what
  * waits for one of them alone, in the spill or beside the dispatcher, goes as far
@@ -126,7 +125,7 @@ static inline uint64_t outlet_room(const struct outlet *out)
 /* All that the consumers have asked for, ever, as far as the producer has looked;
  * or as it is now. Of a broadcast: what all of them have. It grows with each new
  * ask; the asks of one that has left, outlet_asks_of(), do not count any more. */
-uint64_t outlet_asks_seen(const struct outlet *out);
+uint64_t outlet_asks_seen(struct outlet *out);
 uint64_t outlet_asks(struct outlet *out);
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub);
@@ -143,6 +142,16 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 
 /* Is there room to mark one more row of redelivered events? */
 int outlet_note_room(const struct subscription *sub);
+/* The next @n events written for @sub, from @position on, have been handed out
+ * @deliveries times. The caller has seen that there is room. */
+void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
+		 uint32_t deliveries);
+
+/* Does it matter what each consumer has? */
+static inline int outlet_chooses(const struct outlet *out)
+{
+	return out->chooses && out->joined > 1;
+}
 
 /* Deal orphans again. Returns non-zero when any went. */
 int outlet_deal_orphans(struct outlet *out);
@@ -184,8 +193,6 @@ void outlet_tell_gauges(struct outlet *out);
 
 /* Has every consumer finished everything it was sent? */
 int outlet_quiet(struct outlet *out);
-/* The same of one, which has a ring of its own. */
-int outlet_lane_quiet(struct outlet *out, uint32_t lane);
 
 /* End the stream of every subscription, behind all that was placed. */
 void outlet_end(struct outlet *out, uint32_t closed);

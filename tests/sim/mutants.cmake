@@ -56,8 +56,8 @@ set(STUCK "stall|livelock")
 # ---- waking ------------------------------------------------------------------
 sluice_sim_mutant(ack-without-bell engine/link/inlet.c "${STUCK}"
 	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
-sluice_sim_mutant(publish-without-bell engine/link/outlet.c "${STUCK}|${LOST}"
-	[[/^static void outlet_publish_separate/,/^}/s/outlet_ring(out, i)/(void)0/]])
+sluice_sim_mutant(publish-without-bell engine/link/rings_separate.c "${STUCK}|${LOST}"
+	[[/^static void separate_publish/,/^}/s/outlet_ring(out, i)/(void)0/]])
 sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"
 	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
@@ -78,8 +78,8 @@ sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight"
 	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]])
 
 # ---- the spill and the buffer --------------------------------------------------
-sluice_sim_mutant(spill-kept engine/link/outlet.c "${STUCK}|${LOST}"
-	[[/^static int outlet_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
+sluice_sim_mutant(spill-kept engine/link/rings_separate.c "${STUCK}|${LOST}"
+	[[/^static int separate_unspill/,/^}/s/lane->spilled == 0 || lane->credit == 0/1/]])
 sluice_sim_mutant(spill-reversed engine/link/spill.c "event [0-9]+ after"
 	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
 sluice_sim_mutant(buffer-passed engine/stage/emit.c
@@ -105,17 +105,17 @@ sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
 
 # ---- coming and going ------------------------------------------------------------
 sluice_sim_mutant(orphans-dropped engine/link/outlet_member.c "${LOST}"
-	[[/^static void outlet_orphan/,/^}/s/\.at = w->acked/.at = w->published/]])
+	[[/^void outlet_orphan/,/^}/s/\.at = w->acked/.at = w->published/]])
 sluice_sim_mutant(orphans-reversed engine/link/outlet_member.c "event [0-9]+ after"
 	[[/^int outlet_deal_orphans/,/^}/s/if (orphan->at != orphan->to)/if (orphan->queue.count == 0)/]])
 sluice_sim_mutant(lane-kept engine/stage/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
 sluice_sim_mutant(ending-keeps-inputs engine/stage/life.c "and keeps edge"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
-sluice_sim_mutant(join-too-late engine/link/outlet_member.c "in flight|${STUCK}|expected|ended with"
-	[[/^uint64_t outlet_join/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
-sluice_sim_mutant(cancel-too-late engine/link/outlet_member.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
-	[[/^void outlet_cancel/,/^}/s/out->common.base.published);/out->common.base.published + 1);/]])
+sluice_sim_mutant(join-too-late engine/link/rings_common.c "in flight|${STUCK}|expected|ended with"
+	[[/^static uint64_t common_attach/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
+sluice_sim_mutant(cancel-too-late engine/link/rings_common.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
+	[[/^static void common_cancel/,/^}/s/out->common.base.published);/out->common.base.published + 1);/]])
 
 # ---- failing ---------------------------------------------------------------------
 sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
@@ -152,9 +152,9 @@ sluice_sim_mutant(conflate-the-oldest engine/link/aside.c "the latest of its key
 	[[/^static void aside_latest/,/^}/s/sluice_conflate_put(c, key, events)/sluice_conflate_put(c, key >> 1, events)/]])
 
 # ---- the strategies ---------------------------------------------------------------------
-sluice_sim_mutant(shared-left-uncounted engine/link/outlet_member.c "${STUCK}|${LOST}"
-	[[/^static void outlet_orphan/,/^}/s/out->pool.left += w->published/(void)0/]])
-sluice_sim_mutant(shared-count-forgotten engine/link/outlet_pool.c
+sluice_sim_mutant(shared-left-uncounted engine/link/rings_pool.c "${STUCK}|${LOST}"
+	[[/^static void pool_leave/,/^}/s/out->pool.left += out->writers\[sub->lane\].published/(void)0/]])
+sluice_sim_mutant(shared-count-forgotten engine/link/rings_pool.c
 	"without its flag|deliveries"
 	[[s/ring->counts\[at & mask\] = deliveries/(void)deliveries/]] 30000)
 sluice_sim_mutant(one-more-in-flight engine/graph/dispatch_opts.c "in_flight_max"

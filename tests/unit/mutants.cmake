@@ -287,35 +287,35 @@ sluice_unit_mutant(handed-count-too-far engine/link/handed_priv.h handed "agains
 	[[s/if (until - at < \*limit)/if (0)/]])
 sluice_unit_mutant(position-without-wrap engine/link/position_priv.h handed "rows_lie_across_the_wrap"
 	[[s/return at - position < UINT64_MAX \/ 2;/return at >= position;/]])
-sluice_unit_mutant(shared-count-unmarked engine/link/outlet_pool.c shared "what_was_only_taken_keeps_its_count"
+sluice_unit_mutant(shared-count-unmarked engine/link/rings_pool.c shared "what_was_only_taken_keeps_its_count"
 	[[s/sluice_store_relaxed(&ring->marked, end);/sluice_store_relaxed(\&ring->marked, end - 1);/]])
 sluice_unit_mutant(cancelled-onlooker-awaited engine/link/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
 	[[/^int asides_busy/,/^}/s/if (aside->ended)/if (0)/]])
 
 # ---- those who come, ask and go ----------------------------------------------
-sluice_unit_mutant(mark-without-room engine/link/outlet.c outlet "what_spilled_waits_for_room_for_its_mark"
+sluice_unit_mutant(mark-without-room engine/link/rings_separate.c outlet "what_spilled_waits_for_room_for_its_mark"
 	[[s/if (!outlet_note_room(out->subs\[index\]))/if (0)/]])
-sluice_unit_mutant(marks-of-two-counts-in-one engine/link/outlet.c outlet_leave "each_keeps_its_own_count"
+sluice_unit_mutant(marks-of-two-counts-in-one engine/link/rings_separate.c outlet_leave "each_keeps_its_own_count"
 	[[s/last->to == position && last->deliveries == deliveries) {/last->to == position) {/]])
-sluice_unit_mutant(slots-of-a-leaver engine/link/outlet.c outlet "joiner_waits_for_a_leaver"
-	[[/^static uint64_t outlet_common_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
+sluice_unit_mutant(slots-of-a-leaver engine/link/rings_common.c outlet "joiner_waits_for_a_leaver"
+	[[/^static uint64_t common_room/,/^}/s/if (w->cursors\[i\].rx != NULL \&\& credit < room \&\&/if (w->cursors[i].rx != NULL \&\& credit < room \&\& !w->cursors[i].leaving \&\&/]])
 sluice_unit_mutant(taker-is-never-let-in engine/link/outlet.c outlet_leave "who_takes_over_begins_anew"
 	[[/^static void outlet_rejoin/,/^}/s/out->joining = 1;/(void)0;/]])
 sluice_unit_mutant(taker-has-begun engine/link/outlet.c outlet_leave "who_takes_over_begins_anew"
 	[[s/\t\t\tout->subs\[i\]->began = 0;/\t\t\t(void)0;/]])
 sluice_unit_mutant(vain-batch-counted engine/link/outlet.c outlet_leave "only_what_goes_out_is_counted"
 	[[s/\tif (placed > 0) {$/\tif (1) {/]])
-sluice_unit_mutant(leaver-holds-up-the-end engine/link/outlet.c outlet_leave "a_leaver_holds_up_no_end"
-	[[s/} else if (!c->leaving &&$/} else if (/]])
-sluice_unit_mutant(leaver-told-another-reason engine/link/outlet.c outlet_leave "a_leaver_keeps_its_reason"
+sluice_unit_mutant(leaver-holds-up-the-end engine/link/rings_common.c outlet_leave "a_leaver_holds_up_no_end"
+	[[s/!c->leaving && c->acked/c->acked/]])
+sluice_unit_mutant(leaver-told-another-reason engine/link/rings_separate.c outlet_leave "a_leaver_keeps_its_reason"
 	[[s/if (sluice_lane_stays(&out->lanes.lane\[i\]))/if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)/]])
 sluice_unit_mutant(gauge-stays-up engine/link/outlet.c outlet_leave "a_gauge_goes_down_again"
 	[[s/if (out->subs\[i\] != NULL)$/if (out->subs[i] != NULL \&\& out->lanes.lane[i].spilled)/]])
 sluice_unit_mutant(room-for-what-found-nobody engine/link/outlet_member.c outlet_leave "what_finds_nobody_takes_no_room"
 	[[/^static uint32_t orphan_deal_queue/,/^}/s/out->lanes.spill_free--;/(void)0;/]])
-sluice_unit_mutant(read-counts-as-unread engine/link/outlet_member.c outlet_leave "one_reader_is_enough"
+sluice_unit_mutant(read-counts-as-unread engine/link/rings_common.c outlet_leave "one_reader_is_enough"
 	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
-sluice_unit_mutant(unread-before-it-came engine/link/outlet_member.c outlet_leave "who_never_opened_left_nothing"
+sluice_unit_mutant(unread-before-it-came engine/link/rings_common.c outlet_leave "who_never_opened_left_nothing"
 	[[s/at = first; .* it has not opened .*/(void)first;/]])
 sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
 	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One ring that all consumers of a stage read, each with a cursor of its own: the
+ * producer has as much room as the last of them leaves it, and what one has left
+ * unread the others have read.
+ */
+#include "engine/link/rings_priv.h"
+
+/* ---- the producing end --------------------------------------------------- */
+
+/* Whoever reads the ring has its slots until it has finished them: one that leaves
+ * and asks for nothing, and one that has joined and is not active yet. */
+static uint64_t common_room(const struct outlet *out)
+{
+	const struct sluice_broadcast_writer *w = &out->common;
+	uint64_t room = w->base.capacity;
+
+	for (uint32_t i = 0; i < w->count; i++) {
+		uint64_t credit = w->cursors[i].granted - w->base.reserved;
+
+		if (w->cursors[i].rx != NULL && credit < room &&
+		    out->lanes.lane[i].state != SLUICE_LANE_ACTIVE)
+			room = credit;
+	}
+	return room;
+}
+
+static int common_refresh(struct outlet *out)
+{
+	struct sluice_broadcast_writer *w = &out->common;
+	uint64_t room;
+
+	(void)sluice_broadcast_refresh(w);
+	out->joining = 0;
+	for (uint32_t i = 0; i < w->count; i++)
+		out->joining |= !outlet_admit(out, i) &&
+				out->lanes.lane[i].state == SLUICE_LANE_JOINING;
+	room = common_room(out);
+	for (uint32_t i = 0; i < w->count; i++) {
+		uint64_t credit = w->cursors[i].granted - w->base.reserved;
+
+		if (out->lanes.lane[i].state == SLUICE_LANE_ACTIVE)
+			sluice_lane_set(&out->lanes, i,
+					credit < room ? credit : room,
+					w->cursors[i].acked);
+	}
+	return 0;
+}
+
+static int common_lend(const struct outlet *out, struct subscription *sub)
+{
+	const struct sluice_spsc_writer *ring = &out->common.base;
+
+	sub->capacity = (uint32_t)ring->capacity;
+	sub->tx = ring->tx;
+	sub->slots = ring->slots;
+	return 0;
+}
+
+/* Who is there at the start has its cursor since the ring was made. */
+static uint64_t common_attach(struct outlet *out, struct subscription *sub,
+			      int late)
+{
+	struct sluice_broadcast_writer *w = &out->common;
+	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
+	/* It is known what it will ask for first, so that nobody waits for it to
+	 * come to it. */
+	uint64_t ask = subscription_manual(sub) ? subscription_asked(sub)
+						: sub->credit.max_events;
+	uint64_t position = w->base.published;
+
+	if (!late)
+		return 0;
+	if (ask > w->base.capacity)
+		ask = w->base.capacity;
+	w->cursors[sub->lane] = (struct sluice_broadcast_cursor){
+		.rx = sub->rx,
+		.granted = position + ask,
+		.acked = position,
+	};
+	if (w->count < out->lanes.count)
+		w->count = out->lanes.count;
+	lane->sent = position;
+	lane->acked = position;
+	return position;
+}
+
+static void common_write(struct outlet *out, const unsigned char *events,
+			 uint32_t n, uint32_t deliveries)
+{
+	(void)deliveries; /* nothing of it is dealt again */
+	sluice_spsc_write(&out->common.base, events, n);
+	sluice_spsc_publish(&out->common.base);
+	outlet_ring_all(out);
+}
+
+static void common_cancel(struct outlet *out, struct subscription *sub,
+			  uint32_t closed)
+{
+	out->common.cursors[sub->lane].leaving = 1;
+	sluice_store_release(&sub->by_producer.end, out->common.base.published);
+	sluice_store_release(&sub->by_producer.closed, closed);
+	/* The others' credit was counted without it. */
+	(void)common_refresh(out);
+}
+
+/* Who reads, or has read, what lies at @at in the common ring, besides lane @but?
+ * Returns up to where; or @at: nobody. *next: where the next one begins. */
+static uint64_t common_covered(const struct outlet *out, uint32_t but,
+			       uint64_t at, uint64_t *next)
+{
+	for (uint32_t i = 0; i < out->lanes.count; i++) {
+		const struct subscription *sub = out->subs[i];
+		uint64_t from, to;
+
+		if (sub == NULL || i == but)
+			continue;
+		from = sluice_load_acquire(&sub->by_producer.start);
+		to = out->common.cursors[i].leaving
+			     ? sluice_load_acquire(&sub->by_producer.end)
+			     : out->common.base.published;
+		if (position_reached(at, from) && !position_reached(at, to))
+			return to;
+		if (!position_reached(at, from) &&
+		    !position_reached(from, *next))
+			*next = from;
+	}
+	return at;
+}
+
+/* Events of the common ring that the reader of @sub has left and nobody else reads
+ * or has read. */
+static uint64_t common_unread(struct outlet *out,
+			      const struct subscription *sub)
+{
+	uint64_t at = sluice_load_acquire(&sub->rx->acked);
+	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
+	uint64_t end = out->common.cursors[sub->lane].leaving
+			       ? sluice_load_acquire(&sub->by_producer.end)
+			       : out->common.base.published;
+	uint64_t unread = 0;
+
+	if (!position_reached(at, first))
+		at = first; /* it has not opened */
+	if (position_reached(at, out->read_to))
+		out->read_to = at;
+	else
+		at = out->read_to;
+	while (!position_reached(at, end)) {
+		uint64_t next = end;
+		uint64_t to = common_covered(out, sub->lane, at, &next);
+
+		if (to == at) {
+			unread += next - at;
+			to = next;
+		}
+		at = to;
+	}
+	return unread;
+}
+
+static void common_leave(struct outlet *out, struct subscription *sub)
+{
+	out->unread += common_unread(out, sub);
+	out->common.cursors[sub->lane] = (struct sluice_broadcast_cursor){0};
+	outlet_release(sub);
+}
+
+static int common_quiet(struct outlet *out)
+{
+	(void)common_refresh(out);
+	for (uint32_t i = 0; i < out->lanes.count; i++) {
+		const struct sluice_broadcast_cursor *c =
+			&out->common.cursors[i];
+
+		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT &&
+		    !c->leaving && c->acked != out->common.base.published)
+			return 0;
+	}
+	return 1;
+}
+
+/* What has been read by all need not come from anybody again. */
+static int common_answered(struct outlet *out)
+{
+	(void)out;
+	return 1;
+}
+
+static void common_end(struct outlet *out, uint32_t closed)
+{
+	sluice_spsc_close(&out->common.base, closed);
+}
+
+static uint64_t common_asks(struct outlet *out, int now)
+{
+	if (now)
+		(void)common_refresh(out);
+	return out->common.base.granted;
+}
+
+static uint64_t common_asks_of(const struct subscription *sub)
+{
+	(void)sub;
+	return 0;
+}
+
+/* ---- the consuming end --------------------------------------------------- */
+
+/* A reader of the common ring may see events behind the end of its own stream:
+ * `closed` was stored before they were published, so it is seen with them. A peek at
+ * an empty ring would look again, and further. */
+static int common_fetch(struct inlet *in, struct inlet_link *link,
+			uint32_t limit)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+
+	(void)in;
+	(void)limit;
+	if (sluice_spsc_depth(r) > 0)
+		return 1;
+	r->published = sluice_load_acquire(&r->tx->published);
+	if (sluice_load_acquire(&link->sub->by_producer.closed) !=
+	    SLUICE_REASON_OPEN) {
+		uint64_t end = sluice_load_acquire(&link->sub->by_producer.end);
+
+		if (r->published - r->acked > end - r->acked)
+			r->published = end;
+	}
+	return sluice_spsc_depth(r) > 0;
+}
+
+/* Its own stream may end before the others'. */
+static uint32_t common_ended(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+	uint32_t ended = sluice_spsc_ended(r);
+	uint32_t closed = sluice_load_acquire(&link->sub->by_producer.closed);
+
+	if (closed == SLUICE_REASON_OPEN)
+		return ended;
+	r->published = sluice_load_acquire(&link->sub->by_producer.end);
+	return r->acked == r->published ? closed : SLUICE_REASON_OPEN;
+}
+
+const struct rings_ops rings_common = {
+	.own = 0,
+	.lend = common_lend,
+	.attach = common_attach,
+	.refresh = common_refresh,
+	.write = common_write,
+	.cancel = common_cancel,
+	.leave = common_leave,
+	.quiet = common_quiet,
+	.answered = common_answered,
+	.end = common_end,
+	.asks = common_asks,
+	.asks_of = common_asks_of,
+	.fetch = common_fetch,
+	.ended = common_ended,
+};
