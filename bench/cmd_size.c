@@ -159,8 +159,8 @@ static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 	if (plan_check(&size->plan, why, sizeof(why)) < 0)
 		return 0;
 	memset(&size->result, 0, sizeof(size->result));
-	rc = run_sim(&size->plan, &size->plan.strategy[0], &size->trace,
-		     &size->result, size->why, sizeof(size->why));
+	rc = run_strategy(&size->plan, &size->plan.strategy[0], &size->trace,
+			  &size->result, size->why, sizeof(size->why));
 	if (rc < 0)
 		return rc;
 	*value = size_quantile(size, size_slo(size)->is_latency

@@ -21,18 +21,6 @@ struct compare {
 	uint32_t why_bytes;
 };
 
-typedef int compare_mode_fn(const struct bench_plan *plan,
-			    const struct plan_strategy *strategy,
-			    const struct trace *trace,
-			    struct run_result *result, char *why,
-			    uint32_t why_bytes);
-
-static compare_mode_fn *const compare_modes[] = {
-	[PLAN_SIM] = run_sim,
-	[PLAN_VIRTUAL] = run_virtual,
-	[PLAN_THREADS] = run_threads,
-};
-
 static int compare_one(struct compare *compare, const struct trace *trace,
 		       uint32_t strategy, uint32_t round)
 {
@@ -48,8 +36,7 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	if (compare->opts->progress != NULL)
 		compare->opts->progress(&compare->step);
 	memset(result, 0, sizeof(*result));
-	rc = compare_modes[plan->mode](plan, one, trace, result, why,
-				       sizeof(why));
+	rc = run_strategy(plan, one, trace, result, why, sizeof(why));
 	if (rc < 0) {
 		(void)snprintf(compare->why, compare->why_bytes,
 			       "%s at load %g: %s", one->name,
@@ -76,6 +63,9 @@ static int compare_round(struct compare *compare, uint32_t round)
 	compare->plan.trace.seed =
 		compare->opts->plan->trace.seed + round * COMPARE_SEED;
 	rc = trace_open(&trace, opts, compare->why, compare->why_bytes);
+	if (rc == 0)
+		rc = run_possible(&compare->plan, &trace, compare->why,
+				  compare->why_bytes);
 	if (rc == 0 && round == 0)
 		rc = compare->opts->traced(&trace, compare->opts->ctx,
 					   compare->why, compare->why_bytes);

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,8 +50,16 @@ void ring_cases(bench_add_fn add);
 void wait_cases(bench_add_fn add);
 void engine_cases(bench_add_fn add);
 
-/* CLOCK_MONOTONIC, ns. */
-int64_t bench_now_ns(void);
+/* CLOCK_MONOTONIC, ns: not before what the calling thread has loaded until now, so
+ * that a time which one thread reads and hands on is never later than the one that
+ * the other reads next. */
+static inline int64_t bench_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 /* How often to look before giving up, and what to do meanwhile: one pause, for
  * every rival alike. */

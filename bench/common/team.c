@@ -11,14 +11,6 @@
 #include <sys/resource.h>
 #include <time.h>
 
-int64_t bench_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 void *bench_memory(size_t bytes)
 {
 	size_t whole = (bytes + BENCH_PAGE_BYTES - 1) &

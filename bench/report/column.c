@@ -115,12 +115,13 @@ static void cell_drops(const struct report *report,
 		   text, COLUMN_TEXT_BYTES);
 }
 
-static void cell_switches(const struct report *report,
-			  const struct report_run *run, char *text)
+static void cell_kept(const struct report *report, const struct report_run *run,
+		      char *text)
 {
 	(void)report;
-	if (run->valid.floor_before_ns > 0 || run->valid.involuntary > 0)
-		text_count(run->valid.involuntary, text, COLUMN_TEXT_BYTES);
+	if (run->valid.tries > 0)
+		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.3g %%",
+			       100 * run->valid.kept);
 }
 
 static void cell_floor(const struct report *report,
@@ -196,8 +197,8 @@ const struct report_column report_columns[] = {
 	 3, FIGURE(TIME, valid.poll_ns)},
 	{"clock", "what it costs to look at it", 3,
 	 FIGURE(TIME, valid.clock_ns)},
-	{"switches", "times a timed thread lost its CPU", 3,
-	 OWN(cell_switches)},
+	{"kept", "events that nothing disturbed, over all tries", 3,
+	 OWN(cell_kept)},
 	{"floor ns", "bare cache-line round trip: before/after", 3,
 	 OWN(cell_floor)},
 };

@@ -101,7 +101,9 @@ static const struct json_field drops_fields[] = {
 static const struct json_field valid_fields[] = {
 	FLAG("contended", struct run_validity, contended),
 	TEXT("why", struct run_validity, why),
-	COUNT("involuntary", struct run_validity, involuntary),
+	REAL("kept", struct run_validity, kept),
+	COUNT("tries", struct run_validity, tries),
+	COUNT("lost_ns", struct run_validity, lost_ns),
 	COUNT("generator_lag_ns", struct run_validity, generator_lag_ns),
 	REAL("poll_ns", struct run_validity, poll_ns),
 	REAL("clock_ns", struct run_validity, clock_ns),

@@ -1,208 +1,160 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rings of a run and their two ends: opened, attached, closed. */
 #include "bench/run/flow_priv.h"
-#include "bench/common/bench.h"
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 
-/* ---- memory -------------------------------------------------------------- */
-
-static int flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
+static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 {
+	struct run *run = flow->run;
 	struct subscription *sub = &flow->producer[p].sub[c];
 	struct flow_link *link = &flow->consumer[c].link[p];
+	/* What is taken from the pool, nobody else looks at. */
+	int apart = flow->apart && !flow->pool;
 
-	sub->credit = flow->live.credit;
-	sub->capacity = sluice_pow2_at_least(flow->live.credit.max_events);
+	sub->credit = run->credit;
+	sub->capacity = sluice_pow2_at_least(run->credit.max_events);
 	sub->lane = c;
-	sub->opts.weight = flow->live.ps->weight[c];
-	sub->tx = bench_memory(sizeof(*sub->tx));
-	sub->rx = bench_memory(sizeof(*sub->rx));
-	sub->slots = bench_memory((size_t)sub->capacity * flow->event_bytes);
+	sub->opts.weight = run->ps->weight[c];
+	sub->tx = run_memory(run, sizeof(*sub->tx));
+	sub->rx = run_memory(run, sizeof(*sub->rx));
+	sub->slots =
+		run_memory(run, (size_t)sub->capacity * run->plan->event_bytes);
 	if (flow->pool)
 		sub->counts =
-			bench_memory(sub->capacity * sizeof(*sub->counts));
-	/* What is taken from the pool, nobody else looks at. */
-	link->tx = flow->apart && !flow->pool ? bench_memory(sizeof(*link->tx))
-					      : sub->tx;
-	link->rx = flow->apart && !flow->pool ? bench_memory(sizeof(*link->rx))
-					      : sub->rx;
-	return sub->tx && sub->rx && sub->slots && link->tx && link->rx &&
-			       (sub->counts || !flow->pool)
-		       ? 0
-		       : -ENOMEM;
+			run_memory(run, sub->capacity * sizeof(*sub->counts));
+	link->tx = apart ? run_memory(run, sizeof(*link->tx)) : sub->tx;
+	link->rx = apart ? run_memory(run, sizeof(*link->rx)) : sub->rx;
 }
 
 static int flow_window_open(struct flow *flow, struct flow_producer *producer)
 {
-	uint32_t events = flow->live.ps->opts.order_events
-				  ? flow->live.ps->opts.order_events
+	struct run *run = flow->run;
+	uint32_t events = run->ps->opts.order_events
+				  ? run->ps->opts.order_events
 				  : SLUICE_ORDER_EVENTS_DEFAULT;
-	uint32_t bytes = sizeof(struct live_event);
-	unsigned char *slots = bench_memory((size_t)events * bytes);
-	unsigned char *come = bench_memory(events);
-	uint32_t offset = (uint32_t)offsetof(struct live_event, number);
+	uint32_t bytes = sizeof(struct run_event);
+	uint32_t offset = (uint32_t)offsetof(struct run_event, number);
 
-	sluice_reorder_init(&producer->window, slots, come, events, bytes,
-			    offset);
-	if (slots == NULL || come == NULL)
-		return -ENOMEM;
+	sluice_reorder_init(&producer->window,
+			    run_memory(run, (size_t)events * bytes),
+			    run_memory(run, events), events, bytes, offset);
 	return sequence_open(&producer->out.sequence, events, offset);
 }
 
 static int flow_producer_open(struct flow *flow, uint32_t p,
 			      const struct sluice_strategy *strategy)
 {
-	const struct bench_plan *plan = flow->live.plan;
+	struct run *run = flow->run;
+	const struct bench_plan *plan = run->plan;
 	struct flow_producer *producer = &flow->producer[p];
 	int rc;
 
-	producer->count = live_share(&flow->live, p);
 	producer->row =
-		bench_memory((size_t)flow->row_events * flow->event_bytes);
-	producer->sub = bench_memory(plan->consumers * sizeof(*producer->sub));
-	if (flow->live.closed_depth)
-		producer->intended_ns = bench_memory(
-			(producer->count + 1) * sizeof(*producer->intended_ns));
-	if (!producer->row || !producer->sub ||
-	    (flow->live.closed_depth && !producer->intended_ns))
-		return -ENOMEM;
+		run_memory(run, (size_t)run->row_events * plan->event_bytes);
+	producer->sub =
+		run_memory(run, plan->consumers * sizeof(*producer->sub));
 	rc = outlet_open(&producer->out, strategy, plan->consumers,
-			 plan->consumers, flow->event_bytes, flow->row_events,
+			 plan->consumers, plan->event_bytes, run->row_events,
 			 plan->capacity);
 	producer->out.counters = &producer->counters;
 	producer->out.ops = sluice_wait_linux();
 	if (rc == 0 && flow->pool)
 		rc = outlet_pool_open(&producer->out, plan->capacity);
-	if (rc == 0 && flow->ordered)
+	if (rc == 0 && run->ordered)
 		rc = flow_window_open(flow, producer);
-	for (uint32_t c = 0; rc == 0 && c < plan->consumers; c++)
-		rc = flow_link_open(flow, p, c);
+	for (uint32_t c = 0; c < plan->consumers; c++)
+		flow_link_open(flow, p, c);
 	return rc;
 }
 
-int flow_open(struct flow *flow, const struct sluice_strategy *strategy)
+static void flow_start(struct flow *flow, int timed)
 {
-	const struct bench_plan *plan = flow->live.plan;
+	const struct run *run = flow->run;
+
+	for (uint32_t c = 0; c < run->plan->consumers; c++) {
+		if (run->fault[c].late)
+			continue;
+		flow_attach(flow, c);
+		for (uint32_t p = 0; p < run->plan->producers; p++)
+			outlet_attach(&flow->producer[p].out,
+				      &flow->producer[p].sub[c], NULL);
+	}
+	for (uint32_t p = 0; p < run->plan->producers; p++) {
+		struct run_source *source = &run->source[p];
+
+		outlet_start(
+			&flow->producer[p].out,
+			timed ? &(struct sluice_dispatch_opts){.own = source}
+			      : &source->opts);
+	}
+}
+
+int flow_open(struct flow *flow, struct run *run,
+	      const struct sluice_strategy *strategy, uint32_t apart)
+{
+	const struct bench_plan *plan = run->plan;
 	int rc = 0;
 
-	flow->row_events = live_row_events(flow->event_bytes);
-	flow->batch_events = flow->live.credit.batch_events;
+	flow->run = run;
+	flow->apart = apart;
+	flow->batch_events = run->credit.batch_events;
 	if (plan->batch > 0 && plan->batch < flow->batch_events)
 		flow->batch_events = plan->batch;
 	flow->pool = strategy->rings == SLUICE_RINGS_POOL;
-	flow->ordered = (strategy->needs & SLUICE_NEEDS_ORDER) != 0;
-	flow->stalled_since_ns = LIVE_NEVER;
 	flow->producer =
-		bench_memory(plan->producers * sizeof(*flow->producer));
+		run_memory(run, plan->producers * sizeof(*flow->producer));
 	flow->consumer =
-		bench_memory(plan->consumers * sizeof(*flow->consumer));
-	if (flow->producer == NULL || flow->consumer == NULL)
-		return -ENOMEM;
-	for (uint32_t c = 0; c < plan->consumers; c++) {
-		flow->consumer[c].link = bench_memory(plan->producers *
-						      sizeof(struct flow_link));
-		if (flow->consumer[c].link == NULL)
-			return -ENOMEM;
-	}
+		run_memory(run, plan->consumers * sizeof(*flow->consumer));
+	for (uint32_t c = 0; c < plan->consumers; c++)
+		flow->consumer[c].link = run_memory(
+			run, plan->producers * sizeof(struct flow_link));
 	for (uint32_t p = 0; rc == 0 && p < plan->producers; p++)
 		rc = flow_producer_open(flow, p, strategy);
-	return rc;
-}
-
-static void flow_producer_close(struct flow *flow, uint32_t p)
-{
-	struct flow_producer *producer = &flow->producer[p];
-
-	for (uint32_t c = 0; producer->sub && c < flow->live.plan->consumers;
-	     c++) {
-		struct subscription *sub = &producer->sub[c];
-		struct flow_link *link = &flow->consumer[c].link[p];
-
-		if (link->tx != sub->tx)
-			free(link->tx);
-		if (link->rx != sub->rx)
-			free(link->rx);
-		free(sub->tx);
-		free(sub->rx);
-		free(sub->slots);
-		free(sub->counts);
-	}
-	outlet_close(&producer->out);
-	free(producer->sub);
-	free(producer->row);
-	free(producer->intended_ns);
-	free(producer->window.slots);
-	free(producer->window.come);
+	if (rc < 0)
+		return run_refuse(run, rc, "no memory");
+	flow_start(flow, strategy != run->ps->strategy);
+	return 0;
 }
 
 void flow_close(struct flow *flow)
 {
-	for (uint32_t p = 0; flow->producer && p < flow->live.plan->producers;
-	     p++)
-		flow_producer_close(flow, p);
-	for (uint32_t c = 0; flow->consumer && c < flow->live.plan->consumers;
-	     c++)
-		free(flow->consumer[c].link);
-	free(flow->producer);
-	free(flow->consumer);
-	live_close(&flow->live);
+	for (uint32_t p = 0; p < flow->run->plan->producers; p++)
+		outlet_close(&flow->producer[p].out);
 }
-
-/* ---- beginning and end --------------------------------------------------- */
 
 void flow_attach(struct flow *flow, uint32_t c)
 {
-	for (uint32_t p = 0; p < flow->live.plan->producers; p++) {
+	uint32_t bytes = flow->run->plan->event_bytes;
+
+	for (uint32_t p = 0; p < flow->run->plan->producers; p++) {
 		struct subscription *sub = &flow->producer[p].sub[c];
 		struct flow_link *link = &flow->consumer[c].link[p];
 
-		sluice_spsc_reader_attach(
-			&link->reader, link->tx, link->rx, sub->slots,
-			sub->capacity, flow->event_bytes, &flow->live.credit);
+		sluice_spsc_reader_attach(&link->reader, link->tx, link->rx,
+					  sub->slots, sub->capacity, bytes,
+					  &sub->credit);
 		if (flow->pool)
-			sluice_spsc_writer_attach(
-				&link->filler, link->tx, link->rx, sub->slots,
-				sub->capacity, flow->event_bytes);
+			sluice_spsc_writer_attach(&link->filler, link->tx,
+						  link->rx, sub->slots,
+						  sub->capacity, bytes);
 		(void)sluice_spsc_release(&link->reader, 0);
 	}
 	flow->consumer[c].alive = 1;
 	flow->consumer[c].looked = 1;
 }
 
-void flow_start(struct flow *flow, struct live_pick *pick)
+int flow_report(struct flow *flow)
 {
-	const struct bench_plan *plan = flow->live.plan;
+	struct run *run = flow->run;
 
-	for (uint32_t c = 0; c < plan->consumers; c++) {
-		if (flow->live.fault[c].join_ns != LIVE_NEVER)
-			continue;
-		flow_attach(flow, c);
-		for (uint32_t p = 0; p < plan->producers; p++)
-			outlet_attach(&flow->producer[p].out,
-				      &flow->producer[p].sub[c], NULL);
-	}
-	for (uint32_t p = 0; p < plan->producers; p++) {
-		struct sluice_dispatch_opts opts = live_opts(&flow->live, p);
-
-		if (pick != NULL) {
-			live_pick_init(&pick[p], &flow->live, &opts);
-			opts = (struct sluice_dispatch_opts){.own = &pick[p]};
-		}
-		outlet_start(&flow->producer[p].out, &opts);
-	}
-}
-
-int flow_report(struct flow *flow, uint64_t ended_ns, uint64_t unplaced)
-{
-	if (flow->broken)
-		return live_refuse(&flow->live, -EBADMSG,
-				   "the join got an event twice, or one from "
-				   "beyond its window");
-	if (ended_ns > 0)
-		flow->live.result->depth_mean =
-			flow->depth_area / (double)ended_ns;
-	return live_tally(&flow->live, flow_discarded(flow), unplaced);
+	for (uint32_t p = 0; p < run->plan->producers; p++)
+		run->discarded += sluice_counter_read(
+			&flow->producer[p].counters, SLUICE_COUNTER_DISCARDED);
+	run->unplaced = flow_left(flow);
+	return flow->broken ? run_refuse(run, -EBADMSG,
+					 "the resequencer got an event twice, "
+					 "or one from beyond its window")
+			    : 0;
 }

@@ -9,13 +9,14 @@
 /* The event in hand. A batch may go round the end of its ring. */
 static void serve_event(const struct flow *flow,
 			const struct flow_consumer *consumer, uint32_t at,
-			struct live_event *event)
+			struct run_event *event)
 {
 	const struct sluice_spsc_reader *r =
 		&consumer->link[consumer->from].reader;
 	uint64_t place = (r->acked + at) & (r->capacity - 1);
 
-	memcpy(event, r->slots + place * flow->event_bytes, sizeof(*event));
+	memcpy(event, r->slots + place * flow->run->plan->event_bytes,
+	       sizeof(*event));
 }
 
 /* ---- services ------------------------------------------------------------ */
@@ -26,7 +27,7 @@ static void serve_event(const struct flow *flow,
 static void serve_begin(struct flow *flow, uint32_t c)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
-	struct live_event event;
+	struct run_event event;
 	uint64_t start = consumer->free_ns;
 
 	serve_event(flow, consumer, consumer->at, &event);
@@ -39,30 +40,30 @@ static void serve_begin(struct flow *flow, uint32_t c)
 
 		if (*head > start)
 			start = *head;
-		start += flow->live.claim_ns;
+		start += flow->run->claim_ns;
 		*head = start;
 		consumer->claims = 0;
 	}
 	consumer->free_ns =
-		live_service_end(&flow->live, c, &start, event.service_ns);
+		run_service_end(flow->run, c, &start, event.service_ns);
 	consumer->started_ns = start;
 }
 
 static void serve_restore(struct flow *flow, uint32_t p,
-			  const struct live_event *event)
+			  const struct run_event *event)
 {
 	struct sluice_reorder *window = &flow->producer[p].window;
 	const unsigned char *first;
 	uint64_t depth = event->number - window->head;
 
-	if (depth > flow->live.result->join_depth_max)
-		flow->live.result->join_depth_max = depth;
+	if (depth > flow->run->result->join_depth_max)
+		flow->run->result->join_depth_max = depth;
 	if (sluice_reorder_put(window, (const unsigned char *)event) !=
 	    SLUICE_REORDER_TAKEN)
 		flow->broken = 1;
 	for (uint64_t n; (n = sluice_reorder_peek(window, &first)) > 0;) {
 		for (uint64_t i = 0; i < n; i++)
-			flow->live.result->reordered +=
+			flow->run->result->reordered +=
 				sluice_order_of(first + i * window->event_bytes,
 						window->offset) !=
 				window->first + i;
@@ -83,19 +84,12 @@ static void serve_release(struct flow_consumer *consumer)
 int flow_finish(struct flow *flow, uint32_t c)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
-	struct live_record *record;
-	struct live_event event;
+	struct run_event event;
 
 	serve_event(flow, consumer, consumer->at, &event);
-	record = &flow->live.record[event.seq];
-	record->intended_ns = event.intended_ns;
-	record->placed_ns = event.placed_ns;
-	record->started_ns = consumer->started_ns;
-	record->ended_ns = consumer->free_ns;
-	record->position = consumer->position++;
-	record->consumer = (uint16_t)c;
-	record->times++;
-	if (flow->ordered)
+	run_write(flow->run, c, &event, consumer->started_ns,
+		  consumer->free_ns);
+	if (flow->run->ordered)
 		serve_restore(flow, consumer->from, &event);
 	/* Relaxed load: our own word. */
 	sluice_store_release(&flow->finished,
@@ -132,8 +126,9 @@ static void serve_claim(struct flow *flow, struct flow_consumer *consumer,
 
 	if (sluice_spsc_depth(&link->reader) > 0)
 		return;
-	n = flow->apart ? link->pushed - popped
-			: sluice_mpmc_depth(&pool->mpmc);
+	n = flow->apart
+		    ? sluice_load_relaxed(&flow->producer[p].pushed) - popped
+		    : sluice_mpmc_depth(&pool->mpmc);
 	n = pool_claim(pool, w, n, flow->batch_events, &first);
 	if (n == 0)
 		return;
@@ -154,7 +149,7 @@ static uint32_t serve_peek(const struct flow *flow,
 
 	if (n == 0)
 		return 0;
-	memcpy(seq, first + offsetof(struct live_event, seq), sizeof(*seq));
+	memcpy(seq, first + offsetof(struct run_event, seq), sizeof(*seq));
 	if (r->credit.exact && depth > n)
 		n = depth < flow->batch_events ? (uint32_t)depth
 					       : flow->batch_events;
@@ -165,12 +160,12 @@ static uint32_t serve_peek(const struct flow *flow,
 int flow_take(struct flow *flow, uint32_t c, uint64_t now)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
-	uint32_t producers = flow->live.plan->producers;
+	uint32_t producers = flow->run->plan->producers;
 	/* One claim at a time, in turn. */
 	uint32_t turn = consumer->from + 1;
 	uint64_t first = UINT64_MAX;
 
-	if (live_stalled(&flow->live, c, now))
+	if (run_stalled(flow->run, c, now))
 		return 0;
 	for (uint32_t k = 0; k < producers; k++) {
 		uint32_t p = (turn + k) % producers;

@@ -14,9 +14,12 @@ struct run_drops {
 	uint64_t unplaced; /* never placed by the end of the run */
 };
 
-/* May the figures be compared? Sim is always valid. */
+/* May the figures be compared? Of sim always. */
 struct run_validity {
-	uint64_t involuntary;      /* switches of the timed threads */
+	double kept;      /* share of the events whose times are told: nothing
+			     * disturbed them */
+	uint64_t tries;   /* of which they are; 0: sim */
+	uint64_t lost_ns; /* by the threads, in the best of them */
 	uint64_t generator_lag_ns; /* p99 of how late arrivals were offered */
 	double floor_before_ns;    /* bare cache-line round trip */
 	double floor_after_ns;
@@ -67,16 +70,15 @@ struct run_result {
 	struct run_part part[RUN_PARTS];
 };
 
-/* Each returns 0, or a negative errno with a sentence in @why. @trace has the
- * load of the run. */
-int run_sim(const struct bench_plan *plan, const struct plan_strategy *strategy,
-	    const struct trace *trace, struct run_result *result, char *why,
-	    uint32_t why_bytes);
-int run_virtual(const struct bench_plan *plan,
-		const struct plan_strategy *strategy, const struct trace *trace,
-		struct run_result *result, char *why, uint32_t why_bytes);
-int run_threads(const struct bench_plan *plan,
-		const struct plan_strategy *strategy, const struct trace *trace,
-		struct run_result *result, char *why, uint32_t why_bytes);
+/* One strategy over one trace, which has the load of the run, in the plan's mode.
+ * Returns 0, or a negative errno with a sentence in @why. */
+int run_strategy(const struct bench_plan *plan,
+		 const struct plan_strategy *strategy,
+		 const struct trace *trace, struct run_result *result,
+		 char *why, uint32_t why_bytes);
+/* Can this machine do it? If not a negative errno, and the sentence names a mode
+ * that can. Told before anything is measured: run_strategy() does not ask. */
+int run_possible(const struct bench_plan *plan, const struct trace *trace,
+		 char *why, uint32_t why_bytes);
 
 #endif

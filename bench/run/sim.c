@@ -14,69 +14,55 @@
  */
 #include "bench/run/flow_priv.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum sim_kind {
-	SIM_PUBLISHED, /* to a consumer: there are events */
-	SIM_PUSHED,    /* to all: there are, in the pool */
-	SIM_RECEIPT,   /* to a producer: finished, and granted */
-	SIM_RESTORED,  /* to a producer: the join has come so far */
-};
+/* Consumers and producers, a bit each. */
+#define SIM_BIT(i) (UINT64_C(1) << (i))
+#define SIM_ALL    UINT64_MAX
+SLUICE_STATIC_ASSERT(PLAN_CONSUMERS_MAX <= 64 && PLAN_PRODUCERS_MAX <= 64,
+		     "a consumer or producer has a bit");
 
-/* What is on its way. A hop is always as long: first sent, first there. */
+/* A word that is on its way to the other end, and who looks when it is there. A
+ * hop is always as long: first sent, first there. */
 struct sim_letter {
 	uint64_t at_ns;
-	enum sim_kind kind;
-	uint32_t p;
-	uint32_t c;
-	uint32_t
-		life; /* what was sent to or by an earlier one does not count */
-	uint64_t first;
-	uint64_t second;
-};
-
-/* A power of two of places. */
-struct sim_post {
-	struct sim_letter *letter;
-	uint64_t places;
-	uint64_t head;
-	uint64_t tail;
-};
-
-/* What the ends of a subscription have been told of each other. */
-struct sim_told {
-	uint64_t published;
-	uint64_t acked;
-	uint64_t granted;
+	sluice_a64 *word; /* NULL: it is there already */
+	uint64_t value;
+	uint64_t consumers;
+	uint64_t producers;
+	uint64_t void_without; /* the consumer that it is sent to or from */
 };
 
 struct sim {
 	struct flow flow;
-	struct sim_post post;
-	struct sim_told *told; /* by producer, and consumer */
+	struct run *run;
 	uint64_t now;
 	uint64_t hop_ns;
-	uint64_t pushed[PLAN_PRODUCERS_MAX]; /* told to all */
-	uint64_t restored[PLAN_PRODUCERS_MAX];
-	uint32_t wakes[PLAN_PRODUCERS_MAX]; /* something has changed for it */
-	uint32_t stalled[PLAN_PRODUCERS_MAX];
-	uint32_t life[PLAN_CONSUMERS_MAX];
-	/* By consumer, a bit each: something has come; it serves; it is
-	 * there. */
+	/* The post: a power of two of places. */
+	struct sim_letter *letter;
+	uint64_t places;
+	uint64_t head;
+	uint64_t tail;
+	/* What the ends of a subscription have told each other, by producer
+	 * and consumer. */
+	struct sim_told {
+		uint64_t published;
+		uint64_t acked;
+		uint64_t granted;
+	} * told;
+	uint64_t pushed[PLAN_PRODUCERS_MAX]; /* and told all */
+	/* A bit each. Of producers: something has changed for it. Of consumers:
+	 * something has come; it serves; it is there. */
+	uint64_t wakes;
 	uint64_t looks;
 	uint64_t busy;
 	uint64_t alive;
+	uint32_t change; /* the next fault */
 	uint64_t next_arrival_ns;
 	uint64_t next_done_ns; /* the earliest of these */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
 	uint64_t idle_since[PLAN_CONSUMERS_MAX];
 };
-
-#define SIM_BIT(c) (UINT64_C(1) << (c))
-SLUICE_STATIC_ASSERT(PLAN_CONSUMERS_MAX <= 64, "a consumer has a bit");
 
 static void sim_earlier(uint64_t *next, uint64_t at)
 {
@@ -86,12 +72,12 @@ static void sim_earlier(uint64_t *next, uint64_t at)
 
 static uint32_t sim_consumers(const struct sim *sim)
 {
-	return sim->flow.live.plan->consumers;
+	return sim->run->plan->consumers;
 }
 
 static uint32_t sim_producers(const struct sim *sim)
 {
-	return sim->flow.live.plan->producers;
+	return sim->run->plan->producers;
 }
 
 static struct sim_told *sim_told(struct sim *sim, uint32_t p, uint32_t c)
@@ -101,76 +87,51 @@ static struct sim_told *sim_told(struct sim *sim, uint32_t p, uint32_t c)
 
 /* ---- the post ------------------------------------------------------------ */
 
-static void post_grow(struct sim_post *post)
+static void post_grow(struct sim *sim)
 {
-	uint64_t places = post->places ? 2 * post->places : 256;
-	struct sim_letter *grown = malloc(places * sizeof(*grown));
+	uint64_t places = sim->places ? 2 * sim->places : 256;
+	struct sim_letter *grown =
+		run_memory(sim->run, places * sizeof(*grown));
 
-	if (grown == NULL)
-		abort(); /* a bench tool, out of memory in mid-run */
-	for (uint64_t i = post->head; i != post->tail; i++)
-		grown[i & (places - 1)] = post->letter[i & (post->places - 1)];
-	free(post->letter);
-	post->letter = grown;
-	post->places = places;
+	for (uint64_t i = sim->head; i != sim->tail; i++)
+		grown[i & (places - 1)] = sim->letter[i & (sim->places - 1)];
+	sim->letter = grown;
+	sim->places = places;
 }
 
-static void sim_send(struct sim *sim, enum sim_kind kind, uint32_t p,
-		     uint32_t c, uint64_t first, uint64_t second)
+/* @letter has everything but the time. */
+static void sim_send(struct sim *sim, struct sim_letter letter)
 {
-	struct sim_post *post = &sim->post;
-
-	if (post->tail - post->head == post->places)
-		post_grow(post);
-	post->letter[post->tail++ & (post->places - 1)] = (struct sim_letter){
-		.at_ns = sim->now + sim->hop_ns,
-		.kind = kind,
-		.p = p,
-		.c = c,
-		.life = sim->life[c],
-		.first = first,
-		.second = second,
-	};
+	if (sim->tail - sim->head == sim->places)
+		post_grow(sim);
+	letter.at_ns = sim->now + sim->hop_ns;
+	sim->letter[sim->tail++ & (sim->places - 1)] = letter;
 }
 
-static void sim_receive(struct sim *sim, const struct sim_letter *letter)
+static uint64_t sim_next_letter_ns(const struct sim *sim)
 {
-	struct flow *flow = &sim->flow;
-	struct flow_link *link = &flow->consumer[letter->c].link[letter->p];
-	const struct subscription *sub =
-		&flow->producer[letter->p].sub[letter->c];
+	return sim->head != sim->tail
+		       ? sim->letter[sim->head & (sim->places - 1)].at_ns
+		       : RUN_NEVER;
+}
 
-	switch (letter->kind) {
-	case SIM_PUBLISHED:
-		if (letter->life != sim->life[letter->c])
-			return;
-		sluice_store_release(&link->tx->published, letter->first);
-		sim->looks |= SIM_BIT(letter->c);
-		break;
-	case SIM_PUSHED:
-		for (uint32_t c = 0; c < sim_consumers(sim); c++)
-			flow->consumer[c].link[letter->p].pushed =
-				letter->first;
-		sim->looks = UINT64_MAX;
-		break;
-	case SIM_RECEIPT:
-		if (letter->life != sim->life[letter->c])
-			return;
-		/* Its own words, where there is the pool. */
-		if (!flow->pool) {
-			sluice_store_release(&sub->rx->acked, letter->first);
-			sluice_store_release(&sub->rx->granted, letter->second);
-		}
-		sim->wakes[letter->p] = 1;
-		break;
-	case SIM_RESTORED:
-		sluice_store_release(&flow->restored[letter->p], letter->first);
-		sim->wakes[letter->p] = 1;
-		break;
+static void sim_receive(struct sim *sim)
+{
+	while (sim_next_letter_ns(sim) <= sim->now) {
+		const struct sim_letter *letter =
+			&sim->letter[sim->head++ & (sim->places - 1)];
+
+		if (letter->void_without & ~sim->alive)
+			continue;
+		if (letter->word != NULL)
+			sluice_store_release(letter->word, letter->value);
+		sim->looks |= letter->consumers;
+		sim->wakes |= letter->producers;
 	}
 }
 
-/* What consumer @c has written since it last told. */
+/* What consumer @c has written since it last told. Words of its own, where there
+ * is the pool: nobody else looks at them. */
 static void sim_tell_producers(struct sim *sim, uint32_t c)
 {
 	struct flow *flow = &sim->flow;
@@ -178,36 +139,55 @@ static void sim_tell_producers(struct sim *sim, uint32_t c)
 	for (uint32_t p = 0; p < sim_producers(sim); p++) {
 		const struct sluice_spsc_reader *r =
 			&flow->consumer[c].link[p].reader;
+		struct sluice_rx_words *rx = flow->producer[p].sub[c].rx;
 		struct sim_told *told = sim_told(sim, p, c);
+		struct sim_letter letter = {
+			.word = flow->pool ? NULL : &rx->acked,
+			.value = r->acked,
+			.producers = SIM_BIT(p),
+			.void_without = SIM_BIT(c),
+		};
 
-		if (r->acked == told->acked && r->granted == told->granted)
-			continue;
+		if (r->acked != told->acked)
+			sim_send(sim, letter);
+		letter.word = flow->pool ? NULL : &rx->granted;
+		letter.value = r->granted;
+		if (r->granted != told->granted)
+			sim_send(sim, letter);
 		told->acked = r->acked;
 		told->granted = r->granted;
-		sim_send(sim, SIM_RECEIPT, p, c, r->acked, r->granted);
 	}
 }
 
 /* And what producer @p has. */
 static void sim_tell_consumers(struct sim *sim, uint32_t p)
 {
-	const struct outlet *out = &sim->flow.producer[p].out;
+	struct flow_producer *producer = &sim->flow.producer[p];
 
 	if (sim->flow.pool) {
-		if (out->pool.pushed == sim->pushed[p])
+		if (producer->out.pool.pushed == sim->pushed[p])
 			return;
-		sim->pushed[p] = out->pool.pushed;
-		sim_send(sim, SIM_PUSHED, p, 0, out->pool.pushed, 0);
+		sim->pushed[p] = producer->out.pool.pushed;
+		sim_send(sim, (struct sim_letter){.word = &producer->pushed,
+						  .value = sim->pushed[p],
+						  .consumers = SIM_ALL});
 		return;
 	}
 	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
 		struct sim_told *told = sim_told(sim, p, c);
-		uint64_t published = out->writers[c].published;
+		uint64_t published = producer->out.writers[c].published;
 
 		if (published == told->published)
 			continue;
 		told->published = published;
-		sim_send(sim, SIM_PUBLISHED, p, c, published, 0);
+		sim_send(sim, (struct sim_letter){
+				      .word = &sim->flow.consumer[c]
+						       .link[p]
+						       .tx->published,
+				      .value = published,
+				      .consumers = SIM_BIT(c),
+				      .void_without = SIM_BIT(c),
+			      });
 	}
 }
 
@@ -225,7 +205,7 @@ static void sim_rests(struct sim *sim, uint32_t c)
 {
 	sim->busy &= ~SIM_BIT(c);
 	sim->looks |= SIM_BIT(c);
-	sim->done_ns[c] = LIVE_NEVER;
+	sim->done_ns[c] = RUN_NEVER;
 	sim->idle_since[c] = sim->now;
 }
 
@@ -233,19 +213,19 @@ static void sim_finish(struct sim *sim, uint32_t c)
 {
 	struct flow *flow = &sim->flow;
 	uint32_t p = flow->consumer[c].from;
+	uint64_t first = flow->producer[p].window.first;
 
 	if (flow_finish(flow, c))
 		sim_serves(sim, c);
 	else
 		sim_rests(sim, c);
-	if (flow->live.closed_depth)
-		for (uint32_t i = 0; i < sim_producers(sim); i++)
-			sim->wakes[i] = 1;
-	if (!flow->ordered ||
-	    flow->producer[p].window.first == sim->restored[p])
-		return;
-	sim->restored[p] = flow->producer[p].window.first;
-	sim_send(sim, SIM_RESTORED, p, c, sim->restored[p], 0);
+	if (sim->run->closed_depth)
+		sim->wakes = SIM_ALL;
+	if (flow->producer[p].window.first != first)
+		sim_send(sim, (struct sim_letter){
+				      .word = &flow->restored[p],
+				      .value = flow->producer[p].window.first,
+				      .producers = SIM_BIT(p)});
 }
 
 /* Of those that have reason to look the one that has been idle longest. */
@@ -265,10 +245,10 @@ static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
 static void sim_look(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
+	uint64_t lookers;
 
-	while ((sim->looks & ~sim->busy & sim->alive) != 0) {
-		uint32_t c =
-			sim_looker(sim, sim->looks & ~sim->busy & sim->alive);
+	while ((lookers = sim->looks & ~sim->busy & sim->alive) != 0) {
+		uint32_t c = sim_looker(sim, lookers);
 
 		sim->looks &= ~SIM_BIT(c);
 		if (flow_take(flow, c, sim->now)) {
@@ -278,8 +258,9 @@ static void sim_look(struct sim *sim)
 		sim_tell_producers(sim, c);
 		if (flow->pool && sim->busy & SIM_BIT(c))
 			/* There is room in the pool. */
-			sim_send(sim, SIM_RECEIPT, flow->consumer[c].from, c, 0,
-				 0);
+			sim_send(sim, (struct sim_letter){
+					      .producers = SIM_BIT(
+						      flow->consumer[c].from)});
 	}
 }
 
@@ -291,20 +272,14 @@ static void sim_kill(struct sim *sim, uint32_t c)
 {
 	struct flow *flow = &sim->flow;
 
-	if (!flow->consumer[c].alive)
-		return;
 	flow_go(flow, c);
 	sim_rests(sim, c);
 	sim->alive &= ~SIM_BIT(c);
-	sim->life[c]++;
-	for (uint32_t p = 0; p < sim_producers(sim); p++) {
-		const struct flow_link *link = &flow->consumer[c].link[p];
-
+	for (uint32_t p = 0; p < sim_producers(sim); p++)
 		sluice_store_release(&flow->producer[p].sub[c].rx->acked,
-				     link->reader.acked);
-		sim->wakes[p] = 1;
-	}
+				     flow->consumer[c].link[p].reader.acked);
 	flow_kill(flow, c);
+	sim->wakes = SIM_ALL;
 }
 
 /* It comes; what it asks for first is known at once. */
@@ -318,86 +293,63 @@ static void sim_ask(struct sim *sim, uint32_t c)
 		sim_told(sim, p, c)->granted = link->reader.granted;
 		sluice_store_release(&sim->flow.producer[p].sub[c].rx->granted,
 				     link->reader.granted);
-		sim->wakes[p] = 1;
 	}
+	sim->wakes = SIM_ALL;
 }
 
-static void sim_faults(struct sim *sim)
+static uint64_t sim_next_change_ns(const struct sim *sim)
 {
-	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
-		const struct live_fault *fault = &sim->flow.live.fault[c];
+	return sim->change < sim->run->changes
+		       ? sim->run->change[sim->change].at_ns
+		       : RUN_NEVER;
+}
 
-		/* An instant may come again. */
-		if (fault->join_ns == sim->now && !sim->life[c] &&
-		    !sim->flow.consumer[c].alive) {
+static void sim_changes(struct sim *sim)
+{
+	while (sim_next_change_ns(sim) <= sim->now) {
+		const struct run_change *change =
+			&sim->run->change[sim->change++];
+		uint32_t c = change->consumer;
+
+		if (change->kind == PLAN_STALL) {
+			sim->looks |= SIM_BIT(c); /* it is over */
+		} else if (change->kind == PLAN_JOIN) {
 			flow_attach(&sim->flow, c);
 			sim_ask(sim, c);
 			flow_join(&sim->flow, c);
-		}
-		if (fault->kill_ns == sim->now)
+		} else if (sim->alive & SIM_BIT(c)) {
 			sim_kill(sim, c);
-		if (fault->stall_until_ns == sim->now)
-			sim->looks |= SIM_BIT(c);
+		}
 	}
-}
-
-/* When some fault begins or ends. */
-static uint64_t sim_next_fault(const struct sim *sim)
-{
-	uint64_t next = LIVE_NEVER;
-
-	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
-		const struct live_fault *fault = &sim->flow.live.fault[c];
-
-		const uint64_t at[] = {fault->join_ns, fault->kill_ns,
-				       fault->stall_until_ns};
-
-		for (int i = 0; i < 3; i++)
-			if (at[i] > sim->now)
-				sim_earlier(&next, at[i]);
-	}
-	return next;
 }
 
 /* ---- a run --------------------------------------------------------------- */
 
-/* What has arrived, and what could not be placed before. Returns 0 when there was
- * no reason to look. */
-static int sim_place(struct sim *sim, uint32_t p)
+/* What has arrived, and what could not be placed before; when there is a reason to
+ * look. */
+static void sim_place(struct sim *sim, uint32_t p)
 {
-	struct flow_producer *producer = &sim->flow.producer[p];
-	uint64_t offered = producer->offered;
-	uint64_t waited = outlet_waiting(&producer->out);
+	struct flow *flow = &sim->flow;
+	struct run_source *source = &sim->run->source[p];
+	uint64_t due = source->due;
 	uint64_t placed;
+	int woken = (sim->wakes & SIM_BIT(p)) != 0;
+	int stalled;
 
-	if (sim->wakes[p] || sim->next_arrival_ns == sim->now)
-		flow_offer(&sim->flow, p, flow_finished(&sim->flow), sim->now);
-	if (!sim->wakes[p] && producer->offered == offered)
-		return 0;
-	sim->wakes[p] = 0;
-	if (producer->offered == producer->placed && waited == 0 &&
-	    !producer->out.joining)
-		return 0;
+	if (woken || sim->next_arrival_ns == sim->now)
+		source_look(source, flow_finished(flow), sim->now, 1);
+	if (!woken && source->due == due)
+		return;
+	sim->wakes &= ~SIM_BIT(p);
+	if (flow_waiting(flow, p) == 0 && !flow->producer[p].out.joining)
+		return;
 	do {
-		placed = producer->placed;
-		sim->stalled[p] = (uint32_t)flow_place(&sim->flow, p, sim->now);
-		flow_offer(&sim->flow, p, flow_finished(&sim->flow), sim->now);
-	} while (placed != producer->placed);
+		placed = source->placed;
+		stalled = flow_place(flow, p, sim->now);
+		source_look(source, flow_finished(flow), sim->now, 1);
+	} while (placed != source->placed);
+	source_measure(source, flow_waiting(flow, p), stalled, sim->now);
 	sim_tell_consumers(sim, p);
-	return 1;
-}
-
-static void sim_place_all(struct sim *sim)
-{
-	uint32_t stalled = 0;
-	int looked = 0;
-
-	for (uint32_t p = 0; p < sim_producers(sim); p++) {
-		looked |= sim_place(sim, p);
-		stalled |= sim->stalled[p];
-	}
-	if (looked)
-		flow_measure(&sim->flow, sim->now, (int)stalled);
 }
 
 static void sim_finish_all(struct sim *sim)
@@ -407,94 +359,57 @@ static void sim_finish_all(struct sim *sim)
 	for (uint32_t c = 0; c < sim_consumers(sim); c++)
 		if (sim->done_ns[c] == sim->now)
 			sim_finish(sim, c);
-	sim->next_done_ns = LIVE_NEVER;
+	sim->next_done_ns = RUN_NEVER;
 	for (uint32_t c = 0; c < sim_consumers(sim); c++)
 		sim_earlier(&sim->next_done_ns, sim->done_ns[c]);
 }
 
-/* Everything that is there at this instant. */
-static void sim_instant(struct sim *sim)
+/* Everything that is there at this instant; returns the next one. */
+static uint64_t sim_instant(struct sim *sim)
 {
-	struct sim_post *post = &sim->post;
+	uint64_t next;
 
-	while (post->head != post->tail) {
-		const struct sim_letter *letter =
-			&post->letter[post->head & (post->places - 1)];
-
-		if (letter->at_ns > sim->now)
-			break;
-		post->head++;
-		sim_receive(sim, letter);
-	}
+	sim_receive(sim);
 	sim_finish_all(sim);
-	if (sim->flow.live.plan->faults > 0)
-		sim_faults(sim);
+	sim_changes(sim);
 	sim_look(sim);
-	sim_place_all(sim);
-}
-
-static uint64_t sim_next(struct sim *sim)
-{
-	const struct sim_post *post = &sim->post;
-	uint64_t next = sim->next_done_ns;
-
-	if (sim->flow.live.closed_depth == 0 &&
-	    sim->next_arrival_ns <= sim->now)
-		sim->next_arrival_ns = flow_next_ns(&sim->flow);
+	for (uint32_t p = 0; p < sim_producers(sim); p++)
+		sim_place(sim, p);
+	if (!sim->run->closed_depth && sim->next_arrival_ns <= sim->now) {
+		sim->next_arrival_ns = RUN_NEVER;
+		for (uint32_t p = 0; p < sim_producers(sim); p++)
+			sim_earlier(&sim->next_arrival_ns,
+				    source_next_ns(&sim->run->source[p]));
+	}
+	next = sim->next_done_ns;
 	sim_earlier(&next, sim->next_arrival_ns);
-	if (post->head != post->tail)
-		sim_earlier(
-			&next,
-			post->letter[post->head & (post->places - 1)].at_ns);
-	if (sim->flow.live.plan->faults > 0)
-		sim_earlier(&next, sim_next_fault(sim));
+	sim_earlier(&next, sim_next_letter_ns(sim));
+	sim_earlier(&next, sim_next_change_ns(sim));
 	return next;
 }
 
-static int sim_run(struct sim *sim)
+int sim_go(struct run *run)
 {
-	struct flow *flow = &sim->flow;
+	struct sim *sim = run_memory(run, sizeof(*sim));
+	int rc = flow_open(&sim->flow, run, run->ps->strategy, 1);
 
-	flow_start(flow, NULL);
+	sim->run = run;
+	sim->hop_ns =
+		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);
+	sim->told = run_memory(run, (size_t)run->plan->producers *
+					    run->plan->consumers *
+					    sizeof(*sim->told));
 	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
-		sim->done_ns[c] = LIVE_NEVER;
-		if (flow->consumer[c].alive)
+		sim->done_ns[c] = RUN_NEVER;
+		if (sim->flow.consumer[c].alive)
 			sim_ask(sim, c);
 	}
-	sim->next_done_ns = LIVE_NEVER;
-	sim->next_arrival_ns = flow->live.closed_depth ? LIVE_NEVER : 0;
-	for (; sim->now != LIVE_NEVER; sim->now = sim_next(sim))
-		sim_instant(sim);
-	return flow_report(flow, flow->depth_since_ns, flow_left(flow));
-}
-
-int run_sim(const struct bench_plan *plan, const struct plan_strategy *strategy,
-	    const struct trace *trace, struct run_result *result, char *why,
-	    uint32_t why_bytes)
-{
-	struct sim *sim = calloc(1, sizeof(*sim));
-	int rc = -ENOMEM;
-
-	if (sim == NULL)
-		return rc;
-	rc = live_open(&sim->flow.live, plan, strategy, trace, result, why,
-		       why_bytes);
-	if (rc == 0) {
-		sim->hop_ns =
-			(uint64_t)llround(plan->hop * trace->service_mean_ns);
-		sim->flow.apart = 1;
-		sim->flow.event_bytes = sizeof(struct live_event);
-		sim->told = calloc((size_t)plan->producers * plan->consumers,
-				   sizeof(*sim->told));
-		rc = flow_open(&sim->flow, strategy->strategy);
-		if (rc < 0 || sim->told == NULL)
-			rc = live_refuse(&sim->flow.live, -ENOMEM, "no memory");
-	}
+	sim->next_done_ns = RUN_NEVER;
+	sim->next_arrival_ns = run->closed_depth ? RUN_NEVER : 0;
+	while (rc == 0 && sim->now != RUN_NEVER)
+		sim->now = sim_instant(sim);
 	if (rc == 0)
-		rc = sim_run(sim);
+		rc = flow_report(&sim->flow);
 	flow_close(&sim->flow);
-	free(sim->post.letter);
-	free(sim->told);
-	free(sim);
 	return rc;
 }

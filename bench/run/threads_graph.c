@@ -13,9 +13,9 @@
 #define JOIN             "join"
 #define GRAPH_NAME_BYTES 24
 
-static int graph_refuse(const struct threads_run *run, int rc)
+static int graph_refuse(const struct threads_run *t, int rc)
 {
-	return live_refuse(&run->live, rc, "%s", sluice_last_error());
+	return run_refuse(t->run, rc, "%s", sluice_last_error());
 }
 
 static void graph_name(char name[GRAPH_NAME_BYTES], const char *kind,
@@ -26,40 +26,36 @@ static void graph_name(char name[GRAPH_NAME_BYTES], const char *kind,
 
 /* ---- stages -------------------------------------------------------------- */
 
-static int graph_add_producer(struct threads_run *run, uint32_t p)
+static int graph_add_producer(struct threads_run *t, uint32_t p)
 {
-	const struct bench_plan *plan = run->live.plan;
+	const struct bench_plan *plan = t->run->plan;
 	char name[GRAPH_NAME_BYTES];
 
 	graph_name(name, "source", p);
 	return sluice_stage_add(
-		run->pipeline,
+		t->pipeline,
 		SLUICE_STAGE(.name = name, .kind = SLUICE_PRODUCER,
 			     .out_bytes = plan->event_bytes,
-			     .state = &run->producer[p],
+			     .state = &t->producer[p],
 			     .handle_demand = threads_demand,
-			     .init = threads_producer_init,
-			     .fini = threads_producer_fini,
-			     .strategy = &run->timed,
-			     .strategy_ctx = &run->pick[p],
-			     .key_groups = run->live.ps->opts.key_groups,
+			     .fini = threads_fini, .strategy = &t->timed,
+			     .strategy_ctx = t->producer[p].source,
+			     .key_groups = t->run->ps->opts.key_groups,
 			     .order_offset = SLUICE_ORDER_OFFSET(
-				     offsetof(struct live_event, number)),
-			     .order_events = run->live.ps->opts.order_events,
-			     .ring_events =
-				     run->timed.rings == SLUICE_RINGS_POOL
-					     ? plan->capacity
-					     : 0,
-			     .spill_events =
-				     run->timed.needs & SLUICE_NEEDS_SPILL
-					     ? plan->capacity
-					     : 0,
-			     .batch_events = run->row_events));
+				     offsetof(struct run_event, number)),
+			     .order_events = t->run->ps->opts.order_events,
+			     .ring_events = t->timed.rings == SLUICE_RINGS_POOL
+						    ? plan->capacity
+						    : 0,
+			     .spill_events = t->timed.needs & SLUICE_NEEDS_SPILL
+						     ? plan->capacity
+						     : 0,
+			     .batch_events = t->run->row_events));
 }
 
-static int graph_add_consumer(struct threads_run *run, uint32_t c)
+static int graph_add_consumer(struct threads_run *t, uint32_t c)
 {
-	const struct live_fault *fault = &run->live.fault[c];
+	const struct run_fault *fault = &t->run->fault[c];
 	struct sluice_stage_opts opts;
 	char name[GRAPH_NAME_BYTES];
 
@@ -67,48 +63,46 @@ static int graph_add_consumer(struct threads_run *run, uint32_t c)
 	graph_name(name, "consumer", c);
 	opts.name = name;
 	opts.kind = SLUICE_CONSUMER;
-	opts.in_bytes = run->live.plan->event_bytes;
-	opts.state = &run->consumer[c];
+	opts.in_bytes = t->run->plan->event_bytes;
+	opts.state = &t->consumer[c];
 	opts.handle_events = threads_events;
-	opts.init = threads_consumer_init;
-	opts.fini = threads_consumer_fini;
-	if (run->ordered) {
+	opts.fini = threads_fini;
+	if (t->run->ordered) {
 		opts.kind = SLUICE_PRODUCER_CONSUMER;
 		opts.out_bytes = opts.in_bytes;
 	}
 	/* One that stalls must not take a worker with it. */
 	opts.blocking = fault->stall_until_ns > fault->stall_from_ns;
-	run->consumer[c].blocking = opts.blocking;
-	if (fault->join_ns != LIVE_NEVER)
+	t->consumer[c].blocking = opts.blocking;
+	if (fault->late)
 		opts.on_idle = SLUICE_IDLE_STAY;
-	return sluice_stage_add(run->pipeline, &opts);
+	return sluice_stage_add(t->pipeline, &opts);
 }
 
-static int graph_add_join(struct threads_run *run)
+static int graph_add_join(struct threads_run *t)
 {
 	int rc = sluice_stage_add(
-		run->pipeline,
+		t->pipeline,
 		SLUICE_STAGE(.name = JOIN, .kind = SLUICE_CONSUMER,
-			     .in_bytes = run->live.plan->event_bytes,
-			     .order_of = "source0", .state = &run->join,
+			     .in_bytes = t->run->plan->event_bytes,
+			     .order_of = "source0", .state = t->join,
 			     .handle_events = threads_join_events,
-			     .init = threads_join_init,
-			     .fini = threads_join_fini));
+			     .fini = threads_fini));
 
-	for (uint32_t c = 0; rc == 0 && c < run->live.plan->consumers; c++) {
+	for (uint32_t c = 0; rc == 0 && c < t->run->plan->consumers; c++) {
 		char name[GRAPH_NAME_BYTES];
 
 		graph_name(name, "consumer", c);
-		rc = sluice_subscribe(run->pipeline, JOIN, name, NULL);
+		rc = sluice_subscribe(t->pipeline, JOIN, name, NULL);
 	}
 	return rc;
 }
 
 /* Consumer @c receives from every producer. */
-static int graph_subscribe(struct threads_run *run, uint32_t c)
+static int graph_subscribe(struct threads_run *t, uint32_t c)
 {
-	const struct bench_plan *plan = run->live.plan;
-	const struct plan_strategy *ps = run->live.ps;
+	const struct bench_plan *plan = t->run->plan;
+	const struct plan_strategy *ps = t->run->ps;
 	struct sluice_subscription_opts opts;
 	char consumer[GRAPH_NAME_BYTES];
 	int rc = 0;
@@ -121,163 +115,132 @@ static int graph_subscribe(struct threads_run *run, uint32_t c)
 		opts.refill_events = ps->refill ? ps->refill : plan->refill;
 	graph_name(consumer, "consumer", c);
 	/* One that waited for its first subscription ends with it. */
-	if (run->live.fault[c].join_ns != LIVE_NEVER)
+	if (t->run->fault[c].late)
 		opts.on_end = SLUICE_PERMANENT;
 	for (uint32_t p = 0; rc == 0 && p < plan->producers; p++) {
 		char producer[GRAPH_NAME_BYTES];
 
 		graph_name(producer, "source", p);
-		opts.sub = &run->consumer[c].sub[p];
-		rc = sluice_subscribe(run->pipeline, consumer, producer, &opts);
+		opts.sub = &t->consumer[c].sub[p];
+		rc = sluice_subscribe(t->pipeline, consumer, producer, &opts);
 	}
 	return rc;
 }
 
-int threads_build(struct threads_run *run)
+int threads_build(struct threads_run *t)
 {
-	const struct bench_plan *plan = run->live.plan;
-	int rc = sluice_pipeline_open(&run->pipeline,
+	const struct bench_plan *plan = t->run->plan;
+	int rc = sluice_pipeline_open(&t->pipeline,
 				      SLUICE_PIPELINE(.name = "bench"));
 
 	for (uint32_t p = 0; rc == 0 && p < plan->producers; p++)
-		rc = graph_add_producer(run, p);
+		rc = graph_add_producer(t, p);
 	for (uint32_t c = 0; rc == 0 && c < plan->consumers; c++)
-		rc = graph_add_consumer(run, c);
-	if (rc == 0 && run->ordered)
-		rc = graph_add_join(run);
+		rc = graph_add_consumer(t, c);
+	if (rc == 0 && t->run->ordered)
+		rc = graph_add_join(t);
 	for (uint32_t c = 0; rc == 0 && c < plan->consumers; c++)
-		if (run->live.fault[c].join_ns == LIVE_NEVER)
-			rc = graph_subscribe(run, c);
-	return rc < 0 ? graph_refuse(run, rc) : 0;
+		if (!t->run->fault[c].late)
+			rc = graph_subscribe(t, c);
+	if (rc == 0)
+		rc = sluice_pipeline_start(t->pipeline);
+	return rc < 0 ? graph_refuse(t, rc) : 0;
 }
 
 /* ---- while it runs ------------------------------------------------------- */
 
-/* The next kill or join that is not done; returns when, LIVE_NEVER: none. */
-static uint64_t watch_next(const struct threads_run *run, uint64_t done,
-			   const struct plan_fault **next)
+/* Wait for the pipeline's end, but not beyond @until_ns: then -ETIMEDOUT. */
+static int watch_wait(struct threads_run *t, uint64_t until_ns)
 {
-	const struct bench_plan *plan = run->live.plan;
-	uint64_t at = LIVE_NEVER;
+	int rc = -ETIMEDOUT;
 
-	for (uint32_t i = 0; i < plan->faults; i++) {
-		const struct plan_fault *fault = &plan->fault[i];
+	while (rc == -ETIMEDOUT) {
+		int begun = run_begun(t->run);
+		uint64_t now = begun ? run_now(t->run) : 0;
+		uint64_t left = until_ns > now ? until_ns - now : 0;
+		uint64_t ms = left / NS_PER_MS < NS_PER_MS ? left / NS_PER_MS
+							   : NS_PER_MS;
+		struct timespec rest = {0, (long)left};
 
-		if ((fault->kind != PLAN_KILL && fault->kind != PLAN_JOIN) ||
-		    (done >> i & 1) != 0 || fault->at_ns >= at)
-			continue;
-		at = fault->at_ns;
-		*next = fault;
-	}
-	return at;
-}
-
-/* Wait for the pipeline's end, but not beyond @until_ns. */
-static int watch_wait(struct threads_run *run, uint64_t until_ns)
-{
-	uint64_t base;
-	uint64_t now;
-
-	while ((base = sluice_load_acquire(&run->base)) == 0) {
-		int rc = sluice_pipeline_join(run->pipeline, 1);
-
-		if (rc != -ETIMEDOUT)
-			return rc;
-	}
-	while ((now = clock_now(&run->live.clock) - base) < until_ns) {
-		uint64_t left = until_ns - now;
-		uint32_t ms = left / NS_PER_MS < 1000000
-				      ? (uint32_t)(left / NS_PER_MS)
-				      : 1000000;
-		struct timespec rest = {0, (long)(left % NS_PER_MS)};
-		int rc = sluice_pipeline_join(run->pipeline, ms);
-
-		if (rc != -ETIMEDOUT)
-			return rc;
-		if (ms == 0)
+		if (begun && left == 0)
+			break;
+		/* What is left of a millisecond is slept. */
+		rc = sluice_pipeline_join(t->pipeline,
+					  begun ? (uint32_t)ms : 1);
+		if (rc == -ETIMEDOUT && begun && ms == 0)
 			(void)nanosleep(&rest, NULL);
 	}
-	return -ETIMEDOUT;
+	return rc;
 }
 
-static int watch_apply(struct threads_run *run, const struct plan_fault *fault)
+/* Consumer @c leaves. What nobody is left for stays where it is. */
+static int watch_kill(struct threads_run *t, uint32_t c)
 {
-	struct threads_consumer *consumer = &run->consumer[fault->consumer];
+	const struct threads_consumer *consumer = &t->consumer[c];
 	int rc = 0;
 
-	if (fault->kind == PLAN_JOIN) {
-		rc = graph_subscribe(run, fault->consumer);
-		/* Everything has been made already: nobody to join. */
-		return rc == -EPIPE || rc == -ENOENT ? 0 : rc;
-	}
-	for (uint32_t p = 0; rc == 0 && p < run->live.plan->producers; p++) {
-		if (consumer->sub[p].pipeline == NULL)
-			continue;
+	if (consumer->sub[0].pipeline == NULL)
+		return 0;
+	for (uint32_t p = 0; rc == 0 && p < t->run->plan->producers; p++) {
 		rc = sluice_cancel(consumer->sub[p], SLUICE_REASON_NORMAL, 0);
 		if (rc == -ENOENT || rc == -EALREADY)
 			rc = 0; /* it has ended by itself */
 	}
-	return rc;
+	if (rc < 0 || --t->there > 0)
+		return rc;
+	rc = sluice_pipeline_drain(t->pipeline, DRAIN_MS);
+	t->run->unplaced = t->run->trace->count - threads_finished(t);
+	return rc == -EPIPE || rc == -ETIMEDOUT ? 0 : rc;
 }
 
-/* Is anybody there, or expected? */
-static int watch_members(const struct threads_run *run, uint64_t done)
+static int watch_join(struct threads_run *t, uint32_t c)
 {
-	const struct bench_plan *plan = run->live.plan;
-	uint64_t killed = 0;
+	int rc = graph_subscribe(t, c);
 
-	for (uint32_t i = 0; i < plan->faults; i++)
-		if (plan->fault[i].kind == PLAN_KILL && (done >> i & 1) != 0)
-			killed |= UINT64_C(1) << plan->fault[i].consumer;
-	return __builtin_popcountll(killed) < (int)plan->consumers;
+	/* Everything has been made already: nobody to join. */
+	return rc == -EPIPE || rc == -ENOENT ? 0 : rc;
 }
 
 /* Wait for the pipeline's end, as long as events are handled. */
-static int watch_end(struct threads_run *run)
+static int watch_end(struct threads_run *t)
 {
-	uint64_t until_ns = run->live.deadline_ns;
+	uint64_t until_ns = t->run->deadline_ns;
 	uint64_t finished;
 	int rc;
 
 	do {
-		finished = threads_finished(run);
-		rc = watch_wait(run, until_ns);
-		until_ns += run->live.deadline_ns;
-	} while (rc == -ETIMEDOUT && finished != threads_finished(run));
+		finished = threads_finished(t);
+		rc = watch_wait(t, until_ns);
+		until_ns += t->run->deadline_ns;
+	} while (rc == -ETIMEDOUT && finished != threads_finished(t));
 	return rc;
 }
 
-int threads_watch(struct threads_run *run)
+int threads_watch(struct threads_run *t)
 {
-	const struct plan_fault *fault = NULL;
-	uint64_t done = 0;
+	const struct run *run = t->run;
 	int rc = -ETIMEDOUT;
 
-	while (rc == -ETIMEDOUT) {
-		uint64_t at = watch_next(run, done, &fault);
+	for (uint32_t i = 0; i < run->changes && t->there > 0; i++) {
+		const struct run_change *change = &run->change[i];
 
-		if (at == LIVE_NEVER || at > run->live.deadline_ns)
-			break;
-		rc = watch_wait(run, at);
+		if (change->kind == PLAN_STALL)
+			continue;
+		rc = watch_wait(t, change->at_ns);
 		if (rc != -ETIMEDOUT)
 			break;
-		done |= UINT64_C(1) << (fault - run->live.plan->fault);
-		rc = watch_apply(run, fault);
+		rc = change->kind == PLAN_KILL
+			     ? watch_kill(t, change->consumer)
+			     : watch_join(t, change->consumer);
 		if (rc < 0)
 			break;
 		rc = -ETIMEDOUT;
-		if (watch_members(run, done))
-			continue;
-		/* What nobody is left for stays where it is. */
-		rc = sluice_pipeline_drain(run->pipeline, DRAIN_MS);
-		run->unplaced = run->live.trace->count - threads_finished(run);
-		if (rc == -EPIPE || rc == -ETIMEDOUT)
-			rc = 0;
 	}
+	if (t->there == 0 && rc == -ETIMEDOUT)
+		return 0;
 	if (rc == -ETIMEDOUT)
-		rc = watch_end(run);
+		rc = watch_end(t);
 	if (rc == -ETIMEDOUT)
-		return live_stuck(&run->live, run->live.trace->count -
-						      threads_finished(run));
-	return rc < 0 ? graph_refuse(run, rc) : 0;
+		return run_stuck(run, run->trace->count - threads_finished(t));
+	return rc < 0 ? graph_refuse(t, rc) : 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clock of the modes in real time: what is handed from one thread to another
  * arrives no earlier than it was sent. */
-#include "bench/run/clock.h"
 #include "bench/common/bench.h"
 #include "ring/atomic.h"
 #include "tests/support/unit.h"
@@ -16,7 +15,6 @@
 /* So many fruitless looks, and the other one may need this CPU. */
 #define LOOKS 1000u
 
-static struct clock shared_clock;
 static sluice_a32 over;
 
 /* A time that one thread writes down and the other reads: one turn each. */
@@ -27,7 +25,7 @@ static struct turn {
 
 static void turn_send(struct turn *to, uint64_t n)
 {
-	to->sent_ns = clock_now(&shared_clock);
+	to->sent_ns = (uint64_t)bench_now_ns();
 	sluice_store_release(&to->turn, n);
 }
 
@@ -44,7 +42,7 @@ static uint64_t turn_receive(struct turn *from, uint64_t n)
 		if (++looks % LOOKS == 0)
 			(void)sched_yield();
 		seen = sluice_load_acquire(&from->turn);
-		now = clock_now(&shared_clock);
+		now = (uint64_t)bench_now_ns();
 	} while (seen < n && !sluice_load_acquire(&over));
 	return seen >= n && from->sent_ns > now ? from->sent_ns - now : 0;
 }
@@ -70,13 +68,12 @@ static void nothing_arrives_before_it_was_sent(void **state)
 	pthread_t other;
 
 	(void)state;
-	clock_start(&shared_clock);
-	until = clock_monotonic() + TURNS_FOR_S * UINT64_C(1000000000);
+	until = (uint64_t)bench_now_ns() + TURNS_FOR_S * UINT64_C(1000000000);
 	assert_int_equal(pthread_create(&other, NULL, answer, &early[1]), 0);
 	for (uint64_t n = 1; n <= TURNS; n++) {
 		uint64_t ns;
 
-		if (n % 64 == 0 && clock_monotonic() > until)
+		if (n % 64 == 0 && (uint64_t)bench_now_ns() > until)
 			break;
 		turn_send(&there, n);
 		ns = turn_receive(&back, n);
@@ -91,15 +88,11 @@ static void nothing_arrives_before_it_was_sent(void **state)
 
 static void a_thread_sees_it_go_on(void **state)
 {
-	struct clock clock;
-	uint64_t last;
+	int64_t last = bench_now_ns();
 
 	(void)state;
-	clock_start(&clock);
-	assert_true(clock.cost_ns > 0);
-	last = clock_now(&clock);
 	for (uint32_t i = 0; i < 1000000; i++) {
-		uint64_t now = clock_now(&clock);
+		int64_t now = bench_now_ns();
 
 		assert_true(now >= last);
 		last = now;

@@ -326,10 +326,12 @@ static void table_fits(void **state)
 	run->join_depth_max = run->depth_max = 123456789;
 	run->depth_mean = 123456.789;
 	run->pick_ns = 12345;
-	run->valid = (struct run_validity){123456,
-					   123456,
-					   123456,
-					   123456,
+	run->valid = (struct run_validity){.kept = 0.123456,
+					   .tries = 123456,
+					   .lost_ns = 123456,
+					   .generator_lag_ns = 123456,
+					   .floor_before_ns = 123456,
+					   .floor_after_ns = 123456,
 					   .poll_ns = 123456,
 					   .clock_ns = 123456};
 	report_add(&report, "b", 0.12345, 5);

@@ -309,8 +309,8 @@ static void is_as_by_hand(void **state)
 	    strcmp(row->strategy, "shared") == 0)
 		skip();
 	plan_by_hand(&plan, row);
-	if (run_sim(&plan, &plan.strategy[0], &trace, &result, why,
-		    sizeof(why)) < 0)
+	if (run_strategy(&plan, &plan.strategy[0], &trace, &result, why,
+			 sizeof(why)) < 0)
 		fail_msg("%s", why);
 	assert_int_equal(result.events, row->count);
 	assert_int_equal(sluice_hist_count(&result.latency), row->count);
@@ -342,8 +342,8 @@ static void waiting_is_told_apart(void **state)
 
 	(void)state;
 	plan_by_hand(&plan, &by_hand_rows[1]);
-	assert_int_equal(run_sim(&plan, &plan.strategy[0], &trace, &result, why,
-				 sizeof(why)),
+	assert_int_equal(run_strategy(&plan, &plan.strategy[0], &trace, &result,
+				      why, sizeof(why)),
 			 0);
 	/* Placed at 0, 0, 12; then, on the way or there, 1, 11, 9. */
 	assert_int_equal(sluice_hist_quantile(&result.dispatcher, 0.6), 0);
@@ -371,8 +371,8 @@ static void broadcast_is_refused(void **state)
 	(void)state;
 	row.strategy = "broadcast";
 	plan_by_hand(&plan, &row);
-	assert_int_equal(run_sim(&plan, &plan.strategy[0], &trace, &result, why,
-				 sizeof(why)),
+	assert_int_equal(run_strategy(&plan, &plan.strategy[0], &trace, &result,
+				      why, sizeof(why)),
 			 -ENOTSUP);
 	assert_text_has(why, "broadcast: every consumer gets every event");
 }

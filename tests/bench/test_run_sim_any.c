@@ -67,7 +67,8 @@ static void plan_run(const struct bench_plan *plan, const struct trace *trace,
 {
 	char why[256] = "";
 
-	if (run_sim(plan, &plan->strategy[0], trace, out, why, sizeof(why)) < 0)
+	if (run_strategy(plan, &plan->strategy[0], trace, out, why,
+			 sizeof(why)) < 0)
 		fail_msg("%s: %s", plan->strategy[0].name, why);
 }
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the modes in real time share: services and faults, the sums of a run, the
- * timed strategy. Every number here can be worked out by hand. */
-#include "bench/run/live_priv.h"
+/* What all modes share: services and faults, the sums of a run, the timed strategy.
+ * Every number here can be worked out by hand. */
+#include "bench/run/run_priv.h"
 #include "tests/bench/live.h"
 
 #define COUNT 20u
 
-static struct live live;
+static struct run run;
 static struct run_result result;
 static struct bench_plan plan;
 static struct trace trace;
 static struct trace_event events[COUNT];
 static char why[WHY_BYTES];
-static uint32_t positions[2]; /* events that each consumer has handled */
 
 /* Twenty events, 100 ns apart, of 50 ns each, with keys 0 and 1 in turn. */
 static int live_setup(void **state)
@@ -35,17 +34,38 @@ static int live_setup(void **state)
 
 static void live_begin(void)
 {
-	positions[0] = 0;
-	positions[1] = 0;
-	assert_int_equal(live_open(&live, &plan, &plan.strategy[0], &trace,
-				   &result, why, sizeof(why)),
-			 0);
+	run = (struct run){
+		.plan = &plan,
+		.ps = &plan.strategy[0],
+		.trace = &trace,
+		.result = &result,
+		.why = why,
+		.why_bytes = sizeof(why),
+		.ordered = (plan.strategy[0].strategy->needs &
+			    SLUICE_NEEDS_ORDER) != 0,
+	};
+	memset(&result, 0, sizeof(result));
+	run.record = run_memory(&run, COUNT * sizeof(*run.record));
+	run_sources_open(&run);
+}
+
+/* What a run does when it is over. */
+static int live_tally(uint64_t discarded, uint64_t unplaced)
+{
+	int rc;
+
+	run.discarded = discarded;
+	run.unplaced = unplaced;
+	rc = tally_whole(&run);
+	if (rc == 0)
+		tally_times(&run, run.record);
+	return rc;
 }
 
 static int live_teardown(void **state)
 {
 	(void)state;
-	live_close(&live);
+	run_forget(&run, NULL);
 	return 0;
 }
 
@@ -68,13 +88,13 @@ static void a_service_is_as_long_as_faults_make_it(void **state)
 
 	(void)state;
 	live_begin();
-	live.fault[1].stall_from_ns = 1000;
-	live.fault[1].stall_until_ns = 1400;
+	run.fault[1].stall_from_ns = 1000;
+	run.fault[1].stall_until_ns = 1400;
 	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
 		uint64_t start = rows[i].start;
 
-		live.fault[1].factor = rows[i].factor;
-		assert_int_equal(live_service_end(&live, 1, &start, 100),
+		run.fault[1].factor = rows[i].factor;
+		assert_int_equal(run_service_end(&run, 1, &start, 100),
 				 rows[i].ends);
 		assert_int_equal(start, rows[i].starts);
 	}
@@ -85,15 +105,14 @@ static void a_service_is_as_long_as_faults_make_it(void **state)
 /* Consumer @c takes event @seq 20 ns after its arrival, placed at 5, for 50. */
 static void handle(uint32_t seq, uint32_t c, uint64_t later_ns)
 {
-	struct live_record *record = &live.record[seq];
+	struct run_record *record = &run.record[seq];
 	uint64_t at = events[seq].arrival_ns;
 
 	record->intended_ns = at;
 	record->placed_ns = at + 5;
 	record->started_ns = at + 20 + later_ns;
 	record->ended_ns = record->started_ns + 50;
-	record->position = positions[c]++;
-	record->consumer = (uint16_t)c;
+	record->consumer = c;
 	record->times++;
 }
 
@@ -103,7 +122,7 @@ static void what_was_handled_adds_up(void **state)
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i % 4 == 0, 0);
-	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(live_tally(0, 0), 0);
 	assert_int_equal(result.events, 20);
 	assert_int_equal(result.handled[0], 15);
 	assert_int_equal(result.handled[1], 5);
@@ -131,27 +150,24 @@ static void what_came_late_is_counted(void **state)
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i == 4, i == 4 ? 450 : 0);
-	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(live_tally(0, 0), 0);
 	/* Event 4 ends at 1020, behind 5 to 8, of which 6 and 8 have its key. */
 	assert_int_equal(result.order_global, 1);
 	assert_int_equal(result.order_key, 1);
 	assert_int_equal(sluice_hist_max(&result.latency), 520);
 }
 
+/* 7 before 6, and at the time of 5. */
 static void whoever_ends_first_was_first(void **state)
 {
 	(void)state;
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i % 2, 0);
-	/* At one time: a consumer's own order decides. */
-	live.record[7].ended_ns = live.record[5].ended_ns;
-	live.record[7].position = 2;
-	live.record[5].position = 3;
-	assert_int_equal(live_tally(&live, 0, 0), 0);
-	/* 7 before 5, and before 6. */
-	assert_int_equal(result.order_key, 1);
-	assert_int_equal(result.order_global, 2);
+	run.record[7].ended_ns = run.record[5].ended_ns;
+	assert_int_equal(live_tally(0, 0), 0);
+	assert_int_equal(result.order_key, 0);
+	assert_int_equal(result.order_global, 1);
 }
 
 static void behind_a_join_all_wait_for_the_slowest(void **state)
@@ -163,7 +179,7 @@ static void behind_a_join_all_wait_for_the_slowest(void **state)
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i == 4, i == 4 ? 450 : 0);
-	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(live_tally(0, 0), 0);
 	assert_int_equal(result.order_global, 1);
 	/* 4 to 8 leave at 1020: they came at 500, 600, 700, 800 and 900. */
 	assert_int_equal(sluice_hist_max(&result.latency), 520);
@@ -182,7 +198,7 @@ static void a_lost_event_fails_the_run(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		if (i != 11)
 			handle(i, 0, 0);
-	assert_int_equal(live_tally(&live, 0, 0), -EBADMSG);
+	assert_int_equal(live_tally(0, 0), -EBADMSG);
 	assert_text_has(why, "jbsq:2: of 20 events 1 were never handled");
 }
 
@@ -193,7 +209,7 @@ static void an_event_handled_twice_fails_the_run(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, 0, 0);
 	handle(11, 1, 0);
-	assert_int_equal(live_tally(&live, 0, 0), -EBADMSG);
+	assert_int_equal(live_tally(0, 0), -EBADMSG);
 	assert_text_has(why, "1 more than once");
 }
 
@@ -203,7 +219,7 @@ static void what_was_dropped_is_not_lost(void **state)
 	live_begin();
 	for (uint32_t i = 0; i < COUNT - 3; i++)
 		handle(i, 0, 0);
-	assert_int_equal(live_tally(&live, 1, 2), 0);
+	assert_int_equal(live_tally(1, 2), 0);
 	assert_int_equal(result.events, 17);
 	assert_int_equal(result.drops.overflow, 1);
 	assert_int_equal(result.drops.unplaced, 2);
@@ -219,7 +235,7 @@ static int grows(const int *steps, uint32_t n)
 	for (uint32_t k = 1; k < RUN_PARTS; k++)
 		part[k].backlog =
 			(uint64_t)((int64_t)part[k - 1].backlog + steps[k % n]);
-	return live_grows(part, RUN_PARTS, 4000);
+	return tally_grows(part, RUN_PARTS, 4000);
 }
 
 static void a_backlog_that_grows_is_seen(void **state)
@@ -254,7 +270,7 @@ static void parts_have_what_waits(void **state)
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, 0, i == 0 ? 450 : 0);
-	assert_int_equal(live_tally(&live, 0, 0), 0);
+	assert_int_equal(live_tally(0, 0), 0);
 	assert_int_equal(result.parts, COUNT);
 	assert_int_equal(result.saturated, 0);
 	for (uint32_t k = 0; k < COUNT; k++) {
@@ -277,14 +293,13 @@ static void parts_have_what_waits(void **state)
 static void a_timed_strategy_decides_alike(void **state)
 {
 	struct sluice_strategy timed;
-	struct live_pick pick;
+	struct run_source *source;
 	struct sluice_lane lane[2][3] = {{{0}}};
 	struct sluice_lanes lanes[2] = {{.lane = lane[0], .count = 3},
 					{.lane = lane[1], .count = 3}};
-	struct sluice_dispatch_opts opts = {.own = &pick};
-	struct sluice_dispatch_opts told;
+	struct sluice_dispatch_opts opts = {.own = NULL};
 	static _Alignas(64) unsigned char memory[2][65536];
-	static struct live_event row[8];
+	static struct run_event row[8];
 	const struct sluice_events shown = {(const unsigned char *)row, 8,
 					    sizeof(row[0])};
 
@@ -295,9 +310,9 @@ static void a_timed_strategy_decides_alike(void **state)
 	for (uint32_t i = 0; i < COUNT; i++)
 		events[i].key = i;
 	live_begin();
-	told = live_opts(&live, 0);
-	live_pick_init(&pick, &live, &told);
-	live_strategy_init(&timed, plan.strategy[0].strategy);
+	source = &run.source[0];
+	opts.own = source;
+	timed_init(&timed, &run);
 	assert_true(timed.state_bytes <= sizeof(memory[0]));
 	assert_int_equal(timed.needs, plan.strategy[0].strategy->needs);
 	for (uint32_t k = 0; k < 2; k++) {
@@ -307,7 +322,7 @@ static void a_timed_strategy_decides_alike(void **state)
 				.state = SLUICE_LANE_ACTIVE, .credit = 1000};
 	}
 	timed.init(memory[0], &lanes[0], &opts);
-	plan.strategy[0].strategy->init(memory[1], &lanes[1], &pick.opts);
+	plan.strategy[0].strategy->init(memory[1], &lanes[1], &source->opts);
 	for (uint32_t i = 0; i < 64; i++) {
 		struct sluice_run runs[2][8];
 		uint32_t n[2] = {0, 0};
@@ -327,28 +342,10 @@ static void a_timed_strategy_decides_alike(void **state)
 				    n[0] * sizeof(runs[0][0]));
 	}
 	assert_null(timed.verify(memory[0], &lanes[0]));
-	assert_int_equal(pick.calls, 64);
-	assert_int_equal(pick.timed, 64 / LIVE_PICK_SAMPLE);
-	assert_int_equal(pick.events, 64);
-	assert_true(live_pick_ns(&pick, 1) >= 0);
-}
-
-/* ---- the clock ----------------------------------------------------------- */
-
-static void the_clock_does_not_go_back(void **state)
-{
-	struct clock clock;
-	uint64_t last = 0;
-
-	(void)state;
-	clock_start(&clock);
-	assert_true(clock.cost_ns >= 0);
-	for (int i = 0; i < 100000; i++) {
-		uint64_t now = clock_now(&clock);
-
-		assert_true(now >= last);
-		last = now;
-	}
+	assert_int_equal(source->picks, 64);
+	assert_int_equal(source->picks_timed, 8);
+	assert_int_equal(source->events_timed, 64);
+	assert_true(source->pick_ns > 0);
 }
 
 #define LIVE_TEST(test)                                                        \
@@ -368,7 +365,6 @@ int main(void)
 		LIVE_TEST(a_backlog_that_grows_is_seen),
 		LIVE_TEST(parts_have_what_waits),
 		LIVE_TEST(a_timed_strategy_decides_alike),
-		cmocka_unit_test(the_clock_does_not_go_back),
 	};
 
 	return cmocka_run_group_tests_name("live", tests, NULL, NULL);

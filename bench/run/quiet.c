@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/run/quiet.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static uint32_t quiet_slice(uint64_t at_ns)
+{
+	uint64_t slice = at_ns / QUIET_SLICE_NS;
+
+	return slice < QUIET_SLICES ? (uint32_t)slice : QUIET_SLICES - 1;
+}
+
+/* ---- one thread ---------------------------------------------------------- */
+
+/* "time on a CPU, time waited for one, how often it got one", ns. */
+static void watch_read(const struct quiet_watch *watch, uint64_t *delay_ns,
+		       uint64_t *runs)
+{
+	char text[96];
+	ssize_t n = pread(watch->file, text, sizeof(text) - 1, 0);
+	char *at = text;
+
+	*delay_ns = watch->delay_ns;
+	*runs = watch->runs;
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	(void)strtoull(at, &at, 10);
+	*delay_ns = strtoull(at, &at, 10);
+	*runs = strtoull(at, &at, 10);
+}
+
+void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now)
+{
+	uint32_t to = quiet_slice(now);
+
+	/* One that has hardly begun has lost nothing. */
+	if (to > watch->slice && now - to * QUIET_SLICE_NS < QUIET_LOST_NS)
+		to--;
+	for (uint32_t i = watch->slice; i <= to; i++)
+		watch->lost_ns[i] =
+			lost_ns < UINT32_MAX - watch->lost_ns[i]
+				? watch->lost_ns[i] + (uint32_t)lost_ns
+				: UINT32_MAX;
+}
+
+static void watch_begin(struct quiet_watch *watch)
+{
+	watch->begun = 1;
+	watch->file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	watch_read(watch, &watch->delay_ns, &watch->runs);
+}
+
+void quiet_turn(struct quiet_watch *watch, uint64_t now)
+{
+	uint64_t delay_ns;
+	uint64_t runs;
+	uint64_t lost_ns;
+	uint64_t woken_ns;
+
+	if (!watch->begun)
+		watch_begin(watch);
+	watch_read(watch, &delay_ns, &runs);
+	lost_ns = delay_ns - watch->delay_ns;
+	/* To be woken takes a moment; that is no loss. */
+	woken_ns = (runs - watch->runs) * QUIET_GAP_NS;
+	lost_ns = lost_ns > woken_ns ? lost_ns - woken_ns : 0;
+	/* What the kernel counts the clock shows as well. */
+	if (watch->gap_ns > lost_ns)
+		lost_ns = watch->gap_ns;
+	if (lost_ns > 0)
+		quiet_lost(watch, lost_ns, now);
+	watch->delay_ns = delay_ns;
+	watch->runs = runs;
+	watch->gap_ns = 0;
+	watch->slice = quiet_slice(now);
+	watch->next_ns = watch->slice + 1 < QUIET_SLICES
+				 ? (watch->slice + 1) * QUIET_SLICE_NS
+				 : now + QUIET_SLICE_NS;
+}
+
+void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
+{
+	if (!watch->begun)
+		return;
+	quiet_turn(watch, now);
+	if (watch->file >= 0)
+		(void)close(watch->file);
+	watch->begun = 0;
+}
+
+/* ---- all threads --------------------------------------------------------- */
+
+void quiet_judge(struct quiet *quiet, struct quiet_watch *const *watch,
+		 uint32_t n)
+{
+	quiet->lost_ns = 0;
+	quiet->disturbed[0] = 0;
+	for (uint32_t i = 0; i < QUIET_SLICES; i++) {
+		uint32_t disturbed = 0;
+
+		for (uint32_t k = 0; k < n; k++) {
+			quiet->lost_ns += watch[k]->lost_ns[i];
+			disturbed |= watch[k]->lost_ns[i] > QUIET_LOST_NS;
+		}
+		quiet->disturbed[i + 1] = quiet->disturbed[i] + disturbed;
+	}
+}
+
+int quiet_holds(const struct quiet *quiet, uint64_t from_ns, uint64_t to_ns)
+{
+	uint32_t from = quiet_slice(from_ns);
+
+	return quiet->disturbed[from > 0 ? from - 1 : 0] ==
+	       quiet->disturbed[quiet_slice(to_ns) + 1];
+}
+
+uint64_t quiet_share(const struct quiet *quiet, uint64_t ended_ns,
+		     uint64_t events)
+{
+	uint32_t slices = quiet_slice(ended_ns) + 1;
+
+	return events * (slices - quiet->disturbed[slices]) / slices;
+}

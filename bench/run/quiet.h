@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How quiet the machine was during a run in real time, slice by slice: how much of
+ * its time each thread lost, to others on its CPU (it was ready to run and did not,
+ * as the kernel counts it) or to nobody the kernel knows (gaps between two looks
+ * at the clock). An event may be told that met no disturbed slice, and did not
+ * come right behind one.
+ */
+#ifndef SLUICE_BENCH_RUN_QUIET_H
+#define SLUICE_BENCH_RUN_QUIET_H
+
+#include <stdint.h>
+
+#define QUIET_SLICE_NS UINT64_C(10000000)
+/* The last one is all that comes later: three minutes are long for a run. */
+#define QUIET_SLICES 16384u
+/* A thread that lost more of a slice was disturbed: an event in 200 that is not
+ * its strategy's is one too many for a 99th percentile. */
+#define QUIET_LOST_NS UINT64_C(50000)
+/* Between two looks with nothing to do in between; interrupts are shorter. With
+ * something to do ten times that: no round takes so long. */
+#define QUIET_GAP_NS UINT64_C(20000)
+
+/* What one thread lost. Its own while it runs; zeroed: it has not looked. */
+struct quiet_watch {
+	uint32_t begun;
+	uint32_t slice;    /* the one that is on */
+	int file;          /* the kernel's count; negative: not to be had */
+	uint64_t delay_ns; /* the count, as read when the slice began */
+	uint64_t runs;     /* likewise, how often it got a CPU */
+	uint64_t gap_ns;   /* seen in the slice so far */
+	uint64_t seen_ns;  /* the last look */
+	uint64_t next_ns;  /* when the slice ends */
+	uint32_t lost_ns[QUIET_SLICES];
+};
+
+/* By the thread itself, all of them: the slice is over; the thread is. */
+void quiet_turn(struct quiet_watch *watch, uint64_t now);
+void quiet_watch_end(struct quiet_watch *watch, uint64_t now);
+/* It has lost so much between the begin of the slice that is on and @now. */
+void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now);
+
+/* It looks at the clock, whatever was before. */
+static inline void quiet_tick(struct quiet_watch *watch, uint64_t now)
+{
+	watch->seen_ns = now;
+	if (now >= watch->next_ns)
+		quiet_turn(watch, now);
+}
+
+/* It looks again and again, and has @worked since the last time. Returns non-zero
+ * when it was away. */
+static inline int quiet_look(struct quiet_watch *watch, uint64_t now,
+			     int worked)
+{
+	uint64_t gap = now - watch->seen_ns;
+	int away = gap > (worked ? 10 * QUIET_GAP_NS : QUIET_GAP_NS);
+
+	if (away)
+		watch->gap_ns += gap;
+	quiet_tick(watch, now);
+	return away;
+}
+
+/* What all threads lost, as slices that were disturbed below each. */
+struct quiet {
+	uint64_t lost_ns;
+	uint32_t disturbed[QUIET_SLICES + 1];
+};
+
+/* Of @n threads that have ended. */
+void quiet_judge(struct quiet *quiet, struct quiet_watch *const *watch,
+		 uint32_t n);
+/* May it be told, what came and went then? */
+int quiet_holds(const struct quiet *quiet, uint64_t from_ns, uint64_t to_ns);
+/* Of so many @events until @ended_ns: those that fall on undisturbed slices. */
+uint64_t quiet_share(const struct quiet *quiet, uint64_t ended_ns,
+		     uint64_t events);
+
+#endif

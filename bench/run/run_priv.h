@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all modes share: the event that travels, what is written down of each,
+ * faults, the producers' shares of the trace, the timed strategy and the sums.
+ *
+ * Words  writer            readers  order    meaning
+ * base   who begins first  all      acq_rel  the clock at the start
+ *
+ * While a run lasts nothing is computed of it: whoever has handled an event
+ * writes its times down, and the tally does the rest afterwards. Times are ns
+ * from the start of the run. Latency counts from the intended arrival, so an
+ * event that could not be offered in time has waited.
+ */
+#ifndef SLUICE_BENCH_RUN_RUN_PRIV_H
+#define SLUICE_BENCH_RUN_RUN_PRIV_H
+
+#include "bench/common/bench.h"
+#include "bench/run/quiet.h"
+#include "bench/run/result.h"
+
+#define RUN_NEVER UINT64_MAX
+#define RUN_APART __attribute__((aligned(SLUICE_LINE_BYTES)))
+
+/* The head of an event in a ring; event_bytes may be more. */
+struct run_event {
+	uint64_t seq; /* its place in the trace, where its key is */
+	uint64_t intended_ns;
+	uint64_t placed_ns; /* when the strategy was shown it */
+	uint64_t service_ns;
+	uint64_t number; /* among its producer's; `ordered` reads it */
+};
+
+/* What is written down of an event, by who handled it. */
+struct run_record {
+	uint64_t intended_ns;
+	uint64_t placed_ns;
+	uint64_t started_ns;
+	uint64_t ended_ns;
+	uint64_t left_ns; /* the resequencer; 0: not written down */
+	uint32_t consumer;
+	uint32_t times; /* how often it was handled */
+};
+
+/* The faults of one consumer that have a length. */
+struct run_fault {
+	double factor;
+	uint64_t stall_from_ns;
+	uint64_t stall_until_ns;
+	uint32_t late; /* it is not there from the start */
+};
+
+/* A consumer leaves or comes, or its stall ends. */
+struct run_change {
+	uint64_t at_ns;
+	enum plan_fault_kind kind;
+	uint32_t consumer;
+};
+
+/* A producer: every producers-th event of the trace is its own, and it offers
+ * them when they are due. Its thread's. */
+struct run_source {
+	struct run *run;
+	uint32_t index;
+	uint32_t stalled; /* something waits, and nobody has credit */
+	uint64_t count;
+	uint64_t due;
+	uint64_t placed;     /* of those, shown to the strategy */
+	uint64_t *let_in_ns; /* closed: when each was due */
+	uint64_t waiting;    /* to be placed, and spilled */
+	uint64_t waiting_most;
+	uint64_t measured_ns; /* when that was */
+	uint64_t stalled_ns;
+	double waiting_area;
+	struct sluice_hist lag; /* how late arrivals were offered */
+	/* The strategy, with some of its decisions timed (timed.c). */
+	struct sluice_dispatch_opts opts;
+	uint64_t picks;
+	uint64_t picks_timed;
+	uint64_t events_timed;
+	double pick_ns;
+} RUN_APART;
+
+struct run {
+	const struct bench_plan *plan;
+	const struct plan_strategy *ps;
+	const struct trace *trace;
+	struct run_result *result;
+	char *why;
+	uint32_t why_bytes;
+	uint32_t ordered;    /* a resequencer restores the order */
+	uint32_t throughput; /* no services, and nothing written down */
+	uint32_t row_events; /* most of one emission */
+	uint32_t changes;
+	struct sluice_credit credit;
+	struct run_change change[PLAN_FAULTS_MAX]; /* by time */
+	struct run_fault fault[PLAN_CONSUMERS_MAX];
+	uint64_t closed_depth; /* 0: arrivals are open */
+	uint64_t claim_ns;     /* what a claim of `shared` takes */
+	double clock_ns;       /* what it costs to look at the clock */
+	uint64_t deadline_ns;  /* nothing handled for so long: it failed */
+	struct run_source *source;
+	struct run_record *record; /* by seq; throughput: NULL */
+	struct quiet *quiet;       /* what the threads lost; sim: NULL */
+	struct run_block *block;   /* of memory, the last */
+	/* Of the try that is on. */
+	uint64_t discarded; /* on purpose */
+	uint64_t unplaced;  /* nobody was left for them */
+	uint64_t ended_ns;  /* the last event */
+	sluice_a64 base;    /* of the clock, ns; 0: it has not begun */
+};
+
+/* A try in each of the modes, and what it cannot do. Each returns 0, or a negative
+ * errno with a sentence. */
+int sim_go(struct run *run);
+int virtual_go(struct run *run);
+int threads_check(const struct run *run);
+int threads_go(struct run *run);
+
+/* ---- run.c --------------------------------------------------------------- */
+
+/* Returns @rc, with a sentence that begins with the strategy's name. */
+int run_refuse(const struct run *run, int rc, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* It has failed: @left events are there, and nobody has handled any for long. */
+int run_stuck(const struct run *run, uint64_t left);
+/* As bench_memory(), until the try is over; without memory the program ends. */
+void *run_memory(struct run *run, size_t bytes);
+/* Release what was got since @until was the last. */
+void run_forget(struct run *run, const struct run_block *until);
+
+/* It begins now, unless it has: whoever sees that has the base. */
+static inline void run_begin(struct run *run)
+{
+	uint64_t none = 0;
+
+	/* Relaxed: a first look. */
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&run->base) == 0))
+		(void)sluice_compare_exchange(&run->base, &none,
+					      (uint64_t)bench_now_ns());
+}
+
+static inline int run_begun(const struct run *run)
+{
+	return sluice_load_acquire(&run->base) != 0;
+}
+
+static inline uint64_t run_now(const struct run *run)
+{
+	return (uint64_t)bench_now_ns() - sluice_load_acquire(&run->base);
+}
+
+/* When consumer @c will have finished a service that could begin at *@start,
+ * which moves behind a stall. */
+uint64_t run_service_end(const struct run *run, uint32_t c, uint64_t *start,
+			 uint64_t service_ns);
+
+/* Does consumer @c do nothing now? */
+static inline int run_stalled(const struct run *run, uint32_t c, uint64_t now)
+{
+	return now >= run->fault[c].stall_from_ns &&
+	       now < run->fault[c].stall_until_ns;
+}
+
+/* Consumer @c has handled @event. */
+static inline void run_write(const struct run *run, uint32_t c,
+			     const struct run_event *event, uint64_t started_ns,
+			     uint64_t ended_ns)
+{
+	struct run_record *record = &run->record[event->seq];
+
+	record->intended_ns = event->intended_ns;
+	record->placed_ns = event->placed_ns;
+	record->started_ns = started_ns;
+	record->ended_ns = ended_ns;
+	record->consumer = c;
+	record->times++;
+}
+
+/* When it was over for the event. */
+static inline uint64_t run_left_ns(const struct run_record *record)
+{
+	return record->left_ns ? record->left_ns : record->ended_ns;
+}
+
+/* Take over from @record what @quiet lets be told and is not among the @kept yet.
+ * Returns how many. */
+uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
+		  struct run_record *kept, uint64_t count);
+
+/* ---- source.c ------------------------------------------------------------ */
+
+void run_sources_open(struct run *run);
+/* What arrives next, and was not offered; RUN_NEVER: nothing. */
+uint64_t source_next_ns(const struct run_source *source);
+/* Offer what is due @now; closed: what those make room for that had been
+ * @finished before the clock was read. @watched: an arrival that is late now is
+ * late because nobody looked. */
+void source_look(struct run_source *source, uint64_t finished, uint64_t now,
+		 int watched);
+/* The next @n events, event_bytes each; placed they are when the caller says so. */
+void source_write(struct run_source *source, unsigned char *row, uint32_t n,
+		  uint64_t now);
+/* From now on so many are @waiting. */
+void source_measure(struct run_source *source, uint64_t waiting, int stalled,
+		    uint64_t now);
+/* The sum over all producers, in the result. */
+void run_sources_report(struct run *run);
+
+/* A strategy that decides as that of the run does, and is told what the plan says:
+ * init takes its opts->own for a struct run_source. One of them at a time. */
+void timed_init(struct sluice_strategy *timed, const struct run *run);
+
+/* ---- tally.c ------------------------------------------------------------- */
+
+/* Was each event handled once, or left for a reason? And what follows from all of
+ * them: order, shares, rates. Returns 0 or -EBADMSG. */
+int tally_whole(struct run *run);
+/* What follows from the times of each: those of @record that were handled. */
+void tally_times(struct run *run, const struct run_record *record);
+/* Does the backlog grow from part to part? Of @events in all. */
+int tally_grows(const struct run_part *part, uint32_t parts, uint64_t events);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After a run: what the records say. */
+#include "bench/run/run_priv.h"
+
+#include <errno.h>
+#include <math.h>
+
+/* The share of a trace that passes before anything is measured. */
+#define WARM_SHARE 10u
+
+/* A backlog grows when it has so many times the standard error of its steps, and
+ * of the events this share. A run that only goes up and down has that about once
+ * in a hundred times. */
+#define GROW_WARM  4u /* parts in which it fills up in any case */
+#define GROW_STEPS 6u
+#define GROW_SURE  3.0
+#define GROW_SHARE 0.005
+
+/* ---- all of them --------------------------------------------------------- */
+
+/* Behind a resequencer an event leaves when all before it, of its producer, have
+ * been handled. */
+static void tally_left(const struct run *run)
+{
+	uint64_t left[PLAN_PRODUCERS_MAX] = {0};
+
+	for (uint64_t i = 0; i < run->trace->count; i++) {
+		struct run_record *record = &run->record[i];
+		uint64_t *before = &left[i % run->plan->producers];
+
+		if (record->times > 0 && record->ended_ns > *before)
+			*before = record->ended_ns;
+		if (record->left_ns == 0)
+			record->left_ns = *before;
+	}
+}
+
+/* Of those after each event, and of those with its key, which ended first? Was it
+ * before the event did? */
+static void tally_order(struct run *run)
+{
+	const struct trace *trace = run->trace;
+	uint64_t first = RUN_NEVER;
+	uint64_t *first_of;
+	uint32_t keys = 1;
+
+	for (uint64_t i = 0; i < trace->count; i++)
+		if (trace->event[i].key >= keys)
+			keys = trace->event[i].key + 1;
+	first_of = run_memory(run, keys * sizeof(*first_of));
+	for (uint64_t i = trace->count; i-- > 0;) {
+		uint64_t ended = run->record[i].ended_ns;
+		uint64_t *of_key = &first_of[trace->event[i].key];
+
+		if (run->record[i].times == 0)
+			continue;
+		/* 0: no later one of the key. */
+		run->result->order_key += *of_key != 0 && *of_key < ended;
+		run->result->order_global += first < ended;
+		if (*of_key == 0 || ended < *of_key)
+			*of_key = ended;
+		if (ended < first)
+			first = ended;
+	}
+}
+
+static int tally_records(struct run *run)
+{
+	uint64_t lost = 0;
+	uint64_t twice = 0;
+
+	for (uint64_t i = 0; i < run->trace->count; i++) {
+		const struct run_record *record = &run->record[i];
+
+		lost += record->times == 0;
+		twice += record->times > 1;
+		if (record->times == 0)
+			continue;
+		run->result->handled[record->consumer]++;
+		if (record->ended_ns > run->ended_ns)
+			run->ended_ns = record->ended_ns;
+	}
+	if (lost == run->discarded + run->unplaced && twice == 0)
+		return 0;
+	return run_refuse(run, -EBADMSG,
+			  "of %llu events %llu were never handled (%llu "
+			  "dropped) and %llu more than once",
+			  (unsigned long long)run->trace->count,
+			  (unsigned long long)lost,
+			  (unsigned long long)(run->discarded + run->unplaced),
+			  (unsigned long long)twice);
+}
+
+/* Rates, and Jain's index of what the consumers handled. */
+static void tally_sums(struct run *run)
+{
+	struct run_result *r = run->result;
+	double squares = 0;
+
+	(void)snprintf(r->strategy, sizeof(r->strategy), "%s", run->ps->name);
+	r->load = run->plan->trace.load;
+	r->drops.overflow = run->discarded;
+	r->drops.unplaced = run->unplaced;
+	for (uint32_t c = 0; c < run->plan->consumers; c++) {
+		r->events += r->handled[c];
+		squares += (double)r->handled[c] * (double)r->handled[c];
+	}
+	if (squares > 0)
+		r->jain = (double)r->events * (double)r->events /
+			  (run->plan->consumers * squares);
+	if (run->trace->span_ns > 0)
+		r->offered_per_s = (double)run->trace->count * 1e9 /
+				   (double)run->trace->span_ns;
+	if (run->ended_ns > 0)
+		r->achieved_per_s =
+			(double)r->events * 1e9 / (double)run->ended_ns;
+}
+
+int tally_whole(struct run *run)
+{
+	int rc = run->throughput ? 0 : tally_records(run);
+
+	if (rc < 0)
+		return rc;
+	tally_sums(run);
+	run_sources_report(run);
+	if (run->throughput)
+		return 0;
+	tally_order(run);
+	if (run->ordered)
+		tally_left(run);
+	return 0;
+}
+
+/* ---- the times of each --------------------------------------------------- */
+
+static uint64_t tally_since(uint64_t later, uint64_t earlier)
+{
+	return later > earlier ? later - earlier : 0;
+}
+
+static void tally_time(const struct run *run, const struct run_record *record,
+		       uint64_t i, struct sluice_hist *latency,
+		       struct sluice_hist *slowdown)
+{
+	double service = (double)run->trace->event[i].service_ns;
+	uint64_t ns =
+		tally_since(run_left_ns(&record[i]), record[i].intended_ns);
+
+	if (record[i].times == 0)
+		return;
+	sluice_hist_add(latency, ns);
+	sluice_hist_add(slowdown,
+			service > 0 ? (uint64_t)((double)ns * 1e3 / service)
+				    : 0);
+}
+
+/* Part @k begins with this event. */
+static uint64_t parts_first(const struct run *run, uint32_t k)
+{
+	return run->trace->count * k / run->result->parts;
+}
+
+/* Events still there when each part begins. One that was never handled counts
+ * in none. */
+static void parts_backlog(struct run *run, const struct run_record *record)
+{
+	struct run_part *part = run->result->part;
+	uint32_t parts = run->result->parts;
+	uint32_t next = 1; /* part that begins behind the event */
+
+	for (uint64_t i = 0; i < run->trace->count; i++) {
+		next += next < parts && i >= parts_first(run, next);
+		for (uint32_t k = next;
+		     record[i].times > 0 && k < parts &&
+		     run_left_ns(&record[i]) > part[k].from_ns;
+		     k++)
+			part[k].backlog++;
+	}
+}
+
+static void parts_times(struct run *run, const struct run_record *record,
+			struct sluice_hist *latency,
+			struct sluice_hist *slowdown)
+{
+	for (uint32_t k = 0; k < run->result->parts; k++) {
+		struct run_part *part = &run->result->part[k];
+		uint64_t first = parts_first(run, k);
+
+		part->from_ns = run->closed_depth
+					? record[first].intended_ns
+					: run->trace->event[first].arrival_ns;
+		sluice_hist_reset(latency);
+		sluice_hist_reset(slowdown);
+		for (uint64_t i = first; i < parts_first(run, k + 1); i++)
+			tally_time(run, record, i, latency, slowdown);
+		part->latency_p50_ns = sluice_hist_quantile(latency, 0.5);
+		part->latency_p99_ns = sluice_hist_quantile(latency, 0.99);
+		part->slowdown_p99 = sluice_hist_quantile(slowdown, 0.99);
+	}
+}
+
+int tally_grows(const struct run_part *part, uint32_t parts, uint64_t events)
+{
+	double step = (double)(parts - GROW_WARM) / GROW_STEPS;
+	double sum = 0;
+	double squares = 0;
+	double deviation;
+
+	for (uint32_t i = 0; i < GROW_STEPS; i++) {
+		uint32_t from = GROW_WARM + (uint32_t)(i * step);
+		uint32_t to = GROW_WARM + (uint32_t)((i + 1) * step);
+		const struct run_part *end = &part[to < parts ? to : parts - 1];
+		double more = (double)end->backlog - (double)part[from].backlog;
+
+		sum += more;
+		squares += more * more;
+	}
+	deviation = sqrt((squares - sum * sum / GROW_STEPS) / (GROW_STEPS - 1));
+	return sum > GROW_SHARE * (double)events &&
+	       sum > GROW_SURE * sqrt(GROW_STEPS) * deviation;
+}
+
+void tally_times(struct run *run, const struct run_record *record)
+{
+	struct run_result *r = run->result;
+	uint64_t count = run->trace->count;
+	struct sluice_hist *hist = run_memory(run, 2 * sizeof(*hist));
+
+	for (uint64_t i = count / WARM_SHARE; i < count; i++) {
+		if (record[i].times == 0)
+			continue;
+		tally_time(run, record, i, &r->latency, &r->slowdown);
+		sluice_hist_add(&r->dispatcher,
+				tally_since(record[i].placed_ns,
+					    record[i].intended_ns));
+		sluice_hist_add(&r->lane, tally_since(record[i].started_ns,
+						      record[i].placed_ns));
+	}
+	r->parts = count < RUN_PARTS ? (uint32_t)count : RUN_PARTS;
+	parts_times(run, record, &hist[0], &hist[1]);
+	if (run->closed_depth)
+		return;
+	parts_backlog(run, record);
+	r->saturated = r->parts == RUN_PARTS &&
+		       (uint32_t)tally_grows(r->part, r->parts, count);
+}
