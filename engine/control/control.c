@@ -369,7 +369,7 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 		return 0;
 	waits = hold_count(&self->hold) + self->hold.staged;
 	if (!stage_produces(self) || self->run.accumulate ||
-	    outlet_waiting(&self->out) > 0)
+	    stage_ahead(self, AHEAD_PLACED))
 		return 0;
 	room = outlet_room(&self->out);
 	return room > waits ? room - waits : 0;

@@ -171,8 +171,8 @@ static inline uint64_t outlet_pool_left(const struct outlet *out)
 	return out->pool.ring ? sluice_mpmc_depth(&out->pool.ring->mpmc) : 0;
 }
 
-/* Events that wait in front of the next that is placed: orphans and spill; and
- * those in a ring that nobody takes from. */
+/* How many wait in front of the next that is placed: orphans and spill; and those
+ * in a pool that nobody takes from. */
 static inline uint64_t outlet_waiting(const struct outlet *out)
 {
 	return outlet_spilled(out) +
@@ -181,11 +181,22 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 	       (SLUICE_UNLIKELY(out->joined == 0) ? outlet_pool_left(out) : 0);
 }
 
-/* Something waits for a consumer, and nothing need be emitted for it to move. */
-static inline int outlet_left(const struct outlet *out)
+/* What waits for a consumer, ahead of what is emitted next. */
+#define AHEAD_ORPHANS 1u /* events of one that has left, to be dealt again */
+#define AHEAD_SPILLED 2u
+#define AHEAD_ASIDE   4u /* beside the dispatcher */
+#define AHEAD_POOLED  8u /* in a pool that nobody takes from */
+/* Whoever grants may move these, and nothing need be emitted for it. */
+#define AHEAD_LEFT (AHEAD_ORPHANS | AHEAD_SPILLED | AHEAD_ASIDE)
+
+/* Does any of @which wait? They are constants: nothing else is looked at. */
+static inline int outlet_ahead(const struct outlet *out, uint32_t which)
 {
-	return out->orphans != NULL || outlet_spilled(out) > 0 ||
-	       out->asides_waiting > 0;
+	return (which & AHEAD_ORPHANS && out->orphans != NULL) ||
+	       (which & AHEAD_ASIDE && out->asides_waiting > 0) ||
+	       (which & AHEAD_SPILLED && outlet_spilled(out) > 0) ||
+	       (which & AHEAD_POOLED && out->joined == 0 &&
+		outlet_pool_left(out) > 0);
 }
 
 /* Tell each subscription how many of its events wait in the spill. */

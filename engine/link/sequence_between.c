@@ -9,7 +9,7 @@
 
 int sequence_answered(struct outlet *out)
 {
-	if (outlet_spilled(out) > 0 || out->orphans != NULL)
+	if (outlet_ahead(out, AHEAD_ORPHANS | AHEAD_SPILLED))
 		return 0;
 	return out->rings->answered(out);
 }

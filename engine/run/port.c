@@ -172,11 +172,11 @@ static int port_may_send(void *arg)
 	struct sluice_stage *port = arg;
 
 	port_attend(port);
-	if (port->run.phase == STAGE_RUNNING && outlet_left(&port->out))
+	if (port->run.phase == STAGE_RUNNING && stage_ahead(port, AHEAD_LEFT))
 		(void)stage_flush(port, STAGE_LOOK);
 	if (port->run.phase != STAGE_RUNNING)
 		return 1;
-	if (port->run.accumulate || port->out.orphans != NULL)
+	if (port->run.accumulate || stage_ahead(port, AHEAD_ORPHANS))
 		return 0;
 	(void)outlet_refresh(&port->out, 1);
 	return outlet_room(&port->out) > 0;
@@ -207,7 +207,7 @@ static int port_send(struct sluice_stage *port, const unsigned char *events,
 		stage_misrouted(port);
 	/* Some of it may have been put by for who has credit all the same; the
 	 * next look at him is when he grants more. */
-	if (outlet_left(out))
+	if (stage_ahead(port, AHEAD_LEFT))
 		(void)stage_flush(port, STAGE_LOOK);
 	return (int)sent;
 }
@@ -247,7 +247,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	} while (rc == 0);
 	/* What is found to have room when events are placed is told of in the
 	 * next flush; there may be none. */
-	if (SLUICE_UNLIKELY(port->run.gauge > 0))
+	if (SLUICE_UNLIKELY(stage_ahead(port, AHEAD_TOLD)))
 		stage_tell_gauges(port, stage_holds_back(port));
 	rc = port_waited(port, rc);
 	port_leave(port);

@@ -67,8 +67,8 @@ uint32_t port_enter(struct sluice_stage *port)
 static int port_leaves_something(const struct sluice_stage *port)
 {
 	return port->run.phase == STAGE_ENDING ||
-	       (port->run.phase == STAGE_RUNNING && stage_produces(port) &&
-		outlet_left(&port->out));
+	       (port->run.phase == STAGE_RUNNING &&
+		stage_ahead(port, AHEAD_LEFT));
 }
 
 void port_leave(struct sluice_stage *port)

@@ -117,7 +117,7 @@ uint64_t stage_emit_room(struct sluice_stage *stage)
 
 	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
 		return UINT64_MAX;
-	if (!stage->run.accumulate && outlet_waiting(&stage->out) == 0) {
+	if (!stage->run.accumulate && !stage_ahead(stage, AHEAD_PLACED)) {
 		(void)outlet_refresh(&stage->out, stage->emit_max);
 		room += outlet_room(&stage->out);
 	}
@@ -143,7 +143,9 @@ static int stage_place(struct sluice_stage *stage, enum stage_look look)
 	struct outlet *out = &stage->out;
 	int moved = 0;
 
-	while (hold_count(hold) > 0 && out->orphans == NULL) {
+	/* Orphans go first. */
+	while (stage_ahead(stage, AHEAD_HELD) &&
+	       !stage_ahead(stage, AHEAD_ORPHANS)) {
 		uint64_t n = stage_marker_limit(stage);
 		uint32_t placed;
 
@@ -206,28 +208,30 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	int moved = 0;
 
 	/* They have been placed already. */
-	if (SLUICE_UNLIKELY(out->asides_waiting > 0))
+	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_ASIDE)))
 		moved |= asides_flush(out) > 0;
-	/* With nothing to place the spill may still find credit. */
-	if (!held && (out->orphans != NULL ||
-		      (look == STAGE_LOOK && hold_count(&stage->hold) == 0 &&
-		       outlet_spilled(out) > 0)))
+	if (!held && SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_ORPHANS))) {
 		moved |= outlet_refresh(out, UINT64_MAX);
-	if (!held && out->orphans != NULL)
 		moved |= outlet_deal_orphans(out);
+	} else if (!held && look == STAGE_LOOK &&
+		   stage_ahead(stage, AHEAD_SPILLED) &&
+		   !stage_ahead(stage, AHEAD_HELD)) {
+		/* Nothing to place: the spill may still find credit. */
+		moved |= outlet_refresh(out, UINT64_MAX);
+	}
 	if (!held)
 		moved |= stage_place(stage, look);
-	if (SLUICE_UNLIKELY(stage_has_markers(stage)))
+	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_MARKERS)))
 		moved |= stage_markers_pass(stage);
-	if (stage->hand.unacked > 0 && stage_answered(stage)) {
+	if (stage_ahead(stage, AHEAD_UNACKED) && stage_answered(stage)) {
 		inlet_ack(&stage->in, stage->hand.inlet, stage->hand.unacked);
 		stage->hand.unacked = 0;
 		moved = 1;
 	}
 	stage_keep_limit(stage);
-	if (SLUICE_UNLIKELY(hold_count(&stage->hold) > 0 ||
-			    stage->run.gauge > 0 || out->orphans ||
-			    outlet_spilled(out) > 0))
+	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_HELD | AHEAD_ORPHANS |
+						       AHEAD_SPILLED |
+						       AHEAD_TOLD)))
 		stage_tell_gauges(stage, held);
 	return moved;
 }

@@ -204,7 +204,7 @@ int stage_step_ending(struct sluice_stage *stage)
 	if (stage_consumes(stage) && stage_give_back(stage))
 		return 1;
 	moved |= stage_strand_vacant(stage);
-	if (hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0) {
+	if (!stage_ahead(stage, AHEAD_HELD | AHEAD_PLACED)) {
 		if (!outlet_quiet(&stage->out))
 			return moved;
 	} else if (!stage_forsaken(stage) ||

@@ -181,7 +181,7 @@ static int marker_passed_hold(const struct sluice_stage *stage)
 {
 	const struct letter *letter = stage->post.markers.first;
 
-	return letter != NULL && stage->out.orphans == NULL &&
+	return letter != NULL && !stage_ahead(stage, AHEAD_ORPHANS) &&
 	       position_reached(stage->hold.at, letter->position);
 }
 
@@ -219,7 +219,7 @@ static struct letters *markers_due(struct sluice_stage *stage)
 		return marker_spilled_past(stage, post->spilling.first)
 			       ? &post->spilling
 			       : NULL;
-	return marker_passed_hold(stage) && outlet_spilled(&stage->out) == 0
+	return marker_passed_hold(stage) && !stage_ahead(stage, AHEAD_SPILLED)
 		       ? &post->markers
 		       : NULL;
 }
@@ -235,7 +235,7 @@ int stage_markers_pass(struct sluice_stage *stage)
 	int moved = 0;
 
 	while (stage_may_handle(stage) && marker_passed_hold(stage) &&
-	       (outlet_spilled(&stage->out) > 0 ||
+	       (stage_ahead(stage, AHEAD_SPILLED) ||
 		post->spilling.first != NULL)) {
 		marker_spill(stage, letters_pop(&post->markers));
 		moved = FLUSH_MOVED;
@@ -296,7 +296,7 @@ int stage_read_mail(struct sluice_stage *stage)
 
 	/* What waited may have moved since the last flush; a callback, and
 	 * whoever it answers at once, may look at the statistics. */
-	if (stage->run.gauge > 0)
+	if (stage_ahead(stage, AHEAD_TOLD))
 		stage_tell_gauges(stage, stage_holds_back(stage));
 	for (; stage_may_handle(stage) && read < LETTERS_PER_ROUND; read++) {
 		struct letters *due = markers_due(stage);

@@ -309,18 +309,27 @@ static inline void stage_count(struct sluice_stage *stage,
 {
 	sluice_counter_add(stage->counters, counter, n);
 }
-/* Markers wait for events to leave, or are due. */
-static inline int stage_has_markers(const struct sluice_stage *stage)
+/* What lies ahead of what a stage does next; outlet_ahead() has the words for events
+ * that have left the hold. */
+#define AHEAD_HELD    16u  /* events in the hold */
+#define AHEAD_UNACKED 32u  /* input whose output waits */
+#define AHEAD_MARKERS 64u  /* markers wait for events to leave, or are due */
+#define AHEAD_TOLD    128u /* statistics say that events wait */
+/* Placed already, as far as the hold knows; they count as buffered. */
+#define AHEAD_PLACED (AHEAD_ORPHANS | AHEAD_SPILLED | AHEAD_POOLED)
+/* A flush may move these, or has something to tell of them. */
+#define AHEAD_FLUSHED (~AHEAD_POOLED)
+
+/* Does any of @which lie ahead? They are constants: nothing else is looked at. */
+static inline int stage_ahead(const struct sluice_stage *stage, uint32_t which)
 {
-	return stage->post.markers.first != NULL ||
-	       stage->post.spilling.first != NULL;
-}
-/* Something waits that a flush could move. */
-static inline int stage_waits(const struct sluice_stage *stage)
-{
-	return hold_count(&stage->hold) > 0 || stage->out.orphans != NULL ||
-	       stage->out.asides_waiting > 0 || stage->hand.unacked > 0 ||
-	       stage_has_markers(stage) || stage->run.gauge > 0;
+	return (which & AHEAD_HELD && hold_count(&stage->hold) > 0) ||
+	       outlet_ahead(&stage->out, which) ||
+	       (which & AHEAD_UNACKED && stage->hand.unacked > 0) ||
+	       (which & AHEAD_MARKERS &&
+		(stage->post.markers.first != NULL ||
+		 stage->post.spilling.first != NULL)) ||
+	       (which & AHEAD_TOLD && stage->run.gauge > 0);
 }
 /* Events are kept back until demand is set to forward. */
 static inline int stage_holds_back(const struct sluice_stage *stage)

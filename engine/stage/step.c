@@ -95,7 +95,7 @@ static uint32_t producer_room(const struct sluice_stage *stage)
 {
 	uint64_t room = outlet_room(&stage->out);
 
-	if (hold_count(&stage->hold) > 0 || stage->out.orphans)
+	if (stage_ahead(stage, AHEAD_HELD | AHEAD_ORPHANS))
 		return 0;
 	return room < stage->emit_max ? (uint32_t)room : stage->emit_max;
 }
@@ -130,7 +130,7 @@ static int producer_step(struct sluice_stage *stage)
 		return 1;
 	}
 	backs_off = producer_backs_off(stage);
-	if (stage_waits(stage))
+	if (stage_ahead(stage, AHEAD_FLUSHED))
 		moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->run.accumulate)
 		return moved;
@@ -160,8 +160,7 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 
 	if (!stage_produces(stage))
 		return UINT32_MAX;
-	if (hold_count(&stage->hold) > 0 || stage->out.orphans ||
-	    stage->hand.unacked > 0)
+	if (stage_ahead(stage, AHEAD_HELD | AHEAD_ORPHANS | AHEAD_UNACKED))
 		return 0;
 	/* What waited has just been flushed. */
 	(void)outlet_refresh(&stage->out, stage->emit_max);
@@ -313,7 +312,7 @@ static int consumer_step_order(struct sluice_stage *stage)
 	int worked = 0;
 
 	resequencer_show(stage);
-	if (stage_produces(stage) && stage_waits(stage))
+	if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
 		worked = stage_flush(stage, STAGE_LOOK);
 	/* Its links may all have ended, and this one is left. */
 	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
@@ -335,7 +334,7 @@ static int consumer_step_alone(struct sluice_stage *stage)
 
 	if (stage->post.arriving.first != NULL)
 		worked |= stage_markers_arrive(stage);
-	if (stage_produces(stage) && stage_waits(stage))
+	if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
 		worked |= stage_flush(stage, STAGE_LOOK);
 	if (stage->in.linked == 0 &&
 	    host_command(stage->host) == PIPELINE_DRAIN) {
@@ -367,7 +366,7 @@ static int consumer_step(struct sluice_stage *stage)
 			continue;
 		looked = 1;
 		/* What waits goes first. */
-		if (stage_produces(stage) && stage_waits(stage))
+		if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
 			worked |= stage_flush(stage, STAGE_LOOK);
 		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
 			return 1;
@@ -470,10 +469,10 @@ int stage_step(struct sluice_stage *stage)
 	int worked = 0;
 
 	/* Relaxed: the exchange acquires what the signaller wrote. */
-	if (SLUICE_UNLIKELY(
-		    sluice_load_relaxed(&stage->words.signals) != 0 ||
-		    stage->post.letters.first != NULL ||
-		    (stage_has_markers(stage) && stage_markers_due(stage))))
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&stage->words.signals) != 0 ||
+			    stage->post.letters.first != NULL ||
+			    (stage_ahead(stage, AHEAD_MARKERS) &&
+			     stage_markers_due(stage))))
 		worked = stage_attend(stage);
 	if (SLUICE_UNLIKELY(stage->post.timers.armed != 0))
 		worked |= stage_step_timers(stage);
@@ -489,7 +488,7 @@ int stage_step(struct sluice_stage *stage)
 		return worked | stage_step_ending(stage);
 	case STAGE_DOWN:
 		/* What it has emitted goes out without it. */
-		if (stage_produces(stage) && stage_waits(stage))
+		if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
 			worked |= stage_flush(stage, STAGE_LOOK);
 		return worked;
 	case STAGE_ENDED:

@@ -86,7 +86,7 @@ sluice_sim_mutant(buffer-passed engine/stage/emit.c
 	"event [0-9]+ after|again, without its flag|of one in|${TWICE}"
 	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]])
 sluice_sim_mutant(spill-dropped-at-end engine/stage/life.c "stranded [0-9]+, and its|${STUCK}"
-	[[/^int stage_step_ending/,/^}/s/hold_count(&stage->hold) == 0 && outlet_waiting(&stage->out) == 0/hold_count(\&stage->hold) == 0/]])
+	[[/^int stage_step_ending/,/^}/s/AHEAD_HELD | AHEAD_PLACED/AHEAD_HELD/]])
 sluice_sim_mutant(overflow-uncounted engine/stage/emit.c
 	"overflowed|of its output are out"
 	[[s/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n)/stage_count(stage, SLUICE_COUNTER_OVERFLOWED, n - 1)/]])
