@@ -1,45 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is written of a report beside the tables; sluice-bench plot does nothing
+ * else. */
 #include "bench/command.h"
+#include "bench/report/html_style.h"
+#include "bench/report/plot.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-static int plot_picture(const struct report *report, const struct plot *plot,
-			const char *prefix, char *why, uint32_t why_bytes)
+/* A file called like one of many: what could not be in its name is left out. */
+static FILE *plot_open(const char *prefix, struct text name, char *file,
+		       size_t bytes, char *why, uint32_t why_bytes)
 {
-	char file[1200];
-	char *svg = NULL;
-	FILE *out;
-	int rc = plot_draw(report, plot, PLOT_TERMINAL_WHITE, &svg);
-
-	if (rc < 0) {
-		(void)snprintf(why, why_bytes, "%s",
-			       rc == -ENOENT ? "gnuplot is not installed"
-					     : "gnuplot failed");
-		return rc;
-	}
-	(void)snprintf(file, sizeof(file), "%.1000s-%s.svg", prefix,
-		       plot->name);
-	out = command_open(file, why, why_bytes);
-	if (out != NULL)
-		(void)fputs(svg, out);
-	free(svg);
-	rc = command_close(out, file, 0, why, why_bytes);
-	if (rc == 0)
-		(void)puts(file);
-	return rc;
+	for (char *at = name.at; *at != '\0'; at++)
+		if (*at == '/' || *at < ' ')
+			*at = '_';
+	(void)snprintf(file, bytes, "%.1000s-%s", prefix, name.at);
+	return command_open(file, why, why_bytes);
 }
 
 static int plot_pictures(const struct report *report, const char *prefix,
-			 char *why, uint32_t why_bytes)
+			 int named, char *why, uint32_t why_bytes)
 {
 	struct plot plots[PLOTS_MAX];
 	uint32_t count = plot_list(report, plots);
+	char file[1400];
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < count; i++)
-		rc = plot_picture(report, &plots[i], prefix, why, why_bytes);
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+		FILE *out =
+			plot_open(prefix, text_format("%s.svg", plots[i].name),
+				  file, sizeof(file), why, why_bytes);
+
+		if (out != NULL)
+			plot_svg(report, &plots[i], PLOT_STYLE, out);
+		rc = command_close(out, file, 0, why, why_bytes);
+		if (rc == 0 && named)
+			(void)puts(file);
+	}
+	return rc;
+}
+
+static int plot_percentiles(const struct report *report, const char *prefix,
+			    int named, char *why, uint32_t why_bytes)
+{
+	char file[1400];
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+		FILE *out = plot_open(
+			prefix,
+			text_format("%s-%.4g.hgrm", run->strategy, run->load),
+			file, sizeof(file), why, why_bytes);
+
+		rc = command_close(out, file,
+				   out ? report_hgrm_write(run, out) : 0, why,
+				   why_bytes);
+		if (rc == 0 && named)
+			(void)puts(file);
+	}
+	return rc;
+}
+
+int command_outputs(const struct report *report,
+		    const struct bench_options *options, int named, char *why,
+		    uint32_t why_bytes)
+{
+	const struct {
+		const char *file;
+		int (*write)(const struct report *report, FILE *out);
+	} outputs[] = {{options->json, report_json_write},
+		       {options->csv, report_csv_write},
+		       {options->html, report_html_write}};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
+		FILE *out;
+
+		if (rc < 0 || outputs[i].file == NULL)
+			continue;
+		out = command_open(outputs[i].file, why, why_bytes);
+		rc = command_close(out, outputs[i].file,
+				   out ? outputs[i].write(report, out) : 0, why,
+				   why_bytes);
+	}
+	if (rc == 0 && options->svg != NULL)
+		rc = plot_pictures(report, options->svg, named, why, why_bytes);
+	if (rc == 0 && options->hgrm != NULL)
+		rc = plot_percentiles(report, options->hgrm, named, why,
+				      why_bytes);
 	return rc;
 }
 
@@ -49,17 +99,16 @@ int cmd_plot(const struct command *command, struct bench_options *options)
 	struct report report = {0};
 	int rc;
 
-	if (options->html == NULL && options->svg == NULL) {
+	if (options->html == NULL && options->svg == NULL &&
+	    options->csv == NULL && options->hgrm == NULL) {
 		command_complain(command->name,
-				 "--html=FILE or --svg=PREFIX is missing");
+				 "--html=FILE, --svg=PREFIX, --csv=FILE or "
+				 "--hgrm=PREFIX is missing");
 		return COMMAND_USAGE;
 	}
-	rc = report_json_read(&report, options->file, why, sizeof(why));
-	if (rc == 0 && options->svg != NULL)
-		rc = plot_pictures(&report, options->svg, why, sizeof(why));
-	if (rc == 0 && options->html != NULL)
-		rc = command_html(&report, command->name, options->html, why,
-				  sizeof(why));
+	rc = report_json_read(&report, options->file[0], why, sizeof(why));
+	if (rc == 0)
+		rc = command_outputs(&report, options, 1, why, sizeof(why));
 	if (rc < 0)
 		command_complain(command->name, why);
 	report_close(&report);

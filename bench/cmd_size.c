@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SIZE_SATURATED (-1.0)
-#define WARM_SHARE     10u /* as in a run */
+#define COLUMN_TEXT_BYTES 64u
+#define SIZE_SATURATED    (-1.0)
+#define WARM_SHARE        10u /* as in a run */
 
 /* What no strategy can be better than, whatever the number of consumers. */
 struct size_bound {
@@ -42,9 +43,11 @@ static const struct plan_slo *size_slo(const struct size *size)
 static void size_text(const struct size *size, double value, char *text)
 {
 	if (size_slo(size)->is_latency)
-		text_ns(value, text, COLUMN_TEXT_BYTES);
+		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.60s",
+			       text_ns(value).at);
 	else
-		text_number(value, text, COLUMN_TEXT_BYTES);
+		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.60s",
+			       text_number(value).at);
 }
 
 static const struct sluice_strategy *size_strategy_of(const struct size *size,

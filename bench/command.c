@@ -67,46 +67,20 @@ int command_close(FILE *out, const char *file, int rc, char *why,
 	return rc;
 }
 
-int command_html(const struct report *report, const char *name,
-		 const char *file, char *why, uint32_t why_bytes)
-{
-	char note[COMMAND_WHY_BYTES] = "";
-	FILE *out = command_open(file, why, why_bytes);
-	int rc = 0;
-
-	if (out != NULL)
-		rc = report_html_write(report, file, out, note, sizeof(note));
-	rc = command_close(out, file, rc, why, why_bytes);
-	if (note[0] != '\0')
-		command_complain(name, note);
-	return rc;
-}
-
 static int command_stdout(const char *file)
 {
 	return file != NULL && strcmp(file, "-") == 0;
 }
 
 static int command_write(const struct report *report,
-			 const struct command *command,
 			 const struct bench_options *options, char *why,
 			 uint32_t why_bytes)
 {
-	int rc = 0;
+	int rc = command_outputs(report, options, 0, why, why_bytes);
 
-	if (options->json != NULL) {
-		FILE *out = command_open(options->json, why, why_bytes);
-
-		if (out != NULL)
-			rc = report_json_write(report, out);
-		rc = command_close(out, options->json, rc, why, why_bytes);
-	}
-	if (rc == 0 && options->html != NULL)
-		rc = command_html(report, command->name, options->html, why,
-				  why_bytes);
 	/* Stdout is taken by at most one of them. */
 	if (rc < 0 || command_stdout(options->json) ||
-	    command_stdout(options->html) ||
+	    command_stdout(options->csv) || command_stdout(options->html) ||
 	    command_stdout(options->save_trace))
 		return rc;
 	rc = report_table_write(report, command_style(options), !options->quiet,
@@ -137,15 +111,12 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 	int watched = !options->quiet && isatty(STDERR_FILENO);
 	char why[COMMAND_WHY_BYTES] = "";
 	struct report report = {0};
-	int rc = report_open(&report, plan->loads * plan->strategies);
+	int rc = report_open(&report, report_document(command->name));
 
 	if (rc < 0) {
 		command_complain(command->name, "no memory for the report");
 		return COMMAND_FAILED;
 	}
-	report_machine_read(&report.machine);
-	(void)snprintf(report.command, sizeof(report.command), "%s",
-		       command->name);
 	rc = compare_run(
 		&(struct compare_opts){
 			.plan = plan,
@@ -158,7 +129,7 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 	if (watched)
 		(void)fputs("\r\033[K", stderr);
 	if (rc == 0)
-		rc = command_write(&report, command, options, why, sizeof(why));
+		rc = command_write(&report, options, why, sizeof(why));
 	if (rc < 0)
 		command_complain(command->name, why);
 	report_close(&report);

@@ -27,8 +27,11 @@ FILE *command_open(const char *file, char *why, uint32_t why_bytes);
  * in @why unless @out is NULL, which has had one. */
 int command_close(FILE *out, const char *file, int rc, char *why,
 		  uint32_t why_bytes);
-int command_html(const struct report *report, const char *name,
-		 const char *file, char *why, uint32_t why_bytes);
+/* All that was asked for but the tables; @named: files are named on stdout.
+ * Returns 0, or a negative errno with a sentence in @why. */
+int command_outputs(const struct report *report,
+		    const struct bench_options *options, int named, char *why,
+		    uint32_t why_bytes);
 
 /* Say something went wrong, after the name of the subcommand. */
 void command_complain(const char *name, const char *why);

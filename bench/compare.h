@@ -28,9 +28,9 @@ struct compare_opts {
 
 /*
  * Fill in the runs of @report, which is open, and what is known of a trace that
- * was read. A trace of its own is drawn for each repeat, in which all strategies
- * replay it, one after the other, so that a machine that changes meanwhile
- * changes for all.
+ * was read. Each round has a seed of its own, counted up from the plan's; in it
+ * all strategies replay one trace, one after the other, so that a machine that
+ * changes meanwhile changes for all. What no seed changes runs once.
  * Returns 0, or a negative errno with a sentence in @why; what has been measured
  * by then is in the report.
  */

@@ -107,7 +107,7 @@ static const struct command commands[] = {
 		.summary = "a page or pictures from what --json wrote",
 		.line = "FILE [OPTION...]",
 		.about = "Makes a page or pictures from what --json wrote to "
-			 "FILE; - is stdin. gnuplot draws the plots.",
+			 "FILE; - is stdin.",
 		.files = 1,
 	},
 };

@@ -231,7 +231,7 @@ static const char *idle_capacity(const struct bench_options *options)
 
 static const char *idle_color(const struct bench_options *options)
 {
-	const char *files[] = {options->json, options->html,
+	const char *files[] = {options->json, options->html, options->csv,
 			       options->save_trace};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
@@ -379,13 +379,19 @@ const struct option_row option_rows[] = {
 	ROW(SIZED, "json", "[=FILE]", FILE, AT(json),
 	    .help = "one JSON document, to a file or instead of the tables"),
 	ROW(MEASURE, "html", "FILE", FILE, AT(html),
-	    .help = "a page with plots; gnuplot draws them"),
+	    .help = "a page with plots; - is stdout"),
+	ROW(MEASURE | COMMAND_PLOT, "csv", "FILE", FILE, AT(csv),
+	    .help = "every figure, a line for each run; - is stdout"),
+	ROW(MEASURE | COMMAND_PLOT, "hgrm", "PREFIX", FILE, AT(hgrm),
+	    .help = "percentiles of the latency for HdrHistogram's plotter, "
+		    "PREFIX-STRATEGY-LOAD.hgrm"),
 	ROW(MEASURE, "color", "WHEN", WORD, AT(color), .words = option_colors,
 	    .idle = idle_color, .help = "auto, always or never"),
 	ROW(SIZED, "quiet", NULL, FLAG, AT(quiet),
 	    .help = "no progress, no legend"),
 
-	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "Options:"),
+	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT,
+		"Options:"),
 	ROW(COMMAND_RING, "kind", "KIND", WORD, AT(ring_kind),
 	    .words = option_rings, .help = "spsc, mpmc, roundtrip or all"),
 	ROW(COMMAND_RING, "rounds", "N", U32, AT(ring_rounds),
@@ -408,8 +414,8 @@ const struct option_row option_rows[] = {
 	ROW(COMMAND_PLOT, "svg", "PREFIX", FILE, AT(svg),
 	    .help = "each plot as a file of its own, PREFIX-NAME.svg; the "
 		    "names go to stdout"),
-	ROW(SIZED | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT, "help",
-	    NULL, FLAG, AT(help), .help = "this text"),
+	ROW(SIZED | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT,
+	    "help", NULL, FLAG, AT(help), .help = "this text"),
 };
 /* clang-format on */
 

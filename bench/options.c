@@ -140,6 +140,7 @@ static int finish_files(const struct parse *parse)
 		const char *file;
 	} out[] = {{"json", options->json},
 		   {"html", options->html},
+		   {"csv", options->csv},
 		   {"save-trace", options->save_trace}};
 
 	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
@@ -340,8 +341,12 @@ static int parse_files(const struct parse *parse, int argc, char **argv)
 				   argv[optind]);
 	if (files != (int)parse->command->files)
 		return load_refuse(parse->why, parse->why_bytes,
-				   "one FILE is taken, not %d", files);
-	parse->options->file = files > 0 ? argv[optind] : NULL;
+				   parse->command->files == 1
+					   ? "one FILE is taken, not %d"
+					   : "two FILEs are taken, not %d",
+				   files);
+	for (int i = 0; i < files; i++)
+		parse->options->file[i] = argv[optind + i];
 	return 0;
 }
 
@@ -462,29 +467,24 @@ void options_record(const struct bench_options *options, struct report *report)
 {
 	const struct trace_facts *facts = &report->trace;
 
-	report->settings = 0;
 	for (uint32_t i = 0; i < option_rows_count; i++) {
-		struct report_setting *setting =
-			&report->setting[report->settings];
 		const struct option_row *row = &option_rows[i];
+		char text[REPORT_TEXT_BYTES];
 
 		if (!row->recorded)
 			continue;
-		option_show(row, options, setting->text, sizeof(setting->text));
+		option_show(row, options, text, sizeof(text));
 		if (facts->events > 0)
-			record_facts(facts, row->name, setting->text,
-				     sizeof(setting->text));
+			record_facts(facts, row->name, text, sizeof(text));
 		if (facts->events > 0 && strcmp(row->name, "keys") == 0 &&
 		    !options->plan.trace.draw_keys)
-			(void)snprintf(setting->text, sizeof(setting->text),
+			(void)snprintf(text, sizeof(text), "%s",
 				       facts->has_keys ? "of the trace"
 						       : "none");
-		if (setting->text[0] == '\0')
-			continue;
-		(void)snprintf(setting->name, sizeof(setting->name), "%s",
-			       row->name);
-		report->settings++;
+		if (text[0] != '\0')
+			(void)json_object_set_new(
+				json_object_get(report->root, "plan"),
+				row->name, report_text(text));
 	}
-	report->consumers = options->plan.consumers;
 	report->slo = options->plan.slo;
 }

@@ -27,9 +27,11 @@ struct bench_options {
 	uint32_t json_only;     /* verify, ring: a document, no tables */
 	const char *json;       /* file; "-": stdout; NULL: none */
 	const char *html;       /* likewise */
+	const char *csv;        /* likewise */
 	const char *svg;        /* prefix; NULL: none */
+	const char *hgrm;       /* likewise */
 	const char *save_trace; /* like json */
-	const char *file;       /* plot: what is read */
+	const char *file[2];    /* plot, diff: what is read */
 	/* size */
 	const char *consumers; /* read into size[], upwards */
 	uint32_t size[PLAN_CONSUMERS_MAX];

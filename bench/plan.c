@@ -196,7 +196,7 @@ void plan_init(struct bench_plan *plan)
 	plan->event_bytes = 64;
 	plan->hop = 0.1;
 	plan->claim = -1;
-	plan->slo = (struct plan_slo){0.99, 10, 0};
+	plan->slo = (struct plan_slo){0.99, 20, 0};
 	plan->repeats = 3;
 	plan->trace.seed = 1;
 	plan->trace.count = 200000;

@@ -1,196 +1,271 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A report as one JSON document. */
-#include "bench/report/json_field.h"
+/* A report as one JSON document, and back. docs/sluice-bench.schema.json says
+ * what it looks like. */
+#include "bench/report/report.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
 /* Twelve digits: 0.8 stays 0.8, and no figure is that exact. */
-#define JSON_DIGITS 12
+#define DOCUMENT_FLAGS (JSON_REAL_PRECISION(12) | JSON_ENCODE_ANY)
 
-/* Each call below takes over @value, and takes NULL for what it is: no memory.
- * Returns 0 or -ENOMEM. */
-static int json_put(json_t *object, const char *name, json_t *value)
+/* "member", or "group.member": the latter's group, as a text. */
+static int document_group(const char *document, struct text *group,
+			  const char **member)
 {
-	return json_object_set_new(object, name, value) < 0 ? -ENOMEM : 0;
+	size_t length = strcspn(document, ".");
+
+	*group = text_format("%.*s", (int)length, document);
+	*member = document + length + 1;
+	return document[length] != '\0';
 }
 
-static json_t *json_count(uint64_t count)
+static json_t *document_get(json_t *root, const char *document)
 {
-	return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
+	struct text group;
+	const char *member;
+
+	return document_group(document, &group, &member)
+		       ? json_object_get(json_object_get(root, group.at),
+					 member)
+		       : json_object_get(root, document);
 }
 
-/* JSON has no infinity and no "not a number". */
-static json_t *json_number(double number)
+/* Takes @value over. What lacks memory is not in the document. */
+static void document_put(json_t *root, const char *document, json_t *value)
 {
-	return json_real(isfinite(number) ? number : 0);
-}
+	struct text group;
+	const char *member;
 
-/* Bytes that are no UTF-8 cannot be told; they come from the machine only. */
-static json_t *json_text(const char *text)
-{
-	json_t *made = json_string(text);
-
-	return made != NULL ? made : json_string("?");
-}
-
-static json_t *json_field_value(const struct json_field *field,
-				const char *base)
-{
-	const void *at = base + field->at;
-
-	switch (field->kind) {
-	case JSON_FIELD_TEXT:
-		return json_text(at);
-	case JSON_FIELD_COUNT:
-		return json_count(*(const uint64_t *)at);
-	case JSON_FIELD_FLAG:
-		return json_boolean(*(const uint32_t *)at != 0);
-	case JSON_FIELD_REAL:
-	default:
-		return json_number(*(const double *)at);
+	if (!document_group(document, &group, &member)) {
+		(void)json_object_set_new(root, document, value);
+		return;
 	}
+	if (json_object_get(root, group.at) == NULL)
+		(void)json_object_set_new(root, group.at, json_object());
+	(void)json_object_set_new(json_object_get(root, group.at), member,
+				  value);
 }
 
-static int json_group_put(json_t *parent, const struct json_group *group,
-			  const void *base)
+/* Whole ones as such. JSON has no infinity and no "not a number". */
+static json_t *document_number(const struct figure *figure, double number)
 {
-	json_t *object = group->name != NULL ? json_object() : parent;
-	int rc = 0;
-
-	for (uint32_t i = 0; rc == 0 && i < group->fields; i++)
-		rc = json_put(object, group->field[i].name,
-			      json_field_value(&group->field[i],
-					       (const char *)base + group->at));
-	if (group->name != NULL && json_put(parent, group->name, object) < 0)
-		rc = -ENOMEM;
-	return rc;
+	if (figure->unit == UNIT_FLAG)
+		return json_boolean(number > 0);
+	return number >= 0 && number < 0x1p53 && !(number > floor(number))
+		       ? json_integer((json_int_t)number)
+		       : json_real(isfinite(number) ? number : 0);
 }
 
-static int json_curve_put(json_t *run, const char *group,
-			  const struct report_curve *curve)
+/* ---- figures and lists of a run ------------------------------------------ */
+
+void report_json_put(json_t *run, const struct figure *figure,
+		     const double *value)
 {
-	json_t *points = json_array();
-
-	for (uint32_t i = 0; i < curve->count; i++)
-		if (json_array_append_new(
-			    points,
-			    json_pack("[f, f, f, f]", curve->point[i].quantile,
-				      curve->point[i].value,
-				      curve->point[i].low,
-				      curve->point[i].high)) < 0) {
-			json_decref(points);
-			return -ENOMEM;
-		}
-	return json_put(json_object_get(run, group), "curve", points);
+	if (figure->document[0] == '\0')
+		return;
+	document_put(run, figure->document,
+		     document_number(figure, value[REPORT_MID]));
+	if (figure->better != BETTER_NEITHER)
+		document_put(
+			document_get(run, "range"), figure->document,
+			json_pack("[o, o]",
+				  document_number(figure, value[REPORT_LOW]),
+				  document_number(figure, value[REPORT_HIGH])));
 }
 
-static int json_handled_put(json_t *run, const uint64_t *handled,
-			    uint32_t consumers)
+static double document_value(const json_t *value)
 {
-	json_t *counts = json_array();
-
-	for (uint32_t i = 0; i < consumers; i++)
-		if (json_array_append_new(counts, json_count(handled[i])) < 0) {
-			json_decref(counts);
-			return -ENOMEM;
-		}
-	return json_put(run, "handled", counts);
+	return json_is_true(value) ? 1 : json_number_value(value);
 }
 
-static int json_run_put(json_t *runs, const struct report_run *run,
-			uint32_t consumers)
+int report_json_get(json_t *run, uint32_t id,
+		    double value[REPORT_SIDES][FIGURES], char *why,
+		    uint32_t why_bytes)
 {
-	json_t *object = json_object();
-	int rc = json_array_append_new(runs, object) < 0 ? -ENOMEM : 0;
+	const char *document = figures[id].document;
+	const json_t *mid = document_get(run, document);
+	const json_t *range =
+		document_get(json_object_get(run, "range"), document);
 
-	for (uint32_t i = 0; rc == 0 && i < json_run_groups_count; i++)
-		rc = json_group_put(object, &json_run_groups[i], run);
-	if (rc == 0)
-		rc = json_curve_put(object, "latency_ns", &run->latency_curve);
-	if (rc == 0)
-		rc = json_curve_put(object, "slowdown", &run->slowdown_curve);
-	if (rc == 0)
-		rc = json_handled_put(object, run->handled, consumers);
-	return rc;
+	value[REPORT_MID][id] = document_value(mid);
+	for (uint32_t side = REPORT_LOW; side < REPORT_SIDES; side++)
+		value[side][id] = range != NULL
+					  ? document_value(json_array_get(
+						    range, side - REPORT_LOW))
+					  : value[REPORT_MID][id];
+	if (mid == NULL || json_is_number(mid) || json_is_boolean(mid))
+		return 0;
+	(void)snprintf(why, why_bytes, "%s: not a number", document);
+	return -EINVAL;
 }
 
-static int json_plan_put(json_t *root, const struct report *report)
+const json_t *report_list(const struct report_run *run, const char *document)
 {
-	json_t *plan = json_object();
-	int rc = json_put(root, "plan", plan);
-
-	for (uint32_t i = 0; rc == 0 && i < report->settings; i++)
-		rc = json_put(plan, report->setting[i].name,
-			      json_text(report->setting[i].text));
-	return rc;
+	return document_get(run->json, document);
 }
 
-static int json_slo_put(json_t *root, const struct report *report)
+double report_row(const json_t *list, uint32_t i, uint32_t k)
+{
+	return json_number_value(json_array_get(json_array_get(list, i), k));
+}
+
+/* ---- a trace ------------------------------------------------------------- */
+
+#define FACT(unit_, kind, member)                                              \
+	{                                                                      \
+		.document = "trace." #member, .unit = UNIT_##unit_,            \
+		.source = SOURCE_##kind,                                       \
+		.at = offsetof(struct trace_facts, member),                    \
+	}
+
+static const struct figure document_facts[] = {
+	FACT(COUNT, COUNT, events),       FACT(NS, COUNT, span_ns),
+	FACT(RATE, REAL, rate_per_s),     FACT(RATE, REAL, peak_per_s),
+	FACT(NS, COUNT, peak_window_ns),  FACT(NS, REAL, service_mean_ns),
+	FACT(NS, REAL, service_p99_9_ns), FACT(NUMBER, REAL, load),
+	FACT(COUNT, COUNT, keys),         FACT(SHARE, REAL, key_share),
+	FACT(COUNT, COUNT, moved),        FACT(NS, COUNT, moved_ns),
+	FACT(COUNT, COUNT, no_time),      FACT(FLAG, SMALL, has_service),
+	FACT(FLAG, SMALL, has_keys),
+};
+
+#define FACTS (sizeof(document_facts) / sizeof(document_facts[0]))
+
+static void facts_put(json_t *root, const struct trace_facts *facts)
+{
+	for (size_t i = 0; i < FACTS; i++)
+		document_put(root, document_facts[i].document,
+			     document_number(
+				     &document_facts[i],
+				     figure_read(&document_facts[i], facts)));
+	document_put(root, "trace.ignored", report_text(facts->ignored));
+}
+
+static void facts_get(json_t *root, struct trace_facts *facts)
+{
+	const char *ignored =
+		json_string_value(document_get(root, "trace.ignored"));
+
+	for (size_t i = 0; i < FACTS; i++)
+		figure_write(&document_facts[i], facts,
+			     document_value(document_get(
+				     root, document_facts[i].document)));
+	(void)snprintf(facts->ignored, sizeof(facts->ignored), "%s",
+		       ignored != NULL ? ignored : "");
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+/* By strategy: the load, and its range. */
+static json_t *document_loads(const struct report *report)
 {
 	json_t *loads = json_object();
-	int rc = json_put(root, "load_at_slo", loads);
 
-	for (uint32_t i = 0; rc == 0 && i < report->runs; i++) {
-		const char *strategy = report->run[i].strategy;
-		double load = report_load_at_slo(report, strategy);
+	for (uint32_t i = 0; i < report->strategies; i++) {
+		double at = report_load_at_slo(report, i, REPORT_MID);
+		double low = report_load_at_slo(report, i, REPORT_LOW);
+		double high = report_load_at_slo(report, i, REPORT_HIGH);
 
-		if (report_strategy_first(report, i))
-			rc = json_put(loads, strategy,
-				      load < 0 ? json_null()
-					       : json_number(load));
+		(void)json_object_set_new(
+			loads, report->strategy[i],
+			at < 0 ? json_null()
+			       : json_pack("{s:f, s:f, s:f}", "load", at, "low",
+					   fmax(low, 0), "high", high));
 	}
-	return rc;
+	return loads;
 }
 
 /* A line for each run, and for each other member: to be read and compared with
  * the tools there are for lines. */
-static int json_lines(json_t *root, json_t *runs, FILE *out)
+int report_json_write(const struct report *report, FILE *out)
 {
-	const size_t flags = JSON_REAL_PRECISION(JSON_DIGITS) | JSON_ENCODE_ANY;
 	const char *name;
 	json_t *value;
 	int rc = 0;
 
+	if (report->trace.events > 0)
+		facts_put(report->root, &report->trace);
+	document_put(report->root, "load_at_slo", document_loads(report));
 	(void)fputs("{\n", out);
-	json_object_foreach(root, name, value)
+	json_object_foreach(report->root, name, value)
 	{
 		(void)fprintf(out, "\"%s\": ", name);
-		rc |= json_dumpf(value, out, flags);
+		rc |= json_dumpf(value, out, DOCUMENT_FLAGS);
 		(void)fputs(",\n", out);
 	}
 	(void)fputs("\"runs\": [", out);
-	for (size_t i = 0; i < json_array_size(runs); i++) {
+	for (uint32_t i = 0; i < report->runs; i++) {
 		(void)fputs(i > 0 ? ",\n" : "\n", out);
-		rc |= json_dumpf(json_array_get(runs, i), out, flags);
+		rc |= json_dumpf(report->run[i].json, out, DOCUMENT_FLAGS);
 	}
 	(void)fputs("\n]\n}\n", out);
 	return rc != 0 || ferror(out) ? -EIO : 0;
 }
 
-int report_json_write(const struct report *report, FILE *out)
-{
-	json_t *root = json_object();
-	json_t *runs = json_array();
-	int rc = json_put(root, "schema", json_integer(REPORT_SCHEMA));
+/* ---- reading ------------------------------------------------------------- */
 
-	if (rc == 0)
-		rc = json_put(root, "command", json_text(report->command));
-	if (rc == 0)
-		rc = json_group_put(root, &json_machine, &report->machine);
-	if (rc == 0)
-		rc = json_plan_put(root, report);
-	if (rc == 0 && report->trace.events > 0)
-		rc = json_group_put(root, &json_trace, &report->trace);
-	if (rc == 0)
-		rc = json_slo_put(root, report);
-	for (uint32_t i = 0; rc == 0 && i < report->runs; i++)
-		rc = json_run_put(runs, &report->run[i], report->consumers);
-	if (rc == 0)
-		rc = json_lines(root, runs, out);
+static int read_refuse(const char *file, struct text where, const char *what,
+		       char *why, uint32_t why_bytes)
+{
+	(void)snprintf(why, why_bytes, "%.200s: %.60s: %.150s", file, where.at,
+		       what);
+	return -EINVAL;
+}
+
+/* What the runs stand beside. */
+static int read_head(struct report *report, const char *file, char *why,
+		     uint32_t why_bytes)
+{
+	json_t *root = report->root;
+	char slo[LOAD_TEXT_BYTES];
+
+	if (json_integer_value(json_object_get(root, "schema")) !=
+	    REPORT_SCHEMA)
+		return read_refuse(
+			file, text_format("schema"),
+			text_format("only %d is known", REPORT_SCHEMA).at, why,
+			why_bytes);
+	if (!json_is_string(json_object_get(root, "command")))
+		return read_refuse(file, text_format("command"), "not a text",
+				   why, why_bytes);
+	if (plan_slo_parse(&report->slo, report_setting(report, "slo"), slo,
+			   sizeof(slo)) < 0)
+		return read_refuse(file, text_format("plan.slo"), slo, why,
+				   why_bytes);
+	if (json_object_get(root, "trace") != NULL)
+		facts_get(root, &report->trace);
+	return 0;
+}
+
+int report_json_read(struct report *report, const char *file, char *why,
+		     uint32_t why_bytes)
+{
+	char sentence[LOAD_TEXT_BYTES];
+	json_error_t error;
+	json_t *root = strcmp(file, "-") == 0 ? json_loadf(stdin, 0, &error)
+					      : json_load_file(file, 0, &error);
+	json_t *runs = json_incref(json_object_get(root, "runs"));
+	json_t *run;
+	size_t i;
+	int rc;
+
+	if (report_open(report, root) < 0)
+		return read_refuse(file, text_format("line %d", error.line),
+				   error.text, why, why_bytes);
+	(void)json_object_del(root, "runs");
+	rc = read_head(report, file, why, why_bytes);
+	if (rc == 0 && !json_is_array(runs))
+		rc = read_refuse(file, text_format("runs"), "not a list", why,
+				 why_bytes);
+	json_array_foreach(runs, i, run)
+	{
+		if (rc == 0 && report_add(report, json_incref(run), sentence,
+					  sizeof(sentence)) < 0)
+			rc = read_refuse(file, text_format("runs[%zu]", i),
+					 sentence, why, why_bytes);
+	}
 	json_decref(runs);
-	json_decref(root);
 	return rc;
 }

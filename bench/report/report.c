@@ -1,306 +1,299 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Making a report: of the repeats of a run one, and of runs the whole. */
+#define _GNU_SOURCE
 #include "bench/report/report.h"
 
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
-#define REPORT_CURVE_TICKS 4u
+/* Points each time the distance to the maximum halves. */
+#define REPORT_CURVE_TICKS 5u
 
-int report_open(struct report *report, uint32_t runs)
+json_t *report_text(const char *text)
 {
-	report->runs = 0;
-	report->run = calloc(runs > 0 ? runs : 1, sizeof(*report->run));
-	return report->run != NULL ? 0 : -ENOMEM;
+	json_t *made = json_string(text);
+
+	return made != NULL ? made : json_string("?");
+}
+
+/* "model name : ..." of the first CPU; other architectures have other words
+ * for it, and stay without. */
+static json_t *report_machine(void)
+{
+	char cpu[96] = "unknown";
+	char line[256];
+	struct utsname system = {.sysname = "unknown"};
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	cpu_set_t cpus;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "model name : %95[^\n]", cpu) == 1)
+			break;
+	if (file != NULL)
+		(void)fclose(file);
+	CPU_ZERO(&cpus);
+	(void)uname(&system);
+	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
+	return json_pack("{s:o, s:i, s:o, s:s, s:s}", "cpu", report_text(cpu),
+			 "cpus", CPU_COUNT(&cpus), "kernel",
+			 json_sprintf("%s %s %s", system.sysname,
+				      system.release, system.machine),
+			 "compiler",
+#if defined(__clang__)
+			 "clang " __clang_version__,
+#else
+			 "gcc " __VERSION__,
+#endif
+			 "sluice", SLUICE_VERSION_STRING);
+}
+
+json_t *report_document(const char *command)
+{
+	return json_pack("{s:i, s:s, s:o, s:{}}", "schema", REPORT_SCHEMA,
+			 "command", command, "machine", report_machine(),
+			 "plan");
+}
+
+int report_open(struct report *report, json_t *root)
+{
+	*report = (struct report){
+		.root = root,
+		.run = calloc(REPORT_RUNS_MAX, sizeof(*report->run)),
+	};
+	return report->run != NULL && root != NULL ? 0 : -ENOMEM;
 }
 
 void report_close(struct report *report)
 {
+	for (uint32_t i = 0; i < report->runs; i++)
+		json_decref(report->run[i].json);
 	free(report->run);
-	report->run = NULL;
-	report->runs = 0;
-}
-
-/* ---- from a result ------------------------------------------------------- */
-
-static void report_spread_fill(struct report_spread *spread,
-			       const struct sluice_hist *hist, double unit)
-{
-	spread->mean = sluice_hist_mean(hist) * unit;
-	spread->p50 = (double)sluice_hist_quantile(hist, 0.5) * unit;
-	spread->p90 = (double)sluice_hist_quantile(hist, 0.9) * unit;
-	spread->p99 = (double)sluice_hist_quantile(hist, 0.99) * unit;
-	spread->p99_9 = (double)sluice_hist_quantile(hist, 0.999) * unit;
-	spread->p99_99 = (double)sluice_hist_quantile(hist, 0.9999) * unit;
-	spread->max = (double)sluice_hist_max(hist) * unit;
-}
-
-/* The points end where a bucket has one event, long before there are too many
- * of them; were there more, the last one stays the maximum. */
-static void report_curve_fill(struct report_curve *curve,
-			      const struct sluice_hist *hist, double unit)
-{
-	struct sluice_hist_curve walk;
-	struct sluice_hist_point at;
-
-	curve->count = 0;
-	sluice_hist_curve_init(&walk, hist, REPORT_CURVE_TICKS);
-	while (sluice_hist_curve_next(&walk, &at)) {
-		if (curve->count == REPORT_POINTS_MAX)
-			curve->count--;
-		curve->point[curve->count++] = (struct report_point){
-			at.quantile, (double)at.value * unit};
-	}
-}
-
-void report_run_fill(struct report_run *run, const struct run_result *result)
-{
-	(void)snprintf(run->strategy, sizeof(run->strategy), "%s",
-		       result->strategy);
-	run->load = result->load;
-	run->offered_per_s = result->offered_per_s;
-	run->achieved_per_s = result->achieved_per_s;
-	run->events = result->events;
-	report_spread_fill(&run->latency, &result->latency, 1);
-	report_spread_fill(&run->slowdown, &result->slowdown, 1e-3);
-	report_spread_fill(&run->dispatcher, &result->dispatcher, 1);
-	report_spread_fill(&run->lane, &result->lane, 1);
-	report_curve_fill(&run->latency_curve, &result->latency, 1);
-	report_curve_fill(&run->slowdown_curve, &result->slowdown, 1e-3);
-	run->jain = result->jain;
-	run->order_key = result->order_key;
-	run->order_global = result->order_global;
-	run->reordered = result->reordered;
-	run->credit_stall_ns = result->credit_stall_ns;
-	run->depth_max = result->depth_max;
-	run->depth_mean = result->depth_mean;
-	run->pick_ns = result->pick_ns;
-	run->join_depth_max = result->join_depth_max;
-	run->drops = result->drops;
-	run->valid = result->valid;
-	memcpy(run->handled, result->handled, sizeof(run->handled));
-	run->saturated = result->saturated;
-	run->parts = result->parts;
-	memcpy(run->part, result->part, sizeof(run->part));
-}
-
-static int report_run_order(const void *a, const void *b)
-{
-	double left = report_p99((const struct report_run *)a);
-	double right = report_p99((const struct report_run *)b);
-
-	return (left > right) - (left < right);
-}
-
-/* ---- ranges -------------------------------------------------------------- */
-
-static void range_widen(double *low, double *high, double value, int first)
-{
-	if (first || value < *low)
-		*low = value;
-	if (first || value > *high)
-		*high = value;
-}
-
-static void range_widen_spread(struct report_spread *low,
-			       struct report_spread *high,
-			       const struct report_spread *one, int first)
-{
-	range_widen(&low->mean, &high->mean, one->mean, first);
-	range_widen(&low->p50, &high->p50, one->p50, first);
-	range_widen(&low->p90, &high->p90, one->p90, first);
-	range_widen(&low->p99, &high->p99, one->p99, first);
-	range_widen(&low->p99_9, &high->p99_9, one->p99_9, first);
-	range_widen(&low->p99_99, &high->p99_99, one->p99_99, first);
-	range_widen(&low->max, &high->max, one->max, first);
-}
-
-/* The value that a share @quantile does not exceed. */
-static double curve_at(const struct report_curve *curve, double quantile)
-{
-	uint32_t i = 0;
-
-	while (i + 1 < curve->count && curve->point[i].quantile < quantile)
-		i++;
-	return curve->count > 0 ? curve->point[i].value : 0;
-}
-
-static void range_widen_curve(struct report_curve *curve,
-			      const struct report_curve *one, int first)
-{
-	for (uint32_t i = 0; i < curve->count; i++) {
-		struct report_point *point = &curve->point[i];
-
-		range_widen(&point->low, &point->high,
-			    curve_at(one, point->quantile), first);
-	}
-}
-
-static void range_widen_run(struct report_run *run,
-			    const struct report_run *one, int first)
-{
-	range_widen(&run->achieved_low, &run->achieved_high,
-		    one->achieved_per_s, first);
-	range_widen_spread(&run->latency_low, &run->latency_high, &one->latency,
-			   first);
-	range_widen_spread(&run->slowdown_low, &run->slowdown_high,
-			   &one->slowdown, first);
-	range_widen_curve(&run->latency_curve, &one->latency_curve, first);
-	range_widen_curve(&run->slowdown_curve, &one->slowdown_curve, first);
-}
-
-/* A run as a whole and not figure by figure, so that its figures belong
- * together. Of an even number the lower of the middle two. */
-void report_run_median(struct report_run *out, struct report_run *repeats,
-		       uint32_t count)
-{
-	uint32_t used = 0;
-	uint32_t saturated = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct report_run swap = repeats[used];
-
-		if (repeats[i].valid.contended)
-			continue;
-		repeats[used++] = repeats[i];
-		repeats[i] = swap;
-	}
-	if (used == 0)
-		used = count;
-	qsort(repeats, used, sizeof(*repeats), report_run_order);
-	*out = repeats[(used - 1) / 2];
-	out->repeats = count;
-	out->repeats_used = used;
-	for (uint32_t i = 0; i < used; i++) {
-		range_widen_run(out, &repeats[i], i == 0);
-		saturated += repeats[i].saturated;
-	}
-	out->saturated = 2 * saturated > used;
-}
-
-/* ---- questions ----------------------------------------------------------- */
-
-int report_load_same(double a, double b)
-{
-	return fabs(a - b) <= 1e-9 * (fabs(a) + fabs(b));
-}
-
-double report_p99(const struct report_run *run)
-{
-	return run->slowdown.max > 0 ? run->slowdown.p99 : run->latency.p99;
-}
-
-struct report_range report_p99_range(const struct report_run *run)
-{
-	return run->slowdown.max > 0
-		       ? (struct report_range){run->slowdown_low.p99,
-					       run->slowdown_high.p99}
-		       : (struct report_range){run->latency_low.p99,
-					       run->latency_high.p99};
-}
-
-double report_best(const struct report *report, double load)
-{
-	double best = 0;
-
-	for (uint32_t i = 0; i < report->runs; i++) {
-		const struct report_run *run = &report->run[i];
-		double p99 = report_p99(run);
-
-		if (run->valid.contended || !(p99 > 0) ||
-		    !report_load_same(run->load, load))
-			continue;
-		if (!(best > 0) || p99 < best)
-			best = p99;
-	}
-	return best;
-}
-
-/* The curve has every quantile, to the width of a bucket. */
-double report_quantile(const struct report_run *run, int is_latency,
-		       double quantile)
-{
-	const struct report_curve *curve =
-		is_latency ? &run->latency_curve : &run->slowdown_curve;
-	const struct report_spread *spread =
-		is_latency ? &run->latency : &run->slowdown;
-	const double known[][2] = {{0.5, spread->p50},
-				   {0.9, spread->p90},
-				   {0.99, spread->p99},
-				   {0.999, spread->p99_9},
-				   {0.9999, spread->p99_99}};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (fabs(known[i][0] - quantile) < 1e-9)
-			return known[i][1];
-	for (uint32_t i = 0; i < curve->count; i++)
-		if (curve->point[i].quantile >= quantile)
-			return curve->point[i].value;
-	return spread->max;
-}
-
-/* Whoever drops events is not serving the load; what comes at one instant has
- * none. */
-double report_load_at_slo(const struct report *report, const char *strategy)
-{
-	double load = 0;
-
-	for (uint32_t i = 0; i < report->runs; i++) {
-		const struct report_run *run = &report->run[i];
-
-		if (strcmp(run->strategy, strategy) == 0 &&
-		    !run->valid.contended && run->slowdown.max > 0 &&
-		    report_quantile(run, (int)report->slo.is_latency,
-				    report->slo.quantile) <=
-			    report->slo.limit &&
-		    run->drops.overflow == 0 && run->drops.unplaced == 0 &&
-		    run->load > load)
-			load = run->load;
-	}
-	return load > 0 ? load : -1;
+	json_decref(report->root);
+	*report = (struct report){0};
 }
 
 const char *report_setting(const struct report *report, const char *name)
 {
-	for (uint32_t i = 0; i < report->settings; i++)
-		if (strcmp(report->setting[i].name, name) == 0)
-			return report->setting[i].text;
-	return "";
+	const char *text = json_string_value(
+		json_object_get(json_object_get(report->root, "plan"), name));
+
+	return text != NULL ? text : "";
 }
 
-int report_load_first(const struct report *report, uint32_t index)
+uint32_t report_consumers(const struct report *report)
 {
-	for (uint32_t i = 0; i < index; i++)
-		if (report_load_same(report->run[i].load,
-				     report->run[index].load))
-			return 0;
-	return 1;
+	return (uint32_t)strtoul(report_setting(report, "consumers"), NULL, 10);
 }
 
-int report_strategy_first(const struct report *report, uint32_t index)
+/* ---- of repeats one ------------------------------------------------------ */
+
+static double value_of(const struct run_result *result, uint32_t id,
+		       const struct plan_slo *slo)
 {
-	for (uint32_t i = 0; i < index; i++)
-		if (strcmp(report->run[i].strategy,
-			   report->run[index].strategy) == 0)
-			return 0;
-	return 1;
+	switch (id) {
+	case FIGURE_OBJECTIVE:
+		return slo->is_latency
+			       ? (double)sluice_hist_quantile(&result->latency,
+							      slo->quantile)
+			       : (double)sluice_hist_quantile(&result->slowdown,
+							      slo->quantile) /
+					 1e3;
+	case FIGURE_DROPS:
+		return (double)(result->drops.overflow + result->drops.killed +
+				result->drops.unplaced);
+	default:
+		return figure_read(&figures[id], result);
+	}
 }
 
-uint32_t report_loads(const struct report *report)
+/* By the tail, or the rate where there is none: 1 when @a comes before @b. */
+static int value_before(const struct run_result *a, const struct run_result *b,
+			const struct plan_slo *slo)
 {
-	uint32_t count = 0;
+	double left = value_of(a, FIGURE_OBJECTIVE, slo);
+	double right = value_of(b, FIGURE_OBJECTIVE, slo);
 
-	for (uint32_t i = 0; i < report->runs; i++)
-		count += (uint32_t)report_load_first(report, i);
-	return count;
+	return left < right ||
+	       (!(left > right) && a->achieved_per_s < b->achieved_per_s);
 }
 
-uint32_t report_strategies(const struct report *report)
+/* Those that are used, in order: all but the contended, unless all are. */
+static uint32_t repeats_use(const struct run_result *repeats, uint32_t count,
+			    const struct plan_slo *slo,
+			    const struct run_result **used)
 {
-	uint32_t count = 0;
+	uint32_t n = 0;
+	int all = 1;
 
-	for (uint32_t i = 0; i < report->runs; i++)
-		count += (uint32_t)report_strategy_first(report, i);
-	return count;
+	for (uint32_t i = 0; i < count; i++)
+		all &= repeats[i].valid.contended != 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = n;
+
+		if (!all && repeats[i].valid.contended)
+			continue;
+		for (; at > 0 && value_before(&repeats[i], used[at - 1], slo);
+		     at--)
+			used[at] = used[at - 1];
+		used[at] = &repeats[i];
+		n++;
+	}
+	return n;
+}
+
+/* Points [quantile, value, low, high] of the one that is told; the range at each
+ * of them is over all. */
+static json_t *repeats_curve(const struct run_result *const *used, uint32_t n,
+			     size_t at, double unit)
+{
+	json_t *points = json_array();
+	const char *told = (const char *)used[(n - 1) / 2];
+	struct sluice_hist_curve walk;
+	struct sluice_hist_point point;
+
+	sluice_hist_curve_init(&walk, (const void *)(told + at),
+			       REPORT_CURVE_TICKS);
+	while (sluice_hist_curve_next(&walk, &point)) {
+		double low = (double)point.value;
+		double high = low;
+
+		for (uint32_t i = 0; i < n; i++) {
+			const char *one = (const char *)used[i];
+			double value = (double)sluice_hist_quantile(
+				(const void *)(one + at), point.quantile);
+
+			low = fmin(low, value);
+			high = fmax(high, value);
+		}
+		(void)json_array_append_new(
+			points, json_pack("[f, f, f, f]", point.quantile,
+					  (double)point.value / unit,
+					  low / unit, high / unit));
+	}
+	return points;
+}
+
+/* How it went on: rows [from, p50, p99 and max of the latency, backlog]. */
+static json_t *repeats_parts(const struct run_result *told)
+{
+	json_t *rows = json_array();
+
+	for (uint32_t i = 0; i < told->parts; i++) {
+		const struct run_part *part = &told->part[i];
+
+		(void)json_array_append_new(
+			rows,
+			json_pack("[I, I, I, I, I]", (json_int_t)part->from_ns,
+				  (json_int_t)part->latency_p50_ns,
+				  (json_int_t)part->latency_p99_ns,
+				  (json_int_t)part->latency_max_ns,
+				  (json_int_t)part->backlog));
+	}
+	return rows;
+}
+
+/* A run as a whole and not figure by figure, so that its figures belong
+ * together. Of an even number the lower of the middle two. */
+json_t *report_run_json(const struct run_result *repeats, uint32_t count,
+			const struct bench_plan *plan)
+{
+	const struct run_result *used[REPORT_REPEATS_MAX];
+	uint32_t n = repeats_use(repeats, count, &plan->slo, used);
+	const struct run_result *told = used[(n - 1) / 2];
+	json_t *handled = json_array();
+	json_t *run;
+
+	for (uint32_t i = 0; i < plan->consumers; i++)
+		(void)json_array_append_new(
+			handled, json_integer((json_int_t)told->handled[i]));
+	run = json_pack(
+		"{s:s, s:f, s:{}, s:{s:i, s:i}, s:{s:s}, s:o, s:o, s:{s:o}, "
+		"s:{s:o}}",
+		"strategy", told->strategy, "load", told->load, "range",
+		"repeats", "count", (int)count, "used", (int)n, "valid", "why",
+		told->valid.why, "handled", handled, "over_time",
+		repeats_parts(told), "latency_ns", "curve",
+		repeats_curve(used, n, offsetof(struct run_result, latency), 1),
+		"slowdown", "curve",
+		repeats_curve(used, n, offsetof(struct run_result, slowdown),
+			      1e3));
+	for (uint32_t id = 0; id < FIGURES; id++) {
+		double value[REPORT_SIDES];
+
+		for (uint32_t side = 0; side < REPORT_SIDES; side++)
+			value[side] = value_of(told, id, &plan->slo);
+		for (uint32_t i = 0; i < n; i++) {
+			double one = value_of(used[i], id, &plan->slo);
+
+			value[REPORT_LOW] = fmin(value[REPORT_LOW], one);
+			value[REPORT_HIGH] = fmax(value[REPORT_HIGH], one);
+		}
+		report_json_put(run, &figures[id], value);
+	}
+	return run;
+}
+
+/* ---- of runs the whole --------------------------------------------------- */
+
+/* What is there for the first time is noted. */
+static int report_note(struct report *report, const struct report_run *run)
+{
+	uint32_t i = 0;
+
+	while (i < report->loads && report->load[i] < run->load)
+		i++;
+	if (i == report->loads || report->load[i] > run->load) {
+		if (report->loads == PLAN_LOADS_MAX)
+			return -EINVAL;
+		memmove(&report->load[i + 1], &report->load[i],
+			(report->loads++ - i) * sizeof(report->load[0]));
+		report->load[i] = run->load;
+	}
+	i = 0;
+	while (i < report->strategies &&
+	       strcmp(report->strategy[i], run->strategy) != 0)
+		i++;
+	if (i < report->strategies)
+		return 0;
+	if (report->strategies == PLAN_STRATEGIES_MAX)
+		return -EINVAL;
+	report->strategy[report->strategies++] = run->strategy;
+	return 0;
+}
+
+int report_add(struct report *report, json_t *json, char *why,
+	       uint32_t why_bytes)
+{
+	struct report_run run = {.json = json};
+	uint32_t at = report->runs;
+	json_error_t error;
+	int rc = json_unpack_ex(json, &error, 0, "{s:s, s:F, s:{s:i}, s:{s:s}}",
+				"strategy", &run.strategy, "load", &run.load,
+				"repeats", "used", &run.repeats, "valid", "why",
+				&run.why);
+
+	if (rc < 0)
+		(void)snprintf(why, why_bytes, "%s", error.text);
+	for (uint32_t id = 0; rc == 0 && id < FIGURES; id++)
+		rc = report_json_get(json, id, run.value, why, why_bytes);
+	if (rc == 0 &&
+	    (at == REPORT_RUNS_MAX || report_note(report, &run) < 0)) {
+		(void)snprintf(why, why_bytes,
+			       "more than %u loads or %u strategies",
+			       PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
+		rc = -EINVAL;
+	}
+	if (rc < 0) {
+		json_decref(json);
+		return -EINVAL;
+	}
+	for (; at > 0 && report->run[at - 1].load > run.load; at--)
+		report->run[at] = report->run[at - 1];
+	report->run[at] = run;
+	report->runs++;
+	return 0;
 }

@@ -1,192 +1,120 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is reported: figures of every run, the plan as it was written, the
- * machine. It is made from results or read back from JSON; tables and plots
- * know nothing else.
+ * machine. A report is its JSON document, whether results became it or it was
+ * read; what everything else is made of stands beside it.
  */
 #ifndef SLUICE_BENCH_REPORT_REPORT_H
 #define SLUICE_BENCH_REPORT_REPORT_H
 
-#include "bench/plan.h"
-#include "bench/run/result.h"
+#include "bench/report/figure.h"
+#include "bench/report/text.h"
 
+#include <jansson.h>
 #include <stdio.h>
 
-#define REPORT_TEXT_BYTES   1024u
-#define REPORT_POINTS_MAX   160u
-#define REPORT_SETTINGS_MAX 40u
-#define REPORT_REPEATS_MAX  31u
-#define REPORT_RUNS_MAX     (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
-#define REPORT_SCHEMA       2u
+#define REPORT_TEXT_BYTES  1024u
+#define REPORT_REPEATS_MAX 31u
+#define REPORT_RUNS_MAX    (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
+/* Grows when a member of the document goes away or means something else. */
+#define REPORT_SCHEMA 2
 
-/* Times in ns; slowdowns as they are. */
-struct report_spread {
-	double mean;
-	double p50;
-	double p90;
-	double p99;
-	double p99_9;
-	double p99_99;
-	double max;
+/* Of the repeats: the one whose tail is the median, as a whole; the lowest and
+ * the highest of each figure by itself. */
+enum report_side {
+	REPORT_MID,
+	REPORT_LOW,
+	REPORT_HIGH,
+	REPORT_SIDES,
 };
 
-struct report_point {
-	double quantile; /* in [0, 1] */
-	double value;
-	double low; /* over the repeats */
-	double high;
-};
-
-struct report_curve {
-	uint32_t count;
-	struct report_point point[REPORT_POINTS_MAX];
-};
-
-/* One strategy at one load: the median of its repeats, and of each figure that
- * strategies are ranked by the range over all of them. */
+/* One strategy at one load. */
 struct report_run {
-	char strategy[48];
+	json_t *json; /* what it is made of; texts are in there */
+	const char *strategy;
+	const char *why; /* it is contended */
 	double load;
-	double offered_per_s;
-	double achieved_per_s;
-	uint64_t events;
-	struct report_spread latency;
-	struct report_spread slowdown; /* all 0: services take no time */
-	struct report_spread dispatcher;
-	struct report_spread lane;
-	struct report_curve latency_curve;
-	struct report_curve slowdown_curve;
-	double jain;
-	uint64_t order_key;
-	uint64_t order_global;
-	uint64_t reordered;
-	uint64_t credit_stall_ns;
-	uint64_t depth_max;
-	double depth_mean;
-	double pick_ns;
-	uint64_t join_depth_max;
-	struct run_drops drops;
-	struct run_validity valid;
-	uint64_t handled[PLAN_CONSUMERS_MAX];
-	uint32_t saturated; /* most of its repeats were: the backlog grows */
-	uint32_t parts;
-	struct run_part part[RUN_PARTS];
-	/* Of the repeats that are not contended, if any is not. Ranges are of
-	 * each figure by itself. */
-	uint64_t repeats;
-	uint64_t repeats_used;
-	double achieved_low;
-	double achieved_high;
-	struct report_spread latency_low;
-	struct report_spread latency_high;
-	struct report_spread slowdown_low;
-	struct report_spread slowdown_high;
-};
-
-/* Of a figure over the repeats. */
-struct report_range {
-	double low;
-	double high;
-};
-
-/* An option and what it was. */
-struct report_setting {
-	char name[24];
-	char text[REPORT_TEXT_BYTES];
-};
-
-struct report_machine {
-	char cpu[96];
-	char kernel[96];
-	char compiler[64];
-	char version[16]; /* of sluice */
-	uint64_t cpus;    /* that the process may use */
+	uint32_t repeats; /* that are used: not contended, if any is not */
+	double value[REPORT_SIDES][FIGURES];
 };
 
 struct report {
-	struct report_machine machine;
-	char command[24]; /* the subcommand */
-	struct report_setting setting[REPORT_SETTINGS_MAX];
-	uint32_t settings;
-	uint32_t consumers;
+	json_t *root; /* the document, without the runs */
 	struct plan_slo slo;
 	struct trace_facts trace; /* events 0: nothing was read */
-	struct report_run *run;   /* by load, then by strategy */
+	struct report_run *run;   /* as they were added, by load, upwards */
 	uint32_t runs;
+	/* Each that there is, once. */
+	double load[PLAN_LOADS_MAX];
+	uint32_t loads;
+	const char *strategy[PLAN_STRATEGIES_MAX];
+	uint32_t strategies;
 };
 
-/* ---- report.c: making one, and questions to it --------------------------- */
+/* ---- report.c: making one ------------------------------------------------- */
 
-/* Room for @runs. Returns 0 or -ENOMEM. */
-int report_open(struct report *report, uint32_t runs);
+/* Of this subcommand on this machine, without runs; NULL: no memory. */
+json_t *report_document(const char *command);
+/* Takes @root over. Returns 0, or -ENOMEM, also when that is NULL. */
+int report_open(struct report *report, json_t *root);
 void report_close(struct report *report);
-void report_machine_read(struct report_machine *machine);
-void report_run_fill(struct report_run *run, const struct run_result *result);
-/* Of repeats of the same: the one whose tail is the median. */
-void report_run_median(struct report_run *out, struct report_run *repeats,
-		       uint32_t count);
-
-/* The figure that runs are ranked by: the 99th percentile of the slowdown, or
- * of the latency in ns where services take no time. */
-double report_p99(const struct report_run *run);
-struct report_range report_p99_range(const struct report_run *run);
-/* Any quantile of the latency, in ns, or of the slowdown. */
-double report_quantile(const struct report_run *run, int is_latency,
-		       double quantile);
-/* The lowest figure at that load, of those that may be compared; 0: none. */
-double report_best(const struct report *report, double load);
-/* The highest load at which a strategy meets the slo; negative: none. */
-double report_load_at_slo(const struct report *report, const char *strategy);
+/* A text; one that is no UTF-8, which a file's name may be, as "?". */
+json_t *report_text(const char *text);
+/* What option @name was; "": not given, and no default. */
 const char *report_setting(const struct report *report, const char *name);
-/* Number of different loads, and of different strategies. */
-uint32_t report_loads(const struct report *report);
-uint32_t report_strategies(const struct report *report);
-/* Where run @index has its load, or its strategy, for the first time. */
-int report_load_first(const struct report *report, uint32_t index);
-int report_strategy_first(const struct report *report, uint32_t index);
-int report_load_same(double a, double b);
+uint32_t report_consumers(const struct report *report);
+/* A run of several that are the same but for chance, as it is in the document;
+ * NULL: no memory. */
+json_t *report_run_json(const struct run_result *repeats, uint32_t count,
+			const struct bench_plan *plan);
+/* Takes @run over. Returns 0, or -EINVAL with a sentence in @why. */
+int report_add(struct report *report, json_t *run, char *why,
+	       uint32_t why_bytes);
 
-/* ---- column.c: the columns of tables ------------------------------------- */
+/* ---- rank.c: who is better ------------------------------------------------- */
 
-#define COLUMN_TEXT_BYTES 64u
+/* The run of a strategy at a load; NULL: there is none. */
+const struct report_run *report_at(const struct report *report, uint32_t load,
+				   uint32_t strategy);
+/* The figure that runs are ranked by: what the slo is about; or the rate, where
+ * arrivals are closed or no times were taken. */
+enum figure_id report_rank(const struct report *report);
+/* May it be compared? Not what was disturbed, grows or lost events. */
+int report_counts(const struct report *report, const struct report_run *run);
+/* The best run at a load but for @other; NULL: none counts. */
+const struct report_run *report_best(const struct report *report, double load,
+				     const struct report_run *other);
+/* Is @a better in that, beyond both ranges and the width of a bucket? */
+int report_apart(enum figure_id id, const struct report_run *a,
+		 const struct report_run *b);
+/* Is it the best at its load, and apart from all others? */
+int report_wins(const struct report *report, const struct report_run *run);
+/* The load up to which a strategy meets the slo, between two measured when the
+ * higher one does not; negative: none. LOW and HIGH: its range. */
+double report_load_at_slo(const struct report *report, uint32_t strategy,
+			  enum report_side side);
+/* The load that matters: the highest at which anybody meets the slo, or else
+ * the lowest. */
+uint32_t report_load_told(const struct report *report);
+/* Who wins, and by how much; or that nobody does, and why. */
+struct text report_verdict(const struct report *report);
 
-/* A figure of a run and how it is written. */
-enum column_kind {
-	COLUMN_TIME, /* ns; these three are left blank when they are 0 */
-	COLUMN_RATE,
-	COLUMN_TIME_COUNT, /* ns, a uint64_t */
-	COLUMN_NUMBER,
-	COLUMN_NS,
-	COLUMN_NS_COUNT, /* a uint64_t */
-	COLUMN_COUNT,    /* a uint64_t */
-};
+/* ---- cell.c: figures for people -------------------------------------------- */
 
-struct report_column {
-	const char *head;
-	const char *about; /* for the legend */
-	uint32_t table;    /* number of the one that it belongs to; 0: all */
-	enum column_kind kind;
-	size_t at; /* in struct report_run */
-	/* Instead of these two, unless NULL. */
-	void (*cell)(const struct report *report, const struct report_run *run,
-		     char *text);
-};
+#define REPORT_TABLES 4
+extern const char *const report_tables[REPORT_TABLES];
 
-extern const struct report_column report_columns[];
-extern const uint32_t report_columns_count;
-#define REPORT_TABLES 3u
-extern const char *const report_table_titles[REPORT_TABLES + 1];
+/* "": was not measured. */
+struct text report_cell(const struct report *report,
+			const struct report_run *run, enum figure_id id,
+			enum report_side side);
+struct text report_head(const struct report *report, enum figure_id id);
+/* Does @table have a column of it, with a figure in some run? */
+int report_column(const struct report *report, enum figure_id id, int table);
+/* A table without figures of its own is left out. */
+int report_table(const struct report *report, int table);
 
-/* @text has COLUMN_TEXT_BYTES; "": was not measured. */
-void report_cell(const struct report *report, const struct report_run *run,
-		 const struct report_column *column, char *text);
-/* A column without a figure in any run is left out. */
-int report_column_used(const struct report *report,
-		       const struct report_column *column);
-/* So is a table of nothing else. */
-int report_table_used(const struct report *report, uint32_t table);
-
-/* ---- what is written ----------------------------------------------------- */
+/* ---- what is written ------------------------------------------------------- */
 
 /* For people, at most 120 columns wide; @style: escape sequences or "". */
 struct report_style {
@@ -202,50 +130,27 @@ int report_table_write(const struct report *report,
 		       const struct report_style *style, uint32_t legend,
 		       FILE *out);
 
+/* A figure in a run of the document, with the range of one that is judged. */
+void report_json_put(json_t *run, const struct figure *figure,
+		     const double *value);
+/* And back; what is not there was not measured. Returns 0, or -EINVAL with a
+ * sentence in @why. */
+int report_json_get(json_t *run, uint32_t id,
+		    double value[REPORT_SIDES][FIGURES], char *why,
+		    uint32_t why_bytes);
+/* A list in it, and number @k of row @i; 0: there is none. */
+const json_t *report_list(const struct report_run *run, const char *document);
+double report_row(const json_t *list, uint32_t i, uint32_t k);
 /* One JSON document. Returns 0 or a negative errno. */
 int report_json_write(const struct report *report, FILE *out);
 /* Read it back. Returns 0 or a negative errno with a sentence in @why. */
 int report_json_read(struct report *report, const char *file, char *why,
 		     uint32_t why_bytes);
-
-/*
- * A page of its own. @name is that of the file, for what is written beside it
- * when gnuplot is not there. Returns 0, or a negative errno; @note gets a
- * sentence when plots are missing.
- */
-int report_html_write(const struct report *report, const char *name, FILE *out,
-		      char *note, uint32_t note_bytes);
-
-/* ---- plot.c --------------------------------------------------------------- */
-
-#define PLOTS_MAX 8u
-/* On whatever is behind it, and on white. */
-#define PLOT_TERMINAL                                                          \
-	"svg size 1000,440 dynamic noenhanced font 'sans-serif,13'"
-#define PLOT_TERMINAL_WHITE PLOT_TERMINAL " background 'white'"
-
-enum plot_kind {
-	PLOT_SLOWDOWN_BY_LOAD,
-	PLOT_LATENCY_BY_LOAD,
-	PLOT_SLOWDOWN_CURVE,
-	PLOT_LATENCY_CURVE,
-};
-
-struct plot {
-	enum plot_kind kind;
-	double load;    /* of a curve */
-	char name[48];  /* for a file */
-	char title[96]; /* for people */
-	char about[240];
-};
-
-uint32_t plot_list(const struct report *report, struct plot *plots);
-/* All that gnuplot needs to know, data and all. */
-void plot_script(const struct report *report, const struct plot *plot,
-		 const char *terminal, FILE *out);
-/* SVG text, to be freed. Returns 0, -ENOENT without gnuplot, or another
- * negative errno. */
-int plot_draw(const struct report *report, const struct plot *plot,
-	      const char *terminal, char **svg);
+/* Comma-separated: a line for each run, figures as in the document. */
+int report_csv_write(const struct report *report, FILE *out);
+/* The percentiles of a run's latency, as HdrHistogram's plotter reads them. */
+int report_hgrm_write(const struct report_run *run, FILE *out);
+/* One page, without scripts, that fetches nothing. */
+int report_html_write(const struct report *report, FILE *out);
 
 #endif

@@ -2,7 +2,6 @@
 /* Tables for people: as many columns side by side as there is width for, the
  * rest in a table below with the same rows. */
 #include "bench/report/report.h"
-#include "bench/report/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,47 +14,38 @@ const struct report_style report_style_plain = {"", "", "", "", ""};
 const struct report_style report_style_color = {
 	"\033[1m", "\033[1;32m", "\033[33m", "\033[2m", "\033[0m"};
 
-/* Columns of one table, by their numbers. */
+/* Columns of one table. */
 struct table {
 	const struct report *report;
 	const struct report_style *style;
 	FILE *out;
-	uint32_t column[COLUMNS_MAX];
+	enum figure_id column[COLUMNS_MAX];
 	uint32_t width[COLUMNS_MAX];
 	uint32_t columns;
 	uint32_t reasons; /* say below a row why it is marked */
 };
 
-static uint32_t table_column_width(const struct report *report, uint32_t column)
+/* Returns 0 when there is no room for it. */
+static int table_add(struct table *table, enum figure_id column)
 {
-	size_t width = strlen(report_columns[column].head);
+	const struct report *report = table->report;
+	size_t width = strlen(report_head(report, column).at);
+	uint32_t whole = 0;
 
 	for (uint32_t i = 0; i < report->runs; i++) {
-		char text[COLUMN_TEXT_BYTES] = "";
+		size_t cell = strlen(
+			report_cell(report, &report->run[i], column, REPORT_MID)
+				.at);
 
-		report_cell(report, &report->run[i], &report_columns[column],
-			    text);
-		if (strlen(text) > width)
-			width = strlen(text);
+		width = cell > width ? cell : width;
 	}
-	return (uint32_t)width;
-}
-
-static uint32_t table_width(const struct table *table)
-{
-	uint32_t width = 0;
-
 	for (uint32_t i = 0; i < table->columns; i++)
-		width += table->width[i] + (i > 0 ? TABLE_GAP : 0);
-	return width;
-}
-
-static void table_add(struct table *table, uint32_t column)
-{
-	table->column[table->columns] = column;
-	table->width[table->columns] =
-		table_column_width(table->report, column);
-	table->columns++;
+		whole += table->width[i] + TABLE_GAP;
+	if (whole + width > TABLE_WIDTH)
+		return 0;
+	table->width[table->columns] = (uint32_t)width;
+	table->column[table->columns++] = column;
+	return 1;
 }
 
 /* The first column to the left, figures to the right. */
@@ -67,126 +57,92 @@ static void table_cell(const struct table *table, uint32_t i, const char *text)
 		      i > 0 ? width : -width, text);
 }
 
-static int table_best(const struct report *report, const struct report_run *run)
-{
-	return report_strategies(report) > 1 && !run->valid.contended &&
-	       report_p99(run) > 0 &&
-	       report_p99(run) <= report_best(report, run->load);
-}
-
 static void table_row(const struct table *table, const struct report_run *run)
 {
 	const struct report_style *style = table->style;
-	const char *how = run->valid.contended             ? style->warn
-			  : table_best(table->report, run) ? style->best
-							   : "";
+	int warn = run->value[REPORT_MID][FIGURE_CONTENDED] > 0;
+	const char *how = warn                              ? style->warn
+			  : report_wins(table->report, run) ? style->best
+							    : "";
 
 	(void)fputs(how, table->out);
-	for (uint32_t i = 0; i < table->columns; i++) {
-		char text[COLUMN_TEXT_BYTES] = "";
-
-		report_cell(table->report, run,
-			    &report_columns[table->column[i]], text);
-		table_cell(table, i, text);
-	}
+	for (uint32_t i = 0; i < table->columns; i++)
+		table_cell(table, i,
+			   report_cell(table->report, run, table->column[i],
+				       REPORT_MID)
+				   .at);
 	(void)fprintf(table->out, "%s\n", how[0] ? style->plain : "");
-	if (run->valid.contended && table->reasons)
-		(void)fprintf(table->out, "%s  ! %s%s\n", style->warn,
-			      run->valid.why, style->plain);
+	if (warn && table->reasons)
+		(void)fprintf(table->out, "%s  ! %s%s\n", style->warn, run->why,
+			      style->plain);
 }
 
 static void table_rows(const struct table *table)
 {
-	const struct report_style *style = table->style;
+	const struct report *report = table->report;
 
-	(void)fputs(style->head, table->out);
+	(void)fputs(table->style->head, table->out);
 	for (uint32_t i = 0; i < table->columns; i++)
-		table_cell(table, i, report_columns[table->column[i]].head);
-	(void)fprintf(table->out, "%s\n", style->plain);
-	for (uint32_t i = 0; i < table->report->runs; i++) {
-		if (i > 0 && report_load_first(table->report, i) &&
-		    report_strategies(table->report) > 1)
+		table_cell(table, i, report_head(report, table->column[i]).at);
+	(void)fprintf(table->out, "%s\n", table->style->plain);
+	for (uint32_t i = 0; i < report->runs; i++) {
+		if (i > 0 && report->strategies > 1 &&
+		    report->run[i].load > report->run[i - 1].load)
 			(void)fputc('\n', table->out);
-		table_row(table, &table->report->run[i]);
+		table_row(table, &report->run[i]);
 	}
 }
 
-static void table_keys(struct table *table)
+/* The columns of table @number, behind those that all tables have. */
+static void table_write(struct table *table, int number)
 {
-	table->columns = 0;
-	for (uint32_t i = 0; i < report_columns_count; i++)
-		if (report_columns[i].table == 0 &&
-		    report_column_used(table->report, &report_columns[i]))
-			table_add(table, i);
-}
+	uint32_t keys = 0;
 
-static void table_write(struct table *table, uint32_t number)
-{
-	uint32_t keys;
-
-	if (!report_table_used(table->report, number))
-		return;
 	table->reasons = number == 1;
-	table_keys(table);
-	keys = table->columns;
 	(void)fprintf(table->out, "\n%s%s%s\n", table->style->head,
-		      report_table_titles[number], table->style->plain);
-	for (uint32_t i = 0; i < report_columns_count; i++) {
-		if (report_columns[i].table != number ||
-		    !report_column_used(table->report, &report_columns[i]))
+		      report_tables[number], table->style->plain);
+	for (uint32_t id = 0; id < FIGURES; id++) {
+		if (!report_column(table->report, id, number))
 			continue;
-		table_add(table, i);
-		if (table_width(table) <= TABLE_WIDTH ||
-		    table->columns == keys + 1)
-			continue;
-		table->columns--;
-		table_rows(table);
-		(void)fputc('\n', table->out);
-		table->columns = keys;
-		table->reasons = 0;
-		table_add(table, i);
+		if (!table_add(table, id)) {
+			table_rows(table);
+			(void)fputc('\n', table->out);
+			table->columns = keys;
+			table->reasons = 0;
+			(void)table_add(table, id);
+		}
+		keys += figures[id].table == 0;
 	}
 	table_rows(table);
+	table->columns = 0;
 }
 
-static void table_legend(const struct report *report,
-			 const struct report_style *style, FILE *out)
-{
-	(void)fprintf(out, "\n%s", style->note);
-	for (uint32_t i = 0; i < report_columns_count; i++) {
-		const struct report_column *column = &report_columns[i];
-
-		if (column->about != NULL && report_column_used(report, column))
-			(void)fprintf(out, "  %-9s  %s\n", column->head,
-				      column->about);
-	}
-	(void)fputs(style->plain, out);
-}
-
-/* What the figures are of, in two lines. */
+/* What the figures are of. */
 static void table_head(const struct report *report,
 		       const struct report_style *style, FILE *out)
 {
+	static const char *const said[][2] = {
+		{" events, arrivals ", "events"},
+		{", service ", "arrivals"},
+		{" mean ", "service"},
+		{", keys ", "service-mean"},
+		{"\n", "keys"},
+		{" consumers, ", "consumers"},
+		{" producers, window ", "producers"},
+		{", seed ", "window"},
+		{", slo ", "seed"},
+		{"\n", "slo"},
+	};
 	char text[256];
 
-	(void)fprintf(
-		out,
-		"%s%s%s: %s events, arrivals %s, service %s mean %s, keys "
-		"%s\n",
-		style->head, report_setting(report, "mode"), style->plain,
-		report_setting(report, "events"),
-		report_setting(report, "arrivals"),
-		report_setting(report, "service"),
-		report_setting(report, "service-mean"),
-		report_setting(report, "keys"));
-	(void)fprintf(
-		out, "%s consumers, %s producers, window %s, seed %s, slo %s\n",
-		report_setting(report, "consumers"),
-		report_setting(report, "producers"),
-		report_setting(report, "window"),
-		report_setting(report, "seed"), report_setting(report, "slo"));
-	for (uint32_t i = 0; text_trace(&report->trace, report->consumers, i,
-					text, sizeof(text));
+	(void)fprintf(out, "%s%s%s: ", style->head,
+		      report_setting(report, "mode"), style->plain);
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+		(void)fprintf(out, "%s%s", report_setting(report, said[i][1]),
+			      said[i][0]);
+	for (uint32_t i = 0;
+	     text_trace(&report->trace, report_consumers(report), i, text,
+			sizeof(text));
 	     i++)
 		if (text[0] != '\0')
 			(void)fprintf(out, "%s\n", text);
@@ -199,9 +155,20 @@ int report_table_write(const struct report *report,
 	struct table table = {.report = report, .style = style, .out = out};
 
 	table_head(report, style, out);
-	for (uint32_t i = 1; i <= REPORT_TABLES; i++)
-		table_write(&table, i);
+	for (int i = 1; i < REPORT_TABLES; i++)
+		if (report_table(report, i))
+			table_write(&table, i);
+	(void)fprintf(out, "\n%s%s%s\n", style->head, report_verdict(report).at,
+		      style->plain);
 	if (legend)
-		table_legend(report, style, out);
+		(void)fprintf(out, "\n%s", style->note);
+	for (uint32_t id = 0; legend && id < FIGURES; id++)
+		if (figures[id].about != NULL &&
+		    report_column(report, id, figures[id].table))
+			(void)fprintf(out, "  %-12s  %s\n",
+				      report_head(report, id).at,
+				      figures[id].about);
+	if (legend)
+		(void)fputs(style->plain, out);
 	return ferror(out) || fflush(out) != 0 ? -EIO : 0;
 }

@@ -1,137 +1,152 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/number.h"
 #include "bench/report/text.h"
+#include "bench/load/number.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
-struct text_unit {
-	double size;
-	const char *name;
-};
+struct text text_format(const char *format, ...)
+{
+	struct text text;
+	va_list args;
 
-#define TEXT_UNITS 4u
+	va_start(args, format);
+	(void)vsnprintf(text.at, sizeof(text.at), format, args);
+	va_end(args);
+	return text;
+}
 
-static const struct text_unit text_times[TEXT_UNITS] = {
-	{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}};
-static const struct text_unit text_sizes[TEXT_UNITS] = {
-	{1, ""}, {1e3, "k"}, {1e6, "M"}, {1e9, "G"}};
+static const char *const text_times[] = {"ns", "us", "ms", "s"};
+static const char *const text_sizes[] = {"", "k", "M", "G"};
 
-/* Three digits; 999.6 is 1.00 of the next unit, not 1000 of this one. */
-static void text_scaled(double number, const struct text_unit *units,
-			char *text, size_t bytes)
+/* Three digits; 999.6 is 1.00 of the next unit, not 1000 of this one. A tick has
+ * as many as it has. */
+static struct text text_scaled(double number, const char *const *units,
+			       int tick)
 {
 	uint32_t unit = 0;
-	double part;
 
-	while (unit + 1 < TEXT_UNITS && number >= 999.5 * units[unit].size)
-		unit++;
-	part = number / units[unit].size;
+	for (; unit < 3 && number >= 999.5; unit++)
+		number /= 1000;
 	if (!(number > 0))
-		(void)snprintf(text, bytes, "0");
-	else if (unit == 0 && part >= 99.95)
-		(void)snprintf(text, bytes, "%.0f%s", part, units[unit].name);
-	else
-		(void)snprintf(text, bytes, "%.*f%s",
-			       part >= 99.95   ? 0
-			       : part >= 9.995 ? 1
-					       : 2,
-			       part, units[unit].name);
+		return text_format("0");
+	return tick ? text_format("%.4g%s", number, units[unit])
+		    : text_format("%.*f%s",
+				  number >= 99.95   ? 0
+				  : number >= 9.995 ? 1
+						    : 2,
+				  number, units[unit]);
 }
 
-void text_ns(double ns, char *text, size_t bytes)
+struct text text_ns(double ns)
 {
-	text_scaled(ns, text_times, text, bytes);
+	return text_scaled(ns, text_times, 0);
 }
 
-void text_number(double number, char *text, size_t bytes)
+struct text text_tick(double number, int is_ns)
 {
-	text_scaled(number, text_sizes, text, bytes);
+	return text_scaled(number, is_ns ? text_times : text_sizes, 1);
 }
 
-void text_count(uint64_t count, char *text, size_t bytes)
+struct text text_number(double number)
 {
-	if (count <= 99999)
-		(void)snprintf(text, bytes, "%" PRIu64, count);
-	else
-		text_number((double)count, text, bytes);
+	return text_scaled(number, text_sizes, 0);
+}
+
+struct text text_count(double count)
+{
+	return count <= 99999 ? text_format("%.0f", count) : text_number(count);
+}
+
+static void markup_text(FILE *out, const char *text)
+{
+	static const char *const quoted[] = {
+		['&'] = "&amp;",
+		['<'] = "&lt;",
+		['>'] = "&gt;",
+		['"'] = "&quot;",
+	};
+
+	for (; *text != '\0'; text++)
+		if (*text > 0 && *text <= '>' && quoted[(int)*text] != NULL)
+			(void)fputs(quoted[(int)*text], out);
+		else
+			(void)fputc(*text, out);
+}
+
+void text_markup(FILE *out, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	for (; *format != '\0'; format++)
+		if (*format == '%')
+			markup_text(out, va_arg(args, const char *));
+		else
+			(void)fputc(*format, out);
+	va_end(args);
 }
 
 /* ---- a trace ------------------------------------------------------------- */
 
-#define TEXT_BYTES 32u
-
-static void trace_rate(const struct trace_facts *facts, uint32_t consumers,
-		       char *text, size_t bytes)
+static int trace_rate(const struct trace_facts *facts, uint32_t consumers,
+		      char *text, size_t bytes)
 {
-	char events[TEXT_BYTES];
-	char span[TEXT_BYTES];
-	char rate[TEXT_BYTES];
-	char peak[TEXT_BYTES];
 	char window[NUMBER_TEXT_BYTES];
-	int used = 0;
+	struct text load = TEXT_NONE;
 
-	text_count(facts->events, events, sizeof(events));
-	text_ns((double)facts->span_ns, span, sizeof(span));
-	text_number(facts->rate_per_s, rate, sizeof(rate));
-	text_number(facts->peak_per_s, peak, sizeof(peak));
 	(void)number_time_text((double)facts->peak_window_ns, window);
+	if (consumers > 0)
+		load = text_format("; natural load %.3g of %u consumers",
+				   facts->load, consumers);
 	if (facts->span_ns == 0)
-		(void)snprintf(text, bytes, "%s events, all at one instant",
-			       events);
-	else
-		used = snprintf(text, bytes,
-				"%s events in %s: %s/s, at most %s/s over %s",
-				events, span, rate, peak, window);
-	if (used > 0 && consumers > 0)
-		(void)snprintf(text + used, bytes - (size_t)used,
-			       "; natural load %.3g of %u consumers",
-			       facts->load, consumers);
+		return snprintf(text, bytes, "%s events, all at one instant",
+				text_count((double)facts->events).at);
+	return snprintf(text, bytes,
+			"%s events in %s: %s/s, at most %s/s over %s%s",
+			text_count((double)facts->events).at,
+			text_ns((double)facts->span_ns).at,
+			text_number(facts->rate_per_s).at,
+			text_number(facts->peak_per_s).at, window, load.at);
 }
 
-static void trace_services(const struct trace_facts *facts, char *text,
-			   size_t bytes)
+static int trace_services(const struct trace_facts *facts, char *text,
+			  size_t bytes)
 {
-	char mean[TEXT_BYTES];
-	char tail[TEXT_BYTES];
-	int used;
+	struct text keys = text_format("no keys of its own");
 
-	text_ns(facts->service_mean_ns, mean, sizeof(mean));
-	text_ns(facts->service_p99_9_ns, tail, sizeof(tail));
-	used = snprintf(text, bytes, "services%s alone: mean %s, p99.9 %s; ",
-			facts->has_service ? "" : " (drawn)", mean, tail);
 	if (facts->has_keys)
-		(void)snprintf(text + used, bytes - (size_t)used,
-			       "%" PRIu64 " keys, the hottest has %.3g %% of "
-			       "the events",
-			       facts->keys, facts->key_share * 100);
-	else
-		(void)snprintf(text + used, bytes - (size_t)used,
-			       "no keys of its own");
+		keys = text_format("%" PRIu64
+				   " keys, the hottest has %.3g %% of "
+				   "the events",
+				   facts->keys, facts->key_share * 100);
+	return snprintf(text, bytes, "services%s alone: mean %s, p99.9 %s; %s",
+			facts->has_service ? "" : " (drawn)",
+			text_ns(facts->service_mean_ns).at,
+			text_ns(facts->service_p99_9_ns).at, keys.at);
 }
 
 int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
 	       char *text, size_t bytes)
 {
-	char late[TEXT_BYTES];
-
 	text[0] = '\0';
 	if (i == 0)
-		trace_rate(facts, consumers, text, bytes);
+		(void)trace_rate(facts, consumers, text, bytes);
 	else if (i == 1)
-		trace_services(facts, text, bytes);
-	text_ns((double)facts->moved_ns, late, sizeof(late));
-	if (i == 2 && facts->moved > 0)
+		(void)trace_services(facts, text, bytes);
+	else if (i == 2 && facts->moved > 0)
 		(void)snprintf(text, bytes,
 			       "%" PRIu64 " lines were not in order of time, "
 			       "by at most %s: sorted",
-			       facts->moved, late);
-	if (i == 3 && facts->no_time > 0)
+			       facts->moved,
+			       text_ns((double)facts->moved_ns).at);
+	else if (i == 3 && facts->no_time > 0)
 		(void)snprintf(text, bytes,
 			       "%" PRIu64 " services of 0, taken as 1 ns: "
 			       "their slowdown says nothing",
 			       facts->no_time);
-	if (i == 4 && facts->ignored[0] != '\0')
+	else if (i == 4 && facts->ignored[0] != '\0')
 		(void)snprintf(text, bytes, "columns ignored: %s",
 			       facts->ignored);
 	return i < 5 && facts->events > 0;

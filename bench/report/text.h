@@ -4,16 +4,32 @@
 #define SLUICE_BENCH_REPORT_TEXT_H
 
 #include "bench/load/trace.h"
+#include "ring/base.h"
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+/* Short, and handed on by value: text_ns(850).at lives as long as the call that
+ * it is an argument of. */
+struct text {
+	char at[320];
+};
+
+#define TEXT_NONE ((struct text){""})
+
+struct text text_format(const char *format, ...) SLUICE_PRINTF(1, 2);
 /* "850ns", "12.3us". */
-void text_ns(double ns, char *text, size_t bytes);
+struct text text_ns(double ns);
 /* "850", "12.3k", "1.23M". */
-void text_number(double number, char *text, size_t bytes);
+struct text text_number(double number);
 /* All digits up to 99999, then as above. */
-void text_count(uint64_t count, char *text, size_t bytes);
+struct text text_count(double count);
+/* "10us", "10k": as many digits as it has, up to four. */
+struct text text_tick(double number, int is_ns);
+
+/* @format with a text for each %, quoted for HTML and XML. */
+void text_markup(FILE *out, const char *format, ...);
 
 /* What is known of a trace that was read, sentence by sentence. Returns 0 when
  * there is no sentence @i. @consumers 0: without the load of these. */

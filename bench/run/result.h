@@ -38,6 +38,7 @@ struct run_part {
 	uint64_t backlog; /* events that had arrived by then, and not ended */
 	uint64_t latency_p50_ns;
 	uint64_t latency_p99_ns;
+	uint64_t latency_max_ns;
 	uint64_t slowdown_p99; /* in 1/1000 */
 };
 

@@ -196,6 +196,7 @@ static void parts_times(struct run *run, const struct run_record *record,
 			tally_time(run, record, i, latency, slowdown);
 		part->latency_p50_ns = sluice_hist_quantile(latency, 0.5);
 		part->latency_p99_ns = sluice_hist_quantile(latency, 0.99);
+		part->latency_max_ns = sluice_hist_max(latency);
 		part->slowdown_p99 = sluice_hist_quantile(slowdown, 0.99);
 	}
 }

@@ -1,256 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is told of runs: which may be compared, which one stands for its repeats,
- * and that nothing is lost on the way through JSON. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "bench/report/report.h"
-#include "bench/report/text.h"
+/* What is told of runs: which one stands for its repeats and how far they went,
+ * that tables say what may not be compared, and that nothing is lost on the way
+ * through JSON. */
+#include "report.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-/* One run of a strategy at a load, with that slowdown. */
-static struct report_run *
-report_add(struct report *report, const char *strategy, double load, double p99)
-{
-	struct report_run *run = &report->run[report->runs++];
-
-	*run = (struct report_run){0};
-	(void)snprintf(run->strategy, sizeof(run->strategy), "%s", strategy);
-	run->load = load;
-	run->achieved_per_s = 1e6;
-	run->events = 1000;
-	run->slowdown.p99 = p99;
-	run->slowdown.max = 2 * p99;
-	run->latency.p99 = 1000 * p99;
-	run->latency.max = 2000 * p99;
-	run->repeats = 1;
-	run->repeats_used = 1;
-	return run;
-}
-
-static void report_make(struct report *report)
-{
-	*report = (struct report){.consumers = 2, .slo = {0.99, 10, 0}};
-	assert_int_equal(report_open(report, 16), 0);
-	(void)snprintf(report->command, sizeof(report->command), "compare");
-}
-
-static void setting_add(struct report *report, const char *name,
-			const char *text)
-{
-	struct report_setting *setting = &report->setting[report->settings++];
-
-	(void)snprintf(setting->name, sizeof(setting->name), "%s", name);
-	(void)snprintf(setting->text, sizeof(setting->text), "%s", text);
-}
-
-/* The table without colours, to be freed. */
-static char *table_text(const struct report *report)
-{
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *out = open_memstream(&text, &bytes);
-
-	assert_non_null(out);
-	assert_int_equal(
-		report_table_write(report, &report_style_plain, 0, out), 0);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
-/* ---- which runs count ---------------------------------------------------- */
-
-static void best_is_of_this_load(void **state)
-{
-	struct report report;
-
-	(void)state;
-	report_make(&report);
-	report_add(&report, "a", 0.5, 3);
-	report_add(&report, "b", 0.5, 2);
-	report_add(&report, "a", 0.8, 1.5);
-	assert_true(report_best(&report, 0.5) == 2);
-	assert_true(report_best(&report, 0.8) == 1.5);
-	assert_true(report_best(&report, 0.9) == 0);
-	assert_int_equal(report_loads(&report), 2);
-	assert_int_equal(report_strategies(&report), 2);
-	report_close(&report);
-}
-
-static void contended_is_never_best(void **state)
-{
-	struct report report;
-
-	(void)state;
-	report_make(&report);
-	report_add(&report, "a", 0.5, 3);
-	report_add(&report, "b", 0.5, 2)->valid.contended = 1;
-	assert_true(report_best(&report, 0.5) == 3);
-	report.run[0].valid.contended = 1;
-	assert_true(report_best(&report, 0.5) == 0);
-	report_close(&report);
-}
-
-static void slo_is_the_highest_that_holds(void **state)
-{
-	struct report report;
-
-	(void)state;
-	report_make(&report);
-	report_add(&report, "a", 0.7, 9);
-	report_add(&report, "a", 0.5, 5);
-	report_add(&report, "a", 0.8, 10); /* at most the slo */
-	report_add(&report, "a", 0.9, 10.1);
-	report_add(&report, "b", 0.5, 11);
-	assert_true(report_load_at_slo(&report, "a") == 0.8);
-	assert_true(report_load_at_slo(&report, "b") < 0);
-	assert_true(report_load_at_slo(&report, "c") < 0);
-	report_close(&report);
-}
-
-/* Of the latency or the slowdown, at a percentile that is told or one of the
- * curve. */
-static void slo_is_of_any_percentile(void **state)
-{
-	struct report report;
-	struct report_run *run;
-
-	(void)state;
-	report_make(&report);
-	run = report_add(&report, "a", 0.5, 5);
-	run->latency.p99_9 = 7000;
-	run->slowdown_curve.count = 2;
-	run->slowdown_curve.point[0] = (struct report_point){0.7, 2, 2, 2};
-	run->slowdown_curve.point[1] = (struct report_point){0.8, 4, 4, 4};
-	report.slo = (struct plan_slo){0.999, 7000, 1};
-	assert_true(report_load_at_slo(&report, "a") == 0.5);
-	report.slo.limit = 6999;
-	assert_true(report_load_at_slo(&report, "a") < 0);
-	report.slo = (struct plan_slo){0.75, 4, 0};
-	assert_true(report_load_at_slo(&report, "a") == 0.5);
-	report.slo.limit = 3;
-	assert_true(report_load_at_slo(&report, "a") < 0);
-	report_close(&report);
-}
-
-static void slo_needs_an_honest_run(void **state)
-{
-	struct report report;
-
-	(void)state;
-	report_make(&report);
-	report_add(&report, "a", 0.5, 5);
-	report_add(&report, "a", 0.6, 5)->valid.contended = 1;
-	report_add(&report, "a", 0.7, 5)->drops.overflow = 1;
-	report_add(&report, "a", 0.8, 5)->drops.unplaced = 1;
-	report_add(&report, "a", 0.9, 5)->slowdown.max = 0; /* no service */
-	assert_true(report_load_at_slo(&report, "a") == 0.5);
-	report_close(&report);
-}
-
-static void rank_is_by_latency_without_service(void **state)
-{
-	struct report_run run = {0};
-
-	(void)state;
-	run.latency.p99 = 700;
-	assert_true(report_p99(&run) == 700);
-	run.slowdown.p99 = 3;
-	run.slowdown.max = 4;
-	assert_true(report_p99(&run) == 3);
-}
 
 /* ---- repeats ------------------------------------------------------------- */
 
-static void median_is_a_whole_run(void **state)
+#define REPEATS 5
+
+static struct run_result repeats[REPEATS];
+static const struct bench_plan plan = {.consumers = 2, .slo = {0.99, 10, 0}};
+
+/* A hundred events each: the last one has that slowdown, the others 1. */
+static void repeats_have(const uint32_t *slowdown)
 {
+	memset(repeats, 0, sizeof(repeats));
+	for (uint32_t i = 0; i < REPEATS; i++) {
+		struct run_result *result = &repeats[i];
+
+		(void)snprintf(result->strategy, sizeof(result->strategy), "a");
+		(void)snprintf(result->valid.why, sizeof(result->valid.why),
+			       "repeat %u", i);
+		result->load = 0.5;
+		result->events = slowdown[i];
+		result->achieved_per_s = 10 * (i + 1);
+		result->handled[1] = 100;
+		sluice_hist_add_n(&result->slowdown, 1000, 98);
+		sluice_hist_add_n(&result->slowdown,
+				  UINT64_C(1000) * slowdown[i], 2);
+		sluice_hist_add_n(&result->latency, 50 + slowdown[i], 100);
+	}
+}
+
+/* @count of them as one run, alone in a report. */
+static const struct report_run *repeats_run(struct report *report,
+					    uint32_t count)
+{
+	char why[256] = "";
+
+	report_begin(report);
+	assert_int_equal(report_add(report,
+				    report_run_json(repeats, count, &plan), why,
+				    sizeof(why)),
+			 0);
+	return &report->run[0];
+}
+
+#define MID(run, figure)  ((run)->value[REPORT_MID][FIGURE_##figure])
+#define LOW(run, figure)  ((run)->value[REPORT_LOW][FIGURE_##figure])
+#define HIGH(run, figure) ((run)->value[REPORT_HIGH][FIGURE_##figure])
+
+static void the_median_is_a_whole_run(void **state)
+{
+	static const uint32_t slowdown[] = {5, 4, 3, 2, 1};
 	struct report report;
-	struct report_run median;
+	const struct report_run *run;
 
 	(void)state;
-	report_make(&report);
-	for (uint32_t i = 0; i < 5; i++)
-		report_add(&report, "a", 0.5, (double)(5 - i))->events = 5 - i;
-	report_run_median(&median, report.run, 5);
-	assert_true(median.slowdown.p99 == 3);
-	assert_int_equal(median.events, 3);
-	assert_int_equal(median.repeats, 5);
-	assert_int_equal(median.repeats_used, 5);
-	assert_true(report_p99_range(&median).low == 1);
-	assert_true(report_p99_range(&median).high == 5);
+	repeats_have(slowdown);
+	run = repeats_run(&report, 5);
+	assert_true(fabs(MID(run, OBJECTIVE) - 3) < 0.03);
+	assert_true(fabs(MID(run, SLOWDOWN_P99) - 3) < 0.03);
+	assert_true(MID(run, SLOWDOWN_P50) < 1.01);
+	assert_true(MID(run, EVENTS) == 3);
+	assert_true(MID(run, ACHIEVED) == 30);
+	assert_string_equal(run->why, "repeat 2");
+	assert_int_equal(run->repeats, 5);
+	report_close(&report);
 	/* Of an even number the lower of the middle two. */
-	report_run_median(&median, report.run, 4);
-	assert_true(median.slowdown.p99 == 2);
+	run = repeats_run(&report, 4);
+	assert_true(MID(run, EVENTS) == 3);
 	report_close(&report);
 }
 
-static void median_leaves_contended_out(void **state)
-{
-	struct report report;
-	struct report_run median;
-
-	(void)state;
-	report_make(&report);
-	for (uint32_t i = 0; i < 5; i++)
-		report_add(&report, "a", 0.5, (double)(1 + i))
-			->valid.contended = i < 3;
-	report_run_median(&median, report.run, 5);
-	assert_true(median.slowdown.p99 == 4);
-	assert_int_equal(median.valid.contended, 0);
-	assert_int_equal(median.repeats_used, 2);
-	assert_true(report_p99_range(&median).low == 4);
-	/* When there is nothing else, one of them is told, and says so. */
-	for (uint32_t i = 0; i < 5; i++)
-		report.run[i].valid.contended = 1;
-	report_run_median(&median, report.run, 5);
-	assert_true(median.slowdown.p99 == 3);
-	assert_int_equal(median.valid.contended, 1);
-	report_close(&report);
-}
-
-/* Each figure by itself, at whatever quantile the median run has a point. */
 static void ranges_are_of_each_figure(void **state)
 {
+	static const uint32_t slowdown[] = {5, 4, 3, 2, 1};
 	struct report report;
-	struct report_run median;
+	const struct report_run *run;
+	const json_t *curve;
+	size_t last;
 
 	(void)state;
-	report_make(&report);
-	for (uint32_t i = 0; i < 3; i++) {
-		struct report_run *run =
-			report_add(&report, "a", 0.5, (double)(4 + i));
-
-		run->latency.p50 = 100 - i;
-		run->achieved_per_s = 10 * (i + 1);
-		run->saturated = i > 0;
-		run->slowdown_curve.count = 2;
-		run->slowdown_curve.point[0] =
-			(struct report_point){0.5 + i * 0.1, i, 0, 0};
-		run->slowdown_curve.point[1] =
-			(struct report_point){1, 10 + i, 0, 0};
-	}
-	report_run_median(&median, report.run, 3);
-	assert_true(median.slowdown.p99 == 5);
-	assert_true(median.latency_low.p50 == 98);
-	assert_true(median.latency_high.p50 == 100);
-	assert_true(median.achieved_low == 10);
-	assert_true(median.achieved_high == 30);
-	assert_int_equal(median.saturated, 1);
-	/* At 0.6 the first run is between its points: the higher one. */
-	assert_true(median.slowdown_curve.point[0].low == 1);
-	assert_true(median.slowdown_curve.point[0].high == 10);
-	assert_true(median.slowdown_curve.point[1].low == 10);
-	assert_true(median.slowdown_curve.point[1].high == 12);
+	repeats_have(slowdown);
+	run = repeats_run(&report, 5);
+	assert_true(LOW(run, OBJECTIVE) < 1.01);
+	assert_true(fabs(HIGH(run, OBJECTIVE) - 5) < 0.04);
+	assert_true(LOW(run, ACHIEVED) == 10 && HIGH(run, ACHIEVED) == 50);
+	assert_true(LOW(run, LATENCY_P50) == 51);
+	assert_true(HIGH(run, LATENCY_P50) == 55);
+	/* What nobody is judged by has none. */
+	assert_true(LOW(run, EVENTS) == 3 && HIGH(run, EVENTS) == 3);
+	curve = report_list(run, "slowdown.curve");
+	last = json_array_size(curve) - 1;
+	assert_true(report_row(curve, (uint32_t)last, 0) == 1);
+	assert_true(report_row(curve, (uint32_t)last, 1) == 3);
+	assert_true(report_row(curve, (uint32_t)last, 2) == 1);
+	assert_true(report_row(curve, (uint32_t)last, 3) == 5);
 	report_close(&report);
+}
+
+static void contended_repeats_are_left_out(void **state)
+{
+	static const uint32_t slowdown[] = {1, 2, 3, 4, 5};
+	struct report report;
+	const struct report_run *run;
+
+	(void)state;
+	repeats_have(slowdown);
+	for (uint32_t i = 0; i < 3; i++)
+		repeats[i].valid.contended = 1;
+	run = repeats_run(&report, 5);
+	assert_true(MID(run, EVENTS) == 4);
+	assert_true(MID(run, CONTENDED) == 0);
+	assert_int_equal(run->repeats, 2);
+	assert_true(LOW(run, ACHIEVED) == 40);
+	report_close(&report);
+	/* When there is nothing else, one of them is told, and says so. */
+	for (uint32_t i = 0; i < 5; i++)
+		repeats[i].valid.contended = 1;
+	run = repeats_run(&report, 5);
+	assert_true(MID(run, EVENTS) == 3);
+	assert_true(MID(run, CONTENDED) == 1);
+	report_close(&report);
+}
+
+/* Without a tail it is the rate that has a median. */
+static void the_objective_is_of_any_percentile(void **state)
+{
+	static const uint32_t slowdown[] = {7, 7, 7, 7, 7};
+	struct bench_plan other = plan;
+	json_t *run;
+
+	(void)state;
+	repeats_have(slowdown);
+	other.slo = (struct plan_slo){0.975, 10, 0};
+	run = report_run_json(repeats, 1, &other);
+	assert_true(json_number_value(json_object_get(run, "objective")) <
+		    1.01);
+	json_decref(run);
+	other.slo = (struct plan_slo){0.5, 10, 1};
+	run = report_run_json(repeats, 5, &other);
+	assert_true(json_number_value(json_object_get(run, "objective")) == 57);
+	assert_true(json_number_value(json_object_get(run, "achieved_per_s")) ==
+		    30);
+	json_decref(run);
 }
 
 /* ---- tables -------------------------------------------------------------- */
@@ -264,203 +163,263 @@ static void figures_have_three_digits(void **state)
 		     {850, "850ns"},    {999.4, "999ns"}, {999.6, "1.00us"},
 		     {12340, "12.3us"}, {1e6, "1.00ms"},  {2.5e9, "2.50s"},
 		     {1.2e12, "1200s"}};
-	char text[32];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		text_ns(cases[i].ns, text, sizeof(text));
-		assert_string_equal(text, cases[i].text);
-	}
-	text_count(99999, text, sizeof(text));
-	assert_string_equal(text, "99999");
-	text_count(123456, text, sizeof(text));
-	assert_string_equal(text, "123k");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(text_ns(cases[i].ns).at, cases[i].text);
+	assert_string_equal(text_count(99999).at, "99999");
+	assert_string_equal(text_count(123456).at, "123k");
+	assert_string_equal(text_tick(20000, 1).at, "20us");
+	assert_string_equal(text_tick(1500000, 0).at, "1.5M");
 }
 
-static void table_marks_contended(void **state)
+/* What @write writes, to be freed. */
+static char *written(const struct report *report,
+		     int (*write)(const struct report *report, FILE *out))
+{
+	static char *text;
+	static size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	assert_non_null(out);
+	assert_int_equal(write(report, out), 0);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static int plain_table(const struct report *report, FILE *out)
+{
+	return report_table_write(report, &report_style_plain, 0, out);
+}
+
+static void the_table_marks_what_does_not_count(void **state)
 {
 	struct report report;
-	struct report_run *run;
 	char *text;
 
 	(void)state;
-	report_make(&report);
-	report_add(&report, "good", 0.5, 4);
-	report_add(&report, "worse", 0.5, 8);
-	run = report_add(&report, "marked", 0.5, 1);
-	run->valid.contended = 1;
-	(void)snprintf(run->valid.why, sizeof(run->valid.why), "was disturbed");
-	text = table_text(&report);
+	report_begin(&report);
+	report_with(&report, "good", 0.5, 3, 4, 5, NULL);
+	report_with(&report, "near", 0.5, 5, 6, 7, NULL);
+	report_with(&report, "worse", 0.5, 7, 8, 9, NULL);
+	report_with(&report, "marked", 0.5, 1, 1, 1,
+		    json_pack("{s:{s:b}}", "valid", "contended", 1));
+	report_with(&report, "grows", 0.5, 1, 2, 3,
+		    json_pack("{s:b, s:{s:i}}", "saturated", 1, "latency_ns",
+			      "p99", 77));
+	text = written(&report, plain_table);
 	assert_non_null(strstr(text, "\n! marked "));
 	assert_non_null(strstr(text, "\n  ! was disturbed\n"));
 	assert_null(strstr(strstr(text, "was disturbed") + 1, "was disturbed"));
 	/* Against the best of the others. */
-	assert_non_null(strstr(text, "4.00    1.00  "));
-	assert_non_null(strstr(text, "8.00    2.00  "));
-	assert_non_null(strstr(text, "1.00       -  "));
+	assert_non_null(strstr(text, "4.00  3.00..5.00    1.00  "));
+	assert_non_null(strstr(text, "6.00  5.00..7.00   ~1.50  "));
+	assert_non_null(strstr(text, "8.00  7.00..9.00    2.00  "));
+	assert_non_null(strstr(text, "1.00                   -  "));
+	assert_non_null(strstr(text, "sat.                   -  "));
+	assert_null(strstr(text, "77"));
 	free(text);
 	report_close(&report);
 }
 
 /* Whatever is in the cells, and with every column in use. */
-static void table_fits(void **state)
+static void the_table_fits(void **state)
 {
 	struct report report;
-	struct report_run *run;
+	json_t *all = json_object();
 	char *text;
 	char *line;
 	char *rest;
+	size_t columns = 0;
 
 	(void)state;
-	report_make(&report);
-	run = report_add(&report,
-			 "a-strategy-with-the-longest-name-there-can-be!",
-			 0.12345, 123456789);
-	run->latency =
-		(struct report_spread){1e9, 1e9, 2e9, 3e9, 4e9, 5e9, 6e9};
-	run->offered_per_s = 123456789;
-	run->repeats = 5;
-	run->slowdown_low.p99 = 1234567;
-	run->slowdown_high.p99 = 987654321;
-	run->order_key = run->order_global = run->reordered = 123456789;
-	run->join_depth_max = run->depth_max = 123456789;
-	run->depth_mean = 123456.789;
-	run->pick_ns = 12345;
-	run->valid = (struct run_validity){.kept = 0.123456,
-					   .tries = 123456,
-					   .lost_ns = 123456,
-					   .generator_lag_ns = 123456,
-					   .floor_before_ns = 123456,
-					   .floor_after_ns = 123456,
-					   .poll_ns = 123456,
-					   .clock_ns = 123456};
-	report_add(&report, "b", 0.12345, 5);
-	text = table_text(&report);
-	rest = text;
+	for (uint32_t id = 0; id < FIGURES; id++) {
+		static const double value[] = {123456789, 1234567, 987654321};
+
+		if (id != FIGURE_SATURATED && id != FIGURE_CONTENDED)
+			report_json_put(all, &figures[id], value);
+	}
+	report_begin(&report);
+	report_with(&report, "a-strategy-with-the-longest-name-there-can-be!",
+		    0.12345, 1234567, 123456789, 987654321, all);
+	report_plain(&report, "b", 0.12345, 5);
+	for (uint32_t id = 0; id < FIGURES; id++)
+		if (figures[id].table > 0)
+			columns += (size_t)report_column(&report, id,
+							 figures[id].table);
+	assert_in_range(columns, 25, 40);
+	text = written(&report, plain_table);
+	rest = strstr(text, "How long");
 	while ((line = strsep(&rest, "\n")) != NULL)
-		assert_true(strlen(line) <= 120);
+		if (strstr(line, "wins") == NULL)
+			assert_true(strlen(line) <= 120);
 	free(text);
 	report_close(&report);
 }
 
-/* ---- JSON ---------------------------------------------------------------- */
+/* ---- documents ----------------------------------------------------------- */
 
-static void runs_equal(const struct report_run *a, const struct report_run *b)
+/* @text as a file's. */
+static int text_read(struct report *report, const char *text, char *why,
+		     uint32_t why_bytes)
 {
-	assert_string_equal(a->strategy, b->strategy);
-	assert_true(a->load == b->load);
-	assert_memory_equal(&a->latency, &b->latency, sizeof(a->latency));
-	assert_memory_equal(&a->slowdown, &b->slowdown, sizeof(a->slowdown));
-	assert_int_equal(a->slowdown_curve.count, b->slowdown_curve.count);
-	assert_memory_equal(a->slowdown_curve.point, b->slowdown_curve.point,
-			    sizeof(a->slowdown_curve.point));
-	assert_int_equal(a->order_key, b->order_key);
-	assert_int_equal(a->join_depth_max, b->join_depth_max);
-	assert_memory_equal(&a->drops, &b->drops, sizeof(a->drops));
-	assert_int_equal(a->valid.contended, b->valid.contended);
-	assert_string_equal(a->valid.why, b->valid.why);
-	assert_true(a->valid.floor_after_ns == b->valid.floor_after_ns);
-	assert_true(a->valid.poll_ns == b->valid.poll_ns);
-	assert_memory_equal(a->handled, b->handled, sizeof(a->handled));
-	assert_memory_equal(&a->slowdown_high, &b->slowdown_high,
-			    sizeof(a->slowdown_high));
-	assert_int_equal(a->saturated, b->saturated);
+	char file[] = "/tmp/test_report.XXXXXX";
+	int descriptor = mkstemp(file);
+	int rc;
+
+	assert_true(descriptor >= 0);
+	assert_int_equal(write(descriptor, text, strlen(text)), strlen(text));
+	assert_int_equal(close(descriptor), 0);
+	rc = report_json_read(report, file, why, why_bytes);
+	(void)unlink(file);
+	return rc;
 }
 
 static void json_comes_back(void **state)
 {
-	char file[] = "/tmp/test_report.XXXXXX";
+	static const uint32_t slowdown[] = {5, 4, 3, 2, 1};
+	static const struct trace_facts facts = {.events = 7,
+						 .load = 0.25,
+						 .key_share = 0.5,
+						 .has_keys = 1,
+						 .ignored = "path, code"};
 	char why[256] = "";
 	struct report report;
 	struct report back;
-	struct report_run *run;
-	int descriptor = mkstemp(file);
-	FILE *out = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+	char *first;
+	char *second;
 
 	(void)state;
-	assert_non_null(out);
-	report_make(&report);
-	setting_add(&report, "slo", "p99.9:10us");
-	report.trace = (struct trace_facts){.events = 7,
-					    .load = 0.25,
-					    .key_share = 0.5,
-					    .has_keys = 1,
-					    .ignored = "path, code"};
-	setting_add(&report, "consumers", "2");
-	(void)snprintf(report.machine.cpu, sizeof(report.machine.cpu),
-		       "a \"CPU\" & more");
-	run = report_add(&report, "a", 0.3, 4.25);
-	run->slowdown_curve.count = 2;
-	run->slowdown_curve.point[0] = (struct report_point){0, 1, 0.5, 2};
-	run->slowdown_curve.point[1] = (struct report_point){1, 8.5, 8, 9};
-	run->order_key = 3;
-	run->join_depth_max = 9;
-	run->drops = (struct run_drops){1, 2, 3};
-	run->valid.contended = 1;
-	run->valid.floor_after_ns = 115.5;
-	run->valid.poll_ns = 210.25;
-	(void)snprintf(run->valid.why, sizeof(run->valid.why), "was disturbed");
-	run->handled[1] = 1000;
-	run->slowdown_high.p99 = 5.5;
-	run->saturated = 1;
-	report_add(&report, "b", 0.3, 7);
-	assert_int_equal(report_json_write(&report, out), 0);
-	assert_int_equal(fclose(out), 0);
-
-	assert_int_equal(report_json_read(&back, file, why, sizeof(why)), 0);
-	(void)unlink(file);
+	repeats_have(slowdown);
+	repeats[2].valid.contended = 1;
+	repeats[2].drops = (struct run_drops){1, 2, 3};
+	repeats[2].parts = 1;
+	repeats[2].part[0] = (struct run_part){.from_ns = 77};
+	repeats_run(&report, 5);
+	report.trace = facts;
+	report_setting_is(&report, "slo", "p99.9:10us");
+	report_setting_is(&report, "odd", "\"text\" & <more>");
+	report_with(&report, "b", 0.7, 1, 2, 3, NULL);
+	first = written(&report, report_json_write);
+	assert_int_equal(text_read(&back, first, why, sizeof(why)), 0);
 	assert_int_equal(back.runs, 2);
-	assert_int_equal(back.consumers, 2);
 	assert_true(back.slo.limit == 10000 && back.slo.is_latency);
 	assert_true(fabs(back.slo.quantile - 0.999) < 1e-12);
-	assert_memory_equal(&back.trace, &report.trace, sizeof(back.trace));
-	assert_string_equal(back.command, "compare");
-	assert_string_equal(back.machine.cpu, report.machine.cpu);
-	runs_equal(&back.run[0], &report.run[0]);
-	runs_equal(&back.run[1], &report.run[1]);
+	assert_memory_equal(&back.trace, &facts, sizeof(facts));
+	assert_string_equal(report_setting(&back, "odd"), "\"text\" & <more>");
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_string_equal(back.run[i].strategy,
+				    report.run[i].strategy);
+		assert_memory_equal(back.run[i].value, report.run[i].value,
+				    sizeof(back.run[i].value));
+	}
+	report.slo = back.slo;
+	free(first);
+	first = written(&report, report_json_write);
+	second = written(&back, report_json_write);
+	assert_string_equal(first, second);
+	free(first);
+	free(second);
 	report_close(&back);
 	report_close(&report);
 }
 
 static void json_is_refused(void **state)
 {
-	char file[] = "/tmp/test_report.XXXXXX";
-	char why[256] = "";
+#define HEAD "{\"schema\": 2, \"command\": \"run\", \"plan\": {\"slo\": \"5\"}"
+	static const char *const cases[][2] = {
+		{"{\"schema\": 1}", "schema: only 2 is known"},
+		{"{\"schema\": 2}", "command: not a text"},
+		{"{\"schema\": 2, \"command\": \"run\"}", "plan.slo: must be"},
+		{HEAD "}", "runs: not a list"},
+		{HEAD, "line 1: "},
+		{HEAD ", \"runs\": [1]}", "runs[0]: "},
+		{HEAD ", \"runs\": [{\"strategy\": \"a\", \"load\": 1, "
+		      "\"repeats\": {\"used\": 1}, \"valid\": {\"why\": \"\"}, "
+		      "\"latency_ns\": {\"p99_9\": \"x\"}}]}",
+		 "runs[0]: latency_ns.p99_9: not a number"},
+	};
+	char why[512] = "";
 	struct report report;
-	int descriptor = mkstemp(file);
 
 	(void)state;
-	assert_true(descriptor >= 0);
-	assert_int_equal(write(descriptor, "{\"schema\": 1}", 13), 13);
-	assert_int_equal(close(descriptor), 0);
-	assert_int_equal(report_json_read(&report, file, why, sizeof(why)),
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+			text_read(&report, cases[i][0], why, sizeof(why)),
+			-EINVAL);
+		assert_non_null(strstr(why, cases[i][1]));
+		report_close(&report);
+	}
+	assert_int_equal(report_json_read(&report, "/nonexistent/report", why,
+					  sizeof(why)),
 			 -EINVAL);
-	assert_non_null(strstr(why, "schema: only 2 is known"));
+	assert_non_null(strstr(why, "/nonexistent/report"));
 	report_close(&report);
-	(void)unlink(file);
-	assert_int_equal(report_json_read(&report, file, why, sizeof(why)),
-			 -EINVAL);
-	assert_non_null(strstr(why, file));
+}
+
+/* As many columns in each line, a name with commas and quotes too. */
+static void csv_has_every_figure(void **state)
+{
+	struct report report;
+	char *text;
+	size_t commas[2] = {0, 0};
+	char *at;
+
+	(void)state;
+	report_begin(&report);
+	report_with(&report, "a\"b", 0.25, 1, 2, 3, NULL);
+	text = written(&report, report_csv_write);
+	at = strchr(text, '\n') + 1;
+	assert_memory_equal(at, "\"a\"\"b\",0.25,2,1,3,", 17);
+	assert_non_null(strstr(text, ",latency_ns_p99,latency_ns_p99_low,"));
+	for (const char *c = text; *c != '\0'; c++)
+		commas[c > at] += *c == ',';
+	assert_int_equal(commas[0], commas[1]);
+	free(text);
+	report_close(&report);
+}
+
+static int hgrm_of_first(const struct report *report, FILE *out)
+{
+	return report_hgrm_write(&report->run[0], out);
+}
+
+/* Four columns, but for the last point; in us. */
+static void hgrm_is_what_the_plotter_reads(void **state)
+{
+	struct report report;
+	char *text;
+
+	(void)state;
+	report_begin(&report);
+	report_with(&report, "a", 0.5, 1, 1, 1,
+		    json_pack("{s:{s:i, s:i, s:[[f, i, i, i], [f, i, i, i]]}}",
+			      "latency_ns", "max", 9500, "count", 1000, "curve",
+			      0.9, 1500, 0, 0, 1.0, 9500, 0, 0));
+	text = written(&report, hgrm_of_first);
+	assert_non_null(strstr(text, "\n       1.500 0.900000000000        900 "
+				     "         10.00\n"));
+	assert_non_null(
+		strstr(text, "\n       9.500 1.000000000000       1000\n#["));
+	assert_non_null(strstr(text, "#[Max     =        9.500, Total count"));
+	free(text);
 	report_close(&report);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(best_is_of_this_load),
-		cmocka_unit_test(contended_is_never_best),
-		cmocka_unit_test(slo_is_the_highest_that_holds),
-		cmocka_unit_test(slo_is_of_any_percentile),
-		cmocka_unit_test(slo_needs_an_honest_run),
-		cmocka_unit_test(rank_is_by_latency_without_service),
-		cmocka_unit_test(median_is_a_whole_run),
-		cmocka_unit_test(median_leaves_contended_out),
+		cmocka_unit_test(the_median_is_a_whole_run),
 		cmocka_unit_test(ranges_are_of_each_figure),
+		cmocka_unit_test(contended_repeats_are_left_out),
+		cmocka_unit_test(the_objective_is_of_any_percentile),
 		cmocka_unit_test(figures_have_three_digits),
-		cmocka_unit_test(table_marks_contended),
-		cmocka_unit_test(table_fits),
+		cmocka_unit_test(the_table_marks_what_does_not_count),
+		cmocka_unit_test(the_table_fits),
 		cmocka_unit_test(json_comes_back),
 		cmocka_unit_test(json_is_refused),
+		cmocka_unit_test(csv_has_every_figure),
+		cmocka_unit_test(hgrm_is_what_the_plotter_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

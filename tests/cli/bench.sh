@@ -4,49 +4,8 @@
 #
 #   bench.sh PART PROGRAM SCHEMA_CHECK TREE
 set -eu
-LC_ALL=C
-export LC_ALL
-part=$1 program=$2 schema_check=$3 tree=$4
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-fail()
-{
-	echo "bench $part: $*" >&2
-	exit 1
-}
-
-# expect CODE ARGUMENT...: that exit code; what is said is kept in out and talk.
-expect()
-{
-	code=$1
-	shift
-	rc=0
-	"$program" "$@" >"$scratch/out" 2>"$scratch/talk" || rc=$?
-	[ $rc -eq "$code" ] || fail "'$*' ends with $rc, not $code"
-}
-
-# refused SENTENCE ARGUMENT...: usage, nothing on stdout, and it says why.
-refused()
-{
-	sentence=$1
-	shift
-	expect 2 "$@"
-	[ ! -s "$scratch/out" ] || fail "'$*' writes to stdout"
-	grep -qF -e "$sentence" "$scratch/talk" ||
-		fail "'$*' does not say '$sentence' but: $(cat "$scratch/talk")"
-}
-
-# A small run; more options may follow.
-small()
-{
-	command=$1
-	shift
-	expect 0 "$command" --events=5000 --consumers=4 "$@"
-	[ ! -s "$scratch/talk" ] ||
-		fail "'$command $*' talks: $(cat "$scratch/talk")"
-}
+# shellcheck source=tests/cli/bench_common.sh
+. "${0%/*}/bench_common.sh"
 
 check_help()
 {
@@ -162,7 +121,9 @@ check_bad()
 	refused "--json=: must be the name of a file" run --json=
 	refused "both to -" run --json --html=-
 	refused "one FILE is taken" plot
-	refused "--html=FILE or --svg=PREFIX is missing" plot report.json
+	refused "--html=FILE, --svg=PREFIX, --csv=FILE or --hgrm=PREFIX is" \
+		plot report.json
+	refused "both to -" run --csv=- --html=-
 	refused "no such option" plot --bogus
 	refused "--svg=x: 'run' has no such option, others have" run --svg=x
 	refused "--seed=2: is given twice" run --seed=1 --seed=2
@@ -288,49 +249,6 @@ EOT
 	expect 1 run --events=100 --save-trace=/nonexistent/trace
 }
 
-check_json()
-{
-	small run --json
-	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
-		fail "run --json is not what the schema says"
-	for command in compare keyed slow burst; do
-		small $command --load=0.3,0.6 --json="$scratch/report"
-		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
-			"$scratch/report" ||
-			fail "$command --json is not what the schema says"
-		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
-	done
-	small run --mode=virtual --repeats=1 --service-mean=5us --json
-	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
-		fail "virtual: --json is not what the schema says"
-	grep -qE '"kept": [0-9.]+, "tries": [1-8],' "$scratch/out" ||
-		fail "virtual does not tell what was kept, and of how many tries"
-	# For throughput no times are taken, and none are told.
-	small run --mode=threads --repeats=1 --service-mean=1ns --service=fixed \
-		--json
-	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
-		fail "threads: --json is not what the schema says"
-	grep -qE '"latency_ns": .*"max": 0.0, "curve": \[\]' "$scratch/out" ||
-		fail "threads tells times that it has not measured"
-	# Who is busy needs a CPU: more than there are cannot be compared.
-	[ "$(nproc)" -ge 80 ] || {
-		expect 1 compare --mode=threads --consumers=64 --producers=16
-		grep -qF -e '--mode=virtual has all of them on two' \
-			"$scratch/talk" || fail "says $(cat "$scratch/talk")"
-	}
-	# The check does refuse: a member too many, one too few, a wrong type.
-	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
-		's/"contended": false/"contended": 0/' 's/"schema": 2/"schema": 1/'; do
-		sed "$change" "$scratch/report" >"$scratch/changed"
-		cmp -s "$scratch/report" "$scratch/changed" &&
-			fail "nothing to change by $change"
-		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
-			"$scratch/changed" 2>/dev/null &&
-			fail "the schema takes $change"
-	done
-	return 0
-}
-
 # The fewest consumers, or why there are none.
 check_size()
 {
@@ -383,139 +301,8 @@ check_size()
 		--arrivals=trace:"$scratch/nokeys"
 }
 
-# In sim, which runs once, the same seed gives the same bytes, another seed others.
-check_same()
-{
-	for report in "" --json; do
-		# shellcheck disable=SC2086
-		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
-		mv "$scratch/out" "$scratch/first"
-		# shellcheck disable=SC2086
-		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
-		cmp "$scratch/first" "$scratch/out" ||
-			fail "the same seed gave something else"
-		# shellcheck disable=SC2086
-		small run --strategies=p2c --keys=zipf:0.9:100 --seed=8 $report
-		sed 's/"seed": "8"/"seed": "7"/; s/seed 8/seed 7/' \
-			"$scratch/out" >"$scratch/other"
-		cmp -s "$scratch/first" "$scratch/other" &&
-			fail "another seed gave the same"
-	done
-	grep -qF '"repeats": {"count": 3, "used": 3,' "$scratch/first" ||
-		fail "three repeats are not told"
-	# Three traces, the first of which is that of one repeat.
-	small run --strategies=rr --seed=7 --json
-	grep -oE '"p99_9": [0-9.]*' "$scratch/out" | sort -u | wc -l |
-		grep -qvx 1 || fail "all repeats are alike"
-	# What is not drawn is not repeated.
-	small run --save-trace="$scratch/trace" --quiet
-	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=rr --json
-	grep -qF '"repeats": {"count": 1, "used": 1,' "$scratch/out" ||
-		fail "a trace without chance is repeated"
-	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=p2c --json
-	grep -qF '"repeats": {"count": 3, "used": 3,' "$scratch/out" ||
-		fail "chance is not repeated"
-	return 0
-}
-
-check_table()
-{
-	small compare --load=0.3,0.9
-	[ "$(wc -L <"$scratch/out")" -le 120 ] || fail "wider than 120 columns"
-	# A load is what is offered, and a range ends where it says.
-	small run --load=0.1:0.3:0.1 --arrivals=uniform --service=fixed --quiet
-	sed -n 's/^demand *\(0\.[0-9]\)  *\([0-9.]*\)k .*/\1 \2/p' "$scratch/out" \
-		>"$scratch/offered"
-	printf '0.1 400\n0.2 800\n' >"$scratch/expected"
-	cmp "$scratch/expected" "$scratch/offered" ||
-		fail "loads 0.1 and 0.2 offer $(cat "$scratch/offered")"
-	grep -q '^demand *0\.3 *1\.20M ' "$scratch/out" || fail "no load 0.3"
-	small compare --load=0.3,0.9
-	for word in offered/s done/s p50 p90 p99 p99.9 max slowdown 'x best' \
-		load@slo 'disp p99' 'lane p99' Jain 'key viol' 'all viol' stall \
-		depth drops valid; do
-		grep -qF -e "$word" "$scratch/out" || fail "no column $word"
-	done
-	[ "$(grep -c '^jbsq:2 ' "$scratch/out")" -eq 4 ] ||
-		fail "not a row of each table per load"
-	grep -q "$(printf '\033')" "$scratch/out" && fail "colours in a file"
-	small compare --color=always
-	grep -q "$(printf '\033')" "$scratch/out" || fail "no colours"
-	small compare --quiet
-	grep -q 'intended arrival' "$scratch/out" && fail "a legend with --quiet"
-	return 0
-}
-
-# What is drawn from a document is what the run itself draws.
-check_plot()
-{
-	small compare --load=0.3,0.6,0.9 --json="$scratch/report" \
-		--html="$scratch/direct.html"
-	expect 0 plot "$scratch/report" --html="$scratch/later.html"
-	cmp "$scratch/direct.html" "$scratch/later.html" ||
-		fail "the page from JSON is another one"
-	expect 0 plot - --html=- <"$scratch/report"
-	cmp "$scratch/direct.html" "$scratch/out" || fail "- is not stdin"
-	[ "$(grep -c '<figure>' "$scratch/out")" -eq 4 ] || fail "not 4 plots"
-	grep -qE '<script|src=|url\(|@import' "$scratch/out" &&
-		fail "the page is not self-contained"
-	[ "$(grep -oE "id=['\"][^'\"]*" "$scratch/out" | sort | uniq -d)" = "" ] ||
-		fail "an id is there twice"
-	expect 0 plot "$scratch/report" --svg="$scratch/picture"
-	[ "$(wc -l <"$scratch/out")" -eq 4 ] || fail "not 4 pictures"
-	while read -r file; do
-		grep -q '</svg>' "$file" || fail "$file is no picture"
-		# Three curves and more, of which none is empty.
-		grep -q 'jbsq:2' "$file" || fail "$file lacks a strategy"
-	done <"$scratch/out"
-	# Text from a document is text: neither markup nor a command.
-	sed "s/jbsq:2/<b>'\`touch pwned\`/g" "$scratch/report" \
-		>"$scratch/odd"
-	grep -qF "<b>'\`touch pwned" "$scratch/odd" || fail "nothing is odd"
-	(cd "$scratch" && "$program" plot odd --html=odd.html) ||
-		fail "an odd name is not taken"
-	[ ! -e "$scratch/pwned" ] || fail "a name was run"
-	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
-	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
-	echo '{"schema": 2}' >"$scratch/wrong"
-	expect 1 plot "$scratch/wrong" --html=-
-	grep -q "wrong: command: not a text" "$scratch/talk" ||
-		fail "does not say what is wrong: $(cat "$scratch/talk")"
-	sed 's/"p99_9": [0-9.]*/"p99_9": "x"/' "$scratch/report" \
-		>"$scratch/wrong"
-	expect 1 plot "$scratch/wrong" --html=-
-	grep -qF "runs[0].latency_ns.p99_9: not a number" "$scratch/talk" ||
-		fail "does not say what is wrong: $(cat "$scratch/talk")"
-}
-
-# Without gnuplot: the tables, the data, and a word about it.
-check_noplot()
-{
-	mkdir "$scratch/bin"
-	rc=0
-	PATH=$scratch/bin "$program" compare --events=2000 --load=0.3,0.6 \
-		--html="$scratch/page.html" >/dev/null 2>"$scratch/talk" || rc=$?
-	[ $rc -eq 0 ] || fail "no gnuplot ends with $rc"
-	grep -q 'gnuplot is not installed' "$scratch/talk" || fail "no word"
-	grep -q 'gnuplot is not installed' "$scratch/page.html" ||
-		fail "no word in the page"
-	grep -q '<table' "$scratch/page.html" || fail "no tables"
-	grep -q '<svg' "$scratch/page.html" && fail "a picture all the same"
-	for plot in slowdown-load latency-load slowdown-curve-0.3 \
-		latency-curve-0.6; do
-		grep -q '^plot ' "$scratch/page.html.$plot.gp" ||
-			fail "no data of $plot"
-	done
-}
-
 case $part in
-help | man | exit | bad | idle | trace | size | json | same | table | noplot) ;;
-plot)
-	command -v gnuplot >/dev/null || {
-		echo "gnuplot is not here" >&2
-		exit 77
-	}
-	;;
+help | man | exit | bad | idle | trace | size) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

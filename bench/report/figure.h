@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a figure is: where it comes from, what it is called, how it is written.
+ * figure.def has those of a run. */
+#ifndef SLUICE_BENCH_REPORT_FIGURE_H
+#define SLUICE_BENCH_REPORT_FIGURE_H
+
+#include "bench/run/result.h"
+
+enum figure_unit {
+	UNIT_NS,
+	UNIT_TIME,      /* ns; this and the next four are blank when 0 */
+	UNIT_TIMES,     /* of the own service */
+	UNIT_RATE,      /* a second, or whatever has three digits */
+	UNIT_SOME,      /* a count */
+	UNIT_PART,      /* 0 to 1, as a percentage */
+	UNIT_NUMBER,    /* three digits */
+	UNIT_COUNT,     /* all digits, up to 99999 */
+	UNIT_SHARE,     /* 0 to 1 */
+	UNIT_FLAG,      /* 0 or 1 */
+	UNIT_OBJECTIVE, /* ns or times, as the slo has it */
+	UNIT_CELL,      /* a text, made from figures */
+};
+
+enum figure_better {
+	BETTER_NEITHER = 0,
+	BETTER_LOWER = -1,
+	BETTER_HIGHER = 1,
+};
+
+enum figure_source {
+	SOURCE_DERIVED,
+	SOURCE_REAL,
+	SOURCE_COUNT,
+	SOURCE_SMALL,
+	SOURCE_QUANTILE,
+	SOURCE_MEAN,
+	SOURCE_TOTAL,
+};
+
+enum figure_id {
+#define FIGURE(name, document, unit, better, source, table, head, about)       \
+	FIGURE_##name,
+#include "bench/report/figure.def"
+	FIGURES,
+};
+
+struct figure {
+	const char *document;
+	enum figure_unit unit;
+	enum figure_better better;
+	enum figure_source source;
+	size_t at; /* in what it stands in */
+	double quantile;
+	int table;
+	const char *head; /* NULL: what the slo is about */
+	const char *about;
+};
+
+extern const struct figure figures[FIGURES];
+
+/* From what it stands in. Times in ns, slowdowns as they are. */
+double figure_read(const struct figure *figure, const void *from);
+/* Back, where it is no histogram's. */
+void figure_write(const struct figure *figure, void *into, double value);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plots: which ones a report gives, what is in them, and their pictures. */
+#ifndef SLUICE_BENCH_REPORT_PLOT_H
+#define SLUICE_BENCH_REPORT_PLOT_H
+
+#include "bench/report/report.h"
+
+#define PLOTS_MAX       4u
+#define PLOT_POINTS_MAX 1024u
+
+enum plot_kind {
+	PLOT_BY_LOAD,
+	PLOT_CURVE,     /* over the share of events */
+	PLOT_OVER_TIME, /* of the latency */
+};
+
+struct plot {
+	enum plot_kind kind;
+	int is_latency; /* else slowdown */
+	uint32_t load;  /* at which one, unless by load */
+	char name[32];  /* for a file */
+	char title[64];
+	const char *about;
+};
+
+struct plot_point {
+	double x;
+	double y; /* infinite: saturated */
+	double low;
+	double high;
+};
+
+uint32_t plot_list(const struct report *report, struct plot *plots);
+/* What a strategy has in it: returns how many, at most PLOT_POINTS_MAX. */
+uint32_t plot_points(const struct report *report, const struct plot *plot,
+		     uint32_t strategy, struct plot_point *points);
+/* The slo, if it is what the plot is of; 0: it is not. */
+double plot_limit(const struct report *report, const struct plot *plot);
+
+/* An SVG picture; @style is for one that stands alone, NULL for one in a page. */
+void plot_svg(const struct report *report, const struct plot *plot,
+	      const char *style, FILE *out);
+
+#endif

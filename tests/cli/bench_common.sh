@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# What tests of sluice-bench share; they are called with PART PROGRAM SCHEMA_CHECK
+# TREE.
+LC_ALL=C
+export LC_ALL
+# shellcheck disable=SC2034
+part=$1 program=$2 schema_check=$3 tree=$4
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail()
+{
+	echo "bench $part: $*" >&2
+	exit 1
+}
+
+# expect CODE ARGUMENT...: that exit code; what is said is kept in out and talk.
+expect()
+{
+	code=$1
+	shift
+	rc=0
+	"$program" "$@" >"$scratch/out" 2>"$scratch/talk" || rc=$?
+	[ $rc -eq "$code" ] || fail "'$*' ends with $rc, not $code"
+}
+
+# refused SENTENCE ARGUMENT...: usage, nothing on stdout, and it says why.
+refused()
+{
+	sentence=$1
+	shift
+	expect 2 "$@"
+	[ ! -s "$scratch/out" ] || fail "'$*' writes to stdout"
+	grep -qF -e "$sentence" "$scratch/talk" ||
+		fail "'$*' does not say '$sentence' but: $(cat "$scratch/talk")"
+}
+
+# A small run; more options may follow.
+small()
+{
+	command=$1
+	shift
+	expect 0 "$command" --events=5000 --consumers=4 "$@"
+	[ ! -s "$scratch/talk" ] ||
+		fail "'$command $*' talks: $(cat "$scratch/talk")"
+}

@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What sluice-bench tells of runs, as a user gets it.
+#
+#   bench_told.sh PART PROGRAM SCHEMA_CHECK TREE
+set -eu
+# shellcheck source=tests/cli/bench_common.sh
+. "${0%/*}/bench_common.sh"
+
+check_json()
+{
+	small run --json
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "run --json is not what the schema says"
+	for command in compare keyed slow burst; do
+		small $command --load=0.3,0.6 --json="$scratch/report"
+		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+			"$scratch/report" ||
+			fail "$command --json is not what the schema says"
+		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
+	done
+	small run --mode=virtual --repeats=1 --service-mean=5us --json
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "virtual: --json is not what the schema says"
+	grep -qE '"kept": [0-9.]+, "tries": [1-8],' "$scratch/out" ||
+		fail "virtual does not tell what was kept, and of how many tries"
+	# For throughput no times are taken, and none are told.
+	small run --mode=threads --repeats=1 --service-mean=1ns --service=fixed \
+		--json
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "threads: --json is not what the schema says"
+	grep -qE '"latency_ns": .*"max": 0, .*"curve": \[\]' "$scratch/out" ||
+		fail "threads tells times that it has not measured"
+	# Who is busy needs a CPU: more than there are cannot be compared.
+	[ "$(nproc)" -ge 80 ] || {
+		expect 1 compare --mode=threads --consumers=64 --producers=16
+		grep -qF -e '--mode=virtual has all of them on two' \
+			"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	}
+	expect 0 ring --kind=roundtrip --rounds=3 --run-ms=1 --json
+	"$schema_check" "$tree/docs/sluice-bench-ring.schema.json" \
+		"$scratch/out" || fail "ring --json is not what the schema says"
+	# The check does refuse: a member too many, one too few, a wrong type.
+	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
+		's/"contended": false/"contended": 0/' 's/"schema": 2/"schema": 1/'; do
+		sed "$change" "$scratch/report" >"$scratch/changed"
+		cmp -s "$scratch/report" "$scratch/changed" &&
+			fail "nothing to change by $change"
+		"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+			"$scratch/changed" 2>/dev/null &&
+			fail "the schema takes $change"
+	done
+	return 0
+}
+
+# In sim, which runs once, the same seed gives the same bytes, another seed others.
+check_same()
+{
+	for report in "" --json; do
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
+		mv "$scratch/out" "$scratch/first"
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=7 $report
+		cmp "$scratch/first" "$scratch/out" ||
+			fail "the same seed gave something else"
+		# shellcheck disable=SC2086
+		small run --strategies=p2c --keys=zipf:0.9:100 --seed=8 $report
+		sed 's/"seed": "8"/"seed": "7"/; s/seed 8/seed 7/' \
+			"$scratch/out" >"$scratch/other"
+		cmp -s "$scratch/first" "$scratch/other" &&
+			fail "another seed gave the same"
+	done
+	grep -qF '"repeats": {"count": 3, "used": 3}' "$scratch/first" ||
+		fail "three repeats are not told"
+	# Three traces, the first of which is that of one repeat.
+	small run --strategies=rr --seed=7 --json
+	grep -oE '"p99_9": [0-9.]*' "$scratch/out" | sort -u | wc -l |
+		grep -qvx 1 || fail "all repeats are alike"
+	# What is not drawn is not repeated.
+	small run --save-trace="$scratch/trace" --quiet
+	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=rr --json
+	grep -qF '"repeats": {"count": 1, "used": 1}' "$scratch/out" ||
+		fail "a trace without chance is repeated"
+	expect 0 run --arrivals=trace:"$scratch/trace" --strategies=p2c --json
+	grep -qF '"repeats": {"count": 3, "used": 3}' "$scratch/out" ||
+		fail "chance is not repeated"
+	return 0
+}
+
+check_table()
+{
+	small compare --load=0.3,0.9
+	[ "$(wc -L <"$scratch/out")" -le 120 ] || fail "wider than 120 columns"
+	# A load is what is offered, and a range ends where it says.
+	small run --load=0.1:0.3:0.1 --arrivals=uniform --service=fixed --quiet
+	sed -n 's/^demand *\(0\.[0-9]\)  *\([0-9.]*\)k .*/\1 \2/p' "$scratch/out" \
+		>"$scratch/offered"
+	printf '0.1 400\n0.2 800\n' >"$scratch/expected"
+	cmp "$scratch/expected" "$scratch/offered" ||
+		fail "loads 0.1 and 0.2 offer $(cat "$scratch/offered")"
+	grep -q '^demand *0\.3 *1\.20M ' "$scratch/out" || fail "no load 0.3"
+	small compare --load=0.3,0.9
+	for word in offered/s done/s p50 p90 p99 p99.9 max slowdown 'x best' \
+		load@slo 'disp p99' 'lane p99' Jain 'key viol' 'all viol' stall \
+		depth drops; do
+		grep -qF -e "$word" "$scratch/out" || fail "no column $word"
+	done
+	[ "$(grep -c '^jbsq:2  *0\.' "$scratch/out")" -eq 4 ] ||
+		fail "not a row of each table per load"
+	grep -q "$(printf '\033')" "$scratch/out" && fail "colours in a file"
+	small compare --color=always
+	grep -q "$(printf '\033')" "$scratch/out" || fail "no colours"
+	# Who wins, and what is in the way of it.
+	small compare --load=0.8 --strategies=rr,jbsq:2
+	grep -Eq '^jbsq:2 wins at load 0.8: .* times lower than that of the next, rr, ' \
+		"$scratch/out" || fail "no winner: $(tail -30 "$scratch/out")"
+	small compare --load=0.8 --strategies=rr,rr@window=999
+	grep -q '^No winner at load 0.8: ' "$scratch/out" || fail "a winner"
+	grep -Eq '~1\.0[0-9]  ' "$scratch/out" || fail "no ~"
+	small compare --load=1.5 --strategies=rr,jbsq:2
+	[ "$(grep -c ' sat\. ' "$scratch/out")" -ge 2 ] || fail "not saturated"
+	grep -q '^Nothing can be compared: the backlog grows' "$scratch/out" ||
+		fail "what is saturated is compared"
+	small compare --quiet
+	grep -q 'intended arrival' "$scratch/out" && fail "a legend with --quiet"
+	return 0
+}
+
+# What is drawn from a document is what the run itself draws.
+check_plot()
+{
+	small compare --load=0.3,0.6,0.9 --json="$scratch/report" \
+		--html="$scratch/direct.html"
+	expect 0 plot "$scratch/report" --html="$scratch/later.html"
+	cmp "$scratch/direct.html" "$scratch/later.html" ||
+		fail "the page from JSON is another one"
+	expect 0 plot - --html=- <"$scratch/report"
+	cmp "$scratch/direct.html" "$scratch/out" || fail "- is not stdin"
+	[ "$(grep -c '<figure>' "$scratch/out")" -eq 4 ] || fail "not 4 plots"
+	grep -qE '<script|src=|url\(|@import' "$scratch/out" &&
+		fail "the page is not self-contained"
+	[ "$(grep -oE "id=['\"][^'\"]*" "$scratch/out" | sort | uniq -d)" = "" ] ||
+		fail "an id is there twice"
+	expect 0 plot "$scratch/report" --svg="$scratch/picture"
+	[ "$(wc -l <"$scratch/out")" -eq 4 ] || fail "not 4 pictures"
+	while read -r file; do
+		grep -q '</svg>' "$file" || fail "$file is no picture"
+		# Three curves and more, of which none is empty.
+		grep -q 'jbsq:2' "$file" || fail "$file lacks a strategy"
+	done <"$scratch/out"
+	# Text from a document is text: neither markup nor a command.
+	sed "s/jbsq:2/<b>'\`touch pwned\`/g" "$scratch/report" \
+		>"$scratch/odd"
+	grep -qF "<b>'\`touch pwned" "$scratch/odd" || fail "nothing is odd"
+	(cd "$scratch" && "$program" plot odd --html=odd.html) ||
+		fail "an odd name is not taken"
+	[ ! -e "$scratch/pwned" ] || fail "a name was run"
+	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
+	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
+	echo '{"schema": 2}' >"$scratch/wrong"
+	expect 1 plot "$scratch/wrong" --html=-
+	grep -q "wrong: command: not a text" "$scratch/talk" ||
+		fail "does not say what is wrong: $(cat "$scratch/talk")"
+	sed 's/"p99_9": [0-9.][0-9.]*/"p99_9": "x"/' "$scratch/report" \
+		>"$scratch/wrong"
+	expect 1 plot "$scratch/wrong" --html=-
+	grep -qF "runs[0]: latency_ns.p99_9: not a number" "$scratch/talk" ||
+		fail "does not say what is wrong: $(cat "$scratch/talk")"
+}
+
+# For other programs.
+check_export()
+{
+	small compare --load=0.3,0.6 --csv="$scratch/figures.csv" \
+		--hgrm="$scratch/hgrm" --json="$scratch/report"
+	[ "$(wc -l <"$scratch/figures.csv")" -eq 9 ] || fail "not 8 lines and a head"
+	head -1 "$scratch/figures.csv" | grep -q '^strategy,load,.*,latency_ns_p99,latency_ns_p99_low,latency_ns_p99_high,' ||
+		fail "the head is $(head -1 "$scratch/figures.csv")"
+	[ "$(tr -cd ',\n' <"$scratch/figures.csv" | sort -u | wc -l)" -eq 1 ] ||
+		fail "lines of different lengths"
+	# The same figure here and there.
+	ours=$(sed -n 's/^"jbsq:2",0.6,\([0-9.]*\),.*/\1/p' "$scratch/figures.csv")
+	grep -F '"strategy": "jbsq:2", "load": 0.6,' "$scratch/report" |
+		grep -qF "\"objective\": $ours," || fail "objective is not $ours"
+	for strategy in demand rr jbsq:2 p2c; do
+		for load in 0.3 0.6; do
+			file=$scratch/hgrm-$strategy-$load.hgrm
+			head -1 "$file" | grep -Eqx ' *Value *Percentile *TotalCount *1/\(1-Percentile\)' ||
+				fail "$file has no head"
+			grep -Eq '^ *[0-9]+\.[0-9]{3} 0\.99[0-9]{10} +[0-9]+ +[0-9]+\.[0-9]{2}$' "$file" ||
+				fail "$file has no percentiles"
+		done
+	done
+	expect 0 plot "$scratch/report" --csv=- --hgrm="$scratch/again"
+	grep -v '^/' "$scratch/out" | cmp - "$scratch/figures.csv" ||
+		fail "figures from JSON are others"
+	cmp "$scratch/hgrm-rr-0.6.hgrm" "$scratch/again-rr-0.6.hgrm" ||
+		fail "percentiles from JSON are others"
+}
+
+case $part in
+json | same | table | plot | export) ;;
+*) fail "no such part" ;;
+esac
+"check_$part"
