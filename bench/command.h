@@ -9,6 +9,7 @@ enum command_exit {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1, /* at run time; verify: a claim does not hold */
 	COMMAND_USAGE = 2,
+	COMMAND_WORSE = 3, /* diff: a figure, beyond the ranges */
 };
 
 #define COMMAND_WHY_BYTES 512u
@@ -16,6 +17,7 @@ enum command_exit {
 /* Run every strategy over every load, and write the reports that were asked
  * for. */
 int cmd_measure(const struct command *command, struct bench_options *options);
+int cmd_diff(const struct command *command, struct bench_options *options);
 int cmd_plot(const struct command *command, struct bench_options *options);
 int cmd_ring(const struct command *command, struct bench_options *options);
 int cmd_size(const struct command *command, struct bench_options *options);

@@ -110,6 +110,18 @@ static const struct command commands[] = {
 			 "FILE; - is stdin.",
 		.files = 1,
 	},
+	{
+		.name = "diff",
+		.bit = COMMAND_DIFF,
+		.run = cmd_diff,
+		.summary = "what got worse or better between two --json",
+		.line = "BEFORE AFTER",
+		.about = "What --json wrote to two files, with the same "
+			 "settings: the figures that are apart beyond the "
+			 "ranges over their repeats, and by how much. The exit "
+			 "status is 3 when one is worse.",
+		.files = 2,
+	},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -390,7 +390,7 @@ const struct option_row option_rows[] = {
 	ROW(SIZED, "quiet", NULL, FLAG, AT(quiet),
 	    .help = "no progress, no legend"),
 
-	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT,
+	HEADING(COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT | COMMAND_DIFF,
 		"Options:"),
 	ROW(COMMAND_RING, "kind", "KIND", WORD, AT(ring_kind),
 	    .words = option_rings, .help = "spsc, mpmc, roundtrip or all"),
@@ -414,7 +414,8 @@ const struct option_row option_rows[] = {
 	ROW(COMMAND_PLOT, "svg", "PREFIX", FILE, AT(svg),
 	    .help = "each plot as a file of its own, PREFIX-NAME.svg; the "
 		    "names go to stdout"),
-	ROW(SIZED | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT,
+	ROW(SIZED | COMMAND_RING | COMMAND_VERIFY | COMMAND_PLOT |
+		    COMMAND_DIFF,
 	    "help", NULL, FLAG, AT(help), .help = "this text"),
 };
 /* clang-format on */

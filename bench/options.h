@@ -56,6 +56,7 @@ enum command_bit {
 	COMMAND_VERIFY = 4,
 	COMMAND_PLOT = 8,
 	COMMAND_SIZE = 16,
+	COMMAND_DIFF = 32,
 };
 
 /* A subcommand. */

@@ -12,13 +12,13 @@ check_help()
 	expect 0 --help
 	cmp "$scratch/out" "$tree/tests/cli/help/sluice-bench" ||
 		fail "--help is not what tests/cli/help/sluice-bench says"
-	for command in run compare keyed slow burst size ring verify plot; do
+	for command in run compare keyed slow burst size ring verify plot diff; do
 		expect 0 "$command" --help
 		cmp "$scratch/out" "$tree/tests/cli/help/$command" ||
 			fail "$command --help is not what tests/cli/help has"
 	done
 	# Widths, of every page there is.
-	for command in "" run compare keyed slow burst size ring verify plot; do
+	for command in "" run compare keyed slow burst size ring verify plot diff; do
 		# Word splitting is meant: no word for the first one.
 		# shellcheck disable=SC2086
 		expect 0 $command --help
@@ -32,7 +32,7 @@ check_man()
 {
 	page=$tree/docs/man/sluice-bench.1.scd
 	echo --version >"$scratch/there"
-	for command in run compare keyed slow burst size ring verify plot; do
+	for command in run compare keyed slow burst size ring verify plot diff; do
 		expect 0 "$command" --help
 		grep -oE '^  --[a-z-]+' "$scratch/out" | tr -d ' ' \
 			>>"$scratch/there"
@@ -49,7 +49,7 @@ check_exit()
 	grep -qx 'sluice-bench [0-9.]*' "$scratch/out" || fail "no version"
 	expect 2
 	grep -q '^usage:' "$scratch/talk" || fail "no usage without a command"
-	refused "there are: run compare keyed slow burst size ring verify plot" frob
+	refused "there are: run compare keyed slow burst size ring verify plot diff" frob
 	# A run that cannot be: the trace is not there.
 	expect 1 run --arrivals=trace:/nonexistent/trace
 	grep -q nonexistent "$scratch/talk" || fail "does not name the trace"
@@ -123,6 +123,7 @@ check_bad()
 	refused "one FILE is taken" plot
 	refused "--html=FILE, --svg=PREFIX, --csv=FILE or --hgrm=PREFIX is" \
 		plot report.json
+	refused "two FILEs are taken, not 1" diff report.json
 	refused "both to -" run --csv=- --html=-
 	refused "no such option" plot --bogus
 	refused "--svg=x: 'run' has no such option, others have" run --svg=x

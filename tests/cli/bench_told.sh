@@ -169,6 +169,47 @@ check_plot()
 		fail "does not say what is wrong: $(cat "$scratch/talk")"
 }
 
+# What got worse, beyond the ranges; what is of other settings is not compared.
+check_diff()
+{
+	small compare --json="$scratch/before"
+	expect 0 diff "$scratch/before" "$scratch/before"
+	grep -qx '4 of 4 runs compared: nothing is apart beyond the ranges.' \
+		"$scratch/out" || fail "says $(cat "$scratch/out")"
+	# As if it were the same: another hop.
+	small compare --hop=1 --json="$scratch/slower"
+	expect 2 diff "$scratch/before" "$scratch/slower"
+	grep -qF 'plan hop: "0.1" and "1"' "$scratch/talk" ||
+		fail "does not name the setting: $(cat "$scratch/talk")"
+	[ ! -s "$scratch/out" ] || fail "compares other settings"
+	sed 's/"hop": "1"/"hop": "0.1"/' "$scratch/slower" >"$scratch/after"
+	expect 3 diff "$scratch/before" "$scratch/after"
+	grep -Eq '^demand +0\.8 +p99 slowdown .*\(.*\.\..*\) .*\+[0-9.]+ % +worse$' \
+		"$scratch/out" || fail "says $(cat "$scratch/out")"
+	grep -Eq '^jbsq:2 +0\.8 +saturated +no +yes +worse$' "$scratch/out" ||
+		fail "says $(cat "$scratch/out")"
+	tail -1 "$scratch/out" | grep -Eq '^4 of 4 runs.* [0-9]+ figures are worse' ||
+		fail "no sum: $(tail -1 "$scratch/out")"
+	expect 0 diff "$scratch/after" "$scratch/before"
+	grep -q ' better$' "$scratch/out" || fail "nothing is better"
+	# How often it was run is no setting; another trace is.
+	small compare --repeats=1 --json="$scratch/once"
+	expect 0 diff "$scratch/before" "$scratch/once"
+	printf 'arrival_us,service_us\n1,2\n3,4\n' >"$scratch/mine.csv"
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --json="$scratch/one"
+	printf 'arrival_us,service_us\n1,2\n4,4\n' >"$scratch/mine.csv"
+	expect 0 run --arrivals=trace:"$scratch/mine.csv" --json="$scratch/two"
+	expect 2 diff "$scratch/one" "$scratch/two"
+	grep -qF 'trace span_ns: 2000 and 3000' "$scratch/talk" ||
+		fail "does not name the trace: $(cat "$scratch/talk")"
+	# What was disturbed is not compared.
+	sed 's/"contended": false/"contended": true/' "$scratch/after" \
+		>"$scratch/disturbed"
+	expect 1 diff "$scratch/before" "$scratch/disturbed"
+	grep -q '^0 of 4 runs' "$scratch/out" || fail "compares the disturbed"
+	expect 1 diff "$scratch/before" /nonexistent/report
+}
+
 # For other programs.
 check_export()
 {
@@ -200,7 +241,7 @@ check_export()
 }
 
 case $part in
-json | same | table | plot | export) ;;
+json | same | table | plot | diff | export) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"
