@@ -337,8 +337,7 @@ static int plan_link(struct subscription *sub, uint32_t ring,
 		return rc;
 	place_put(&producer->out.places[sub->lane], sub);
 	place_put(&consumer->in.places[sub->inlet], sub);
-	consumer->in.linked++;
-	consumer->in.links[sub->inlet].sub = sub;
+	inlet_meet(&consumer->in, sub);
 	if (sub->joins)
 		return 0;
 	outlet_attach(&producer->out, sub, bell_between(consumer, producer));

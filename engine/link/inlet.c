@@ -37,6 +37,19 @@ static void inlet_weigh(struct inlet *in)
 				in->quantum);
 }
 
+void inlet_meet(struct inlet *in, struct subscription *sub)
+{
+	in->links[sub->inlet].sub = sub;
+	in->linked++;
+	if (in->count <= sub->inlet)
+		in->count = sub->inlet + 1;
+}
+
+int inlet_deserted(const struct inlet *in)
+{
+	return in->linked == 0 && !places_used(in->places, in->places_max);
+}
+
 void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 		  struct sluice_bell *bell)
 {
@@ -77,6 +90,7 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	link->open = 0;
 	link->sub = NULL;
 	link->bell = NULL;
+	in->linked--;
 }
 
 void inlet_grant_asked(struct inlet *in, uint32_t index)

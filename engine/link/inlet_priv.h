@@ -45,7 +45,7 @@ struct inlet {
 	sluice_a64 *places;  /* where the control calls put new subscriptions */
 	uint32_t places_max; /* links, and places */
 	uint32_t count;      /* links ever used, or declared before the start */
-	uint32_t linked;     /* links with a subscription */
+	uint32_t linked;     /* links with a subscription; inlet.c's */
 	uint32_t next;       /* whose turn it is */
 	uint32_t weighted;   /* some link weighs more than another */
 	uint32_t quantum;    /* events of a turn and a unit of weight */
@@ -60,10 +60,15 @@ struct inlet {
 int inlet_open(struct inlet *in, uint32_t links);
 void inlet_close(struct inlet *in);
 
+/* @sub has link sub->inlet from here on, or the stage knows of nobody there. */
+void inlet_meet(struct inlet *in, struct subscription *sub);
+/* Nobody is there to read from, and nobody on the way. */
+int inlet_deserted(const struct inlet *in);
+
 /* @sub begins at link sub->inlet, @position first; grants nothing yet. */
 void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 		  struct sluice_bell *bell);
-/* It is over: the link is free. */
+/* It is over: the link that it was met at is free. */
 void inlet_detach(struct inlet *in, uint32_t index);
 
 /* Ask for the first events of link @index. */

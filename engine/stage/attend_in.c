@@ -50,7 +50,6 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	if (link->sub == sub) {
 		inlet_detach(&stage->in, sub->inlet);
 		stage_markers_forget(stage, sub->inlet);
-		stage->in.linked--;
 	}
 	place_leave(&stage->in.places[sub->inlet], sub);
 	sluice_store_release(&sub->by_consumer.state, CONSUMER_LEFT);
@@ -81,8 +80,7 @@ void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 			stage->run.worst_by = peer;
 		}
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
-		    stage->in.linked > 0 ||
-		    places_used(stage->in.places, stage->in.places_max))
+		    !stage_dry(stage))
 			return;
 		closed = stage->run.worst;
 		peer = stage->run.worst_by;
@@ -117,14 +115,8 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
  * it now. */
 static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 {
-	struct inlet *in = &stage->in;
-	struct inlet_link *link = &in->links[sub->inlet];
-
-	if (link->sub != sub) {
-		link->sub = sub;
-		in->linked++;
-		if (in->count <= sub->inlet)
-			in->count = sub->inlet + 1;
+	if (stage->in.links[sub->inlet].sub != sub) {
+		inlet_meet(&stage->in, sub);
 		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
 			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
 			const struct sluice_stage *producer = sub->producer;

@@ -167,12 +167,30 @@ void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
 	stage->run.resume = STAGE_ENDING;
 }
 
-int stage_forsaken(const struct sluice_stage *stage)
+int stage_stays(const struct sluice_stage *stage)
 {
 	/* Once the pipeline drains, nobody can come. */
-	return (stage->opts.on_idle != SLUICE_IDLE_STAY ||
-		host_command(stage->host) != PIPELINE_RUN) &&
-	       outlet_deserted(&stage->out);
+	return stage->opts.on_idle == SLUICE_IDLE_STAY &&
+	       host_command(stage->host) == PIPELINE_RUN;
+}
+
+int stage_dry(const struct sluice_stage *stage)
+{
+	return inlet_deserted(&stage->in) &&
+	       (stage->resequencer == NULL || !resequencer_reads(stage));
+}
+
+static int stage_forsaken(const struct sluice_stage *stage)
+{
+	return !stage_stays(stage) && outlet_deserted(&stage->out);
+}
+
+int stage_over(const struct sluice_stage *stage)
+{
+	/* A middle stage without a consumer takes nothing more: what lies in its
+	 * inlets goes back to its producers. */
+	return stage->opts.kind == SLUICE_PRODUCER || stage_dry(stage) ||
+	       (stage_produces(stage) && outlet_deserted(&stage->out));
 }
 
 /* Once the pipeline drains, nobody comes any more for a partition that has no

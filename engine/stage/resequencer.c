@@ -54,7 +54,6 @@ int resequencer_open(struct sluice_stage *stage)
 			    stage->opts.in_bytes, sequence->offset);
 	sequence->bell = bell_between(stage, producer);
 	inlet_attach(&stage->in, sub, 0, bell_between(producer, stage));
-	stage->in.linked++;
 	return rc;
 }
 
@@ -69,6 +68,11 @@ void resequencer_close(struct sluice_stage *stage)
 	free(rs->window.come);
 	free(rs);
 	stage->resequencer = NULL;
+}
+
+int resequencer_reads(const struct sluice_stage *stage)
+{
+	return (int)stage->in.links[stage->in.places_max].open;
 }
 
 void resequencer_look(struct sluice_stage *stage)
@@ -199,21 +203,18 @@ void resequencer_show(struct sluice_stage *stage)
 int resequencer_step(struct sluice_stage *stage)
 {
 	struct resequencer *rs = stage->resequencer;
-	struct inlet *in = &stage->in;
 
-	if (in->linked > 1 || places_used(in->places, in->places_max))
+	if (!inlet_deserted(&stage->in))
 		return resequencer_pass(stage, rs->settled);
 	/* Nobody is left to send anything. */
 	rs->window.first = resequencer_link(stage)->reader.acked;
 	if (sluice_reorder_holds(&rs->window))
 		return resequencer_pass(stage,
 					rs->window.head + rs->window.window);
-	if (stage->opts.on_idle == SLUICE_IDLE_STAY &&
-	    host_command(stage->host) == PIPELINE_RUN)
+	if (stage_stays(stage))
 		return resequencer_pass(stage, rs->settled);
-	if (resequencer_link(stage)->open) {
+	if (resequencer_reads(stage)) {
 		resequencer_link(stage)->open = 0;
-		in->linked--;
 		stage_heed_end(stage, stage->run.worst_by,
 			       SLUICE_ON_END_DEFAULT, stage->run.worst);
 	}

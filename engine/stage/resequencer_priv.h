@@ -25,6 +25,9 @@ struct resequencer {
 int resequencer_open(struct sluice_stage *stage);
 void resequencer_close(struct sluice_stage *stage);
 
+/* More may come out of the window. */
+int resequencer_reads(const struct sluice_stage *stage);
+
 /* Events of link @index into the window. Returns non-zero: there were some, or
  * the stream has ended. */
 int resequencer_take(struct sluice_stage *stage, uint32_t index);

@@ -235,8 +235,14 @@ static inline struct sluice_sub subscription_id(const struct subscription *sub)
 /* life.c: with what waits for partitions that nobody reads; and one step of a
  * stage that is ending. Each returns non-zero when something moved. */
 int stage_strand_vacant(struct sluice_stage *stage);
-/* No consumer is there and none will come. */
-int stage_forsaken(const struct sluice_stage *stage);
+/* With nobody to read from, or emit to, it waits: somebody may come. */
+int stage_stays(const struct sluice_stage *stage);
+/* Nobody is there to read from, nor on the way, and nothing is left of what was
+ * read. */
+int stage_dry(const struct sluice_stage *stage);
+/* In a drain: is it a producer, or has it nobody left to read from, or to emit to?
+ * Then it ends. Asked once a round; all else that ends a stage happens to it. */
+int stage_over(const struct sluice_stage *stage);
 int stage_step_ending(struct sluice_stage *stage);
 
 /* Let foreign threads ring the stage's worker; or no more, and wait until those

@@ -100,35 +100,12 @@ static uint32_t producer_room(const struct sluice_stage *stage)
 	return room < stage->emit_max ? (uint32_t)room : stage->emit_max;
 }
 
-/* A drain that comes right after the start lets it be asked once: what there is
- * between the two does not hang on who was first. Not one that may block, and has
- * been told already that it is to stop. */
-static void producer_drain(struct sluice_stage *stage)
-{
-	const struct sluice_stage_opts *o = &stage->opts;
-	uint32_t room;
-
-	if (!stage->run.asked_once && o->handle_demand != NULL &&
-	    !o->blocking && o->on_stop == NULL && !stage->run.accumulate) {
-		(void)outlet_refresh(&stage->out, stage->emit_max);
-		room = producer_room(stage);
-		if (room > 0)
-			producer_ask(stage, room);
-	}
-	if (stage->run.phase == STAGE_RUNNING)
-		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-}
-
 static int producer_step(struct sluice_stage *stage)
 {
 	uint32_t room;
 	int moved = 0;
 	int backs_off;
 
-	if (host_command(stage->host) == PIPELINE_DRAIN) {
-		producer_drain(stage);
-		return 1;
-	}
 	backs_off = producer_backs_off(stage);
 	if (stage_ahead(stage, AHEAD_FLUSHED))
 		moved = stage_flush(stage, STAGE_LOOK);
@@ -293,15 +270,16 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 	return worked;
 }
 
-/* A middle stage that the drain finds without a consumer takes nothing more:
- * what lies in its inlets goes back to its producers. */
-static int stage_forsaken_in_drain(struct sluice_stage *stage)
+/* What waits goes first. Returns non-zero when something moved. */
+static inline int consumer_clear(struct sluice_stage *stage)
 {
-	if (host_command(stage->host) != PIPELINE_DRAIN ||
-	    !stage_forsaken(stage))
-		return 0;
-	stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-	return 1;
+	int moved = 0;
+
+	if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
+		moved = stage_flush(stage, STAGE_LOOK);
+	if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
+		moved |= stage_markers_arrive(stage);
+	return moved;
 }
 
 /* What the links gave has been put in order; hand out what is next. */
@@ -309,14 +287,10 @@ static int consumer_step_order(struct sluice_stage *stage)
 {
 	uint32_t index = stage->in.places_max;
 	uint32_t limit;
-	int worked = 0;
+	int worked;
 
 	resequencer_show(stage);
-	if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
-		worked = stage_flush(stage, STAGE_LOOK);
-	/* Its links may all have ended, and this one is left. */
-	if (stage_produces(stage) && stage_forsaken_in_drain(stage))
-		return 1;
+	worked = consumer_clear(stage);
 	limit = stage_batch_limit(stage, index);
 	if (limit > 0)
 		worked |= consumer_step_inlet(stage, index, limit);
@@ -325,23 +299,6 @@ static int consumer_step_order(struct sluice_stage *stage)
 	if (consumer_stops(stage))
 		return 1;
 	return worked | resequencer_step(stage);
-}
-
-/* No link is open: what waits does not wait for input. */
-static int consumer_step_alone(struct sluice_stage *stage)
-{
-	int worked = 0;
-
-	if (stage->post.arriving.first != NULL)
-		worked |= stage_markers_arrive(stage);
-	if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
-		worked |= stage_flush(stage, STAGE_LOOK);
-	if (stage->in.linked == 0 &&
-	    host_command(stage->host) == PIPELINE_DRAIN) {
-		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
-		return 1;
-	}
-	return worked;
 }
 
 /* A round over the links is over when the stage is no longer running, or its
@@ -365,14 +322,7 @@ static int consumer_step(struct sluice_stage *stage)
 		if (!in->links[index].open)
 			continue;
 		looked = 1;
-		/* What waits goes first. */
-		if (stage_produces(stage) && stage_ahead(stage, AHEAD_FLUSHED))
-			worked |= stage_flush(stage, STAGE_LOOK);
-		if (stage_produces(stage) && stage_forsaken_in_drain(stage))
-			return 1;
-		/* A batch ends at a marker. */
-		if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
-			worked |= stage_markers_arrive(stage);
+		worked |= consumer_clear(stage);
 		if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
 			worked |= resequencer_take(stage, index);
 			if (stage->run.phase != STAGE_RUNNING)
@@ -383,6 +333,7 @@ static int consumer_step(struct sluice_stage *stage)
 		limit = first < in->count ? 0 : stage_batch_limit(stage, index);
 		if (limit == 0 && first >= in->count)
 			first = index;
+		/* A batch ends at a marker. */
 		if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
 			limit = stage_marker_cut(stage, index, limit);
 		if (limit == 0) {
@@ -419,7 +370,8 @@ static int consumer_step(struct sluice_stage *stage)
 	} else if (!worked) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
 	}
-	return looked ? worked : worked | consumer_step_alone(stage);
+	/* With no link open, what waits does not wait for input. */
+	return looked ? worked : worked | consumer_clear(stage);
 }
 
 /* ---- a round ------------------------------------------------------------- */
@@ -461,7 +413,26 @@ uint64_t stage_deadline(const struct sluice_stage *stage)
 static int stage_rests(const struct sluice_stage *stage)
 {
 	return stage->run.phase == STAGE_DOWN || stage->run.accumulate ||
-	       (stage_consumes(stage) && stage->in.linked == 0);
+	       (stage_consumes(stage) && stage_dry(stage));
+}
+
+/* The drain ends it. One that comes right after the start lets a producer be asked
+ * once: what there is between the two does not hang on who was first. Not one that
+ * may block, and has been told already that it is to stop. */
+static void stage_drain(struct sluice_stage *stage)
+{
+	const struct sluice_stage_opts *o = &stage->opts;
+	uint32_t room;
+
+	if (!stage->run.asked_once && o->handle_demand != NULL &&
+	    !o->blocking && o->on_stop == NULL && !stage->run.accumulate) {
+		(void)outlet_refresh(&stage->out, stage->emit_max);
+		room = producer_room(stage);
+		if (room > 0)
+			producer_ask(stage, room);
+	}
+	if (stage->run.phase == STAGE_RUNNING)
+		stage_finish(stage, SLUICE_REASON_SHUTDOWN, 0);
 }
 
 int stage_step(struct sluice_stage *stage)
@@ -481,6 +452,11 @@ int stage_step(struct sluice_stage *stage)
 		worked |= outlet_refresh(&stage->out, 0);
 	switch (stage->run.phase) {
 	case STAGE_RUNNING:
+		if (host_command(stage->host) == PIPELINE_DRAIN &&
+		    stage_over(stage)) {
+			stage_drain(stage);
+			return 1;
+		}
 		if (stage->opts.kind == SLUICE_PRODUCER)
 			return worked | producer_step(stage);
 		return worked | consumer_step(stage);

@@ -135,7 +135,7 @@ sluice_sim_mutant(settled-too-early engine/link/sequence.c "${LOST}"
 sluice_sim_mutant(noted-too-low engine/link/sequence.c "${LOST}"
 	[[/^void sequence_note/,/^}/s/position + i,/position,/]])
 sluice_sim_mutant(settled-looked-at-late engine/stage/resequencer.c "${LOST}"
-	[[/^int resequencer_step/,/^}/{/in->linked > 1/{n;s/rs->settled/sluice_load_acquire(\&rs->sequence->settled)/}}]])
+	[[/^int resequencer_step/,/^}/{/inlet_deserted/{n;s/rs->settled/sluice_load_acquire(\&rs->sequence->settled)/}}]])
 sluice_sim_mutant(window-uncounted engine/stage/resequencer.c "missing"
 	[[/^uint64_t resequencer_leave/,/^}/s/dropped += w->come\[i\]/(void)w->come[i]/]])
 sluice_sim_mutant(number-unchecked engine/stage/resequencer.c "${STUCK}|${LOST}"
