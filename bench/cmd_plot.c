@@ -10,17 +10,17 @@
 
 /* A file called like one of many: what could not be in its name is left out. */
 static FILE *plot_open(const char *prefix, struct text name, char *file,
-		       size_t bytes, char *why, uint32_t why_bytes)
+		       size_t bytes)
 {
 	for (char *at = name.at; *at != '\0'; at++)
 		if (*at == '/' || *at < ' ')
 			*at = '_';
 	(void)snprintf(file, bytes, "%.1000s-%s", prefix, name.at);
-	return command_open(file, why, why_bytes);
+	return command_open(file);
 }
 
 static int plot_pictures(const struct report *report, const char *prefix,
-			 int named, char *why, uint32_t why_bytes)
+			 int named)
 {
 	struct plot plots[PLOTS_MAX];
 	uint32_t count = plot_list(report, plots);
@@ -30,11 +30,11 @@ static int plot_pictures(const struct report *report, const char *prefix,
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		FILE *out =
 			plot_open(prefix, text_format("%s.svg", plots[i].name),
-				  file, sizeof(file), why, why_bytes);
+				  file, sizeof(file));
 
 		if (out != NULL)
 			plot_svg(report, &plots[i], PLOT_STYLE, out);
-		rc = command_close(out, file, 0, why, why_bytes);
+		rc = command_close(out, file, 0);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -42,7 +42,7 @@ static int plot_pictures(const struct report *report, const char *prefix,
 }
 
 static int plot_percentiles(const struct report *report, const char *prefix,
-			    int named, char *why, uint32_t why_bytes)
+			    int named)
 {
 	char file[1400];
 	int rc = 0;
@@ -52,11 +52,10 @@ static int plot_percentiles(const struct report *report, const char *prefix,
 		FILE *out = plot_open(
 			prefix,
 			text_format("%s-%.4g.hgrm", run->strategy, run->load),
-			file, sizeof(file), why, why_bytes);
+			file, sizeof(file));
 
 		rc = command_close(out, file,
-				   out ? report_hgrm_write(run, out) : 0, why,
-				   why_bytes);
+				   out ? report_hgrm_write(run, out) : 0);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -64,8 +63,7 @@ static int plot_percentiles(const struct report *report, const char *prefix,
 }
 
 int command_outputs(const struct report *report,
-		    const struct bench_options *options, int named, char *why,
-		    uint32_t why_bytes)
+		    const struct bench_options *options, int named)
 {
 	const struct {
 		const char *file;
@@ -80,16 +78,14 @@ int command_outputs(const struct report *report,
 
 		if (rc < 0 || outputs[i].file == NULL)
 			continue;
-		out = command_open(outputs[i].file, why, why_bytes);
+		out = command_open(outputs[i].file);
 		rc = command_close(out, outputs[i].file,
-				   out ? outputs[i].write(report, out) : 0, why,
-				   why_bytes);
+				   out ? outputs[i].write(report, out) : 0);
 	}
 	if (rc == 0 && options->svg != NULL)
-		rc = plot_pictures(report, options->svg, named, why, why_bytes);
+		rc = plot_pictures(report, options->svg, named);
 	if (rc == 0 && options->hgrm != NULL)
-		rc = plot_percentiles(report, options->hgrm, named, why,
-				      why_bytes);
+		rc = plot_percentiles(report, options->hgrm, named);
 	return rc;
 }
 
@@ -108,9 +104,10 @@ int cmd_plot(const struct command *command, struct bench_options *options)
 	}
 	rc = report_json_read(&report, options->file[0], why, sizeof(why));
 	if (rc == 0)
-		rc = command_outputs(&report, options, 1, why, sizeof(why));
+		rc = command_outputs(&report, options, 1);
 	if (rc < 0)
-		command_complain(command->name, why);
+		command_complain(command->name,
+				 why[0] != '\0' ? why : sluice_last_error());
 	report_close(&report);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

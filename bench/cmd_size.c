@@ -118,7 +118,7 @@ static int size_bounds(struct size *size)
 			(struct size_bound){size_quantile(size, &hist[0]),
 					    size_quantile(size, &hist[1]),
 					    size_quantile(size, &hist[2])};
-	rc = hist && free_at ? 0 : -ENOMEM;
+	rc = hist && free_at ? 0 : sluice_fail(-ENOMEM, "no memory");
 	free(free_at);
 	free(hist);
 	return rc;
@@ -147,7 +147,6 @@ static void size_progress(const struct size *size, uint32_t strategy,
 static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 {
 	double *value = &size->value[strategy][consumers - 1];
-	char why[LOAD_TEXT_BYTES] = "";
 	int rc;
 
 	if (size->work >= consumers) {
@@ -159,7 +158,7 @@ static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 	size->plan.strategy[0] = size->plan.strategy[strategy];
 	size->plan.strategies = 1;
 	/* What a strategy cannot do with so few is no failure. */
-	if (plan_check(&size->plan, why, sizeof(why)) < 0)
+	if (plan_check(&size->plan) < 0)
 		return 0;
 	memset(&size->result, 0, sizeof(size->result));
 	rc = run_strategy(&size->plan, &size->plan.strategy[0], &size->trace,
@@ -232,7 +231,7 @@ static int size_trace(struct size *size)
 	opts.load =
 		file ? 0 : size->options->rate * opts.service.mean_ns * 1e-9;
 	opts.speed = file ? size->options->plan.load[0] : 0;
-	return trace_open(&size->trace, &opts, size->why, sizeof(size->why));
+	return trace_open(&size->trace, &opts);
 }
 
 /* ---- what is told -------------------------------------------------------- */
@@ -430,8 +429,6 @@ static int size_all(struct size *size)
 	rc = size_bounds(size);
 	for (uint32_t i = 0; rc == 0 && i < options->plan.strategies; i++)
 		rc = size_strategy(size, i);
-	if (rc == -ENOMEM && size->why[0] == '\0')
-		(void)load_refuse(size->why, sizeof(size->why), "no memory");
 	size_choose(size);
 	if (!options->quiet && isatty(STDERR_FILENO))
 		(void)fputs("\r\033[K", stderr);
@@ -441,30 +438,30 @@ static int size_all(struct size *size)
 int cmd_size(const struct command *command, struct bench_options *options)
 {
 	struct size *size = calloc(1, sizeof(*size));
-	int rc = -ENOMEM;
+	int rc = sluice_fail(-ENOMEM, "no memory");
 
 	if (size != NULL) {
 		size->options = options;
 		rc = size_all(size);
 	}
 	if (rc == 0 && options->json != NULL) {
-		FILE *out = command_open(options->json, size->why,
-					 sizeof(size->why));
+		FILE *out = command_open(options->json);
 
 		rc = command_close(out, options->json,
-				   out != NULL ? size_json(size, out) : 0,
-				   size->why, sizeof(size->why));
+				   out != NULL ? size_json(size, out) : 0);
 	}
 	if (rc == 0 &&
 	    (options->json == NULL || strcmp(options->json, "-") != 0)) {
 		size_tell(size);
-		rc = fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
+		rc = fflush(stdout) != 0 || ferror(stdout)
+			     ? sluice_fail(-EIO, "stdout: %s", strerror(EIO))
+			     : 0;
 	}
 	if (rc < 0)
 		command_complain(command->name,
 				 size != NULL && size->why[0] != '\0'
 					 ? size->why
-					 : strerror(-rc));
+					 : sluice_last_error());
 	if (size != NULL)
 		trace_close(&size->trace);
 	free(size);

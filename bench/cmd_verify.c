@@ -136,7 +136,8 @@ int cmd_verify(const struct command *command, struct bench_options *options)
 	rc = verify_run(&opts, options->json_only ? verify_json : verify_line,
 			&output, why, sizeof(why));
 	if (rc < 0) {
-		command_complain(command->name, why);
+		command_complain(command->name,
+				 why[0] != '\0' ? why : sluice_last_error());
 		return 1;
 	}
 	verify_summary(options, &output, rc);

@@ -3,9 +3,6 @@
 #include "bench/command.h"
 #include "bench/compare.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,34 +23,18 @@ static void command_progress(const struct compare_step *step)
 	(void)fflush(stderr);
 }
 
-static const struct report_style *
-command_style(const struct bench_options *options)
+/* ---- files --------------------------------------------------------------- */
+
+FILE *command_open(const char *file)
 {
-	const char *no_color = getenv("NO_COLOR");
+	FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "we");
 
-	if (options->color == COLOR_ALWAYS)
-		return &report_style_color;
-	if (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
-	    (no_color == NULL || no_color[0] == '\0'))
-		return &report_style_color;
-	return &report_style_plain;
-}
-
-FILE *command_open(const char *file, char *why, uint32_t why_bytes)
-{
-	FILE *out;
-
-	if (strcmp(file, "-") == 0)
-		return stdout;
-	out = fopen(file, "we");
 	if (out == NULL)
-		(void)snprintf(why, why_bytes, "%.200s: %s", file,
-			       strerror(errno));
+		(void)sluice_fail(-errno, "%.200s: %s", file, strerror(errno));
 	return out;
 }
 
-int command_close(FILE *out, const char *file, int rc, char *why,
-		  uint32_t why_bytes)
+int command_close(FILE *out, const char *file, int rc)
 {
 	if (out == NULL)
 		return -EIO;
@@ -61,48 +42,55 @@ int command_close(FILE *out, const char *file, int rc, char *why,
 		rc = -EIO;
 	if ((out == stdout ? fflush(out) : fclose(out)) != 0 && rc == 0)
 		rc = -errno;
-	if (rc < 0)
-		(void)snprintf(why, why_bytes, "%.200s: %s", file,
-			       strerror(-rc));
-	return rc;
+	return rc < 0 ? sluice_fail(rc, "%.200s: %s", file, strerror(-rc)) : 0;
 }
 
-static int command_stdout(const char *file)
+/* The trace that all of it is about, at its one load. */
+static int command_save(const struct bench_options *options)
 {
-	return file != NULL && strcmp(file, "-") == 0;
-}
-
-static int command_write(const struct report *report,
-			 const struct bench_options *options, char *why,
-			 uint32_t why_bytes)
-{
-	int rc = command_outputs(report, options, 0, why, why_bytes);
-
-	/* Stdout is taken by at most one of them. */
-	if (rc < 0 || command_stdout(options->json) ||
-	    command_stdout(options->csv) || command_stdout(options->html) ||
-	    command_stdout(options->save_trace))
-		return rc;
-	rc = report_table_write(report, command_style(options), !options->quiet,
-				stdout);
-	if (rc < 0)
-		(void)snprintf(why, why_bytes, "stdout: %s", strerror(-rc));
-	return rc;
-}
-
-/* The trace that all of it was about, as a file. */
-static int command_save(const struct trace *trace, void *ctx, char *why,
-			uint32_t why_bytes)
-{
-	const struct bench_options *options = ctx;
+	struct trace_opts opts = options->plan.trace;
+	struct trace trace;
 	FILE *out;
 	int rc;
 
 	if (options->save_trace == NULL)
 		return 0;
-	out = command_open(options->save_trace, why, why_bytes);
-	rc = out != NULL ? trace_save(trace, out) : 0;
-	return command_close(out, options->save_trace, rc, why, why_bytes);
+	*(options->plan.by_speed ? &opts.speed : &opts.load) =
+		options->plan.load[0];
+	rc = trace_open(&trace, &opts);
+	if (rc < 0)
+		return rc;
+	out = command_open(options->save_trace);
+	rc = command_close(out, options->save_trace,
+			   out != NULL ? trace_save(&trace, out) : 0);
+	trace_close(&trace);
+	return rc;
+}
+
+/* ---- what is told -------------------------------------------------------- */
+
+static const struct report_style *
+command_style(const struct bench_options *options)
+{
+	const char *no_color = getenv("NO_COLOR");
+	int color = options->color == COLOR_ALWAYS ||
+		    (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
+		     (no_color == NULL || no_color[0] == '\0'));
+
+	return color ? &report_style_color : &report_style_plain;
+}
+
+static int command_write(const struct report *report,
+			 const struct bench_options *options)
+{
+	int rc = command_outputs(report, options, 0);
+
+	/* Stdout is taken by at most one of them. */
+	if (rc != 0 || options_stdout(options))
+		return rc;
+	rc = report_table_write(report, command_style(options), !options->quiet,
+				stdout);
+	return rc < 0 ? sluice_fail(rc, "stdout: %s", strerror(-rc)) : 0;
 }
 
 int cmd_measure(const struct command *command, struct bench_options *options)
@@ -117,21 +105,22 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 		command_complain(command->name, "no memory for the report");
 		return COMMAND_FAILED;
 	}
-	rc = compare_run(
-		&(struct compare_opts){
-			.plan = plan,
-			.progress = watched ? command_progress : NULL,
-			.traced = command_save,
-			.ctx = options,
-		},
-		&report, why, sizeof(why));
+	rc = command_save(options);
+	if (rc == 0)
+		rc = compare_run(
+			&(struct compare_opts){
+				.plan = plan,
+				.progress = watched ? command_progress : NULL,
+			},
+			&report, why, sizeof(why));
 	options_record(options, &report);
 	if (watched)
 		(void)fputs("\r\033[K", stderr);
 	if (rc == 0)
-		rc = command_write(&report, options, why, sizeof(why));
+		rc = command_write(&report, options);
 	if (rc < 0)
-		command_complain(command->name, why);
+		command_complain(command->name,
+				 why[0] != '\0' ? why : sluice_last_error());
 	report_close(&report);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

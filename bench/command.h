@@ -23,17 +23,15 @@ int cmd_ring(const struct command *command, struct bench_options *options);
 int cmd_size(const struct command *command, struct bench_options *options);
 int cmd_verify(const struct command *command, struct bench_options *options);
 
-/* "-" is stdout. Returns NULL with a sentence in @why. */
-FILE *command_open(const char *file, char *why, uint32_t why_bytes);
-/* @rc: how writing went. Returns that, or what went wrong in the end; a sentence
- * in @why unless @out is NULL, which has had one. */
-int command_close(FILE *out, const char *file, int rc, char *why,
-		  uint32_t why_bytes);
+/* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
+FILE *command_open(const char *file);
+/* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
+ * is about @file unless @out is NULL, which has had one. */
+int command_close(FILE *out, const char *file, int rc);
 /* All that was asked for but the tables; @named: files are named on stdout.
- * Returns 0, or a negative errno with a sentence in @why. */
+ * Returns 0, or a negative errno with a sentence in sluice_last_error(). */
 int command_outputs(const struct report *report,
-		    const struct bench_options *options, int named, char *why,
-		    uint32_t why_bytes);
+		    const struct bench_options *options, int named);
 
 /* Say something went wrong, after the name of the subcommand. */
 void command_complain(const char *name, const char *why);

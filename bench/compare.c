@@ -59,13 +59,9 @@ static int compare_round(struct compare *compare, double load)
 		     (compare->step.round - 1) * COMPARE_SEED;
 	opts->load = plan->by_speed ? 0 : load;
 	opts->speed = plan->by_speed ? load : 0;
-	rc = trace_open(&trace, opts, compare->why, compare->why_bytes);
+	rc = trace_open(&trace, opts);
 	if (rc == 0)
-		rc = run_possible(&compare->plan, &trace, compare->why,
-				  compare->why_bytes);
-	if (rc == 0 && compare->step.round == 1)
-		rc = compare->opts->traced(&trace, compare->opts->ctx,
-					   compare->why, compare->why_bytes);
+		rc = run_possible(&compare->plan, &trace);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
 		rc = compare_one(compare, &trace, i);
 	trace_close(&trace);
@@ -122,8 +118,7 @@ int compare_run(const struct compare_opts *opts, struct report *report,
 	int rc = 0;
 
 	if (compare.results == NULL)
-		rc = load_refuse(why, why_bytes, "no memory for %u repeats",
-				 rounds);
+		rc = sluice_fail(-ENOMEM, "no memory for %u repeats", rounds);
 	if (plan->trace.own != NULL)
 		report->trace = plan->trace.own->facts;
 	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)

@@ -19,11 +19,6 @@ struct compare_step {
 struct compare_opts {
 	const struct bench_plan *plan;
 	void (*progress)(const struct compare_step *step); /* may be NULL */
-	/* Told the first trace of each load before it is replayed. Returns 0 or a negative errno
-	 * with a sentence in @why. */
-	int (*traced)(const struct trace *trace, void *ctx, char *why,
-		      uint32_t why_bytes);
-	void *ctx;
 };
 
 /*
@@ -31,7 +26,8 @@ struct compare_opts {
  * was read. Each round has a seed of its own, counted up from the plan's; in it
  * all strategies replay one trace, one after the other, so that a machine that
  * changes meanwhile changes for all. What no seed changes runs once.
- * Returns 0, or a negative errno with a sentence in @why; what has been measured
+ * Returns 0, or a negative errno with a sentence in @why, or in
+ * sluice_last_error() where that is left empty; what has been measured
  * by then is in the report.
  */
 int compare_run(const struct compare_opts *opts, struct report *report,

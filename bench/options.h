@@ -13,15 +13,22 @@ enum options_color {
 };
 
 #define OPTIONS_ROWS_MAX 64u
+#define OPTIONS_LIST_MAX 64u
+
+/* A list or a range; the text, as written, stands first. */
+struct option_list {
+	const char *text;
+	uint32_t count;
+	double number[OPTIONS_LIST_MAX];
+};
 
 struct bench_options {
 	struct bench_plan plan;
-	/* Read when all is known; then they are in the plan. */
-	const char *strategies;
-	const char *load;
-	const char *speed;
+	const char *strategies; /* as written */
+	/* One of them is put into the plan when all is known. */
+	struct option_list load;
+	struct option_list speed;
 	enum options_color color;
-	uint32_t refill_half; /* of strategies that say nothing else */
 	uint32_t quiet;
 	uint32_t help;
 	uint32_t json_only;     /* verify, ring: a document, no tables */
@@ -33,8 +40,8 @@ struct bench_options {
 	const char *save_trace; /* like json */
 	const char *file[2];    /* plot, diff: what is read */
 	/* size */
-	const char *consumers; /* read into size[], upwards */
-	uint32_t size[PLAN_CONSUMERS_MAX];
+	struct option_list consumers;
+	uint32_t size[PLAN_CONSUMERS_MAX]; /* the same, upwards */
 	uint32_t sizes;
 	double rate; /* events a second; 0: a trace's */
 	/* What --arrivals=trace:FILE has, once it is read; the plan's trace
@@ -63,15 +70,14 @@ enum command_bit {
 struct command {
 	const char *name;
 	enum command_bit bit;
-	const char *summary; /* for the list of commands */
-	const char *line;    /* behind "usage: sluice-bench NAME " */
-	const char *about;   /* what it shows */
 	/* Returns the exit code. */
 	int (*run)(const struct command *command,
 		   struct bench_options *options);
-	const char *defaults[4]; /* as on the command line */
 	uint32_t strategies;     /* most that are taken */
 	uint32_t files;          /* words besides options */
+	const char *summary;     /* for the list of commands */
+	const char *about;       /* what it shows */
+	const char *defaults[4]; /* as on the command line */
 };
 
 /* Defaults, those of @command on top. */
@@ -79,14 +85,25 @@ void options_init(struct bench_options *options, const struct command *command);
 
 /*
  * Read @argv, and the trace if there is one in a file. Returns 0, or the exit
- * code of the program with a sentence in @why that names the option and what is
- * allowed. An option without effect is refused. With --help nothing else is
- * checked. options_close() in any case.
+ * code of the program with a sentence in sluice_last_error() that names the
+ * option and what is allowed. An option without effect is refused. With --help
+ * nothing else is checked. options_close() in any case.
  */
 int options_parse(struct bench_options *options, const struct command *command,
-		  int argc, char **argv, char *why, uint32_t why_bytes);
-
+		  int argc, char **argv);
 void options_close(struct bench_options *options);
+
+/* As it was given on the command line, or NULL. */
+const char *option_given(const struct bench_options *options, const char *name);
+/* "--name=text: " in front of what was wrong with it. Returns -EINVAL. */
+int option_refused(const char *name, const char *text);
+/* options_finish.c: what can be judged, and read, when all has been said. Returns
+ * 0, -EINVAL or an exit code, as options_parse() does. */
+int options_finish(struct bench_options *options,
+		   const struct command *command);
+
+/* Does some document go there, instead of tables? */
+int options_stdout(const struct bench_options *options);
 
 /* Defaults in the text are those in @options. */
 void options_help(const struct command *command,

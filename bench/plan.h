@@ -17,6 +17,8 @@
 #define PLAN_EVENT_BYTES_MIN 40u
 /* "hash" without a number: as many partitions as there are consumers. */
 #define PLAN_PARTITIONS_CONSUMERS UINT32_MAX
+#define PLAN_REFILL_HALF          UINT32_MAX
+#define PLAN_CLAIM_HOP            (-1.0)
 
 enum plan_mode {
 	PLAN_SIM,     /* virtual time, one thread, deterministic */
@@ -30,9 +32,8 @@ enum plan_mode {
  *   jbsq:2  p2c:8  rr:skip  ordered:1024  demand:all@window=64@min=half
  *
  * The argument is the strategy's one number, or a word: rr's, or demand's for
- * SLUICE_CHUNK_ALL. `hash` is partition
- * with the key modulo the number of consumers. Settings: window=N, refill=N,
- * min=N, min=half (GenStage's arithmetic), and for partition rebalance=PERCENT.
+ * SLUICE_CHUNK_ALL. Settings: window=N, refill=N, min=N, min=half (GenStage's
+ * arithmetic), and for partition rebalance=PERCENT.
  */
 struct plan_strategy {
 	const struct sluice_strategy *strategy;
@@ -78,14 +79,15 @@ struct bench_plan {
 	uint32_t consumers;
 	uint32_t producers; /* that share the arrivals in turn */
 	uint32_t window;    /* max_demand of each consumer */
-	uint32_t refill;    /* 0: window/16; see SLUICE_MIN_* for the rest */
+	uint32_t refill;    /* 0: window/16; PLAN_REFILL_HALF: min is half of
+			     * the window, under strategies that say nothing */
 	uint32_t batch;     /* most events a consumer is handed at once */
 	uint32_t capacity;  /* events the spill, or the shared ring, can hold */
 	uint32_t event_bytes;
 	double hop;   /* sim: one way between dispatcher and consumer, in mean
 		       * service times */
 	double claim; /* sim, virtual: what a claim of `shared` takes, in the
-		       * same; below 0: a hop */
+		       * same; or PLAN_CLAIM_HOP */
 	struct plan_slo slo; /* that load@slo asks for */
 	uint32_t repeats;    /* of all strategies, each over a trace that is
 			      * drawn from a seed of its own */
@@ -95,21 +97,17 @@ struct bench_plan {
 
 /* Everything at its default: 8 consumers, bimodal, Poisson at 0.8, in sim. */
 void plan_init(struct bench_plan *plan);
-/* Each returns 0, or -EINVAL with a sentence in @why: what is wrong, and what is
- * allowed. A list has commas. */
-int plan_strategy_parse(struct plan_strategy *strategy, const char *text,
-			char *why, uint32_t why_bytes);
-int plan_strategies_parse(struct bench_plan *plan, const char *list, char *why,
-			  uint32_t why_bytes);
+/* Each returns 0, or -EINVAL with a sentence in sluice_last_error(): what is
+ * wrong, and what is allowed. A list has commas. */
+int plan_strategies_parse(struct bench_plan *plan, const char *list);
 /* p99.9:1ms, p99:10, 10 (then p99). */
-int plan_slo_parse(struct plan_slo *slo, const char *text, char *why,
-		   uint32_t why_bytes);
-void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes);
+int plan_slo_parse(struct plan_slo *slo, const char *text);
 /* The whole, once everything has been said. */
-int plan_check(struct bench_plan *plan, char *why, uint32_t why_bytes);
+int plan_check(struct bench_plan *plan);
 /* The demand policy of each consumer under @strategy. */
 int plan_credit(const struct bench_plan *plan,
 		const struct plan_strategy *strategy,
-		struct sluice_credit *credit, char *why, uint32_t why_bytes);
+		struct sluice_credit *credit);
+void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes);
 
 #endif

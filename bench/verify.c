@@ -235,16 +235,13 @@ static int verify_round_open(struct verify *verify, uint32_t round)
 		};
 		plan->faults = 1;
 	}
-	rc = load_parse(&load_service, &plan->trace.service, setting->service,
-			verify->why, verify->why_bytes);
+	rc = load_parse(&load_service, &plan->trace.service, setting->service);
 	if (rc == 0)
-		rc = load_parse(&load_keys, &plan->trace.keys, setting->keys,
-				verify->why, verify->why_bytes);
+		rc = load_parse(&load_keys, &plan->trace.keys, setting->keys);
 	if (rc == 0)
-		rc = plan_check(plan, verify->why, verify->why_bytes);
+		rc = plan_check(plan);
 	if (rc == 0)
-		rc = trace_open(&verify->trace, &plan->trace, verify->why,
-				verify->why_bytes);
+		rc = trace_open(&verify->trace, &plan->trace);
 	return rc;
 }
 
@@ -275,11 +272,10 @@ static int verify_case_run(struct verify *verify, struct verify_case *c,
 {
 	struct bench_plan *plan = &verify->plan;
 	struct run_result *r = &verify->result;
-	int rc = plan_strategies_parse(plan, c->strategy, verify->why,
-				       verify->why_bytes);
+	int rc = plan_strategies_parse(plan, c->strategy);
 
 	if (rc == 0)
-		rc = plan_check(plan, verify->why, verify->why_bytes);
+		rc = plan_check(plan);
 	if (rc < 0)
 		return rc;
 	plan->strategy[0].opts.seed = (uint32_t)plan->trace.seed;

@@ -74,7 +74,8 @@ typedef void (*verify_fn)(const struct verify_claim *claim, double measured,
 const char *verify_scene_text(enum verify_scene scene);
 const char *verify_metric_text(enum verify_metric metric);
 /* Every claim in turn, those of one scene together. Returns how many do not
- * hold, or a negative errno with a sentence in @why. */
+ * hold, or a negative errno with a sentence in @why, or in
+ * sluice_last_error() where that is left empty. */
 int verify_run(const struct verify_opts *opts, verify_fn report, void *ctx,
 	       char *why, uint32_t why_bytes);
 

@@ -1,60 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as people write them: 0.8, 80%, 1e6, 200k, 2.5us; and lists of them.
- * The command line, workloads as text and trace files are all read with this. */
+/*
+ * Numbers as people write them: 0.8, 80%, 1e6, 200k, 2.5us. The command line,
+ * workloads as text and trace files are all read with this.
+ *
+ * What is refused returns a negative errno and leaves a sentence in
+ * sluice_last_error(), as the library does: what is wrong, and what is allowed.
+ */
 #ifndef SLUICE_BENCH_LOAD_NUMBER_H
 #define SLUICE_BENCH_LOAD_NUMBER_H
 
-#include "ring/base.h"
+#include "ring/base_priv.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
-#define NUMBER_TEXT_BYTES 96u /* of a number, and of what is allowed */
-#define LOAD_TEXT_BYTES   192 /* of a specification, or why it is refused */
+#define NUMBER_TEXT_BYTES 96u /* of one */
+#define LOAD_TEXT_BYTES   192 /* of a specification */
 
 enum number_kind {
-	NUMBER_WHOLE, /* 1000, 1k, 1e3 */
-	NUMBER_REAL,  /* 0.8, 80%, 1.5k */
-	NUMBER_TIME,  /* 500ns 2.5us 1ms 1s; the number is in ns */
+	NUMBER_U32,   /* 1000, 1k, 1e3: a uint32_t */
+	NUMBER_POWER, /* of two: likewise */
+	NUMBER_U64,   /* a uint64_t */
+	NUMBER_REAL,  /* 0.8, 80%, 1.5k: a double */
+	NUMBER_TIME,  /* 500ns 2.5us 1ms 1s: ns, a double */
+	NUMBER_NS,    /* the same, to the nearest: a uint64_t */
+	NUMBER_TEXT,  /* no number: a const char *, not copied */
 };
 
-/* What is allowed, ends included. */
-struct number_range {
+/* What is taken: ends included, and one word for a number outside. */
+struct number_form {
 	enum number_kind kind;
 	double low;
 	double high;
-	uint32_t power_of_two;
+	const char *word; /* NULL: none */
+	double worth;     /* what it stands for */
 };
 
-struct number {
-	double real;
-	uint64_t whole; /* exact; of whole numbers only */
-};
-
-/* "must be ..." and its like, in @why. Returns -EINVAL. */
-int load_refuse(char *why, uint32_t why_bytes, const char *fmt, ...)
-	SLUICE_PRINTF(3, 4);
-
-/* The whole of @text, of so many bytes. Returns 0 or -EINVAL, without a word. */
-int number_read(const char *text, size_t length,
-		const struct number_range *range, struct number *out);
-/* "a whole number in [1, 64]" */
-const char *number_range_text(const struct number_range *range, char *text);
-/* @text times 10^@power, to the nearest whole number and not through a double:
- * 1700000000.123456789 s stays what it is in ns. Returns 0, -EINVAL for what is
- * no number, -ERANGE for what 64 bits cannot say. */
-int number_scaled(const char *text, int power, uint64_t *out);
-/*
- * A list 0.1,0.2, or a range FROM:TO:STEP (FROM:TO of whole numbers goes in
- * steps of 1), as at most @most numbers, of which no two are alike. Returns how
- * many, or -EINVAL with a sentence in @why.
- */
-int number_list(const char *text, const struct number_range *range, double *out,
-		uint32_t most, char *why, uint32_t why_bytes);
-
-/* The shortest text that is read back as this very number. */
+/* The first @length bytes of @text, into what the kind says. No digit is lost to
+ * a double but where the kind is one. */
+int number_read(const struct number_form *form, const char *text, size_t length,
+		void *into);
+void number_put(const struct number_form *form, long double number, void *into);
+/* As it would be written; "" for what is below the range. */
+void number_show(const struct number_form *form, const void *from, FILE *out);
+/* The shortest text that is read back as this very number, and "500ns". */
 const char *number_text(double number, char *text);
-/* "500ns" */
 const char *number_time_text(double ns, char *text);
+
+/* Put what it is about in front of the last sentence. Returns -EINVAL. */
+int number_within(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 
 #endif

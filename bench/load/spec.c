@@ -1,203 +1,215 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/load/spec.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-/* A number behind a colon. */
-struct spec_field {
-	const char *name; /* NULL: there is none */
-	size_t at;        /* a double; whole numbers: a uint32_t */
-	struct number_range range;
-	double left_out; /* what it then is; 0: it may not be */
+/* clang-format off */
+#define WORD(name_) {(name_), {{0}}}
+#define COUNT(name_, type_, member_, left_out_, high_) \
+	SPEC_FIELD(name_, type_, member_, left_out_, U32, 1, high_, NULL, 0)
+#define REAL(name_, type_, member_, left_out_, low_, high_) \
+	SPEC_FIELD(name_, type_, member_, left_out_, REAL, low_, high_, NULL, 0)
+#define DEPTH(name_) \
+	{COUNT(name_, arrival, depth, SPEC_REQUIRED, LOAD_DEPTH_MAX)}
+#define MODES(share_, factor_) \
+	{REAL("SHARE", service, share, share_, 1e-6, 1 - 1e-6), \
+	 REAL("FACTOR", service, factor, factor_, 1, 1e6)}
+
+static const struct spec_form arrival_forms[] = {
+	[ARRIVAL_CLOSED] = {"closed", DEPTH("DEPTH")},
+	[ARRIVAL_POISSON] = WORD("poisson"),
+	[ARRIVAL_UNIFORM] = WORD("uniform"),
+	[ARRIVAL_BURST] = {"burst", DEPTH("N")},
+	[ARRIVAL_TRACE] = {"trace", {SPEC_FIELD("FILE", arrival, file,
+		SPEC_REQUIRED, TEXT, 0, 0, NULL, 0)}},
 };
-
-#define SPEC_FIELDS 2u
-
-struct spec_form {
-	const char *name;
-	uint32_t kind;
-	struct spec_field field[SPEC_FIELDS];
+static const struct spec_form service_forms[] = {
+	[SERVICE_FIXED] = WORD("fixed"),
+	[SERVICE_EXP] = WORD("exp"),
+	[SERVICE_LOGNORMAL] = {"lognormal",
+		{REAL("SIGMA", service, share, 1, 0.01, 3)}},
+	[SERVICE_BIMODAL] = {"bimodal", MODES(0.1, 10)},
+	[SERVICE_EXTREME] = {"extreme", MODES(0.005, 1000)},
 };
-
-#define SPEC_FORMS 5u
-
-/* Each struct begins with its kind. */
-struct load_spec {
-	const char *what;
-	const char *allowed;
-	struct spec_form form[SPEC_FORMS];
+static const struct spec_form key_forms[] = {
+	[KEY_UNIFORM] = {"uniform",
+		{COUNT("N", keys, count, 1024, LOAD_KEYS_MAX)}},
+	[KEY_ZIPF] = {"zipf",
+		{REAL("THETA", keys, theta, SPEC_REQUIRED, 0.001, 2),
+		 COUNT("N", keys, count, SPEC_REQUIRED, LOAD_KEYS_MAX)}},
 };
+/* clang-format on */
 
-#define WHOLE(name, type, member, high, left_out)                              \
-	{                                                                      \
-		(name), offsetof(struct type, member),                         \
-			{NUMBER_WHOLE, 1, (high), 0}, (left_out)               \
-	}
-#define REAL(name, type, member, low, high, left_out)                          \
-	{                                                                      \
-		(name), offsetof(struct type, member),                         \
-			{NUMBER_REAL, (low), (high), 0}, (left_out)            \
-	}
-#define MODES(share_, factor_)                                                 \
-	{                                                                      \
-		REAL("SHARE", service, share, 1e-6, 1 - 1e-6, share_),         \
-			REAL("FACTOR", service, factor, 1, 1e6, factor_)       \
-	}
+const struct spec load_arrivals = SPEC_TABLE(":", arrival_forms);
+const struct spec load_service = SPEC_TABLE(":", service_forms);
+const struct spec load_keys = SPEC_TABLE(":", key_forms);
 
-const struct load_spec load_arrivals = {
-	"arrivals",
-	"closed:DEPTH, poisson, uniform, burst:N, trace:FILE",
-	{{"closed",
-	  ARRIVAL_CLOSED,
-	  {WHOLE("DEPTH", arrival, depth, LOAD_DEPTH_MAX, 0)}},
-	 {"poisson", ARRIVAL_POISSON, {{0}}},
-	 {"uniform", ARRIVAL_UNIFORM, {{0}}},
-	 {"burst",
-	  ARRIVAL_BURST,
-	  {WHOLE("N", arrival, depth, LOAD_DEPTH_MAX, 0)}},
-	 {"trace", ARRIVAL_TRACE, {{0}}}},
-};
-
-const struct load_spec load_service = {
-	"service",
-	"fixed, exp, lognormal[:SIGMA], bimodal[:SHARE:FACTOR], "
-	"extreme[:SHARE:FACTOR]",
-	{{"fixed", SERVICE_FIXED, {{0}}},
-	 {"exp", SERVICE_EXP, {{0}}},
-	 {"lognormal",
-	  SERVICE_LOGNORMAL,
-	  {REAL("SIGMA", service, share, 0.01, 3, 1)}},
-	 {"bimodal", SERVICE_BIMODAL, MODES(0.1, 10)},
-	 {"extreme", SERVICE_EXTREME, MODES(0.005, 1000)}},
-};
-
-const struct load_spec load_keys = {
-	"keys",
-	"uniform:N, zipf:THETA:N",
-	{{"uniform",
-	  KEY_UNIFORM,
-	  {WHOLE("N", keys, count, LOAD_KEYS_MAX, 1024)}},
-	 {"zipf",
-	  KEY_ZIPF,
-	  {REAL("THETA", keys, theta, 0.001, 2, 0),
-	   WHOLE("N", keys, count, LOAD_KEYS_MAX, 0)}}},
-};
-
-/* The form that @text begins with, by its name up to a colon. */
-static const struct spec_form *spec_form(const struct load_spec *spec,
-					 const char *text)
+int load_parse(const struct spec *spec, void *into, const char *text)
 {
-	size_t length = strcspn(text, ":");
+	int form = spec_read(spec, text, into);
 
-	for (uint32_t i = 0; i < SPEC_FORMS && spec->form[i].name != NULL; i++)
-		if (strlen(spec->form[i].name) == length &&
-		    strncmp(spec->form[i].name, text, length) == 0)
-			return &spec->form[i];
-	return NULL;
+	if (form >= 0)
+		*(uint32_t *)into = (uint32_t)form;
+	return form < 0 ? form : 0;
 }
 
-static void spec_put(const struct spec_field *field, char *into, double number)
+/* ---- any table ----------------------------------------------------------- */
+
+static int form_read(const struct spec *spec, const struct spec_form *form,
+		     const char *rest, void *into)
 {
-	uint32_t whole = (uint32_t)number;
-
-	if (field->range.kind == NUMBER_WHOLE)
-		memcpy(into + field->at, &whole, sizeof(whole));
-	else
-		memcpy(into + field->at, &number, sizeof(number));
-}
-
-static double spec_get(const struct spec_field *field, const char *from)
-{
-	uint32_t whole;
-	double number;
-
-	memcpy(&whole, from + field->at, sizeof(whole));
-	if (field->range.kind == NUMBER_WHOLE)
-		return whole;
-	memcpy(&number, from + field->at, sizeof(number));
-	return number;
-}
-
-/* The fields of @form; all of them may be left out together. With @into NULL
- * they are checked only. */
-static int spec_fields(const struct load_spec *spec,
-		       const struct spec_form *form, const char *text,
-		       char *into, char *why, uint32_t why_bytes)
-{
-	const char *rest = text + strlen(form->name);
-	int left_out = *rest == '\0' && form->field[0].left_out > 0;
-
-	for (uint32_t i = 0; i < SPEC_FIELDS; i++) {
+	for (uint32_t i = 0; i < SPEC_FIELDS && form->field[i].name; i++) {
 		const struct spec_field *field = &form->field[i];
-		size_t length = *rest == ':' ? strcspn(rest + 1, ":") : 0;
-		struct number number = {field->left_out, 0};
-		char allowed[NUMBER_TEXT_BYTES];
+		void *at = (char *)into + field->at;
+		size_t length;
 
-		if (field->name == NULL)
-			break;
-		if (!left_out &&
-		    number_read(*rest == ':' ? rest + 1 : "", length,
-				&field->range, &number) < 0)
-			return load_refuse(
-				why, why_bytes, "%s '%.40s': %s must be %s",
-				spec->what, text, field->name,
-				number_range_text(&field->range, allowed));
-		if (into != NULL)
-			spec_put(field, into, number.real);
-		rest += *rest == ':' ? length + 1 : 0;
+		if (*rest == '\0' && field->left_out >= 0) {
+			number_put(&field->form, field->left_out, at);
+			continue;
+		}
+		if (i > 0 || form->name != NULL)
+			rest += *rest == *spec->between;
+		length = field->form.kind == NUMBER_TEXT
+				 ? strlen(rest)
+				 : strcspn(rest, spec->between);
+		if (number_read(&field->form, rest, length, at) < 0)
+			return number_within("%s ", field->name);
+		rest += length;
 	}
-	if (*rest == '\0' || form == &load_arrivals.form[ARRIVAL_TRACE])
-		return 0;
-	return load_refuse(why, why_bytes,
-			   "%s '%.40s': nothing may follow before '%.40s'",
-			   spec->what, text, rest);
+	return *rest == '\0'
+		       ? 0
+		       : sluice_fail(-EINVAL,
+				     "nothing may follow before '%.40s'", rest);
 }
 
-int load_parse(const struct load_spec *spec, void *into, const char *text,
-	       char *why, uint32_t why_bytes)
+int spec_read(const struct spec *spec, const char *text, void *into)
 {
-	const struct spec_form *form = spec_form(spec, text);
-	int rc;
+	size_t length = strcspn(text, spec->between);
+	char allowed[LOAD_TEXT_BYTES] = "";
+	FILE *out;
 
-	if (form == NULL)
-		return load_refuse(why, why_bytes, "%s '%.40s': not one of %s",
-				   spec->what, text, spec->allowed);
-	if (form == &load_arrivals.form[ARRIVAL_TRACE]) {
-		const char *file = text + strlen(form->name);
+	for (uint32_t i = 0; i < spec->forms; i++) {
+		const char *name = spec->form[i].name;
 
-		if (file[0] == '\0' || file[1] == '\0')
-			return load_refuse(why, why_bytes,
-					   "arrivals '%.40s': FILE is missing",
-					   text);
-		((struct arrival *)into)->file = file + 1;
+		if (name == NULL)
+			length = 0;
+		else if (strlen(name) != length ||
+			 strncmp(name, text, length) != 0)
+			continue;
+		return form_read(spec, &spec->form[i], text + length, into) < 0
+			       ? -EINVAL
+			       : (int)i;
 	}
-	rc = spec_fields(spec, form, text, NULL, why, why_bytes);
-	if (rc < 0)
-		return rc;
-	memcpy(into, &form->kind, sizeof(form->kind));
-	return spec_fields(spec, form, text, into, why, why_bytes);
+	out = fmemopen(allowed, sizeof(allowed) - 1, "w");
+	if (out != NULL) {
+		spec_allowed(spec, out);
+		(void)fclose(out);
+	}
+	return sluice_fail(-EINVAL, "must be one of %s", allowed);
 }
 
-void load_format(const struct load_spec *spec, const void *from, char *text,
-		 uint32_t bytes)
+void spec_show(const struct spec *spec, uint32_t form, const void *from,
+	       FILE *out)
 {
+	const struct spec_field *field = spec->form[form].field;
+	const char *name = spec->form[form].name;
+
+	(void)fputs(name != NULL ? name : "", out);
+	for (uint32_t i = 0; i < SPEC_FIELDS && field[i].name != NULL; i++) {
+		if (i > 0 || name != NULL)
+			(void)fputs(spec->between, out);
+		number_show(&field[i].form, (const char *)from + field[i].at,
+			    out);
+	}
+}
+
+void spec_allowed(const struct spec *spec, FILE *out)
+{
+	for (uint32_t i = 0; i < spec->forms; i++) {
+		const struct spec_field *field = spec->form[i].field;
+
+		(void)fprintf(out, "%s%s", i > 0 ? ", " : "",
+			      spec->form[i].name);
+		for (uint32_t j = 0; j < SPEC_FIELDS && field[j].name; j++)
+			(void)fprintf(
+				out, field[j].left_out >= 0 ? "[%s%s]" : "%s%s",
+				spec->between, field[j].name);
+	}
+}
+
+/* ---- lists and ranges ---------------------------------------------------- */
+
+struct list {
+	const struct number_form *form;
+	double *out;
+	uint32_t most;
+	uint32_t count;
+};
+
+static int list_add(struct list *list, const char *text, size_t length)
+{
+	uint32_t whole = 0;
+	double real = 0;
+	void *into = list->form->kind == NUMBER_U32 ? (void *)&whole : &real;
+
+	if (number_read(list->form, text, length, into) < 0)
+		return number_within("each ");
+	if (list->count == list->most)
+		return sluice_fail(-EINVAL, "at most %u are taken", list->most);
+	real += whole;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->out[i] == real)
+			return sluice_fail(-EINVAL, "%.*s is there twice",
+					   (int)length, text);
+	list->out[list->count++] = real;
+	return 0;
+}
+
+static int list_range(struct list *list, const char *text)
+{
+	struct range {
+		double from;
+		double to;
+		double step;
+	} range;
+	const double step = list->form->kind == NUMBER_U32 ? 1 : SPEC_REQUIRED;
+	const struct spec_form form = {
+		NULL,
+		{SPEC_FIELD("FROM", range, from, SPEC_REQUIRED, REAL, 0, 1e9,
+			    NULL, 0),
+		 SPEC_FIELD("TO", range, to, SPEC_REQUIRED, REAL, 0, 1e9, NULL,
+			    0),
+		 SPEC_FIELD("STEP", range, step, step, REAL, 0, 1e9, NULL, 0)}};
+	const struct spec spec = {":", 1, &form};
 	char number[NUMBER_TEXT_BYTES];
-	uint32_t kind;
-	int used;
+	int rc = spec_read(&spec, text, &range);
 
-	memcpy(&kind, from, sizeof(kind));
-	used = snprintf(text, bytes, "%s", spec->form[kind].name);
-	if (spec == &load_arrivals && kind == ARRIVAL_TRACE)
-		(void)snprintf(text, bytes, "trace:%s",
-			       ((const struct arrival *)from)->file);
-	for (uint32_t i = 0; i < SPEC_FIELDS; i++) {
-		const struct spec_field *field = &spec->form[kind].field[i];
-
-		if (field->name == NULL || used < 0 || (uint32_t)used >= bytes)
-			return;
-		used += snprintf(text + used, bytes - (uint32_t)used, ":%s",
-				 number_text(spec_get(field, from), number));
+	if (rc < 0 || !(range.step > 0) || range.to < range.from)
+		return sluice_fail(-EINVAL, "a range FROM:TO:STEP goes up, by "
+					    "a STEP above 0");
+	for (uint32_t i = 0; rc == 0; i++) {
+		/* In decimals: 0.1 + 4 * 0.05 is 0.3, not a bit more. */
+		(void)snprintf(number, sizeof(number), "%.12g",
+			       range.from + i * range.step);
+		if (strtod(number, NULL) > range.to)
+			break;
+		rc = list_add(list, number, strlen(number));
 	}
+	return rc;
+}
+
+int spec_list(const struct number_form *form, const char *text, double *out,
+	      uint32_t most)
+{
+	struct list list = {form, out, most, 0};
+	int rc = 0;
+
+	if (strchr(text, ':') != NULL)
+		rc = list_range(&list, text);
+	else
+		do {
+			rc = list_add(&list, text, strcspn(text, ","));
+			text += strcspn(text, ",");
+		} while (rc == 0 && *text++ == ',');
+	return rc < 0 ? rc : (int)list.count;
 }

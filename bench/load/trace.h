@@ -115,31 +115,27 @@ struct trace_opts {
 };
 
 /*
- * Each returns 0 or a negative errno, with a sentence in @why. Specifications are
- * within their limits (spec.h).
+ * Each returns 0 or a negative errno, with a sentence in sluice_last_error().
+ * Specifications are within their limits (spec.c).
  *
- * trace_read() reads a file, which may be a pipe, once. Services that it lacks
- * are drawn; keys that it lacks are drawn with `draw_keys`, else each event has
- * a key of its own. trace_load(), in trace_file.c, is the part of it that reads.
+ * trace_read() reads a file once; it may be a pipe. Services that it lacks are
+ * drawn; keys that it lacks are drawn with `draw_keys`, else each event has a key
+ * of its own. trace_load(), in trace_file.c, is the part of it that reads.
  *
  * trace_open() draws a trace, or copies what was read at another load or speed,
- * for which what it lacks is drawn once more, maybe from another seed.
- * The load is that of the very events: the mean gap is the mean of their service
- * times divided by load and consumers. An event that is drawn arrives at the end
- * of its gap, so that count / span_ns is the rate; N at once at the end of N gaps.
+ * for which what it lacks is drawn once more, maybe from another seed. The load
+ * is that of the very events: the mean gap is the mean of their service times
+ * divided by load and consumers. An event that is drawn arrives at the end of its
+ * gap, so that count / span_ns is the rate; N at once at the end of N gaps.
  *
  * Gaps, services and keys are drawn from streams of their own: another arrival
  * process changes no service, another service no key.
  */
-int trace_load(struct trace *trace, const char *file, char *why,
-	       uint32_t why_bytes);
-int trace_read(struct trace *trace, const struct trace_opts *opts, char *why,
-	       uint32_t why_bytes);
-int trace_open(struct trace *trace, const struct trace_opts *opts, char *why,
-	       uint32_t why_bytes);
+int trace_load(struct trace *trace, const char *file);
+int trace_read(struct trace *trace, const struct trace_opts *opts);
+int trace_open(struct trace *trace, const struct trace_opts *opts);
 void trace_close(struct trace *trace);
-/* Write it so that trace:FILE reads it, to the last ns. Returns 0 or a negative
- * errno. */
+/* Write it so that trace:FILE reads it, to the last ns. */
 int trace_save(const struct trace *trace, FILE *stream);
 
 /* Does chance have a part in it? */

@@ -6,17 +6,15 @@
  */
 #include "bench/load/trace.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define LINE_BYTES 65536u
-#define FIELDS_MAX 256u
-#define ROWS_FIRST 1024u /* that there is room for at first */
-#define BLANKS     " \t\r"
-#define ORIGIN     "# origin_ns="
+#define LINE_BYTES  65536u
+#define FIELDS_MAX  256u
+#define ARRIVAL_MAX 1.8e19 /* ns: below 2^64 */
+#define BLANKS      " \t\r"
+#define ORIGIN      "# origin_ns="
 
 enum column {
 	COLUMN_ARRIVAL,
@@ -25,23 +23,23 @@ enum column {
 	COLUMNS,
 };
 
-/* Names, in whatever letters; the time is in 10^power ns. */
+/* Names, in whatever letters. */
 static const struct column_name {
 	const char *name;
 	enum column column;
-	int power; /* below 0: the unit is missing */
+	const char *unit; /* NULL: is missing */
 } column_names[] = {
-	{"arrival_ns", COLUMN_ARRIVAL, 0},
-	{"arrival_us", COLUMN_ARRIVAL, 3},
-	{"arrival_ms", COLUMN_ARRIVAL, 6},
-	{"arrival_s", COLUMN_ARRIVAL, 9},
-	{"service_ns", COLUMN_SERVICE, 0},
-	{"service_us", COLUMN_SERVICE, 3},
-	{"service_ms", COLUMN_SERVICE, 6},
-	{"service_s", COLUMN_SERVICE, 9},
-	{"key", COLUMN_KEY, 0},
-	{"arrival", COLUMN_ARRIVAL, -1},
-	{"service", COLUMN_SERVICE, -1},
+	{"arrival_ns", COLUMN_ARRIVAL, "ns"},
+	{"arrival_us", COLUMN_ARRIVAL, "us"},
+	{"arrival_ms", COLUMN_ARRIVAL, "ms"},
+	{"arrival_s", COLUMN_ARRIVAL, "s"},
+	{"arrival", COLUMN_ARRIVAL, NULL},
+	{"service_ns", COLUMN_SERVICE, "ns"},
+	{"service_us", COLUMN_SERVICE, "us"},
+	{"service_ms", COLUMN_SERVICE, "ms"},
+	{"service_s", COLUMN_SERVICE, "s"},
+	{"service", COLUMN_SERVICE, NULL},
+	{"key", COLUMN_KEY, ""},
 };
 
 #define COLUMN_NAMES (sizeof(column_names) / sizeof(column_names[0]))
@@ -55,7 +53,7 @@ struct row {
 };
 
 /* A file that is being read. */
-struct reader {
+struct input {
 	FILE *stream;
 	const char *file;
 	uint64_t line; /* from 1 */
@@ -65,58 +63,45 @@ struct reader {
 	uint32_t named;          /* fields of the first line */
 	const struct column_name *column[COLUMNS]; /* NULL: is not there */
 	uint32_t at[COLUMNS];                      /* in @field */
-	struct row *row;
-	uint64_t rows;
-	uint64_t room;
-	uint64_t latest_ns; /* arrival so far */
+	FILE *rows;                                /* in memory */
+	uint64_t latest_ns;                        /* arrival so far */
 	uint64_t origin_ns; /* time counts from there; UINT64_MAX: the first */
 	struct trace_facts *facts;
-	char *why;
-	uint32_t why_bytes;
 	char text[LINE_BYTES];
 };
 
-#define REFUSE(reader_, fmt_, ...)                                             \
-	load_refuse((reader_)->why, (reader_)->why_bytes,                      \
-		    "%.120s:%" PRIu64 ": " fmt_, (reader_)->file,              \
-		    (reader_)->line, __VA_ARGS__)
-
-static int reader_no_memory(const struct reader *reader)
-{
-	(void)REFUSE(reader, "no memory for %s", "more");
-	return -ENOMEM;
-}
+#define REFUSE(in_, fmt_, ...)                                                 \
+	sluice_fail(-EINVAL, "%.120s:%" PRIu64 ": " fmt_, (in_)->file,         \
+		    (in_)->line, __VA_ARGS__)
 
 /* ---- lines and fields ---------------------------------------------------- */
 
 /* One line, without its end. Returns 1, 0 at the end of the file. */
-static int reader_line(struct reader *reader)
+static int input_line(struct input *in)
 {
 	size_t length;
 
-	if (fgets(reader->text, sizeof(reader->text), reader->stream) == NULL) {
-		if (!ferror(reader->stream))
-			return 0;
-		(void)load_refuse(reader->why, reader->why_bytes,
-				  "%.120s: cannot be read", reader->file);
-		return -EIO;
-	}
-	reader->line++;
-	length = strlen(reader->text);
-	if (length > 0 && reader->text[length - 1] == '\n')
-		reader->text[length - 1] = '\0';
-	else if (!feof(reader->stream))
+	if (fgets(in->text, sizeof(in->text), in->stream) == NULL)
+		return ferror(in->stream) ? sluice_fail(-EIO,
+							"%.120s: cannot be "
+							"read",
+							in->file)
+					  : 0;
+	in->line++;
+	length = strcspn(in->text, "\n");
+	if (in->text[length] != '\n' && !feof(in->stream))
 		return REFUSE(
-			reader,
+			in,
 			"longer than %u bytes, or a zero byte: this is no "
 			"text",
 			LINE_BYTES - 2);
+	in->text[length] = '\0';
 	return 1;
 }
 
 /* What is within quotes, copied over them. Returns what is behind, NULL when they
  * do not end. */
-static char *reader_quoted(char *at, char **to)
+static char *input_quoted(char *at, char **to)
 {
 	for (at++; *at != '\0'; *(*to)++ = *at++)
 		if (*at == '"' && *++at != '"')
@@ -124,41 +109,37 @@ static char *reader_quoted(char *at, char **to)
 	return NULL;
 }
 
-static int reader_cut(struct reader *reader, char *at)
+static int input_cut(struct input *in, char *at)
 {
-	const char stops[] = {reader->separator, '\0'};
-	const char *blanks = reader->separator == '\t' ? " \r" : BLANKS;
-	char stop = reader->separator;
+	const char stops[] = {in->separator, '\0'};
+	const char *blanks = in->separator == '\t' ? " \r" : BLANKS;
+	char stop = in->separator;
 
-	for (reader->fields = 0; stop != '\0'; at++) {
+	for (in->fields = 0; stop != '\0'; at++) {
 		char *to;
 
-		if (reader->fields == FIELDS_MAX)
-			return REFUSE(reader, "more than %u fields",
-				      FIELDS_MAX);
+		if (in->fields == FIELDS_MAX)
+			return REFUSE(in, "more than %u fields", FIELDS_MAX);
 		at += strspn(at, blanks);
 		to = at;
-		reader->field[reader->fields++] = at;
+		in->field[in->fields++] = at;
 		if (*at == '"') {
-			at = reader_quoted(at, &to);
+			at = input_quoted(at, &to);
 			if (at == NULL)
 				return REFUSE(
-					reader,
-					"field %u: its quote does not end",
-					reader->fields);
+					in, "field %u: its quote does not end",
+					in->fields);
 			at += strspn(at, blanks);
 		} else {
 			at += strcspn(at, stops);
-			for (to += at - to;
-			     to > reader->field[reader->fields - 1]; to--)
-				if (strchr(BLANKS, to[-1]) == NULL)
-					break;
+			for (char *end = at; end > to; end--)
+				if (strchr(BLANKS, end[-1]) == NULL)
+					to = end;
 		}
 		stop = *at;
-		if (stop != '\0' && stop != reader->separator)
-			return REFUSE(reader,
-				      "field %u: '%.20s' follows its quote",
-				      reader->fields, at);
+		if (stop != '\0' && stop != in->separator)
+			return REFUSE(in, "field %u: '%.20s' follows its quote",
+				      in->fields, at);
 		*to = '\0';
 	}
 	return 1;
@@ -166,117 +147,114 @@ static int reader_cut(struct reader *reader, char *at)
 
 /* The next line with fields. Returns 1, 0 at the end. The first one says what
  * separates them: a comma, a semicolon or a tab. */
-static int reader_next(struct reader *reader)
+static int input_next(struct input *in)
 {
 	int rc;
 
-	while ((rc = reader_line(reader)) > 0) {
-		char *at = reader->text;
-		const char *first;
+	while ((rc = input_line(in)) > 0) {
+		char *at = in->text;
 
-		if (reader->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
+		if (in->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
 			at += 3; /* the mark of UTF-8 */
-		first = at + strspn(at, BLANKS);
 		if (strncmp(at, ORIGIN, strlen(ORIGIN)) == 0 &&
-		    sscanf(at, ORIGIN "%" SCNu64, &reader->origin_ns) != 1)
-			return REFUSE(reader, "%s must be a whole number",
-				      ORIGIN);
-		if (*first == '\0' || *first == '#')
-			continue;
-		if (reader->separator == '\0') {
-			size_t length = strcspn(at, ",;\t");
-
-			reader->separator =
-				at[length] != '\0' ? at[length] : ',';
-		}
-		return reader_cut(reader, at);
+		    sscanf(at, ORIGIN "%" SCNu64, &in->origin_ns) != 1)
+			return REFUSE(in, "%s must be a whole number", ORIGIN);
+		if (strchr("#", at[strspn(at, BLANKS)]) != NULL)
+			continue; /* a comment, or blank */
+		if (in->separator == '\0')
+			in->separator = at[strcspn(at, ",;\t")];
+		if (in->separator == '\0')
+			in->separator = ',';
+		return input_cut(in, at);
 	}
 	return rc;
 }
 
 /* ---- the first line ------------------------------------------------------ */
 
-static int reader_name(struct reader *reader, uint32_t field)
+static int input_name(struct input *in, uint32_t field)
 {
-	const char *name = reader->field[field];
-	char *ignored = reader->facts->ignored;
+	const char *name = in->field[field];
+	char *ignored = in->facts->ignored;
 	size_t used = strlen(ignored);
 
 	for (size_t i = 0; i < COLUMN_NAMES; i++) {
 		const struct column_name *one = &column_names[i];
-		const struct column_name **column =
-			&reader->column[one->column];
+		const struct column_name **column = &in->column[one->column];
 
 		if (strcasecmp(one->name, name) != 0)
 			continue;
-		if (one->power < 0)
-			return REFUSE(reader,
+		if (one->unit == NULL)
+			return REFUSE(in,
 				      "column %s: in which unit? %s_ns, _us, "
 				      "_ms or _s",
 				      one->name, one->name);
 		if (*column != NULL)
-			return REFUSE(reader,
+			return REFUSE(in,
 				      "columns %s and %.20s: one of them is "
 				      "too many",
 				      (*column)->name, name);
 		*column = one;
-		reader->at[one->column] = field;
+		in->at[one->column] = field;
 		return 0;
 	}
-	(void)snprintf(ignored + used, sizeof(reader->facts->ignored) - used,
+	(void)snprintf(ignored + used, sizeof(in->facts->ignored) - used,
 		       "%s%.40s", used > 0 ? ", " : "", name);
 	return 0;
 }
 
-static int reader_names(struct reader *reader)
+static int input_names(struct input *in)
 {
 	int rc = 0;
 
-	reader->named = reader->fields;
-	for (uint32_t i = 0; rc == 0 && i < reader->named; i++)
-		rc = reader_name(reader, i);
-	if (rc == 0 && reader->column[COLUMN_ARRIVAL] == NULL)
-		rc = REFUSE(reader,
+	in->named = in->fields;
+	for (uint32_t i = 0; rc == 0 && i < in->named; i++)
+		rc = input_name(in, i);
+	if (rc == 0 && in->column[COLUMN_ARRIVAL] == NULL)
+		rc = REFUSE(in,
 			    "no column arrival_ns, arrival_us, arrival_ms or "
 			    "arrival_s; the first line has the names, as in "
 			    "arrival_us,service_us,key; here: %.40s",
-			    reader->facts->ignored);
-	reader->facts->has_service = reader->column[COLUMN_SERVICE] != NULL;
-	reader->facts->has_keys = reader->column[COLUMN_KEY] != NULL;
+			    in->facts->ignored);
+	in->facts->has_service = in->column[COLUMN_SERVICE] != NULL;
+	in->facts->has_keys = in->column[COLUMN_KEY] != NULL;
 	return rc;
 }
 
 /* ---- events -------------------------------------------------------------- */
 
 /* A time of this line, in ns; it stays as it is without such a column. */
-static int reader_time(const struct reader *reader, enum column which,
-		       uint64_t most, uint64_t *ns)
+static int input_time(const struct input *in, enum column which, double most,
+		      uint64_t *ns)
 {
-	const struct column_name *column = reader->column[which];
-	const char *text = reader->field[reader->at[which]];
-	char limit[NUMBER_TEXT_BYTES];
+	const struct number_form form = {.kind = NUMBER_NS, .high = most};
+	const struct column_name *column = in->column[which];
+	const char *field = in->field[in->at[which]];
+	char text[NUMBER_TEXT_BYTES];
 
-	if (column == NULL ||
-	    (number_scaled(text, column->power, ns) == 0 && *ns <= most))
+	if (column == NULL)
 		return 0;
-	return REFUSE(reader,
+	(void)snprintf(text, sizeof(text), "%s%s", field, column->unit);
+	if (number_read(&form, text, strlen(text), ns) == 0)
+		return 0;
+	return REFUSE(in,
 		      "column %s: '%.24s' must be a number of %s, from 0 to %s",
-		      column->name, text, strrchr(column->name, '_') + 1,
-		      number_time_text((double)most, limit));
+		      column->name, field, column->unit,
+		      number_time_text(most, text));
 }
 
 /* A whole number as it would be written is itself; the rest is hashed, by FNV-1a
  * and mixed once more: its low bits are weak. 007 and 7.0 are not 7. */
-static uint64_t reader_key(const char *text)
+static uint64_t input_key(const char *text)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	size_t digits = strspn(text, "0123456789");
 	uint64_t number;
+	char *end;
 
 	errno = 0;
-	number = strtoull(text, NULL, 10);
-	if (digits > 0 && text[digits] == '\0' && errno == 0 &&
-	    (text[0] != '0' || digits == 1))
+	number = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 &&
+	    (text[0] != '0' || text[1] == '\0'))
 		return number;
 	for (; *text != '\0'; text++)
 		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
@@ -284,71 +262,56 @@ static uint64_t reader_key(const char *text)
 	return hash ^ (hash >> 29);
 }
 
-static int reader_append(struct reader *reader, struct row row)
+static int input_event(struct input *in)
 {
-	struct trace_facts *facts = reader->facts;
-
-	if (reader->rows == TRACE_EVENTS_MAX)
-		return REFUSE(reader, "more than %u events", TRACE_EVENTS_MAX);
-	if (reader->rows == reader->room) {
-		uint64_t room = reader->room ? 2 * reader->room : ROWS_FIRST;
-		void *more = realloc(reader->row, room * sizeof(row));
-
-		if (more == NULL)
-			return reader_no_memory(reader);
-		reader->row = more;
-		reader->room = room;
-	}
-	if (row.arrival_ns >= reader->latest_ns) {
-		reader->latest_ns = row.arrival_ns;
-	} else {
-		facts->moved++;
-		if (reader->latest_ns - row.arrival_ns > facts->moved_ns)
-			facts->moved_ns = reader->latest_ns - row.arrival_ns;
-	}
-	facts->no_time += row.service_ns == 0;
-	row.service_ns += row.service_ns == 0;
-	row.place = reader->rows;
-	reader->row[reader->rows++] = row;
-	return 0;
-}
-
-static int reader_event(struct reader *reader)
-{
-	struct row row = {.service_ns = 1};
+	struct trace_facts *facts = in->facts;
+	struct row row = {.service_ns = 1, .place = facts->events};
 	int rc;
 
 	/* Nothing behind a last comma is no field. */
-	if (reader->fields == reader->named + 1 &&
-	    reader->field[reader->named][0] == '\0')
-		reader->fields--;
-	if (reader->fields != reader->named)
-		return REFUSE(reader, "%u fields; the first line names %u",
-			      reader->fields, reader->named);
-	rc = reader_time(reader, COLUMN_ARRIVAL, UINT64_MAX, &row.arrival_ns);
+	if (in->fields == in->named + 1 && in->field[in->named][0] == '\0')
+		in->fields--;
+	if (in->fields != in->named)
+		return REFUSE(in, "%u fields; the first line names %u",
+			      in->fields, in->named);
+	rc = input_time(in, COLUMN_ARRIVAL, ARRIVAL_MAX, &row.arrival_ns);
 	if (rc == 0)
-		rc = reader_time(reader, COLUMN_SERVICE, TRACE_NS_MAX,
-				 &row.service_ns);
-	row.key = reader->facts->has_keys
-			  ? reader_key(reader->field[reader->at[COLUMN_KEY]])
-			  : reader->rows;
-	return rc < 0 ? rc : reader_append(reader, row);
+		rc = input_time(in, COLUMN_SERVICE, (double)TRACE_NS_MAX,
+				&row.service_ns);
+	if (rc < 0)
+		return rc;
+	row.key = facts->has_keys ? input_key(in->field[in->at[COLUMN_KEY]])
+				  : row.place;
+	if (row.arrival_ns < in->latest_ns) {
+		uint64_t late_ns = in->latest_ns - row.arrival_ns;
+
+		facts->moved++;
+		if (late_ns > facts->moved_ns)
+			facts->moved_ns = late_ns;
+	} else {
+		in->latest_ns = row.arrival_ns;
+	}
+	facts->no_time += row.service_ns == 0;
+	row.service_ns += row.service_ns == 0;
+	if (facts->events++ == TRACE_EVENTS_MAX)
+		return REFUSE(in, "more than %u events", TRACE_EVENTS_MAX);
+	return fwrite(&row, sizeof(row), 1, in->rows) == 1
+		       ? 0
+		       : sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
 }
 
-static int reader_lines(struct reader *reader)
+static int input_lines(struct input *in)
 {
 	int rc;
 
-	while ((rc = reader_next(reader)) > 0) {
-		rc = reader->named == 0 ? reader_names(reader)
-					: reader_event(reader);
+	while ((rc = input_next(in)) > 0) {
+		rc = in->named == 0 ? input_names(in) : input_event(in);
 		if (rc < 0)
 			return rc;
 	}
-	if (rc == 0 && reader->rows == 0)
-		rc = load_refuse(reader->why, reader->why_bytes, "%.120s: %s",
-				 reader->file,
-				 reader->named == 0
+	if (rc == 0 && in->facts->events == 0)
+		rc = sluice_fail(-EINVAL, "%.120s: %s", in->file,
+				 in->named == 0
 					 ? "is empty; the first line has the "
 					   "names of columns, as in "
 					   "arrival_us,service_us,key"
@@ -379,93 +342,87 @@ static int row_by_key(const void *a, const void *b)
 }
 
 /* Rows stand by key: those of one have one number, from 0 on. */
-static int reader_trace(const struct reader *reader, struct trace *trace,
-			uint64_t origin_ns)
+static int input_trace(const struct input *in, const struct row *row,
+		       struct trace *trace)
 {
-	struct trace_facts *facts = reader->facts;
-	const struct row *row = reader->row;
+	struct trace_facts *facts = in->facts;
 	uint64_t *key;
 	uint64_t most = 0;
 	uint64_t same = 0;
 
-	trace->count = reader->rows;
+	trace->count = facts->events;
 	trace->keyed = facts->has_keys;
-	trace->event = calloc(reader->rows,
+	trace->event = calloc(trace->count,
 			      sizeof(*trace->event) + sizeof(*trace->key));
 	if (trace->event == NULL)
-		return reader_no_memory(reader);
-	key = (uint64_t *)(trace->event + reader->rows);
+		return sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
+	key = (uint64_t *)(trace->event + trace->count);
 	trace->key = facts->has_keys ? key : NULL;
-	for (uint64_t i = 0; i < reader->rows; i++, row++) {
+	for (uint64_t i = 0; i < trace->count; i++, row++) {
 		same = i > 0 && row->key == row[-1].key ? same + 1 : 1;
 		most = same > most ? same : most;
 		facts->keys += same == 1;
 		key[facts->keys - 1] = row->key;
 		trace->event[row->place] = (struct trace_event){
-			row->arrival_ns - origin_ns,
-			row->service_ns,
-			(uint32_t)facts->keys - 1,
-		};
+			row->arrival_ns - in->origin_ns, row->service_ns,
+			(uint32_t)facts->keys - 1};
 	}
-	facts->key_share = (double)most / (double)reader->rows;
+	facts->key_share = (double)most / (double)trace->count;
 	return 0;
 }
 
 /* Time counts from the first event, and keys get numbers. */
-static int reader_finish(struct reader *reader, struct trace *trace)
+static int input_finish(struct input *in, struct row *row, struct trace *trace)
 {
-	uint64_t origin = reader->origin_ns;
+	uint64_t n = in->facts->events;
 
-	if (reader->facts->moved > 0)
-		qsort(reader->row, reader->rows, sizeof(*reader->row),
-		      row_by_time);
-	if (origin == UINT64_MAX)
-		origin = reader->row[0].arrival_ns;
-	if (reader->row[0].arrival_ns < origin)
-		return load_refuse(reader->why, reader->why_bytes,
+	if (in->facts->moved > 0)
+		qsort(row, n, sizeof(*row), row_by_time);
+	if (in->origin_ns == UINT64_MAX)
+		in->origin_ns = row[0].arrival_ns;
+	if (row[0].arrival_ns < in->origin_ns)
+		return sluice_fail(-EINVAL,
 				   "%.120s: an event arrives before origin_ns",
-				   reader->file);
-	if (reader->latest_ns - origin > TRACE_NS_MAX)
-		return load_refuse(reader->why, reader->why_bytes,
+				   in->file);
+	if (in->latest_ns - in->origin_ns > TRACE_NS_MAX)
+		return sluice_fail(-EINVAL,
 				   "%.120s: more than %g ns from the first "
 				   "event to the last",
-				   reader->file, (double)TRACE_NS_MAX);
-	for (uint64_t i = 0; i < reader->rows; i++)
-		reader->row[i].place = i;
-	if (reader->facts->has_keys)
-		qsort(reader->row, reader->rows, sizeof(*reader->row),
-		      row_by_key);
-	return reader_trace(reader, trace, origin);
+				   in->file, (double)TRACE_NS_MAX);
+	for (uint64_t i = 0; i < n; i++)
+		row[i].place = i;
+	if (in->facts->has_keys)
+		qsort(row, n, sizeof(*row), row_by_key);
+	return input_trace(in, row, trace);
 }
 
-int trace_load(struct trace *trace, const char *file, char *why,
-	       uint32_t why_bytes)
+int trace_load(struct trace *trace, const char *file)
 {
-	struct reader *reader = calloc(1, sizeof(*reader));
+	struct input *in = calloc(1, sizeof(*in));
+	char *rows = NULL;
+	size_t bytes;
 	int rc;
 
 	*trace = (struct trace){0};
-	if (reader == NULL)
-		return load_refuse(why, why_bytes, "%.120s: no memory", file);
-	reader->file = file;
-	reader->origin_ns = UINT64_MAX;
-	reader->facts = &trace->facts;
-	reader->why = why;
-	reader->why_bytes = why_bytes;
-	reader->stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	if (reader->stream == NULL) {
-		rc = -errno;
-		(void)load_refuse(why, why_bytes, "%.120s: %s", file,
-				  strerror(-rc));
-	} else {
-		rc = reader_lines(reader);
-		if (rc == 0)
-			rc = reader_finish(reader, trace);
-		if (reader->stream != stdin)
-			(void)fclose(reader->stream);
+	if (in == NULL || (in->rows = open_memstream(&rows, &bytes)) == NULL) {
+		free(in);
+		return sluice_fail(-ENOMEM, "%.120s: no memory", file);
 	}
-	free(reader->row);
-	free(reader);
+	in->file = file;
+	in->origin_ns = UINT64_MAX;
+	in->facts = &trace->facts;
+	in->stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	rc = in->stream != NULL
+		     ? input_lines(in)
+		     : sluice_fail(-errno, "%.120s: %s", file, strerror(errno));
+	if (fclose(in->rows) != 0 && rc == 0)
+		rc = sluice_fail(-ENOMEM, "%.120s: no memory", file);
+	if (rc == 0)
+		rc = input_finish(in, (void *)rows, trace);
+	if (in->stream != NULL && in->stream != stdin)
+		(void)fclose(in->stream);
+	free(rows);
+	free(in);
 	return rc;
 }
 

@@ -219,7 +219,6 @@ static int read_head(struct report *report, const char *file, char *why,
 		     uint32_t why_bytes)
 {
 	json_t *root = report->root;
-	char slo[LOAD_TEXT_BYTES];
 
 	if (json_integer_value(json_object_get(root, "schema")) !=
 	    REPORT_SCHEMA)
@@ -230,10 +229,9 @@ static int read_head(struct report *report, const char *file, char *why,
 	if (!json_is_string(json_object_get(root, "command")))
 		return read_refuse(file, text_format("command"), "not a text",
 				   why, why_bytes);
-	if (plan_slo_parse(&report->slo, report_setting(report, "slo"), slo,
-			   sizeof(slo)) < 0)
-		return read_refuse(file, text_format("plan.slo"), slo, why,
-				   why_bytes);
+	if (plan_slo_parse(&report->slo, report_setting(report, "slo")) < 0)
+		return read_refuse(file, text_format("plan.slo"),
+				   sluice_last_error(), why, why_bytes);
 	if (json_object_get(root, "trace") != NULL)
 		facts_get(root, &report->trace);
 	return 0;

@@ -101,6 +101,8 @@ uint64_t flow_left(const struct flow *flow);
 /* Take a batch, and begin with it. Returns 0 when nothing is there; then all
  * credit has gone back that an idle consumer returns. */
 int flow_take(struct flow *flow, uint32_t c, uint64_t now);
+/* Begin with what was taken, and found at @now. */
+void flow_begin(struct flow *flow, uint32_t c, uint64_t now);
 /* The service is over that consumer @c was busy with: go on with the next event
  * of the batch. Returns 0 when there is none: the batch is acknowledged. */
 int flow_finish(struct flow *flow, uint32_t c);

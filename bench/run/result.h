@@ -79,7 +79,6 @@ int run_strategy(const struct bench_plan *plan,
 		 char *why, uint32_t why_bytes);
 /* Can this machine do it? If not a negative errno, and the sentence names a mode
  * that can. Told before anything is measured: run_strategy() does not ask. */
-int run_possible(const struct bench_plan *plan, const struct trace *trace,
-		 char *why, uint32_t why_bytes);
+int run_possible(const struct bench_plan *plan, const struct trace *trace);
 
 #endif

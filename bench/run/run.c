@@ -161,19 +161,18 @@ static uint32_t run_cpus(void)
 		       : 1;
 }
 
-int run_possible(const struct bench_plan *plan, const struct trace *trace,
-		 char *why, uint32_t why_bytes)
+int run_possible(const struct bench_plan *plan, const struct trace *trace)
 {
 	uint32_t cpus = run_cpus();
 	uint32_t busy = plan->consumers + plan->producers;
 
 	if (plan->mode == PLAN_VIRTUAL && cpus < 2)
-		return load_refuse(why, why_bytes,
+		return sluice_fail(-EINVAL,
 				   "--mode=virtual needs two CPUs, there is "
 				   "one; --mode=sim can do without");
 	if (plan->mode == PLAN_THREADS && busy > cpus &&
 	    trace->service_mean_ns > SERVICE_NONE_NS)
-		return load_refuse(why, why_bytes,
+		return sluice_fail(-EINVAL,
 				   "--mode=threads: %u consumers and %u "
 				   "producers are busy on a CPU each, of %u: "
 				   "they would wait for each other; "
@@ -406,7 +405,7 @@ int run_strategy(const struct bench_plan *plan,
 	int rc = run_check(&run);
 
 	if (rc == 0)
-		rc = plan_credit(plan, strategy, &run.credit, why, why_bytes);
+		rc = plan_credit(plan, strategy, &run.credit);
 	if (rc < 0)
 		return rc;
 	run_faults_open(&run);

@@ -35,8 +35,7 @@ static inline void live_case_plan(struct live_case *live, uint64_t events,
 	plan->trace.service = (struct service){SERVICE_EXP, 0, 0, service_ns};
 	plan->trace.keys = (struct keys){KEY_ZIPF, 0.9, 200};
 	plan->window = 64;
-	if (plan_strategies_parse(plan, strategy, live->why,
-				  sizeof(live->why)) != 0)
+	if (plan_strategies_parse(plan, strategy) != 0)
 		fail_msg("%s", live->why);
 }
 
@@ -49,11 +48,10 @@ static inline void live_case_fault(struct live_case *live,
 /* Returns what the run did. */
 static inline int live_case_try(struct live_case *live, enum plan_mode mode)
 {
-	if (plan_check(&live->plan, live->why, sizeof(live->why)) != 0)
+	if (plan_check(&live->plan) != 0)
 		fail_msg("%s", live->why);
 	if (live->trace.event == NULL &&
-	    trace_open(&live->trace, &live->plan.trace, live->why,
-		       sizeof(live->why)) != 0)
+	    trace_open(&live->trace, &live->plan.trace) != 0)
 		fail_msg("%s", live->why);
 	live->result = malloc(sizeof(*live->result));
 	assert_non_null(live->result);

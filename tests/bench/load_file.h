@@ -36,7 +36,7 @@ static inline void file_has(const char *text, size_t bytes)
 }
 
 /* Read, and opened at @load. */
-static inline int file_open(struct trace *trace, double load, char *why)
+static inline int file_open(struct trace *trace, double load)
 {
 	const struct trace_opts opts = {
 		.arrival = {ARRIVAL_TRACE, 0, path},
@@ -48,19 +48,18 @@ static inline int file_open(struct trace *trace, double load, char *why)
 	int rc;
 
 	if (load == 0)
-		return trace_read(trace, &opts, why, LOAD_TEXT_BYTES);
+		return trace_read(trace, &opts);
 	trace_close(&own);
-	rc = trace_read(&own, &opts, why, LOAD_TEXT_BYTES);
-	return rc < 0 ? rc : trace_open(trace, &opts, why, LOAD_TEXT_BYTES);
+	rc = trace_read(&own, &opts);
+	return rc < 0 ? rc : trace_open(trace, &opts);
 }
 
 static inline struct trace file_opened(double load)
 {
-	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 
-	if (file_open(&trace, load, why) != 0)
-		fail_msg("%s", why);
+	if (file_open(&trace, load) != 0)
+		fail_msg("%s", sluice_last_error());
 	assert_non_null(trace.event);
 	return trace;
 }
@@ -82,11 +81,10 @@ static inline struct trace drawn(enum arrival_kind kind, double load)
 		.load = load,
 		.consumers = 4,
 	};
-	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 
-	if (trace_open(&trace, &opts, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+	if (trace_open(&trace, &opts) != 0)
+		fail_msg("%s", sluice_last_error());
 	assert_non_null(trace.event);
 	return trace;
 }

@@ -21,10 +21,9 @@ static const struct trace_opts standard = {
 static struct trace trace_made(const struct trace_opts *opts)
 {
 	struct trace trace;
-	char why[LOAD_TEXT_BYTES] = "";
 
-	if (trace_open(&trace, opts, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+	if (trace_open(&trace, opts) != 0)
+		fail_msg("%s", sluice_last_error());
 	assert_non_null(trace.event);
 	return trace;
 }

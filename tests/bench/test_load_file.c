@@ -273,7 +273,6 @@ static void a_file_has_its_own_rate(void **state)
 				   "9,8,3\n";
 	struct trace_opts opts = {.arrival = {ARRIVAL_TRACE, 0, path},
 				  .consumers = 2};
-	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 	struct trace fast;
 
@@ -282,19 +281,19 @@ static void a_file_has_its_own_rate(void **state)
 	opts.own = &trace;
 	assert_int_equal(trace.event[1].arrival_ns, 4);
 	opts.speed = 0.5;
-	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(&fast, &opts), 0);
 	assert_int_equal(fast.event[1].arrival_ns, 8);
 	assert_int_equal(fast.span_ns, 18);
 	/* What was read is told as it was. */
 	assert_int_equal(fast.facts.span_ns, 9);
 	trace_close(&fast);
 	opts.speed = 1;
-	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(&fast, &opts), 0);
 	assert_events(&fast, trace.event, trace.count);
 	trace_close(&fast);
 	opts.speed = 0;
 	opts.load = 0.5; /* 24 ns of work by 2 in 24 ns */
-	assert_int_equal(trace_open(&fast, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(&fast, &opts), 0);
 	assert_int_equal(fast.span_ns, 24);
 	trace_close(&fast);
 	trace_close(&trace);
@@ -312,12 +311,11 @@ static struct trace file_drawn(const char *text, uint32_t draw_keys)
 		.consumers = 2,
 		.draw_keys = draw_keys,
 	};
-	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 
 	file_has(text, strlen(text));
-	if (trace_read(&trace, &opts, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+	if (trace_read(&trace, &opts) != 0)
+		fail_msg("%s", sluice_last_error());
 	return trace;
 }
 
@@ -357,19 +355,18 @@ static void what_is_drawn_is_drawn_again(void **state)
 				  .service = {SERVICE_EXP, 0, 0, 1000},
 				  .keys = {KEY_UNIFORM, 0, 2},
 				  .consumers = 2};
-	char why[LOAD_TEXT_BYTES] = "";
 	struct trace trace;
 	struct trace again;
 
 	(void)state;
 	file_has(bare, strlen(bare));
-	assert_int_equal(trace_read(&trace, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_read(&trace, &opts), 0);
 	opts.own = &trace;
-	assert_int_equal(trace_open(&again, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(&again, &opts), 0);
 	assert_events(&again, trace.event, trace.count);
 	trace_close(&again);
 	opts.seed = 6;
-	assert_int_equal(trace_open(&again, &opts, why, sizeof(why)), 0);
+	assert_int_equal(trace_open(&again, &opts), 0);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(again.event[i].arrival_ns,
 				 trace.event[i].arrival_ns);

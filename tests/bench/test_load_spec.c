@@ -4,6 +4,7 @@
 #include "tests/support/unit.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 
 /* ---- what is taken, and how it is written back --------------------------- */
@@ -14,27 +15,39 @@ enum field {
 	KEYS,
 };
 
-/* Parse @text and write it back to @back. Returns what parsing returned. */
-static int there_and_back(enum field field, const char *text, char *back,
-			  char *why)
+static const struct spec *const specs[] = {
+	[ARRIVALS] = &load_arrivals,
+	[SERVICE] = &load_service,
+	[KEYS] = &load_keys,
+};
+
+/* What begins with its kind, as it would be written. */
+static void show(const struct spec *spec, const void *from, char *text,
+		 size_t bytes)
 {
-	static const struct load_spec *const specs[] = {
-		[ARRIVALS] = &load_arrivals,
-		[SERVICE] = &load_service,
-		[KEYS] = &load_keys,
-	};
+	FILE *out = fmemopen(text, bytes, "w");
+
+	assert_non_null(out);
+	spec_show(spec, *(const uint32_t *)from, from, out);
+	(void)fputc('\0', out);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* Parse @text and write it back to @back. Returns what parsing returned. */
+static int there_and_back(enum field field, const char *text, char *back)
+{
 	union {
 		struct arrival arrival;
 		struct service service;
 		struct keys keys;
 	} made = {.service = {.mean_ns = 123}};
-	int rc = load_parse(specs[field], &made, text, why, LOAD_TEXT_BYTES);
+	int rc = load_parse(specs[field], &made, text);
 
 	if (field == SERVICE)
 		assert_true(made.service.mean_ns >= 123 &&
 			    made.service.mean_ns <= 123);
 	if (rc == 0)
-		load_format(specs[field], &made, back, LOAD_TEXT_BYTES);
+		show(specs[field], &made, back, LOAD_TEXT_BYTES);
 	return rc;
 }
 
@@ -62,6 +75,7 @@ static struct text_row taken_rows[] = {
 	{"lognormal:3", SERVICE, "lognormal:3"},
 	{"lognormal:0.123456789012", SERVICE, "lognormal:0.123456789012"},
 	{"bimodal", SERVICE, "bimodal:0.1:10"},
+	{"bimodal:0.2", SERVICE, "bimodal:0.2:10"},
 	{"bimodal:5%:20", SERVICE, "bimodal:0.05:20"},
 	{"bimodal:5e-1:2.5", SERVICE, "bimodal:0.5:2.5"},
 	{"extreme", SERVICE, "extreme:0.005:1000"},
@@ -78,14 +92,13 @@ static void is_taken(void **state)
 {
 	const struct text_row *row = *state;
 	char back[LOAD_TEXT_BYTES] = "";
-	char why[LOAD_TEXT_BYTES] = "";
 
-	if (there_and_back(row->field, row->text, back, why) != 0)
-		fail_msg("%s", why);
+	if (there_and_back(row->field, row->text, back) != 0)
+		fail_msg("%s", sluice_last_error());
 	assert_string_equal(back, row->back);
 	/* What is written is taken, and written alike. */
-	if (there_and_back(row->field, row->back, back, why) != 0)
-		fail_msg("%s", why);
+	if (there_and_back(row->field, row->back, back) != 0)
+		fail_msg("%s", sluice_last_error());
 	assert_string_equal(back, row->back);
 }
 
@@ -98,11 +111,12 @@ static void is_taken(void **state)
 #define ZIPFS "N must be a whole number in [1, 67108864]"
 
 static struct text_row refused_rows[] = {
-	{"", ARRIVALS, "arrivals '': not one of closed:DEPTH, poisson"},
-	{"fast", ARRIVALS, "arrivals 'fast': not one of"},
-	{"poissonian", ARRIVALS, "not one of"},
-	{"Poisson", ARRIVALS, "not one of"},
-	{"closed", ARRIVALS, "arrivals 'closed': " DEPTH},
+	{"", ARRIVALS,
+	 "must be one of closed:DEPTH, poisson, uniform, burst:N, trace:FILE"},
+	{"fast", ARRIVALS, "must be one of closed"},
+	{"poissonian", ARRIVALS, "must be one of"},
+	{"Poisson", ARRIVALS, "must be one of"},
+	{"closed", ARRIVALS, DEPTH},
 	{"closed:", ARRIVALS, DEPTH},
 	{"closed:0", ARRIVALS, DEPTH},
 	{"closed:-1", ARRIVALS, DEPTH},
@@ -118,30 +132,31 @@ static struct text_row refused_rows[] = {
 	{"uniform:", ARRIVALS, "nothing may follow"},
 	{"burst", ARRIVALS, BURST},
 	{"burst:0", ARRIVALS, BURST},
-	{"trace", ARRIVALS, "arrivals 'trace': FILE is missing"},
-	{"trace:", ARRIVALS, "FILE is missing"},
-	{"slow", SERVICE, "service 'slow': not one of fixed, exp, lognormal"},
+	{"trace", ARRIVALS, "FILE must not be empty"},
+	{"trace:", ARRIVALS, "FILE must not be empty"},
+	{"slow", SERVICE,
+	 "must be one of fixed, exp, lognormal[:SIGMA], "
+	 "bimodal[:SHARE][:FACTOR]"},
 	{"fixed:1", SERVICE, "nothing may follow before ':1'"},
 	{"exp:", SERVICE, "nothing may follow"},
-	{"lognormal:0", SERVICE, "service 'lognormal:0': " SIGMA},
+	{"lognormal:0", SERVICE, SIGMA},
 	{"lognormal:3.1", SERVICE, SIGMA},
 	{"lognormal:nan", SERVICE, SIGMA},
 	{"lognormal:inf", SERVICE, SIGMA},
 	{"lognormal:1e", SERVICE, SIGMA},
 	{"lognormal:1.2.3", SERVICE, SIGMA},
-	{"bimodal:0.1", SERVICE, "FACTOR must be a number in [1, 1000000]"},
-	{"bimodal:0.1:", SERVICE, "FACTOR must be"},
+	{"bimodal:0.1:", SERVICE, "FACTOR must be a number in [1, 1000000]"},
 	{"bimodal:0.1:0.5", SERVICE, "FACTOR must be"},
 	{"bimodal:0:10", SERVICE,
 	 "SHARE must be a number in [1e-06, 0.999999]"},
 	{"bimodal:1:10", SERVICE, "SHARE must be"},
 	{"bimodal:0.1:10:9", SERVICE, "nothing may follow before ':9'"},
 	{"extreme::10", SERVICE, "SHARE must be"},
-	{"gauss:3", KEYS, "keys 'gauss:3': not one of uniform:N, zipf:THETA:N"},
+	{"gauss:3", KEYS, "must be one of uniform[:N], zipf:THETA:N"},
 	{"uniform:0", KEYS, "N must be a whole number in [1, 67108864]"},
 	{"uniform:67108865", KEYS, "N must be"},
 	{"uniform:10:1", KEYS, "nothing may follow before ':1'"},
-	{"zipf", KEYS, "keys 'zipf': " THETA},
+	{"zipf", KEYS, THETA},
 	{"zipf:0:10", KEYS, THETA},
 	{"zipf:2.01:10", KEYS, THETA},
 	{"zipf:1", KEYS, ZIPFS},
@@ -154,60 +169,9 @@ static void is_refused(void **state)
 {
 	const struct text_row *row = *state;
 	char back[LOAD_TEXT_BYTES] = "";
-	char why[LOAD_TEXT_BYTES] = "";
 
-	assert_int_equal(there_and_back(row->field, row->text, back, why),
-			 -EINVAL);
-	assert_text_has(why, row->back);
-	assert_text_has(why, row->text);
-}
-
-static void what_is_refused_changes_nothing(void **state)
-{
-	struct arrival arrival = {ARRIVAL_BURST, 7, NULL};
-	struct service service = {SERVICE_EXTREME, 0.25, 3, 55};
-	struct keys keys = {KEY_ZIPF, 1.5, 9};
-	char why[LOAD_TEXT_BYTES];
-	char text[LOAD_TEXT_BYTES];
-
-	(void)state;
-	assert_int_equal(load_parse(&load_arrivals, &arrival, "closed:0", why,
-				    sizeof(why)),
-			 -EINVAL);
-	assert_int_equal(load_parse(&load_service, &service, "bimodal:0.5:0",
-				    why, sizeof(why)),
-			 -EINVAL);
-	assert_int_equal(
-		load_parse(&load_keys, &keys, "uniform:1:1", why, sizeof(why)),
-		-EINVAL);
-	load_format(&load_arrivals, &arrival, text, sizeof(text));
-	assert_string_equal(text, "burst:7");
-	load_format(&load_service, &service, text, sizeof(text));
-	assert_string_equal(text, "extreme:0.25:3");
-	load_format(&load_keys, &keys, text, sizeof(text));
-	assert_string_equal(text, "zipf:1.5:9");
-}
-
-static void a_long_text_stays_in_its_buffer(void **state)
-{
-	struct arrival arrival = {0};
-	char text[1000];
-	char why[40 + 1];
-
-	(void)state;
-	memset(text, 'x', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	why[40] = '#';
-	assert_int_equal(load_parse(&load_arrivals, &arrival, text, why, 40),
-			 -EINVAL);
-	assert_int_equal(strlen(why), 39);
-	assert_int_equal(why[40], '#');
-	memcpy(text, "trace:", 6);
-	assert_int_equal(load_parse(&load_arrivals, &arrival, text, why, 40),
-			 0);
-	load_format(&load_arrivals, &arrival, why, 40);
-	assert_int_equal(strlen(why), 39);
-	assert_int_equal(why[40], '#');
+	assert_int_equal(there_and_back(row->field, row->text, back), -EINVAL);
+	assert_text_has(sluice_last_error(), row->back);
 }
 
 /* No number is lost on the way through a text. */
@@ -219,30 +183,86 @@ static void any_number_comes_back(void **state)
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct service a = {.kind = SERVICE_BIMODAL};
 		struct service b = {0};
-		char why[LOAD_TEXT_BYTES];
 		char text[LOAD_TEXT_BYTES];
 		double unit = (double)(rng_u64(&rng) >> 11) * 0x1p-53;
 
 		a.share = 1e-6 + 0.9 * unit;
 		a.factor = 1 + (double)rng_below(&rng, 1000) * unit;
-		load_format(&load_service, &a, text, sizeof(text));
-		if (load_parse(&load_service, &b, text, why, sizeof(why)) != 0)
-			fail_msg("%s", why);
+		show(&load_service, &a, text, sizeof(text));
+		if (load_parse(&load_service, &b, text) != 0)
+			fail_msg("%s", sluice_last_error());
 		assert_memory_equal(&a.share, &b.share, sizeof(a.share));
 		assert_memory_equal(&a.factor, &b.factor, sizeof(a.factor));
 	}
 }
 
+/* ---- lists and ranges ---------------------------------------------------- */
+
+struct list_row {
+	const char *text;
+	uint32_t count; /* 0: refused */
+	double last;
+	const char *why;
+};
+
+static struct list_row list_rows[] = {
+	{"0.5", 1, 0.5, ""},
+	{"0.1,0.2", 2, 0.2, ""},
+	{"10%,0.5", 2, 0.5, ""},
+	{"0.1:0.9:0.2", 5, 0.9, ""},
+	{"0.1:0.3:0.1", 3, 0.3, ""},
+	{"0.5:0.5:0.1", 1, 0.5, ""},
+	{"0.1,", 0, 0, "each must be a number in [0, 1]"},
+	{"0.1:0.9", 0, 0, "a range FROM:TO:STEP goes up"},
+	{"0.1:0.9:0", 0, 0, "goes up, by a STEP above 0"},
+	{"0.9:0.1:0.1", 0, 0, "goes up"},
+	{"1:2:3:4", 0, 0, "FROM:TO:STEP"},
+	{"0.5,0.5", 0, 0, "0.5 is there twice"},
+	{"0.01:0.99:0.01", 0, 0, "at most 8 are taken"},
+	{"2", 0, 0, "each must be a number in [0, 1]"},
+};
+
+static void is_that_list(void **state)
+{
+	static const struct number_form form = {.kind = NUMBER_REAL, .high = 1};
+	const struct list_row *row = *state;
+	double out[8];
+	int count = spec_list(&form, row->text, out, UNIT_COUNT(out));
+
+	if (row->count == 0) {
+		assert_int_equal(count, -EINVAL);
+		assert_text_has(sluice_last_error(), row->why);
+		return;
+	}
+	assert_int_equal(count, row->count);
+	assert_true(fabs(out[count - 1] - row->last) < 1e-12);
+}
+
+static void whole_numbers_go_in_steps_of_1(void **state)
+{
+	static const struct number_form form = {
+		.kind = NUMBER_U32, .low = 1, .high = 64};
+	double out[64];
+
+	(void)state;
+	assert_int_equal(spec_list(&form, "1:32", out, 64), 32);
+	assert_true(fabs(out[31] - 32) < 1e-12);
+	assert_int_equal(spec_list(&form, "2:8:2", out, 64), 4);
+	assert_int_equal(spec_list(&form, "0:3", out, 64), -EINVAL);
+	assert_text_has(sluice_last_error(),
+			"each must be a whole number in [1, 64]");
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[128] = {
-		cmocka_unit_test(what_is_refused_changes_nothing),
-		cmocka_unit_test(a_long_text_stays_in_its_buffer),
+	struct CMUnitTest tests[160] = {
 		cmocka_unit_test(any_number_comes_back),
+		cmocka_unit_test(whole_numbers_go_in_steps_of_1),
 	};
-	size_t count = 3;
+	size_t count = 2;
 
 	count = UNIT_ADD_ROWS(tests, count, is_taken, taken_rows);
 	count = UNIT_ADD_ROWS(tests, count, is_refused, refused_rows);
+	count = UNIT_ADD_ROWS(tests, count, is_that_list, list_rows);
 	return _cmocka_run_group_tests("load_spec", tests, count, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static int live_setup(void **state)
 	plan_init(&plan);
 	plan.consumers = 2;
 	plan.trace.count = COUNT;
-	if (plan_strategies_parse(&plan, "jbsq:2", why, sizeof(why)) != 0)
+	if (plan_strategies_parse(&plan, "jbsq:2") != 0)
 		return -1;
 	for (uint32_t i = 0; i < COUNT; i++)
 		events[i] = (struct trace_event){(i + 1) * UINT64_C(100), 50,
@@ -173,9 +173,7 @@ static void whoever_ends_first_was_first(void **state)
 static void behind_a_join_all_wait_for_the_slowest(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		plan_strategies_parse(&plan, "ordered:16", why, sizeof(why)),
-		0);
+	assert_int_equal(plan_strategies_parse(&plan, "ordered:16"), 0);
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i == 4, i == 4 ? 450 : 0);
@@ -304,9 +302,7 @@ static void a_timed_strategy_decides_alike(void **state)
 					    sizeof(row[0])};
 
 	(void)state;
-	assert_int_equal(
-		plan_strategies_parse(&plan, "partition:16", why, sizeof(why)),
-		0);
+	assert_int_equal(plan_strategies_parse(&plan, "partition:16"), 0);
 	for (uint32_t i = 0; i < COUNT; i++)
 		events[i].key = i;
 	live_begin();

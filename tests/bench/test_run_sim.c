@@ -288,8 +288,8 @@ static void plan_by_hand(struct bench_plan *plan, const struct by_hand *row)
 		plan->fault[0] = row->fault;
 		plan->faults = 1;
 	}
-	if (plan_strategies_parse(plan, row->strategy, why, sizeof(why)) < 0 ||
-	    plan_check(plan, why, sizeof(why)) < 0)
+	if (plan_strategies_parse(plan, row->strategy) < 0 ||
+	    plan_check(plan) < 0)
 		fail_msg("%s", why);
 }
 

@@ -55,9 +55,8 @@ static struct trace plan_drawn(struct bench_plan *plan, const char *strategy)
 	char why[256] = "";
 	struct trace trace;
 
-	if (plan_strategies_parse(plan, strategy, why, sizeof(why)) < 0 ||
-	    plan_check(plan, why, sizeof(why)) < 0 ||
-	    trace_open(&trace, &plan->trace, why, sizeof(why)) < 0)
+	if (plan_strategies_parse(plan, strategy) < 0 || plan_check(plan) < 0 ||
+	    trace_open(&trace, &plan->trace) < 0)
 		fail_msg("%s: %s", strategy, why);
 	return trace;
 }

@@ -92,11 +92,16 @@ check_bad()
 	refused "--service-mean=5: must be a number with one of the units" \
 		run --service-mean=5
 	refused "--service-mean=2h: must" run --service-mean=2h
-	refused "not one of fixed, exp" run --service=slow
-	refused "not one of closed:DEPTH" run --arrivals=rarely
-	refused "not one of uniform:N" run --keys=some
+	refused "--service=slow: must be one of fixed, exp, lognormal[:SIGMA]" \
+		run --service=slow
+	refused "--arrivals=rarely: must be one of closed:DEPTH, poisson" \
+		run --arrivals=rarely
+	refused "--keys=some: must be one of uniform[:N], zipf:THETA:N" \
+		run --keys=some
+	refused "--arrivals=closed:0: DEPTH must be a whole number in [1, " \
+		run --arrivals=closed:0
 	refused "--load=0: each must be a number in [1e-06, 1000]" run --load=0
-	refused "--load=0.1,: must be a number, a list" run --load=0.1,
+	refused "--load=0.1,: each must be a number in" run --load=0.1,
 	refused "0.5 is there twice" run --load=0.5,0.5
 	refused "FROM:TO:STEP" run --load=0.1:0.9
 	refused "goes up" run --load=0.9:0.1:0.1
@@ -105,6 +110,24 @@ check_bad()
 		run --arrivals=closed:8 --load=0.1,0.2
 	refused "'nobody' is no strategy" compare --strategies=nobody
 	refused "rr is there twice" compare --strategies=rr,rr
+	refused "jbsq:0: IN_FLIGHT must be a whole number in [1, 1048576]" \
+		run --strategies=jbsq:0
+	refused "EVENTS must be all, or a whole number in [1, 1048576]" \
+		run --strategies=demand:some
+	refused "rr:some: must be rr:skip or rr:strict" run --strategies=rr:some
+	refused "pkg:4: nothing may follow before ':4'" run --strategies=pkg:4
+	refused "must be one of window=N, refill=N, min=N, rebalance=PERCENT" \
+		run --strategies=rr@size=5
+	refused "rr@window=3@window=4: window is there twice" \
+		run --strategies=rr@window=3@window=4
+	refused "jbsq@rebalance=5: only partition" \
+		run --strategies=jbsq@rebalance=5
+	refused "hash:99: more partitions than the 8 consumers" \
+		run --strategies=hash:99
+	refused "min_demand 2000 must be below max_demand 1000" \
+		run --strategies=rr@min=2000
+	refused "both say when credit returns" \
+		run --strategies=rr@min=half@refill=5
 	refused "run takes 1" run --strategies=rr,jbsq
 	refused "--refill=most: must be half, or a whole number" run --refill=most
 	refused "--slow=0: must be I:FACTOR" run --slow=0
@@ -118,7 +141,7 @@ check_bad()
 	refused "--slo=p100:5: must be a slowdown" run --slo=p100:5
 	refused "--color=red: must be one of auto, always, never" \
 		run --color=red
-	refused "--json=: must be the name of a file" run --json=
+	refused "--json: must not be empty" run --json=
 	refused "both to -" run --json --html=-
 	refused "one FILE is taken" plot
 	refused "--html=FILE, --svg=PREFIX, --csv=FILE or --hgrm=PREFIX is" \
@@ -177,6 +200,10 @@ check_idle()
 		compare --strategies=rr@window=3,jbsq@window=4 --window=5
 	refused "--refill=5: has no effect: each strategy has an @refill" \
 		compare --strategies=rr@refill=3,jbsq@min=half --refill=5
+	refused "shared@refill=5: nobody asks a ring for all" \
+		run --strategies=shared@refill=5
+	refused "--refill=5: has no effect: each strategy has an @refill" \
+		run --strategies=shared --refill=5
 	refused "--capacity=64: has no effect: no strategy here has a spill" \
 		run --strategies=rr --capacity=64
 	refused "--color=always: has no effect: stdout gets no tables" \
@@ -184,6 +211,14 @@ check_idle()
 	# And what has one is taken.
 	small compare --strategies=rr@window=3,jbsq --window=5
 	small run --strategies=atomic --capacity=64
+	# A window bounds what is taken of a ring for all, too.
+	small run --strategies=shared --window=1 --quiet
+	grep '^shared' "$scratch/out" >"$scratch/narrow"
+	small run --strategies=shared --quiet
+	grep '^shared' "$scratch/out" | cmp -s - "$scratch/narrow" &&
+		fail "--window changes nothing of shared"
+	small compare \
+		--strategies=demand:all@min=0,rr:strict,rr:skip@min=half,ordered:64
 	expect 0 run "$of_file" --strategies=p2c --seed=9
 	printf 'arrival_us\n1\n2\n' >"$scratch/bare"
 	expect 0 run --arrivals=trace:"$scratch/bare" --service=exp --seed=9

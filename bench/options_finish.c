@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be judged of a command line only when all of it has been said. */
+#include "bench/command.h"
+
+#include <string.h>
+
+static void finish_loads(struct bench_options *options)
+{
+	static const struct option_list once = {"1", 1, {1}};
+	const struct option_list *list = &options->load;
+	struct bench_plan *plan = &options->plan;
+
+	if (plan->trace.arrival.kind == ARRIVAL_TRACE &&
+	    option_given(options, "load") == NULL) {
+		list = options->speed.count > 0 ? &options->speed : &once;
+		options->load.text = "";
+		plan->by_speed = 1;
+	}
+	memcpy(plan->load, list->number, sizeof(plan->load));
+	plan->loads = list->count;
+}
+
+static int size_order(const void *a, const void *b)
+{
+	return (*(const uint32_t *)a > *(const uint32_t *)b) -
+	       (*(const uint32_t *)a < *(const uint32_t *)b);
+}
+
+static int finish_sizes(struct bench_options *options)
+{
+	enum arrival_kind kind = options->plan.trace.arrival.kind;
+
+	if (kind == ARRIVAL_CLOSED)
+		return sluice_fail(-EINVAL,
+				   "--arrivals=closed:%u: these have no rate "
+				   "to be sized for",
+				   options->plan.trace.arrival.depth);
+	if (kind != ARRIVAL_TRACE && !(options->rate > 0))
+		return sluice_fail(-EINVAL,
+				   "--rate=N is missing: how many events come "
+				   "in a second; --arrivals=trace:FILE has a "
+				   "rate of its own");
+	if (options->speed.count > 1)
+		return sluice_fail(-EINVAL, "--speed=%s: size takes one",
+				   options->speed.text);
+	options->plan.trace.consumers = 1; /* the rate is that of all */
+	options->sizes = options->consumers.count;
+	for (uint32_t i = 0; i < options->sizes; i++)
+		options->size[i] = (uint32_t)options->consumers.number[i];
+	qsort(options->size, options->sizes, sizeof(options->size[0]),
+	      size_order);
+	return 0;
+}
+
+static int finish_trace(struct bench_options *options,
+			const struct command *command)
+{
+	struct bench_plan *plan = &options->plan;
+	struct trace_opts *trace = &plan->trace;
+	uint32_t n = 0;
+
+	if (trace->arrival.kind != ARRIVAL_TRACE)
+		return 0;
+	trace->draw_keys = option_given(options, "keys") != NULL;
+	if (trace_read(&options->own, trace) < 0)
+		return COMMAND_FAILED;
+	trace->own = &options->own;
+	/* What it lacks must be asked for by name; strategies that size has by
+	 * itself it leaves out by itself. */
+	if (!options->own.facts.has_service &&
+	    !option_given(options, "service"))
+		return sluice_fail(-EINVAL,
+				   "%.120s has no column service_ns, _us, _ms "
+				   "or _s; --service=HOW draws services",
+				   trace->arrival.file);
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		if (options->own.keyed ||
+		    !(plan->strategy[i].strategy->needs & SLUICE_NEEDS_KEYS))
+			plan->strategy[n++] = plan->strategy[i];
+	if (n < plan->strategies && (command->bit != COMMAND_SIZE ||
+				     option_given(options, "strategies")))
+		return sluice_fail(-EINVAL,
+				   "%.120s has no column key, which a strategy "
+				   "needs; --keys=HOW draws keys",
+				   trace->arrival.file);
+	plan->strategies = n;
+	return 0;
+}
+
+/* ---- documents ----------------------------------------------------------- */
+
+#define DOCUMENTS 4
+
+static const char *const document_names[DOCUMENTS] = {"json", "html", "csv",
+						      "save-trace"};
+
+/* To which file, or NULL. */
+static const char *document(const struct bench_options *options, uint32_t i)
+{
+	const char *const files[DOCUMENTS] = {options->json, options->html,
+					      options->csv,
+					      options->save_trace};
+
+	return files[i];
+}
+
+int options_stdout(const struct bench_options *options)
+{
+	int is = 0;
+
+	for (uint32_t i = 0; i < DOCUMENTS; i++)
+		is |= document(options, i) != NULL &&
+		      strcmp(document(options, i), "-") == 0;
+	return is;
+}
+
+/* Stdout, or a file, takes one. */
+static int finish_files(const struct bench_options *options)
+{
+	for (uint32_t i = 0; i < DOCUMENTS; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (document(options, i) != NULL &&
+			    document(options, j) != NULL &&
+			    strcmp(document(options, i),
+				   document(options, j)) == 0)
+				return sluice_fail(-EINVAL,
+						   "--%s and --%s: both to "
+						   "%.100s",
+						   document_names[j],
+						   document_names[i],
+						   document(options, i));
+	return 0;
+}
+
+/* No option is ignored. */
+static int finish_idle(const struct bench_options *options)
+{
+	static const char nothing[] = "nothing is drawn: the trace has all, "
+				      "and no strategy here goes by chance";
+	static const char services[] = "the trace has services of its own";
+	const struct bench_plan *plan = &options->plan;
+	const struct trace_facts *facts = &options->own.facts;
+	int sim = plan->mode == PLAN_SIM;
+	int closed = plan->trace.arrival.kind == ARRIVAL_CLOSED;
+	int file = plan->trace.arrival.kind == ARRIVAL_TRACE;
+	int drawn = trace_draws(&plan->trace);
+	int pool = 0;
+	int spill = 0;
+	int windows = 0;
+	int refills = 0;
+
+	for (uint32_t i = 0; i < plan->strategies; i++) {
+		const struct plan_strategy *one = &plan->strategy[i];
+		uint32_t needs = one->strategy->needs;
+		int shared = one->strategy->rings == SLUICE_RINGS_POOL;
+
+		pool |= shared;
+		drawn |= (needs & SLUICE_NEEDS_CHANCE) != 0;
+		spill |= (needs & SLUICE_NEEDS_SPILL) != 0;
+		windows |= one->window == 0;
+		refills |= !shared && one->refill == 0 && one->min == 0;
+	}
+	const struct {
+		const char *name;
+		int idle;
+		const char *why;
+	} rules[] = {
+		{"repeats", sim && !drawn, nothing},
+		{"rate", file, "a trace has its own; see --speed"},
+		{"load", closed, "closed arrivals have no load"},
+		{"load", option_given(options, "speed") != NULL,
+		 "--speed is given as well; one of them is too many"},
+		{"speed", !file,
+		 "only --arrivals=trace:FILE has a rate of its own; --load "
+		 "sets that of others"},
+		{"service", (int)facts->has_service, services},
+		{"service-mean", (int)facts->has_service, services},
+		{"keys", (int)facts->has_keys, "the trace has keys of its own"},
+		{"events", file, "the trace has events of its own"},
+		{"seed", !drawn, nothing},
+		{"save-trace", closed,
+		 "closed arrivals have no times that could be saved"},
+		{"save-trace", plan->loads > 1,
+		 "with several loads there is more than one trace"},
+		{"window", !windows, "each strategy has an @window of its own"},
+		{"refill", !refills,
+		 "each strategy has an @refill or @min of its own, or a ring "
+		 "for all, from which nobody asks"},
+		{"capacity", !pool && !spill,
+		 "no strategy here has a spill or a shared ring"},
+		{"event-bytes", sim,
+		 "--mode=sim has no use for it; virtual and threads do"},
+		{"hop", !sim,
+		 "only --mode=sim has a distance to set; in the others it is "
+		 "what the machine makes it"},
+		{"claim", plan->mode == PLAN_THREADS,
+		 "in --mode=threads a claim costs what it costs"},
+		{"claim", !pool, "no strategy here has a shared ring"},
+		{"slo", closed,
+		 "closed arrivals have no load that could meet it"},
+		{"color", options_stdout(options), "stdout gets no tables"},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const char *text = option_given(options, rules[i].name);
+
+		if (!rules[i].idle || text == NULL)
+			continue;
+		(void)sluice_fail(-EINVAL, "has no effect: %s", rules[i].why);
+		return option_refused(rules[i].name, text);
+	}
+	return 0;
+}
+
+static int finish_strategies(struct bench_options *options,
+			     const struct command *command)
+{
+	struct bench_plan *plan = &options->plan;
+	struct sluice_credit credit;
+	int rc = 0;
+
+	if (plan->strategies > command->strategies)
+		rc = sluice_fail(-EINVAL, "%s takes %u; compare takes several",
+				 command->name, command->strategies);
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
+		struct plan_strategy *one = &plan->strategy[i];
+
+		if (plan->refill == PLAN_REFILL_HALF && one->refill == 0 &&
+		    one->min == 0)
+			one->min = SLUICE_MIN_HALF;
+		rc = plan_credit(plan, one, &credit);
+	}
+	return rc < 0 ? option_refused("strategies", options->strategies) : 0;
+}
+
+int options_finish(struct bench_options *options, const struct command *command)
+{
+	int rc = finish_files(options);
+
+	finish_loads(options);
+	if (rc == 0)
+		rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
+						  : plan_check(&options->plan);
+	if (rc == 0)
+		rc = finish_trace(options, command);
+	if (rc == 0)
+		rc = finish_idle(options);
+	return rc == 0 ? finish_strategies(options, command) : rc;
+}
