@@ -126,11 +126,12 @@ SLUICE_API int
 sluice_demand_set(struct sluice_stage *stage,
 		  enum sluice_demand_mode mode) SLUICE_MUST_CHECK;
 /**
- * sluice_demand_pending - how many more events the consumers would take now.
+ * sluice_demand_pending - how many more events the consumers would take, as far
+ * as the stage has looked.
  *
- * Events emitted beyond that wait in the buffer. As far as the stage has looked:
- * what is asked for while a callback runs counts in the next round; of more than
- * one callback may emit, some may not count yet. Threads: inside this stage's
+ * Events emitted beyond that wait in the buffer. Demand that comes while a
+ * callback runs counts in the next round; and of demand for more events than
+ * one callback may emit some may not count yet. Threads: inside this stage's
  * callbacks only; 0 in a consumer.
  */
 SLUICE_API uint64_t sluice_demand_pending(struct sluice_stage *self);
