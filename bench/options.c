@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line, its help and what is recorded of it. What can be judged only
- * when all has been said is in options_finish.c. */
-#include "bench/option.h"
+/* The command line, its help, and what is recorded of it: all made from one table,
+ * option.def. What can be judged only when all has been said is in
+ * options_finish.c. */
+#include "bench/command.h"
+#include "bench/rivals/contest.h"
+#include "bench/verify.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,6 +14,168 @@
  * its own answers. */
 #define OPTION_FIRST 1000
 
+enum option_kind {
+	OPTION_FLAG,   /* uint32_t */
+	OPTION_NUMBER, /* as its form says; a text as well */
+	OPTION_SPEC,  /* a struct that begins with its kind, or an enum alone */
+	OPTION_LIST,  /* an option_list of numbers of its form */
+	OPTION_FAULT, /* a plan_fault more */
+	OPTION_STRATEGIES,
+	OPTION_SLO,
+};
+
+struct option_row {
+	uint32_t commands;    /* enum command_bit */
+	const char *name;     /* NULL: a heading, which is the help */
+	const char *argument; /* NULL: takes none; in []: may be left out */
+	const char *help;     /* NULL: another name of the one before */
+	enum option_kind kind;
+	size_t at;         /* in struct bench_options */
+	uint32_t recorded; /* non-zero: it shapes the run */
+	struct number_form form;
+	uint32_t most; /* of a list */
+	const struct spec *spec;
+	enum plan_fault_kind fault;
+};
+
+#include "bench/option.def"
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+_Static_assert(ROWS <= OPTIONS_ROWS_MAX, "more room for options");
+
+static int row_taken(const struct option_row *row,
+		     const struct command *command)
+{
+	return row->name != NULL && (row->commands & command->bit) != 0;
+}
+
+/* Of no command in particular: of any. NULL: there is none. */
+static const struct option_row *row_find(const struct command *command,
+					 const char *name, size_t length)
+{
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
+
+		if (row->name != NULL && strlen(row->name) == length &&
+		    strncmp(row->name, name, length) == 0 &&
+		    (command == NULL || row_taken(row, command)))
+			return row;
+	}
+	return NULL;
+}
+
+const char *option_given(const struct bench_options *options, const char *name)
+{
+	for (uint32_t i = 0; i < ROWS; i++)
+		if (options->given[i] != NULL &&
+		    strcmp(rows[i].name, name) == 0)
+			return options->given[i];
+	return NULL;
+}
+
+int option_refused(const char *name, const char *text)
+{
+	return number_within("--%s%s%.60s: ", name, text[0] ? "=" : "", text);
+}
+
+/* ---- one value ----------------------------------------------------------- */
+
+/* Slow is what a consumer is; the last word counts. */
+static int fault_read(const struct option_row *row, struct bench_plan *plan,
+		      const char *text)
+{
+	struct plan_fault fault = {.kind = row->fault, .factor = 1};
+	uint32_t i = 0;
+
+	if (spec_read(row->spec, text, &fault) < 0)
+		return number_within("must be %s; ", row->argument);
+	while (i < plan->faults &&
+	       (fault.kind != PLAN_SLOW || plan->fault[i].kind != PLAN_SLOW ||
+		plan->fault[i].consumer != fault.consumer))
+		i++;
+	if (i == PLAN_FAULTS_MAX)
+		return REFUSE("at most %u faults are taken", PLAN_FAULTS_MAX);
+	plan->fault[i] = fault;
+	plan->faults += i == plan->faults;
+	return 0;
+}
+
+static int list_read(const struct option_row *row, struct option_list *list,
+		     const char *text)
+{
+	int count = spec_list(&row->form, text, list->number, row->most);
+
+	list->text = text;
+	list->count = count < 0 ? 0 : (uint32_t)count;
+	return count < 0 ? count : 0;
+}
+
+static int row_read(const struct option_row *row, struct bench_options *options,
+		    const char *text)
+{
+	void *at = (char *)options + row->at;
+
+	switch (row->kind) {
+	case OPTION_SPEC:
+		return load_parse(row->spec, at, text);
+	case OPTION_LIST:
+		return list_read(row, at, text);
+	case OPTION_FAULT:
+		return fault_read(row, &options->plan, text);
+	case OPTION_STRATEGIES:
+		options->strategies = text;
+		return plan_strategies_parse(&options->plan, text);
+	case OPTION_SLO:
+		return plan_slo_parse(at, text);
+	case OPTION_FLAG:
+		*(uint32_t *)at = 1;
+		return 0;
+	case OPTION_NUMBER:
+	default:
+		return number_read(&row->form, text, strlen(text), at);
+	}
+}
+
+static void row_show(const struct option_row *row,
+		     const struct bench_options *options, FILE *out)
+{
+	const void *at = (const char *)options + row->at;
+	char text[NUMBER_TEXT_BYTES] = "";
+	const char *between = "";
+
+	if (row->kind == OPTION_NUMBER)
+		number_show(&row->form, at, out);
+	else if (row->kind == OPTION_SPEC)
+		spec_show(row->spec, *(const uint32_t *)at, at, out);
+	else if (row->kind == OPTION_LIST || row->kind == OPTION_STRATEGIES)
+		(void)fputs(*(const char *const *)at, out); /* its text */
+	else if (row->kind == OPTION_FAULT)
+		for (uint32_t i = 0; i < options->plan.faults; i++) {
+			if (options->plan.fault[i].kind != row->fault)
+				continue;
+			(void)fputs(between, out);
+			spec_show(row->spec, 0, &options->plan.fault[i], out);
+			between = " ";
+		}
+	else if (row->kind == OPTION_SLO)
+		plan_slo_format(at, text, sizeof(text));
+	(void)fputs(text, out);
+}
+
+/* As it would be written; nothing: not given, and no default. */
+static void row_text(const struct option_row *row,
+		     const struct bench_options *options,
+		     char text[REPORT_TEXT_BYTES])
+{
+	FILE *out = fmemopen(text, REPORT_TEXT_BYTES, "w");
+
+	SLUICE_ASSERT(out != NULL);
+	row_show(row, options, out);
+	(void)fputc('\0', out);
+	(void)fclose(out);
+}
+
 /* ---- the command line ---------------------------------------------------- */
 
 /* As on the command line; a table that contradicts itself is ours. */
@@ -18,10 +183,10 @@ static void options_preset(struct bench_options *options,
 			   const struct command *command, const char *text)
 {
 	size_t length = strcspn(text, "=");
-	const struct option_row *row = option_find(command, text, length);
+	const struct option_row *row = row_find(command, text, length);
 
 	SLUICE_ASSERT(row == NULL ||
-		      option_read(row, options, text + length + 1) == 0);
+		      row_read(row, options, text + length + 1) == 0);
 }
 
 void options_init(struct bench_options *options, const struct command *command)
@@ -40,15 +205,15 @@ void options_init(struct bench_options *options, const struct command *command)
 
 static void parse_table(const struct command *command, struct option *table)
 {
-	for (uint32_t i = 0; i < option_rows_count; i++) {
-		const char *argument = option_rows[i].argument;
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const char *argument = rows[i].argument;
 		int has = argument == NULL     ? no_argument
 			  : argument[1] == '=' ? optional_argument
 					       : required_argument;
 
-		if (option_taken(&option_rows[i], command))
-			*table++ = (struct option){option_rows[i].name, has,
-						   NULL, OPTION_FIRST + (int)i};
+		if (row_taken(&rows[i], command))
+			*table++ = (struct option){rows[i].name, has, NULL,
+						   OPTION_FIRST + (int)i};
 	}
 	*table = (struct option){0};
 }
@@ -58,17 +223,15 @@ static int parse_wrong(const struct command *command, int answer,
 		       const char *text)
 {
 	if (answer == ':')
-		return sluice_fail(-EINVAL, "%.60s: a value is missing", text);
+		return REFUSE("%.60s: a value is missing", text);
 	if (optopt >= OPTION_FIRST)
-		return sluice_fail(-EINVAL, "%.60s: takes no value", text);
+		return REFUSE("%.60s: takes no value", text);
 	if (strncmp(text, "--", 2) == 0 &&
-	    option_find(NULL, text + 2, strcspn(text + 2, "=")) != NULL)
-		return sluice_fail(-EINVAL,
-				   "%.60s: '%s' has no such option, others "
-				   "have; --help names all",
-				   text, command->name);
-	return sluice_fail(-EINVAL, "%.60s: no such option; --help names all",
-			   text);
+	    row_find(NULL, text + 2, strcspn(text + 2, "=")) != NULL)
+		return REFUSE("%.60s: '%s' has no such option, others have; "
+			      "--help names all",
+			      text, command->name);
+	return REFUSE("%.60s: no such option; --help names all", text);
 }
 
 /* An option that was said before would have no effect; faults add up. @text is
@@ -76,15 +239,15 @@ static int parse_wrong(const struct command *command, int answer,
 static int parse_option(struct bench_options *options, int place,
 			const char *text)
 {
-	const struct option_row *row = &option_rows[place];
+	const struct option_row *row = &rows[place];
 	int rc = 0;
 
 	if (row->help == NULL) /* another name of the one before */
-		row = &option_rows[--place];
+		row = &rows[--place];
 	if (options->given[place] != NULL && row->kind != OPTION_FAULT)
-		rc = sluice_fail(-EINVAL, "is given twice");
+		rc = REFUSE("is given twice");
 	else
-		rc = option_read(row, options, text != NULL ? text : "-");
+		rc = row_read(row, options, text != NULL ? text : "-");
 	options->given[place] = text != NULL ? text : "";
 	return rc < 0 ? option_refused(row->name, options->given[place]) : 0;
 }
@@ -107,13 +270,12 @@ int options_parse(struct bench_options *options, const struct command *command,
 	if (rc == 0 && options->help)
 		return 0;
 	if (rc == 0 && command->files == 0 && optind < argc)
-		rc = sluice_fail(-EINVAL, "'%.60s': only options are taken",
-				 argv[optind]);
+		rc = REFUSE("'%.60s': only options are taken", argv[optind]);
 	else if (rc == 0 && argc - optind != (int)command->files)
-		rc = sluice_fail(-EINVAL, "%s taken, not %d",
-				 command->files == 1 ? "one FILE is"
-						     : "two FILEs are",
-				 argc - optind);
+		rc = REFUSE("%s taken, not %d",
+			    command->files == 1 ? "one FILE is"
+						: "two FILEs are",
+			    argc - optind);
 	for (uint32_t i = 0; rc == 0 && i < command->files; i++)
 		options->file[i] = argv[optind + (int)i];
 	if (rc == 0 && command->bit & (COMMAND_MEASURE | COMMAND_SIZE))
@@ -165,7 +327,7 @@ static void help_option(const struct option_row *row,
 	if (left + 2 > HELP_LEFT)
 		left = printf("\n") - 1;
 	(void)printf("%*s", HELP_LEFT - left, "");
-	option_show(row, options, shown);
+	row_text(row, options, shown);
 	if (row->kind == OPTION_SPEC)
 		spec_allowed(row->spec, out);
 	(void)fprintf(out, "%s%s%s%s%s", row->kind == OPTION_SPEC ? "; " : "",
@@ -183,12 +345,12 @@ void options_help(const struct command *command,
 		     : command->files == 1 ? "FILE [OPTION...]"
 					   : "[OPTION...]");
 	help_text(command->about, 0);
-	for (uint32_t i = 0; i < option_rows_count; i++) {
-		const struct option_row *row = &option_rows[i];
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
 
 		if (row->name == NULL && row->commands & command->bit)
 			(void)printf("\n%s\n", row->help);
-		else if (option_taken(row, command) && row->help != NULL)
+		else if (row_taken(row, command) && row->help != NULL)
 			help_option(row, options);
 	}
 	(void)printf("\nExit status: 0 done, 1 failed, 2 usage.\n");
@@ -220,12 +382,12 @@ void options_record(const struct bench_options *options, struct report *report)
 	json_t *plan = json_object_get(report->root, "plan");
 	char text[REPORT_TEXT_BYTES];
 
-	for (uint32_t i = 0; i < option_rows_count; i++) {
-		const struct option_row *row = &option_rows[i];
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const struct option_row *row = &rows[i];
 
 		if (!row->recorded || !(row->commands & COMMAND_MEASURE))
 			continue;
-		option_show(row, options, text);
+		row_text(row, options, text);
 		if (options->own.count > 0)
 			record_fact(options, row->name, text, sizeof(text));
 		if (text[0] != '\0')

@@ -31,14 +31,20 @@ struct bench_options {
 	enum options_color color;
 	uint32_t quiet;
 	uint32_t help;
-	uint32_t json_only;     /* verify, ring: a document, no tables */
-	const char *json;       /* file; "-": stdout; NULL: none */
-	const char *html;       /* likewise */
-	const char *csv;        /* likewise */
-	const char *svg;        /* prefix; NULL: none */
-	const char *hgrm;       /* likewise */
-	const char *save_trace; /* like json */
-	const char *file[2];    /* plot, diff: what is read */
+	uint32_t json_only; /* verify, ring: a document, no tables */
+	/* Documents: files; "-": stdout; NULL: none. */
+	union {
+		struct {
+			const char *json;
+			const char *html;
+			const char *csv;
+			const char *save_trace;
+		};
+		const char *document[4];
+	};
+	const char *svg;     /* prefix; NULL: none */
+	const char *hgrm;    /* likewise */
+	const char *file[2]; /* plot, diff: what is read */
 	/* size */
 	struct option_list consumers;
 	uint32_t size[PLAN_CONSUMERS_MAX]; /* the same, upwards */

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Of the documents. */
+static const char *const names[] = {"json", "html", "csv", "save-trace"};
+
 static void finish_loads(struct bench_options *options)
 {
 	static const struct option_list once = {"1", 1, {1}};
@@ -20,35 +23,25 @@ static void finish_loads(struct bench_options *options)
 	plan->loads = list->count;
 }
 
-static int size_order(const void *a, const void *b)
-{
-	return (*(const uint32_t *)a > *(const uint32_t *)b) -
-	       (*(const uint32_t *)a < *(const uint32_t *)b);
-}
-
 static int finish_sizes(struct bench_options *options)
 {
 	enum arrival_kind kind = options->plan.trace.arrival.kind;
 
 	if (kind == ARRIVAL_CLOSED)
-		return sluice_fail(-EINVAL,
-				   "--arrivals=closed:%u: these have no rate "
-				   "to be sized for",
-				   options->plan.trace.arrival.depth);
+		return REFUSE("--arrivals=closed:%u: these have no rate to be "
+			      "sized for",
+			      options->plan.trace.arrival.depth);
 	if (kind != ARRIVAL_TRACE && !(options->rate > 0))
-		return sluice_fail(-EINVAL,
-				   "--rate=N is missing: how many events come "
-				   "in a second; --arrivals=trace:FILE has a "
-				   "rate of its own");
+		return REFUSE(
+			"--rate=N is missing: how many events come in a "
+			"second; --arrivals=trace:FILE has a rate of its own");
 	if (options->speed.count > 1)
-		return sluice_fail(-EINVAL, "--speed=%s: size takes one",
-				   options->speed.text);
+		return REFUSE("--speed=%s: size takes one",
+			      options->speed.text);
 	options->plan.trace.consumers = 1; /* the rate is that of all */
 	options->sizes = options->consumers.count;
 	for (uint32_t i = 0; i < options->sizes; i++)
 		options->size[i] = (uint32_t)options->consumers.number[i];
-	qsort(options->size, options->sizes, sizeof(options->size[0]),
-	      size_order);
 	return 0;
 }
 
@@ -69,66 +62,43 @@ static int finish_trace(struct bench_options *options,
 	 * itself it leaves out by itself. */
 	if (!options->own.facts.has_service &&
 	    !option_given(options, "service"))
-		return sluice_fail(-EINVAL,
-				   "%.120s has no column service_ns, _us, _ms "
-				   "or _s; --service=HOW draws services",
-				   trace->arrival.file);
+		return REFUSE("%.120s has no column service_ns, _us, _ms or "
+			      "_s; --service=HOW draws services",
+			      trace->arrival.file);
 	for (uint32_t i = 0; i < plan->strategies; i++)
 		if (options->own.keyed ||
 		    !(plan->strategy[i].strategy->needs & SLUICE_NEEDS_KEYS))
 			plan->strategy[n++] = plan->strategy[i];
 	if (n < plan->strategies && (command->bit != COMMAND_SIZE ||
 				     option_given(options, "strategies")))
-		return sluice_fail(-EINVAL,
-				   "%.120s has no column key, which a strategy "
-				   "needs; --keys=HOW draws keys",
-				   trace->arrival.file);
+		return REFUSE("%.120s has no column key, which a strategy "
+			      "needs; --keys=HOW draws keys",
+			      trace->arrival.file);
 	plan->strategies = n;
 	return 0;
-}
-
-/* ---- documents ----------------------------------------------------------- */
-
-#define DOCUMENTS 4
-
-static const char *const document_names[DOCUMENTS] = {"json", "html", "csv",
-						      "save-trace"};
-
-/* To which file, or NULL. */
-static const char *document(const struct bench_options *options, uint32_t i)
-{
-	const char *const files[DOCUMENTS] = {options->json, options->html,
-					      options->csv,
-					      options->save_trace};
-
-	return files[i];
 }
 
 int options_stdout(const struct bench_options *options)
 {
 	int is = 0;
 
-	for (uint32_t i = 0; i < DOCUMENTS; i++)
-		is |= document(options, i) != NULL &&
-		      strcmp(document(options, i), "-") == 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		is |= options->document[i] != NULL &&
+		      strcmp(options->document[i], "-") == 0;
 	return is;
 }
 
 /* Stdout, or a file, takes one. */
-static int finish_files(const struct bench_options *options)
+static int finish_documents(const struct bench_options *options)
 {
-	for (uint32_t i = 0; i < DOCUMENTS; i++)
-		for (uint32_t j = 0; j < i; j++)
-			if (document(options, i) != NULL &&
-			    document(options, j) != NULL &&
-			    strcmp(document(options, i),
-				   document(options, j)) == 0)
-				return sluice_fail(-EINVAL,
-						   "--%s and --%s: both to "
-						   "%.100s",
-						   document_names[j],
-						   document_names[i],
-						   document(options, i));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t j = 0; j < i; j++)
+			if (options->document[i] && options->document[j] &&
+			    strcmp(options->document[i],
+				   options->document[j]) == 0)
+				return REFUSE("--%s and --%s: both to %.100s",
+					      names[j], names[i],
+					      options->document[i]);
 	return 0;
 }
 
@@ -206,7 +176,7 @@ static int finish_idle(const struct bench_options *options)
 
 		if (!rules[i].idle || text == NULL)
 			continue;
-		(void)sluice_fail(-EINVAL, "has no effect: %s", rules[i].why);
+		(void)REFUSE("has no effect: %s", rules[i].why);
 		return option_refused(rules[i].name, text);
 	}
 	return 0;
@@ -220,8 +190,8 @@ static int finish_strategies(struct bench_options *options,
 	int rc = 0;
 
 	if (plan->strategies > command->strategies)
-		rc = sluice_fail(-EINVAL, "%s takes %u; compare takes several",
-				 command->name, command->strategies);
+		rc = REFUSE("%s takes %u; compare takes several", command->name,
+			    command->strategies);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
 		struct plan_strategy *one = &plan->strategy[i];
 
@@ -235,7 +205,7 @@ static int finish_strategies(struct bench_options *options,
 
 int options_finish(struct bench_options *options, const struct command *command)
 {
-	int rc = finish_files(options);
+	int rc = finish_documents(options);
 
 	finish_loads(options);
 	if (rc == 0)

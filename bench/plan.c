@@ -89,18 +89,16 @@ static int plan_setting_read(struct plan_strategy *strategy, const char *text,
 		return form;
 	if (form == SETTING_REFILL &&
 	    strategy->strategy->rings == SLUICE_RINGS_POOL)
-		return sluice_fail(-EINVAL, "nobody asks a ring for all, so "
-					    "refill has no effect");
+		return REFUSE(
+			"nobody asks a ring for all, so refill has no effect");
 	if (*seen & 1u << form)
-		return sluice_fail(-EINVAL, "%s is there twice",
-				   setting_forms[form].name);
+		return REFUSE("%s is there twice", setting_forms[form].name);
 	*seen |= 1u << form;
 	if (form == SETTING_MIN && strategy->min == 0)
 		strategy->min = SLUICE_MIN_ZERO;
 	if (form == SETTING_REBALANCE &&
 	    strcmp(strategy->strategy->name, "partition") != 0)
-		return sluice_fail(-EINVAL, "only partition has key groups "
-					    "that move");
+		return REFUSE("only partition has key groups that move");
 	return 0;
 }
 
@@ -115,14 +113,13 @@ static int plan_strategy_read(struct plan_strategy *strategy, char *text)
 		one[strlen("rr")] = '\0';
 	}
 	if (strncmp(one, "rr:", 3) == 0)
-		return sluice_fail(-EINVAL, "must be rr:skip or rr:strict");
+		return REFUSE("must be rr:skip or rr:strict");
 	rc = spec_read(&plan_arguments, one, strategy);
 	one[strcspn(one, ":")] = '\0';
 	strategy->strategy = sluice_strategy_find(one);
 	if (strategy->strategy == NULL)
-		return sluice_fail(-EINVAL,
-				   "'%s' is no strategy; there are: %s", one,
-				   sluice_strategy_names());
+		return REFUSE("'%s' is no strategy; there are: %s", one,
+			      sluice_strategy_names());
 	while (rc >= 0 && (one = strsep(&text, "@")) != NULL)
 		rc = plan_setting_read(strategy, one, &seen);
 	return rc < 0 ? rc : 0;
@@ -134,10 +131,9 @@ static int plan_strategy_parse(struct plan_strategy *strategy, const char *text)
 
 	*strategy = (struct plan_strategy){0};
 	if (text[0] == '\0' || strlen(text) >= sizeof(copy))
-		return sluice_fail(-EINVAL,
-				   "'%.20s': a strategy has 1 to %zu "
-				   "characters, all told",
-				   text, sizeof(copy) - 1);
+		return REFUSE(
+			"'%.20s': a strategy has 1 to %zu characters, all told",
+			text, sizeof(copy) - 1);
 	(void)strcpy(copy, text);
 	(void)strcpy(strategy->name, text);
 	return plan_strategy_read(strategy, copy) < 0
@@ -155,13 +151,12 @@ int plan_strategies_parse(struct bench_plan *plan, const char *list)
 		char one[64];
 
 		if (plan->strategies == PLAN_STRATEGIES_MAX)
-			return sluice_fail(-EINVAL, "more than %u strategies",
-					   PLAN_STRATEGIES_MAX);
+			return REFUSE("more than %u strategies",
+				      PLAN_STRATEGIES_MAX);
 		(void)snprintf(one, sizeof(one), "%.*s", (int)length, list);
 		for (uint32_t i = 0; i < plan->strategies; i++)
 			if (strcmp(plan->strategy[i].name, one) == 0)
-				return sluice_fail(-EINVAL, "%s is there twice",
-						   one);
+				return REFUSE("%s is there twice", one);
 		rc = plan_strategy_parse(&plan->strategy[plan->strategies++],
 					 one);
 		list = list[length] == ',' ? list + length + 1 : NULL;
@@ -208,11 +203,10 @@ int plan_slo_parse(struct plan_slo *slo, const char *text)
 		number_read(&latency, limit, strlen(limit), &slo->limit) == 0;
 	if (rc == 0 && !slo->is_latency)
 		rc = number_read(&slowdown, limit, strlen(limit), &slo->limit);
-	return rc < 0 ? sluice_fail(-EINVAL,
-				    "must be a slowdown, a number in [1, "
-				    "1000000], or a latency, a number with one "
-				    "of the units ns us ms s; a percentile may "
-				    "stand before it, as in p99.9:1ms")
+	return rc < 0 ? REFUSE("must be a slowdown, a number in [1, 1000000], "
+			       "or a latency, a number with one of the units "
+			       "ns us ms s; a percentile may stand before it, "
+			       "as in p99.9:1ms")
 		      : 0;
 }
 
@@ -237,20 +231,16 @@ int plan_check(struct bench_plan *plan)
 		if (o->partitions == PLAN_PARTITIONS_CONSUMERS)
 			o->partitions = plan->consumers;
 		if (o->partitions > plan->consumers)
-			return sluice_fail(-EINVAL,
-					   "%s: more partitions than the %u "
-					   "consumers",
-					   plan->strategy[i].name,
-					   plan->consumers);
+			return REFUSE(
+				"%s: more partitions than the %u consumers",
+				plan->strategy[i].name, plan->consumers);
 	}
 	for (uint32_t i = 0; i < plan->faults; i++)
 		if (plan->fault[i].consumer >= plan->consumers)
-			return sluice_fail(-EINVAL,
-					   "--%s: consumer %u: there are 0 to "
-					   "%u",
-					   kinds[plan->fault[i].kind],
-					   plan->fault[i].consumer,
-					   plan->consumers - 1);
+			return REFUSE("--%s: consumer %u: there are 0 to %u",
+				      kinds[plan->fault[i].kind],
+				      plan->fault[i].consumer,
+				      plan->consumers - 1);
 	plan->trace.consumers = plan->consumers;
 	return 0;
 }

@@ -41,8 +41,7 @@ struct plan_strategy {
 	uint32_t window; /* of this strategy only; 0 = the plan's */
 	uint32_t refill; /* likewise */
 	int32_t min;     /* SLUICE_MIN_...; 0: by refill */
-	uint32_t weight[PLAN_CONSUMERS_MAX]; /* of each consumer; 0 = 1 */
-	char name[48];                       /* as written */
+	char name[48];   /* as written */
 };
 
 enum plan_fault_kind {

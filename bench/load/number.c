@@ -29,7 +29,7 @@ int number_within(const char *fmt, ...)
 	(void)vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	(void)snprintf(sentence, sizeof(sentence), "%s", sluice_last_error());
-	return sluice_fail(-EINVAL, "%s%s", what, sentence);
+	return REFUSE("%s%s", what, sentence);
 }
 
 static int is_time(const struct number_form *form)
@@ -60,12 +60,12 @@ static int number_refuse(const struct number_form *form)
 	char low[NUMBER_TEXT_BYTES];
 	char high[NUMBER_TEXT_BYTES];
 
-	return sluice_fail(-EINVAL, "must be %s%s%s in [%s, %s]",
-			   form->word != NULL ? form->word : "",
-			   form->word != NULL ? ", or " : "", kinds[form->kind],
-			   show(form->low, low),
-			   form->high < 0x1p64 ? show(form->high, high)
-					       : "2^64 - 1");
+	return REFUSE("must be %s%s%s in [%s, %s]",
+		      form->word != NULL ? form->word : "",
+		      form->word != NULL ? ", or " : "", kinds[form->kind],
+		      show(form->low, low),
+		      form->high < 0x1p64 ? show(form->high, high)
+					  : "2^64 - 1");
 }
 
 /* A decimal number and a unit, and no more: strtold alone would take blanks,
@@ -106,8 +106,7 @@ int number_read(const struct number_form *form, const char *text, size_t length,
 
 	if (form->kind == NUMBER_TEXT) {
 		*(const char **)into = text;
-		return length > 0 ? 0
-				  : sluice_fail(-EINVAL, "must not be empty");
+		return length > 0 ? 0 : REFUSE("must not be empty");
 	}
 	if (form->word == NULL || strlen(form->word) != length ||
 	    strncmp(form->word, text, length) != 0) {

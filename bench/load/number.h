@@ -44,6 +44,8 @@ void number_show(const struct number_form *form, const void *from, FILE *out);
 const char *number_text(double number, char *text);
 const char *number_time_text(double ns, char *text);
 
+#define REFUSE(...) sluice_fail(-EINVAL, __VA_ARGS__)
+
 /* Put what it is about in front of the last sentence. Returns -EINVAL. */
 int number_within(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 

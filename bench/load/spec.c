@@ -78,8 +78,7 @@ static int form_read(const struct spec *spec, const struct spec_form *form,
 	}
 	return *rest == '\0'
 		       ? 0
-		       : sluice_fail(-EINVAL,
-				     "nothing may follow before '%.40s'", rest);
+		       : REFUSE("nothing may follow before '%.40s'", rest);
 }
 
 int spec_read(const struct spec *spec, const char *text, void *into)
@@ -105,7 +104,7 @@ int spec_read(const struct spec *spec, const char *text, void *into)
 		spec_allowed(spec, out);
 		(void)fclose(out);
 	}
-	return sluice_fail(-EINVAL, "must be one of %s", allowed);
+	return REFUSE("must be one of %s", allowed);
 }
 
 void spec_show(const struct spec *spec, uint32_t form, const void *from,
@@ -150,19 +149,20 @@ static int list_add(struct list *list, const char *text, size_t length)
 {
 	uint32_t whole = 0;
 	double real = 0;
-	void *into = list->form->kind == NUMBER_U32 ? (void *)&whole : &real;
+	uint32_t i = list->count;
 
-	if (number_read(list->form, text, length, into) < 0)
+	if (number_read(list->form, text, length,
+			list->form->kind == NUMBER_U32 ? (void *)&whole
+						       : &real) < 0)
 		return number_within("each ");
-	if (list->count == list->most)
-		return sluice_fail(-EINVAL, "at most %u are taken", list->most);
-	real += whole;
-	for (uint32_t i = 0; i < list->count; i++)
-		if (list->out[i] == real)
-			return sluice_fail(-EINVAL, "%.*s is there twice",
-					   (int)length, text);
-	list->out[list->count++] = real;
-	return 0;
+	if (list->count++ == list->most)
+		return REFUSE("at most %u are taken", list->most);
+	for (real += whole; i > 0 && list->out[i - 1] > real; i--)
+		list->out[i] = list->out[i - 1];
+	list->out[i] = real;
+	return i == 0 || list->out[i - 1] < real
+		       ? 0
+		       : REFUSE("%.*s is there twice", (int)length, text);
 }
 
 static int list_range(struct list *list, const char *text)
@@ -185,8 +185,8 @@ static int list_range(struct list *list, const char *text)
 	int rc = spec_read(&spec, text, &range);
 
 	if (rc < 0 || !(range.step > 0) || range.to < range.from)
-		return sluice_fail(-EINVAL, "a range FROM:TO:STEP goes up, by "
-					    "a STEP above 0");
+		return REFUSE(
+			"a range FROM:TO:STEP goes up, by a STEP above 0");
 	for (uint32_t i = 0; rc == 0; i++) {
 		/* In decimals: 0.1 + 4 * 0.05 is 0.3, not a bit more. */
 		(void)snprintf(number, sizeof(number), "%.12g",

@@ -54,8 +54,8 @@ void spec_allowed(const struct spec *spec, FILE *out);
 
 /*
  * A list 0.1,0.2, or a range FROM:TO:STEP (FROM:TO of whole numbers goes in
- * steps of 1), as at most @most numbers, of which no two are alike. Returns how
- * many.
+ * steps of 1), as at most @most numbers, upwards, of which no two are alike.
+ * Returns how many.
  */
 int spec_list(const struct number_form *form, const char *text, double *out,
 	      uint32_t most);

@@ -28,10 +28,9 @@ static int trace_draw_services(struct trace *trace,
 		service->mean_ns / (1 + service->share * (service->factor - 1));
 
 	if (service->kind >= SERVICE_BIMODAL && briefly < 1)
-		return sluice_fail(-EINVAL,
-				   "service mean %g ns: the short ones take %g "
-				   "ns; at least 1 is possible",
-				   service->mean_ns, briefly);
+		return REFUSE("service mean %g ns: the short ones take %g ns; "
+			      "at least 1 is possible",
+			      service->mean_ns, briefly);
 	for (uint64_t i = 0; i < trace->count; i++) {
 		double ns = draw_service(&draw, service) * service->mean_ns;
 
@@ -67,10 +66,9 @@ static int trace_complete(struct trace *trace, const struct trace_opts *opts)
 	trace->service_mean_ns = sum_ns / (double)trace->count;
 	trace->span_ns = trace->event[trace->count - 1].arrival_ns;
 	if (rc == 0 && sum_ns > (double)TRACE_NS_MAX)
-		rc = sluice_fail(-EINVAL,
-				 "all services take %g ns together: at most %g "
-				 "is possible",
-				 sum_ns, (double)TRACE_NS_MAX);
+		rc = REFUSE("all services take %g ns together: at most %g is "
+			    "possible",
+			    sum_ns, (double)TRACE_NS_MAX);
 	return rc;
 }
 
@@ -107,22 +105,19 @@ static int trace_scale(struct trace *trace, const struct trace_opts *opts)
 		return 0;
 	if (opts->own == NULL || opts->load != 0) {
 		if (!(opts->load >= LOAD_MIN && opts->load <= LOAD_MAX))
-			return sluice_fail(-EINVAL,
-					   "load %g: must be in [%g, %g]",
-					   opts->load, LOAD_MIN, LOAD_MAX);
+			return REFUSE("load %g: must be in [%g, %g]",
+				      opts->load, LOAD_MIN, LOAD_MAX);
 		factor = trace->service_mean_ns /
 			 (opts->load * opts->consumers) / gap;
 	}
 	if (factor != 1 && *last == 0)
-		return sluice_fail(-EINVAL,
-				   "%.120s: all arrive at one instant, which "
-				   "no load and no speed changes",
-				   opts->arrival.file);
+		return REFUSE("%.120s: all arrive at one instant, which no "
+			      "load and no speed changes",
+			      opts->arrival.file);
 	if ((double)*last * factor > (double)TRACE_NS_MAX)
-		return sluice_fail(-EINVAL,
-				   "load %g: the last event arrives after more "
-				   "than %g ns",
-				   opts->load, (double)TRACE_NS_MAX);
+		return REFUSE(
+			"load %g: the last event arrives after more than %g ns",
+			opts->load, (double)TRACE_NS_MAX);
 	for (uint64_t i = 0; factor != 1 && i < trace->count; i++) {
 		struct trace_event *event = &trace->event[i];
 
@@ -135,22 +130,13 @@ static int trace_scale(struct trace *trace, const struct trace_opts *opts)
 
 /* ---- what can be told of a file ------------------------------------------ */
 
-/* The lowest of 1, 2, 5, 10, 20, ... ns that is not below. */
-static uint64_t facts_window(double ns)
-{
-	double ten = pow(10, floor(log10(fmax(ns, 1))));
-	double times = ns / ten;
-
-	return (uint64_t)ten * (times <= 1   ? 1
-				: times <= 2 ? 2
-				: times <= 5 ? 5
-					     : 10);
-}
-
+/* Within a window of a round length: one digit and noughts. */
 static void facts_peak(struct trace_facts *facts, const struct trace *trace)
 {
 	double gaps = PEAK_GAPS * 1e9 / facts->rate_per_s;
-	uint64_t window = facts_window(fmin(gaps, (double)facts->span_ns / 10));
+	double least = fmax(fmin(gaps, (double)facts->span_ns / 10), 1);
+	double ten = pow(10, floor(log10(least)));
+	uint64_t window = (uint64_t)(ceil(least / ten) * ten);
 	uint64_t first = 0;
 	uint64_t most = 0;
 

@@ -70,9 +70,9 @@ struct input {
 	char text[LINE_BYTES];
 };
 
-#define REFUSE(in_, fmt_, ...)                                                 \
-	sluice_fail(-EINVAL, "%.120s:%" PRIu64 ": " fmt_, (in_)->file,         \
-		    (in_)->line, __VA_ARGS__)
+#define BAD_LINE(in_, fmt_, ...)                                               \
+	REFUSE("%.120s:%" PRIu64 ": " fmt_, (in_)->file, (in_)->line,          \
+	       __VA_ARGS__)
 
 /* ---- lines and fields ---------------------------------------------------- */
 
@@ -82,18 +82,16 @@ static int input_line(struct input *in)
 	size_t length;
 
 	if (fgets(in->text, sizeof(in->text), in->stream) == NULL)
-		return ferror(in->stream) ? sluice_fail(-EIO,
-							"%.120s: cannot be "
-							"read",
-							in->file)
-					  : 0;
+		return ferror(in->stream)
+			       ? sluice_fail(-EIO, "%.120s: cannot be read",
+					     in->file)
+			       : 0;
 	in->line++;
 	length = strcspn(in->text, "\n");
 	if (in->text[length] != '\n' && !feof(in->stream))
-		return REFUSE(
+		return BAD_LINE(
 			in,
-			"longer than %u bytes, or a zero byte: this is no "
-			"text",
+			"longer than %u bytes, or a zero byte: this is no text",
 			LINE_BYTES - 2);
 	in->text[length] = '\0';
 	return 1;
@@ -119,14 +117,14 @@ static int input_cut(struct input *in, char *at)
 		char *to;
 
 		if (in->fields == FIELDS_MAX)
-			return REFUSE(in, "more than %u fields", FIELDS_MAX);
+			return BAD_LINE(in, "more than %u fields", FIELDS_MAX);
 		at += strspn(at, blanks);
 		to = at;
 		in->field[in->fields++] = at;
 		if (*at == '"') {
 			at = input_quoted(at, &to);
 			if (at == NULL)
-				return REFUSE(
+				return BAD_LINE(
 					in, "field %u: its quote does not end",
 					in->fields);
 			at += strspn(at, blanks);
@@ -138,8 +136,9 @@ static int input_cut(struct input *in, char *at)
 		}
 		stop = *at;
 		if (stop != '\0' && stop != in->separator)
-			return REFUSE(in, "field %u: '%.20s' follows its quote",
-				      in->fields, at);
+			return BAD_LINE(in,
+					"field %u: '%.20s' follows its quote",
+					in->fields, at);
 		*to = '\0';
 	}
 	return 1;
@@ -158,7 +157,8 @@ static int input_next(struct input *in)
 			at += 3; /* the mark of UTF-8 */
 		if (strncmp(at, ORIGIN, strlen(ORIGIN)) == 0 &&
 		    sscanf(at, ORIGIN "%" SCNu64, &in->origin_ns) != 1)
-			return REFUSE(in, "%s must be a whole number", ORIGIN);
+			return BAD_LINE(in, "%s must be a whole number",
+					ORIGIN);
 		if (strchr("#", at[strspn(at, BLANKS)]) != NULL)
 			continue; /* a comment, or blank */
 		if (in->separator == '\0')
@@ -185,15 +185,15 @@ static int input_name(struct input *in, uint32_t field)
 		if (strcasecmp(one->name, name) != 0)
 			continue;
 		if (one->unit == NULL)
-			return REFUSE(in,
-				      "column %s: in which unit? %s_ns, _us, "
-				      "_ms or _s",
-				      one->name, one->name);
+			return BAD_LINE(in,
+					"column %s: in which unit? %s_ns, _us, "
+					"_ms or _s",
+					one->name, one->name);
 		if (*column != NULL)
-			return REFUSE(in,
-				      "columns %s and %.20s: one of them is "
-				      "too many",
-				      (*column)->name, name);
+			return BAD_LINE(
+				in,
+				"columns %s and %.20s: one of them is too many",
+				(*column)->name, name);
 		*column = one;
 		in->at[one->column] = field;
 		return 0;
@@ -211,11 +211,11 @@ static int input_names(struct input *in)
 	for (uint32_t i = 0; rc == 0 && i < in->named; i++)
 		rc = input_name(in, i);
 	if (rc == 0 && in->column[COLUMN_ARRIVAL] == NULL)
-		rc = REFUSE(in,
-			    "no column arrival_ns, arrival_us, arrival_ms or "
-			    "arrival_s; the first line has the names, as in "
-			    "arrival_us,service_us,key; here: %.40s",
-			    in->facts->ignored);
+		rc = BAD_LINE(in,
+			      "no column arrival_ns, arrival_us, arrival_ms or "
+			      "arrival_s; the first line has the names, as in "
+			      "arrival_us,service_us,key; here: %.40s",
+			      in->facts->ignored);
 	in->facts->has_service = in->column[COLUMN_SERVICE] != NULL;
 	in->facts->has_keys = in->column[COLUMN_KEY] != NULL;
 	return rc;
@@ -237,10 +237,10 @@ static int input_time(const struct input *in, enum column which, double most,
 	(void)snprintf(text, sizeof(text), "%s%s", field, column->unit);
 	if (number_read(&form, text, strlen(text), ns) == 0)
 		return 0;
-	return REFUSE(in,
-		      "column %s: '%.24s' must be a number of %s, from 0 to %s",
-		      column->name, field, column->unit,
-		      number_time_text(most, text));
+	return BAD_LINE(
+		in, "column %s: '%.24s' must be a number of %s, from 0 to %s",
+		column->name, field, column->unit,
+		number_time_text(most, text));
 }
 
 /* A whole number as it would be written is itself; the rest is hashed, by FNV-1a
@@ -272,8 +272,8 @@ static int input_event(struct input *in)
 	if (in->fields == in->named + 1 && in->field[in->named][0] == '\0')
 		in->fields--;
 	if (in->fields != in->named)
-		return REFUSE(in, "%u fields; the first line names %u",
-			      in->fields, in->named);
+		return BAD_LINE(in, "%u fields; the first line names %u",
+				in->fields, in->named);
 	rc = input_time(in, COLUMN_ARRIVAL, ARRIVAL_MAX, &row.arrival_ns);
 	if (rc == 0)
 		rc = input_time(in, COLUMN_SERVICE, (double)TRACE_NS_MAX,
@@ -294,7 +294,7 @@ static int input_event(struct input *in)
 	facts->no_time += row.service_ns == 0;
 	row.service_ns += row.service_ns == 0;
 	if (facts->events++ == TRACE_EVENTS_MAX)
-		return REFUSE(in, "more than %u events", TRACE_EVENTS_MAX);
+		return BAD_LINE(in, "more than %u events", TRACE_EVENTS_MAX);
 	return fwrite(&row, sizeof(row), 1, in->rows) == 1
 		       ? 0
 		       : sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
@@ -310,13 +310,12 @@ static int input_lines(struct input *in)
 			return rc;
 	}
 	if (rc == 0 && in->facts->events == 0)
-		rc = sluice_fail(-EINVAL, "%.120s: %s", in->file,
-				 in->named == 0
-					 ? "is empty; the first line has the "
-					   "names of columns, as in "
-					   "arrival_us,service_us,key"
-					 : "has no events, only names of "
-					   "columns");
+		rc = REFUSE(
+			"%.120s: %s", in->file,
+			in->named == 0
+				? "is empty; the first line has the names of "
+				  "columns, as in arrival_us,service_us,key"
+				: "has no events, only names of columns");
 	return rc;
 }
 
@@ -381,14 +380,12 @@ static int input_finish(struct input *in, struct row *row, struct trace *trace)
 	if (in->origin_ns == UINT64_MAX)
 		in->origin_ns = row[0].arrival_ns;
 	if (row[0].arrival_ns < in->origin_ns)
-		return sluice_fail(-EINVAL,
-				   "%.120s: an event arrives before origin_ns",
-				   in->file);
+		return REFUSE("%.120s: an event arrives before origin_ns",
+			      in->file);
 	if (in->latest_ns - in->origin_ns > TRACE_NS_MAX)
-		return sluice_fail(-EINVAL,
-				   "%.120s: more than %g ns from the first "
-				   "event to the last",
-				   in->file, (double)TRACE_NS_MAX);
+		return REFUSE("%.120s: more than %g ns from the first event to "
+			      "the last",
+			      in->file, (double)TRACE_NS_MAX);
 	for (uint64_t i = 0; i < n; i++)
 		row[i].place = i;
 	if (in->facts->has_keys)
@@ -429,8 +426,7 @@ int trace_load(struct trace *trace, const char *file)
 int trace_save(const struct trace *trace, FILE *stream)
 {
 	(void)fprintf(stream,
-		      "%s0: time counts from there\n"
-		      "arrival_ns,service_ns%s\n",
+		      "%s0: time counts from there\narrival_ns,service_ns%s\n",
 		      ORIGIN, trace->keyed ? ",key" : "");
 	for (uint64_t i = 0; i < trace->count && !ferror(stream); i++) {
 		const struct trace_event *event = &trace->event[i];

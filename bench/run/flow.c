@@ -16,7 +16,6 @@ static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 	sub->credit = run->credit;
 	sub->capacity = sluice_pow2_at_least(run->credit.max_events);
 	sub->lane = c;
-	sub->opts.weight = run->ps->weight[c];
 	sub->tx = run_memory(run, sizeof(*sub->tx));
 	sub->rx = run_memory(run, sizeof(*sub->rx));
 	sub->slots =

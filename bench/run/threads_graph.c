@@ -110,7 +110,6 @@ static int graph_subscribe(struct threads_run *t, uint32_t c)
 	sluice_subscription_opts_init(&opts);
 	opts.max_demand = ps->window ? ps->window : plan->window;
 	opts.min_demand = ps->min;
-	opts.weight = ps->weight[c];
 	if (ps->min == 0)
 		opts.refill_events = ps->refill ? ps->refill : plan->refill;
 	graph_name(consumer, "consumer", c);
