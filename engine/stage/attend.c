@@ -4,7 +4,7 @@
  * that subscription_priv.h draws, here those of its consumers; orders; the demand
  * mode.
  */
-#include "engine/stage/stage_priv.h"
+#include "engine/stage/callback_priv.h"
 
 #include <errno.h>
 
@@ -24,12 +24,13 @@ struct sluice_link_event stage_link_event(const struct subscription *sub,
 	};
 }
 
-int stage_hook(struct sluice_stage *stage, const char *name,
-	       int (*hook)(struct sluice_stage *,
-			   const struct sluice_link_event *),
+int stage_hook(struct sluice_stage *stage, enum stage_callback which,
 	       struct subscription *sub, enum sluice_side side, uint32_t kind,
 	       uint32_t closed)
 {
+	int (*hook)(struct sluice_stage *, const struct sluice_link_event *) =
+		which == CALLBACK_CANCEL ? stage->opts.on_cancel
+					 : stage->opts.on_subscribe;
 	struct sluice_link_event event =
 		stage_link_event(sub, side, kind, closed);
 	int rc;
@@ -38,12 +39,11 @@ int stage_hook(struct sluice_stage *stage, const char *name,
 	 * again, and ends. */
 	if (hook == NULL || !stage->run.initialised)
 		return 0;
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = hook(stage, &event);
-	stage_emit_end(stage, stage_keeps(rc));
+	rc = STAGE_CALL(stage, which, 0, hook(stage, &event));
 	if (rc < 0)
-		stage_log(stage, "%s, subscription with '%s': %s", name,
-			  event.peer, sluice_strerror(rc));
+		stage_log(stage, "%s, subscription with '%s': %s",
+			  callbacks[which].name, event.peer,
+			  sluice_strerror(rc));
 	return rc;
 }
 
@@ -90,15 +90,14 @@ static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
 	uint32_t cancel = sluice_load_acquire(&sub->by_control.cancel);
 	/* A cancel is told with its own reason, whatever the consumer gave
 	 * when it left after that. */
-	int rc = sub->later
-			 ? SLUICE_OK
-			 : stage_hook(stage, "on_cancel", stage->opts.on_cancel,
-				      sub, SLUICE_SIDE_PRODUCER,
-				      cancel ? SLUICE_CANCEL : SLUICE_DOWN,
-				      cancel ? cancel : parted_closed(sub));
+	int rc = sub->later ? SLUICE_OK
+			    : stage_hook(stage, CALLBACK_CANCEL, sub,
+					 SLUICE_SIDE_PRODUCER,
+					 cancel ? SLUICE_CANCEL : SLUICE_DOWN,
+					 cancel ? cancel : parted_closed(sub));
 
 	producer_refuse(stage, sub, cancel);
-	stage_answer(stage, "on_cancel", rc);
+	stage_answer(stage, CALLBACK_CANCEL, rc);
 }
 
 static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
@@ -114,8 +113,7 @@ static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
 		return;
 	}
 	/* Of what was declared it was told at the start. */
-	rc = sub->later ? stage_hook(stage, "on_subscribe",
-				     stage->opts.on_subscribe, sub,
+	rc = sub->later ? stage_hook(stage, CALLBACK_SUBSCRIBE, sub,
 				     SLUICE_SIDE_PRODUCER, 0, 0)
 			: SLUICE_OK;
 	if (rc != SLUICE_OK) {
@@ -138,8 +136,8 @@ static void producer_cancel(struct sluice_stage *stage,
 
 	outlet_cancel(&stage->out, sub, closed);
 	sluice_store_release(&sub->by_producer.state, PRODUCER_CLOSED);
-	stage_answer(stage, "on_cancel",
-		     stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+	stage_answer(stage, CALLBACK_CANCEL,
+		     stage_hook(stage, CALLBACK_CANCEL, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
 }
 
@@ -153,7 +151,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	int rc = 0;
 
 	if (!told)
-		rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
+		rc = stage_hook(stage, CALLBACK_CANCEL, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
 	place_leave(&stage->out.places[sub->lane], sub);
 	/* No new ask. */
@@ -164,7 +162,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	stage_tell_stranded(stage, stage->out.unread);
 	stage->out.unread = 0;
 	stage_markers_wait_again(stage);
-	stage_answer(stage, "on_cancel", rc);
+	stage_answer(stage, CALLBACK_CANCEL, rc);
 	producer_end_idle(stage, consumer, closed);
 }
 

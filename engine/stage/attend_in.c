@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage as a consumer: its subscriptions come and go. */
+#include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/stage/stage_priv.h"
 
 /* Events handed out on a link and not acknowledged: a batch whose output did not
  * get out. None any more. */
@@ -104,10 +104,10 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 	if (stage->in.links[index].open)
 		consumer_note_left(stage, sub);
 	stage->in.links[index].open = 0;
-	rc = stage_hook(stage, "on_cancel", stage->opts.on_cancel, sub,
-			SLUICE_SIDE_CONSUMER, kind, closed);
+	rc = stage_hook(stage, CALLBACK_CANCEL, sub, SLUICE_SIDE_CONSUMER, kind,
+			closed);
 	consumer_leave(stage, sub);
-	stage_answer(stage, "on_cancel", rc);
+	stage_answer(stage, CALLBACK_CANCEL, rc);
 	stage_heed_end(stage, producer, mode, closed);
 }
 
@@ -117,8 +117,8 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 {
 	if (stage->in.links[sub->inlet].sub != sub) {
 		inlet_meet(&stage->in, sub);
-		if (stage_hook(stage, "on_subscribe", stage->opts.on_subscribe,
-			       sub, SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
+		if (stage_hook(stage, CALLBACK_SUBSCRIBE, sub,
+			       SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
 			const struct sluice_stage *producer = sub->producer;
 
 			/* As if it had ended at once. */

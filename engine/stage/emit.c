@@ -71,8 +71,6 @@ void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 {
 	uint32_t room;
 
-	if (!stage_produces(stage))
-		return;
 	hold_make_room(&stage->hold, stage->emit_max);
 	room = stage->hold.capacity - stage->hold.tail;
 	if (SLUICE_UNLIKELY(room < stage->emit_max)) {
@@ -84,39 +82,10 @@ void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 	stage->run.emit_left = limit < room ? (uint32_t)limit : room;
 }
 
-void stage_emit_end(struct sluice_stage *stage, int keep)
-{
-	stage->run.emit_left = 0;
-	if (keep)
-		hold_commit(&stage->hold);
-	else
-		hold_rollback(&stage->hold);
-}
-
-void stage_emitted(struct sluice_stage *stage, int rc)
-{
-	stage_emit_end(stage, stage_keeps(rc));
-	if (!stage_produces(stage))
-		return;
-	if (stage_keeps(rc))
-		(void)stage_flush(stage, STAGE_LOOK);
-	else
-		stage_tell_gauges(stage, stage_holds_back(stage));
-}
-
-uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n)
-{
-	return stage->opts.buffer_keep == SLUICE_KEEP_BLOCK
-		       ? n + stage->buffer_max
-		       : UINT64_MAX;
-}
-
 uint64_t stage_emit_room(struct sluice_stage *stage)
 {
 	uint64_t room = stage_wait_max(stage);
 
-	if (stage->opts.buffer_keep != SLUICE_KEEP_BLOCK)
-		return UINT64_MAX;
 	if (!stage->run.accumulate && !stage_ahead(stage, AHEAD_PLACED)) {
 		(void)outlet_refresh(&stage->out, stage->emit_max);
 		room += outlet_room(&stage->out);

@@ -4,7 +4,7 @@
  * go down and come up again. The supervisor decides when (supervisor.c); the
  * stage's thread does it.
  */
-#include "engine/stage/stage_priv.h"
+#include "engine/stage/callback_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -94,8 +94,10 @@ static void stage_done(struct sluice_stage *stage)
 	stage_go_down(stage, SLUICE_REASON_NORMAL);
 }
 
-int stage_describe(struct sluice_stage *stage, const char *callback, int rc)
+int stage_describe(struct sluice_stage *stage, enum stage_callback which,
+		   int rc)
 {
+	const char *callback = callbacks[which].name;
 	char *text = stage->fault.text;
 	size_t room = sizeof(stage->fault.text);
 
@@ -118,25 +120,26 @@ int stage_describe(struct sluice_stage *stage, const char *callback, int rc)
 	return -EINVAL;
 }
 
-void stage_answer(struct sluice_stage *stage, const char *callback, int rc)
+void stage_answer(struct sluice_stage *stage, enum stage_callback which, int rc)
 {
+	uint32_t may = callbacks[which].may;
+
 	if (rc == SLUICE_OK || stage->run.phase >= STAGE_ENDED)
 		return;
-	if (rc == SLUICE_END) {
-		stage_done(stage);
+	if ((rc == SLUICE_RETRY && may & MAY_RETRY) ||
+	    (rc == SLUICE_SKIP && may & MAY_SKIP))
 		return;
-	}
-	stage_fail_text(stage, stage_describe(stage, callback, rc));
+	if (rc == SLUICE_END && may & MAY_END)
+		stage_done(stage);
+	else
+		stage_fail_text(stage, stage_describe(stage, which, rc));
 }
 
-static void stage_give_up(struct sluice_stage *stage,
-			  const struct sluice_batch *batch, int code)
+static int stage_dead_letters(struct sluice_stage *stage,
+			      const struct sluice_batch *batch, int code)
 {
 	const unsigned char *event = batch->events;
 
-	sluice_counter_add(stage->counters, SLUICE_COUNTER_DEAD_LETTERS,
-			   batch->count);
-	stage_emit_begin(stage, stage_emit_room(stage));
 	for (uint32_t i = 0; stage->opts.dead_letter && i < batch->count;
 	     i++, event += stage->opts.in_bytes) {
 		struct sluice_dead_letter letter = {
@@ -149,7 +152,7 @@ static void stage_give_up(struct sluice_stage *stage,
 
 		stage->opts.dead_letter(stage, &letter);
 	}
-	stage_emit_end(stage, 1);
+	return SLUICE_OK;
 }
 
 uint32_t stage_events_refused(struct sluice_stage *stage,
@@ -162,7 +165,9 @@ uint32_t stage_events_refused(struct sluice_stage *stage,
 	if (rc == SLUICE_SKIP ||
 	    (spent && stage->opts.dead_letter &&
 	     (rc < 0 || rc == SLUICE_RETRY || rc == SLUICE_FAIL))) {
-		stage_give_up(stage, batch, rc);
+		stage_count(stage, SLUICE_COUNTER_DEAD_LETTERS, batch->count);
+		(void)STAGE_CALL(stage, CALLBACK_DEAD_LETTER, 0,
+				 stage_dead_letters(stage, batch, rc));
 		return taken;
 	}
 	inlet_return(&stage->in, batch->inlet, taken, batch->deliveries);
@@ -182,13 +187,11 @@ static int stage_restart(struct sluice_stage *stage)
 
 	if (stage->run.phase != STAGE_DOWN)
 		return 0;
-	stage_stop_open(stage);
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.init ? stage->opts.init(stage) : 0;
-	stage_emit_end(stage, rc == 0);
+	rc = stage_call_init(stage);
 	if (rc != 0) {
 		/* It is down still, or ends. */
-		stage_fail_text(stage, stage_describe(stage, "init", rc));
+		stage_fail_text(stage,
+				stage_describe(stage, CALLBACK_INIT, rc));
 		return stage->run.phase != STAGE_DOWN;
 	}
 	stage->run.phase = stage->run.resume;

@@ -2,19 +2,16 @@
 /* How a stage begins, and how it ends: not before everything it made has been
  * finished by somebody, unless nobody is left to. */
 #include "engine/link/aside_priv.h"
+#include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/stage/stage_priv.h"
 
 static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
 		       enum sluice_side side)
 {
 	struct sluice_link_event event = stage_link_event(sub, side, 0, 0);
-	int rc;
 
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.on_subscribe(stage, &event);
-	stage_emit_end(stage, rc == 0);
-	return rc;
+	return STAGE_CALL(stage, CALLBACK_SUBSCRIBE, 0,
+			  stage->opts.on_subscribe(stage, &event));
 }
 
 /* The subscriptions that were declared begin with the stage. */
@@ -35,29 +32,33 @@ static int stage_greet_all(struct sluice_stage *stage)
 	return rc;
 }
 
-static void stage_refuse_start(struct sluice_stage *stage, const char *callback,
-			       int rc)
+static void stage_refuse_start(struct sluice_stage *stage,
+			       enum stage_callback which, int rc)
 {
-	int code = stage_describe(stage, callback, rc);
+	int code = stage_describe(stage, which, rc);
 
 	host_fail(stage->host, code, "%s", stage->fault.text);
 }
 
+int stage_call_init(struct sluice_stage *stage)
+{
+	stage_stop_open(stage);
+	if (stage->opts.init == NULL)
+		return SLUICE_OK;
+	return STAGE_CALL(stage, CALLBACK_INIT, 0, stage->opts.init(stage));
+}
+
 int stage_init(struct sluice_stage *stage)
 {
-	int rc;
+	int rc = stage_call_init(stage);
 
-	stage_stop_open(stage);
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.init ? stage->opts.init(stage) : 0;
-	stage_emit_end(stage, rc == 0);
 	if (rc == 0) {
 		stage->run.initialised = 1;
 		rc = stage_greet_all(stage);
 		if (rc != 0)
-			stage_refuse_start(stage, "on_subscribe", rc);
+			stage_refuse_start(stage, CALLBACK_SUBSCRIBE, rc);
 	} else {
-		stage_refuse_start(stage, "init", rc);
+		stage_refuse_start(stage, CALLBACK_INIT, rc);
 	}
 	if (rc != 0)
 		return rc;

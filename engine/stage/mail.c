@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Letters: calls, casts, markers, a wish that it end; the stage's side of them. */
-#include "engine/stage/stage_priv.h"
+#include "engine/stage/callback_priv.h"
 #include "engine/control.h"
 #include "ring/base_priv.h"
 
@@ -29,11 +29,10 @@ static void mail_cast(struct sluice_stage *stage, struct letter *letter)
 	struct sluice_message message = mail_message(letter);
 	int rc;
 
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.handle_cast(stage, &message);
-	stage_emitted(stage, rc);
+	rc = STAGE_CALL(stage, CALLBACK_CAST, 0,
+			stage->opts.handle_cast(stage, &message));
 	mail_done(stage, letter, 0);
-	stage_answer(stage, "handle_cast", rc);
+	stage_answer(stage, CALLBACK_CAST, rc);
 }
 
 static void mail_call(struct sluice_stage *stage, struct letter *letter)
@@ -44,20 +43,18 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 	int rc;
 
 	stage->post.calling = letter;
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.handle_call(stage, &message, &reply);
+	rc = STAGE_CALL(stage, CALLBACK_CALL, 0,
+			stage->opts.handle_call(stage, &message, &reply));
 	stage->post.calling = NULL;
-	/* Its events leave first. */
-	stage_emitted(stage, rc);
 	if (rc < 0)
 		mail_done(stage, letter, rc);
-	else if (!stage_keeps(rc))
+	else if (!stage_keeps(CALLBACK_CALL, rc))
 		mail_done(stage, letter, -EIO);
 	else
 		mail_done(stage, letter,
 			  reply.bytes > letter->room ? -EMSGSIZE
 						     : (int)reply.bytes);
-	stage_answer(stage, "handle_call", rc);
+	stage_answer(stage, CALLBACK_CALL, rc);
 }
 
 /* ---- markers ------------------------------------------------------------- */
@@ -67,12 +64,10 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 	struct sluice_message message = mail_message(letter);
 	int rc;
 
-	stage_emit_begin(stage, stage_emit_room(stage));
-	rc = stage->opts.handle_info(stage, &message);
-	/* Whoever waits may look at the statistics next. */
-	stage_emitted(stage, rc);
+	rc = STAGE_CALL(stage, CALLBACK_INFO, 0,
+			stage->opts.handle_info(stage, &message));
 	mail_done(stage, letter, rc < 0 ? rc : 0);
-	stage_answer(stage, "handle_info", rc);
+	stage_answer(stage, CALLBACK_INFO, rc);
 }
 
 /* Into the hold, behind everything that waits there. */

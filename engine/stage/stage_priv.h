@@ -83,6 +83,7 @@ struct stage_run {
 	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
 
 	uint32_t emit_left; /* how much the running callback may emit */
+	uint32_t emitted;   /* what was kept of the last one's */
 	uint64_t gauge;     /* events that wait, as last told */
 };
 
@@ -285,10 +286,21 @@ enum stage_look {
 
 /* ---- emit.c ---- */
 
-/* Around every callback that may emit: room for @limit events; then keep or
- * forget what it emitted. */
+/* Parts of a call (callback_priv.h): room for @limit events at most; then keep or
+ * forget what was emitted, and how much in run.emitted. */
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
-void stage_emit_end(struct sluice_stage *stage, int keep);
+static inline void stage_emit_end(struct sluice_stage *stage, int keep)
+{
+	stage->run.emit_left = 0;
+	stage->run.emitted = keep ? stage->hold.staged : 0;
+	if (keep)
+		hold_commit(&stage->hold);
+	else
+		hold_rollback(&stage->hold);
+}
+/* How much a callback that blocks with the buffer full, and was not asked for events,
+ * may emit. */
+uint64_t stage_emit_room(struct sluice_stage *stage);
 
 /* What a flush has done, and leaves to do. */
 #define FLUSH_MOVED  1
@@ -299,15 +311,6 @@ void stage_emit_end(struct sluice_stage *stage, int keep);
  * those that placing needs are called, and on_discard, and none that answers for
  * the stage. Returns FLUSH bits. */
 int stage_flush(struct sluice_stage *stage, enum stage_look look);
-/* After @rc what the callback emitted is kept. */
-static inline int stage_keeps(int rc)
-{
-	return rc == SLUICE_OK || rc == SLUICE_END;
-}
-/* End it for a callback that answered @rc, and let what it emitted leave. */
-void stage_emitted(struct sluice_stage *stage, int rc);
-/* How much a callback may emit that was asked for @n events. */
-uint64_t stage_emit_limit(const struct sluice_stage *stage, uint64_t n);
 /* An event was for a partition that there is not. */
 void stage_misrouted(struct sluice_stage *stage);
 static inline void stage_count(struct sluice_stage *stage,
@@ -344,8 +347,6 @@ static inline int stage_holds_back(const struct sluice_stage *stage)
 }
 /* Say how many events wait; @held: they are held back. */
 void stage_tell_gauges(struct sluice_stage *stage, int held);
-/* How much a callback that was not asked for events may emit. */
-uint64_t stage_emit_room(struct sluice_stage *stage);
 /* Begin to end: what is held still goes out. */
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		  uint32_t code);
@@ -364,11 +365,6 @@ void stage_undo(struct sluice_stage *stage);
 
 /* ---- fault.c: verdicts, failures, restarts ---- */
 
-/* Put in words (fault.text) that @callback answered @rc, which is neither OK nor
- * END. Returns the code of it, a negative errno. */
-int stage_describe(struct sluice_stage *stage, const char *callback, int rc);
-/* @callback answered @rc: nothing to do, or the stage ends, or it fails. */
-void stage_answer(struct sluice_stage *stage, const char *callback, int rc);
 void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 	SLUICE_PRINTF(3, 4);
 /* handle_events answered @rc for @taken slots: they come again, or are given up.
@@ -406,12 +402,6 @@ void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);
 struct sluice_link_event stage_link_event(const struct subscription *sub,
 					  enum sluice_side side, uint32_t kind,
 					  uint32_t closed);
-/* Tell the stage's @hook, called @name; a hook's events leave like any others. */
-int stage_hook(struct sluice_stage *stage, const char *name,
-	       int (*hook)(struct sluice_stage *,
-			   const struct sluice_link_event *),
-	       struct subscription *sub, enum sluice_side side, uint32_t kind,
-	       uint32_t closed);
 /* Look at every signal there is. Returns non-zero: something was done. */
 int stage_attend(struct sluice_stage *stage);
 /* The stage ends: let go of every subscription. */

@@ -7,8 +7,8 @@
  * input acknowledged. A handler is not called while output still waits, so
  * nothing passes it.
  */
+#include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
-#include "engine/stage/stage_priv.h"
 
 #include <errno.h>
 
@@ -73,21 +73,18 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 	int rc;
 
 	stage->run.asked_once = 1;
-	stage_emit_begin(stage, stage_emit_limit(stage, n));
-	rc = stage->opts.handle_demand(stage, n);
-	if (rc == SLUICE_OK && stage->hold.staged == 0)
+	rc = STAGE_CALL(stage, CALLBACK_DEMAND, n,
+			stage->opts.handle_demand(stage, n));
+	if (rc == SLUICE_OK && stage->run.emitted == 0)
 		producer_starve(stage);
 	else
 		stage->run.starved = 0;
-	stage_emit_end(stage, stage_keeps(rc));
 	if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {
 		producer_retry(stage);
 		return;
 	}
 	stage->run.retries = 0;
-	if (stage_keeps(rc))
-		(void)stage_flush(stage, STAGE_LOOKED);
-	stage_answer(stage, "handle_demand", rc);
+	stage_answer(stage, CALLBACK_DEMAND, rc);
 }
 
 /* For how many events it may be asked now: what waits goes first. */
@@ -171,10 +168,9 @@ static void consumer_handle(struct sluice_stage *stage,
 		port_hand(stage, batch, taken);
 		return;
 	}
-	stage_emit_begin(stage, stage_emit_limit(stage, wanted));
-	rc = stage->opts.handle_events(stage, batch);
-	stage_emit_end(stage, stage_keeps(rc));
-	if (stage_keeps(rc)) {
+	rc = STAGE_CALL(stage, CALLBACK_EVENTS, wanted,
+			stage->opts.handle_events(stage, batch));
+	if (stage_keeps(CALLBACK_EVENTS, rc)) {
 		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch->count);
 		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
 	} else {
@@ -190,8 +186,7 @@ static void consumer_handle(struct sluice_stage *stage,
 		if (taken > 0)
 			(void)stage_flush(stage, STAGE_LOOKED);
 	}
-	if (rc != SLUICE_RETRY && rc != SLUICE_SKIP)
-		stage_answer(stage, "handle_events", rc);
+	stage_answer(stage, CALLBACK_EVENTS, rc);
 }
 
 /* Link @index gave nothing: has its stream ended? */
@@ -387,10 +382,10 @@ static int stage_step_timers(struct sluice_stage *stage)
 	       (timer = timer_take(&stage->post.timers, now_ns)) >= 0) {
 		int rc;
 
-		stage_emit_begin(stage, stage_emit_room(stage));
-		rc = stage->opts.handle_timer(stage, (uint32_t)timer);
-		stage_emitted(stage, rc);
-		stage_answer(stage, "handle_timer", rc);
+		rc = STAGE_CALL(
+			stage, CALLBACK_TIMER, 0,
+			stage->opts.handle_timer(stage, (uint32_t)timer));
+		stage_answer(stage, CALLBACK_TIMER, rc);
 		worked = 1;
 	}
 	return worked;

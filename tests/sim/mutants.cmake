@@ -95,7 +95,7 @@ sluice_sim_mutant(marker-early engine/stage/mail.c "marker behind"
 
 # ---- receipts ------------------------------------------------------------------
 sluice_sim_mutant(ack-before-handler engine/stage/step.c "in its hands|${LOST}"
-	[[s/rc = stage->opts.handle_events(stage, batch)/inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &/]])
+	[[s/stage->opts.handle_events(stage, batch)/(inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &)/]])
 sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|${LOST}"
 	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->hand.end)/1/]])
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected"
@@ -122,8 +122,8 @@ sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
 	[[s/batch->flags = SLUICE_BATCH_REDELIVERED/batch->flags = 0/]])
 sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without its flag"
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
-sluice_sim_mutant(output-of-a-failure engine/stage/step.c "that nobody emitted|of a call that failed|${TWICE}"
-	[[/^static void consumer_handle/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
+sluice_sim_mutant(output-of-a-failure engine/stage/stage_priv.h "that nobody emitted|of a call that failed|${TWICE}"
+	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]])
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
 	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]])
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
@@ -170,7 +170,7 @@ sluice_sim_mutant(selected-one-more engine/link/inlet.c "which it refused|${TWIC
 # ---- verdicts -----------------------------------------------------------------------------
 sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
-	[[/^int stage_hook/,/^}/s/stage_emit_end(stage, stage_keeps(rc))/stage_emit_end(stage, 1)/]])
+	[[s/rc = STAGE_CALL(stage, which, 0, hook(stage, &event))/(void)STAGE_CALL(stage, which, 0, (rc = hook(stage, \&event), SLUICE_OK))/]])
 sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
 sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"

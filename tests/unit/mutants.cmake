@@ -239,8 +239,8 @@ sluice_unit_mutant(dropped-output-awaited engine/stage/emit.c overflow "what_was
 	[[s/\t\t\tstage->hand.end = hold_end(hold);/\t\t\t(void)0;/]])
 sluice_unit_mutant(held-back-is-buffered engine/stage/emit.c orders "events_are_held_back_and_given_out"
 	[[s/held ? dealt : dealt + waits);/dealt + waits);/]])
-sluice_unit_mutant(answered-before-it-is-told engine/stage/mail.c gauges "its_own_wait"
-	[[/^static void mail_info/,/^}/s/stage_emitted(stage, rc)/stage_emit_end(stage, stage_keeps(rc))/]])
+sluice_unit_mutant(answered-before-it-is-told engine/stage/callback_priv.h gauges "its_own_wait"
+	[[/\[CALLBACK_INFO\]/,/},/s/LEAVES_LOOK/LEAVES_LATER/]])
 sluice_unit_mutant(fan-out-over-a-batch engine/graph/declare.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return n < o->fan_out_max ? o->fan_out_max : n;/return n;/]])
 sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
@@ -280,7 +280,7 @@ sluice_unit_mutant(second-time-not-counted engine/stage/step.c verdicts "the_las
 sluice_unit_mutant(letter-without-its-code engine/stage/fault.c verdicts "one_delivery_among_others"
 	[[s/\t\t\t.code = code,/\t\t\t.code = -EIO,/]])
 sluice_unit_mutant(letter-counts-as-discarded engine/stage/fault.c verdicts "refused_counts_once"
-	[[s/SLUICE_COUNTER_DEAD_LETTERS,$/SLUICE_COUNTER_DISCARDED,/]])
+	[[s/SLUICE_COUNTER_DEAD_LETTERS, batch/SLUICE_COUNTER_DISCARDED, batch/]])
 sluice_unit_mutant(handed-rows-overflow engine/link/handed_priv.h handed "rows_run_out"
 	[[s/handed->count == HANDED_ROWS)) {/0)) {/]])
 sluice_unit_mutant(handed-count-too-far engine/link/handed_priv.h handed "against_a_count_for_each"
@@ -360,7 +360,7 @@ sluice_unit_mutant(failure-without-its-code engine/stage/fault.c verdicts "a_fai
 sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks "a_restart_asks_again"
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
 sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are_counted_in_a_row"
-	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_keeps/s/\tstage->run.retries = 0;/\t(void)0;/]])
+	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_answer/s/\tstage->run.retries = 0;/\t(void)0;/]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a stage calls those of its user's functions that may emit: what each may
+ * answer, how much it may emit, and when that leaves. Knows a stage; what it is
+ * called for, and what follows from its answer, its caller knows. Not installed.
+ */
+#ifndef SLUICE_ENGINE_CALLBACK_PRIV_H
+#define SLUICE_ENGINE_CALLBACK_PRIV_H
+
+#include "engine/stage/stage_priv.h"
+
+enum stage_callback {
+	CALLBACK_INIT,
+	CALLBACK_SUBSCRIBE,
+	CALLBACK_CANCEL,
+	CALLBACK_DEMAND,
+	CALLBACK_EVENTS,
+	CALLBACK_DEAD_LETTER,
+	CALLBACK_TIMER,
+	CALLBACK_CAST,
+	CALLBACK_CALL,
+	CALLBACK_INFO,
+};
+
+/* Answers besides SLUICE_OK that are no failure. */
+#define MAY_END   1u
+#define MAY_RETRY 2u
+#define MAY_SKIP  4u
+
+struct callback {
+	const char *name; /* as in the options */
+	uint32_t may;     /* MAY bits */
+	/* It is asked for events: it may emit these, and as many as the buffer
+	 * holds; else what there is room for. */
+	uint32_t asked;
+	/* What it emits leaves at once, as far as it can; else with the next flush.
+	 * With new looks at the consumers' grants, or just after one. */
+	enum { LEAVES_LATER, LEAVES_LOOKED, LEAVES_LOOK } leaves;
+};
+
+/* Constants, so that with a callback that is known when this is compiled nothing is
+ * looked up. */
+static const struct callback callbacks[] = {
+	[CALLBACK_INIT] = {.name = "init"},
+	[CALLBACK_SUBSCRIBE] = {.name = "on_subscribe", .may = MAY_END},
+	[CALLBACK_CANCEL] = {.name = "on_cancel", .may = MAY_END},
+	[CALLBACK_DEMAND] = {.name = "handle_demand",
+			     .may = MAY_END | MAY_RETRY,
+			     .asked = 1,
+			     .leaves = LEAVES_LOOKED},
+	/* Its input is in hand first. */
+	[CALLBACK_EVENTS] = {.name = "handle_events",
+			     .may = MAY_END | MAY_RETRY | MAY_SKIP,
+			     .asked = 1},
+	[CALLBACK_DEAD_LETTER] = {.name = "dead_letter"},
+	[CALLBACK_TIMER] = {.name = "handle_timer",
+			    .may = MAY_END,
+			    .leaves = LEAVES_LOOK},
+	[CALLBACK_CAST] = {.name = "handle_cast",
+			   .may = MAY_END,
+			   .leaves = LEAVES_LOOK},
+	[CALLBACK_CALL] = {.name = "handle_call",
+			   .may = MAY_END,
+			   .leaves = LEAVES_LOOK},
+	[CALLBACK_INFO] = {.name = "handle_info",
+			   .may = MAY_END,
+			   .leaves = LEAVES_LOOK},
+};
+
+/* After @rc, what @which emitted is kept. */
+static inline int stage_keeps(enum stage_callback which, int rc)
+{
+	return rc == SLUICE_OK ||
+	       (rc == SLUICE_END && callbacks[which].may & MAY_END);
+}
+
+/* Call it: `call` is the expression that does. @n: for so many events, if it is
+ * asked for some. Returns what it answered. */
+#define STAGE_CALL(stage, which, n, call)                                      \
+	(stage_call_begin(stage, which, n), stage_call_end(stage, which, call))
+
+static inline void stage_call_begin(struct sluice_stage *stage,
+				    enum stage_callback which, uint64_t n)
+{
+	uint64_t limit = UINT64_MAX;
+
+	if (!stage_produces(stage))
+		return;
+	if (stage->opts.buffer_keep == SLUICE_KEEP_BLOCK)
+		limit = callbacks[which].asked ? n + stage->buffer_max
+					       : stage_emit_room(stage);
+	stage_emit_begin(stage, limit);
+}
+
+static inline int stage_call_end(struct sluice_stage *stage,
+				 enum stage_callback which, int rc)
+{
+	int keeps = stage_keeps(which, rc);
+
+	if (!stage_produces(stage))
+		return rc;
+	stage_emit_end(stage, keeps);
+	if (callbacks[which].leaves == LEAVES_LATER)
+		return rc;
+	/* Whoever waits for it may look at the statistics next. */
+	if (keeps)
+		(void)stage_flush(stage, callbacks[which].leaves == LEAVES_LOOK
+						 ? STAGE_LOOK
+						 : STAGE_LOOKED);
+	else
+		stage_tell_gauges(stage, stage_holds_back(stage));
+	return rc;
+}
+
+/* ---- what calls it, and what it means ---- */
+
+/* life.c: the first of stage_init(), and of a restart. Returns what init answered. */
+int stage_call_init(struct sluice_stage *stage);
+/* attend.c: call on_subscribe or on_cancel, which is @which; a hook's events leave
+ * like any others. */
+int stage_hook(struct sluice_stage *stage, enum stage_callback which,
+	       struct subscription *sub, enum sluice_side side, uint32_t kind,
+	       uint32_t closed);
+/* fault.c: put in words (fault.text) that @which answered @rc, a failure. Returns the
+ * code of it, a negative errno. */
+int stage_describe(struct sluice_stage *stage, enum stage_callback which,
+		   int rc);
+/* @which answered @rc: nothing to do, or the stage ends, or it fails. RETRY and SKIP,
+ * where they may be answered, are its caller's to see to. */
+void stage_answer(struct sluice_stage *stage, enum stage_callback which,
+		  int rc);
+
+#endif
