@@ -243,8 +243,9 @@ static int input_time(const struct input *in, enum column which, double most,
 		number_time_text(most, text));
 }
 
-/* A whole number as it would be written is itself; the rest is hashed, by FNV-1a
- * and mixed once more: its low bits are weak. 007 and 7.0 are not 7. */
+/* A whole number as it would be written is itself, but for the highest, which
+ * strategies know as no key; the rest is hashed, by FNV-1a and mixed once more:
+ * its low bits are weak. 007 and 7.0 are not 7. */
 static uint64_t input_key(const char *text)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -253,13 +254,14 @@ static uint64_t input_key(const char *text)
 
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 &&
-	    (text[0] != '0' || text[1] == '\0'))
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' &&
+	    (text[0] != '0' || text[1] == '\0') && errno == 0 &&
+	    number != UINT64_MAX)
 		return number;
 	for (; *text != '\0'; text++)
 		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
 	hash = (hash ^ (hash >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ (hash >> 29);
+	return (hash ^ (hash >> 29)) >> 1;
 }
 
 static int input_event(struct input *in)

@@ -149,9 +149,9 @@ static struct read_row read_rows[] = {
 	 {1}},
 	{"longest",
 	 "arrival_ns,service_ns,key\n0,4611686018427387000,"
-	 "18446744073709551615\n4611686018427387904,1,0\n",
+	 "18446744073709551614\n4611686018427387904,1,0\n",
 	 {{0, UINT64_C(4611686018427387000), 1}, {UINT64_C(1) << 62, 1, 0}},
-	 {0, UINT64_MAX}},
+	 {0, UINT64_MAX - 1}},
 	{"time_from_an_origin",
 	 "# origin_ns=7\narrival_ns,service_ns,key\n10,1,1\n12,1,1\n",
 	 {{3, 1, 0}, {5, 1, 0}},
@@ -194,6 +194,11 @@ static void texts_are_keys(void **state)
 	again = file_opened(0);
 	assert_alike(&again, &trace);
 	trace_close(&again);
+	trace_close(&trace);
+	/* The highest number means no key to a strategy. */
+	trace = file_text("arrival_ns,service_ns,key\n"
+			  "0,1,18446744073709551615\n");
+	assert_true(trace_key(&trace, 0) < UINT64_MAX);
 	trace_close(&trace);
 	/* 007 is no number: it would be that of 7. */
 	trace = file_text("arrival_ns,service_ns,key\n0,1,7\n1,1,007\n");
