@@ -8,54 +8,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A file called like one of many: what could not be in its name is left out. */
-static FILE *plot_open(const char *prefix, struct text name, char *file,
-		       size_t bytes)
+/* A file for each plot, or for each run its percentiles, called PREFIX-NAME: what
+ * cannot be in the name of a file is left out of it. */
+static int plot_files(const struct report *report, const char *prefix,
+		      int plots, int named)
 {
-	for (char *at = name.at; *at != '\0'; at++)
-		if (*at == '/' || *at < ' ')
-			*at = '_';
-	(void)snprintf(file, bytes, "%.1000s-%s", prefix, name.at);
-	return command_open(file);
-}
-
-static int plot_pictures(const struct report *report, const char *prefix,
-			 int named)
-{
-	struct plot plots[PLOTS_MAX];
-	uint32_t count = plot_list(report, plots);
+	struct plot plot[PLOTS_MAX];
+	uint32_t count = plots ? plot_list(report, plot) : report->runs;
 	char file[1400];
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
-		FILE *out =
-			plot_open(prefix, text_format("%s.svg", plots[i].name),
-				  file, sizeof(file));
-
-		if (out != NULL)
-			plot_svg(report, &plots[i], PLOT_STYLE, out);
-		rc = command_close(out, file, 0);
-		if (rc == 0 && named)
-			(void)puts(file);
-	}
-	return rc;
-}
-
-static int plot_percentiles(const struct report *report, const char *prefix,
-			    int named)
-{
-	char file[1400];
-	int rc = 0;
-
-	for (uint32_t i = 0; rc == 0 && i < report->runs; i++) {
 		const struct report_run *run = &report->run[i];
-		FILE *out = plot_open(
-			prefix,
-			text_format("%s-%.4g.hgrm", run->strategy, run->load),
-			file, sizeof(file));
+		struct text name =
+			plots ? text_format("%s.svg", plot[i].name.at)
+			      : text_format("%s-%.4g.hgrm", run->strategy,
+					    run->load);
+		FILE *out;
 
-		rc = command_close(out, file,
-				   out ? report_hgrm_write(run, out) : 0);
+		for (char *at = name.at; *at != '\0'; at++)
+			if (*at == '/' || *at < ' ')
+				*at = '_';
+		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
+			       name.at);
+		out = command_open(file);
+		if (out != NULL && plots)
+			plot_svg(report, &plot[i], PLOT_STYLE, out);
+		else if (out != NULL)
+			rc = report_hgrm_write(run, out);
+		rc = command_close(out, file, rc);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -83,15 +64,14 @@ int command_outputs(const struct report *report,
 				   out ? outputs[i].write(report, out) : 0);
 	}
 	if (rc == 0 && options->svg != NULL)
-		rc = plot_pictures(report, options->svg, named);
+		rc = plot_files(report, options->svg, 1, named);
 	if (rc == 0 && options->hgrm != NULL)
-		rc = plot_percentiles(report, options->hgrm, named);
+		rc = plot_files(report, options->hgrm, 0, named);
 	return rc;
 }
 
 int cmd_plot(const struct command *command, struct bench_options *options)
 {
-	char why[COMMAND_WHY_BYTES] = "";
 	struct report report = {0};
 	int rc;
 
@@ -102,12 +82,11 @@ int cmd_plot(const struct command *command, struct bench_options *options)
 				 "--hgrm=PREFIX is missing");
 		return COMMAND_USAGE;
 	}
-	rc = report_json_read(&report, options->file[0], why, sizeof(why));
+	rc = report_json_read(&report, options->file[0]);
 	if (rc == 0)
 		rc = command_outputs(&report, options, 1);
 	if (rc < 0)
-		command_complain(command->name,
-				 why[0] != '\0' ? why : sluice_last_error());
+		command_complain(command->name, sluice_last_error());
 	report_close(&report);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -342,9 +342,9 @@ static void size_tell(const struct size *size)
 	struct trace_facts facts = size->trace.facts;
 	char text[COMMAND_WHY_BYTES];
 
-	for (uint32_t i = 0; text_trace(&facts, 0, i, text, sizeof(text)); i++)
-		if (text[0] != '\0')
-			(void)puts(text);
+	for (uint32_t i = 0; facts.events > 0 && i < TEXT_TRACE; i++)
+		if (text_trace(&facts, 0, i).at[0] != '\0')
+			(void)puts(text_trace(&facts, 0, i).at);
 	plan_slo_format(size_slo(size), text, sizeof(text));
 	(void)printf("sim: %s of the %s, work for %.3g consumers; *: meets it, "
 		     "sat.: never catches up\n",

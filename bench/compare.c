@@ -83,8 +83,7 @@ static int compare_load(struct compare *compare, double load)
 		rc = report_add(
 			compare->report,
 			report_run_json(&compare->results[i * step->rounds],
-					step->rounds, &compare->plan),
-			compare->why, compare->why_bytes);
+					step->rounds, &compare->plan));
 	return rc;
 }
 
@@ -120,7 +119,8 @@ int compare_run(const struct compare_opts *opts, struct report *report,
 	if (compare.results == NULL)
 		rc = sluice_fail(-ENOMEM, "no memory for %u repeats", rounds);
 	if (plan->trace.own != NULL)
-		report->trace = plan->trace.own->facts;
+		report_json_trace(report, &plan->trace.own->facts,
+				  plan->consumers);
 	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)
 		rc = compare_load(&compare, plan->load[i]);
 	free(compare.results);

@@ -8,21 +8,35 @@ const char *const report_tables[REPORT_TABLES] = {
 	"", "How long it took", "What it cost, and what it kept",
 	"How quiet the machine was"};
 
-static int cell_is(const struct report_run *run, enum figure_id flag)
+/* A figure of a run that has @value, in its unit. */
+static struct text cell_value(const struct report *report, enum figure_id id,
+			      double value)
 {
-	return run->value[REPORT_MID][flag] > 0;
+	enum figure_unit unit = figures[id].unit;
+
+	if (unit == UNIT_OBJECTIVE)
+		unit = report->slo.is_latency ? UNIT_TIME : UNIT_TIMES;
+	if (unit >= UNIT_TIME && unit <= UNIT_PART && !(value > 0))
+		return TEXT_NONE;
+	if (unit == UNIT_NS || unit == UNIT_TIME)
+		return text_ns(value);
+	if (unit == UNIT_PART)
+		return text_format("%.3g %%", 100 * value);
+	if (unit == UNIT_FLAG)
+		return text_format("%s", value > 0 ? "yes" : "no");
+	if (unit == UNIT_SHARE)
+		return text_format("%.3f", value);
+	return unit == UNIT_COUNT || unit == UNIT_SOME ? text_count(value)
+						       : text_number(value);
 }
 
-static struct text cell_range(const struct report *report,
-			      const struct report_run *run)
+struct text report_range(const struct report *report,
+			 const struct report_run *run, enum figure_id id)
 {
-	enum figure_id rank = report_rank(report);
-
-	if (run->repeats < 2 || cell_is(run, FIGURE_SATURATED))
+	if (run->repeats < 2 || figures[id].unit == UNIT_FLAG)
 		return TEXT_NONE;
-	return text_format("%s..%s",
-			   report_cell(report, run, rank, REPORT_LOW).at,
-			   report_cell(report, run, rank, REPORT_HIGH).at);
+	return text_format("%s..%s", cell_value(report, id, run->low[id]).at,
+			   cell_value(report, id, run->high[id]).at);
 }
 
 /* Against the best at this load. One strategy alone is not compared. */
@@ -37,7 +51,7 @@ static struct text cell_ratio(const struct report *report,
 		return TEXT_NONE;
 	if (!report_counts(report, run))
 		return text_format("-");
-	ratio = run->value[REPORT_MID][rank] / best->value[REPORT_MID][rank];
+	ratio = run->mid[rank] / best->mid[rank];
 	return text_format(
 		"%s%.2f",
 		run == best || report_apart(rank, best, run) ? "" : "~",
@@ -53,9 +67,7 @@ static struct text cell_slo(const struct report *report,
 
 	while (strcmp(report->strategy[i], run->strategy) != 0)
 		i++;
-	load = report_load_at_slo(report, i, REPORT_MID);
-	if (report_rank(report) != FIGURE_OBJECTIVE)
-		return TEXT_NONE;
+	load = report_load_at_slo(report, i).mid;
 	return load < 0 ? text_format("none")
 			: text_format("%s%.3g",
 				      load < report->load[report->loads - 1]
@@ -67,52 +79,37 @@ static struct text cell_slo(const struct report *report,
 static struct text cell_derived(const struct report *report,
 				const struct report_run *run, enum figure_id id)
 {
+	int has_load = report_rank(report) == FIGURE_OBJECTIVE;
+
 	if (id == FIGURE_STRATEGY)
 		return text_format("%s%s",
-				   cell_is(run, FIGURE_CONTENDED) ? "! " : "",
+				   run->mid[FIGURE_CONTENDED] > 0 ? "! " : "",
 				   run->strategy);
-	if (id == FIGURE_RANGE)
-		return cell_range(report, run);
+	if (id == FIGURE_RANGE && !(run->mid[FIGURE_SATURATED] > 0))
+		return report_range(report, run, report_rank(report));
 	if (id == FIGURE_RATIO)
 		return cell_ratio(report, run);
-	if (id == FIGURE_AT_SLO)
+	if (id == FIGURE_AT_SLO && has_load)
 		return cell_slo(report, run);
-	return report_rank(report) == FIGURE_OBJECTIVE
-		       ? text_format("%.4g", run->load)
-		       : TEXT_NONE;
+	return id == FIGURE_LOAD && has_load ? text_format("%.4g", run->load)
+					     : TEXT_NONE;
 }
 
 struct text report_cell(const struct report *report,
-			const struct report_run *run, enum figure_id id,
-			enum report_side side)
+			const struct report_run *run, enum figure_id id)
 {
-	double value = run->value[side][id];
-	enum figure_unit unit = figures[id].unit;
+	int is_time = figures[id].source == SOURCE_QUANTILE;
 
-	if (unit == UNIT_CELL)
+	if (figures[id].unit == UNIT_CELL)
 		return cell_derived(report, run, id);
-	if (unit == UNIT_OBJECTIVE)
-		unit = report->slo.is_latency ? UNIT_TIME : UNIT_TIMES;
-	if ((figures[id].source == SOURCE_QUANTILE &&
-	     !cell_is(run, FIGURE_LATENCY_COUNT)) ||
-	    (id == FIGURE_KEPT && !cell_is(run, FIGURE_TRIES)))
+	if ((is_time && !(run->mid[FIGURE_LATENCY_COUNT] > 0)) ||
+	    (id == FIGURE_KEPT && !(run->mid[FIGURE_TRIES] > 0)))
 		return TEXT_NONE;
 	/* Times tell how long it was, and nothing else. */
-	if (cell_is(run, FIGURE_SATURATED) &&
-	    (id == FIGURE_OBJECTIVE || figures[id].source == SOURCE_QUANTILE))
+	if (run->mid[FIGURE_SATURATED] > 0 &&
+	    (is_time || id == FIGURE_OBJECTIVE))
 		return text_format("sat.");
-	if (unit >= UNIT_TIME && unit <= UNIT_PART && !(value > 0))
-		return TEXT_NONE;
-	if (unit == UNIT_NS || unit == UNIT_TIME)
-		return text_ns(value);
-	if (unit == UNIT_PART)
-		return text_format("%.3g %%", 100 * value);
-	if (unit == UNIT_FLAG)
-		return text_format("%s", value > 0 ? "yes" : "no");
-	if (unit == UNIT_SHARE)
-		return text_format("%.3f", value);
-	return unit == UNIT_COUNT || unit == UNIT_SOME ? text_count(value)
-						       : text_number(value);
+	return cell_value(report, id, run->mid[id]);
 }
 
 struct text report_head(const struct report *report, enum figure_id id)
@@ -129,8 +126,7 @@ int report_column(const struct report *report, enum figure_id id, int table)
 	if (figures[id].table != 0 && figures[id].table != table)
 		return 0;
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (report_cell(report, &report->run[i], id, REPORT_MID)
-			    .at[0] != '\0')
+		if (report_cell(report, &report->run[i], id).at[0] != '\0')
 			return 1;
 	return 0;
 }
@@ -142,4 +138,25 @@ int report_table(const struct report *report, int table)
 		    report_column(report, id, table))
 			return 1;
 	return 0;
+}
+
+struct text report_about(const struct report *report, uint32_t i)
+{
+	static const char *const said[2][6] = {
+		{"mode", "events", "arrivals", "service", "service-mean",
+		 "keys"},
+		{"consumers", "producers", "window", "refill", "seed", "slo"},
+	};
+	struct text text = TEXT_NONE;
+	const char *told = json_string_value(json_array_get(
+		json_object_get(json_object_get(report->root, "trace"), "told"),
+		i - 2));
+
+	if (i >= 2)
+		return told != NULL ? text_format("%s", told) : TEXT_NONE;
+	for (uint32_t k = 0; k < 6; k++)
+		text = text_format("%s%s%s %s", text.at, k > 0 ? ", " : "",
+				   said[i][k],
+				   report_setting(report, said[i][k]));
+	return text;
 }

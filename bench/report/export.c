@@ -5,65 +5,44 @@
 #include <errno.h>
 #include <math.h>
 
-/* Texts are quoted: a name in a document may be anything. */
-static void csv_text(const char *text, FILE *out)
+/* A figure that is judged has its range behind it. */
+static void csv_line(const struct report_run *run, int is_head, FILE *out)
 {
-	(void)fputc('"', out);
-	for (; *text != '\0'; text++)
-		(void)fprintf(out, *text == '"' ? "\"\"" : "%c", *text);
-	(void)fputc('"', out);
-}
-
-/* "latency_ns.p99" is column latency_ns_p99; behind it, where there is a range,
- * are latency_ns_p99_low and _high. */
-static void csv_head(const char *document, enum report_side side, FILE *out)
-{
-	static const char *const ends[] = {"", "_low", "_high"};
-
-	(void)fputc(',', out);
-	for (; *document != '\0'; document++)
-		(void)fputc(*document == '.' ? '_' : *document, out);
-	(void)fputs(ends[side], out);
-}
-
-/* A run; NULL: the heads. */
-static void csv_line(const struct report_run *run, FILE *out)
-{
-	if (run != NULL)
-		csv_text(run->strategy, out);
-	if (run != NULL)
-		(void)fprintf(out, ",%.12g", run->load);
-	else
+	if (is_head)
 		(void)fputs("strategy,load", out);
+	else
+		(void)fprintf(out, "\"%s\",%.12g", run->strategy, run->load);
 	for (uint32_t id = 0; id < FIGURES; id++) {
-		const char *document = figures[id].document;
-		uint32_t sides = document[0] == '\0'  ? 0
-				 : figures[id].better ? REPORT_SIDES
-						      : 1;
+		const struct figure *figure = &figures[id];
+		const char *ends[] = {"", "_low", "_high"};
+		const double values[] = {run->mid[id], run->low[id],
+					 run->high[id]};
+		int sides = figure->better != BETTER_NEITHER ? 3 : 1;
 
-		for (uint32_t side = 0; side < sides; side++)
-			if (run != NULL)
-				(void)fprintf(out, ",%.12g",
-					      run->value[side][id]);
+		for (int i = 0; figure->member[0] != '\0' && i < sides; i++)
+			if (is_head)
+				(void)fprintf(out, ",%s%s%s%s", figure->group,
+					      figure->group[0] ? "_" : "",
+					      figure->member, ends[i]);
 			else
-				csv_head(document, side, out);
+				(void)fprintf(out, ",%.12g", values[i]);
 	}
 	(void)fputc('\n', out);
 }
 
 int report_csv_write(const struct report *report, FILE *out)
 {
-	csv_line(NULL, out);
+	csv_line(&report->run[0], 1, out);
 	for (uint32_t i = 0; i < report->runs; i++)
-		csv_line(&report->run[i], out);
+		csv_line(&report->run[i], 0, out);
 	return ferror(out) ? -EIO : 0;
 }
 
 /* In us, to the ns. */
 int report_hgrm_write(const struct report_run *run, FILE *out)
 {
-	const json_t *list = report_list(run, "latency_ns.curve");
-	const double *value = run->value[REPORT_MID];
+	const json_t *list = report_member(run, "latency_ns", "curve");
+	const double *value = run->mid;
 	double count = value[FIGURE_LATENCY_COUNT];
 
 	(void)fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile",

@@ -11,8 +11,9 @@
 #define DERIVED            SOURCE_DERIVED, 0, 0
 
 const struct figure figures[FIGURES] = {
-#define FIGURE(name, document, unit, better, source, table, head, about)       \
-	{document, UNIT_##unit, BETTER_##better, source, table, head, about},
+#define FIGURE(name, group, member, unit, better, source, table, head, about)  \
+	{group,  member, UNIT_##unit, BETTER_##better,                         \
+	 source, table,  head,        about},
 #include "bench/report/figure.def"
 };
 
@@ -40,16 +41,4 @@ double figure_read(const struct figure *figure, const void *from)
 	default:
 		return 0;
 	}
-}
-
-void figure_write(const struct figure *figure, void *into, double value)
-{
-	void *at = (char *)into + figure->at;
-
-	if (figure->source == SOURCE_REAL)
-		*(double *)at = value;
-	else if (figure->source == SOURCE_COUNT)
-		*(uint64_t *)at = (uint64_t)value;
-	else if (figure->source == SOURCE_SMALL)
-		*(uint32_t *)at = (uint32_t)value;
 }

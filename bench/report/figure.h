@@ -38,14 +38,15 @@ enum figure_source {
 };
 
 enum figure_id {
-#define FIGURE(name, document, unit, better, source, table, head, about)       \
+#define FIGURE(name, group, member, unit, better, source, table, head, about)  \
 	FIGURE_##name,
 #include "bench/report/figure.def"
 	FIGURES,
 };
 
 struct figure {
-	const char *document;
+	const char *group;
+	const char *member;
 	enum figure_unit unit;
 	enum figure_better better;
 	enum figure_source source;
@@ -60,7 +61,5 @@ extern const struct figure figures[FIGURES];
 
 /* From what it stands in. Times in ns, slowdowns as they are. */
 double figure_read(const struct figure *figure, const void *from);
-/* Back, where it is no histogram's. */
-void figure_write(const struct figure *figure, void *into, double value);
 
 #endif

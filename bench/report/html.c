@@ -8,12 +8,9 @@
 
 static void html_head(const struct report *report, FILE *out)
 {
-	static const char *const said[] = {"mode",         "events",
-					   "arrivals",     "service",
-					   "service-mean", "consumers"};
 	const char *command =
 		json_string_value(json_object_get(report->root, "command"));
-	char text[256];
+	struct text about;
 
 	text_markup(out,
 		    "<!DOCTYPE html>\n<html lang=en>\n<head>\n"
@@ -24,18 +21,10 @@ static void html_head(const struct report *report, FILE *out)
 	(void)fputs(PLOT_STYLE HTML_STYLE, out);
 	text_markup(out,
 		    "</style>\n</head>\n<body>\n<h1>sluice-bench %</h1>\n"
-		    "<p class=verdict>%</p>\n<p class=soft>",
+		    "<p class=verdict>%</p>\n",
 		    command, report_verdict(report).at);
-	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
-		text_markup(out, "% <b>%</b> ", said[i],
-			    report_setting(report, said[i]));
-	(void)fputs("</p>\n", out);
-	for (uint32_t i = 0;
-	     text_trace(&report->trace, report_consumers(report), i, text,
-			sizeof(text));
-	     i++)
-		if (text[0] != '\0')
-			text_markup(out, "<p class=soft>%</p>\n", text);
+	for (uint32_t i = 0; (about = report_about(report, i)).at[0]; i++)
+		text_markup(out, "<p class=soft>%</p>\n", about.at);
 }
 
 static void html_plots(const struct report *report, FILE *out)
@@ -47,7 +36,7 @@ static void html_plots(const struct report *report, FILE *out)
 	for (uint32_t i = 0; i < count; i++) {
 		text_markup(out,
 			    "<figure>\n<figcaption><b>%</b> %</figcaption>\n",
-			    plots[i].title, plots[i].about);
+			    plots[i].title.at, plots[i].about);
 		plot_svg(report, &plots[i], NULL, out);
 		(void)fputs("</figure>\n", out);
 	}
@@ -56,66 +45,55 @@ static void html_plots(const struct report *report, FILE *out)
 
 /* ---- tables -------------------------------------------------------------- */
 
-/* At one load its column is left out. */
-static int html_has(const struct report *report, enum figure_id id, int table,
-		    int load)
-{
-	return report_column(report, id, table) &&
-	       (id != FIGURE_LOAD || load < 0);
-}
-
-static void html_row(const struct report *report, int table, int load,
-		     const struct report_run *run, int first, FILE *out)
-{
-	int contended = run->value[REPORT_MID][FIGURE_CONTENDED] > 0;
-
-	text_markup(out, "<tr class=\"%%\">",
-		    contended                  ? "contended"
-		    : report_wins(report, run) ? "best"
-					       : "",
-		    first ? " load" : "");
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (html_has(report, id, table, load))
-			text_markup(
-				out, "<td>%",
-				report_cell(report, run, id, REPORT_MID).at);
-	(void)fputs("</tr>\n", out);
-	if (contended && table == 1)
-		text_markup(out, "<tr class=why><td colspan=30>%</tr>\n",
-			    run->why);
-}
-
-/* At one load, or at all of them: negative. */
-static void html_rows(const struct report *report, int table, int load,
+/* At one load, whose column is left out; negative: at all of them. */
+static void html_rows(const struct report *report, int table, double load,
 		      FILE *out)
 {
-	(void)fputs("<div class=wide><table>\n<thead><tr>", out);
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (html_has(report, id, table, load))
-			text_markup(out, "<th>%", report_head(report, id).at);
-	(void)fputs("</tr></thead>\n<tbody>\n", out);
-	for (uint32_t i = 0; i < report->loads; i++)
-		for (uint32_t j = 0; j < report->strategies; j++) {
-			const struct report_run *run = report_at(report, i, j);
+	uint32_t column[FIGURES];
+	uint32_t columns = 0;
 
-			if (run != NULL && (load < 0 || (uint32_t)load == i))
-				html_row(report, table, load, run, j == 0, out);
-		}
+	for (uint32_t id = 0; id < FIGURES; id++)
+		if (report_column(report, id, table) &&
+		    (id != FIGURE_LOAD || load < 0))
+			column[columns++] = id;
+	(void)fputs("<div class=wide><table>\n<thead><tr>", out);
+	for (uint32_t i = 0; i < columns; i++)
+		text_markup(out, "<th>%", report_head(report, column[i]).at);
+	(void)fputs("</tr></thead>\n<tbody>\n", out);
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+		int contended = run->mid[FIGURE_CONTENDED] > 0;
+
+		if (load >= 0 && (run->load < load || run->load > load))
+			continue;
+		text_markup(out, "<tr class=\"%%\">",
+			    contended                  ? "contended"
+			    : report_wins(report, run) ? "best"
+						       : "",
+			    i > 0 && run->load > run[-1].load ? " load" : "");
+		for (uint32_t k = 0; k < columns; k++)
+			text_markup(out, "<td>%",
+				    report_cell(report, run, column[k]).at);
+		(void)fputs("</tr>\n", out);
+		if (contended && table == 1)
+			text_markup(out,
+				    "<tr class=why><td colspan=30>%</tr>\n",
+				    run->why);
+	}
 	(void)fputs("</tbody>\n</table></div>\n", out);
 }
 
 static void html_table(const struct report *report, int table, FILE *out)
 {
-	uint32_t told = report_load_told(report);
-	struct text at = report->loads > 1 ? text_format(" at load %.4g",
-							 report->load[told])
+	double load = report->load[report_load_told(report)];
+	struct text at = report->loads > 1 ? text_format(" at load %.4g", load)
 					   : TEXT_NONE;
 
 	if (!report_table(report, table))
 		return;
 	text_markup(out, "<section class=card>\n<h2>%%</h2>\n",
 		    report_tables[table], at.at);
-	html_rows(report, table, (int)told, out);
+	html_rows(report, table, load, out);
 	if (report->loads > 1) {
 		(void)fputs("<details><summary>All loads</summary>\n", out);
 		html_rows(report, table, -1, out);

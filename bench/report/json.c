@@ -10,42 +10,20 @@
 /* Twelve digits: 0.8 stays 0.8, and no figure is that exact. */
 #define DOCUMENT_FLAGS (JSON_REAL_PRECISION(12) | JSON_ENCODE_ANY)
 
-/* "member", or "group.member": the latter's group, as a text. */
-static int document_group(const char *document, struct text *group,
-			  const char **member)
+/* Where the figures of @group stand. */
+static json_t *document_group(json_t *run, const char *group)
 {
-	size_t length = strcspn(document, ".");
-
-	*group = text_format("%.*s", (int)length, document);
-	*member = document + length + 1;
-	return document[length] != '\0';
-}
-
-static json_t *document_get(json_t *root, const char *document)
-{
-	struct text group;
-	const char *member;
-
-	return document_group(document, &group, &member)
-		       ? json_object_get(json_object_get(root, group.at),
-					 member)
-		       : json_object_get(root, document);
+	return group[0] != '\0' ? json_object_get(run, group) : run;
 }
 
 /* Takes @value over. What lacks memory is not in the document. */
-static void document_put(json_t *root, const char *document, json_t *value)
+static void document_put(json_t *run, const struct figure *figure,
+			 json_t *value)
 {
-	struct text group;
-	const char *member;
-
-	if (!document_group(document, &group, &member)) {
-		(void)json_object_set_new(root, document, value);
-		return;
-	}
-	if (json_object_get(root, group.at) == NULL)
-		(void)json_object_set_new(root, group.at, json_object());
-	(void)json_object_set_new(json_object_get(root, group.at), member,
-				  value);
+	if (document_group(run, figure->group) == NULL)
+		(void)json_object_set_new(run, figure->group, json_object());
+	(void)json_object_set_new(document_group(run, figure->group),
+				  figure->member, value);
 }
 
 /* Whole ones as such. JSON has no infinity and no "not a number". */
@@ -60,19 +38,16 @@ static json_t *document_number(const struct figure *figure, double number)
 
 /* ---- figures and lists of a run ------------------------------------------ */
 
-void report_json_put(json_t *run, const struct figure *figure,
-		     const double *value)
+void report_json_put(json_t *run, const struct figure *figure, double mid,
+		     double low, double high)
 {
-	if (figure->document[0] == '\0')
+	if (figure->member[0] == '\0')
 		return;
-	document_put(run, figure->document,
-		     document_number(figure, value[REPORT_MID]));
+	document_put(run, figure, document_number(figure, mid));
 	if (figure->better != BETTER_NEITHER)
-		document_put(
-			document_get(run, "range"), figure->document,
-			json_pack("[o, o]",
-				  document_number(figure, value[REPORT_LOW]),
-				  document_number(figure, value[REPORT_HIGH])));
+		document_put(json_object_get(run, "range"), figure,
+			     json_pack("[o, o]", document_number(figure, low),
+				       document_number(figure, high)));
 }
 
 static double document_value(const json_t *value)
@@ -80,30 +55,36 @@ static double document_value(const json_t *value)
 	return json_is_true(value) ? 1 : json_number_value(value);
 }
 
-int report_json_get(json_t *run, uint32_t id,
-		    double value[REPORT_SIDES][FIGURES], char *why,
-		    uint32_t why_bytes)
+int report_json_get(struct report_run *run)
 {
-	const char *document = figures[id].document;
-	const json_t *mid = document_get(run, document);
-	const json_t *range =
-		document_get(json_object_get(run, "range"), document);
+	json_t *ranges = json_object_get(run->json, "range");
 
-	value[REPORT_MID][id] = document_value(mid);
-	for (uint32_t side = REPORT_LOW; side < REPORT_SIDES; side++)
-		value[side][id] = range != NULL
-					  ? document_value(json_array_get(
-						    range, side - REPORT_LOW))
-					  : value[REPORT_MID][id];
-	if (mid == NULL || json_is_number(mid) || json_is_boolean(mid))
-		return 0;
-	(void)snprintf(why, why_bytes, "%s: not a number", document);
-	return -EINVAL;
+	for (uint32_t id = 0; id < FIGURES; id++) {
+		const struct figure *figure = &figures[id];
+		const json_t *mid =
+			report_member(run, figure->group, figure->member);
+		const json_t *range = json_object_get(
+			document_group(ranges, figure->group), figure->member);
+
+		if (mid != NULL && !json_is_number(mid) &&
+		    !json_is_boolean(mid))
+			return sluice_fail(
+				-EINVAL, "%s%s%s: not a number", figure->group,
+				figure->group[0] ? "." : "", figure->member);
+		run->mid[id] = run->low[id] = run->high[id] =
+			document_value(mid);
+		if (json_array_size(range) < 2)
+			continue;
+		run->low[id] = document_value(json_array_get(range, 0));
+		run->high[id] = document_value(json_array_get(range, 1));
+	}
+	return 0;
 }
 
-const json_t *report_list(const struct report_run *run, const char *document)
+const json_t *report_member(const struct report_run *run, const char *group,
+			    const char *member)
 {
-	return document_get(run->json, document);
+	return json_object_get(document_group(run->json, group), member);
 }
 
 double report_row(const json_t *list, uint32_t i, uint32_t k)
@@ -111,52 +92,34 @@ double report_row(const json_t *list, uint32_t i, uint32_t k)
 	return json_number_value(json_array_get(json_array_get(list, i), k));
 }
 
-/* ---- a trace ------------------------------------------------------------- */
-
-#define FACT(unit_, kind, member)                                              \
-	{                                                                      \
-		.document = "trace." #member, .unit = UNIT_##unit_,            \
-		.source = SOURCE_##kind,                                       \
-		.at = offsetof(struct trace_facts, member),                    \
-	}
-
-static const struct figure document_facts[] = {
-	FACT(COUNT, COUNT, events),       FACT(NS, COUNT, span_ns),
-	FACT(RATE, REAL, rate_per_s),     FACT(RATE, REAL, peak_per_s),
-	FACT(NS, COUNT, peak_window_ns),  FACT(NS, REAL, service_mean_ns),
-	FACT(NS, REAL, service_p99_9_ns), FACT(NUMBER, REAL, load),
-	FACT(COUNT, COUNT, keys),         FACT(SHARE, REAL, key_share),
-	FACT(COUNT, COUNT, moved),        FACT(NS, COUNT, moved_ns),
-	FACT(COUNT, COUNT, no_time),      FACT(FLAG, SMALL, has_service),
-	FACT(FLAG, SMALL, has_keys),
-};
-
-#define FACTS (sizeof(document_facts) / sizeof(document_facts[0]))
-
-static void facts_put(json_t *root, const struct trace_facts *facts)
-{
-	for (size_t i = 0; i < FACTS; i++)
-		document_put(root, document_facts[i].document,
-			     document_number(
-				     &document_facts[i],
-				     figure_read(&document_facts[i], facts)));
-	document_put(root, "trace.ignored", report_text(facts->ignored));
-}
-
-static void facts_get(json_t *root, struct trace_facts *facts)
-{
-	const char *ignored =
-		json_string_value(document_get(root, "trace.ignored"));
-
-	for (size_t i = 0; i < FACTS; i++)
-		figure_write(&document_facts[i], facts,
-			     document_value(document_get(
-				     root, document_facts[i].document)));
-	(void)snprintf(facts->ignored, sizeof(facts->ignored), "%s",
-		       ignored != NULL ? ignored : "");
-}
-
 /* ---- writing ------------------------------------------------------------- */
+
+void report_json_trace(struct report *report, const struct trace_facts *facts,
+		       uint32_t consumers)
+{
+	json_t *told = json_array();
+
+	for (uint32_t i = 0; i < TEXT_TRACE; i++) {
+		struct text text = text_trace(facts, consumers, i);
+
+		if (text.at[0] != '\0')
+			(void)json_array_append_new(told, report_text(text.at));
+	}
+#define COUNT(member) #member, (json_int_t)facts->member
+#define REAL(member)  #member, facts->member
+	(void)json_object_set_new(
+		report->root, "trace",
+		json_pack("{s:I, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:I, s:f, "
+			  "s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
+			  COUNT(events), COUNT(span_ns), REAL(rate_per_s),
+			  REAL(peak_per_s), COUNT(peak_window_ns),
+			  REAL(service_mean_ns), REAL(service_p99_9_ns),
+			  REAL(load), COUNT(keys), REAL(key_share),
+			  COUNT(moved), COUNT(moved_ns), COUNT(no_time),
+			  "has_service", (int)facts->has_service, "has_keys",
+			  (int)facts->has_keys, "ignored",
+			  report_text(facts->ignored), "told", told));
+}
 
 /* By strategy: the load, and its range. */
 static json_t *document_loads(const struct report *report)
@@ -164,15 +127,14 @@ static json_t *document_loads(const struct report *report)
 	json_t *loads = json_object();
 
 	for (uint32_t i = 0; i < report->strategies; i++) {
-		double at = report_load_at_slo(report, i, REPORT_MID);
-		double low = report_load_at_slo(report, i, REPORT_LOW);
-		double high = report_load_at_slo(report, i, REPORT_HIGH);
+		struct report_span at = report_load_at_slo(report, i);
 
 		(void)json_object_set_new(
 			loads, report->strategy[i],
-			at < 0 ? json_null()
-			       : json_pack("{s:f, s:f, s:f}", "load", at, "low",
-					   fmax(low, 0), "high", high));
+			at.mid < 0 ? json_null()
+				   : json_pack("{s:f, s:f, s:f}", "load",
+					       at.mid, "low", fmax(at.low, 0),
+					       "high", at.high));
 	}
 	return loads;
 }
@@ -185,9 +147,8 @@ int report_json_write(const struct report *report, FILE *out)
 	json_t *value;
 	int rc = 0;
 
-	if (report->trace.events > 0)
-		facts_put(report->root, &report->trace);
-	document_put(report->root, "load_at_slo", document_loads(report));
+	(void)json_object_set_new(report->root, "load_at_slo",
+				  document_loads(report));
 	(void)fputs("{\n", out);
 	json_object_foreach(report->root, name, value)
 	{
@@ -206,64 +167,42 @@ int report_json_write(const struct report *report, FILE *out)
 
 /* ---- reading ------------------------------------------------------------- */
 
-static int read_refuse(const char *file, struct text where, const char *what,
-		       char *why, uint32_t why_bytes)
-{
-	(void)snprintf(why, why_bytes, "%.200s: %.60s: %.150s", file, where.at,
-		       what);
-	return -EINVAL;
-}
-
 /* What the runs stand beside. */
-static int read_head(struct report *report, const char *file, char *why,
-		     uint32_t why_bytes)
+static int read_head(struct report *report, const json_t *runs)
 {
-	json_t *root = report->root;
+	const json_t *root = report->root;
 
 	if (json_integer_value(json_object_get(root, "schema")) !=
 	    REPORT_SCHEMA)
-		return read_refuse(
-			file, text_format("schema"),
-			text_format("only %d is known", REPORT_SCHEMA).at, why,
-			why_bytes);
+		return sluice_fail(-EINVAL, "schema: only %d is known",
+				   REPORT_SCHEMA);
 	if (!json_is_string(json_object_get(root, "command")))
-		return read_refuse(file, text_format("command"), "not a text",
-				   why, why_bytes);
+		return sluice_fail(-EINVAL, "command: not a text");
 	if (plan_slo_parse(&report->slo, report_setting(report, "slo")) < 0)
-		return read_refuse(file, text_format("plan.slo"),
-				   sluice_last_error(), why, why_bytes);
-	if (json_object_get(root, "trace") != NULL)
-		facts_get(root, &report->trace);
-	return 0;
+		return number_within("plan.slo: ");
+	return json_is_array(runs) ? 0
+				   : sluice_fail(-EINVAL, "runs: not a list");
 }
 
-int report_json_read(struct report *report, const char *file, char *why,
-		     uint32_t why_bytes)
+int report_json_read(struct report *report, const char *file)
 {
-	char sentence[LOAD_TEXT_BYTES];
 	json_error_t error;
 	json_t *root = strcmp(file, "-") == 0 ? json_loadf(stdin, 0, &error)
 					      : json_load_file(file, 0, &error);
 	json_t *runs = json_incref(json_object_get(root, "runs"));
-	json_t *run;
-	size_t i;
-	int rc;
+	int rc = report_open(report, root);
 
-	if (report_open(report, root) < 0)
-		return read_refuse(file, text_format("line %d", error.line),
-				   error.text, why, why_bytes);
+	if (root == NULL)
+		rc = sluice_fail(-EINVAL, "line %d: %s", error.line,
+				 error.text);
 	(void)json_object_del(root, "runs");
-	rc = read_head(report, file, why, why_bytes);
-	if (rc == 0 && !json_is_array(runs))
-		rc = read_refuse(file, text_format("runs"), "not a list", why,
-				 why_bytes);
-	json_array_foreach(runs, i, run)
-	{
-		if (rc == 0 && report_add(report, json_incref(run), sentence,
-					  sizeof(sentence)) < 0)
-			rc = read_refuse(file, text_format("runs[%zu]", i),
-					 sentence, why, why_bytes);
+	if (rc == 0)
+		rc = read_head(report, runs);
+	for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
+		rc = report_add(report, json_incref(json_array_get(runs, i)));
+		if (rc < 0)
+			(void)number_within("runs[%zu]: ", i);
 	}
 	json_decref(runs);
-	return rc;
+	return rc < 0 ? number_within("%.200s: ", file) : 0;
 }

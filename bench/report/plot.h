@@ -16,10 +16,10 @@ enum plot_kind {
 
 struct plot {
 	enum plot_kind kind;
-	int is_latency; /* else slowdown */
-	uint32_t load;  /* at which one, unless by load */
-	char name[32];  /* for a file */
-	char title[64];
+	int is_latency;   /* else slowdown */
+	uint32_t load;    /* at which one, unless by load */
+	struct text name; /* for a file */
+	struct text title;
 	const char *about;
 };
 

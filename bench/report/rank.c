@@ -27,32 +27,24 @@ enum figure_id report_rank(const struct report *report)
 	if (strncmp(report_setting(report, "arrivals"), "closed", 6) == 0)
 		return FIGURE_ACHIEVED;
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (report->run[i].value[REPORT_MID][FIGURE_OBJECTIVE] > 0)
+		if (report->run[i].mid[FIGURE_OBJECTIVE] > 0)
 			return FIGURE_OBJECTIVE;
 	return FIGURE_ACHIEVED;
 }
 
 int report_counts(const struct report *report, const struct report_run *run)
 {
-	const double *value = run->value[REPORT_MID];
-
-	return !(value[FIGURE_CONTENDED] > 0 || value[FIGURE_SATURATED] > 0 ||
-		 value[FIGURE_OVERFLOW] > 0 || value[FIGURE_UNPLACED] > 0) &&
-	       value[report_rank(report)] > 0;
-}
-
-/* So that less is better, of a rate as well. */
-static double rank_cost(const struct report *report,
-			const struct report_run *run, enum report_side side)
-{
-	enum figure_id rank = report_rank(report);
-
-	return run->value[side][rank] * -figures[rank].better;
+	return !(run->mid[FIGURE_CONTENDED] > 0 ||
+		 run->mid[FIGURE_SATURATED] > 0 ||
+		 run->mid[FIGURE_OVERFLOW] > 0 ||
+		 run->mid[FIGURE_UNPLACED] > 0) &&
+	       run->mid[report_rank(report)] > 0;
 }
 
 const struct report_run *report_best(const struct report *report, double load,
 				     const struct report_run *other)
 {
+	enum figure_id rank = report_rank(report);
 	const struct report_run *best = NULL;
 
 	for (uint32_t i = 0; i < report->runs; i++) {
@@ -61,8 +53,8 @@ const struct report_run *report_best(const struct report *report, double load,
 		if (run != other && !(run->load < load || run->load > load) &&
 		    report_counts(report, run) &&
 		    (best == NULL ||
-		     rank_cost(report, run, REPORT_MID) <
-			     rank_cost(report, best, REPORT_MID)))
+		     figures[rank].better * run->mid[rank] >
+			     figures[rank].better * best->mid[rank]))
 			best = run;
 	}
 	return best;
@@ -72,8 +64,8 @@ int report_apart(enum figure_id id, const struct report_run *a,
 		 const struct report_run *b)
 {
 	int lower = figures[id].better == BETTER_LOWER;
-	double worst = a->value[lower ? REPORT_HIGH : REPORT_LOW][id];
-	double best = b->value[lower ? REPORT_LOW : REPORT_HIGH][id];
+	double worst = lower ? a->high[id] : a->low[id];
+	double best = lower ? b->low[id] : b->high[id];
 
 	return (lower ? best - worst : worst - best) >
 	       RANK_BUCKET * fabs(worst);
@@ -89,65 +81,64 @@ int report_wins(const struct report *report, const struct report_run *run)
 
 /* ---- over loads ---------------------------------------------------------- */
 
-static int rank_meets(const struct report *report, const struct report_run *run,
-		      enum report_side side)
+/* The load up to which the slo is met, of the figures that are at @side in a run.
+ * The tail grows by factors, so it goes straight in its logarithm. */
+static double rank_span(const struct report *report, uint32_t strategy,
+			size_t side)
 {
-	return report_counts(report, run) &&
-	       run->value[side][FIGURE_OBJECTIVE] <= report->slo.limit;
-}
-
-/* The tail grows by factors, so it goes straight in its logarithm. */
-static double rank_between(const struct report *report,
-			   const struct report_run *meets,
-			   const struct report_run *above,
-			   enum report_side side)
-{
-	double from = log(meets->value[side][FIGURE_OBJECTIVE]);
-	double to = log(above->value[side][FIGURE_OBJECTIVE]);
-
-	return meets->load + (above->load - meets->load) *
-				     (log(report->slo.limit) - from) /
-				     (to - from);
-}
-
-double report_load_at_slo(const struct report *report, uint32_t strategy,
-			  enum report_side side)
-{
-	/* What is high keeps to the slo up to the least load. */
-	static const enum report_side of[] = {REPORT_MID, REPORT_HIGH,
-					      REPORT_LOW};
-	const struct report_run *meets = NULL;
-	const struct report_run *above = NULL;
+	double met = -1;
+	double met_at = 0;
+	double above = -1; /* the next load, which misses it; 0: by far */
+	double above_at = 0;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
 		const struct report_run *run = report_at(report, i, strategy);
+		const double *value;
 
-		if (run == NULL || run->value[REPORT_MID][FIGURE_CONTENDED] > 0)
+		if (run == NULL || run->mid[FIGURE_CONTENDED] > 0)
 			continue;
-		if (rank_meets(report, run, of[side])) {
-			meets = run;
-			above = NULL;
-		} else if (above == NULL) {
-			above = run;
+		value = (const void *)((const char *)run + side);
+		if (report_counts(report, run) &&
+		    value[FIGURE_OBJECTIVE] <= report->slo.limit) {
+			met = run->load;
+			met_at = log(value[FIGURE_OBJECTIVE]);
+			above = -1;
+		} else if (above < 0) {
+			above = report_counts(report, run) ? run->load : 0;
+			above_at = log(value[FIGURE_OBJECTIVE]);
 		}
 	}
-	if (meets == NULL || report_rank(report) != FIGURE_OBJECTIVE)
-		return -1;
-	return above != NULL && report_counts(report, above)
-		       ? rank_between(report, meets, above, of[side])
-		       : meets->load;
+	return met >= 0 && above > 0
+		       ? met + (above - met) *
+					 (log(report->slo.limit) - met_at) /
+					 (above_at - met_at)
+		       : met;
+}
+
+struct report_span report_load_at_slo(const struct report *report,
+				      uint32_t strategy)
+{
+	if (report_rank(report) != FIGURE_OBJECTIVE)
+		return (struct report_span){-1, -1, -1};
+	/* What is high keeps to the slo up to the least load. */
+	return (struct report_span){
+		rank_span(report, strategy, offsetof(struct report_run, mid)),
+		rank_span(report, strategy, offsetof(struct report_run, high)),
+		rank_span(report, strategy, offsetof(struct report_run, low)),
+	};
 }
 
 uint32_t report_load_told(const struct report *report)
 {
 	uint32_t told = 0;
 
-	for (uint32_t i = 0; i < report->loads; i++)
-		for (uint32_t j = 0; j < report->strategies; j++) {
-			const struct report_run *run = report_at(report, i, j);
+	for (uint32_t i = 0; i < report->loads; i++) {
+		const struct report_run *best =
+			report_best(report, report->load[i], NULL);
 
-			if (run != NULL && rank_meets(report, run, REPORT_MID))
-				told = i;
-		}
+		if (best != NULL &&
+		    best->mid[FIGURE_OBJECTIVE] <= report->slo.limit)
+			told = i;
+	}
 	return told;
 }

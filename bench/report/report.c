@@ -62,7 +62,7 @@ int report_open(struct report *report, json_t *root)
 {
 	*report = (struct report){
 		.root = root,
-		.run = calloc(REPORT_RUNS_MAX, sizeof(*report->run)),
+		.run = calloc(REPORT_RUNS_MAX + 1, sizeof(*report->run)),
 	};
 	return report->run != NULL && root != NULL ? 0 : -ENOMEM;
 }
@@ -82,11 +82,6 @@ const char *report_setting(const struct report *report, const char *name)
 		json_object_get(json_object_get(report->root, "plan"), name));
 
 	return text != NULL ? text : "";
-}
-
-uint32_t report_consumers(const struct report *report)
-{
-	return (uint32_t)strtoul(report_setting(report, "consumers"), NULL, 10);
 }
 
 /* ---- of repeats one ------------------------------------------------------ */
@@ -110,7 +105,7 @@ static double value_of(const struct run_result *result, uint32_t id,
 	}
 }
 
-/* By the tail, or the rate where there is none: 1 when @a comes before @b. */
+/* By the tail, or the rate where there is none: does @a come before @b? */
 static int value_before(const struct run_result *a, const struct run_result *b,
 			const struct plan_slo *slo)
 {
@@ -151,28 +146,28 @@ static json_t *repeats_curve(const struct run_result *const *used, uint32_t n,
 			     size_t at, double unit)
 {
 	json_t *points = json_array();
-	const char *told = (const char *)used[(n - 1) / 2];
 	struct sluice_hist_curve walk;
 	struct sluice_hist_point point;
 
-	sluice_hist_curve_init(&walk, (const void *)(told + at),
+#define HIST(result) ((const void *)((const char *)(result) + at))
+	sluice_hist_curve_init(&walk, HIST(used[(n - 1) / 2]),
 			       REPORT_CURVE_TICKS);
 	while (sluice_hist_curve_next(&walk, &point)) {
-		double low = (double)point.value;
-		double high = low;
+		double value = (double)point.value;
+		double low = value;
+		double high = value;
 
 		for (uint32_t i = 0; i < n; i++) {
-			const char *one = (const char *)used[i];
-			double value = (double)sluice_hist_quantile(
-				(const void *)(one + at), point.quantile);
+			double one = (double)sluice_hist_quantile(
+				HIST(used[i]), point.quantile);
 
-			low = fmin(low, value);
-			high = fmax(high, value);
+			low = fmin(low, one);
+			high = fmax(high, one);
 		}
 		(void)json_array_append_new(
-			points, json_pack("[f, f, f, f]", point.quantile,
-					  (double)point.value / unit,
-					  low / unit, high / unit));
+			points,
+			json_pack("[f, f, f, f]", point.quantile, value / unit,
+				  low / unit, high / unit));
 	}
 	return points;
 }
@@ -222,78 +217,65 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 		repeats_curve(used, n, offsetof(struct run_result, slowdown),
 			      1e3));
 	for (uint32_t id = 0; id < FIGURES; id++) {
-		double value[REPORT_SIDES];
+		double mid = value_of(told, id, &plan->slo);
+		double low = mid;
+		double high = mid;
 
-		for (uint32_t side = 0; side < REPORT_SIDES; side++)
-			value[side] = value_of(told, id, &plan->slo);
 		for (uint32_t i = 0; i < n; i++) {
-			double one = value_of(used[i], id, &plan->slo);
-
-			value[REPORT_LOW] = fmin(value[REPORT_LOW], one);
-			value[REPORT_HIGH] = fmax(value[REPORT_HIGH], one);
+			low = fmin(low, value_of(used[i], id, &plan->slo));
+			high = fmax(high, value_of(used[i], id, &plan->slo));
 		}
-		report_json_put(run, &figures[id], value);
+		report_json_put(run, &figures[id], mid, low, high);
 	}
 	return run;
 }
 
 /* ---- of runs the whole --------------------------------------------------- */
 
-/* What is there for the first time is noted. */
-static int report_note(struct report *report, const struct report_run *run)
+/* What there is. Returns 0 when that is more than there is room for. */
+static int report_count(struct report *report)
 {
-	uint32_t i = 0;
+	report->loads = report->strategies = 0;
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+		uint32_t j = 0;
 
-	while (i < report->loads && report->load[i] < run->load)
-		i++;
-	if (i == report->loads || report->load[i] > run->load) {
+		while (j < report->strategies &&
+		       strcmp(report->strategy[j], run->strategy) != 0)
+			j++;
+		if (j == PLAN_STRATEGIES_MAX)
+			return 0;
+		report->strategy[j] = run->strategy;
+		report->strategies += j == report->strategies;
+		if (i > 0 && !(run->load > run[-1].load))
+			continue;
 		if (report->loads == PLAN_LOADS_MAX)
-			return -EINVAL;
-		memmove(&report->load[i + 1], &report->load[i],
-			(report->loads++ - i) * sizeof(report->load[0]));
-		report->load[i] = run->load;
+			return 0;
+		report->load[report->loads++] = run->load;
 	}
-	i = 0;
-	while (i < report->strategies &&
-	       strcmp(report->strategy[i], run->strategy) != 0)
-		i++;
-	if (i < report->strategies)
-		return 0;
-	if (report->strategies == PLAN_STRATEGIES_MAX)
-		return -EINVAL;
-	report->strategy[report->strategies++] = run->strategy;
-	return 0;
+	return 1;
 }
 
-int report_add(struct report *report, json_t *json, char *why,
-	       uint32_t why_bytes)
+int report_add(struct report *report, json_t *json)
 {
 	struct report_run run = {.json = json};
 	uint32_t at = report->runs;
 	json_error_t error;
-	int rc = json_unpack_ex(json, &error, 0, "{s:s, s:F, s:{s:i}, s:{s:s}}",
-				"strategy", &run.strategy, "load", &run.load,
-				"repeats", "used", &run.repeats, "valid", "why",
-				&run.why);
 
-	if (rc < 0)
-		(void)snprintf(why, why_bytes, "%s", error.text);
-	for (uint32_t id = 0; rc == 0 && id < FIGURES; id++)
-		rc = report_json_get(json, id, run.value, why, why_bytes);
-	if (rc == 0 &&
-	    (at == REPORT_RUNS_MAX || report_note(report, &run) < 0)) {
-		(void)snprintf(why, why_bytes,
-			       "more than %u loads or %u strategies",
-			       PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
-		rc = -EINVAL;
-	}
-	if (rc < 0) {
+	if (json_unpack_ex(json, &error, 0, "{s:s, s:F, s:{s:i}, s:{s:s}}",
+			   "strategy", &run.strategy, "load", &run.load,
+			   "repeats", "used", &run.repeats, "valid", "why",
+			   &run.why) < 0) {
 		json_decref(json);
-		return -EINVAL;
+		return sluice_fail(-EINVAL, "%s", error.text);
 	}
 	for (; at > 0 && report->run[at - 1].load > run.load; at--)
 		report->run[at] = report->run[at - 1];
 	report->run[at] = run;
 	report->runs++;
-	return 0;
+	if (report->runs > REPORT_RUNS_MAX || !report_count(report))
+		return sluice_fail(-EINVAL,
+				   "more than %u loads or %u strategies",
+				   PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
+	return report_json_get(&report->run[at]);
 }

@@ -19,15 +19,6 @@
 /* Grows when a member of the document goes away or means something else. */
 #define REPORT_SCHEMA 2
 
-/* Of the repeats: the one whose tail is the median, as a whole; the lowest and
- * the highest of each figure by itself. */
-enum report_side {
-	REPORT_MID,
-	REPORT_LOW,
-	REPORT_HIGH,
-	REPORT_SIDES,
-};
-
 /* One strategy at one load. */
 struct report_run {
 	json_t *json; /* what it is made of; texts are in there */
@@ -35,16 +26,19 @@ struct report_run {
 	const char *why; /* it is contended */
 	double load;
 	uint32_t repeats; /* that are used: not contended, if any is not */
-	double value[REPORT_SIDES][FIGURES];
+	/* Of the repeat whose tail is the median, as a whole; over all of them,
+	 * each figure by itself, the lowest and the highest. */
+	double mid[FIGURES];
+	double low[FIGURES];
+	double high[FIGURES];
 };
 
 struct report {
 	json_t *root; /* the document, without the runs */
 	struct plan_slo slo;
-	struct trace_facts trace; /* events 0: nothing was read */
-	struct report_run *run;   /* as they were added, by load, upwards */
+	struct report_run *run; /* as they were added, by load, upwards */
 	uint32_t runs;
-	/* Each that there is, once. */
+	/* Each that there is, once, in the order of the runs. */
 	double load[PLAN_LOADS_MAX];
 	uint32_t loads;
 	const char *strategy[PLAN_STRATEGIES_MAX];
@@ -62,16 +56,21 @@ void report_close(struct report *report);
 json_t *report_text(const char *text);
 /* What option @name was; "": not given, and no default. */
 const char *report_setting(const struct report *report, const char *name);
-uint32_t report_consumers(const struct report *report);
 /* A run of several that are the same but for chance, as it is in the document;
  * NULL: no memory. */
 json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 			const struct bench_plan *plan);
-/* Takes @run over. Returns 0, or -EINVAL with a sentence in @why. */
-int report_add(struct report *report, json_t *run, char *why,
-	       uint32_t why_bytes);
+/* Takes @run over. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
+int report_add(struct report *report, json_t *run);
 
 /* ---- rank.c: who is better ------------------------------------------------- */
+
+/* Of a load: up to it; at the least, at the most. Negative: at none. */
+struct report_span {
+	double mid;
+	double low;
+	double high;
+};
 
 /* The run of a strategy at a load; NULL: there is none. */
 const struct report_run *report_at(const struct report *report, uint32_t load,
@@ -90,13 +89,13 @@ int report_apart(enum figure_id id, const struct report_run *a,
 /* Is it the best at its load, and apart from all others? */
 int report_wins(const struct report *report, const struct report_run *run);
 /* The load up to which a strategy meets the slo, between two measured when the
- * higher one does not; negative: none. LOW and HIGH: its range. */
-double report_load_at_slo(const struct report *report, uint32_t strategy,
-			  enum report_side side);
+ * higher one does not. */
+struct report_span report_load_at_slo(const struct report *report,
+				      uint32_t strategy);
 /* The load that matters: the highest at which anybody meets the slo, or else
  * the lowest. */
 uint32_t report_load_told(const struct report *report);
-/* Who wins, and by how much; or that nobody does, and why. */
+/* verdict.c: who wins, and by how much; or that nobody does, and why. */
 struct text report_verdict(const struct report *report);
 
 /* ---- cell.c: figures for people -------------------------------------------- */
@@ -106,13 +105,17 @@ extern const char *const report_tables[REPORT_TABLES];
 
 /* "": was not measured. */
 struct text report_cell(const struct report *report,
-			const struct report_run *run, enum figure_id id,
-			enum report_side side);
+			const struct report_run *run, enum figure_id id);
+/* "12.1..12.5"; "": of one repeat. */
+struct text report_range(const struct report *report,
+			 const struct report_run *run, enum figure_id id);
 struct text report_head(const struct report *report, enum figure_id id);
 /* Does @table have a column of it, with a figure in some run? */
 int report_column(const struct report *report, enum figure_id id, int table);
 /* A table without figures of its own is left out. */
 int report_table(const struct report *report, int table);
+/* What the figures are of, line by line; "": there are no more. */
+struct text report_about(const struct report *report, uint32_t i);
 
 /* ---- what is written ------------------------------------------------------- */
 
@@ -130,22 +133,23 @@ int report_table_write(const struct report *report,
 		       const struct report_style *style, uint32_t legend,
 		       FILE *out);
 
+/* What was read of a trace, for so many consumers. */
+void report_json_trace(struct report *report, const struct trace_facts *facts,
+		       uint32_t consumers);
 /* A figure in a run of the document, with the range of one that is judged. */
-void report_json_put(json_t *run, const struct figure *figure,
-		     const double *value);
-/* And back; what is not there was not measured. Returns 0, or -EINVAL with a
- * sentence in @why. */
-int report_json_get(json_t *run, uint32_t id,
-		    double value[REPORT_SIDES][FIGURES], char *why,
-		    uint32_t why_bytes);
-/* A list in it, and number @k of row @i; 0: there is none. */
-const json_t *report_list(const struct report_run *run, const char *document);
+void report_json_put(json_t *run, const struct figure *figure, double mid,
+		     double low, double high);
+/* All of them from there; what is not there was not measured. Returns 0, or
+ * -EINVAL with a sentence in sluice_last_error(). */
+int report_json_get(struct report_run *run);
+/* What else is there; NULL: nothing. Of a list number @k of row @i, or 0. */
+const json_t *report_member(const struct report_run *run, const char *group,
+			    const char *member);
 double report_row(const json_t *list, uint32_t i, uint32_t k);
 /* One JSON document. Returns 0 or a negative errno. */
 int report_json_write(const struct report *report, FILE *out);
-/* Read it back. Returns 0 or a negative errno with a sentence in @why. */
-int report_json_read(struct report *report, const char *file, char *why,
-		     uint32_t why_bytes);
+/* Read it back. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
+int report_json_read(struct report *report, const char *file);
 /* Comma-separated: a line for each run, figures as in the document. */
 int report_csv_write(const struct report *report, FILE *out);
 /* The percentiles of a run's latency, as HdrHistogram's plotter reads them. */

@@ -233,11 +233,10 @@ static struct text svg_name(const struct svg *svg, uint32_t s,
 	const struct report_run *run =
 		report_at(svg->report, svg->plot->load, s);
 	int by_load = svg->plot->kind == PLOT_BY_LOAD || run == NULL;
-	const char *note =
-		by_load                                        ? ""
-		: run->value[REPORT_MID][FIGURE_CONTENDED] > 0 ? " (contended)"
-		: run->value[REPORT_MID][FIGURE_SATURATED] > 0 ? " (sat.)"
-							       : "";
+	const char *note = by_load                          ? ""
+			   : run->mid[FIGURE_CONTENDED] > 0 ? " (contended)"
+			   : run->mid[FIGURE_SATURATED] > 0 ? " (sat.)"
+							    : "";
 
 	*class = note[0] != '\0' ? " dots" : s < SVG_COLORS ? "" : " dash";
 	return text_format("%s%s", svg->report->strategy[s], note);
@@ -288,7 +287,7 @@ void plot_svg(const struct report *report, const struct plot *plot,
 	text_markup(out,
 		    "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
 		    "aria-label=\"%\" ",
-		    plot->title);
+		    plot->title.at);
 	(void)fprintf(out, "viewBox=\"0 0 %g %g\">\n", SVG_WIDTH,
 		      svg.top + SVG_HEIGHT + SVG_FOOT);
 	if (style != NULL)

@@ -33,9 +33,8 @@ static int table_add(struct table *table, enum figure_id column)
 	uint32_t whole = 0;
 
 	for (uint32_t i = 0; i < report->runs; i++) {
-		size_t cell = strlen(
-			report_cell(report, &report->run[i], column, REPORT_MID)
-				.at);
+		size_t cell =
+			strlen(report_cell(report, &report->run[i], column).at);
 
 		width = cell > width ? cell : width;
 	}
@@ -60,17 +59,16 @@ static void table_cell(const struct table *table, uint32_t i, const char *text)
 static void table_row(const struct table *table, const struct report_run *run)
 {
 	const struct report_style *style = table->style;
-	int warn = run->value[REPORT_MID][FIGURE_CONTENDED] > 0;
+	int warn = run->mid[FIGURE_CONTENDED] > 0;
 	const char *how = warn                              ? style->warn
 			  : report_wins(table->report, run) ? style->best
 							    : "";
 
 	(void)fputs(how, table->out);
 	for (uint32_t i = 0; i < table->columns; i++)
-		table_cell(table, i,
-			   report_cell(table->report, run, table->column[i],
-				       REPORT_MID)
-				   .at);
+		table_cell(
+			table, i,
+			report_cell(table->report, run, table->column[i]).at);
 	(void)fprintf(table->out, "%s\n", how[0] ? style->plain : "");
 	if (warn && table->reasons)
 		(void)fprintf(table->out, "%s  ! %s%s\n", style->warn, run->why,
@@ -117,44 +115,15 @@ static void table_write(struct table *table, int number)
 	table->columns = 0;
 }
 
-/* What the figures are of. */
-static void table_head(const struct report *report,
-		       const struct report_style *style, FILE *out)
-{
-	static const char *const said[][2] = {
-		{" events, arrivals ", "events"},
-		{", service ", "arrivals"},
-		{" mean ", "service"},
-		{", keys ", "service-mean"},
-		{"\n", "keys"},
-		{" consumers, ", "consumers"},
-		{" producers, window ", "producers"},
-		{", seed ", "window"},
-		{", slo ", "seed"},
-		{"\n", "slo"},
-	};
-	char text[256];
-
-	(void)fprintf(out, "%s%s%s: ", style->head,
-		      report_setting(report, "mode"), style->plain);
-	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
-		(void)fprintf(out, "%s%s", report_setting(report, said[i][1]),
-			      said[i][0]);
-	for (uint32_t i = 0;
-	     text_trace(&report->trace, report_consumers(report), i, text,
-			sizeof(text));
-	     i++)
-		if (text[0] != '\0')
-			(void)fprintf(out, "%s\n", text);
-}
-
 int report_table_write(const struct report *report,
 		       const struct report_style *style, uint32_t legend,
 		       FILE *out)
 {
 	struct table table = {.report = report, .style = style, .out = out};
+	struct text about;
 
-	table_head(report, style, out);
+	for (uint32_t i = 0; (about = report_about(report, i)).at[0]; i++)
+		(void)fprintf(out, "%s\n", about.at);
 	for (int i = 1; i < REPORT_TABLES; i++)
 		if (report_table(report, i))
 			table_write(&table, i);
@@ -168,7 +137,6 @@ int report_table_write(const struct report *report,
 			(void)fprintf(out, "  %-12s  %s\n",
 				      report_head(report, id).at,
 				      figures[id].about);
-	if (legend)
-		(void)fputs(style->plain, out);
+	(void)fputs(legend ? style->plain : "", out);
 	return ferror(out) || fflush(out) != 0 ? -EIO : 0;
 }

@@ -90,64 +90,58 @@ void text_markup(FILE *out, const char *format, ...)
 
 /* ---- a trace ------------------------------------------------------------- */
 
-static int trace_rate(const struct trace_facts *facts, uint32_t consumers,
-		      char *text, size_t bytes)
+static struct text trace_rate(const struct trace_facts *facts,
+			      uint32_t consumers)
 {
+	struct text events = text_count((double)facts->events);
 	char window[NUMBER_TEXT_BYTES];
-	struct text load = TEXT_NONE;
 
-	(void)number_time_text((double)facts->peak_window_ns, window);
-	if (consumers > 0)
-		load = text_format("; natural load %.3g of %u consumers",
-				   facts->load, consumers);
 	if (facts->span_ns == 0)
-		return snprintf(text, bytes, "%s events, all at one instant",
-				text_count((double)facts->events).at);
-	return snprintf(text, bytes,
-			"%s events in %s: %s/s, at most %s/s over %s%s",
-			text_count((double)facts->events).at,
-			text_ns((double)facts->span_ns).at,
-			text_number(facts->rate_per_s).at,
-			text_number(facts->peak_per_s).at, window, load.at);
+		return text_format("%s events, all at one instant", events.at);
+	(void)number_time_text((double)facts->peak_window_ns, window);
+	return text_format("%s events in %s: %s/s, at most %s/s over %s%s",
+			   events.at, text_ns((double)facts->span_ns).at,
+			   text_number(facts->rate_per_s).at,
+			   text_number(facts->peak_per_s).at, window,
+			   (consumers > 0
+				    ? text_format("; natural load %.3g of %u "
+						  "consumers",
+						  facts->load, consumers)
+				    : TEXT_NONE)
+				   .at);
 }
 
-static int trace_services(const struct trace_facts *facts, char *text,
-			  size_t bytes)
+static struct text trace_services(const struct trace_facts *facts)
 {
 	struct text keys = text_format("no keys of its own");
 
 	if (facts->has_keys)
-		keys = text_format("%" PRIu64
-				   " keys, the hottest has %.3g %% of "
-				   "the events",
+		keys = text_format("%" PRIu64 " keys, the hottest has %.3g %% "
+				   "of the events",
 				   facts->keys, facts->key_share * 100);
-	return snprintf(text, bytes, "services%s alone: mean %s, p99.9 %s; %s",
-			facts->has_service ? "" : " (drawn)",
-			text_ns(facts->service_mean_ns).at,
-			text_ns(facts->service_p99_9_ns).at, keys.at);
+	return text_format("services%s alone: mean %s, p99.9 %s; %s",
+			   facts->has_service ? "" : " (drawn)",
+			   text_ns(facts->service_mean_ns).at,
+			   text_ns(facts->service_p99_9_ns).at, keys.at);
 }
 
-int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
-	       char *text, size_t bytes)
+struct text text_trace(const struct trace_facts *facts, uint32_t consumers,
+		       uint32_t i)
 {
-	text[0] = '\0';
 	if (i == 0)
-		(void)trace_rate(facts, consumers, text, bytes);
-	else if (i == 1)
-		(void)trace_services(facts, text, bytes);
-	else if (i == 2 && facts->moved > 0)
-		(void)snprintf(text, bytes,
-			       "%" PRIu64 " lines were not in order of time, "
-			       "by at most %s: sorted",
-			       facts->moved,
-			       text_ns((double)facts->moved_ns).at);
-	else if (i == 3 && facts->no_time > 0)
-		(void)snprintf(text, bytes,
-			       "%" PRIu64 " services of 0, taken as 1 ns: "
-			       "their slowdown says nothing",
-			       facts->no_time);
-	else if (i == 4 && facts->ignored[0] != '\0')
-		(void)snprintf(text, bytes, "columns ignored: %s",
-			       facts->ignored);
-	return i < 5 && facts->events > 0;
+		return trace_rate(facts, consumers);
+	if (i == 1)
+		return trace_services(facts);
+	if (i == 2 && facts->moved > 0)
+		return text_format("%" PRIu64 " lines were not in order of "
+				   "time, by at most %s: sorted",
+				   facts->moved,
+				   text_ns((double)facts->moved_ns).at);
+	if (i == 3 && facts->no_time > 0)
+		return text_format("%" PRIu64 " services of 0, taken as 1 ns: "
+				   "their slowdown says nothing",
+				   facts->no_time);
+	if (i == 4 && facts->ignored[0] != '\0')
+		return text_format("columns ignored: %s", facts->ignored);
+	return TEXT_NONE;
 }

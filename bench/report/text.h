@@ -31,9 +31,10 @@ struct text text_tick(double number, int is_ns);
 /* @format with a text for each %, quoted for HTML and XML. */
 void text_markup(FILE *out, const char *format, ...);
 
-/* What is known of a trace that was read, sentence by sentence. Returns 0 when
- * there is no sentence @i. @consumers 0: without the load of these. */
-int text_trace(const struct trace_facts *facts, uint32_t consumers, uint32_t i,
-	       char *text, size_t bytes);
+/* What is known of a trace that was read: sentence @i of TEXT_TRACE, or "".
+ * @consumers 0: without the load of these. */
+#define TEXT_TRACE 5u
+struct text text_trace(const struct trace_facts *facts, uint32_t consumers,
+		       uint32_t i);
 
 #endif

@@ -2,65 +2,45 @@
 /* One sentence: who wins, and by how much; or that nobody does, and why. */
 #include "bench/report/report.h"
 
-#include <string.h>
-
 /* "12.2 (12.1..12.5)" */
 static struct text verdict_value(const struct report *report,
 				 const struct report_run *run)
 {
-	struct text range = report_cell(report, run, FIGURE_RANGE, REPORT_MID);
-	struct text value =
-		report_cell(report, run, report_rank(report), REPORT_MID);
+	enum figure_id rank = report_rank(report);
+	struct text range = report_range(report, run, rank);
 
-	return range.at[0] != '\0' ? text_format("%s (%s)", value.at, range.at)
-				   : value;
+	return text_format(range.at[0] != '\0' ? "%s (%s)" : "%s",
+			   report_cell(report, run, rank).at, range.at);
 }
 
-/* "p99 slowdown", or the rate. */
-static struct text verdict_figure(const struct report *report)
+static struct text verdict_span(const struct report_span *span)
 {
-	return report_rank(report) == FIGURE_OBJECTIVE
-		       ? report_head(report, FIGURE_OBJECTIVE)
-		       : text_format("number of events per second");
+	return text_format(
+		span->high > span->low ? "%.3g (%.3g..%.3g)" : "%.3g",
+		span->mid, span->low < 0 ? 0 : span->low, span->high);
 }
 
-static struct text verdict_load(const struct report *report, uint32_t strategy)
-{
-	double low = report_load_at_slo(report, strategy, REPORT_LOW);
-	double load = report_load_at_slo(report, strategy, REPORT_MID);
-	double high = report_load_at_slo(report, strategy, REPORT_HIGH);
-
-	return high > low ? text_format("%.3g (%.3g..%.3g)", load,
-					low < 0 ? 0 : low, high)
-			  : text_format("%.3g", load);
-}
-
-/* Why nothing can be compared at any load. */
+/* Why no run can be compared. */
 static struct text verdict_none(const struct report *report)
 {
+	const char *why = "the backlog grows, or events are lost";
+
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (report->run[i].value[REPORT_MID][FIGURE_CONTENDED] > 0)
-			return text_format("Nothing can be compared: %s.",
-					   report->run[i].why);
-	for (uint32_t i = 0; i < report->runs; i++)
-		if (!(report->run[i].value[REPORT_MID][FIGURE_SATURATED] > 0))
-			return text_format("Nothing can be compared: events "
-					   "were lost.");
-	return text_format("Nothing can be compared: the backlog grows under "
-			   "every strategy.");
+		if (report->run[i].mid[FIGURE_CONTENDED] > 0)
+			why = report->run[i].why;
+	return text_format("Nothing can be compared: %s.", why);
 }
 
-/* At one load. */
-static struct text verdict_at(const struct report *report, uint32_t at)
+static struct text verdict_at(const struct report *report, double load)
 {
-	double load = report->load[at];
 	const struct report_run *best = report_best(report, load, NULL);
 	const struct report_run *next = report_best(report, load, best);
 	enum figure_id rank = report_rank(report);
-	struct text where = report_rank(report) == FIGURE_OBJECTIVE
-				    ? text_format(" at load %.4g", load)
-				    : TEXT_NONE;
-	struct text figure = verdict_figure(report);
+	int has_load = rank == FIGURE_OBJECTIVE;
+	struct text at =
+		has_load ? text_format(" at load %.4g", load) : TEXT_NONE;
+	struct text figure = has_load ? report_head(report, rank)
+				      : text_format("events per second");
 	double ratio;
 
 	if (best == NULL)
@@ -70,74 +50,61 @@ static struct text verdict_at(const struct report *report, uint32_t at)
 				   report->strategies > 1
 					   ? "Nothing to compare with "
 					   : "",
-				   best->strategy, where.at, figure.at,
+				   best->strategy, at.at, figure.at,
 				   verdict_value(report, best).at);
 	if (!report_apart(rank, best, next))
-		return text_format(
-			"No winner%s: %s and %s overlap in the %s, %s and %s.",
-			where.at, best->strategy, next->strategy, figure.at,
-			verdict_value(report, best).at,
-			verdict_value(report, next).at);
-	ratio = next->value[REPORT_MID][rank] / best->value[REPORT_MID][rank];
-	return text_format("%s wins%s: its %s, %s, is %.2f times %s that of "
-			   "the next, %s, %s.",
-			   best->strategy, where.at, figure.at,
-			   verdict_value(report, best).at,
-			   ratio < 1 ? 1 / ratio : ratio,
-			   ratio < 1 ? "higher than" : "lower than",
-			   next->strategy, verdict_value(report, next).at);
+		return text_format("No winner%s: %s and %s overlap in the %s, "
+				   "%s and %s.",
+				   at.at, best->strategy, next->strategy,
+				   figure.at, verdict_value(report, best).at,
+				   verdict_value(report, next).at);
+	ratio = next->mid[rank] / best->mid[rank];
+	return text_format(
+		"%s wins%s: its %s, %s, %s %.2f times %s than that "
+		"of the next, %s, %s.",
+		best->strategy, at.at, figure.at,
+		verdict_value(report, best).at, has_load ? "is" : "are",
+		ratio < 1 ? 1 / ratio : ratio, ratio < 1 ? "higher" : "lower",
+		next->strategy, verdict_value(report, next).at);
 }
 
-/* Of those but @other the one that meets the slo up to the highest load;
- * negative: none does. */
-static int verdict_farthest(const struct report *report, int other)
-{
-	int best = -1;
-	double most = 0;
-
-	for (uint32_t i = 0; i < report->strategies; i++) {
-		double load = report_load_at_slo(report, i, REPORT_MID);
-
-		if ((int)i != other && load > most) {
-			most = load;
-			best = (int)i;
-		}
-	}
-	return best;
-}
-
+/* By the load up to which each meets the slo. Where nobody misses it, or nobody
+ * meets it, that tells nothing. */
 struct text report_verdict(const struct report *report)
 {
-	int best = verdict_farthest(report, -1);
-	int next = verdict_farthest(report, best);
+	struct report_span span[PLAN_STRATEGIES_MAX + 1] = {{0}};
 	const char *slo = report_setting(report, "slo");
-	struct text load;
+	/* Both are behind the last one: none. */
+	uint32_t best = PLAN_STRATEGIES_MAX;
+	uint32_t next = PLAN_STRATEGIES_MAX;
+	struct text up_to;
 
+	for (uint32_t i = 0; i < report->strategies; i++) {
+		span[i] = report_load_at_slo(report, i);
+		if (span[i].mid > span[best].mid) {
+			next = best;
+			best = i;
+		} else if (span[i].mid > span[next].mid) {
+			next = i;
+		}
+	}
 	if (report->runs == 0)
 		return text_format("Nothing was run.");
-	/* Where nobody misses it, or nobody meets it, it tells nothing. */
-	if (report->loads < 2 || best < 0 ||
-	    (next >= 0 &&
-	     !(report_load_at_slo(report, (uint32_t)next, REPORT_MID) <
-	       report->load[report->loads - 1])))
-		return verdict_at(report, report_load_told(report));
-	load = verdict_load(report, (uint32_t)best);
+	if (report->loads < 2 || !(span[best].mid > 0) ||
+	    !(span[next].mid < report->load[report->loads - 1]))
+		return verdict_at(report,
+				  report->load[report_load_told(report)]);
+	up_to = text_format("meets %s up to load %s", slo,
+			    verdict_span(&span[best]).at);
 	if (report->strategies == 1)
-		return text_format("%s meets %s up to load %s.",
-				   report->strategy[best], slo, load.at);
-	if (next < 0)
-		return text_format("%s wins: it meets %s up to load %s; no "
-				   "other does.",
-				   report->strategy[best], slo, load.at);
-	if (report_load_at_slo(report, (uint32_t)best, REPORT_LOW) >
-	    report_load_at_slo(report, (uint32_t)next, REPORT_HIGH))
-		return text_format("%s wins: it meets %s up to load %s; the "
-				   "next, %s, up to %s.",
-				   report->strategy[best], slo, load.at,
-				   report->strategy[next],
-				   verdict_load(report, (uint32_t)next).at);
-	return text_format("No winner: %s meets %s up to load %s, %s up to %s.",
-			   report->strategy[best], slo, load.at,
+		return text_format("%s %s.", report->strategy[0], up_to.at);
+	if (!(span[next].mid > 0))
+		return text_format("%s wins: it %s; no other does.",
+				   report->strategy[best], up_to.at);
+	return text_format(span[best].low > span[next].high
+				   ? "%s wins: it %s; the next, %s, up to %s."
+				   : "No winner: %s %s, %s up to %s.",
+			   report->strategy[best], up_to.at,
 			   report->strategy[next],
-			   verdict_load(report, (uint32_t)next).at);
+			   verdict_span(&span[next]).at);
 }

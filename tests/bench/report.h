@@ -26,7 +26,6 @@ static inline const struct report_run *
 report_with(struct report *report, const char *strategy, double load,
 	    double low, double mid, double high, json_t *more)
 {
-	char why[256] = "";
 	json_t *run = json_pack(
 		"{s:s, s:f, s:{s:i, s:i}, s:{s:s}, s:f, s:{s:[f, f]}, s:f, "
 		"s:[]}",
@@ -38,7 +37,7 @@ report_with(struct report *report, const char *strategy, double load,
 	if (more != NULL)
 		assert_int_equal(json_object_update_recursive(run, more), 0);
 	json_decref(more);
-	assert_int_equal(report_add(report, run, why, sizeof(why)), 0);
+	assert_int_equal(report_add(report, run), 0);
 	for (uint32_t i = 0; i < report->runs; i++)
 		if (report->run[i].json == run)
 			return &report->run[i];
