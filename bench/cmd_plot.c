@@ -2,7 +2,6 @@
 /* What is written of a report beside the tables; sluice-bench plot does nothing
  * else. */
 #include "bench/command.h"
-#include "bench/report/html_style.h"
 #include "bench/report/plot.h"
 
 #include <stdio.h>
@@ -33,7 +32,7 @@ static int plot_files(const struct report *report, const char *prefix,
 			       name.at);
 		out = command_open(file);
 		if (out != NULL && plots)
-			plot_svg(report, &plot[i], PLOT_STYLE, out);
+			plot_svg(report, &plot[i], 1, out);
 		else if (out != NULL)
 			rc = report_hgrm_write(run, out);
 		rc = command_close(out, file, rc);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A page: one file, no script, nothing fetched. The sentence first, then plots,
  * then the figures at the load that matters; all else is folded. */
-#include "bench/report/html_style.h"
 #include "bench/report/plot.h"
 
 #include <errno.h>
@@ -18,7 +17,7 @@ static void html_head(const struct report *report, FILE *out)
 		    "content=\"width=device-width\">\n"
 		    "<title>sluice-bench %</title>\n<style>\n",
 		    command);
-	(void)fputs(PLOT_STYLE HTML_STYLE, out);
+	(void)fprintf(out, "%s%s", plot_css, page_css);
 	text_markup(out,
 		    "</style>\n</head>\n<body>\n<h1>sluice-bench %</h1>\n"
 		    "<p class=verdict>%</p>\n",
@@ -37,7 +36,7 @@ static void html_plots(const struct report *report, FILE *out)
 		text_markup(out,
 			    "<figure>\n<figcaption><b>%</b> %</figcaption>\n",
 			    plots[i].title.at, plots[i].about);
-		plot_svg(report, &plots[i], NULL, out);
+		plot_svg(report, &plots[i], 0, out);
 		(void)fputs("</figure>\n", out);
 	}
 	(void)fputs("</div>\n", out);

@@ -275,8 +275,8 @@ static uint32_t svg_legend(const struct svg *svg, int draw)
 	return row + 1;
 }
 
-void plot_svg(const struct report *report, const struct plot *plot,
-	      const char *style, FILE *out)
+void plot_svg(const struct report *report, const struct plot *plot, int alone,
+	      FILE *out)
 {
 	struct svg svg = {.out = out, .report = report, .plot = plot};
 	struct plot_point points[PLOT_POINTS_MAX];
@@ -290,11 +290,11 @@ void plot_svg(const struct report *report, const struct plot *plot,
 		    plot->title.at);
 	(void)fprintf(out, "viewBox=\"0 0 %g %g\">\n", SVG_WIDTH,
 		      svg.top + SVG_HEIGHT + SVG_FOOT);
-	if (style != NULL)
+	if (alone)
 		(void)fprintf(out,
 			      "<style>%s</style>\n<rect class=\"paper\" "
 			      "width=\"100%%\" height=\"100%%\"/>\n",
-			      style);
+			      plot_css);
 	(void)svg_legend(&svg, 1);
 	svg_axes(&svg);
 	for (uint32_t s = 0; s < report->strategies; s++) {
