@@ -258,11 +258,9 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 
 static void port_acknowledge(struct sluice_stage *port)
 {
-	if (port->hand.port_taken > 0 &&
-	    port->in.links[port->hand.port_batch.inlet].open)
-		inlet_ack(&port->in, port->hand.port_batch.inlet,
-			  port->hand.port_taken);
-	port->hand.port_taken = 0;
+	if (stage_parked(port) && port->in.links[port->hand.inlet].open)
+		inlet_ack(&port->in, port->hand.inlet, port->hand.unacked);
+	port->hand.unacked = 0;
 }
 
 /* Among links of different weights one whose turn it is has run dry: its producer
@@ -289,7 +287,7 @@ static void port_let_refill(const struct sluice_stage *port)
 /* It has something for its user: a batch, or that there is no more. */
 static int port_has(const struct sluice_stage *port)
 {
-	return port->hand.port_taken > 0 || port->run.phase == STAGE_ENDED;
+	return stage_parked(port) || port->run.phase == STAGE_ENDED;
 }
 
 static int port_may_recv(void *arg)
@@ -344,8 +342,8 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	port_acknowledge(port);
 	port_let_refill(port);
 	rc = port_recv(port, port_deadline(port, timeout_ms));
-	if (port->hand.port_taken > 0) {
-		*batch = port->hand.port_batch;
+	if (stage_parked(port)) {
+		*batch = port->hand.batch;
 		rc = (int)batch->count;
 	} else if (rc == 0) {
 		rc = port_refuse(port);

@@ -231,8 +231,7 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
  * has in hand is his: until he comes again nothing changes, except for a stop. */
 static void supervisor_heed(struct sluice_stage *port)
 {
-	if (port->hand.port_taken == 0 ||
-	    host_command(port->host) == PIPELINE_STOP)
+	if (!stage_parked(port) || host_command(port->host) == PIPELINE_STOP)
 		port_attend(port);
 }
 

@@ -16,13 +16,6 @@ static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 	return n;
 }
 
-/* A port's user has a batch of it. */
-static int stage_in_use(const struct sluice_stage *stage, uint32_t inlet)
-{
-	return stage->hand.port_taken > 0 &&
-	       stage->hand.port_batch.inlet == inlet;
-}
-
 /* What its producer has to know of the events that @sub's consumer leaves. */
 static void consumer_note_left(struct sluice_stage *stage,
 			       struct subscription *sub)
@@ -272,7 +265,7 @@ void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub)
 {
 	/* A stop: what its user is handling is nobody else's. His next call
 	 * acknowledges it. */
-	if (stage_in_use(stage, sub->inlet))
+	if (stage_parked(stage) && stage->hand.inlet == sub->inlet)
 		return;
 	sub->by_consumer.left_closed =
 		SLUICE_CLOSED(stage->run.reason, stage->run.reason_code);

@@ -88,13 +88,12 @@ struct stage_run {
 };
 
 /* Input that was handed out and is not acknowledged: until the output up to `end`
- * is out; or, of a port, until its user comes again. */
+ * is out; or, of a port, whose handler is its user, until he comes again. */
 struct stage_hand {
 	uint32_t unacked; /* slots */
 	uint32_t inlet;
-	uint64_t end;        /* a position in the hold */
-	uint32_t port_taken; /* slots of the batch a port's user has */
-	struct sluice_batch port_batch;
+	uint64_t end;              /* a position in the hold */
+	struct sluice_batch batch; /* a port's */
 };
 
 /* Messages, by what they wait for; and timers. */
@@ -198,6 +197,13 @@ static inline int stage_is_port(const struct sluice_stage *stage)
 static inline int stage_produces(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_CONSUMER;
+}
+
+/* A port's user has a batch of it. */
+static inline int stage_parked(const struct sluice_stage *stage)
+{
+	return SLUICE_UNLIKELY(stage->hand.unacked > 0) &&
+	       !stage_produces(stage);
 }
 
 /* Around what the stage's thread does for it. Relaxed: it is only told. */

@@ -152,8 +152,9 @@ static uint32_t stage_batch_limit(struct sluice_stage *stage, uint32_t index)
 static void port_hand(struct sluice_stage *port,
 		      const struct sluice_batch *batch, uint32_t taken)
 {
-	port->hand.port_batch = *batch;
-	port->hand.port_taken = taken;
+	port->hand.batch = *batch;
+	port->hand.inlet = batch->inlet;
+	port->hand.unacked = taken;
 	stage_count(port, SLUICE_COUNTER_EVENTS_IN, batch->count);
 	stage_count(port, SLUICE_COUNTER_BATCHES_IN, 1);
 }
@@ -222,7 +223,7 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 /* The round is over: the stage is no longer running, or its user has a batch. */
 static int consumer_stops(const struct sluice_stage *stage)
 {
-	return stage->run.phase != STAGE_RUNNING || stage->hand.port_taken > 0;
+	return stage->run.phase != STAGE_RUNNING || stage_parked(stage);
 }
 
 /* A link's turn among links of different weights: so many events, as far as it
@@ -248,7 +249,7 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 		if (stage->run.phase != STAGE_RUNNING || !in->links[index].open)
 			return 1;
 		sluice_share_take(share, in->took);
-		if (stage->hand.port_taken > 0) {
+		if (stage_parked(stage)) {
 			if (share->left > 0) {
 				in->turn = index + 1;
 				in->next = index;

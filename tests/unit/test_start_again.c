@@ -428,7 +428,7 @@ static void a_stage_forgets_a_run(void **state)
 	stage->run.gauge = 5;
 	stage->run.emit_left = 6;
 	stage->hand.unacked = 7;
-	stage->hand.port_taken = 8;
+	stage->hand.inlet = 8;
 	stage->post.timers.armed = 9;
 	stage->run.accumulate = 1;
 	stage->fault.code = -EIO;
@@ -447,7 +447,7 @@ static void a_stage_forgets_a_run(void **state)
 	assert_int_equal(stage->run.gauge, 0);
 	assert_int_equal(stage->run.emit_left, 0);
 	assert_int_equal(stage->hand.unacked, 0);
-	assert_int_equal(stage->hand.port_taken, 0);
+	assert_int_equal(stage->hand.inlet, 0);
 	assert_int_equal(stage->post.timers.armed, 0);
 	assert_int_equal(stage->run.accumulate, 0);
 	assert_int_equal(stage->fault.code, 0);
