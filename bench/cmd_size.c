@@ -162,7 +162,7 @@ static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 		return 0;
 	memset(&size->result, 0, sizeof(size->result));
 	rc = run_strategy(&size->plan, &size->plan.strategy[0], &size->trace,
-			  &size->result, size->why, sizeof(size->why));
+			  &size->result);
 	if (rc < 0)
 		return rc;
 	*value = size_quantile(size, size_slo(size)->is_latency

@@ -28,7 +28,6 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	struct compare_step *step = &compare->step;
 	struct run_result *result =
 		&compare->results[strategy * step->rounds + step->round - 1];
-	char why[LOAD_TEXT_BYTES] = "";
 	int rc;
 
 	step->strategy = one->name;
@@ -36,13 +35,9 @@ static int compare_one(struct compare *compare, const struct trace *trace,
 	if (compare->opts->progress != NULL)
 		compare->opts->progress(step);
 	memset(result, 0, sizeof(*result));
-	rc = run_strategy(plan, one, trace, result, why, sizeof(why));
+	rc = run_strategy(plan, one, trace, result);
 	if (rc < 0)
-		(void)snprintf(compare->why, compare->why_bytes,
-			       "%s at load %g: %s", one->name, step->load,
-			       why[0] != '\0' ? why : strerror(-rc));
-	(void)snprintf(result->strategy, sizeof(result->strategy), "%s",
-		       one->name);
+		(void)number_within("at load %g: ", step->load);
 	result->load = step->load;
 	return rc;
 }

@@ -279,8 +279,7 @@ static int verify_case_run(struct verify *verify, struct verify_case *c,
 	if (rc < 0)
 		return rc;
 	plan->strategy[0].opts.seed = (uint32_t)plan->trace.seed;
-	rc = run_strategy(plan, &plan->strategy[0], &verify->trace, r,
-			  verify->why, verify->why_bytes);
+	rc = run_strategy(plan, &plan->strategy[0], &verify->trace, r);
 	if (rc < 0)
 		return rc;
 	c->value[VERIFY_P99][round] =

@@ -7,7 +7,7 @@
 #ifndef SLUICE_BENCH_GBENCH_H
 #define SLUICE_BENCH_GBENCH_H
 
-#include "bench/common/bench.h"
+#include "bench/rivals/case.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_sluice: all cases under Google Benchmark, and the floor around them. */
 #define _GNU_SOURCE
-#include "bench/common/floor.h"
+#include "bench/rivals/floor.h"
 #include "bench/gbench/gbench.h"
 #include "sluice.h"
 

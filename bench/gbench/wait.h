@@ -7,7 +7,7 @@
 #ifndef SLUICE_BENCH_WAIT_H
 #define SLUICE_BENCH_WAIT_H
 
-#include "bench/common/bench.h"
+#include "bench/rivals/case.h"
 
 #define WAIT_ROUND_TRIPS 2000u
 

@@ -9,7 +9,7 @@
 #ifndef SLUICE_BENCH_CONTEST_H
 #define SLUICE_BENCH_CONTEST_H
 
-#include "bench/common/bench.h"
+#include "bench/rivals/case.h"
 #include "bench/rivals/kind.h"
 
 #define CONTEST_WAYS_MAX   48u

@@ -3,7 +3,7 @@
 #ifndef SLUICE_BENCH_RING_REPORT_H
 #define SLUICE_BENCH_RING_REPORT_H
 
-#include "bench/common/floor.h"
+#include "bench/rivals/floor.h"
 #include "bench/rivals/contest.h"
 
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #ifndef SLUICE_BENCH_RING_H
 #define SLUICE_BENCH_RING_H
 
-#include "bench/common/bench.h"
+#include "bench/rivals/case.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -72,16 +72,16 @@ static void flow_start(struct flow *flow, int timed)
 {
 	const struct run *run = flow->run;
 
-	for (uint32_t c = 0; c < run->plan->consumers; c++) {
+	for (uint32_t c = 0; c < run->consumers; c++) {
 		if (run->fault[c].late)
 			continue;
 		flow_attach(flow, c);
-		for (uint32_t p = 0; p < run->plan->producers; p++)
+		for (uint32_t p = 0; p < run->producers; p++)
 			outlet_attach(&flow->producer[p].out,
 				      &flow->producer[p].sub[c], NULL);
 	}
-	for (uint32_t p = 0; p < run->plan->producers; p++) {
-		struct run_source *source = &run->source[p];
+	for (uint32_t p = 0; p < run->producers; p++) {
+		struct source *source = &run->source[p];
 
 		outlet_start(
 			&flow->producer[p].out,
@@ -112,14 +112,14 @@ int flow_open(struct flow *flow, struct run *run,
 	for (uint32_t p = 0; rc == 0 && p < plan->producers; p++)
 		rc = flow_producer_open(flow, p, strategy);
 	if (rc < 0)
-		return run_refuse(run, rc, "no memory");
+		return sluice_fail(rc, "no memory");
 	flow_start(flow, strategy != run->ps->strategy);
 	return 0;
 }
 
 void flow_close(struct flow *flow)
 {
-	for (uint32_t p = 0; p < flow->run->plan->producers; p++)
+	for (uint32_t p = 0; p < flow->run->producers; p++)
 		outlet_close(&flow->producer[p].out);
 }
 
@@ -127,7 +127,7 @@ void flow_attach(struct flow *flow, uint32_t c)
 {
 	uint32_t bytes = flow->run->plan->event_bytes;
 
-	for (uint32_t p = 0; p < flow->run->plan->producers; p++) {
+	for (uint32_t p = 0; p < flow->run->producers; p++) {
 		struct subscription *sub = &flow->producer[p].sub[c];
 		struct flow_link *link = &flow->consumer[c].link[p];
 
@@ -148,12 +148,12 @@ int flow_report(struct flow *flow)
 {
 	struct run *run = flow->run;
 
-	for (uint32_t p = 0; p < run->plan->producers; p++)
+	for (uint32_t p = 0; p < run->producers; p++)
 		run->discarded += sluice_counter_read(
 			&flow->producer[p].counters, SLUICE_COUNTER_DISCARDED);
 	run->unplaced = flow_left(flow);
-	return flow->broken ? run_refuse(run, -EBADMSG,
-					 "the resequencer got an event twice, "
-					 "or one from beyond its window")
+	return flow->broken ? sluice_fail(-EBADMSG,
+					  "the resequencer got an event twice, "
+					  "or one from beyond its window")
 			    : 0;
 }

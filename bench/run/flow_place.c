@@ -8,7 +8,7 @@ static uint64_t place_some(struct flow *flow, uint32_t p, uint64_t want,
 			   uint64_t now)
 {
 	struct flow_producer *producer = &flow->producer[p];
-	struct run_source *source = &flow->run->source[p];
+	struct source *source = &flow->run->source[p];
 	uint64_t room;
 
 	(void)outlet_refresh(&producer->out, want);
@@ -27,7 +27,7 @@ static uint64_t place_some(struct flow *flow, uint32_t p, uint64_t want,
 
 int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 {
-	const struct run_source *source = &flow->run->source[p];
+	const struct source *source = &flow->run->source[p];
 	struct outlet *out = &flow->producer[p].out;
 	uint64_t want = source->due - source->placed;
 
@@ -52,18 +52,13 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 
 void flow_kill(struct flow *flow, uint32_t c)
 {
-	for (uint32_t p = 0; p < flow->run->plan->producers; p++) {
-		struct outlet *out = &flow->producer[p].out;
-
-		out->lanes.lane[c].state = SLUICE_LANE_DRAINING;
-		out->lanes.lane[c].credit = 0;
-		outlet_leave(out, &flow->producer[p].sub[c]);
-	}
+	for (uint32_t p = 0; p < flow->run->producers; p++)
+		outlet_leave(&flow->producer[p].out, &flow->producer[p].sub[c]);
 }
 
 void flow_join(struct flow *flow, uint32_t c)
 {
-	for (uint32_t p = 0; p < flow->run->plan->producers; p++)
+	for (uint32_t p = 0; p < flow->run->producers; p++)
 		(void)outlet_join(&flow->producer[p].out,
 				  &flow->producer[p].sub[c], NULL);
 }
@@ -72,7 +67,7 @@ void flow_join(struct flow *flow, uint32_t c)
 
 uint64_t flow_waiting(const struct flow *flow, uint32_t p)
 {
-	const struct run_source *source = &flow->run->source[p];
+	const struct source *source = &flow->run->source[p];
 
 	return source->due - source->placed +
 	       outlet_waiting(&flow->producer[p].out);
@@ -83,7 +78,7 @@ uint64_t flow_left(const struct flow *flow)
 	uint64_t left =
 		flow->run->trace->count - sluice_load_acquire(&flow->finished);
 
-	for (uint32_t p = 0; p < flow->run->plan->producers; p++)
+	for (uint32_t p = 0; p < flow->run->producers; p++)
 		left -= sluice_counter_read(&flow->producer[p].counters,
 					    SLUICE_COUNTER_DISCARDED);
 	return left;

@@ -24,16 +24,16 @@ static void serve_event(const struct flow *flow,
 /* The next event in hand. A consumer that was busy when it was placed goes on
  * where it ended; else the event was waited for, until it was found. Those at the
  * head of the pool claim one after the other, and are busy meanwhile. */
-static void serve_begin(struct flow *flow, uint32_t c)
+void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
 	struct run_event event;
 	uint64_t start = consumer->free_ns;
 
+	consumer->found_ns = found_ns;
 	serve_event(flow, consumer, consumer->at, &event);
-	if ((consumer->looked || event.placed_ns > start) &&
-	    consumer->found_ns > start)
-		start = consumer->found_ns;
+	if ((consumer->looked || event.placed_ns > start) && found_ns > start)
+		start = found_ns;
 	consumer->looked = 0;
 	if (consumer->claims) {
 		uint64_t *head = &flow->producer[consumer->from].head_free_ns;
@@ -95,7 +95,7 @@ int flow_finish(struct flow *flow, uint32_t c)
 	sluice_store_release(&flow->finished,
 			     sluice_load_relaxed(&flow->finished) + 1);
 	if (++consumer->at < consumer->count) {
-		serve_begin(flow, c);
+		flow_begin(flow, c, consumer->found_ns);
 		return 1;
 	}
 	serve_release(consumer);
@@ -160,7 +160,7 @@ static uint32_t serve_peek(const struct flow *flow,
 int flow_take(struct flow *flow, uint32_t c, uint64_t now)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
-	uint32_t producers = flow->run->plan->producers;
+	uint32_t producers = flow->run->producers;
 	/* One claim at a time, in turn. */
 	uint32_t turn = consumer->from + 1;
 	uint64_t first = UINT64_MAX;
@@ -186,10 +186,4 @@ int flow_take(struct flow *flow, uint32_t c, uint64_t now)
 	if (consumer->count == 0)
 		consumer->looked = 1;
 	return consumer->count > 0;
-}
-
-void flow_begin(struct flow *flow, uint32_t c, uint64_t now)
-{
-	flow->consumer[c].found_ns = now;
-	serve_begin(flow, c);
 }

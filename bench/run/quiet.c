@@ -40,10 +40,7 @@ void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now)
 	if (to > watch->slice && now - to * QUIET_SLICE_NS < QUIET_LOST_NS)
 		to--;
 	for (uint32_t i = watch->slice; i <= to; i++)
-		watch->lost_ns[i] =
-			lost_ns < UINT32_MAX - watch->lost_ns[i]
-				? watch->lost_ns[i] + (uint32_t)lost_ns
-				: UINT32_MAX;
+		watch->lost_ns[i] += lost_ns;
 }
 
 static void watch_begin(struct quiet_watch *watch)
@@ -93,7 +90,7 @@ void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
 
 /* ---- all threads --------------------------------------------------------- */
 
-void quiet_judge(struct quiet *quiet, struct quiet_watch *const *watch,
+void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
 		 uint32_t n)
 {
 	quiet->lost_ns = 0;
@@ -102,8 +99,8 @@ void quiet_judge(struct quiet *quiet, struct quiet_watch *const *watch,
 		uint32_t disturbed = 0;
 
 		for (uint32_t k = 0; k < n; k++) {
-			quiet->lost_ns += watch[k]->lost_ns[i];
-			disturbed |= watch[k]->lost_ns[i] > QUIET_LOST_NS;
+			quiet->lost_ns += watch[k].lost_ns[i];
+			disturbed |= watch[k].lost_ns[i] > QUIET_LOST_NS;
 		}
 		quiet->disturbed[i + 1] = quiet->disturbed[i] + disturbed;
 	}

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #define QUIET_SLICE_NS UINT64_C(10000000)
-/* The last one is all that comes later: three minutes are long for a run. */
-#define QUIET_SLICES 16384u
+/* The last one is all that comes later: 40 s are long for a run. */
+#define QUIET_SLICES 4096u
 /* A thread that lost more of a slice was disturbed: an event in 200 that is not
  * its strategy's is one too many for a 99th percentile. */
 #define QUIET_LOST_NS UINT64_C(50000)
@@ -31,7 +31,7 @@ struct quiet_watch {
 	uint64_t gap_ns;   /* seen in the slice so far */
 	uint64_t seen_ns;  /* the last look */
 	uint64_t next_ns;  /* when the slice ends */
-	uint32_t lost_ns[QUIET_SLICES];
+	uint64_t lost_ns[QUIET_SLICES];
 };
 
 /* By the thread itself, all of them: the slice is over; the thread is. */
@@ -69,7 +69,7 @@ struct quiet {
 };
 
 /* Of @n threads that have ended. */
-void quiet_judge(struct quiet *quiet, struct quiet_watch *const *watch,
+void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
 		 uint32_t n);
 /* May it be told, what came and went then? */
 int quiet_holds(const struct quiet *quiet, uint64_t from_ns, uint64_t to_ns);

@@ -21,8 +21,6 @@ struct run_validity {
 	uint64_t tries;   /* of which they are; 0: sim */
 	uint64_t lost_ns; /* by the threads, in the best of them */
 	uint64_t generator_lag_ns; /* p99 of how late arrivals were offered */
-	double floor_before_ns;    /* bare cache-line round trip */
-	double floor_after_ns;
 	double poll_ns;     /* virtual: p99 of the time between two looks at a
 			     * consumer: services are told no more finely */
 	double clock_ns;    /* what it costs to look at the clock */
@@ -72,11 +70,10 @@ struct run_result {
 };
 
 /* One strategy over one trace, which has the load of the run, in the plan's mode.
- * Returns 0, or a negative errno with a sentence in @why. */
+ * Returns 0, or a negative errno with a sentence in sluice_last_error(). */
 int run_strategy(const struct bench_plan *plan,
 		 const struct plan_strategy *strategy,
-		 const struct trace *trace, struct run_result *result,
-		 char *why, uint32_t why_bytes);
+		 const struct trace *trace, struct run_result *result);
 /* Can this machine do it? If not a negative errno, and the sentence names a mode
  * that can. Told before anything is measured: run_strategy() does not ask. */
 int run_possible(const struct bench_plan *plan, const struct trace *trace);

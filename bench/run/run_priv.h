@@ -58,7 +58,7 @@ struct run_change {
 
 /* A producer: every producers-th event of the trace is its own, and it offers
  * them when they are due. Its thread's. */
-struct run_source {
+struct source {
 	struct run *run;
 	uint32_t index;
 	uint32_t stalled; /* something waits, and nobody has credit */
@@ -85,8 +85,8 @@ struct run {
 	const struct plan_strategy *ps;
 	const struct trace *trace;
 	struct run_result *result;
-	char *why;
-	uint32_t why_bytes;
+	uint32_t consumers;
+	uint32_t producers;
 	uint32_t ordered;    /* a resequencer restores the order */
 	uint32_t throughput; /* no services, and nothing written down */
 	uint32_t row_events; /* most of one emission */
@@ -98,9 +98,10 @@ struct run {
 	uint64_t claim_ns;     /* what a claim of `shared` takes */
 	double clock_ns;       /* what it costs to look at the clock */
 	uint64_t deadline_ns;  /* nothing handled for so long: it failed */
-	struct run_source *source;
-	struct run_record *record; /* by seq; throughput: NULL */
-	struct quiet *quiet;       /* what the threads lost; sim: NULL */
+	struct source *source;
+	struct run_record *record; /* by seq; throughput: unused */
+	struct quiet *quiet;       /* sim: NULL */
+	struct quiet_watch *watch; /* one for each thread there may be */
 	struct run_block *block;   /* of memory, the last */
 	/* Of the try that is on. */
 	uint64_t discarded; /* on purpose */
@@ -110,7 +111,7 @@ struct run {
 };
 
 /* A try in each of the modes, and what it cannot do. Each returns 0, or a negative
- * errno with a sentence. */
+ * errno with a sentence in sluice_last_error(). */
 int sim_go(struct run *run);
 int virtual_go(struct run *run);
 int threads_check(const struct run *run);
@@ -118,9 +119,6 @@ int threads_go(struct run *run);
 
 /* ---- run.c --------------------------------------------------------------- */
 
-/* Returns @rc, with a sentence that begins with the strategy's name. */
-int run_refuse(const struct run *run, int rc, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 /* It has failed: @left events are there, and nobody has handled any for long. */
 int run_stuck(const struct run *run, uint64_t left);
 /* As bench_memory(), until the try is over; without memory the program ends. */
@@ -191,23 +189,23 @@ uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
 
 void run_sources_open(struct run *run);
 /* What arrives next, and was not offered; RUN_NEVER: nothing. */
-uint64_t source_next_ns(const struct run_source *source);
+uint64_t source_next_ns(const struct source *source);
 /* Offer what is due @now; closed: what those make room for that had been
  * @finished before the clock was read. @watched: an arrival that is late now is
  * late because nobody looked. */
-void source_look(struct run_source *source, uint64_t finished, uint64_t now,
+void source_look(struct source *source, uint64_t finished, uint64_t now,
 		 int watched);
 /* The next @n events, event_bytes each; placed they are when the caller says so. */
-void source_write(struct run_source *source, unsigned char *row, uint32_t n,
+void source_write(struct source *source, unsigned char *row, uint32_t n,
 		  uint64_t now);
 /* From now on so many are @waiting. */
-void source_measure(struct run_source *source, uint64_t waiting, int stalled,
+void source_measure(struct source *source, uint64_t waiting, int stalled,
 		    uint64_t now);
 /* The sum over all producers, in the result. */
 void run_sources_report(struct run *run);
 
 /* A strategy that decides as that of the run does, and is told what the plan says:
- * init takes its opts->own for a struct run_source. One of them at a time. */
+ * init takes its opts->own for a struct source. One of them at a time. */
 void timed_init(struct sluice_strategy *timed, const struct run *run);
 
 /* ---- tally.c ------------------------------------------------------------- */

@@ -22,15 +22,28 @@
 SLUICE_STATIC_ASSERT(PLAN_CONSUMERS_MAX <= 64 && PLAN_PRODUCERS_MAX <= 64,
 		     "a consumer or producer has a bit");
 
-/* A word that is on its way to the other end, and who looks when it is there. A
- * hop is always as long: first sent, first there. */
-struct sim_letter {
-	uint64_t at_ns;
-	sluice_a64 *word; /* NULL: it is there already */
-	uint64_t value;
+/* From one end to the other: a word, and who looks when it is there. */
+struct sim_wire {
+	const uint64_t *from;
+	sluice_a64 *to; /* NULL: it is there already */
+	uint64_t told;
 	uint64_t consumers;
 	uint64_t producers;
-	uint64_t void_without; /* the consumer that it is sent to or from */
+	uint64_t without; /* nothing comes through if that consumer is gone */
+};
+
+/* The wires of a subscription. */
+struct sim_link {
+	struct sim_wire published;
+	struct sim_wire acked;
+	struct sim_wire granted;
+};
+
+/* What is on its way. A hop is always as long: first sent, first there. */
+struct sim_letter {
+	uint64_t at_ns;
+	uint64_t value;
+	const struct sim_wire *wire;
 };
 
 struct sim {
@@ -43,14 +56,9 @@ struct sim {
 	uint64_t places;
 	uint64_t head;
 	uint64_t tail;
-	/* What the ends of a subscription have told each other, by producer
-	 * and consumer. */
-	struct sim_told {
-		uint64_t published;
-		uint64_t acked;
-		uint64_t granted;
-	} * told;
-	uint64_t pushed[PLAN_PRODUCERS_MAX]; /* and told all */
+	struct sim_link *link; /* by producer, and consumer */
+	struct sim_wire pushed[PLAN_PRODUCERS_MAX];
+	struct sim_wire restored[PLAN_PRODUCERS_MAX];
 	/* A bit each. Of producers: something has changed for it. Of consumers:
 	 * something has come; it serves; it is there. */
 	uint64_t wakes;
@@ -58,8 +66,6 @@ struct sim {
 	uint64_t busy;
 	uint64_t alive;
 	uint32_t change; /* the next fault */
-	uint64_t next_arrival_ns;
-	uint64_t next_done_ns; /* the earliest of these */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
 	uint64_t idle_since[PLAN_CONSUMERS_MAX];
 };
@@ -70,19 +76,9 @@ static void sim_earlier(uint64_t *next, uint64_t at)
 		*next = at;
 }
 
-static uint32_t sim_consumers(const struct sim *sim)
+static struct sim_link *sim_link(struct sim *sim, uint32_t p, uint32_t c)
 {
-	return sim->run->plan->consumers;
-}
-
-static uint32_t sim_producers(const struct sim *sim)
-{
-	return sim->run->plan->producers;
-}
-
-static struct sim_told *sim_told(struct sim *sim, uint32_t p, uint32_t c)
-{
-	return &sim->told[p * sim_consumers(sim) + c];
+	return &sim->link[p * sim->run->consumers + c];
 }
 
 /* ---- the post ------------------------------------------------------------ */
@@ -99,13 +95,21 @@ static void post_grow(struct sim *sim)
 	sim->places = places;
 }
 
-/* @letter has everything but the time. */
-static void sim_send(struct sim *sim, struct sim_letter letter)
+static void sim_send(struct sim *sim, const struct sim_wire *wire)
 {
 	if (sim->tail - sim->head == sim->places)
 		post_grow(sim);
-	letter.at_ns = sim->now + sim->hop_ns;
-	sim->letter[sim->tail++ & (sim->places - 1)] = letter;
+	sim->letter[sim->tail++ & (sim->places - 1)] =
+		(struct sim_letter){sim->now + sim->hop_ns, *wire->from, wire};
+}
+
+/* What has changed. */
+static void sim_tell(struct sim *sim, struct sim_wire *wire)
+{
+	if (*wire->from == wire->told)
+		return;
+	wire->told = *wire->from;
+	sim_send(sim, wire);
 }
 
 static uint64_t sim_next_letter_ns(const struct sim *sim)
@@ -120,74 +124,58 @@ static void sim_receive(struct sim *sim)
 	while (sim_next_letter_ns(sim) <= sim->now) {
 		const struct sim_letter *letter =
 			&sim->letter[sim->head++ & (sim->places - 1)];
+		const struct sim_wire *wire = letter->wire;
 
-		if (letter->void_without & ~sim->alive)
+		if (wire->without & ~sim->alive)
 			continue;
-		if (letter->word != NULL)
-			sluice_store_release(letter->word, letter->value);
-		sim->looks |= letter->consumers;
-		sim->wakes |= letter->producers;
+		if (wire->to != NULL)
+			sluice_store_release(wire->to, letter->value);
+		sim->looks |= wire->consumers;
+		sim->wakes |= wire->producers;
 	}
 }
 
-/* What consumer @c has written since it last told. Words of its own, where there
- * is the pool: nobody else looks at them. */
-static void sim_tell_producers(struct sim *sim, uint32_t c)
+static void sim_connect(struct sim *sim, uint32_t p, uint32_t c)
+{
+	struct flow_producer *producer = &sim->flow.producer[p];
+	struct flow_link *ends = &sim->flow.consumer[c].link[p];
+	struct sluice_rx_words *rx = producer->sub[c].rx;
+	/* What is taken from the pool, nobody else looks at. */
+	int pool = sim->flow.pool != 0;
+	struct sim_wire back = {.producers = SIM_BIT(p), .without = SIM_BIT(c)};
+	struct sim_link *link = sim_link(sim, p, c);
+
+	link->acked = link->granted = link->published = back;
+	link->acked.from = &ends->reader.acked;
+	link->acked.to = pool ? NULL : &rx->acked;
+	link->granted.from = &ends->reader.granted;
+	link->granted.to = pool ? NULL : &rx->granted;
+	link->published.from = &producer->out.writers[c].published;
+	link->published.to = &ends->tx->published;
+	link->published.producers = 0;
+	link->published.consumers = SIM_BIT(c);
+}
+
+static void sim_connect_all(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
 
-	for (uint32_t p = 0; p < sim_producers(sim); p++) {
-		const struct sluice_spsc_reader *r =
-			&flow->consumer[c].link[p].reader;
-		struct sluice_rx_words *rx = flow->producer[p].sub[c].rx;
-		struct sim_told *told = sim_told(sim, p, c);
-		struct sim_letter letter = {
-			.word = flow->pool ? NULL : &rx->acked,
-			.value = r->acked,
-			.producers = SIM_BIT(p),
-			.void_without = SIM_BIT(c),
-		};
+	sim->link = run_memory(sim->run, (size_t)sim->run->producers *
+						 sim->run->consumers *
+						 sizeof(*sim->link));
+	for (uint32_t p = 0; p < sim->run->producers; p++) {
+		struct flow_producer *producer = &flow->producer[p];
 
-		if (r->acked != told->acked)
-			sim_send(sim, letter);
-		letter.word = flow->pool ? NULL : &rx->granted;
-		letter.value = r->granted;
-		if (r->granted != told->granted)
-			sim_send(sim, letter);
-		told->acked = r->acked;
-		told->granted = r->granted;
-	}
-}
-
-/* And what producer @p has. */
-static void sim_tell_consumers(struct sim *sim, uint32_t p)
-{
-	struct flow_producer *producer = &sim->flow.producer[p];
-
-	if (sim->flow.pool) {
-		if (producer->out.pool.pushed == sim->pushed[p])
-			return;
-		sim->pushed[p] = producer->out.pool.pushed;
-		sim_send(sim, (struct sim_letter){.word = &producer->pushed,
-						  .value = sim->pushed[p],
-						  .consumers = SIM_ALL});
-		return;
-	}
-	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
-		struct sim_told *told = sim_told(sim, p, c);
-		uint64_t published = producer->out.writers[c].published;
-
-		if (published == told->published)
-			continue;
-		told->published = published;
-		sim_send(sim, (struct sim_letter){
-				      .word = &sim->flow.consumer[c]
-						       .link[p]
-						       .tx->published,
-				      .value = published,
-				      .consumers = SIM_BIT(c),
-				      .void_without = SIM_BIT(c),
-			      });
+		sim->pushed[p] =
+			(struct sim_wire){.from = &producer->out.pool.pushed,
+					  .to = &producer->pushed,
+					  .consumers = SIM_ALL};
+		sim->restored[p] =
+			(struct sim_wire){.from = &producer->window.first,
+					  .to = &flow->restored[p],
+					  .producers = SIM_BIT(p)};
+		for (uint32_t c = 0; c < sim->run->consumers; c++)
+			sim_connect(sim, p, c);
 	}
 }
 
@@ -198,7 +186,6 @@ static void sim_serves(struct sim *sim, uint32_t c)
 {
 	sim->busy |= SIM_BIT(c);
 	sim->done_ns[c] = sim->flow.consumer[c].free_ns;
-	sim_earlier(&sim->next_done_ns, sim->done_ns[c]);
 }
 
 static void sim_rests(struct sim *sim, uint32_t c)
@@ -213,7 +200,6 @@ static void sim_finish(struct sim *sim, uint32_t c)
 {
 	struct flow *flow = &sim->flow;
 	uint32_t p = flow->consumer[c].from;
-	uint64_t first = flow->producer[p].window.first;
 
 	if (flow_finish(flow, c))
 		sim_serves(sim, c);
@@ -221,11 +207,7 @@ static void sim_finish(struct sim *sim, uint32_t c)
 		sim_rests(sim, c);
 	if (sim->run->closed_depth)
 		sim->wakes = SIM_ALL;
-	if (flow->producer[p].window.first != first)
-		sim_send(sim, (struct sim_letter){
-				      .word = &flow->restored[p],
-				      .value = flow->producer[p].window.first,
-				      .producers = SIM_BIT(p)});
+	sim_tell(sim, &sim->restored[p]);
 }
 
 /* Of those that have reason to look the one that has been idle longest. */
@@ -255,12 +237,14 @@ static void sim_look(struct sim *sim)
 			flow_begin(flow, c, sim->now);
 			sim_serves(sim, c);
 		}
-		sim_tell_producers(sim, c);
+		for (uint32_t p = 0; p < sim->run->producers; p++) {
+			sim_tell(sim, &sim_link(sim, p, c)->acked);
+			sim_tell(sim, &sim_link(sim, p, c)->granted);
+		}
 		if (flow->pool && sim->busy & SIM_BIT(c))
 			/* There is room in the pool. */
-			sim_send(sim, (struct sim_letter){
-					      .producers = SIM_BIT(
-						      flow->consumer[c].from)});
+			sim_send(sim, &sim_link(sim, flow->consumer[c].from, c)
+					       ->acked);
 	}
 }
 
@@ -275,7 +259,7 @@ static void sim_kill(struct sim *sim, uint32_t c)
 	flow_go(flow, c);
 	sim_rests(sim, c);
 	sim->alive &= ~SIM_BIT(c);
-	for (uint32_t p = 0; p < sim_producers(sim); p++)
+	for (uint32_t p = 0; p < sim->run->producers; p++)
 		sluice_store_release(&flow->producer[p].sub[c].rx->acked,
 				     flow->consumer[c].link[p].reader.acked);
 	flow_kill(flow, c);
@@ -287,10 +271,10 @@ static void sim_ask(struct sim *sim, uint32_t c)
 {
 	sim->alive |= SIM_BIT(c);
 	sim_rests(sim, c);
-	for (uint32_t p = 0; p < sim_producers(sim); p++) {
+	for (uint32_t p = 0; p < sim->run->producers; p++) {
 		const struct flow_link *link = &sim->flow.consumer[c].link[p];
 
-		sim_told(sim, p, c)->granted = link->reader.granted;
+		sim_link(sim, p, c)->granted.told = link->reader.granted;
 		sluice_store_release(&sim->flow.producer[p].sub[c].rx->granted,
 				     link->reader.granted);
 	}
@@ -330,15 +314,13 @@ static void sim_changes(struct sim *sim)
 static void sim_place(struct sim *sim, uint32_t p)
 {
 	struct flow *flow = &sim->flow;
-	struct run_source *source = &sim->run->source[p];
+	struct source *source = &sim->run->source[p];
 	uint64_t due = source->due;
 	uint64_t placed;
-	int woken = (sim->wakes & SIM_BIT(p)) != 0;
 	int stalled;
 
-	if (woken || sim->next_arrival_ns == sim->now)
-		source_look(source, flow_finished(flow), sim->now, 1);
-	if (!woken && source->due == due)
+	source_look(source, flow_finished(flow), sim->now, 1);
+	if (source->due == due && !(sim->wakes & SIM_BIT(p)))
 		return;
 	sim->wakes &= ~SIM_BIT(p);
 	if (flow_waiting(flow, p) == 0 && !flow->producer[p].out.joining)
@@ -349,42 +331,32 @@ static void sim_place(struct sim *sim, uint32_t p)
 		source_look(source, flow_finished(flow), sim->now, 1);
 	} while (placed != source->placed);
 	source_measure(source, flow_waiting(flow, p), stalled, sim->now);
-	sim_tell_consumers(sim, p);
-}
-
-static void sim_finish_all(struct sim *sim)
-{
-	if (sim->next_done_ns != sim->now)
-		return;
-	for (uint32_t c = 0; c < sim_consumers(sim); c++)
-		if (sim->done_ns[c] == sim->now)
-			sim_finish(sim, c);
-	sim->next_done_ns = RUN_NEVER;
-	for (uint32_t c = 0; c < sim_consumers(sim); c++)
-		sim_earlier(&sim->next_done_ns, sim->done_ns[c]);
+	if (flow->pool)
+		sim_tell(sim, &sim->pushed[p]);
+	for (uint32_t c = 0; !flow->pool && c < sim->run->consumers; c++)
+		sim_tell(sim, &sim_link(sim, p, c)->published);
 }
 
 /* Everything that is there at this instant; returns the next one. */
 static uint64_t sim_instant(struct sim *sim)
 {
+	const struct run *run = sim->run;
 	uint64_t next;
 
 	sim_receive(sim);
-	sim_finish_all(sim);
+	for (uint32_t c = 0; c < run->consumers; c++)
+		if (sim->done_ns[c] == sim->now)
+			sim_finish(sim, c);
 	sim_changes(sim);
 	sim_look(sim);
-	for (uint32_t p = 0; p < sim_producers(sim); p++)
+	for (uint32_t p = 0; p < run->producers; p++)
 		sim_place(sim, p);
-	if (!sim->run->closed_depth && sim->next_arrival_ns <= sim->now) {
-		sim->next_arrival_ns = RUN_NEVER;
-		for (uint32_t p = 0; p < sim_producers(sim); p++)
-			sim_earlier(&sim->next_arrival_ns,
-				    source_next_ns(&sim->run->source[p]));
-	}
-	next = sim->next_done_ns;
-	sim_earlier(&next, sim->next_arrival_ns);
+	next = sim_next_change_ns(sim);
 	sim_earlier(&next, sim_next_letter_ns(sim));
-	sim_earlier(&next, sim_next_change_ns(sim));
+	for (uint32_t c = 0; c < run->consumers; c++)
+		sim_earlier(&next, sim->done_ns[c]);
+	for (uint32_t p = 0; p < run->producers && !run->closed_depth; p++)
+		sim_earlier(&next, source_next_ns(&run->source[p]));
 	return next;
 }
 
@@ -396,16 +368,13 @@ int sim_go(struct run *run)
 	sim->run = run;
 	sim->hop_ns =
 		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);
-	sim->told = run_memory(run, (size_t)run->plan->producers *
-					    run->plan->consumers *
-					    sizeof(*sim->told));
-	for (uint32_t c = 0; c < sim_consumers(sim); c++) {
+	if (rc == 0)
+		sim_connect_all(sim);
+	for (uint32_t c = 0; c < sim->run->consumers; c++) {
 		sim->done_ns[c] = RUN_NEVER;
 		if (sim->flow.consumer[c].alive)
 			sim_ask(sim, c);
 	}
-	sim->next_done_ns = RUN_NEVER;
-	sim->next_arrival_ns = run->closed_depth ? RUN_NEVER : 0;
 	while (rc == 0 && sim->now != RUN_NEVER)
 		sim->now = sim_instant(sim);
 	if (rc == 0)

@@ -15,12 +15,12 @@
 
 /* ---- arrivals ------------------------------------------------------------ */
 
-static uint64_t source_seq(const struct run_source *source, uint64_t number)
+static uint64_t source_seq(const struct source *source, uint64_t number)
 {
-	return number * source->run->plan->producers + source->index;
+	return number * source->run->producers + source->index;
 }
 
-uint64_t source_next_ns(const struct run_source *source)
+uint64_t source_next_ns(const struct source *source)
 {
 	return source->due < source->count
 		       ? source->run->trace
@@ -29,7 +29,7 @@ uint64_t source_next_ns(const struct run_source *source)
 		       : RUN_NEVER;
 }
 
-void source_look(struct run_source *source, uint64_t finished, uint64_t now,
+void source_look(struct source *source, uint64_t finished, uint64_t now,
 		 int watched)
 {
 	uint64_t room = finished + source->run->closed_depth;
@@ -48,7 +48,7 @@ void source_look(struct run_source *source, uint64_t finished, uint64_t now,
 	}
 }
 
-void source_write(struct run_source *source, unsigned char *row, uint32_t n,
+void source_write(struct source *source, unsigned char *row, uint32_t n,
 		  uint64_t now)
 {
 	const struct run *run = source->run;
@@ -71,7 +71,7 @@ void source_write(struct run_source *source, unsigned char *row, uint32_t n,
 	}
 }
 
-void source_measure(struct run_source *source, uint64_t waiting, int stalled,
+void source_measure(struct source *source, uint64_t waiting, int stalled,
 		    uint64_t now)
 {
 	uint64_t ns = now - source->measured_ns;
@@ -109,7 +109,7 @@ void run_sources_open(struct run *run)
 					   : row;
 	run->source = run_memory(run, plan->producers * sizeof(*run->source));
 	for (uint32_t p = 0; p < plan->producers; p++) {
-		struct run_source *source = &run->source[p];
+		struct source *source = &run->source[p];
 
 		source->run = run;
 		source->index = p;
@@ -137,12 +137,12 @@ void run_sources_report(struct run *run)
 	uint64_t events = 0;
 	double ns = 0;
 
-	for (uint32_t p = 1; p < run->plan->producers; p++)
+	for (uint32_t p = 1; p < run->producers; p++)
 		sluice_hist_merge(&run->source[0].lag, &run->source[p].lag);
 	r->valid.generator_lag_ns =
 		sluice_hist_quantile(&run->source[0].lag, 0.99);
-	for (uint32_t p = 0; p < run->plan->producers; p++) {
-		const struct run_source *source = &run->source[p];
+	for (uint32_t p = 0; p < run->producers; p++) {
+		const struct source *source = &run->source[p];
 
 		r->depth_max += source->waiting_most;
 		if (run->ended_ns > 0)
@@ -167,7 +167,7 @@ static const struct sluice_strategy *inner;
 static void timed_begin(void *state, const struct sluice_lanes *lanes,
 			const struct sluice_dispatch_opts *opts)
 {
-	const struct run_source *source = opts->own;
+	const struct source *source = opts->own;
 
 	inner->init(state, lanes, &source->opts);
 	memcpy((char *)state + inner->state_bytes, &opts->own,
@@ -178,7 +178,7 @@ static uint32_t timed_pick(void *state, struct sluice_lanes *lanes,
 			   const struct sluice_events *events,
 			   struct sluice_run *runs, uint32_t *n_runs)
 {
-	struct run_source *source;
+	struct source *source;
 	int64_t began;
 	uint32_t placed;
 

@@ -3,6 +3,7 @@
 #include "bench/run/run_priv.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 
 /* The share of a trace that passes before anything is measured. */
@@ -26,7 +27,7 @@ static void tally_left(const struct run *run)
 
 	for (uint64_t i = 0; i < run->trace->count; i++) {
 		struct run_record *record = &run->record[i];
-		uint64_t *before = &left[i % run->plan->producers];
+		uint64_t *before = &left[i % run->producers];
 
 		if (record->times > 0 && record->ended_ns > *before)
 			*before = record->ended_ns;
@@ -82,13 +83,11 @@ static int tally_records(struct run *run)
 	}
 	if (lost == run->discarded + run->unplaced && twice == 0)
 		return 0;
-	return run_refuse(run, -EBADMSG,
-			  "of %llu events %llu were never handled (%llu "
-			  "dropped) and %llu more than once",
-			  (unsigned long long)run->trace->count,
-			  (unsigned long long)lost,
-			  (unsigned long long)(run->discarded + run->unplaced),
-			  (unsigned long long)twice);
+	return sluice_fail(
+		-EBADMSG,
+		"of %" PRIu64 " events %" PRIu64 " were never "
+		"handled (%" PRIu64 " dropped) and %" PRIu64 " more than once",
+		run->trace->count, lost, run->discarded + run->unplaced, twice);
 }
 
 /* Rates, and Jain's index of what the consumers handled. */
@@ -98,16 +97,15 @@ static void tally_sums(struct run *run)
 	double squares = 0;
 
 	(void)snprintf(r->strategy, sizeof(r->strategy), "%s", run->ps->name);
-	r->load = run->plan->trace.load;
 	r->drops.overflow = run->discarded;
 	r->drops.unplaced = run->unplaced;
-	for (uint32_t c = 0; c < run->plan->consumers; c++) {
+	for (uint32_t c = 0; c < run->consumers; c++) {
 		r->events += r->handled[c];
 		squares += (double)r->handled[c] * (double)r->handled[c];
 	}
 	if (squares > 0)
 		r->jain = (double)r->events * (double)r->events /
-			  (run->plan->consumers * squares);
+			  (run->consumers * squares);
 	if (run->trace->span_ns > 0)
 		r->offered_per_s = (double)run->trace->count * 1e9 /
 				   (double)run->trace->span_ns;

@@ -18,44 +18,31 @@
 #include "bench/run/run_priv.h"
 #include "sluice.h"
 
-struct threads_run;
-
-/* The state of every stage begins with what its thread lost. */
+/* A stage: a producer, a consumer, or the one that restores the order. */
 struct threads_stage {
 	struct threads_run *t;
-	struct quiet_watch watch;
-};
-
-struct threads_producer {
-	struct threads_stage stage;
-	struct run_source *source;
+	struct quiet_watch *watch; /* over its thread */
+	char name[24];
+	/* Producer. */
+	struct source *source;
 	int polling; /* when it was last called nothing was left */
-} RUN_APART;
-
-struct threads_consumer {
-	struct threads_stage stage;
+	/* Consumer. */
 	uint32_t index;
-	uint32_t blocking; /* it has a thread of its own, and may sleep */
 	uint64_t handled;
 	uint64_t sum;      /* throughput: of sequence numbers */
 	uint64_t ended_ns; /* likewise: the last one */
 	struct sluice_sub sub[PLAN_PRODUCERS_MAX];
-	sluice_a64 finished RUN_APART;
-} RUN_APART;
-
-/* Where the order of `ordered` is restored. */
-struct threads_join {
-	struct threads_stage stage;
+	/* Resequencer. */
 	uint64_t next; /* one above the last event */
-	uint64_t reordered;
+	sluice_a64 finished RUN_APART;
 } RUN_APART;
 
 struct threads_run {
 	struct run *run;
 	struct sluice_strategy timed;
-	struct threads_producer *producer;
-	struct threads_consumer *consumer;
-	struct threads_join *join;
+	struct threads_stage *producer;
+	struct threads_stage *consumer;
+	struct threads_stage *join; /* the resequencer */
 	struct sluice_pipeline *pipeline;
 	uint32_t there; /* consumers that are, or will be */
 };
@@ -68,10 +55,5 @@ int threads_join_events(struct sluice_stage *self,
 void threads_fini(struct sluice_stage *self, enum sluice_reason reason);
 /* Events handled so far. */
 uint64_t threads_finished(const struct threads_run *t);
-
-/* threads_graph.c: the pipeline, and who comes and goes in it. */
-int threads_build(struct threads_run *t);
-/* Wait for the end, and do what the faults say meanwhile. */
-int threads_watch(struct threads_run *t);
 
 #endif

@@ -3,16 +3,12 @@
 #include "bench/run/threads_priv.h"
 
 #include <string.h>
-#include <time.h>
-
-/* Whoever may sleep sleeps until so long before the time is up. */
-#define SLEEP_SPARE_NS UINT64_C(200000)
 
 uint64_t threads_finished(const struct threads_run *t)
 {
 	uint64_t finished = 0;
 
-	for (uint32_t c = 0; c < t->run->plan->consumers; c++)
+	for (uint32_t c = 0; c < t->run->consumers; c++)
 		finished += sluice_load_acquire(&t->consumer[c].finished);
 	return finished;
 }
@@ -22,7 +18,7 @@ static uint64_t stage_now(struct threads_stage *stage)
 {
 	uint64_t now = run_now(stage->t->run);
 
-	quiet_tick(&stage->watch, now);
+	quiet_tick(stage->watch, now);
 	return now;
 }
 
@@ -31,7 +27,7 @@ void threads_fini(struct sluice_stage *self, enum sluice_reason reason)
 	struct threads_stage *stage = sluice_stage_state(self);
 
 	(void)reason;
-	quiet_watch_end(&stage->watch, run_now(stage->t->run));
+	quiet_watch_end(stage->watch, run_now(stage->t->run));
 }
 
 /* ---- producing ----------------------------------------------------------- */
@@ -39,9 +35,9 @@ void threads_fini(struct sluice_stage *self, enum sluice_reason reason)
 /* The run starts when somebody is first asked for events. */
 int threads_demand(struct sluice_stage *self, uint32_t demand)
 {
-	struct threads_producer *producer = sluice_stage_state(self);
-	struct run_source *source = producer->source;
-	struct threads_run *t = producer->stage.t;
+	struct threads_stage *producer = sluice_stage_state(self);
+	struct source *source = producer->source;
+	struct threads_run *t = producer->t;
 	uint64_t finished = t->run->closed_depth ? threads_finished(t) : 0;
 	uint64_t now;
 	uint64_t n;
@@ -50,9 +46,9 @@ int threads_demand(struct sluice_stage *self, uint32_t demand)
 	now = run_now(t->run);
 	/* One that came while there was no credit waited for that. */
 	if (producer->polling)
-		producer->polling = !quiet_look(&producer->stage.watch, now, 1);
+		producer->polling = !quiet_look(producer->watch, now, 1);
 	else
-		quiet_tick(&producer->stage.watch, now);
+		quiet_tick(producer->watch, now);
 	source_look(source, finished, now, producer->polling);
 	n = source->due - source->placed;
 	if (n > demand)
@@ -80,46 +76,30 @@ int threads_demand(struct sluice_stage *self, uint32_t demand)
 
 /* ---- consuming ----------------------------------------------------------- */
 
-static void consumer_wait(struct threads_consumer *consumer, uint64_t until_ns)
-{
-	const struct run *run = consumer->stage.t->run;
-	uint64_t now;
-
-	while ((now = run_now(run)) < until_ns) {
-		uint64_t left = until_ns - now;
-		struct timespec rest;
-
-		if (!consumer->blocking || left <= 2 * SLEEP_SPARE_NS) {
-			(void)quiet_look(&consumer->stage.watch, now, 0);
-			bench_pause();
-			continue;
-		}
-		left -= SLEEP_SPARE_NS;
-		rest.tv_sec = (time_t)(left / 1000000000);
-		rest.tv_nsec = (long)(left % 1000000000);
-		(void)nanosleep(&rest, NULL);
-		(void)stage_now(&consumer->stage);
-	}
-}
-
-static void consumer_serve(struct threads_consumer *consumer,
+/* It is busy until the service is over, and sees by that when it is not there. */
+static void consumer_serve(struct threads_stage *consumer,
 			   const unsigned char *at)
 {
-	const struct run *run = consumer->stage.t->run;
+	const struct run *run = consumer->t->run;
 	struct run_event event;
-	uint64_t started = stage_now(&consumer->stage);
+	uint64_t started = stage_now(consumer);
+	uint64_t end;
+	uint64_t now;
 
 	memcpy(&event, at, sizeof(event));
-	consumer_wait(consumer, run_service_end(run, consumer->index, &started,
-						event.service_ns));
-	run_write(run, consumer->index, &event, started, run_now(run));
+	end = run_service_end(run, consumer->index, &started, event.service_ns);
+	while ((now = run_now(run)) < end) {
+		(void)quiet_look(consumer->watch, now, 0);
+		bench_pause();
+	}
+	run_write(run, consumer->index, &event, started, now);
 	sluice_store_release(&consumer->finished, ++consumer->handled);
 }
 
-static void consumer_count(struct threads_consumer *consumer,
+static void consumer_count(struct threads_stage *consumer,
 			   const unsigned char *at, uint32_t n)
 {
-	const size_t bytes = consumer->stage.t->run->plan->event_bytes;
+	const size_t bytes = consumer->t->run->plan->event_bytes;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < n; i++, at += bytes) {
@@ -130,14 +110,14 @@ static void consumer_count(struct threads_consumer *consumer,
 	}
 	consumer->sum += sum;
 	consumer->handled += n;
-	consumer->ended_ns = stage_now(&consumer->stage);
+	consumer->ended_ns = stage_now(consumer);
 	sluice_store_release(&consumer->finished, consumer->handled);
 }
 
 int threads_events(struct sluice_stage *self, const struct sluice_batch *batch)
 {
-	struct threads_consumer *consumer = sluice_stage_state(self);
-	const struct run *run = consumer->stage.t->run;
+	struct threads_stage *consumer = sluice_stage_state(self);
+	const struct run *run = consumer->t->run;
 	const size_t bytes = run->plan->event_bytes;
 	const unsigned char *events = batch->events;
 
@@ -161,8 +141,8 @@ int threads_events(struct sluice_stage *self, const struct sluice_batch *batch)
 int threads_join_events(struct sluice_stage *self,
 			const struct sluice_batch *batch)
 {
-	struct threads_join *join = sluice_stage_state(self);
-	const struct run *run = join->stage.t->run;
+	struct threads_stage *join = sluice_stage_state(self);
+	struct run *run = join->t->run;
 	const unsigned char *at = batch->events;
 
 	for (uint32_t i = 0; i < batch->count;
@@ -170,11 +150,11 @@ int threads_join_events(struct sluice_stage *self,
 		uint64_t seq;
 
 		memcpy(&seq, at, sizeof(seq));
-		join->reordered += seq < join->next;
+		run->result->reordered += seq < join->next;
 		if (seq >= join->next)
 			join->next = seq + 1;
-		if (run->record != NULL)
-			run->record[seq].left_ns = stage_now(&join->stage);
+		if (!run->throughput)
+			run->record[seq].left_ns = stage_now(join);
 	}
 	return SLUICE_OK;
 }

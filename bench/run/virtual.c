@@ -32,47 +32,53 @@ struct virtual_run {
 	int crowded; /* both on one CPU: they make room */
 
 	/* The dispatcher's. */
-	struct quiet_watch dispatcher RUN_APART;
-	uint32_t there;    /* consumers that are, or will be */
-	uint64_t moved;    /* events left, as it last looked */
-	uint64_t moved_ns; /* when it first saw so few */
-	int rc;
+	uint32_t there RUN_APART; /* consumers that are, or will be */
+	uint64_t moved;           /* events left, as it last looked */
+	uint64_t moved_ns;        /* when it first saw so few */
+	int stuck;
 	sluice_a32 dealt;
 	sluice_a32 stop;
 
 	/* The consumers'. */
-	struct quiet_watch consumers RUN_APART;
-	struct sluice_hist poll;
+	struct sluice_hist poll RUN_APART;
 	sluice_a32 gone;
 };
 
-/* ---- the dispatcher ------------------------------------------------------ */
-
-/* Who joins has a lane first, and then attaches; who is killed lets go first, and
- * is then given up. */
-static void dispatch_change(struct virtual_run *v, uint64_t now)
+/* Each end sees to the next change: who joins has a lane first, and then attaches;
+ * who is killed lets go first, and is then given up. @own and @other have how many
+ * each of the ends has seen to. */
+static void virtual_change(struct virtual_run *v, uint64_t now, sluice_a32 *own,
+			   const sluice_a32 *other)
 {
 	struct flow *flow = &v->flow;
 	/* Relaxed: our own word. */
-	uint32_t i = sluice_load_relaxed(&v->dealt);
+	uint32_t i = sluice_load_relaxed(own);
 	const struct run_change *change = &v->run->change[i];
+	int dispatches = own == &v->dealt;
 	uint32_t c = change->consumer;
 
-	if (i == v->run->changes || change->at_ns > now)
+	if (i == v->run->changes || change->at_ns > now ||
+	    ((change->kind == PLAN_JOIN) != dispatches &&
+	     sluice_load_acquire(other) <= i))
 		return;
 	if (change->kind == PLAN_JOIN) {
-		flow_join(flow, c);
-	} else if (change->kind == PLAN_KILL) {
-		if (sluice_load_acquire(&v->gone) <= i)
-			return;
-		if (flow->producer[0].out.lanes.lane[c].state !=
-		    SLUICE_LANE_VACANT) {
-			flow_kill(flow, c);
-			v->there--;
-		}
+		if (dispatches)
+			flow_join(flow, c);
+		else
+			flow_attach(flow, c);
+	} else if (change->kind == PLAN_KILL && !dispatches) {
+		if (flow->consumer[c].alive)
+			flow_go(flow, c);
+	} else if (change->kind == PLAN_KILL &&
+		   flow->producer[0].out.lanes.lane[c].state !=
+			   SLUICE_LANE_VACANT) {
+		flow_kill(flow, c);
+		v->there--;
 	}
-	sluice_store_release(&v->dealt, i + 1);
+	sluice_store_release(own, i + 1);
 }
+
+/* ---- the dispatcher ------------------------------------------------------ */
 
 /* Returns how many events have come and lie here still, or will come. */
 static uint64_t dispatch_round(struct virtual_run *v, uint64_t finished,
@@ -81,8 +87,8 @@ static uint64_t dispatch_round(struct virtual_run *v, uint64_t finished,
 	struct flow *flow = &v->flow;
 	uint64_t left = 0;
 
-	for (uint32_t p = 0; p < v->run->plan->producers; p++) {
-		struct run_source *source = &v->run->source[p];
+	for (uint32_t p = 0; p < v->run->producers; p++) {
+		struct source *source = &v->run->source[p];
 		int stalled;
 
 		source_look(source, finished, now, watched);
@@ -105,11 +111,11 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 	}
 	if (now - v->moved_ns <= v->run->deadline_ns)
 		return 0;
-	v->rc = run_stuck(v->run, left);
+	v->stuck = 1;
 	return 1;
 }
 
-static void virtual_dispatch(void *arg)
+static void *virtual_dispatch(void *arg)
 {
 	struct virtual_run *v = arg;
 	uint64_t rounds = 0;
@@ -124,8 +130,8 @@ static void virtual_dispatch(void *arg)
 		int away;
 
 		now = run_now(v->run);
-		away = quiet_look(&v->dispatcher, now, worked);
-		dispatch_change(v, now);
+		away = quiet_look(&v->run->watch[0], now, worked);
+		virtual_change(v, now, &v->dealt, &v->gone);
 		left = dispatch_round(v, finished, now, !away);
 		worked = left != before;
 		if (v->crowded && !worked)
@@ -134,7 +140,8 @@ static void virtual_dispatch(void *arg)
 	} while ((left > 0 && v->there > 0 && ++rounds % 1024 != 0) ||
 		 !dispatch_over(v, now));
 	sluice_store_release(&v->stop, 1);
-	quiet_watch_end(&v->dispatcher, now);
+	quiet_watch_end(&v->run->watch[0], now);
+	return NULL;
 }
 
 /* ---- the consumers ------------------------------------------------------- */
@@ -154,26 +161,7 @@ static void serve_look(struct virtual_run *v, uint32_t c, uint64_t now)
 		flow_begin(flow, c, run_now(v->run));
 }
 
-static void serve_change(struct virtual_run *v, uint64_t now)
-{
-	/* Relaxed: our own word. */
-	uint32_t i = sluice_load_relaxed(&v->gone);
-	const struct run_change *change = &v->run->change[i];
-	uint32_t c = change->consumer;
-
-	if (i == v->run->changes || change->at_ns > now)
-		return;
-	if (change->kind == PLAN_JOIN) {
-		if (sluice_load_acquire(&v->dealt) <= i)
-			return;
-		flow_attach(&v->flow, c);
-	} else if (change->kind == PLAN_KILL && v->flow.consumer[c].alive) {
-		flow_go(&v->flow, c);
-	}
-	sluice_store_release(&v->gone, i + 1);
-}
-
-static void virtual_serve(void *arg)
+static void *virtual_serve(void *arg)
 {
 	struct virtual_run *v = arg;
 	uint64_t finished = 0;
@@ -186,10 +174,10 @@ static void virtual_serve(void *arg)
 		uint64_t then = now;
 
 		now = run_now(v->run);
-		if (!quiet_look(&v->consumers, now, worked))
+		if (!quiet_look(&v->run->watch[1], now, worked))
 			sluice_hist_add(&v->poll, now - then);
-		serve_change(v, now);
-		for (uint32_t c = 0; c < v->run->plan->consumers; c++)
+		virtual_change(v, now, &v->gone, &v->dealt);
+		for (uint32_t c = 0; c < v->run->consumers; c++)
 			if (v->flow.consumer[c].alive)
 				serve_look(v, c, now);
 		/* Relaxed: our own word. */
@@ -198,35 +186,49 @@ static void virtual_serve(void *arg)
 		if (v->crowded && !worked)
 			(void)sched_yield();
 	}
-	quiet_watch_end(&v->consumers, now);
+	quiet_watch_end(&v->run->watch[1], now);
+	return NULL;
 }
 
 /* ---- the two threads ----------------------------------------------------- */
 
-int virtual_go(struct run *run)
+static int virtual_threads(struct virtual_run *v)
 {
-	struct virtual_run *v = run_memory(run, sizeof(*v));
-	struct quiet_watch *const watches[] = {&v->dispatcher, &v->consumers};
+	pthread_t dispatcher;
+	pthread_t consumers;
 	int cpus[2];
 	int rc;
 
-	v->run = run;
-	v->there = run->plan->consumers;
 	v->crowded = bench_cpus(cpus) < 2;
+	rc = bench_start(&consumers, virtual_serve, v, cpus[1]);
+	if (rc == 0) {
+		rc = bench_start(&dispatcher, virtual_dispatch, v, cpus[0]);
+		if (rc == 0)
+			(void)pthread_join(dispatcher, NULL);
+		run_begin(v->run);
+		sluice_store_release(&v->stop, 1);
+		(void)pthread_join(consumers, NULL);
+	}
+	if (rc < 0)
+		return sluice_fail(rc, "no thread: %s", strerror(-rc));
+	return v->stuck ? run_stuck(v->run, flow_left(&v->flow)) : 0;
+}
+
+int virtual_go(struct run *run)
+{
+	struct virtual_run *v = run_memory(run, sizeof(*v));
+	int rc;
+
+	v->run = run;
+	v->there = run->consumers;
 	timed_init(&v->timed, run);
 	rc = flow_open(&v->flow, run, &v->timed, 0);
-	if (rc == 0) {
-		int64_t ns = bench_pair(virtual_dispatch, virtual_serve, v);
-
-		rc = ns < 0 ? run_refuse(run, (int)ns, "no thread: %s",
-					 strerror((int)-ns))
-			    : v->rc;
-	}
+	if (rc == 0)
+		rc = virtual_threads(v);
 	if (rc == 0)
 		rc = flow_report(&v->flow);
 	flow_close(&v->flow);
 	run->result->valid.poll_ns =
 		(double)sluice_hist_quantile(&v->poll, 0.99);
-	quiet_judge(run->quiet, watches, 2);
 	return rc;
 }

@@ -11,14 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WHY_BYTES 256u
-
 /* A plan of one strategy, and what came of it. */
 struct live_case {
 	struct bench_plan plan;
 	struct trace trace;
 	struct run_result *result;
-	char why[WHY_BYTES];
 };
 
 static inline void live_case_plan(struct live_case *live, uint64_t events,
@@ -36,7 +33,7 @@ static inline void live_case_plan(struct live_case *live, uint64_t events,
 	plan->trace.keys = (struct keys){KEY_ZIPF, 0.9, 200};
 	plan->window = 64;
 	if (plan_strategies_parse(plan, strategy) != 0)
-		fail_msg("%s", live->why);
+		fail_msg("%s", sluice_last_error());
 }
 
 static inline void live_case_fault(struct live_case *live,
@@ -49,21 +46,21 @@ static inline void live_case_fault(struct live_case *live,
 static inline int live_case_try(struct live_case *live, enum plan_mode mode)
 {
 	if (plan_check(&live->plan) != 0)
-		fail_msg("%s", live->why);
+		fail_msg("%s", sluice_last_error());
 	if (live->trace.event == NULL &&
 	    trace_open(&live->trace, &live->plan.trace) != 0)
-		fail_msg("%s", live->why);
+		fail_msg("%s", sluice_last_error());
 	live->result = malloc(sizeof(*live->result));
 	assert_non_null(live->result);
 	live->plan.mode = mode;
 	return run_strategy(&live->plan, &live->plan.strategy[0], &live->trace,
-			    live->result, live->why, sizeof(live->why));
+			    live->result);
 }
 
 static inline void live_case_run(struct live_case *live, enum plan_mode mode)
 {
 	if (live_case_try(live, mode) != 0)
-		fail_msg("%s", live->why);
+		fail_msg("%s", sluice_last_error());
 }
 
 static inline void live_case_end(struct live_case *live)

@@ -11,7 +11,6 @@ static struct run_result result;
 static struct bench_plan plan;
 static struct trace trace;
 static struct trace_event events[COUNT];
-static char why[WHY_BYTES];
 
 /* Twenty events, 100 ns apart, of 50 ns each, with keys 0 and 1 in turn. */
 static int live_setup(void **state)
@@ -39,8 +38,8 @@ static void live_begin(void)
 		.ps = &plan.strategy[0],
 		.trace = &trace,
 		.result = &result,
-		.why = why,
-		.why_bytes = sizeof(why),
+		.consumers = plan.consumers,
+		.producers = plan.producers,
 		.ordered = (plan.strategy[0].strategy->needs &
 			    SLUICE_NEEDS_ORDER) != 0,
 	};
@@ -197,7 +196,8 @@ static void a_lost_event_fails_the_run(void **state)
 		if (i != 11)
 			handle(i, 0, 0);
 	assert_int_equal(live_tally(0, 0), -EBADMSG);
-	assert_text_has(why, "jbsq:2: of 20 events 1 were never handled");
+	assert_text_has(sluice_last_error(),
+			"of 20 events 1 were never handled");
 }
 
 static void an_event_handled_twice_fails_the_run(void **state)
@@ -208,7 +208,7 @@ static void an_event_handled_twice_fails_the_run(void **state)
 		handle(i, 0, 0);
 	handle(11, 1, 0);
 	assert_int_equal(live_tally(0, 0), -EBADMSG);
-	assert_text_has(why, "1 more than once");
+	assert_text_has(sluice_last_error(), "1 more than once");
 }
 
 static void what_was_dropped_is_not_lost(void **state)
@@ -291,7 +291,7 @@ static void parts_have_what_waits(void **state)
 static void a_timed_strategy_decides_alike(void **state)
 {
 	struct sluice_strategy timed;
-	struct run_source *source;
+	struct source *source;
 	struct sluice_lane lane[2][3] = {{{0}}};
 	struct sluice_lanes lanes[2] = {{.lane = lane[0], .count = 3},
 					{.lane = lane[1], .count = 3}};

@@ -272,7 +272,6 @@ static struct by_hand by_hand_rows[] = {
 
 static void plan_by_hand(struct bench_plan *plan, const struct by_hand *row)
 {
-	char why[256] = "";
 
 	plan_init(plan);
 	plan->consumers = row->consumers;
@@ -290,7 +289,7 @@ static void plan_by_hand(struct bench_plan *plan, const struct by_hand *row)
 	}
 	if (plan_strategies_parse(plan, row->strategy) < 0 ||
 	    plan_check(plan) < 0)
-		fail_msg("%s", why);
+		fail_msg("%s", sluice_last_error());
 }
 
 static void is_as_by_hand(void **state)
@@ -303,15 +302,13 @@ static void is_as_by_hand(void **state)
 		.span_ns = row->event[row->count - 1].arrival_ns,
 		.service_mean_ns = 10,
 	};
-	char why[256] = "";
 
 	if (sluice_strategy_find("shared") == NULL &&
 	    strcmp(row->strategy, "shared") == 0)
 		skip();
 	plan_by_hand(&plan, row);
-	if (run_strategy(&plan, &plan.strategy[0], &trace, &result, why,
-			 sizeof(why)) < 0)
-		fail_msg("%s", why);
+	if (run_strategy(&plan, &plan.strategy[0], &trace, &result) < 0)
+		fail_msg("%s", sluice_last_error());
 	assert_int_equal(result.events, row->count);
 	assert_int_equal(sluice_hist_count(&result.latency), row->count);
 	for (uint32_t i = 0; i < row->count; i++)
@@ -338,13 +335,11 @@ static void waiting_is_told_apart(void **state)
 		.count = 3,
 		.service_mean_ns = 10,
 	};
-	char why[256] = "";
 
 	(void)state;
 	plan_by_hand(&plan, &by_hand_rows[1]);
-	assert_int_equal(run_strategy(&plan, &plan.strategy[0], &trace, &result,
-				      why, sizeof(why)),
-			 0);
+	assert_int_equal(
+		run_strategy(&plan, &plan.strategy[0], &trace, &result), 0);
 	/* Placed at 0, 0, 12; then, on the way or there, 1, 11, 9. */
 	assert_int_equal(sluice_hist_quantile(&result.dispatcher, 0.6), 0);
 	assert_int_equal(sluice_hist_max(&result.dispatcher), 12);
@@ -366,15 +361,15 @@ static void broadcast_is_refused(void **state)
 		.count = row.count,
 		.service_mean_ns = 10,
 	};
-	char why[256] = "";
 
 	(void)state;
 	row.strategy = "broadcast";
 	plan_by_hand(&plan, &row);
-	assert_int_equal(run_strategy(&plan, &plan.strategy[0], &trace, &result,
-				      why, sizeof(why)),
-			 -ENOTSUP);
-	assert_text_has(why, "broadcast: every consumer gets every event");
+	assert_int_equal(
+		run_strategy(&plan, &plan.strategy[0], &trace, &result),
+		-ENOTSUP);
+	assert_text_has(sluice_last_error(),
+			"broadcast: every consumer gets every event");
 }
 
 int main(void)

@@ -52,23 +52,20 @@ static int is_compiled(const char *strategy)
 
 static struct trace plan_drawn(struct bench_plan *plan, const char *strategy)
 {
-	char why[256] = "";
 	struct trace trace;
 
 	if (plan_strategies_parse(plan, strategy) < 0 || plan_check(plan) < 0 ||
 	    trace_open(&trace, &plan->trace) < 0)
-		fail_msg("%s: %s", strategy, why);
+		fail_msg("%s: %s", strategy, sluice_last_error());
 	return trace;
 }
 
 static void plan_run(const struct bench_plan *plan, const struct trace *trace,
 		     struct run_result *out)
 {
-	char why[256] = "";
 
-	if (run_strategy(plan, &plan->strategy[0], trace, out, why,
-			 sizeof(why)) < 0)
-		fail_msg("%s: %s", plan->strategy[0].name, why);
+	if (run_strategy(plan, &plan->strategy[0], trace, out) < 0)
+		fail_msg("%s: %s", plan->strategy[0].name, sluice_last_error());
 }
 
 /* Nothing is lost, nothing is handled twice, order is where it is promised. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/common/floor.h"
-#include "bench/common/bench.h"
+#include "bench/rivals/floor.h"
+#include "bench/rivals/case.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,46 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "bench/common/bench.h"
+#include "bench/rivals/team.h"
 
 #include <errno.h>
-#include <malloc.h>
-#include <pthread.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
-
-void *bench_memory(size_t bytes)
-{
-	size_t whole = (bytes + BENCH_PAGE_BYTES - 1) &
-		       ~(size_t)(BENCH_PAGE_BYTES - 1);
-	void *memory;
-
-	/* Rings get pages of their own from the kernel each time, not those of
-	 * the last one: where they lie in physical memory changes the speed of
-	 * the large ones, and must not stick to one rival. */
-	(void)mallopt(M_MMAP_THRESHOLD, 4 * BENCH_PAGE_BYTES);
-	memory = aligned_alloc(BENCH_PAGE_BYTES, whole);
-	if (memory != NULL)
-		memset(memory, 0, whole);
-	return memory;
-}
-
-int bench_cpus(int cpus[2])
-{
-	cpu_set_t set;
-	int found = 0;
-
-	cpus[0] = 0;
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
-			if (CPU_ISSET((size_t)cpu, &set))
-				cpus[found++] = cpu;
-	if (found < 2)
-		cpus[1] = cpus[0];
-	return found < 2 ? 1 : 2;
-}
 
 /* What a team's threads share. Each counts itself in and spins until all are
  * there: the wake-up of a barrier would give one of them a head start. */
@@ -95,23 +59,6 @@ static void *team_main(void *arg)
 	return NULL;
 }
 
-static int team_create(struct team_thread *self)
-{
-	pthread_attr_t attr;
-	cpu_set_t set;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc != 0)
-		return -rc;
-	CPU_ZERO(&set);
-	CPU_SET((size_t)self->member.cpu, &set);
-	rc = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-	if (rc == 0)
-		rc = pthread_create(&self->id, &attr, team_main, self);
-	(void)pthread_attr_destroy(&attr);
-	return -rc;
-}
-
 static int team_crowded(const struct bench_member *members, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
@@ -161,7 +108,8 @@ int64_t bench_team(const struct bench_member *members, uint32_t n,
 	for (; rc == 0 && started < n; started++) {
 		threads[started] = (struct team_thread){
 			.member = members[started], .team = &team};
-		rc = team_create(&threads[started]);
+		rc = bench_start(&threads[started].id, team_main,
+				 &threads[started], members[started].cpu);
 		if (rc < 0)
 			break;
 	}
@@ -188,36 +136,4 @@ int64_t bench_pair(void (*first)(void *arg), void (*second)(void *arg),
 	return bench_team((struct bench_member[]){{first, arg, cpus[0]},
 						  {second, arg, cpus[1]}},
 			  2, NULL, 0);
-}
-
-uint64_t bench_calibrate(const struct bench_case *bench, void *state,
-			 int64_t ns, int64_t *rc)
-{
-	uint64_t n = bench->bytes ? 10000 : 1000;
-
-	if (bench->events)
-		n = bench->events;
-	*rc = bench->run(state, n);
-	while (*rc >= 0 && *rc < ns && bench->events == 0) {
-		/* In steps: the first runs are the cold ones. */
-		uint64_t scale = (uint64_t)(ns / (*rc + 1));
-
-		n *= scale < 2 ? 2 : scale < 16 ? scale + 1 : 16;
-		*rc = bench->run(state, n);
-	}
-	return *rc < 0 ? 0 : n;
-}
-
-static int median_compare(const void *a, const void *b)
-{
-	const double *x = a;
-	const double *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-double bench_median(double *values, size_t n)
-{
-	qsort(values, n, sizeof(*values), median_compare);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
