@@ -119,7 +119,7 @@ int sluice_mpmc_attach(struct sluice_mpmc *ring, void *mem, uint64_t bytes)
 	if (bytes < sizeof(*words) ||
 	    sluice_load_acquire(&words->magic) != MPMC_MAGIC)
 		return sluice_fail(-EPROTO,
-				   "mpmc ring: %llu bytes at %p hold none",
+				   "mpmc ring: %llu bytes at %p hold no ring",
 				   (unsigned long long)bytes, mem);
 	rc = mpmc_check_geometry(-EPROTO, words->capacity, words->slot_bytes);
 	if (rc < 0)

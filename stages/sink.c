@@ -249,10 +249,11 @@ int sluice_sink_file_add(struct sluice_pipeline *pipeline,
 		return sluice_fail(-EINVAL, "stage '%.63s': file is missing",
 				   ready_name(&o));
 	if (setvbuf(file, NULL, _IONBF, 0) != 0)
-		return sluice_fail(-EIO,
-				   "stage '%.63s': the file cannot do without "
-				   "its buffer",
-				   ready_name(&o));
+		return sluice_fail(
+			-EIO,
+			"stage '%.63s': the file's own buffer cannot "
+			"be turned off",
+			ready_name(&o));
 	ready_blocks(&o);
 	o.fini = sink_file_fini;
 	bytes = o.in_bytes < SLUICE_EVENT_BYTES_MAX ? o.in_bytes

@@ -394,7 +394,8 @@ int sluice_spawn_cancel(struct sluice_spawn *spawn, uint64_t id)
 	(void)pthread_mutex_unlock(&spawn->lock);
 	if (count > 0)
 		return 0;
-	return sluice_fail(-ENOENT, "stage '%s': there is no task %llu",
+	return sluice_fail(-ENOENT,
+			   "stage '%s': task %llu has ended, or was never made",
 			   spawn->name, (unsigned long long)id);
 }
 

@@ -268,7 +268,7 @@ int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 		return rc;
 	if (timer >= SLUICE_TIMERS_MAX)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': timer %u; they are 0 to %u",
+				   "stage '%s': timer %u is none of 0 to %u",
 				   self->name, timer, SLUICE_TIMERS_MAX - 1);
 	if (self->opts.handle_timer == NULL)
 		return sluice_fail(-ENOTSUP, "stage '%s' has no handle_timer",
@@ -300,7 +300,7 @@ int sluice_demand_set(struct sluice_stage *stage, enum sluice_demand_mode mode)
 	    (mode != SLUICE_DEMAND_ACCUMULATE ||
 	     stage->opts.kind != SLUICE_PRODUCER))
 		return sluice_fail(-EINVAL,
-				   "stage '%s': demand mode %d; there are "
+				   "stage '%s': demand mode %d is none of "
 				   "forward and, for a producer, accumulate",
 				   stage->name, (int)mode);
 	sluice_store_release(&stage->words.demand, (uint32_t)mode);
@@ -332,10 +332,11 @@ int sluice_reply(struct sluice_stage *self, const void *data, uint32_t bytes)
 				   "stage '%s': a second reply to one call",
 				   self->name);
 	if (bytes > letter->room)
-		return sluice_fail(-EMSGSIZE,
-				   "stage '%s': a reply of %u bytes, and the "
-				   "caller has room for %u",
-				   self->name, bytes, letter->room);
+		return sluice_fail(
+			-EMSGSIZE,
+			"stage '%s': a reply of %u bytes is over the "
+			"caller's room of %u",
+			self->name, bytes, letter->room);
 	if (bytes > 0 && data == NULL)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': a reply of %u bytes without "

@@ -202,7 +202,8 @@ static int late_choose(struct subscription *wish)
 	}
 	if (place_sub(&out->places[wish->lane]) != NULL)
 		return SUBSCRIPTION_FAIL(wish, -EBUSY,
-					 "partition %u is still being left",
+					 "partition %u is taken: its last "
+					 "reader is still leaving",
 					 wish->lane);
 	return 0;
 }

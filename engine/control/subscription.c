@@ -17,8 +17,9 @@
 
 static int no_such_subscription(struct sluice_sub id)
 {
-	return sluice_fail(-ENOENT, "subscription %u.%u is not there", id.index,
-			   id.generation);
+	return sluice_fail(-ENOENT,
+			   "subscription %u.%u has ended, or was never made",
+			   id.index, id.generation);
 }
 
 /* Past the door. The lock need not be held: then its place may be used again just

@@ -164,15 +164,15 @@ static int dispatch_check_own(const struct sluice_stage_opts *o)
 	}
 	if (o->dispatcher)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': dispatcher '%.40s' and a "
-				   "strategy; set one",
+				   "stage '%s': dispatcher '%.40s' and "
+				   "strategy are both set; set one",
 				   o->name, o->dispatcher);
 	if (s->size != sizeof(*s) || s->name == NULL || s->init == NULL ||
 	    s->placeable == NULL || s->pick == NULL || s->join == NULL ||
 	    s->ready == NULL || s->leave == NULL || s->help == NULL)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': strategy is not filled in; "
-				   "SLUICE_STRATEGY_TABLE does",
+				   "stage '%s': strategy has empty fields; "
+				   "SLUICE_STRATEGY_TABLE fills them in",
 				   o->name);
 	if (s->rings > SLUICE_RINGS_POOL ||
 	    s->needs & ~(uint32_t)(SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |
@@ -225,7 +225,7 @@ int dispatch_check(const struct sluice_stage_opts *o)
 	    strategy == sluice_strategy_find("hash"))
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s': partitions is missing: "
-				 "dispatcher 'hash' is told how many there are",
+				 "dispatcher 'hash' needs their number",
 				 o->name);
 	if (rc == 0 && strategy->needs & SLUICE_NEEDS_ORDER)
 		rc = dispatch_check_order(o);

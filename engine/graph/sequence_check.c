@@ -51,14 +51,15 @@ static int sequence_check_link(const struct subscription *sub)
 
 	if (sub->opts.on_end != SLUICE_ON_END_DEFAULT)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': order_of, and its "
-				   "subscription to '%s' has an on_end: "
-				   "it ends when all have",
+				   "stage '%s': with order_of its subscription "
+				   "to '%s' takes no on_end: it ends when all "
+				   "its subscriptions have",
 				   resequencer->name, sub->producer->name);
 	if (subscription_aside(sub))
 		return sluice_fail(-EINVAL,
-				   "stage '%s': order_of, and its subscription "
-				   "to '%s' has %s: it would be passed over",
+				   "stage '%s': with order_of its subscription "
+				   "to '%s' takes no %s, which leaves events "
+				   "out",
 				   resequencer->name, sub->producer->name,
 				   sub->opts.tee ? "tee" : "conflate_keys");
 	return 0;
@@ -82,16 +83,16 @@ static int sequence_check_declared(const struct sluice_pipeline *p,
 		     !sequence_declared(p, resequencer, worker)))
 			rc = sluice_fail(-EINVAL,
 					 "stage '%s': order_of '%s' needs a "
-					 "subscription to each of its "
-					 "consumers, and there is none to "
-					 "'%s'",
+					 "subscription to each consumer of "
+					 "that stage; there is none to '%s'",
 					 resequencer->name, from->name,
 					 worker->name);
 		if (rc == 0 && sub->consumer == resequencer &&
 		    !sequence_declared(p, sub->producer, from))
 			rc = sluice_fail(-EINVAL,
-					 "stage '%s': order_of '%s', and its "
-					 "producer '%s' is no consumer of it",
+					 "stage '%s': order_of '%s', but it "
+					 "subscribes to '%s', which is no "
+					 "consumer of that stage",
 					 resequencer->name, from->name,
 					 sub->producer->name);
 	}
@@ -100,7 +101,7 @@ static int sequence_check_declared(const struct sluice_pipeline *p,
 	if (SEQUENCE_AT(&from->opts) >
 	    resequencer->opts.in_bytes - SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': in_bytes %u have no room for "
+				   "stage '%s': in_bytes %u has no room for "
 				   "the sequence number at order_offset %u of "
 				   "'%s'",
 				   resequencer->name,
@@ -142,8 +143,9 @@ static int sequence_check_producer(const struct sluice_pipeline *p,
 		if (p->stages[i]->order_from == from &&
 		    p->stages[i] != resequencer)
 			return sluice_fail(-EINVAL,
-					   "stage '%s': order_of '%s', whose "
-					   "order '%s' restores already",
+					   "stage '%s': order_of '%s' is "
+					   "taken: '%s' already restores that "
+					   "stage's order",
 					   p->stages[i]->name, from->name,
 					   resequencer->name);
 	return 0;
@@ -278,8 +280,7 @@ static int sequence_check_worker(const struct sluice_pipeline *p,
 		return 0;
 	return SUBSCRIPTION_FAIL(
 		wish, -EINVAL,
-		"'%s' restores the order of '%s' and needs a subscription to "
-		"each of its consumers, and there is none to '%s': make that "
+		"'%s' restores the order of '%s', so it must subscribe to '%s' "
 		"first",
 		resequencer->name, from->name, worker->name);
 }
@@ -301,8 +302,8 @@ static int sequence_check_reader(const struct sluice_pipeline *p,
 				       sequence_links(p, worker, NULL, 1) == 0))
 		return 0;
 	return SUBSCRIPTION_FAIL(wish, -EINVAL,
-				 "'%s' has order_of '%s', and '%s' is no "
-				 "consumer of that",
+				 "'%s' has order_of '%s', but '%s' is no "
+				 "consumer of that stage",
 				 wish->consumer->name, from->name,
 				 worker->name);
 }
@@ -325,8 +326,9 @@ static int sequence_check_source(const struct sluice_pipeline *p,
 		return SUBSCRIPTION_FAIL(
 			wish, -EINVAL,
 			"'%s' reads '%s' to restore the order of '%s': "
-			"subscribe it to that first",
-			resequencer->name, worker->name, from->name);
+			"subscribe '%s' to '%s' first",
+			resequencer->name, worker->name, from->name,
+			worker->name, from->name);
 	}
 	return 0;
 }
@@ -366,9 +368,8 @@ int sequence_check_cancel(const struct sluice_pipeline *p,
 			continue;
 		return SUBSCRIPTION_FAIL(
 			sub, -EBUSY,
-			"it restores the order of '%s', and '%s' handles "
-			"events of that: its subscription to '%s' must have "
-			"ended first",
+			"the consumer restores the order of '%s': the "
+			"subscription of '%s' to '%s' must have ended first",
 			from->name, worker->name, from->name);
 	}
 	return 0;

@@ -200,8 +200,9 @@ static int stage_check_order(const struct sluice_stage_opts *o)
 				   o->name, o->order_of, SLUICE_NAME_BYTES - 1);
 	if (o->in_bytes < SLUICE_ORDER_BYTES)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': order_of, and in_bytes %u have "
-				   "no room for a sequence number of %u",
+				   "stage '%s': order_of is set, but in_bytes "
+				   "%u has no room for a sequence number of %u "
+				   "bytes",
 				   o->name, o->in_bytes, SLUICE_ORDER_BYTES);
 	return 0;
 }

@@ -66,28 +66,29 @@ static int subscription_check_flags(const struct subscription *sub)
 	if (sub->consumer->subscribe_with != NULL && !subscription_manual(sub))
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
-			"its tasks ask for more as they end; subscribe it with "
-			"%s, or with SLUICE_SUBSCRIBE_MANUAL",
+			"a spawn stage asks for more as tasks end; subscribe "
+			"it with %s, or with SLUICE_SUBSCRIBE_MANUAL",
 			sub->consumer->subscribe_with);
 	if (subscription_manual(sub) && (o->min_demand || o->refill_events))
 		return SUBSCRIPTION_FAIL(sub, -EINVAL,
-					 "%s says when credit returns, and "
-					 "manual demand returns "
-					 "none by itself",
+					 "%s is for automatic demand; this "
+					 "one is manual: only sluice_ask() "
+					 "asks",
 					 o->min_demand ? "min_demand"
 						       : "refill_events");
 	if (subscription_manual(sub) && sub->rings == SLUICE_RINGS_POOL)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
-			"manual demand, and dispatcher '%s' gives an event to "
-			"whoever takes it",
+			"manual demand is not for dispatcher '%s', whose "
+			"consumers take events themselves",
 			sub->producer->strategy->name);
 	if (o->selector && !subscription_aside(sub) &&
 	    sub->producer->strategy->rings != SLUICE_RINGS_COMMON)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"a selector needs a producer with dispatcher "
-			"'broadcast'; '%s' would lose what it refuses",
+			"'broadcast'; with '%s' the events it refuses would "
+			"be lost",
 			sub->producer->strategy->name);
 	return 0;
 }
@@ -110,12 +111,14 @@ static int subscription_check_aside(const struct subscription *sub)
 			o->conflate_keys, SLUICE_CONFLATE_KEYS_MAX);
 	if (o->tee && o->conflate_keys)
 		return SUBSCRIPTION_FAIL(sub, -EINVAL, "%s",
-					 "tee and conflate_keys; set one");
+					 "tee and conflate_keys are both set; "
+					 "set one");
 	if (!o->conflate_keys &&
 	    (o->key_of || o->key_offset || o->key_bytes || o->key_ctx))
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL, "%s",
-			"a key, and no conflate_keys to use it");
+			"a key is set, but conflate_keys, which uses it, is "
+			"not");
 	rc = key_field_check(&field, o->key_of, sub->producer->opts.out_bytes,
 			     why, sizeof(why));
 	if (rc < 0)
@@ -123,8 +126,8 @@ static int subscription_check_aside(const struct subscription *sub)
 	if (subscription_aside(sub) && sub->producer->opts.partitions)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL, "%s",
-			"tee and conflate_keys stand beside the dispatcher, "
-			"and all places of this producer are its partitions");
+			"tee and conflate_keys are not for a producer with "
+			"partitions");
 	return 0;
 }
 
@@ -136,7 +139,8 @@ static int subscription_check_partition(const struct subscription *sub)
 	if (partitions == 0 && partition != 0)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
-			"partition %u, and the producer has no partitions",
+			"partition %u is set, but the producer has no "
+			"partitions",
 			partition - 1);
 	if (partitions > 0 && partition == 0)
 		return SUBSCRIPTION_FAIL(
@@ -145,7 +149,9 @@ static int subscription_check_partition(const struct subscription *sub)
 			partitions - 1);
 	if (partition > partitions)
 		return SUBSCRIPTION_FAIL(
-			sub, -EINVAL, "partition %u; the producer has 0 to %u",
+			sub, -EINVAL,
+			"partition %u does not exist; the producer has 0 to "
+			"%u",
 			partition - 1, partitions - 1);
 	return 0;
 }

@@ -154,8 +154,8 @@ static int port_waited(const struct sluice_stage *port, int rc)
 {
 	if (rc == -EDEADLK)
 		return sluice_fail_quick(rc, port->name,
-					 "a port is waited for inside a "
-					 "callback of its pipeline");
+					 "this call would wait inside a "
+					 "callback of the port's pipeline");
 	if (rc == -EAGAIN)
 		return sluice_fail_quick(
 			rc, port->name,
@@ -224,8 +224,8 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 		return rc;
 	if (events == NULL && n > 0)
 		return sluice_fail(-EINVAL,
-				   "stage '%s': %u events to send, and none "
-				   "are given",
+				   "stage '%s': events is NULL, but %u are to "
+				   "be sent",
 				   port->name, n);
 	rc = port_check(port, SLUICE_PRODUCER, "send");
 	if (rc < 0)
@@ -332,8 +332,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	int rc = door_stage(port, __func__);
 
 	if (rc == 0 && batch == NULL)
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': no batch to receive into",
+		rc = sluice_fail(-EINVAL, "stage '%s': batch is NULL",
 				 port->name);
 	if (rc == 0)
 		rc = port_check(port, SLUICE_CONSUMER, "receive");

@@ -64,7 +64,7 @@ static int pipeline_stopped(const struct sluice_pipeline *p)
 {
 	return sluice_fail(-ECANCELED,
 			   "pipeline '%s' was stopped before its start was "
-			   "through",
+			   "complete",
 			   p->name);
 }
 

@@ -114,8 +114,8 @@ int stage_describe(struct sluice_stage *stage, enum stage_callback which,
 		return rc;
 	}
 	(void)snprintf(text, room,
-		       "stage '%s': %s returned %d, which is no answer it may "
-		       "give",
+		       "stage '%s': %s returned %d, which is no verdict that "
+		       "it may return",
 		       stage->name, callback, rc);
 	return -EINVAL;
 }

@@ -89,7 +89,7 @@ static void resequencer_refuse(struct sluice_stage *stage,
 	host_fail(stage->host, -EBADMSG,
 		  "stage '%s': an event has sequence number %llu at "
 		  "order_offset %u, and '%s' has placed none outside of %llu "
-		  "to %llu: who handled it did not copy it",
+		  "to %llu: a stage in between did not copy the number",
 		  stage->name,
 		  (unsigned long long)sluice_order_of(event, w->offset),
 		  w->offset, stage->order_from->name,

@@ -123,10 +123,10 @@ static void a_key_is_for_conflation(void **state)
 		assert_text_has(sluice_last_error(), "'b' to 'a'");            \
 		assert_text_has(sluice_last_error(), says);                    \
 	} while (0)
-	ALONE("no conflate_keys to use it", .key_of = any_key);
-	ALONE("no conflate_keys to use it", .key_offset = 4);
-	ALONE("no conflate_keys to use it", .key_bytes = 4);
-	ALONE("no conflate_keys to use it", .key_ctx = &source);
+	ALONE("conflate_keys, which uses it", .key_of = any_key);
+	ALONE("conflate_keys, which uses it", .key_offset = 4);
+	ALONE("conflate_keys, which uses it", .key_bytes = 4);
+	ALONE("conflate_keys, which uses it", .key_ctx = &source);
 	ALONE("key field at 4 of 5", .conflate_keys = 8, .key_offset = 4,
 	      .key_bytes = 5);
 	ALONE("key_of and key_bytes", .conflate_keys = 8, .key_of = any_key,

@@ -138,7 +138,7 @@ static void limits_are_accepted(void **state)
 
 /* ---- a strategy of the program's own ------------------------------------- */
 
-static const char *const not_filled_in[] = {"not filled in",
+static const char *const not_filled_in[] = {"has empty fields",
 					    "SLUICE_STRATEGY_TABLE"};
 
 static void own_refused(const struct sluice_strategy *own,
@@ -208,8 +208,8 @@ static void a_strategy_asks_for_what_there_is(void **state)
 
 static void a_strategy_stands_alone(void **state)
 {
-	static const char *const both[] = {"'broadcast' and a strategy",
-					   "set one"};
+	static const char *const both[] = {
+		"'broadcast' and strategy are both set", "set one"};
 	static const char *const consumer[] = {"strategy is",
 					       "stages that produce"};
 	const struct sluice_strategy *own = sluice_strategy_find("rr");

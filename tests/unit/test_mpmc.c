@@ -181,10 +181,10 @@ static void memory_is_refused(void **state)
 			 -EPROTO);
 	assert_text_has(sluice_last_error(), "take 640 bytes, not 639");
 	assert_int_equal(sluice_mpmc_attach(&ring, b.memory, 383), -EPROTO);
-	assert_text_has(sluice_last_error(), "hold none");
+	assert_text_has(sluice_last_error(), "hold no ring");
 	b.memory[0] ^= 1;
 	assert_int_equal(sluice_mpmc_attach(&ring, b.memory, b.bytes), -EPROTO);
-	assert_text_has(sluice_last_error(), "hold none");
+	assert_text_has(sluice_last_error(), "hold no ring");
 	bench_close(&b);
 }
 

@@ -195,8 +195,8 @@ static void an_argument_is_missing(void **state)
 		-EINVAL, "name of a stage is NULL");
 	REFUSED(sluice_subscription_stat(sub, NULL), -EINVAL, "stat is NULL");
 	REFUSED(sluice_resubscribe(sub, NULL), -EINVAL, "options are missing");
-	REFUSED(sluice_recv(receiver, NULL, 0), -EINVAL, "no batch to");
-	REFUSED(sluice_send(sender, NULL, 1, 0), -EINVAL, "none are given");
+	REFUSED(sluice_recv(receiver, NULL, 0), -EINVAL, "batch is NULL");
+	REFUSED(sluice_send(sender, NULL, 1, 0), -EINVAL, "events is NULL");
 	REFUSED(sluice_info(clerk, NULL, 8), -EINVAL, "without data");
 	REFUSED(sluice_cast(clerk, NULL, 8), -EINVAL, "without data");
 	REFUSED(sluice_call(clerk, NULL, 8, NULL, 0, 0), -EINVAL,

@@ -266,7 +266,7 @@ static struct refusal {
 	{.name = "two_joins",
 	 .join = {.order_of = "source"},
 	 .twins = 1,
-	 .says = {"'twin'", "restores already"}},
+	 .says = {"'twin'", "already restores"}},
 };
 
 static void refusal_add_join(struct sluice_pipeline *p,

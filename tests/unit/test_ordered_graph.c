@@ -90,7 +90,7 @@ static void nobody_takes_what_the_join_does_not_read(void **state)
 		REFUSED(p, "other", "source", NULL, -EINVAL, "'join'",
 			"restores the order");
 		REFUSED(p, "w1", "source", NULL, -EINVAL, "'join'",
-			"there is none to 'w1'");
+			"must subscribe to 'w1'");
 	}
 	end(p);
 	assert_int_equal(aside.events, 0);

@@ -411,7 +411,7 @@ static void wrong_use(void **state)
 	assert_text_has(sluice_last_error(), "stage is NULL");
 	assert_int_equal(sluice_recv(NULL, &batch, 0), -EINVAL);
 	assert_int_equal(sluice_recv(out, NULL, 0), -EINVAL);
-	assert_text_has(sluice_last_error(), "'out': no batch");
+	assert_text_has(sluice_last_error(), "'out': batch is NULL");
 	assert_int_equal(sluice_port_end(NULL, SLUICE_REASON_NORMAL), -EINVAL);
 	assert_int_equal(sluice_port_end(in, SLUICE_REASON_NORMAL), 0);
 	assert_int_equal(sluice_port_end(in, SLUICE_REASON_NORMAL), -EALREADY);

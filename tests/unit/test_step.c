@@ -44,7 +44,7 @@ static struct answer {
 } answers[] = {
 	{"demand_fails", "a", -EIO, -EIO, "'a': handle_demand returned -5"},
 	{"demand_answers_skip", "a", SLUICE_SKIP, -EINVAL,
-	 "'a': handle_demand returned 3, which is no answer"},
+	 "'a': handle_demand returned 3, which is no verdict"},
 	{"demand_answers_fail", "a", SLUICE_FAIL, -EIO,
 	 "'a': handle_demand returned SLUICE_FAIL"},
 	{"demand_answers_a_lot", "a", INT32_MAX, -EINVAL,
@@ -53,10 +53,10 @@ static struct answer {
 	 "'a': handle_demand returned -2147483648"},
 	{"middle_fails", "b", -5, -5, "'b': handle_events returned -5"},
 	{"middle_answers_5", "b", 5, -EINVAL,
-	 "'b': handle_events returned 5, which is no answer"},
+	 "'b': handle_events returned 5, which is no verdict"},
 	{"consumer_fails", "c", -5, -5, "'c': handle_events returned -5"},
 	{"consumer_answers_7", "c", 7, -EINVAL,
-	 "'c': handle_events returned 7, which is no answer"},
+	 "'c': handle_events returned 7, which is no verdict"},
 };
 
 static struct sluice_pipeline *odd_open(uint32_t workers, struct odd *odds)

@@ -236,7 +236,7 @@ static void old_ids_do_not_reach_successors(void **state)
 					old[k],
 					SLUICE_SUBSCRIPTION(.max_demand = 5)),
 				-ENOENT);
-			assert_text_has(sluice_last_error(), "not there");
+			assert_text_has(sluice_last_error(), "has ended");
 		}
 		assert_int_equal(sluice_cancel(old[i], SLUICE_REASON_NORMAL, 0),
 				 0);

@@ -109,7 +109,8 @@ static void an_init_answers_retry(void **state)
 		actor->times = 1;
 		assert_int_equal(sluice_pipeline_start(p), -EINVAL);
 		assert_text_has(sluice_last_error(), "'b'");
-		assert_text_has(sluice_last_error(), "no answer it may give");
+		assert_text_has(sluice_last_error(),
+				"no verdict that it may return");
 		flow_start(p);
 		assert_int_equal(flow_join(p), 0);
 		actor_check_all(&abc[2], EVENTS);
