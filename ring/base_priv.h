@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the library itself reports a control-plane error. Not installed. */
+/*
+ * How the library itself reports an error of a control call, and copies
+ * options. Of base.c and errno.c. Not installed.
+ *
+ * Knows      texts, codes, sizes of options
+ * Knows not  rings, stages, pipelines
+ */
 #ifndef SLUICE_RING_BASE_PRIV_H
 #define SLUICE_RING_BASE_PRIV_H
 

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of sluice_wait_linux() and sluice_wait_linux_full(), for constant
- * tables that name them. Not installed. */
+/*
+ * The tables of sluice_wait_linux() and sluice_wait_linux_full(), for constant
+ * tables that name them. Of wait.c. Not installed.
+ *
+ * Knows      futex and membarrier
+ * Knows not  threads of a pipeline
+ */
 #ifndef SLUICE_RING_WAIT_PRIV_H
 #define SLUICE_RING_WAIT_PRIV_H
 

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every ready-made stage does with the options it is given: the callbacks
- * and the state are its own, the rest is the caller's. Not installed. */
+/*
+ * What every ready-made stage does with the options it is given: the callbacks
+ * and the state are its own, the rest is the caller's. Of this header alone,
+ * for source.c, sink.c and spawn.c. Not installed.
+ *
+ * Knows      options of a stage
+ * Knows not  the engine behind them
+ */
 #ifndef SLUICE_STAGES_READY_PRIV_H
 #define SLUICE_STAGES_READY_PRIV_H
 

@@ -7,6 +7,9 @@
  *     free ──> queued ──> running ──> free
  *                ^           │ failed, to be tried again
  *                └─ waiting <┘
+ *
+ * Knows      tasks, accounts (the tasks of one subscription), the pool's threads
+ * Knows not  workers; where the stage's events come from
  */
 #ifndef SLUICE_STAGES_SPAWN_PRIV_H
 #define SLUICE_STAGES_SPAWN_PRIV_H

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of tasks, first to last; a task is in one at most. <sys/queue.h> has
- * it too, but not every C library has that. Not installed. */
+/*
+ * A list of tasks, first to last; a task is in one list at most. (<sys/queue.h>
+ * has lists too, but not every C library has that.) Of this header alone, for
+ * spawn.c and spawn_pool.c. Not installed.
+ *
+ * Knows      links
+ * Knows not  tasks
+ */
 #ifndef SLUICE_STAGES_TASK_LIST_PRIV_H
 #define SLUICE_STAGES_TASK_LIST_PRIV_H
 

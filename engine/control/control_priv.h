@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What whoever ends a pipeline asks of the calls that may be under way. Not
- * installed. */
+/*
+ * What ends a pipeline asks of the control calls that may be under way. Of
+ * subscribe.c. Not installed.
+ *
+ * Knows      subscriptions that are being made
+ * Knows not  why the pipeline ends
+ */
 #ifndef SLUICE_ENGINE_CONTROL_PRIV_H
 #define SLUICE_ENGINE_CONTROL_PRIV_H
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every public call looks at first: is there a pipeline or a stage at all,
- * is this the process that opened it, and may this thread wait? Not installed.
+ * The door: what every public call looks at first. Is there a pipeline or a
+ * stage at all, is this the process that opened it, and may this thread wait?
+ * Of door.c. Not installed.
  *
- * Process  A child of fork() has the parent's memory, and none of its threads:
- *          rings and bells are still the parent's, locks may be held by nobody.
- *          So a pipeline is good only in the process that opened it. Each
- *          process has a mark on a page that the kernel wipes in a child; a
- *          pipeline remembers the mark, and each call compares the two.
+ * Process  A child of fork() has the parent's memory and none of its threads:
+ *          rings and bells are still the parent's, and a lock may be held by a
+ *          thread that does not exist. So a pipeline is good only in the
+ *          process that opened it. Each process has a mark on a page that the
+ *          kernel wipes in a child; a pipeline remembers the mark, and each
+ *          call compares the two.
  *
  * Threads  Those that run callbacks, hooks or tasks of a pipeline must not wait
- *          for its end, which waits for them: its workers, its supervisor,
- *          whoever starts or closes it, a port's user inside a port call, and
- *          threads that ready-made stages have made (door_thread_begin).
+ *          for its end, which waits for them: its workers, its supervisor, the
+ *          thread that starts or closes it, a port's user inside a port call,
+ *          and threads that ready-made stages have made (door_thread_begin).
+ *
+ * Knows      pipelines, and the threads that a pipeline names
+ * Knows not  what the call is to do
  */
 #ifndef SLUICE_ENGINE_DOOR_PRIV_H
 #define SLUICE_ENGINE_DOOR_PRIV_H
@@ -30,8 +35,8 @@ static inline int door_here(const struct sluice_pipeline *pipeline)
 	       pipeline->mark;
 }
 
-/* The cold half: @what is NULL, or another process's. Returns -EINVAL or
- * -ECHILD. */
+/* The rare half of the checks: @what is NULL, or another process's. Returns
+ * -EINVAL or -ECHILD. */
 int door_refuse(const struct sluice_pipeline *pipeline, const char *call,
 		const char *what);
 /* An argument of @call is NULL. Returns -EINVAL. */
@@ -52,8 +57,8 @@ static inline int door_stage(const struct sluice_stage *stage, const char *call)
 	return door_refuse(stage ? stage->pipeline : NULL, call, "stage");
 }
 
-/* Is the calling thread one that @pipeline's end waits for? As a user of the port
- * on worker @but it is not meant. */
+/* Is the calling thread one that @pipeline's end waits for? As a user of the
+ * port on worker @but it is not meant. */
 int door_inside_but(struct sluice_pipeline *pipeline, const struct worker *but);
 static inline int door_inside(struct sluice_pipeline *pipeline)
 {

@@ -2,6 +2,7 @@
 /* Making a subscription: before the start, and while events flow. */
 #include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
+#include "engine/graph/plan_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/graph/sequence_check_priv.h"

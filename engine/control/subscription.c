@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Subscriptions that are there: the control calls. What they change is handed
  * over in words; the two stages take it up at their next step (attend.c). */
+#include "engine/graph/plan_priv.h"
 #include "engine/link/aside_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/control/door_priv.h"

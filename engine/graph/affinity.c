@@ -5,7 +5,7 @@
  * take the workers in turn, in the order they were declared, so that neighbours
  * in a chain land on different CPUs.
  */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/plan_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph as a whole: what cannot be told while it is being declared. */
 #include "dispatch/partition.h"
+#include "engine/graph/plan_priv.h"
 #include "engine/graph/sequence_check_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "ring/base_priv.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage, from its options: checked, defaults filled in, copied. */
 #include "dispatch/ordered.h"
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/declare_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "ring/base_priv.h"

@@ -3,8 +3,8 @@
  * refusal names the stage, the field and the limit, or the dispatchers that the
  * field is for. */
 #include "dispatch/partition.h"
+#include "engine/graph/declare_priv.h"
 #include "engine/link/key_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "ring/base_priv.h"
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the threads of a pipeline may run, as its options say. Not installed. */
+/*
+ * Where the threads of a pipeline may run, as its options say. Of pin.c. Not
+ * installed.
+ *
+ * Knows      the text of the option
+ * Knows not  which CPUs there are, or which stage goes to which
+ */
 #ifndef SLUICE_ENGINE_PIN_PRIV_H
 #define SLUICE_ENGINE_PIN_PRIV_H
 

@@ -2,14 +2,11 @@
 /*
  * A pipeline as it was declared and planned: its stages, its subscriptions, the
  * workers that are to step them, and the words that its threads and its callers
- * share. Knows no thread: what runs it has more (run/run_priv.h). Not installed.
+ * share. Of pipeline.c: what control calls and threads do with it alike. Not
+ * installed.
  *
- *   check.c       the graph, before anything is allocated
- *   declare.c     a stage, from its options
- *   affinity.c    which stage goes to which worker, which worker to which CPU
- *   plan.c        sizes, offsets, regions; the two ends of every ring
- *   undo.c        what was declared, put back after a start that failed
- *   pipeline.c    what control calls and threads do with it alike
+ * Knows      what was declared and planned
+ * Knows not  threads; what runs a pipeline has more (run/run_priv.h)
  */
 #ifndef SLUICE_ENGINE_PIPELINE_PRIV_H
 #define SLUICE_ENGINE_PIPELINE_PRIV_H
@@ -19,7 +16,7 @@
 #include "engine/pipeline.h"
 #include "engine/stage/stage_priv.h"
 
-/* Who is to poll which stages, and where. */
+/* A worker as it was planned: its stages, and the CPU it is to run on. */
 struct worker {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage **stages;
@@ -33,7 +30,7 @@ struct worker {
 	struct sluice_bell *bell;
 	void *thread;    /* the platform's, while it runs */
 	sluice_a64 self; /* its thread, as the platform names it, or 0; of a
-			    foreign one whoever is inside a port call */
+			    foreign one the thread inside a port call */
 };
 
 struct sluice_pipeline {
@@ -59,34 +56,36 @@ struct sluice_pipeline {
 	uint32_t planned;    /* regions and workers exist */
 	uint32_t remembered; /* what was declared; under the lock */
 
-	/* Written once by whoever fails first, before `failed` is seen set by
-	 * anyone who has seen PIPELINE_FINISHED. */
+	/* Written once, by the first to fail, before `failed` is seen set by a
+	 * thread that has seen PIPELINE_FINISHED. */
 	int failure;
 	char failure_text[256];
 	uint32_t init_failed;
-	uint32_t start_stopped; /* somebody stopped it before it ran */
+	uint32_t start_stopped; /* it was stopped before it ran */
 
 	/*
-	 * Shared words, each in everybody's cache and seldom written; those that
-	 * stages see as well are host's. Acquire and release where nothing else
-	 * is said.
+	 * Shared words, each in every thread's cache and seldom written; those
+	 * that stages see as well are the host's. Acquire and release where
+	 * nothing else is said.
 	 *
 	 * Words            writer               readers
-	 * stopped          sluice_pipeline_     starter, supervisor; for good:
-	 *                  stop(), once         command is forgotten when a start
-	 *                                       has failed
-	 * gate             starter, closer,     open while bells and workers exist
-	 *                  who passes           (gate_priv.h)
+	 * stopped          sluice_pipeline_     starter, supervisor; for good,
+	 *                  stop(), once         where command is forgotten when a
+	 *                                       start has failed
+	 * gate             starter, closer,     open while bells and workers
+	 *                  passing threads      exist (gate_priv.h)
 	 * failed           stages, supervisor,  any; 1, then
 	 *                  once                 PIPELINE_FAILURE_TOLD, which
 	 *                                       carries failure and its text
 	 * workers_ready,   workers              supervisor
 	 * workers_done
 	 * alarms           any                  supervisor
-	 * making           control calls        who closes or resets it
-	 * owner            who starts or        who asks whether he may wait; as
-	 *                  closes it            the platform names threads; so
-	 * supervisor_self  supervisor           the same, and self of a worker
+	 * making           control calls        the thread that closes or resets
+	 *                                       the pipeline
+	 * owner            the starting or      threads that ask whether they may
+	 *                  closing thread       wait; a thread as the platform
+	 * supervisor_self  supervisor           names it, and so is self of a
+	 *                                       worker
 	 */
 	sluice_a32 stopped __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
@@ -108,13 +107,12 @@ static inline int pipeline_has_failed(const struct sluice_pipeline *pipeline)
 }
 
 /* Control calls, one at a time. No stage's step takes it; callbacks may, by the
- * calls they make. So whoever has it allocates nothing, maps nothing and waits
- * for nobody. */
+ * calls they make. So its holder does not allocate, map or wait. */
 void pipeline_lock(struct sluice_pipeline *pipeline);
 void pipeline_unlock(struct sluice_pipeline *pipeline);
 
-/* What may be given as the end of something, and the words that refuse the rest:
- * they take the reason, the code and SLUICE_CODE_MAX. */
+/* What may be given as the end of something, and the words that refuse the
+ * rest: they take the reason, the code and SLUICE_CODE_MAX. */
 #define END_REFUSED                                                            \
 	"reason %d, code %u: a reason is normal, shutdown or error, a code "   \
 	"at "                                                                  \
@@ -144,51 +142,5 @@ uint64_t pipeline_deadline(const struct sluice_pipeline *pipeline,
 struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
 				   const char *name);
 int pipeline_no_such_stage(const char *name);
-
-/* declare.c: check @opts against everything that can be told from them alone, and
- * copy. Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
-int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
-void stage_free(struct sluice_stage *stage);
-
-/* stage_check.c: refuse options that cannot be. */
-int stage_check(const struct sluice_stage_opts *opts);
-int stage_check_limit(const char *name, const char *field, uint32_t value,
-		      uint32_t limit);
-/* dispatch_opts.c: how it shares out; or that it has nothing to share out; and
- * the same in the words of its strategy. */
-/* NULL: there is none of that name. */
-const struct sluice_strategy *
-dispatch_strategy(const struct sluice_stage_opts *opts);
-int dispatch_check(const struct sluice_stage_opts *opts);
-int dispatch_check_unused(const struct sluice_stage_opts *opts);
-void dispatch_opts(struct sluice_stage *stage,
-		   struct sluice_dispatch_opts *opts);
-
-/* check.c: everything about the graph that a start must refuse. */
-int check_graph(struct sluice_pipeline *pipeline);
-
-/* affinity.c: make the workers and place the stages. */
-int affinity_place(struct sluice_pipeline *pipeline);
-
-/* plan.c: allocate all that a run needs, or nothing. */
-int plan_open(struct sluice_pipeline *pipeline);
-/* Every init has returned, and nothing has been stepped yet: who has asked by now
- * is there from the first event on. */
-void plan_admit(struct sluice_pipeline *pipeline);
-/* The memory of a subscription made while the pipeline runs. */
-int plan_late(struct subscription *sub);
-/* Where @sub's batches are put together under @credit: how many bytes that
- * takes and are not there yet; and allocate them. */
-uint64_t plan_gathered_bytes(const struct subscription *sub,
-			     const struct sluice_credit *credit);
-int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
-
-/* undo.c: keep what was declared, before a start; and give back what a run holds,
- * with what a start that failed has changed put back. Nobody drives a port any
- * more, and nobody is making a subscription. */
-void plan_remember(struct sluice_pipeline *pipeline);
-void plan_close(struct sluice_pipeline *pipeline);
-/* The same in a child of the process that opened it: what is private. */
-void plan_close_child(struct sluice_pipeline *pipeline);
 
 #endif

@@ -8,6 +8,7 @@
  *
  * each part on pages of its own.
  */
+#include "engine/graph/declare_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/link/rings_priv.h"

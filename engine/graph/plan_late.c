@@ -4,7 +4,6 @@
 #include "engine/link/aside_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/link/rings_priv.h"
-#include "engine/graph/pipeline_priv.h"
 #include "engine/graph/plan_priv.h"
 #include "ring/base_priv.h"
 

@@ -1,9 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How memory is laid out, for plan.c and plan_late.c. Not installed. */
+/*
+ * From what was declared to memory, and back. Of check.c (the graph),
+ * affinity.c (which worker has which stages), plan.c and plan_late.c (regions,
+ * rings, private memory), undo.c (what a start that failed puts back). Not
+ * installed.
+ *
+ * Knows      every stage and subscription of a pipeline, and their sizes
+ * Knows not  threads: when it plans none runs; events, which do not flow yet
+ */
 #ifndef SLUICE_ENGINE_PLAN_PRIV_H
 #define SLUICE_ENGINE_PLAN_PRIV_H
 
 #include "engine/graph/pipeline_priv.h"
+
+/* check.c: everything about the graph that a start must refuse. */
+int check_graph(struct sluice_pipeline *pipeline);
+
+/* affinity.c: make the workers and place the stages. */
+int affinity_place(struct sluice_pipeline *pipeline);
+
+/* plan.c: allocate all that a run needs, or nothing. */
+int plan_open(struct sluice_pipeline *pipeline);
+/* Every init has returned, and no stage has been stepped yet: subscriptions that
+ * have asked by now take part from the first event on. */
+void plan_admit(struct sluice_pipeline *pipeline);
+/* The memory of a subscription made while the pipeline runs. */
+int plan_late(struct subscription *sub);
+/* Where @sub's batches are put together under @credit: how many bytes that
+ * takes and are not there yet; and allocate them. */
+uint64_t plan_gathered_bytes(const struct subscription *sub,
+			     const struct sluice_credit *credit);
+int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
+
+/* undo.c: keep what was declared, before a start; and release what a run holds,
+ * with what a start that failed has changed put back. At that time no thread
+ * drives a port or makes a subscription. */
+void plan_remember(struct sluice_pipeline *pipeline);
+void plan_close(struct sluice_pipeline *pipeline);
+/* The same in a child of the process that opened it: what is private. */
+void plan_close_child(struct sluice_pipeline *pipeline);
+
+/* ---- between plan.c and plan_late.c -------------------------------------- */
 
 /* Bytes of a ring's slots, in whole pages. */
 uint64_t plan_slots_bytes(const struct sluice_stage *producer,

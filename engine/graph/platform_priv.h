@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything the engine asks of the world, in one table with a real and a
- * simulated version: time, parking, waking (sluice_wait_ops), threads, locks,
- * CPUs, chance. To sleep is to park on a word that nobody rings. Not installed.
+ * Everything the engine asks of the world, in one table with a real version
+ * (run/platform.c) and a simulated one (tests/sim): time, parking, waking
+ * (sluice_wait_ops), threads, locks, CPUs, chance. To sleep is to park on a
+ * word that is never rung. Not installed.
  *
  * The engine calls nothing else that blocks, and keeps no state outside its own
  * structs: so a test runs a whole pipeline on one thread, in a seeded order.
+ *
+ * Knows      the world
+ * Knows not  pipelines or stages
  */
 #ifndef SLUICE_ENGINE_PLATFORM_PRIV_H
 #define SLUICE_ENGINE_PLATFORM_PRIV_H

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sequence that is to be restored needs of the graph. Each refuses with
- * -EINVAL: a graph that is to start; one more subscription; or, with -EBUSY,
- * that one is cancelled. Under the pipeline's lock; @marked is room for a mark
- * per stage. Not installed. */
+/*
+ * What an `ordered` producer and its resequencer need of the graph. Of
+ * sequence_check.c. Not installed.
+ *
+ * Each function refuses with -EINVAL (a cancel with -EBUSY): a graph that is to
+ * start, one more subscription, or its cancel. Under the pipeline's lock;
+ * @marked is room for a mark per stage.
+ *
+ * Knows      which subscriptions there are, or are wished for
+ * Knows not  sequence numbers and events
+ */
 #ifndef SLUICE_ENGINE_SEQUENCE_CHECK_PRIV_H
 #define SLUICE_ENGINE_SEQUENCE_CHECK_PRIV_H
 

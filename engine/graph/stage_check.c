@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be told about a stage from its options alone: each refusal names the
  * stage, the field and the limit. */
-#include "engine/graph/pipeline_priv.h"
+#include "engine/graph/declare_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "ring/base_priv.h"
 

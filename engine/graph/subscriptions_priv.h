@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The subscriptions of a pipeline: which there are, what may be one, and the words
- * that refuse one. What a subscription is, and how it lives, its two ends know
- * (link/subscription_priv.h). Not installed.
+ * The subscriptions of a pipeline: which there are, which may be made, and the
+ * words that refuse one. Of subscription_check.c. Not installed.
+ *
+ * Knows      options, and the graph
+ * Knows not  the life of a subscription: that is its two ends'
+ *            (link/subscription_priv.h)
  */
 #ifndef SLUICE_ENGINE_SUBSCRIPTIONS_PRIV_H
 #define SLUICE_ENGINE_SUBSCRIPTIONS_PRIV_H

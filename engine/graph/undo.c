@@ -5,6 +5,7 @@
  * whoever called meanwhile, may have changed what was declared (windows, manual
  * demand, demand modes) and made subscriptions.
  */
+#include "engine/graph/plan_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/graph/subscriptions_priv.h"

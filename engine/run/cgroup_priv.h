@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much of the CPUs' time this process is given. Not installed. */
+/*
+ * How much CPU time this process is given. Of cgroup.c. Not installed.
+ *
+ * Knows      files of the kernel
+ * Knows not  pipelines and threads
+ */
 #ifndef SLUICE_ENGINE_CGROUP_PRIV_H
 #define SLUICE_ENGINE_CGROUP_PRIV_H
 
 #include <stdint.h>
 
 /*
- * Whole CPUs' worth of time, rounded down, at least 1; 0: no limit, or none that
- * can be read.
+ * Whole CPUs' worth of time, rounded down, at least 1; 0: no limit, or none
+ * that can be read.
  *
  * @groups_file  "/proc/self/cgroup"
  * @root         "/sys/fs/cgroup"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which CPUs this process may use, and a thread's. Linux; not installed. */
+/*
+ * Which CPUs this process may use, and a thread's. Of cpus.c; Linux. Not
+ * installed.
+ *
+ * Knows      the kernel's masks
+ * Knows not  pipelines, or which worker goes where
+ */
 #ifndef SLUICE_ENGINE_CPUS_PRIV_H
 #define SLUICE_ENGINE_CPUS_PRIV_H
 

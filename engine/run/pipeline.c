@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Declaring a pipeline: its stages and subscriptions. */
 #include "engine/control/door_priv.h"
+#include "engine/graph/declare_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/run/run_priv.h"

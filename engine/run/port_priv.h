@@ -1,24 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who holds a port. A thread of the program drives it, and between its calls
- * nobody does: then the supervisor may, for as long as something is left to do.
- * Not installed.
+ * Ports: stages that a thread of the program, the port's *user*, drives instead
+ * of a worker. Of port.c (the user's calls) and port_held.c (who holds a port,
+ * and what a user leaves behind). Not installed.
  *
- * What a port has taken and not placed (in the spill, beside the dispatcher, of a
- * consumer that left), or what it has to see before it may end, waits for its
- * consumers' words. While its user is inside he looks at them. When he leaves
- * something behind he calls the supervisor, who looks, and leaves the port's bell
- * relayed: whoever grants or acknowledges then rings the supervisor. While nothing
- * is left behind nobody is called, and no bell is armed.
+ * Inside a call the user holds the port. Between calls no thread does, and the
+ * supervisor may take it for as long as there is work. Such work is left when
+ * events that the port has taken are not placed yet (they wait in the spill,
+ * for an aside, or were left by a consumer), or when the port must see
+ * something before it may end. Inside a call the user does it. A user that
+ * leaves work behind calls the supervisor, which does what can be done and
+ * leaves the port's bell relayed: then a stage that grants or acknowledges
+ * rings the supervisor. While no work is left behind the supervisor is not
+ * called, and no bell is armed.
  *
  *   port_busy   bits 0-1    PORT_CLOSED, _FREE, _USER, _SUPERVISOR
  *               PORT_CALL   the supervisor has been called, and has not come
- *               PORT_CAME   he came while the user was inside: call him again
+ *               PORT_CAME   it came while the user was inside: call it again
  *               PORT_WAITS  the user sleeps until the supervisor has left
  *               above       users that have left, and are calling
  *
  * The word is only ever changed by compare-exchange or by adding to it, so what
  * one holder wrote the next one sees.
+ *
+ * Knows      the rounds of a stage, and the supervisor's view of one
+ * Knows not  workers; what a user does with its events
  */
 #ifndef SLUICE_ENGINE_PORT_PRIV_H
 #define SLUICE_ENGINE_PORT_PRIV_H
@@ -35,16 +41,16 @@
 #define PORT_WAITS      16u
 #define PORT_CALLER     32u /* one of those above */
 
-/* For its user. Returns who has it else: PORT_USER, another one, or PORT_CLOSED;
- * PORT_FREE: it is the caller's, until port_leave(). */
+/* For a user. Returns PORT_FREE: the port is the caller's, until port_leave();
+ * or PORT_USER: another user holds it; or PORT_CLOSED. */
 uint32_t port_enter(struct sluice_stage *port);
 void port_leave(struct sluice_stage *port);
 
-/* Whoever holds it looks up from the events: what was signalled, a stop, a drain.
- */
+/* The holder of the port looks up from the events: at signals, a stop, a
+ * drain. */
 void port_attend(struct sluice_stage *port);
-/* The same and one round, as a worker makes it. Returns non-zero when it did
- * something. */
+/* port_attend(), and one round as a worker makes it. Returns non-zero when
+ * there was work. */
 int port_round(struct sluice_stage *port);
 
 /* How a port has ended. Threads: any. */
@@ -52,21 +58,21 @@ struct port_end {
 	uint32_t closed; /* SLUICE_CLOSED(); 0: it has not */
 	uint32_t stopped;
 	uint32_t failed; /* stopped, for the pipeline has failed */
-	const struct sluice_stage *by; /* who ended first; NULL: nobody else */
+	const struct sluice_stage *by; /* the stage whose end did it, or NULL */
 };
 struct port_end port_end_of(const struct sluice_stage *port);
 
-/* Users may enter; or may no longer, and are gone. */
+/* From open on users may enter; after close none may, and none is inside. */
 void port_open(struct sluice_stage *port);
 void port_close(struct sluice_stage *port);
 
-/* Something for the supervisor to look at: a signal. Threads: any. */
+/* A signal came while no user is inside: call the supervisor. Threads: any. */
 void port_call(struct sluice_stage *port);
 
 /* The supervisor looks after a port that it was called to, or whose bell was
  * rung. Returns when it wants to look again, ns. */
 uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen);
-/* Its bell was rung since the supervisor left it so. */
+/* Was the port's bell rung since the supervisor relayed it? */
 int port_rung(const struct sluice_stage *port, const struct supervised *seen);
 
 #endif

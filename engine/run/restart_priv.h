@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When may a stage that failed be started again, and after what delay. Pure: no
- * clock and no thread; time and chance are arguments. Not installed.
+ * When may a stage that failed be started again, and after what delay. Of
+ * restart.c. Not installed.
  *
- * Two rules say that it may not. More than max_restarts failures in a sliding
- * window are a burst. But once the delays have grown, no burst fits a window any
- * more; so failures are counted from one stable period to the next as well.
+ * There are two limits. More than max_restarts failures in a sliding window are
+ * a burst. But once the delays have grown, no burst fits a window any more; so
+ * failures are counted from one stable period to the next as well.
+ *
+ * Knows      the options, and when failures came
+ * Knows not  clocks, threads, stages: time and chance are arguments
  */
 #ifndef SLUICE_ENGINE_RESTART_PRIV_H
 #define SLUICE_ENGINE_RESTART_PRIV_H

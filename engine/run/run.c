@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The caller's side of a running pipeline: start, join, drain, stop, close. */
 #include "engine/control/door_priv.h"
+#include "engine/graph/declare_priv.h"
+#include "engine/graph/plan_priv.h"
+#include "engine/run/stopping_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "engine/control/control_priv.h"
 #include "engine/graph/subscriptions_priv.h"

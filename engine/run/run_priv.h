@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pipeline that runs: its threads, and what the supervisor knows of its stages.
- * Not installed.
+ * A pipeline that runs: its threads, and what the supervisor knows of its
+ * stages. Of run.c (start, join, drain, stop: the caller's side) and pipeline.c
+ * (open, declare, close), with the bodies of the threads (supervisor.c,
+ * worker.c) and the calls that stages make (host.c). Not installed.
  *
- *   pipeline.c    opened, declared, closed
- *   run.c         start, join, drain, stop: the caller's side
- *   host.c        what stages ask of the pipeline around them
- *   supervisor.c  the control thread: spawns the workers, sees them end
- *   worker.c      the loop that polls stages
- *   stopping.c    who is to stop, and has not returned
- *   port.c, port_held.c  stages that a thread of the program drives
- *   restart.c     when a failed stage is started again
- *   platform.c, cpus.c, cgroup.c  the world: Linux
+ * Knows      threads, commands, phases, restarts
+ * Knows not  what a stage does in its step
  */
 #ifndef SLUICE_ENGINE_RUN_PRIV_H
 #define SLUICE_ENGINE_RUN_PRIV_H
@@ -75,28 +70,13 @@ void pipeline_raise(struct sluice_pipeline *pipeline,
 
 /* ---- run.c --------------------------------------------------------------- */
 
-/* A thread of the pipeline, or who starts or closes it, waits until the phase is
- * at least @phase. Returns 0; or -ECANCELED: the start has failed. */
+/* A thread of the pipeline, or the one that starts or closes it, waits until
+ * the phase is at least @phase. Returns 0; or -ECANCELED: the start has
+ * failed. */
 int pipeline_wait_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
-
-/* ---- stopping.c ---------------------------------------------------------- */
-
-/* Tell the stages that are to stop and have an on_stop; and say in the log who has
- * not returned, later on. Returns when to look again. */
-void stop_tell(struct sluice_pipeline *pipeline);
-uint64_t stop_tell_late(struct sluice_pipeline *pipeline);
-/* Name the stages that have not ended, those inside a callback first; or those
- * alone. Returns how many. @text is "" when there is none. */
-#define STOP_TEXT_BYTES 300
-enum stop_names {
-	STOP_ALL,
-	STOP_IN_CALLBACK,
-};
-uint32_t stop_names(const struct sluice_pipeline *pipeline,
-		    enum stop_names which, char text[STOP_TEXT_BYTES]);
 
 /* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
 

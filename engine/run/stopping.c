@@ -5,6 +5,7 @@
  * have not returned all the same.
  */
 #include "engine/run/run_priv.h"
+#include "engine/run/stopping_priv.h"
 
 #include <stdio.h>
 #include <string.h>

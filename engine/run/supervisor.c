@@ -5,8 +5,10 @@
  * nobody uses just now, and sees the workers end. The only events it touches are
  * those that a port's user has left behind.
  */
+#include "engine/graph/plan_priv.h"
 #include "engine/run/port_priv.h"
 #include "engine/graph/subscriptions_priv.h"
+#include "engine/run/stopping_priv.h"
 #include "ring/base_priv.h"
 
 #include <stdio.h>

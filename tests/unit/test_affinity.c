@@ -3,6 +3,7 @@
  * 2, 3 and 5. Nothing is started. */
 #include "flow.h"
 
+#include "engine/graph/plan_priv.h"
 #include "engine/run/run_priv.h"
 
 #define CPUS       4u
