@@ -16,61 +16,65 @@ struct diff {
 	uint32_t better;
 };
 
-/* Members of @group that differ, and are told; returns how many. */
-static uint32_t diff_group(const struct diff *diff, const char *group)
+/* What makes no figure worse or better, and what is compared. */
+static int diff_aside(const char *name)
 {
-	json_t *own[2];
+	static const char *const aside[] = {"repeats", "told", "sluice",
+					    "compiler", "kernel"};
+	int is = 0;
+
+	for (size_t i = 0; i < sizeof(aside) / sizeof(aside[0]); i++)
+		is |= strcmp(name, aside[i]) == 0;
+	return is;
+}
+
+static struct text diff_text(const json_t *value)
+{
+	char *dumped = json_dumps(value, JSON_ENCODE_ANY);
+	struct text text = text_format("%.100s", dumped ? dumped : "nothing");
+
+	free(dumped);
+	return text;
+}
+
+/* Members of @group that differ, and are told; returns how many. */
+static int diff_group(const struct diff *diff, const char *group)
+{
+	json_t *before = json_object_get(diff->report[0].root, group);
+	json_t *after = json_object_get(diff->report[1].root, group);
 	json_t *all = json_object();
-	uint32_t n = 0;
 	const char *name;
 	json_t *value;
+	int n = 0;
 
-	for (int i = 0; i < 2; i++) {
-		own[i] = json_object_get(diff->report[i].root, group);
-		(void)json_object_update(all, own[i]);
-	}
+	(void)json_object_update(all, before);
+	(void)json_object_update(all, after);
 	json_object_foreach(all, name, value)
 	{
-		char *text[2];
+		json_t *was = json_object_get(before, name);
+		json_t *is = json_object_get(after, name);
 
-		for (int i = 0; i < 2; i++)
-			text[i] = json_dumps(json_object_get(own[i], name),
-					     JSON_ENCODE_ANY);
-		/* How often is no setting; these tell what others have. */
-		if (strcmp(name, "repeats") != 0 && strcmp(name, "told") != 0 &&
-		    (!text[0] || !text[1] || strcmp(text[0], text[1]) != 0)) {
-			command_complain(
-				diff->command->name,
-				text_format("%s %s: %.100s and %.100s", group,
-					    name, text[0] ? text[0] : "nothing",
-					    text[1] ? text[1] : "nothing")
-					.at);
-			n++;
-		}
-		free(text[0]);
-		free(text[1]);
+		if (json_equal(was, is) || diff_aside(name))
+			continue;
+		command_complain(diff->command->name,
+				 text_format("%s %s: %s and %s", group, name,
+					     diff_text(was).at,
+					     diff_text(is).at)
+					 .at);
+		n++;
 	}
 	json_decref(all);
 	return n;
 }
 
 /* Where time is virtual any machine gives the same. */
-static uint32_t diff_settings(struct diff *diff)
+static int diff_settings(const struct diff *diff)
 {
-	int is_sim =
-		strcmp(report_setting(&diff->report[0], "mode"), "sim") == 0;
+	int n = diff_group(diff, "plan") + diff_group(diff, "trace");
 
-	/* What may differ: it is what is compared. */
-	for (int i = 0; i < 2; i++) {
-		json_t *machine =
-			json_object_get(diff->report[i].root, "machine");
-
-		(void)json_object_del(machine, "sluice");
-		(void)json_object_del(machine, "compiler");
-		(void)json_object_del(machine, "kernel");
-	}
-	return diff_group(diff, "plan") + diff_group(diff, "trace") +
-	       (is_sim ? 0 : diff_group(diff, "machine"));
+	if (strcmp(report_setting(&diff->report[0], "mode"), "sim") != 0)
+		n += diff_group(diff, "machine");
+	return n;
 }
 
 /* Is it judged: not for what it means where a backlog grows, and not twice, since

@@ -31,10 +31,9 @@ static int plot_files(const struct report *report, const char *prefix,
 		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
 			       name.at);
 		out = command_open(file);
-		if (out != NULL && plots)
-			plot_svg(report, &plot[i], 1, out);
-		else if (out != NULL)
-			rc = report_hgrm_write(run, out);
+		if (out != NULL)
+			rc = plots ? plot_svg(report, &plot[i], 1, out)
+				   : report_hgrm_write(run, out);
 		rc = command_close(out, file, rc);
 		if (rc == 0 && named)
 			(void)puts(file);

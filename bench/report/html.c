@@ -26,20 +26,22 @@ static void html_head(const struct report *report, FILE *out)
 		text_markup(out, "<p class=soft>%</p>\n", about.at);
 }
 
-static void html_plots(const struct report *report, FILE *out)
+static int html_plots(const struct report *report, FILE *out)
 {
 	struct plot plots[PLOTS_MAX];
 	uint32_t count = plot_list(report, plots);
+	int rc = 0;
 
 	(void)fputs("<div class=plots>\n", out);
 	for (uint32_t i = 0; i < count; i++) {
 		text_markup(out,
 			    "<figure>\n<figcaption><b>%</b> %</figcaption>\n",
 			    plots[i].title.at, plots[i].about);
-		plot_svg(report, &plots[i], 0, out);
+		rc |= plot_svg(report, &plots[i], 0, out);
 		(void)fputs("</figure>\n", out);
 	}
 	(void)fputs("</div>\n", out);
+	return rc;
 }
 
 /* ---- tables -------------------------------------------------------------- */
@@ -139,13 +141,15 @@ static void html_pairs(const struct report *report, const char *title,
 
 int report_html_write(const struct report *report, FILE *out)
 {
+	int rc;
+
 	html_head(report, out);
-	html_plots(report, out);
+	rc = html_plots(report, out);
 	for (int i = 1; i < REPORT_TABLES; i++)
 		html_table(report, i, out);
 	html_legend(report, out);
 	html_pairs(report, "The plan", "plan", out);
 	html_pairs(report, "The machine", "machine", out);
 	(void)fputs("</body>\n</html>\n", out);
-	return ferror(out) ? -EIO : 0;
+	return rc != 0 || ferror(out) ? -EIO : 0;
 }
