@@ -248,7 +248,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	/* What is found to have room when events are placed is told of in the
 	 * next flush; there may be none. */
 	if (SLUICE_UNLIKELY(stage_ahead(port, AHEAD_TOLD)))
-		stage_tell_gauges(port, stage_holds_back(port));
+		stage_tell_gauges(port);
 	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;

@@ -158,7 +158,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	stage->run.asks -= outlet_asks_of(&stage->out, sub);
 	outlet_leave(&stage->out, sub);
 	/* In a ring that nobody takes from any more events wait from now on. */
-	stage_tell_gauges(stage, stage_holds_back(stage));
+	stage_tell_gauges(stage);
 	stage_tell_stranded(stage, stage->out.unread);
 	stage->out.unread = 0;
 	stage_markers_wait_again(stage);

@@ -108,7 +108,7 @@ static inline int stage_call_end(struct sluice_stage *stage,
 						 ? STAGE_LOOK
 						 : STAGE_LOOKED);
 	else
-		stage_tell_gauges(stage, stage_holds_back(stage));
+		stage_tell_gauges(stage);
 	return rc;
 }
 

@@ -140,10 +140,11 @@ static int stage_place(struct sluice_stage *stage, enum stage_look look)
 	return moved;
 }
 
-void stage_tell_gauges(struct sluice_stage *stage, int held)
+void stage_tell_gauges(struct sluice_stage *stage)
 {
 	uint64_t waits = hold_count(&stage->hold);
 	uint64_t dealt = outlet_waiting(&stage->out);
+	int held = stage_holds_back(stage);
 
 	stage->run.gauge = waits + dealt;
 	outlet_tell_gauges(&stage->out);
@@ -201,6 +202,6 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_HELD | AHEAD_ORPHANS |
 						       AHEAD_SPILLED |
 						       AHEAD_TOLD)))
-		stage_tell_gauges(stage, held);
+		stage_tell_gauges(stage);
 	return moved;
 }

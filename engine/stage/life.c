@@ -96,7 +96,7 @@ void stage_end(struct sluice_stage *stage)
 						      stage->run.reason_code));
 		left += outlet_drop(&stage->out);
 		hold_reset(&stage->hold);
-		stage_tell_gauges(stage, 0);
+		stage_tell_gauges(stage);
 	}
 	if (stage->resequencer != NULL)
 		left += resequencer_leave(stage);

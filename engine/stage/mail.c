@@ -94,10 +94,10 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 		return;
 	}
 	/* How many of the links there are: more may come. */
-	letter->position = marker_targets(letter, in->count);
+	letter->links = marker_targets(letter, in->count);
 	/* A link that is opened later has nothing before the marker: its target
 	 * stays 0. */
-	for (uint32_t i = 0; i < letter->position; i++)
+	for (uint32_t i = 0; i < letter->links; i++)
 		if (in->links[i].open)
 			letter->targets[i] = sluice_load_acquire(
 				&in->links[i].reader.tx->published);
@@ -113,7 +113,7 @@ int stage_markers_arrive(struct sluice_stage *stage)
 	while (stage->post.arriving.first != NULL) {
 		struct letter *letter = stage->post.arriving.first;
 
-		for (uint32_t i = 0; i < letter->position; i++)
+		for (uint32_t i = 0; i < letter->links; i++)
 			if (!inlet_past(&stage->in, i, letter->targets[i]))
 				return moved;
 		(void)letters_pop(&stage->post.arriving);
@@ -126,7 +126,7 @@ int stage_markers_arrive(struct sluice_stage *stage)
 void stage_markers_forget(struct sluice_stage *stage, uint32_t index)
 {
 	for (struct letter *m = stage->post.arriving.first; m; m = m->next)
-		if (index < m->position)
+		if (index < m->links)
 			m->targets[index] = 0;
 }
 
@@ -138,7 +138,7 @@ void stage_markers_refuse(struct sluice_stage *stage, uint32_t index)
 	while (before.first != NULL) {
 		struct letter *letter = letters_pop(&before);
 
-		if (index < letter->position &&
+		if (index < letter->links &&
 		    !inlet_past(&stage->in, index, letter->targets[index]))
 			mail_done(stage, letter, -EPIPE);
 		else
@@ -152,7 +152,7 @@ uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 	const struct letter *letter = stage->post.arriving.first;
 	uint64_t left;
 
-	if (index >= letter->position)
+	if (index >= letter->links)
 		return limit;
 	left = letter->targets[index] - stage->in.links[index].reader.acked;
 	/* 0 or behind: this link is past it, and waits for the others. */
@@ -164,7 +164,7 @@ static int marker_spilled_past(const struct sluice_stage *stage,
 {
 	const struct spill *spill = &stage->out.spill;
 
-	for (uint32_t i = 0; i < letter->position; i++)
+	for (uint32_t i = 0; i < letter->lanes; i++)
 		if (!position_reached(spill->queue[i].popped,
 				      letter->targets[i]))
 			return 0;
@@ -185,10 +185,10 @@ static void marker_spill(struct sluice_stage *stage, struct letter *letter)
 {
 	const struct outlet *out = &stage->out;
 
-	letter->position = 0;
+	letter->lanes = 0;
 	if (out->spill.capacity > 0) {
-		letter->position = marker_targets(letter, out->lanes.count);
-		for (uint32_t i = 0; i < letter->position; i++)
+		letter->lanes = marker_targets(letter, out->lanes.count);
+		for (uint32_t i = 0; i < letter->lanes; i++)
 			letter->targets[i] = out->spill.queue[i].popped +
 					     out->spill.queue[i].count;
 	}
@@ -292,7 +292,7 @@ int stage_read_mail(struct sluice_stage *stage)
 	/* What waited may have moved since the last flush; a callback, and
 	 * whoever it answers at once, may look at the statistics. */
 	if (stage_ahead(stage, AHEAD_TOLD))
-		stage_tell_gauges(stage, stage_holds_back(stage));
+		stage_tell_gauges(stage);
 	for (; stage_may_handle(stage) && read < LETTERS_PER_ROUND; read++) {
 		struct letters *due = markers_due(stage);
 

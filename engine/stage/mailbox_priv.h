@@ -39,9 +39,14 @@ struct letter {
 	uint32_t bytes; /* of data */
 	uint32_t room;  /* for the answer, behind the data */
 	uint32_t replied;
-	int32_t result;    /* of the call: a length, or a negative errno */
-	uint64_t position; /* a marker's, in the hold */
-	uint64_t *targets; /* a marker's, per link or lane; behind the rest */
+	int32_t result; /* of the call: a length, or a negative errno */
+	/* A marker's: what it stands behind. In the hold, up to a position; in
+	 * the inlets or in the spill, of so many links or lanes, up to a target
+	 * each. */
+	uint64_t position;
+	uint32_t links;
+	uint32_t lanes;
+	uint64_t *targets; /* behind the rest */
 	uint32_t targets_max;
 	/* The request, then the answer, each aligned for any word. */
 	unsigned char data[] __attribute__((aligned(8)));

@@ -351,8 +351,8 @@ static inline int stage_holds_back(const struct sluice_stage *stage)
 {
 	return stage->run.accumulate && stage->run.phase != STAGE_ENDING;
 }
-/* Say how many events wait; @held: they are held back. */
-void stage_tell_gauges(struct sluice_stage *stage, int held);
+/* Say how many events wait. */
+void stage_tell_gauges(struct sluice_stage *stage);
 /* Begin to end: what is held still goes out. */
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		  uint32_t code);
