@@ -78,7 +78,7 @@ static int compare_load(struct compare *compare, double load)
 		rc = report_add(
 			compare->report,
 			report_run_json(&compare->results[i * step->rounds],
-					step->rounds, &compare->plan));
+					step->rounds, compare->plan.consumers));
 	return rc;
 }
 

@@ -86,39 +86,17 @@ const char *report_setting(const struct report *report, const char *name)
 
 /* ---- of repeats one ------------------------------------------------------ */
 
-static double value_of(const struct run_result *result, uint32_t id,
-		       const struct plan_slo *slo)
-{
-	switch (id) {
-	case FIGURE_OBJECTIVE:
-		return slo->is_latency
-			       ? (double)sluice_hist_quantile(&result->latency,
-							      slo->quantile)
-			       : (double)sluice_hist_quantile(&result->slowdown,
-							      slo->quantile) /
-					 1e3;
-	case FIGURE_DROPS:
-		return (double)(result->drops.overflow + result->drops.killed +
-				result->drops.unplaced);
-	default:
-		return figure_read(&figures[id], result);
-	}
-}
-
 /* By the tail, or the rate where there is none: does @a come before @b? */
-static int value_before(const struct run_result *a, const struct run_result *b,
-			const struct plan_slo *slo)
+static int repeats_before(const struct run_result *a,
+			  const struct run_result *b)
 {
-	double left = value_of(a, FIGURE_OBJECTIVE, slo);
-	double right = value_of(b, FIGURE_OBJECTIVE, slo);
-
-	return left < right ||
-	       (!(left > right) && a->achieved_per_s < b->achieved_per_s);
+	return a->objective < b->objective ||
+	       (!(a->objective > b->objective) &&
+		a->achieved_per_s < b->achieved_per_s);
 }
 
 /* Those that are used, in order: all but the contended, unless all are. */
 static uint32_t repeats_use(const struct run_result *repeats, uint32_t count,
-			    const struct plan_slo *slo,
 			    const struct run_result **used)
 {
 	uint32_t n = 0;
@@ -131,7 +109,7 @@ static uint32_t repeats_use(const struct run_result *repeats, uint32_t count,
 
 		if (!all && repeats[i].valid.contended)
 			continue;
-		for (; at > 0 && value_before(&repeats[i], used[at - 1], slo);
+		for (; at > 0 && repeats_before(&repeats[i], used[at - 1]);
 		     at--)
 			used[at] = used[at - 1];
 		used[at] = &repeats[i];
@@ -194,15 +172,15 @@ static json_t *repeats_parts(const struct run_result *told)
 /* A run as a whole and not figure by figure, so that its figures belong
  * together. Of an even number the lower of the middle two. */
 json_t *report_run_json(const struct run_result *repeats, uint32_t count,
-			const struct bench_plan *plan)
+			uint32_t consumers)
 {
 	const struct run_result *used[REPORT_REPEATS_MAX];
-	uint32_t n = repeats_use(repeats, count, &plan->slo, used);
+	uint32_t n = repeats_use(repeats, count, used);
 	const struct run_result *told = used[(n - 1) / 2];
 	json_t *handled = json_array();
 	json_t *run;
 
-	for (uint32_t i = 0; i < plan->consumers; i++)
+	for (uint32_t i = 0; i < consumers; i++)
 		(void)json_array_append_new(
 			handled, json_integer((json_int_t)told->handled[i]));
 	run = json_pack(
@@ -217,13 +195,15 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 		repeats_curve(used, n, offsetof(struct run_result, slowdown),
 			      1e3));
 	for (uint32_t id = 0; id < FIGURES; id++) {
-		double mid = value_of(told, id, &plan->slo);
+		double mid = figure_read(&figures[id], told);
 		double low = mid;
 		double high = mid;
 
 		for (uint32_t i = 0; i < n; i++) {
-			low = fmin(low, value_of(used[i], id, &plan->slo));
-			high = fmax(high, value_of(used[i], id, &plan->slo));
+			double one = figure_read(&figures[id], used[i]);
+
+			low = fmin(low, one);
+			high = fmax(high, one);
 		}
 		report_json_put(run, &figures[id], mid, low, high);
 	}

@@ -59,7 +59,7 @@ const char *report_setting(const struct report *report, const char *name);
 /* A run of several that are the same but for chance, as it is in the document;
  * NULL: no memory. */
 json_t *report_run_json(const struct run_result *repeats, uint32_t count,
-			const struct bench_plan *plan);
+			uint32_t consumers);
 /* Takes @run over. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
 int report_add(struct report *report, json_t *run);
 

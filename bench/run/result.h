@@ -9,8 +9,8 @@
 
 /* Why events were not handled. */
 struct run_drops {
+	uint64_t all;
 	uint64_t overflow; /* no room to wait in */
-	uint64_t killed;   /* in hand of a consumer that was killed */
 	uint64_t unplaced; /* never placed by the end of the run */
 };
 
@@ -50,7 +50,8 @@ struct run_result {
 	struct sluice_hist slowdown;   /* the same / service, in 1/1000 */
 	struct sluice_hist dispatcher; /* waiting to be placed */
 	struct sluice_hist lane;       /* placed, waiting for the consumer */
-	double jain;                   /* of events handled per consumer */
+	double objective;         /* what the slo is about: ns, or slowdown */
+	double jain;              /* of events handled per consumer */
 	uint64_t order_key;       /* handled after a later one of their key */
 	uint64_t order_global;    /* handled after a later one */
 	uint64_t reordered;       /* the same behind a join, if there is one */

@@ -51,7 +51,7 @@ void *run_memory(struct run *run, size_t bytes)
 	struct run_block *block = (void *)(memory + room);
 
 	if (memory == NULL) {
-		(void)fprintf(stderr, "sluice-bench: %s: no memory\n");
+		(void)fprintf(stderr, "sluice-bench: no memory\n");
 		exit(1);
 	}
 	*block = (struct run_block){memory, run->block};

@@ -99,6 +99,7 @@ static void tally_sums(struct run *run)
 	(void)snprintf(r->strategy, sizeof(r->strategy), "%s", run->ps->name);
 	r->drops.overflow = run->discarded;
 	r->drops.unplaced = run->unplaced;
+	r->drops.all = run->discarded + run->unplaced;
 	for (uint32_t c = 0; c < run->consumers; c++) {
 		r->events += r->handled[c];
 		squares += (double)r->handled[c] * (double)r->handled[c];
@@ -223,6 +224,7 @@ int tally_grows(const struct run_part *part, uint32_t parts, uint64_t events)
 void tally_times(struct run *run, const struct run_record *record)
 {
 	struct run_result *r = run->result;
+	const struct plan_slo *slo = &run->plan->slo;
 	uint64_t count = run->trace->count;
 	struct sluice_hist *hist = run_memory(run, 2 * sizeof(*hist));
 
@@ -236,6 +238,12 @@ void tally_times(struct run *run, const struct run_record *record)
 		sluice_hist_add(&r->lane, tally_since(record[i].started_ns,
 						      record[i].placed_ns));
 	}
+	r->objective = slo->is_latency
+			       ? (double)sluice_hist_quantile(&r->latency,
+							      slo->quantile)
+			       : (double)sluice_hist_quantile(&r->slowdown,
+							      slo->quantile) /
+					 1e3;
 	r->parts = count < RUN_PARTS ? (uint32_t)count : RUN_PARTS;
 	parts_times(run, record, &hist[0], &hist[1]);
 	if (run->closed_depth)

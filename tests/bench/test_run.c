@@ -115,6 +115,33 @@ static void handle(uint32_t seq, uint32_t c, uint64_t later_ns)
 	record->times++;
 }
 
+/* Of the slowdown or the latency: the one that took longer is one in ten. */
+static void the_objective_is_what_the_slo_is_about(void **state)
+{
+	static const struct {
+		struct plan_slo slo;
+		double low;
+		double high;
+	} cases[] = {
+		{{0.9, 10, 0}, 1.4, 1.41},
+		{{0.99, 10, 0}, 4.4, 4.44},
+		{{0.9, 10, 1}, 70, 70},
+		{{0.99, 10, 1}, 220, 221.8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		plan.slo = cases[i].slo;
+		live_begin();
+		for (uint32_t k = 0; k < COUNT; k++)
+			handle(k, 0, k == COUNT - 1 ? 150 : 0);
+		assert_int_equal(live_tally(0, 0), 0);
+		assert_true(result.objective >= cases[i].low);
+		assert_true(result.objective <= cases[i].high);
+		run_forget(&run, NULL);
+	}
+}
+
 static void what_was_handled_adds_up(void **state)
 {
 	(void)state;
@@ -351,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_service_is_as_long_as_faults_make_it),
+		LIVE_TEST(the_objective_is_what_the_slo_is_about),
 		LIVE_TEST(what_was_handled_adds_up),
 		LIVE_TEST(what_came_late_is_counted),
 		LIVE_TEST(whoever_ends_first_was_first),
