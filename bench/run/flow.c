@@ -27,52 +27,63 @@ static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 	link->rx = apart ? run_memory(run, sizeof(*link->rx)) : sub->rx;
 }
 
-static int flow_window_open(struct flow *flow, struct flow_producer *producer)
-{
-	struct run *run = flow->run;
-	uint32_t events = run->ps->opts.order_events
-				  ? run->ps->opts.order_events
-				  : SLUICE_ORDER_EVENTS_DEFAULT;
-	uint32_t bytes = sizeof(struct run_event);
-	uint32_t offset = (uint32_t)offsetof(struct run_event, number);
-
-	sluice_reorder_init(&producer->window,
-			    run_memory(run, (size_t)events * bytes),
-			    run_memory(run, events), events, bytes, offset);
-	return sequence_open(&producer->out.sequence, events, offset);
-}
-
 static int flow_producer_open(struct flow *flow, uint32_t p,
 			      const struct sluice_strategy *strategy)
 {
 	struct run *run = flow->run;
-	const struct bench_plan *plan = run->plan;
 	struct flow_producer *producer = &flow->producer[p];
-	int rc;
+	struct outlet *out = &producer->out;
+	const uint32_t bytes = run->plan->event_bytes;
+	const uint32_t offset = (uint32_t)offsetof(struct run_event, number);
+	uint32_t events = run->ps->opts.order_events;
+	int rc = outlet_open(out, strategy, run->consumers, run->consumers,
+			     bytes, run->row_events, run->plan->capacity);
 
-	producer->row =
-		run_memory(run, (size_t)run->row_events * plan->event_bytes);
+	producer->row = run_memory(run, (size_t)run->row_events * bytes);
 	producer->sub =
-		run_memory(run, plan->consumers * sizeof(*producer->sub));
-	rc = outlet_open(&producer->out, strategy, plan->consumers,
-			 plan->consumers, plan->event_bytes, run->row_events,
-			 plan->capacity);
-	producer->out.counters = &producer->counters;
-	producer->out.ops = sluice_wait_linux();
+		run_memory(run, run->consumers * sizeof(*producer->sub));
+	out->counters = &producer->counters;
+	out->ops = sluice_wait_linux();
 	if (rc == 0 && flow->pool)
-		rc = outlet_pool_open(&producer->out, plan->capacity);
-	if (rc == 0 && run->ordered)
-		rc = flow_window_open(flow, producer);
-	for (uint32_t c = 0; c < plan->consumers; c++)
+		rc = outlet_pool_open(out, run->plan->capacity);
+	if (rc == 0 && run->ordered) {
+		if (events == 0)
+			events = SLUICE_ORDER_EVENTS_DEFAULT;
+		sluice_reorder_init(
+			&producer->window,
+			run_memory(run, events * sizeof(struct run_event)),
+			run_memory(run, events), events,
+			sizeof(struct run_event), offset);
+		rc = sequence_open(&out->sequence, events, offset);
+	}
+	for (uint32_t c = 0; c < run->consumers; c++)
 		flow_link_open(flow, p, c);
 	return rc;
 }
 
-static void flow_start(struct flow *flow, int timed)
+int flow_open(struct flow *flow, struct run *run,
+	      const struct sluice_strategy *strategy, uint32_t apart)
 {
-	const struct run *run = flow->run;
+	uint32_t links = run->producers * run->consumers;
+	struct flow_link *link = run_memory(run, links * sizeof(*link));
+	uint32_t batch = run->plan->batch;
+	int rc = 0;
 
-	for (uint32_t c = 0; c < run->consumers; c++) {
+	flow->run = run;
+	flow->apart = apart;
+	flow->batch_events = run->credit.batch_events;
+	if (batch > 0 && batch < flow->batch_events)
+		flow->batch_events = batch;
+	flow->pool = strategy->rings == SLUICE_RINGS_POOL;
+	flow->producer =
+		run_memory(run, run->producers * sizeof(*flow->producer));
+	flow->consumer =
+		run_memory(run, run->consumers * sizeof(*flow->consumer));
+	for (uint32_t c = 0; c < run->consumers; c++)
+		flow->consumer[c].link = &link[c * run->producers];
+	for (uint32_t p = 0; rc == 0 && p < run->producers; p++)
+		rc = flow_producer_open(flow, p, strategy);
+	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++) {
 		if (run->fault[c].late)
 			continue;
 		flow_attach(flow, c);
@@ -80,41 +91,15 @@ static void flow_start(struct flow *flow, int timed)
 			outlet_attach(&flow->producer[p].out,
 				      &flow->producer[p].sub[c], NULL);
 	}
-	for (uint32_t p = 0; p < run->producers; p++) {
-		struct source *source = &run->source[p];
+	for (uint32_t p = 0; rc == 0 && p < run->producers; p++) {
+		struct sluice_dispatch_opts opts = run->source[p].opts;
 
-		outlet_start(
-			&flow->producer[p].out,
-			timed ? &(struct sluice_dispatch_opts){.own = source}
-			      : &source->opts);
+		if (strategy != run->ps->strategy)
+			opts = (struct sluice_dispatch_opts){
+				.own = &run->source[p]};
+		outlet_start(&flow->producer[p].out, &opts);
 	}
-}
-
-int flow_open(struct flow *flow, struct run *run,
-	      const struct sluice_strategy *strategy, uint32_t apart)
-{
-	const struct bench_plan *plan = run->plan;
-	int rc = 0;
-
-	flow->run = run;
-	flow->apart = apart;
-	flow->batch_events = run->credit.batch_events;
-	if (plan->batch > 0 && plan->batch < flow->batch_events)
-		flow->batch_events = plan->batch;
-	flow->pool = strategy->rings == SLUICE_RINGS_POOL;
-	flow->producer =
-		run_memory(run, plan->producers * sizeof(*flow->producer));
-	flow->consumer =
-		run_memory(run, plan->consumers * sizeof(*flow->consumer));
-	for (uint32_t c = 0; c < plan->consumers; c++)
-		flow->consumer[c].link = run_memory(
-			run, plan->producers * sizeof(struct flow_link));
-	for (uint32_t p = 0; rc == 0 && p < plan->producers; p++)
-		rc = flow_producer_open(flow, p, strategy);
-	if (rc < 0)
-		return sluice_fail(rc, "no memory");
-	flow_start(flow, strategy != run->ps->strategy);
-	return 0;
+	return rc;
 }
 
 void flow_close(struct flow *flow)

@@ -32,6 +32,7 @@ struct flow_producer {
 	/* The consumers': where its events leave in order; until when the head
 	 * of its pool is taken; and what has come into that, as they see it. */
 	struct sluice_reorder window RUN_APART;
+	uint64_t left_ns; /* the last that left it */
 	uint64_t head_free_ns;
 	sluice_a64 pushed;
 };

@@ -49,28 +49,30 @@ void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
 	consumer->started_ns = start;
 }
 
-static void serve_restore(struct flow *flow, uint32_t p,
+/* What leaves the resequencer now had to wait for all before it. */
+static void serve_restore(struct flow *flow, struct flow_producer *producer,
 			  const struct run_event *event)
 {
-	struct sluice_reorder *window = &flow->producer[p].window;
-	const unsigned char *first;
+	struct run *run = flow->run;
+	struct sluice_reorder *window = &producer->window;
 	uint64_t depth = event->number - window->head;
+	const unsigned char *first;
+	struct run_event left;
+	uint64_t n;
 
-	if (depth > flow->run->result->join_depth_max)
-		flow->run->result->join_depth_max = depth;
+	if (depth > run->result->join_depth_max)
+		run->result->join_depth_max = depth;
 	if (sluice_reorder_put(window, (const unsigned char *)event) !=
 	    SLUICE_REORDER_TAKEN)
 		flow->broken = 1;
-	for (uint64_t n; (n = sluice_reorder_peek(window, &first)) > 0;) {
-		for (uint64_t i = 0; i < n; i++)
-			flow->run->result->reordered +=
-				sluice_order_of(first + i * window->event_bytes,
-						window->offset) !=
-				window->first + i;
-		sluice_reorder_take(window, n);
+	while ((n = sluice_reorder_peek(window, &first)) > 0) {
+		memcpy(&left, first, sizeof(left));
+		if (run->record[left.seq].ended_ns > producer->left_ns)
+			producer->left_ns = run->record[left.seq].ended_ns;
+		run->record[left.seq].left_ns = producer->left_ns;
+		run->result->reordered += left.number != window->first;
+		sluice_reorder_take(window, 1);
 	}
-	if (!flow->apart)
-		sluice_store_release(&flow->restored[p], window->first);
 }
 
 static void serve_release(struct flow_consumer *consumer)
@@ -90,7 +92,11 @@ int flow_finish(struct flow *flow, uint32_t c)
 	run_write(flow->run, c, &event, consumer->started_ns,
 		  consumer->free_ns);
 	if (flow->run->ordered)
-		serve_restore(flow, consumer->from, &event);
+		serve_restore(flow, &flow->producer[consumer->from], &event);
+	if (!flow->apart)
+		sluice_store_release(
+			&flow->restored[consumer->from],
+			flow->producer[consumer->from].window.first);
 	/* Relaxed load: our own word. */
 	sluice_store_release(&flow->finished,
 			     sluice_load_relaxed(&flow->finished) + 1);

@@ -17,8 +17,7 @@
 /* A thread that lost more of a slice was disturbed: an event in 200 that is not
  * its strategy's is one too many for a 99th percentile. */
 #define QUIET_LOST_NS UINT64_C(50000)
-/* Between two looks with nothing to do in between; interrupts are shorter. With
- * something to do ten times that: no round takes so long. */
+/* Between two looks with nothing to do in between; interrupts are shorter. */
 #define QUIET_GAP_NS UINT64_C(20000)
 
 /* What one thread lost. Its own while it runs; zeroed: it has not looked. */
@@ -48,13 +47,13 @@ static inline void quiet_tick(struct quiet_watch *watch, uint64_t now)
 		quiet_turn(watch, now);
 }
 
-/* It looks again and again, and has @worked since the last time. Returns non-zero
- * when it was away. */
+/* It looks again and again, and what it does in between takes @most_ns. Returns
+ * non-zero when it was away. */
 static inline int quiet_look(struct quiet_watch *watch, uint64_t now,
-			     int worked)
+			     uint64_t most_ns)
 {
 	uint64_t gap = now - watch->seen_ns;
-	int away = gap > (worked ? 10 * QUIET_GAP_NS : QUIET_GAP_NS);
+	int away = gap > most_ns;
 
 	if (away)
 		watch->gap_ns += gap;

@@ -32,8 +32,7 @@ int run_stuck(const struct run *run, uint64_t left)
 	return sluice_fail(-ETIMEDOUT,
 			   "%" PRIu64 " of %" PRIu64 " events were not "
 			   "handled, and none for %.1f s",
-			   left, run->trace->count,
-			   (double)run->deadline_ns * 1e-9);
+			   left, run->trace->count, run->deadline_ns * 1e-9);
 }
 
 /* ---- memory -------------------------------------------------------------- */
@@ -82,8 +81,13 @@ static void run_change_add(struct run *run, enum plan_fault_kind kind,
 	run->change[i] = (struct run_change){at_ns, kind, consumer};
 }
 
+/* And how long it may take until the next event has been handled. */
 static void run_faults_open(struct run *run)
 {
+	double services =
+		run->trace->service_mean_ns * (double)run->trace->count;
+
+	run->deadline_ns = DEADLINE_NS + (double)run->trace->span_ns + services;
 	for (uint32_t c = 0; c < PLAN_CONSUMERS_MAX; c++)
 		run->fault[c].factor = 1;
 	for (uint32_t i = 0; i < run->plan->faults; i++) {
@@ -91,6 +95,8 @@ static void run_faults_open(struct run *run)
 		struct run_fault *fault = &run->fault[f->consumer];
 		uint64_t at_ns = f->at_ns;
 
+		run->deadline_ns +=
+			(double)(f->at_ns + f->for_ns) + services * f->factor;
 		if (f->kind == PLAN_SLOW) {
 			fault->factor = f->factor;
 			continue;
@@ -142,22 +148,6 @@ int run_possible(const struct bench_plan *plan, const struct trace *trace)
 				   "--mode=virtual has all of them on two",
 				   plan->consumers, plan->producers, cpus);
 	return 0;
-}
-
-/* Longer than it may take until the next event has been handled. */
-static uint64_t run_deadline(const struct run *run)
-{
-	const struct trace *trace = run->trace;
-	double services = trace->service_mean_ns * (double)trace->count;
-	double ns = DEADLINE_NS + (double)trace->span_ns + services;
-
-	for (uint32_t i = 0; i < run->plan->faults; i++) {
-		const struct plan_fault *fault = &run->plan->fault[i];
-
-		ns += (double)(fault->at_ns + fault->for_ns) +
-		      services * fault->factor;
-	}
-	return ns < 1e18 ? (uint64_t)ns : (uint64_t)1e18;
 }
 
 /* ---- a try --------------------------------------------------------------- */
@@ -296,7 +286,6 @@ static int run_all(struct run *run)
 	int rc;
 
 	run_faults_open(run);
-	run->deadline_ns = run_deadline(run);
 	if (arrival->kind == ARRIVAL_CLOSED)
 		run->closed_depth = arrival->depth ? arrival->depth : 1;
 	run->record = run_memory(run, run->trace->count * sizeof(*run->record));

@@ -97,7 +97,7 @@ struct run {
 	uint64_t closed_depth; /* 0: arrivals are open */
 	uint64_t claim_ns;     /* what a claim of `shared` takes */
 	double clock_ns;       /* what it costs to look at the clock */
-	uint64_t deadline_ns;  /* nothing handled for so long: it failed */
+	double deadline_ns;    /* nothing handled for so long: it failed */
 	struct source *source;
 	struct run_record *record; /* by seq; throughput: unused */
 	struct quiet *quiet;       /* sim: NULL */
@@ -216,6 +216,6 @@ int tally_whole(struct run *run);
 /* What follows from the times of each: those of @record that were handled. */
 void tally_times(struct run *run, const struct run_record *record);
 /* Does the backlog grow from part to part? Of @events in all. */
-int tally_grows(const struct run_part *part, uint32_t parts, uint64_t events);
+int tally_grows(const struct run_part *part, uint64_t events);
 
 #endif

@@ -29,7 +29,6 @@ struct sim_wire {
 	uint64_t told;
 	uint64_t consumers;
 	uint64_t producers;
-	uint64_t without; /* nothing comes through if that consumer is gone */
 };
 
 /* The wires of a subscription. */
@@ -59,12 +58,11 @@ struct sim {
 	struct sim_link *link; /* by producer, and consumer */
 	struct sim_wire pushed[PLAN_PRODUCERS_MAX];
 	struct sim_wire restored[PLAN_PRODUCERS_MAX];
-	/* A bit each. Of producers: something has changed for it. Of consumers:
-	 * something has come; it serves; it is there. */
+	/* A bit each: producers for which something has changed; consumers
+	 * for which something has come, and those that do nothing. */
 	uint64_t wakes;
 	uint64_t looks;
-	uint64_t busy;
-	uint64_t alive;
+	uint64_t idle;
 	uint32_t change; /* the next fault */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
 	uint64_t idle_since[PLAN_CONSUMERS_MAX];
@@ -126,8 +124,6 @@ static void sim_receive(struct sim *sim)
 			&sim->letter[sim->head++ & (sim->places - 1)];
 		const struct sim_wire *wire = letter->wire;
 
-		if (wire->without & ~sim->alive)
-			continue;
 		if (wire->to != NULL)
 			sluice_store_release(wire->to, letter->value);
 		sim->looks |= wire->consumers;
@@ -142,18 +138,18 @@ static void sim_connect(struct sim *sim, uint32_t p, uint32_t c)
 	struct sluice_rx_words *rx = producer->sub[c].rx;
 	/* What is taken from the pool, nobody else looks at. */
 	int pool = sim->flow.pool != 0;
-	struct sim_wire back = {.producers = SIM_BIT(p), .without = SIM_BIT(c)};
-	struct sim_link *link = sim_link(sim, p, c);
 
-	link->acked = link->granted = link->published = back;
-	link->acked.from = &ends->reader.acked;
-	link->acked.to = pool ? NULL : &rx->acked;
-	link->granted.from = &ends->reader.granted;
-	link->granted.to = pool ? NULL : &rx->granted;
-	link->published.from = &producer->out.writers[c].published;
-	link->published.to = &ends->tx->published;
-	link->published.producers = 0;
-	link->published.consumers = SIM_BIT(c);
+	*sim_link(sim, p, c) = (struct sim_link){
+		.acked = {.from = &ends->reader.acked,
+			  .to = pool ? NULL : &rx->acked,
+			  .producers = SIM_BIT(p)},
+		.granted = {.from = &ends->reader.granted,
+			    .to = pool ? NULL : &rx->granted,
+			    .producers = SIM_BIT(p)},
+		.published = {.from = &producer->out.writers[c].published,
+			      .to = &ends->tx->published,
+			      .consumers = SIM_BIT(c)},
+	};
 }
 
 static void sim_connect_all(struct sim *sim)
@@ -181,17 +177,10 @@ static void sim_connect_all(struct sim *sim)
 
 /* ---- consumers ----------------------------------------------------------- */
 
-/* It serves, from now on or still. */
-static void sim_serves(struct sim *sim, uint32_t c)
-{
-	sim->busy |= SIM_BIT(c);
-	sim->done_ns[c] = sim->flow.consumer[c].free_ns;
-}
-
 static void sim_rests(struct sim *sim, uint32_t c)
 {
-	sim->busy &= ~SIM_BIT(c);
 	sim->looks |= SIM_BIT(c);
+	sim->idle |= SIM_BIT(c);
 	sim->done_ns[c] = RUN_NEVER;
 	sim->idle_since[c] = sim->now;
 }
@@ -202,7 +191,7 @@ static void sim_finish(struct sim *sim, uint32_t c)
 	uint32_t p = flow->consumer[c].from;
 
 	if (flow_finish(flow, c))
-		sim_serves(sim, c);
+		sim->done_ns[c] = flow->consumer[c].free_ns;
 	else
 		sim_rests(sim, c);
 	if (sim->run->closed_depth)
@@ -210,7 +199,7 @@ static void sim_finish(struct sim *sim, uint32_t c)
 	sim_tell(sim, &sim->restored[p]);
 }
 
-/* Of those that have reason to look the one that has been idle longest. */
+/* The one that has been idle longest. */
 static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
 {
 	uint32_t best = (uint32_t)__builtin_ctzll(lookers);
@@ -227,21 +216,22 @@ static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
 static void sim_look(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
-	uint64_t lookers;
 
-	while ((lookers = sim->looks & ~sim->busy & sim->alive) != 0) {
-		uint32_t c = sim_looker(sim, lookers);
+	while ((sim->looks & sim->idle) != 0) {
+		uint32_t c = sim_looker(sim, sim->looks & sim->idle);
+		int taken = flow_take(flow, c, sim->now);
 
 		sim->looks &= ~SIM_BIT(c);
-		if (flow_take(flow, c, sim->now)) {
+		if (taken) {
+			sim->idle &= ~SIM_BIT(c);
 			flow_begin(flow, c, sim->now);
-			sim_serves(sim, c);
+			sim->done_ns[c] = flow->consumer[c].free_ns;
 		}
 		for (uint32_t p = 0; p < sim->run->producers; p++) {
 			sim_tell(sim, &sim_link(sim, p, c)->acked);
 			sim_tell(sim, &sim_link(sim, p, c)->granted);
 		}
-		if (flow->pool && sim->busy & SIM_BIT(c))
+		if (taken && flow->pool)
 			/* There is room in the pool. */
 			sim_send(sim, &sim_link(sim, flow->consumer[c].from, c)
 					       ->acked);
@@ -251,14 +241,14 @@ static void sim_look(struct sim *sim)
 /* ---- faults -------------------------------------------------------------- */
 
 /* It is known at once, with what it had finished; what is on its way to it or
- * from it counts no more. */
+ * from it nobody looks at. */
 static void sim_kill(struct sim *sim, uint32_t c)
 {
 	struct flow *flow = &sim->flow;
 
 	flow_go(flow, c);
-	sim_rests(sim, c);
-	sim->alive &= ~SIM_BIT(c);
+	sim->idle &= ~SIM_BIT(c);
+	sim->done_ns[c] = RUN_NEVER;
 	for (uint32_t p = 0; p < sim->run->producers; p++)
 		sluice_store_release(&flow->producer[p].sub[c].rx->acked,
 				     flow->consumer[c].link[p].reader.acked);
@@ -269,7 +259,6 @@ static void sim_kill(struct sim *sim, uint32_t c)
 /* It comes; what it asks for first is known at once. */
 static void sim_ask(struct sim *sim, uint32_t c)
 {
-	sim->alive |= SIM_BIT(c);
 	sim_rests(sim, c);
 	for (uint32_t p = 0; p < sim->run->producers; p++) {
 		const struct flow_link *link = &sim->flow.consumer[c].link[p];
@@ -301,7 +290,7 @@ static void sim_changes(struct sim *sim)
 			flow_attach(&sim->flow, c);
 			sim_ask(sim, c);
 			flow_join(&sim->flow, c);
-		} else if (sim->alive & SIM_BIT(c)) {
+		} else if (sim->flow.consumer[c].alive) {
 			sim_kill(sim, c);
 		}
 	}

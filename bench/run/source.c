@@ -9,7 +9,6 @@
 /* As a stage emits by default. */
 #define ROW_BYTES 65536u
 #define ROW_LEAST 16u
-#define ROW_MOST  2048u
 /* Every so many-th decision is timed. */
 #define PICK_SAMPLE 8u
 
@@ -104,9 +103,7 @@ void run_sources_open(struct run *run)
 	const struct bench_plan *plan = run->plan;
 	uint32_t row = ROW_BYTES / plan->event_bytes;
 
-	run->row_events = row < ROW_LEAST  ? ROW_LEAST
-			  : row > ROW_MOST ? ROW_MOST
-					   : row;
+	run->row_events = row < ROW_LEAST ? ROW_LEAST : row;
 	run->source = run_memory(run, plan->producers * sizeof(*run->source));
 	for (uint32_t p = 0; p < plan->producers; p++) {
 		struct source *source = &run->source[p];

@@ -12,29 +12,11 @@
 /* A backlog grows when it has so many times the standard error of its steps, and
  * of the events this share. A run that only goes up and down has that about once
  * in a hundred times. */
-#define GROW_WARM  4u /* parts in which it fills up in any case */
-#define GROW_STEPS 6u
+#define GROW_STEPS 8u /* the parts are so many times as many */
 #define GROW_SURE  3.0
 #define GROW_SHARE 0.005
 
 /* ---- all of them --------------------------------------------------------- */
-
-/* Behind a resequencer an event leaves when all before it, of its producer, have
- * been handled. */
-static void tally_left(const struct run *run)
-{
-	uint64_t left[PLAN_PRODUCERS_MAX] = {0};
-
-	for (uint64_t i = 0; i < run->trace->count; i++) {
-		struct run_record *record = &run->record[i];
-		uint64_t *before = &left[i % run->producers];
-
-		if (record->times > 0 && record->ended_ns > *before)
-			*before = record->ended_ns;
-		if (record->left_ns == 0)
-			record->left_ns = *before;
-	}
-}
 
 /* Of those after each event, and of those with its key, which ended first? Was it
  * before the event did? */
@@ -123,11 +105,8 @@ int tally_whole(struct run *run)
 		return rc;
 	tally_sums(run);
 	run_sources_report(run);
-	if (run->throughput)
-		return 0;
-	tally_order(run);
-	if (run->ordered)
-		tally_left(run);
+	if (!run->throughput)
+		tally_order(run);
 	return 0;
 }
 
@@ -200,25 +179,23 @@ static void parts_times(struct run *run, const struct run_record *record,
 	}
 }
 
-int tally_grows(const struct run_part *part, uint32_t parts, uint64_t events)
+int tally_grows(const struct run_part *part, uint64_t events)
 {
-	double step = (double)(parts - GROW_WARM) / GROW_STEPS;
-	double sum = 0;
+	double last = 0;
 	double squares = 0;
 	double deviation;
 
-	for (uint32_t i = 0; i < GROW_STEPS; i++) {
-		uint32_t from = GROW_WARM + (uint32_t)(i * step);
-		uint32_t to = GROW_WARM + (uint32_t)((i + 1) * step);
-		const struct run_part *end = &part[to < parts ? to : parts - 1];
-		double more = (double)end->backlog - (double)part[from].backlog;
+	for (uint32_t i = 1; i <= GROW_STEPS; i++) {
+		double now =
+			(double)part[i * RUN_PARTS / GROW_STEPS - 1].backlog;
 
-		sum += more;
-		squares += more * more;
+		squares += (now - last) * (now - last);
+		last = now;
 	}
-	deviation = sqrt((squares - sum * sum / GROW_STEPS) / (GROW_STEPS - 1));
-	return sum > GROW_SHARE * (double)events &&
-	       sum > GROW_SURE * sqrt(GROW_STEPS) * deviation;
+	deviation =
+		sqrt((squares - last * last / GROW_STEPS) / (GROW_STEPS - 1));
+	return last > GROW_SHARE * (double)events &&
+	       last > GROW_SURE * sqrt(GROW_STEPS) * deviation;
 }
 
 void tally_times(struct run *run, const struct run_record *record)
@@ -249,6 +226,6 @@ void tally_times(struct run *run, const struct run_record *record)
 	if (run->closed_depth)
 		return;
 	parts_backlog(run, record);
-	r->saturated = r->parts == RUN_PARTS &&
-		       (uint32_t)tally_grows(r->part, r->parts, count);
+	r->saturated =
+		r->parts == RUN_PARTS && (uint32_t)tally_grows(r->part, count);
 }

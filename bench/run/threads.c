@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define MS_MOST   1000000u
+#define NS_PER_MS 1e6
+#define MS_MOST   1e6
 /* For what is in flight when everybody has left. */
 #define DRAIN_MS 2000u
 
@@ -187,20 +187,20 @@ static int graph_start(struct threads_run *t)
 /* ---- while it runs ------------------------------------------------------- */
 
 /* Wait for the pipeline's end, but not much beyond @until_ns: then -ETIMEDOUT. */
-static int watch_wait(struct threads_run *t, uint64_t until_ns)
+static int watch_wait(struct threads_run *t, double until_ns)
 {
 	int rc;
 
 	do {
-		uint64_t now = run_begun(t->run) ? run_now(t->run) : 0;
-		uint64_t ms = 1;
+		double now = run_begun(t->run) ? (double)run_now(t->run) : 0;
+		double ms = 1;
 
 		if (now >= until_ns)
 			return -ETIMEDOUT;
 		if (now > 0 && until_ns - now > NS_PER_MS)
 			ms = (until_ns - now) / NS_PER_MS;
 		rc = sluice_pipeline_join(
-			t->pipeline, ms < MS_MOST ? (uint32_t)ms : MS_MOST);
+			t->pipeline, (uint32_t)(ms < MS_MOST ? ms : MS_MOST));
 	} while (rc == -ETIMEDOUT);
 	return rc;
 }
@@ -238,7 +238,7 @@ static int watch_kill(struct threads_run *t, uint32_t c)
 static int threads_watch(struct threads_run *t)
 {
 	const struct run *run = t->run;
-	uint64_t until_ns = run->deadline_ns;
+	double until_ns = 0;
 	uint64_t finished;
 	int rc = -ETIMEDOUT;
 
@@ -247,7 +247,7 @@ static int threads_watch(struct threads_run *t)
 
 		if (change->kind == PLAN_STALL)
 			continue;
-		rc = watch_wait(t, change->at_ns);
+		rc = watch_wait(t, (double)change->at_ns);
 		if (rc != -ETIMEDOUT)
 			return rc;
 		rc = change->kind == PLAN_KILL
@@ -259,8 +259,8 @@ static int threads_watch(struct threads_run *t)
 	}
 	do {
 		finished = threads_finished(t);
-		rc = watch_wait(t, until_ns);
 		until_ns += run->deadline_ns;
+		rc = watch_wait(t, until_ns);
 	} while (rc == -ETIMEDOUT && finished != threads_finished(t));
 	return rc;
 }

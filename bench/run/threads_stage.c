@@ -46,7 +46,8 @@ int threads_demand(struct sluice_stage *self, uint32_t demand)
 	now = run_now(t->run);
 	/* One that came while there was no credit waited for that. */
 	if (producer->polling)
-		producer->polling = !quiet_look(producer->watch, now, 1);
+		producer->polling =
+			!quiet_look(producer->watch, now, 10 * QUIET_GAP_NS);
 	else
 		quiet_tick(producer->watch, now);
 	source_look(source, finished, now, producer->polling);
@@ -89,7 +90,7 @@ static void consumer_serve(struct threads_stage *consumer,
 	memcpy(&event, at, sizeof(event));
 	end = run_service_end(run, consumer->index, &started, event.service_ns);
 	while ((now = run_now(run)) < end) {
-		(void)quiet_look(consumer->watch, now, 0);
+		(void)quiet_look(consumer->watch, now, QUIET_GAP_NS);
 		bench_pause();
 	}
 	run_write(run, consumer->index, &event, started, now);

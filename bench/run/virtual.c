@@ -22,14 +22,17 @@
 #include "bench/run/flow_priv.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
+
+/* At one ring, with nothing in it. */
+#define LOOK_NS 100u
 
 struct virtual_run {
 	struct flow flow;
 	struct run *run;
 	struct sluice_strategy timed;
-	int crowded; /* both on one CPU: they make room */
+	uint64_t idle_ns; /* no round takes longer */
+	uint64_t worked_ns;
 
 	/* The dispatcher's. */
 	uint32_t there RUN_APART; /* consumers that are, or will be */
@@ -109,7 +112,7 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 		v->moved = left;
 		v->moved_ns = now;
 	}
-	if (now - v->moved_ns <= v->run->deadline_ns)
+	if ((double)(now - v->moved_ns) <= v->run->deadline_ns)
 		return 0;
 	v->stuck = 1;
 	return 1;
@@ -130,12 +133,11 @@ static void *virtual_dispatch(void *arg)
 		int away;
 
 		now = run_now(v->run);
-		away = quiet_look(&v->run->watch[0], now, worked);
+		away = quiet_look(&v->run->watch[0], now,
+				  worked ? v->worked_ns : v->idle_ns);
 		virtual_change(v, now, &v->dealt, &v->gone);
 		left = dispatch_round(v, finished, now, !away);
 		worked = left != before;
-		if (v->crowded && !worked)
-			(void)sched_yield();
 		/* To look at what is finished costs a cache miss. */
 	} while ((left > 0 && v->there > 0 && ++rounds % 1024 != 0) ||
 		 !dispatch_over(v, now));
@@ -174,7 +176,8 @@ static void *virtual_serve(void *arg)
 		uint64_t then = now;
 
 		now = run_now(v->run);
-		if (!quiet_look(&v->run->watch[1], now, worked))
+		if (!quiet_look(&v->run->watch[1], now,
+				worked ? v->worked_ns : v->idle_ns))
 			sluice_hist_add(&v->poll, now - then);
 		virtual_change(v, now, &v->gone, &v->dealt);
 		for (uint32_t c = 0; c < v->run->consumers; c++)
@@ -183,8 +186,6 @@ static void *virtual_serve(void *arg)
 		/* Relaxed: our own word. */
 		worked = sluice_load_relaxed(&v->flow.finished) != finished;
 		finished = sluice_load_relaxed(&v->flow.finished);
-		if (v->crowded && !worked)
-			(void)sched_yield();
 	}
 	quiet_watch_end(&v->run->watch[1], now);
 	return NULL;
@@ -199,7 +200,7 @@ static int virtual_threads(struct virtual_run *v)
 	int cpus[2];
 	int rc;
 
-	v->crowded = bench_cpus(cpus) < 2;
+	(void)bench_cpus(cpus);
 	rc = bench_start(&consumers, virtual_serve, v, cpus[1]);
 	if (rc == 0) {
 		rc = bench_start(&dispatcher, virtual_dispatch, v, cpus[0]);
@@ -221,6 +222,8 @@ int virtual_go(struct run *run)
 
 	v->run = run;
 	v->there = run->consumers;
+	v->idle_ns = QUIET_GAP_NS + LOOK_NS * run->consumers * run->producers;
+	v->worked_ns = 10 * v->idle_ns;
 	timed_init(&v->timed, run);
 	rc = flow_open(&v->flow, run, &v->timed, 0);
 	if (rc == 0)

@@ -32,7 +32,7 @@ static void judge(void)
 static void spin(struct quiet_watch *one, uint64_t from, uint64_t to)
 {
 	for (uint64_t now = from; now <= to; now += 5000)
-		assert_false(quiet_look(one, now, 0));
+		assert_false(quiet_look(one, now, QUIET_GAP_NS));
 }
 
 static uint32_t disturbed(uint32_t slice)
@@ -79,9 +79,10 @@ static void a_gap_disturbs_the_slices_it_is_in(void **state)
 
 	(void)quiet_setup(NULL);
 	spin(&watch[0], 0, row->from_ns);
-	assert_int_equal(quiet_look(&watch[0], until, row->worked),
-			 row->gap_ns > 200000 ||
-				 (row->gap_ns > 20000 && !row->worked));
+	assert_int_equal(
+		quiet_look(&watch[0], until,
+			   row->worked ? 10 * QUIET_GAP_NS : QUIET_GAP_NS),
+		row->gap_ns > 200000 || (row->gap_ns > 20000 && !row->worked));
 	spin(&watch[0], until, 10 * SLICE);
 	judge();
 	for (uint32_t i = 0; i < 10; i++)
@@ -95,7 +96,7 @@ static void small_gaps_add_up(void **state)
 {
 	(void)state;
 	for (uint64_t now = 0; now < 2 * SLICE; now += 25000)
-		(void)quiet_look(&watch[1], now, 0);
+		(void)quiet_look(&watch[1], now, QUIET_GAP_NS);
 	quiet_tick(&watch[1], 2 * SLICE);
 	spin(&watch[1], 2 * SLICE, 4 * SLICE);
 	judge();
@@ -122,7 +123,7 @@ static void the_last_slice_is_all_that_comes_later(void **state)
 	(void)state;
 	quiet_tick(&watch[0], late);
 	quiet_tick(&watch[1], late);
-	assert_true(quiet_look(&watch[0], late + MS, 0));
+	assert_true(quiet_look(&watch[0], late + MS, QUIET_GAP_NS));
 	quiet_turn(&watch[0], late + 2 * SLICE);
 	judge();
 	assert_int_equal(disturbed(QUIET_SLICES - 1), 1);

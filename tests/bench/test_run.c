@@ -4,6 +4,8 @@
 #include "bench/run/run_priv.h"
 #include "tests/bench/live.h"
 
+#include <math.h>
+
 #define COUNT 20u
 
 static struct run run;
@@ -196,23 +198,21 @@ static void whoever_ends_first_was_first(void **state)
 	assert_int_equal(result.order_global, 1);
 }
 
-static void behind_a_join_all_wait_for_the_slowest(void **state)
+static void behind_a_resequencer_it_is_over_later(void **state)
 {
 	(void)state;
-	assert_int_equal(plan_strategies_parse(&plan, "ordered:16"), 0);
 	live_begin();
 	for (uint32_t i = 0; i < COUNT; i++)
 		handle(i, i == 4, i == 4 ? 450 : 0);
+	/* 4 to 8 leave at 1020: they came at 500, 600, 700, 800 and 900. */
+	for (uint32_t i = 4; i <= 8; i++)
+		run.record[i].left_ns = 1020;
 	assert_int_equal(live_tally(0, 0), 0);
 	assert_int_equal(result.order_global, 1);
-	/* 4 to 8 leave at 1020: they came at 500, 600, 700, 800 and 900. */
 	assert_int_equal(sluice_hist_max(&result.latency), 520);
 	assert_int_equal(sluice_hist_count(&result.latency), 18);
-	assert_true(
-		sluice_hist_mean(&result.latency) >
-			(13 * 70 + 520 + 420 + 320 + 220 + 120) / 18.0 - 0.1 &&
-		sluice_hist_mean(&result.latency) <
-			(13 * 70 + 520 + 420 + 320 + 220 + 120) / 18.0 + 0.1);
+	assert_true(fabs(sluice_hist_mean(&result.latency) -
+			 (13 * 70 + 520 + 420 + 320 + 220 + 120) / 18.0) < 0.1);
 }
 
 static void a_lost_event_fails_the_run(void **state)
@@ -260,7 +260,7 @@ static int grows(const int *steps, uint32_t n)
 	for (uint32_t k = 1; k < RUN_PARTS; k++)
 		part[k].backlog =
 			(uint64_t)((int64_t)part[k - 1].backlog + steps[k % n]);
-	return tally_grows(part, RUN_PARTS, 4000);
+	return tally_grows(part, 4000);
 }
 
 static void a_backlog_that_grows_is_seen(void **state)
@@ -310,6 +310,44 @@ static void parts_have_what_waits(void **state)
 		assert_in_range(part->slowdown_p99, k == 0 ? 10400 : 1400,
 				k == 0 ? 10482 : 1411);
 	}
+}
+
+/* ---- producers ------------------------------------------------------------ */
+
+/* What is due at 350 ns came at 100, 200 and 300; who had not looked before is not
+ * late with it. */
+static void an_arrival_is_late_when_somebody_looked(void **state)
+{
+	struct source *source;
+
+	(void)state;
+	live_begin();
+	source = &run.source[0];
+	assert_int_equal(source_next_ns(source), 100);
+	source_look(source, 0, 250, 0);
+	assert_int_equal(source->due, 2);
+	assert_int_equal(sluice_hist_count(&source->lag), 0);
+	source_look(source, 0, 350, 1);
+	assert_int_equal(source->due, 3);
+	assert_int_equal(sluice_hist_count(&source->lag), 1);
+	assert_int_equal(sluice_hist_max(&source->lag), 50);
+	assert_int_equal(source_next_ns(source), 400);
+}
+
+/* What waits waits until the next look. */
+static void what_waits_is_measured_between_looks(void **state)
+{
+	(void)state;
+	live_begin();
+	source_measure(&run.source[0], 4, 1, 100);
+	source_measure(&run.source[0], 1, 0, 300);
+	source_measure(&run.source[0], 0, 0, 600);
+	run.ended_ns = 1000;
+	run_sources_report(&run);
+	assert_int_equal(result.depth_max, 4);
+	/* 4 for 200 ns, 1 for 300. */
+	assert_true(fabs(result.depth_mean - 1.1) < 1e-9);
+	assert_int_equal(result.credit_stall_ns, 200);
 }
 
 /* ---- the timed strategy -------------------------------------------------- */
@@ -382,12 +420,14 @@ int main(void)
 		LIVE_TEST(what_was_handled_adds_up),
 		LIVE_TEST(what_came_late_is_counted),
 		LIVE_TEST(whoever_ends_first_was_first),
-		LIVE_TEST(behind_a_join_all_wait_for_the_slowest),
+		LIVE_TEST(behind_a_resequencer_it_is_over_later),
 		LIVE_TEST(a_lost_event_fails_the_run),
 		LIVE_TEST(an_event_handled_twice_fails_the_run),
 		LIVE_TEST(what_was_dropped_is_not_lost),
 		LIVE_TEST(a_backlog_that_grows_is_seen),
 		LIVE_TEST(parts_have_what_waits),
+		LIVE_TEST(an_arrival_is_late_when_somebody_looked),
+		LIVE_TEST(what_waits_is_measured_between_looks),
 		LIVE_TEST(a_timed_strategy_decides_alike),
 	};
 
