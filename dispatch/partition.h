@@ -155,7 +155,7 @@ static inline uint32_t sluice_partition_pick(struct sluice_partition *s,
 	return n;
 }
 
-/* ---- who owns what ------------------------------------------------------- */
+/* ---- owners -------------------------------------------------------------- */
 
 static inline void sluice_partition_give(struct sluice_partition *s,
 					 uint32_t group, uint32_t to)

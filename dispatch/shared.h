@@ -35,7 +35,7 @@ static inline void sluice_shared_init(struct sluice_shared *s,
 	s->unused = 0;
 }
 
-/* With nobody to take them events would wait where no leaver's go. */
+/* While no lane is active nothing is placed: no consumer would take it. */
 static inline uint64_t sluice_shared_placeable(const struct sluice_shared *s,
 					       const struct sluice_lanes *lanes)
 {

@@ -5,7 +5,7 @@
  * that any thread can read at any time.
  *
  * Words      writer     readers    order     meaning
- * value[i]   the stage  anybody    relaxed   enum sluice_counter
+ * value[i]   the stage  all        relaxed   enum sluice_counter
  *
  * Stale      A reader sees each word as it was a moment ago, and two words as
  *            they were at two moments. Counters are for people and for sums

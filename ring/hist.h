@@ -14,11 +14,11 @@
  * copied, and be mapped anywhere. Zeroed memory is an empty one.
  *
  * Words      writer      readers    order     meaning
- * count      the writer  anybody    relaxed   values added
- * sum        the writer  anybody    relaxed   of all; all ones: more than fits
- * highest    the writer  anybody    relaxed   value so far
- * lowest     the writer  anybody    relaxed   value so far, complemented
- * bucket[i]  the writer  anybody    relaxed   values added that belong there
+ * count      the writer  all        relaxed   values added
+ * sum        the writer  all        relaxed   of all; all ones: more than fits
+ * highest    the writer  all        relaxed   value so far
+ * lowest     the writer  all        relaxed   value so far, complemented
+ * bucket[i]  the writer  all        relaxed   values added that belong there
  *
  * Stale      A reader sees each word as it was a moment ago, and two words as
  *            they were at two moments: an answer given during writing may be

@@ -86,7 +86,7 @@ struct sluice_rx_words {
  * Words of a ring with many producers and many consumers, in one process.
  *
  * Words      writer     readers    order        meaning
- * magic      formatter  everybody  release      the line below is filled in
+ * magic      formatter  all        release      the line below is filled in
  * pushed     producers  producers  relaxed      claimed by a producer below it
  * popped     consumers  consumers  relaxed      claimed by a consumer below it
  * closed     one        consumers  release R2   SLUICE_CLOSED(), as above; beside

@@ -9,7 +9,7 @@
  *                                                 by a producer
  * popped       consumers  consumers  relaxed      positions below it are claimed
  *                                                 by a consumer
- * sequence[i]  the slot's everybody  release R0   the event of position
+ * sequence[i]  the slot's all        release R0   the event of position
  *              holder                             sequence - 1 lies in slot i
  *                                    release R1   slot i is free for position
  *                                                 sequence
@@ -40,8 +40,8 @@
  *   R0 -> A0  a consumer that sees p + 1 sees the bytes of the event at p.
  *   R1 -> A1  a producer that sees p sees that the consumer of p - capacity has
  *             copied that event out: the slot may be overwritten.
- *   R2 -> A2  a consumer that sees closed sees the final pushed, since whoever
- *             closes has seen all pushes end.
+ *   R2 -> A2  a consumer that sees closed sees the final pushed, since the
+ *             thread that closes has seen all pushes end.
  *   The two positions carry nothing: a slot is known by its sequence, and no two
  *   threads have claimed one position, since both would have moved the same word
  *   away from the same value, and it only grows.
@@ -57,7 +57,7 @@
  *
  * Preempted  Between a claim and its last sequence a producer holds back what
  *            was pushed behind it, and a consumer the slots it copies from; all
- *            before that goes on moving, and nobody waits inside a call. What a
+ *            before that goes on moving, and no call waits. What a
  *            thread never returns to stays claimed for ever. Hence in one
  *            process only: its threads die together, other processes do not.
  *

@@ -339,7 +339,7 @@ SLUICE_API inline uint32_t sluice_spsc_ended(struct sluice_spsc_reader *r)
 	r->published = sluice_load_acquire(&r->tx->published); /* A0 */
 	if (r->published != r->acked)
 		return SLUICE_REASON_OPEN;
-	/* What nobody could have meant is an error. */
+	/* A word that no producer could have meant is an error. */
 	if (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
 	    SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)
 		return SLUICE_REASON_ERROR;

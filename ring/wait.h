@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file wait.h
- * How a thread waits: spin, then yield, then park on its bell.
+ * How a thread waits: spin, then yield, then park on its bell. A *bell* is a
+ * flag that a sleeping thread is woken by; to *ring* it is to look at the flag
+ * and, if the thread sleeps, wake it.
  *
- * A publish or a grant costs nothing extra while nobody sleeps: the other side
- * only loads the sleeper's `parked` flag, a line that stays in its cache. The
- * sleeper pays for the order with one membarrier per park: 1.2 us when no other
- * thread of the process runs, 13 to 26 us when one must be interrupted.
+ * A publish or a grant costs nothing extra while no thread sleeps: the other
+ * side only loads the sleeper's `parked` flag, a line that stays in its cache.
+ * The sleeper pays for the order with one membarrier per park: 1.2 us when no
+ * other thread of the process runs, 13 to 26 us when one must be interrupted.
  *
  * Words    writer            readers   order     meaning
- * parked   sleeper arms,     everybody relaxed   SLUICE_BELL_PARKED: ring me;
+ * parked   sleeper arms,     all       relaxed   SLUICE_BELL_PARKED: ring me;
  *          a ringer clears                       _RELAYED: ring another in my
  *                                                stead; 0: awake
  *
@@ -133,7 +135,7 @@ SLUICE_API const struct sluice_wait_ops *sluice_wait_linux_full(void);
  * sluice_bell_ring - after a publish or a grant: wake the other side if it
  * sleeps.
  *
- * Threads: any.  Cost while nobody sleeps: one load of a cached line.
+ * Threads: any.  Cost while no thread sleeps: one load of a cached line.
  */
 SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 					const struct sluice_wait_ops *ops)
@@ -172,7 +174,7 @@ SLUICE_API inline int sluice_bell_fence(const struct sluice_wait_ops *ops)
 		if (ops->barrier(ops->ctx) == 0)
 			return 1;
 		sluice_store_release(&fences->kind, SLUICE_FENCES_LEAVING);
-		/* The time is taken after everybody can see it. */
+		/* The time is taken after all threads can see it. */
 		sluice_fence_full();
 		sluice_store_release(&fences->since_ns, ops->now_ns(ops->ctx));
 		return 0;

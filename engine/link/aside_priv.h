@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subscriptions beside the dispatcher: onlookers that get one event in so many
- * (tee), or the latest of each key (conflate). Their lanes stay vacant to the
- * strategy, so they hold nobody up; they have rings of their own. Not installed.
+ * Asides: subscriptions of onlookers, which get one event in n (tee), or the
+ * latest of each key (conflate). Their lanes stay vacant to the strategy, so the
+ * producer never waits for them; they have rings of their own. Of aside.c. Not
+ * installed.
+ *
+ * Knows      one outlet, and events that it has placed
+ * Knows not  the strategy's choices; stages
  */
 #ifndef SLUICE_ENGINE_ASIDE_PRIV_H
 #define SLUICE_ENGINE_ASIDE_PRIV_H

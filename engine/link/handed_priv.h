@@ -2,7 +2,10 @@
 /*
  * How often the next events of a subscription have been handed out already: a
  * few rows, the nearest on top, each up to a position. Private to one thread at
- * a time. Not installed.
+ * a time. Of this header alone, for inlet.c and outlet_member.c. Not installed.
+ *
+ * Knows      positions and counts
+ * Knows not  rings and events
  */
 #ifndef SLUICE_ENGINE_HANDED_PRIV_H
 #define SLUICE_ENGINE_HANDED_PRIV_H

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The consuming end of a stage: its subscriptions, read in rotation. Private to
- * the stage's thread. Not installed.
+ * the stage's thread. Of inlet.c. Not installed.
+ *
+ * Knows      links (subscriptions as a consumer sees them), batches, receipts
+ * Knows not  stages: it hands a batch out and is told what became of it
  */
 #ifndef SLUICE_ENGINE_INLET_PRIV_H
 #define SLUICE_ENGINE_INLET_PRIV_H

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The default key of an event: a hash of its declared key field, or of all its
- * bytes. Not installed. */
+/*
+ * The default key of an event: a hash of its declared key field, or of all its
+ * bytes. Of key.c. Not installed.
+ *
+ * Knows      bytes of one event
+ * Knows not  what strategies do with keys
+ */
 #ifndef SLUICE_ENGINE_KEY_PRIV_H
 #define SLUICE_ENGINE_KEY_PRIV_H
 

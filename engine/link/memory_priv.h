@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private memory of one thread, on cache lines of its own: two stages whose
- * state shared a line would slow each other down as if they shared a word. Not
- * installed. */
+/*
+ * Private memory of one thread, on cache lines of its own: two stages whose state
+ * shared a line would slow each other down as if they shared a word. Of this
+ * header alone. Not installed.
+ *
+ * Knows      cache lines
+ * Knows not  what the memory is for
+ */
 #ifndef SLUICE_ENGINE_MEMORY_PRIV_H
 #define SLUICE_ENGINE_MEMORY_PRIV_H
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The producing end of a stage: its strategy and the rings of its
- * subscriptions. Private to the stage's thread. Not installed.
+ * subscriptions. Private to the stage's thread. Of outlet.c (placing) and
+ * outlet_member.c (lanes that come and go). Not installed.
  *
  * The strategy decides over `lanes`; the outlet copies the events where it
  * says, publishes once per touched ring, and rings the consumers' bells. Events
  * that a consumer left behind (orphans) are dealt again, before all others.
+ *
+ * Knows      lanes, rings, the spill, orphans, credit
+ * Knows not  stages, callbacks, the hold: it is handed rows of events
  */
 #ifndef SLUICE_ENGINE_OUTLET_PRIV_H
 #define SLUICE_ENGINE_OUTLET_PRIV_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pool: one ring that all consumers of a stage take from, each event for one of
- * them (`shared`), as both ends see it. Not installed.
+ * them (`shared`), as both ends see it. Of rings_pool.c. Not installed.
  *
  * Words     writer    readers    order    meaning
  * counts    producer  consumers  plain    how often what lies in a slot has been
@@ -12,10 +12,13 @@
  *                                         has never been handed out
  * readers   producer  consumers  relaxed  how many take from it
  *
- * Stale     marked is stored before the event it is moved for is pushed, so who
- *           has claimed that event sees it. Seen too early it is too high, and
- *           says only that counts are to be looked at. readers is a hint: how
- *           much to leave to others.
+ * Stale     marked is stored before the event it is moved for is pushed, so a
+ *           consumer that has claimed that event sees it. Seen too early it is
+ *           too high, and says only that counts are to be looked at. readers is
+ *           a hint: how much to leave to others.
+ *
+ * Knows      one ring with its counts
+ * Knows not  which consumers there are
  */
 #ifndef SLUICE_ENGINE_POOL_PRIV_H
 #define SLUICE_ENGINE_POOL_PRIV_H

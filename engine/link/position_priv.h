@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Positions count events, for ever and around: which comes first is told by their
- * difference. Not installed. */
+/*
+ * Positions count events, for ever and around: which of two comes first is told by
+ * their difference. Of this header alone. Not installed.
+ *
+ * Knows      numbers
+ * Knows not  what stands at a position
+ */
 #ifndef SLUICE_ENGINE_POSITION_PRIV_H
 #define SLUICE_ENGINE_POSITION_PRIV_H
 

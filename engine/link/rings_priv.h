@@ -3,11 +3,14 @@
  * The kinds of rings: one for each subscription (separate), one that all consumers
  * read (common), or one of which each event is taken by one of them (pool). A
  * strategy says which (strategy.h); what differs between them is told here, in a
- * table of functions, a file each, and decided nowhere else. Knows both ends of a
- * link, and no stage. Not installed.
+ * table of functions, and decided nowhere else. Of rings_separate.c, rings_common.c
+ * and rings_pool.c. Not installed.
  *
  * One thing is not in the table: where a run goes is told by the lane that it names
  * (outlet.c). By keys an event may be a run, and a call for each costs speed.
+ *
+ * Knows      both ends of a link
+ * Knows not  stages, and what a strategy decides
  */
 #ifndef SLUICE_ENGINE_RINGS_PRIV_H
 #define SLUICE_ENGINE_RINGS_PRIV_H

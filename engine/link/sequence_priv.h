@@ -3,11 +3,12 @@
  * The sequence of an `ordered` producer's events: numbers in a field of theirs,
  * and a log of where each went, so that the producer can say up to where all
  * have been handled. The resequencer, a stage further down, restores the
- * sequence (resequencer_priv.h). Not installed.
+ * sequence (resequencer_priv.h). Of sequence.c, and sequence_between.c for the
+ * stages on the way. Not installed.
  *
  * Words      writer       readers      order       meaning
- * settled    producer     resequencer  release R0  whoever handled the events
- *                                                  below has acknowledged them,
+ * settled    producer     resequencer  release R0  the workers of the events
+ *                                                  below have acknowledged them,
  *                                                  or the resequencer has
  *                                                  handled their answers
  * tx, rx     resequencer  resequencer  --          the ring in which events lie
@@ -23,8 +24,11 @@
  *            ever come for the events below: what is missing was filtered out,
  *            or given up.
  *            R1 -> A1: the producer sees that the resequencer's slots are free.
- *            R2 -> A2: nobody restores a sequence any more: room is for what the
- *            producer's consumers have not acknowledged.
+ *            R2 -> A2: the sequence is not restored any more: room is for what
+ *            the producer's consumers have not acknowledged.
+ *
+ * Knows      numbers, where each went, receipts of lanes
+ * Knows not  how the resequencer reads: only the words above
  */
 #ifndef SLUICE_ENGINE_SEQUENCE_PRIV_H
 #define SLUICE_ENGINE_SEQUENCE_PRIV_H

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an early strategy's events wait for credit: a FIFO per lane, all in one
- * bounded pool, allocated at start. Private to the producer. Not installed. */
+/*
+ * The spill: where the events of an early strategy wait for the credit of the lane
+ * that it has chosen. A FIFO per lane, all in one bounded pool, allocated at the
+ * start. Private to the producer. Of spill.c. Not installed.
+ *
+ * Knows      cells and queues
+ * Knows not  credit, lanes, strategies
+ */
 #ifndef SLUICE_ENGINE_SPILL_PRIV_H
 #define SLUICE_ENGINE_SPILL_PRIV_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A subscription from the inside: what its two stages and the control calls
- * share, and how it comes and goes while events flow. Not installed.
+ * share, and how it comes and goes while events flow. Of subscription.c. Not
+ * installed.
  *
  * Words          writer             readers      order    meaning
  * by_control
@@ -11,9 +12,9 @@
  *                consumer takes                           not taken yet
  *   window       control calls; the consumer     acq_rel  another window, in one
  *                consumer takes                           word; 0: none
- *   asks_of      control calls      any          release  the consumer: for who
- *                                                         asks with an id that
- *                                                         may be old
+ *   asks_of      control calls      any          release  the consumer: for an
+ *                                                         ask whose id may be
+ *                                                         old
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
@@ -44,10 +45,15 @@
  * Making  A subscription that is made while events flow takes the pipeline's lock
  *         twice: to check and to be entered (SUBSCRIPTION_MAKING; its places at
  *         both stages are kept), and when its memory is there (the places hold
- *         it). Between them nobody waits. A stage that ends closes its places,
- *         and takes no lock for it: who comes to a closed one is told so.
+ *         it). In between no other call waits. A stage that ends closes its
+ *         places, and takes no lock for it: a call that finds a place closed is
+ *         refused.
  *
  * Crash   The stages are threads of one process.
+ *
+ * Knows      both ends' states, memory and words
+ * Knows not  what a stage does with its end; which subscriptions may be made
+ *            (graph/subscriptions_priv.h)
  */
 #ifndef SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
 #define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H

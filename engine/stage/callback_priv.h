@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a stage calls those of its user's functions that may emit: what each may
- * answer, how much it may emit, and when that leaves. Knows a stage; what it is
- * called for, and what follows from its answer, its caller knows. Not installed.
+ * answer, how much it may emit, and when that leaves. Of this header, with the
+ * calls that are made less often in fault.c, life.c and attend.c. Not installed.
+ *
+ * Knows      a stage and its callbacks
+ * Knows not  what a callback is called for, and what follows from its answer
  */
 #ifndef SLUICE_ENGINE_CALLBACK_PRIV_H
 #define SLUICE_ENGINE_CALLBACK_PRIV_H

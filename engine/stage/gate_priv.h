@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A gate: foreign threads pass through it for an instant, to ring a bell or to
- * look at what exists only while a pipeline runs; whoever takes that away closes
- * it, and waits until nobody is inside. To pass never waits, so a signal handler
- * may. Not installed.
+ * read what exists only while a pipeline runs. The thread that is going to release
+ * that memory closes the gate first, and waits until no thread is inside. To pass
+ * never waits, so a signal handler may pass. Of this header alone. Not installed.
  *
  * Word    1 while it is closed, plus 2 for each thread that is passing
- * Edge    closing acquires what everybody who has passed wrote
+ * Edge    closing acquires what every thread that has passed wrote
+ *
+ * Knows      one word
+ * Knows not  what it guards
  */
 #ifndef SLUICE_ENGINE_GATE_PRIV_H
 #define SLUICE_ENGINE_GATE_PRIV_H

@@ -3,12 +3,15 @@
  * What a stage has emitted and not placed yet: one row of events, oldest first.
  * A callback stages its output at the end of the row, in place; the outlet takes
  * from the front. Most of the time the row is empty before each callback and the
- * same few cells are used again, in a cache; what finds no credit stays, and is
- * the stage's buffer. Private to the stage's thread. Not installed.
+ * same few cells are used again, in a cache; events without credit stay, and are
+ * the stage's buffer. Private to the stage's thread. Of hold.c. Not installed.
  *
  *   cells   . . . first [ waits ] tail [ staged by the running callback ] . . .
  *
  * Positions count every event that was ever committed; markers stand at one.
+ *
+ * Knows      cells and positions
+ * Knows not  limits (emit.c has them), credit, rings
  */
 #ifndef SLUICE_ENGINE_HOLD_PRIV_H
 #define SLUICE_ENGINE_HOLD_PRIV_H

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a stage needs of the pipeline around it, and all it knows of one: a few
- * words, and a few calls that whoever runs the pipeline answers (run/host.c). Not
+ * The host: what a stage needs of the pipeline around it, and all it knows of one.
+ * A few words, and a few calls, which run/host.c answers. Of host.c. Not
  * installed.
  *
  * Words        writer                readers   order
  * command      any, only ever up;    any       acq_rel, enum pipeline_command
  *              a start that failed
  *              puts it back
- * phase        who starts; the       any       acq_rel, enum pipeline_phase
- *              supervisor
+ * phase        the starting thread;  any       acq_rel, enum pipeline_phase
+ *              the supervisor
  * aborted      stages                caller    a stage was ended before its
  *                                              streams
  * undelivered  stages                caller    events that had no consumer left
  *                                              to go to
+ *
+ * Knows      words and texts
+ * Knows not  threads, other stages, struct sluice_pipeline
  */
 #ifndef SLUICE_ENGINE_HOST_PRIV_H
 #define SLUICE_ENGINE_HOST_PRIV_H
@@ -23,7 +26,7 @@
 struct sluice_stage;
 struct host;
 
-/* What everybody is told to do; only ever raised. */
+/* What all stages are told to do; only ever raised. */
 enum pipeline_command {
 	PIPELINE_RUN = 0,
 	PIPELINE_DRAIN = 1, /* producers end, the rest follows */
@@ -47,18 +50,18 @@ struct host_ops {
 	void (*fail)(struct host *host, int rc, const char *text, int stop);
 	/* There is something for the supervisor to look at. */
 	void (*alarm)(struct host *host);
-	/* Something was signalled to a port, and between its user's calls nobody
-	 * listens. */
+	/* A port was signalled; between its user's calls it must be looked
+	 * after. */
 	void (*call_port)(struct sluice_stage *port);
-	/* How long a producer waits that has said RETRY @retries times in a row,
-	 * ns. */
+	/* How long a producer waits that has answered RETRY @retries times in a
+	 * row, ns. */
 	uint64_t (*retry_delay)(struct host *host, uint32_t retries);
 };
 
 struct host {
 	const struct host_ops *ops;
 	const struct sluice_wait_ops *wait;
-	uint32_t logs; /* somebody reads the log */
+	uint32_t logs; /* the pipeline has a log */
 
 	sluice_a32 command __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 phase;
@@ -87,8 +90,8 @@ static inline void host_alarm(struct host *host)
 	host->ops->alarm(host);
 }
 
-/* The calls of the table with a text that is put together; nothing is while nobody
- * reads the log. */
+/* The calls of the table, with a text that is put together (not if there is no
+ * log to read it). */
 void host_log(struct host *host, const char *fmt, ...) SLUICE_PRINTF(2, 3);
 void host_fail(struct host *host, int rc, const char *fmt, ...)
 	SLUICE_PRINTF(3, 4);

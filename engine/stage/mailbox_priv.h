@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A stage's mailbox: many threads post letters, the stage takes them. Not
- * installed.
+ * A stage's mailbox: many threads post letters, the stage takes them. Of mailbox.c.
+ * Not installed.
  *
  * Words   writer             readers   order        meaning
  * newest  posters, stage     both      acq_rel      a stack of letters, newest
@@ -13,6 +13,9 @@
  *         of newest acquires all that were pushed. The stage turns the stack
  *         round, so letters of one thread keep their order.
  * Crash   Posters and stage are threads of one process.
+ *
+ * Knows      letters: their order, and who frees them
+ * Knows not  what they say: mail.c handles them
  */
 #ifndef SLUICE_ENGINE_MAILBOX_PRIV_H
 #define SLUICE_ENGINE_MAILBOX_PRIV_H

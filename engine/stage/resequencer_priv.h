@@ -2,8 +2,11 @@
 /*
  * The resequencer: a stage that restores the sequence of an `ordered`
  * producer's events behind the workers that handled them in parallel
- * (sequence_priv.h has the words it shares with that producer). Knows its stage
- * and one more link of the stage's inlet; knows no pipeline. Not installed.
+ * (sequence_priv.h has the words it shares with that producer). Of resequencer.c.
+ * Not installed.
+ *
+ * Knows      its stage, and one more link of the stage's inlet
+ * Knows not  pipelines; who the workers are
  */
 #ifndef SLUICE_ENGINE_RESEQUENCER_PRIV_H
 #define SLUICE_ENGINE_RESEQUENCER_PRIV_H

@@ -6,6 +6,13 @@
  * stage_step() does at most one batch per inlet and one emission, and never
  * blocks. Everything in struct sluice_stage belongs to the thread that steps
  * it, except its definition, its seat, and the words.
+ *
+ * Of the files of this folder that have no header of their own: stage.c, step.c,
+ * emit.c, attend.c, attend_in.c, fault.c, life.c, mail.c, stop.c; below, each under
+ * its name.
+ *
+ * Knows      its two ends (link/), its host
+ * Knows not  pipelines, threads, other stages
  */
 #ifndef SLUICE_ENGINE_STAGE_PRIV_H
 #define SLUICE_ENGINE_STAGE_PRIV_H

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The timers of one stage: when each is due, and which one is next. Pure; the
- * stage's thread only. Not installed. */
+/*
+ * The timers of one stage: when each is due, and which one is next. The stage's
+ * thread only. Of timer.c. Not installed.
+ *
+ * Knows      times, as arguments
+ * Knows not  clocks and callbacks
+ */
 #ifndef SLUICE_ENGINE_TIMER_PRIV_H
 #define SLUICE_ENGINE_TIMER_PRIV_H
 
