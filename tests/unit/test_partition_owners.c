@@ -402,7 +402,7 @@ static void groups_move_when_it_is_time(void **state)
 		struct event event = {bench.made, key};
 		const struct sluice_events row = {(const unsigned char *)&event,
 						  1, sizeof(event)};
-		struct sluice_run run;
+		struct sluice_run run = {0};
 		uint32_t n_runs = 0;
 
 		assert_int_equal(sluice_partition_pick(&bench.strategy,
