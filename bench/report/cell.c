@@ -121,23 +121,29 @@ struct text report_head(const struct report *report, enum figure_id id)
 							    : "slowdown");
 }
 
-int report_column(const struct report *report, enum figure_id id, int table)
+int report_column(const struct report *report, enum figure_id id)
 {
-	if (figures[id].table != 0 && figures[id].table != table)
-		return 0;
-	for (uint32_t i = 0; i < report->runs; i++)
-		if (report_cell(report, &report->run[i], id).at[0] != '\0')
-			return 1;
-	return 0;
+	int has = 0;
+
+	for (uint32_t i = 0; i < report->runs && figures[id].table >= 0; i++)
+		has |= report_cell(report, &report->run[i], id).at[0] != '\0';
+	return has;
 }
 
-int report_table(const struct report *report, int table)
+uint32_t report_columns(const struct report *report, int table,
+			enum figure_id *ids)
 {
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (figures[id].table == table &&
-		    report_column(report, id, table))
-			return 1;
-	return 0;
+	uint32_t own = 0;
+	uint32_t n = 0;
+
+	for (uint32_t id = 0; id < FIGURES; id++) {
+		if ((figures[id].table != 0 && figures[id].table != table) ||
+		    !report_column(report, id))
+			continue;
+		own += figures[id].table == table;
+		ids[n++] = id;
+	}
+	return own > 0 ? n : 0;
 }
 
 struct text report_about(const struct report *report, uint32_t i)

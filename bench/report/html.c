@@ -46,17 +46,13 @@ static int html_plots(const struct report *report, FILE *out)
 
 /* ---- tables -------------------------------------------------------------- */
 
-/* At one load, whose column is left out; negative: at all of them. */
+/* At one load; negative: at all of them. */
 static void html_rows(const struct report *report, int table, double load,
 		      FILE *out)
 {
-	uint32_t column[FIGURES];
-	uint32_t columns = 0;
+	enum figure_id column[FIGURES];
+	uint32_t columns = report_columns(report, table, column);
 
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (report_column(report, id, table) &&
-		    (id != FIGURE_LOAD || load < 0))
-			column[columns++] = id;
 	(void)fputs("<div class=wide><table>\n<thead><tr>", out);
 	for (uint32_t i = 0; i < columns; i++)
 		text_markup(out, "<th>%", report_head(report, column[i]).at);
@@ -86,11 +82,12 @@ static void html_rows(const struct report *report, int table, double load,
 
 static void html_table(const struct report *report, int table, FILE *out)
 {
+	enum figure_id column[FIGURES];
 	double load = report->load[report_load_told(report)];
 	struct text at = report->loads > 1 ? text_format(" at load %.4g", load)
 					   : TEXT_NONE;
 
-	if (!report_table(report, table))
+	if (report_columns(report, table, column) == 0)
 		return;
 	text_markup(out, "<section class=card>\n<h2>%%</h2>\n",
 		    report_tables[table], at.at);
@@ -109,8 +106,7 @@ static void html_legend(const struct report *report, FILE *out)
 		    "</summary>\n<dl>\n",
 		    out);
 	for (uint32_t id = 0; id < FIGURES; id++)
-		if (figures[id].about != NULL &&
-		    report_column(report, id, figures[id].table))
+		if (figures[id].about != NULL && report_column(report, id))
 			text_markup(out, "<dt>%</dt><dd>%</dd>\n",
 				    report_head(report, id).at,
 				    figures[id].about);

@@ -110,10 +110,12 @@ struct text report_cell(const struct report *report,
 struct text report_range(const struct report *report,
 			 const struct report_run *run, enum figure_id id);
 struct text report_head(const struct report *report, enum figure_id id);
-/* Does @table have a column of it, with a figure in some run? */
-int report_column(const struct report *report, enum figure_id id, int table);
-/* A table without figures of its own is left out. */
-int report_table(const struct report *report, int table);
+/* Has it a column, with a figure in some run? */
+int report_column(const struct report *report, enum figure_id id);
+/* Those of @table behind those that all tables have: returns how many, 0 when it
+ * has none of its own. */
+uint32_t report_columns(const struct report *report, int table,
+			enum figure_id *ids);
 /* What the figures are of, line by line; "": there are no more. */
 struct text report_about(const struct report *report, uint32_t i);
 
