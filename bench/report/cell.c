@@ -16,7 +16,7 @@ static struct text cell_value(const struct report *report, enum figure_id id,
 
 	if (unit == UNIT_OBJECTIVE)
 		unit = report->slo.is_latency ? UNIT_TIME : UNIT_TIMES;
-	if (unit >= UNIT_TIME && unit <= UNIT_PART && !(value > 0))
+	if (unit >= UNIT_TIME && unit <= UNIT_SOME && !(value > 0))
 		return TEXT_NONE;
 	if (unit == UNIT_NS || unit == UNIT_TIME)
 		return text_ns(value);

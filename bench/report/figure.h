@@ -8,7 +8,7 @@
 
 enum figure_unit {
 	UNIT_NS,
-	UNIT_TIME,      /* ns; this and the next four are blank when 0 */
+	UNIT_TIME,      /* ns; this and the next three are blank when 0 */
 	UNIT_TIMES,     /* of the own service */
 	UNIT_RATE,      /* a second, or whatever has three digits */
 	UNIT_SOME,      /* a count */

@@ -66,18 +66,21 @@ uint32_t plot_list(const struct report *report, struct plot *plots)
 {
 	int first = (int)report->slo.is_latency;
 	int measured = 0;
+	int quiet = 0;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < report->runs; i++)
+	for (uint32_t i = 0; i < report->runs; i++) {
 		measured |= report->run[i].mid[FIGURE_LATENCY_MAX] > 0;
+		quiet |= !(report->run[i].mid[FIGURE_CONTENDED] > 0);
+	}
 	if (!measured)
 		return 0;
-	if (report->loads > 1) {
+	if (report->loads > 1 && quiet) {
 		plots[n++] = plot_make(report, PLOT_BY_LOAD, first);
 		plots[n++] = plot_make(report, PLOT_BY_LOAD, !first);
 	}
 	plots[n++] = plot_make(report, PLOT_CURVE, first);
-	if (report->loads == 1)
+	if (n < 2)
 		plots[n++] = plot_make(report, PLOT_CURVE, !first);
 	plots[n++] = plot_make(report, PLOT_OVER_TIME, 1);
 	return n;

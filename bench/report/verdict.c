@@ -13,8 +13,12 @@ static struct text verdict_value(const struct report *report,
 			   report_cell(report, run, rank).at, range.at);
 }
 
-static struct text verdict_span(const struct report_span *span)
+/* Above the highest load nothing is known. */
+static struct text verdict_span(const struct report *report,
+				const struct report_span *span)
 {
+	if (!(span->mid < report->load[report->loads - 1]))
+		return text_format("%.3g at least", span->mid);
 	return text_format(
 		span->high > span->low ? "%.3g (%.3g..%.3g)" : "%.3g",
 		span->mid, span->low < 0 ? 0 : span->low, span->high);
@@ -60,12 +64,13 @@ static struct text verdict_at(const struct report *report, double load)
 				   verdict_value(report, next).at);
 	ratio = next->mid[rank] / best->mid[rank];
 	return text_format(
-		"%s wins%s: its %s, %s, %s %.2f times %s than that "
+		"%s wins%s: its %s, %s, %s %.2f times %s than %s "
 		"of the next, %s, %s.",
 		best->strategy, at.at, figure.at,
 		verdict_value(report, best).at, has_load ? "is" : "are",
 		ratio < 1 ? 1 / ratio : ratio, ratio < 1 ? "higher" : "lower",
-		next->strategy, verdict_value(report, next).at);
+		has_load ? "that" : "those", next->strategy,
+		verdict_value(report, next).at);
 }
 
 /* By the load up to which each meets the slo. Where nobody misses it, or nobody
@@ -95,7 +100,7 @@ struct text report_verdict(const struct report *report)
 		return verdict_at(report,
 				  report->load[report_load_told(report)]);
 	up_to = text_format("meets %s up to load %s", slo,
-			    verdict_span(&span[best]).at);
+			    verdict_span(report, &span[best]).at);
 	if (report->strategies == 1)
 		return text_format("%s %s.", report->strategy[0], up_to.at);
 	if (!(span[next].mid > 0))
@@ -106,5 +111,5 @@ struct text report_verdict(const struct report *report)
 				   : "No winner: %s %s, %s up to %s.",
 			   report->strategy[best], up_to.at,
 			   report->strategy[next],
-			   verdict_span(&span[next]).at);
+			   verdict_span(report, &span[next]).at);
 }

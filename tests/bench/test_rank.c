@@ -103,7 +103,7 @@ static void closed_is_ranked_by_rate(void **state)
 	assert_true(load_at(&report, 0) < 0);
 	assert_string_equal(report_verdict(&report).at,
 			    "b wins: its events per second, 2.00M, are 2.00 "
-			    "times higher than that of the next, a, 1.00M.");
+			    "times higher than those of the next, a, 1.00M.");
 	report_close(&report);
 }
 
@@ -227,6 +227,8 @@ static const struct {
 	  {"b", 0.7, 12.5, 12.5, 12.5, IS_FINE}},
 	 "No winner: b meets p99:10 up to load 0.672, a up to 0.6 "
 	 "(0.6..0.68)."},
+	{{{"a", 0.5, 2, 2, 2, IS_FINE}, {"a", 0.7, 3, 3, 3, IS_FINE}},
+	 "a meets p99:10 up to load 0.7 at least."},
 	/* All meet it at all loads: then it is the highest that matters. */
 	{{{"a", 0.5, 2, 2, 2, IS_FINE},
 	  {"a", 0.7, 3, 3, 3, IS_FINE},
