@@ -43,7 +43,7 @@ static inline uint64_t sluice_hash_placeable(const struct sluice_hash *s,
 	struct sluice_spill_view view;
 
 	sluice_spill_view_init(&view);
-	for (uint32_t i = 0; i < lanes->count && i < s->partitions; i++)
+	for (uint32_t i = 0; i < s->partitions; i++)
 		sluice_spill_view_add(&view, &lanes->lane[i]);
 	return sluice_spill_placeable(&view, lanes);
 }

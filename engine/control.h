@@ -145,8 +145,9 @@ sluice_demand_get(const struct sluice_stage *stage);
  * stage is not restarted.
  *
  * Events that a producer has emitted still leave; events that a consumer has
- * not handled go back to its producers. Returns 0; -EINVAL; -EPIPE when the
- * stage has ended already; -ENOMEM. Does not wait. Threads: any.
+ * not handled go back to its producers. A producer with SLUICE_IDLE_STAY that
+ * has events and no consumer waits for one, or for a drain. Returns 0; -EINVAL;
+ * -EPIPE when the stage has ended already; -ENOMEM. Does not wait. Threads: any.
  */
 SLUICE_API int sluice_stage_end(struct sluice_stage *stage,
 				enum sluice_reason reason,

@@ -29,7 +29,8 @@
  *            mappings, descriptors, and the stages' states by their state_free,
  *            which must not touch what the parent uses either. A child that was
  *            made inside a callback must not return from it: it ends in exec or
- *            _exit.
+ *            _exit. Such a child starts with the signals of its thread, most of
+ *            them blocked.
  * Arguments  A call that is given NULL where a pipeline, a stage or another
  *            object is needed returns -EINVAL; if it returns nothing, it does
  *            nothing.

@@ -287,7 +287,10 @@ struct sluice_stage_opts {
 	 * declared before the start, the start is refused. */
 	int (*on_subscribe)(struct sluice_stage *self,
 			    const struct sluice_link_event *event);
-	/** A subscription of this stage has ended, behind its last event. */
+	/** A subscription of this stage has ended, behind its last event. Its
+	 * place at the other stage comes free a little later: until then a new
+	 * subscription to the same broadcast, or the same partition, is
+	 * refused. */
 	int (*on_cancel)(struct sluice_stage *self,
 			 const struct sluice_link_event *event);
 	enum sluice_idle on_idle;
@@ -466,7 +469,7 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
  * Returns NULL, and emits nothing, when one call would emit more than
  * batch_events (or fan_out_max, if that is more); when the buffer is full and
  * buffer_keep is SLUICE_KEEP_BLOCK; in a stage that only consumes; and outside
- * of callbacks. Threads: inside this stage's callbacks only. Never blocks.
+ * of callbacks. sluice_last_error() says which. Threads: inside this stage's callbacks only. Never blocks.
  */
 SLUICE_API void *sluice_emit(struct sluice_stage *self, uint32_t n);
 

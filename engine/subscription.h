@@ -110,7 +110,10 @@ struct sluice_subscription_opts {
 /** Manual demand: events are asked for by sluice_ask() only.
  *
  * The subscription takes part from its first ask on; before, no other consumer
- * waits for it, whatever the dispatcher. If it has asked before the start or in
+ * waits for it, whatever the dispatcher; only, events for its partition of a
+ * "hash" wait as those of a partition without a reader do: in the spill, and
+ * once that is full (spill_events) the stage waits. A "shared" producer has no
+ * manual subscriptions: its events go to whoever takes them. If it has asked before the start or in
  * an init it takes part from the first event on. on_subscribe is called as with
  * any subscription.
  *
@@ -204,7 +207,8 @@ SLUICE_API int sluice_resubscribe(struct sluice_sub sub,
  * an ask adds nothing. Demand for more events than the ring has slots counts as
  * earlier events are handled. 0 asks for nothing.
  *
- * Returns 0; -EINVAL on an automatic subscription; -ENOENT; and no other code.
+ * Returns 0; -EINVAL on an automatic subscription; -ENOENT; in a child of the
+ * pipeline's process -ECHILD; and no other code.
  * Threads: any, also inside callbacks. Cost: an atomic add or two.
  */
 SLUICE_API int sluice_ask(struct sluice_sub sub, uint32_t n);

@@ -177,6 +177,7 @@ static int spawn_on_subscribe(struct sluice_stage *self,
 	account = spawn_account(spawn, event->inlet);
 	if (account == NULL)
 		account = spawn_account_vacant(spawn);
+	/* Nobody but this thread takes a vacant one meanwhile. */
 	if (account != NULL)
 		rc = pool_account_open(spawn, account);
 	if (rc == 0) {
@@ -346,6 +347,14 @@ int sluice_spawn_subscribe(struct sluice_spawn *spawn, const char *producer,
 				    .on_end = on_end, .sub = sub));
 }
 
+/* Not started, or in a start that has failed. */
+static int spawn_is_declared(const struct sluice_spawn *spawn)
+{
+	return spawn->phase == SPAWN_DECLARED ||
+	       sluice_load_acquire(&spawn->pipeline->host.phase) ==
+		       PIPELINE_DECLARED;
+}
+
 int sluice_spawn_start(struct sluice_spawn *spawn, const void *event,
 		       uint64_t *id)
 {
@@ -360,7 +369,12 @@ int sluice_spawn_start(struct sluice_spawn *spawn, const void *event,
 		return rc;
 	account = &spawn->accounts[SPAWN_BY_HAND];
 	(void)pthread_mutex_lock(&spawn->lock);
-	if (spawn->phase == SPAWN_DECLARED)
+	if (spawn->phase == SPAWN_RUNNING)
+		rc = pool_account_open(spawn, account);
+	if (rc < 0)
+		rc = sluice_fail(-ENOMEM, "stage '%s': no memory for %u tasks",
+				 spawn->name, spawn->opts.max_demand);
+	else if (spawn_is_declared(spawn))
 		rc = sluice_fail(-EBUSY, "stage '%s' was not started",
 				 spawn->name);
 	else if (spawn->phase != SPAWN_RUNNING)
@@ -369,9 +383,6 @@ int sluice_spawn_start(struct sluice_spawn *spawn, const void *event,
 		rc = sluice_fail(-EAGAIN,
 				 "stage '%s': max_demand %u tasks were started "
 				 "by hand already",
-				 spawn->name, spawn->opts.max_demand);
-	else if (pool_account_open(spawn, account) < 0)
-		rc = sluice_fail(-ENOMEM, "stage '%s': no memory for %u tasks",
 				 spawn->name, spawn->opts.max_demand);
 	else
 		made = pool_task_queue(spawn, account, event);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "stages/spawn_priv.h"
 #include "engine/control/door_priv.h"
+#include "engine/run/run_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,32 +38,50 @@ static int pool_wait(struct sluice_spawn *spawn, pthread_cond_t *cond,
 
 /* ---- tasks --------------------------------------------------------------- */
 
-int pool_account_open(struct sluice_spawn *spawn, struct spawn_account *account)
+/* The tasks of an account that has none yet, all of them free. */
+static int pool_tasks_make(struct sluice_spawn *spawn,
+			   struct spawn_account *account,
+			   struct spawn_account *made)
 {
 	uint32_t count = spawn->opts.max_demand;
 	size_t bytes =
 		SLUICE_ALIGN_UP((size_t)spawn->event_bytes, POOL_EVENT_ALIGN);
 
-	if (account->tasks != NULL)
-		return 0;
-	account->tasks = calloc(count, sizeof(*account->tasks));
-	account->events = calloc(count, bytes);
-	if (!account->tasks || !account->events) {
-		free(account->tasks);
-		free(account->events);
-		account->tasks = NULL;
-		account->events = NULL;
+	made->tasks = calloc(count, sizeof(*made->tasks));
+	made->events = calloc(count, bytes);
+	if (made->tasks == NULL || made->events == NULL)
 		return -ENOMEM;
-	}
 	for (uint32_t i = 0; i < count; i++) {
-		struct sluice_task *task = &account->tasks[i];
+		struct sluice_task *task = &made->tasks[i];
 
 		task->spawn = spawn;
 		task->account = account;
-		task->event = account->events + i * bytes;
-		task_list_put(&account->free, account->free.last, task);
+		task->event = made->events + i * bytes;
+		task_list_put(&made->free, made->free.last, task);
 	}
 	return 0;
+}
+
+int pool_account_open(struct sluice_spawn *spawn, struct spawn_account *account)
+{
+	struct spawn_account made = {0};
+	int rc;
+
+	if (account->tasks != NULL)
+		return 0;
+	(void)pthread_mutex_unlock(&spawn->lock);
+	rc = pool_tasks_make(spawn, account, &made);
+	(void)pthread_mutex_lock(&spawn->lock);
+	/* Unless somebody else was faster. */
+	if (rc == 0 && account->tasks == NULL) {
+		account->tasks = made.tasks;
+		account->events = made.events;
+		account->free = made.free;
+		return 0;
+	}
+	free(made.tasks);
+	free(made.events);
+	return rc;
 }
 
 static void pool_push(struct sluice_spawn *spawn, struct sluice_task *task)
@@ -232,8 +251,10 @@ static void pool_run(struct sluice_spawn *spawn, struct sluice_task *task)
 static void *pool_main(void *arg)
 {
 	struct sluice_spawn *spawn = arg;
+	char name[THREAD_NAME_BYTES];
 
-	(void)pthread_setname_np(pthread_self(), "sluice-task");
+	pipeline_thread_name(spawn->pipeline, name, "task");
+	(void)pthread_setname_np(pthread_self(), name);
 	door_thread_begin(spawn->pipeline);
 	(void)pthread_mutex_lock(&spawn->lock);
 	while (!spawn->quit) {

@@ -102,7 +102,8 @@ int pool_start(struct sluice_spawn *spawn);
  * threads. */
 void pool_stop(struct sluice_spawn *spawn, uint32_t timeout_ms);
 
-/* Give an account its tasks, unless it has them. Locked. */
+/* Give an account its tasks, unless it has them. Locked, and let go while they
+ * are allocated: there may be a million. Returns 0 or -ENOMEM. */
 int pool_account_open(struct sluice_spawn *spawn,
 		      struct spawn_account *account);
 /* Queue a task with a copy of @event; the account has one free. Returns its id.

@@ -114,7 +114,7 @@ static int control_ask(struct sluice_stage *stage, struct letter *letter,
 		memcpy(reply, letter_reply(letter), (uint32_t)rc);
 	letter_drop(letter);
 	return rc < 0 ? sluice_fail(rc, "stage '%s' answered %d (%s)",
-				    stage->name, rc, sluice_strerror(rc))
+				    stage->name, rc, sluice_errno_text(rc))
 		      : rc;
 }
 
@@ -366,7 +366,9 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 	uint64_t waits;
 	uint64_t room;
 
-	if (self == NULL || !door_here(self->pipeline))
+	/* Before the start there is no outlet yet. */
+	if (self == NULL || !door_here(self->pipeline) ||
+	    self->out.strategy == NULL)
 		return 0;
 	waits = hold_count(&self->hold) + self->hold.staged;
 	if (!stage_produces(self) || self->run.accumulate ||

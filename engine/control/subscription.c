@@ -10,6 +10,7 @@
 #include "ring/base_priv.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,26 +92,39 @@ int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 }
 
 /* What a resubscribe must leave as it is. */
+#define FIXED(field)                                                           \
+	{                                                                      \
+#field, offsetof(struct sluice_subscription_opts, field),      \
+			sizeof(((struct sluice_subscription_opts *)0)->field)  \
+	}
+static const struct fixed_option {
+	const char *name;
+	size_t at;
+	size_t bytes;
+} fixed_options[] = {
+	FIXED(flags),      FIXED(on_end),    FIXED(weight),
+	FIXED(partition),  FIXED(tee),       FIXED(conflate_keys),
+	FIXED(key_offset), FIXED(key_bytes), FIXED(key_of),
+	FIXED(key_ctx),    FIXED(selector),  FIXED(selector_ctx),
+};
+
 static int subscription_check_same(const struct subscription *sub,
 				   const struct sluice_subscription_opts *wish)
 {
-	const struct sluice_subscription_opts *o = &sub->opts;
-	const char *field = NULL;
+	static const unsigned char zero[sizeof(uint64_t)];
+	const unsigned char *wished = (const unsigned char *)wish;
+	const unsigned char *is = (const unsigned char *)&sub->opts;
 
-	if (wish->flags != 0 && wish->flags != o->flags)
-		field = "flags";
-	else if (wish->on_end != 0 && wish->on_end != o->on_end)
-		field = "on_end";
-	else if (wish->partition != 0 && wish->partition != o->partition)
-		field = "partition";
-	else if (wish->selector != NULL && wish->selector != o->selector)
-		field = "selector";
-	else if (wish->selector_ctx != NULL &&
-		 wish->selector_ctx != o->selector_ctx)
-		field = "selector_ctx";
-	if (field != NULL)
-		return SUBSCRIPTION_FAIL(sub, -EINVAL,
-					 "%s cannot change in place", field);
+	for (size_t i = 0; i < sizeof(fixed_options) / sizeof(fixed_options[0]);
+	     i++) {
+		const struct fixed_option *f = &fixed_options[i];
+
+		if (memcmp(wished + f->at, zero, f->bytes) != 0 &&
+		    memcmp(wished + f->at, is + f->at, f->bytes) != 0)
+			return SUBSCRIPTION_FAIL(sub, -EINVAL,
+						 "%s cannot change in place",
+						 f->name);
+	}
 	return opts_check_resv(wish->resv, 4, "subscription options");
 }
 

@@ -110,9 +110,11 @@ int sluice_pipeline_open(struct sluice_pipeline **out,
 struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 				       const char *name)
 {
-	return door_pipeline(pipeline, __func__) < 0
-		       ? NULL
-		       : pipeline_find(pipeline, name);
+	if (door_pipeline(pipeline, __func__) < 0)
+		return NULL;
+	if (name == NULL)
+		(void)pipeline_no_such_stage(name);
+	return pipeline_find(pipeline, name);
 }
 
 static int pipeline_declaring(const struct sluice_pipeline *pipeline,

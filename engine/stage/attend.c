@@ -5,6 +5,7 @@
  * mode.
  */
 #include "engine/stage/callback_priv.h"
+#include "ring/base_priv.h"
 
 #include <errno.h>
 
@@ -43,7 +44,7 @@ int stage_hook(struct sluice_stage *stage, enum stage_callback which,
 	if (rc < 0)
 		stage_log(stage, "%s, subscription with '%s': %s",
 			  callbacks[which].name, event.peer,
-			  sluice_strerror(rc));
+			  sluice_errno_text(rc));
 	return rc;
 }
 
@@ -159,7 +160,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	outlet_leave(&stage->out, sub);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage);
-	stage_tell_stranded(stage, stage->out.unread);
+	stage_strand(stage, stage->out.unread);
 	stage->out.unread = 0;
 	stage_markers_wait_again(stage);
 	stage_answer(stage, CALLBACK_CANCEL, rc);

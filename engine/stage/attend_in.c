@@ -230,11 +230,16 @@ static int consumer_give_back(struct sluice_stage *stage,
 {
 	uint32_t closed = consumer_told(stage, sub);
 
+	const struct inlet_link *link = &stage->in.links[sub->inlet];
+
 	if (consumer_keeps(stage, sub, closed))
 		return 0;
+	if (link->open &&
+	    !inlet_past(&stage->in, sub->inlet,
+			sluice_load_acquire(&link->reader.tx->published)))
+		stage->run.gave_back = 1;
 	stage_markers_refuse(stage, sub->inlet);
-	if (closed != SLUICE_REASON_OPEN &&
-	    stage->in.links[sub->inlet].sub == sub) {
+	if (closed != SLUICE_REASON_OPEN && link->sub == sub) {
 		stage_link_ended(stage, sub->inlet, closed);
 		return 1;
 	}

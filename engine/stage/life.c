@@ -68,10 +68,11 @@ int stage_init(struct sluice_stage *stage)
 	return 0;
 }
 
-void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
+void stage_strand(struct sluice_stage *stage, uint64_t n)
 {
 	if (n == 0)
 		return;
+	stage_count(stage, SLUICE_COUNTER_STRANDED, n);
 	/* What a stop drops is no news but for this: not all was handled. */
 	if (host_command(stage->host) == PIPELINE_STOP) {
 		(void)sluice_exchange(&stage->host->aborted, 1);
@@ -79,12 +80,6 @@ void stage_tell_stranded(struct sluice_stage *stage, uint64_t n)
 	}
 	stage->run.stranded += n;
 	(void)sluice_fetch_add(&stage->host->undelivered, n);
-}
-
-static void stage_strand(struct sluice_stage *stage, uint64_t n)
-{
-	stage_count(stage, SLUICE_COUNTER_STRANDED, n);
-	stage_tell_stranded(stage, n);
 }
 
 void stage_end(struct sluice_stage *stage)

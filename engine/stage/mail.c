@@ -35,6 +35,15 @@ static void mail_cast(struct sluice_stage *stage, struct letter *letter)
 	stage_answer(stage, CALLBACK_CAST, rc);
 }
 
+/* What whoever waits is told of a callback's answer: 0, or why it came to
+ * nothing. */
+static int mail_verdict(enum stage_callback which, int rc)
+{
+	if (rc < 0)
+		return rc;
+	return stage_keeps(which, rc) ? 0 : -EIO;
+}
+
 static void mail_call(struct sluice_stage *stage, struct letter *letter)
 {
 	struct sluice_message message = mail_message(letter);
@@ -46,10 +55,8 @@ static void mail_call(struct sluice_stage *stage, struct letter *letter)
 	rc = STAGE_CALL(stage, CALLBACK_CALL, 0,
 			stage->opts.handle_call(stage, &message, &reply));
 	stage->post.calling = NULL;
-	if (rc < 0)
-		mail_done(stage, letter, rc);
-	else if (!stage_keeps(CALLBACK_CALL, rc))
-		mail_done(stage, letter, -EIO);
+	if (mail_verdict(CALLBACK_CALL, rc) < 0)
+		mail_done(stage, letter, mail_verdict(CALLBACK_CALL, rc));
 	else
 		mail_done(stage, letter,
 			  reply.bytes > letter->room ? -EMSGSIZE
@@ -66,7 +73,7 @@ static void mail_info(struct sluice_stage *stage, struct letter *letter)
 
 	rc = STAGE_CALL(stage, CALLBACK_INFO, 0,
 			stage->opts.handle_info(stage, &message));
-	mail_done(stage, letter, rc < 0 ? rc : 0);
+	mail_done(stage, letter, mail_verdict(CALLBACK_INFO, rc));
 	stage_answer(stage, CALLBACK_INFO, rc);
 }
 
@@ -91,6 +98,11 @@ static void marker_came(struct sluice_stage *stage, struct letter *letter)
 	/* Nothing waits in a consumer. */
 	if (!stage_produces(stage)) {
 		marker_place(stage, letter);
+		return;
+	}
+	/* What it stands behind may be among that, and is not handled here. */
+	if (stage->run.gave_back) {
+		mail_done(stage, letter, -EPIPE);
 		return;
 	}
 	/* How many of the links there are: more may come. */

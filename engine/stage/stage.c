@@ -2,12 +2,35 @@
 /* The calls of a callback on its own stage; and how others reach it. */
 #include "engine/stage/stage_priv.h"
 #include "engine/stage/gate_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+
+/* NULL is an answer, too, of a stage whose buffer is full: it must cost little. */
+static void *emit_refuse(const struct sluice_stage *self, uint32_t n)
+{
+	if (self == NULL)
+		(void)sluice_fail(-EINVAL, "sluice_emit: stage is NULL");
+	else if (!stage_produces(self))
+		(void)sluice_fail_quick(-EINVAL, self->name,
+					"it only consumes, and emits nothing");
+	else if (n == 0)
+		(void)sluice_fail_quick(-EINVAL, self->name,
+					"sluice_emit of no events");
+	else
+		(void)sluice_fail_quick(
+			-EAGAIN, self->name,
+			"sluice_emit of more events than this call may still "
+			"emit (batch_events, buffer_events), or outside of a "
+			"callback");
+	return NULL;
+}
 
 void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
 	/* Outside of callbacks, and in a consumer, nothing is left. */
 	if (self == NULL || n == 0 || n > self->run.emit_left)
-		return NULL;
+		return emit_refuse(self, n);
 	self->run.emit_left -= n;
 	return hold_stage(&self->hold, n);
 }

@@ -79,6 +79,7 @@ struct stage_run {
 	uint32_t initialised;
 	uint32_t stop_told;  /* on_stop has been called */
 	uint64_t stranded;   /* events that had no consumer left to go to */
+	uint32_t gave_back;  /* ending: events that it was sent, unhandled */
 	uint32_t accumulate; /* its demand mode, as it heeds it */
 
 	/* Of a producer. */
@@ -405,9 +406,9 @@ void stage_stop_open(struct sluice_stage *stage);
 /* Run fini, which on_stop does not run beside or after: waits for the supervisor
  * to have called that, if it is to be called. */
 void stage_fini(struct sluice_stage *stage, enum sluice_reason reason);
-/* life.c: @n events have nowhere to go, and whoever waits for the pipeline's end
- * is to know. */
-void stage_tell_stranded(struct sluice_stage *stage, uint64_t n);
+/* life.c: @n events have nowhere to go: counted, and whoever waits for the
+ * pipeline's end is to know. */
+void stage_strand(struct sluice_stage *stage, uint64_t n);
 
 /* ---- attend.c: what was signalled ---- */
 

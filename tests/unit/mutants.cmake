@@ -151,6 +151,10 @@ sluice_unit_mutant(key-not-spread dispatch/mix.h atomic "random_script"
 	[[s/return (uint32_t)((key \* SLUICE_MIX_STEP) >> 40);/return (uint32_t)key;/]])
 sluice_unit_mutant(absent-lane-has-credit dispatch/spill.h partition "vacant_partition_stops_at_the_room"
 	[[s/if (view->absent == 0)/if (1)/]])
+sluice_unit_mutant(hash-of-powers-of-two dispatch/hash.h partition "key_is_spread_over_the_partitions"
+	[[s/key %= s->partitions;/key \&= s->partitions - 1;/]])
+sluice_unit_mutant(hash-takes-any-key dispatch/hash.h partition "unknown_partition_is_an_error"
+	[[s/if (SLUICE_UNLIKELY(key >= s->partitions)) {/if (0) {/]])
 sluice_unit_mutant(spill-overtaken dispatch/spill.h partition "credit_does_not_pass_what_waits"
 	[[s/if (SLUICE_LIKELY(lane->spilled == 0 && lane->credit > 0)) {/if (lane->credit > 0) {/]])
 sluice_unit_mutant(barrier-without-the-spill dispatch/partition.h partition_owners "joiner_waits_for_what_was_sent_and_spilled"
@@ -328,7 +332,7 @@ sluice_unit_mutant(window-without-its-minimum engine/link/subscription_priv.h as
 sluice_unit_mutant(window-not-exact engine/link/subscription_priv.h ask "window_exact"
 	[[s/.exact = (uint32_t)(word >> (3 \* WINDOW_BITS)),/.exact = 0,/]])
 sluice_unit_mutant(resubscribe-with-other-flags engine/control/subscription.c subscription "resubscribe_changes_nothing_else"
-	[[s/if (wish->flags != 0 \&\& wish->flags != o->flags)/if (0)/]])
+	[[s/FIXED(flags), *FIXED(on_end),/FIXED(flags),/]])
 sluice_unit_mutant(places-beyond-the-most engine/graph/plan.c subscription "refuses_over_subscriptions_max"
 	[[s/return most ? most : declared + PLACES_MORE;/return declared + PLACES_MORE;/]])
 sluice_unit_mutant(depth-is-what-was-granted engine/control/subscription.c subscription_stat "what_lies_there_is_told"

@@ -134,6 +134,28 @@ static void a_pipeline_is_missing(void **state)
 	assert_text_has(sluice_last_error(), "stage_find: pipeline is NULL");
 }
 
+/* Calls of a callback, from elsewhere, of a stage without memory as yet. */
+static void it_is_not_started(void **state)
+{
+	struct sluice_stage *source;
+
+	(void)state;
+	pipeline = flow_open(1);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .flags = SLUICE_STAGE_PORT));
+	source = sluice_stage_find(pipeline, "in");
+	assert_non_null(source);
+	assert_int_equal(sluice_demand_pending(source), 0);
+	assert_null(sluice_emit(source, 1));
+	assert_text_has(sluice_last_error(), "outside of a callback");
+	assert_null(sluice_emit(source, 0));
+	assert_text_has(sluice_last_error(), "of no events");
+	assert_null(sluice_stage_find(pipeline, NULL));
+	assert_text_has(sluice_last_error(), "the name of a stage is NULL");
+	close_all();
+}
+
 static void a_stage_is_missing(void **state)
 {
 	struct sluice_stage *none;
@@ -168,6 +190,7 @@ static void a_stage_is_missing(void **state)
 	assert_null(sluice_stage_state(none));
 	assert_string_equal(sluice_stage_name(none), "");
 	assert_null(sluice_emit(none, 1));
+	assert_text_has(sluice_last_error(), "sluice_emit: stage is NULL");
 	assert_null(sluice_inlet_sub(none, 0).pipeline);
 	assert_int_equal(errno, MINE);
 	close_all();
@@ -361,6 +384,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipeline_is_missing),
+		cmocka_unit_test(it_is_not_started),
 		cmocka_unit_test(a_stage_is_missing),
 		cmocka_unit_test(an_argument_is_missing),
 		cmocka_unit_test(a_subscription_of_nobody),

@@ -315,6 +315,19 @@ static void vacant_partition_stops_at_the_room(void **state)
 	assert_int_equal(placeable(), 0);
 }
 
+static void as_many_partitions_as_lanes_at_most(void **state)
+{
+	(void)state;
+	bench_open_partitions(3, 0, 0);
+	assert_null(sluice_hash_verify(&bench.hash, &bench.lanes));
+	bench.lanes.count = 2;
+	assert_text_has(sluice_hash_verify(&bench.hash, &bench.lanes),
+			"more partitions than lanes");
+	bench.hash.partitions = 0;
+	assert_text_has(sluice_hash_verify(&bench.hash, &bench.lanes),
+			"or none");
+}
+
 /* ---- the promise: what is placeable is placed ---------------------------- */
 
 static void random_script(void **state)
@@ -399,6 +412,7 @@ int main(void)
 		cmocka_unit_test(unknown_partition_is_an_error),
 		cmocka_unit_test(vacant_partition_holds_its_events),
 		cmocka_unit_test(vacant_partition_stops_at_the_room),
+		cmocka_unit_test(as_many_partitions_as_lanes_at_most),
 		cmocka_unit_test(random_script),
 		cmocka_unit_test(worst_keys_fit),
 	};

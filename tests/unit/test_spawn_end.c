@@ -239,6 +239,40 @@ static void by_hand_has_its_own_places(void **state)
 	sluice_pipeline_close(p);
 }
 
+static int refuse_init(struct sluice_stage *self)
+{
+	(void)self;
+	return -EIO;
+}
+
+/* A start that has failed leaves it as one that was never started. */
+static void by_hand_after_a_failed_start(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	struct flow_source source = {.end = 4};
+	struct flow_sink sink = {.events = 0};
+	struct sluice_spawn *spawn;
+
+	(void)state;
+	crew_reset();
+	spawn = spawn_make(p, SLUICE_SPAWN(.task = task_count, .max_demand = 2,
+					   .threads = 1));
+	flow_add_source(p, "source", &source);
+	spawn_join_source(spawn, "source");
+	flow_add(p, SLUICE_STAGE(.name = "sour", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .init = refuse_init, .state = &sink));
+	flow_subscribe(p, "sour", "source", NULL);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sluice_pipeline_start(p), -EIO);
+		assert_int_equal(
+			sluice_spawn_start(spawn, &(uint64_t){1}, NULL),
+			-EBUSY);
+		assert_text_has(sluice_last_error(), "was not started");
+	}
+	sluice_pipeline_close(p);
+}
+
 /* A task may start another one; it may still be there when that one does. */
 static struct sluice_spawn *breeder;
 
@@ -311,6 +345,7 @@ int main(void)
 		cmocka_unit_test(cancel_of_a_running_task),
 		cmocka_unit_test(restart_loses_nothing),
 		cmocka_unit_test(by_hand_has_its_own_places),
+		cmocka_unit_test(by_hand_after_a_failed_start),
 		cmocka_unit_test(tasks_start_tasks),
 		cmocka_unit_test(starts_that_fail_take_no_place),
 	};

@@ -46,6 +46,7 @@ static struct sluice_pipeline *open_told(void)
  * was handled. Join, drain and the log say the same. */
 static void check_told(struct sluice_pipeline *p, const char *name, uint64_t n)
 {
+	struct sluice_stage_stats stats;
 	char number[64];
 	char stage[64];
 
@@ -60,6 +61,8 @@ static void check_told(struct sluice_pipeline *p, const char *name, uint64_t n)
 	assert_int_equal(told.lines, 1);
 	assert_text_has(told.text, number);
 	assert_text_has(told.text, stage);
+	assert_int_equal(sluice_stage_stat(p, name, &stats), 0);
+	assert_int_equal(stats.stranded, n);
 }
 
 static void check_silent(struct sluice_pipeline *p)

@@ -294,8 +294,38 @@ static void resubscribe_grows_and_shrinks(void **state)
 }
 
 /* "The others of the options must be as they were, or zero." */
+static int selects(const void *event, uint32_t bytes, void *ctx)
+{
+	(void)event;
+	(void)bytes;
+	(void)ctx;
+	return 1;
+}
+
+static uint64_t a_key(const void *event, uint32_t bytes, void *ctx)
+{
+	(void)event;
+	(void)bytes;
+	(void)ctx;
+	return 1;
+}
+
 static void resubscribe_changes_nothing_else(void **state)
 {
+	static const struct {
+		const char *field;
+		struct sluice_subscription_opts opts;
+	} rows[] = {
+		{"weight", {.weight = 3}},
+		{"tee", {.tee = 4}},
+		{"conflate_keys", {.conflate_keys = 5}},
+		{"key_offset", {.key_offset = 1}},
+		{"key_bytes", {.key_bytes = 2}},
+		{"key_of", {.key_of = a_key}},
+		{"key_ctx", {.key_ctx = &pipeline}},
+		{"selector", {.selector = selects}},
+		{"selector_ctx", {.selector_ctx = &pipeline}},
+	};
 	struct sluice_sub sub;
 
 	(void)state;
@@ -325,6 +355,15 @@ static void resubscribe_changes_nothing_else(void **state)
 			SLUICE_SUBSCRIPTION(.max_demand = 50,
 					    .flags = SLUICE_SUBSCRIBE_MANUAL)),
 		-EINVAL);
+	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+		struct sluice_subscription_opts o = rows[i].opts;
+
+		o.size = sizeof(o);
+		o.max_demand = 50;
+		assert_int_equal(sluice_resubscribe(sub, &o), -EINVAL);
+		assert_text_has(sluice_last_error(), rows[i].field);
+		assert_text_has(sluice_last_error(), "cannot change in place");
+	}
 	wait_handled("c0", handled(0) + 100);
 }
 

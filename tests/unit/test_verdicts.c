@@ -374,6 +374,51 @@ static void the_worst_reason_at_any_place(void **state)
 	}
 }
 
+/* ---- of a message to someone who waits ------------------------------------- */
+
+static int info_verdict(struct sluice_stage *self,
+			const struct sluice_message *message)
+{
+	int verdict;
+
+	(void)self;
+	memcpy(&verdict, message->data, sizeof(verdict));
+	return verdict;
+}
+
+/* Whoever waits is told when it came to nothing, by whatever verdict. */
+static void an_info_that_fails(void **state)
+{
+	static const struct {
+		int verdict;
+		int answer;
+	} rows[] = {
+		{SLUICE_OK, 0},           {SLUICE_END, 0},
+		{SLUICE_FAIL, -EIO},      {SLUICE_RETRY, -EIO},
+		{SLUICE_SKIP, -EIO},      {99, -EIO},
+		{-ETIMEDOUT, -ETIMEDOUT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
+		struct sluice_pipeline *p = flow_open(1);
+		struct flow_sink sink = {.events = 0};
+
+		flow_add(p, SLUICE_STAGE(.name = "desk",
+					 .kind = SLUICE_CONSUMER, .in_bytes = 8,
+					 .handle_events = flow_collect,
+					 .handle_info = info_verdict,
+					 .on_idle = SLUICE_IDLE_STAY,
+					 .state = &sink));
+		flow_start(p);
+		assert_int_equal(sluice_info_sync(sluice_stage_find(p, "desk"),
+						  &rows[i].verdict, sizeof(int),
+						  FLOW_DEADLINE_MS),
+				 rows[i].answer);
+		sluice_pipeline_close(p);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -384,6 +429,7 @@ int main(void)
 		cmocka_unit_test(batch_end_at_its_border),
 		cmocka_unit_test(a_failure_has_a_code),
 		cmocka_unit_test(the_worst_reason_at_any_place),
+		cmocka_unit_test(an_info_that_fails),
 	};
 	static struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(nowheres)];
 	size_t at = UNIT_ADD_ROWS(all, 0, an_answer_for_others, nowheres);
