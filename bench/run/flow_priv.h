@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events on their way through the engine's own outlets and rings, as the modes
- * sim and virtual have them: producers that offer what has arrived (flow_place.c)
+ * sim and virtual have them: producers that offer what has arrived (flow.c)
  * and consumers that take, serve and acknowledge it (flow_serve.c). Knows no
  * clock: each call is told what time it is, and what a service or a claim takes
  * is added up. The modes differ in where that time comes from, and in when one
@@ -65,8 +65,6 @@ struct flow {
 	uint32_t batch_events; /* most that a consumer has in hand */
 	uint32_t pool;         /* one ring, each event for one */
 	uint32_t apart;        /* each end has words of its own */
-	uint32_t broken;       /* a resequencer got an event twice, or none it
-				* knows */
 	sluice_a64 finished RUN_APART;
 	sluice_a64 restored[PLAN_PRODUCERS_MAX];
 };
@@ -78,10 +76,10 @@ int flow_open(struct flow *flow, struct run *run,
 void flow_close(struct flow *flow);
 /* Let consumer @c read: its rings have a lane. */
 void flow_attach(struct flow *flow, uint32_t c);
-/* What has come of it; the rest was not placed. Returns 0 or -EBADMSG. */
-int flow_report(struct flow *flow);
+/* What has come of it; the rest was not placed. */
+void flow_report(struct flow *flow);
 
-/* ---- producers (flow_place.c) -------------------------------------------- */
+/* ---- producers ----------------------------------------------------------- */
 
 /* So many: handled, or discarded. An open run need not know; the cache line is the
  * consumers'. */

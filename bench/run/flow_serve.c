@@ -62,9 +62,10 @@ static void serve_restore(struct flow *flow, struct flow_producer *producer,
 
 	if (depth > run->result->join_depth_max)
 		run->result->join_depth_max = depth;
-	if (sluice_reorder_put(window, (const unsigned char *)event) !=
-	    SLUICE_REORDER_TAKEN)
-		flow->broken = 1;
+	/* Twice, or beyond its window, it is out of order as well. */
+	run->result->reordered +=
+		sluice_reorder_put(window, (const unsigned char *)event) !=
+		SLUICE_REORDER_TAKEN;
 	while ((n = sluice_reorder_peek(window, &first)) > 0) {
 		memcpy(&left, first, sizeof(left));
 		if (run->record[left.seq].ended_ns > producer->left_ns)

@@ -45,7 +45,6 @@ void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now)
 
 static void watch_begin(struct quiet_watch *watch)
 {
-	watch->begun = 1;
 	watch->file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	watch_read(watch, &watch->delay_ns, &watch->runs);
 }
@@ -57,7 +56,7 @@ void quiet_turn(struct quiet_watch *watch, uint64_t now)
 	uint64_t lost_ns;
 	uint64_t woken_ns;
 
-	if (!watch->begun)
+	if (watch->file == 0)
 		watch_begin(watch);
 	watch_read(watch, &delay_ns, &runs);
 	lost_ns = delay_ns - watch->delay_ns;
@@ -80,12 +79,11 @@ void quiet_turn(struct quiet_watch *watch, uint64_t now)
 
 void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
 {
-	if (!watch->begun)
+	if (watch->file == 0)
 		return;
 	quiet_turn(watch, now);
 	if (watch->file >= 0)
 		(void)close(watch->file);
-	watch->begun = 0;
 }
 
 /* ---- all threads --------------------------------------------------------- */

@@ -22,9 +22,8 @@
 
 /* What one thread lost. Its own while it runs; zeroed: it has not looked. */
 struct quiet_watch {
-	uint32_t begun;
-	uint32_t slice;    /* the one that is on */
-	int file;          /* the kernel's count; negative: not to be had */
+	uint32_t slice; /* the one that is on */
+	int file; /* the kernel's count; 0: not open yet, negative: not to be had */
 	uint64_t delay_ns; /* the count, as read when the slice began */
 	uint64_t runs;     /* likewise, how often it got a CPU */
 	uint64_t gap_ns;   /* seen in the slice so far */

@@ -72,7 +72,7 @@ struct source {
 	uint64_t stalled_ns;
 	double waiting_area;
 	struct sluice_hist lag; /* how late arrivals were offered */
-	/* The strategy, with some of its decisions timed (timed.c). */
+	/* The strategy, with some of its decisions timed (source.c). */
 	struct sluice_dispatch_opts opts;
 	uint64_t picks;
 	uint64_t picks_timed;

@@ -367,7 +367,7 @@ int sim_go(struct run *run)
 	while (rc == 0 && sim->now != RUN_NEVER)
 		sim->now = sim_instant(sim);
 	if (rc == 0)
-		rc = flow_report(&sim->flow);
+		flow_report(&sim->flow);
 	flow_close(&sim->flow);
 	return rc;
 }

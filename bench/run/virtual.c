@@ -229,7 +229,7 @@ int virtual_go(struct run *run)
 	if (rc == 0)
 		rc = virtual_threads(v);
 	if (rc == 0)
-		rc = flow_report(&v->flow);
+		flow_report(&v->flow);
 	flow_close(&v->flow);
 	run->result->valid.poll_ns =
 		(double)sluice_hist_quantile(&v->poll, 0.99);

@@ -18,8 +18,7 @@ static int quiet_setup(void **state)
 	memset(watch, 0, sizeof(watch));
 	/* No count of the kernel's: what is planted is all there is. */
 	for (uint32_t i = 0; i < 2; i++)
-		watch[i] = (struct quiet_watch){
-			.begun = 1, .file = -1, .next_ns = SLICE};
+		watch[i] = (struct quiet_watch){.file = -1, .next_ns = SLICE};
 	return 0;
 }
 
