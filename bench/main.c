@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice-bench: the subcommands, and nothing else. */
 #include "bench/command.h"
+#include "dispatch/strategy.h"
 
 #include <string.h>
 
@@ -71,6 +72,8 @@ static const struct command commands[] = {
 
 static void main_help(FILE *out)
 {
+	const struct sluice_strategy *strategy;
+
 	(void)fprintf(out,
 		      "usage: sluice-bench COMMAND [OPTION...]\n"
 		      "       sluice-bench COMMAND --help\n"
@@ -79,8 +82,12 @@ static void main_help(FILE *out)
 		      "load.\n"
 		      "\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(out, "  %-8s  %s\n", commands[i].name,
+		(void)fprintf(out, "  %-9s  %s\n", commands[i].name,
 			      commands[i].summary);
+	(void)fprintf(out, "\nStrategies (man 7 sluice says more):\n\n");
+	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
+		(void)fprintf(out, "  %-9s  %s\n", strategy->name,
+			      strategy->help);
 	(void)fprintf(out,
 		      "\n"
 		      "Figures go to stdout, talk goes to stderr.\n"

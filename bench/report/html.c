@@ -2,8 +2,10 @@
 /* A page: one file, no script, nothing fetched. The sentence first, then plots,
  * then the figures at the load that matters; all else is folded. */
 #include "bench/report/plot.h"
+#include "dispatch/strategy.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void html_head(const struct report *report, FILE *out)
 {
@@ -100,6 +102,35 @@ static void html_table(const struct report *report, int table, FILE *out)
 	(void)fputs("</section>\n", out);
 }
 
+/* Has a run of @report this strategy, with whatever settings? */
+static int html_has(const struct report *report, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const char *run = report->run[i].strategy;
+
+		if (strncmp(run, name, length) == 0 &&
+		    strchr(":@", run[length]) != NULL)
+			return 1;
+	}
+	return 0;
+}
+
+static void html_strategies(const struct report *report, FILE *out)
+{
+	const struct sluice_strategy *strategy;
+
+	(void)fputs("<details class=card><summary>What the strategies do"
+		    "</summary>\n<dl>\n",
+		    out);
+	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
+		if (html_has(report, strategy->name))
+			text_markup(out, "<dt>%</dt><dd>%</dd>\n",
+				    strategy->name, strategy->help);
+	(void)fputs("</dl>\n</details>\n", out);
+}
+
 static void html_legend(const struct report *report, FILE *out)
 {
 	(void)fputs("<details class=card><summary>What the columns mean"
@@ -143,6 +174,7 @@ int report_html_write(const struct report *report, FILE *out)
 	rc = html_plots(report, out);
 	for (int i = 1; i < REPORT_TABLES; i++)
 		html_table(report, i, out);
+	html_strategies(report, out);
 	html_legend(report, out);
 	html_pairs(report, "The plan", "plan", out);
 	html_pairs(report, "The machine", "machine", out);

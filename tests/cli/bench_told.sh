@@ -138,6 +138,10 @@ check_plot()
 	expect 0 plot - --html=- <"$scratch/report"
 	cmp "$scratch/direct.html" "$scratch/out" || fail "- is not stdin"
 	[ "$(grep -c '<figure>' "$scratch/out")" -eq 4 ] || fail "not 4 plots"
+	grep -q '<dt>jbsq</dt><dd>join the bounded shortest queue' \
+		"$scratch/out" || fail "a strategy's name is not spelt out"
+	grep -q '<dt>sticky</dt>' "$scratch/out" &&
+		fail "a strategy that was not run is explained"
 	grep -qE '<script|src=|url\(|@import' "$scratch/out" &&
 		fail "the page is not self-contained"
 	[ "$(grep -oE "id=['\"][^'\"]*" "$scratch/out" | sort | uniq -d)" = "" ] ||
