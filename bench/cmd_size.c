@@ -263,18 +263,18 @@ static void size_sentence(const struct size *size, char *text, size_t bytes)
 		(void)snprintf(
 			text, bytes,
 			"Nothing meets %s: the services alone exceed it, "
-			"with %s when nobody waits.",
+			"with %s if no event ever waits.",
 			slo, value);
 	} else if (size->bound.idle > size_slo(size)->limit) {
 		size_text(size, size->bound.idle, value);
 		(void)snprintf(text, bytes,
 			       "Nothing meets %s: service and one hop make %s "
-			       "when nobody waits.",
+			       "if no event ever waits.",
 			       slo, value);
 	} else if (size->work >= most) {
 		(void)snprintf(text, bytes,
 			       "Nothing meets %s: %u consumer%s saturated, "
-			       "there is work for %.3g.",
+			       "and the work is enough for %.3g.",
 			       slo, most, most == 1 ? " is" : "s are",
 			       size->work);
 	} else if (keyed && size->bound.by_key > size_slo(size)->limit) {

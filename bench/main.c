@@ -20,9 +20,9 @@ static const struct command commands[] = {
 	 "compare with hot keys: what order per key costs",
 	 "compare, with keys of which some come far more often than others "
 	 "(zipf). It shows what order per key costs: a fixed owner per key "
-	 "(hash, partition) waits for the one with the hot keys; atomic gives "
-	 "a key to whoever is free while nobody works on it; jbsq has no "
-	 "owner, is fast, and breaks the order: look at \"key viol\".",
+	 "(hash, partition) makes events wait for the owner of the hot keys; "
+	 "atomic gives a key that no consumer works on to a free one; jbsq "
+	 "has no owner, is fast, and breaks the order: look at \"key viol\".",
 	 {"keys=zipf:0.9:10000",
 	  "strategies=hash,partition,atomic,pkg,sticky,jbsq:2"}},
 	{"slow", MEASURE, MANY, 0,
@@ -30,24 +30,25 @@ static const struct command commands[] = {
 	 "compare, with consumer 0 ten times slower than the others. It shows "
 	 "what one slow consumer does to all: strict rr and hash wait for it, "
 	 "and \"done/s\" is what it can do times the number of consumers; "
-	 "strategies that look at credit or at what is in flight pass it by.",
+	 "strategies that look at credit, or at events in flight, give it "
+	 "less.",
 	 /* The others could do that much without it. */
 	 {"load=0.7", "window=64", "slow=0:10",
 	  "strategies=rr,hash,rr:skip,demand,p2c,jbsq:2"}},
 	{"burst", MEASURE, MANY, 0,
 	 "compare with events that come many at once",
 	 "compare, with events that come 64 at once and then not at all. It "
-	 "shows how a backlog is cleared: whoever deals it out at once deals "
-	 "blindly, a short event waits behind a long one (\"lane p99\"); "
-	 "whoever keeps it (\"disp p99\") gives each event to the next one who "
-	 "is free.",
+	 "shows how a backlog is cleared. A strategy that deals it out at once "
+	 "deals blindly, and a short event waits behind a long one (\"lane "
+	 "p99\"); one that keeps it (\"disp p99\") gives each event to the next "
+	 "consumer that is free.",
 	 {"arrivals=burst:64", "load=0.5",
 	  "strategies=rr,demand,p2c,jbsq:2,jbsq:1"}},
 	{"size", COMMAND_SIZE, cmd_size, MANY, 0,
 	 "how few consumers meet an objective, and which way",
 	 "How few consumers meet an objective, and with which strategy: in the "
-	 "simulation each is tried with more and more of them. When none does, "
-	 "why.",
+	 "simulation each strategy is tried with more and more consumers. When "
+	 "none meets it, the reason.",
 	 {"consumers=1:32", "strategies=demand,rr,p2c,jbsq:2,shared,atomic"}},
 	{"ring", COMMAND_RING, cmd_ring, 0, 0, "our rings against others",
 	 "Our rings against others, side by side in every round.", {NULL}},

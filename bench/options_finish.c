@@ -155,7 +155,7 @@ static int finish_idle(const struct bench_options *options)
 		{"window", !windows, "each strategy has an @window of its own"},
 		{"refill", !refills,
 		 "each strategy has an @refill or @min of its own, or a ring "
-		 "for all, from which nobody asks"},
+		 "for all, with which consumers do not ask"},
 		{"capacity", !pool && !spill,
 		 "no strategy here has a spill or a shared ring"},
 		{"event-bytes", sim,

@@ -89,8 +89,8 @@ static int plan_setting_read(struct plan_strategy *strategy, const char *text,
 		return form;
 	if (form == SETTING_REFILL &&
 	    strategy->strategy->rings == SLUICE_RINGS_POOL)
-		return REFUSE(
-			"nobody asks a ring for all, so refill has no effect");
+		return REFUSE("consumers take from one ring and do not ask, so "
+			      "refill has no effect");
 	if (*seen & 1u << form)
 		return REFUSE("%s is there twice", setting_forms[form].name);
 	*seen |= 1u << form;

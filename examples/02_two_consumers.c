@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lesson 2: two consumers share the work of one producer. Each event goes to one
- * of them, whoever is idle or has most credit; the window is small so that they
- * take turns. */
+ * of them, an idle one or the one with most credit; the window is small so that
+ * they take turns. */
 #include <sluice/sluice.h>
 #include <inttypes.h>
 #include <stdio.h>

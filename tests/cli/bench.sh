@@ -200,7 +200,7 @@ check_idle()
 		compare --strategies=rr@window=3,jbsq@window=4 --window=5
 	refused "--refill=5: has no effect: each strategy has an @refill" \
 		compare --strategies=rr@refill=3,jbsq@min=half --refill=5
-	refused "shared@refill=5: nobody asks a ring for all" \
+	refused "shared@refill=5: consumers take from one ring" \
 		run --strategies=shared@refill=5
 	refused "--refill=5: has no effect: each strategy has an @refill" \
 		run --strategies=shared --refill=5
@@ -317,7 +317,7 @@ check_size()
 	asked "service and one hop make 200us" --slo=p99:150us --hop=1
 	asked "the hottest key exceeds it. Where events of one key wait for" \
 		--hop=0 --strategies=atomic,partition --slo=p99.9:201us
-	asked "1 consumer is saturated, there is work for 1.11" --speed=1000 \
+	asked "1 consumer is saturated, and the work is enough for 1.11" --speed=1000 \
 		--consumers=1 --slo=p99:50ms
 	expect 0 size --rate=4M --events=20000 --consumers=4:8:2 --json
 	"$schema_check" "$tree/docs/sluice-bench-size.schema.json" \
