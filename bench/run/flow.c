@@ -181,7 +181,9 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 void flow_kill(struct flow *flow, uint32_t c)
 {
 	for (uint32_t p = 0; p < flow->run->producers; p++)
-		outlet_leave(&flow->producer[p].out, &flow->producer[p].sub[c]);
+		if (flow->producer[p].out.subs[c] != NULL)
+			outlet_leave(&flow->producer[p].out,
+				     &flow->producer[p].sub[c]);
 }
 
 void flow_join(struct flow *flow, uint32_t c)
@@ -221,8 +223,9 @@ uint64_t flow_finished(const struct flow *flow)
 
 void flow_report(struct flow *flow)
 {
-	for (uint32_t p = 0; p < flow->run->producers; p++)
-		flow->run->discarded += sluice_counter_read(
-			&flow->producer[p].counters, SLUICE_COUNTER_DISCARDED);
-	flow->run->unplaced = flow_left(flow);
+	struct run *run = flow->run;
+
+	run->unplaced = flow_left(flow);
+	run->discarded = run->trace->count - run->unplaced -
+			 sluice_load_acquire(&flow->finished);
 }

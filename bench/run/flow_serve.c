@@ -8,12 +8,12 @@
 
 /* The event in hand. A batch may go round the end of its ring. */
 static void serve_event(const struct flow *flow,
-			const struct flow_consumer *consumer, uint32_t at,
+			const struct flow_consumer *consumer,
 			struct run_event *event)
 {
 	const struct sluice_spsc_reader *r =
 		&consumer->link[consumer->from].reader;
-	uint64_t place = (r->acked + at) & (r->capacity - 1);
+	uint64_t place = (r->acked + consumer->at) & (r->capacity - 1);
 
 	memcpy(event, r->slots + place * flow->run->plan->event_bytes,
 	       sizeof(*event));
@@ -31,7 +31,7 @@ void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
 	uint64_t start = consumer->free_ns;
 
 	consumer->found_ns = found_ns;
-	serve_event(flow, consumer, consumer->at, &event);
+	serve_event(flow, consumer, &event);
 	if ((consumer->looked || event.placed_ns > start) && found_ns > start)
 		start = found_ns;
 	consumer->looked = 0;
@@ -89,7 +89,7 @@ int flow_finish(struct flow *flow, uint32_t c)
 	struct flow_consumer *consumer = &flow->consumer[c];
 	struct run_event event;
 
-	serve_event(flow, consumer, consumer->at, &event);
+	serve_event(flow, consumer, &event);
 	run_write(flow->run, c, &event, consumer->started_ns,
 		  consumer->free_ns);
 	if (flow->run->ordered)

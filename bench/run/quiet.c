@@ -32,32 +32,19 @@ static void watch_read(const struct quiet_watch *watch, uint64_t *delay_ns,
 	*runs = strtoull(at, &at, 10);
 }
 
-void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now)
-{
-	uint32_t to = quiet_slice(now);
-
-	/* One that has hardly begun has lost nothing. */
-	if (to > watch->slice && now - to * QUIET_SLICE_NS < QUIET_LOST_NS)
-		to--;
-	for (uint32_t i = watch->slice; i <= to; i++)
-		watch->lost_ns[i] += lost_ns;
-}
-
-static void watch_begin(struct quiet_watch *watch)
-{
-	watch->file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-	watch_read(watch, &watch->delay_ns, &watch->runs);
-}
-
 void quiet_turn(struct quiet_watch *watch, uint64_t now)
 {
+	uint32_t slice = quiet_slice(now);
 	uint64_t delay_ns;
 	uint64_t runs;
 	uint64_t lost_ns;
 	uint64_t woken_ns;
 
-	if (watch->file == 0)
-		watch_begin(watch);
+	if (watch->file == 0) {
+		watch->file = open("/proc/thread-self/schedstat",
+				   O_RDONLY | O_CLOEXEC);
+		watch_read(watch, &watch->delay_ns, &watch->runs);
+	}
 	watch_read(watch, &delay_ns, &runs);
 	lost_ns = delay_ns - watch->delay_ns;
 	/* To be woken takes a moment; that is no loss. */
@@ -66,15 +53,20 @@ void quiet_turn(struct quiet_watch *watch, uint64_t now)
 	/* What the kernel counts the clock shows as well. */
 	if (watch->gap_ns > lost_ns)
 		lost_ns = watch->gap_ns;
-	if (lost_ns > 0)
-		quiet_lost(watch, lost_ns, now);
+	watch->all_ns += lost_ns;
+	for (uint32_t i = watch->slice; i < slice; i++)
+		watch->lost_ns[i] += lost_ns;
+	/* One that has hardly begun has lost nothing. */
+	if (slice == watch->slice ||
+	    now - slice * QUIET_SLICE_NS >= QUIET_LOST_NS)
+		watch->lost_ns[slice] += lost_ns;
 	watch->delay_ns = delay_ns;
 	watch->runs = runs;
 	watch->gap_ns = 0;
-	watch->slice = quiet_slice(now);
-	watch->next_ns = watch->slice + 1 < QUIET_SLICES
-				 ? (watch->slice + 1) * QUIET_SLICE_NS
-				 : now + QUIET_SLICE_NS;
+	watch->slice = slice;
+	watch->next_ns = now + QUIET_SLICE_NS;
+	if (slice + 1 < QUIET_SLICES)
+		watch->next_ns = (slice + 1) * QUIET_SLICE_NS;
 }
 
 void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
@@ -92,14 +84,14 @@ void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
 		 uint32_t n)
 {
 	quiet->lost_ns = 0;
+	for (uint32_t k = 0; k < n; k++)
+		quiet->lost_ns += watch[k].all_ns;
 	quiet->disturbed[0] = 0;
 	for (uint32_t i = 0; i < QUIET_SLICES; i++) {
 		uint32_t disturbed = 0;
 
-		for (uint32_t k = 0; k < n; k++) {
-			quiet->lost_ns += watch[k].lost_ns[i];
+		for (uint32_t k = 0; k < n; k++)
 			disturbed |= watch[k].lost_ns[i] > QUIET_LOST_NS;
-		}
 		quiet->disturbed[i + 1] = quiet->disturbed[i] + disturbed;
 	}
 }

@@ -29,14 +29,14 @@ struct quiet_watch {
 	uint64_t gap_ns;   /* seen in the slice so far */
 	uint64_t seen_ns;  /* the last look */
 	uint64_t next_ns;  /* when the slice ends */
-	uint64_t lost_ns[QUIET_SLICES];
+	uint64_t all_ns;   /* that was lost */
+	uint64_t lost_ns[QUIET_SLICES]; /* in each, or in one of several */
 };
 
-/* By the thread itself, all of them: the slice is over; the thread is. */
+/* By the thread itself: the slice is over, what was lost lies between its begin
+ * and @now; the thread is over. */
 void quiet_turn(struct quiet_watch *watch, uint64_t now);
 void quiet_watch_end(struct quiet_watch *watch, uint64_t now);
-/* It has lost so much between the begin of the slice that is on and @now. */
-void quiet_lost(struct quiet_watch *watch, uint64_t lost_ns, uint64_t now);
 
 /* It looks at the clock, whatever was before. */
 static inline void quiet_tick(struct quiet_watch *watch, uint64_t now)

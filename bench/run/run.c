@@ -131,23 +131,19 @@ uint64_t run_service_end(const struct run *run, uint32_t c, uint64_t *start,
 
 int run_possible(const struct bench_plan *plan, const struct trace *trace)
 {
+	int virtual = plan->mode == PLAN_VIRTUAL;
+	uint32_t busy = virtual ? 2 : plan->consumers + plan->producers;
 	int two[2];
 	uint32_t cpus = bench_cpus(two);
-	uint32_t busy = plan->consumers + plan->producers;
 
-	if (plan->mode == PLAN_VIRTUAL && cpus < 2)
-		return sluice_fail(-EINVAL,
-				   "--mode=virtual needs two CPUs, there is "
-				   "one; --mode=sim can do without");
-	if (plan->mode == PLAN_THREADS && busy > cpus &&
-	    trace->service_mean_ns > SERVICE_NONE_NS)
-		return sluice_fail(-EINVAL,
-				   "--mode=threads: %u consumers and %u "
-				   "producers are busy on a CPU each, of %u: "
-				   "they would wait for each other; "
-				   "--mode=virtual has all of them on two",
-				   plan->consumers, plan->producers, cpus);
-	return 0;
+	if (plan->mode == PLAN_SIM || busy <= cpus ||
+	    (!virtual && trace->service_mean_ns <= SERVICE_NONE_NS))
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "--mode=%s keeps %u threads busy, on %u CPUs: they "
+			   "would wait for each other; --mode=%s can do",
+			   virtual ? "virtual" : "threads", busy, cpus,
+			   cpus < 2 ? "sim" : "virtual");
 }
 
 /* ---- a try --------------------------------------------------------------- */

@@ -133,49 +133,38 @@ static void tally_time(const struct run *run, const struct run_record *record,
 				    : 0);
 }
 
-/* Part @k begins with this event. */
-static uint64_t parts_first(const struct run *run, uint32_t k)
+/* How it went on, with room for two histograms. What was never handled counts in
+ * no backlog. */
+static void tally_parts(struct run *run, const struct run_record *record,
+			struct sluice_hist *hist)
 {
-	return run->trace->count * k / run->result->parts;
-}
+	uint64_t oldest = 0;
+	uint64_t first = 0;
+	uint64_t i;
 
-/* Events still there when each part begins. One that was never handled counts
- * in none. */
-static void parts_backlog(struct run *run, const struct run_record *record)
-{
-	struct run_part *part = run->result->part;
-	uint32_t parts = run->result->parts;
-	uint32_t next = 1; /* part that begins behind the event */
-
-	for (uint64_t i = 0; i < run->trace->count; i++) {
-		next += next < parts && i >= parts_first(run, next);
-		for (uint32_t k = next;
-		     record[i].times > 0 && k < parts &&
-		     run_left_ns(&record[i]) > part[k].from_ns;
-		     k++)
-			part[k].backlog++;
-	}
-}
-
-static void parts_times(struct run *run, const struct run_record *record,
-			struct sluice_hist *latency,
-			struct sluice_hist *slowdown)
-{
-	for (uint32_t k = 0; k < run->result->parts; k++) {
+	for (uint32_t k = 0; k < RUN_PARTS; k++) {
 		struct run_part *part = &run->result->part[k];
-		uint64_t first = parts_first(run, k);
 
 		part->from_ns = run->closed_depth
 					? record[first].intended_ns
 					: run->trace->event[first].arrival_ns;
-		sluice_hist_reset(latency);
-		sluice_hist_reset(slowdown);
-		for (uint64_t i = first; i < parts_first(run, k + 1); i++)
-			tally_time(run, record, i, latency, slowdown);
-		part->latency_p50_ns = sluice_hist_quantile(latency, 0.5);
-		part->latency_p99_ns = sluice_hist_quantile(latency, 0.99);
-		part->latency_max_ns = sluice_hist_max(latency);
-		part->slowdown_p99 = sluice_hist_quantile(slowdown, 0.99);
+		while (oldest < first &&
+		       (record[oldest].times == 0 ||
+			run_left_ns(&record[oldest]) <= part->from_ns))
+			oldest++; /* it does not come back */
+		for (i = oldest; i < first; i++)
+			part->backlog +=
+				record[i].times > 0 &&
+				run_left_ns(&record[i]) > part->from_ns;
+		sluice_hist_reset(&hist[0]);
+		sluice_hist_reset(&hist[1]);
+		first = run->trace->count * (k + 1) / RUN_PARTS;
+		for (; i < first; i++)
+			tally_time(run, record, i, &hist[0], &hist[1]);
+		part->latency_p50_ns = sluice_hist_quantile(&hist[0], 0.5);
+		part->latency_p99_ns = sluice_hist_quantile(&hist[0], 0.99);
+		part->latency_max_ns = sluice_hist_max(&hist[0]);
+		part->slowdown_p99 = sluice_hist_quantile(&hist[1], 0.99);
 	}
 }
 
@@ -203,7 +192,6 @@ void tally_times(struct run *run, const struct run_record *record)
 	struct run_result *r = run->result;
 	const struct plan_slo *slo = &run->plan->slo;
 	uint64_t count = run->trace->count;
-	struct sluice_hist *hist = run_memory(run, 2 * sizeof(*hist));
 
 	for (uint64_t i = count / WARM_SHARE; i < count; i++) {
 		if (record[i].times == 0)
@@ -221,11 +209,9 @@ void tally_times(struct run *run, const struct run_record *record)
 			       : (double)sluice_hist_quantile(&r->slowdown,
 							      slo->quantile) /
 					 1e3;
-	r->parts = count < RUN_PARTS ? (uint32_t)count : RUN_PARTS;
-	parts_times(run, record, &hist[0], &hist[1]);
-	if (run->closed_depth)
-		return;
-	parts_backlog(run, record);
-	r->saturated =
-		r->parts == RUN_PARTS && (uint32_t)tally_grows(r->part, count);
+	r->parts = RUN_PARTS;
+	tally_parts(run, record,
+		    run_memory(run, 2 * sizeof(struct sluice_hist)));
+	if (!run->closed_depth)
+		r->saturated = (uint32_t)tally_grows(r->part, count);
 }

@@ -442,8 +442,7 @@ int threads_check(const struct run *run)
 				   "credit allows, here %u; see window and min",
 				   plan->batch, run->credit.batch_events);
 	for (uint32_t i = 0; i < plan->faults; i++) {
-		enum plan_fault_kind kind = plan->fault[i].kind;
-		int moves = kind == PLAN_KILL || kind == PLAN_JOIN;
+		int moves = plan->fault[i].kind >= PLAN_KILL;
 
 		if (run->throughput && !moves)
 			return sluice_fail(-ENOTSUP,

@@ -64,19 +64,15 @@ static void virtual_change(struct virtual_run *v, uint64_t now, sluice_a32 *own,
 	    ((change->kind == PLAN_JOIN) != dispatches &&
 	     sluice_load_acquire(other) <= i))
 		return;
-	if (change->kind == PLAN_JOIN) {
-		if (dispatches)
-			flow_join(flow, c);
-		else
-			flow_attach(flow, c);
-	} else if (change->kind == PLAN_KILL && !dispatches) {
-		if (flow->consumer[c].alive)
-			flow_go(flow, c);
-	} else if (change->kind == PLAN_KILL &&
-		   flow->producer[0].out.lanes.lane[c].state !=
-			   SLUICE_LANE_VACANT) {
+	if (change->kind == PLAN_JOIN && dispatches) {
+		flow_join(flow, c);
+	} else if (change->kind == PLAN_JOIN) {
+		flow_attach(flow, c);
+	} else if (change->kind == PLAN_KILL && dispatches) {
+		v->there -= flow->producer[0].out.subs[c] != NULL;
 		flow_kill(flow, c);
-		v->there--;
+	} else if (change->kind == PLAN_KILL && flow->consumer[c].alive) {
+		flow_go(flow, c);
 	}
 	sluice_store_release(own, i + 1);
 }

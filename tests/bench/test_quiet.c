@@ -22,6 +22,15 @@ static int quiet_setup(void **state)
 	return 0;
 }
 
+/* So much is lost from the begin of @slice until @now. */
+static void lose(struct quiet_watch *one, uint32_t slice, uint64_t lost_ns,
+		 uint64_t now)
+{
+	one->slice = slice;
+	one->gap_ns = lost_ns;
+	quiet_turn(one, now);
+}
+
 static void judge(void)
 {
 	quiet_judge(&quiet, watch, 2);
@@ -108,11 +117,11 @@ static void what_the_kernel_counts_is_of_all_since(void **state)
 {
 	(void)state;
 	spin(&watch[0], 0, 2 * SLICE);
-	quiet_lost(&watch[0], 3 * MS, 5 * SLICE + MS);
+	lose(&watch[0], 2, 3 * MS, 5 * SLICE + MS);
 	judge();
 	for (uint32_t i = 0; i < 8; i++)
 		assert_int_equal(disturbed(i), i >= 2 && i <= 5);
-	assert_int_equal(quiet.lost_ns, 4 * 3 * MS);
+	assert_int_equal(quiet.lost_ns, 3 * MS);
 }
 
 static void the_last_slice_is_all_that_comes_later(void **state)
@@ -129,8 +138,8 @@ static void the_last_slice_is_all_that_comes_later(void **state)
 	assert_int_equal(quiet.disturbed[QUIET_SLICES - 1], 0);
 	assert_false(quiet_holds(&quiet, late, late));
 	/* However much it is. */
-	quiet_lost(&watch[0], UINT64_MAX / 4, late + 3 * SLICE);
-	quiet_lost(&watch[0], UINT64_MAX / 4, late + 3 * SLICE);
+	lose(&watch[0], QUIET_SLICES - 1, UINT64_MAX / 4, late + 3 * SLICE);
+	lose(&watch[0], QUIET_SLICES - 1, UINT64_MAX / 4, late + 3 * SLICE);
 	judge();
 	assert_int_equal(disturbed(QUIET_SLICES - 1), 1);
 }
@@ -155,10 +164,7 @@ static void an_event_holds_between_disturbances(void **state)
 	};
 
 	(void)state;
-	quiet_lost(&watch[1], MS, 0); /* nothing */
-	(void)quiet_setup(NULL);
-	watch[1].slice = 4;
-	quiet_lost(&watch[1], MS, 4 * SLICE + MS);
+	lose(&watch[1], 4, MS, 4 * SLICE + MS);
 	judge();
 	for (size_t i = 0; i < UNIT_COUNT(rows); i++)
 		assert_int_equal(quiet_holds(&quiet, rows[i].from, rows[i].to),
@@ -184,8 +190,7 @@ static void record_all(struct run_record *record, uint32_t consumer)
 
 static void disturb(uint32_t slice)
 {
-	watch[0].slice = slice;
-	quiet_lost(&watch[0], MS, slice * SLICE + MS);
+	lose(&watch[0], slice, MS, slice * SLICE + MS);
 }
 
 /* What one try has lost another brings; what was kept stays. */
