@@ -19,8 +19,7 @@
  *   emission    the events that one call of a callback emits
  *   dispatcher  the rule by which a producer's events are shared out
  *   buffer      where emitted events wait while no consumer has credit
- *   spill       where events wait when their key has named a consumer that has
- *               no credit
+ *   spill       where events wait whose key has named a consumer without credit
  */
 #ifndef SLUICE_ENGINE_STAGE_H
 #define SLUICE_ENGINE_STAGE_H
@@ -268,8 +267,7 @@ struct sluice_stage_opts {
 	/** sluice_cast(). */
 	int (*handle_cast)(struct sluice_stage *self,
 			   const struct sluice_message *message);
-	/** sluice_info(): every event that was waiting before the marker has
-	 * left. */
+	/** sluice_info(): all events before the marker have left. */
 	int (*handle_info)(struct sluice_stage *self,
 			   const struct sluice_message *message);
 	/** sluice_timer_set(): timer @timer is due. */
@@ -288,9 +286,8 @@ struct sluice_stage_opts {
 	int (*on_subscribe)(struct sluice_stage *self,
 			    const struct sluice_link_event *event);
 	/** A subscription of this stage has ended, behind its last event. Its
-	 * place at the other stage comes free a little later: until then a new
-	 * subscription to the same broadcast, or the same partition, is
-	 * refused. */
+	 * place comes free a little later: until then another one to the same
+	 * broadcast or partition is refused. */
 	int (*on_cancel)(struct sluice_stage *self,
 			 const struct sluice_link_event *event);
 	enum sluice_idle on_idle;
