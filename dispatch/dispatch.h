@@ -260,7 +260,7 @@ static inline const char *sluice_lanes_verify(const struct sluice_lanes *lanes)
 			return "a lane is in no known state";
 		if (lane->state != SLUICE_LANE_ACTIVE && lane->credit > 0)
 			return "a lane that is not active has credit";
-		if ((int64_t)(lane->sent - lane->acked) < 0)
+		if (SLUICE_CAST(int64_t, lane->sent - lane->acked) < 0)
 			return "a lane has finished more than it was sent";
 		if (lane->since > lanes->turn)
 			return "a lane's turn has not come yet";
@@ -287,7 +287,7 @@ static inline void sluice_lane_send(struct sluice_lanes *lanes, uint32_t index,
 				    uint32_t *n_runs)
 {
 	sluice_lane_take(lanes, index, n);
-	sluice_run_add(runs, n_runs, index, (uint32_t)n);
+	sluice_run_add(runs, n_runs, index, SLUICE_CAST(uint32_t, n));
 }
 
 /** Defines sluice_NAME_join, _leave and _ready for a strategy that keeps

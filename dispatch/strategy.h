@@ -70,46 +70,53 @@ struct sluice_strategy {
 	static void name##_init(void *state, const struct sluice_lanes *lanes, \
 				const struct sluice_dispatch_opts *opts)       \
 	{                                                                      \
-		sluice_##name##_init((struct sluice_##name *)state, lanes,     \
-				     opts);                                    \
+		sluice_##name##_init(                                          \
+			SLUICE_CAST(struct sluice_##name *, state), lanes,     \
+			opts);                                                 \
 	}                                                                      \
 	static uint64_t name##_placeable(const void *state,                    \
 					 const struct sluice_lanes *lanes)     \
 	{                                                                      \
 		return sluice_##name##_placeable(                              \
-			(const struct sluice_##name *)state, lanes);           \
+			SLUICE_CAST(const struct sluice_##name *, state),      \
+			lanes);                                                \
 	}                                                                      \
 	static uint32_t name##_pick(void *state, struct sluice_lanes *lanes,   \
 				    const struct sluice_events *events,        \
 				    struct sluice_run *runs, uint32_t *n_runs) \
 	{                                                                      \
-		return sluice_##name##_pick((struct sluice_##name *)state,     \
-					    lanes, events, runs, n_runs);      \
+		return sluice_##name##_pick(                                   \
+			SLUICE_CAST(struct sluice_##name *, state), lanes,     \
+			events, runs, n_runs);                                 \
 	}                                                                      \
 	static void name##_join(void *state, struct sluice_lanes *lanes,       \
 				uint32_t lane)                                 \
 	{                                                                      \
-		sluice_##name##_join((struct sluice_##name *)state, lanes,     \
-				     lane);                                    \
+		sluice_##name##_join(                                          \
+			SLUICE_CAST(struct sluice_##name *, state), lanes,     \
+			lane);                                                 \
 	}                                                                      \
 	static int name##_ready(const void *state,                             \
 				const struct sluice_lanes *lanes,              \
 				uint32_t lane)                                 \
 	{                                                                      \
 		return sluice_##name##_ready(                                  \
-			(const struct sluice_##name *)state, lanes, lane);     \
+			SLUICE_CAST(const struct sluice_##name *, state),      \
+			lanes, lane);                                          \
 	}                                                                      \
 	static void name##_leave(void *state, struct sluice_lanes *lanes,      \
 				 uint32_t lane)                                \
 	{                                                                      \
-		sluice_##name##_leave((struct sluice_##name *)state, lanes,    \
-				      lane);                                   \
+		sluice_##name##_leave(                                         \
+			SLUICE_CAST(struct sluice_##name *, state), lanes,     \
+			lane);                                                 \
 	}                                                                      \
 	static const char *name##_verify(const void *state,                    \
 					 const struct sluice_lanes *lanes)     \
 	{                                                                      \
 		return sluice_##name##_verify(                                 \
-			(const struct sluice_##name *)state, lanes);           \
+			SLUICE_CAST(const struct sluice_##name *, state),      \
+			lanes);                                                \
 	}                                                                      \
 	const struct sluice_strategy sluice_##name##_strategy = {              \
 		sizeof(struct sluice_strategy),                                \

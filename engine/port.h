@@ -70,7 +70,7 @@ SLUICE_API int sluice_recv(struct sluice_stage *port,
 			   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
 /** How a port has ended. */
-struct sluice_port_closed {
+struct sluice_port_status {
 	enum sluice_reason reason; /* SLUICE_REASON_OPEN: not ended */
 	uint32_t code; /* detail: an errno, or what sluice_stage_end() said */
 	uint32_t stopped; /* non-zero: by a stop of the pipeline */
@@ -94,7 +94,7 @@ struct sluice_port_closed {
  * sluice_recv() return; -EINVAL for a stage that is no port. Threads: any.
  */
 SLUICE_API int sluice_port_closed(const struct sluice_stage *port,
-				  struct sluice_port_closed *closed);
+				  struct sluice_port_status *closed);
 
 /**
  * sluice_port_end - this thread is done with the port.

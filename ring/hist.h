@@ -94,9 +94,12 @@ SLUICE_API inline uint32_t sluice_hist_bucket(uint64_t value)
 	 * the rest is worth PARTS, which makes it step to the next row. */
 	uint32_t cut =
 		63u - SLUICE_HIST_PART_BITS -
-		(uint32_t)__builtin_clzll(value | (2 * SLUICE_HIST_PARTS - 1));
+		SLUICE_CAST(
+			uint32_t,
+			__builtin_clzll(value | (2 * SLUICE_HIST_PARTS - 1)));
 
-	return (cut << SLUICE_HIST_PART_BITS) + (uint32_t)(value >> cut);
+	return (cut << SLUICE_HIST_PART_BITS) +
+	       SLUICE_CAST(uint32_t, value >> cut);
 }
 
 /** The highest value that belongs to @bucket, a number in

@@ -300,7 +300,7 @@ SLUICE_API inline uint64_t sluice_mpmc_depth(const struct sluice_mpmc *ring)
 
 	if (SLUICE_LIKELY(depth <= ring->capacity))
 		return depth;
-	return (int64_t)depth < 0 ? 0 : ring->capacity;
+	return SLUICE_CAST(int64_t, depth) < 0 ? 0 : ring->capacity;
 }
 
 /** Free slots: the capacity less the depth, as stale as that. A push may find
@@ -344,7 +344,8 @@ SLUICE_API inline uint32_t sluice_mpmc_closed(const struct sluice_mpmc *ring)
 	/* Relaxed: pushed is final, by A2; a stale popped says "not yet". */
 	pushed = sluice_load_relaxed(&ring->words->pushed);
 	popped = sluice_load_relaxed(&ring->words->popped);
-	return popped == pushed ? closed : (uint32_t)SLUICE_REASON_OPEN;
+	return popped == pushed ? closed
+				: SLUICE_CAST(uint32_t, SLUICE_REASON_OPEN);
 }
 
 SLUICE_END_DECLS

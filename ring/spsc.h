@@ -83,7 +83,7 @@ struct sluice_spsc_reader {
 SLUICE_API inline uint64_t sluice_spsc_slots_bytes(uint32_t capacity,
 						   uint32_t slot_bytes)
 {
-	return (uint64_t)capacity * slot_bytes;
+	return SLUICE_CAST(uint64_t, capacity) * slot_bytes;
 }
 
 /**
@@ -184,7 +184,7 @@ SLUICE_API inline uint32_t sluice_spsc_reserve(struct sluice_spsc_writer *w,
 	if (room > credit)
 		room = credit;
 	*first = w->slots + place * w->slot_bytes;
-	return room < n ? (uint32_t)room : n;
+	return room < n ? SLUICE_CAST(uint32_t, room) : n;
 }
 
 /**
@@ -279,7 +279,7 @@ SLUICE_API inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *r,
 	if (span > ready)
 		span = ready;
 	*first = r->slots + place * r->slot_bytes;
-	return span < n ? (uint32_t)span : n;
+	return span < n ? SLUICE_CAST(uint32_t, span) : n;
 }
 
 /** Store @granted for the producer to see. Order: releases granted (R1). */

@@ -92,7 +92,7 @@ static int port_refuse(const struct sluice_stage *port)
 }
 
 int sluice_port_closed(const struct sluice_stage *port,
-		       struct sluice_port_closed *closed)
+		       struct sluice_port_status *closed)
 {
 	struct port_end end;
 

@@ -3,7 +3,7 @@
  * text and sluice_port_closed(). */
 #include "ports.h"
 
-static struct sluice_port_closed closed;
+static struct sluice_port_status closed;
 
 /* ---- receiving ----------------------------------------------------------- */
 
