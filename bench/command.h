@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The subcommands, and what they have in common. */
+/* The subcommands, and what they have in common. Of command.c, and of one
+ * cmd_*.c for each subcommand. Knows options, reports, files to write; not
+ * how a run is made. */
 #ifndef SLUICE_BENCH_COMMAND_H
 #define SLUICE_BENCH_COMMAND_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every strategy over every load, as often as the plan says. */
+/* Every strategy over every load, as often as the plan says. Of compare.c.
+ * Knows a plan, and how to run one strategy; not tables and pages. */
 #ifndef SLUICE_BENCH_COMPARE_H
 #define SLUICE_BENCH_COMPARE_H
 

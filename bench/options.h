@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of every subcommand. */
+/* The command line of every subcommand. Of options.c (the table, help),
+ * options_finish.c (what can be judged at the end only) and option.def (the
+ * rows). Knows the text of a command line; not how anything is run. */
 #ifndef SLUICE_BENCH_OPTIONS_H
 #define SLUICE_BENCH_OPTIONS_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the command line asks for: which strategies, under which load, how. */
+/* What the command line asks for: which strategies, under which load, how. Of
+ * plan.c. Knows strategies, their settings, the objective; not runs and
+ * reports. */
 #ifndef SLUICE_BENCH_PLAN_H
 #define SLUICE_BENCH_PLAN_H
 

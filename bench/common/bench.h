@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every benchmark shares: the clock, memory, threads that stay where they
- * are. */
+/* What every benchmark shares: the clock, memory, threads that stay where
+ * they are. Of bench.c. Knows the machine: clock, memory, CPUs; not what is
+ * measured. */
 #ifndef SLUICE_BENCH_BENCH_H
 #define SLUICE_BENCH_BENCH_H
 

@@ -3,6 +3,8 @@
  * Google Benchmark for a C program. The cases have threads of their own, so
  * every time is measured inside them and handed over: manual time, never the
  * library's threads.
+ *
+ * Of gbench.cc. Knows the library; not what a case does.
  */
 #ifndef SLUICE_BENCH_GBENCH_H
 #define SLUICE_BENCH_GBENCH_H

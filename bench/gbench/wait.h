@@ -3,6 +3,9 @@
  * The two ways to wake a sleeper that are compared. Each is measured in three
  * parts: what a publish pays while nobody sleeps, what a sleeper pays before it
  * sleeps, and a round trip between two threads that sleep at once.
+ *
+ * Of wait_bell.c (ours) and rival_ec.c; measured by wait_cases.c. Knows one
+ * sleeper and one waker; not stages.
  */
 #ifndef SLUICE_BENCH_WAIT_H
 #define SLUICE_BENCH_WAIT_H

@@ -3,6 +3,8 @@
  * Seeded random numbers (splitmix64) and what is drawn from them. One seed has
  * many streams, which know nothing of each other: what is drawn from one does
  * not depend on how much was drawn from another.
+ *
+ * Of draw.c. Knows seeds and distributions; not events.
  */
 #ifndef SLUICE_BENCH_LOAD_DRAW_H
 #define SLUICE_BENCH_LOAD_DRAW_H

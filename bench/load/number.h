@@ -5,6 +5,9 @@
  *
  * What is refused returns a negative errno and leaves a sentence in
  * sluice_last_error(), as the library does: what is wrong, and what is allowed.
+ *
+ * Of number.c. Knows digits, units, limits; not which option or column a number
+ * is of.
  */
 #ifndef SLUICE_BENCH_LOAD_NUMBER_H
 #define SLUICE_BENCH_LOAD_NUMBER_H

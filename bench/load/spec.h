@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A word with numbers behind it, NAME:NUMBER:NUMBER: from the command line into a
- * struct, and back. Which there are is a table; help and refusals are made of it.
- */
+/* A word with numbers behind it, NAME:NUMBER:NUMBER: from the command line
+ * into a struct, and back. Which there are is a table; help and refusals are
+ * made of it. Of spec.c. Knows words, and where their numbers go; not what
+ * they mean. */
 #ifndef SLUICE_BENCH_LOAD_SPEC_H
 #define SLUICE_BENCH_LOAD_SPEC_H
 

@@ -4,6 +4,9 @@
  * meant to arrive, how long it takes, what its key is. Every strategy replays the
  * same trace. What an event is does not depend on the load: from one seed traces
  * of several loads differ in the gaps between arrivals only, by one factor.
+ *
+ * Of trace.c, and of trace_file.c for files. Knows times, services, keys; not
+ * strategies and modes.
  */
 #ifndef SLUICE_BENCH_LOAD_TRACE_H
 #define SLUICE_BENCH_LOAD_TRACE_H

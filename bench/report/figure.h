@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a figure is: where it comes from, what it is called, how it is written.
- * figure.def has those of a run. */
+/* What a figure is: where it comes from, what it is called, how it is
+ * written. figure.def has those of a run. Of figure.c and figure.def. Knows
+ * one run's result and its name in the document; not tables, pages,
+ * comparisons. */
 #ifndef SLUICE_BENCH_REPORT_FIGURE_H
 #define SLUICE_BENCH_REPORT_FIGURE_H
 

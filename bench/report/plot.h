@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Plots: which ones a report gives, what is in them, and their pictures. */
+/* Plots: which ones a report gives, what is in them, and their pictures. Of
+ * plot.c (points) and svg.c (pictures). Knows a report; not where the picture
+ * goes. */
 #ifndef SLUICE_BENCH_REPORT_PLOT_H
 #define SLUICE_BENCH_REPORT_PLOT_H
 

@@ -3,6 +3,10 @@
  * What is reported: figures of every run, the plan as it was written, the
  * machine. A report is its JSON document, whether results became it or it was
  * read; what everything else is made of stands beside it.
+ *
+ * Of the files of this folder that have no header of their own: report.c,
+ * json.c, rank.c, verdict.c, cell.c, table.c, html.c, export.c. Knows results
+ * and the document; not how a run is made.
  */
 #ifndef SLUICE_BENCH_REPORT_REPORT_H
 #define SLUICE_BENCH_REPORT_REPORT_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures for people: three digits and a unit. */
+/* Figures for people: three digits and a unit. Of text.c. Knows numbers and
+ * markup; not what a number means. */
 #ifndef SLUICE_BENCH_REPORT_TEXT_H
 #define SLUICE_BENCH_REPORT_TEXT_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is measured event by event, and how many events make a run. */
+/* What is measured event by event, and how many events make a run. Of case.c.
+ * Knows how many events take a while, and how long they took; not which rival
+ * it is. */
 #ifndef SLUICE_BENCH_CASE_H
 #define SLUICE_BENCH_CASE_H
 

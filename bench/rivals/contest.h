@@ -5,6 +5,9 @@
  * On a machine whose speed changes by the minute two figures taken one after
  * the other say little. So every round runs all of them next to each other, and
  * what is told is the median and the range of the ratio *within* a round.
+ *
+ * Of contest.c. Knows the ways of use of one cell, and their order in a round;
+ * not what a way of use does.
  */
 #ifndef SLUICE_BENCH_CONTEST_H
 #define SLUICE_BENCH_CONTEST_H

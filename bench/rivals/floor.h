@@ -3,6 +3,8 @@
  * The floor: a bare cache-line round trip between the two CPUs. It is the one
  * number that says what the machine is like at this moment; a figure without it
  * cannot be compared with another.
+ *
+ * Of floor.c. Knows two CPUs; not rings.
  */
 #ifndef SLUICE_BENCH_FLOOR_H
 #define SLUICE_BENCH_FLOOR_H

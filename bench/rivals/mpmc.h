@@ -3,6 +3,9 @@
  * Many producers and many consumers on one queue of 8-byte events. They run
  * until they are stopped, then the queue is emptied; what was put in and what
  * came out must agree in number and in sum.
+ *
+ * Of mpmc_sluice.c and the rival_*.c that have such a queue. Knows threads that
+ * put and take; not rounds.
  */
 #ifndef SLUICE_BENCH_MPMC_H
 #define SLUICE_BENCH_MPMC_H

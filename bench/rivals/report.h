@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the contests gave, for people and for programs. */
+/* What the contests gave, for people and for programs. Of report.c (tables)
+ * and report_json.c. Knows what a contest gave; not how it was measured. */
 #ifndef SLUICE_BENCH_RING_REPORT_H
 #define SLUICE_BENCH_RING_REPORT_H
 

@@ -2,6 +2,10 @@
 /*
  * What the rings are compared in: one interface, one capacity, the same events,
  * filled and summed by the same two functions on either side of every rival.
+ *
+ * Of spsc_case.c (the case), ring_sluice.c and one rival_*.c for each rival;
+ * table.c lists them. Knows one producer, one consumer, one ring; not rounds,
+ * reports.
  */
 #ifndef SLUICE_BENCH_RING_H
 #define SLUICE_BENCH_RING_H

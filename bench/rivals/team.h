@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pinned threads that start together. */
+/* Pinned threads that start together. Of team.c. Knows CPUs, and who lost its
+ * own; not what the threads do. */
 #ifndef SLUICE_BENCH_TEAM_H
 #define SLUICE_BENCH_TEAM_H
 

@@ -2,9 +2,9 @@
 /*
  * Events on their way through the engine's own outlets and rings, as the modes
  * sim and virtual have them: producers that offer what has arrived (flow.c)
- * and consumers that take, serve and acknowledge it (flow_serve.c). Knows no
- * clock: each call is told what time it is, and what a service or a claim takes
- * is added up. The modes differ in where that time comes from, and in when one
+ * and consumers that take, serve and acknowledge it (flow_serve.c). Each call is
+ * told what time it is, and the time of a service or a claim is added up. The
+ * modes differ in where that time comes from, and in when one
  * end sees what the other has written: at once, in virtual, where both ends use
  * the same words; in sim, where each has words of its own (`apart`), when it is
  * carried over.
@@ -13,6 +13,9 @@
  * finished     consumers   producers   release  events handled, ever
  * restored     consumers   producers   release  of each producer, ordered: events
  *                                               that have left the resequencer
+ *
+ * Of flow.c and flow_serve.c. Knows outlets, rings, events and their times; not
+ * clocks and threads.
  */
 #ifndef SLUICE_BENCH_RUN_FLOW_PRIV_H
 #define SLUICE_BENCH_RUN_FLOW_PRIV_H

@@ -5,6 +5,9 @@
  * as the kernel counts it) or to nobody the kernel knows (gaps between two looks
  * at the clock). An event may be told that met no disturbed slice, and did not
  * come right behind one.
+ *
+ * Of quiet.c. Knows times of threads and slices of a run; not strategies and
+ * events' contents.
  */
 #ifndef SLUICE_BENCH_RUN_QUIET_H
 #define SLUICE_BENCH_RUN_QUIET_H

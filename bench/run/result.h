@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one run of one strategy over one trace gave. Times are ns unless said;
- * in sim they are virtual. */
+ * in sim they are virtual. Of run.c. Knows figures; not who reads them. */
 #ifndef SLUICE_BENCH_RUN_RESULT_H
 #define SLUICE_BENCH_RUN_RESULT_H
 

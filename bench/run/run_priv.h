@@ -10,6 +10,9 @@
  * writes its times down, and the tally does the rest afterwards. Times are ns
  * from the start of the run. Latency counts from the intended arrival, so an
  * event that could not be offered in time has waited.
+ *
+ * Of run.c, source.c (producers), tally.c (sums) and the modes: sim.c,
+ * virtual.c, threads.c. Knows one run; not plans of several, reports.
  */
 #ifndef SLUICE_BENCH_RUN_RUN_PRIV_H
 #define SLUICE_BENCH_RUN_RUN_PRIV_H
