@@ -138,22 +138,19 @@ static uint32_t ticks_even(double low, double high, double *tick)
 /* At the first digits of numbers of all sizes; where these are too few, evenly. */
 static uint32_t ticks_log(double low, double high, double *tick)
 {
-	static const char *const digits[] = {"1", "13", "125", "12357"};
+	const char *digits = high / low > 1e4   ? "1"
+			     : high / low > 100 ? "13"
+						: "125";
 	uint32_t n = 0;
 
-	for (uint32_t set = 0; set < 4 && n < 4; set++) {
-		n = 0;
-		for (double ten = pow(10, floor(log10(low))); ten <= high;
-		     ten *= 10)
-			for (const char *at = digits[set]; *at != '\0'; at++) {
-				double value = ten * (*at - '0');
-
-				if (value >= low && value <= high &&
-				    n < SVG_TICKS)
-					tick[n++] = value;
-			}
-	}
-	return n < 4 ? ticks_even(low, high, tick) : n;
+	if (high / low < 5)
+		return ticks_even(low, high, tick);
+	for (double ten = pow(10, floor(log10(low))); ten <= high; ten *= 10)
+		for (const char *at = digits; *at != '\0'; at++)
+			if (ten * (*at - '0') >= low &&
+			    ten * (*at - '0') <= high && n < SVG_TICKS)
+				tick[n++] = ten * (*at - '0');
+	return n;
 }
 
 static void svg_text(const struct svg *svg, double x, double y,
@@ -167,9 +164,6 @@ static void svg_text(const struct svg *svg, double x, double y,
 
 static void svg_axes(const struct svg *svg)
 {
-	static const char *const shares[] = {"0",      "90%",    "99%",
-					     "99.9%",  "99.99%", "99.999%",
-					     "1-1e-6", "1-1e-7", "1-1e-8"};
 	enum plot_kind kind = svg->plot->kind;
 	double bottom = svg->top + SVG_HEIGHT;
 	double tick[SVG_TICKS];
@@ -186,7 +180,7 @@ static void svg_axes(const struct svg *svg)
 	}
 	n = ticks_even(svg->x[0], svg->x[1], tick);
 	if (kind == PLOT_CURVE)
-		for (n = 0; n < 9 && n <= svg->x[1]; n++)
+		for (n = 0; n < SVG_TICKS && n <= svg->x[1]; n++)
 			tick[n] = n;
 	for (uint32_t i = 0; i < n; i++) {
 		double x = svg_x(svg, tick[i]);
@@ -194,11 +188,14 @@ static void svg_axes(const struct svg *svg)
 		(void)fprintf(svg->out,
 			      "<path class=\"grid\" d=\"M%.1f %.1fv7\"/>", x,
 			      bottom);
-		svg_text(svg, x, bottom + 32, "middle",
-			 (kind == PLOT_CURVE     ? text_format("%s", shares[i])
-			  : kind == PLOT_BY_LOAD ? text_format("%g", tick[i])
-						 : text_tick(tick[i], 1))
-				 .at);
+		svg_text(
+			svg, x, bottom + 32, "middle",
+			(kind == PLOT_CURVE
+				 ? text_format("%.*f%%", i < 2 ? 0 : (int)i - 2,
+					       100 - 100 * pow(10, -tick[i]))
+			 : kind == PLOT_BY_LOAD ? text_format("%g", tick[i])
+						: text_tick(tick[i], 1))
+				.at);
 	}
 }
 
