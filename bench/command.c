@@ -45,6 +45,20 @@ int command_close(FILE *out, const char *file, int rc)
 	return rc < 0 ? sluice_fail(rc, "%.200s: %s", file, strerror(-rc)) : 0;
 }
 
+int command_json(json_t *root, const char *file)
+{
+	FILE *out = command_open(file);
+	int rc = root == NULL ? -ENOMEM : 0;
+
+	if (rc == 0 && out != NULL &&
+	    (json_dumpf(root, out, JSON_REAL_PRECISION(12) | JSON_INDENT(1)) <
+		     0 ||
+	     fputc('\n', out) == EOF))
+		rc = -EIO;
+	json_decref(root);
+	return command_close(out, file, rc);
+}
+
 /* The trace that all of it is about, at its one load. */
 static int command_save(const struct bench_options *options)
 {
@@ -97,7 +111,6 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 {
 	const struct bench_plan *plan = &options->plan;
 	int watched = !options->quiet && isatty(STDERR_FILENO);
-	char why[COMMAND_WHY_BYTES] = "";
 	struct report report = {0};
 	int rc = report_open(&report, report_document(command->name));
 
@@ -112,15 +125,14 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 				.plan = plan,
 				.progress = watched ? command_progress : NULL,
 			},
-			&report, why, sizeof(why));
+			&report);
 	options_record(options, &report);
 	if (watched)
 		(void)fputs("\r\033[K", stderr);
 	if (rc == 0)
 		rc = command_write(&report, options);
 	if (rc < 0)
-		command_complain(command->name,
-				 why[0] != '\0' ? why : sluice_last_error());
+		command_complain(command->name, sluice_last_error());
 	report_close(&report);
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -9,7 +9,7 @@
 
 enum command_exit {
 	COMMAND_DONE = 0,
-	COMMAND_FAILED = 1, /* at run time; verify: a claim does not hold */
+	COMMAND_FAILED = 1, /* at run time; verify: a cell does not hold */
 	COMMAND_USAGE = 2,
 	COMMAND_WORSE = 3, /* diff: a figure, beyond the ranges */
 };
@@ -30,6 +30,8 @@ FILE *command_open(const char *file);
 /* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
  * is about @file unless @out is NULL, which has had one. */
 int command_close(FILE *out, const char *file, int rc);
+/* A whole document, which is taken over; NULL: there was no memory for it. */
+int command_json(json_t *root, const char *file);
 /* All that was asked for but the tables; @named: files are named on stdout.
  * Returns 0, or a negative errno with a sentence in sluice_last_error(). */
 int command_outputs(const struct report *report,
