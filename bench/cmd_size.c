@@ -2,175 +2,61 @@
 /* sluice-bench size: how few consumers meet an objective, by strategy; and when
  * none do, why. In the simulation. */
 #include "bench/command.h"
-#include "bench/report/text.h"
+#include "bench/compare.h"
+#include "ring/base_priv.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define COLUMN_TEXT_BYTES 64u
-#define SIZE_SATURATED    (-1.0)
-#define WARM_SHARE        10u /* as in a run */
-
-/* What no strategy can be better than, whatever the number of consumers. */
-struct size_bound {
-	double alone;  /* services, and nothing else */
-	double idle;   /* and the way there: nobody waits */
-	double by_key; /* events of one key wait for each other */
-};
+#define SIZE_SATURATED (-1.0)
+#define WARM_SHARE     10u /* as in a run */
 
 struct size {
-	struct bench_options *options;
-	struct bench_plan plan; /* of one run */
-	struct trace trace;
-	struct run_result result;
-	struct size_bound bound;
+	const struct bench_options *options;
+	const struct plan_slo *slo;
+	/* What no strategy can be better than, whatever there are of consumers:
+	 * the services; they and the way there, when nobody waits; and when
+	 * events of one key wait for each other. */
+	double alone;
+	double idle;
+	double by_key;
 	double work; /* consumers that would be busy all the time */
 	double value[PLAN_STRATEGIES_MAX][PLAN_CONSUMERS_MAX]; /* 0: not run */
 	uint32_t fewest[PLAN_STRATEGIES_MAX]; /* that meet it; 0: none do */
+	uint32_t enough[PLAN_STRATEGIES_MAX]; /* it is known */
 	uint32_t best;                        /* strategy, if any has some */
-	char why[COMMAND_WHY_BYTES];
 };
 
-static const struct plan_slo *size_slo(const struct size *size)
+static struct text size_text(const struct size *size, double value)
 {
-	return &size->options->plan.slo;
+	return size->slo->is_latency ? text_ns(value) : text_number(value);
 }
 
-static void size_text(const struct size *size, double value, char *text)
+static struct text size_slo_text(const struct size *size)
 {
-	if (size_slo(size)->is_latency)
-		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.60s",
-			       text_ns(value).at);
-	else
-		(void)snprintf(text, COLUMN_TEXT_BYTES, "%.60s",
-			       text_number(value).at);
-}
+	struct text text;
 
-static const struct sluice_strategy *size_strategy_of(const struct size *size,
-						      uint32_t strategy)
-{
-	return size->options->plan.strategy[strategy].strategy;
+	plan_slo_format(size->slo, text.at, sizeof(text.at));
+	return text;
 }
 
 /* Does it keep the order of each key, one event after the other? */
 static int size_by_key(const struct size *size, uint32_t strategy)
 {
-	const char *name = size_strategy_of(size, strategy)->name;
+	const char *name =
+		size->options->plan.strategy[strategy].strategy->name;
 
-	return strcmp(name, "partition") == 0 || strcmp(name, "atomic") == 0;
-}
-
-/* ---- bounds -------------------------------------------------------------- */
-
-static double size_quantile(const struct size *size,
-			    const struct sluice_hist *hist)
-{
-	double quantile =
-		(double)sluice_hist_quantile(hist, size_slo(size)->quantile);
-
-	return size_slo(size)->is_latency ? quantile : quantile / 1e3;
-}
-
-static void size_add(const struct size *size, struct sluice_hist *hist,
-		     uint64_t latency, uint64_t service)
-{
-	sluice_hist_add(hist, size_slo(size)->is_latency
-				      ? latency
-				      : (uint64_t)((double)latency * 1e3 /
-						   (double)service));
-}
-
-/* With consumers without end: an event waits for those of its key that came
- * before, or for nobody. */
-static int size_bounds(struct size *size)
-{
-	const struct trace *trace = &size->trace;
-	uint64_t hop = (uint64_t)llround(size->options->plan.hop *
-					 trace->service_mean_ns);
-	struct sluice_hist *hist = calloc(3, sizeof(*hist));
-	uint32_t keys = 1;
-	uint64_t *free_at;
-	int rc;
-
-	for (uint64_t i = 0; i < trace->count; i++)
-		if (trace->event[i].key >= keys)
-			keys = trace->event[i].key + 1;
-	free_at = calloc(keys, sizeof(*free_at));
-	for (uint64_t i = 0; hist && free_at && i < trace->count; i++) {
-		const struct trace_event *event = &trace->event[i];
-		uint64_t *key = &free_at[event->key];
-		uint64_t at = event->arrival_ns;
-		uint64_t service = event->service_ns;
-
-		*key = (*key > at + hop ? *key : at + hop) + service;
-		if (i < trace->count / WARM_SHARE)
-			continue;
-		size_add(size, &hist[0], service, service);
-		size_add(size, &hist[1], service + hop, service);
-		size_add(size, &hist[2], *key - at, service);
-	}
-	if (hist && free_at)
-		size->bound =
-			(struct size_bound){size_quantile(size, &hist[0]),
-					    size_quantile(size, &hist[1]),
-					    size_quantile(size, &hist[2])};
-	rc = hist && free_at ? 0 : sluice_fail(-ENOMEM, "no memory");
-	free(free_at);
-	free(hist);
-	return rc;
+	return strcmp(name, "hash") == 0 || strcmp(name, "partition") == 0 ||
+	       strcmp(name, "atomic") == 0;
 }
 
 /* Nothing that is run could meet it. */
 static int size_hopeless(const struct size *size, uint32_t strategy)
 {
-	return (size_by_key(size, strategy)
-			? size->bound.by_key
-			: size->bound.idle) > size_slo(size)->limit;
-}
-
-/* ---- runs ---------------------------------------------------------------- */
-
-static void size_progress(const struct size *size, uint32_t strategy,
-			  uint32_t consumers)
-{
-	if (!size->options->quiet && isatty(STDERR_FILENO))
-		(void)fprintf(stderr, "\r%s, %u consumers\033[K",
-			      size->options->plan.strategy[strategy].name,
-			      consumers);
-}
-
-/* Returns 0 or a negative errno. */
-static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
-{
-	double *value = &size->value[strategy][consumers - 1];
-	int rc;
-
-	if (size->work >= consumers) {
-		*value = SIZE_SATURATED;
-		return 0;
-	}
-	size->plan = size->options->plan;
-	size->plan.consumers = consumers;
-	size->plan.strategy[0] = size->plan.strategy[strategy];
-	size->plan.strategies = 1;
-	/* What a strategy cannot do with so few is no failure. */
-	if (plan_check(&size->plan) < 0)
-		return 0;
-	memset(&size->result, 0, sizeof(size->result));
-	rc = run_strategy(&size->plan, &size->plan.strategy[0], &size->trace,
-			  &size->result);
-	if (rc < 0)
-		return rc;
-	*value = size_quantile(size, size_slo(size)->is_latency
-					     ? &size->result.latency
-					     : &size->result.slowdown);
-	if (size->result.drops.overflow + size->result.drops.unplaced > 0)
-		*value = SIZE_SATURATED;
-	return 0;
+	return (size_by_key(size, strategy) ? size->by_key : size->idle) >
+	       size->slo->limit;
 }
 
 static int size_meets(const struct size *size, uint32_t strategy,
@@ -178,38 +64,194 @@ static int size_meets(const struct size *size, uint32_t strategy,
 {
 	double value = size->value[strategy][consumers - 1];
 
-	return value > 0 && value <= size_slo(size)->limit;
+	return value > 0 && value <= size->slo->limit;
 }
 
-/* From the fewest up. One success may be luck: the next number must meet it as
- * well, if there is one. */
-static int size_strategy(struct size *size, uint32_t strategy)
+/* The objective with consumers without end, if an event waits for those of its
+ * key that came before, or for nobody: @free_at NULL. */
+static double size_bound(const struct size *size, const struct trace *trace,
+			 double hop, uint64_t *free_at,
+			 struct sluice_hist *hist)
 {
-	const struct bench_options *options = size->options;
+	uint64_t hop_ns = (uint64_t)llround(hop * trace->service_mean_ns);
+	double quantile;
+
+	memset(hist, 0, sizeof(*hist));
+	for (uint64_t i = 0; i < trace->count; i++) {
+		const struct trace_event *event = &trace->event[i];
+		uint64_t service = event->service_ns;
+		uint64_t *key = free_at ? &free_at[event->key] : NULL;
+		uint64_t end = event->arrival_ns + hop_ns;
+
+		if (key != NULL && *key > end)
+			end = *key;
+		end += service;
+		if (key != NULL)
+			*key = end;
+		end -= event->arrival_ns;
+		if (i >= trace->count / WARM_SHARE)
+			sluice_hist_add(hist,
+					size->slo->is_latency
+						? end
+						: (uint64_t)((double)end * 1e3 /
+							     (double)service));
+	}
+	quantile = (double)sluice_hist_quantile(hist, size->slo->quantile);
+	return size->slo->is_latency ? quantile : quantile / 1e3;
+}
+
+static int size_bounds(struct size *size, const struct trace *trace)
+{
+	double hop = size->options->plan.hop;
+	struct sluice_hist *hist = malloc(sizeof(*hist));
+	uint32_t keys = 1;
+	uint64_t *free_at;
 	int rc = 0;
 
-	if (size_hopeless(size, strategy))
-		return 0;
-	for (uint32_t i = 0; rc == 0 && i < options->sizes; i++) {
-		uint32_t n = options->size[i];
-
-		size_progress(size, strategy, n);
-		rc = size_run(size, strategy, n);
-		if (!size_meets(size, strategy, n)) {
-			size->fewest[strategy] = 0;
-			continue;
-		}
-		if (size->fewest[strategy] > 0)
-			break;
-		size->fewest[strategy] = n;
+	for (uint64_t i = 0; i < trace->count; i++)
+		if (trace->event[i].key >= keys)
+			keys = trace->event[i].key + 1;
+	free_at = calloc(keys, sizeof(*free_at));
+	if (hist != NULL && free_at != NULL) {
+		size->alone = size_bound(size, trace, 0, NULL, hist);
+		size->idle = size_bound(size, trace, hop, NULL, hist);
+		size->by_key = size_bound(size, trace, hop, free_at, hist);
+	} else {
+		rc = sluice_fail(-ENOMEM, "no memory");
 	}
+	free(free_at);
+	free(hist);
 	return rc;
 }
 
-/* Of those that need as few consumers the one with the lowest value. */
-static void size_choose(struct size *size)
+/* ---- runs ---------------------------------------------------------------- */
+
+/* The load of so many consumers; of a file its speed. The rate is that of all,
+ * whatever there are of consumers. */
+static double size_load(const struct size *size, uint32_t consumers)
 {
-	for (uint32_t i = 0; i < size->options->plan.strategies; i++) {
+	const struct bench_plan *plan = &size->options->plan;
+
+	return plan->by_speed
+		       ? plan->load[0]
+		       : size->options->rate * plan->trace.service.mean_ns *
+				 1e-9 / consumers;
+}
+
+/* Of several traces the one in the middle. */
+static double size_value(const struct run_result *results, uint32_t rounds)
+{
+	double value[REPORT_REPEATS_MAX];
+	uint32_t saturated = 0;
+
+	for (uint32_t i = 0; i < rounds; i++) {
+		const struct run_result *r = &results[i];
+		uint32_t at = i;
+
+		for (; at > 0 && value[at - 1] > r->objective; at--)
+			value[at] = value[at - 1];
+		value[at] = r->objective;
+		saturated += r->saturated ||
+			     r->drops.overflow + r->drops.unplaced > 0;
+	}
+	return 2 * saturated > rounds ? SIZE_SATURATED
+				      : value[(rounds - 1) / 2];
+}
+
+/* One success may be luck: the next number must meet it as well, if there is
+ * one. */
+static void size_judge(struct size *size, uint32_t strategy, uint32_t consumers)
+{
+	uint32_t *fewest = &size->fewest[strategy];
+
+	if (!size_meets(size, strategy, consumers))
+		*fewest = 0;
+	else if (*fewest == 0)
+		*fewest = consumers;
+	else
+		size->enough[strategy] = 1;
+}
+
+/* The strategies that are run with so many, in @plan; @which: in that of all.
+ * What a strategy cannot do with so few is no failure. */
+static void size_plan(const struct size *size, struct bench_plan *plan,
+		      uint32_t consumers, uint32_t *which)
+{
+	const struct bench_plan *all = &size->options->plan;
+	uint32_t n = 0;
+
+	*plan = *all;
+	plan->consumers = consumers;
+	for (uint32_t i = 0; i < all->strategies; i++) {
+		plan->strategy[n] = all->strategy[i];
+		plan->strategies = n + 1;
+		if (!size->enough[i] && !size_hopeless(size, i) &&
+		    plan_check(plan) == 0)
+			which[n++] = i;
+	}
+	plan->strategies = n;
+}
+
+/* Returns 0 or a negative errno. */
+static int size_run(struct size *size, uint32_t consumers)
+{
+	uint32_t which[PLAN_STRATEGIES_MAX];
+	struct bench_plan plan;
+	const struct compare_opts opts = {.plan = &plan};
+	struct compare_step step = {0};
+	struct run_result *results = NULL;
+	int saturated = size->work >= consumers;
+	int rc = 0;
+
+	size_plan(size, &plan, consumers, which);
+	step.rounds = compare_rounds(&plan);
+	if (!saturated && plan.strategies > 0) {
+		results = calloc((size_t)plan.strategies * step.rounds,
+				 sizeof(*results));
+		rc = results == NULL ? sluice_fail(-ENOMEM, "no memory")
+				     : compare_load(&opts, &step,
+						    size_load(size, consumers),
+						    results);
+	}
+	for (uint32_t i = 0; rc == 0 && i < plan.strategies; i++) {
+		size->value[which[i]][consumers - 1] =
+			saturated ? SIZE_SATURATED
+				  : size_value(&results[i * step.rounds],
+					       step.rounds);
+		size_judge(size, which[i], consumers);
+	}
+	free(results);
+	return rc;
+}
+
+static int size_all(struct size *size)
+{
+	const struct bench_options *options = size->options;
+	struct trace_opts opts = options->plan.trace;
+	int watched = !options->quiet && isatty(STDERR_FILENO);
+	struct trace trace;
+	int rc;
+
+	*(options->plan.by_speed ? &opts.speed : &opts.load) =
+		size_load(size, 1);
+	rc = trace_open(&trace, &opts);
+	if (rc < 0)
+		return rc;
+	if (trace.span_ns > 0)
+		size->work = trace.service_mean_ns * (double)trace.count /
+			     (double)trace.span_ns;
+	rc = size_bounds(size, &trace);
+	trace_close(&trace);
+	for (uint32_t i = 0; rc == 0 && i < options->sizes; i++) {
+		if (watched)
+			(void)fprintf(stderr, "\r%u consumers\033[K",
+				      options->size[i]);
+		rc = size_run(size, options->size[i]);
+	}
+	if (watched)
+		(void)fputs("\r\033[K", stderr);
+	/* Of those that need as few consumers the one with the lowest value. */
+	for (uint32_t i = 0; i < options->plan.strategies; i++) {
 		uint32_t best = size->fewest[size->best];
 		uint32_t few = size->fewest[i];
 
@@ -219,251 +261,178 @@ static void size_choose(struct size *size)
 					     size->value[size->best][few - 1])))
 			size->best = i;
 	}
-}
-
-static int size_trace(struct size *size)
-{
-	struct trace_opts opts = size->options->plan.trace;
-	int file = opts.arrival.kind == ARRIVAL_TRACE;
-
-	/* The rate is that of all, whatever there are of consumers. */
-	opts.consumers = 1;
-	opts.load =
-		file ? 0 : size->options->rate * opts.service.mean_ns * 1e-9;
-	opts.speed = file ? size->options->plan.load[0] : 0;
-	return trace_open(&size->trace, &opts);
+	return rc;
 }
 
 /* ---- what is told -------------------------------------------------------- */
 
-/* The answer, or why there is none. */
-static void size_sentence(const struct size *size, char *text, size_t bytes)
+/* Why none does. */
+static struct text size_why(const struct size *size, uint32_t most)
 {
-	const struct bench_options *options = size->options;
-	uint32_t most = options->size[options->sizes - 1];
-	uint32_t fewest = size->fewest[size->best];
-	const char *best = options->plan.strategy[size->best].name;
-	char slo[COLUMN_TEXT_BYTES];
-	char value[COLUMN_TEXT_BYTES];
+	double limit = size->slo->limit;
 	int keyed = 1;
 
-	plan_slo_format(size_slo(size), slo, sizeof(slo));
-	for (uint32_t i = 0; i < options->plan.strategies; i++)
+	for (uint32_t i = 0; i < size->options->plan.strategies; i++)
 		keyed &= size_by_key(size, i);
-	if (fewest > 0) {
-		size_text(size, size->value[size->best][fewest - 1], value);
-		(void)snprintf(text, bytes,
-			       "%s with %u consumer%s is the cheapest that "
-			       "meets %s: it keeps %s, and they are busy %.0f "
-			       "%% of the time.",
-			       best, fewest, fewest == 1 ? "" : "s", slo, value,
-			       100 * size->work / fewest);
-	} else if (size->bound.alone > size_slo(size)->limit) {
-		size_text(size, size->bound.alone, value);
-		(void)snprintf(
-			text, bytes,
-			"Nothing meets %s: the services alone exceed it, "
-			"with %s if no event ever waits.",
-			slo, value);
-	} else if (size->bound.idle > size_slo(size)->limit) {
-		size_text(size, size->bound.idle, value);
-		(void)snprintf(text, bytes,
-			       "Nothing meets %s: service and one hop make %s "
-			       "if no event ever waits.",
-			       slo, value);
-	} else if (size->work >= most) {
-		(void)snprintf(text, bytes,
-			       "Nothing meets %s: %u consumer%s saturated, "
-			       "and the work is enough for %.3g.",
-			       slo, most, most == 1 ? " is" : "s are",
-			       size->work);
-	} else if (keyed && size->bound.by_key > size_slo(size)->limit) {
-		size_text(size, size->bound.by_key, value);
-		(void)snprintf(text, bytes,
-			       "Nothing meets %s: the hottest key exceeds it. "
-			       "Where events of one key wait for each other it "
-			       "is %s with any number of consumers; a strategy "
-			       "without keys could.",
-			       slo, value);
-	} else {
-		(void)snprintf(
-			text, bytes,
-			"Nothing meets %s with up to %u consumers, which "
-			"would be busy %.0f %% of the time; more could.",
-			slo, most, 100 * size->work / most);
-	}
+	if (size->alone > limit)
+		return text_format(": the services alone exceed it, with %s "
+				   "if no event ever waits",
+				   size_text(size, size->alone).at);
+	if (size->idle > limit)
+		return text_format(": service and one hop make %s if no event "
+				   "waits",
+				   size_text(size, size->idle).at);
+	if (size->work >= most)
+		return text_format(": %u consumer%s saturated, and the work "
+				   "is enough for %.3g",
+				   most, most == 1 ? " is" : "s are",
+				   size->work);
+	if (keyed && size->by_key > limit)
+		return text_format(
+			": the hottest key exceeds it. Where events of one key "
+			"wait for each other it is %s with any number of "
+			"consumers; a strategy without keys could",
+			size_text(size, size->by_key).at);
+	return text_format(" with up to %u consumers, which would be busy %.0f "
+			   "%% of the time; more could",
+			   most, 100 * size->work / most);
 }
 
-static void size_cell(const struct size *size, uint32_t strategy,
-		      uint32_t consumers, char *text)
+/* The answer. */
+static struct text size_sentence(const struct size *size)
+{
+	const struct bench_options *options = size->options;
+	uint32_t fewest = size->fewest[size->best];
+
+	if (fewest == 0)
+		return text_format(
+			"Nothing meets %s%s.", size_slo_text(size).at,
+			size_why(size, options->size[options->sizes - 1]).at);
+	return text_format(
+		"%s with %u consumer%s is the cheapest that meets %s: it keeps "
+		"%s, and they are busy %.0f %% of the time.",
+		options->plan.strategy[size->best].name, fewest,
+		fewest == 1 ? "" : "s", size_slo_text(size).at,
+		size_text(size, size->value[size->best][fewest - 1]).at,
+		100 * size->work / fewest);
+}
+
+static struct text size_cell(const struct size *size, uint32_t strategy,
+			     uint32_t consumers)
 {
 	double value = size->value[strategy][consumers - 1];
-	char number[COLUMN_TEXT_BYTES] = "";
 
-	if (value > 0)
-		size_text(size, value, number);
-	(void)snprintf(text, COLUMN_TEXT_BYTES, "%s%.50s",
-		       size_meets(size, strategy, consumers) ? "*" : "",
-		       value < 0 ? "sat." : number);
+	if (!(value > 0))
+		return text_format("%s", value < 0 ? "sat." : "");
+	return text_format("%s%s",
+			   size_meets(size, strategy, consumers) ? "*" : "",
+			   size_text(size, value).at);
 }
 
-/* A row for each number that somebody was run with. */
-static void size_table(const struct size *size)
+/* With so many, unless nothing was run with them; 0: the head. */
+static void size_row(const struct size *size, uint32_t consumers)
 {
-	const struct bench_options *options = size->options;
+	const struct bench_plan *plan = &size->options->plan;
+	int run = consumers == 0;
 
-	(void)printf("\nconsumers  busy");
-	for (uint32_t j = 0; j < options->plan.strategies; j++)
-		(void)printf("  %9s", options->plan.strategy[j].name);
-	(void)putchar('\n');
-	for (uint32_t i = 0; i < options->sizes; i++) {
-		uint32_t n = options->size[i];
-		int run = 0;
+	for (uint32_t i = 0; consumers > 0 && i < plan->strategies; i++)
+		run |= size->value[i][consumers - 1] > 0;
+	if (!run)
+		return;
+	if (consumers == 0)
+		(void)printf("\nconsumers  busy");
+	else
+		(void)printf("%9u  %2.0f %%", consumers,
+			     100 * size->work / consumers);
+	for (uint32_t i = 0; i < plan->strategies; i++) {
+		const char *name = plan->strategy[i].name;
+		int width = (int)strlen(name);
 
-		for (uint32_t j = 0; j < options->plan.strategies; j++)
-			run |= size->value[j][n - 1] > 0;
-		if (!run)
-			continue;
-		(void)printf("%9u  %2.0f %%", n, 100 * size->work / n);
-		for (uint32_t j = 0; j < options->plan.strategies; j++) {
-			char text[COLUMN_TEXT_BYTES];
-			int width = (int)strlen(options->plan.strategy[j].name);
-
-			size_cell(size, j, n, text);
-			(void)printf("  %*s", width > 9 ? width : 9, text);
-		}
-		(void)putchar('\n');
+		(void)printf("  %*s", width > 9 ? width : 9,
+			     consumers == 0 ? name
+					    : size_cell(size, i, consumers).at);
 	}
+	(void)putchar('\n');
 }
 
-static void size_tell(const struct size *size)
+static int size_tell(const struct size *size)
 {
 	const struct bench_options *options = size->options;
-	struct trace_facts facts = size->trace.facts;
-	char text[COMMAND_WHY_BYTES];
+	const struct trace *own = options->plan.trace.own;
 
-	for (uint32_t i = 0; facts.events > 0 && i < TEXT_TRACE; i++)
-		if (text_trace(&facts, 0, i).at[0] != '\0')
-			(void)puts(text_trace(&facts, 0, i).at);
-	plan_slo_format(size_slo(size), text, sizeof(text));
+	for (uint32_t i = 0; own != NULL && i < TEXT_TRACE; i++)
+		if (text_trace(&own->facts, 0, i).at[0] != '\0')
+			(void)puts(text_trace(&own->facts, 0, i).at);
 	(void)printf("sim: %s of the %s, work for %.3g consumers; *: meets it, "
 		     "sat.: never catches up\n",
-		     text, size_slo(size)->is_latency ? "latency" : "slowdown",
+		     size_slo_text(size).at,
+		     size->slo->is_latency ? "latency" : "slowdown",
 		     size->work);
-	size_table(size);
+	size_row(size, 0);
+	for (uint32_t i = 0; i < options->sizes; i++)
+		size_row(size, options->size[i]);
 	for (uint32_t i = 0; i < options->plan.strategies; i++)
-		if (size_hopeless(size, i) && size_by_key(size, i)) {
-			size_text(size, size->bound.by_key, text);
+		if (size_hopeless(size, i) && size_by_key(size, i))
 			(void)printf("\n%s: events of one key wait for each "
 				     "other; with any number of consumers %s\n",
-				     options->plan.strategy[i].name, text);
-		}
-	size_sentence(size, text, sizeof(text));
-	(void)printf("\n%s\n", text);
+				     options->plan.strategy[i].name,
+				     size_text(size, size->by_key).at);
+	(void)printf("\n%s\n", size_sentence(size).at);
+	return fflush(stdout) != 0 || ferror(stdout)
+		       ? sluice_fail(-EIO, "stdout: %s", strerror(EIO))
+		       : 0;
 }
 
-static json_t *size_value(double value)
+/* What one strategy was run with. */
+static json_t *size_json_runs(const struct size *size, uint32_t strategy)
 {
-	return value > 0 ? json_real(value) : json_null();
-}
+	json_t *runs = json_array();
 
-static int size_json(const struct size *size, FILE *out)
-{
-	const struct bench_options *options = size->options;
-	json_t *strategies = json_array();
-	char slo[COLUMN_TEXT_BYTES];
-	char text[COMMAND_WHY_BYTES];
-	json_t *root;
-	int rc;
+	for (uint32_t i = 0; i < size->options->sizes; i++) {
+		uint32_t n = size->options->size[i];
+		double value = size->value[strategy][n - 1];
+		json_t *told = value > 0 ? json_real(value) : json_null();
+		json_t *run = json_pack("{s:i, s:o, s:b, s:b}", "consumers",
+					(int)n, "value", told, "meets",
+					size_meets(size, strategy, n),
+					"saturated", value < 0);
 
-	plan_slo_format(size_slo(size), slo, sizeof(slo));
-	size_sentence(size, text, sizeof(text));
-	for (uint32_t i = 0; i < options->plan.strategies; i++) {
-		json_t *runs = json_array();
-
-		for (uint32_t j = 0; j < options->sizes; j++) {
-			uint32_t n = options->size[j];
-			double value = size->value[i][n - 1];
-
-			if (value > 0 || value < 0)
-				(void)json_array_append_new(
-					runs,
-					json_pack("{s:i, s:o, s:b, s:b}",
-						  "consumers", (int)n, "value",
-						  size_value(value), "meets",
-						  size_meets(size, i, n),
-						  "saturated", value < 0));
-		}
-		(void)json_array_append_new(
-			strategies,
-			json_pack("{s:s, s:i, s:o}", "strategy",
-				  options->plan.strategy[i].name, "fewest",
-				  (int)size->fewest[i], "runs", runs));
+		if (value > 0 || value < 0)
+			(void)json_array_append(runs, run);
+		json_decref(run);
 	}
-	root = json_pack("{s:i, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:o, s:s}",
-			 "schema", 1, "command", "size", "slo", slo, "work",
-			 size->work, "bound", "alone", size->bound.alone,
-			 "idle", size->bound.idle, "by_key", size->bound.by_key,
-			 "strategies", strategies, "answer", text);
-	rc = root == NULL ? -ENOMEM
-	     : json_dumpf(root, out,
-			  JSON_REAL_PRECISION(12) | JSON_INDENT(1)) != 0
-		     ? -EIO
-		     : 0;
-	(void)fputc('\n', out);
-	json_decref(root);
-	return rc;
+	return runs;
 }
 
-static int size_all(struct size *size)
+static json_t *size_json(const struct size *size)
 {
-	const struct bench_options *options = size->options;
-	int rc = size_trace(size);
+	const struct bench_plan *plan = &size->options->plan;
+	json_t *strategies = json_array();
 
-	if (rc < 0)
-		return rc;
-	if (size->trace.span_ns > 0)
-		size->work = size->trace.service_mean_ns *
-			     (double)size->trace.count /
-			     (double)size->trace.span_ns;
-	rc = size_bounds(size);
-	for (uint32_t i = 0; rc == 0 && i < options->plan.strategies; i++)
-		rc = size_strategy(size, i);
-	size_choose(size);
-	if (!options->quiet && isatty(STDERR_FILENO))
-		(void)fputs("\r\033[K", stderr);
-	return rc;
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		(void)json_array_append_new(
+			strategies, json_pack("{s:s, s:i, s:o}", "strategy",
+					      plan->strategy[i].name, "fewest",
+					      (int)size->fewest[i], "runs",
+					      size_json_runs(size, i)));
+	return json_pack("{s:i, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:o, s:s}",
+			 "schema", 1, "command", "size", "slo",
+			 size_slo_text(size).at, "work", size->work, "bound",
+			 "alone", size->alone, "idle", size->idle, "by_key",
+			 size->by_key, "strategies", strategies, "answer",
+			 size_sentence(size).at);
 }
 
 int cmd_size(const struct command *command, struct bench_options *options)
 {
-	struct size *size = calloc(1, sizeof(*size));
-	int rc = sluice_fail(-ENOMEM, "no memory");
+	struct size size = {.options = options, .slo = &options->plan.slo};
+	int rc = size_all(&size);
 
-	if (size != NULL) {
-		size->options = options;
-		rc = size_all(size);
-	}
-	if (rc == 0 && options->json != NULL) {
-		FILE *out = command_open(options->json);
-
-		rc = command_close(out, options->json,
-				   out != NULL ? size_json(size, out) : 0);
-	}
-	if (rc == 0 &&
-	    (options->json == NULL || strcmp(options->json, "-") != 0)) {
-		size_tell(size);
-		rc = fflush(stdout) != 0 || ferror(stdout)
-			     ? sluice_fail(-EIO, "stdout: %s", strerror(EIO))
-			     : 0;
-	}
+	if (rc == 0 && options->json != NULL)
+		rc = command_json(size_json(&size), options->json);
+	if (rc == 0 && !options_stdout(options))
+		rc = size_tell(&size);
 	if (rc < 0)
-		command_complain(command->name,
-				 size != NULL && size->why[0] != '\0'
-					 ? size->why
-					 : sluice_last_error());
-	if (size != NULL)
-		trace_close(&size->trace);
-	free(size);
+		command_complain(command->name, sluice_last_error());
 	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
 }
