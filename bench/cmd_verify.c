@@ -1,147 +1,335 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluice-bench verify: do the known orderings of strategies hold? One line for
- * each claim on stdout, or one JSON document; the rest to stderr.
+ * sluice-bench verify: do the strategies still have their figures? One line for
+ * each cell on stdout, or one JSON document; the rest to stderr.
  */
 #include "bench/command.h"
+#include "bench/compare.h"
 #include "bench/verify.h"
+#include "ring/base_priv.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <math.h>
-#include <stdio.h>
+#include <string.h>
 
-/* What has been printed so far. */
-struct verify_output {
-	enum verify_scene scene;
-	uint32_t claims;
-	uint32_t absent;
+#define WORDS_MAX 16
+
+enum verify_metric {
+	VERIFY_P99,
+	VERIFY_P50,
+	VERIFY_WAIT,
+	VERIFY_DISP,
+	VERIFY_LANE,
+	VERIFY_JAIN,
+	VERIFY_BUSIEST,
+	VERIFY_SHARE,
+	VERIFY_KEY,
+	VERIFY_LATE,
+	VERIFY_JOIN,
+	VERIFY_ALONE,
 };
 
-/* ---- for people ---------------------------------------------------------- */
+struct verify_cell {
+	const char *strategy; /* as on the command line; NULL: no cell */
+	enum verify_metric metric;
+	double frozen;
+	double reference; /* 0: there is none */
+	double tolerance; /* of the frozen one; 0: 5 % */
+	double near;      /* of the reference; 0: 10 % */
+	double (*alone)(void);
+};
 
-static void verify_range_text(const struct verify_claim *claim, char *text,
-			      size_t bytes)
+/* A scene, or a cell of the scene above; neither: the end. */
+static const struct verify_row {
+	const char *scene;
+	struct verify_cell cell;
+} rows[] = {
+#include "bench/verify.def"
+	{.scene = NULL},
+};
+
+struct verify {
+	const struct bench_options *options;
+	struct bench_plan plan;     /* of the scene that is on */
+	struct run_result *results; /* of each strategy all traces */
+	json_t *json;               /* an array of cells; NULL: lines */
+	int held;
+	int failed;
+};
+
+/* What a metric is made of. */
+static const struct verify_figure {
+	const char *text;
+	enum figure_id figure;
+	enum { PER_ONE, PER_SERVICE, PER_CAPACITY, PER_1000, MOST } per;
+} verify_figures[] = {
+	[VERIFY_P99] = {"p99 slowdown", FIGURE_SLOWDOWN_P99, PER_ONE},
+	[VERIFY_P50] = {"p50 slowdown", FIGURE_SLOWDOWN_P50, PER_ONE},
+	[VERIFY_WAIT] = {"mean wait", FIGURE_LANE_MEAN, PER_SERVICE},
+	[VERIFY_DISP] = {"in dispatcher", FIGURE_DISPATCHER_MEAN, PER_SERVICE},
+	[VERIFY_LANE] = {"in lane", FIGURE_LANE_MEAN, PER_SERVICE},
+	[VERIFY_JAIN] = {"Jain's index", FIGURE_JAIN, PER_ONE},
+	[VERIFY_BUSIEST] = {"busiest / even", FIGURE_EVENTS, MOST},
+	[VERIFY_SHARE] = {"of capacity", FIGURE_ACHIEVED, PER_CAPACITY},
+	[VERIFY_KEY] = {"key order /1000", FIGURE_ORDER_KEY, PER_1000},
+	[VERIFY_LATE] = {"late from join", FIGURE_ORDER_JOIN, PER_ONE},
+	[VERIFY_JOIN] = {"most in join", FIGURE_JOIN_MAX, PER_ONE},
+	[VERIFY_ALONE] = {"of 1024", FIGURE_EVENTS, PER_ONE},
+};
+
+/* ---- a scene ------------------------------------------------------------- */
+
+/* Is the strategy, whatever it is told, the one asked for? */
+static int verify_asked(const struct verify *verify,
+			const struct verify_cell *cell)
 {
-	if (isinf(claim->high))
-		(void)snprintf(text, bytes, ">= %.3g", claim->low);
-	else if (claim->low < claim->high && claim->low > 0)
-		(void)snprintf(text, bytes, "%.3g to %.3g", claim->low,
-			       claim->high);
-	else
-		(void)snprintf(text, bytes, "<= %.3g", claim->high);
+	const char *only = verify->options->only;
+
+	return only == NULL ||
+	       (strncmp(cell->strategy, only, strlen(only)) == 0 &&
+		strcspn(cell->strategy, ":@") == strlen(only));
 }
 
-static void verify_line(const struct verify_claim *claim, double measured,
-			enum verify_verdict verdict, void *ctx)
+/* ",jbsq:1,p2c,": those that have cells in the rows behind the scene. */
+static struct text verify_list(const struct verify *verify,
+			       const struct verify_row *row)
 {
-	static const char *const words[] = {
-		[VERIFY_HOLDS] = "pass",
-		[VERIFY_FAILS] = "FAIL",
-		[VERIFY_ABSENT] = "----",
+	struct text list = text_format(",");
+
+	while ((++row)->cell.strategy != NULL) {
+		struct text one = text_format(",%s,", row->cell.strategy);
+
+		if (verify_asked(verify, &row->cell) &&
+		    strstr(list.at, one.at) == NULL)
+			list = text_format("%s%s", list.at, one.at + 1);
+	}
+	return list;
+}
+
+/* The scene as compare would read it. Returns 0 or a negative errno. */
+static int verify_plan(struct verify *verify, const char *scene,
+		       const char *list)
+{
+	static const struct command compare = {
+		.name = "compare",
+		.bit = COMMAND_MEASURE,
+		.strategies = PLAN_STRATEGIES_MAX,
 	};
-	struct verify_output *output = ctx;
-	char range[32];
-	char value[32] = "not built";
+	char line[REPORT_TEXT_BYTES];
+	char *argv[WORDS_MAX] = {line};
+	struct bench_options options;
+	char *rest = line;
+	int argc = 1;
+	int rc;
 
-	if (output->claims++ == 0 || output->scene != claim->scene)
-		(void)printf("%s%s\n", output->claims > 1 ? "\n" : "",
-			     verify_scene_text(claim->scene));
-	output->scene = claim->scene;
-	output->absent += verdict == VERIFY_ABSENT;
-	verify_range_text(claim, range, sizeof(range));
-	if (verdict != VERIFY_ABSENT)
-		(void)snprintf(value, sizeof(value),
-			       measured < 1000 ? "%.3g" : "%.0f", measured);
-	(void)printf("  %s  %9s  %-12s  %-52s %s%s\n", words[verdict], value,
-		     range, claim->text, verify_metric_text(claim->left.metric),
-		     claim->right.strategy ? ", ratio" : "");
-	(void)fflush(stdout);
+	(void)snprintf(line, sizeof(line),
+		       "%s --service-mean=100us --seed=%llu --strategies=%.*s",
+		       scene,
+		       (unsigned long long)verify->options->plan.trace.seed,
+		       (int)strlen(list) - 2, list + 1);
+	while (rest != NULL && argc < WORDS_MAX - 1)
+		argv[argc++] = strsep(&rest, " ");
+	options_init(&options, &compare);
+	rc = options_parse(&options, &compare, argc, argv);
+	options_close(&options);
+	verify->plan = options.plan;
+	return rc == 0 ? 0 : -EINVAL;
 }
 
-/* ---- for programs -------------------------------------------------------- */
-
-static void verify_json_term(const char *name, const struct verify_term *term)
+/* All that it has cells of. Each event is handled, whatever the strategy. */
+static int verify_measure(struct verify *verify, const char *scene,
+			  const char *list)
 {
-	if (term->strategy == NULL)
-		(void)printf("\"%s\": null, ", name);
-	else
-		(void)printf("\"%s\": \"%s\", ", name, term->strategy);
+	const struct compare_opts opts = {.plan = &verify->plan};
+	struct compare_step step = {0};
+	int rc = verify_plan(verify, scene, list);
+	uint32_t n;
+
+	if (rc < 0)
+		return rc;
+	step.rounds = verify->plan.repeats;
+	n = verify->plan.strategies * step.rounds;
+	verify->results = calloc(n, sizeof(*verify->results));
+	if (verify->results == NULL)
+		return sluice_fail(-ENOMEM, "no memory");
+	rc = compare_load(&opts, &step, verify->plan.load[0], verify->results);
+	for (uint32_t i = 0; rc == 0 && i < n; i++)
+		if (verify->results[i].events != verify->plan.trace.count)
+			rc = sluice_fail(-EBADMSG, "%s has lost events",
+					 verify->results[i].strategy);
+	return rc;
 }
 
-/* Our own texts: nothing in them needs an escape. */
-static void verify_json(const struct verify_claim *claim, double measured,
-			enum verify_verdict verdict, void *ctx)
-{
-	struct verify_output *output = ctx;
+/* ---- figures ------------------------------------------------------------- */
 
-	(void)printf("%s\n    {\"scene\": \"%s\", \"claim\": \"%s\", "
-		     "\"metric\": \"%s\", ",
-		     output->claims++ ? "," : "",
-		     verify_scene_text(claim->scene), claim->text,
-		     verify_metric_text(claim->left.metric));
-	output->absent += verdict == VERIFY_ABSENT;
-	verify_json_term("strategy", &claim->left);
-	verify_json_term("relative_to", &claim->right);
-	(void)printf("\"low\": %.17g, ", claim->low);
-	if (isinf(claim->high))
-		(void)printf("\"high\": null, ");
-	else
-		(void)printf("\"high\": %.17g, ", claim->high);
-	if (verdict == VERIFY_ABSENT || !isfinite(measured))
-		(void)printf("\"measured\": null, ");
-	else
-		(void)printf("\"measured\": %.17g, ", measured);
-	(void)printf("\"holds\": %s}", verdict == VERIFY_ABSENT  ? "null"
-				       : verdict == VERIFY_HOLDS ? "true"
-								 : "false");
+static double verify_value(const struct bench_plan *plan,
+			   enum verify_metric metric,
+			   const struct run_result *r)
+{
+	const struct verify_figure *figure = &verify_figures[metric];
+	double service_ns = plan->trace.service.mean_ns;
+	double value = figure_read(&figures[figure->figure], r);
+	double consumers = plan->consumers;
+	uint64_t most = 0;
+
+	switch (figure->per) {
+	case PER_SERVICE:
+		if (metric == VERIFY_WAIT)
+			value += sluice_hist_mean(&r->dispatcher);
+		return value / service_ns;
+	case PER_CAPACITY: /* from events a second */
+		if (plan->faults > 0)
+			consumers -= 1 - 1 / plan->fault[0].factor;
+		return value * service_ns * 1e-9 / consumers;
+	case PER_1000:
+		return 1e3 * value / (double)r->events;
+	case MOST:
+		for (uint32_t c = 0; c < plan->consumers; c++)
+			most = r->handled[c] > most ? r->handled[c] : most;
+		return (double)most * consumers / value;
+	case PER_ONE:
+	default:
+		return value;
+	}
 }
 
-static void verify_summary(const struct bench_options *options,
-			   const struct verify_output *output, int violations)
+/* Of means the mean; of what must not be the most; else the median: a tail is a
+ * matter of luck, even in long traces. */
+static double verify_figure(const struct verify *verify,
+			    const struct verify_cell *cell)
 {
-	uint32_t held = output->claims - output->absent - (uint32_t)violations;
+	const struct bench_plan *plan = &verify->plan;
+	const struct run_result *run = verify->results;
+	double sorted[REPORT_REPEATS_MAX];
+	uint32_t n = plan->repeats;
+	double sum = 0;
 
-	if (options->json_only) {
-		(void)printf("\n  ],\n  \"held\": %u,\n  \"violated\": %d,\n"
-			     "  \"absent\": %u\n}\n",
-			     held, violations, output->absent);
+	if (cell->alone != NULL)
+		return cell->alone();
+	for (uint32_t i = 0; strcmp(plan->strategy[i].name, cell->strategy);
+	     i++)
+		run += n;
+	for (uint32_t i = 0; i < n; i++) {
+		double value = verify_value(plan, cell->metric, &run[i]);
+		uint32_t at = i;
+
+		for (; at > 0 && sorted[at - 1] > value; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = value;
+		sum += value;
+	}
+	if (verify_figures[cell->metric].per == PER_SERVICE)
+		return sum / n;
+	return sorted[cell->frozen > 0 ? n / 2 : n - 1];
+}
+
+static int verify_within(double figure, double target, double share)
+{
+	return fabs(figure - target) <= share * target;
+}
+
+/* ---- what is told -------------------------------------------------------- */
+
+static void verify_tell(struct verify *verify, const char *scene,
+			const struct verify_cell *cell)
+{
+	const char *metric = verify_figures[cell->metric].text;
+	double tolerance = cell->tolerance > 0 ? cell->tolerance : 0.05;
+	double near = cell->near > 0 ? cell->near : 0.1;
+	double figure = verify_figure(verify, cell);
+	int holds = verify_within(figure, cell->frozen, tolerance) &&
+		    (!(cell->reference > 0) ||
+		     verify_within(cell->frozen, cell->reference, near));
+
+	verify->held += holds;
+	verify->failed += !holds;
+	if (verify->json != NULL) {
+		(void)json_array_append_new(
+			verify->json,
+			json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:f, "
+				  "s:b}",
+				  "scene", scene, "strategy", cell->strategy,
+				  "metric", metric, "figure", figure, "frozen",
+				  cell->frozen, "tolerance", tolerance,
+				  "reference",
+				  cell->reference > 0
+					  ? json_real(cell->reference)
+					  : json_null(),
+				  "near", near, "holds", holds));
 		return;
 	}
-	(void)printf("\nseed %" PRIu64 ", %u traces of %" PRIu64 " events for "
-		     "each load: %u claims hold, %d do not",
-		     options->plan.trace.seed, VERIFY_ROUNDS,
-		     options->plan.trace.count, held, violations);
-	if (output->absent > 0)
-		(void)printf(", %u are about what is not built",
-			     output->absent);
-	(void)printf("\n");
+	(void)printf("  %s  %-31s %-15s %8.4g  frozen %.4g +- %g %%",
+		     holds ? "pass" : "FAIL", cell->strategy, metric, figure,
+		     cell->frozen, 100 * tolerance);
+	if (cell->reference > 0)
+		(void)printf(", reference %.4g +- %g %%", cell->reference,
+			     100 * near);
+	(void)putchar('\n');
+}
+
+/* The scene at @row and its cells. */
+static int verify_scene(struct verify *verify, const struct verify_row *row)
+{
+	const char *scene = row->scene;
+	struct text list = verify_list(verify, row);
+	int rc = 0;
+
+	if (list.at[1] == '\0')
+		return 0;
+	if (row[1].cell.alone == NULL)
+		rc = verify_measure(verify, scene, list.at);
+	if (rc == 0 && verify->json == NULL)
+		(void)printf("\n%s\n", scene);
+	while (rc == 0 && (++row)->cell.strategy != NULL)
+		if (verify_asked(verify, &row->cell))
+			verify_tell(verify, scene, &row->cell);
+	(void)fflush(stdout);
+	free(verify->results);
+	verify->results = NULL;
+	return rc;
+}
+
+static int verify_all(struct verify *verify)
+{
+	const struct bench_options *options = verify->options;
+	unsigned long long seed = options->plan.trace.seed;
+	int rc = 0;
+
+	for (const struct verify_row *row = rows;
+	     rc == 0 && (row->scene || row->cell.strategy); row++)
+		if (row->scene != NULL)
+			rc = verify_scene(verify, row);
+	if (rc == 0 && verify->held + verify->failed == 0) {
+		(void)sluice_fail(-EINVAL, "no cell is of that strategy");
+		(void)option_refused("strategy", options->only);
+		return -ENOENT;
+	}
+	if (rc == 0 && verify->json != NULL)
+		return command_json(
+			json_pack("{s:i, s:s, s:o, s:O, s:i, s:i}", "schema",
+				  REPORT_SCHEMA, "command", "verify", "seed",
+				  json_sprintf("%llu", seed), "cells",
+				  verify->json, "held", verify->held, "failed",
+				  verify->failed),
+			"-");
+	if (rc == 0)
+		(void)printf("\nseed %llu: %d cells hold, %d do not\n", seed,
+			     verify->held, verify->failed);
+	return rc;
 }
 
 int cmd_verify(const struct command *command, struct bench_options *options)
 {
-	const struct verify_opts opts = {
-		.seed = options->plan.trace.seed,
-		.events = options->plan.trace.count,
+	struct verify verify = {
+		.options = options,
+		.json = options->json_only ? json_array() : NULL,
 	};
-	struct verify_output output = {0};
-	char why[256] = "";
-	int rc;
+	int rc = verify_all(&verify);
 
-	if (options->json_only)
-		(void)printf("{\n  \"schema\": 1,\n  \"command\": \"verify\",\n"
-			     "  \"seed\": %" PRIu64 ",\n"
-			     "  \"traces\": %u,\n  \"events\": %" PRIu64 ",\n"
-			     "  \"claims\": [",
-			     opts.seed, VERIFY_ROUNDS, opts.events);
-	rc = verify_run(&opts, options->json_only ? verify_json : verify_line,
-			&output, why, sizeof(why));
-	if (rc < 0) {
-		command_complain(command->name,
-				 why[0] != '\0' ? why : sluice_last_error());
-		return 1;
-	}
-	verify_summary(options, &output, rc);
-	if (ferror(stdout) || fflush(stdout) != 0)
-		return 1;
-	return rc > 0;
+	json_decref(verify.json);
+	if (rc < 0)
+		command_complain(command->name, sluice_last_error());
+	if (rc < 0)
+		return rc == -ENOENT ? COMMAND_USAGE : COMMAND_FAILED;
+	return verify.failed > 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

@@ -55,6 +55,7 @@ struct bench_options {
 	/* What --arrivals=trace:FILE has, once it is read; the plan's trace
 	 * points to it. */
 	struct trace own;
+	const char *only; /* verify: name of a strategy; NULL: all */
 	/* ring */
 	enum { RING_ALL, RING_SPSC, RING_MPMC, RING_TRIP } ring_kind;
 	const char *ring_cell; /* NULL: all */

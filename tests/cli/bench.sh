@@ -159,8 +159,8 @@ check_bad()
 		fail "--cell=none says: $(cat "$scratch/talk")"
 	refused "--kind=two: must be one of all, spsc, mpmc, roundtrip" \
 		ring --kind=two
-	refused "--events=5: must be a whole number in [100000, " \
-		verify --events=5
+	refused "--events=5: 'verify' has no such option" verify --events=5
+	refused "--strategy=jbs: no cell is of that strategy" verify --strategy=jbs
 	refused "'word': only options" verify word
 }
 

@@ -40,6 +40,9 @@ check_json()
 	expect 0 ring --kind=roundtrip --rounds=3 --run-ms=1 --json
 	"$schema_check" "$tree/docs/sluice-bench-ring.schema.json" \
 		"$scratch/out" || fail "ring --json is not what the schema says"
+	expect 0 verify --strategy=ordered --json
+	"$schema_check" "$tree/docs/sluice-bench-verify.schema.json" \
+		"$scratch/out" || fail "verify --json is not what the schema says"
 	# The check does refuse: a member too many, one too few, a wrong type.
 	for change in 's/"jain"/"gini"/' 's/"events": [0-9]*, //' \
 		's/"contended": false/"contended": 0/' 's/"schema": 2/"schema": 1/'; do
