@@ -21,6 +21,8 @@
 #define PLAN_PARTITIONS_CONSUMERS UINT32_MAX
 #define PLAN_REFILL_HALF          UINT32_MAX
 #define PLAN_CLAIM_HOP            (-1.0)
+/* Mean service of virtual and threads, unless one is given. */
+#define PLAN_LIVE_MEAN_NS 10000
 
 enum plan_mode {
 	PLAN_SIM,     /* virtual time, one thread, deterministic */

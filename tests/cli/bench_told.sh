@@ -19,7 +19,9 @@ check_json()
 			fail "$command --json is not what the schema says"
 		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
 	done
-	small run --mode=virtual --repeats=1 --service-mean=5us --json
+	small run --mode=virtual --repeats=1 --json
+	grep -qF '"service-mean": "10us"' "$scratch/out" ||
+		fail "virtual: another mean of services"
 	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
 		fail "virtual: --json is not what the schema says"
 	grep -qE '"kept": [0-9.]+, "tries": [1-8],' "$scratch/out" ||
