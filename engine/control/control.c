@@ -355,10 +355,13 @@ void sluice_wake(struct sluice_stage *stage)
 		stage_signal(stage, SIGNAL_WAKE);
 }
 
+/* Who was told by on_stop stays told: a reason may pass meanwhile, for the stage
+ * has begun to end, or another consumer has come. */
 int sluice_stage_stopping(const struct sluice_stage *stage)
 {
 	return stage != NULL && door_here(stage->pipeline) &&
-	       stop_wanted(stage);
+	       (stop_wanted(stage) ||
+		sluice_load_acquire(&stage->words.stop) >= STOP_TELLING);
 }
 
 uint64_t sluice_demand_pending(struct sluice_stage *self)

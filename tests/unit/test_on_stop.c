@@ -310,6 +310,40 @@ static void a_callback_asks(void **state)
 	pipe_close();
 }
 
+static uint32_t denials;
+
+/* The callback returns meanwhile, and the stage begins to end. */
+static void stop_and_ask(struct sluice_stage *self)
+{
+	on_stop(self);
+	for (int i = 0; i < 50; i++) {
+		denials += sluice_stage_stopping(self) == 0;
+		flow_sleep_ms(1);
+	}
+}
+
+static void who_was_told_stays_told(void **state)
+{
+	struct sluice_pipeline *p =
+		build(SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+				   .out_bytes = 8, .blocking = 1,
+				   .handle_demand = block_in_demand,
+				   .on_stop = stop_and_ask, .fini = on_fini),
+		      SLUICE_STAGE(SINK, .handle_events = end_at_once));
+
+	(void)state;
+	denials = 0;
+	flow_start(p);
+	assert_int_equal(gate_await(&pipe_of.blocked, 1), 0);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "c"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	assert_int_equal(flow_join(p), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(denials, 0);
+	check_told_once();
+}
+
 static void a_port_has_none(void **state)
 {
 	struct sluice_pipeline *p = flow_open(1);
@@ -341,6 +375,7 @@ int main(void)
 		cmocka_unit_test(who_has_ended_is_not_told),
 		cmocka_unit_test(it_is_called_whether_it_blocks_or_not),
 		cmocka_unit_test(a_callback_asks),
+		cmocka_unit_test(who_was_told_stays_told),
 		cmocka_unit_test(a_port_has_none),
 	};
 
