@@ -141,6 +141,13 @@ sluice_sim_mutant(window-uncounted engine/stage/resequencer.c "missing"
 sluice_sim_mutant(number-unchecked engine/stage/resequencer.c "${STUCK}|${LOST}"
 	[[/case SLUICE_REORDER_WRONG:/,/return/s/resequencer_refuse(stage, event)/break/]])
 
+sluice_sim_mutant(anybody-works engine/graph/sequence_check.c "an order is restored there|${STUCK}|${LOST}"
+	[[/^static int sequence_check_worker/,/^}/s/if (resequencer == NULL/if (1 || resequencer == NULL/]])
+sluice_sim_mutant(anybody-is-read engine/graph/sequence_check.c "an order is restored there|${STUCK}|${LOST}"
+	[[/^static int sequence_check_reader/,/^}/s/if (from == NULL)/if (1)/]])
+sluice_sim_mutant(source-comes-late engine/graph/sequence_check.c "an order is restored there"
+	[[/^static int sequence_check_source/,/^}/s/from == wish->producer ||/1 ||/]] 61000)
+
 # ---- onlookers ------------------------------------------------------------------------
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
@@ -167,6 +174,9 @@ sluice_sim_mutant(turn-not-begun engine/stage/step.c "${STUCK}"
 sluice_sim_mutant(selected-one-more engine/link/inlet.c "which it refused|${TWICE}|torn|of a call that failed|nobody emitted"
 	[[/^static void inlet_select/,/^}/s/batch->count = kept/& + 1/]])
 
+sluice_sim_mutant(own-without-ctx engine/graph/dispatch_opts.c "another strategy_ctx"
+	[[s/\.own = o->strategy_ctx/.own = NULL/]])
+
 # ---- verdicts -----------------------------------------------------------------------------
 sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
@@ -175,6 +185,9 @@ sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
 sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"
 	[[/^void stage_misrouted/,/^}/s/host_fail(stage->host, -ERANGE,/host_log(stage->host,/]])
+
+sluice_sim_mutant(skip-is-no-refusal engine/stage/attend.c "of what it refused"
+	[[/^static void producer_meet/,/^}/s/if (rc != SLUICE_OK)/if (rc < 0)/]])
 
 # ---- beginning and ending -------------------------------------------------------------------
 sluice_sim_mutant(refusal-remembered engine/run/run.c "not started|does not start|start that was refused says 0"
@@ -192,3 +205,15 @@ sluice_sim_mutant(answer-unheard engine/stage/mailbox.c "${STUCK}"
 	[[/^void letter_done/,/^}/s/ops->wake(ops->ctx, &letter->state)/(void)0/]])
 sluice_sim_mutant(task-without-a-thread stages/spawn_pool.c "${STUCK}"
 	[[/^static void pool_push/,/^}/s/(void)pthread_cond_signal(&spawn->work)/(void)0/]])
+
+# ---- being told to stop ---------------------------------------------------------------------
+sluice_sim_mutant(never-told engine/run/stopping.c "${STUCK}"
+	[[s/stage->opts.on_stop(stage);/(void)0;/]])
+sluice_sim_mutant(told-twice engine/run/stopping.c "on_stop twice"
+	[[s/stop_set(stage, STOP_TOLD)/stop_set(stage, STOP_OPEN)/]])
+sluice_sim_mutant(told-without-need engine/run/stopping.c "it is not to stop"
+	[[/^static void stop_tell_stage/,/^}/s/!stop_wanted(stage) ||/0 ||/]])
+sluice_sim_mutant(told-beside-fini engine/stage/stop.c "fini beside on_stop"
+	[[/^static void stop_shut/,/^}/s/stop_await(stage, STOP_TELLING)/(void)0/]])
+sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
+	[[s/sluice_load_acquire(&stage->words.stop) >= STOP_TELLING/0/]])

@@ -113,6 +113,7 @@ static int on_demand(struct sluice_stage *self, uint32_t demand)
 	}
 	if (chance(FEATURE_STOPS, 100))
 		finale_from_inside(node);
+	heed_wait(node);
 	return act_finish(node, verdict_demand(node));
 }
 
@@ -129,22 +130,33 @@ static enum finish finish_of(const struct node *node, int rc)
 	return FINISH_RETURNED;
 }
 
+/* A worker's answer to an event of @edge has that event's number. */
+static int is_numbered(const struct node *node, const struct edge *edge)
+{
+	return node->role == ROLE_WORKER && edge->producer == node->numbers &&
+	       !looks_on(edge);
+}
+
 /* How many events answer this one. */
-static uint32_t answers(const struct node *node, const struct event *e)
+static uint32_t answers(const struct node *node, const struct edge *edge,
+			const struct event *e)
 {
 	if (node->role != ROLE_WORKER)
 		return e->seq % (node->fan_out + 1);
+	if (!is_numbered(node, edge))
+		return 0;
 	if (e->seq % 5 == 2)
 		return 0; /* a filter */
 	return node->stutters && e->seq % 3 == 0 ? 2 : 1;
 }
 
-static void emit_answers(struct node *node, const struct sluice_batch *batch)
+static void emit_answers(struct node *node, const struct edge *edge,
+			 const struct sluice_batch *batch)
 {
 	const struct event *e = SLUICE_EVENTS(batch, struct event);
 
 	for (uint32_t i = 0; node->fan_out && i < batch->count; i++) {
-		uint32_t n = answers(node, &e[i]);
+		uint32_t n = answers(node, edge, &e[i]);
 
 		if (n > 0 && node->emitted + node->staged + n <= EVENTS_MAX &&
 		    act_emit(node, n,
@@ -167,8 +179,9 @@ static int handle(struct node *node, struct edge *edge,
 	inspect_receipts(node);
 	if (edge != NULL)
 		inspect_in_hand(node, edge, batch);
-	emit_answers(node, batch);
+	emit_answers(node, edge, batch);
 	act_linger();
+	heed_wait(node);
 	rc = verdict_events(node, batch);
 	book_finish(node, edge, batch, finish_of(node, rc));
 	rc = act_finish(node, rc);
@@ -216,6 +229,9 @@ static void on_dead_letter(struct sluice_stage *self,
 		      letter->inlet);
 	else
 		book_dead(node, edge, e, letter->seq);
+	if (node->role == ROLE_WORKER &&
+	    (edge == NULL || !is_numbered(node, edge)))
+		return;
 	if (produces(node) && chance(FEATURE_EMITS, 2)) {
 		act_begin(node);
 		(void)act_emit(node, 1, node->role == ROLE_WORKER ? e : NULL);

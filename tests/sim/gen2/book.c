@@ -342,6 +342,7 @@ static void forget_node(struct node *node)
 	node->open = 0;
 	node->leaving = 0;
 	node->ended = 0;
+	node->told = 0;
 }
 
 static void forget_edge(struct edge *edge)

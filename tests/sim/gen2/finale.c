@@ -39,11 +39,12 @@ void finale_end_stage(void)
 	say("%s is told to end", node->name);
 	node->willed = 1;
 	node->leaving = 1;
+	node->end_asked = 1;
 	rc = sluice_stage_end(node->stage, SLUICE_REASON_SHUTDOWN, 0);
 	if (rc < 0)
 		node->leaving = leaving;
 	else
-		node->doomed = 1;
+		node->doomed = node->end_wished = 1;
 	if (rc < 0 && rc != -EPIPE && rc != -EAGAIN && !meddle_refused(rc))
 		meddle_unexpected("stage_end", rc);
 }

@@ -75,6 +75,18 @@ static uint32_t count_readers(uint32_t node)
 
 /* ---- the fan-out whose order is restored ---------------------------------- */
 
+static struct node *add_worker(uint32_t numbers)
+{
+	struct node *worker = add_node(SLUICE_PRODUCER_CONSUMER);
+
+	worker->role = ROLE_WORKER;
+	worker->numbers = numbers;
+	worker->stutters = sim_below(4) == 0;
+	worker->fan_out = 1 + worker->stutters;
+	worker->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
+	return worker;
+}
+
 static void add_ordered(void)
 {
 	uint32_t workers = 1 + sim_below(3);
@@ -88,16 +100,11 @@ static void add_ordered(void)
 	world.nodes[numbers].deal = DEAL_ORDERED;
 	world.nodes[numbers].role = ROLE_NUMBERS;
 	world.nodes[numbers].port = 0;
-	for (uint32_t i = 0; i < workers; i++) {
-		struct node *worker = add_node(SLUICE_PRODUCER_CONSUMER);
-
-		worker->role = ROLE_WORKER;
-		worker->numbers = numbers;
-		worker->stutters = sim_below(4) == 0;
-		worker->fan_out = 1 + worker->stutters;
-		worker->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
-		(void)graph_add_edge(worker->index, numbers);
-	}
+	/* One that waits to become a worker. */
+	if (with(FEATURE_WORKERS) && more_below(2))
+		add_worker(numbers)->stays = 1;
+	for (uint32_t i = 0; i < workers; i++)
+		(void)graph_add_edge(add_worker(numbers)->index, numbers);
 	join = add_node(sim_below(3) ? SLUICE_CONSUMER
 				     : SLUICE_PRODUCER_CONSUMER);
 	join->role = ROLE_JOIN;
@@ -207,6 +214,18 @@ static void name_partitions(struct node *node)
 	node->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
 }
 
+static void choose_more(struct node *node)
+{
+	static const uint32_t free = 1u << DEAL_DEMAND | 1u << DEAL_RR |
+				     1u << DEAL_JBSQ | 1u << DEAL_P2C;
+
+	if (!produces(node))
+		return;
+	node->hash = by_name(node) && more_below(2);
+	if (with(FEATURE_OWN) && free >> node->deal & 1 && more_below(2))
+		node->deal = DEAL_OWN;
+}
+
 void graph_choose(void)
 {
 	uint32_t sources = 1 + sim_below(2);
@@ -247,4 +266,6 @@ void graph_choose(void)
 			name_partitions(&world.nodes[i]);
 	if (with(FEATURE_ASIDES))
 		add_asides();
+	for (uint32_t i = 0; i < world.node_count; i++)
+		choose_more(&world.nodes[i]);
 }

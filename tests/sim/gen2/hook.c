@@ -26,6 +26,7 @@ static int extra(struct node *node)
 	act_linger();
 	if (chance(FEATURE_STOPS, 20))
 		finale_from_inside(node);
+	heed_wait(node);
 	return act_finish(node, verdict_plain(node));
 }
 
@@ -98,6 +99,7 @@ static int on_init(struct sluice_stage *self)
 	    sluice_timer_set(self, TIMER, sim_below(20),
 			     sim_below(2) ? 0 : 5 + sim_below(100)) < 0)
 		wrong("%s: %s", node->name, sluice_last_error());
+	heed_wait(node);
 	rc = verdict_refusal(node);
 	if (rc != SLUICE_OK)
 		return act_finish(node, SLUICE_FAIL), rc;
@@ -116,6 +118,7 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 	    self->run.phase == STAGE_DOWN ? ", to come again" : "");
 	if (!node->up)
 		wrong("%s: fini without init", node->name);
+	heed_fini(node);
 	if (sluice_emit(self, 1) != NULL)
 		wrong("%s: fini may emit", node->name);
 	node->up = 0;

@@ -86,22 +86,87 @@ static void ask(struct edge *edge, uint32_t n)
 
 /* ---- subscriptions -------------------------------------------------------- */
 
+/* It is about an order that is restored: who handles numbered events is who the
+ * join reads, and it reads nobody else. */
+static int about_order(const struct edge *edge)
+{
+	return (producer_of(edge)->role == ROLE_NUMBERS && !looks_on(edge)) ||
+	       consumer_of(edge)->role == ROLE_JOIN ||
+	       consumer_of(edge)->role == ROLE_WORKER;
+}
+
+/* Its join reads @worker, and will. */
+static int is_read_by_join(const struct node *worker)
+{
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->producer == worker->index && edge->live &&
+		    consumer_of(edge)->role == ROLE_JOIN && edge->begun[0] &&
+		    edge->begun[1] && !edge->over[0] && !edge->over[1] &&
+		    !edge->cancelled && !edge->refused[0] &&
+		    !edge->refused[1] && !inspect_has_ended(consumer_of(edge)))
+			return 1;
+	}
+	return 0;
+}
+
+/* And it cannot be right: nobody else may handle numbered events, nor may a join
+ * read anybody else; and who has nothing but a join reads numbered ones first. */
+static int against_order(const struct edge *edge)
+{
+	const struct node *consumer = consumer_of(edge);
+	const struct node *producer = producer_of(edge);
+
+	if (consumer->role == ROLE_JOIN)
+		return looks_on(edge) || producer->role != ROLE_WORKER;
+	if (consumer->role != ROLE_WORKER)
+		return producer->role == ROLE_NUMBERS && !looks_on(edge);
+	for (uint32_t i = 0; i < world.edge_count; i++)
+		if (world.edges[i].consumer == consumer->index &&
+		    world.edges[i].producer == consumer->numbers &&
+		    !looks_on(&world.edges[i]) && world.edges[i].live)
+			return 0;
+	return producer->index != consumer->numbers &&
+	       is_read_by_join(consumer);
+}
+
 static void join_refused(struct edge *edge, int rc)
 {
 	edge->sub = (struct sluice_sub){0};
 	if (rc != -EPIPE && rc != -EEXIST && rc != -EBUSY && rc != -ENOSPC &&
-	    !meddle_refused(rc))
+	    (rc != -EINVAL || !about_order(edge)) && !meddle_refused(rc))
 		meddle_unexpected("subscribe", rc);
 }
 
-/* A join reads from the consumers of whom it follows, and from nobody else. */
 static int may_join(const struct node *consumer, const struct node *producer)
 {
 	if (!consumes(consumer) || !produces(producer) ||
-	    producer->index >= consumer->index)
+	    producer->index >= consumer->index || consumer->spawns)
 		return 0;
-	return producer->role != ROLE_NUMBERS && !consumer->spawns &&
-	       consumer->role != ROLE_JOIN && consumer->role != ROLE_WORKER;
+	return with(FEATURE_WORKERS) ||
+	       (producer->role != ROLE_NUMBERS && consumer->role != ROLE_JOIN &&
+		consumer->role != ROLE_WORKER);
+}
+
+/* Two of the three parts of a fan-out whose order is restored, the first worker
+ * more often than others: it may be one that is none yet. Or a worker is to read
+ * anybody. */
+static void choose_parts(struct node **consumer, struct node **producer)
+{
+	enum role role = more_below(3) ? ROLE_WORKER : ROLE_JOIN;
+	int anybody = role == ROLE_WORKER && more_below(2);
+
+	for (uint32_t i = 0; i < world.node_count; i++) {
+		struct node *node = &world.nodes[i];
+
+		if (node->role == role &&
+		    ((*consumer)->role != role || more_below(3) == 0))
+			*consumer = node;
+		if (node->role + 1 == role && !anybody &&
+		    ((*producer)->role + 1 != role || more_below(3) == 0))
+			*producer = node;
+	}
 }
 
 static void join(void)
@@ -109,8 +174,11 @@ static void join(void)
 	struct node *consumer = meddle_any_node();
 	struct node *producer = meddle_any_node();
 	struct edge *edge;
+	int never;
 	int rc;
 
+	if (with(FEATURE_WORKERS) && more_below(2))
+		choose_parts(&consumer, &producer);
 	if (!may_join(consumer, producer))
 		return;
 	edge = graph_add_edge(consumer->index, producer->index);
@@ -128,6 +196,7 @@ static void join(void)
 	/* Before the call: its end may be seen before it returns. */
 	edge->live = 1;
 	edge->joined = 1;
+	never = against_order(edge);
 	make_scarce();
 	rc = sluice_subscribe(world.pipeline, consumer->name, producer->name,
 			      &edge->opts);
@@ -136,6 +205,9 @@ static void join(void)
 		say("edge is refused with %d", rc);
 		edge->live = 0;
 		join_refused(edge, rc);
+	} else if (never && against_order(edge)) {
+		wrong("%s may read %s, and an order is restored there",
+		      consumer->name, producer->name);
 	} else if (world.settled) {
 		ask(edge, ASK_ALL);
 	} else if (sim_below(2)) {

@@ -49,10 +49,10 @@ static uint64_t conflate_key_of(const void *event, uint32_t bytes, void *ctx)
 const char *option_dispatcher(const struct node *node)
 {
 	static const char *const names[] = {
-		"demand", "broadcast", "partition", "rr",     "jbsq",   "p2c",
-		"shared", "atomic",    "pkg",       "sticky", "ordered"};
+		"demand", "broadcast", "partition", "rr",     "jbsq",    "p2c",
+		"shared", "atomic",    "pkg",       "sticky", "ordered", "own"};
 
-	return names[node->deal];
+	return node->hash ? "hash" : names[node->deal];
 }
 
 static void dispatch_by_key(struct node *node, struct sluice_stage_opts *o)
@@ -81,6 +81,11 @@ static void dispatch_by_key(struct node *node, struct sluice_stage_opts *o)
 
 static void dispatch(struct node *node, struct sluice_stage_opts *o)
 {
+	if (node->deal == DEAL_OWN) {
+		o->strategy = own_strategy();
+		o->strategy_ctx = node;
+		return;
+	}
 	o->dispatcher = option_dispatcher(node);
 	if (deals_by_key(node))
 		dispatch_by_key(node, o);
@@ -156,6 +161,7 @@ static void stage_life(struct node *node, struct sluice_stage_opts *o)
 		node->refusals = 1 + sim_below(2);
 	act_fill(node, o);
 	hook_fill(node, o);
+	heed_fill(node, o);
 }
 
 static int stage_declare(struct sluice_pipeline *p, struct node *node)

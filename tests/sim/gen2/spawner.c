@@ -55,6 +55,7 @@ static int task_run(struct sluice_task *task, const void *event)
 		wrong("%s: %u tasks in flight, window %u", node->name,
 		      edge->tasks, edge->opts.max_demand);
 	act_linger();
+	heed_wait_task(node, task);
 	edge->tasks--;
 	if (sluice_task_cancelled(task) || sim_below(8) == 0)
 		return -EIO;
@@ -90,6 +91,7 @@ int spawner_declare(struct sluice_pipeline *p, struct node *node,
 		sim_below(2) ? SLUICE_TASK_TEMPORARY : SLUICE_TASK_TRANSIENT;
 	opts.attempts = opts.restart ? 1 + sim_below(3) : 0;
 	opts.shutdown_ms = sim_below(3) ? 0 : SLUICE_SPAWN_NOW;
+	heed_fill_tasks(node, &opts);
 	node->tasks_max = opts.max_demand;
 	node->attempts_max = opts.restart ? opts.attempts : 1;
 	return sluice_spawn_add(p, o, &opts, &node->spawn);

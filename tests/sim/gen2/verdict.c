@@ -107,6 +107,16 @@ int verdict_plain(struct node *node)
 	}
 }
 
+/* One that a stage may not give there, or a failure. */
+static int any_refusal(void)
+{
+	static const int codes[] = {-EPROTO,    -EPERM,      SLUICE_FAIL,
+				    SLUICE_END, SLUICE_SKIP, SLUICE_RETRY,
+				    NONSENSE};
+
+	return codes[more_below(sizeof(codes) / sizeof(codes[0]))];
+}
+
 int verdict_refusal(struct node *node)
 {
 	static const int codes[] = {-EPROTO, SLUICE_FAIL, SLUICE_END,
@@ -115,6 +125,8 @@ int verdict_refusal(struct node *node)
 	if (is_running()) {
 		if (!fault_now(node))
 			return SLUICE_OK;
+		if (with(FEATURE_VERDICTS))
+			return breaks(node, any_refusal());
 		return breaks(node,
 			      codes[sim_below(with(FEATURE_NONSENSE) ? 5 : 2)]);
 	}
@@ -123,6 +135,8 @@ int verdict_refusal(struct node *node)
 	node->refusals--;
 	world.refused = 1;
 	say("%s refuses the start", node->name);
+	if (with(FEATURE_VERDICTS))
+		return any_refusal();
 	return codes[sim_below(with(FEATURE_NONSENSE) ? 5 : 2)];
 }
 
@@ -136,8 +150,10 @@ int verdict_refuses_link(struct node *node)
 		node->refusals--;
 		world.refused = 1;
 		say("%s refuses the start, for a link", node->name);
-		return -EPERM;
+		return with(FEATURE_VERDICTS) ? any_refusal() : -EPERM;
 	}
+	if (with(FEATURE_VERDICTS) && more_below(12) == 0)
+		return any_refusal();
 	if (!with(FEATURE_FAULTS) || sim_below(12) != 0)
 		return SLUICE_OK;
 	return codes[sim_below(with(FEATURE_NONSENSE) ? 4 : 1)];

@@ -90,8 +90,11 @@ static void choose_features(const struct scenario_options *options)
 	/* Half of them have few: what fails there is easier to read. */
 	uint32_t one_in = sim_below(2) ? 2 : 6;
 
-	for (uint32_t i = 0; i < FEATURES; i++)
+	for (uint32_t i = 0; i < FEATURES_FIRST; i++)
 		if (sim_below(one_in) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_FIRST; i < FEATURES; i++)
+		if (more_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -228,6 +231,7 @@ struct scenario_report gen2_run(uint64_t seed,
 	forget();
 	world.verbose = options->verbose;
 	world.scale = options->scale ? options->scale : 1;
+	world.more.state = ~seed;
 	result = sim_run(seed, world_main, &copy);
 	if (result.verdict == SIM_STALL)
 		wrong("stall: everybody sleeps and work is left");

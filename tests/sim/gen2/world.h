@@ -8,9 +8,11 @@
  *   world.c       one run: chosen, declared, started, disturbed, ended
  *   graph.c       which stages, and who reads from whom
  *   option.c      their options, and those of their subscriptions
+ *   own.c         a strategy of the program's own
  *   begin.c       starting, also when that fails and is tried again
  *   act.c         what stages do with events
  *   hook.c        what they do when they are told something else
+ *   heed.c        how they learn that they are to stop
  *   verdict.c     what they answer, and what may come of it
  *   meddle.c      foreign threads: subscriptions, windows, demand, letters
  *   finale.c      and those that end a stage, or all of it
@@ -34,6 +36,7 @@
 #include "tests/sim/gen2/event.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim.h"
+#include "tests/support/rng.h"
 
 #include <stdio.h>
 
@@ -49,7 +52,8 @@ enum feature {
 #define FEATURE(name, word, help) FEATURE_##name,
 #include "features.def"
 #undef FEATURE
-	FEATURES
+	FEATURES,
+	FEATURES_FIRST = FEATURE_STOPS + 1, /* by the first stream of draws */
 };
 
 enum deal {
@@ -65,6 +69,7 @@ enum deal {
 	DEAL_STICKY,
 	DEALS_FREE,                /* those above fit anywhere */
 	DEAL_ORDERED = DEALS_FREE, /* with workers and a join */
+	DEAL_OWN,                  /* fits anywhere, too */
 };
 
 /* Its part in a fan-out whose order is restored. */
@@ -95,6 +100,7 @@ struct node {
 	uint32_t numbers; /* ROLE_WORKER, ROLE_JOIN: index of the numbering */
 	enum keyed keyed;
 	uint32_t partitions; /* 0: key groups */
+	uint32_t hash;       /* its dispatcher goes by that name */
 	uint32_t spill;
 	uint32_t in_flight_max;
 	uint32_t port;
@@ -111,6 +117,7 @@ struct node {
 	uint32_t stutters;    /* ROLE_WORKER: it answers some events twice */
 	uint32_t astray;      /* one of its events has no place to go to */
 	uint32_t refusals;    /* so many starts that it refuses */
+	uint32_t hears;       /* it has an on_stop; else it asks */
 	uint32_t buffer;      /* as in its options */
 	enum sluice_keep keep;
 	struct sluice_stage *stage;
@@ -160,6 +167,10 @@ struct node {
 	uint32_t ended;
 	uint32_t willed; /* it was told to end, or said so, or failed */
 	uint32_t doomed; /* it has to end, and why does not matter */
+	uint32_t told;   /* so often was on_stop called */
+	uint32_t telling;
+	uint32_t end_asked;  /* somebody tells it to end */
+	uint32_t end_wished; /* and was heard */
 };
 
 struct edge {
@@ -204,7 +215,8 @@ struct world {
 	struct marker markers[MARKERS_MAX];
 	uint32_t marker_count;
 	uint64_t features;
-	uint32_t scale; /* so many times as many events */
+	struct rng more; /* the second stream of draws */
+	uint32_t scale;  /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
 	uint32_t fault_one_in;
@@ -238,6 +250,13 @@ static inline int with(enum feature feature)
 static inline int chance(enum feature feature, uint32_t n)
 {
 	return with(feature) && sim_below(n) == 0;
+}
+
+/* A number below @n of the second stream. What was thought of later draws from it:
+ * so the first goes on, and a seed means what it meant. */
+static inline uint32_t more_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.more, n);
 }
 
 /* Starting is over: what fails from now on is a failure, and no refusal. */
@@ -351,6 +370,22 @@ uint32_t act_emit_extra(struct node *node, uint32_t n);
 int act_finish(struct node *node, int rc);
 /* Take some time. */
 void act_linger(void);
+
+/* ---- own.c ---- */
+
+/* It finds its node as strategy_ctx. */
+const struct sluice_strategy *own_strategy(void);
+
+/* ---- heed.c ---- */
+
+void heed_fill(struct node *node, struct sluice_stage_opts *o);
+void heed_fill_tasks(struct node *node, struct sluice_spawn_opts *o);
+/* Its fini begins. */
+void heed_fini(const struct node *node);
+/* Block, as in a read of something that does not come, if @node is to stop: until
+ * it learns that. */
+void heed_wait(struct node *node);
+void heed_wait_task(struct node *node, struct sluice_task *task);
 
 /* ---- hook.c ---- */
 

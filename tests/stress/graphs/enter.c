@@ -110,6 +110,14 @@ static void enter_fini(struct sluice_stage *self, enum sluice_reason reason)
 	machine_leave();
 }
 
+/* On the supervisor's thread. */
+static void enter_on_stop(struct sluice_stage *self)
+{
+	machine_enter();
+	of(self)->on_stop(self);
+	machine_leave();
+}
+
 static int enter_task(struct sluice_task *task, const void *event)
 {
 	const struct node *node = sluice_task_ctx(task);
@@ -131,6 +139,15 @@ static void enter_task_dead(void *ctx, const void *event, uint32_t attempts,
 
 	machine_enter();
 	tasks[node - world.nodes].dead_letter(ctx, event, attempts, code);
+	machine_leave();
+}
+
+static void enter_task_stop(void *ctx)
+{
+	const struct node *node = ctx;
+
+	machine_enter();
+	tasks[node - world.nodes].on_stop(ctx);
 	machine_leave();
 }
 
@@ -238,6 +255,7 @@ int __wrap_sluice_stage_add(struct sluice_pipeline *pipeline,
 	PUT_BETWEEN(&o, on_cancel);
 	PUT_BETWEEN(&o, on_discard);
 	PUT_BETWEEN(&o, dead_letter);
+	PUT_BETWEEN(&o, on_stop);
 	return __real_sluice_stage_add(pipeline, &o);
 }
 
@@ -251,6 +269,8 @@ int __wrap_sluice_spawn_add(struct sluice_pipeline *pipeline,
 	tasks[(const struct node *)o.ctx - world.nodes] = o;
 	o.task = enter_task;
 	o.dead_letter = enter_task_dead;
+	if (o.on_stop != NULL)
+		o.on_stop = enter_task_stop;
 	if (o.restart == SLUICE_TASK_TRANSIENT) {
 		o.retry_ms = 1;
 		o.retry_max_ms = 4;
