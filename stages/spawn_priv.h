@@ -8,6 +8,8 @@
  *                ^           │ failed, to be tried again
  *                └─ waiting <┘
  *
+ * Of spawn.c and spawn_pool.c.
+ *
  * Knows      tasks, accounts (the tasks of one subscription), the pool's threads
  * Knows not  workers; where the stage's events come from
  */

@@ -3,7 +3,7 @@
  * Everything the engine asks of the world, in one table with a real version
  * (run/platform.c) and a simulated one (tests/sim): time, parking, waking
  * (sluice_wait_ops), threads, locks, CPUs, chance. To sleep is to park on a
- * word that is never rung. Not installed.
+ * word that is never rung. Of run/platform.c. Not installed.
  *
  * The engine calls nothing else that blocks, and keeps no state outside its own
  * structs: so a test runs a whole pipeline on one thread, in a seeded order.

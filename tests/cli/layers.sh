@@ -92,6 +92,26 @@ if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/*.h \
 	echo "not in public headers" >&2
 	failed=1
 fi
+# A private header says whose it is, what it knows and what it must not know; and
+# the files that it names are there.
+for header in engine/*/*_priv.h ring/*_priv.h stages/*_priv.h; do
+	about=$(sed '/^#ifndef/q' "$header" | tr '\n' ' ')
+	for word in 'Of ' 'Knows  ' 'Knows not '; do
+		case $about in
+		*"$word"*) ;;
+		*)
+			echo "$header: its first comment has no '$word'" >&2
+			failed=1
+			;;
+		esac
+	done
+	for source in $(echo "$about" | grep -oE '[a-z_]+\.c\b' | sort -u); do
+		[ -n "$(find engine ring stages -name "$source")" ] || {
+			echo "$header: there is no $source" >&2
+			failed=1
+		}
+	done
+done
 # No test depends on speed: the deadline is the same for all.
 if grep -nE 'TIMEOUT [0-9]' -r tests bench --include=CMakeLists.txt; then
 	echo "a test's TIMEOUT is SLUICE_TEST_TIMEOUT" >&2
