@@ -27,14 +27,6 @@ static int (*const run_modes[])(struct run *run) = {
 	[PLAN_THREADS] = threads_go,
 };
 
-int run_stuck(const struct run *run, uint64_t left)
-{
-	return sluice_fail(-ETIMEDOUT,
-			   "%" PRIu64 " of %" PRIu64 " events were not "
-			   "handled, and none for %.1f s",
-			   left, run->trace->count, run->deadline_ns * 1e-9);
-}
-
 /* ---- memory -------------------------------------------------------------- */
 
 /* Behind what it is about. */
@@ -167,6 +159,12 @@ static int run_try(struct run *run)
 	if (run->quiet != NULL)
 		run->watch = run_memory(run, threads * sizeof(*run->watch));
 	rc = run_modes[run->plan->mode](run);
+	if (rc == -ETIMEDOUT)
+		(void)sluice_fail(rc,
+				  "%" PRIu64 " of %" PRIu64 " events were not "
+				  "handled, and none for %.1f s",
+				  run->unplaced, run->trace->count,
+				  run->deadline_ns * 1e-9);
 	if (rc == 0)
 		rc = tally_whole(run);
 	if (run->quiet != NULL)

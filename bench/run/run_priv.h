@@ -114,7 +114,8 @@ struct run {
 };
 
 /* A try in each of the modes, and what it cannot do. Each returns 0, or a negative
- * errno with a sentence in sluice_last_error(). */
+ * errno with a sentence in sluice_last_error(); -ETIMEDOUT: nothing was handled for
+ * long, and those unplaced are there. */
 int sim_go(struct run *run);
 int virtual_go(struct run *run);
 int threads_check(const struct run *run);
@@ -122,8 +123,6 @@ int threads_go(struct run *run);
 
 /* ---- run.c --------------------------------------------------------------- */
 
-/* It has failed: @left events are there, and nobody has handled any for long. */
-int run_stuck(const struct run *run, uint64_t left);
 /* As bench_memory(), until the try is over; without memory the program ends. */
 void *run_memory(struct run *run, size_t bytes);
 /* Release what was got since @until was the last. */

@@ -17,12 +17,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS 1e6
-#define MS_MOST   1e6
+#define MS_MOST 1e6
 /* For what is in flight when everybody has left. */
 #define DRAIN_MS 2000u
 
@@ -331,14 +331,13 @@ static int watch_wait(struct threads_run *t, double until_ns)
 
 	do {
 		double now = run_begun(t->run) ? (double)run_now(t->run) : 0;
-		double ms = 1;
+		/* To be told of the begin it looks again and again. */
+		double ms = now > 0 ? (until_ns - now) * 1e-6 : 1;
 
 		if (now >= until_ns)
 			return -ETIMEDOUT;
-		if (now > 0 && until_ns - now > NS_PER_MS)
-			ms = (until_ns - now) / NS_PER_MS;
-		rc = sluice_pipeline_join(
-			t->pipeline, (uint32_t)(ms < MS_MOST ? ms : MS_MOST));
+		rc = sluice_pipeline_join(t->pipeline,
+					  (uint32_t)fmin(fmax(ms, 1), MS_MOST));
 	} while (rc == -ETIMEDOUT);
 	return rc;
 }
@@ -467,7 +466,7 @@ int threads_go(struct run *run)
 	if (rc == 0)
 		rc = threads_watch(t);
 	if (rc == -ETIMEDOUT)
-		rc = run_stuck(run, run->trace->count - threads_finished(t));
+		run->unplaced = run->trace->count - threads_finished(t);
 	/* Its threads have ended when it is closed. */
 	sluice_pipeline_close(t->pipeline);
 	return rc == 0 && run->throughput ? threads_count(t) : rc;

@@ -38,7 +38,7 @@ struct virtual_run {
 	uint32_t there RUN_APART; /* consumers that are, or will be */
 	uint64_t moved;           /* events left, as it last looked */
 	uint64_t moved_ns;        /* when it first saw so few */
-	int stuck;
+	int rc;
 	sluice_a32 dealt;
 	sluice_a32 stop;
 
@@ -110,7 +110,7 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 	}
 	if ((double)(now - v->moved_ns) <= v->run->deadline_ns)
 		return 0;
-	v->stuck = 1;
+	v->rc = -ETIMEDOUT;
 	return 1;
 }
 
@@ -208,7 +208,8 @@ static int virtual_threads(struct virtual_run *v)
 	}
 	if (rc < 0)
 		return sluice_fail(rc, "no thread: %s", strerror(-rc));
-	return v->stuck ? run_stuck(v->run, flow_left(&v->flow)) : 0;
+	flow_report(&v->flow);
+	return v->rc;
 }
 
 int virtual_go(struct run *run)
@@ -224,8 +225,6 @@ int virtual_go(struct run *run)
 	rc = flow_open(&v->flow, run, &v->timed, 0);
 	if (rc == 0)
 		rc = virtual_threads(v);
-	if (rc == 0)
-		flow_report(&v->flow);
 	flow_close(&v->flow);
 	run->result->valid.poll_ns =
 		(double)sluice_hist_quantile(&v->poll, 0.99);
