@@ -197,27 +197,21 @@ static int size_run(struct size *size, uint32_t consumers)
 {
 	uint32_t which[PLAN_STRATEGIES_MAX];
 	struct bench_plan plan;
-	const struct compare_opts opts = {.plan = &plan};
-	struct compare_step step = {0};
+	uint32_t rounds;
 	struct run_result *results = NULL;
 	int saturated = size->work >= consumers;
 	int rc = 0;
 
 	size_plan(size, &plan, consumers, which);
-	step.rounds = compare_rounds(&plan);
+	rounds = compare_rounds(&plan);
 	if (!saturated && plan.strategies > 0) {
-		results = calloc((size_t)plan.strategies * step.rounds,
-				 sizeof(*results));
-		rc = results == NULL ? sluice_fail(-ENOMEM, "no memory")
-				     : compare_load(&opts, &step,
-						    size_load(size, consumers),
-						    results);
+		results = compare_load(&plan, size_load(size, consumers), 0);
+		rc = results != NULL ? 0 : -EIO;
 	}
 	for (uint32_t i = 0; rc == 0 && i < plan.strategies; i++) {
 		size->value[which[i]][consumers - 1] =
 			saturated ? SIZE_SATURATED
-				  : size_value(&results[i * step.rounds],
-					       step.rounds);
+				  : size_value(&results[i * rounds], rounds);
 		size_judge(size, which[i], consumers);
 	}
 	free(results);

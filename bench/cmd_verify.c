@@ -140,21 +140,17 @@ static int verify_plan(struct verify *verify, const char *scene,
 static int verify_measure(struct verify *verify, const char *scene,
 			  const char *list)
 {
-	const struct compare_opts opts = {.plan = &verify->plan};
-	struct compare_step step = {0};
+	const struct bench_plan *plan = &verify->plan;
 	int rc = verify_plan(verify, scene, list);
-	uint32_t n;
 
 	if (rc < 0)
 		return rc;
-	step.rounds = verify->plan.repeats;
-	n = verify->plan.strategies * step.rounds;
-	verify->results = calloc(n, sizeof(*verify->results));
+	verify->results = compare_load(plan, plan->load[0], 0);
 	if (verify->results == NULL)
-		return sluice_fail(-ENOMEM, "no memory");
-	rc = compare_load(&opts, &step, verify->plan.load[0], verify->results);
-	for (uint32_t i = 0; rc == 0 && i < n; i++)
-		if (verify->results[i].events != verify->plan.trace.count)
+		return -EIO;
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies * plan->repeats;
+	     i++)
+		if (verify->results[i].events != plan->trace.count)
 			rc = sluice_fail(-EBADMSG, "%s has lost events",
 					 verify->results[i].strategy);
 	return rc;

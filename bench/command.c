@@ -11,18 +11,6 @@ void command_complain(const char *name, const char *why)
 	(void)fprintf(stderr, "sluice-bench %s: %s\n", name, why);
 }
 
-/* One line that is written over; \033[K clears what the last one left. */
-static void command_progress(const struct compare_step *step)
-{
-	(void)fprintf(stderr, "\r%u/%u  load %.4g  %s", step->step, step->steps,
-		      step->load, step->strategy);
-	if (step->rounds > 1)
-		(void)fprintf(stderr, "  round %u of %u", step->round,
-			      step->rounds);
-	(void)fputs("\033[K", stderr);
-	(void)fflush(stderr);
-}
-
 /* ---- files --------------------------------------------------------------- */
 
 FILE *command_open(const char *file)
@@ -107,30 +95,49 @@ static int command_write(const struct report *report,
 	return rc < 0 ? sluice_fail(rc, "stdout: %s", strerror(-rc)) : 0;
 }
 
+/* All loads; what has been measured when one fails is in the report. */
+static int command_measure(const struct bench_plan *plan, int watched,
+			   struct report *report)
+{
+	uint32_t rounds = compare_rounds(plan);
+	int rc = 0;
+
+	if (plan->trace.own != NULL)
+		report_json_trace(report, &plan->trace.own->facts,
+				  plan->consumers);
+	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++) {
+		struct run_result *results =
+			compare_load(plan, plan->load[i], watched);
+
+		rc = results != NULL ? 0 : -EIO;
+		for (uint32_t j = 0; rc == 0 && j < plan->strategies; j++)
+			rc = report_add(report,
+					report_run_json(&results[j * rounds],
+							rounds,
+							plan->consumers));
+		free(results);
+	}
+	if (watched)
+		(void)fputs("\r\033[K", stderr);
+	return rc;
+}
+
 int cmd_measure(const struct command *command, struct bench_options *options)
 {
-	const struct bench_plan *plan = &options->plan;
 	int watched = !options->quiet && isatty(STDERR_FILENO);
 	struct report report = {0};
 	int rc = report_open(&report, report_document(command->name));
 
-	if (rc < 0) {
-		command_complain(command->name, "no memory for the report");
-		return COMMAND_FAILED;
-	}
-	rc = command_save(options);
+	if (rc < 0)
+		(void)sluice_fail(rc, "no memory for the report");
+	else
+		rc = command_save(options);
 	if (rc == 0)
-		rc = compare_run(
-			&(struct compare_opts){
-				.plan = plan,
-				.progress = watched ? command_progress : NULL,
-			},
-			&report);
-	options_record(options, &report);
-	if (watched)
-		(void)fputs("\r\033[K", stderr);
-	if (rc == 0)
+		rc = command_measure(&options->plan, watched, &report);
+	if (rc == 0) {
+		options_record(options, &report);
 		rc = command_write(&report, options);
+	}
 	if (rc < 0)
 		command_complain(command->name, sluice_last_error());
 	report_close(&report);

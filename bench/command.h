@@ -14,8 +14,6 @@ enum command_exit {
 	COMMAND_WORSE = 3, /* diff: a figure, beyond the ranges */
 };
 
-#define COMMAND_WHY_BYTES 512u
-
 /* Run every strategy over every load, and write the reports that were asked
  * for. */
 int cmd_measure(const struct command *command, struct bench_options *options);
