@@ -294,10 +294,9 @@ static void resubscribe_grows_and_shrinks(void **state)
 }
 
 /* "The others of the options must be as they were, or zero." */
-static int selects(const void *event, uint32_t bytes, void *ctx)
+static int selects(const void *event, void *ctx)
 {
 	(void)event;
-	(void)bytes;
 	(void)ctx;
 	return 1;
 }
