@@ -264,7 +264,7 @@ static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 		     const struct subscription *wish)
 {
 	struct sluice_sub before = {0};
-	uint64_t word = (uint64_t)(uintptr_t)sub;
+	uint64_t word = place_word(sub);
 	int rc = late_check_running(p, wish);
 
 	if (rc < 0)

@@ -299,15 +299,27 @@ static inline uint32_t subscription_counted(const struct subscription *sub,
 
 /* A place is a word that holds a subscription, or nothing; or says that it is
  * kept for one that is being made; or that its stage has ended. Written by the
- * control calls, and by the stage, which clears and closes it; acq_rel. */
+ * control calls, and by the stage, which clears and closes it; acq_rel.
+ *
+ * A subscription that has left its place may be used again at any time. So who is
+ * neither the stage's thread nor has the lock reads nothing of a subscription but
+ * its words; whether it stands beside the dispatcher is in the place itself. */
 #define PLACE_FREE   UINT64_C(0)
 #define PLACE_KEPT   UINT64_C(1)
 #define PLACE_CLOSED UINT64_C(2)
+#define PLACE_ASIDE  UINT64_C(4) /* beside the address, which is a line's */
+
+static inline uint64_t place_word(const struct subscription *sub)
+{
+	return (uint64_t)(uintptr_t)sub |
+	       (subscription_aside(sub) ? PLACE_ASIDE : 0);
+}
 
 static inline struct subscription *place_of_word(uint64_t word)
 {
-	return word > PLACE_CLOSED ? (struct subscription *)(uintptr_t)word
-				   : NULL;
+	return word > PLACE_CLOSED
+		       ? (struct subscription *)(uintptr_t)(word & ~PLACE_ASIDE)
+		       : NULL;
 }
 
 static inline struct subscription *place_sub(const sluice_a64 *place)
@@ -317,7 +329,7 @@ static inline struct subscription *place_sub(const sluice_a64 *place)
 
 static inline void place_put(sluice_a64 *place, struct subscription *sub)
 {
-	sluice_store_release(place, (uint64_t)(uintptr_t)sub);
+	sluice_store_release(place, place_word(sub));
 }
 
 static inline int place_closed(const sluice_a64 *place)
@@ -334,7 +346,7 @@ static inline int place_turn(sluice_a64 *place, uint64_t from, uint64_t to)
 /* @sub gives it up. */
 static inline void place_leave(sluice_a64 *place, struct subscription *sub)
 {
-	(void)place_turn(place, (uint64_t)(uintptr_t)sub, PLACE_FREE);
+	(void)place_turn(place, place_word(sub), PLACE_FREE);
 }
 
 /* Nobody comes here any more. Returns who is there still. */

@@ -25,11 +25,14 @@ static int stop_deserted(const struct sluice_stage *stage)
 	    sluice_load_acquire(&stage->words.phase_seen) != STAGE_RUNNING)
 		return 0;
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {
-		const struct subscription *sub =
-			place_sub(&stage->out.places[i]);
+		const sluice_a64 *place = &stage->out.places[i];
+		uint64_t word = sluice_load_acquire(place);
+		const struct subscription *sub = place_of_word(word);
 
-		if (sub != NULL && !subscription_aside(sub) &&
-		    subscription_consumer(sub) != CONSUMER_LEFT)
+		/* One that has left its place meanwhile may be another's. */
+		if (sub != NULL && !(word & PLACE_ASIDE) &&
+		    subscription_consumer(sub) != CONSUMER_LEFT &&
+		    sluice_load_acquire(place) == word)
 			return 0;
 	}
 	return 1;
