@@ -76,31 +76,7 @@ static inline uint32_t sluice_hash_pick(const struct sluice_hash *s,
 	return events->count;
 }
 
-static inline void sluice_hash_join(struct sluice_hash *s,
-				    struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
-
-static inline int sluice_hash_ready(const struct sluice_hash *s,
-				    const struct sluice_lanes *lanes,
-				    uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-	return 1;
-}
-
-static inline void sluice_hash_leave(struct sluice_hash *s,
-				     struct sluice_lanes *lanes, uint32_t i)
-{
-	(void)s;
-	(void)lanes;
-	(void)i;
-}
+SLUICE_STRATEGY_FREE_MEMBERS(hash)
 
 static inline const char *sluice_hash_verify(const struct sluice_hash *s,
 					     const struct sluice_lanes *lanes)

@@ -89,7 +89,7 @@ static int check_partitions(const struct sluice_pipeline *p)
 		if (groups == 0 &&
 		    stage->strategy == sluice_strategy_find("partition"))
 			groups = SLUICE_KEY_GROUPS_DEFAULT;
-		if (groups == 0)
+		if (groups == 0 || stage->opts.partitions > 0)
 			continue;
 		if (groups < stage->declared_out)
 			return sluice_fail(-EINVAL,

@@ -281,9 +281,9 @@ uint64_t plan_gathered_bytes(const struct subscription *sub,
 	return most * sub->producer->opts.out_bytes;
 }
 
-int plan_gathered(struct subscription *sub, const struct sluice_credit *credit)
+static int plan_gathered(struct subscription *sub)
 {
-	uint64_t bytes = plan_gathered_bytes(sub, credit);
+	uint64_t bytes = plan_gathered_bytes(sub, &sub->credit);
 	uint64_t events = bytes / sub->producer->opts.out_bytes;
 
 	if (bytes == 0)
@@ -304,7 +304,7 @@ int plan_private(struct subscription *sub)
 	if (rings->lend != NULL && rings->lend(&sub->producer->out, sub) < 0)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory",
 				   sub->consumer->name);
-	return plan_gathered(sub, &sub->credit);
+	return plan_gathered(sub);
 }
 
 /* The words and slots of a subscription that was declared, in the regions of its

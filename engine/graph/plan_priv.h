@@ -27,10 +27,9 @@ void plan_admit(struct sluice_pipeline *pipeline);
 /* The memory of a subscription made while the pipeline runs. */
 int plan_late(struct subscription *sub);
 /* Where @sub's batches are put together under @credit: how many bytes that
- * takes and are not there yet; and allocate them. */
+ * takes and are not there yet. */
 uint64_t plan_gathered_bytes(const struct subscription *sub,
 			     const struct sluice_credit *credit);
-int plan_gathered(struct subscription *sub, const struct sluice_credit *credit);
 
 /* undo.c: keep what was declared, before a start; and release what a run holds,
  * with what a start that failed has changed put back. At that time no thread

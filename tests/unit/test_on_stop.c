@@ -151,6 +151,18 @@ static void a_failure_elsewhere_tells_it(void **state)
 	check_told_once();
 }
 
+/* Its last consumer goes while it is blocked, and it ends with that. */
+static void run_until_deserted(struct sluice_pipeline *p)
+{
+	flow_start(p);
+	assert_int_equal(gate_await(&pipe_of.blocked, 1), 0);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "c"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	assert_int_equal(flow_join(p), 0);
+	sluice_pipeline_close(p);
+}
+
 /* It ends with its last consumer, and cannot see that it has gone. */
 static void its_last_consumer_has_gone(void **state)
 {
@@ -159,13 +171,7 @@ static void its_last_consumer_has_gone(void **state)
 		      SLUICE_STAGE(SINK, .handle_events = end_at_once));
 
 	(void)state;
-	flow_start(p);
-	assert_int_equal(gate_await(&pipe_of.blocked, 1), 0);
-	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "c"),
-					  SLUICE_REASON_NORMAL, 0),
-			 0);
-	assert_int_equal(flow_join(p), 0);
-	sluice_pipeline_close(p);
+	run_until_deserted(p);
 	check_told_once();
 }
 
@@ -333,13 +339,7 @@ static void who_was_told_stays_told(void **state)
 
 	(void)state;
 	denials = 0;
-	flow_start(p);
-	assert_int_equal(gate_await(&pipe_of.blocked, 1), 0);
-	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "c"),
-					  SLUICE_REASON_NORMAL, 0),
-			 0);
-	assert_int_equal(flow_join(p), 0);
-	sluice_pipeline_close(p);
+	run_until_deserted(p);
 	assert_int_equal(denials, 0);
 	check_told_once();
 }

@@ -7,6 +7,7 @@
  */
 #include "sluice.h"
 #include "tests/sim/gen1/scenario_priv.h"
+#include "tests/sim/placed.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -394,25 +395,12 @@ static int ended_first(const struct node *node)
 	return 0;
 }
 
-/* Each event that was emitted was placed, or has a name. One that was placed, and
- * that the last reader left unread, has a name besides. */
-static int placed_or_named(const struct node *node,
-			   const struct sluice_stage_stats *stat)
-{
-	uint64_t once = stat->events_out + stat->overflowed;
-
-	return once <= node->emitted && stat->stranded <= node->emitted &&
-	       once + stat->stranded >= node->emitted;
-}
-
-/* Events of its own that were never given to anybody: of a broadcast, those that
- * were not placed. */
+/* Events of its own that were never given to anybody. */
 static uint64_t never_given(const struct node *node,
 			    const struct sluice_stage_stats *stat)
 {
-	return all_get(node)
-		       ? node->emitted - stat->events_out - stat->overflowed
-		       : stat->stranded;
+	return all_get(node) ? never_placed(stat, node->emitted)
+			     : stat->stranded;
 }
 
 static void end_flow(const struct node *node)
@@ -429,7 +417,7 @@ static void end_flow(const struct node *node)
 			 node->name, (unsigned long long)stat.stranded);
 	if (!all_get(node))
 		balance(node, "at the end");
-	else if (!placed_or_named(node, &stat))
+	else if (!placed_or_named(&stat, node->emitted))
 		complain("%s: emitted %u, placed %llu overflowed %llu "
 			 "stranded %llu: delivered 0 times",
 			 node->name, node->emitted,

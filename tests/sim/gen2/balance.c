@@ -8,6 +8,7 @@
  * and what waits in its window when it ends is stranded there.
  */
 #include "tests/sim/gen2/book.h"
+#include "tests/sim/placed.h"
 #include "sluice.h"
 
 #include <errno.h>
@@ -261,25 +262,12 @@ static int is_settled(void)
 	return world.outcome == RUN_OUT && !world.drained && !world.stopped;
 }
 
-/* Each event that was emitted was placed, or has a name. One that was placed, and
- * that the last reader left unread, has a name besides. */
-static int placed_or_named(const struct node *node,
-			   const struct sluice_stage_stats *stat)
-{
-	uint64_t once = stat->events_out + stat->overflowed;
-
-	return once <= node->emitted && stat->stranded <= node->emitted &&
-	       once + stat->stranded >= node->emitted;
-}
-
-/* Events of its own that were never given to anybody: of a broadcast, those that
- * were not placed. */
+/* Events of its own that were never given to anybody. */
 static uint64_t never_given(const struct node *node,
 			    const struct sluice_stage_stats *stat)
 {
-	return all_get(node)
-		       ? node->emitted - stat->events_out - stat->overflowed
-		       : stat->stranded;
+	return all_get(node) ? never_placed(stat, node->emitted)
+			     : stat->stranded;
 }
 
 static void end_node(const struct node *node)
@@ -295,7 +283,7 @@ static void end_node(const struct node *node)
 	if (!produces(node))
 		return;
 	if (all_get(node) && node->role != ROLE_JOIN &&
-	    !placed_or_named(node, &stat))
+	    !placed_or_named(&stat, node->emitted))
 		wrong("%s: emitted %u, placed %llu overflowed %llu stranded "
 		      "%llu: delivered 0 times",
 		      node->name, node->emitted,

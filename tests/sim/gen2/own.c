@@ -54,8 +54,7 @@ static uint32_t sluice_own_pick(struct sluice_own *s,
 			continue;
 		if (credit < n)
 			n = (uint32_t)credit;
-		sluice_lane_take(lanes, i, n);
-		sluice_run_add(runs, n_runs, i, n);
+		sluice_lane_send(lanes, i, n, runs, n_runs);
 		placed += n;
 	}
 	return placed;
