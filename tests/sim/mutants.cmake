@@ -10,7 +10,7 @@ file(GLOB SIM_HEADERS CONFIGURE_DEPENDS *.[ch] */*.[ch]
 
 # A mutant of a .c file stands before the library's own in the link; one of a
 # header needs all that includes it. A fifth argument is the first seed, where the
-# ones below it are long in finding it.
+# ones below it are long in finding it, or find it by another check.
 function(sluice_sim_mutant name file verdict expression)
 	set(from 0)
 	if(ARGC GREATER 4)
@@ -125,7 +125,7 @@ sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without i
 sluice_sim_mutant(output-of-a-failure engine/stage/stage_priv.h "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]])
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
-	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]])
+	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]] 735)
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->run.initialised = 1/&, stage->in.count = 0/]])
 
