@@ -140,16 +140,14 @@ sluice_rr_whose(const struct sluice_rr *s, const struct sluice_lanes *lanes,
 	return lanes->count;
 }
 
-/* Deal up to @left events in turns. Returns how many. Always inlined, as is the
- * choice above: where @idle is 0 no test of it is left in the loop. */
+/* Deal up to @left events in turns. Returns how many are left. Always inlined,
+ * as is the choice above: where @idle is 0 no test of it is in the loop. */
 static inline __attribute__((always_inline)) uint32_t
 sluice_rr_deal(struct sluice_rr *s, struct sluice_lanes *lanes, uint32_t left,
 	       int idle, uint64_t begin, struct sluice_run *runs,
 	       uint32_t *n_runs)
 {
-	uint32_t dealt = 0;
-
-	while (dealt < left) {
+	while (left > 0) {
 		uint32_t i = sluice_rr_whose(s, lanes, idle, begin);
 		uint64_t weight;
 		uint64_t n;
@@ -162,13 +160,22 @@ sluice_rr_deal(struct sluice_rr *s, struct sluice_lanes *lanes, uint32_t left,
 			s->had = 0;
 		}
 		n = weight - s->had;
-		n = n < left - dealt ? n : left - dealt;
+		n = n < left ? n : left;
 		n = n < lanes->lane[i].credit ? n : lanes->lane[i].credit;
 		sluice_lane_send(lanes, i, n, runs, n_runs);
 		s->had += (uint32_t)n;
-		dealt += (uint32_t)n;
+		left -= (uint32_t)n;
 	}
-	return dealt;
+	return left;
+}
+
+/* The same among the idle lanes. A function of its own, so that the compiler
+ * has the registers for the other loop, the one that every emission takes. */
+static __attribute__((noinline, unused)) uint32_t
+sluice_rr_deal_idle(struct sluice_rr *s, struct sluice_lanes *lanes,
+		    uint32_t left, struct sluice_run *runs, uint32_t *n_runs)
+{
+	return sluice_rr_deal(s, lanes, left, 1, lanes->turn, runs, n_runs);
 }
 
 static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
@@ -176,14 +183,13 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 				      const struct sluice_events *events,
 				      struct sluice_run *runs, uint32_t *n_runs)
 {
-	uint32_t dealt = 0;
+	uint32_t left = events->count;
 
 	/* First among the idle lanes, until they have no credit left. */
-	if (s->skip && events->count < SLUICE_EVENTS_LARGE)
-		dealt = sluice_rr_deal(s, lanes, events->count, 1, lanes->turn,
-				       runs, n_runs);
-	return dealt + sluice_rr_deal(s, lanes, events->count - dealt, 0, 0,
-				      runs, n_runs);
+	if (s->skip && left < SLUICE_EVENTS_LARGE)
+		left = sluice_rr_deal_idle(s, lanes, left, runs, n_runs);
+	left = sluice_rr_deal(s, lanes, left, 0, 0, runs, n_runs);
+	return events->count - left;
 }
 
 static inline void sluice_rr_join(struct sluice_rr *s,

@@ -64,7 +64,7 @@ sluice_verify_mutant(rr-weight-ignored dispatch/rr.h rr
 sluice_verify_mutant(rr-skip-waits dispatch/rr.h rr
 	[[s/s->skip = opts->skip;/s->skip = 0;/]])
 sluice_verify_mutant(rr-skip-busy-too dispatch/rr.h rr
-	[[s/if (s->skip \&\& events->count < SLUICE_EVENTS_LARGE)/if (0)/]])
+	[[s/if (s->skip \&\& left < SLUICE_EVENTS_LARGE)/if (0)/]])
 sluice_verify_mutant(rr-skips-unasked dispatch/rr.h rr
 	[[s/s->skip = opts->skip;/s->skip = 1;/]])
 
