@@ -208,9 +208,11 @@ int options_finish(struct bench_options *options, const struct command *command)
 	struct bench_plan *plan = &options->plan;
 	int rc = finish_documents(options);
 
-	/* What it costs to hand an event out is little beside that. */
-	if (plan->mode != PLAN_SIM && !option_given(options, "service-mean"))
+	if (plan->mode != PLAN_SIM && !option_given(options, "service-mean")) {
 		plan->trace.service.mean_ns = PLAN_LIVE_MEAN_NS;
+		if (!option_given(options, "events"))
+			plan->trace.count = PLAN_LIVE_EVENTS;
+	}
 	finish_loads(options);
 	if (rc == 0)
 		rc = command->bit == COMMAND_SIZE ? finish_sizes(options)

@@ -21,8 +21,10 @@
 #define PLAN_PARTITIONS_CONSUMERS UINT32_MAX
 #define PLAN_REFILL_HALF          UINT32_MAX
 #define PLAN_CLAIM_HOP            (-1.0)
-/* Mean service of virtual and threads, unless one is given. */
-#define PLAN_LIVE_MEAN_NS 10000
+/* Virtual and threads, unless a mean is given: beside such services neither what
+ * a driver spends on an event nor an interrupt is much. */
+#define PLAN_LIVE_MEAN_NS 100000
+#define PLAN_LIVE_EVENTS  50000
 
 enum plan_mode {
 	PLAN_SIM,     /* virtual time, one thread, deterministic */

@@ -58,7 +58,7 @@ void quiet_turn(struct quiet_watch *watch, uint64_t now)
 		watch->lost_ns[i] += lost_ns;
 	/* One that has hardly begun has lost nothing. */
 	if (slice == watch->slice ||
-	    now - slice * QUIET_SLICE_NS >= QUIET_LOST_NS)
+	    now - slice * QUIET_SLICE_NS >= QUIET_LOST_MIN_NS)
 		watch->lost_ns[slice] += lost_ns;
 	watch->delay_ns = delay_ns;
 	watch->runs = runs;
@@ -80,8 +80,19 @@ void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
 
 /* ---- all threads --------------------------------------------------------- */
 
+uint64_t quiet_lost_most(double service_ns)
+{
+	double most = 5 * service_ns;
+
+	if (most < (double)QUIET_LOST_MIN_NS)
+		return QUIET_LOST_MIN_NS;
+	if (most > (double)QUIET_LOST_MAX_NS)
+		return QUIET_LOST_MAX_NS;
+	return (uint64_t)most;
+}
+
 void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
-		 uint32_t n)
+		 uint32_t n, uint64_t most_ns)
 {
 	quiet->lost_ns = 0;
 	for (uint32_t k = 0; k < n; k++)
@@ -91,7 +102,7 @@ void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
 		uint32_t disturbed = 0;
 
 		for (uint32_t k = 0; k < n; k++)
-			disturbed |= watch[k].lost_ns[i] > QUIET_LOST_NS;
+			disturbed |= watch[k].lost_ns[i] > most_ns;
 		quiet->disturbed[i + 1] = quiet->disturbed[i] + disturbed;
 	}
 }

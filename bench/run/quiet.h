@@ -17,9 +17,9 @@
 #define QUIET_SLICE_NS UINT64_C(10000000)
 /* The last one is all that comes later: 40 s are long for a run. */
 #define QUIET_SLICES 4096u
-/* A thread that lost more of a slice was disturbed: an event in 200 that is not
- * its strategy's is one too many for a 99th percentile. */
-#define QUIET_LOST_NS UINT64_C(50000)
+/* The least and the most that a thread may lose of a slice undisturbed. */
+#define QUIET_LOST_MIN_NS UINT64_C(50000)
+#define QUIET_LOST_MAX_NS (QUIET_SLICE_NS / 20)
 /* Between two looks with nothing to do in between; interrupts are shorter. */
 #define QUIET_GAP_NS UINT64_C(20000)
 
@@ -69,9 +69,12 @@ struct quiet {
 	uint32_t disturbed[QUIET_SLICES + 1];
 };
 
-/* Of @n threads that have ended. */
+/* How much a thread may lose of a slice: what five services of @service_ns take
+ * is little beside a 99th percentile of waiting for them. */
+uint64_t quiet_lost_most(double service_ns);
+/* Of @n threads that have ended; of a slice each may have lost @most_ns. */
 void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,
-		 uint32_t n);
+		 uint32_t n, uint64_t most_ns);
 /* May it be told, what came and went then? */
 int quiet_holds(const struct quiet *quiet, uint64_t from_ns, uint64_t to_ns);
 /* Of so many @events until @ended_ns: those that fall on undisturbed slices. */

@@ -168,7 +168,8 @@ static int run_try(struct run *run)
 	if (rc == 0)
 		rc = tally_whole(run);
 	if (run->quiet != NULL)
-		quiet_judge(run->quiet, run->watch, threads);
+		quiet_judge(run->quiet, run->watch, threads,
+			    quiet_lost_most(run->trace->service_mean_ns));
 	run_forget(run, mark);
 	return rc;
 }

@@ -33,7 +33,7 @@ static void lose(struct quiet_watch *one, uint32_t slice, uint64_t lost_ns,
 
 static void judge(void)
 {
-	quiet_judge(&quiet, watch, 2);
+	quiet_judge(&quiet, watch, 2, QUIET_LOST_MIN_NS);
 }
 
 /* A reader that spins, with a look each 5 us, from @from to @to. */
@@ -97,6 +97,22 @@ static void a_gap_disturbs_the_slices_it_is_in(void **state)
 		assert_int_equal(disturbed(i),
 				 i >= row->first &&
 					 i < row->first + row->count);
+}
+
+/* Five services; never so little that each interrupt counts, nor so much that the
+ * CPU is another's. */
+static void long_services_bear_longer_gaps(void **state)
+{
+	(void)state;
+	assert_int_equal(quiet_lost_most(0), QUIET_LOST_MIN_NS);
+	assert_int_equal(quiet_lost_most(10000), 50000);
+	assert_int_equal(quiet_lost_most(60000), 300000);
+	assert_int_equal(quiet_lost_most(1e12), SLICE / 20);
+	lose(&watch[0], 1, 300000, 2 * SLICE);
+	lose(&watch[1], 2, 300001, 3 * SLICE);
+	quiet_judge(&quiet, watch, 2, quiet_lost_most(60000));
+	assert_int_equal(disturbed(1), 0);
+	assert_int_equal(disturbed(2), 1);
 }
 
 /* Little, but often. */
@@ -243,6 +259,7 @@ int main(void)
 {
 	static struct CMUnitTest tests[8 + UNIT_COUNT(gaps)] = {
 		QUIET_TEST(a_reader_that_spins_loses_nothing),
+		QUIET_TEST(long_services_bear_longer_gaps),
 		QUIET_TEST(small_gaps_add_up),
 		QUIET_TEST(what_the_kernel_counts_is_of_all_since),
 		QUIET_TEST(the_last_slice_is_all_that_comes_later),

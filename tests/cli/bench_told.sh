@@ -20,7 +20,7 @@ check_json()
 		[ -s "$scratch/out" ] || fail "$command --json=FILE: no tables"
 	done
 	small run --mode=virtual --repeats=1 --json
-	grep -qF '"service-mean": "10us"' "$scratch/out" ||
+	grep -qF '"service-mean": "100us"' "$scratch/out" ||
 		fail "virtual: another mean of services"
 	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
 		fail "virtual: --json is not what the schema says"
