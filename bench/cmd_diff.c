@@ -17,16 +17,7 @@ struct diff {
 };
 
 /* What makes no figure worse or better, and what is compared. */
-static int diff_aside(const char *name)
-{
-	static const char *const aside[] = {"repeats", "told", "sluice",
-					    "compiler", "kernel"};
-	int is = 0;
-
-	for (size_t i = 0; i < sizeof(aside) / sizeof(aside[0]); i++)
-		is |= strcmp(name, aside[i]) == 0;
-	return is;
-}
+static const char diff_aside[] = " repeats told sluice compiler kernel ";
 
 static struct text diff_text(const json_t *value)
 {
@@ -54,7 +45,8 @@ static int diff_group(const struct diff *diff, const char *group)
 		json_t *was = json_object_get(before, name);
 		json_t *is = json_object_get(after, name);
 
-		if (json_equal(was, is) || diff_aside(name))
+		if (json_equal(was, is) ||
+		    strstr(diff_aside, text_format(" %s ", name).at) != NULL)
 			continue;
 		command_complain(diff->command->name,
 				 text_format("%s %s: %s and %s", group, name,
@@ -82,73 +74,60 @@ static int diff_settings(const struct diff *diff)
 static int diff_judged(const struct plan_slo *slo, enum figure_id id, int grows)
 {
 	const struct figure *figure = &figures[id];
-	int is_time = figure->source == SOURCE_QUANTILE;
-	int is_objective =
-		is_time && fabs(figure->quantile - slo->quantile) < 1e-9 &&
-		figure->at == (slo->is_latency
-				       ? offsetof(struct run_result, latency)
-				       : offsetof(struct run_result, slowdown));
+	int is_time = figure->unit == UNIT_WAIT || figure->unit == UNIT_TIMES;
 
-	return figure->better != BETTER_NEITHER && !is_objective &&
-	       !(grows && (is_time || id == FIGURE_OBJECTIVE));
+	if (figure->better == BETTER_NEITHER)
+		return 0;
+	if (!is_time)
+		return !(grows && id == FIGURE_OBJECTIVE);
+	return !grows &&
+	       ((figure->unit == UNIT_WAIT) != slo->is_latency ||
+		strcmp(figure->head,
+		       text_format("p%.10g", 100 * slo->quantile).at) != 0);
 }
 
-static struct text diff_value(const struct report *report,
-			      const struct report_run *run, enum figure_id id)
-{
-	struct text range = report_range(report, run, id);
-
-	return text_format(range.at[0] != '\0' ? "%s (%s)" : "%s",
-			   report_cell(report, run, id).at, range.at);
-}
-
-static void diff_line(struct diff *diff, const struct report_run *const *run,
-		      enum figure_id id)
+static void diff_line(struct diff *diff, const struct report_run *before,
+		      const struct report_run *after, enum figure_id id)
 {
 	static const char format[] = "%-16s  %5s  %-16s  %24s  %24s  %9s  %s\n";
-	int worse = report_apart(id, run[0], run[1]);
+	const struct figure *figure = &figures[id];
+	int worse = report_apart(id, before, after);
 	struct text change = TEXT_NONE;
 
-	if (!worse && !report_apart(id, run[1], run[0]))
+	if (!worse && !report_apart(id, after, before))
 		return;
 	if (diff->worse + diff->better == 0)
 		(void)printf(format, "strategy", "load", "figure", "before",
 			     "after", "change", "");
-	diff->worse += worse != 0;
-	diff->better += worse == 0;
-	if (run[0]->mid[id] > 0)
+	*(worse ? &diff->worse : &diff->better) += 1;
+	if (before->mid[id] > 0)
 		change = text_format(
 			"%+.1f %%",
-			100 * (run[1]->mid[id] / run[0]->mid[id] - 1));
-	(void)printf(format, run[0]->strategy,
-		     text_format("%.4g", run[0]->load).at,
+			100 * (after->mid[id] / before->mid[id] - 1));
+	(void)printf(format, before->strategy,
+		     text_format("%.4g", before->load).at,
 		     id == FIGURE_OBJECTIVE
-			     ? report_head(&diff->report[0], id).at
-			     : text_format("%s%s%s", figures[id].group,
-					   figures[id].group[0] ? " " : "",
-					   figures[id].member)
+			     ? report_head(before->report, id).at
+			     : text_format("%s%s%s", figure->group,
+					   figure->group[0] ? " " : "",
+					   figure->member)
 				       .at,
-		     diff_value(&diff->report[0], run[0], id).at,
-		     diff_value(&diff->report[1], run[1], id).at, change.at,
-		     worse ? "worse" : "better");
+		     report_value(before, id).at, report_value(after, id).at,
+		     change.at, worse ? "worse" : "better");
 }
 
 static void diff_run(struct diff *diff, const struct report_run *before,
 		     const struct report_run *after)
 {
-	const struct report_run *const run[] = {before, after};
-	int grows = before->mid[FIGURE_SATURATED] > 0 ||
-		    after->mid[FIGURE_SATURATED] > 0;
-
 	if (strcmp(before->strategy, after->strategy) != 0 ||
 	    before->load < after->load || before->load > after->load ||
-	    before->mid[FIGURE_CONTENDED] > 0 ||
-	    after->mid[FIGURE_CONTENDED] > 0)
+	    before->contended || after->contended)
 		return;
 	diff->compared++;
 	for (uint32_t id = 0; id < FIGURES; id++)
-		if (diff_judged(&diff->report[0].slo, id, grows))
-			diff_line(diff, run, id);
+		if (diff_judged(&before->report->slo, id,
+				before->saturated || after->saturated))
+			diff_line(diff, before, after, id);
 }
 
 static void diff_runs(struct diff *diff)

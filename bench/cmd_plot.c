@@ -31,10 +31,11 @@ static int plot_files(const struct report *report, const char *prefix,
 		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
 			       name.at);
 		out = command_open(file);
-		if (out != NULL)
-			rc = plots ? plot_svg(report, &plot[i], 1, out)
-				   : report_hgrm_write(run, out);
-		rc = command_close(out, file, rc);
+		if (out != NULL && plots)
+			plot_svg(report, &plot[i], 1, out);
+		else if (out != NULL)
+			report_hgrm_write(run, out);
+		rc = command_close(out, file, 0);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -52,14 +53,14 @@ int command_outputs(const struct report *report,
 		       {options->html, report_html_write}};
 	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++) {
-		FILE *out;
+	for (size_t i = 0; i < 3 && rc == 0; i++) {
+		const char *file = outputs[i].file;
+		FILE *out = file != NULL ? command_open(file) : NULL;
 
-		if (rc < 0 || outputs[i].file == NULL)
-			continue;
-		out = command_open(outputs[i].file);
-		rc = command_close(out, outputs[i].file,
-				   out ? outputs[i].write(report, out) : 0);
+		if (file != NULL)
+			rc = command_close(out, file,
+					   out ? outputs[i].write(report, out)
+					       : 0);
 	}
 	if (rc == 0 && options->svg != NULL)
 		rc = plot_files(report, options->svg, 1, named);

@@ -164,7 +164,7 @@ static double verify_value(const struct bench_plan *plan,
 {
 	const struct verify_figure *figure = &verify_figures[metric];
 	double service_ns = plan->trace.service.mean_ns;
-	double value = figure_read(&figures[figure->figure], r);
+	double value = figure_read(figure->figure, r);
 	double consumers = plan->consumers;
 	uint64_t most = 0;
 

@@ -39,27 +39,31 @@ int report_csv_write(const struct report *report, FILE *out)
 }
 
 /* In us, to the ns. */
-int report_hgrm_write(const struct report_run *run, FILE *out)
+void report_hgrm_write(const struct report_run *run, FILE *out)
 {
-	const json_t *list = report_member(run, "latency_ns", "curve");
 	const double *value = run->mid;
 	double count = value[FIGURE_LATENCY_COUNT];
+	json_t *point;
+	size_t i;
 
 	(void)fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile",
 		      "TotalCount", "1/(1-Percentile)");
-	for (uint32_t i = 0; i < json_array_size(list); i++) {
-		double share = report_row(list, i, 0);
+	json_array_foreach(report_member(run->json, "latency_ns", "curve"), i,
+			   point)
+	{
+		double share = 0;
+		double ns = 0;
 
-		(void)fprintf(out, "%12.3f %2.12f %10.0f",
-			      report_row(list, i, 1) / 1e3, share,
+		(void)json_unpack(point, "[F, F]", &share, &ns);
+		(void)fprintf(out, "%12.3f %2.12f %10.0f", ns / 1e3, share,
 			      ceil(share * count));
 		if (share < 1)
 			(void)fprintf(out, " %14.2f", 1 / (1 - share));
 		(void)fputc('\n', out);
 	}
-	(void)fprintf(out, "#[Mean    = %12.3f]\n",
-		      value[FIGURE_LATENCY_MEAN] / 1e3);
-	(void)fprintf(out, "#[Max     = %12.3f, Total count    = %12.0f]\n",
+	(void)fprintf(out,
+		      "#[Mean    = %12.3f]\n"
+		      "#[Max     = %12.3f, Total count    = %12.0f]\n",
+		      value[FIGURE_LATENCY_MEAN] / 1e3,
 		      value[FIGURE_LATENCY_MAX] / 1e3, count);
-	return ferror(out) ? -EIO : 0;
 }

@@ -9,9 +9,10 @@
 #include "bench/run/result.h"
 
 enum figure_unit {
-	UNIT_NS,
+	UNIT_WAIT,      /* ns, of a histogram */
+	UNIT_NS,        /* of anything else */
 	UNIT_TIME,      /* ns; this and the next three are blank when 0 */
-	UNIT_TIMES,     /* of the own service */
+	UNIT_TIMES,     /* of the own service, of a histogram */
 	UNIT_RATE,      /* a second, or whatever has three digits */
 	UNIT_SOME,      /* a count */
 	UNIT_PART,      /* 0 to 1, as a percentage */
@@ -29,18 +30,8 @@ enum figure_better {
 	BETTER_HIGHER = 1,
 };
 
-enum figure_source {
-	SOURCE_DERIVED,
-	SOURCE_REAL,
-	SOURCE_COUNT,
-	SOURCE_SMALL,
-	SOURCE_QUANTILE,
-	SOURCE_MEAN,
-	SOURCE_TOTAL,
-};
-
 enum figure_id {
-#define FIGURE(name, group, member, unit, better, source, table, head, about)  \
+#define FIGURE(name, group, member, unit, better, value, table, head, about)   \
 	FIGURE_##name,
 #include "bench/report/figure.def"
 	FIGURES,
@@ -51,9 +42,6 @@ struct figure {
 	const char *member;
 	enum figure_unit unit;
 	enum figure_better better;
-	enum figure_source source;
-	size_t at; /* in what it stands in */
-	double quantile;
 	int table;
 	const char *head; /* NULL: what the slo is about */
 	const char *about;
@@ -61,7 +49,7 @@ struct figure {
 
 extern const struct figure figures[FIGURES];
 
-/* From what it stands in. Times in ns, slowdowns as they are. */
-double figure_read(const struct figure *figure, const void *from);
+/* Of one run. Times in ns, slowdowns as they are; 0: it is derived. */
+double figure_read(enum figure_id id, const struct run_result *run);
 
 #endif

@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+static const char html_list[] =
+	"<details class=card><summary>%</summary>\n<dl>\n";
+static const char html_entry[] = "<dt>%</dt><dd>%</dd>\n";
+
 static void html_head(const struct report *report, FILE *out)
 {
 	const char *command =
@@ -28,29 +32,27 @@ static void html_head(const struct report *report, FILE *out)
 		text_markup(out, "<p class=soft>%</p>\n", about.at);
 }
 
-static int html_plots(const struct report *report, FILE *out)
+static void html_plots(const struct report *report, FILE *out)
 {
 	struct plot plots[PLOTS_MAX];
 	uint32_t count = plot_list(report, plots);
-	int rc = 0;
 
 	(void)fputs("<div class=plots>\n", out);
 	for (uint32_t i = 0; i < count; i++) {
 		text_markup(out,
 			    "<figure>\n<figcaption><b>%</b> %</figcaption>\n",
 			    plots[i].title.at, plots[i].about);
-		rc |= plot_svg(report, &plots[i], 0, out);
+		plot_svg(report, &plots[i], 0, out);
 		(void)fputs("</figure>\n", out);
 	}
 	(void)fputs("</div>\n", out);
-	return rc;
 }
 
 /* ---- tables -------------------------------------------------------------- */
 
-/* At one load; negative: at all of them. */
-static void html_rows(const struct report *report, int table, double load,
-		      FILE *out)
+/* At the loads from @from to @to. */
+static void html_rows(const struct report *report, int table, uint32_t from,
+		      uint32_t to, FILE *out)
 {
 	enum figure_id column[FIGURES];
 	uint32_t columns = report_columns(report, table, column);
@@ -61,20 +63,20 @@ static void html_rows(const struct report *report, int table, double load,
 	(void)fputs("</tr></thead>\n<tbody>\n", out);
 	for (uint32_t i = 0; i < report->runs; i++) {
 		const struct report_run *run = &report->run[i];
-		int contended = run->mid[FIGURE_CONTENDED] > 0;
 
-		if (load >= 0 && (run->load < load || run->load > load))
+		if (run->load_at < from || run->load_at > to)
 			continue;
 		text_markup(out, "<tr class=\"%%\">",
-			    contended                  ? "contended"
-			    : report_wins(report, run) ? "best"
-						       : "",
-			    i > 0 && run->load > run[-1].load ? " load" : "");
+			    run->contended     ? "contended"
+			    : report_wins(run) ? "best"
+					       : "",
+			    i > 0 && run->load_at > run[-1].load_at ? " load"
+								    : "");
 		for (uint32_t k = 0; k < columns; k++)
 			text_markup(out, "<td>%",
-				    report_cell(report, run, column[k]).at);
+				    report_cell(run, column[k]).at);
 		(void)fputs("</tr>\n", out);
-		if (contended && table == 1)
+		if (run->contended && table == 1)
 			text_markup(out,
 				    "<tr class=why><td colspan=30>%</tr>\n",
 				    run->why);
@@ -85,18 +87,19 @@ static void html_rows(const struct report *report, int table, double load,
 static void html_table(const struct report *report, int table, FILE *out)
 {
 	enum figure_id column[FIGURES];
-	double load = report->load[report_load_told(report)];
-	struct text at = report->loads > 1 ? text_format(" at load %.4g", load)
+	uint32_t load = report_load_told(report);
+	struct text at = report->loads > 1 ? text_format(" at load %.4g",
+							 report->load[load])
 					   : TEXT_NONE;
 
 	if (report_columns(report, table, column) == 0)
 		return;
 	text_markup(out, "<section class=card>\n<h2>%%</h2>\n",
 		    report_tables[table], at.at);
-	html_rows(report, table, load, out);
+	html_rows(report, table, load, load, out);
 	if (report->loads > 1) {
 		(void)fputs("<details><summary>All loads</summary>\n", out);
-		html_rows(report, table, -1, out);
+		html_rows(report, table, 0, report->loads, out);
 		(void)fputs("</details>\n", out);
 	}
 	(void)fputs("</section>\n", out);
@@ -106,40 +109,34 @@ static void html_table(const struct report *report, int table, FILE *out)
 static int html_has(const struct report *report, const char *name)
 {
 	size_t length = strlen(name);
+	int has = 0;
 
-	for (uint32_t i = 0; i < report->runs; i++) {
-		const char *run = report->run[i].strategy;
-
-		if (strncmp(run, name, length) == 0 &&
-		    strchr(":@", run[length]) != NULL)
-			return 1;
-	}
-	return 0;
+	for (uint32_t i = 0; i < report->strategies; i++)
+		has |= strncmp(report->strategy[i], name, length) == 0 &&
+		       strchr(":@", report->strategy[i][length]) != NULL;
+	return has;
 }
+
+/* ---- lists, folded -------------------------------------------------------- */
 
 static void html_strategies(const struct report *report, FILE *out)
 {
 	const struct sluice_strategy *strategy;
 
-	(void)fputs("<details class=card><summary>What the strategies do"
-		    "</summary>\n<dl>\n",
-		    out);
+	text_markup(out, html_list, "What the strategies do");
 	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
 		if (html_has(report, strategy->name))
-			text_markup(out, "<dt>%</dt><dd>%</dd>\n",
-				    strategy->name, strategy->help);
+			text_markup(out, html_entry, strategy->name,
+				    strategy->help);
 	(void)fputs("</dl>\n</details>\n", out);
 }
 
 static void html_legend(const struct report *report, FILE *out)
 {
-	(void)fputs("<details class=card><summary>What the columns mean"
-		    "</summary>\n<dl>\n",
-		    out);
+	text_markup(out, html_list, "What the columns mean");
 	for (uint32_t id = 0; id < FIGURES; id++)
 		if (figures[id].about != NULL && report_column(report, id))
-			text_markup(out, "<dt>%</dt><dd>%</dd>\n",
-				    report_head(report, id).at,
+			text_markup(out, html_entry, report_head(report, id).at,
 				    figures[id].about);
 	(void)fputs("</dl>\n</details>\n", out);
 }
@@ -168,10 +165,8 @@ static void html_pairs(const struct report *report, const char *title,
 
 int report_html_write(const struct report *report, FILE *out)
 {
-	int rc;
-
 	html_head(report, out);
-	rc = html_plots(report, out);
+	html_plots(report, out);
 	for (int i = 1; i < REPORT_TABLES; i++)
 		html_table(report, i, out);
 	html_strategies(report, out);
@@ -179,5 +174,5 @@ int report_html_write(const struct report *report, FILE *out)
 	html_pairs(report, "The plan", "plan", out);
 	html_pairs(report, "The machine", "machine", out);
 	(void)fputs("</body>\n</html>\n", out);
-	return rc != 0 || ferror(out) ? -EIO : 0;
+	return ferror(out) ? -EIO : 0;
 }

@@ -10,6 +10,8 @@
 /* Twelve digits: 0.8 stays 0.8, and no figure is that exact. */
 #define DOCUMENT_FLAGS (JSON_REAL_PRECISION(12) | JSON_ENCODE_ANY)
 
+/* ---- figures of a run ---------------------------------------------------- */
+
 /* Where the figures of @group stand. */
 static json_t *document_group(json_t *run, const char *group)
 {
@@ -36,8 +38,6 @@ static json_t *document_number(const struct figure *figure, double number)
 		       : json_real(isfinite(number) ? number : 0);
 }
 
-/* ---- figures and lists of a run ------------------------------------------ */
-
 void report_json_put(json_t *run, const struct figure *figure, double mid,
 		     double low, double high)
 {
@@ -60,36 +60,32 @@ int report_json_get(struct report_run *run)
 	json_t *ranges = json_object_get(run->json, "range");
 
 	for (uint32_t id = 0; id < FIGURES; id++) {
-		const struct figure *figure = &figures[id];
+		const struct figure *of = &figures[id];
 		const json_t *mid =
-			report_member(run, figure->group, figure->member);
-		const json_t *range = json_object_get(
-			document_group(ranges, figure->group), figure->member);
+			report_member(run->json, of->group, of->member);
+		const json_t *range =
+			report_member(ranges, of->group, of->member);
+		int has_range = json_array_size(range) == 2;
 
 		if (mid != NULL && !json_is_number(mid) &&
 		    !json_is_boolean(mid))
-			return sluice_fail(
-				-EINVAL, "%s%s%s: not a number", figure->group,
-				figure->group[0] ? "." : "", figure->member);
-		run->mid[id] = run->low[id] = run->high[id] =
-			document_value(mid);
-		if (json_array_size(range) < 2)
-			continue;
-		run->low[id] = document_value(json_array_get(range, 0));
-		run->high[id] = document_value(json_array_get(range, 1));
+			return sluice_fail(-EINVAL, "%s%s%s: not a number",
+					   of->group, of->group[0] ? "." : "",
+					   of->member);
+		run->mid[id] = document_value(mid);
+		run->low[id] = document_value(
+			has_range ? json_array_get(range, 0) : mid);
+		run->high[id] = document_value(
+			has_range ? json_array_get(range, 1) : mid);
 	}
+	run->contended = run->mid[FIGURE_CONTENDED] > 0;
+	run->saturated = run->mid[FIGURE_SATURATED] > 0;
 	return 0;
 }
 
-const json_t *report_member(const struct report_run *run, const char *group,
-			    const char *member)
+json_t *report_member(json_t *run, const char *group, const char *member)
 {
-	return json_object_get(document_group(run->json, group), member);
-}
-
-double report_row(const json_t *list, uint32_t i, uint32_t k)
-{
-	return json_number_value(json_array_get(json_array_get(list, i), k));
+	return json_object_get(document_group(run, group), member);
 }
 
 /* ---- writing ------------------------------------------------------------- */

@@ -25,19 +25,15 @@ double plot_limit(const struct report *report, const struct plot *plot)
 static struct plot plot_make(const struct report *report, enum plot_kind kind,
 			     int is_latency)
 {
-	static const struct {
-		const char *name;
-		const char *middle; /* of the title */
-		const char *about;
-	} kinds[] = {
-		{"load", " by load",
+	static const char *const kinds[][2] = {
+		{"load",
 		 "The band is the range over the repeats. An open mark at the "
 		 "upper edge: saturated, the backlog grows."},
-		{"curve", "",
+		{"curve",
 		 "How much of the events stayed below: each step to the right "
 		 "is ten times rarer. The band is the range over the "
 		 "repeats."},
-		{"time", " over time",
+		{"time",
 		 "Of the events that arrived then: the 99th percentile, in the "
 		 "band above it the worst, as a thin line the median."},
 	};
@@ -46,19 +42,23 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 		.kind = kind,
 		.is_latency = is_latency,
 		.load = report_load_told(report),
-		.name = text_format("%s-%s", what, kinds[kind].name),
-		.about = kinds[kind].about,
+		.name = text_format("%s-%s", what, kinds[kind][0]),
+		.about = kinds[kind][1],
 	};
-	struct text at = TEXT_NONE;
-	struct text head = plot_limit(report, &plot) > 0
-				   ? report_head(report, FIGURE_OBJECTIVE)
-			   : kind == PLOT_BY_LOAD ? text_format("p99 %s", what)
-			   : is_latency           ? text_format("Latency")
-						  : text_format("Slowdown");
+	double limit = plot_limit(report, &plot);
 
+	plot.title =
+		kind == PLOT_BY_LOAD
+			? text_format("p%.10g %s by load",
+				      limit > 0 ? 100 * report->slo.quantile
+						: 99,
+				      what)
+			: text_format(
+				  "%s%s", is_latency ? "Latency" : "Slowdown",
+				  kind == PLOT_OVER_TIME ? " over time" : "");
 	if (kind != PLOT_BY_LOAD && report_rank(report) == FIGURE_OBJECTIVE)
-		at = text_format(" at load %.4g", report->load[plot.load]);
-	plot.title = text_format("%s%s%s", head.at, kinds[kind].middle, at.at);
+		plot.title = text_format("%s at load %.4g", plot.title.at,
+					 report->load[plot.load]);
 	return plot;
 }
 
@@ -71,7 +71,7 @@ uint32_t plot_list(const struct report *report, struct plot *plots)
 
 	for (uint32_t i = 0; i < report->runs; i++) {
 		measured |= report->run[i].mid[FIGURE_LATENCY_MAX] > 0;
-		quiet |= !(report->run[i].mid[FIGURE_CONTENDED] > 0);
+		quiet |= !report->run[i].contended;
 	}
 	if (!measured)
 		return 0;
@@ -98,32 +98,13 @@ static uint32_t plot_by_load(const struct report *report,
 	for (uint32_t i = 0; i < report->loads; i++) {
 		const struct report_run *run = report_at(report, i, strategy);
 
-		if (run == NULL || run->mid[FIGURE_CONTENDED] > 0)
+		if (run == NULL || run->contended)
 			continue;
 		points[n] = (struct plot_point){run->load, run->mid[id],
 						run->low[id], run->high[id]};
-		if (run->mid[FIGURE_SATURATED] > 0)
+		if (run->saturated)
 			points[n].y = points[n].low = points[n].high = INFINITY;
 		n++;
-	}
-	return n;
-}
-
-/* Of rows of the document: which number is what. Shares become the number of
- * nines; the worst of n events is one in n. */
-static uint32_t plot_rows(const struct report_run *run, const json_t *list,
-			  const uint32_t *at, int shares,
-			  struct plot_point *points)
-{
-	double last = log10(fmax(10, run->mid[FIGURE_LATENCY_COUNT]));
-	uint32_t n = 0;
-
-	for (; n < json_array_size(list) && n < PLOT_POINTS_MAX; n++) {
-		points[n] = (struct plot_point){
-			report_row(list, n, 0), report_row(list, n, at[0]),
-			report_row(list, n, at[1]), report_row(list, n, at[2])};
-		if (shares)
-			points[n].x = fmin(-log10(1 - points[n].x), last);
 	}
 	return n;
 }
@@ -131,20 +112,32 @@ static uint32_t plot_rows(const struct report_run *run, const json_t *list,
 uint32_t plot_points(const struct report *report, const struct plot *plot,
 		     uint32_t strategy, struct plot_point *points)
 {
-	static const uint32_t curve[] = {1, 2, 3};
-	static const uint32_t part[] = {2, 1, 3};
 	const struct report_run *run = report_at(report, plot->load, strategy);
+	int over_time = plot->kind == PLOT_OVER_TIME;
+	const char *of = plot->is_latency ? "latency_ns" : "slowdown";
+	const json_t *list;
+	uint32_t n = 0;
 
 	if (plot->kind == PLOT_BY_LOAD)
 		return plot_by_load(report, plot, strategy, points);
 	if (run == NULL)
 		return 0;
-	if (plot->kind == PLOT_OVER_TIME)
-		return plot_rows(run, report_member(run, "", "over_time"), part,
-				 0, points);
-	return plot_rows(
-		run,
-		report_member(run, plot->is_latency ? "latency_ns" : "slowdown",
-			      "curve"),
-		curve, 1, points);
+	list = over_time ? report_member(run->json, "", "over_time")
+			 : report_member(run->json, of, "curve");
+	for (; n < json_array_size(list) && n < PLOT_POINTS_MAX; n++) {
+		struct plot_point *at = &points[n];
+
+		*at = (struct plot_point){0};
+		(void)json_unpack(json_array_get(list, n), "[F, F, F, F]",
+				  &at->x, over_time ? &at->low : &at->y,
+				  over_time ? &at->y : &at->low, &at->high);
+		/* A share becomes the number of its nines; the worst of so many
+		 * events is one of them. */
+		if (!over_time)
+			at->x = fmin(
+				-log10(1 - at->x),
+				log10(fmax(10,
+					   run->mid[FIGURE_LATENCY_COUNT])));
+	}
+	return n;
 }

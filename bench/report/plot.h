@@ -39,10 +39,9 @@ uint32_t plot_points(const struct report *report, const struct plot *plot,
 /* The slo, if it is what the plot is of; 0: it is not. */
 double plot_limit(const struct report *report, const struct plot *plot);
 
-/* An SVG picture, as part of a page or alone, with a style of its own. Returns 0 or
- * a negative errno. */
-int plot_svg(const struct report *report, const struct plot *plot, int alone,
-	     FILE *out);
+/* An SVG picture, as part of a page or alone, with a style of its own. */
+void plot_svg(const struct report *report, const struct plot *plot, int alone,
+	      FILE *out);
 
 /* The style sheets plot.css and page.css. */
 extern const char plot_css[];

@@ -12,10 +12,8 @@ const struct report_run *report_at(const struct report *report, uint32_t load,
 				   uint32_t strategy)
 {
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (!(report->run[i].load < report->load[load] ||
-		      report->run[i].load > report->load[load]) &&
-		    strcmp(report->run[i].strategy,
-			   report->strategy[strategy]) == 0)
+		if (report->run[i].load_at == load &&
+		    report->run[i].strategy_at == strategy)
 			return &report->run[i];
 	return NULL;
 }
@@ -24,37 +22,36 @@ const struct report_run *report_at(const struct report *report, uint32_t load,
 
 enum figure_id report_rank(const struct report *report)
 {
-	if (strncmp(report_setting(report, "arrivals"), "closed", 6) == 0)
-		return FIGURE_ACHIEVED;
+	int has = 0;
+
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (report->run[i].mid[FIGURE_OBJECTIVE] > 0)
-			return FIGURE_OBJECTIVE;
-	return FIGURE_ACHIEVED;
+		has |= report->run[i].mid[FIGURE_OBJECTIVE] > 0;
+	return has && strncmp(report_setting(report, "arrivals"), "closed",
+			      6) != 0
+		       ? FIGURE_OBJECTIVE
+		       : FIGURE_ACHIEVED;
 }
 
-int report_counts(const struct report *report, const struct report_run *run)
+int report_counts(const struct report_run *run)
 {
-	return !(run->mid[FIGURE_CONTENDED] > 0 ||
-		 run->mid[FIGURE_SATURATED] > 0 ||
-		 run->mid[FIGURE_OVERFLOW] > 0 ||
-		 run->mid[FIGURE_UNPLACED] > 0) &&
-	       run->mid[report_rank(report)] > 0;
+	return !run->contended && !run->saturated &&
+	       !(run->mid[FIGURE_OVERFLOW] + run->mid[FIGURE_UNPLACED] > 0) &&
+	       run->mid[report_rank(run->report)] > 0;
 }
 
-const struct report_run *report_best(const struct report *report, double load,
+const struct report_run *report_best(const struct report *report, uint32_t load,
 				     const struct report_run *other)
 {
 	enum figure_id rank = report_rank(report);
 	const struct report_run *best = NULL;
 
-	for (uint32_t i = 0; i < report->runs; i++) {
-		const struct report_run *run = &report->run[i];
+	for (uint32_t i = 0; i < report->strategies; i++) {
+		const struct report_run *run = report_at(report, load, i);
 
-		if (run != other && !(run->load < load || run->load > load) &&
-		    report_counts(report, run) &&
+		if (run != NULL && run != other && report_counts(run) &&
 		    (best == NULL ||
-		     figures[rank].better * run->mid[rank] >
-			     figures[rank].better * best->mid[rank]))
+		     figures[rank].better * (run->mid[rank] - best->mid[rank]) >
+			     0))
 			best = run;
 	}
 	return best;
@@ -67,15 +64,15 @@ int report_apart(enum figure_id id, const struct report_run *a,
 	double worst = lower ? a->high[id] : a->low[id];
 	double best = lower ? b->low[id] : b->high[id];
 
-	return (lower ? best - worst : worst - best) >
-	       RANK_BUCKET * fabs(worst);
+	return figures[id].better * (worst - best) > RANK_BUCKET * fabs(worst);
 }
 
-int report_wins(const struct report *report, const struct report_run *run)
+int report_wins(const struct report_run *run)
 {
-	const struct report_run *next = report_best(report, run->load, run);
+	const struct report *report = run->report;
+	const struct report_run *next = report_best(report, run->load_at, run);
 
-	return next != NULL && report_best(report, run->load, NULL) == run &&
+	return next != NULL && report_best(report, run->load_at, NULL) == run &&
 	       report_apart(report_rank(report), run, next);
 }
 
@@ -86,32 +83,32 @@ int report_wins(const struct report *report, const struct report_run *run)
 static double rank_span(const struct report *report, uint32_t strategy,
 			size_t side)
 {
+	double limit = report->slo.limit;
 	double met = -1;
-	double met_at = 0;
-	double above = -1; /* the next load, which misses it; 0: by far */
-	double above_at = 0;
+	double met_tail = 0;
+	double missed = -1; /* the next load; 0: by far */
+	double missed_tail = 0;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
 		const struct report_run *run = report_at(report, i, strategy);
-		const double *value;
+		double tail;
 
-		if (run == NULL || run->mid[FIGURE_CONTENDED] > 0)
+		if (run == NULL || run->contended)
 			continue;
-		value = (const void *)((const char *)run + side);
-		if (report_counts(report, run) &&
-		    value[FIGURE_OBJECTIVE] <= report->slo.limit) {
+		tail = ((const double *)(const void *)((const char *)run +
+						       side))[FIGURE_OBJECTIVE];
+		if (report_counts(run) && tail <= limit) {
 			met = run->load;
-			met_at = log(value[FIGURE_OBJECTIVE]);
-			above = -1;
-		} else if (above < 0) {
-			above = report_counts(report, run) ? run->load : 0;
-			above_at = log(value[FIGURE_OBJECTIVE]);
+			met_tail = tail;
+			missed = -1;
+		} else if (missed < 0) {
+			missed = report_counts(run) ? run->load : 0;
+			missed_tail = tail;
 		}
 	}
-	return met >= 0 && above > 0
-		       ? met + (above - met) *
-					 (log(report->slo.limit) - met_at) /
-					 (above_at - met_at)
+	return met >= 0 && missed > 0
+		       ? met + (missed - met) * log(limit / met_tail) /
+					 log(missed_tail / met_tail)
 		       : met;
 }
 
@@ -133,8 +130,7 @@ uint32_t report_load_told(const struct report *report)
 	uint32_t told = 0;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
-		const struct report_run *best =
-			report_best(report, report->load[i], NULL);
+		const struct report_run *best = report_best(report, i, NULL);
 
 		if (best != NULL &&
 		    best->mid[FIGURE_OBJECTIVE] <= report->slo.limit)

@@ -86,13 +86,16 @@ const char *report_setting(const struct report *report, const char *name)
 
 /* ---- of repeats one ------------------------------------------------------ */
 
-/* By the tail, or the rate where there is none: does @a come before @b? */
-static int repeats_before(const struct run_result *a,
-			  const struct run_result *b)
+/* By the tail, or the rate where there is none. */
+static int repeats_order(const void *left, const void *right)
 {
-	return a->objective < b->objective ||
-	       (!(a->objective > b->objective) &&
-		a->achieved_per_s < b->achieved_per_s);
+	const struct run_result *a = *(const struct run_result *const *)left;
+	const struct run_result *b = *(const struct run_result *const *)right;
+	double by = a->objective - b->objective;
+
+	if (!(fabs(by) > 0))
+		by = a->achieved_per_s - b->achieved_per_s;
+	return (by > 0) - (by < 0);
 }
 
 /* Those that are used, in order: all but the contended, unless all are. */
@@ -104,17 +107,10 @@ static uint32_t repeats_use(const struct run_result *repeats, uint32_t count,
 
 	for (uint32_t i = 0; i < count; i++)
 		all &= repeats[i].valid.contended != 0;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t at = n;
-
-		if (!all && repeats[i].valid.contended)
-			continue;
-		for (; at > 0 && repeats_before(&repeats[i], used[at - 1]);
-		     at--)
-			used[at] = used[at - 1];
-		used[at] = &repeats[i];
-		n++;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		if (all || !repeats[i].valid.contended)
+			used[n++] = &repeats[i];
+	qsort(used, n, sizeof(*used), repeats_order);
 	return n;
 }
 
@@ -195,12 +191,12 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 		repeats_curve(used, n, offsetof(struct run_result, slowdown),
 			      1e3));
 	for (uint32_t id = 0; id < FIGURES; id++) {
-		double mid = figure_read(&figures[id], told);
+		double mid = figure_read(id, told);
 		double low = mid;
 		double high = mid;
 
 		for (uint32_t i = 0; i < n; i++) {
-			double one = figure_read(&figures[id], used[i]);
+			double one = figure_read(id, used[i]);
 
 			low = fmin(low, one);
 			high = fmax(high, one);
@@ -212,33 +208,36 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 
 /* ---- of runs the whole --------------------------------------------------- */
 
-/* What there is. Returns 0 when that is more than there is room for. */
+/* What there is, and where each run stands in it. Returns 0 when that is more than
+ * there is room for. */
 static int report_count(struct report *report)
 {
 	report->loads = report->strategies = 0;
 	for (uint32_t i = 0; i < report->runs; i++) {
-		const struct report_run *run = &report->run[i];
-		uint32_t j = 0;
+		struct report_run *run = &report->run[i];
+		uint32_t at = 0;
 
-		while (j < report->strategies &&
-		       strcmp(report->strategy[j], run->strategy) != 0)
-			j++;
-		if (j == PLAN_STRATEGIES_MAX)
+		if (i == 0 || run->load > run[-1].load) {
+			if (report->loads == PLAN_LOADS_MAX)
+				return 0;
+			report->load[report->loads++] = run->load;
+		}
+		while (at < report->strategies &&
+		       strcmp(report->strategy[at], run->strategy) != 0)
+			at++;
+		if (at == PLAN_STRATEGIES_MAX)
 			return 0;
-		report->strategy[j] = run->strategy;
-		report->strategies += j == report->strategies;
-		if (i > 0 && !(run->load > run[-1].load))
-			continue;
-		if (report->loads == PLAN_LOADS_MAX)
-			return 0;
-		report->load[report->loads++] = run->load;
+		report->strategy[at] = run->strategy;
+		report->strategies += at == report->strategies;
+		run->strategy_at = at;
+		run->load_at = report->loads - 1;
 	}
 	return 1;
 }
 
 int report_add(struct report *report, json_t *json)
 {
-	struct report_run run = {.json = json};
+	struct report_run run = {.report = report, .json = json};
 	uint32_t at = report->runs;
 	json_error_t error;
 

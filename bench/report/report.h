@@ -25,11 +25,16 @@
 
 /* One strategy at one load. */
 struct report_run {
+	const struct report *report; /* that it is in */
 	json_t *json; /* what it is made of; texts are in there */
 	const char *strategy;
 	const char *why; /* it is contended */
 	double load;
+	uint32_t strategy_at; /* in the report's lists */
+	uint32_t load_at;
 	uint32_t repeats; /* that are used: not contended, if any is not */
+	int contended;
+	int saturated;
 	/* Of the repeat whose tail is the median, as a whole; over all of them,
 	 * each figure by itself, the lowest and the highest. */
 	double mid[FIGURES];
@@ -83,15 +88,15 @@ const struct report_run *report_at(const struct report *report, uint32_t load,
  * arrivals are closed or no times were taken. */
 enum figure_id report_rank(const struct report *report);
 /* May it be compared? Not what was disturbed, grows or lost events. */
-int report_counts(const struct report *report, const struct report_run *run);
+int report_counts(const struct report_run *run);
 /* The best run at a load but for @other; NULL: none counts. */
-const struct report_run *report_best(const struct report *report, double load,
+const struct report_run *report_best(const struct report *report, uint32_t load,
 				     const struct report_run *other);
 /* Is @a better in that, beyond both ranges and the width of a bucket? */
 int report_apart(enum figure_id id, const struct report_run *a,
 		 const struct report_run *b);
 /* Is it the best at its load, and apart from all others? */
-int report_wins(const struct report *report, const struct report_run *run);
+int report_wins(const struct report_run *run);
 /* The load up to which a strategy meets the slo, between two measured when the
  * higher one does not. */
 struct report_span report_load_at_slo(const struct report *report,
@@ -108,11 +113,11 @@ struct text report_verdict(const struct report *report);
 extern const char *const report_tables[REPORT_TABLES];
 
 /* "": was not measured. */
-struct text report_cell(const struct report *report,
-			const struct report_run *run, enum figure_id id);
+struct text report_cell(const struct report_run *run, enum figure_id id);
 /* "12.1..12.5"; "": of one repeat. */
-struct text report_range(const struct report *report,
-			 const struct report_run *run, enum figure_id id);
+struct text report_range(const struct report_run *run, enum figure_id id);
+/* "12.2 (12.1..12.5)" */
+struct text report_value(const struct report_run *run, enum figure_id id);
 struct text report_head(const struct report *report, enum figure_id id);
 /* Has it a column, with a figure in some run? */
 int report_column(const struct report *report, enum figure_id id);
@@ -148,10 +153,8 @@ void report_json_put(json_t *run, const struct figure *figure, double mid,
 /* All of them from there; what is not there was not measured. Returns 0, or
  * -EINVAL with a sentence in sluice_last_error(). */
 int report_json_get(struct report_run *run);
-/* What else is there; NULL: nothing. Of a list number @k of row @i, or 0. */
-const json_t *report_member(const struct report_run *run, const char *group,
-			    const char *member);
-double report_row(const json_t *list, uint32_t i, uint32_t k);
+/* What is there in the document of one, or of ranges; NULL: nothing. */
+json_t *report_member(json_t *run, const char *group, const char *member);
 /* One JSON document. Returns 0 or a negative errno. */
 int report_json_write(const struct report *report, FILE *out);
 /* Read it back. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
@@ -159,7 +162,7 @@ int report_json_read(struct report *report, const char *file);
 /* Comma-separated: a line for each run, figures as in the document. */
 int report_csv_write(const struct report *report, FILE *out);
 /* The percentiles of a run's latency, as HdrHistogram's plotter reads them. */
-int report_hgrm_write(const struct report_run *run, FILE *out);
+void report_hgrm_write(const struct report_run *run, FILE *out);
 /* One page, without scripts, that fetches nothing. */
 int report_html_write(const struct report *report, FILE *out);
 

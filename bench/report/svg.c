@@ -11,6 +11,7 @@
 #define SVG_HEIGHT 330.0 /* of what the axes enclose */
 #define SVG_LEFT   92.0
 #define SVG_RIGHT  702.0
+#define SVG_ACROSS "H702.0"
 #define SVG_FOOT   44.0
 #define SVG_ROW    34.0 /* of the legend */
 #define SVG_GLYPH  15.0 /* width of a letter, about */
@@ -42,8 +43,7 @@ struct svg {
 	const struct plot *plot;
 	struct svg_curve curve[PLAN_STRATEGIES_MAX];
 	uint32_t curves;
-	double limit;    /* 0: none */
-	const char *slo; /* what it is called */
+	double limit; /* 0: none */
 	double top;
 	double x[2]; /* the range */
 	double y[2]; /* likewise; logarithms */
@@ -63,24 +63,36 @@ static double svg_y(const struct svg *svg, double y)
 	return svg->top + SVG_HEIGHT * (1 - fmax(0, fmin(1, at)));
 }
 
+/* From there on as @to says. */
+static void svg_draw(const struct svg *svg, const char *class, double x,
+		     double y, const char *to)
+{
+	(void)fprintf(svg->out, "<path class=\"%s\" d=\"M%.1f %.1f%s\"/>",
+		      class, x, y, to);
+}
+
+static void svg_text(const struct svg *svg, double x, double y,
+		     const char *anchor, const char *text)
+{
+	(void)fprintf(svg->out,
+		      "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y,
+		      anchor);
+	text_markup(svg->out, "%</text>\n", text);
+}
+
 /* ---- what is drawn ------------------------------------------------------- */
 
 static void svg_read(struct svg *svg, const struct report *report)
 {
-	int by_load = svg->plot->kind == PLOT_BY_LOAD;
-
-	svg->limit = plot_limit(report, svg->plot);
-	svg->slo = report_setting(report, "slo");
-	svg->curves = report->strategies;
 	for (uint32_t s = 0; s < svg->curves; s++) {
 		struct svg_curve *curve = &svg->curve[s];
 		const struct report_run *run =
 			report_at(report, svg->plot->load, s);
-		const char *note = by_load || run == NULL ? ""
-				   : run->mid[FIGURE_CONTENDED] > 0
-					   ? " (contended)"
-				   : run->mid[FIGURE_SATURATED] > 0 ? " (sat.)"
-								    : "";
+		const char *note =
+			svg->plot->kind == PLOT_BY_LOAD || run == NULL ? ""
+			: run->contended ? " (contended)"
+			: run->saturated ? " (sat.)"
+					 : "";
 
 		curve->name = text_format("%s%s", report->strategy[s], note);
 		curve->dash = note[0] != '\0'  ? " dots"
@@ -104,7 +116,7 @@ static void svg_ranges(struct svg *svg)
 
 			svg->x[0] = fmin(svg->x[0], at->x);
 			svg->x[1] = fmax(svg->x[1], at->x);
-			if (!isinf(at->y))
+			if (!isinf(at->high))
 				high = fmax(high, at->high);
 			if (at->low > 0)
 				low = fmin(low, at->low);
@@ -153,18 +165,17 @@ static uint32_t ticks_log(double low, double high, double *tick)
 	return n;
 }
 
-static void svg_text(const struct svg *svg, double x, double y,
-		     const char *anchor, const char *text)
+static struct text svg_tick(const struct svg *svg, double at)
 {
-	(void)fprintf(svg->out,
-		      "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", x, y,
-		      anchor);
-	text_markup(svg->out, "%</text>\n", text);
+	if (svg->plot->kind == PLOT_CURVE)
+		return text_format("%.*f%%", at < 2 ? 0 : (int)at - 2,
+				   100 - 100 * pow(10, -at));
+	return svg->plot->kind == PLOT_BY_LOAD ? text_format("%g", at)
+					       : text_tick(at, 1);
 }
 
 static void svg_axes(const struct svg *svg)
 {
-	enum plot_kind kind = svg->plot->kind;
 	double bottom = svg->top + SVG_HEIGHT;
 	double tick[SVG_TICKS];
 	uint32_t n = ticks_log(pow(10, svg->y[0]), pow(10, svg->y[1]), tick);
@@ -172,30 +183,20 @@ static void svg_axes(const struct svg *svg)
 	for (uint32_t i = 0; i < n; i++) {
 		double y = svg_y(svg, tick[i]);
 
-		(void)fprintf(svg->out,
-			      "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>",
-			      SVG_LEFT, y, SVG_RIGHT);
+		svg_draw(svg, "grid", SVG_LEFT, y, SVG_ACROSS);
 		svg_text(svg, SVG_LEFT - 8, y + 8, "end",
 			 text_tick(tick[i], svg->plot->is_latency).at);
 	}
 	n = ticks_even(svg->x[0], svg->x[1], tick);
-	if (kind == PLOT_CURVE)
+	if (svg->plot->kind == PLOT_CURVE)
 		for (n = 0; n < SVG_TICKS && n <= svg->x[1]; n++)
 			tick[n] = n;
 	for (uint32_t i = 0; i < n; i++) {
 		double x = svg_x(svg, tick[i]);
 
-		(void)fprintf(svg->out,
-			      "<path class=\"grid\" d=\"M%.1f %.1fv7\"/>", x,
-			      bottom);
-		svg_text(
-			svg, x, bottom + 32, "middle",
-			(kind == PLOT_CURVE
-				 ? text_format("%.*f%%", i < 2 ? 0 : (int)i - 2,
-					       100 - 100 * pow(10, -tick[i]))
-			 : kind == PLOT_BY_LOAD ? text_format("%g", tick[i])
-						: text_tick(tick[i], 1))
-				.at);
+		svg_draw(svg, "grid", x, bottom, "v7");
+		svg_text(svg, x, bottom + 32, "middle",
+			 svg_tick(svg, tick[i]).at);
 	}
 }
 
@@ -236,12 +237,10 @@ static void svg_curve(const struct svg *svg, uint32_t s)
 		svg_path(svg, curve, "thin", low, 0);
 	svg_path(svg, curve, "line", y, 0);
 	for (uint32_t i = s % every; i < curve->count; i += every)
-		(void)fprintf(svg->out,
-			      "<path class=\"%s\" d=\"M%.1f %.1f%s\"/>",
-			      isinf(curve->point[i].y) ? "open" : "mark",
-			      svg_x(svg, curve->point[i].x),
-			      svg_y(svg, curve->point[i].y),
-			      svg_marks[s % SVG_COLORS]);
+		svg_draw(svg, isinf(curve->point[i].y) ? "open" : "mark",
+			 svg_x(svg, curve->point[i].x),
+			 svg_y(svg, curve->point[i].y),
+			 svg_marks[s % SVG_COLORS]);
 }
 
 /* What each is called, one behind the other; @draw 0: the rows are only counted. */
@@ -259,12 +258,11 @@ static double svg_legend(const struct svg *svg, int draw)
 			x = 0;
 		}
 		if (draw) {
-			(void)fprintf(svg->out,
-				      "<g class=\"s%u%s\"><path class=\"line\" "
-				      "d=\"M%.1f %.1fh32\"/><path "
-				      "class=\"mark\" d=\"M%.1f %.1f%s\"/>",
-				      s % SVG_COLORS, curve->dash, x, y, x + 16,
-				      y, svg_marks[s % SVG_COLORS]);
+			(void)fprintf(svg->out, "<g class=\"s%u%s\">",
+				      s % SVG_COLORS, curve->dash);
+			svg_draw(svg, "line", x, y, "h32");
+			svg_draw(svg, "mark", x + 16, y,
+				 svg_marks[s % SVG_COLORS]);
 			svg_text(svg, x + 42, y + 8, "start", curve->name.at);
 			svg_curve(svg, s);
 			(void)fputs("</g>\n", svg->out);
@@ -274,43 +272,36 @@ static double svg_legend(const struct svg *svg, int draw)
 	return y + SVG_ROW;
 }
 
-static void svg_limit(const struct svg *svg)
+void plot_svg(const struct report *report, const struct plot *plot, int alone,
+	      FILE *out)
 {
-	double y = svg_y(svg, svg->limit);
+	struct svg svg = {.out = out,
+			  .plot = plot,
+			  .curves = report->strategies,
+			  .limit = plot_limit(report, plot)};
 
-	(void)fprintf(svg->out, "<path class=\"slo\" d=\"M%.1f %.1fH%.1f\"/>",
-		      SVG_LEFT, y, SVG_RIGHT);
-	svg_text(svg, SVG_RIGHT, y - 7, "end", svg->slo);
-}
-
-int plot_svg(const struct report *report, const struct plot *plot, int alone,
-	     FILE *out)
-{
-	struct svg *svg = calloc(1, sizeof(*svg));
-
-	if (svg == NULL)
-		return -ENOMEM;
-	svg->out = out;
-	svg->plot = plot;
-	svg_read(svg, report);
-	svg_ranges(svg);
-	svg->top = svg_legend(svg, 0);
+	svg_read(&svg, report);
+	svg_ranges(&svg);
+	svg.top = svg_legend(&svg, 0);
 	text_markup(out,
 		    "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" "
 		    "aria-label=\"%\" ",
 		    plot->title.at);
 	(void)fprintf(out, "viewBox=\"0 0 %g %g\">\n", SVG_WIDTH,
-		      svg->top + SVG_HEIGHT + SVG_FOOT);
+		      svg.top + SVG_HEIGHT + SVG_FOOT);
 	if (alone)
 		(void)fprintf(out,
 			      "<style>%s</style>\n<rect class=\"paper\" "
 			      "width=\"100%%\" height=\"100%%\"/>\n",
 			      plot_css);
-	svg_axes(svg);
-	(void)svg_legend(svg, 1);
-	if (svg->limit > 0)
-		svg_limit(svg);
+	svg_axes(&svg);
+	(void)svg_legend(&svg, 1);
+	if (svg.limit > 0) {
+		double y = svg_y(&svg, svg.limit);
+
+		svg_draw(&svg, "slo", SVG_LEFT, y, SVG_ACROSS);
+		svg_text(&svg, SVG_RIGHT, y - 7, "end",
+			 report_setting(report, "slo"));
+	}
 	(void)fputs("</svg>\n", out);
-	free(svg);
-	return ferror(out) ? -EIO : 0;
 }

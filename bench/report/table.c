@@ -12,54 +12,63 @@ const struct report_style report_style_plain = {"", "", "", "", ""};
 const struct report_style report_style_color = {
 	"\033[1m", "\033[1;32m", "\033[33m", "\033[2m", "\033[0m"};
 
-/* Columns side by side. */
+/* Columns side by side: those that all tables have, and some of its own. */
 struct table {
 	const struct report *report;
 	const struct report_style *style;
 	FILE *out;
 	enum figure_id column[FIGURES];
 	uint32_t width[FIGURES];
-	uint32_t columns;
+	uint32_t keys;
+	uint32_t first;
+	uint32_t end;
 	int reasons; /* say below a row why it is marked */
 };
 
+/* Of run @i, or the head. */
+static struct text table_cell(const struct report *report, uint32_t i,
+			      enum figure_id id)
+{
+	return i < report->runs ? report_cell(&report->run[i], id)
+				: report_head(report, id);
+}
+
 static uint32_t table_width(const struct report *report, enum figure_id id)
 {
-	size_t width = strlen(report_head(report, id).at);
+	size_t width = 0;
 
-	for (uint32_t i = 0; i < report->runs; i++) {
-		size_t cell =
-			strlen(report_cell(report, &report->run[i], id).at);
+	for (uint32_t i = 0; i <= report->runs; i++) {
+		size_t cell = strlen(table_cell(report, i, id).at);
 
 		width = cell > width ? cell : width;
 	}
 	return (uint32_t)width;
 }
 
-/* A run, or the heads. The first column to the left, figures to the right. */
-static void table_row(const struct table *table, const struct report_run *run)
+/* Run @i, or the heads. The first column to the left, figures to the right. */
+static void table_row(const struct table *table, uint32_t i)
 {
-	const struct report *report = table->report;
 	const struct report_style *style = table->style;
-	int warn = run != NULL && run->mid[FIGURE_CONTENDED] > 0;
+	const struct report_run *run =
+		i < table->report->runs ? &table->report->run[i] : NULL;
 
-	(void)fputs(run == NULL                ? style->head
-		    : warn                     ? style->warn
-		    : report_wins(report, run) ? style->best
-					       : style->plain,
+	(void)fputs(run == NULL        ? style->head
+		    : run->contended   ? style->warn
+		    : report_wins(run) ? style->best
+				       : style->plain,
 		    table->out);
-	for (uint32_t i = 0; i < table->columns; i++) {
-		enum figure_id id = table->column[i];
-		int width = (int)table->width[i];
+	for (uint32_t k = 0; k < table->end; k++) {
+		int width = (int)table->width[k];
 
-		(void)fprintf(table->out, "%s%*s", i > 0 ? "  " : "",
-			      i > 0 ? width : -width,
-			      (run != NULL ? report_cell(report, run, id)
-					   : report_head(report, id))
-				      .at);
+		if (k < table->keys || k >= table->first)
+			(void)fprintf(
+				table->out, "%s%*s", k > 0 ? "  " : "",
+				k > 0 ? width : -width,
+				table_cell(table->report, i, table->column[k])
+					.at);
 	}
 	(void)fprintf(table->out, "%s\n", style->plain);
-	if (warn && table->reasons)
+	if (run != NULL && run->contended && table->reasons)
 		(void)fprintf(table->out, "%s  ! %s%s\n", style->warn, run->why,
 			      style->plain);
 }
@@ -68,12 +77,12 @@ static void table_rows(const struct table *table)
 {
 	const struct report *report = table->report;
 
-	table_row(table, NULL);
+	table_row(table, report->runs);
 	for (uint32_t i = 0; i < report->runs; i++) {
 		if (i > 0 && report->strategies > 1 &&
-		    report->run[i].load > report->run[i - 1].load)
+		    report->run[i].load_at > report->run[i - 1].load_at)
 			(void)fputc('\n', table->out);
-		table_row(table, &report->run[i]);
+		table_row(table, i);
 	}
 }
 
@@ -81,37 +90,28 @@ static void table_rows(const struct table *table)
  * what there was no room for. */
 static void table_write(struct table *table, int number)
 {
-	enum figure_id column[FIGURES];
-	uint32_t n = report_columns(table->report, number, column);
-	uint32_t width = 0;
-	uint32_t keys = 0;
+	uint32_t n = report_columns(table->report, number, table->column);
 	uint32_t keys_width = 0;
 
-	if (n > 0)
-		(void)fprintf(table->out, "\n%s%s%s\n", table->style->head,
-			      report_tables[number], table->style->plain);
-	table->reasons = number == 1;
-	table->columns = 0;
+	table->keys = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t own = table_width(table->report, column[i]) + 2;
-
-		if (table->columns > keys && width + own > TABLE_WIDTH + 2) {
-			table_rows(table);
-			(void)fputc('\n', table->out);
-			table->reasons = 0;
-			table->columns = keys;
-			width = keys_width;
-		}
-		table->column[table->columns] = column[i];
-		table->width[table->columns++] = own - 2;
-		width += own;
-		if (figures[column[i]].table == 0) {
-			keys++;
-			keys_width = width;
-		}
+		table->width[i] = table_width(table->report, table->column[i]);
+		if (figures[table->column[i]].table == 0)
+			keys_width += table->width[table->keys++] + 2;
 	}
-	if (n > 0)
+	table->reasons = number == 1;
+	(void)fprintf(table->out, n > 0 ? "\n%s%s%s" : "", table->style->head,
+		      report_tables[number], table->style->plain);
+	for (table->end = table->keys; table->end < n; table->reasons = 0) {
+		uint32_t width = keys_width;
+
+		table->first = table->end;
+		while (table->end < n &&
+		       width + table->width[table->end] <= TABLE_WIDTH)
+			width += table->width[table->end++] + 2;
+		(void)fputc('\n', table->out);
 		table_rows(table);
+	}
 }
 
 int report_table_write(const struct report *report,

@@ -2,17 +2,6 @@
 /* One sentence: who wins, and by how much; or that nobody does, and why. */
 #include "bench/report/report.h"
 
-/* "12.2 (12.1..12.5)" */
-static struct text verdict_value(const struct report *report,
-				 const struct report_run *run)
-{
-	enum figure_id rank = report_rank(report);
-	struct text range = report_range(report, run, rank);
-
-	return text_format(range.at[0] != '\0' ? "%s (%s)" : "%s",
-			   report_cell(report, run, rank).at, range.at);
-}
-
 /* Above the highest load nothing is known. */
 static struct text verdict_span(const struct report *report,
 				const struct report_span *span)
@@ -30,47 +19,48 @@ static struct text verdict_none(const struct report *report)
 	const char *why = "the backlog grows, or events are lost";
 
 	for (uint32_t i = 0; i < report->runs; i++)
-		if (report->run[i].mid[FIGURE_CONTENDED] > 0)
+		if (report->run[i].contended)
 			why = report->run[i].why;
 	return text_format("Nothing can be compared: %s.", why);
 }
 
-static struct text verdict_at(const struct report *report, double load)
+static struct text verdict_at(const struct report *report, uint32_t load)
 {
 	const struct report_run *best = report_best(report, load, NULL);
 	const struct report_run *next = report_best(report, load, best);
 	enum figure_id rank = report_rank(report);
 	int has_load = rank == FIGURE_OBJECTIVE;
 	struct text at =
-		has_load ? text_format(" at load %.4g", load) : TEXT_NONE;
+		has_load ? text_format(" at load %.4g", report->load[load])
+			 : TEXT_NONE;
 	struct text figure = has_load ? report_head(report, rank)
 				      : text_format("events per second");
+	struct text value[2];
 	double ratio;
 
 	if (best == NULL)
 		return verdict_none(report);
+	value[0] = report_value(best, rank);
 	if (next == NULL)
-		return text_format("%s%s%s: %s %s.",
-				   report->strategies > 1
-					   ? "Nothing to compare with "
-					   : "",
-				   best->strategy, at.at, figure.at,
-				   verdict_value(report, best).at);
+		return text_format(
+			"%s%s%s: %s %s.",
+			report->strategies > 1 ? "Nothing to compare with "
+					       : "",
+			best->strategy, at.at, figure.at, value[0].at);
+	value[1] = report_value(next, rank);
 	if (!report_apart(rank, best, next))
 		return text_format("No winner%s: %s and %s overlap in the %s, "
 				   "%s and %s.",
 				   at.at, best->strategy, next->strategy,
-				   figure.at, verdict_value(report, best).at,
-				   verdict_value(report, next).at);
+				   figure.at, value[0].at, value[1].at);
 	ratio = next->mid[rank] / best->mid[rank];
-	return text_format(
-		"%s wins%s: its %s, %s, %s %.2f times %s than %s "
-		"of the next, %s, %s.",
-		best->strategy, at.at, figure.at,
-		verdict_value(report, best).at, has_load ? "is" : "are",
-		ratio < 1 ? 1 / ratio : ratio, ratio < 1 ? "higher" : "lower",
-		has_load ? "that" : "those", next->strategy,
-		verdict_value(report, next).at);
+	return text_format(has_load ? "%s wins%s: its %s, %s, is %.2f times "
+				      "lower than that of the next, %s, %s."
+				    : "%s wins%s: its %s, %s, are %.2f times "
+				      "higher than those of the next, %s, %s.",
+			   best->strategy, at.at, figure.at, value[0].at,
+			   has_load ? ratio : 1 / ratio, next->strategy,
+			   value[1].at);
 }
 
 /* By the load up to which each meets the slo. Where nobody misses it, or nobody
@@ -97,8 +87,7 @@ struct text report_verdict(const struct report *report)
 		return text_format("Nothing was run.");
 	if (report->loads < 2 || !(span[best].mid > 0) ||
 	    !(span[next].mid < report->load[report->loads - 1]))
-		return verdict_at(report,
-				  report->load[report_load_told(report)]);
+		return verdict_at(report, report_load_told(report));
 	up_to = text_format("meets %s up to load %s", slo,
 			    verdict_span(report, &span[best]).at);
 	if (report->strategies == 1)
