@@ -3,40 +3,48 @@
  * outlets, which do the rest. */
 #include "bench/run/flow_priv.h"
 
+#include <errno.h>
 #include <stddef.h>
 
+/* Both ends of a subscription: they have the same words, or each its own copies,
+ * but for those of a ring that the consumer fills from the pool. */
 static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 {
 	struct run *run = flow->run;
-	struct subscription *sub = &flow->producer[p].sub[c];
-	struct flow_link *link = &flow->consumer[c].link[p];
-	/* What is taken from the pool, nobody else looks at. */
-	int apart = flow->apart && !flow->pool;
+	struct subscription *near = &flow->producer[p].sub[c];
+	struct subscription *far = &flow->consumer[c].sub[p];
+	uint32_t bytes = run->plan->event_bytes;
+	uint32_t capacity = sluice_pow2_at_least(run->credit.max_events);
 
-	sub->credit = run->credit;
-	sub->capacity = sluice_pow2_at_least(run->credit.max_events);
-	sub->lane = c;
-	sub->tx = run_memory(run, sizeof(*sub->tx));
-	sub->rx = run_memory(run, sizeof(*sub->rx));
-	sub->slots =
-		run_memory(run, (size_t)sub->capacity * run->plan->event_bytes);
-	if (flow->pool)
-		sub->counts =
-			run_memory(run, sub->capacity * sizeof(*sub->counts));
-	link->tx = apart ? run_memory(run, sizeof(*link->tx)) : sub->tx;
-	link->rx = apart ? run_memory(run, sizeof(*link->rx)) : sub->rx;
+	*near = (struct subscription){
+		.credit = run->credit,
+		.inlet = p,
+		.lane = c,
+		.rings = flow->pool ? SLUICE_RINGS_POOL : SLUICE_RINGS_SEPARATE,
+		.event_bytes = bytes,
+		.pool = flow->producer[p].out.pool.ring,
+		.capacity = capacity,
+		.tx = run_memory(run, sizeof(*near->tx)),
+		.rx = run_memory(run, sizeof(*near->rx)),
+		.slots = run_memory(run, (size_t)capacity * bytes),
+		.gathered = run_memory(run, (size_t)capacity * bytes),
+		.counts = run_memory(run, capacity * sizeof(*near->counts)),
+	};
+	*far = *near;
+	if (flow->apart && !flow->pool) {
+		far->tx = run_memory(run, sizeof(*far->tx));
+		far->rx = run_memory(run, sizeof(*far->rx));
+	}
 }
 
-static int flow_producer_open(struct flow *flow, uint32_t p,
-			      const struct sluice_strategy *strategy)
+static int flow_producer_open(struct flow *flow, struct flow_producer *producer)
 {
 	struct run *run = flow->run;
-	struct flow_producer *producer = &flow->producer[p];
 	struct outlet *out = &producer->out;
 	const uint32_t bytes = run->plan->event_bytes;
 	const uint32_t offset = (uint32_t)offsetof(struct run_event, number);
 	uint32_t events = run->ps->opts.order_events;
-	int rc = outlet_open(out, strategy, run->consumers, run->consumers,
+	int rc = outlet_open(out, &run->timed, run->consumers, run->consumers,
 			     bytes, run->row_events, run->plan->capacity);
 
 	producer->row = run_memory(run, (size_t)run->row_events * bytes);
@@ -46,26 +54,51 @@ static int flow_producer_open(struct flow *flow, uint32_t p,
 	out->ops = sluice_wait_linux();
 	if (rc == 0 && flow->pool)
 		rc = outlet_pool_open(out, run->plan->capacity);
-	if (rc == 0 && run->ordered) {
-		if (events == 0)
-			events = SLUICE_ORDER_EVENTS_DEFAULT;
-		sluice_reorder_init(
-			&producer->window,
-			run_memory(run, events * sizeof(struct run_event)),
-			run_memory(run, events), events,
-			sizeof(struct run_event), offset);
-		rc = sequence_open(&out->sequence, events, offset);
-	}
-	for (uint32_t c = 0; c < run->consumers; c++)
-		flow_link_open(flow, p, c);
-	return rc;
+	if (rc < 0 || !run->ordered)
+		return rc;
+	if (events == 0)
+		events = SLUICE_ORDER_EVENTS_DEFAULT;
+	sluice_reorder_init(&producer->window,
+			    run_memory(run, events * sizeof(struct run_event)),
+			    run_memory(run, events), events,
+			    sizeof(struct run_event), offset);
+	return sequence_open(&out->sequence, events, offset);
 }
 
-int flow_open(struct flow *flow, struct run *run,
-	      const struct sluice_strategy *strategy, uint32_t apart)
+static void flow_attach(struct flow *flow, uint32_t c)
 {
-	uint32_t links = run->producers * run->consumers;
-	struct flow_link *link = run_memory(run, links * sizeof(*link));
+	struct flow_consumer *consumer = &flow->consumer[c];
+
+	for (uint32_t p = 0; p < flow->run->producers; p++) {
+		inlet_attach(&consumer->in, &consumer->sub[p], 0, NULL);
+		inlet_ask(&consumer->in, p);
+	}
+	consumer->alive = 1;
+	consumer->looked = 1;
+}
+
+static int flow_consumer_open(struct flow *flow, uint32_t c)
+{
+	struct run *run = flow->run;
+	struct flow_consumer *consumer = &flow->consumer[c];
+
+	if (inlet_open(&consumer->in, run->producers) < 0)
+		return -ENOMEM;
+	consumer->sub =
+		run_memory(run, run->producers * sizeof(*consumer->sub));
+	for (uint32_t p = 0; p < run->producers; p++)
+		flow_link_open(flow, p, c);
+	if (run->fault[c].late)
+		return 0;
+	flow_attach(flow, c);
+	for (uint32_t p = 0; p < run->producers; p++)
+		outlet_attach(&flow->producer[p].out, &flow->producer[p].sub[c],
+			      NULL);
+	return 0;
+}
+
+int flow_open(struct flow *flow, struct run *run, uint32_t apart)
+{
 	uint32_t batch = run->plan->batch;
 	int rc = 0;
 
@@ -74,59 +107,33 @@ int flow_open(struct flow *flow, struct run *run,
 	flow->batch_events = run->credit.batch_events;
 	if (batch > 0 && batch < flow->batch_events)
 		flow->batch_events = batch;
-	flow->pool = strategy->rings == SLUICE_RINGS_POOL;
+	flow->pool = run->timed.rings == SLUICE_RINGS_POOL;
 	flow->producer =
 		run_memory(run, run->producers * sizeof(*flow->producer));
 	flow->consumer =
 		run_memory(run, run->consumers * sizeof(*flow->consumer));
-	for (uint32_t c = 0; c < run->consumers; c++)
-		flow->consumer[c].link = &link[c * run->producers];
 	for (uint32_t p = 0; rc == 0 && p < run->producers; p++)
-		rc = flow_producer_open(flow, p, strategy);
-	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++) {
-		if (run->fault[c].late)
-			continue;
-		flow_attach(flow, c);
-		for (uint32_t p = 0; p < run->producers; p++)
-			outlet_attach(&flow->producer[p].out,
-				      &flow->producer[p].sub[c], NULL);
-	}
-	for (uint32_t p = 0; rc == 0 && p < run->producers; p++) {
-		struct sluice_dispatch_opts opts = run->source[p].opts;
-
-		if (strategy != run->ps->strategy)
-			opts = (struct sluice_dispatch_opts){
-				.own = &run->source[p]};
-		outlet_start(&flow->producer[p].out, &opts);
-	}
+		rc = flow_producer_open(flow, &flow->producer[p]);
+	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++)
+		rc = flow_consumer_open(flow, c);
+	for (uint32_t p = 0; rc == 0 && p < run->producers; p++)
+		outlet_start(
+			&flow->producer[p].out,
+			&(struct sluice_dispatch_opts){.own = &run->source[p]});
 	return rc;
 }
 
 void flow_close(struct flow *flow)
 {
-	for (uint32_t p = 0; p < flow->run->producers; p++)
+	struct run *run = flow->run;
+
+	run->unplaced = flow_left(flow);
+	run->discarded = run->trace->count - run->unplaced -
+			 sluice_load_acquire(&flow->finished);
+	for (uint32_t p = 0; p < run->producers; p++)
 		outlet_close(&flow->producer[p].out);
-}
-
-void flow_attach(struct flow *flow, uint32_t c)
-{
-	uint32_t bytes = flow->run->plan->event_bytes;
-
-	for (uint32_t p = 0; p < flow->run->producers; p++) {
-		struct subscription *sub = &flow->producer[p].sub[c];
-		struct flow_link *link = &flow->consumer[c].link[p];
-
-		sluice_spsc_reader_attach(&link->reader, link->tx, link->rx,
-					  sub->slots, sub->capacity, bytes,
-					  &sub->credit);
-		if (flow->pool)
-			sluice_spsc_writer_attach(&link->filler, link->tx,
-						  link->rx, sub->slots,
-						  sub->capacity, bytes);
-		(void)sluice_spsc_release(&link->reader, 0);
-	}
-	flow->consumer[c].alive = 1;
-	flow->consumer[c].looked = 1;
+	for (uint32_t c = 0; c < run->consumers; c++)
+		inlet_close(&flow->consumer[c].in);
 }
 
 /* ---- placing ------------------------------------------------------------- */
@@ -178,19 +185,34 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 
 /* ---- who comes and goes -------------------------------------------------- */
 
-void flow_kill(struct flow *flow, uint32_t c)
+void flow_change_out(struct flow *flow, const struct run_change *change)
 {
-	for (uint32_t p = 0; p < flow->run->producers; p++)
-		if (flow->producer[p].out.subs[c] != NULL)
-			outlet_leave(&flow->producer[p].out,
-				     &flow->producer[p].sub[c]);
+	for (uint32_t p = 0; p < flow->run->producers; p++) {
+		struct outlet *out = &flow->producer[p].out;
+		struct subscription *sub =
+			&flow->producer[p].sub[change->consumer];
+
+		if (change->kind == PLAN_JOIN)
+			(void)outlet_join(out, sub, NULL);
+		else if (change->kind == PLAN_KILL &&
+			 out->subs[change->consumer] != NULL)
+			outlet_leave(out, sub);
+	}
 }
 
-void flow_join(struct flow *flow, uint32_t c)
+/* One that is killed has finished some of its batch; those it acknowledges. */
+void flow_change_in(struct flow *flow, const struct run_change *change)
 {
-	for (uint32_t p = 0; p < flow->run->producers; p++)
-		(void)outlet_join(&flow->producer[p].out,
-				  &flow->producer[p].sub[c], NULL);
+	struct flow_consumer *consumer = &flow->consumer[change->consumer];
+
+	if (change->kind == PLAN_JOIN)
+		flow_attach(flow, change->consumer);
+	if (change->kind != PLAN_KILL)
+		return;
+	if (consumer->batch.count > 0)
+		inlet_ack(&consumer->in, consumer->batch.inlet, consumer->at);
+	consumer->batch.count = 0;
+	consumer->alive = 0;
 }
 
 /* ---- sums ---------------------------------------------------------------- */
@@ -219,13 +241,4 @@ uint64_t flow_finished(const struct flow *flow)
 	return flow->run->closed_depth
 		       ? flow->run->trace->count - flow_left(flow)
 		       : 0;
-}
-
-void flow_report(struct flow *flow)
-{
-	struct run *run = flow->run;
-
-	run->unplaced = flow_left(flow);
-	run->discarded = run->trace->count - run->unplaced -
-			 sluice_load_acquire(&flow->finished);
 }

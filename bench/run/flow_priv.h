@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events on their way through the engine's own outlets and rings, as the modes
+ * Events on their way through the engine's own outlets and inlets, as the modes
  * sim and virtual have them: producers that offer what has arrived (flow.c)
  * and consumers that take, serve and acknowledge it (flow_serve.c). Each call is
  * told what time it is, and the time of a service or a claim is added up. The
@@ -14,7 +14,7 @@
  * restored     consumers   producers   release  of each producer, ordered: events
  *                                               that have left the resequencer
  *
- * Of flow.c and flow_serve.c. Knows outlets, rings, events and their times; not
+ * Of flow.c and flow_serve.c. Knows outlets, inlets, events and their times; not
  * clocks and threads.
  */
 #ifndef SLUICE_BENCH_RUN_FLOW_PRIV_H
@@ -22,6 +22,7 @@
 
 #include "bench/run/run_priv.h"
 #include "dispatch/ordered.h"
+#include "engine/link/inlet_priv.h"
 #include "engine/link/outlet_priv.h"
 #include "engine/link/sequence_priv.h"
 
@@ -40,19 +41,11 @@ struct flow_producer {
 	sluice_a64 pushed;
 };
 
-/* A consumer's end of a subscription. */
-struct flow_link {
-	struct sluice_spsc_reader reader;
-	struct sluice_spsc_writer filler; /* from the pool into its own */
-	struct sluice_tx_words *tx;       /* as it sees them */
-	struct sluice_rx_words *rx;
-};
-
 struct flow_consumer {
-	struct flow_link *link; /* one for each producer */
-	uint32_t count;         /* events in hand */
-	uint32_t at;            /* of them, the one in service */
-	uint32_t from;          /* whose they are */
+	struct inlet in;           /* a link for each producer */
+	struct subscription *sub;  /* likewise, as it sees them */
+	struct sluice_batch batch; /* in hand */
+	uint32_t at;               /* of its events, the one in service */
 	uint32_t alive;
 	uint32_t looked;   /* nothing was there when it last looked */
 	uint32_t claims;   /* the batch in hand has to be claimed first */
@@ -72,15 +65,14 @@ struct flow {
 	sluice_a64 restored[PLAN_PRODUCERS_MAX];
 };
 
-/* flow.c: rings for all, and who is there from the start; @strategy is that of the
- * run, or the timed one of that. Returns 0 or -ENOMEM; flow_close() in any case. */
-int flow_open(struct flow *flow, struct run *run,
-	      const struct sluice_strategy *strategy, uint32_t apart);
+/* flow.c: rings for all, and who is there from the start. Returns 0 or -ENOMEM;
+ * flow_close() in any case, which tells what was not placed, or discarded. */
+int flow_open(struct flow *flow, struct run *run, uint32_t apart);
 void flow_close(struct flow *flow);
-/* Let consumer @c read: its rings have a lane. */
-void flow_attach(struct flow *flow, uint32_t c);
-/* What has come of it; the rest was not placed. */
-void flow_report(struct flow *flow);
+/* A consumer leaves or comes: what its own end does then, and the producers'. One
+ * that comes has a lane first; one that is killed lets go first. */
+void flow_change_in(struct flow *flow, const struct run_change *change);
+void flow_change_out(struct flow *flow, const struct run_change *change);
 
 /* ---- producers ----------------------------------------------------------- */
 
@@ -90,9 +82,6 @@ uint64_t flow_finished(const struct flow *flow);
 /* Place what has been offered, as one emission if it fits one. Returns non-zero
  * when something waits that found no credit. */
 int flow_place(struct flow *flow, uint32_t p, uint64_t now);
-/* Consumer @c is gone, and touches its rings no more; or has come. */
-void flow_kill(struct flow *flow, uint32_t c);
-void flow_join(struct flow *flow, uint32_t c);
 /* Of producer @p: waiting to be placed, and spilled. */
 uint64_t flow_waiting(const struct flow *flow, uint32_t p);
 /* Events neither handled nor discarded. */
@@ -100,15 +89,13 @@ uint64_t flow_left(const struct flow *flow);
 
 /* ---- consumers (flow_serve.c) -------------------------------------------- */
 
-/* Take a batch, and begin with it. Returns 0 when nothing is there; then all
- * credit has gone back that an idle consumer returns. */
+/* Take a batch. Returns 0 when nothing is there; then all credit has gone back
+ * that an idle consumer returns. */
 int flow_take(struct flow *flow, uint32_t c, uint64_t now);
 /* Begin with what was taken, and found at @now. */
 void flow_begin(struct flow *flow, uint32_t c, uint64_t now);
 /* The service is over that consumer @c was busy with: go on with the next event
  * of the batch. Returns 0 when there is none: the batch is acknowledged. */
 int flow_finish(struct flow *flow, uint32_t c);
-/* It goes: what it has finished of the batch is acknowledged. */
-void flow_go(struct flow *flow, uint32_t c);
 
 #endif

@@ -101,6 +101,9 @@ struct run {
 	uint64_t claim_ns;     /* what a claim of `shared` takes */
 	double clock_ns;       /* what it costs to look at the clock */
 	double deadline_ns;    /* nothing handled for so long: it failed */
+	/* Decides as that of the plan, with what the plan says; its init takes
+	 * opts->own for a struct source. Of one run at a time. */
+	struct sluice_strategy timed;
 	struct source *source;
 	struct run_record *record; /* by seq; throughput: unused */
 	struct quiet *quiet;       /* sim: NULL */
@@ -189,6 +192,7 @@ uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
 
 /* ---- source.c ------------------------------------------------------------ */
 
+/* And the timed strategy. */
 void run_sources_open(struct run *run);
 /* What arrives next, and was not offered; RUN_NEVER: nothing. */
 uint64_t source_next_ns(const struct source *source);
@@ -205,10 +209,6 @@ void source_measure(struct source *source, uint64_t waiting, int stalled,
 		    uint64_t now);
 /* The sum over all producers, in the result. */
 void run_sources_report(struct run *run);
-
-/* A strategy that decides as that of the run does, and is told what the plan says:
- * init takes its opts->own for a struct source. One of them at a time. */
-void timed_init(struct sluice_strategy *timed, const struct run *run);
 
 /* ---- tally.c ------------------------------------------------------------- */
 

@@ -31,12 +31,8 @@ struct sim_wire {
 	uint64_t producers;
 };
 
-/* The wires of a subscription. */
-struct sim_link {
-	struct sim_wire published;
-	struct sim_wire acked;
-	struct sim_wire granted;
-};
+/* Of each subscription; and of each producer with all of its consumers. */
+enum sim_wires { WIRE_PUBLISHED, WIRE_ACKED, WIRE_GRANTED, WIRES };
 
 /* What is on its way. A hop is always as long: first sent, first there. */
 struct sim_letter {
@@ -55,17 +51,13 @@ struct sim {
 	uint64_t places;
 	uint64_t head;
 	uint64_t tail;
-	struct sim_link *link; /* by producer, and consumer */
-	struct sim_wire pushed[PLAN_PRODUCERS_MAX];
-	struct sim_wire restored[PLAN_PRODUCERS_MAX];
-	/* A bit each: producers for which something has changed; consumers
-	 * for which something has come, and those that do nothing. */
+	struct sim_wire *wire; /* by producer, consumer (or all), and kind */
+	/* A bit each: producers for which something has changed, consumers for
+	 * which something has come. */
 	uint64_t wakes;
 	uint64_t looks;
-	uint64_t idle;
 	uint32_t change; /* the next fault */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
-	uint64_t idle_since[PLAN_CONSUMERS_MAX];
 };
 
 static void sim_earlier(uint64_t *next, uint64_t at)
@@ -74,9 +66,11 @@ static void sim_earlier(uint64_t *next, uint64_t at)
 		*next = at;
 }
 
-static struct sim_link *sim_link(struct sim *sim, uint32_t p, uint32_t c)
+/* @c: `consumers` for all of them. */
+static struct sim_wire *sim_wire(struct sim *sim, uint32_t p, uint32_t c,
+				 enum sim_wires kind)
 {
-	return &sim->link[p * sim->run->consumers + c];
+	return &sim->wire[(p * (sim->run->consumers + 1) + c) * WIRES + kind];
 }
 
 /* ---- the post ------------------------------------------------------------ */
@@ -134,81 +128,87 @@ static void sim_receive(struct sim *sim)
 static void sim_connect(struct sim *sim, uint32_t p, uint32_t c)
 {
 	struct flow_producer *producer = &sim->flow.producer[p];
-	struct flow_link *ends = &sim->flow.consumer[c].link[p];
+	struct sluice_spsc_reader *reader =
+		&sim->flow.consumer[c].in.links[p].reader;
 	struct sluice_rx_words *rx = producer->sub[c].rx;
 	/* What is taken from the pool, nobody else looks at. */
 	int pool = sim->flow.pool != 0;
 
-	*sim_link(sim, p, c) = (struct sim_link){
-		.acked = {.from = &ends->reader.acked,
-			  .to = pool ? NULL : &rx->acked,
-			  .producers = SIM_BIT(p)},
-		.granted = {.from = &ends->reader.granted,
-			    .to = pool ? NULL : &rx->granted,
-			    .producers = SIM_BIT(p)},
-		.published = {.from = &producer->out.writers[c].published,
-			      .to = &ends->tx->published,
-			      .consumers = SIM_BIT(c)},
-	};
+	*sim_wire(sim, p, c, WIRE_PUBLISHED) = (struct sim_wire){
+		.from = &producer->out.writers[c].published,
+		.to = &sim->flow.consumer[c].sub[p].tx->published,
+		.consumers = SIM_BIT(c)};
+	*sim_wire(sim, p, c, WIRE_ACKED) =
+		(struct sim_wire){.from = &reader->acked,
+				  .to = pool ? NULL : &rx->acked,
+				  .producers = SIM_BIT(p)};
+	*sim_wire(sim, p, c, WIRE_GRANTED) =
+		(struct sim_wire){.from = &reader->granted,
+				  .to = pool ? NULL : &rx->granted,
+				  .producers = SIM_BIT(p)};
 }
 
 static void sim_connect_all(struct sim *sim)
 {
-	struct flow *flow = &sim->flow;
+	const uint32_t all = sim->run->consumers;
+	uint32_t producers = sim->run->producers;
 
-	sim->link = run_memory(sim->run, (size_t)sim->run->producers *
-						 sim->run->consumers *
-						 sizeof(*sim->link));
-	for (uint32_t p = 0; p < sim->run->producers; p++) {
-		struct flow_producer *producer = &flow->producer[p];
+	sim->wire = run_memory(sim->run, (size_t)producers * (all + 1) * WIRES *
+						 sizeof(*sim->wire));
+	for (uint32_t p = 0; p < producers; p++) {
+		struct flow_producer *producer = &sim->flow.producer[p];
 
-		sim->pushed[p] =
+		for (uint32_t c = 0; c < all; c++)
+			sim_connect(sim, p, c);
+		/* Into the pool; and what has left the resequencer. */
+		*sim_wire(sim, p, all, WIRE_PUBLISHED) =
 			(struct sim_wire){.from = &producer->out.pool.pushed,
 					  .to = &producer->pushed,
 					  .consumers = SIM_ALL};
-		sim->restored[p] =
+		*sim_wire(sim, p, all, WIRE_ACKED) =
 			(struct sim_wire){.from = &producer->window.first,
-					  .to = &flow->restored[p],
+					  .to = &sim->flow.restored[p],
 					  .producers = SIM_BIT(p)};
-		for (uint32_t c = 0; c < sim->run->consumers; c++)
-			sim_connect(sim, p, c);
 	}
 }
 
 /* ---- consumers ----------------------------------------------------------- */
 
+/* Consumer @c does nothing, and is to look. */
 static void sim_rests(struct sim *sim, uint32_t c)
 {
 	sim->looks |= SIM_BIT(c);
-	sim->idle |= SIM_BIT(c);
 	sim->done_ns[c] = RUN_NEVER;
-	sim->idle_since[c] = sim->now;
+	sim->flow.consumer[c].free_ns = sim->now;
 }
 
 static void sim_finish(struct sim *sim, uint32_t c)
 {
-	struct flow *flow = &sim->flow;
-	uint32_t p = flow->consumer[c].from;
+	uint32_t p = sim->flow.consumer[c].batch.inlet;
 
-	if (flow_finish(flow, c))
-		sim->done_ns[c] = flow->consumer[c].free_ns;
+	if (flow_finish(&sim->flow, c))
+		sim->done_ns[c] = sim->flow.consumer[c].free_ns;
 	else
 		sim_rests(sim, c);
 	if (sim->run->closed_depth)
 		sim->wakes = SIM_ALL;
-	sim_tell(sim, &sim->restored[p]);
+	sim_tell(sim, sim_wire(sim, p, sim->run->consumers, WIRE_ACKED));
 }
 
-/* The one that has been idle longest. */
-static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
+/* Of those that do nothing, and have something to look at, the one that has been
+ * idle longest; NULL: there is none. */
+static struct flow_consumer *sim_looker(const struct sim *sim)
 {
-	uint32_t best = (uint32_t)__builtin_ctzll(lookers);
+	struct flow_consumer *best = NULL;
 
-	while ((lookers &= lookers - 1) != 0) {
-		uint32_t c = (uint32_t)__builtin_ctzll(lookers);
+	for (uint64_t looks = sim->looks; looks != 0; looks &= looks - 1) {
+		uint32_t c = (uint32_t)__builtin_ctzll(looks);
+		struct flow_consumer *consumer = &sim->flow.consumer[c];
 
-		if (sim->idle_since[c] < sim->idle_since[best])
-			best = c;
+		if (c < sim->run->consumers && consumer->alive &&
+		    sim->done_ns[c] == RUN_NEVER &&
+		    (best == NULL || consumer->free_ns < best->free_ns))
+			best = consumer;
 	}
 	return best;
 }
@@ -216,56 +216,44 @@ static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
 static void sim_look(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
+	const struct flow_consumer *looker;
 
-	while ((sim->looks & sim->idle) != 0) {
-		uint32_t c = sim_looker(sim, sim->looks & sim->idle);
+	while ((looker = sim_looker(sim)) != NULL) {
+		uint32_t c = (uint32_t)(looker - flow->consumer);
 		int taken = flow_take(flow, c, sim->now);
 
 		sim->looks &= ~SIM_BIT(c);
 		if (taken) {
-			sim->idle &= ~SIM_BIT(c);
 			flow_begin(flow, c, sim->now);
-			sim->done_ns[c] = flow->consumer[c].free_ns;
+			sim->done_ns[c] = looker->free_ns;
 		}
 		for (uint32_t p = 0; p < sim->run->producers; p++) {
-			sim_tell(sim, &sim_link(sim, p, c)->acked);
-			sim_tell(sim, &sim_link(sim, p, c)->granted);
+			sim_tell(sim, sim_wire(sim, p, c, WIRE_ACKED));
+			sim_tell(sim, sim_wire(sim, p, c, WIRE_GRANTED));
 		}
 		if (taken && flow->pool)
 			/* There is room in the pool. */
-			sim_send(sim, &sim_link(sim, flow->consumer[c].from, c)
-					       ->acked);
+			sim_send(sim,
+				 sim_wire(sim, flow->consumer[c].batch.inlet, c,
+					  WIRE_ACKED));
 	}
 }
 
 /* ---- faults -------------------------------------------------------------- */
 
-/* It is known at once, with what it had finished; what is on its way to it or
- * from it nobody looks at. */
-static void sim_kill(struct sim *sim, uint32_t c)
-{
-	struct flow *flow = &sim->flow;
-
-	flow_go(flow, c);
-	sim->idle &= ~SIM_BIT(c);
-	sim->done_ns[c] = RUN_NEVER;
-	for (uint32_t p = 0; p < sim->run->producers; p++)
-		sluice_store_release(&flow->producer[p].sub[c].rx->acked,
-				     flow->consumer[c].link[p].reader.acked);
-	flow_kill(flow, c);
-	sim->wakes = SIM_ALL;
-}
-
-/* It comes; what it asks for first is known at once. */
-static void sim_ask(struct sim *sim, uint32_t c)
+/* Consumer @c comes or goes: what it asks for first, or had finished, is known at
+ * once; what is on its way to it or from it nobody looks at. */
+static void sim_show(struct sim *sim, uint32_t c)
 {
 	sim_rests(sim, c);
 	for (uint32_t p = 0; p < sim->run->producers; p++) {
-		const struct flow_link *link = &sim->flow.consumer[c].link[p];
+		struct sluice_rx_words *rx = sim->flow.producer[p].sub[c].rx;
+		struct sim_wire *granted = sim_wire(sim, p, c, WIRE_GRANTED);
 
-		sim_link(sim, p, c)->granted.told = link->reader.granted;
-		sluice_store_release(&sim->flow.producer[p].sub[c].rx->granted,
-				     link->reader.granted);
+		granted->told = *granted->from;
+		sluice_store_release(&rx->granted, granted->told);
+		sluice_store_release(&rx->acked,
+				     *sim_wire(sim, p, c, WIRE_ACKED)->from);
 	}
 	sim->wakes = SIM_ALL;
 }
@@ -286,12 +274,11 @@ static void sim_changes(struct sim *sim)
 
 		if (change->kind == PLAN_STALL) {
 			sim->looks |= SIM_BIT(c); /* it is over */
-		} else if (change->kind == PLAN_JOIN) {
-			flow_attach(&sim->flow, c);
-			sim_ask(sim, c);
-			flow_join(&sim->flow, c);
-		} else if (sim->flow.consumer[c].alive) {
-			sim_kill(sim, c);
+		} else if (change->kind == PLAN_JOIN ||
+			   sim->flow.consumer[c].alive) {
+			flow_change_in(&sim->flow, change);
+			sim_show(sim, c);
+			flow_change_out(&sim->flow, change);
 		}
 	}
 }
@@ -320,10 +307,10 @@ static void sim_place(struct sim *sim, uint32_t p)
 		source_look(source, flow_finished(flow), sim->now, 1);
 	} while (placed != source->placed);
 	source_measure(source, flow_waiting(flow, p), stalled, sim->now);
-	if (flow->pool)
-		sim_tell(sim, &sim->pushed[p]);
-	for (uint32_t c = 0; !flow->pool && c < sim->run->consumers; c++)
-		sim_tell(sim, &sim_link(sim, p, c)->published);
+	/* To each, or into the pool. */
+	for (uint32_t c = flow->pool ? sim->run->consumers : 0;
+	     c <= sim->run->consumers; c++)
+		sim_tell(sim, sim_wire(sim, p, c, WIRE_PUBLISHED));
 }
 
 /* Everything that is there at this instant; returns the next one. */
@@ -352,22 +339,20 @@ static uint64_t sim_instant(struct sim *sim)
 int sim_go(struct run *run)
 {
 	struct sim *sim = run_memory(run, sizeof(*sim));
-	int rc = flow_open(&sim->flow, run, run->ps->strategy, 1);
+	int rc = flow_open(&sim->flow, run, 1);
 
 	sim->run = run;
 	sim->hop_ns =
 		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);
 	if (rc == 0)
 		sim_connect_all(sim);
-	for (uint32_t c = 0; c < sim->run->consumers; c++) {
+	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++) {
 		sim->done_ns[c] = RUN_NEVER;
 		if (sim->flow.consumer[c].alive)
-			sim_ask(sim, c);
+			sim_show(sim, c);
 	}
 	while (rc == 0 && sim->now != RUN_NEVER)
 		sim->now = sim_instant(sim);
-	if (rc == 0)
-		flow_report(&sim->flow);
 	flow_close(&sim->flow);
 	return rc;
 }

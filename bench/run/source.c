@@ -85,6 +85,43 @@ void source_measure(struct source *source, uint64_t waiting, int stalled,
 		source->waiting_most = waiting;
 }
 
+/* ---- the timed strategy -------------------------------------------------- */
+
+/* It has the state of the inner one, and behind it the source that is placed
+ * from. */
+#define TAIL_BYTES 64u
+
+static const struct sluice_strategy *inner;
+
+static void timed_init(void *state, const struct sluice_lanes *lanes,
+		       const struct sluice_dispatch_opts *opts)
+{
+	const struct source *source = opts->own;
+
+	inner->init(state, lanes, &source->opts);
+	memcpy((char *)state + inner->state_bytes, &opts->own,
+	       sizeof(opts->own));
+}
+
+static uint32_t timed_pick(void *state, struct sluice_lanes *lanes,
+			   const struct sluice_events *events,
+			   struct sluice_run *runs, uint32_t *n_runs)
+{
+	struct source *source;
+	int64_t began;
+	uint32_t placed;
+
+	memcpy(&source, (char *)state + inner->state_bytes, sizeof(source));
+	if (++source->picks % PICK_SAMPLE != 0)
+		return inner->pick(state, lanes, events, runs, n_runs);
+	began = bench_now_ns();
+	placed = inner->pick(state, lanes, events, runs, n_runs);
+	source->pick_ns += (double)(bench_now_ns() - began);
+	source->picks_timed++;
+	source->events_timed += placed;
+	return placed;
+}
+
 /* ---- all of them --------------------------------------------------------- */
 
 static uint64_t source_key_of(const void *event, uint32_t bytes, void *ctx)
@@ -104,6 +141,11 @@ void run_sources_open(struct run *run)
 	uint32_t row = ROW_BYTES / plan->event_bytes;
 
 	run->row_events = row < ROW_LEAST ? ROW_LEAST : row;
+	inner = run->ps->strategy;
+	run->timed = *inner;
+	run->timed.state_bytes += TAIL_BYTES;
+	run->timed.init = timed_init;
+	run->timed.pick = timed_pick;
 	run->source = run_memory(run, plan->producers * sizeof(*run->source));
 	for (uint32_t p = 0; p < plan->producers; p++) {
 		struct source *source = &run->source[p];
@@ -150,51 +192,6 @@ void run_sources_report(struct run *run)
 		      run->clock_ns * (double)source->picks_timed;
 		events += source->events_timed;
 	}
-	r->pick_ns = events > 0 && ns > 0 ? ns / (double)events : 0;
-}
-
-/* ---- the timed strategy -------------------------------------------------- */
-
-/* It has the state of the inner one, and behind it the source that is placed
- * from. */
-#define TAIL_BYTES 64u
-
-static const struct sluice_strategy *inner;
-
-static void timed_begin(void *state, const struct sluice_lanes *lanes,
-			const struct sluice_dispatch_opts *opts)
-{
-	const struct source *source = opts->own;
-
-	inner->init(state, lanes, &source->opts);
-	memcpy((char *)state + inner->state_bytes, &opts->own,
-	       sizeof(opts->own));
-}
-
-static uint32_t timed_pick(void *state, struct sluice_lanes *lanes,
-			   const struct sluice_events *events,
-			   struct sluice_run *runs, uint32_t *n_runs)
-{
-	struct source *source;
-	int64_t began;
-	uint32_t placed;
-
-	memcpy(&source, (char *)state + inner->state_bytes, sizeof(source));
-	if (++source->picks % PICK_SAMPLE != 0)
-		return inner->pick(state, lanes, events, runs, n_runs);
-	began = bench_now_ns();
-	placed = inner->pick(state, lanes, events, runs, n_runs);
-	source->pick_ns += (double)(bench_now_ns() - began);
-	source->picks_timed++;
-	source->events_timed += placed;
-	return placed;
-}
-
-void timed_init(struct sluice_strategy *timed, const struct run *run)
-{
-	inner = run->ps->strategy;
-	*timed = *inner;
-	timed->state_bytes += TAIL_BYTES;
-	timed->init = timed_begin;
-	timed->pick = timed_pick;
+	if (run->quiet != NULL && events > 0 && ns > 0)
+		r->pick_ns = ns / (double)events;
 }

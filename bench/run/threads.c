@@ -44,7 +44,6 @@ struct threads_stage {
 
 struct threads_run {
 	struct run *run;
-	struct sluice_strategy timed;
 	struct threads_stage *producer;
 	struct threads_stage *consumer;
 	struct threads_stage *join; /* the resequencer */
@@ -222,7 +221,6 @@ static uint32_t graph_open(struct threads_run *t)
 	t->producer = run_memory(run, (joins + 1) * sizeof(*t->producer));
 	t->consumer = t->producer + run->producers;
 	t->join = t->producer + joins;
-	timed_init(&t->timed, run);
 	for (uint32_t i = 0; i <= joins; i++) {
 		struct threads_stage *stage = &t->producer[i];
 
@@ -265,14 +263,14 @@ static int graph_add(struct threads_run *t, struct threads_stage *stage)
 		opts.in_bytes = 0;
 		opts.out_bytes = run->plan->event_bytes;
 		opts.handle_demand = threads_demand;
-		opts.strategy = &t->timed;
+		opts.strategy = &run->timed;
 		opts.strategy_ctx = &run->source[stage->index];
 		opts.order_offset =
 			SLUICE_ORDER_OFFSET(offsetof(struct run_event, number));
 		opts.order_events = run->ps->opts.order_events;
-		if (t->timed.rings == SLUICE_RINGS_POOL)
+		if (run->timed.rings == SLUICE_RINGS_POOL)
 			opts.ring_events = run->plan->capacity;
-		if (t->timed.needs & SLUICE_NEEDS_SPILL)
+		if (run->timed.needs & SLUICE_NEEDS_SPILL)
 			opts.spill_events = run->plan->capacity;
 		opts.batch_events = run->row_events;
 	}

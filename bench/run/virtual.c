@@ -30,7 +30,6 @@
 struct virtual_run {
 	struct flow flow;
 	struct run *run;
-	struct sluice_strategy timed;
 	uint64_t idle_ns; /* no round takes longer */
 	uint64_t worked_ns;
 
@@ -58,21 +57,17 @@ static void virtual_change(struct virtual_run *v, uint64_t now, sluice_a32 *own,
 	uint32_t i = sluice_load_relaxed(own);
 	const struct run_change *change = &v->run->change[i];
 	int dispatches = own == &v->dealt;
-	uint32_t c = change->consumer;
 
 	if (i == v->run->changes || change->at_ns > now ||
 	    ((change->kind == PLAN_JOIN) != dispatches &&
 	     sluice_load_acquire(other) <= i))
 		return;
-	if (change->kind == PLAN_JOIN && dispatches) {
-		flow_join(flow, c);
-	} else if (change->kind == PLAN_JOIN) {
-		flow_attach(flow, c);
-	} else if (change->kind == PLAN_KILL && dispatches) {
-		v->there -= flow->producer[0].out.subs[c] != NULL;
-		flow_kill(flow, c);
-	} else if (change->kind == PLAN_KILL && flow->consumer[c].alive) {
-		flow_go(flow, c);
+	if (!dispatches) {
+		flow_change_in(flow, change);
+	} else {
+		v->there -= change->kind == PLAN_KILL &&
+			    flow->producer[0].out.subs[change->consumer];
+		flow_change_out(flow, change);
 	}
 	sluice_store_release(own, i + 1);
 }
@@ -150,7 +145,7 @@ static void serve_look(struct virtual_run *v, uint32_t c, uint64_t now)
 	struct flow *flow = &v->flow;
 	const struct flow_consumer *consumer = &flow->consumer[c];
 
-	while (consumer->count > 0) {
+	while (consumer->batch.count > 0) {
 		if (consumer->free_ns > now)
 			return;
 		(void)flow_finish(flow, c);
@@ -206,10 +201,7 @@ static int virtual_threads(struct virtual_run *v)
 		sluice_store_release(&v->stop, 1);
 		(void)pthread_join(consumers, NULL);
 	}
-	if (rc < 0)
-		return sluice_fail(rc, "no thread: %s", strerror(-rc));
-	flow_report(&v->flow);
-	return v->rc;
+	return rc < 0 ? sluice_fail(rc, "no thread: %s", strerror(-rc)) : v->rc;
 }
 
 int virtual_go(struct run *run)
@@ -221,8 +213,7 @@ int virtual_go(struct run *run)
 	v->there = run->consumers;
 	v->idle_ns = QUIET_GAP_NS + LOOK_NS * run->consumers * run->producers;
 	v->worked_ns = 10 * v->idle_ns;
-	timed_init(&v->timed, run);
-	rc = flow_open(&v->flow, run, &v->timed, 0);
+	rc = flow_open(&v->flow, run, 0);
 	if (rc == 0)
 		rc = virtual_threads(v);
 	flow_close(&v->flow);

@@ -357,7 +357,7 @@ static void what_waits_is_measured_between_looks(void **state)
 /* It decides as the one inside, whose state it keeps. */
 static void a_timed_strategy_decides_alike(void **state)
 {
-	struct sluice_strategy timed;
+	const struct sluice_strategy *timed = &run.timed;
 	struct source *source;
 	struct sluice_lane lane[2][3] = {{{0}}};
 	struct sluice_lanes lanes[2] = {{.lane = lane[0], .count = 3},
@@ -375,16 +375,15 @@ static void a_timed_strategy_decides_alike(void **state)
 	live_begin();
 	source = &run.source[0];
 	opts.own = source;
-	timed_init(&timed, &run);
-	assert_true(timed.state_bytes <= sizeof(memory[0]));
-	assert_int_equal(timed.needs, plan.strategy[0].strategy->needs);
+	assert_true(timed->state_bytes <= sizeof(memory[0]));
+	assert_int_equal(timed->needs, plan.strategy[0].strategy->needs);
 	for (uint32_t k = 0; k < 2; k++) {
 		lanes[k].spill_free = 100;
 		for (uint32_t i = 0; i < 3; i++)
 			lane[k][i] = (struct sluice_lane){
 				.state = SLUICE_LANE_ACTIVE, .credit = 1000};
 	}
-	timed.init(memory[0], &lanes[0], &opts);
+	timed->init(memory[0], &lanes[0], &opts);
 	plan.strategy[0].strategy->init(memory[1], &lanes[1], &source->opts);
 	for (uint32_t i = 0; i < 64; i++) {
 		struct sluice_run runs[2][8];
@@ -392,19 +391,19 @@ static void a_timed_strategy_decides_alike(void **state)
 
 		for (uint32_t j = 0; j < 8; j++)
 			row[j].seq = (8 * i + j) % COUNT;
-		assert_int_equal(timed.placeable(memory[0], &lanes[0]),
+		assert_int_equal(timed->placeable(memory[0], &lanes[0]),
 				 plan.strategy[0].strategy->placeable(
 					 memory[1], &lanes[1]));
 		assert_int_equal(
-			timed.pick(memory[0], &lanes[0], &shown, runs[0],
-				   &n[0]),
+			timed->pick(memory[0], &lanes[0], &shown, runs[0],
+				    &n[0]),
 			plan.strategy[0].strategy->pick(
 				memory[1], &lanes[1], &shown, runs[1], &n[1]));
 		assert_int_equal(n[0], n[1]);
 		assert_memory_equal(runs[0], runs[1],
 				    n[0] * sizeof(runs[0][0]));
 	}
-	assert_null(timed.verify(memory[0], &lanes[0]));
+	assert_null(timed->verify(memory[0], &lanes[0]));
 	assert_int_equal(source->picks, 64);
 	assert_int_equal(source->picks_timed, 8);
 	assert_int_equal(source->events_timed, 64);
