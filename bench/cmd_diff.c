@@ -74,16 +74,14 @@ static int diff_settings(const struct diff *diff)
 static int diff_judged(const struct plan_slo *slo, enum figure_id id, int grows)
 {
 	const struct figure *figure = &figures[id];
-	int is_time = figure->unit == UNIT_WAIT || figure->unit == UNIT_TIMES;
 
-	if (figure->better == BETTER_NEITHER)
-		return 0;
-	if (!is_time)
-		return !(grows && id == FIGURE_OBJECTIVE);
-	return !grows &&
-	       ((figure->unit == UNIT_WAIT) != slo->is_latency ||
-		strcmp(figure->head,
-		       text_format("p%.10g", 100 * slo->quantile).at) != 0);
+	if (figure->better == BETTER_NEITHER || id == FIGURE_OBJECTIVE)
+		return figure->better != BETTER_NEITHER && !grows;
+	return !figure_is_time(id) ||
+	       (!grows &&
+		((figure->unit == UNIT_WAIT) != slo->is_latency ||
+		 strcmp(figure->head,
+			text_format("p%.10g", 100 * slo->quantile).at) != 0));
 }
 
 static void diff_line(struct diff *diff, const struct report_run *before,
@@ -116,31 +114,28 @@ static void diff_line(struct diff *diff, const struct report_run *before,
 		     change.at, worse ? "worse" : "better");
 }
 
-static void diff_run(struct diff *diff, const struct report_run *before,
-		     const struct report_run *after)
-{
-	if (strcmp(before->strategy, after->strategy) != 0 ||
-	    before->load < after->load || before->load > after->load ||
-	    before->contended || after->contended)
-		return;
-	diff->compared++;
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (diff_judged(&before->report->slo, id,
-				before->saturated || after->saturated))
-			diff_line(diff, before, after, id);
-}
-
+/* With the same settings they have the same runs, one by one. */
 static void diff_runs(struct diff *diff)
 {
-	const struct report *before = &diff->report[0];
-	const struct report *after = &diff->report[1];
+	const struct report *report = diff->report;
 
-	for (uint32_t i = 0; i < before->runs; i++)
-		for (uint32_t j = 0; j < after->runs; j++)
-			diff_run(diff, &before->run[i], &after->run[j]);
+	for (uint32_t i = 0; i < report[0].runs && i < report[1].runs; i++) {
+		const struct report_run *before = &report[0].run[i];
+		const struct report_run *after = &report[1].run[i];
+		int grows = before->saturated || after->saturated;
+
+		if (strcmp(before->strategy, after->strategy) != 0 ||
+		    fabs(before->load - after->load) > 0 || before->contended ||
+		    after->contended)
+			continue;
+		diff->compared++;
+		for (uint32_t id = 0; id < FIGURES; id++)
+			if (diff_judged(&report[0].slo, id, grows))
+				diff_line(diff, before, after, id);
+	}
 	(void)printf("%s%u of %u runs compared: ",
 		     diff->worse + diff->better > 0 ? "\n" : "", diff->compared,
-		     before->runs);
+		     report[0].runs);
 	if (diff->worse + diff->better == 0)
 		(void)puts("nothing is apart beyond the ranges.");
 	else
@@ -151,20 +146,17 @@ static void diff_runs(struct diff *diff)
 int cmd_diff(const struct command *command, struct bench_options *options)
 {
 	struct diff diff = {.command = command};
-	int code = COMMAND_DONE;
+	int code = COMMAND_FAILED;
 
-	for (int i = 0; i < 2 && code == COMMAND_DONE; i++)
-		if (report_json_read(&diff.report[i], options->file[i]) < 0) {
-			command_complain(command->name, sluice_last_error());
-			code = COMMAND_FAILED;
-		}
-	if (code == COMMAND_DONE && diff_settings(&diff) > 0)
+	if (report_json_read(&diff.report[0], options->file[0]) < 0 ||
+	    report_json_read(&diff.report[1], options->file[1]) < 0) {
+		command_complain(command->name, sluice_last_error());
+	} else if (diff_settings(&diff) > 0) {
 		code = COMMAND_USAGE;
-	if (code == COMMAND_DONE) {
+	} else {
 		diff_runs(&diff);
-		code = diff.worse > 0 ? COMMAND_WORSE : COMMAND_DONE;
-		if (diff.compared == 0 || fflush(stdout) != 0 || ferror(stdout))
-			code = COMMAND_FAILED;
+		if (diff.compared > 0 && fflush(stdout) == 0 && !ferror(stdout))
+			code = diff.worse > 0 ? COMMAND_WORSE : COMMAND_DONE;
 	}
 	report_close(&diff.report[0]);
 	report_close(&diff.report[1]);

@@ -2,7 +2,7 @@
 /* What is written of a report beside the tables; sluice-bench plot does nothing
  * else. */
 #include "bench/command.h"
-#include "bench/report/plot.h"
+#include "bench/report/report.h"
 
 #include <stdio.h>
 #include <string.h>

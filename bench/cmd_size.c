@@ -2,7 +2,6 @@
 /* sluice-bench size: how few consumers meet an objective, by strategy; and when
  * none do, why. In the simulation. */
 #include "bench/command.h"
-#include "bench/compare.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -353,10 +352,11 @@ static int size_tell(const struct size *size)
 {
 	const struct bench_options *options = size->options;
 	const struct trace *own = options->plan.trace.own;
+	struct text sentence[TEXT_TRACE];
+	uint32_t n = own != NULL ? text_trace(&own->facts, 0, sentence) : 0;
 
-	for (uint32_t i = 0; own != NULL && i < TEXT_TRACE; i++)
-		if (text_trace(&own->facts, 0, i).at[0] != '\0')
-			(void)puts(text_trace(&own->facts, 0, i).at);
+	for (uint32_t i = 0; i < n; i++)
+		(void)puts(sentence[i].at);
 	(void)printf("sim: %s of the %s, work for %.3g consumers; *: meets it, "
 		     "sat.: never catches up\n",
 		     size_slo_text(size).at,

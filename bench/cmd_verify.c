@@ -4,7 +4,6 @@
  * each cell on stdout, or one JSON document; the rest to stderr.
  */
 #include "bench/command.h"
-#include "bench/compare.h"
 #include "bench/verify.h"
 #include "ring/base_priv.h"
 

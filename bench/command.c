@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What run, compare, keyed, slow and burst do. */
 #include "bench/command.h"
-#include "bench/compare.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -47,18 +46,27 @@ int command_json(json_t *root, const char *file)
 	return command_close(out, file, rc);
 }
 
+/* What the trace of a run at that load, or speed, is made of. */
+static struct trace_opts command_trace(const struct bench_plan *plan,
+				       double load)
+{
+	struct trace_opts opts = plan->trace;
+
+	*(plan->by_speed ? &opts.speed : &opts.load) = load;
+	return opts;
+}
+
 /* The trace that all of it is about, at its one load. */
 static int command_save(const struct bench_options *options)
 {
-	struct trace_opts opts = options->plan.trace;
+	struct trace_opts opts =
+		command_trace(&options->plan, options->plan.load[0]);
 	struct trace trace;
 	FILE *out;
 	int rc;
 
 	if (options->save_trace == NULL)
 		return 0;
-	*(options->plan.by_speed ? &opts.speed : &opts.load) =
-		options->plan.load[0];
 	rc = trace_open(&trace, &opts);
 	if (rc < 0)
 		return rc;
@@ -69,17 +77,84 @@ static int command_save(const struct bench_options *options)
 	return rc;
 }
 
+/* ---- runs ---------------------------------------------------------------- */
+
+/* From the seed of one round to that of the next, modulo 2^64: neither they nor
+ * their lower halves meet those of another --seed. */
+#define COMPARE_SEED UINT64_C(0x9e3779b97f4a7c15)
+
+uint32_t compare_rounds(const struct bench_plan *plan)
+{
+	uint32_t chance = plan->mode != PLAN_SIM || trace_draws(&plan->trace);
+
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		chance |=
+			plan->strategy[i].strategy->needs & SLUICE_NEEDS_CHANCE;
+	return chance ? plan->repeats : 1;
+}
+
+/* All strategies over one trace, at what is told as @load. */
+static int compare_round(const struct bench_plan *plan, double load,
+			 uint32_t round, int watched,
+			 struct run_result *results)
+{
+	uint32_t rounds = compare_rounds(plan);
+	struct trace trace = {0};
+	int rc = trace_open(&trace, &plan->trace);
+
+	if (rc == 0)
+		rc = run_possible(plan, &trace);
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
+		struct run_result *result = &results[i * rounds + round];
+
+		/* One line that is written over; \033[K clears what the last
+		 * one left. */
+		if (watched)
+			(void)fprintf(stderr,
+				      "\rload %.4g  %s  round %u of %u"
+				      "\033[K",
+				      load, plan->strategy[i].name, round + 1,
+				      rounds);
+		rc = run_strategy(plan, &plan->strategy[i], &trace, result);
+		result->load = load;
+		if (rc < 0)
+			(void)number_within("at load %g: ", load);
+	}
+	trace_close(&trace);
+	return rc;
+}
+
+struct run_result *compare_load(const struct bench_plan *asked, double load,
+				int watched)
+{
+	struct bench_plan plan = *asked; /* with the seed of a round */
+	uint32_t rounds = compare_rounds(&plan);
+	struct run_result *results =
+		calloc((size_t)plan.strategies * rounds, sizeof(*results));
+	int rc = results != NULL ? 0 : sluice_fail(-ENOMEM, "no memory");
+
+	plan.trace = command_trace(asked, load);
+	if (plan.by_speed)
+		load *= plan.trace.own->facts.load;
+	for (uint32_t i = 0; rc == 0 && i < rounds; i++) {
+		rc = compare_round(&plan, load, i, watched, results);
+		plan.trace.seed += COMPARE_SEED;
+	}
+	if (rc == 0)
+		return results;
+	free(results);
+	return NULL;
+}
+
 /* ---- what is told -------------------------------------------------------- */
 
-static const struct report_style *
-command_style(const struct bench_options *options)
+static int command_color(const struct bench_options *options)
 {
 	const char *no_color = getenv("NO_COLOR");
-	int color = options->color == COLOR_ALWAYS ||
-		    (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
-		     (no_color == NULL || no_color[0] == '\0'));
 
-	return color ? &report_style_color : &report_style_plain;
+	return options->color == COLOR_ALWAYS ||
+	       (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
+		(no_color == NULL || no_color[0] == '\0'));
 }
 
 static int command_write(const struct report *report,
@@ -90,7 +165,7 @@ static int command_write(const struct report *report,
 	/* Stdout is taken by at most one of them. */
 	if (rc != 0 || options_stdout(options))
 		return rc;
-	rc = report_table_write(report, command_style(options), !options->quiet,
+	rc = report_table_write(report, command_color(options), !options->quiet,
 				stdout);
 	return rc < 0 ? sluice_fail(rc, "stdout: %s", strerror(-rc)) : 0;
 }
@@ -128,9 +203,7 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 	struct report report = {0};
 	int rc = report_open(&report, report_document(command->name));
 
-	if (rc < 0)
-		(void)sluice_fail(rc, "no memory for the report");
-	else
+	if (rc == 0)
 		rc = command_save(options);
 	if (rc == 0)
 		rc = command_measure(&options->plan, watched, &report);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommands, and what they have in common. Of command.c, and of one
- * cmd_*.c for each subcommand. Knows options, reports, files to write; not
- * how a run is made. */
+ * cmd_*.c for each subcommand. Knows options, reports, files to write, which runs
+ * a plan has; not how a run is made. */
 #ifndef SLUICE_BENCH_COMMAND_H
 #define SLUICE_BENCH_COMMAND_H
 
@@ -22,6 +22,19 @@ int cmd_plot(const struct command *command, struct bench_options *options);
 int cmd_ring(const struct command *command, struct bench_options *options);
 int cmd_size(const struct command *command, struct bench_options *options);
 int cmd_verify(const struct command *command, struct bench_options *options);
+
+/*
+ * All strategies at one load, or at one speed of a trace. Each round has a seed of
+ * its own, counted up from the plan's; in it all strategies replay one trace, one
+ * after the other, so that a machine that changes meanwhile changes for all.
+ * @watched: tell each on stderr. Returns of each strategy all rounds, to be freed,
+ * or NULL with a sentence in sluice_last_error() that names the strategy.
+ */
+struct run_result *compare_load(const struct bench_plan *plan, double load,
+				int watched);
+/* As many as the plan has; 1 where the same again is the same, to the last
+ * event: in sim, when nothing is drawn. */
+uint32_t compare_rounds(const struct bench_plan *plan);
 
 /* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
 FILE *command_open(const char *file);

@@ -1,6 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures for people. A cell without text was not measured. */
+/* What a figure is, and how it is told to people. A cell without text was not
+ * measured. */
 #include "bench/report/report.h"
+
+const struct figure figures[FIGURES] = {
+#define FIGURE(name, group, member, unit, better, value, table, head, about)   \
+	{group, member, UNIT_##unit, BETTER_##better, table, head, about},
+#include "bench/report/figure.def"
+};
+
+double figure_read(enum figure_id id, const struct run_result *run)
+{
+	double is = 0;
+
+	switch (id) {
+#define FIGURE(name, group, member, unit, better, value, table, head, about)   \
+	case FIGURE_##name:                                                    \
+		is = (double)(value);                                          \
+		break;
+#include "bench/report/figure.def"
+	case FIGURES:
+	default:
+		break;
+	}
+	/* Slowdowns are in 1/1000. */
+	return figures[id].unit == UNIT_TIMES ? is / 1e3 : is;
+}
 
 const char *const report_tables[REPORT_TABLES] = {
 	"", "How long it took", "What it cost, and what it kept",
@@ -94,16 +119,15 @@ static struct text cell_derived(const struct report_run *run, enum figure_id id)
 
 struct text report_cell(const struct report_run *run, enum figure_id id)
 {
-	enum figure_unit unit = figures[id].unit;
-	int is_time = unit == UNIT_WAIT || unit == UNIT_TIMES;
+	int is_time = figure_is_time(id);
 
-	if (unit == UNIT_CELL)
+	if (figures[id].unit == UNIT_CELL)
 		return cell_derived(run, id);
 	if ((is_time && !(run->mid[FIGURE_LATENCY_COUNT] > 0)) ||
 	    (id == FIGURE_KEPT && !(run->mid[FIGURE_TRIES] > 0)))
 		return TEXT_NONE;
 	/* Times tell how long it was, and nothing else. */
-	return run->saturated && (is_time || unit == UNIT_OBJECTIVE)
+	return run->saturated && (is_time || id == FIGURE_OBJECTIVE)
 		       ? text_format("sat.")
 		       : cell_value(run, id, run->mid[id]);
 }
@@ -140,6 +164,18 @@ uint32_t report_columns(const struct report *report, int table,
 		ids[n++] = id;
 	}
 	return own > 0 ? n : 0;
+}
+
+json_t *report_legend(const struct report *report)
+{
+	json_t *legend = json_object();
+
+	for (uint32_t id = 0; id < FIGURES; id++)
+		if (figures[id].about != NULL && report_column(report, id))
+			(void)json_object_set_new(
+				legend, report_head(report, id).at,
+				json_string(figures[id].about));
+	return legend;
 }
 
 struct text report_about(const struct report *report, uint32_t i)

@@ -5,36 +5,37 @@
 #include <errno.h>
 #include <math.h>
 
-/* A figure that is judged has its range behind it. */
-static void csv_line(const struct report_run *run, int is_head, FILE *out)
+/* Of a run, or the head. A figure that is judged has its range behind it. */
+static void csv_line(const struct report_run *run, FILE *out)
 {
-	if (is_head)
+	static const char *const ends[] = {"", "_low", "_high"};
+
+	if (run == NULL)
 		(void)fputs("strategy,load", out);
 	else
 		(void)fprintf(out, "\"%s\",%.12g", run->strategy, run->load);
-	for (uint32_t id = 0; id < FIGURES; id++) {
+	for (uint32_t i = 0; i < 3 * FIGURES; i++) {
+		uint32_t id = i / 3;
 		const struct figure *figure = &figures[id];
-		const char *ends[] = {"", "_low", "_high"};
-		const double values[] = {run->mid[id], run->low[id],
-					 run->high[id]};
-		int sides = figure->better != BETTER_NEITHER ? 3 : 1;
 
-		for (int i = 0; figure->member[0] != '\0' && i < sides; i++)
-			if (is_head)
-				(void)fprintf(out, ",%s%s%s%s", figure->group,
-					      figure->group[0] ? "_" : "",
-					      figure->member, ends[i]);
-			else
-				(void)fprintf(out, ",%.12g", values[i]);
+		if (figure->member[0] == '\0' ||
+		    (i % 3 > 0 && figure->better == BETTER_NEITHER))
+			continue;
+		if (run == NULL)
+			(void)fprintf(out, ",%s%s%s%s", figure->group,
+				      figure->group[0] ? "_" : "",
+				      figure->member, ends[i % 3]);
+		else
+			(void)fprintf(out, ",%.12g", run->side[i % 3][id]);
 	}
 	(void)fputc('\n', out);
 }
 
 int report_csv_write(const struct report *report, FILE *out)
 {
-	csv_line(&report->run[0], 1, out);
+	csv_line(NULL, out);
 	for (uint32_t i = 0; i < report->runs; i++)
-		csv_line(&report->run[i], 0, out);
+		csv_line(&report->run[i], out);
 	return ferror(out) ? -EIO : 0;
 }
 

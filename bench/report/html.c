@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A page: one file, no script, nothing fetched. The sentence first, then plots,
  * then the figures at the load that matters; all else is folded. */
-#include "bench/report/plot.h"
+#include "bench/report/report.h"
 #include "dispatch/strategy.h"
 
 #include <errno.h>
 #include <string.h>
-
-static const char html_list[] =
-	"<details class=card><summary>%</summary>\n<dl>\n";
-static const char html_entry[] = "<dt>%</dt><dd>%</dd>\n";
 
 static void html_head(const struct report *report, FILE *out)
 {
@@ -54,6 +50,7 @@ static void html_plots(const struct report *report, FILE *out)
 static void html_rows(const struct report *report, int table, uint32_t from,
 		      uint32_t to, FILE *out)
 {
+	static const char *const marks[] = {"", "best", "contended"};
 	enum figure_id column[FIGURES];
 	uint32_t columns = report_columns(report, table, column);
 
@@ -66,10 +63,7 @@ static void html_rows(const struct report *report, int table, uint32_t from,
 
 		if (run->load_at < from || run->load_at > to)
 			continue;
-		text_markup(out, "<tr class=\"%%\">",
-			    run->contended     ? "contended"
-			    : report_wins(run) ? "best"
-					       : "",
+		text_markup(out, "<tr class=\"%%\">", marks[report_mark(run)],
 			    i > 0 && run->load_at > run[-1].load_at ? " load"
 								    : "");
 		for (uint32_t k = 0; k < columns; k++)
@@ -105,74 +99,62 @@ static void html_table(const struct report *report, int table, FILE *out)
 	(void)fputs("</section>\n", out);
 }
 
-/* Has a run of @report this strategy, with whatever settings? */
-static int html_has(const struct report *report, const char *name)
-{
-	size_t length = strlen(name);
-	int has = 0;
-
-	for (uint32_t i = 0; i < report->strategies; i++)
-		has |= strncmp(report->strategy[i], name, length) == 0 &&
-		       strchr(":@", report->strategy[i][length]) != NULL;
-	return has;
-}
-
 /* ---- lists, folded -------------------------------------------------------- */
 
-static void html_strategies(const struct report *report, FILE *out)
+/* What each strategy does of which there are runs, with whatever settings. */
+static json_t *html_strategies(const struct report *report)
 {
 	const struct sluice_strategy *strategy;
+	json_t *list = json_object();
 
-	text_markup(out, html_list, "What the strategies do");
 	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
-		if (html_has(report, strategy->name))
-			text_markup(out, html_entry, strategy->name,
-				    strategy->help);
-	(void)fputs("</dl>\n</details>\n", out);
+		for (uint32_t k = 0; k < report->strategies; k++) {
+			const char *name = report->strategy[k];
+			size_t length = strcspn(name, ":@");
+
+			if (length == strlen(strategy->name) &&
+			    strncmp(name, strategy->name, length) == 0)
+				(void)json_object_set_new(
+					list, strategy->name,
+					json_string(strategy->help));
+		}
+	return list;
 }
 
-static void html_legend(const struct report *report, FILE *out)
+/* Names, and what they are; @settings: of values. */
+static void html_list(const char *title, json_t *list, int settings, FILE *out)
 {
-	text_markup(out, html_list, "What the columns mean");
-	for (uint32_t id = 0; id < FIGURES; id++)
-		if (figures[id].about != NULL && report_column(report, id))
-			text_markup(out, html_entry, report_head(report, id).at,
-				    figures[id].about);
-	(void)fputs("</dl>\n</details>\n", out);
-}
-
-/* What "plan" or "machine" has. */
-static void html_pairs(const struct report *report, const char *title,
-		       const char *member, FILE *out)
-{
-	json_t *pairs = json_object_get(report->root, member);
 	const char *name;
 	json_t *value;
 
-	text_markup(out,
-		    "<details class=card><summary>%</summary>\n"
-		    "<table class=plain>\n",
-		    title);
-	json_object_foreach(pairs, name, value)
-	{
-		text_markup(out, "<tr><th>%<td>%</tr>\n", name,
-			    json_is_string(value)
-				    ? json_string_value(value)
-				    : text_count(json_number_value(value)).at);
-	}
-	(void)fputs("</table>\n</details>\n", out);
+	text_markup(out, "<details class=card><summary>%</summary>\n", title);
+	(void)fputs(settings ? "<table class=plain>\n" : "<dl>\n", out);
+	json_object_foreach(list, name, value) text_markup(
+		out,
+		settings ? "<tr><th>%<td>%</tr>\n" : "<dt>%</dt><dd>%</dd>\n",
+		name,
+		json_is_string(value)
+			? json_string_value(value)
+			: text_count(json_number_value(value)).at);
+	(void)fprintf(out, "</%s>\n</details>\n", settings ? "table" : "dl");
 }
 
 int report_html_write(const struct report *report, FILE *out)
 {
+	json_t *strategies = html_strategies(report);
+	json_t *legend = report_legend(report);
+
 	html_head(report, out);
 	html_plots(report, out);
 	for (int i = 1; i < REPORT_TABLES; i++)
 		html_table(report, i, out);
-	html_strategies(report, out);
-	html_legend(report, out);
-	html_pairs(report, "The plan", "plan", out);
-	html_pairs(report, "The machine", "machine", out);
+	html_list("What the strategies do", strategies, 0, out);
+	html_list("What the columns mean", legend, 0, out);
+	html_list("The plan", json_object_get(report->root, "plan"), 1, out);
+	html_list("The machine", json_object_get(report->root, "machine"), 1,
+		  out);
+	json_decref(strategies);
+	json_decref(legend);
 	(void)fputs("</body>\n</html>\n", out);
 	return ferror(out) ? -EIO : 0;
 }

@@ -65,18 +65,17 @@ int report_json_get(struct report_run *run)
 			report_member(run->json, of->group, of->member);
 		const json_t *range =
 			report_member(ranges, of->group, of->member);
-		int has_range = json_array_size(range) == 2;
 
 		if (mid != NULL && !json_is_number(mid) &&
 		    !json_is_boolean(mid))
 			return sluice_fail(-EINVAL, "%s%s%s: not a number",
 					   of->group, of->group[0] ? "." : "",
 					   of->member);
-		run->mid[id] = document_value(mid);
-		run->low[id] = document_value(
-			has_range ? json_array_get(range, 0) : mid);
-		run->high[id] = document_value(
-			has_range ? json_array_get(range, 1) : mid);
+		for (size_t k = 0; k < 3; k++)
+			run->side[k][id] = document_value(
+				k > 0 && json_array_size(range) == 2
+					? json_array_get(range, k - 1)
+					: mid);
 	}
 	run->contended = run->mid[FIGURE_CONTENDED] > 0;
 	run->saturated = run->mid[FIGURE_SATURATED] > 0;
@@ -93,14 +92,12 @@ json_t *report_member(json_t *run, const char *group, const char *member)
 void report_json_trace(struct report *report, const struct trace_facts *facts,
 		       uint32_t consumers)
 {
+	struct text sentence[TEXT_TRACE];
+	uint32_t n = text_trace(facts, consumers, sentence);
 	json_t *told = json_array();
 
-	for (uint32_t i = 0; i < TEXT_TRACE; i++) {
-		struct text text = text_trace(facts, consumers, i);
-
-		if (text.at[0] != '\0')
-			(void)json_array_append_new(told, report_text(text.at));
-	}
+	for (uint32_t i = 0; i < n; i++)
+		(void)json_array_append_new(told, report_text(sentence[i].at));
 #define COUNT(member) #member, (json_int_t)facts->member
 #define REAL(member)  #member, facts->member
 	(void)json_object_set_new(
@@ -164,20 +161,23 @@ int report_json_write(const struct report *report, FILE *out)
 /* ---- reading ------------------------------------------------------------- */
 
 /* What the runs stand beside. */
-static int read_head(struct report *report, const json_t *runs)
+static int read_head(struct report *report)
 {
-	const json_t *root = report->root;
+	json_t *root = report->root;
+	json_error_t error;
+	const char *command;
+	const char *slo;
 
 	if (json_integer_value(json_object_get(root, "schema")) !=
 	    REPORT_SCHEMA)
 		return sluice_fail(-EINVAL, "schema: only %d is known",
 				   REPORT_SCHEMA);
-	if (!json_is_string(json_object_get(root, "command")))
-		return sluice_fail(-EINVAL, "command: not a text");
-	if (plan_slo_parse(&report->slo, report_setting(report, "slo")) < 0)
-		return number_within("plan.slo: ");
-	return json_is_array(runs) ? 0
-				   : sluice_fail(-EINVAL, "runs: not a list");
+	if (json_unpack_ex(root, &error, 0, "{s:s, s:{s:s}, s:[]}", "command",
+			   &command, "plan", "slo", &slo, "runs") < 0)
+		return sluice_fail(-EINVAL, "%s", error.text);
+	return plan_slo_parse(&report->slo, slo) < 0
+		       ? number_within("plan.slo: ")
+		       : 0;
 }
 
 int report_json_read(struct report *report, const char *file)
@@ -188,12 +188,11 @@ int report_json_read(struct report *report, const char *file)
 	json_t *runs = json_incref(json_object_get(root, "runs"));
 	int rc = report_open(report, root);
 
-	if (root == NULL)
-		rc = sluice_fail(-EINVAL, "line %d: %s", error.line,
-				 error.text);
+	rc = root == NULL ? sluice_fail(-EINVAL, "line %d: %s", error.line,
+					error.text)
+	     : rc == 0    ? read_head(report)
+			  : rc;
 	(void)json_object_del(root, "runs");
-	if (rc == 0)
-		rc = read_head(report, runs);
 	for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
 		rc = report_add(report, json_incref(json_array_get(runs, i)));
 		if (rc < 0)

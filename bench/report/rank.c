@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is better, and up to where it holds. */
+/* Who is better, up to where it holds, and one sentence about it. */
 #include "bench/report/report.h"
 
 #include <math.h>
@@ -67,49 +67,50 @@ int report_apart(enum figure_id id, const struct report_run *a,
 	return figures[id].better * (worst - best) > RANK_BUCKET * fabs(worst);
 }
 
-int report_wins(const struct report_run *run)
+enum report_mark report_mark(const struct report_run *run)
 {
 	const struct report *report = run->report;
 	const struct report_run *next = report_best(report, run->load_at, run);
 
+	if (run->contended)
+		return MARK_CONTENDED;
 	return next != NULL && report_best(report, run->load_at, NULL) == run &&
-	       report_apart(report_rank(report), run, next);
+			       report_apart(report_rank(report), run, next)
+		       ? MARK_BEST
+		       : MARK_NONE;
 }
 
 /* ---- over loads ---------------------------------------------------------- */
 
-/* The load up to which the slo is met, of the figures that are at @side in a run.
+/* The load up to which the slo is met, of the figures on one side of the ranges.
  * The tail grows by factors, so it goes straight in its logarithm. */
 static double rank_span(const struct report *report, uint32_t strategy,
-			size_t side)
+			uint32_t side)
 {
+	const struct report_run *met = NULL;
+	const struct report_run *missed = NULL; /* the next load */
 	double limit = report->slo.limit;
-	double met = -1;
-	double met_tail = 0;
-	double missed = -1; /* the next load; 0: by far */
-	double missed_tail = 0;
+	double tail;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
 		const struct report_run *run = report_at(report, i, strategy);
-		double tail;
 
 		if (run == NULL || run->contended)
 			continue;
-		tail = ((const double *)(const void *)((const char *)run +
-						       side))[FIGURE_OBJECTIVE];
-		if (report_counts(run) && tail <= limit) {
-			met = run->load;
-			met_tail = tail;
-			missed = -1;
-		} else if (missed < 0) {
-			missed = report_counts(run) ? run->load : 0;
-			missed_tail = tail;
+		if (report_counts(run) &&
+		    run->side[side][FIGURE_OBJECTIVE] <= limit) {
+			met = run;
+			missed = NULL;
+		} else if (missed == NULL) {
+			missed = run;
 		}
 	}
-	return met >= 0 && missed > 0
-		       ? met + (missed - met) * log(limit / met_tail) /
-					 log(missed_tail / met_tail)
-		       : met;
+	if (met == NULL || missed == NULL || !report_counts(missed))
+		return met != NULL ? met->load : -1;
+	tail = met->side[side][FIGURE_OBJECTIVE];
+	return met->load +
+	       (missed->load - met->load) * log(limit / tail) /
+		       log(missed->side[side][FIGURE_OBJECTIVE] / tail);
 }
 
 struct report_span report_load_at_slo(const struct report *report,
@@ -118,11 +119,9 @@ struct report_span report_load_at_slo(const struct report *report,
 	if (report_rank(report) != FIGURE_OBJECTIVE)
 		return (struct report_span){-1, -1, -1};
 	/* What is high keeps to the slo up to the least load. */
-	return (struct report_span){
-		rank_span(report, strategy, offsetof(struct report_run, mid)),
-		rank_span(report, strategy, offsetof(struct report_run, high)),
-		rank_span(report, strategy, offsetof(struct report_run, low)),
-	};
+	return (struct report_span){rank_span(report, strategy, 0),
+				    rank_span(report, strategy, 2),
+				    rank_span(report, strategy, 1)};
 }
 
 uint32_t report_load_told(const struct report *report)
@@ -137,4 +136,109 @@ uint32_t report_load_told(const struct report *report)
 			told = i;
 	}
 	return told;
+}
+
+/* ---- the sentence -------------------------------------------------------- */
+
+/* Why no run can be compared. */
+static struct text verdict_none(const struct report *report)
+{
+	const char *why = "the backlog grows, or events are lost";
+
+	for (uint32_t i = 0; i < report->runs; i++)
+		if (report->run[i].contended)
+			why = report->run[i].why;
+	return text_format("Nothing can be compared: %s.", why);
+}
+
+static struct text verdict_at(const struct report *report, uint32_t load)
+{
+	const struct report_run *best = report_best(report, load, NULL);
+	const struct report_run *next = report_best(report, load, best);
+	enum figure_id rank = report_rank(report);
+	int has_load = rank == FIGURE_OBJECTIVE;
+	struct text at =
+		has_load ? text_format(" at load %.4g", report->load[load])
+			 : TEXT_NONE;
+	struct text figure = has_load ? report_head(report, rank)
+				      : text_format("events per second");
+	struct text value[2];
+	double ratio;
+
+	if (best == NULL)
+		return verdict_none(report);
+	value[0] = report_value(best, rank);
+	if (next == NULL)
+		return text_format(
+			"%s%s%s: %s %s.",
+			report->strategies > 1 ? "Nothing to compare with "
+					       : "",
+			best->strategy, at.at, figure.at, value[0].at);
+	value[1] = report_value(next, rank);
+	if (!report_apart(rank, best, next))
+		return text_format("No winner%s: %s and %s overlap in the %s, "
+				   "%s and %s.",
+				   at.at, best->strategy, next->strategy,
+				   figure.at, value[0].at, value[1].at);
+	ratio = next->mid[rank] / best->mid[rank];
+	return text_format(has_load ? "%s wins%s: its %s, %s, is %.2f times "
+				      "lower than that of the next, %s, %s."
+				    : "%s wins%s: its %s, %s, are %.2f times "
+				      "higher than those of the next, %s, %s.",
+			   best->strategy, at.at, figure.at, value[0].at,
+			   has_load ? ratio : 1 / ratio, next->strategy,
+			   value[1].at);
+}
+
+/* Above the highest load nothing is known. */
+static struct text verdict_span(const struct report *report,
+				const struct report_span *span)
+{
+	if (!(span->mid < report->load[report->loads - 1]))
+		return text_format("%.3g at least", span->mid);
+	return text_format(
+		span->high > span->low ? "%.3g (%.3g..%.3g)" : "%.3g",
+		span->mid, span->low < 0 ? 0 : span->low, span->high);
+}
+
+/* By the load up to which each meets the slo. Where nobody misses it, or nobody
+ * meets it, that tells nothing. */
+struct text report_verdict(const struct report *report)
+{
+	struct report_span best = {0};
+	struct report_span next = {0};
+	const char *winner = "";
+	const char *second = "";
+	struct text up_to;
+
+	for (uint32_t i = 0; i < report->strategies; i++) {
+		struct report_span span = report_load_at_slo(report, i);
+
+		if (span.mid > best.mid) {
+			next = best;
+			second = winner;
+			best = span;
+			winner = report->strategy[i];
+		} else if (span.mid > next.mid) {
+			next = span;
+			second = report->strategy[i];
+		}
+	}
+	if (report->runs == 0)
+		return text_format("Nothing was run.");
+	if (report->loads < 2 || !(best.mid > 0) ||
+	    !(next.mid < report->load[report->loads - 1]))
+		return verdict_at(report, report_load_told(report));
+	up_to = text_format("meets %s up to load %s",
+			    report_setting(report, "slo"),
+			    verdict_span(report, &best).at);
+	if (report->strategies == 1)
+		return text_format("%s %s.", winner, up_to.at);
+	if (!(next.mid > 0))
+		return text_format("%s wins: it %s; no other does.", winner,
+				   up_to.at);
+	return text_format(
+		best.low > next.high ? "%s wins: it %s; the next, %s, up to %s."
+				     : "No winner: %s %s, %s up to %s.",
+		winner, up_to.at, second, verdict_span(report, &next).at);
 }

@@ -22,24 +22,32 @@ json_t *report_text(const char *text)
 
 /* "model name : ..." of the first CPU; other architectures have other words
  * for it, and stay without. */
-static json_t *report_machine(void)
+static json_t *report_cpu(void)
 {
 	char cpu[96] = "unknown";
-	char line[256];
-	struct utsname system = {.sysname = "unknown"};
 	FILE *file = fopen("/proc/cpuinfo", "re");
-	cpu_set_t cpus;
 
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "model name : %95[^\n]", cpu) == 1)
-			break;
+	while (file != NULL &&
+	       fscanf(file, "model name : %95[^\n]", cpu) == 0 &&
+	       fscanf(file, "%*[^\n] ") == 0)
+		;
 	if (file != NULL)
 		(void)fclose(file);
+	return report_text(cpu);
+}
+
+json_t *report_document(const char *command)
+{
+	struct utsname system = {.sysname = "unknown"};
+	cpu_set_t cpus;
+
 	CPU_ZERO(&cpus);
 	(void)uname(&system);
 	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
-	return json_pack("{s:o, s:i, s:o, s:s, s:s}", "cpu", report_text(cpu),
-			 "cpus", CPU_COUNT(&cpus), "kernel",
+	return json_pack("{s:i, s:s, s:{s:o, s:i, s:o, s:s, s:s}, s:{}}",
+			 "schema", REPORT_SCHEMA, "command", command, "machine",
+			 "cpu", report_cpu(), "cpus", CPU_COUNT(&cpus),
+			 "kernel",
 			 json_sprintf("%s %s %s", system.sysname,
 				      system.release, system.machine),
 			 "compiler",
@@ -48,14 +56,7 @@ static json_t *report_machine(void)
 #else
 			 "gcc " __VERSION__,
 #endif
-			 "sluice", SLUICE_VERSION_STRING);
-}
-
-json_t *report_document(const char *command)
-{
-	return json_pack("{s:i, s:s, s:o, s:{}}", "schema", REPORT_SCHEMA,
-			 "command", command, "machine", report_machine(),
-			 "plan");
+			 "sluice", SLUICE_VERSION_STRING, "plan");
 }
 
 int report_open(struct report *report, json_t *root)
@@ -64,7 +65,9 @@ int report_open(struct report *report, json_t *root)
 		.root = root,
 		.run = calloc(REPORT_RUNS_MAX + 1, sizeof(*report->run)),
 	};
-	return report->run != NULL && root != NULL ? 0 : -ENOMEM;
+	return report->run != NULL && root != NULL
+		       ? 0
+		       : sluice_fail(-ENOMEM, "no memory for the report");
 }
 
 void report_close(struct report *report)
@@ -86,13 +89,16 @@ const char *report_setting(const struct report *report, const char *name)
 
 /* ---- of repeats one ------------------------------------------------------ */
 
-/* By the tail, or the rate where there is none. */
+/* Those that are contended behind the others; by the tail, or the rate where there
+ * is none. */
 static int repeats_order(const void *left, const void *right)
 {
 	const struct run_result *a = *(const struct run_result *const *)left;
 	const struct run_result *b = *(const struct run_result *const *)right;
-	double by = a->objective - b->objective;
+	double by = (a->valid.contended != 0) - (b->valid.contended != 0);
 
+	if (!(fabs(by) > 0))
+		by = a->objective - b->objective;
 	if (!(fabs(by) > 0))
 		by = a->achieved_per_s - b->achieved_per_s;
 	return (by > 0) - (by < 0);
@@ -103,15 +109,13 @@ static uint32_t repeats_use(const struct run_result *repeats, uint32_t count,
 			    const struct run_result **used)
 {
 	uint32_t n = 0;
-	int all = 1;
 
-	for (uint32_t i = 0; i < count; i++)
-		all &= repeats[i].valid.contended != 0;
-	for (uint32_t i = 0; i < count; i++)
-		if (all || !repeats[i].valid.contended)
-			used[n++] = &repeats[i];
-	qsort(used, n, sizeof(*used), repeats_order);
-	return n;
+	for (uint32_t i = 0; i < count; i++) {
+		used[i] = &repeats[i];
+		n += repeats[i].valid.contended == 0;
+	}
+	qsort(used, count, sizeof(*used), repeats_order);
+	return n > 0 ? n : count;
 }
 
 /* Points [quantile, value, low, high] of the one that is told; the range at each

@@ -4,15 +4,13 @@
  * machine. A report is its JSON document, whether results became it or it was
  * read; what everything else is made of stands beside it.
  *
- * Of the files of this folder that have no header of their own: report.c,
- * json.c, rank.c, verdict.c, cell.c, table.c, html.c, export.c. Knows results
- * and the document; not how a run is made.
+ * Of all files of this folder. Knows results and the document; not how a run is
+ * made, nor where it is written to.
  */
 #ifndef SLUICE_BENCH_REPORT_REPORT_H
 #define SLUICE_BENCH_REPORT_REPORT_H
 
-#include "bench/report/figure.h"
-#include "bench/report/text.h"
+#include "bench/run/result.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -22,6 +20,85 @@
 #define REPORT_RUNS_MAX    (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
 /* Grows when a member of the document goes away or means something else. */
 #define REPORT_SCHEMA 2
+
+/* ---- text.c: three digits and a unit ---------------------------------------- */
+
+/* Short, and handed on by value: text_ns(850).at lives as long as the call that
+ * it is an argument of. */
+struct text {
+	char at[320];
+};
+
+#define TEXT_NONE ((struct text){""})
+
+struct text text_format(const char *format, ...) SLUICE_PRINTF(1, 2);
+/* "850ns", "12.3us". */
+struct text text_ns(double ns);
+/* "850", "12.3k", "1.23M". */
+struct text text_number(double number);
+/* All digits up to 99999, then as above. */
+struct text text_count(double count);
+/* "10us", "10k": as many digits as it has, up to four. */
+struct text text_tick(double number, int is_ns);
+/* @format with a text for each %, quoted for HTML and XML. */
+void text_markup(FILE *out, const char *format, ...);
+/* What is known of a trace that was read, in up to TEXT_TRACE sentences. Returns
+ * how many. @consumers 0: without the load of these. */
+#define TEXT_TRACE 5u
+uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
+		    struct text *sentences);
+
+/* ---- cell.c: what a figure is ----------------------------------------------- */
+
+enum figure_unit {
+	UNIT_WAIT,      /* ns, of a histogram */
+	UNIT_NS,        /* of anything else */
+	UNIT_TIME,      /* ns; this and the next three are blank when 0 */
+	UNIT_TIMES,     /* of the own service, of a histogram */
+	UNIT_RATE,      /* a second, or whatever has three digits */
+	UNIT_SOME,      /* a count */
+	UNIT_PART,      /* 0 to 1, as a percentage */
+	UNIT_NUMBER,    /* three digits */
+	UNIT_COUNT,     /* all digits, up to 99999 */
+	UNIT_SHARE,     /* 0 to 1 */
+	UNIT_FLAG,      /* 0 or 1 */
+	UNIT_OBJECTIVE, /* ns or times, as the slo has it */
+	UNIT_CELL,      /* a text, made from figures */
+};
+
+enum figure_better {
+	BETTER_NEITHER = 0,
+	BETTER_LOWER = -1,
+	BETTER_HIGHER = 1,
+};
+
+enum figure_id {
+#define FIGURE(name, group, member, unit, better, value, table, head, about)   \
+	FIGURE_##name,
+#include "bench/report/figure.def"
+	FIGURES,
+};
+
+/* A line of figure.def. */
+struct figure {
+	const char *group;
+	const char *member;
+	enum figure_unit unit;
+	enum figure_better better;
+	int table;
+	const char *head; /* NULL: what the slo is about */
+	const char *about;
+};
+
+extern const struct figure figures[FIGURES];
+
+/* Of one run. Times in ns, slowdowns as they are; 0: it is derived. */
+double figure_read(enum figure_id id, const struct run_result *run);
+/* Is it of a histogram of times? */
+static inline int figure_is_time(enum figure_id id)
+{
+	return figures[id].unit == UNIT_WAIT || figures[id].unit == UNIT_TIMES;
+}
 
 /* One strategy at one load. */
 struct report_run {
@@ -37,9 +114,14 @@ struct report_run {
 	int saturated;
 	/* Of the repeat whose tail is the median, as a whole; over all of them,
 	 * each figure by itself, the lowest and the highest. */
-	double mid[FIGURES];
-	double low[FIGURES];
-	double high[FIGURES];
+	union {
+		struct {
+			double mid[FIGURES];
+			double low[FIGURES];
+			double high[FIGURES];
+		};
+		double side[3][FIGURES];
+	};
 };
 
 struct report {
@@ -58,7 +140,8 @@ struct report {
 
 /* Of this subcommand on this machine, without runs; NULL: no memory. */
 json_t *report_document(const char *command);
-/* Takes @root over. Returns 0, or -ENOMEM, also when that is NULL. */
+/* Takes @root over. Returns 0, or -ENOMEM, also when that is NULL, with a sentence
+ * in sluice_last_error(). */
 int report_open(struct report *report, json_t *root);
 void report_close(struct report *report);
 /* A text; one that is no UTF-8, which a file's name may be, as "?". */
@@ -95,8 +178,12 @@ const struct report_run *report_best(const struct report *report, uint32_t load,
 /* Is @a better in that, beyond both ranges and the width of a bucket? */
 int report_apart(enum figure_id id, const struct report_run *a,
 		 const struct report_run *b);
-/* Is it the best at its load, and apart from all others? */
-int report_wins(const struct report_run *run);
+enum report_mark {
+	MARK_NONE,
+	MARK_BEST, /* at its load, and apart from all others */
+	MARK_CONTENDED,
+};
+enum report_mark report_mark(const struct report_run *run);
 /* The load up to which a strategy meets the slo, between two measured when the
  * higher one does not. */
 struct report_span report_load_at_slo(const struct report *report,
@@ -104,7 +191,7 @@ struct report_span report_load_at_slo(const struct report *report,
 /* The load that matters: the highest at which anybody meets the slo, or else
  * the lowest. */
 uint32_t report_load_told(const struct report *report);
-/* verdict.c: who wins, and by how much; or that nobody does, and why. */
+/* Who wins, and by how much; or that nobody does, and why. */
 struct text report_verdict(const struct report *report);
 
 /* ---- cell.c: figures for people -------------------------------------------- */
@@ -121,6 +208,8 @@ struct text report_value(const struct report_run *run, enum figure_id id);
 struct text report_head(const struct report *report, enum figure_id id);
 /* Has it a column, with a figure in some run? */
 int report_column(const struct report *report, enum figure_id id);
+/* Of the columns that need one: by head, what it is about. To be freed. */
+json_t *report_legend(const struct report *report);
 /* Those of @table behind those that all tables have: returns how many, 0 when it
  * has none of its own. */
 uint32_t report_columns(const struct report *report, int table,
@@ -128,20 +217,51 @@ uint32_t report_columns(const struct report *report, int table,
 /* What the figures are of, line by line; "": there are no more. */
 struct text report_about(const struct report *report, uint32_t i);
 
+/* ---- plot.c: which plots there are, what is in them, and pictures --------------- */
+
+#define PLOTS_MAX       4u
+#define PLOT_POINTS_MAX 256u
+
+enum plot_kind {
+	PLOT_BY_LOAD,
+	PLOT_CURVE,     /* over the share of events */
+	PLOT_OVER_TIME, /* of the latency */
+};
+
+struct plot {
+	enum plot_kind kind;
+	int is_latency;        /* else slowdown */
+	uint32_t load;         /* at which one, unless by load */
+	enum figure_id figure; /* of which it is by load */
+	double limit;          /* the slo, if that is of it; or 0 */
+	struct text name;      /* for a file */
+	struct text title;
+	const char *about;
+};
+
+struct plot_point {
+	double x;
+	double y; /* infinite: saturated */
+	double low;
+	double high;
+};
+
+uint32_t plot_list(const struct report *report, struct plot *plots);
+/* What a strategy has in it: returns how many, at most PLOT_POINTS_MAX. */
+uint32_t plot_points(const struct report *report, const struct plot *plot,
+		     uint32_t strategy, struct plot_point *points);
+/* A picture, as part of a page or @alone, with a style of its own. */
+void plot_svg(const struct report *report, const struct plot *plot, int alone,
+	      FILE *out);
+
+/* The style sheets plot.css and page.css. */
+extern const char plot_css[];
+extern const char page_css[];
+
 /* ---- what is written ------------------------------------------------------- */
 
-/* For people, at most 120 columns wide; @style: escape sequences or "". */
-struct report_style {
-	const char *head;
-	const char *best;
-	const char *warn;
-	const char *note;
-	const char *plain;
-};
-extern const struct report_style report_style_plain;
-extern const struct report_style report_style_color;
-int report_table_write(const struct report *report,
-		       const struct report_style *style, uint32_t legend,
+/* For people, at most 120 columns wide; @color: with escape sequences. */
+int report_table_write(const struct report *report, int color, int legend,
 		       FILE *out);
 
 /* What was read of a trace, for so many consumers. */

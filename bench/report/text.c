@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/report/text.h"
+#include "bench/report/report.h"
 #include "bench/load/number.h"
 
 #include <inttypes.h>
@@ -94,21 +94,19 @@ static struct text trace_rate(const struct trace_facts *facts,
 			      uint32_t consumers)
 {
 	struct text events = text_count((double)facts->events);
+	struct text load = TEXT_NONE;
 	char window[NUMBER_TEXT_BYTES];
 
 	if (facts->span_ns == 0)
 		return text_format("%s events, all at one instant", events.at);
+	if (consumers > 0)
+		load = text_format("; natural load %.3g of %u consumers",
+				   facts->load, consumers);
 	(void)number_time_text((double)facts->peak_window_ns, window);
 	return text_format("%s events in %s: %s/s, at most %s/s over %s%s",
 			   events.at, text_ns((double)facts->span_ns).at,
 			   text_number(facts->rate_per_s).at,
-			   text_number(facts->peak_per_s).at, window,
-			   (consumers > 0
-				    ? text_format("; natural load %.3g of %u "
-						  "consumers",
-						  facts->load, consumers)
-				    : TEXT_NONE)
-				   .at);
+			   text_number(facts->peak_per_s).at, window, load.at);
 }
 
 static struct text trace_services(const struct trace_facts *facts)
@@ -125,23 +123,25 @@ static struct text trace_services(const struct trace_facts *facts)
 			   text_ns(facts->service_p99_9_ns).at, keys.at);
 }
 
-struct text text_trace(const struct trace_facts *facts, uint32_t consumers,
-		       uint32_t i)
+uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
+		    struct text *sentences)
 {
-	if (i == 0)
-		return trace_rate(facts, consumers);
-	if (i == 1)
-		return trace_services(facts);
-	if (i == 2 && facts->moved > 0)
-		return text_format("%" PRIu64 " lines were not in order of "
-				   "time, by at most %s: sorted",
-				   facts->moved,
-				   text_ns((double)facts->moved_ns).at);
-	if (i == 3 && facts->no_time > 0)
-		return text_format("%" PRIu64 " services of 0, taken as 1 ns: "
-				   "their slowdown says nothing",
-				   facts->no_time);
-	if (i == 4 && facts->ignored[0] != '\0')
-		return text_format("columns ignored: %s", facts->ignored);
-	return TEXT_NONE;
+	uint32_t n = 2;
+
+	sentences[0] = trace_rate(facts, consumers);
+	sentences[1] = trace_services(facts);
+	if (facts->moved > 0)
+		sentences[n++] = text_format(
+			"%" PRIu64 " lines were not in order of time, by at "
+			"most %s: sorted",
+			facts->moved, text_ns((double)facts->moved_ns).at);
+	if (facts->no_time > 0)
+		sentences[n++] = text_format("%" PRIu64 " services of 0, taken "
+					     "as 1 ns: their slowdown says "
+					     "nothing",
+					     facts->no_time);
+	if (facts->ignored[0] != '\0')
+		sentences[n++] =
+			text_format("columns ignored: %s", facts->ignored);
+	return n;
 }

@@ -2,7 +2,7 @@
 /* Who is told to be better: which runs may be compared, when two are apart, up to
  * which load a strategy meets the slo, and the sentence about it. */
 #include "report.h"
-#include "bench/report/plot.h"
+#include "bench/report/report.h"
 
 #include <math.h>
 
@@ -56,7 +56,7 @@ static void some_runs_do_not_count(void **state)
 	report_plain(&report, "e", 0.5, 0);
 	assert_string_equal(report_best(&report, 0, NULL)->strategy, "a");
 	assert_null(report_best(&report, 0, &report.run[0]));
-	assert_false(report_wins(&report.run[0]));
+	assert_int_equal(report_mark(&report.run[0]), MARK_NONE);
 	report_close(&report);
 }
 
@@ -81,8 +81,8 @@ static void a_winner_is_apart(void **state)
 		best = report_with(&report, "a", 0.5, 1, 2, cases[i].high,
 				   NULL);
 		report_with(&report, "b", 0.5, cases[i].low, 4, 5, NULL);
-		assert_int_equal(report_wins(best), cases[i].wins);
-		assert_false(report_wins(&report.run[1]));
+		assert_int_equal(report_mark(best), cases[i].wins);
+		assert_int_equal(report_mark(&report.run[1]), MARK_NONE);
 		report_close(&report);
 	}
 }
@@ -99,7 +99,7 @@ static void closed_is_ranked_by_rate(void **state)
 	report_with(&report, "b", 0, 9, 9, 9,
 		    json_pack("{s:f}", "achieved_per_s", 2e6));
 	assert_string_equal(report_best(&report, 0, NULL)->strategy, "b");
-	assert_true(report_wins(&report.run[1]));
+	assert_int_equal(report_mark(&report.run[1]), MARK_BEST);
 	assert_true(load_at(&report, 0) < 0);
 	assert_string_equal(report_verdict(&report).at,
 			    "b wins: its events per second, 2.00M, are 2.00 "
@@ -320,8 +320,8 @@ static void plots_have_what_was_measured(void **state)
 	assert_int_equal(plot_points(&report, &plots[1], 1, points), 2);
 	assert_true(points[0].y == 800 && points[0].low == 700);
 	/* The slo is of one of the two. */
-	assert_true(plot_limit(&report, &plots[0]) == 10);
-	assert_true(plot_limit(&report, &plots[1]) == 0);
+	assert_true(plots[0].limit == 10);
+	assert_true(plots[1].limit == 0);
 	report_close(&report);
 }
 

@@ -169,7 +169,7 @@ check_plot()
 	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
 	echo '{"schema": 2}' >"$scratch/wrong"
 	expect 1 plot "$scratch/wrong" --html=-
-	grep -q "wrong: command: not a text" "$scratch/talk" ||
+	grep -q "wrong: Object item not found: command" "$scratch/talk" ||
 		fail "does not say what is wrong: $(cat "$scratch/talk")"
 	sed 's/"p99_9": [0-9.][0-9.]*/"p99_9": "x"/' "$scratch/report" \
 		>"$scratch/wrong"
