@@ -40,8 +40,7 @@ static int diff_group(const struct diff *diff, const char *group)
 
 	(void)json_object_update(all, before);
 	(void)json_object_update(all, after);
-	json_object_foreach(all, name, value)
-	{
+	json_object_foreach(all, name, value) {
 		json_t *was = json_object_get(before, name);
 		json_t *is = json_object_get(after, name);
 

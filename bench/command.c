@@ -165,9 +165,11 @@ static int command_write(const struct report *report,
 	/* Stdout is taken by at most one of them. */
 	if (rc != 0 || options_stdout(options))
 		return rc;
-	rc = report_table_write(report, command_color(options), !options->quiet,
-				stdout);
-	return rc < 0 ? sluice_fail(rc, "stdout: %s", strerror(-rc)) : 0;
+	report_table_write(report, command_color(options), !options->quiet,
+			   stdout);
+	return fflush(stdout) != 0 || ferror(stdout)
+		       ? sluice_fail(-EIO, "stdout: %s", strerror(EIO))
+		       : 0;
 }
 
 /* All loads; what has been measured when one fails is in the report. */

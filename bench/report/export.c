@@ -50,8 +50,7 @@ void report_hgrm_write(const struct report_run *run, FILE *out)
 	(void)fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile",
 		      "TotalCount", "1/(1-Percentile)");
 	json_array_foreach(report_member(run->json, "latency_ns", "curve"), i,
-			   point)
-	{
+			   point) {
 		double share = 0;
 		double ns = 0;
 

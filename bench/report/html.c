@@ -101,23 +101,22 @@ static void html_table(const struct report *report, int table, FILE *out)
 
 /* ---- lists, folded -------------------------------------------------------- */
 
-/* What each strategy does of which there are runs, with whatever settings. */
+/* What the strategies do that were run, with whatever settings. */
 static json_t *html_strategies(const struct report *report)
 {
-	const struct sluice_strategy *strategy;
 	json_t *list = json_object();
 
-	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
-		for (uint32_t k = 0; k < report->strategies; k++) {
-			const char *name = report->strategy[k];
-			size_t length = strcspn(name, ":@");
+	for (uint32_t i = 0; i < report->strategies; i++) {
+		const char *run = report->strategy[i];
+		struct text name =
+			text_format("%.*s", (int)strcspn(run, ":@"), run);
+		const struct sluice_strategy *strategy =
+			sluice_strategy_find(name.at);
 
-			if (length == strlen(strategy->name) &&
-			    strncmp(name, strategy->name, length) == 0)
-				(void)json_object_set_new(
-					list, strategy->name,
-					json_string(strategy->help));
-		}
+		if (strategy != NULL)
+			(void)json_object_set_new(list, name.at,
+						  json_string(strategy->help));
+	}
 	return list;
 }
 
@@ -129,13 +128,14 @@ static void html_list(const char *title, json_t *list, int settings, FILE *out)
 
 	text_markup(out, "<details class=card><summary>%</summary>\n", title);
 	(void)fputs(settings ? "<table class=plain>\n" : "<dl>\n", out);
-	json_object_foreach(list, name, value) text_markup(
-		out,
-		settings ? "<tr><th>%<td>%</tr>\n" : "<dt>%</dt><dd>%</dd>\n",
-		name,
-		json_is_string(value)
-			? json_string_value(value)
-			: text_count(json_number_value(value)).at);
+	json_object_foreach(list, name, value)
+		text_markup(out,
+			    settings ? "<tr><th>%<td>%</tr>\n"
+				     : "<dt>%</dt><dd>%</dd>\n",
+			    name,
+			    json_is_string(value)
+				    ? json_string_value(value)
+				    : text_count(json_number_value(value)).at);
 	(void)fprintf(out, "</%s>\n</details>\n", settings ? "table" : "dl");
 }
 

@@ -143,8 +143,7 @@ int report_json_write(const struct report *report, FILE *out)
 	(void)json_object_set_new(report->root, "load_at_slo",
 				  document_loads(report));
 	(void)fputs("{\n", out);
-	json_object_foreach(report->root, name, value)
-	{
+	json_object_foreach(report->root, name, value) {
 		(void)fprintf(out, "\"%s\": ", name);
 		rc |= json_dumpf(value, out, DOCUMENT_FLAGS);
 		(void)fputs(",\n", out);

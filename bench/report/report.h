@@ -261,8 +261,8 @@ extern const char page_css[];
 /* ---- what is written ------------------------------------------------------- */
 
 /* For people, at most 120 columns wide; @color: with escape sequences. */
-int report_table_write(const struct report *report, int color, int legend,
-		       FILE *out);
+void report_table_write(const struct report *report, int color, int legend,
+			FILE *out);
 
 /* What was read of a trace, for so many consumers. */
 void report_json_trace(struct report *report, const struct trace_facts *facts,

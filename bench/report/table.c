@@ -3,7 +3,6 @@
  * rest in a table below with the same rows. */
 #include "bench/report/report.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define TABLE_WIDTH 120
@@ -28,13 +27,6 @@ struct table {
 	int reasons; /* say below a row why it is marked */
 };
 
-/* Of a run, or the head of the column. */
-static struct text table_cell(const struct report *report,
-			      const struct report_run *run, enum figure_id id)
-{
-	return run != NULL ? report_cell(run, id) : report_head(report, id);
-}
-
 /* The heads, and the runs. The first column to the left, figures to the right. */
 static void table_rows(const struct table *table)
 {
@@ -50,14 +42,17 @@ static void table_rows(const struct table *table)
 			(void)fputc('\n', table->out);
 		(void)fputs(style[run != NULL ? report_mark(run) : STYLE_HEAD],
 			    table->out);
-		for (uint32_t k = 0; k < table->end; k++)
+		for (uint32_t k = 0; k < table->end; k++) {
+			enum figure_id id = table->column[k];
+
 			if (k < table->keys || k >= table->first)
-				(void)fprintf(table->out, "%s%*s",
-					      k > 0 ? "  " : "",
-					      table->width[k],
-					      table_cell(report, run,
-							 table->column[k])
-						      .at);
+				(void)fprintf(
+					table->out, "%s%*s", k > 0 ? "  " : "",
+					table->width[k],
+					(run != NULL ? report_cell(run, id)
+						     : report_head(report, id))
+						.at);
+		}
 		(void)fprintf(table->out, "%s\n", style[0]);
 		if (run != NULL && run->contended && table->reasons)
 			(void)fprintf(table->out, "%s  ! %s%s\n",
@@ -109,8 +104,8 @@ static void table_write(struct table *table, int number)
 	}
 }
 
-int report_table_write(const struct report *report, int color, int legend,
-		       FILE *out)
+void report_table_write(const struct report *report, int color, int legend,
+			FILE *out)
 {
 	const char *const *style = table_styles[color != 0];
 	struct table table = {.report = report, .style = style, .out = out};
@@ -128,10 +123,10 @@ int report_table_write(const struct report *report, int color, int legend,
 		json_t *all = report_legend(report);
 
 		(void)fprintf(out, "\n%s", style[STYLE_NOTE]);
-		json_object_foreach(all, head, about)(void) fprintf(
-			out, "  %-12s  %s\n", head, json_string_value(about));
+		json_object_foreach(all, head, about)
+			(void)fprintf(out, "  %-12s  %s\n", head,
+				      json_string_value(about));
 		(void)fputs(style[0], out);
 		json_decref(all);
 	}
-	return ferror(out) || fflush(out) != 0 ? -EIO : 0;
 }

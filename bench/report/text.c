@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
 struct text text_format(const char *format, ...)
 {
@@ -59,77 +59,59 @@ struct text text_count(double count)
 	return count <= 99999 ? text_format("%.0f", count) : text_number(count);
 }
 
-static void markup_text(FILE *out, const char *text)
-{
-	static const char *const quoted[] = {
-		['&'] = "&amp;",
-		['<'] = "&lt;",
-		['>'] = "&gt;",
-		['"'] = "&quot;",
-	};
-
-	for (; *text != '\0'; text++)
-		if (*text > 0 && *text <= '>' && quoted[(int)*text] != NULL)
-			(void)fputs(quoted[(int)*text], out);
-		else
-			(void)fputc(*text, out);
-}
-
 void text_markup(FILE *out, const char *format, ...)
 {
+	static const char special[] = "&<>\"";
+	static const char *const quoted[] = {"&amp;", "&lt;", "&gt;", "&quot;"};
 	va_list args;
 
 	va_start(args, format);
-	for (; *format != '\0'; format++)
-		if (*format == '%')
-			markup_text(out, va_arg(args, const char *));
-		else
+	for (; *format != '\0'; format++) {
+		if (*format != '%') {
 			(void)fputc(*format, out);
+			continue;
+		}
+		for (const char *at = va_arg(args, const char *); *at; at++) {
+			const char *is = strchr(special, *at);
+
+			(void)(is != NULL ? fputs(quoted[is - special], out)
+					  : fputc(*at, out));
+		}
+	}
 	va_end(args);
 }
 
 /* ---- a trace ------------------------------------------------------------- */
 
-static struct text trace_rate(const struct trace_facts *facts,
-			      uint32_t consumers)
+uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
+		    struct text *sentences)
 {
 	struct text events = text_count((double)facts->events);
 	struct text load = TEXT_NONE;
+	struct text keys = text_format("no keys of its own");
 	char window[NUMBER_TEXT_BYTES];
+	uint32_t n = 2;
 
-	if (facts->span_ns == 0)
-		return text_format("%s events, all at one instant", events.at);
 	if (consumers > 0)
 		load = text_format("; natural load %.3g of %u consumers",
 				   facts->load, consumers);
-	(void)number_time_text((double)facts->peak_window_ns, window);
-	return text_format("%s events in %s: %s/s, at most %s/s over %s%s",
-			   events.at, text_ns((double)facts->span_ns).at,
-			   text_number(facts->rate_per_s).at,
-			   text_number(facts->peak_per_s).at, window, load.at);
-}
-
-static struct text trace_services(const struct trace_facts *facts)
-{
-	struct text keys = text_format("no keys of its own");
-
 	if (facts->has_keys)
 		keys = text_format("%" PRIu64 " keys, the hottest has %.3g %% "
 				   "of the events",
 				   facts->keys, facts->key_share * 100);
-	return text_format("services%s alone: mean %s, p99.9 %s; %s",
-			   facts->has_service ? "" : " (drawn)",
-			   text_ns(facts->service_mean_ns).at,
-			   text_ns(facts->service_p99_9_ns).at, keys.at);
-}
-
-uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
-		    struct text *sentences)
-{
-	uint32_t n = 2;
-
-	sentences[0] = trace_rate(facts, consumers);
-	sentences[1] = trace_services(facts);
+	(void)number_time_text((double)facts->peak_window_ns, window);
+	sentences[0] = text_format("%s events, all at one instant", events.at);
+	if (facts->span_ns > 0)
+		sentences[0] = text_format(
+			"%s events in %s: %s/s, at most %s/s over %s%s",
+			events.at, text_ns((double)facts->span_ns).at,
+			text_number(facts->rate_per_s).at,
+			text_number(facts->peak_per_s).at, window, load.at);
+	sentences[1] =
+		text_format("services%s alone: mean %s, p99.9 %s; %s",
+			    facts->has_service ? "" : " (drawn)",
+			    text_ns(facts->service_mean_ns).at,
+			    text_ns(facts->service_p99_9_ns).at, keys.at);
 	if (facts->moved > 0)
 		sentences[n++] = text_format(
 			"%" PRIu64 " lines were not in order of time, by at "

@@ -181,7 +181,8 @@ static char *written(const struct report *report,
 
 static int plain_table(const struct report *report, FILE *out)
 {
-	return report_table_write(report, 0, 0, out);
+	report_table_write(report, 0, 0, out);
+	return 0;
 }
 
 static void the_table_marks_what_does_not_count(void **state)

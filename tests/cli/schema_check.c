@@ -94,8 +94,7 @@ static void check_properties(struct check *check, json_t *schema, json_t *value)
 
 	if (!json_is_object(value))
 		return;
-	json_object_foreach(value, name, member)
-	{
+	json_object_foreach(value, name, member) {
 		json_t *rule = json_object_get(known, name);
 
 		if (rule != NULL)
@@ -184,8 +183,7 @@ static void check_value(struct check *check, json_t *schema, json_t *value)
 	const char *word;
 	json_t *rule;
 
-	json_object_foreach(schema, word, rule)
-	{
+	json_object_foreach(schema, word, rule) {
 		if (check_word(check, schema, word, rule, value))
 			continue;
 		(void)fprintf(stderr, "schema: '%s' is not known\n", word);
