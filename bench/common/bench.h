@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every benchmark shares: the clock, memory, threads that stay where
- * they are. Of bench.c. Knows the machine: clock, memory, CPUs; not what is
- * measured. */
+/* What every benchmark shares: the clock, memory. Of bench.c. Knows the machine;
+ * not what is measured. */
 #ifndef SLUICE_BENCH_BENCH_H
 #define SLUICE_BENCH_BENCH_H
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -42,14 +40,6 @@ static inline void bench_pause(void)
 /* Zeroed, page-aligned and touched, so that no page fault is measured; NULL
  * without memory. Released by free(). */
 void *bench_memory(size_t bytes);
-
-/* Two of the CPUs that this process may use, or one twice. Returns how many it may
- * use; 1 where a pair must share a CPU. */
-uint32_t bench_cpus(int cpus[2]);
-
-/* A thread on @cpu that runs @body. Returns 0 or a negative errno. */
-int bench_start(pthread_t *thread, void *(*body)(void *arg), void *arg,
-		int cpu);
 
 #ifdef __cplusplus
 }

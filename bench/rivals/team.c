@@ -3,6 +3,7 @@
 #include "bench/rivals/team.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -96,6 +97,41 @@ static int64_t team_span(const struct team_thread *threads, uint32_t n)
 	return ended - began;
 }
 
+uint32_t bench_cpus(int cpus[2])
+{
+	cpu_set_t set;
+	uint32_t found = 0;
+
+	CPU_ZERO(&set);
+	(void)sched_getaffinity(0, sizeof(set), &set);
+	cpus[0] = 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set) && found++ < 2)
+			cpus[found - 1] = cpu;
+	if (found < 2)
+		cpus[1] = cpus[0];
+	return found > 0 ? found : 1;
+}
+
+/* A thread on @cpu that runs @body. Returns 0 or a negative errno. */
+static int team_start(pthread_t *thread, void *(*body)(void *arg), void *arg,
+		      int cpu)
+{
+	pthread_attr_t attr;
+	cpu_set_t set;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc != 0)
+		return -rc;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	rc = pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	if (rc == 0)
+		rc = pthread_create(thread, &attr, body, arg);
+	(void)pthread_attr_destroy(&attr);
+	return -rc;
+}
+
 int64_t bench_team(const struct bench_member *members, uint32_t n,
 		   uint32_t *stop, int64_t stop_ns)
 {
@@ -108,8 +144,8 @@ int64_t bench_team(const struct bench_member *members, uint32_t n,
 	for (; rc == 0 && started < n; started++) {
 		threads[started] = (struct team_thread){
 			.member = members[started], .team = &team};
-		rc = bench_start(&threads[started].id, team_main,
-				 &threads[started], members[started].cpu);
+		rc = team_start(&threads[started].id, team_main,
+				&threads[started], members[started].cpu);
 		if (rc < 0)
 			break;
 	}

@@ -10,6 +10,10 @@
 extern "C" {
 #endif
 
+/* Two of the CPUs that this process may use, or one twice. Returns how many it may
+ * use; 1 where a pair must share a CPU. */
+uint32_t bench_cpus(int cpus[2]);
+
 /* A thread of a team: what it does, and where. */
 struct bench_member {
 	void (*body)(void *arg);

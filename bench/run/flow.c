@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rings of a run and their producing ends: what has arrived is offered to the
- * outlets, which do the rest. */
+/* The rings of a run and their two ends: producers, that offer to the outlets what
+ * has arrived; and consumers, that take batches from their inlets, serve one event
+ * after the other, and acknowledge a batch when all of it is finished. */
 #include "bench/run/flow_priv.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 /* Both ends of a subscription: they have the same words, or each its own copies,
  * but for those of a ring that the consumer fills from the pool. */
@@ -32,8 +34,8 @@ static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 	};
 	*far = *near;
 	if (flow->apart && !flow->pool) {
-		far->tx = run_memory(run, sizeof(*far->tx));
-		far->rx = run_memory(run, sizeof(*far->rx));
+		RUN_NEW(run, far->tx, 1);
+		RUN_NEW(run, far->rx, 1);
 	}
 }
 
@@ -48,8 +50,7 @@ static int flow_producer_open(struct flow *flow, struct flow_producer *producer)
 			     bytes, run->row_events, run->plan->capacity);
 
 	producer->row = run_memory(run, (size_t)run->row_events * bytes);
-	producer->sub =
-		run_memory(run, run->consumers * sizeof(*producer->sub));
+	RUN_NEW(run, producer->sub, run->consumers);
 	out->counters = &producer->counters;
 	out->ops = sluice_wait_linux();
 	if (rc == 0 && flow->pool)
@@ -84,8 +85,7 @@ static int flow_consumer_open(struct flow *flow, uint32_t c)
 
 	if (inlet_open(&consumer->in, run->producers) < 0)
 		return -ENOMEM;
-	consumer->sub =
-		run_memory(run, run->producers * sizeof(*consumer->sub));
+	RUN_NEW(run, consumer->sub, run->producers);
 	for (uint32_t p = 0; p < run->producers; p++)
 		flow_link_open(flow, p, c);
 	if (run->fault[c].late)
@@ -104,14 +104,11 @@ int flow_open(struct flow *flow, struct run *run, uint32_t apart)
 
 	flow->run = run;
 	flow->apart = apart;
-	flow->batch_events = run->credit.batch_events;
-	if (batch > 0 && batch < flow->batch_events)
-		flow->batch_events = batch;
+	/* An inlet takes no more than the credit says. */
+	flow->batch_events = batch > 0 ? batch : UINT32_MAX;
 	flow->pool = run->timed.rings == SLUICE_RINGS_POOL;
-	flow->producer =
-		run_memory(run, run->producers * sizeof(*flow->producer));
-	flow->consumer =
-		run_memory(run, run->consumers * sizeof(*flow->consumer));
+	RUN_NEW(run, flow->producer, run->producers);
+	RUN_NEW(run, flow->consumer, run->consumers);
 	for (uint32_t p = 0; rc == 0 && p < run->producers; p++)
 		rc = flow_producer_open(flow, &flow->producer[p]);
 	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++)
@@ -125,11 +122,12 @@ int flow_open(struct flow *flow, struct run *run, uint32_t apart)
 
 void flow_close(struct flow *flow)
 {
-	struct run *run = flow->run;
+	const struct run *run = flow->run;
+	struct run_drops *drops = &run->result->drops;
 
-	run->unplaced = flow_left(flow);
-	run->discarded = run->trace->count - run->unplaced -
-			 sluice_load_acquire(&flow->finished);
+	drops->unplaced = flow_left(flow);
+	drops->overflow = run->trace->count - drops->unplaced -
+			  sluice_load_acquire(&flow->finished);
 	for (uint32_t p = 0; p < run->producers; p++)
 		outlet_close(&flow->producer[p].out);
 	for (uint32_t c = 0; c < run->consumers; c++)
@@ -138,32 +136,11 @@ void flow_close(struct flow *flow)
 
 /* ---- placing ------------------------------------------------------------- */
 
-/* An emission. Returns how many of @want events had room. */
-static uint64_t place_some(struct flow *flow, uint32_t p, uint64_t want,
-			   uint64_t now)
-{
-	struct flow_producer *producer = &flow->producer[p];
-	struct source *source = &flow->run->source[p];
-	uint64_t room;
-
-	(void)outlet_refresh(&producer->out, want);
-	room = outlet_room(&producer->out);
-	if (want > room)
-		want = room;
-	if (want > flow->run->row_events)
-		want = flow->run->row_events;
-	if (want == 0)
-		return 0;
-	source_write(source, producer->row, (uint32_t)want, now);
-	source->placed +=
-		outlet_place(&producer->out, producer->row, (uint32_t)want);
-	return room;
-}
-
 int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 {
-	const struct source *source = &flow->run->source[p];
+	struct source *source = &flow->run->source[p];
 	struct outlet *out = &flow->producer[p].out;
+	unsigned char *row = flow->producer[p].row;
 	uint64_t want = source->due - source->placed;
 
 	if (flow->run->ordered)
@@ -180,12 +157,19 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 			(void)outlet_refresh(out, UINT64_MAX);
 		return 0;
 	}
-	return place_some(flow, p, want, now) == 0;
+	(void)outlet_refresh(out, want);
+	want = run_min(want, outlet_room(out));
+	if (want == 0)
+		return 1;
+	want = run_min(want, flow->run->row_events);
+	source_write(source, row, (uint32_t)want, now);
+	source->placed += outlet_place(out, row, (uint32_t)want);
+	return 0;
 }
 
 /* ---- who comes and goes -------------------------------------------------- */
 
-void flow_change_out(struct flow *flow, const struct run_change *change)
+void flow_change_out(struct flow *flow, const struct plan_fault *change)
 {
 	for (uint32_t p = 0; p < flow->run->producers; p++) {
 		struct outlet *out = &flow->producer[p].out;
@@ -201,7 +185,7 @@ void flow_change_out(struct flow *flow, const struct run_change *change)
 }
 
 /* One that is killed has finished some of its batch; those it acknowledges. */
-void flow_change_in(struct flow *flow, const struct run_change *change)
+void flow_change_in(struct flow *flow, const struct plan_fault *change)
 {
 	struct flow_consumer *consumer = &flow->consumer[change->consumer];
 
@@ -241,4 +225,149 @@ uint64_t flow_finished(const struct flow *flow)
 	return flow->run->closed_depth
 		       ? flow->run->trace->count - flow_left(flow)
 		       : 0;
+}
+
+/* ---- services ------------------------------------------------------------ */
+
+/* The event in service. */
+static struct run_event serve_event(const struct flow *flow,
+				    const struct flow_consumer *consumer)
+{
+	const unsigned char *events = consumer->batch.events;
+	struct run_event event;
+
+	memcpy(&event,
+	       events + (size_t)consumer->at * flow->run->plan->event_bytes,
+	       sizeof(event));
+	return event;
+}
+
+/* The next event in hand. A consumer that was busy when it was placed goes on
+ * where it ended; else the event was waited for, until it was found. Those at the
+ * head of the pool claim one after the other, and are busy meanwhile. */
+void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	struct run_event event = serve_event(flow, consumer);
+	uint64_t start = consumer->free_ns;
+
+	consumer->found_ns = found_ns;
+	if ((consumer->looked || event.placed_ns > start) && found_ns > start)
+		start = found_ns;
+	consumer->looked = 0;
+	if (consumer->claims) {
+		uint64_t *head =
+			&flow->producer[consumer->batch.inlet].head_free_ns;
+
+		*head = start = run_max(start, *head) + flow->run->claim_ns;
+		consumer->claims = 0;
+	}
+	consumer->free_ns =
+		run_service_end(flow->run, c, &start, event.service_ns);
+	consumer->started_ns = start;
+}
+
+/* What leaves the resequencer of producer @p now had to wait for all before it. */
+static void serve_restore(struct flow *flow, uint32_t p,
+			  const struct run_event *event)
+{
+	struct run *run = flow->run;
+	struct flow_producer *producer = &flow->producer[p];
+	struct sluice_reorder *window = &producer->window;
+	uint64_t depth = event->number - window->head;
+	const unsigned char *first;
+	struct run_record *record;
+	struct run_event left;
+
+	run->result->join_depth_max =
+		run_max(run->result->join_depth_max, depth);
+	/* Twice, or beyond its window, it is out of order as well. */
+	run->result->reordered +=
+		sluice_reorder_put(window, (const unsigned char *)event) !=
+		SLUICE_REORDER_TAKEN;
+	while (sluice_reorder_peek(window, &first) > 0) {
+		memcpy(&left, first, sizeof(left));
+		record = &run->record[left.seq];
+		producer->left_ns =
+			run_max(producer->left_ns, record->ended_ns);
+		record->left_ns = producer->left_ns;
+		run->result->reordered += left.number != window->first;
+		sluice_reorder_take(window, 1);
+	}
+	if (!flow->apart)
+		sluice_store_release(&flow->restored[p], window->first);
+}
+
+int flow_finish(struct flow *flow, uint32_t c)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	struct run_event event = serve_event(flow, consumer);
+
+	run_write(flow->run, c, &event, consumer->started_ns,
+		  consumer->free_ns);
+	if (flow->run->ordered)
+		serve_restore(flow, consumer->batch.inlet, &event);
+	/* Relaxed load: our own word. */
+	sluice_store_release(&flow->finished,
+			     sluice_load_relaxed(&flow->finished) + 1);
+	if (++consumer->at < consumer->batch.count) {
+		flow_begin(flow, c, consumer->found_ns);
+		return 1;
+	}
+	inlet_ack(&consumer->in, consumer->batch.inlet, consumer->at);
+	consumer->batch.count = 0;
+	return 0;
+}
+
+/* ---- taking -------------------------------------------------------------- */
+
+/* The next batch of producer @p. Apart, one sees of the pool what has come there
+ * as far as that is known; everything else in it is the consumers' own. */
+static uint32_t serve_look(struct flow *flow, struct flow_consumer *consumer,
+			   uint32_t p, struct sluice_batch *batch)
+{
+	const struct flow_producer *producer = &flow->producer[p];
+	struct pool_ring *ring = flow->apart ? producer->out.pool.ring : NULL;
+	uint32_t n;
+
+	if (ring != NULL)
+		sluice_store_relaxed(&ring->mpmc.words->pushed,
+				     sluice_load_relaxed(&producer->pushed));
+	n = inlet_take(&consumer->in, p, flow->batch_events, batch);
+	if (ring != NULL)
+		sluice_store_relaxed(&ring->mpmc.words->pushed,
+				     producer->out.pool.pushed);
+	return n;
+}
+
+/* What came first, of all producers; from pools one claim at a time, in turn. */
+int flow_take(struct flow *flow, uint32_t c, uint64_t now)
+{
+	struct flow_consumer *consumer = &flow->consumer[c];
+	uint32_t producers = flow->run->producers;
+	uint32_t turn = consumer->batch.inlet + 1;
+	uint64_t first = UINT64_MAX;
+
+	if (run_stalled(flow->run, c, now))
+		return 0;
+	for (uint32_t k = 0; k < producers; k++) {
+		uint32_t p = (turn + k) % producers;
+		struct sluice_batch batch = {.inlet = p};
+		uint64_t seq;
+
+		if ((flow->pool && consumer->batch.count > 0) ||
+		    serve_look(flow, consumer, p, &batch) == 0) {
+			(void)inlet_idle(&consumer->in, p);
+			continue;
+		}
+		memcpy(&seq, batch.events, sizeof(seq));
+		if (seq < first) {
+			first = seq;
+			consumer->batch = batch;
+		}
+	}
+	consumer->at = 0;
+	consumer->claims = flow->pool;
+	consumer->looked |= consumer->batch.count == 0;
+	return consumer->batch.count > 0;
 }

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events on their way through the engine's own outlets and inlets, as the modes
- * sim and virtual have them: producers that offer what has arrived (flow.c)
- * and consumers that take, serve and acknowledge it (flow_serve.c). Each call is
- * told what time it is, and the time of a service or a claim is added up. The
- * modes differ in where that time comes from, and in when one
- * end sees what the other has written: at once, in virtual, where both ends use
- * the same words; in sim, where each has words of its own (`apart`), when it is
- * carried over.
+ * sim and virtual have them: producers that offer what has arrived, and consumers
+ * that take, serve and acknowledge it. Each call is told what time it is, and the
+ * time of a service or a claim is added up. The modes differ in where that time
+ * comes from, and in when one end sees what the other has written: at once, in
+ * virtual, where both ends use the same words; in sim, where each has words of its
+ * own (`apart`), when it is carried over.
  *
  * Words        writer      reader      order    meaning
  * finished     consumers   producers   release  events handled, ever
  * restored     consumers   producers   release  of each producer, ordered: events
  *                                               that have left the resequencer
  *
- * Of flow.c and flow_serve.c. Knows outlets, inlets, events and their times; not
- * clocks and threads.
+ * Of flow.c. Knows outlets, inlets, events and their times; not clocks and threads.
  */
 #ifndef SLUICE_BENCH_RUN_FLOW_PRIV_H
 #define SLUICE_BENCH_RUN_FLOW_PRIV_H
@@ -65,14 +63,14 @@ struct flow {
 	sluice_a64 restored[PLAN_PRODUCERS_MAX];
 };
 
-/* flow.c: rings for all, and who is there from the start. Returns 0 or -ENOMEM;
+/* Rings for all, and who is there from the start. Returns 0 or -ENOMEM;
  * flow_close() in any case, which tells what was not placed, or discarded. */
 int flow_open(struct flow *flow, struct run *run, uint32_t apart);
 void flow_close(struct flow *flow);
 /* A consumer leaves or comes: what its own end does then, and the producers'. One
  * that comes has a lane first; one that is killed lets go first. */
-void flow_change_in(struct flow *flow, const struct run_change *change);
-void flow_change_out(struct flow *flow, const struct run_change *change);
+void flow_change_in(struct flow *flow, const struct plan_fault *change);
+void flow_change_out(struct flow *flow, const struct plan_fault *change);
 
 /* ---- producers ----------------------------------------------------------- */
 
@@ -87,7 +85,7 @@ uint64_t flow_waiting(const struct flow *flow, uint32_t p);
 /* Events neither handled nor discarded. */
 uint64_t flow_left(const struct flow *flow);
 
-/* ---- consumers (flow_serve.c) -------------------------------------------- */
+/* ---- consumers ----------------------------------------------------------- */
 
 /* Take a batch. Returns 0 when nothing is there; then all credit has gone back
  * that an idle consumer returns. */

@@ -2,6 +2,7 @@
 #include "bench/run/quiet.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,42 +15,39 @@ static uint32_t quiet_slice(uint64_t at_ns)
 
 /* ---- one thread ---------------------------------------------------------- */
 
-/* "time on a CPU, time waited for one, how often it got one", ns. */
-static void watch_read(const struct quiet_watch *watch, uint64_t *delay_ns,
-		       uint64_t *runs)
+/* How long it waited for a CPU since it last asked, by what the kernel counts:
+ * "time on a CPU, time waited for one, how often it got one", ns. To be woken takes
+ * a moment; that is no loss. */
+static uint64_t watch_waited(struct quiet_watch *watch)
 {
 	char text[96];
-	ssize_t n = pread(watch->file, text, sizeof(text) - 1, 0);
 	char *at = text;
+	ssize_t n = pread(watch->file, text, sizeof(text) - 1, 0);
+	uint64_t delay_ns = watch->delay_ns;
+	uint64_t woken_ns = watch->runs;
 
-	*delay_ns = watch->delay_ns;
-	*runs = watch->runs;
 	if (n <= 0)
-		return;
+		return 0;
 	text[n] = '\0';
 	(void)strtoull(at, &at, 10);
-	*delay_ns = strtoull(at, &at, 10);
-	*runs = strtoull(at, &at, 10);
+	watch->delay_ns = strtoull(at, &at, 10);
+	watch->runs = strtoull(at, &at, 10);
+	delay_ns = watch->delay_ns - delay_ns;
+	woken_ns = (watch->runs - woken_ns) * QUIET_GAP_NS;
+	return delay_ns > woken_ns ? delay_ns - woken_ns : 0;
 }
 
 void quiet_turn(struct quiet_watch *watch, uint64_t now)
 {
 	uint32_t slice = quiet_slice(now);
-	uint64_t delay_ns;
-	uint64_t runs;
 	uint64_t lost_ns;
-	uint64_t woken_ns;
 
 	if (watch->file == 0) {
 		watch->file = open("/proc/thread-self/schedstat",
 				   O_RDONLY | O_CLOEXEC);
-		watch_read(watch, &watch->delay_ns, &watch->runs);
+		(void)watch_waited(watch);
 	}
-	watch_read(watch, &delay_ns, &runs);
-	lost_ns = delay_ns - watch->delay_ns;
-	/* To be woken takes a moment; that is no loss. */
-	woken_ns = (runs - watch->runs) * QUIET_GAP_NS;
-	lost_ns = lost_ns > woken_ns ? lost_ns - woken_ns : 0;
+	lost_ns = watch_waited(watch);
 	/* What the kernel counts the clock shows as well. */
 	if (watch->gap_ns > lost_ns)
 		lost_ns = watch->gap_ns;
@@ -60,8 +58,6 @@ void quiet_turn(struct quiet_watch *watch, uint64_t now)
 	if (slice == watch->slice ||
 	    now - slice * QUIET_SLICE_NS >= QUIET_LOST_MIN_NS)
 		watch->lost_ns[slice] += lost_ns;
-	watch->delay_ns = delay_ns;
-	watch->runs = runs;
 	watch->gap_ns = 0;
 	watch->slice = slice;
 	watch->next_ns = now + QUIET_SLICE_NS;
@@ -82,13 +78,8 @@ void quiet_watch_end(struct quiet_watch *watch, uint64_t now)
 
 uint64_t quiet_lost_most(double service_ns)
 {
-	double most = 5 * service_ns;
-
-	if (most < (double)QUIET_LOST_MIN_NS)
-		return QUIET_LOST_MIN_NS;
-	if (most > (double)QUIET_LOST_MAX_NS)
-		return QUIET_LOST_MAX_NS;
-	return (uint64_t)most;
+	return (uint64_t)fmin(fmax(5 * service_ns, QUIET_LOST_MIN_NS),
+			      QUIET_LOST_MAX_NS);
 }
 
 void quiet_judge(struct quiet *quiet, const struct quiet_watch *watch,

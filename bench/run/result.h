@@ -37,7 +37,6 @@ struct run_part {
 	uint64_t latency_p50_ns;
 	uint64_t latency_p99_ns;
 	uint64_t latency_max_ns;
-	uint64_t slowdown_p99; /* in 1/1000 */
 };
 
 struct run_result {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run: what it is given, what it may take, and how often it is tried. */
 #include "bench/run/run_priv.h"
+#include "engine/graph/platform_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,25 +30,22 @@ static int (*const run_modes[])(struct run *run) = {
 
 /* ---- memory -------------------------------------------------------------- */
 
-/* Behind what it is about. */
+/* In front of what it is about. */
 struct run_block {
-	void *memory;
 	struct run_block *before;
-};
+} RUN_APART;
 
 void *run_memory(struct run *run, size_t bytes)
 {
-	size_t room = (bytes + 15) & ~(size_t)15;
-	char *memory = bench_memory(room + sizeof(struct run_block));
-	struct run_block *block = (void *)(memory + room);
+	struct run_block *block = bench_memory(sizeof(*block) + bytes);
 
-	if (memory == NULL) {
+	if (block == NULL) {
 		(void)fprintf(stderr, "sluice-bench: no memory\n");
 		exit(1);
 	}
-	*block = (struct run_block){memory, run->block};
+	block->before = run->block;
 	run->block = block;
-	return memory;
+	return block + 1;
 }
 
 void run_forget(struct run *run, const struct run_block *until)
@@ -56,50 +54,45 @@ void run_forget(struct run *run, const struct run_block *until)
 		struct run_block *block = run->block;
 
 		run->block = block->before;
-		free(block->memory);
+		free(block);
 	}
 }
 
 /* ---- faults -------------------------------------------------------------- */
 
-/* By time, and as they were given. */
-static void run_change_add(struct run *run, enum plan_fault_kind kind,
-			   uint32_t consumer, uint64_t at_ns)
-{
-	uint32_t i = run->changes++;
-
-	for (; i > 0 && run->change[i - 1].at_ns > at_ns; i--)
-		run->change[i] = run->change[i - 1];
-	run->change[i] = (struct run_change){at_ns, kind, consumer};
-}
-
-/* And how long it may take until the next event has been handled. */
+/* By time, and as they were given. And how long it may take until the next event
+ * has been handled. */
 static void run_faults_open(struct run *run)
 {
 	double services =
 		run->trace->service_mean_ns * (double)run->trace->count;
+	uint32_t changes = 0;
 
 	run->deadline_ns = DEADLINE_NS + (double)run->trace->span_ns + services;
 	for (uint32_t c = 0; c < PLAN_CONSUMERS_MAX; c++)
 		run->fault[c].factor = 1;
-	for (uint32_t i = 0; i < run->plan->faults; i++) {
-		const struct plan_fault *f = &run->plan->fault[i];
-		struct run_fault *fault = &run->fault[f->consumer];
-		uint64_t at_ns = f->at_ns;
+	for (uint32_t k = 0; k < run->plan->faults; k++) {
+		struct plan_fault change = run->plan->fault[k];
+		struct run_fault *fault = &run->fault[change.consumer];
+		uint32_t i;
 
-		run->deadline_ns +=
-			(double)(f->at_ns + f->for_ns) + services * f->factor;
-		if (f->kind == PLAN_SLOW) {
-			fault->factor = f->factor;
+		run->deadline_ns += (double)(change.at_ns + change.for_ns) +
+				    services * change.factor;
+		if (change.kind == PLAN_SLOW) {
+			fault->factor = change.factor;
 			continue;
 		}
-		if (f->kind == PLAN_STALL) {
-			fault->stall_from_ns = at_ns;
-			fault->stall_until_ns = at_ns += f->for_ns;
+		if (change.kind == PLAN_STALL) {
+			fault->stall_from_ns = change.at_ns;
+			fault->stall_until_ns = change.at_ns += change.for_ns;
 		}
-		fault->late |= f->kind == PLAN_JOIN;
-		run_change_add(run, f->kind, f->consumer, at_ns);
+		fault->late |= change.kind == PLAN_JOIN;
+		for (i = changes++;
+		     i > 0 && run->change[i - 1].at_ns > change.at_ns; i--)
+			run->change[i] = run->change[i - 1];
+		run->change[i] = change;
 	}
+	run->change[changes].at_ns = RUN_NEVER;
 }
 
 uint64_t run_service_end(const struct run *run, uint32_t c, uint64_t *start,
@@ -108,12 +101,9 @@ uint64_t run_service_end(const struct run *run, uint32_t c, uint64_t *start,
 	const struct run_fault *fault = &run->fault[c];
 	uint64_t end;
 
-	if (*start >= fault->stall_from_ns && *start < fault->stall_until_ns)
+	if (run_stalled(run, c, *start))
 		*start = fault->stall_until_ns;
-	end = *start + service_ns;
-	if (fault->factor > 1 || fault->factor < 1)
-		end = *start +
-		      (uint64_t)llround((double)service_ns * fault->factor);
+	end = *start + (uint64_t)llround((double)service_ns * fault->factor);
 	if (*start < fault->stall_from_ns && end > fault->stall_from_ns)
 		end += fault->stall_until_ns - fault->stall_from_ns;
 	return end;
@@ -125,17 +115,17 @@ int run_possible(const struct bench_plan *plan, const struct trace *trace)
 {
 	int virtual = plan->mode == PLAN_VIRTUAL;
 	uint32_t busy = virtual ? 2 : plan->consumers + plan->producers;
-	int two[2];
-	uint32_t cpus = bench_cpus(two);
+	struct platform_cpus cpus;
 
-	if (plan->mode == PLAN_SIM || busy <= cpus ||
+	platform_linux()->cpus(NULL, &cpus);
+	if (plan->mode == PLAN_SIM || busy <= cpus.count ||
 	    (!virtual && trace->service_mean_ns <= SERVICE_NONE_NS))
 		return 0;
 	return sluice_fail(-EINVAL,
 			   "--mode=%s keeps %u threads busy, on %u CPUs: they "
 			   "would wait for each other; --mode=%s can do",
-			   virtual ? "virtual" : "threads", busy, cpus,
-			   cpus < 2 ? "sim" : "virtual");
+			   virtual ? "virtual" : "threads", busy, cpus.count,
+			   cpus.count < 2 ? "sim" : "virtual");
 }
 
 /* ---- a try --------------------------------------------------------------- */
@@ -151,25 +141,23 @@ static int run_try(struct run *run)
 	if (!run->throughput)
 		memset(run->record, 0,
 		       run->trace->count * sizeof(*run->record));
-	run->discarded = 0;
-	run->unplaced = 0;
+	run->twice = 0;
 	run->ended_ns = 0;
 	sluice_store_release(&run->base, 0);
 	run_sources_open(run);
-	if (run->quiet != NULL)
-		run->watch = run_memory(run, threads * sizeof(*run->watch));
+	RUN_NEW(run, run->watch, threads);
 	rc = run_modes[run->plan->mode](run);
 	if (rc == -ETIMEDOUT)
 		(void)sluice_fail(rc,
 				  "%" PRIu64 " of %" PRIu64 " events were not "
 				  "handled, and none for %.1f s",
-				  run->unplaced, run->trace->count,
-				  run->deadline_ns * 1e-9);
+				  run->result->drops.unplaced,
+				  run->trace->count, run->deadline_ns * 1e-9);
 	if (rc == 0)
 		rc = tally_whole(run);
-	if (run->quiet != NULL)
-		quiet_judge(run->quiet, run->watch, threads,
-			    quiet_lost_most(run->trace->service_mean_ns));
+	quiet_judge(run->quiet, run->watch, threads,
+		    quiet_lost_most(run->trace->service_mean_ns));
+	run->result->valid.lost_ns = run->quiet->lost_ns;
 	run_forget(run, mark);
 	return rc;
 }
@@ -190,7 +178,7 @@ uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
 	return more;
 }
 
-/* Why it is not to be compared; NULL: it is. */
+/* Why it is not to be compared; "": it is. */
 static const char *run_wrong(const struct run *run)
 {
 	const struct run_validity *valid = &run->result->valid;
@@ -200,12 +188,12 @@ static const char *run_wrong(const struct run *run)
 	if (valid->kept < KEPT_LEAST)
 		return "too few of the events were undisturbed: see kept";
 	if (run->throughput)
-		return NULL;
+		return "";
 	if (run->closed_depth == 0 && (double)valid->generator_lag_ns > most)
 		return "lag p99 is more than a tenth of the p99 latency";
 	if (valid->poll_ns > most)
 		return "poll p99 is more than a tenth of the p99 latency";
-	return NULL;
+	return "";
 }
 
 /* What a look at the clock costs. */
@@ -229,32 +217,29 @@ static int run_quietly(struct run *run)
 	struct run_result *told = run->result;
 	struct run_validity *valid = &told->valid;
 	uint64_t count = run->trace->count;
-	struct run_record *kept = run_memory(run, count * sizeof(*kept));
+	struct run_record *kept = RUN_NEW(run, kept, count);
 	uint64_t all = 0;
 	uint64_t more = 0;
 	uint64_t most = 0;
 	uint64_t tries = 0;
-	const char *wrong;
-	int rc;
 
 	run->clock_ns = run_clock_ns();
-	run->quiet = run_memory(run, sizeof(*run->quiet));
-	run->result = run_memory(run, sizeof(*run->result));
+	RUN_NEW(run, run->result, 1);
 	do {
-		rc = run_try(run);
+		int rc = run_try(run);
+
 		if (rc < 0)
 			return rc;
 		more = run->throughput
 			       ? quiet_share(run->quiet, run->ended_ns,
 					     run->result->events)
 			       : run_keep(run->quiet, run->record, kept, count);
-		run->result->valid.lost_ns = run->quiet->lost_ns;
-		if (tries++ == 0 || more > most)
-			*told = *run->result;
-		if (more > most)
+		if (more >= most) {
 			most = more;
+			*told = *run->result;
+		}
 		all = run->throughput ? most : all + more;
-	} while (all < run->result->events && tries < TRIES &&
+	} while (++tries < TRIES && all < run->result->events &&
 		 (tries == 1 || more > 0));
 	if ((double)all < KEPT_LEAST * (double)told->events) {
 		/* All of the last one, which is marked. */
@@ -267,26 +252,15 @@ static int run_quietly(struct run *run)
 	valid->clock_ns = run->clock_ns;
 	if (!run->throughput)
 		tally_times(run, kept);
-	wrong = run_wrong(run);
-	if (wrong == NULL)
-		return 0;
-	valid->contended = 1;
-	(void)snprintf(valid->why, sizeof(valid->why), "%s", wrong);
+	(void)snprintf(valid->why, sizeof(valid->why), "%s", run_wrong(run));
+	valid->contended = valid->why[0] != '\0';
 	return 0;
 }
 
-static int run_all(struct run *run)
+static int run_once(struct run *run)
 {
-	const struct arrival *arrival = &run->plan->trace.arrival;
-	int rc;
+	int rc = run_try(run);
 
-	run_faults_open(run);
-	if (arrival->kind == ARRIVAL_CLOSED)
-		run->closed_depth = arrival->depth ? arrival->depth : 1;
-	run->record = run_memory(run, run->trace->count * sizeof(*run->record));
-	if (run->plan->mode != PLAN_SIM)
-		return run_quietly(run);
-	rc = run_try(run);
 	if (rc == 0)
 		tally_times(run, run->record);
 	run->result->valid.kept = 1;
@@ -297,6 +271,7 @@ int run_strategy(const struct bench_plan *plan,
 		 const struct plan_strategy *strategy,
 		 const struct trace *trace, struct run_result *result)
 {
+	const struct arrival *arrival = &plan->trace.arrival;
 	double claim = plan->claim < 0 ? plan->hop : plan->claim;
 	struct run run = {
 		.plan = plan,
@@ -309,6 +284,8 @@ int run_strategy(const struct bench_plan *plan,
 			(strategy->strategy->needs & SLUICE_NEEDS_ORDER) != 0,
 		.throughput = plan->mode == PLAN_THREADS &&
 			      trace->service_mean_ns <= SERVICE_NONE_NS,
+		.closed_depth =
+			arrival->kind == ARRIVAL_CLOSED ? arrival->depth : 0,
 		.claim_ns = (uint64_t)llround(claim * trace->service_mean_ns),
 	};
 	int rc = plan_credit(plan, strategy, &run.credit);
@@ -323,9 +300,14 @@ int run_strategy(const struct bench_plan *plan,
 				 "nothing to compare at the same load");
 	else if (plan->mode == PLAN_THREADS)
 		rc = threads_check(&run);
-	if (rc == 0)
-		rc = run_all(&run);
-	run_forget(&run, NULL);
+	if (rc == 0) {
+		run_faults_open(&run);
+		RUN_NEW(&run, run.record, trace->count);
+		RUN_NEW(&run, run.quiet, 1);
+		rc = plan->mode == PLAN_SIM ? run_once(&run)
+					    : run_quietly(&run);
+		run_forget(&run, NULL);
+	}
 	if (rc < 0)
 		(void)number_within("%s: ", strategy->name);
 	return rc;

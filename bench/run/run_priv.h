@@ -52,13 +52,6 @@ struct run_fault {
 	uint32_t late; /* it is not there from the start */
 };
 
-/* A consumer leaves or comes, or its stall ends. */
-struct run_change {
-	uint64_t at_ns;
-	enum plan_fault_kind kind;
-	uint32_t consumer;
-};
-
 /* A producer: every producers-th event of the trace is its own, and it offers
  * them when they are due. Its thread's. */
 struct source {
@@ -93,9 +86,10 @@ struct run {
 	uint32_t ordered;    /* a resequencer restores the order */
 	uint32_t throughput; /* no services, and nothing written down */
 	uint32_t row_events; /* most of one emission */
-	uint32_t changes;
 	struct sluice_credit credit;
-	struct run_change change[PLAN_FAULTS_MAX]; /* by time */
+	/* Who leaves or comes, or whose stall ends; by the time of that. The
+	 * last is RUN_NEVER. */
+	struct plan_fault change[PLAN_FAULTS_MAX + 1];
 	struct run_fault fault[PLAN_CONSUMERS_MAX];
 	uint64_t closed_depth; /* 0: arrivals are open */
 	uint64_t claim_ns;     /* what a claim of `shared` takes */
@@ -106,19 +100,28 @@ struct run {
 	struct sluice_strategy timed;
 	struct source *source;
 	struct run_record *record; /* by seq; throughput: unused */
-	struct quiet *quiet;       /* sim: NULL */
+	struct quiet *quiet;       /* sim: all of it */
 	struct quiet_watch *watch; /* one for each thread there may be */
 	struct run_block *block;   /* of memory, the last */
 	/* Of the try that is on. */
-	uint64_t discarded; /* on purpose */
-	uint64_t unplaced;  /* nobody was left for them */
-	uint64_t ended_ns;  /* the last event */
-	sluice_a64 base;    /* of the clock, ns; 0: it has not begun */
+	uint64_t twice;    /* handled more than once, or another one was */
+	uint64_t ended_ns; /* the last event */
+	sluice_a64 base;   /* of the clock, ns; 0: it has not begun */
 };
+
+static inline uint64_t run_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t run_max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
 
 /* A try in each of the modes, and what it cannot do. Each returns 0, or a negative
  * errno with a sentence in sluice_last_error(); -ETIMEDOUT: nothing was handled for
- * long, and those unplaced are there. */
+ * long. What was dropped is in the result. */
 int sim_go(struct run *run);
 int virtual_go(struct run *run);
 int threads_check(const struct run *run);
@@ -126,8 +129,11 @@ int threads_go(struct run *run);
 
 /* ---- run.c --------------------------------------------------------------- */
 
-/* As bench_memory(), until the try is over; without memory the program ends. */
+/* Zeroed lines, until the try is over; without memory the program ends. */
 void *run_memory(struct run *run, size_t bytes);
+/* @n of what @at is to point to. */
+#define RUN_NEW(run, at, n)                                                    \
+	((at) = run_memory(run, (size_t)(n) * sizeof(*(at))))
 /* Release what was got since @until was the last. */
 void run_forget(struct run *run, const struct run_block *until);
 

@@ -25,7 +25,7 @@ SLUICE_STATIC_ASSERT(PLAN_CONSUMERS_MAX <= 64 && PLAN_PRODUCERS_MAX <= 64,
 /* From one end to the other: a word, and who looks when it is there. */
 struct sim_wire {
 	const uint64_t *from;
-	sluice_a64 *to; /* NULL: it is there already */
+	sluice_a64 *to; /* from the consumer of a pool it is there already */
 	uint64_t told;
 	uint64_t consumers;
 	uint64_t producers;
@@ -56,15 +56,9 @@ struct sim {
 	 * which something has come. */
 	uint64_t wakes;
 	uint64_t looks;
-	uint32_t change; /* the next fault */
+	const struct plan_fault *change; /* the next */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
 };
-
-static void sim_earlier(uint64_t *next, uint64_t at)
-{
-	if (at < *next)
-		*next = at;
-}
 
 /* @c: `consumers` for all of them. */
 static struct sim_wire *sim_wire(struct sim *sim, uint32_t p, uint32_t c,
@@ -78,9 +72,9 @@ static struct sim_wire *sim_wire(struct sim *sim, uint32_t p, uint32_t c,
 static void post_grow(struct sim *sim)
 {
 	uint64_t places = sim->places ? 2 * sim->places : 256;
-	struct sim_letter *grown =
-		run_memory(sim->run, places * sizeof(*grown));
+	struct sim_letter *grown;
 
+	RUN_NEW(sim->run, grown, places);
 	for (uint64_t i = sim->head; i != sim->tail; i++)
 		grown[i & (places - 1)] = sim->letter[i & (sim->places - 1)];
 	sim->letter = grown;
@@ -118,57 +112,53 @@ static void sim_receive(struct sim *sim)
 			&sim->letter[sim->head++ & (sim->places - 1)];
 		const struct sim_wire *wire = letter->wire;
 
-		if (wire->to != NULL)
+		if (!sim->flow.pool || !wire->producers)
 			sluice_store_release(wire->to, letter->value);
 		sim->looks |= wire->consumers;
 		sim->wakes |= wire->producers;
 	}
 }
 
-static void sim_connect(struct sim *sim, uint32_t p, uint32_t c)
+static void sim_connect(struct sim *sim, uint32_t p, uint32_t c,
+			enum sim_wires kind, const uint64_t *from,
+			sluice_a64 *to)
 {
-	struct flow_producer *producer = &sim->flow.producer[p];
-	struct sluice_spsc_reader *reader =
-		&sim->flow.consumer[c].in.links[p].reader;
-	struct sluice_rx_words *rx = producer->sub[c].rx;
-	/* What is taken from the pool, nobody else looks at. */
-	int pool = sim->flow.pool != 0;
+	struct sim_wire *wire = sim_wire(sim, p, c, kind);
 
-	*sim_wire(sim, p, c, WIRE_PUBLISHED) = (struct sim_wire){
-		.from = &producer->out.writers[c].published,
-		.to = &sim->flow.consumer[c].sub[p].tx->published,
-		.consumers = SIM_BIT(c)};
-	*sim_wire(sim, p, c, WIRE_ACKED) =
-		(struct sim_wire){.from = &reader->acked,
-				  .to = pool ? NULL : &rx->acked,
-				  .producers = SIM_BIT(p)};
-	*sim_wire(sim, p, c, WIRE_GRANTED) =
-		(struct sim_wire){.from = &reader->granted,
-				  .to = pool ? NULL : &rx->granted,
-				  .producers = SIM_BIT(p)};
+	*wire = (struct sim_wire){.from = from, .to = to};
+	if (kind == WIRE_PUBLISHED)
+		wire->consumers =
+			c < sim->run->consumers ? SIM_BIT(c) : SIM_ALL;
+	else
+		wire->producers = SIM_BIT(p);
 }
 
 static void sim_connect_all(struct sim *sim)
 {
 	const uint32_t all = sim->run->consumers;
-	uint32_t producers = sim->run->producers;
 
-	sim->wire = run_memory(sim->run, (size_t)producers * (all + 1) * WIRES *
-						 sizeof(*sim->wire));
-	for (uint32_t p = 0; p < producers; p++) {
-		struct flow_producer *producer = &sim->flow.producer[p];
+	RUN_NEW(sim->run, sim->wire, sim->run->producers * (all + 1) * WIRES);
+	for (uint32_t p = 0; p < sim->run->producers; p++) {
+		struct flow_producer *from = &sim->flow.producer[p];
 
-		for (uint32_t c = 0; c < all; c++)
-			sim_connect(sim, p, c);
 		/* Into the pool; and what has left the resequencer. */
-		*sim_wire(sim, p, all, WIRE_PUBLISHED) =
-			(struct sim_wire){.from = &producer->out.pool.pushed,
-					  .to = &producer->pushed,
-					  .consumers = SIM_ALL};
-		*sim_wire(sim, p, all, WIRE_ACKED) =
-			(struct sim_wire){.from = &producer->window.first,
-					  .to = &sim->flow.restored[p],
-					  .producers = SIM_BIT(p)};
+		sim_connect(sim, p, all, WIRE_PUBLISHED, &from->out.pool.pushed,
+			    &from->pushed);
+		sim_connect(sim, p, all, WIRE_ACKED, &from->window.first,
+			    &sim->flow.restored[p]);
+		for (uint32_t c = 0; c < all; c++) {
+			struct flow_consumer *to = &sim->flow.consumer[c];
+			struct sluice_spsc_reader *r = &to->in.links[p].reader;
+			struct sluice_rx_words *rx = from->sub[c].rx;
+
+			sim_connect(sim, p, c, WIRE_PUBLISHED,
+				    &from->out.writers[c].published,
+				    &to->sub[p].tx->published);
+			sim_connect(sim, p, c, WIRE_ACKED, &r->acked,
+				    &rx->acked);
+			sim_connect(sim, p, c, WIRE_GRANTED, &r->granted,
+				    &rx->granted);
+		}
 	}
 }
 
@@ -258,18 +248,10 @@ static void sim_show(struct sim *sim, uint32_t c)
 	sim->wakes = SIM_ALL;
 }
 
-static uint64_t sim_next_change_ns(const struct sim *sim)
-{
-	return sim->change < sim->run->changes
-		       ? sim->run->change[sim->change].at_ns
-		       : RUN_NEVER;
-}
-
 static void sim_changes(struct sim *sim)
 {
-	while (sim_next_change_ns(sim) <= sim->now) {
-		const struct run_change *change =
-			&sim->run->change[sim->change++];
+	for (; sim->change->at_ns <= sim->now; sim->change++) {
+		const struct plan_fault *change = sim->change;
 		uint32_t c = change->consumer;
 
 		if (change->kind == PLAN_STALL) {
@@ -299,8 +281,6 @@ static void sim_place(struct sim *sim, uint32_t p)
 	if (source->due == due && !(sim->wakes & SIM_BIT(p)))
 		return;
 	sim->wakes &= ~SIM_BIT(p);
-	if (flow_waiting(flow, p) == 0 && !flow->producer[p].out.joining)
-		return;
 	do {
 		placed = source->placed;
 		stalled = flow_place(flow, p, sim->now);
@@ -327,12 +307,11 @@ static uint64_t sim_instant(struct sim *sim)
 	sim_look(sim);
 	for (uint32_t p = 0; p < run->producers; p++)
 		sim_place(sim, p);
-	next = sim_next_change_ns(sim);
-	sim_earlier(&next, sim_next_letter_ns(sim));
+	next = run_min(sim_next_letter_ns(sim), sim->change->at_ns);
 	for (uint32_t c = 0; c < run->consumers; c++)
-		sim_earlier(&next, sim->done_ns[c]);
+		next = run_min(next, sim->done_ns[c]);
 	for (uint32_t p = 0; p < run->producers && !run->closed_depth; p++)
-		sim_earlier(&next, source_next_ns(&run->source[p]));
+		next = run_min(next, source_next_ns(&run->source[p]));
 	return next;
 }
 
@@ -342,6 +321,7 @@ int sim_go(struct run *run)
 	int rc = flow_open(&sim->flow, run, 1);
 
 	sim->run = run;
+	sim->change = run->change;
 	sim->hop_ns =
 		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);
 	if (rc == 0)

@@ -81,8 +81,7 @@ void source_measure(struct source *source, uint64_t waiting, int stalled,
 	source->measured_ns = now;
 	source->stalled = (uint32_t)stalled;
 	source->waiting = waiting;
-	if (waiting > source->waiting_most)
-		source->waiting_most = waiting;
+	source->waiting_most = run_max(source->waiting_most, waiting);
 }
 
 /* ---- the timed strategy -------------------------------------------------- */
@@ -138,15 +137,15 @@ static uint64_t source_key_of(const void *event, uint32_t bytes, void *ctx)
 void run_sources_open(struct run *run)
 {
 	const struct bench_plan *plan = run->plan;
-	uint32_t row = ROW_BYTES / plan->event_bytes;
 
-	run->row_events = row < ROW_LEAST ? ROW_LEAST : row;
+	run->row_events =
+		(uint32_t)run_max(ROW_BYTES / plan->event_bytes, ROW_LEAST);
 	inner = run->ps->strategy;
 	run->timed = *inner;
 	run->timed.state_bytes += TAIL_BYTES;
 	run->timed.init = timed_init;
 	run->timed.pick = timed_pick;
-	run->source = run_memory(run, plan->producers * sizeof(*run->source));
+	RUN_NEW(run, run->source, plan->producers);
 	for (uint32_t p = 0; p < plan->producers; p++) {
 		struct source *source = &run->source[p];
 
@@ -155,8 +154,7 @@ void run_sources_open(struct run *run)
 		source->count = (run->trace->count + plan->producers - 1 - p) /
 				plan->producers;
 		if (run->closed_depth)
-			source->let_in_ns = run_memory(
-				run, (source->count + 1) * sizeof(uint64_t));
+			RUN_NEW(run, source->let_in_ns, source->count + 1);
 		source->opts = run->ps->opts;
 		source->opts.key_of = source_key_of;
 		source->opts.key_ctx = (void *)(uintptr_t)run->trace;
@@ -176,13 +174,11 @@ void run_sources_report(struct run *run)
 	uint64_t events = 0;
 	double ns = 0;
 
-	for (uint32_t p = 1; p < run->producers; p++)
-		sluice_hist_merge(&run->source[0].lag, &run->source[p].lag);
-	r->valid.generator_lag_ns =
-		sluice_hist_quantile(&run->source[0].lag, 0.99);
 	for (uint32_t p = 0; p < run->producers; p++) {
 		const struct source *source = &run->source[p];
 
+		if (p > 0)
+			sluice_hist_merge(&run->source->lag, &source->lag);
 		r->depth_max += source->waiting_most;
 		if (run->ended_ns > 0)
 			r->depth_mean +=
@@ -192,6 +188,8 @@ void run_sources_report(struct run *run)
 		      run->clock_ns * (double)source->picks_timed;
 		events += source->events_timed;
 	}
-	if (run->quiet != NULL && events > 0 && ns > 0)
+	r->valid.generator_lag_ns =
+		sluice_hist_quantile(&run->source->lag, 0.99);
+	if (run->plan->mode != PLAN_SIM && events > 0 && ns > 0)
 		r->pick_ns = ns / (double)events;
 }

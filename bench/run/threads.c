@@ -24,7 +24,8 @@
 
 #define MS_MOST 1e6
 /* For what is in flight when everybody has left. */
-#define DRAIN_MS 2000u
+#define DRAIN_MS    2000u
+#define CANNOT(...) sluice_fail(-ENOTSUP, __VA_ARGS__)
 
 /* A stage: a producer, a consumer, or the one that restores the order. */
 struct threads_stage {
@@ -34,9 +35,8 @@ struct threads_stage {
 	uint32_t index;
 	int polling; /* producer: when it was last called nothing was left */
 	/* Consumer. */
-	uint64_t handled;
-	uint64_t sum;      /* throughput: of sequence numbers */
-	uint64_t ended_ns; /* likewise: the last one */
+	uint64_t sum;      /* of sequence numbers */
+	uint64_t ended_ns; /* throughput: the last one */
 	struct sluice_sub sub[PLAN_PRODUCERS_MAX];
 	uint64_t next; /* resequencer: one above the last event */
 	sluice_a64 finished RUN_APART;
@@ -99,11 +99,8 @@ static int threads_demand(struct sluice_stage *self, uint32_t demand)
 	else
 		quiet_tick(producer->watch, now);
 	source_look(source, finished, now, producer->polling);
-	n = source->due - source->placed;
-	if (n > demand)
-		n = demand;
-	if (n > t->run->row_events)
-		n = t->run->row_events;
+	n = run_min(source->due - source->placed, demand);
+	n = run_min(n, t->run->row_events);
 	if (n > 0) {
 		unsigned char *row = sluice_emit(self, (uint32_t)n);
 
@@ -125,42 +122,30 @@ static int threads_demand(struct sluice_stage *self, uint32_t demand)
 
 /* ---- consuming ----------------------------------------------------------- */
 
+/* It has handled @n more. */
+static void consumer_finish(struct threads_stage *consumer, uint32_t n)
+{
+	/* Relaxed load: our own word. */
+	sluice_store_release(&consumer->finished,
+			     sluice_load_relaxed(&consumer->finished) + n);
+}
+
 /* It is busy until the service is over, and sees by that when it is not there. */
 static void consumer_serve(struct threads_stage *consumer,
-			   const unsigned char *at)
+			   const struct run_event *event)
 {
 	const struct run *run = consumer->t->run;
-	struct run_event event;
 	uint64_t started = stage_now(consumer);
-	uint64_t end;
+	uint64_t end = run_service_end(run, consumer->index, &started,
+				       event->service_ns);
 	uint64_t now;
 
-	memcpy(&event, at, sizeof(event));
-	end = run_service_end(run, consumer->index, &started, event.service_ns);
 	while ((now = run_now(run)) < end) {
 		(void)quiet_look(consumer->watch, now, QUIET_GAP_NS);
 		bench_pause();
 	}
-	run_write(run, consumer->index, &event, started, now);
-	sluice_store_release(&consumer->finished, ++consumer->handled);
-}
-
-static void consumer_count(struct threads_stage *consumer,
-			   const unsigned char *at, uint32_t n)
-{
-	const size_t bytes = consumer->t->run->plan->event_bytes;
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < n; i++, at += bytes) {
-		uint64_t seq;
-
-		memcpy(&seq, at, sizeof(seq));
-		sum += seq;
-	}
-	consumer->sum += sum;
-	consumer->handled += n;
-	consumer->ended_ns = stage_now(consumer);
-	sluice_store_release(&consumer->finished, consumer->handled);
+	run_write(run, consumer->index, event, started, now);
+	consumer_finish(consumer, 1);
 }
 
 static int threads_events(struct sluice_stage *self,
@@ -170,12 +155,21 @@ static int threads_events(struct sluice_stage *self,
 	const struct run *run = consumer->t->run;
 	const size_t bytes = run->plan->event_bytes;
 	const unsigned char *events = batch->events;
+	uint64_t sum = 0;
 
-	if (run->throughput)
-		consumer_count(consumer, events, batch->count);
-	else
-		for (uint32_t i = 0; i < batch->count; i++)
-			consumer_serve(consumer, events + i * bytes);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct run_event event;
+
+		memcpy(&event, events + i * bytes, sizeof(event));
+		sum += event.seq;
+		if (!run->throughput)
+			consumer_serve(consumer, &event);
+	}
+	consumer->sum += sum;
+	if (run->throughput) {
+		consumer->ended_ns = stage_now(consumer);
+		consumer_finish(consumer, batch->count);
+	}
 	if (run->ordered) {
 		unsigned char *row = sluice_emit(self, batch->count);
 
@@ -201,8 +195,7 @@ static int threads_join_events(struct sluice_stage *self,
 
 		memcpy(&seq, at, sizeof(seq));
 		run->result->reordered += seq < join->next;
-		if (seq >= join->next)
-			join->next = seq + 1;
+		join->next = run_max(join->next, seq + 1);
 		if (!run->throughput)
 			run->record[seq].left_ns = stage_now(join);
 	}
@@ -211,42 +204,18 @@ static int threads_join_events(struct sluice_stage *self,
 
 /* ---- the pipeline -------------------------------------------------------- */
 
-/* Producers, consumers and the resequencer, one behind the other. */
-static uint32_t graph_open(struct threads_run *t)
-{
-	struct run *run = t->run;
-	uint32_t joins = run->producers + run->consumers;
-
-	t->there = run->consumers;
-	t->producer = run_memory(run, (joins + 1) * sizeof(*t->producer));
-	t->consumer = t->producer + run->producers;
-	t->join = t->producer + joins;
-	for (uint32_t i = 0; i <= joins; i++) {
-		struct threads_stage *stage = &t->producer[i];
-
-		stage->t = t;
-		stage->watch = &run->watch[i];
-		stage->index = i < run->producers ? i : i - run->producers;
-		(void)snprintf(stage->name, sizeof(stage->name), "%s%u",
-			       i < run->producers ? "source"
-			       : i < joins        ? "consumer"
-						  : "join",
-			       stage->index);
-	}
-	return joins + run->ordered;
-}
-
 static int graph_add(struct threads_run *t, struct threads_stage *stage)
 {
-	const struct run *run = t->run;
-	struct sluice_stage_opts opts;
+	struct run *run = t->run;
+	struct sluice_stage_opts opts = {
+		.size = sizeof(opts),
+		.name = stage->name,
+		.kind = SLUICE_CONSUMER,
+		.state = stage,
+		.fini = threads_fini,
+		.in_bytes = run->plan->event_bytes,
+	};
 
-	sluice_stage_opts_init(&opts);
-	opts.name = stage->name;
-	opts.kind = SLUICE_CONSUMER;
-	opts.state = stage;
-	opts.fini = threads_fini;
-	opts.in_bytes = run->plan->event_bytes;
 	if (stage == t->join) {
 		opts.handle_events = threads_join_events;
 		opts.order_of = t->producer[0].name;
@@ -256,12 +225,12 @@ static int graph_add(struct threads_run *t, struct threads_stage *stage)
 			opts.on_idle = SLUICE_IDLE_STAY;
 		if (run->ordered) {
 			opts.kind = SLUICE_PRODUCER_CONSUMER;
-			opts.out_bytes = run->plan->event_bytes;
+			opts.out_bytes = opts.in_bytes;
 		}
 	} else {
 		opts.kind = SLUICE_PRODUCER;
+		opts.out_bytes = opts.in_bytes;
 		opts.in_bytes = 0;
-		opts.out_bytes = run->plan->event_bytes;
 		opts.handle_demand = threads_demand;
 		opts.strategy = &run->timed;
 		opts.strategy_ctx = &run->source[stage->index];
@@ -281,15 +250,16 @@ static int graph_add(struct threads_run *t, struct threads_stage *stage)
 static int graph_subscribe(struct threads_run *t, uint32_t c)
 {
 	const struct run *run = t->run;
-	struct sluice_subscription_opts opts;
+	const struct sluice_credit *credit = &run->credit;
+	struct sluice_subscription_opts opts = {
+		.size = sizeof(opts),
+		.max_demand = credit->max_events,
+		.min_demand = run->ps->min,
+	};
 	int rc = 0;
 
-	sluice_subscription_opts_init(&opts);
-	opts.max_demand = run->credit.max_events;
-	opts.min_demand = run->ps->min;
 	if (run->ps->min == 0)
-		opts.refill_events =
-			run->credit.max_events - run->credit.min_events;
+		opts.refill_events = credit->max_events - credit->min_events;
 	/* One that waited for its first subscription ends with it. */
 	if (run->fault[c].late)
 		opts.on_end = SLUICE_PERMANENT;
@@ -301,15 +271,31 @@ static int graph_subscribe(struct threads_run *t, uint32_t c)
 	return rc;
 }
 
+/* Producers, consumers and the resequencer, one behind the other. */
 static int graph_start(struct threads_run *t)
 {
-	const struct run *run = t->run;
-	uint32_t stages = graph_open(t);
+	struct run *run = t->run;
+	uint32_t joins = run->producers + run->consumers;
 	int rc = sluice_pipeline_open(&t->pipeline,
 				      SLUICE_PIPELINE(.name = "bench"));
 
-	for (uint32_t i = 0; rc == 0 && i < stages; i++)
-		rc = graph_add(t, &t->producer[i]);
+	t->there = run->consumers;
+	RUN_NEW(run, t->producer, joins + 1);
+	t->consumer = t->producer + run->producers;
+	t->join = t->producer + joins;
+	for (uint32_t i = 0; rc == 0 && i < joins + run->ordered; i++) {
+		struct threads_stage *stage = &t->producer[i];
+
+		stage->t = t;
+		stage->watch = &run->watch[i];
+		stage->index = i < run->producers ? i : i - run->producers;
+		(void)snprintf(stage->name, sizeof(stage->name), "%s%u",
+			       i < run->producers ? "source"
+			       : i < joins        ? "consumer"
+						  : "join",
+			       stage->index);
+		rc = graph_add(t, stage);
+	}
 	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++) {
 		if (!run->fault[c].late)
 			rc = graph_subscribe(t, c);
@@ -322,25 +308,7 @@ static int graph_start(struct threads_run *t)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-/* Wait for the pipeline's end, but not much beyond @until_ns: then -ETIMEDOUT. */
-static int watch_wait(struct threads_run *t, double until_ns)
-{
-	int rc;
-
-	do {
-		double now = run_begun(t->run) ? (double)run_now(t->run) : 0;
-		/* To be told of the begin it looks again and again. */
-		double ms = now > 0 ? (until_ns - now) * 1e-6 : 1;
-
-		if (now >= until_ns)
-			return -ETIMEDOUT;
-		rc = sluice_pipeline_join(t->pipeline,
-					  (uint32_t)fmin(fmax(ms, 1), MS_MOST));
-	} while (rc == -ETIMEDOUT);
-	return rc;
-}
-
-/* What nobody is left for stays where it is. */
+/* Consumer @c leaves. What nobody is left for stays where it is. */
 static int watch_kill(struct threads_run *t, uint32_t c)
 {
 	const struct threads_stage *consumer = &t->consumer[c];
@@ -356,8 +324,21 @@ static int watch_kill(struct threads_run *t, uint32_t c)
 	if (rc < 0 || --t->there > 0)
 		return rc;
 	rc = sluice_pipeline_drain(t->pipeline, DRAIN_MS);
-	t->run->unplaced = t->run->trace->count - threads_finished(t);
+	t->run->result->drops.unplaced =
+		t->run->trace->count - threads_finished(t);
 	return rc == -EPIPE || rc == -ETIMEDOUT ? 0 : rc;
+}
+
+static int watch_change(struct threads_run *t, const struct plan_fault *change)
+{
+	int rc = 0;
+
+	if (change->kind == PLAN_KILL)
+		return watch_kill(t, change->consumer);
+	if (change->kind == PLAN_JOIN)
+		rc = graph_subscribe(t, change->consumer);
+	/* Everything has been made already: nobody to join. */
+	return rc == -EPIPE || rc == -ENOENT ? 0 : rc;
 }
 
 /* Wait for the end, as long as events are handled, and do what the faults say
@@ -365,92 +346,75 @@ static int watch_kill(struct threads_run *t, uint32_t c)
 static int threads_watch(struct threads_run *t)
 {
 	const struct run *run = t->run;
-	double until_ns = 0;
-	uint64_t finished;
+	const struct plan_fault *change = run->change;
+	double until_ns = run->deadline_ns;
+	uint64_t finished = 0;
 	int rc = -ETIMEDOUT;
 
-	for (uint32_t i = 0; rc == -ETIMEDOUT && i < run->changes; i++) {
-		const struct run_change *change = &run->change[i];
+	while (rc == -ETIMEDOUT) {
+		double now = run_begun(run) ? (double)run_now(run) : 0;
+		double next = fmin((double)change->at_ns, until_ns);
+		/* To be told of the begin it looks again and again. */
+		double ms = now > 0 ? (next - now) * 1e-6 : 1;
 
-		if (change->kind == PLAN_STALL)
-			continue;
-		rc = watch_wait(t, (double)change->at_ns);
-		if (rc != -ETIMEDOUT)
-			return rc;
-		rc = change->kind == PLAN_KILL
-			     ? watch_kill(t, change->consumer)
-			     : graph_subscribe(t, change->consumer);
-		/* Everything has been made already: nobody to join. */
-		if (rc == -EPIPE || rc == -ENOENT)
-			rc = 0;
-		if (rc < 0 || t->there == 0)
-			return rc;
-		rc = -ETIMEDOUT;
+		if (now < next) {
+			ms = fmin(fmax(ms, 1), MS_MOST);
+			rc = sluice_pipeline_join(t->pipeline, (uint32_t)ms);
+		} else if (next < until_ns) {
+			rc = watch_change(t, change++);
+			if (rc == 0 && t->there > 0)
+				rc = -ETIMEDOUT;
+		} else if (finished == threads_finished(t)) {
+			break;
+		} else {
+			finished = threads_finished(t);
+			until_ns += run->deadline_ns;
+		}
 	}
-	do {
-		finished = threads_finished(t);
-		until_ns += run->deadline_ns;
-		rc = watch_wait(t, until_ns);
-	} while (rc == -ETIMEDOUT && finished != threads_finished(t));
 	return rc;
 }
 
-/* Without records: that no event was lost, or handled twice, the sum of their
- * numbers tells. */
-static int threads_count(struct threads_run *t)
+/* Without records: that no event was handled twice instead of another, the sum of
+ * their numbers tells, if none was left. */
+static void threads_count(struct threads_run *t)
 {
 	struct run *run = t->run;
-	uint64_t count = run->trace->count;
-	uint64_t events = 0;
-	uint64_t sum = 0;
+	uint64_t sum = run->trace->count * (run->trace->count - 1) / 2;
 
 	for (uint32_t c = 0; c < run->consumers; c++) {
 		const struct threads_stage *consumer = &t->consumer[c];
 
-		sum += consumer->sum;
-		run->result->handled[c] = consumer->handled;
-		events += consumer->handled;
-		if (consumer->ended_ns > run->ended_ns)
-			run->ended_ns = consumer->ended_ns;
+		sum -= consumer->sum;
+		run->result->handled[c] =
+			sluice_load_acquire(&consumer->finished);
+		run->ended_ns = run_max(run->ended_ns, consumer->ended_ns);
 	}
-	if (events + run->unplaced == count &&
-	    (run->unplaced > 0 || sum == count * (count - 1) / 2))
-		return 0;
-	return sluice_fail(-EBADMSG,
-			   "%" PRIu64 " of %" PRIu64
-			   " events were handled, %" PRIu64
-			   " left, and not each once",
-			   events, count, run->unplaced);
+	run->twice = run->result->drops.unplaced == 0 && sum != 0;
 }
 
 int threads_check(const struct run *run)
 {
 	const struct bench_plan *plan = run->plan;
+	uint32_t faults = 0;
+	uint32_t moves = 0;
 
+	for (uint32_t i = 0; i < plan->faults; i++)
+		*(plan->fault[i].kind >= PLAN_KILL ? &moves : &faults) += 1;
 	if (run->ordered && plan->producers > 1)
-		return sluice_fail(-ENOTSUP,
-				   "a resequencer restores the order of one "
-				   "producer, not of %u; --mode=sim and "
-				   "--mode=virtual can do with more",
-				   plan->producers);
+		return CANNOT("a resequencer restores the order of one "
+			      "producer, not of %u; --mode=sim and "
+			      "--mode=virtual can do with more",
+			      plan->producers);
 	if (plan->batch > 0 && plan->batch != run->credit.batch_events)
-		return sluice_fail(-ENOTSUP,
-				   "batch %u: the engine hands out what the "
-				   "credit allows, here %u; see window and min",
-				   plan->batch, run->credit.batch_events);
-	for (uint32_t i = 0; i < plan->faults; i++) {
-		int moves = plan->fault[i].kind >= PLAN_KILL;
-
-		if (run->throughput && !moves)
-			return sluice_fail(-ENOTSUP,
-					   "without services nobody is slow; "
-					   "give a longer service mean");
-		if (run->ordered && moves)
-			return sluice_fail(-ENOTSUP,
-					   "nobody comes or goes in front of a "
-					   "resequencer of this mode yet; "
-					   "--mode=virtual can");
-	}
+		return CANNOT("batch %u: the engine hands out what the credit "
+			      "allows, here %u; see window and min",
+			      plan->batch, run->credit.batch_events);
+	if (run->throughput && faults > 0)
+		return CANNOT("without services nobody is slow; give a longer "
+			      "service mean");
+	if (run->ordered && moves > 0)
+		return CANNOT("nobody comes or goes in front of a resequencer "
+			      "of this mode yet; --mode=virtual can");
 	return 0;
 }
 
@@ -464,8 +428,11 @@ int threads_go(struct run *run)
 	if (rc == 0)
 		rc = threads_watch(t);
 	if (rc == -ETIMEDOUT)
-		run->unplaced = run->trace->count - threads_finished(t);
+		run->result->drops.unplaced =
+			run->trace->count - threads_finished(t);
 	/* Its threads have ended when it is closed. */
 	sluice_pipeline_close(t->pipeline);
-	return rc == 0 && run->throughput ? threads_count(t) : rc;
+	if (run->throughput)
+		threads_count(t);
+	return rc;
 }

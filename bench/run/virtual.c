@@ -12,14 +12,14 @@
  * Who takes from the pool competes with nobody; what a claim would cost is
  * added.
  *
- * Words        writer      reader      order    meaning
- * dealt        dispatcher  consumers   release  changes it has seen to: whoever
- *                                               joins has a lane now
- * gone         consumers   dispatcher  release  changes they have seen to: who was
- *                                               killed touches its rings no more
- * stop         dispatcher  consumers   release  the run is over
+ * Words    writer      reader     order    meaning
+ * changes  each end    the other  release  how many it has seen to: whoever joins
+ *                                          has a lane now, who was killed touches
+ *                                          its rings no more
+ * stop     dispatcher  consumers  release  the run is over
  */
 #include "bench/run/flow_priv.h"
+#include "engine/graph/platform_priv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,49 +27,67 @@
 /* At one ring, with nothing in it. */
 #define LOOK_NS 100u
 
+enum virtual_side { DISPATCHER, CONSUMERS };
+
+/* What a thread knows. */
+struct virtual_end {
+	struct quiet_watch *watch;
+	uint64_t now; /* when it last looked at the clock */
+	int worked;   /* there was something to do then */
+	sluice_a32 changes;
+} RUN_APART;
+
 struct virtual_run {
 	struct flow flow;
 	struct run *run;
 	uint64_t idle_ns; /* no round takes longer */
-	uint64_t worked_ns;
+	struct virtual_end end[2];
 
 	/* The dispatcher's. */
 	uint32_t there RUN_APART; /* consumers that are, or will be */
 	uint64_t moved;           /* events left, as it last looked */
 	uint64_t moved_ns;        /* when it first saw so few */
 	int rc;
-	sluice_a32 dealt;
 	sluice_a32 stop;
 
 	/* The consumers'. */
 	struct sluice_hist poll RUN_APART;
-	sluice_a32 gone;
 };
 
 /* Each end sees to the next change: who joins has a lane first, and then attaches;
- * who is killed lets go first, and is then given up. @own and @other have how many
- * each of the ends has seen to. */
-static void virtual_change(struct virtual_run *v, uint64_t now, sluice_a32 *own,
-			   const sluice_a32 *other)
+ * who is killed lets go first, and is then given up. */
+static void virtual_change(struct virtual_run *v, enum virtual_side side)
 {
-	struct flow *flow = &v->flow;
+	struct virtual_end *end = &v->end[side];
 	/* Relaxed: our own word. */
-	uint32_t i = sluice_load_relaxed(own);
-	const struct run_change *change = &v->run->change[i];
-	int dispatches = own == &v->dealt;
+	uint32_t i = sluice_load_relaxed(&end->changes);
+	const struct plan_fault *change = &v->run->change[i];
+	uint32_t second = (change->kind == PLAN_JOIN) == (side == CONSUMERS);
 
-	if (i == v->run->changes || change->at_ns > now ||
-	    ((change->kind == PLAN_JOIN) != dispatches &&
-	     sluice_load_acquire(other) <= i))
+	if (change->at_ns > end->now ||
+	    sluice_load_acquire(&v->end[!side].changes) < i + second)
 		return;
-	if (!dispatches) {
-		flow_change_in(flow, change);
+	if (side == CONSUMERS) {
+		flow_change_in(&v->flow, change);
 	} else {
 		v->there -= change->kind == PLAN_KILL &&
-			    flow->producer[0].out.subs[change->consumer];
-		flow_change_out(flow, change);
+			    v->flow.producer->out.subs[change->consumer];
+		flow_change_out(&v->flow, change);
 	}
-	sluice_store_release(own, i + 1);
+	sluice_store_release(&end->changes, i + 1);
+}
+
+/* Returns non-zero when the thread was away since the last look. */
+static int virtual_look(struct virtual_run *v, enum virtual_side side)
+{
+	struct virtual_end *end = &v->end[side];
+	int away;
+
+	end->now = run_now(v->run);
+	away = quiet_look(end->watch, end->now,
+			  end->worked ? 10 * v->idle_ns : v->idle_ns);
+	virtual_change(v, side);
+	return away;
 }
 
 /* ---- the dispatcher ------------------------------------------------------ */
@@ -109,32 +127,26 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 	return 1;
 }
 
-static void *virtual_dispatch(void *arg)
+static void virtual_dispatch(void *arg)
 {
 	struct virtual_run *v = arg;
+	struct virtual_end *end = &v->end[DISPATCHER];
 	uint64_t rounds = 0;
 	uint64_t left = 0;
-	int worked = 1;
-	uint64_t now;
 
 	run_begin(v->run);
 	do {
 		uint64_t before = left;
 		uint64_t finished = flow_finished(&v->flow);
-		int away;
+		int away = virtual_look(v, DISPATCHER);
 
-		now = run_now(v->run);
-		away = quiet_look(&v->run->watch[0], now,
-				  worked ? v->worked_ns : v->idle_ns);
-		virtual_change(v, now, &v->dealt, &v->gone);
-		left = dispatch_round(v, finished, now, !away);
-		worked = left != before;
+		left = dispatch_round(v, finished, end->now, !away);
+		end->worked = left != before;
 		/* To look at what is finished costs a cache miss. */
 	} while ((left > 0 && v->there > 0 && ++rounds % 1024 != 0) ||
-		 !dispatch_over(v, now));
+		 !dispatch_over(v, end->now));
 	sluice_store_release(&v->stop, 1);
-	quiet_watch_end(&v->run->watch[0], now);
-	return NULL;
+	quiet_watch_end(end->watch, end->now);
 }
 
 /* ---- the consumers ------------------------------------------------------- */
@@ -154,52 +166,51 @@ static void serve_look(struct virtual_run *v, uint32_t c, uint64_t now)
 		flow_begin(flow, c, run_now(v->run));
 }
 
-static void *virtual_serve(void *arg)
+static void virtual_serve(void *arg)
 {
 	struct virtual_run *v = arg;
+	struct virtual_end *end = &v->end[CONSUMERS];
 	uint64_t finished = 0;
-	uint64_t now = 0;
-	int worked = 1;
 
 	while (!run_begun(v->run))
 		bench_pause();
 	while (!sluice_load_acquire(&v->stop)) {
-		uint64_t then = now;
+		uint64_t then = end->now;
 
-		now = run_now(v->run);
-		if (!quiet_look(&v->run->watch[1], now,
-				worked ? v->worked_ns : v->idle_ns))
-			sluice_hist_add(&v->poll, now - then);
-		virtual_change(v, now, &v->gone, &v->dealt);
+		if (!virtual_look(v, CONSUMERS))
+			sluice_hist_add(&v->poll, end->now - then);
 		for (uint32_t c = 0; c < v->run->consumers; c++)
 			if (v->flow.consumer[c].alive)
-				serve_look(v, c, now);
+				serve_look(v, c, end->now);
 		/* Relaxed: our own word. */
-		worked = sluice_load_relaxed(&v->flow.finished) != finished;
+		end->worked =
+			sluice_load_relaxed(&v->flow.finished) != finished;
 		finished = sluice_load_relaxed(&v->flow.finished);
 	}
-	quiet_watch_end(&v->run->watch[1], now);
-	return NULL;
+	quiet_watch_end(end->watch, end->now);
 }
 
 /* ---- the two threads ----------------------------------------------------- */
 
 static int virtual_threads(struct virtual_run *v)
 {
-	pthread_t dispatcher;
-	pthread_t consumers;
-	int cpus[2];
-	int rc;
+	void (*const body[])(void *arg) = {virtual_dispatch, virtual_serve};
+	const struct platform *os = platform_linux();
+	struct platform_cpus cpus;
+	void *thread[2] = {NULL, NULL};
+	int rc = 0;
 
-	(void)bench_cpus(cpus);
-	rc = bench_start(&consumers, virtual_serve, v, cpus[1]);
-	if (rc == 0) {
-		rc = bench_start(&dispatcher, virtual_dispatch, v, cpus[0]);
-		if (rc == 0)
-			(void)pthread_join(dispatcher, NULL);
+	os->cpus(os->ctx, &cpus);
+	for (uint32_t i = 2; rc == 0 && i-- > 0;)
+		rc = os->spawn(os->ctx, &thread[i], body[i], v, "bench",
+			       (struct platform_place){
+				       &cpus.list[i < cpus.count ? i : 0], 1});
+	for (uint32_t i = 0; i < 2; i++) {
+		if (thread[i] != NULL)
+			os->join(os->ctx, thread[i]);
+		/* The dispatcher says so itself, if it could. */
 		run_begin(v->run);
 		sluice_store_release(&v->stop, 1);
-		(void)pthread_join(consumers, NULL);
 	}
 	return rc < 0 ? sluice_fail(rc, "no thread: %s", strerror(-rc)) : v->rc;
 }
@@ -212,7 +223,10 @@ int virtual_go(struct run *run)
 	v->run = run;
 	v->there = run->consumers;
 	v->idle_ns = QUIET_GAP_NS + LOOK_NS * run->consumers * run->producers;
-	v->worked_ns = 10 * v->idle_ns;
+	for (uint32_t i = 0; i < 2; i++) {
+		v->end[i].watch = &run->watch[i];
+		v->end[i].worked = 1;
+	}
 	rc = flow_open(&v->flow, run, 0);
 	if (rc == 0)
 		rc = virtual_threads(v);

@@ -55,8 +55,8 @@ static int live_tally(uint64_t discarded, uint64_t unplaced)
 {
 	int rc;
 
-	run.discarded = discarded;
-	run.unplaced = unplaced;
+	result.drops.overflow = discarded;
+	result.drops.unplaced = unplaced;
 	rc = tally_whole(&run);
 	if (rc == 0)
 		tally_times(&run, run.record);
@@ -309,8 +309,6 @@ static void parts_have_what_waits(void **state)
 		assert_int_equal(part->latency_max_ns, most);
 		assert_in_range(part->latency_p50_ns, most, most * 101 / 100);
 		assert_int_equal(part->latency_p50_ns, part->latency_p99_ns);
-		assert_in_range(part->slowdown_p99, most * 20,
-				most * 20 * 101 / 100);
 	}
 }
 
