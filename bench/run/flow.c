@@ -66,18 +66,6 @@ static int flow_producer_open(struct flow *flow, struct flow_producer *producer)
 	return sequence_open(&out->sequence, events, offset);
 }
 
-static void flow_attach(struct flow *flow, uint32_t c)
-{
-	struct flow_consumer *consumer = &flow->consumer[c];
-
-	for (uint32_t p = 0; p < flow->run->producers; p++) {
-		inlet_attach(&consumer->in, &consumer->sub[p], 0, NULL);
-		inlet_ask(&consumer->in, p);
-	}
-	consumer->alive = 1;
-	consumer->looked = 1;
-}
-
 static int flow_consumer_open(struct flow *flow, uint32_t c)
 {
 	struct run *run = flow->run;
@@ -86,26 +74,26 @@ static int flow_consumer_open(struct flow *flow, uint32_t c)
 	if (inlet_open(&consumer->in, run->producers) < 0)
 		return -ENOMEM;
 	RUN_NEW(run, consumer->sub, run->producers);
-	for (uint32_t p = 0; p < run->producers; p++)
+	consumer->looked = 1;
+	consumer->alive = !run->fault[c].late;
+	for (uint32_t p = 0; p < run->producers; p++) {
+		struct flow_producer *producer = &flow->producer[p];
+
 		flow_link_open(flow, p, c);
-	if (run->fault[c].late)
-		return 0;
-	flow_attach(flow, c);
-	for (uint32_t p = 0; p < run->producers; p++)
-		outlet_attach(&flow->producer[p].out, &flow->producer[p].sub[c],
-			      NULL);
+		inlet_attach(&consumer->in, &consumer->sub[p], 0, NULL);
+		inlet_ask(&consumer->in, p);
+		if (consumer->alive)
+			outlet_attach(&producer->out, &producer->sub[c], NULL);
+	}
 	return 0;
 }
 
 int flow_open(struct flow *flow, struct run *run, uint32_t apart)
 {
-	uint32_t batch = run->plan->batch;
 	int rc = 0;
 
 	flow->run = run;
 	flow->apart = apart;
-	/* An inlet takes no more than the credit says. */
-	flow->batch_events = batch > 0 ? batch : UINT32_MAX;
 	flow->pool = run->timed.rings == SLUICE_RINGS_POOL;
 	RUN_NEW(run, flow->producer, run->producers);
 	RUN_NEW(run, flow->consumer, run->consumers);
@@ -163,7 +151,7 @@ int flow_place(struct flow *flow, uint32_t p, uint64_t now)
 		return 1;
 	want = run_min(want, flow->run->row_events);
 	source_write(source, row, (uint32_t)want, now);
-	source->placed += outlet_place(out, row, (uint32_t)want);
+	(void)outlet_place(out, row, (uint32_t)want); /* it has room for all */
 	return 0;
 }
 
@@ -189,14 +177,12 @@ void flow_change_in(struct flow *flow, const struct plan_fault *change)
 {
 	struct flow_consumer *consumer = &flow->consumer[change->consumer];
 
-	if (change->kind == PLAN_JOIN)
-		flow_attach(flow, change->consumer);
-	if (change->kind != PLAN_KILL)
+	if (change->kind == PLAN_STALL)
 		return;
 	if (consumer->batch.count > 0)
 		inlet_ack(&consumer->in, consumer->batch.inlet, consumer->at);
 	consumer->batch.count = 0;
-	consumer->alive = 0;
+	consumer->alive = change->kind == PLAN_JOIN;
 }
 
 /* ---- sums ---------------------------------------------------------------- */
@@ -328,12 +314,13 @@ static uint32_t serve_look(struct flow *flow, struct flow_consumer *consumer,
 {
 	const struct flow_producer *producer = &flow->producer[p];
 	struct pool_ring *ring = flow->apart ? producer->out.pool.ring : NULL;
+	uint32_t most = flow->run->plan->batch;
 	uint32_t n;
 
 	if (ring != NULL)
 		sluice_store_relaxed(&ring->mpmc.words->pushed,
 				     sluice_load_relaxed(&producer->pushed));
-	n = inlet_take(&consumer->in, p, flow->batch_events, batch);
+	n = inlet_take(&consumer->in, p, most > 0 ? most : UINT32_MAX, batch);
 	if (ring != NULL)
 		sluice_store_relaxed(&ring->mpmc.words->pushed,
 				     producer->out.pool.pushed);

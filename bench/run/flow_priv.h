@@ -56,9 +56,8 @@ struct flow {
 	struct run *run;
 	struct flow_producer *producer;
 	struct flow_consumer *consumer;
-	uint32_t batch_events; /* most that a consumer has in hand */
-	uint32_t pool;         /* one ring, each event for one */
-	uint32_t apart;        /* each end has words of its own */
+	uint32_t pool;  /* one ring, each event for one */
+	uint32_t apart; /* each end has words of its own */
 	sluice_a64 finished RUN_APART;
 	sluice_a64 restored[PLAN_PRODUCERS_MAX];
 };
@@ -67,8 +66,8 @@ struct flow {
  * flow_close() in any case, which tells what was not placed, or discarded. */
 int flow_open(struct flow *flow, struct run *run, uint32_t apart);
 void flow_close(struct flow *flow);
-/* A consumer leaves or comes: what its own end does then, and the producers'. One
- * that comes has a lane first; one that is killed lets go first. */
+/* A consumer leaves or comes: what its own end does then, and after that the
+ * producers'. One that comes had its rings, and had asked, from the start. */
 void flow_change_in(struct flow *flow, const struct plan_fault *change);
 void flow_change_out(struct flow *flow, const struct plan_fault *change);
 

@@ -71,7 +71,6 @@ struct source {
 	/* The strategy, with some of its decisions timed (source.c). */
 	struct sluice_dispatch_opts opts;
 	uint64_t picks;
-	uint64_t picks_timed;
 	uint64_t events_timed;
 	double pick_ns;
 } RUN_APART;
@@ -207,7 +206,7 @@ uint64_t source_next_ns(const struct source *source);
  * late because nobody looked. */
 void source_look(struct source *source, uint64_t finished, uint64_t now,
 		 int watched);
-/* The next @n events, event_bytes each; placed they are when the caller says so. */
+/* The next @n events, event_bytes each, which are placed now. */
 void source_write(struct source *source, unsigned char *row, uint32_t n,
 		  uint64_t now);
 /* From now on so many are @waiting. */

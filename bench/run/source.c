@@ -21,10 +21,10 @@ static uint64_t source_seq(const struct source *source, uint64_t number)
 
 uint64_t source_next_ns(const struct source *source)
 {
+	const struct trace_event *event = source->run->trace->event;
+
 	return source->due < source->count
-		       ? source->run->trace
-				 ->event[source_seq(source, source->due)]
-				 .arrival_ns
+		       ? event[source_seq(source, source->due)].arrival_ns
 		       : RUN_NEVER;
 }
 
@@ -51,21 +51,18 @@ void source_write(struct source *source, unsigned char *row, uint32_t n,
 		  uint64_t now)
 {
 	const struct run *run = source->run;
+	struct run_event event = {.placed_ns = now};
 
 	for (uint32_t i = 0; i < n; i++, row += run->plan->event_bytes) {
-		uint64_t number = source->placed + i;
-		uint64_t seq = source_seq(source, number);
-		const struct trace_event *from = &run->trace->event[seq];
-		struct run_event event = {
-			.seq = seq,
-			.intended_ns = source->let_in_ns
-					       ? source->let_in_ns[number]
-					       : from->arrival_ns,
-			.placed_ns = now,
-			.service_ns = from->service_ns,
-			.number = number,
-		};
+		const struct trace_event *from;
 
+		event.number = source->placed++;
+		event.seq = source_seq(source, event.number);
+		from = &run->trace->event[event.seq];
+		event.intended_ns = source->let_in_ns
+					    ? source->let_in_ns[event.number]
+					    : from->arrival_ns;
+		event.service_ns = from->service_ns;
 		memcpy(row, &event, sizeof(event));
 	}
 }
@@ -115,8 +112,8 @@ static uint32_t timed_pick(void *state, struct sluice_lanes *lanes,
 		return inner->pick(state, lanes, events, runs, n_runs);
 	began = bench_now_ns();
 	placed = inner->pick(state, lanes, events, runs, n_runs);
-	source->pick_ns += (double)(bench_now_ns() - began);
-	source->picks_timed++;
+	source->pick_ns +=
+		(double)(bench_now_ns() - began) - source->run->clock_ns;
 	source->events_timed += placed;
 	return placed;
 }
@@ -184,8 +181,7 @@ void run_sources_report(struct run *run)
 			r->depth_mean +=
 				source->waiting_area / (double)run->ended_ns;
 		r->credit_stall_ns += source->stalled_ns;
-		ns += source->pick_ns -
-		      run->clock_ns * (double)source->picks_timed;
+		ns += source->pick_ns;
 		events += source->events_timed;
 	}
 	r->valid.generator_lag_ns =

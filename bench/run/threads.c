@@ -107,7 +107,6 @@ static int threads_demand(struct sluice_stage *self, uint32_t demand)
 		if (row == NULL)
 			return SLUICE_FAIL;
 		source_write(source, row, (uint32_t)n, now);
-		source->placed += n;
 	}
 	producer->polling = source->placed == source->due;
 	source_measure(source, source->due - source->placed,
@@ -324,8 +323,6 @@ static int watch_kill(struct threads_run *t, uint32_t c)
 	if (rc < 0 || --t->there > 0)
 		return rc;
 	rc = sluice_pipeline_drain(t->pipeline, DRAIN_MS);
-	t->run->result->drops.unplaced =
-		t->run->trace->count - threads_finished(t);
 	return rc == -EPIPE || rc == -ETIMEDOUT ? 0 : rc;
 }
 
@@ -427,7 +424,7 @@ int threads_go(struct run *run)
 	rc = graph_start(t);
 	if (rc == 0)
 		rc = threads_watch(t);
-	if (rc == -ETIMEDOUT)
+	if (rc == -ETIMEDOUT || t->there == 0)
 		run->result->drops.unplaced =
 			run->trace->count - threads_finished(t);
 	/* Its threads have ended when it is closed. */

@@ -12,11 +12,10 @@
  * Who takes from the pool competes with nobody; what a claim would cost is
  * added.
  *
- * Words    writer      reader     order    meaning
- * changes  each end    the other  release  how many it has seen to: whoever joins
- *                                          has a lane now, who was killed touches
- *                                          its rings no more
- * stop     dispatcher  consumers  release  the run is over
+ * Words    writer      reader      order    meaning
+ * changes  consumers   dispatcher  release  how many they have seen to: who was
+ *                                           killed touches its rings no more
+ * stop     dispatcher  consumers   release  the run is over
  */
 #include "bench/run/flow_priv.h"
 #include "engine/graph/platform_priv.h"
@@ -54,25 +53,25 @@ struct virtual_run {
 	struct sluice_hist poll RUN_APART;
 };
 
-/* Each end sees to the next change: who joins has a lane first, and then attaches;
- * who is killed lets go first, and is then given up. */
+/* Each end sees to the next change, the consumers first: who is killed lets go, and
+ * is then given up. */
 static void virtual_change(struct virtual_run *v, enum virtual_side side)
 {
 	struct virtual_end *end = &v->end[side];
 	/* Relaxed: our own word. */
 	uint32_t i = sluice_load_relaxed(&end->changes);
 	const struct plan_fault *change = &v->run->change[i];
-	uint32_t second = (change->kind == PLAN_JOIN) == (side == CONSUMERS);
 
-	if (change->at_ns > end->now ||
-	    sluice_load_acquire(&v->end[!side].changes) < i + second)
+	if (change->at_ns > end->now)
 		return;
 	if (side == CONSUMERS) {
 		flow_change_in(&v->flow, change);
-	} else {
+	} else if (sluice_load_acquire(&v->end[CONSUMERS].changes) > i) {
 		v->there -= change->kind == PLAN_KILL &&
 			    v->flow.producer->out.subs[change->consumer];
 		flow_change_out(&v->flow, change);
+	} else {
+		return;
 	}
 	sluice_store_release(&end->changes, i + 1);
 }

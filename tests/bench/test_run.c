@@ -403,7 +403,6 @@ static void a_timed_strategy_decides_alike(void **state)
 	}
 	assert_null(timed->verify(memory[0], &lanes[0]));
 	assert_int_equal(source->picks, 64);
-	assert_int_equal(source->picks_timed, 8);
 	assert_int_equal(source->events_timed, 64);
 	assert_true(source->pick_ns > 0);
 }
