@@ -29,9 +29,11 @@ static void flow_link_open(struct flow *flow, uint32_t p, uint32_t c)
 		.tx = run_memory(run, sizeof(*near->tx)),
 		.rx = run_memory(run, sizeof(*near->rx)),
 		.slots = run_memory(run, (size_t)capacity * bytes),
-		.gathered = run_memory(run, (size_t)capacity * bytes),
-		.counts = run_memory(run, capacity * sizeof(*near->counts)),
 	};
+	if (run->credit.exact)
+		near->gathered = run_memory(run, (size_t)capacity * bytes);
+	if (flow->pool)
+		RUN_NEW(run, near->counts, capacity);
 	*far = *near;
 	if (flow->apart && !flow->pool) {
 		RUN_NEW(run, far->tx, 1);

@@ -52,10 +52,11 @@ struct sim {
 	uint64_t head;
 	uint64_t tail;
 	struct sim_wire *wire; /* by producer, consumer (or all), and kind */
-	/* A bit each: producers for which something has changed, consumers for
-	 * which something has come. */
+	/* A bit each: producers for which something has changed; consumers for
+	 * which something has come, and those that do nothing. */
 	uint64_t wakes;
 	uint64_t looks;
+	uint64_t idle;
 	const struct plan_fault *change; /* the next */
 	uint64_t done_ns[PLAN_CONSUMERS_MAX];
 };
@@ -119,6 +120,14 @@ static void sim_receive(struct sim *sim)
 	}
 }
 
+/* It is known at once. */
+static void sim_show(struct sim_wire *wire)
+{
+	wire->told = *wire->from;
+	sluice_store_release(wire->to, wire->told);
+}
+
+/* What is there at the begin is known. */
 static void sim_connect(struct sim *sim, uint32_t p, uint32_t c,
 			enum sim_wires kind, const uint64_t *from,
 			sluice_a64 *to)
@@ -131,6 +140,7 @@ static void sim_connect(struct sim *sim, uint32_t p, uint32_t c,
 			c < sim->run->consumers ? SIM_BIT(c) : SIM_ALL;
 	else
 		wire->producers = SIM_BIT(p);
+	sim_show(wire);
 }
 
 static void sim_connect_all(struct sim *sim)
@@ -164,9 +174,12 @@ static void sim_connect_all(struct sim *sim)
 
 /* ---- consumers ----------------------------------------------------------- */
 
-/* Consumer @c does nothing, and is to look. */
+/* Consumer @c does nothing, and is to look; if it is there. */
 static void sim_rests(struct sim *sim, uint32_t c)
 {
+	sim->idle &= ~SIM_BIT(c);
+	if (sim->flow.consumer[c].alive)
+		sim->idle |= SIM_BIT(c);
 	sim->looks |= SIM_BIT(c);
 	sim->done_ns[c] = RUN_NEVER;
 	sim->flow.consumer[c].free_ns = sim->now;
@@ -185,20 +198,17 @@ static void sim_finish(struct sim *sim, uint32_t c)
 	sim_tell(sim, sim_wire(sim, p, sim->run->consumers, WIRE_ACKED));
 }
 
-/* Of those that do nothing, and have something to look at, the one that has been
- * idle longest; NULL: there is none. */
-static struct flow_consumer *sim_looker(const struct sim *sim)
+/* The one that has been idle longest. */
+static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
 {
-	struct flow_consumer *best = NULL;
+	const struct flow_consumer *consumer = sim->flow.consumer;
+	uint32_t best = (uint32_t)__builtin_ctzll(lookers);
 
-	for (uint64_t looks = sim->looks; looks != 0; looks &= looks - 1) {
-		uint32_t c = (uint32_t)__builtin_ctzll(looks);
-		struct flow_consumer *consumer = &sim->flow.consumer[c];
+	while ((lookers &= lookers - 1) != 0) {
+		uint32_t c = (uint32_t)__builtin_ctzll(lookers);
 
-		if (c < sim->run->consumers && consumer->alive &&
-		    sim->done_ns[c] == RUN_NEVER &&
-		    (best == NULL || consumer->free_ns < best->free_ns))
-			best = consumer;
+		if (consumer[c].free_ns < consumer[best].free_ns)
+			best = c;
 	}
 	return best;
 }
@@ -206,16 +216,16 @@ static struct flow_consumer *sim_looker(const struct sim *sim)
 static void sim_look(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
-	const struct flow_consumer *looker;
 
-	while ((looker = sim_looker(sim)) != NULL) {
-		uint32_t c = (uint32_t)(looker - flow->consumer);
+	while ((sim->looks & sim->idle) != 0) {
+		uint32_t c = sim_looker(sim, sim->looks & sim->idle);
 		int taken = flow_take(flow, c, sim->now);
 
 		sim->looks &= ~SIM_BIT(c);
 		if (taken) {
 			flow_begin(flow, c, sim->now);
-			sim->done_ns[c] = looker->free_ns;
+			sim->done_ns[c] = flow->consumer[c].free_ns;
+			sim->idle &= ~SIM_BIT(c);
 		}
 		for (uint32_t p = 0; p < sim->run->producers; p++) {
 			sim_tell(sim, sim_wire(sim, p, c, WIRE_ACKED));
@@ -231,37 +241,24 @@ static void sim_look(struct sim *sim)
 
 /* ---- faults -------------------------------------------------------------- */
 
-/* Consumer @c comes or goes: what it asks for first, or had finished, is known at
- * once; what is on its way to it or from it nobody looks at. */
-static void sim_show(struct sim *sim, uint32_t c)
-{
-	sim_rests(sim, c);
-	for (uint32_t p = 0; p < sim->run->producers; p++) {
-		struct sluice_rx_words *rx = sim->flow.producer[p].sub[c].rx;
-		struct sim_wire *granted = sim_wire(sim, p, c, WIRE_GRANTED);
-
-		granted->told = *granted->from;
-		sluice_store_release(&rx->granted, granted->told);
-		sluice_store_release(&rx->acked,
-				     *sim_wire(sim, p, c, WIRE_ACKED)->from);
-	}
-	sim->wakes = SIM_ALL;
-}
-
+/* Who comes or goes is known at once, with what it had finished; what is on its way
+ * to it or from it nobody looks at. */
 static void sim_changes(struct sim *sim)
 {
 	for (; sim->change->at_ns <= sim->now; sim->change++) {
 		const struct plan_fault *change = sim->change;
 		uint32_t c = change->consumer;
 
-		if (change->kind == PLAN_STALL) {
-			sim->looks |= SIM_BIT(c); /* it is over */
-		} else if (change->kind == PLAN_JOIN ||
-			   sim->flow.consumer[c].alive) {
-			flow_change_in(&sim->flow, change);
-			sim_show(sim, c);
-			flow_change_out(&sim->flow, change);
-		}
+		sim->looks |= SIM_BIT(c); /* its stall is over */
+		if (change->kind == PLAN_STALL ||
+		    (change->kind == PLAN_KILL && !sim->flow.consumer[c].alive))
+			continue;
+		flow_change_in(&sim->flow, change);
+		sim_rests(sim, c);
+		for (uint32_t p = 0; p < sim->run->producers; p++)
+			sim_show(sim_wire(sim, p, c, WIRE_ACKED));
+		flow_change_out(&sim->flow, change);
+		sim->wakes = SIM_ALL;
 	}
 }
 
@@ -326,11 +323,9 @@ int sim_go(struct run *run)
 		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);
 	if (rc == 0)
 		sim_connect_all(sim);
-	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++) {
-		sim->done_ns[c] = RUN_NEVER;
-		if (sim->flow.consumer[c].alive)
-			sim_show(sim, c);
-	}
+	for (uint32_t c = 0; c < run->consumers; c++)
+		sim_rests(sim, c);
+	sim->wakes = SIM_ALL;
 	while (rc == 0 && sim->now != RUN_NEVER)
 		sim->now = sim_instant(sim);
 	flow_close(&sim->flow);
