@@ -392,11 +392,13 @@ static void threads_count(struct threads_run *t)
 int threads_check(const struct run *run)
 {
 	const struct bench_plan *plan = run->plan;
-	uint32_t faults = 0;
-	uint32_t moves = 0;
+	int moves = 0;
+	int slow = 0;
 
-	for (uint32_t i = 0; i < plan->faults; i++)
-		*(plan->fault[i].kind >= PLAN_KILL ? &moves : &faults) += 1;
+	for (uint32_t i = 0; i < plan->faults; i++) {
+		moves |= plan->fault[i].kind >= PLAN_KILL;
+		slow |= plan->fault[i].kind < PLAN_KILL;
+	}
 	if (run->ordered && plan->producers > 1)
 		return CANNOT("a resequencer restores the order of one "
 			      "producer, not of %u; --mode=sim and "
@@ -406,10 +408,10 @@ int threads_check(const struct run *run)
 		return CANNOT("batch %u: the engine hands out what the credit "
 			      "allows, here %u; see window and min",
 			      plan->batch, run->credit.batch_events);
-	if (run->throughput && faults > 0)
+	if (run->throughput && slow)
 		return CANNOT("without services nobody is slow; give a longer "
 			      "service mean");
-	if (run->ordered && moves > 0)
+	if (run->ordered && moves)
 		return CANNOT("nobody comes or goes in front of a resequencer "
 			      "of this mode yet; --mode=virtual can");
 	return 0;

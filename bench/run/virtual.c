@@ -114,16 +114,13 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 {
 	uint64_t left = flow_left(&v->flow);
 
-	if (left == 0 || v->there == 0)
-		return 1;
 	if (left != v->moved) {
 		v->moved = left;
 		v->moved_ns = now;
 	}
-	if ((double)(now - v->moved_ns) <= v->run->deadline_ns)
-		return 0;
-	v->rc = -ETIMEDOUT;
-	return 1;
+	if (left > 0 && (double)(now - v->moved_ns) > v->run->deadline_ns)
+		v->rc = -ETIMEDOUT;
+	return left == 0 || v->there == 0 || v->rc != 0;
 }
 
 static void virtual_dispatch(void *arg)
