@@ -3,9 +3,15 @@
  * A stage from the inside: a single-threaded poll function with its state. Not
  * installed.
  *
- * stage_step() does at most one batch per inlet and one emission, and never
- * blocks. Everything in struct sluice_stage belongs to the thread that steps
- * it, except its definition, its seat, and the words.
+ * stage_step() is one *round* of a stage. What was signalled comes first, and timers
+ * that are due. Then a producer is asked for one emission; any other stage handles at
+ * most one batch of each link, or, where links have weights, as many as the turn of
+ * the link takes. A resequencer moves all that its links have into its window, and
+ * then handles at most one batch from there. A round waits for nothing, except for
+ * on_stop before fini (stop.c).
+ *
+ * Everything in struct sluice_stage belongs to the thread that steps it, except its
+ * definition, its seat, and what is everybody's.
  *
  * Of the files of this folder that have no header of their own: stage.c, step.c,
  * emit.c, attend.c, attend_in.c, fault.c, life.c, mail.c, stop.c; below, each under
@@ -285,8 +291,7 @@ static inline void stage_ask_anew(struct sluice_stage *stage)
  * A refusal stops the pipeline. */
 int stage_init(struct sluice_stage *stage);
 
-/* One round: place what is held, handle a batch per inlet, or ask for one
- * emission. Returns non-zero when it did something, or ended. */
+/* One round. Returns non-zero when it did something, or ended. */
 int stage_step(struct sluice_stage *stage);
 
 /* When stage_step() must be called again at the latest, ns. */
