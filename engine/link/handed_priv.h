@@ -2,7 +2,7 @@
 /*
  * How often the next events of a subscription have been handed out already: a
  * few rows, the nearest on top, each up to a position. Private to one thread at
- * a time. Of this header alone, for inlet.c and outlet_member.c. Not installed.
+ * a time. Of this header alone, for both ends of a subscription. Not installed.
  *
  * Knows      positions and counts
  * Knows not  rings and events

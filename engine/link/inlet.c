@@ -183,9 +183,8 @@ static void inlet_select(struct inlet *in, struct inlet_link *link,
 	batch->seq = inlet_seq(in, batch, 0);
 }
 
-/* The next events were taken from the pool: take up how often they had
- * been handed out, unless they have been here since. Returns how many of @limit
- * are alike. */
+/* The next events were taken from the pool: take up how often they had been handed
+ * out, unless they have been here since. Returns how many of @limit are alike. */
 static uint32_t inlet_read_counts(struct inlet_link *link, uint32_t limit)
 {
 	uint64_t at = link->reader.acked;

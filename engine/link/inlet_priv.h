@@ -28,8 +28,8 @@ struct inlet_link {
 	/* Of the subscription, copied: a look at the producer's own struct, once
 	 * a batch, costs a cache miss. */
 	const struct rings_ops *rings; /* their kind; see rings_priv.h */
-	/* The pool, or NULL; and our end of the one behind
-	 * it, which is filled from there. */
+	/* The pool, or NULL; and the writing end of our own ring, which is filled
+	 * from there. */
 	const struct pool_ring *pool;
 	struct sluice_spsc_writer filler;
 	uint64_t counted; /* some taken below it had been handed out before */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The producing end of a stage: its strategy and the rings of its
- * subscriptions. Private to the stage's thread. Of outlet.c (placing) and
- * outlet_member.c (lanes that come and go). Not installed.
+ * subscriptions. Private to the stage's thread. Of outlet.c (placing),
+ * outlet_member.c (lanes that come and go), rings_pool.c (the pool) and
+ * rings_separate.c (marks of redelivery). Not installed.
  *
  * The strategy decides over `lanes`; the outlet copies the events where it
  * says, publishes once per touched ring, and rings the consumers' bells. Events
@@ -39,8 +40,8 @@ struct outlet {
 	void *state;                   /* the strategy's */
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
-	struct sluice_broadcast_writer common; /* one ring, read by all */
-	struct outlet_pool pool;    /* one ring, each event for one */
+	struct sluice_broadcast_writer common; /* the common ring */
+	struct outlet_pool pool;
 	struct sluice_bell **bells; /* consumers'; NULL: same worker */
 	struct subscription **subs; /* NULL: the lane is vacant */
 	sluice_a64 *places;  /* where the control calls put new subscriptions */
@@ -61,7 +62,7 @@ struct outlet {
 	uint32_t event_bytes;
 	struct sequence *sequence; /* NULL: events are not numbered */
 	struct aside *asides;      /* subscriptions beside the dispatcher */
-	uint64_t read_to; /* one ring: those who left have read below it */
+	uint64_t read_to; /* common ring: those who left have read below it */
 	uint64_t unread;  /* what one that left was the last to have: stranded,
 			     and not told yet */
 };
@@ -87,7 +88,7 @@ uint64_t outlet_join(struct outlet *out, struct subscription *sub,
  * non-zero when it is active. */
 int outlet_admit(struct outlet *out, uint32_t lane);
 
-/* @slots_least 0: the default */
+/* Allocate the pool; @slots_least 0: of the default size. Returns 0 or -ENOMEM. */
 int outlet_pool_open(struct outlet *out, uint32_t slots_least);
 /* @n events into it, which is not more than are free, and which have been handed
  * out @deliveries times. */
@@ -101,7 +102,7 @@ void outlet_pool_close(struct outlet *out);
 void outlet_ring(struct outlet *out, uint32_t lane);
 void outlet_ring_all(struct outlet *out);
 
-/* No consumer is there, and none is on its way; who stands aside is none. */
+/* No consumer is there, and none is on its way. An onlooker does not count. */
 int outlet_deserted(const struct outlet *out);
 
 /* Send nothing more on @sub: its stream ends here, for @closed. */
@@ -134,8 +135,9 @@ uint64_t outlet_asks(struct outlet *out);
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub);
 
-/* Place a prefix of @n events, numbered if they are to be, and publish it.
- * Returns its length, which is @n whenever @n was within the room. */
+/* Place a prefix of @n events and publish it. Of an ordered producer the events have
+ * their numbers already (sequence_stamp()). Returns the length of the prefix, which
+ * is @n whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n);
 

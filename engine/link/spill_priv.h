@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The spill: where the events of an early strategy wait for the credit of the lane
- * that it has chosen. A FIFO per lane, all in one bounded pool, allocated at the
- * start. Private to the producer. Of spill.c. Not installed.
+ * that it has chosen. A FIFO per lane, all in the same cells, whose number is fixed
+ * at the start. Private to the producer. Of spill.c. Not installed.
  *
- * Knows      cells and queues
- * Knows not  credit, lanes, strategies
+ * Knows      cells, and a queue for each lane
+ * Knows not  credit, strategies
  */
 #ifndef SLUICE_ENGINE_SPILL_PRIV_H
 #define SLUICE_ENGINE_SPILL_PRIV_H

@@ -12,9 +12,9 @@
  *                consumer takes                           not taken yet
  *   window       control calls; the consumer     acq_rel  another window, in one
  *                consumer takes                           word; 0: none
- *   asks_of      control calls      any          release  the consumer: for an
- *                                                         ask whose id may be
- *                                                         old
+ *   asks_of      control calls      any          release  where the consumer is,
+ *                                                         for an ask whose id
+ *                                                         may be old
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
@@ -34,13 +34,15 @@
  *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
  *         producer  NEW -----------> JOINED ------> CLOSED ----------> RELEASED
  *                       hook; position            cancelled
- *                   NEW -> REFUSED when it has ended, or its hook says no
+ *                   NEW -> REFUSED when it has ended, its hook says no, or the
+ *                                  subscription is over before it began
+ *                   JOINED -> RELEASED when it was not cancelled
  *
  * Each side only ever moves its own word, looks at the other's when it is told
  * that something changed (stage_signal), and may be told once too often. LEFT
  * says that the consumer will touch the ring no more: what it has not
- * acknowledged the producer takes back. Both LEFT and RELEASED, the place may be
- * used again.
+ * acknowledged the producer takes back. Once it is LEFT and RELEASED, or REFUSED,
+ * its place may be used again.
  *
  * Making  A subscription that is made while events flow takes the pipeline's lock
  *         twice: to check and to be entered (SUBSCRIPTION_MAKING; its places at
@@ -278,9 +280,9 @@ static inline int subscription_silent(const struct subscription *sub)
 	       subscription_asked(sub) == 0 && sub->ask_taken == 0;
 }
 
-/* A consumer of a pool: how often the event at @at of its own ring had
- * been handed out when it was taken; `counts` say so below @counted. *limit: cut
- * down to how many are alike. */
+/* A consumer of a pool: how often the event at @at of its own ring had been handed
+ * out when it was taken; `counts` say so below @counted. *limit: cut down to how
+ * many are alike. */
 static inline uint32_t subscription_counted(const struct subscription *sub,
 					    uint64_t counted, uint64_t at,
 					    uint64_t *limit)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stage looks up from its events: subscriptions that come and go, by the life
- * that subscription_priv.h draws, here those of its consumers; orders; the demand
- * mode.
+ * that subscription_priv.h draws, here those of its consumers; what the supervisor
+ * wants of it; the demand mode.
  */
 #include "engine/stage/callback_priv.h"
 #include "ring/base_priv.h"

@@ -4,16 +4,16 @@
  * A few words, and a few calls, which run/host.c answers. Of host.c. Not
  * installed.
  *
- * Words        writer                readers   order
- * command      any, only ever up;    any       acq_rel, enum pipeline_command
+ * Words        writer                readers    order    meaning
+ * command      any, only ever up;    any        acq_rel  enum pipeline_command
  *              a start that failed
  *              puts it back
- * phase        the starting thread;  any       acq_rel, enum pipeline_phase
+ * phase        the starting thread;  any        acq_rel  enum pipeline_phase
  *              the supervisor
- * aborted      stages                caller    a stage was ended before its
- *                                              streams
- * undelivered  stages                caller    events that had no consumer left
- *                                              to go to
+ * aborted      who steps a stage     who joins  acq_rel  1: a stage was ended
+ *                                                        before its streams
+ * undelivered  who steps a stage     who joins  acq_rel  events that had no
+ *                                                        consumer left to go to
  *
  * Knows      words and texts
  * Knows not  threads, other stages, struct sluice_pipeline

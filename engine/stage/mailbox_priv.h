@@ -7,7 +7,8 @@
  * newest  posters, stage     both      acq_rel      a stack of letters, newest
  *                                                   first; CLOSED: no more
  * count   posters, stage     posters   acq_rel      letters not yet handled
- * state   (of a letter) its poster and the stage    who frees it
+ * state   a letter's poster, both      acq_rel      who lets go of the letter
+ *         and the stage                             last, and frees it
  *
  * Edge    A poster's exchange releases the letter it wrote; the stage's exchange
  *         of newest acquires all that were pushed. The stage turns the stack

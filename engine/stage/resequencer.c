@@ -21,7 +21,7 @@ static int resequencer_no_memory(const struct sluice_stage *stage)
 }
 
 SLUICE_STATIC_ASSERT(SLUICE_ORDER_EVENTS_MAX <= SLUICE_DEMAND_MAX,
-		     "a window of an order is one that credit can have");
+		     "the window of a sequence is one that credit can have");
 
 int resequencer_open(struct sluice_stage *stage)
 {

@@ -5,7 +5,7 @@
  * (sequence_priv.h has the words it shares with that producer). Of resequencer.c.
  * Not installed.
  *
- * Knows      its stage, and one more link of the stage's inlet
+ * Knows      its stage, one more link of the stage's inlet, and the sequence
  * Knows not  pipelines; who the workers are
  */
 #ifndef SLUICE_ENGINE_RESEQUENCER_PRIV_H

@@ -14,11 +14,12 @@
  * definition, its seat, and what is everybody's.
  *
  * Of the files of this folder that have no header of their own: stage.c, step.c,
- * emit.c, attend.c, attend_in.c, fault.c, life.c, mail.c, stop.c; below, each under
+ * emit.c, life.c, fault.c, stop.c, attend.c, attend_in.c, mail.c; below, each under
  * its name.
  *
- * Knows      its two ends (link/), its host
- * Knows not  pipelines, threads, other stages
+ * Knows      its two ends (link/), its host; of a peer the name, the bell, and how
+ *            to signal it
+ * Knows not  pipelines, threads, what a peer does
  */
 #ifndef SLUICE_ENGINE_STAGE_PRIV_H
 #define SLUICE_ENGINE_STAGE_PRIV_H
@@ -123,23 +124,28 @@ struct stage_post {
 /*
  * The words that other threads read or write, on a line of their own.
  *
- * Words       writer              readers     order
- * signals     any; the stage      the stage   acq_rel
- * gate        any                 closer      acq_rel: 1 while the bell is not to
- *             be touched, plus 2 for each thread that is about to ring it
- * restart     supervisor; stage   the stage   acq_rel, enum stage_restart
- * demand      any                 the stage   release, the mode wished
- * phase_seen  the stage           any         release, enum stage_phase; carries
- *             fault, and run.ended
- * downs       the stage           supervisor  times it went down
- * port_busy   a port's user, the supervisor, callers  compare-exchange: who holds
- *             it (port_priv.h)
- * between     control calls       the stage   relaxed: 1 when it is on the way
- *             from an ordered producer to the resequencer; set before the
- *             subscription that makes it so is there
- * stop        the stage; the supervisor from OPEN to TOLD (stop.c)
- * end_wished  any                 any         sluice_stage_end()
- * inside      who steps it        any         relaxed: it is being stepped
+ * Words       writer              readers     order    meaning
+ * signals     any; the stage      the stage   acq_rel  SIGNAL bits
+ * gate        any                 closer      acq_rel  may the bell be rung; see
+ *                                                      gate_priv.h
+ * restart     supervisor; stage   the stage   acq_rel  enum stage_restart
+ * demand      any                 the stage   release  the mode wished
+ * phase_seen  the stage           any         acq_rel  enum stage_phase; carries
+ *                                                      fault, and run.ended
+ * downs       the stage           supervisor  acq_rel  times it went down
+ * port_busy   a port's users,     the same    acq_rel  who holds it; see
+ *             the supervisor,                          port_priv.h
+ *             threads that signal
+ * between     control calls       the stage   relaxed  1: it is on the way from an
+ *                                                      ordered producer to the
+ *                                                      resequencer; set before the
+ *                                                      subscription that makes it
+ *                                                      so is there
+ * stop        the stage, the      any         acq_rel  STOP: how far on_stop is;
+ *             supervisor                               see stop.c
+ * end_wished  any; the stage      any         release  1: sluice_stage_end() was
+ *                                                      called
+ * inside      who steps it        any         relaxed  1: it is being stepped
  */
 struct stage_words {
 	sluice_a32 signals;
@@ -253,18 +259,7 @@ static inline struct sluice_sub subscription_id(const struct subscription *sub)
 	};
 }
 
-/* life.c: with what waits for partitions that nobody reads; and one step of a
- * stage that is ending. Each returns non-zero when something moved. */
-int stage_strand_vacant(struct sluice_stage *stage);
-/* With nobody to read from, or emit to, it waits: somebody may come. */
-int stage_stays(const struct sluice_stage *stage);
-/* Nobody is there to read from, nor on the way, and nothing is left of what was
- * read. */
-int stage_dry(const struct sluice_stage *stage);
-/* In a drain: is it a producer, or has it nobody left to read from, or to emit to?
- * Then it ends. Asked once a round; all else that ends a stage happens to it. */
-int stage_over(const struct sluice_stage *stage);
-int stage_step_ending(struct sluice_stage *stage);
+/* ---- stage.c: how others reach it ---- */
 
 /* Let foreign threads ring the stage's worker; or no more, and wait until those
  * that do are done. A new stage's gate is closed. */
@@ -277,19 +272,7 @@ void stage_signal(struct sluice_stage *stage, uint32_t signals);
 /* Forget a run, so that another may start. */
 void stage_reset(struct sluice_stage *stage);
 
-/* A producer may be asked at once, whatever it has answered. */
-static inline void stage_ask_anew(struct sluice_stage *stage)
-{
-	stage->run.starved = 0;
-	stage->run.retries = 0;
-	stage->run.retry_ns = 0;
-}
-
-/* ---- step.c: the stage's thread ---- */
-
-/* Run init, and on_subscribe for what was declared; remembers that fini is owed.
- * A refusal stops the pipeline. */
-int stage_init(struct sluice_stage *stage);
+/* ---- step.c: a round ---- */
 
 /* One round. Returns non-zero when it did something, or ended. */
 int stage_step(struct sluice_stage *stage);
@@ -297,11 +280,13 @@ int stage_step(struct sluice_stage *stage);
 /* When stage_step() must be called again at the latest, ns. */
 uint64_t stage_deadline(const struct sluice_stage *stage);
 
-/* Does a flush look at the consumers' grants first, or is that just done? */
-enum stage_look {
-	STAGE_LOOKED,
-	STAGE_LOOK,
-};
+/* A producer may be asked at once, whatever it has answered. */
+static inline void stage_ask_anew(struct sluice_stage *stage)
+{
+	stage->run.starved = 0;
+	stage->run.retries = 0;
+	stage->run.retry_ns = 0;
+}
 
 /* ---- emit.c ---- */
 
@@ -324,6 +309,12 @@ uint64_t stage_emit_room(struct sluice_stage *stage);
 /* What a flush has done, and leaves to do. */
 #define FLUSH_MOVED  1
 #define FLUSH_MARKER 2 /* a marker is due: the next step handles it */
+
+/* Does a flush look at the consumers' grants first, or is that just done? */
+enum stage_look {
+	STAGE_LOOKED,
+	STAGE_LOOK,
+};
 
 /* Place what is held, as far as there is credit, and acknowledge input whose output
  * is out. Only moves, and stage->run.phase stays what it is: of the user's functions
@@ -366,6 +357,28 @@ static inline int stage_holds_back(const struct sluice_stage *stage)
 }
 /* Say how many events wait. */
 void stage_tell_gauges(struct sluice_stage *stage);
+
+/* ---- life.c: how it begins, and ends ---- */
+
+/* Run init, and on_subscribe for what was declared; remembers that fini is owed.
+ * A refusal stops the pipeline. */
+int stage_init(struct sluice_stage *stage);
+/* With nobody to read from, or emit to, it waits: somebody may come. */
+int stage_stays(const struct sluice_stage *stage);
+/* Nobody is there to read from, nor on the way, and nothing is left of what was
+ * read. */
+int stage_dry(const struct sluice_stage *stage);
+/* In a drain: is it a producer, or has it nobody left to read from, or to emit to?
+ * Then it ends. Asked once a round; all else that ends a stage happens to it. */
+int stage_over(const struct sluice_stage *stage);
+
+/* @n events have nowhere to go: counted, and whoever waits for the pipeline's end
+ * is to know. */
+void stage_strand(struct sluice_stage *stage, uint64_t n);
+/* In a drain: strand what waits for partitions that nobody reads. Returns non-zero
+ * when there was any. */
+int stage_strand_vacant(struct sluice_stage *stage);
+
 /* Begin to end: what is held still goes out. */
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		  uint32_t code);
@@ -375,6 +388,8 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
 		    uint32_t closed);
 
+/* One round of a stage that is ending. Returns non-zero when something moved. */
+int stage_step_ending(struct sluice_stage *stage);
 /* End now: close the streams, drop what is in hand, run fini. */
 void stage_end(struct sluice_stage *stage);
 void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
@@ -391,8 +406,8 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 uint32_t stage_events_refused(struct sluice_stage *stage,
 			      const struct sluice_batch *batch, uint32_t taken,
 			      int rc);
-/* An order of the supervisor, or none. Returns non-zero when the stage is no
- * longer down. */
+/* Do what the supervisor wants of it, if that is anything (enum stage_restart).
+ * Returns non-zero when the stage is no longer down. */
 int stage_obey(struct sluice_stage *stage);
 /* Show the world what phase this is. */
 void stage_show_phase(struct sluice_stage *stage, enum stage_phase phase);
@@ -411,9 +426,6 @@ void stage_stop_open(struct sluice_stage *stage);
 /* Run fini, which on_stop does not run beside or after: waits for the supervisor
  * to have called that, if it is to be called. */
 void stage_fini(struct sluice_stage *stage, enum sluice_reason reason);
-/* life.c: @n events have nowhere to go: counted, and whoever waits for the
- * pipeline's end is to know. */
-void stage_strand(struct sluice_stage *stage, uint64_t n);
 
 /* ---- attend.c: what was signalled ---- */
 
