@@ -220,7 +220,7 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 	return 1;
 }
 
-/* The round is over: the stage is no longer running, or its user has a batch. */
+/* The stage is no longer running, or its user has a batch. */
 static int consumer_stops(const struct sluice_stage *stage)
 {
 	return stage->run.phase != STAGE_RUNNING || stage_parked(stage);
@@ -278,8 +278,82 @@ static inline int consumer_clear(struct sluice_stage *stage)
 	return moved;
 }
 
-/* What the links gave has been put in order; hand out what is next. */
-static int consumer_step_order(struct sluice_stage *stage)
+/* The link whose turn it is. */
+static inline uint32_t consumer_next(struct inlet *in)
+{
+	uint32_t index = in->next;
+
+	if (++in->next >= in->count)
+		in->next = 0;
+	return index;
+}
+
+/* How many events the next batch of link @index may hold. *stalled: the first link
+ * of this round that found no room, or the number of links; room that comes free
+ * now is for that one. */
+static inline uint32_t consumer_limit(struct sluice_stage *stage,
+				      uint32_t index, uint32_t *stalled)
+{
+	uint32_t limit = 0;
+
+	if (*stalled == stage->in.count) {
+		limit = stage_batch_limit(stage, index);
+		if (limit == 0)
+			*stalled = index;
+	}
+	/* A batch ends at a marker. */
+	if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
+		limit = stage_marker_cut(stage, index, limit);
+	return limit;
+}
+
+/* A batch of each link, or a turn of each. The round is over early when the stage
+ * is no longer running, or a port's user has got a batch. */
+static int consumer_step(struct sluice_stage *stage)
+{
+	struct inlet *in = &stage->in;
+	uint32_t stalled = in->count;
+	int looked = 0;
+	int worked = 0;
+
+	for (uint32_t i = 0; i < in->count; i++) {
+		uint32_t index = consumer_next(in);
+		uint32_t limit;
+
+		if (!in->links[index].open)
+			continue;
+		looked = 1;
+		worked |= consumer_clear(stage);
+		limit = consumer_limit(stage, index, &stalled);
+		if (limit == 0) {
+			worked |= stage_strand_vacant(stage);
+			/* An end needs no credit. */
+			worked |= consumer_step_idle(stage, index);
+		} else if (SLUICE_UNLIKELY(in->weighted)) {
+			worked |= consumer_step_turn(stage, index, limit);
+			/* Nobody has what comes free before its turn is over. */
+			if (in->turn == index + 1)
+				stalled = index;
+		} else {
+			worked |= consumer_step_inlet(stage, index, limit);
+		}
+		if (consumer_stops(stage))
+			return 1;
+	}
+	if (stalled < in->count) {
+		/* It is the first to have what there will be. */
+		in->next = stalled;
+		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
+	} else if (!worked) {
+		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
+	}
+	/* With no link open, what waits does not wait for input. */
+	return looked ? worked : worked | consumer_clear(stage);
+}
+
+/* What is in sequence in a resequencer's window is handled, and what is missing
+ * there passed over. */
+static int consumer_step_window(struct sluice_stage *stage)
 {
 	uint32_t index = stage->in.places_max;
 	uint32_t limit;
@@ -297,77 +371,28 @@ static int consumer_step_order(struct sluice_stage *stage)
 	return worked | resequencer_step(stage);
 }
 
-/* A round over the links is over when the stage is no longer running, or its
- * output does not find room, or a port's user has got a batch. */
-static int consumer_step(struct sluice_stage *stage)
+/* The same of a resequencer: all that its links have goes into its window, and
+ * what comes out of that is handled. */
+static int consumer_step_sequence(struct sluice_stage *stage)
 {
 	struct inlet *in = &stage->in;
-	uint32_t first = in->count; /* link that found no room */
-	int stalled = 0;
-	int looked = 0;
 	int worked = 0;
 
-	if (SLUICE_UNLIKELY(stage->resequencer != NULL))
-		resequencer_look(stage);
+	resequencer_look(stage);
 	for (uint32_t i = 0; i < in->count; i++) {
-		uint32_t index = in->next;
-		uint32_t limit;
+		uint32_t index = consumer_next(in);
 
-		if (++in->next >= in->count)
-			in->next = 0;
 		if (!in->links[index].open)
 			continue;
-		looked = 1;
 		worked |= consumer_clear(stage);
-		if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
-			worked |= resequencer_take(stage, index);
-			if (stage->run.phase != STAGE_RUNNING)
-				return 1;
-			continue;
-		}
-		/* Room that comes free now is for the one that found none. */
-		limit = first < in->count ? 0 : stage_batch_limit(stage, index);
-		if (limit == 0 && first >= in->count)
-			first = index;
-		/* A batch ends at a marker. */
-		if (SLUICE_UNLIKELY(stage->post.arriving.first != NULL))
-			limit = stage_marker_cut(stage, index, limit);
-		if (limit == 0) {
-			worked |= stage_strand_vacant(stage);
-			stalled = 1;
-			/* An end needs no credit. */
-			worked |= consumer_step_idle(stage, index);
-			if (stage->run.phase != STAGE_RUNNING)
-				return 1;
-			continue;
-		}
-		if (SLUICE_UNLIKELY(in->weighted))
-			worked |= consumer_step_turn(stage, index, limit);
-		else
-			worked |= consumer_step_inlet(stage, index, limit);
-		if (consumer_stops(stage))
-			return 1;
-		/* Nobody has what comes free before its turn is over. */
-		if (SLUICE_UNLIKELY(in->turn == index + 1)) {
-			stalled = 1;
-			first = index;
-		}
-	}
-	if (SLUICE_UNLIKELY(stage->resequencer != NULL)) {
-		worked |= consumer_step_order(stage);
-		if (consumer_stops(stage))
+		worked |= resequencer_take(stage, index);
+		if (stage->run.phase != STAGE_RUNNING)
 			return 1;
 	}
-	if (stalled) {
-		/* It is the first to have what there will be. */
-		if (first < in->count)
-			in->next = first;
-		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
-	} else if (!worked) {
+	worked |= consumer_step_window(stage);
+	if (!worked)
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
-	}
-	/* With no link open, what waits does not wait for input. */
-	return looked ? worked : worked | consumer_clear(stage);
+	return worked || consumer_stops(stage);
 }
 
 /* ---- a round ------------------------------------------------------------- */
@@ -455,6 +480,8 @@ int stage_step(struct sluice_stage *stage)
 		}
 		if (stage->opts.kind == SLUICE_PRODUCER)
 			return worked | producer_step(stage);
+		if (SLUICE_UNLIKELY(stage->resequencer != NULL))
+			return worked | consumer_step_sequence(stage);
 		return worked | consumer_step(stage);
 	case STAGE_ENDING:
 		return worked | stage_step_ending(stage);

@@ -250,7 +250,7 @@ sluice_unit_mutant(fan-out-over-a-batch engine/graph/declare.c overflow "one_mak
 sluice_unit_mutant(fan-out-over-the-room engine/stage/step.c overflow "one_makes_more_than_there_is_room_for"
 	[[s/return room < fan_out ? 1 : (uint32_t)(room \/ fan_out);/return room < fan_out ? 0 : (uint32_t)(room \/ fan_out);/]])
 sluice_unit_mutant(empty-is-no-credit engine/stage/step.c overflow "rounds_in_vain_are_told_apart"
-	[[s/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);/\t\tstage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);/]])
+	[[/^static int consumer_step(/,/^}/s/SLUICE_COUNTER_STALLS_EMPTY, 1);/SLUICE_COUNTER_STALLS_CREDIT, 1);/]])
 sluice_unit_mutant(emits-nothing-at-all engine/stage/stage.c step "emit_within_limits"
 	[[s/if (self == NULL || n == 0 || n > self->run.emit_left)/if (self == NULL || n > self->run.emit_left)/]])
 
