@@ -345,7 +345,7 @@ sluice_unit_mutant(hooks-of-one-that-is-down engine/stage/attend.c cancel_ending
 	[[s/if (hook == NULL || !stage->run.initialised)/if (hook == NULL)/]])
 sluice_unit_mutant(letters-to-one-that-is-down engine/stage/attend.c cancel_ending "it_could_not_come_up"
 	[[s/if (stage->run.phase == STAGE_ENDING \&\& !stage->run.initialised)/if (0)/]])
-sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_it_was_sent_goes_to_another"
+sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_is_in_hand_is_cancelled"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"
 	[[s/if (closed == SLUICE_REASON_OPEN ||/if (1 ||/]])
