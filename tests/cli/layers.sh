@@ -112,6 +112,16 @@ for header in engine/*/*_priv.h ring/*_priv.h stages/*_priv.h; do
 		}
 	done
 done
+# What the page on memory order names is there: words, and the functions at the
+# ends of its edges.
+# shellcheck disable=SC2016
+names=$(grep -oE '`[a-z_]+`' docs/memory-order.md | tr -d "\`" | sort -u)
+for name in ${names:?docs/memory-order.md names nothing}; do
+	grep -qrw "$name" ring dispatch engine || {
+		echo "docs/memory-order.md: there is no $name" >&2
+		failed=1
+	}
+done
 # No test depends on speed: the deadline is the same for all.
 if grep -nE 'TIMEOUT [0-9]' -r tests bench --include=CMakeLists.txt; then
 	echo "a test's TIMEOUT is SLUICE_TEST_TIMEOUT" >&2
