@@ -19,6 +19,20 @@ SLUICE_BEGIN_DECLS
 /** Most timers of one stage. */
 #define SLUICE_TIMERS_MAX 16u
 
+/** A message to a stage. What its bytes mean is up to the program. */
+struct sluice_message {
+	const void *data; /* NULL when bytes is 0; valid in the callback */
+	uint32_t bytes;
+	uint32_t resv;
+};
+
+/** Where handle_call leaves its answer. */
+struct sluice_answer {
+	void *data;     /* where to write it */
+	uint32_t room;  /* most bytes that the caller takes */
+	uint32_t bytes; /* 0; set it to the number of bytes written */
+};
+
 /**
  * sluice_info - send a marker: handle_info is called when all events that wait
  * in the stage now have left it.

@@ -32,6 +32,11 @@ SLUICE_BEGIN_DECLS
 /** A stage; opaque. */
 struct sluice_stage;
 
+/* What some callbacks are told, see control.h and subscription.h. */
+struct sluice_message;
+struct sluice_answer;
+struct sluice_link_event;
+
 /** A subscription, by value. Once the subscription has ended, calls with it
  * answer -ENOENT, even if a later subscription has taken the same index: the
  * generation tells the two apart. */
@@ -140,43 +145,6 @@ enum sluice_restart {
 	/** The stage ends, with reason error; the others go on. */
 	SLUICE_RESTART_TEMPORARY = 3,
 };
-
-/** A message to a stage. What its bytes mean is up to the program. */
-struct sluice_message {
-	const void *data; /* NULL when bytes is 0; valid in the callback */
-	uint32_t bytes;
-	uint32_t resv;
-};
-
-/** Where handle_call leaves its answer. */
-struct sluice_answer {
-	void *data;     /* where to write it */
-	uint32_t room;  /* most bytes that the caller takes */
-	uint32_t bytes; /* 0; set it to the number of bytes written */
-};
-
-/** Which end of a subscription a hook is told about. */
-enum sluice_side {
-	SLUICE_SIDE_CONSUMER = 1, /* this stage consumes on it */
-	SLUICE_SIDE_PRODUCER = 2, /* this stage produces for it */
-};
-
-/** What on_subscribe and on_cancel are told. */
-struct sluice_link_event {
-	struct sluice_sub sub;
-	const char *peer; /* name of the stage at the other end */
-	enum sluice_side side;
-	uint32_t inlet; /* consumer side: as batch->inlet */
-	/** on_cancel: SLUICE_CANCEL for sluice_cancel(), SLUICE_DOWN when the
-	 * stage at the other end has ended. */
-	uint32_t kind;
-	enum sluice_reason reason; /* on_cancel */
-	uint32_t code;             /* on_cancel: detail, see sluice_cancel() */
-	uint32_t resv;
-};
-
-#define SLUICE_CANCEL 1u
-#define SLUICE_DOWN   2u
 
 /** An event that is given up, and why. */
 struct sluice_dead_letter {
@@ -466,7 +434,9 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
  * Returns NULL, and emits nothing, when one call would emit more than
  * batch_events (or fan_out_max, if that is more); when the buffer is full and
  * buffer_keep is SLUICE_KEEP_BLOCK; in a stage that only consumes; and outside
- * of callbacks. sluice_last_error() says which. Threads: inside this stage's callbacks only. Never blocks.
+ * of callbacks. sluice_last_error() says which.
+ *
+ * Threads: inside this stage's callbacks only. Never blocks.
  */
 SLUICE_API void *sluice_emit(struct sluice_stage *self, uint32_t n);
 

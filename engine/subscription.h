@@ -44,6 +44,29 @@ enum sluice_on_end {
 	SLUICE_TEMPORARY = 3,
 };
 
+/** Which end of a subscription a hook is told about. */
+enum sluice_side {
+	SLUICE_SIDE_CONSUMER = 1, /* this stage consumes on it */
+	SLUICE_SIDE_PRODUCER = 2, /* this stage produces for it */
+};
+
+/** What on_subscribe and on_cancel are told. */
+struct sluice_link_event {
+	struct sluice_sub sub;
+	const char *peer; /* name of the stage at the other end */
+	enum sluice_side side;
+	uint32_t inlet; /* consumer side: as batch->inlet */
+	/** on_cancel: SLUICE_CANCEL for sluice_cancel(), SLUICE_DOWN when the
+	 * stage at the other end has ended. */
+	uint32_t kind;
+	enum sluice_reason reason; /* on_cancel */
+	uint32_t code;             /* on_cancel: detail, see sluice_cancel() */
+	uint32_t resv;
+};
+
+#define SLUICE_CANCEL 1u
+#define SLUICE_DOWN   2u
+
 /** Options of a subscription. max_demand must be set: 0 is refused, so that a
  * number that was computed wrongly does not turn into the default. Any other
  * field that is 0 has its default. */
@@ -113,9 +136,9 @@ struct sluice_subscription_opts {
  * waits for it, whatever the dispatcher; only, events for its partition of a
  * "hash" wait as those of a partition without a reader do: in the spill, and
  * once that is full (spill_events) the stage waits. A "shared" producer has no
- * manual subscriptions: its events go to whoever takes them. If it has asked before the start or in
- * an init it takes part from the first event on. on_subscribe is called as with
- * any subscription.
+ * manual subscriptions: its events go to whoever takes them. If it has asked
+ * before the start or in an init it takes part from the first event on.
+ * on_subscribe is called as with any subscription.
  *
  * The ring has max_demand slots, rounded up to a power of two. That is the most
  * events in flight, and the most in one batch. */
