@@ -97,9 +97,9 @@ static void resequencer_refuse(struct sluice_stage *stage,
 		  (unsigned long long)(w->first + w->window - 1));
 }
 
-/* Who had event @number before, and left it, was handed it @deliveries times:
- * that goes into the window with it. Below link->counted every event has a
- * count. */
+/* Who had event @number before, and left it, was handed it @deliveries times, at
+ * least once: that goes into the window with it. Below link->counted every event
+ * has a count, which is 0 until it is set here. */
 static void resequencer_mark(struct sluice_stage *stage, uint64_t number,
 			     uint32_t deliveries)
 {
@@ -108,7 +108,7 @@ static void resequencer_mark(struct sluice_stage *stage, uint64_t number,
 	uint64_t mask = stage->resequencer->sequence->mask;
 	uint64_t at = link->counted;
 
-	if (deliveries > 0 && position_reached(number, at)) {
+	if (position_reached(number, at)) {
 		if (position_reached(link->reader.acked, at))
 			at = link->reader.acked;
 		for (; at != number; at++)
@@ -122,7 +122,6 @@ static int resequencer_put(struct sluice_stage *stage,
 			   const struct sluice_batch *batch)
 {
 	struct sluice_reorder *w = &stage->resequencer->window;
-	const struct inlet_link *link = resequencer_link(stage);
 	const unsigned char *event = batch->events;
 
 	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
@@ -130,9 +129,7 @@ static int resequencer_put(struct sluice_stage *stage,
 
 		switch (sluice_reorder_put(w, event)) {
 		case SLUICE_REORDER_TAKEN:
-			if (SLUICE_UNLIKELY(
-				    batch->deliveries > 1 ||
-				    !position_reached(number, link->counted)))
+			if (SLUICE_UNLIKELY(batch->deliveries > 1))
 				resequencer_mark(stage, number,
 						 batch->deliveries - 1);
 			break;

@@ -391,6 +391,8 @@ sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many
 # ---- an order restored -------------------------------------------------------
 sluice_unit_mutant(leaver-has-answered-all engine/link/sequence.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
 	[[/^void sequence_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
+sluice_unit_mutant(count-below-the-counted engine/stage/resequencer.c ordered_answers "counts_come_in_any_order"
+	[[s/^\tcounts\[number & mask\] = deliveries;/\tif (link->counted == number + 1) counts[number \& mask] = deliveries;/]])
 sluice_unit_mutant(second-answer-not-counted engine/stage/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
 	[[s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
 sluice_unit_mutant(window-not-stranded engine/stage/life.c ordered_end "join_is_forsaken_in_a_drain"

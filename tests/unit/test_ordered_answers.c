@@ -66,6 +66,112 @@ static void what_a_worker_leaves_is_handled_by_others(void **state)
 	}
 }
 
+/* ---- answers that come again --------------------------------------------- */
+
+static struct gate held;
+static uint32_t deliveries[3];
+
+static int pass_at_gate(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	gate_pass(&gate);
+	return item_pass(self, batch);
+}
+
+static int fail_at_gate(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	gate_pass(&held);
+	return -EIO;
+}
+
+static int fail_at_once(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	return -EIO;
+}
+
+static int join_by_deliveries(struct sluice_stage *self,
+			      const struct sluice_batch *batch)
+{
+	const struct item *items = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++)
+		deliveries[items[i].value % 3] += batch->deliveries;
+	return item_join(self, batch);
+}
+
+/* A worker whose first event goes to @other, which fails with it in hand. */
+static void
+add_deserted(struct sluice_pipeline *p, const char *name, const char *other,
+	     int (*fail)(struct sluice_stage *, const struct sluice_batch *))
+{
+	flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = name, .dispatcher = "rr",
+				 .handle_events = item_pass));
+	flow_add(p, SLUICE_STAGE(.name = other, .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item), .blocking = 1,
+				 .restart = SLUICE_RESTART_TEMPORARY,
+				 .handle_events = fail));
+	flow_subscribe(p, name, "source", NULL);
+	flow_subscribe(p, other, name, NULL);
+}
+
+/* Until the one event that comes by @sub is in the window. */
+static void wait_read(struct sluice_sub sub)
+{
+	struct sluice_subscription_stats stats = {0};
+
+	for (uint32_t ms = 0; stats.acked == 0 && ms < FLOW_DEADLINE_MS; ms++) {
+		flow_sleep_ms(1);
+		assert_int_equal(sluice_subscription_stat(sub, &stats), 0);
+	}
+	assert_int_equal(stats.acked, 1);
+}
+
+/* Each goes into the window with its own count, whichever comes first. */
+static void counts_come_in_any_order(void **state)
+{
+	static const char *const workers[] = {"w0", "w1", "w2"};
+	struct sluice_pipeline *p = flow_open(2);
+	struct sluice_sub subs[UNIT_COUNT(workers)];
+
+	(void)state;
+	held = GATE_CLOSED;
+	memset(deliveries, 0, sizeof(deliveries));
+	source.end = UNIT_COUNT(workers);
+	item_add_source(p, "source", &source, 64);
+	add_deserted(p, "w0", "other0", fail_at_gate);
+	flow_add(p, SLUICE_STAGE(ITEM_WORKER, .name = "w1", .blocking = 1,
+				 .handle_events = pass_at_gate));
+	flow_subscribe(p, "w1", "source", NULL);
+	add_deserted(p, "w2", "other2", fail_at_once);
+	flow_add(p, SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct item),
+				 .order_of = "source", .state = &joined,
+				 .handle_events = join_by_deliveries));
+	for (size_t i = 0; i < UNIT_COUNT(workers); i++)
+		flow_subscribe(
+			p, "join", workers[i],
+			SLUICE_SUBSCRIPTION(.max_demand = 16, .sub = &subs[i]));
+	flow_start(p);
+	wait_read(subs[2]);
+	gate_open(&gate, 1);
+	wait_read(subs[1]);
+	assert_int_equal(joined.events, 0);
+	gate_open(&held, 1);
+	assert_int_equal(flow_join(p), -EIO);
+	item_check_all(&joined, UNIT_COUNT(workers));
+	assert_int_equal(deliveries[0], 2);
+	assert_int_equal(deliveries[1], 1);
+	assert_int_equal(deliveries[2], 2);
+	assert_int_equal(flow_stats(p, "join").redelivered, 2);
+	sluice_pipeline_close(p);
+}
+
 /* ---- answers that are not one for one ------------------------------------ */
 
 static struct sluice_pipeline *
@@ -161,13 +267,6 @@ static void a_number_that_was_not_given_ends_it(void **state)
 }
 
 /* ---- a join that ends ---------------------------------------------------- */
-
-static int pass_at_gate(struct sluice_stage *self,
-			const struct sluice_batch *batch)
-{
-	gate_pass(&gate);
-	return item_pass(self, batch);
-}
 
 /* Until the join has read @n events there, or all there were. */
 static void await_read(struct sluice_pipeline *p, struct sluice_sub sub,
@@ -319,6 +418,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_worker_leaves_is_handled_by_others),
+		cmocka_unit_test(counts_come_in_any_order),
 		cmocka_unit_test(a_second_answer_is_dropped_and_counted),
 		cmocka_unit_test(a_second_answer_before_its_turn_is_dropped),
 		cmocka_unit_test(a_number_that_was_not_given_ends_it),
