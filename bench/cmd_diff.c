@@ -19,52 +19,51 @@ struct diff {
 /* What makes no figure worse or better, and what is compared. */
 static const char diff_aside[] = " repeats told sluice compiler kernel ";
 
-static struct text diff_text(const json_t *value)
+static struct text diff_text(const json_t *group, const char *name)
 {
-	char *dumped = json_dumps(value, JSON_ENCODE_ANY);
+	char *dumped =
+		json_dumps(json_object_get(group, name), JSON_ENCODE_ANY);
 	struct text text = text_format("%.100s", dumped ? dumped : "nothing");
 
 	free(dumped);
 	return text;
 }
 
-/* Members of @group that differ, and are told; returns how many. */
-static int diff_group(const struct diff *diff, const char *group)
+/* Settings that differ, and are told; returns how many. Where time is virtual any
+ * machine gives the same. */
+static int diff_settings(const struct diff *diff)
 {
-	json_t *before = json_object_get(diff->report[0].root, group);
-	json_t *after = json_object_get(diff->report[1].root, group);
-	json_t *all = json_object();
+	static const char *const groups[] = {"plan", "trace", "machine"};
+	const struct report *report = diff->report;
+	int is_sim = strcmp(report_setting(report, "mode"), "sim") == 0;
 	const char *name;
 	json_t *value;
 	int n = 0;
 
-	(void)json_object_update(all, before);
-	(void)json_object_update(all, after);
-	json_object_foreach(all, name, value) {
-		json_t *was = json_object_get(before, name);
-		json_t *is = json_object_get(after, name);
+	for (int i = 0; i < (is_sim ? 2 : 3); i++) {
+		json_t *was = json_object_get(report[0].root, groups[i]);
+		json_t *is = json_object_get(report[1].root, groups[i]);
+		json_t *all = json_object();
 
-		if (json_equal(was, is) ||
-		    strstr(diff_aside, text_format(" %s ", name).at) != NULL)
-			continue;
-		command_complain(diff->command->name,
-				 text_format("%s %s: %s and %s", group, name,
-					     diff_text(was).at,
-					     diff_text(is).at)
-					 .at);
-		n++;
+		(void)json_object_update(all, was);
+		(void)json_object_update(all, is);
+		json_object_foreach(all, name, value) {
+			struct text before = diff_text(was, name);
+			struct text after = diff_text(is, name);
+
+			if (json_equal(json_object_get(was, name),
+				       json_object_get(is, name)) ||
+			    strstr(diff_aside, text_format(" %s ", name).at))
+				continue;
+			command_complain(diff->command->name,
+					 text_format("%s %s: %s and %s",
+						     groups[i], name, before.at,
+						     after.at)
+						 .at);
+			n++;
+		}
+		json_decref(all);
 	}
-	json_decref(all);
-	return n;
-}
-
-/* Where time is virtual any machine gives the same. */
-static int diff_settings(const struct diff *diff)
-{
-	int n = diff_group(diff, "plan") + diff_group(diff, "trace");
-
-	if (strcmp(report_setting(&diff->report[0], "mode"), "sim") != 0)
-		n += diff_group(diff, "machine");
 	return n;
 }
 

@@ -23,16 +23,15 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 		 "band above it the worst, as a thin line the median."},
 	};
 	const char *what = is_latency ? "latency" : "slowdown";
-	const struct plan_slo *slo =
-		(uint32_t)is_latency == report->slo.is_latency ? &report->slo
-							       : NULL;
+	int is_slo = (uint32_t)is_latency == report->slo.is_latency;
 	struct plot plot = {
 		.kind = kind,
 		.is_latency = is_latency,
 		.load = report_load_told(report),
-		.figure = slo != NULL  ? FIGURE_OBJECTIVE
+		.figure = is_slo       ? FIGURE_OBJECTIVE
 			  : is_latency ? FIGURE_LATENCY_P99
 				       : FIGURE_SLOWDOWN_P99,
+		.limit = is_slo && kind == PLOT_BY_LOAD ? report->slo.limit : 0,
 		.name = text_format("%s-%s", what, kinds[kind][0]),
 		.title =
 			text_format("%c%s%s", what[0] - 'a' + 'A', what + 1,
@@ -40,15 +39,13 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 		.about = kinds[kind][1],
 	};
 
-	if (kind == PLOT_BY_LOAD) {
-		plot.limit = slo != NULL ? slo->limit : 0;
-		plot.title = text_format("p%.10g %s by load",
-					 slo != NULL ? 100 * slo->quantile : 99,
-					 what);
-	} else if (report_rank(report) == FIGURE_OBJECTIVE) {
+	if (kind == PLOT_BY_LOAD)
+		plot.title = text_format(
+			"p%.10g %s by load",
+			is_slo ? 100 * report->slo.quantile : 99, what);
+	else if (report_rank(report) == FIGURE_OBJECTIVE)
 		plot.title = text_format("%s at load %.4g", plot.title.at,
 					 report->load[plot.load]);
-	}
 	return plot;
 }
 

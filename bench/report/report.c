@@ -212,31 +212,34 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 
 /* ---- of runs the whole --------------------------------------------------- */
 
-/* What there is, and where each run stands in it. Returns 0 when that is more than
- * there is room for. */
+/* What there is, and where each run stands in it. Returns 0, or -EINVAL when that
+ * is more than there is room for. */
 static int report_count(struct report *report)
 {
-	report->loads = report->strategies = 0;
+	uint32_t loads = 0;
+
+	report->strategies = 0;
 	for (uint32_t i = 0; i < report->runs; i++) {
 		struct report_run *run = &report->run[i];
 		uint32_t at = 0;
 
-		if (i == 0 || run->load > run[-1].load) {
-			if (report->loads == PLAN_LOADS_MAX)
-				return 0;
-			report->load[report->loads++] = run->load;
-		}
+		loads += i == 0 || run->load > run[-1].load;
 		while (at < report->strategies &&
 		       strcmp(report->strategy[at], run->strategy) != 0)
 			at++;
-		if (at == PLAN_STRATEGIES_MAX)
-			return 0;
+		if (report->runs > REPORT_RUNS_MAX || loads > PLAN_LOADS_MAX ||
+		    at == PLAN_STRATEGIES_MAX)
+			return sluice_fail(
+				-EINVAL, "more than %u loads or %u strategies",
+				PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
+		run->load_at = loads - 1;
+		run->strategy_at = at;
+		report->load[loads - 1] = run->load;
 		report->strategy[at] = run->strategy;
 		report->strategies += at == report->strategies;
-		run->strategy_at = at;
-		run->load_at = report->loads - 1;
 	}
-	return 1;
+	report->loads = loads;
+	return 0;
 }
 
 int report_add(struct report *report, json_t *json)
@@ -256,9 +259,6 @@ int report_add(struct report *report, json_t *json)
 		report->run[at] = report->run[at - 1];
 	report->run[at] = run;
 	report->runs++;
-	if (report->runs > REPORT_RUNS_MAX || !report_count(report))
-		return sluice_fail(-EINVAL,
-				   "more than %u loads or %u strategies",
-				   PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
-	return report_json_get(&report->run[at]);
+	return report_count(report) < 0 ? -EINVAL
+					: report_json_get(&report->run[at]);
 }
