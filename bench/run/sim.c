@@ -70,22 +70,17 @@ static struct sim_wire *sim_wire(struct sim *sim, uint32_t p, uint32_t c,
 
 /* ---- the post ------------------------------------------------------------ */
 
-static void post_grow(struct sim *sim)
-{
-	uint64_t places = sim->places ? 2 * sim->places : 256;
-	struct sim_letter *grown;
-
-	RUN_NEW(sim->run, grown, places);
-	for (uint64_t i = sim->head; i != sim->tail; i++)
-		grown[i & (places - 1)] = sim->letter[i & (sim->places - 1)];
-	sim->letter = grown;
-	sim->places = places;
-}
-
 static void sim_send(struct sim *sim, const struct sim_wire *wire)
 {
-	if (sim->tail - sim->head == sim->places)
-		post_grow(sim);
+	const struct sim_letter *full = sim->letter;
+	uint64_t mask = sim->places - 1;
+
+	if (sim->tail - sim->head == sim->places) {
+		sim->places = full != NULL ? 2 * sim->places : 256;
+		RUN_NEW(sim->run, sim->letter, sim->places);
+		for (uint64_t i = sim->head; i != sim->tail; i++)
+			sim->letter[i & (sim->places - 1)] = full[i & mask];
+	}
 	sim->letter[sim->tail++ & (sim->places - 1)] =
 		(struct sim_letter){sim->now + sim->hop_ns, *wire->from, wire};
 }
