@@ -30,9 +30,8 @@ enum virtual_side { DISPATCHER, CONSUMERS };
 
 /* What a thread knows. */
 struct virtual_end {
-	struct quiet_watch *watch;
 	uint64_t now; /* when it last looked at the clock */
-	int worked;   /* there was something to do then */
+	int idle;     /* there was nothing to do then */
 	sluice_a32 changes;
 } RUN_APART;
 
@@ -83,8 +82,8 @@ static int virtual_look(struct virtual_run *v, enum virtual_side side)
 	int away;
 
 	end->now = run_now(v->run);
-	away = quiet_look(end->watch, end->now,
-			  end->worked ? 10 * v->idle_ns : v->idle_ns);
+	away = quiet_look(&v->run->watch[side], end->now,
+			  end->idle ? v->idle_ns : 10 * v->idle_ns);
 	virtual_change(v, side);
 	return away;
 }
@@ -137,12 +136,12 @@ static void virtual_dispatch(void *arg)
 		int away = virtual_look(v, DISPATCHER);
 
 		left = dispatch_round(v, finished, end->now, !away);
-		end->worked = left != before;
+		end->idle = left == before;
 		/* To look at what is finished costs a cache miss. */
 	} while ((left > 0 && v->there > 0 && ++rounds % 1024 != 0) ||
 		 !dispatch_over(v, end->now));
 	sluice_store_release(&v->stop, 1);
-	quiet_watch_end(end->watch, end->now);
+	quiet_watch_end(&v->run->watch[DISPATCHER], end->now);
 }
 
 /* ---- the consumers ------------------------------------------------------- */
@@ -179,11 +178,10 @@ static void virtual_serve(void *arg)
 			if (v->flow.consumer[c].alive)
 				serve_look(v, c, end->now);
 		/* Relaxed: our own word. */
-		end->worked =
-			sluice_load_relaxed(&v->flow.finished) != finished;
+		end->idle = sluice_load_relaxed(&v->flow.finished) == finished;
 		finished = sluice_load_relaxed(&v->flow.finished);
 	}
-	quiet_watch_end(end->watch, end->now);
+	quiet_watch_end(&v->run->watch[CONSUMERS], end->now);
 }
 
 /* ---- the two threads ----------------------------------------------------- */
@@ -219,10 +217,6 @@ int virtual_go(struct run *run)
 	v->run = run;
 	v->there = run->consumers;
 	v->idle_ns = QUIET_GAP_NS + LOOK_NS * run->consumers * run->producers;
-	for (uint32_t i = 0; i < 2; i++) {
-		v->end[i].watch = &run->watch[i];
-		v->end[i].worked = 1;
-	}
 	rc = flow_open(&v->flow, run, 0);
 	if (rc == 0)
 		rc = virtual_threads(v);
