@@ -138,6 +138,7 @@ static int run_try(struct run *run)
 	int rc;
 
 	memset(run->result, 0, sizeof(*run->result));
+	run->result->valid.kept = 1;
 	if (!run->throughput)
 		memset(run->record, 0,
 		       run->trace->count * sizeof(*run->record));
@@ -176,24 +177,6 @@ uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
 		more++;
 	}
 	return more;
-}
-
-/* Why it is not to be compared; "": it is. */
-static const char *run_wrong(const struct run *run)
-{
-	const struct run_validity *valid = &run->result->valid;
-	double most = ADDED_MOST *
-		      (double)sluice_hist_quantile(&run->result->latency, 0.99);
-
-	if (valid->kept < KEPT_LEAST)
-		return "too few of the events were undisturbed: see kept";
-	if (run->throughput)
-		return "";
-	if (run->closed_depth == 0 && (double)valid->generator_lag_ns > most)
-		return "lag p99 is more than a tenth of the p99 latency";
-	if (valid->poll_ns > most)
-		return "poll p99 is more than a tenth of the p99 latency";
-	return "";
 }
 
 /* What a look at the clock costs. */
@@ -241,30 +224,36 @@ static int run_quietly(struct run *run)
 		all = run->throughput ? most : all + more;
 	} while (++tries < TRIES && all < run->result->events &&
 		 (tries == 1 || more > 0));
-	if ((double)all < KEPT_LEAST * (double)told->events) {
+	if ((double)all < KEPT_LEAST * (double)told->events)
 		/* All of the last one, which is marked. */
 		*told = *run->result;
-		kept = run->record;
-	}
+	else
+		run->record = kept;
 	run->result = told;
 	valid->kept = told->events > 0 ? (double)all / (double)told->events : 1;
 	valid->tries = tries;
 	valid->clock_ns = run->clock_ns;
-	if (!run->throughput)
-		tally_times(run, kept);
-	(void)snprintf(valid->why, sizeof(valid->why), "%s", run_wrong(run));
-	valid->contended = valid->why[0] != '\0';
 	return 0;
 }
 
-static int run_once(struct run *run)
+/* Is there a reason not to compare it? */
+static void run_mark(struct run *run)
 {
-	int rc = run_try(run);
+	struct run_validity *valid = &run->result->valid;
+	double most = ADDED_MOST *
+		      (double)sluice_hist_quantile(&run->result->latency, 0.99);
+	const char *why = "";
 
-	if (rc == 0)
-		tally_times(run, run->record);
-	run->result->valid.kept = 1;
-	return rc;
+	if (valid->kept < KEPT_LEAST)
+		why = "too few of the events were undisturbed: see kept";
+	else if (run->throughput)
+		return;
+	else if (!run->closed_depth && (double)valid->generator_lag_ns > most)
+		why = "lag p99 is more than a tenth of the p99 latency";
+	else if (valid->poll_ns > most)
+		why = "poll p99 is more than a tenth of the p99 latency";
+	(void)snprintf(valid->why, sizeof(valid->why), "%s", why);
+	valid->contended = why[0] != '\0';
 }
 
 int run_strategy(const struct bench_plan *plan,
@@ -304,10 +293,13 @@ int run_strategy(const struct bench_plan *plan,
 		run_faults_open(&run);
 		RUN_NEW(&run, run.record, trace->count);
 		RUN_NEW(&run, run.quiet, 1);
-		rc = plan->mode == PLAN_SIM ? run_once(&run)
-					    : run_quietly(&run);
-		run_forget(&run, NULL);
+		rc = plan->mode == PLAN_SIM ? run_try(&run) : run_quietly(&run);
 	}
+	if (rc == 0 && !run.throughput)
+		tally_times(&run, run.record);
+	if (rc == 0)
+		run_mark(&run);
+	run_forget(&run, NULL);
 	if (rc < 0)
 		(void)number_within("%s: ", strategy->name);
 	return rc;

@@ -51,37 +51,20 @@ static void tally_records(struct run *run)
 	}
 }
 
-/* Rates, and Jain's index of what the consumers handled. */
-static void tally_sums(struct run *run)
+int tally_whole(struct run *run)
 {
 	struct run_result *r = run->result;
+	uint64_t count = run->trace->count;
 	double squares = 0;
 
+	if (!run->throughput)
+		tally_records(run);
 	(void)snprintf(r->strategy, sizeof(r->strategy), "%s", run->ps->name);
 	r->drops.all = r->drops.overflow + r->drops.unplaced;
 	for (uint32_t c = 0; c < run->consumers; c++) {
 		r->events += r->handled[c];
 		squares += (double)r->handled[c] * (double)r->handled[c];
 	}
-	if (squares > 0)
-		r->jain = (double)r->events * (double)r->events /
-			  (run->consumers * squares);
-	if (run->trace->span_ns > 0)
-		r->offered_per_s = (double)run->trace->count * 1e9 /
-				   (double)run->trace->span_ns;
-	if (run->ended_ns > 0)
-		r->achieved_per_s =
-			(double)r->events * 1e9 / (double)run->ended_ns;
-}
-
-int tally_whole(struct run *run)
-{
-	const struct run_result *r = run->result;
-	uint64_t count = run->trace->count;
-
-	if (!run->throughput)
-		tally_records(run);
-	tally_sums(run);
 	if (r->events + r->drops.all != count || run->twice > 0)
 		return sluice_fail(-EBADMSG,
 				   "of %" PRIu64 " events %" PRIu64
@@ -89,6 +72,16 @@ int tally_whole(struct run *run)
 				   " dropped) and %" PRIu64 " more than once",
 				   count, count - r->events, r->drops.all,
 				   run->twice);
+	/* Jain's index. */
+	if (squares > 0)
+		r->jain = (double)r->events * (double)r->events /
+			  (run->consumers * squares);
+	if (run->trace->span_ns > 0)
+		r->offered_per_s =
+			(double)count * 1e9 / (double)run->trace->span_ns;
+	if (run->ended_ns > 0)
+		r->achieved_per_s =
+			(double)r->events * 1e9 / (double)run->ended_ns;
 	run_sources_report(run);
 	return 0;
 }
