@@ -217,41 +217,30 @@ uint64_t flow_finished(const struct flow *flow)
 
 /* ---- services ------------------------------------------------------------ */
 
-/* The event in service. */
-static struct run_event serve_event(const struct flow *flow,
-				    const struct flow_consumer *consumer)
-{
-	const unsigned char *events = consumer->batch.events;
-	struct run_event event;
-
-	memcpy(&event,
-	       events + (size_t)consumer->at * flow->run->plan->event_bytes,
-	       sizeof(event));
-	return event;
-}
-
 /* The next event in hand. A consumer that was busy when it was placed goes on
  * where it ended; else the event was waited for, until it was found. Those at the
  * head of the pool claim one after the other, and are busy meanwhile. */
 void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
 {
+	const struct run *run = flow->run;
 	struct flow_consumer *consumer = &flow->consumer[c];
-	struct run_event event = serve_event(flow, consumer);
+	const unsigned char *events = consumer->batch.events;
+	struct run_event *event = &consumer->event;
 	uint64_t start = consumer->free_ns;
 
-	consumer->found_ns = found_ns;
-	if ((consumer->looked || event.placed_ns > start) && found_ns > start)
+	memcpy(event, events + (size_t)consumer->at * run->plan->event_bytes,
+	       sizeof(*event));
+	if ((consumer->looked || event->placed_ns > start) && found_ns > start)
 		start = found_ns;
-	consumer->looked = 0;
-	if (consumer->claims) {
+	if (flow->pool && consumer->at == 0) {
 		uint64_t *head =
 			&flow->producer[consumer->batch.inlet].head_free_ns;
 
-		*head = start = run_max(start, *head) + flow->run->claim_ns;
-		consumer->claims = 0;
+		*head = start = run_max(start, *head) + run->claim_ns;
 	}
-	consumer->free_ns =
-		run_service_end(flow->run, c, &start, event.service_ns);
+	consumer->looked = 0;
+	consumer->found_ns = found_ns;
+	consumer->free_ns = run_service_end(run, c, &start, event->service_ns);
 	consumer->started_ns = start;
 }
 
@@ -289,12 +278,11 @@ static void serve_restore(struct flow *flow, uint32_t p,
 int flow_finish(struct flow *flow, uint32_t c)
 {
 	struct flow_consumer *consumer = &flow->consumer[c];
-	struct run_event event = serve_event(flow, consumer);
 
-	run_write(flow->run, c, &event, consumer->started_ns,
+	run_write(flow->run, c, &consumer->event, consumer->started_ns,
 		  consumer->free_ns);
 	if (flow->run->ordered)
-		serve_restore(flow, consumer->batch.inlet, &event);
+		serve_restore(flow, consumer->batch.inlet, &consumer->event);
 	/* Relaxed load: our own word. */
 	sluice_store_release(&flow->finished,
 			     sluice_load_relaxed(&flow->finished) + 1);
@@ -356,7 +344,6 @@ int flow_take(struct flow *flow, uint32_t c, uint64_t now)
 		}
 	}
 	consumer->at = 0;
-	consumer->claims = flow->pool;
 	consumer->looked |= consumer->batch.count == 0;
 	return consumer->batch.count > 0;
 }

@@ -44,9 +44,9 @@ struct flow_consumer {
 	struct subscription *sub;  /* likewise, as it sees them */
 	struct sluice_batch batch; /* in hand */
 	uint32_t at;               /* of its events, the one in service */
+	struct run_event event;    /* that one */
 	uint32_t alive;
 	uint32_t looked;   /* nothing was there when it last looked */
-	uint32_t claims;   /* the batch in hand has to be claimed first */
 	uint64_t found_ns; /* when the batch was seen to be there */
 	uint64_t started_ns;
 	uint64_t free_ns; /* end of the service */
