@@ -283,9 +283,7 @@ int flow_finish(struct flow *flow, uint32_t c)
 		  consumer->free_ns);
 	if (flow->run->ordered)
 		serve_restore(flow, consumer->batch.inlet, &consumer->event);
-	/* Relaxed load: our own word. */
-	sluice_store_release(&flow->finished,
-			     sluice_load_relaxed(&flow->finished) + 1);
+	run_count(&flow->finished, 1);
 	if (++consumer->at < consumer->batch.count) {
 		flow_begin(flow, c, consumer->found_ns);
 		return 1;

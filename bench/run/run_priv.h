@@ -184,6 +184,13 @@ static inline void run_write(const struct run *run, uint32_t c,
 	record->times++;
 }
 
+/* @n more in a word of our own. */
+static inline void run_count(sluice_a64 *word, uint64_t n)
+{
+	/* Relaxed load: nobody else writes it. */
+	sluice_store_release(word, sluice_load_relaxed(word) + n);
+}
+
 /* When it was over for the event. */
 static inline uint64_t run_left_ns(const struct run_record *record)
 {

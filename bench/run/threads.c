@@ -121,14 +121,6 @@ static int threads_demand(struct sluice_stage *self, uint32_t demand)
 
 /* ---- consuming ----------------------------------------------------------- */
 
-/* It has handled @n more. */
-static void consumer_finish(struct threads_stage *consumer, uint32_t n)
-{
-	/* Relaxed load: our own word. */
-	sluice_store_release(&consumer->finished,
-			     sluice_load_relaxed(&consumer->finished) + n);
-}
-
 /* It is busy until the service is over, and sees by that when it is not there. */
 static void consumer_serve(struct threads_stage *consumer,
 			   const struct run_event *event)
@@ -144,7 +136,7 @@ static void consumer_serve(struct threads_stage *consumer,
 		bench_pause();
 	}
 	run_write(run, consumer->index, event, started, now);
-	consumer_finish(consumer, 1);
+	run_count(&consumer->finished, 1);
 }
 
 static int threads_events(struct sluice_stage *self,
@@ -167,7 +159,7 @@ static int threads_events(struct sluice_stage *self,
 	consumer->sum += sum;
 	if (run->throughput) {
 		consumer->ended_ns = stage_now(consumer);
-		consumer_finish(consumer, batch->count);
+		run_count(&consumer->finished, batch->count);
 	}
 	if (run->ordered) {
 		unsigned char *row = sluice_emit(self, batch->count);
