@@ -41,16 +41,9 @@ struct quiet_watch {
 void quiet_turn(struct quiet_watch *watch, uint64_t now);
 void quiet_watch_end(struct quiet_watch *watch, uint64_t now);
 
-/* It looks at the clock, whatever was before. */
-static inline void quiet_tick(struct quiet_watch *watch, uint64_t now)
-{
-	watch->seen_ns = now;
-	if (now >= watch->next_ns)
-		quiet_turn(watch, now);
-}
-
-/* It looks again and again, and what it does in between takes @most_ns. Returns
- * non-zero when it was away. */
+/* It looks at the clock, and what it did since the last look takes @most_ns, or
+ * QUIET_ANY. Returns non-zero when it was away. */
+#define QUIET_ANY UINT64_MAX
 static inline int quiet_look(struct quiet_watch *watch, uint64_t now,
 			     uint64_t most_ns)
 {
@@ -59,7 +52,9 @@ static inline int quiet_look(struct quiet_watch *watch, uint64_t now,
 
 	if (away)
 		watch->gap_ns += gap;
-	quiet_tick(watch, now);
+	watch->seen_ns = now;
+	if (now >= watch->next_ns)
+		quiet_turn(watch, now);
 	return away;
 }
 

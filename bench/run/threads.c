@@ -66,7 +66,7 @@ static uint64_t stage_now(struct threads_stage *stage)
 {
 	uint64_t now = run_now(stage->t->run);
 
-	quiet_tick(stage->watch, now);
+	(void)quiet_look(stage->watch, now, QUIET_ANY);
 	return now;
 }
 
@@ -93,11 +93,9 @@ static int threads_demand(struct sluice_stage *self, uint32_t demand)
 	run_begin(t->run);
 	now = run_now(t->run);
 	/* One that came while there was no credit waited for that. */
-	if (producer->polling)
-		producer->polling =
-			!quiet_look(producer->watch, now, 10 * QUIET_GAP_NS);
-	else
-		quiet_tick(producer->watch, now);
+	if (quiet_look(producer->watch, now,
+		       producer->polling ? 10 * QUIET_GAP_NS : QUIET_ANY))
+		producer->polling = 0;
 	source_look(source, finished, now, producer->polling);
 	n = run_min(source->due - source->placed, demand);
 	n = run_min(n, t->run->row_events);

@@ -121,7 +121,7 @@ static void small_gaps_add_up(void **state)
 	(void)state;
 	for (uint64_t now = 0; now < 2 * SLICE; now += 25000)
 		(void)quiet_look(&watch[1], now, QUIET_GAP_NS);
-	quiet_tick(&watch[1], 2 * SLICE);
+	(void)quiet_look(&watch[1], 2 * SLICE, QUIET_ANY);
 	spin(&watch[1], 2 * SLICE, 4 * SLICE);
 	judge();
 	assert_int_equal(disturbed(0) + disturbed(1), 2);
@@ -145,8 +145,8 @@ static void the_last_slice_is_all_that_comes_later(void **state)
 	uint64_t late = (QUIET_SLICES + 7) * SLICE;
 
 	(void)state;
-	quiet_tick(&watch[0], late);
-	quiet_tick(&watch[1], late);
+	(void)quiet_look(&watch[0], late, QUIET_ANY);
+	(void)quiet_look(&watch[1], late, QUIET_ANY);
 	assert_true(quiet_look(&watch[0], late + MS, QUIET_GAP_NS));
 	quiet_turn(&watch[0], late + 2 * SLICE);
 	judge();
