@@ -297,13 +297,18 @@ static int graph_start(struct threads_run *t)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-/* Consumer @c leaves. What nobody is left for stays where it is. */
-static int watch_kill(struct threads_run *t, uint32_t c)
+/* A consumer comes or leaves. What nobody is left for stays where it is. */
+static int watch_change(struct threads_run *t, const struct plan_fault *change)
 {
-	const struct threads_stage *consumer = &t->consumer[c];
+	const struct threads_stage *consumer = &t->consumer[change->consumer];
 	int rc = 0;
 
-	if (consumer->sub[0].pipeline == NULL)
+	if (change->kind == PLAN_JOIN) {
+		rc = graph_subscribe(t, change->consumer);
+		/* Everything has been made already: nobody to join. */
+		return rc == -EPIPE || rc == -ENOENT ? 0 : rc;
+	}
+	if (change->kind != PLAN_KILL || consumer->sub[0].pipeline == NULL)
 		return 0;
 	for (uint32_t p = 0; rc == 0 && p < t->run->producers; p++) {
 		rc = sluice_cancel(consumer->sub[p], SLUICE_REASON_NORMAL, 0);
@@ -314,18 +319,6 @@ static int watch_kill(struct threads_run *t, uint32_t c)
 		return rc;
 	rc = sluice_pipeline_drain(t->pipeline, DRAIN_MS);
 	return rc == -EPIPE || rc == -ETIMEDOUT ? 0 : rc;
-}
-
-static int watch_change(struct threads_run *t, const struct plan_fault *change)
-{
-	int rc = 0;
-
-	if (change->kind == PLAN_KILL)
-		return watch_kill(t, change->consumer);
-	if (change->kind == PLAN_JOIN)
-		rc = graph_subscribe(t, change->consumer);
-	/* Everything has been made already: nobody to join. */
-	return rc == -EPIPE || rc == -ENOENT ? 0 : rc;
 }
 
 /* Wait for the end, as long as events are handled, and do what the faults say
