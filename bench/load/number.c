@@ -39,7 +39,7 @@ static int is_time(const struct number_form *form)
 
 static int is_whole(const struct number_form *form)
 {
-	return form->kind <= NUMBER_U64;
+	return form->kind <= NUMBER_COUNT;
 }
 
 /* ---- read ---------------------------------------------------------------- */
@@ -51,6 +51,7 @@ static int number_refuse(const struct number_form *form)
 		[NUMBER_U32] = "a whole number",
 		[NUMBER_POWER] = "a power of two",
 		[NUMBER_U64] = "a whole number",
+		[NUMBER_COUNT] = "a whole number",
 		[NUMBER_REAL] = "a number",
 		[NUMBER_TIME] = "a number with one of the units ns us ms s,",
 		[NUMBER_NS] = "a number with one of the units ns us ms s,",
@@ -117,6 +118,14 @@ int number_read(const struct number_form *form, const char *text, size_t length,
 	}
 	number_put(form, number, into);
 	return 0;
+}
+
+int number_order(const void *a, const void *b)
+{
+	const double *x = a;
+	const double *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
 void number_put(const struct number_form *form, long double number, void *into)

@@ -21,6 +21,7 @@ enum number_kind {
 	NUMBER_U32,   /* 1000, 1k, 1e3: a uint32_t */
 	NUMBER_POWER, /* of two: likewise */
 	NUMBER_U64,   /* a uint64_t */
+	NUMBER_COUNT, /* a double */
 	NUMBER_REAL,  /* 0.8, 80%, 1.5k: a double */
 	NUMBER_TIME,  /* 500ns 2.5us 1ms 1s: ns, a double */
 	NUMBER_NS,    /* the same, to the nearest: a uint64_t */
@@ -41,6 +42,8 @@ struct number_form {
 int number_read(const struct number_form *form, const char *text, size_t length,
 		void *into);
 void number_put(const struct number_form *form, long double number, void *into);
+/* For qsort(), of doubles: upwards. */
+int number_order(const void *a, const void *b);
 /* As it would be written; "" for what is below the range. */
 void number_show(const struct number_form *form, const void *from, FILE *out);
 /* The shortest text that is read back as this very number, and "500ns". */

@@ -138,78 +138,62 @@ void spec_allowed(const struct spec *spec, FILE *out)
 
 /* ---- lists and ranges ---------------------------------------------------- */
 
-struct list {
-	const struct number_form *form;
-	double *out;
-	uint32_t most;
-	uint32_t count;
+struct range {
+	double from;
+	double to;
+	double step;
 };
 
-static int list_add(struct list *list, const char *text, size_t length)
+static int range_read(const struct number_form *form, const char *text,
+		      struct range *range)
 {
-	uint32_t whole = 0;
-	double real = 0;
-	uint32_t i = list->count;
-
-	if (number_read(list->form, text, length,
-			list->form->kind == NUMBER_U32 ? (void *)&whole
-						       : &real) < 0)
-		return number_within("each ");
-	if (list->count++ == list->most)
-		return REFUSE("at most %u are taken", list->most);
-	for (real += whole; i > 0 && list->out[i - 1] > real; i--)
-		list->out[i] = list->out[i - 1];
-	list->out[i] = real;
-	return i == 0 || list->out[i - 1] < real
-		       ? 0
-		       : REFUSE("%.*s is there twice", (int)length, text);
-}
-
-static int list_range(struct list *list, const char *text)
-{
-	struct range {
-		double from;
-		double to;
-		double step;
-	} range;
-	const double step = list->form->kind == NUMBER_U32 ? 1 : SPEC_REQUIRED;
-	const struct spec_form form = {
+	const double step = form->kind == NUMBER_COUNT ? 1 : SPEC_REQUIRED;
+	const struct spec_form fields = {
 		NULL,
-		{SPEC_FIELD("FROM", range, from, SPEC_REQUIRED, REAL, 0, 1e9,
-			    NULL, 0),
-		 SPEC_FIELD("TO", range, to, SPEC_REQUIRED, REAL, 0, 1e9, NULL,
-			    0),
-		 SPEC_FIELD("STEP", range, step, step, REAL, 0, 1e9, NULL, 0)}};
-	const struct spec spec = {":", 1, &form};
-	char number[NUMBER_TEXT_BYTES];
-	int rc = spec_read(&spec, text, &range);
+		{REAL("FROM", range, from, SPEC_REQUIRED, 0, 1e9),
+		 REAL("TO", range, to, SPEC_REQUIRED, 0, 1e9),
+		 REAL("STEP", range, step, step, 0, 1e9)}};
+	const struct spec spec = {":", 1, &fields};
 
-	if (rc < 0 || !(range.step > 0) || range.to < range.from)
-		return REFUSE(
-			"a range FROM:TO:STEP goes up, by a STEP above 0");
-	for (uint32_t i = 0; rc == 0; i++) {
-		/* In decimals: 0.1 + 4 * 0.05 is 0.3, not a bit more. */
-		(void)snprintf(number, sizeof(number), "%.12g",
-			       range.from + i * range.step);
-		if (strtod(number, NULL) > range.to)
-			break;
-		rc = list_add(list, number, strlen(number));
-	}
-	return rc;
+	return spec_read(&spec, text, range) >= 0 && range->step > 0 &&
+			       range->from <= range->to
+		       ? 0
+		       : REFUSE("a range FROM:TO:STEP goes up, by a STEP above "
+				"0");
 }
 
 int spec_list(const struct number_form *form, const char *text, double *out,
 	      uint32_t most)
 {
-	struct list list = {form, out, most, 0};
-	int rc = 0;
+	struct range range = {0};
+	char number[NUMBER_TEXT_BYTES];
+	double one;
+	uint32_t n = 0;
+	int more = 1;
 
-	if (strchr(text, ':') != NULL)
-		rc = list_range(&list, text);
-	else
-		do {
-			rc = list_add(&list, text, strcspn(text, ","));
-			text += strcspn(text, ",");
-		} while (rc == 0 && *text++ == ',');
-	return rc < 0 ? rc : (int)list.count;
+	if (strchr(text, ':') != NULL && range_read(form, text, &range) < 0)
+		return -EINVAL;
+	for (size_t length; more; text += length + 1) {
+		if (range.step > 0) {
+			/* In decimals: 0.1 + 4 * 0.05 is 0.3, not a bit more. */
+			(void)snprintf(number, sizeof(number), "%.12g,",
+				       range.from + n * range.step);
+			if (strtod(number, NULL) > range.to)
+				break;
+			text = number;
+		}
+		length = strcspn(text, ",");
+		more = text[length] == ',';
+		if (number_read(form, text, length, &one) < 0)
+			return number_within("each ");
+		if (n == most)
+			return REFUSE("at most %u are taken", most);
+		out[n++] = one;
+	}
+	qsort(out, n, sizeof(*out), number_order);
+	for (uint32_t i = 1; i < n; i++)
+		if (out[i] <= out[i - 1])
+			return REFUSE("%s is there twice",
+				      number_text(out[i], number));
+	return (int)n;
 }

@@ -241,7 +241,7 @@ static void is_that_list(void **state)
 static void whole_numbers_go_in_steps_of_1(void **state)
 {
 	static const struct number_form form = {
-		.kind = NUMBER_U32, .low = 1, .high = 64};
+		.kind = NUMBER_COUNT, .low = 1, .high = 64};
 	double out[64];
 
 	(void)state;
