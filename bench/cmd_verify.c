@@ -13,24 +13,23 @@
 
 #define WORDS_MAX 16
 
-enum verify_metric {
-	VERIFY_P99,
-	VERIFY_P50,
-	VERIFY_WAIT,
-	VERIFY_DISP,
-	VERIFY_LANE,
-	VERIFY_JAIN,
-	VERIFY_BUSIEST,
-	VERIFY_SHARE,
-	VERIFY_KEY,
-	VERIFY_LATE,
-	VERIFY_JOIN,
-	VERIFY_ALONE,
+/* What a cell is about, and what the figure of a run is divided by. */
+struct verify_metric {
+	const char *text;
+	enum figure_id figure;
+	enum {
+		PER_ONE,
+		PER_SERVICE,
+		PER_CAPACITY,
+		PER_1000,
+		WAITS, /* all of them, by the mean service */
+		MOST,  /* of one consumer, by an even share */
+	} per;
 };
 
 struct verify_cell {
 	const char *strategy; /* as on the command line; NULL: no cell */
-	enum verify_metric metric;
+	struct verify_metric metric;
 	double frozen;
 	double reference; /* 0: there is none */
 	double tolerance; /* of the frozen one; 0: 5 % */
@@ -54,26 +53,6 @@ struct verify {
 	json_t *json;               /* an array of cells; NULL: lines */
 	int held;
 	int failed;
-};
-
-/* What a metric is made of. */
-static const struct verify_figure {
-	const char *text;
-	enum figure_id figure;
-	enum { PER_ONE, PER_SERVICE, PER_CAPACITY, PER_1000, MOST } per;
-} verify_figures[] = {
-	[VERIFY_P99] = {"p99 slowdown", FIGURE_SLOWDOWN_P99, PER_ONE},
-	[VERIFY_P50] = {"p50 slowdown", FIGURE_SLOWDOWN_P50, PER_ONE},
-	[VERIFY_WAIT] = {"mean wait", FIGURE_LANE_MEAN, PER_SERVICE},
-	[VERIFY_DISP] = {"in dispatcher", FIGURE_DISPATCHER_MEAN, PER_SERVICE},
-	[VERIFY_LANE] = {"in lane", FIGURE_LANE_MEAN, PER_SERVICE},
-	[VERIFY_JAIN] = {"Jain's index", FIGURE_JAIN, PER_ONE},
-	[VERIFY_BUSIEST] = {"busiest / even", FIGURE_EVENTS, MOST},
-	[VERIFY_SHARE] = {"of capacity", FIGURE_ACHIEVED, PER_CAPACITY},
-	[VERIFY_KEY] = {"key order /1000", FIGURE_ORDER_KEY, PER_1000},
-	[VERIFY_LATE] = {"late from join", FIGURE_ORDER_JOIN, PER_ONE},
-	[VERIFY_JOIN] = {"most in join", FIGURE_JOIN_MAX, PER_ONE},
-	[VERIFY_ALONE] = {"of 1024", FIGURE_EVENTS, PER_ONE},
 };
 
 /* ---- a scene ------------------------------------------------------------- */
@@ -158,19 +137,19 @@ static int verify_measure(struct verify *verify, const char *scene,
 /* ---- figures ------------------------------------------------------------- */
 
 static double verify_value(const struct bench_plan *plan,
-			   enum verify_metric metric,
+			   const struct verify_metric *metric,
 			   const struct run_result *r)
 {
-	const struct verify_figure *figure = &verify_figures[metric];
 	double service_ns = plan->trace.service.mean_ns;
-	double value = figure_read(figure->figure, r);
+	double value = figure_read(metric->figure, r);
 	double consumers = plan->consumers;
 	uint64_t most = 0;
 
-	switch (figure->per) {
+	switch (metric->per) {
+	case WAITS:
+		value += sluice_hist_mean(&r->dispatcher);
+		return value / service_ns;
 	case PER_SERVICE:
-		if (metric == VERIFY_WAIT)
-			value += sluice_hist_mean(&r->dispatcher);
 		return value / service_ns;
 	case PER_CAPACITY: /* from events a second */
 		if (plan->faults > 0)
@@ -195,7 +174,7 @@ static double verify_figure(const struct verify *verify,
 {
 	const struct bench_plan *plan = &verify->plan;
 	const struct run_result *run = verify->results;
-	double sorted[REPORT_REPEATS_MAX];
+	double value[REPORT_REPEATS_MAX];
 	uint32_t n = plan->repeats;
 	double sum = 0;
 
@@ -205,17 +184,13 @@ static double verify_figure(const struct verify *verify,
 	     i++)
 		run += n;
 	for (uint32_t i = 0; i < n; i++) {
-		double value = verify_value(plan, cell->metric, &run[i]);
-		uint32_t at = i;
-
-		for (; at > 0 && sorted[at - 1] > value; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = value;
-		sum += value;
+		value[i] = verify_value(plan, &cell->metric, &run[i]);
+		sum += value[i];
 	}
-	if (verify_figures[cell->metric].per == PER_SERVICE)
+	qsort(value, n, sizeof(*value), number_order);
+	if (cell->metric.per == PER_SERVICE || cell->metric.per == WAITS)
 		return sum / n;
-	return sorted[cell->frozen > 0 ? n / 2 : n - 1];
+	return value[cell->frozen > 0 ? n / 2 : n - 1];
 }
 
 static int verify_within(double figure, double target, double share)
@@ -228,7 +203,6 @@ static int verify_within(double figure, double target, double share)
 static void verify_tell(struct verify *verify, const char *scene,
 			const struct verify_cell *cell)
 {
-	const char *metric = verify_figures[cell->metric].text;
 	double tolerance = cell->tolerance > 0 ? cell->tolerance : 0.05;
 	double near = cell->near > 0 ? cell->near : 0.1;
 	double figure = verify_figure(verify, cell);
@@ -244,18 +218,18 @@ static void verify_tell(struct verify *verify, const char *scene,
 			json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:f, "
 				  "s:b}",
 				  "scene", scene, "strategy", cell->strategy,
-				  "metric", metric, "figure", figure, "frozen",
-				  cell->frozen, "tolerance", tolerance,
-				  "reference",
+				  "metric", cell->metric.text, "figure", figure,
+				  "frozen", cell->frozen, "tolerance",
+				  tolerance, "reference",
 				  cell->reference > 0
 					  ? json_real(cell->reference)
 					  : json_null(),
 				  "near", near, "holds", holds));
 		return;
 	}
-	(void)printf("  %s  %-31s %-15s %8.4g  frozen %.4g +- %g %%",
-		     holds ? "pass" : "FAIL", cell->strategy, metric, figure,
-		     cell->frozen, 100 * tolerance);
+	(void)printf("  %s  %-31s %-17s %8.4g  frozen %.4g +- %g %%",
+		     holds ? "pass" : "FAIL", cell->strategy, cell->metric.text,
+		     figure, cell->frozen, 100 * tolerance);
 	if (cell->reference > 0)
 		(void)printf(", reference %.4g +- %g %%", cell->reference,
 			     100 * near);
