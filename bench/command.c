@@ -163,7 +163,7 @@ static int command_write(const struct report *report,
 	int rc = command_outputs(report, options, 0);
 
 	/* Stdout is taken by at most one of them. */
-	if (rc != 0 || options_stdout(options))
+	if (rc != 0 || options->to_stdout)
 		return rc;
 	report_table_write(report, command_color(options), !options->quiet,
 			   stdout);

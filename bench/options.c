@@ -15,8 +15,9 @@
 #define OPTION_FIRST 1000
 
 enum option_kind {
-	OPTION_FLAG,   /* uint32_t */
-	OPTION_NUMBER, /* as its form says; a text as well */
+	OPTION_FLAG,     /* uint32_t */
+	OPTION_NUMBER,   /* as its form says; a text as well */
+	OPTION_DOCUMENT, /* a file to write */
 	OPTION_SPEC,  /* a struct that begins with its kind, or an enum alone */
 	OPTION_LIST,  /* an option_list of numbers of its form */
 	OPTION_FAULT, /* a plan_fault more */
@@ -101,6 +102,27 @@ static int fault_read(const struct option_row *row, struct bench_plan *plan,
 	return 0;
 }
 
+/* Stdout, or a file, takes one. */
+static int document_read(struct bench_options *options, const char **file,
+			 const char *text)
+{
+	const struct {
+		const char *name;
+		const char *file;
+	} others[] = {{"json", options->json},
+		      {"html", options->html},
+		      {"csv", options->csv},
+		      {"save-trace", options->save_trace}};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].file != NULL && strcmp(others[i].file, text) == 0)
+			return REFUSE("--%s as well, both to %.100s",
+				      others[i].name, text);
+	options->to_stdout |= strcmp(text, "-") == 0;
+	*file = text;
+	return text[0] != '\0' ? 0 : REFUSE("must not be empty");
+}
+
 static int list_read(const struct option_row *row, struct option_list *list,
 		     const char *text)
 {
@@ -128,6 +150,8 @@ static int row_read(const struct option_row *row, struct bench_options *options,
 		return plan_strategies_parse(&options->plan, text);
 	case OPTION_SLO:
 		return plan_slo_parse(at, text);
+	case OPTION_DOCUMENT:
+		return document_read(options, at, text);
 	case OPTION_FLAG:
 		*(uint32_t *)at = 1;
 		return 0;
@@ -358,23 +382,19 @@ void options_help(const struct command *command,
 
 /* ---- the record ---------------------------------------------------------- */
 
-/* What a file has said instead. */
-static void record_fact(const struct bench_options *options, const char *name,
-			char *text, uint32_t bytes)
+/* What a trace has instead of an option, or NULL. */
+static const char *record_own(const struct bench_options *options,
+			      const char *name)
 {
-	const struct trace_facts *facts = &options->own.facts;
+	const struct trace *own = options->plan.trace.own;
 
-	if (strcmp(name, "load") == 0 && options->plan.by_speed)
-		(void)snprintf(text, bytes, "its own");
-	if (strcmp(name, "events") == 0)
-		(void)snprintf(text, bytes, "%" PRIu64, facts->events);
-	if (strcmp(name, "service-mean") == 0)
-		(void)number_time_text(facts->service_mean_ns, text);
-	if (strcmp(name, "service") == 0 && facts->has_service)
-		(void)snprintf(text, bytes, "of the trace");
+	if (own == NULL)
+		return NULL;
+	if (strcmp(name, "service") == 0 && own->facts.has_service)
+		return "of the trace";
 	if (strcmp(name, "keys") == 0 && !options->plan.trace.draw_keys)
-		(void)snprintf(text, bytes, "%s",
-			       facts->has_keys ? "of the trace" : "none");
+		return own->keyed ? "of the trace" : "none";
+	return NULL;
 }
 
 void options_record(const struct bench_options *options, struct report *report)
@@ -385,14 +405,16 @@ void options_record(const struct bench_options *options, struct report *report)
 	for (uint32_t i = 0; i < ROWS; i++) {
 		const struct option_row *row = &rows[i];
 
+		const char *own;
+
 		if (!row->recorded || !(row->commands & COMMAND_MEASURE))
 			continue;
+		own = record_own(options, row->name);
 		row_text(row, options, text);
-		if (options->own.count > 0)
-			record_fact(options, row->name, text, sizeof(text));
-		if (text[0] != '\0')
-			(void)json_object_set_new(plan, row->name,
-						  report_text(text));
+		if (own != NULL || text[0] != '\0')
+			(void)json_object_set_new(
+				plan, row->name,
+				report_text(own != NULL ? own : text));
 	}
 	report->slo = options->plan.slo;
 }

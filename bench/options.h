@@ -34,23 +34,17 @@ struct bench_options {
 	uint32_t quiet;
 	uint32_t help;
 	uint32_t json_only; /* verify, ring: a document, no tables */
-	/* Documents: files; "-": stdout; NULL: none. */
-	union {
-		struct {
-			const char *json;
-			const char *html;
-			const char *csv;
-			const char *save_trace;
-		};
-		const char *document[4];
-	};
+	/* Documents: files; "-": stdout; NULL: none. No two are the same. */
+	const char *json;
+	const char *html;
+	const char *csv;
+	const char *save_trace;
+	uint32_t to_stdout;  /* one of them goes there, instead of tables */
 	const char *svg;     /* prefix; NULL: none */
 	const char *hgrm;    /* likewise */
 	const char *file[2]; /* plot, diff: what is read */
 	/* size */
 	struct option_list consumers;
-	uint32_t size[PLAN_CONSUMERS_MAX]; /* the same, upwards */
-	uint32_t sizes;
 	double rate; /* events a second; 0: a trace's */
 	/* What --arrivals=trace:FILE has, once it is read; the plan's trace
 	 * points to it. */
@@ -110,9 +104,6 @@ int option_refused(const char *name, const char *text);
  * 0, -EINVAL or an exit code, as options_parse() does. */
 int options_finish(struct bench_options *options,
 		   const struct command *command);
-
-/* Does some document go there, instead of tables? */
-int options_stdout(const struct bench_options *options);
 
 /* Defaults in the text are those in @options. */
 void options_help(const struct command *command,

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Of the documents. */
-static const char *const names[] = {"json", "html", "csv", "save-trace"};
-
 static void finish_loads(struct bench_options *options)
 {
 	static const struct option_list once = {"1", 1, {1}};
@@ -16,7 +13,7 @@ static void finish_loads(struct bench_options *options)
 	if (plan->trace.arrival.kind == ARRIVAL_TRACE &&
 	    option_given(options, "load") == NULL) {
 		list = options->speed.count > 0 ? &options->speed : &once;
-		options->load.text = "";
+		options->load.text = "its own"; /* or a multiple */
 		plan->by_speed = 1;
 	}
 	memcpy(plan->load, list->number, sizeof(plan->load));
@@ -39,9 +36,6 @@ static int finish_sizes(struct bench_options *options)
 		return REFUSE("--speed=%s: size takes one",
 			      options->speed.text);
 	options->plan.trace.consumers = 1; /* the rate is that of all */
-	options->sizes = options->consumers.count;
-	for (uint32_t i = 0; i < options->sizes; i++)
-		options->size[i] = (uint32_t)options->consumers.number[i];
 	return 0;
 }
 
@@ -58,6 +52,9 @@ static int finish_trace(struct bench_options *options,
 	if (trace_read(&options->own, trace) < 0)
 		return COMMAND_FAILED;
 	trace->own = &options->own;
+	trace->count = options->own.count;
+	if (options->own.facts.has_service)
+		trace->service.mean_ns = options->own.service_mean_ns;
 	/* What it lacks must be asked for by name; strategies that size has by
 	 * itself it leaves out by itself. */
 	if (!options->own.facts.has_service &&
@@ -75,30 +72,6 @@ static int finish_trace(struct bench_options *options,
 			      "needs; --keys=HOW draws keys",
 			      trace->arrival.file);
 	plan->strategies = n;
-	return 0;
-}
-
-int options_stdout(const struct bench_options *options)
-{
-	int is = 0;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		is |= options->document[i] != NULL &&
-		      strcmp(options->document[i], "-") == 0;
-	return is;
-}
-
-/* Stdout, or a file, takes one. */
-static int finish_documents(const struct bench_options *options)
-{
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		for (size_t j = 0; j < i; j++)
-			if (options->document[i] && options->document[j] &&
-			    strcmp(options->document[i],
-				   options->document[j]) == 0)
-				return REFUSE("--%s and --%s: both to %.100s",
-					      names[j], names[i],
-					      options->document[i]);
 	return 0;
 }
 
@@ -168,7 +141,7 @@ static int finish_idle(const struct bench_options *options)
 		{"claim", !pool, "no strategy here has a shared ring"},
 		{"slo", closed,
 		 "closed arrivals have no load that could meet it"},
-		{"color", options_stdout(options), "stdout gets no tables"},
+		{"color", (int)options->to_stdout, "stdout gets no tables"},
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -206,7 +179,7 @@ static int finish_strategies(struct bench_options *options,
 int options_finish(struct bench_options *options, const struct command *command)
 {
 	struct bench_plan *plan = &options->plan;
-	int rc = finish_documents(options);
+	int rc;
 
 	if (plan->mode != PLAN_SIM && !option_given(options, "service-mean")) {
 		plan->trace.service.mean_ns = PLAN_LIVE_MEAN_NS;
@@ -214,9 +187,8 @@ int options_finish(struct bench_options *options, const struct command *command)
 			plan->trace.count = PLAN_LIVE_EVENTS;
 	}
 	finish_loads(options);
-	if (rc == 0)
-		rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
-						  : plan_check(&options->plan);
+	rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
+					  : plan_check(&options->plan);
 	if (rc == 0)
 		rc = finish_trace(options, command);
 	if (rc == 0)
