@@ -76,27 +76,6 @@ struct input {
 
 /* ---- lines and fields ---------------------------------------------------- */
 
-/* One line, without its end. Returns 1, 0 at the end of the file. */
-static int input_line(struct input *in)
-{
-	size_t length;
-
-	if (fgets(in->text, sizeof(in->text), in->stream) == NULL)
-		return ferror(in->stream)
-			       ? sluice_fail(-EIO, "%.120s: cannot be read",
-					     in->file)
-			       : 0;
-	in->line++;
-	length = strcspn(in->text, "\n");
-	if (in->text[length] != '\n' && !feof(in->stream))
-		return BAD_LINE(
-			in,
-			"longer than %u bytes, or a zero byte: this is no text",
-			LINE_BYTES - 2);
-	in->text[length] = '\0';
-	return 1;
-}
-
 /* What is within quotes, copied over them. Returns what is behind, NULL when they
  * do not end. */
 static char *input_quoted(char *at, char **to)
@@ -114,25 +93,23 @@ static int input_cut(struct input *in, char *at)
 	char stop = in->separator;
 
 	for (in->fields = 0; stop != '\0'; at++) {
-		char *to;
+		char *field = at + strspn(at, blanks);
+		char *to = field;
 
 		if (in->fields == FIELDS_MAX)
 			return BAD_LINE(in, "more than %u fields", FIELDS_MAX);
-		at += strspn(at, blanks);
-		to = at;
-		in->field[in->fields++] = at;
-		if (*at == '"') {
-			at = input_quoted(at, &to);
+		in->field[in->fields++] = field;
+		if (*field == '"') {
+			at = input_quoted(field, &to);
 			if (at == NULL)
 				return BAD_LINE(
 					in, "field %u: its quote does not end",
 					in->fields);
 			at += strspn(at, blanks);
 		} else {
-			at += strcspn(at, stops);
-			for (char *end = at; end > to; end--)
-				if (strchr(BLANKS, end[-1]) == NULL)
-					to = end;
+			at = field + strcspn(field, stops);
+			for (to = at; to > field && strchr(BLANKS, to[-1]);)
+				to--;
 		}
 		stop = *at;
 		if (stop != '\0' && stop != in->separator)
@@ -144,15 +121,21 @@ static int input_cut(struct input *in, char *at)
 	return 1;
 }
 
-/* The next line with fields. Returns 1, 0 at the end. The first one says what
- * separates them: a comma, a semicolon or a tab. */
+/* The next line with fields. Returns 1, 0 at the end of the file. The first one
+ * says what separates them: a comma, a semicolon or a tab. */
 static int input_next(struct input *in)
 {
-	int rc;
-
-	while ((rc = input_line(in)) > 0) {
+	while (fgets(in->text, sizeof(in->text), in->stream) != NULL) {
 		char *at = in->text;
+		char *end = at + strcspn(at, "\n");
 
+		in->line++;
+		if (*end == '\0' && !feof(in->stream))
+			return BAD_LINE(in,
+					"longer than %u bytes, or a zero byte: "
+					"this is no text",
+					LINE_BYTES - 2);
+		*end = '\0';
 		if (in->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
 			at += 3; /* the mark of UTF-8 */
 		if (strncmp(at, ORIGIN, strlen(ORIGIN)) == 0 &&
@@ -161,13 +144,14 @@ static int input_next(struct input *in)
 					ORIGIN);
 		if (strchr("#", at[strspn(at, BLANKS)]) != NULL)
 			continue; /* a comment, or blank */
+		end = strpbrk(at, ",;\t");
 		if (in->separator == '\0')
-			in->separator = at[strcspn(at, ",;\t")];
-		if (in->separator == '\0')
-			in->separator = ',';
+			in->separator = end != NULL ? *end : ',';
 		return input_cut(in, at);
 	}
-	return rc;
+	return ferror(in->stream)
+		       ? sluice_fail(-EIO, "%.120s: cannot be read", in->file)
+		       : 0;
 }
 
 /* ---- the first line ------------------------------------------------------ */
@@ -342,42 +326,17 @@ static int row_by_key(const void *a, const void *b)
 	return (x->key > y->key) - (x->key < y->key);
 }
 
-/* Rows stand by key: those of one have one number, from 0 on. */
-static int input_trace(const struct input *in, const struct row *row,
-		       struct trace *trace)
+/* Time counts from the first event; rows by key: those of one have one number,
+ * from 0 on. */
+static int input_finish(struct input *in, struct row *row, struct trace *trace)
 {
 	struct trace_facts *facts = in->facts;
+	uint64_t n = facts->events;
 	uint64_t *key;
 	uint64_t most = 0;
 	uint64_t same = 0;
 
-	trace->count = facts->events;
-	trace->keyed = facts->has_keys;
-	trace->event = calloc(trace->count,
-			      sizeof(*trace->event) + sizeof(*trace->key));
-	if (trace->event == NULL)
-		return sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
-	key = (uint64_t *)(trace->event + trace->count);
-	trace->key = facts->has_keys ? key : NULL;
-	for (uint64_t i = 0; i < trace->count; i++, row++) {
-		same = i > 0 && row->key == row[-1].key ? same + 1 : 1;
-		most = same > most ? same : most;
-		facts->keys += same == 1;
-		key[facts->keys - 1] = row->key;
-		trace->event[row->place] = (struct trace_event){
-			row->arrival_ns - in->origin_ns, row->service_ns,
-			(uint32_t)facts->keys - 1};
-	}
-	facts->key_share = (double)most / (double)trace->count;
-	return 0;
-}
-
-/* Time counts from the first event, and keys get numbers. */
-static int input_finish(struct input *in, struct row *row, struct trace *trace)
-{
-	uint64_t n = in->facts->events;
-
-	if (in->facts->moved > 0)
+	if (facts->moved > 0)
 		qsort(row, n, sizeof(*row), row_by_time);
 	if (in->origin_ns == UINT64_MAX)
 		in->origin_ns = row[0].arrival_ns;
@@ -390,9 +349,26 @@ static int input_finish(struct input *in, struct row *row, struct trace *trace)
 			      in->file, (double)TRACE_NS_MAX);
 	for (uint64_t i = 0; i < n; i++)
 		row[i].place = i;
-	if (in->facts->has_keys)
+	if (facts->has_keys)
 		qsort(row, n, sizeof(*row), row_by_key);
-	return input_trace(in, row, trace);
+	trace->count = n;
+	trace->keyed = facts->has_keys;
+	trace->event = calloc(n, sizeof(*trace->event) + sizeof(*trace->key));
+	if (trace->event == NULL)
+		return sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
+	key = (uint64_t *)(trace->event + n);
+	trace->key = facts->has_keys ? key : NULL;
+	for (uint64_t i = 0; i < n; i++, row++) {
+		same = i > 0 && row->key == row[-1].key ? same + 1 : 1;
+		most = same > most ? same : most;
+		facts->keys += same == 1;
+		key[facts->keys - 1] = row->key;
+		trace->event[row->place] = (struct trace_event){
+			row->arrival_ns - in->origin_ns, row->service_ns,
+			(uint32_t)facts->keys - 1};
+	}
+	facts->key_share = (double)most / (double)n;
+	return 0;
 }
 
 int trace_load(struct trace *trace, const char *file)
