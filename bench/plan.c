@@ -91,27 +91,29 @@ static int plan_setting_read(struct plan_strategy *strategy, const char *text,
 	    strategy->strategy->rings == SLUICE_RINGS_POOL)
 		return REFUSE("consumers take from one ring and do not ask, so "
 			      "refill has no effect");
+	if (form == SETTING_REBALANCE &&
+	    strcmp(strategy->strategy->name, "partition") != 0)
+		return REFUSE("only partition has key groups that move");
 	if (*seen & 1u << form)
 		return REFUSE("%s is there twice", setting_forms[form].name);
 	*seen |= 1u << form;
 	if (form == SETTING_MIN && strategy->min == 0)
 		strategy->min = SLUICE_MIN_ZERO;
-	if (form == SETTING_REBALANCE &&
-	    strcmp(strategy->strategy->name, "partition") != 0)
-		return REFUSE("only partition has key groups that move");
 	return 0;
 }
 
-static int plan_strategy_read(struct plan_strategy *strategy, char *text)
+/* All that stands in its name. */
+static int plan_strategy_read(struct plan_strategy *strategy)
 {
-	char *one = strsep(&text, "@");
+	char text[sizeof(strategy->name)];
+	char *rest = strcpy(text, strategy->name);
+	char *one = strsep(&rest, "@");
 	uint32_t seen = 0;
-	int rc = 0;
+	int rc;
 
-	if (strcmp(one, "rr:skip") == 0 || strcmp(one, "rr:strict") == 0) {
-		strategy->opts.skip = strcmp(one, "rr:skip") == 0;
+	strategy->opts.skip = strcmp(one, "rr:skip") == 0;
+	if (strategy->opts.skip || strcmp(one, "rr:strict") == 0)
 		one[strlen("rr")] = '\0';
-	}
 	if (strncmp(one, "rr:", 3) == 0)
 		return REFUSE("must be rr:skip or rr:strict");
 	rc = spec_read(&plan_arguments, one, strategy);
@@ -120,48 +122,37 @@ static int plan_strategy_read(struct plan_strategy *strategy, char *text)
 	if (strategy->strategy == NULL)
 		return REFUSE("'%s' is no strategy; there are: %s", one,
 			      sluice_strategy_names());
-	while (rc >= 0 && (one = strsep(&text, "@")) != NULL)
+	while (rc >= 0 && (one = strsep(&rest, "@")) != NULL)
 		rc = plan_setting_read(strategy, one, &seen);
-	return rc < 0 ? rc : 0;
-}
-
-static int plan_strategy_parse(struct plan_strategy *strategy, const char *text)
-{
-	char copy[sizeof(strategy->name)];
-
-	*strategy = (struct plan_strategy){0};
-	if (text[0] == '\0' || strlen(text) >= sizeof(copy))
-		return REFUSE(
-			"'%.20s': a strategy has 1 to %zu characters, all told",
-			text, sizeof(copy) - 1);
-	(void)strcpy(copy, text);
-	(void)strcpy(strategy->name, text);
-	return plan_strategy_read(strategy, copy) < 0
-		       ? number_within("%s: ", text)
-		       : 0;
+	return rc;
 }
 
 int plan_strategies_parse(struct bench_plan *plan, const char *list)
 {
-	int rc = 0;
-
-	plan->strategies = 0;
-	while (rc == 0 && list != NULL) {
+	for (plan->strategies = 0;; list++) {
+		struct plan_strategy *one = &plan->strategy[plan->strategies];
 		size_t length = strcspn(list, ",");
-		char one[64];
 
 		if (plan->strategies == PLAN_STRATEGIES_MAX)
 			return REFUSE("more than %u strategies",
 				      PLAN_STRATEGIES_MAX);
-		(void)snprintf(one, sizeof(one), "%.*s", (int)length, list);
+		*one = (struct plan_strategy){0};
+		if (length == 0 || length >= sizeof(one->name))
+			return REFUSE("'%.*s': a strategy has 1 to %zu "
+				      "characters, all told",
+				      length < 20 ? (int)length : 20, list,
+				      sizeof(one->name) - 1);
+		memcpy(one->name, list, length);
 		for (uint32_t i = 0; i < plan->strategies; i++)
-			if (strcmp(plan->strategy[i].name, one) == 0)
-				return REFUSE("%s is there twice", one);
-		rc = plan_strategy_parse(&plan->strategy[plan->strategies++],
-					 one);
-		list = list[length] == ',' ? list + length + 1 : NULL;
+			if (strcmp(plan->strategy[i].name, one->name) == 0)
+				return REFUSE("%s is there twice", one->name);
+		if (plan_strategy_read(one) < 0)
+			return number_within("%s: ", one->name);
+		plan->strategies++;
+		list += length;
+		if (*list == '\0')
+			return 0;
 	}
-	return rc;
 }
 
 int plan_credit(const struct bench_plan *plan,
@@ -184,30 +175,25 @@ int plan_slo_parse(struct plan_slo *slo, const char *text)
 {
 	static const struct number_form percent = {
 		.kind = NUMBER_REAL, .low = 1e-6, .high = 99.9999};
-	static const struct number_form slowdown = {
-		.kind = NUMBER_REAL, .low = 1, .high = 1e6};
-	static const struct number_form latency = {
-		.kind = NUMBER_TIME, .low = 1, .high = 1e12};
+	static const struct number_form limits[] = {
+		{.kind = NUMBER_REAL, .low = 1, .high = 1e6},
+		{.kind = NUMBER_TIME, .low = 1, .high = 1e12}};
 	size_t length = strcspn(text, ":");
 	const char *limit = text[length] == ':' ? text + length + 1 : text;
-	int rc = 0;
 
 	*slo = (struct plan_slo){.quantile = 99};
-	if (limit > text && text[0] != 'p')
-		rc = -EINVAL;
-	else if (limit > text)
-		rc = number_read(&percent, text + 1, length - 1,
-				 &slo->quantile);
-	slo->quantile /= 100;
-	slo->is_latency =
-		number_read(&latency, limit, strlen(limit), &slo->limit) == 0;
-	if (rc == 0 && !slo->is_latency)
-		rc = number_read(&slowdown, limit, strlen(limit), &slo->limit);
-	return rc < 0 ? REFUSE("must be a slowdown, a number in [1, 1000000], "
-			       "or a latency, a number with one of the units "
-			       "ns us ms s; a percentile may stand before it, "
-			       "as in p99.9:1ms")
-		      : 0;
+	if (limit == text ||
+	    (*text == 'p' && number_read(&percent, text + 1, length - 1,
+					 &slo->quantile) == 0)) {
+		slo->quantile /= 100;
+		for (; slo->is_latency < 2; slo->is_latency++)
+			if (number_read(&limits[slo->is_latency], limit,
+					strlen(limit), &slo->limit) == 0)
+				return 0;
+	}
+	return REFUSE("must be a slowdown, a number in [1, 1000000], or a "
+		      "latency, a number with one of the units ns us ms s; a "
+		      "percentile may stand before it, as in p99.9:1ms");
 }
 
 void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes)
