@@ -296,9 +296,9 @@ int cmd_verify(const struct command *command, struct bench_options *options)
 	int rc = verify_all(&verify);
 
 	json_decref(verify.json);
-	if (rc < 0)
+	if (rc == -ENOENT)
 		command_complain(command->name, sluice_last_error());
 	if (rc < 0)
-		return rc == -ENOENT ? COMMAND_USAGE : COMMAND_FAILED;
+		return rc == -ENOENT ? COMMAND_USAGE : rc;
 	return verify.failed > 0 ? COMMAND_FAILED : COMMAND_DONE;
 }

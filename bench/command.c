@@ -157,25 +157,12 @@ static int command_color(const struct bench_options *options)
 		(no_color == NULL || no_color[0] == '\0'));
 }
 
-static int command_write(const struct report *report,
-			 const struct bench_options *options)
-{
-	int rc = command_outputs(report, options, 0);
-
-	/* Stdout is taken by at most one of them. */
-	if (rc != 0 || options->to_stdout)
-		return rc;
-	report_table_write(report, command_color(options), !options->quiet,
-			   stdout);
-	return fflush(stdout) != 0 || ferror(stdout)
-		       ? sluice_fail(-EIO, "stdout: %s", strerror(EIO))
-		       : 0;
-}
-
 /* All loads; what has been measured when one fails is in the report. */
-static int command_measure(const struct bench_plan *plan, int watched,
+static int command_measure(const struct bench_options *options,
 			   struct report *report)
 {
+	const struct bench_plan *plan = &options->plan;
+	int watched = !options->quiet && isatty(STDERR_FILENO);
 	uint32_t rounds = compare_rounds(plan);
 	int rc = 0;
 
@@ -201,20 +188,20 @@ static int command_measure(const struct bench_plan *plan, int watched,
 
 int cmd_measure(const struct command *command, struct bench_options *options)
 {
-	int watched = !options->quiet && isatty(STDERR_FILENO);
 	struct report report = {0};
 	int rc = report_open(&report, report_document(command->name));
 
 	if (rc == 0)
 		rc = command_save(options);
 	if (rc == 0)
-		rc = command_measure(&options->plan, watched, &report);
+		rc = command_measure(options, &report);
 	if (rc == 0) {
 		options_record(options, &report);
-		rc = command_write(&report, options);
+		rc = command_outputs(&report, options, 0);
 	}
-	if (rc < 0)
-		command_complain(command->name, sluice_last_error());
+	if (rc == 0 && !options->to_stdout) /* main() looks at stdout */
+		report_table_write(&report, command_color(options),
+				   !options->quiet, stdout);
 	report_close(&report);
-	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
+	return rc;
 }

@@ -114,9 +114,11 @@ static int main_run(const struct command *command, int argc, char **argv)
 		options_help(command, &options);
 	} else {
 		rc = command->run(command, &options);
+		if (rc < 0)
+			command_complain(command->name, sluice_last_error());
 	}
 	options_close(&options);
-	return rc;
+	return rc < 0 ? COMMAND_FAILED : rc;
 }
 
 static int main_command(const char *name, int argc, char **argv)
@@ -148,7 +150,9 @@ int main(int argc, char **argv)
 	else
 		rc = main_command(name, argc - 1, argv + 1);
 	/* A full disk is no success. */
-	if (rc == COMMAND_DONE && (ferror(stdout) || fflush(stdout) != 0))
+	if (rc == COMMAND_DONE && (ferror(stdout) || fflush(stdout) != 0)) {
+		command_complain(name, "stdout cannot be written");
 		rc = COMMAND_FAILED;
+	}
 	return rc;
 }

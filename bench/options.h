@@ -73,7 +73,8 @@ enum command_bit {
 struct command {
 	const char *name;
 	enum command_bit bit;
-	/* Returns the exit code. */
+	/* Returns the exit code, or a negative errno with a sentence in
+	 * sluice_last_error(). */
 	int (*run)(const struct command *command,
 		   struct bench_options *options);
 	uint32_t strategies;     /* most that are taken */
