@@ -27,7 +27,6 @@ struct size {
 	double work; /* consumers that would be busy all the time */
 	double value[PLAN_STRATEGIES_MAX][PLAN_CONSUMERS_MAX]; /* 0: not run */
 	uint32_t fewest[PLAN_STRATEGIES_MAX]; /* that meet it; 0: none do */
-	uint32_t enough[PLAN_STRATEGIES_MAX]; /* it is known */
 	uint32_t best;                        /* strategy, if any has some */
 };
 
@@ -152,87 +151,76 @@ static double size_value(const struct run_result *results, uint32_t rounds)
 				      : value[(rounds - 1) / 2];
 }
 
-/* One success may be luck: the next number must meet it as well, if there is
- * one. */
-static void size_judge(struct size *size, uint32_t strategy, uint32_t consumers)
+/* With so many. What a strategy cannot do with so few is no failure: @value is
+ * 0 then. */
+static int size_run(const struct size *size, uint32_t strategy,
+		    uint32_t consumers, double *value)
 {
-	uint32_t *fewest = &size->fewest[strategy];
-
-	if (!size_meets(size, strategy, consumers))
-		*fewest = 0;
-	else if (*fewest == 0)
-		*fewest = consumers;
-	else
-		size->enough[strategy] = 1;
-}
-
-/* With so many all strategies of which it is not known yet. What one cannot do
- * with so few is no failure. */
-static int size_run(struct size *size, uint32_t consumers)
-{
-	uint32_t which[PLAN_STRATEGIES_MAX]; /* in the plan of all */
 	struct bench_plan plan = *size->plan;
-	struct run_result *results = NULL;
-	int saturated = size->work >= consumers;
-	uint32_t rounds;
-	uint32_t n = 0;
+	struct run_result *results;
 
 	plan.consumers = consumers;
-	for (uint32_t i = 0; i < size->plan->strategies; i++) {
-		plan.strategy[n] = size->plan->strategy[i];
-		plan.strategies = n + 1;
-		if (!size->enough[i] && !size_hopeless(size, i) &&
-		    plan_check(&plan) == 0)
-			which[n++] = i;
-	}
-	plan.strategies = n;
-	rounds = compare_rounds(&plan);
-	if (!saturated && n > 0) {
-		results = compare_load(&plan, size_load(size, consumers), 0);
-		if (results == NULL)
-			return -EIO;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		size->value[which[i]][consumers - 1] =
-			saturated ? SIZE_SATURATED
-				  : size_value(&results[i * rounds], rounds);
-		size_judge(size, which[i], consumers);
-	}
+	plan.strategy[0] = size->plan->strategy[strategy];
+	plan.strategies = 1;
+	if (plan_check(&plan) < 0)
+		return 0;
+	*value = SIZE_SATURATED;
+	if (size->work >= consumers)
+		return 0;
+	results = compare_load(&plan, size_load(size, consumers), 0);
+	if (results == NULL)
+		return -EIO;
+	*value = size_value(results, compare_rounds(&plan));
 	free(results);
 	return 0;
 }
 
-/* Of strategies that need as few consumers the one with the lowest value. */
-static void size_choose(struct size *size)
+/* With more and more, until it is known. One success may be luck: the next number
+ * must meet it as well, if there is one. */
+static int size_strategy(struct size *size, uint32_t strategy)
 {
-	for (uint32_t i = 0; i < size->plan->strategies; i++) {
-		uint32_t best = size->fewest[size->best];
-		uint32_t few = size->fewest[i];
+	const struct option_list *consumers = &size->options->consumers;
+	int watched = !size->options->quiet && isatty(STDERR_FILENO);
+	uint32_t *fewest = &size->fewest[strategy];
+	int rc = 0;
 
+	for (uint32_t i = 0; rc == 0 && i < consumers->count; i++) {
+		uint32_t n = (uint32_t)consumers->number[i];
+
+		if (watched)
+			(void)fprintf(stderr, "\r%s: %u consumers\033[K",
+				      size->plan->strategy[strategy].name, n);
+		rc = size_run(size, strategy, n, &size->value[strategy][n - 1]);
+		if (!size_meets(size, strategy, n))
+			*fewest = 0;
+		else if (*fewest > 0)
+			break;
+		else
+			*fewest = n;
+	}
+	if (watched)
+		(void)fputs("\r\033[K", stderr);
+	return rc;
+}
+
+static int size_all(struct size *size)
+{
+	int rc = size_open(size);
+
+	for (uint32_t i = 0; rc == 0 && i < size->plan->strategies; i++) {
+		uint32_t best = size->fewest[size->best];
+		uint32_t few;
+
+		if (!size_hopeless(size, i))
+			rc = size_strategy(size, i);
+		/* Of those that need as few the one with the lowest value. */
+		few = size->fewest[i];
 		if (few > 0 &&
 		    (best == 0 || few < best ||
 		     (few == best && size->value[i][few - 1] <
 					     size->value[size->best][few - 1])))
 			size->best = i;
 	}
-}
-
-static int size_all(struct size *size)
-{
-	const struct option_list *consumers = &size->options->consumers;
-	int watched = !size->options->quiet && isatty(STDERR_FILENO);
-	int rc = size_open(size);
-
-	for (uint32_t i = 0; rc == 0 && i < consumers->count; i++) {
-		uint32_t n = (uint32_t)consumers->number[i];
-
-		if (watched)
-			(void)fprintf(stderr, "\r%u consumers\033[K", n);
-		rc = size_run(size, n);
-	}
-	if (watched)
-		(void)fputs("\r\033[K", stderr);
-	size_choose(size);
 	return rc;
 }
 
