@@ -28,7 +28,7 @@ struct verify_metric {
 };
 
 struct verify_cell {
-	const char *strategy; /* as on the command line; NULL: no cell */
+	const char *strategy; /* as on the command line */
 	struct verify_metric metric;
 	double frozen;
 	double reference; /* 0: there is none */
@@ -37,25 +37,27 @@ struct verify_cell {
 	double (*alone)(void);
 };
 
-/* A scene, or a cell of the scene above; neither: the end. */
+/* A scene, or a cell of the scene above. */
 static const struct verify_row {
 	const char *scene;
 	struct verify_cell cell;
 } rows[] = {
 #include "bench/verify.def"
-	{.scene = NULL},
 };
 
 struct verify {
 	const struct bench_options *options;
-	struct bench_plan plan;     /* of the scene that is on */
-	struct run_result *results; /* of each strategy all traces */
+	/* Of the cells that are on: one strategy in one scene. */
+	const char *scene;
+	const char *strategy; /* NULL: nothing was run yet */
+	struct bench_plan plan;
+	struct run_result *results; /* all traces */
 	json_t *json;               /* an array of cells; NULL: lines */
 	int held;
 	int failed;
 };
 
-/* ---- a scene ------------------------------------------------------------- */
+/* ---- runs ---------------------------------------------------------------- */
 
 /* Is the strategy, whatever it is told, the one asked for? */
 static int verify_asked(const struct verify *verify,
@@ -68,30 +70,14 @@ static int verify_asked(const struct verify *verify,
 		strcspn(cell->strategy, ":@") == strlen(only));
 }
 
-/* ",jbsq:1,p2c,": those that have cells in the rows behind the scene. */
-static struct text verify_list(const struct verify *verify,
-			       const struct verify_row *row)
-{
-	struct text list = text_format(",");
-
-	while ((++row)->cell.strategy != NULL) {
-		struct text one = text_format(",%s,", row->cell.strategy);
-
-		if (verify_asked(verify, &row->cell) &&
-		    strstr(list.at, one.at) == NULL)
-			list = text_format("%s%s", list.at, one.at + 1);
-	}
-	return list;
-}
-
-/* The scene as compare would read it. Returns 0 or a negative errno. */
-static int verify_plan(struct verify *verify, const char *scene,
-		       const char *list)
+/* What the cell is about, as compare would run it. Returns 0 or a negative
+ * errno. */
+static int verify_run(struct verify *verify, const struct verify_cell *cell)
 {
 	static const struct command compare = {
 		.name = "compare",
 		.bit = COMMAND_MEASURE,
-		.strategies = PLAN_STRATEGIES_MAX,
+		.strategies = 1,
 	};
 	char line[REPORT_TEXT_BYTES];
 	char *argv[WORDS_MAX] = {line};
@@ -101,36 +87,28 @@ static int verify_plan(struct verify *verify, const char *scene,
 	int rc;
 
 	(void)snprintf(line, sizeof(line),
-		       "%s --service-mean=100us --seed=%llu --strategies=%.*s",
-		       scene,
+		       "%s --service-mean=100us --seed=%llu --strategies=%s",
+		       verify->scene,
 		       (unsigned long long)verify->options->plan.trace.seed,
-		       (int)strlen(list) - 2, list + 1);
+		       cell->strategy);
 	while (rest != NULL && argc < WORDS_MAX - 1)
 		argv[argc++] = strsep(&rest, " ");
 	options_init(&options, &compare);
 	rc = options_parse(&options, &compare, argc, argv);
 	options_close(&options);
+	if (rc != 0)
+		return -EINVAL;
+	free(verify->results);
+	verify->strategy = cell->strategy;
 	verify->plan = options.plan;
-	return rc == 0 ? 0 : -EINVAL;
-}
-
-/* All that it has cells of. Each event is handled, whatever the strategy. */
-static int verify_measure(struct verify *verify, const char *scene,
-			  const char *list)
-{
-	const struct bench_plan *plan = &verify->plan;
-	int rc = verify_plan(verify, scene, list);
-
-	if (rc < 0)
-		return rc;
-	verify->results = compare_load(plan, plan->load[0], 0);
+	verify->results = compare_load(&verify->plan, verify->plan.load[0], 0);
 	if (verify->results == NULL)
 		return -EIO;
-	for (uint32_t i = 0; rc == 0 && i < plan->strategies * plan->repeats;
-	     i++)
-		if (verify->results[i].events != plan->trace.count)
+	/* Each event is handled, whatever the strategy. */
+	for (uint32_t i = 0; rc == 0 && i < verify->plan.repeats; i++)
+		if (verify->results[i].events != verify->plan.trace.count)
 			rc = sluice_fail(-EBADMSG, "%s has lost events",
-					 verify->results[i].strategy);
+					 cell->strategy);
 	return rc;
 }
 
@@ -173,18 +151,15 @@ static double verify_figure(const struct verify *verify,
 			    const struct verify_cell *cell)
 {
 	const struct bench_plan *plan = &verify->plan;
-	const struct run_result *run = verify->results;
 	double value[REPORT_REPEATS_MAX];
 	uint32_t n = plan->repeats;
 	double sum = 0;
 
 	if (cell->alone != NULL)
 		return cell->alone();
-	for (uint32_t i = 0; strcmp(plan->strategy[i].name, cell->strategy);
-	     i++)
-		run += n;
 	for (uint32_t i = 0; i < n; i++) {
-		value[i] = verify_value(plan, &cell->metric, &run[i]);
+		value[i] =
+			verify_value(plan, &cell->metric, &verify->results[i]);
 		sum += value[i];
 	}
 	qsort(value, n, sizeof(*value), number_order);
@@ -200,8 +175,7 @@ static int verify_within(double figure, double target, double share)
 
 /* ---- what is told -------------------------------------------------------- */
 
-static void verify_tell(struct verify *verify, const char *scene,
-			const struct verify_cell *cell)
+static void verify_tell(struct verify *verify, const struct verify_cell *cell)
 {
 	double tolerance = cell->tolerance > 0 ? cell->tolerance : 0.05;
 	double near = cell->near > 0 ? cell->near : 0.1;
@@ -217,10 +191,10 @@ static void verify_tell(struct verify *verify, const char *scene,
 			verify->json,
 			json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:o, s:f, "
 				  "s:b}",
-				  "scene", scene, "strategy", cell->strategy,
-				  "metric", cell->metric.text, "figure", figure,
-				  "frozen", cell->frozen, "tolerance",
-				  tolerance, "reference",
+				  "scene", verify->scene, "strategy",
+				  cell->strategy, "metric", cell->metric.text,
+				  "figure", figure, "frozen", cell->frozen,
+				  "tolerance", tolerance, "reference",
 				  cell->reference > 0
 					  ? json_real(cell->reference)
 					  : json_null(),
@@ -236,38 +210,34 @@ static void verify_tell(struct verify *verify, const char *scene,
 	(void)putchar('\n');
 }
 
-/* The scene at @row and its cells. */
-static int verify_scene(struct verify *verify, const struct verify_row *row)
-{
-	const char *scene = row->scene;
-	struct text list = verify_list(verify, row);
-	int rc = 0;
-
-	if (list.at[1] == '\0')
-		return 0;
-	if (row[1].cell.alone == NULL)
-		rc = verify_measure(verify, scene, list.at);
-	if (rc == 0 && verify->json == NULL)
-		(void)printf("\n%s\n", scene);
-	while (rc == 0 && (++row)->cell.strategy != NULL)
-		if (verify_asked(verify, &row->cell))
-			verify_tell(verify, scene, &row->cell);
-	(void)fflush(stdout);
-	free(verify->results);
-	verify->results = NULL;
-	return rc;
-}
-
 static int verify_all(struct verify *verify)
 {
 	const struct bench_options *options = verify->options;
 	unsigned long long seed = options->plan.trace.seed;
+	const char *told = NULL; /* the scene */
 	int rc = 0;
 
-	for (const struct verify_row *row = rows;
-	     rc == 0 && (row->scene || row->cell.strategy); row++)
-		if (row->scene != NULL)
-			rc = verify_scene(verify, row);
+	for (size_t i = 0; rc == 0 && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct verify_cell *cell = &rows[i].cell;
+
+		if (rows[i].scene != NULL) {
+			verify->scene = rows[i].scene;
+			verify->strategy = NULL;
+			continue;
+		}
+		if (!verify_asked(verify, cell))
+			continue;
+		if (cell->alone == NULL &&
+		    (verify->strategy == NULL ||
+		     strcmp(verify->strategy, cell->strategy) != 0))
+			rc = verify_run(verify, cell);
+		if (rc == 0 && verify->json == NULL && told != verify->scene)
+			(void)printf("\n%s\n", verify->scene);
+		told = verify->scene;
+		if (rc == 0)
+			verify_tell(verify, cell);
+		(void)fflush(stdout);
+	}
 	if (rc == 0 && verify->held + verify->failed == 0) {
 		(void)sluice_fail(-EINVAL, "no cell is of that strategy");
 		(void)option_refused("strategy", options->only);
@@ -296,6 +266,7 @@ int cmd_verify(const struct command *command, struct bench_options *options)
 	int rc = verify_all(&verify);
 
 	json_decref(verify.json);
+	free(verify.results);
 	if (rc == -ENOENT)
 		command_complain(command->name, sluice_last_error());
 	if (rc < 0)
