@@ -23,6 +23,7 @@ enum size_bound {
 struct size {
 	const struct bench_options *options;
 	const struct bench_plan *plan;
+	char slo[NUMBER_TEXT_BYTES];
 	double bound[BOUNDS];
 	double work; /* consumers that would be busy all the time */
 	double value[PLAN_STRATEGIES_MAX][PLAN_CONSUMERS_MAX]; /* 0: not run */
@@ -231,14 +232,6 @@ static struct text size_text(const struct size *size, double value)
 	return size->plan->slo.is_latency ? text_ns(value) : text_number(value);
 }
 
-static struct text size_slo_text(const struct size *size)
-{
-	struct text text;
-
-	plan_slo_format(&size->plan->slo, text.at, sizeof(text.at));
-	return text;
-}
-
 /* Why none does. */
 static struct text size_why(const struct size *size, uint32_t most)
 {
@@ -280,14 +273,13 @@ static struct text size_sentence(const struct size *size)
 	uint32_t most = (uint32_t)consumers->number[consumers->count - 1];
 
 	if (fewest == 0)
-		return text_format("Nothing meets %s%s.",
-				   size_slo_text(size).at,
+		return text_format("Nothing meets %s%s.", size->slo,
 				   size_why(size, most).at);
 	return text_format(
 		"%s with %u consumer%s is the cheapest that meets %s: it keeps "
 		"%s, and they are busy %.0f %% of the time.",
 		size->plan->strategy[size->best].name, fewest,
-		fewest == 1 ? "" : "s", size_slo_text(size).at,
+		fewest == 1 ? "" : "s", size->slo,
 		size_text(size, size->value[size->best][fewest - 1]).at,
 		100 * size->work / fewest);
 }
@@ -339,8 +331,8 @@ static void size_tell(const struct size *size)
 		(void)puts(sentence[i].at);
 	(void)printf("sim: %s of the %s, work for %.3g consumers; *: meets it, "
 		     "sat.: never catches up\n",
-		     size_slo_text(size).at,
-		     plan->slo.is_latency ? "latency" : "slowdown", size->work);
+		     size->slo, plan->slo.is_latency ? "latency" : "slowdown",
+		     size->work);
 	size_table(size);
 	for (uint32_t i = 0; i < plan->strategies; i++)
 		if (size_hopeless(size, i) && size_by_key(size, i))
@@ -385,9 +377,9 @@ static json_t *size_json(const struct size *size)
 					      "fewest", (int)size->fewest[i],
 					      "runs", size_json_runs(size, i)));
 	return json_pack("{s:i, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:o, s:s}",
-			 "schema", 1, "command", "size", "slo",
-			 size_slo_text(size).at, "work", size->work, "bound",
-			 "alone", bound[BOUND_ALONE], "idle", bound[BOUND_IDLE],
+			 "schema", 1, "command", "size", "slo", size->slo,
+			 "work", size->work, "bound", "alone",
+			 bound[BOUND_ALONE], "idle", bound[BOUND_IDLE],
 			 "by_key", bound[BOUND_KEY], "strategies", strategies,
 			 "answer", size_sentence(size).at);
 }
@@ -398,6 +390,7 @@ int cmd_size(const struct command *command, struct bench_options *options)
 	int rc = size_all(&size);
 
 	(void)command;
+	(void)plan_slo_text(&options->plan.slo, size.slo);
 	if (rc == 0 && options->json != NULL)
 		rc = command_json(size_json(&size), options->json);
 	if (rc == 0 && !options->to_stdout)

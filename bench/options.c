@@ -21,7 +21,6 @@ enum option_kind {
 	OPTION_SPEC,  /* a struct that begins with its kind, or an enum alone */
 	OPTION_LIST,  /* an option_list of numbers of its form */
 	OPTION_FAULT, /* a plan_fault more */
-	OPTION_STRATEGIES,
 	OPTION_SLO,
 };
 
@@ -145,9 +144,6 @@ static int row_read(const struct option_row *row, struct bench_options *options,
 		return list_read(row, at, text);
 	case OPTION_FAULT:
 		return fault_read(row, &options->plan, text);
-	case OPTION_STRATEGIES:
-		options->strategies = text;
-		return plan_strategies_parse(&options->plan, text);
 	case OPTION_SLO:
 		return plan_slo_parse(at, text);
 	case OPTION_DOCUMENT:
@@ -161,41 +157,32 @@ static int row_read(const struct option_row *row, struct bench_options *options,
 	}
 }
 
-static void row_show(const struct option_row *row,
-		     const struct bench_options *options, FILE *out)
-{
-	const void *at = (const char *)options + row->at;
-	char text[NUMBER_TEXT_BYTES] = "";
-	const char *between = "";
-
-	if (row->kind == OPTION_NUMBER)
-		number_show(&row->form, at, out);
-	else if (row->kind == OPTION_SPEC)
-		spec_show(row->spec, *(const uint32_t *)at, at, out);
-	else if (row->kind == OPTION_LIST || row->kind == OPTION_STRATEGIES)
-		(void)fputs(*(const char *const *)at, out); /* its text */
-	else if (row->kind == OPTION_FAULT)
-		for (uint32_t i = 0; i < options->plan.faults; i++) {
-			if (options->plan.fault[i].kind != row->fault)
-				continue;
-			(void)fputs(between, out);
-			spec_show(row->spec, 0, &options->plan.fault[i], out);
-			between = " ";
-		}
-	else if (row->kind == OPTION_SLO)
-		plan_slo_format(at, text, sizeof(text));
-	(void)fputs(text, out);
-}
-
 /* As it would be written; nothing: not given, and no default. */
 static void row_text(const struct option_row *row,
 		     const struct bench_options *options,
 		     char text[REPORT_TEXT_BYTES])
 {
+	const void *at = (const char *)options + row->at;
 	FILE *out = fmemopen(text, REPORT_TEXT_BYTES, "w");
+	char slo[NUMBER_TEXT_BYTES];
 
 	SLUICE_ASSERT(out != NULL);
-	row_show(row, options, out);
+	if (row->kind == OPTION_NUMBER)
+		number_show(&row->form, at, out);
+	else if (row->kind == OPTION_SPEC)
+		spec_show(row->spec, *(const uint32_t *)at, at, out);
+	else if (row->kind == OPTION_LIST)
+		(void)fputs(*(const char *const *)at, out); /* its text */
+	else if (row->kind == OPTION_SLO)
+		(void)fputs(plan_slo_text(at, slo), out);
+	for (uint32_t i = 0; i < options->plan.faults; i++) {
+		const struct plan_fault *fault = &options->plan.fault[i];
+
+		if (row->kind != OPTION_FAULT || fault->kind != row->fault)
+			continue;
+		(void)fputs(ftell(out) > 0 ? " " : "", out);
+		spec_show(row->spec, 0, fault, out);
+	}
 	(void)fputc('\0', out);
 	(void)fclose(out);
 }

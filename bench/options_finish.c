@@ -155,14 +155,15 @@ static int finish_idle(const struct bench_options *options)
 	return 0;
 }
 
+/* What they are told is theirs; what holds for all of them, too. */
 static int finish_strategies(struct bench_options *options,
 			     const struct command *command)
 {
 	struct bench_plan *plan = &options->plan;
 	struct sluice_credit credit;
-	int rc = 0;
+	int rc = plan_strategies_parse(plan, options->strategies);
 
-	if (plan->strategies > command->strategies)
+	if (rc == 0 && plan->strategies > command->strategies)
 		rc = REFUSE("%s takes %u; compare takes several", command->name,
 			    command->strategies);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
@@ -179,7 +180,7 @@ static int finish_strategies(struct bench_options *options,
 int options_finish(struct bench_options *options, const struct command *command)
 {
 	struct bench_plan *plan = &options->plan;
-	int rc;
+	int rc = finish_strategies(options, command);
 
 	if (plan->mode != PLAN_SIM && !option_given(options, "service-mean")) {
 		plan->trace.service.mean_ns = PLAN_LIVE_MEAN_NS;
@@ -187,11 +188,10 @@ int options_finish(struct bench_options *options, const struct command *command)
 			plan->trace.count = PLAN_LIVE_EVENTS;
 	}
 	finish_loads(options);
-	rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
-					  : plan_check(&options->plan);
+	if (rc == 0)
+		rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
+						  : plan_check(plan);
 	if (rc == 0)
 		rc = finish_trace(options, command);
-	if (rc == 0)
-		rc = finish_idle(options);
-	return rc == 0 ? finish_strategies(options, command) : rc;
+	return rc == 0 ? finish_idle(options) : rc;
 }

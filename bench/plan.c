@@ -196,13 +196,15 @@ int plan_slo_parse(struct plan_slo *slo, const char *text)
 		      "percentile may stand before it, as in p99.9:1ms");
 }
 
-void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes)
+const char *plan_slo_text(const struct plan_slo *slo, char *text)
 {
 	char limit[NUMBER_TEXT_BYTES];
 
-	(void)snprintf(text, bytes, "p%.10g:%s", slo->quantile * 100,
+	(void)snprintf(text, NUMBER_TEXT_BYTES, "p%.10g:%.60s",
+		       slo->quantile * 100,
 		       slo->is_latency ? number_time_text(slo->limit, limit)
 				       : number_text(slo->limit, limit));
+	return text;
 }
 
 /* ---- the whole ----------------------------------------------------------- */

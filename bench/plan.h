@@ -113,6 +113,7 @@ int plan_check(struct bench_plan *plan);
 int plan_credit(const struct bench_plan *plan,
 		const struct plan_strategy *strategy,
 		struct sluice_credit *credit);
-void plan_slo_format(const struct plan_slo *slo, char *text, uint32_t bytes);
+/* As it would be written, into NUMBER_TEXT_BYTES. */
+const char *plan_slo_text(const struct plan_slo *slo, char *text);
 
 #endif
