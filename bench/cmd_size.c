@@ -180,13 +180,13 @@ static int size_run(const struct size *size, uint32_t strategy,
  * must meet it as well, if there is one. */
 static int size_strategy(struct size *size, uint32_t strategy)
 {
-	const struct option_list *consumers = &size->options->consumers;
-	int watched = !size->options->quiet && isatty(STDERR_FILENO);
+	const struct bench_options *options = size->options;
+	int watched = !options->quiet && isatty(STDERR_FILENO);
 	uint32_t *fewest = &size->fewest[strategy];
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < consumers->count; i++) {
-		uint32_t n = (uint32_t)consumers->number[i];
+	for (uint32_t i = 0; rc == 0 && i < options->sizes; i++) {
+		uint32_t n = (uint32_t)options->size[i];
 
 		if (watched)
 			(void)fprintf(stderr, "\r%s: %u consumers\033[K",
@@ -268,9 +268,9 @@ static struct text size_why(const struct size *size, uint32_t most)
 /* The answer. */
 static struct text size_sentence(const struct size *size)
 {
-	const struct option_list *consumers = &size->options->consumers;
+	const struct bench_options *options = size->options;
 	uint32_t fewest = size->fewest[size->best];
-	uint32_t most = (uint32_t)consumers->number[consumers->count - 1];
+	uint32_t most = (uint32_t)options->size[options->sizes - 1];
 
 	if (fewest == 0)
 		return text_format("Nothing meets %s%s.", size->slo,

@@ -19,7 +19,6 @@ enum option_kind {
 	OPTION_NUMBER,   /* as its form says; a text as well */
 	OPTION_DOCUMENT, /* a file to write */
 	OPTION_SPEC,  /* a struct that begins with its kind, or an enum alone */
-	OPTION_LIST,  /* an option_list of numbers of its form */
 	OPTION_FAULT, /* a plan_fault more */
 	OPTION_SLO,
 };
@@ -33,7 +32,6 @@ struct option_row {
 	size_t at;         /* in struct bench_options */
 	uint32_t recorded; /* non-zero: it shapes the run */
 	struct number_form form;
-	uint32_t most; /* of a list */
 	const struct spec *spec;
 	enum plan_fault_kind fault;
 };
@@ -122,16 +120,6 @@ static int document_read(struct bench_options *options, const char **file,
 	return text[0] != '\0' ? 0 : REFUSE("must not be empty");
 }
 
-static int list_read(const struct option_row *row, struct option_list *list,
-		     const char *text)
-{
-	int count = spec_list(&row->form, text, list->number, row->most);
-
-	list->text = text;
-	list->count = count < 0 ? 0 : (uint32_t)count;
-	return count < 0 ? count : 0;
-}
-
 static int row_read(const struct option_row *row, struct bench_options *options,
 		    const char *text)
 {
@@ -140,8 +128,6 @@ static int row_read(const struct option_row *row, struct bench_options *options,
 	switch (row->kind) {
 	case OPTION_SPEC:
 		return load_parse(row->spec, at, text);
-	case OPTION_LIST:
-		return list_read(row, at, text);
 	case OPTION_FAULT:
 		return fault_read(row, &options->plan, text);
 	case OPTION_SLO:
@@ -171,8 +157,6 @@ static void row_text(const struct option_row *row,
 		number_show(&row->form, at, out);
 	else if (row->kind == OPTION_SPEC)
 		spec_show(row->spec, *(const uint32_t *)at, at, out);
-	else if (row->kind == OPTION_LIST)
-		(void)fputs(*(const char *const *)at, out); /* its text */
 	else if (row->kind == OPTION_SLO)
 		(void)fputs(plan_slo_text(at, slo), out);
 	for (uint32_t i = 0; i < options->plan.faults; i++) {
@@ -202,11 +186,7 @@ static void options_preset(struct bench_options *options,
 
 void options_init(struct bench_options *options, const struct command *command)
 {
-	*options = (struct bench_options){.ring_rounds = 7,
-					  .ring_run_ms = 20,
-					  .strategies = "",
-					  .load.text = "",
-					  .speed.text = ""};
+	*options = (struct bench_options){.ring_rounds = 7, .ring_run_ms = 20};
 	plan_init(&options->plan);
 	options_preset(options, command, "strategies=demand");
 	options_preset(options, command, "load=0.8");

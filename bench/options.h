@@ -15,21 +15,13 @@ enum options_color {
 };
 
 #define OPTIONS_ROWS_MAX 64u
-#define OPTIONS_LIST_MAX 64u
-
-/* A list or a range; the text, as written, stands first. */
-struct option_list {
-	const char *text;
-	uint32_t count;
-	double number[OPTIONS_LIST_MAX];
-};
 
 struct bench_options {
 	struct bench_plan plan;
 	const char *strategies; /* as written */
-	/* One of them is put into the plan when all is known. */
-	struct option_list load;
-	struct option_list speed;
+	/* Lists, as written; one of them becomes the loads of the plan. */
+	const char *load;
+	const char *speed;
 	enum options_color color;
 	uint32_t quiet;
 	uint32_t help;
@@ -44,7 +36,9 @@ struct bench_options {
 	const char *hgrm;    /* likewise */
 	const char *file[2]; /* plot, diff: what is read */
 	/* size */
-	struct option_list consumers;
+	const char *consumers;           /* a list, as written */
+	double size[PLAN_CONSUMERS_MAX]; /* the same, upwards */
+	uint32_t sizes;
 	double rate; /* events a second; 0: a trace's */
 	/* What --arrivals=trace:FILE has, once it is read; the plan's trace
 	 * points to it. */

@@ -4,39 +4,55 @@
 
 #include <string.h>
 
-static void finish_loads(struct bench_options *options)
+static int finish_list(const char *name, const char *text,
+		       const struct number_form *form, double *number,
+		       uint32_t most, uint32_t *count)
 {
-	static const struct option_list once = {"1", 1, {1}};
-	const struct option_list *list = &options->load;
-	struct bench_plan *plan = &options->plan;
+	int n = spec_list(form, text, number, most);
 
-	if (plan->trace.arrival.kind == ARRIVAL_TRACE &&
-	    option_given(options, "load") == NULL) {
-		list = options->speed.count > 0 ? &options->speed : &once;
-		options->load.text = "its own"; /* or a multiple */
-		plan->by_speed = 1;
+	*count = n < 0 ? 0 : (uint32_t)n;
+	return n < 0 ? option_refused(name, text) : 0;
+}
+
+/* A trace has a rate of its own. */
+static int finish_loads(struct bench_options *options)
+{
+	static const struct number_form form = {
+		.kind = NUMBER_REAL, .low = LOAD_MIN, .high = LOAD_MAX};
+	struct bench_plan *plan = &options->plan;
+	const char *text = options->load;
+
+	plan->by_speed = plan->trace.arrival.kind == ARRIVAL_TRACE &&
+			 option_given(options, "load") == NULL;
+	if (plan->by_speed) {
+		text = options->speed != NULL ? options->speed : "1";
+		options->load = "its own";
 	}
-	memcpy(plan->load, list->number, sizeof(plan->load));
-	plan->loads = list->count;
+	if (text == NULL) /* size has a rate */
+		return 0;
+	return finish_list(plan->by_speed ? "speed" : "load", text, &form,
+			   plan->load, PLAN_LOADS_MAX, &plan->loads);
 }
 
 static int finish_sizes(struct bench_options *options)
 {
-	enum arrival_kind kind = options->plan.trace.arrival.kind;
+	static const struct number_form form = {
+		.kind = NUMBER_COUNT, .low = 1, .high = PLAN_CONSUMERS_MAX};
+	const struct arrival *arrival = &options->plan.trace.arrival;
 
-	if (kind == ARRIVAL_CLOSED)
+	if (arrival->kind == ARRIVAL_CLOSED)
 		return REFUSE("--arrivals=closed:%u: these have no rate to be "
 			      "sized for",
-			      options->plan.trace.arrival.depth);
-	if (kind != ARRIVAL_TRACE && !(options->rate > 0))
+			      arrival->depth);
+	if (arrival->kind != ARRIVAL_TRACE && !(options->rate > 0))
 		return REFUSE(
 			"--rate=N is missing: how many events come in a "
 			"second; --arrivals=trace:FILE has a rate of its own");
-	if (options->speed.count > 1)
-		return REFUSE("--speed=%s: size takes one",
-			      options->speed.text);
+	if (options->plan.loads > 1)
+		return REFUSE("--speed=%s: size takes one", options->speed);
 	options->plan.trace.consumers = 1; /* the rate is that of all */
-	return 0;
+	return finish_list("consumers", options->consumers, &form,
+			   options->size, PLAN_CONSUMERS_MAX, &options->sizes);
 }
 
 static int finish_trace(struct bench_options *options,
@@ -187,7 +203,8 @@ int options_finish(struct bench_options *options, const struct command *command)
 		if (!option_given(options, "events"))
 			plan->trace.count = PLAN_LIVE_EVENTS;
 	}
-	finish_loads(options);
+	if (rc == 0)
+		rc = finish_loads(options);
 	if (rc == 0)
 		rc = command->bit == COMMAND_SIZE ? finish_sizes(options)
 						  : plan_check(plan);
