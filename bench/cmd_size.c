@@ -110,17 +110,14 @@ static int size_open(struct size *size)
 	struct sluice_hist *hist = calloc(BOUNDS, sizeof(*hist));
 	struct trace_opts opts = size->plan->trace;
 	uint64_t *free_at = NULL;
-	uint32_t keys = 1;
 	struct trace trace;
 	int rc;
 
 	*(size->plan->by_speed ? &opts.speed : &opts.load) = size_load(size, 1);
 	rc = trace_open(&trace, &opts);
-	for (uint64_t i = 0; rc == 0 && i < trace.count; i++)
-		if (trace.event[i].key >= keys)
-			keys = trace.event[i].key + 1;
-	if (rc == 0)
-		free_at = calloc(keys, sizeof(*free_at));
+	if (rc == 0) /* keys of a file, or drawn */
+		free_at =
+			calloc(trace.count + opts.keys.count, sizeof(*free_at));
 	if (rc == 0 && (hist == NULL || free_at == NULL))
 		rc = sluice_fail(-ENOMEM, "no memory");
 	if (rc == 0)

@@ -20,7 +20,7 @@ struct verify_metric {
 	enum {
 		PER_ONE,
 		PER_SERVICE,
-		PER_CAPACITY,
+		PER_CAPACITY, /* of all consumers, a second */
 		PER_1000,
 		WAITS, /* all of them, by the mean service */
 		MOST,  /* of one consumer, by an even share */
@@ -120,29 +120,23 @@ static double verify_value(const struct bench_plan *plan,
 {
 	double service_ns = plan->trace.service.mean_ns;
 	double value = figure_read(metric->figure, r);
-	double consumers = plan->consumers;
-	uint64_t most = 0;
+	double lost = plan->faults > 0 ? 1 - 1 / plan->fault[0].factor : 0;
+	const double per[] = {
+		[PER_ONE] = 1,
+		[PER_SERVICE] = service_ns,
+		[PER_CAPACITY] = (plan->consumers - lost) * 1e9 / service_ns,
+		[PER_1000] = (double)r->events / 1e3,
+		[WAITS] = service_ns,
+		[MOST] = (double)r->events / plan->consumers,
+	};
 
-	switch (metric->per) {
-	case WAITS:
+	if (metric->per == WAITS)
 		value += sluice_hist_mean(&r->dispatcher);
-		return value / service_ns;
-	case PER_SERVICE:
-		return value / service_ns;
-	case PER_CAPACITY: /* from events a second */
-		if (plan->faults > 0)
-			consumers -= 1 - 1 / plan->fault[0].factor;
-		return value * service_ns * 1e-9 / consumers;
-	case PER_1000:
-		return 1e3 * value / (double)r->events;
-	case MOST:
-		for (uint32_t c = 0; c < plan->consumers; c++)
-			most = r->handled[c] > most ? r->handled[c] : most;
-		return (double)most * consumers / value;
-	case PER_ONE:
-	default:
-		return value;
-	}
+	if (metric->per == MOST)
+		value = 0;
+	for (uint32_t c = 0; metric->per == MOST && c < plan->consumers; c++)
+		value = fmax(value, (double)r->handled[c]);
+	return value / per[metric->per];
 }
 
 /* Of means the mean; of what must not be the most; else the median: a tail is a

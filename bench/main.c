@@ -121,34 +121,34 @@ static int main_run(const struct command *command, int argc, char **argv)
 	return rc < 0 ? COMMAND_FAILED : rc;
 }
 
-static int main_command(const char *name, int argc, char **argv)
-{
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return main_run(&commands[i], argc, argv);
-	(void)fprintf(stderr,
-		      "sluice-bench: '%.60s' is no command; there are:", name);
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(stderr, " %s", commands[i].name);
-	(void)fputc('\n', stderr);
-	return COMMAND_USAGE;
-}
-
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
-	int rc = COMMAND_DONE;
+	int rc = COMMAND_USAGE;
+	size_t i = 0;
 
 	if (name == NULL) {
 		main_help(stderr);
-		return COMMAND_USAGE;
+		return rc;
 	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+	while (i < COMMANDS && strcmp(commands[i].name, name) != 0)
+		i++;
+	if (i < COMMANDS) {
+		rc = main_run(&commands[i], argc - 1, argv + 1);
+	} else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		main_help(stdout);
-	else if (strcmp(name, "--version") == 0)
+		rc = COMMAND_DONE;
+	} else if (strcmp(name, "--version") == 0) {
 		(void)printf("sluice-bench %s\n", SLUICE_VERSION_STRING);
-	else
-		rc = main_command(name, argc - 1, argv + 1);
+		rc = COMMAND_DONE;
+	} else {
+		(void)fprintf(stderr,
+			      "sluice-bench: '%.60s' is no command; there are:",
+			      name);
+		for (i = 0; i < COMMANDS; i++)
+			(void)fprintf(stderr, " %s", commands[i].name);
+		(void)fputc('\n', stderr);
+	}
 	/* A full disk is no success. */
 	if (rc == COMMAND_DONE && (ferror(stdout) || fflush(stdout) != 0)) {
 		command_complain(name, "stdout cannot be written");

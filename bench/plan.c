@@ -31,24 +31,14 @@ static const struct spec_form argument_forms[] = {
 	{"sticky", COUNT("PERCENT", opts.load_percent, 0, 100, 1000)},
 };
 
-enum plan_setting {
-	SETTING_WINDOW,
-	SETTING_REFILL,
-	SETTING_MIN,
-	SETTING_REBALANCE,
-};
-
 /* Behind an @. */
 static const struct spec_form setting_forms[] = {
-	[SETTING_WINDOW] = {"window", COUNT("N", window, SPEC_REQUIRED, 1,
-					    SLUICE_DEMAND_MAX)},
-	[SETTING_REFILL] = {"refill", COUNT("N", refill, SPEC_REQUIRED, 1,
-					    SLUICE_DEMAND_MAX)},
-	[SETTING_MIN] = {"min", FIELD("N", min, SPEC_REQUIRED, U32, 0,
-				      SLUICE_DEMAND_MAX, "half",
-				      SLUICE_MIN_HALF)},
-	[SETTING_REBALANCE] = {"rebalance", COUNT("PERCENT",
-			       opts.rebalance_percent, SPEC_REQUIRED, 1, 1000)},
+	{"window", COUNT("N", window, SPEC_REQUIRED, 1, SLUICE_DEMAND_MAX)},
+	{"refill", COUNT("N", refill, SPEC_REQUIRED, 1, SLUICE_DEMAND_MAX)},
+	{"min", FIELD("N", min, SPEC_REQUIRED, U32, 0, SLUICE_DEMAND_MAX,
+		      "half", SLUICE_MIN_HALF)},
+	{"rebalance", COUNT("PERCENT", opts.rebalance_percent, SPEC_REQUIRED,
+			    1, 1000)},
 };
 /* clang-format on */
 
@@ -87,17 +77,17 @@ static int plan_setting_read(struct plan_strategy *strategy, const char *text,
 
 	if (form < 0)
 		return form;
-	if (form == SETTING_REFILL &&
+	if (strategy->refill > 0 &&
 	    strategy->strategy->rings == SLUICE_RINGS_POOL)
 		return REFUSE("consumers take from one ring and do not ask, so "
 			      "refill has no effect");
-	if (form == SETTING_REBALANCE &&
+	if (strategy->opts.rebalance_percent > 0 &&
 	    strcmp(strategy->strategy->name, "partition") != 0)
 		return REFUSE("only partition has key groups that move");
 	if (*seen & 1u << form)
 		return REFUSE("%s is there twice", setting_forms[form].name);
 	*seen |= 1u << form;
-	if (form == SETTING_MIN && strategy->min == 0)
+	if (strategy->min == 0 && strncmp(text, "min", 3) == 0)
 		strategy->min = SLUICE_MIN_ZERO;
 	return 0;
 }

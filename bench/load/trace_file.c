@@ -92,7 +92,7 @@ static int input_cut(struct input *in, char *at)
 	const char *blanks = in->separator == '\t' ? " \r" : BLANKS;
 	char stop = in->separator;
 
-	for (in->fields = 0; stop != '\0'; at++) {
+	for (; stop != '\0'; at++) {
 		char *field = at + strspn(at, blanks);
 		char *to = field;
 
@@ -118,40 +118,35 @@ static int input_cut(struct input *in, char *at)
 					in->fields, at);
 		*to = '\0';
 	}
-	return 1;
+	return 0;
 }
 
-/* The next line with fields. Returns 1, 0 at the end of the file. The first one
- * says what separates them: a comma, a semicolon or a tab. */
-static int input_next(struct input *in)
+/* A line as it was read; no fields: a comment, or blank. The first one says what
+ * separates them: a comma, a semicolon or a tab. */
+static int input_line(struct input *in)
 {
-	while (fgets(in->text, sizeof(in->text), in->stream) != NULL) {
-		char *at = in->text;
-		char *end = at + strcspn(at, "\n");
+	char *at = in->text;
+	char *end = at + strcspn(at, "\n");
 
-		in->line++;
-		if (*end == '\0' && !feof(in->stream))
-			return BAD_LINE(in,
-					"longer than %u bytes, or a zero byte: "
-					"this is no text",
-					LINE_BYTES - 2);
-		*end = '\0';
-		if (in->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
-			at += 3; /* the mark of UTF-8 */
-		if (strncmp(at, ORIGIN, strlen(ORIGIN)) == 0 &&
-		    sscanf(at, ORIGIN "%" SCNu64, &in->origin_ns) != 1)
-			return BAD_LINE(in, "%s must be a whole number",
-					ORIGIN);
-		if (strchr("#", at[strspn(at, BLANKS)]) != NULL)
-			continue; /* a comment, or blank */
-		end = strpbrk(at, ",;\t");
-		if (in->separator == '\0')
-			in->separator = end != NULL ? *end : ',';
-		return input_cut(in, at);
-	}
-	return ferror(in->stream)
-		       ? sluice_fail(-EIO, "%.120s: cannot be read", in->file)
-		       : 0;
+	in->line++;
+	in->fields = 0;
+	if (*end == '\0' && !feof(in->stream))
+		return BAD_LINE(in,
+				"longer than %u bytes, or a zero byte: this is "
+				"no text",
+				LINE_BYTES - 2);
+	*end = '\0';
+	if (in->line == 1 && strncmp(at, "\xef\xbb\xbf", 3) == 0)
+		at += 3; /* the mark of UTF-8 */
+	if (strncmp(at, ORIGIN, strlen(ORIGIN)) == 0 &&
+	    sscanf(at, ORIGIN "%" SCNu64, &in->origin_ns) != 1)
+		return BAD_LINE(in, "%s must be a whole number", ORIGIN);
+	if (strchr("#", at[strspn(at, BLANKS)]) != NULL)
+		return 0;
+	end = strpbrk(at, ",;\t");
+	if (in->separator == '\0')
+		in->separator = end != NULL ? *end : ',';
+	return input_cut(in, at);
 }
 
 /* ---- the first line ------------------------------------------------------ */
@@ -288,13 +283,15 @@ static int input_event(struct input *in)
 
 static int input_lines(struct input *in)
 {
-	int rc;
+	int rc = 0;
 
-	while ((rc = input_next(in)) > 0) {
-		rc = in->named == 0 ? input_names(in) : input_event(in);
-		if (rc < 0)
-			return rc;
+	while (rc == 0 && fgets(in->text, sizeof(in->text), in->stream)) {
+		rc = input_line(in);
+		if (rc == 0 && in->fields > 0)
+			rc = in->named == 0 ? input_names(in) : input_event(in);
 	}
+	if (rc == 0 && ferror(in->stream))
+		return sluice_fail(-EIO, "%.120s: cannot be read", in->file);
 	if (rc == 0 && in->facts->events == 0)
 		rc = REFUSE(
 			"%.120s: %s", in->file,
