@@ -93,7 +93,6 @@ static int verify_run(struct verify *verify, const struct verify_cell *cell)
 		       cell->strategy);
 	while (rest != NULL && argc < WORDS_MAX - 1)
 		argv[argc++] = strsep(&rest, " ");
-	options_init(&options, &compare);
 	rc = options_parse(&options, &compare, argc, argv);
 	options_close(&options);
 	if (rc != 0)

@@ -103,20 +103,15 @@ static void main_help(FILE *out)
 static int main_run(const struct command *command, int argc, char **argv)
 {
 	struct bench_options options;
-	int rc;
+	int rc = options_parse(&options, command, argc, argv);
+	int refused = rc != 0;
 
-	options_init(&options, command);
-	rc = options_parse(&options, command, argc, argv);
-	if (rc != 0) {
-		command_complain(command->name, sluice_last_error());
-	} else if (options.help) {
-		options_init(&options, command); /* its defaults */
-		options_help(command, &options);
-	} else {
+	if (rc == 0 && options.help)
+		options_help(command);
+	else if (rc == 0)
 		rc = command->run(command, &options);
-		if (rc < 0)
-			command_complain(command->name, sluice_last_error());
-	}
+	if (refused || rc < 0)
+		command_complain(command->name, sluice_last_error());
 	options_close(&options);
 	return rc < 0 ? COMMAND_FAILED : rc;
 }

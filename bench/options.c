@@ -184,7 +184,8 @@ static void options_preset(struct bench_options *options,
 		      row_read(row, options, text + length + 1) == 0);
 }
 
-void options_init(struct bench_options *options, const struct command *command)
+static void options_init(struct bench_options *options,
+			 const struct command *command)
 {
 	*options = (struct bench_options){.ring_rounds = 7, .ring_run_ms = 20};
 	plan_init(&options->plan);
@@ -250,6 +251,7 @@ int options_parse(struct bench_options *options, const struct command *command,
 	int answer;
 	int rc = 0;
 
+	options_init(options, command);
 	parse_table(command, table);
 	optind = 0; /* anew: the program has had other command lines */
 	while (rc == 0 &&
@@ -328,9 +330,11 @@ static void help_option(const struct option_row *row,
 	help_text(text, HELP_LEFT);
 }
 
-void options_help(const struct command *command,
-		  const struct bench_options *options)
+void options_help(const struct command *command)
 {
+	struct bench_options options; /* its defaults */
+
+	options_init(&options, command);
 	(void)printf("usage: sluice-bench %s %s\n", command->name,
 		     command->files == 2   ? "BEFORE AFTER"
 		     : command->files == 1 ? "FILE [OPTION...]"
@@ -342,7 +346,7 @@ void options_help(const struct command *command,
 		if (row->name == NULL && row->commands & command->bit)
 			(void)printf("\n%s\n", row->help);
 		else if (row_taken(row, command) && row->help != NULL)
-			help_option(row, options);
+			help_option(row, &options);
 	}
 	(void)printf("\nExit status: 0 done, 1 failed, 2 usage.\n");
 }

@@ -167,19 +167,19 @@ void number_show(const struct number_form *form, const void *from, FILE *out)
 	const char *shown = text;
 	long double number = 0;
 
-	if (form->kind <= NUMBER_POWER)
+	if (form->kind == NUMBER_TEXT)
+		shown = *(const char *const *)from;
+	else if (form->kind <= NUMBER_POWER)
 		number = *(const uint32_t *)from;
 	else if (form->kind == NUMBER_U64 || form->kind == NUMBER_NS)
 		number = *(const uint64_t *)from;
-	else if (form->kind != NUMBER_TEXT)
+	else
 		number = *(const double *)from;
-	if (form->kind == NUMBER_TEXT)
-		shown = *(const char *const *)from;
-	else if (form->word != NULL && number == form->worth)
+	if (form->word != NULL && number == form->worth)
 		shown = form->word;
 	else if (is_whole(form))
 		(void)snprintf(text, sizeof(text), "%.0Lf", number);
-	else if (number >= form->low)
+	else if (form->kind != NUMBER_TEXT && number >= form->low)
 		(void)(is_time(form) ? number_time_text
 				     : number_text)((double)number, text);
 	(void)fputs(shown != NULL ? shown : "", out);
