@@ -2,9 +2,7 @@
 /* sluice-bench size: how few consumers meet an objective, by strategy; and when
  * none do, why. In the simulation. */
 #include "bench/command.h"
-#include "ring/base_priv.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>

@@ -5,9 +5,7 @@
  */
 #include "bench/command.h"
 #include "bench/verify.h"
-#include "ring/base_priv.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 

@@ -148,6 +148,7 @@ check_bad()
 		plot report.json
 	refused "two FILEs are taken, not 1" diff report.json
 	refused "both to -" run --csv=- --html=-
+	refused "both to -" plot report.json --csv=- --html=-
 	refused "no such option" plot --bogus
 	refused "--svg=x: 'run' has no such option, others have" run --svg=x
 	refused "--seed=2: is given twice" run --seed=1 --seed=2
