@@ -74,7 +74,7 @@ static int number_refuse(const struct number_form *form)
 static int number_value(const struct number_form *form, const char *text,
 			size_t length, long double *out)
 {
-	int whole = is_whole(form);
+	const struct unit *unit = units;
 	char *end;
 
 	*out = strtold(text, &end);
@@ -82,22 +82,19 @@ static int number_value(const struct number_form *form, const char *text,
 	    text[1] == 'X' || end == text || end > text + length)
 		return -EINVAL;
 	length -= (size_t)(end - text);
-	for (size_t i = 0; i < UNITS; i++) {
-		const struct unit *unit = &units[i];
-
-		if (unit->is_time != is_time(form) ||
-		    strlen(unit->name) != length ||
-		    strncmp(unit->name, end, length) != 0)
-			continue;
-		*out = *out * unit->times / unit->parts;
-		if (whole && (*out >= 0x1p64L || floorl(*out) != *out))
-			break;
-		/* Ends are doubles. */
-		return (double)*out >= form->low && (double)*out <= form->high
-			       ? 0
-			       : -EINVAL;
-	}
-	return -EINVAL;
+	while (unit < units + UNITS && (unit->is_time != is_time(form) ||
+					strlen(unit->name) != length ||
+					strncmp(unit->name, end, length) != 0))
+		unit++;
+	if (unit == units + UNITS)
+		return -EINVAL;
+	*out = *out * unit->times / unit->parts;
+	if (is_whole(form) && (*out >= 0x1p64L || floorl(*out) != *out))
+		return -EINVAL;
+	/* Ends are doubles. */
+	return (double)*out >= form->low && (double)*out <= form->high
+		       ? 0
+		       : -EINVAL;
 }
 
 int number_read(const struct number_form *form, const char *text, size_t length,
