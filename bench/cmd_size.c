@@ -106,13 +106,11 @@ static double size_load(const struct size *size, uint32_t consumers)
 static int size_open(struct size *size)
 {
 	struct sluice_hist *hist = calloc(BOUNDS, sizeof(*hist));
-	struct trace_opts opts = size->plan->trace;
+	struct trace_opts opts = command_trace(size->plan, size_load(size, 1));
 	uint64_t *free_at = NULL;
 	struct trace trace;
-	int rc;
+	int rc = trace_open(&trace, &opts);
 
-	*(size->plan->by_speed ? &opts.speed : &opts.load) = size_load(size, 1);
-	rc = trace_open(&trace, &opts);
 	if (rc == 0) /* keys of a file, or drawn */
 		free_at =
 			calloc(trace.count + opts.keys.count, sizeof(*free_at));

@@ -46,9 +46,7 @@ int command_json(json_t *root, const char *file)
 	return command_close(out, file, rc);
 }
 
-/* What the trace of a run at that load, or speed, is made of. */
-static struct trace_opts command_trace(const struct bench_plan *plan,
-				       double load)
+struct trace_opts command_trace(const struct bench_plan *plan, double load)
 {
 	struct trace_opts opts = plan->trace;
 

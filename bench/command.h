@@ -138,6 +138,9 @@ struct run_result *compare_load(const struct bench_plan *plan, double load,
  * event: in sim, when nothing is drawn. */
 uint32_t compare_rounds(const struct bench_plan *plan);
 
+/* What the trace of a run at that load, or speed, is made of. */
+struct trace_opts command_trace(const struct bench_plan *plan, double load);
+
 /* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
 FILE *command_open(const char *file);
 /* @rc: how writing went. Returns that, or what went wrong in the end; the sentence

@@ -4,10 +4,8 @@
  * options_finish.c. */
 #include "bench/command.h"
 #include "bench/rivals/contest.h"
-#include "bench/verify.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* What getopt_long answers for the option at a place of the table; below are
