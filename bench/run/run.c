@@ -171,7 +171,7 @@ uint64_t run_keep(const struct quiet *quiet, const struct run_record *record,
 	for (uint64_t i = 0; i < count; i++) {
 		if (record[i].times == 0 || kept[i].times > 0 ||
 		    !quiet_holds(quiet, record[i].intended_ns,
-				 run_left_ns(&record[i])))
+				 record[i].left_ns))
 			continue;
 		kept[i] = record[i];
 		more++;

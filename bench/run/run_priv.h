@@ -39,7 +39,8 @@ struct run_record {
 	uint64_t placed_ns;
 	uint64_t started_ns;
 	uint64_t ended_ns;
-	uint64_t left_ns; /* the resequencer; 0: not written down */
+	uint64_t
+		left_ns; /* the resequencer, if there is one; then it is over */
 	uint32_t consumer;
 	uint32_t times; /* how often it was handled */
 };
@@ -180,6 +181,7 @@ static inline void run_write(const struct run *run, uint32_t c,
 	record->placed_ns = event->placed_ns;
 	record->started_ns = started_ns;
 	record->ended_ns = ended_ns;
+	record->left_ns = ended_ns;
 	record->consumer = c;
 	record->times++;
 }
@@ -189,12 +191,6 @@ static inline void run_count(sluice_a64 *word, uint64_t n)
 {
 	/* Relaxed load: nobody else writes it. */
 	sluice_store_release(word, sluice_load_relaxed(word) + n);
-}
-
-/* When it was over for the event. */
-static inline uint64_t run_left_ns(const struct run_record *record)
-{
-	return record->left_ns ? record->left_ns : record->ended_ns;
 }
 
 /* Take over from @record what @quiet lets be told and is not among the @kept yet.

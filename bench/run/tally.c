@@ -93,11 +93,6 @@ static uint64_t tally_since(uint64_t later, uint64_t earlier)
 	return later > earlier ? later - earlier : 0;
 }
 
-static uint64_t tally_latency(const struct run_record *record)
-{
-	return tally_since(run_left_ns(record), record->intended_ns);
-}
-
 /* How it went on. What was never handled counts in no backlog. */
 static void tally_parts(struct run *run, const struct run_record *record)
 {
@@ -113,17 +108,18 @@ static void tally_parts(struct run *run, const struct run_record *record)
 					? record[first].intended_ns
 					: run->trace->event[first].arrival_ns;
 		while (oldest < first &&
-		       run_left_ns(&record[oldest]) <= part->from_ns)
+		       record[oldest].left_ns <= part->from_ns)
 			oldest++; /* it does not come back */
 		for (i = oldest; i < first; i++)
-			part->backlog +=
-				run_left_ns(&record[i]) > part->from_ns;
+			part->backlog += record[i].left_ns > part->from_ns;
 		sluice_hist_reset(hist);
 		first = run->trace->count * (k + 1) / RUN_PARTS;
 		for (; i < first; i++)
 			if (record[i].times > 0)
-				sluice_hist_add(hist,
-						tally_latency(&record[i]));
+				sluice_hist_add(
+					hist,
+					tally_since(record[i].left_ns,
+						    record[i].intended_ns));
 		part->latency_p50_ns = sluice_hist_quantile(hist, 0.5);
 		part->latency_p99_ns = sluice_hist_quantile(hist, 0.99);
 		part->latency_max_ns = sluice_hist_max(hist);
@@ -158,7 +154,7 @@ void tally_times(struct run *run, const struct run_record *record)
 	for (uint64_t i = count / WARM_SHARE; i < count; i++) {
 		const struct run_record *at = &record[i];
 		double service = (double)run->trace->event[i].service_ns;
-		uint64_t ns = tally_latency(at);
+		uint64_t ns = tally_since(at->left_ns, at->intended_ns);
 
 		if (at->times == 0)
 			continue;

@@ -198,7 +198,7 @@ static void record_all(struct run_record *record, uint32_t consumer)
 	for (uint32_t i = 0; i < EVENTS; i++)
 		record[i] = (struct run_record){
 			.intended_ns = i * MS,
-			.ended_ns = i * MS + MS / 2,
+			.left_ns = i * MS + MS / 2,
 			.consumer = consumer,
 			.times = 1,
 		};

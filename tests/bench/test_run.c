@@ -113,6 +113,7 @@ static void handle(uint32_t seq, uint32_t c, uint64_t later_ns)
 	record->placed_ns = at + 5;
 	record->started_ns = at + 20 + later_ns;
 	record->ended_ns = record->started_ns + 50;
+	record->left_ns = record->ended_ns;
 	record->consumer = c;
 	record->times++;
 }
