@@ -131,12 +131,12 @@ int cmd_ring(const struct command *command, struct bench_options *options)
 	struct ring_json *json = NULL;
 	int code;
 
-	if (options->json_only && !ring_json_built()) {
+	if (options->json && !ring_json_built()) {
 		command_complain(command->name,
 				 "--json: built without libjansson-dev");
 		return COMMAND_USAGE;
 	}
-	if (options->json_only)
+	if (options->json)
 		json = ring_json_open();
 	code = ring_run_all(&settings, json);
 	if (json && ring_json_close(json, code ? stderr : stdout) < 0)

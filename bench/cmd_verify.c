@@ -92,7 +92,7 @@ static int verify_run(struct verify *verify, const struct verify_cell *cell)
 	while (rest != NULL && argc < WORDS_MAX - 1)
 		argv[argc++] = strsep(&rest, " ");
 	rc = options_parse(&options, &compare, argc, argv);
-	options_close(&options);
+	trace_close(&options.own);
 	if (rc != 0)
 		return -EINVAL;
 	free(verify->results);
@@ -241,7 +241,7 @@ static int verify_all(struct verify *verify)
 				  json_sprintf("%llu", seed), "cells",
 				  verify->json, "held", verify->held, "failed",
 				  verify->failed),
-			"-");
+			options->json);
 	if (rc == 0)
 		(void)printf("\nseed %llu: %d cells hold, %d do not\n", seed,
 			     verify->held, verify->failed);
@@ -252,7 +252,7 @@ int cmd_verify(const struct command *command, struct bench_options *options)
 {
 	struct verify verify = {
 		.options = options,
-		.json = options->json_only ? json_array() : NULL,
+		.json = options->json ? json_array() : NULL,
 	};
 	int rc = verify_all(&verify);
 

@@ -34,7 +34,6 @@ struct bench_options {
 	enum options_color color;
 	uint32_t quiet;
 	uint32_t help;
-	uint32_t json_only; /* verify, ring: a document, no tables */
 	/* Documents: files; "-": stdout; NULL: none. No two are the same. */
 	const char *json;
 	const char *html;
@@ -90,14 +89,14 @@ struct command {
 /* ---- options.c, options_finish.c ------------------------------------------ */
 
 /*
- * Read @argv over the defaults, those of @command on top, and the trace if there is one in a file. Returns 0, or the exit
- * code of the program with a sentence in sluice_last_error() that names the
- * option and what is allowed. An option without effect is refused. With --help
- * nothing else is checked. options_close() in any case.
+ * Read @argv over the defaults, those of @command on top, and the trace if there
+ * is one in a file. Returns 0, or the exit code of the program with a sentence in
+ * sluice_last_error() that names the option and what is allowed. An option without
+ * effect is refused. With --help nothing else is checked. What was read, own, the
+ * caller closes in any case.
  */
 int options_parse(struct bench_options *options, const struct command *command,
 		  int argc, char **argv);
-void options_close(struct bench_options *options);
 
 /* As it was given on the command line, or NULL. */
 const char *option_given(const struct bench_options *options, const char *name);

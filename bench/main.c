@@ -112,7 +112,7 @@ static int main_run(const struct command *command, int argc, char **argv)
 		rc = command->run(command, &options);
 	if (refused || rc < 0)
 		command_complain(command->name, sluice_last_error());
-	options_close(&options);
+	trace_close(&options.own);
 	return rc < 0 ? COMMAND_FAILED : rc;
 }
 

@@ -274,11 +274,6 @@ int options_parse(struct bench_options *options, const struct command *command,
 	return rc < 0 ? COMMAND_USAGE : rc;
 }
 
-void options_close(struct bench_options *options)
-{
-	trace_close(&options->own);
-}
-
 /* ---- help ---------------------------------------------------------------- */
 
 #define HELP_LEFT  30
