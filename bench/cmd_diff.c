@@ -144,19 +144,19 @@ static void diff_runs(struct diff *diff)
 int cmd_diff(const struct command *command, struct bench_options *options)
 {
 	struct diff diff = {.command = command};
-	int code = COMMAND_FAILED;
+	int rc = report_json_read(&diff.report[0], options->file[0]);
 
-	if (report_json_read(&diff.report[0], options->file[0]) < 0 ||
-	    report_json_read(&diff.report[1], options->file[1]) < 0) {
-		command_complain(command->name, sluice_last_error());
-	} else if (diff_settings(&diff) > 0) {
-		code = COMMAND_USAGE;
-	} else {
+	if (rc == 0)
+		rc = report_json_read(&diff.report[1], options->file[1]);
+	if (rc == 0 && diff_settings(&diff) > 0) {
+		rc = COMMAND_USAGE;
+	} else if (rc == 0) {
 		diff_runs(&diff);
-		if (diff.compared > 0 && fflush(stdout) == 0 && !ferror(stdout))
-			code = diff.worse > 0 ? COMMAND_WORSE : COMMAND_DONE;
+		rc = diff.compared == 0 ? COMMAND_FAILED
+		     : diff.worse > 0   ? COMMAND_WORSE
+					: COMMAND_DONE;
 	}
 	report_close(&diff.report[0]);
 	report_close(&diff.report[1]);
-	return code;
+	return rc;
 }

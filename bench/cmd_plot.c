@@ -84,8 +84,6 @@ int cmd_plot(const struct command *command, struct bench_options *options)
 	rc = report_json_read(&report, options->file[0]);
 	if (rc == 0)
 		rc = command_outputs(&report, options, 1);
-	if (rc < 0)
-		command_complain(command->name, sluice_last_error());
 	report_close(&report);
-	return rc < 0 ? COMMAND_FAILED : COMMAND_DONE;
+	return rc;
 }

@@ -145,7 +145,8 @@ int main(int argc, char **argv)
 		(void)fputc('\n', stderr);
 	}
 	/* A full disk is no success. */
-	if (rc == COMMAND_DONE && (ferror(stdout) || fflush(stdout) != 0)) {
+	if ((rc == COMMAND_DONE || rc == COMMAND_WORSE) &&
+	    (ferror(stdout) || fflush(stdout) != 0)) {
 		command_complain(name, "stdout cannot be written");
 		rc = COMMAND_FAILED;
 	}
