@@ -53,7 +53,7 @@ struct run_result {
 	double jain;              /* of events handled per consumer */
 	uint64_t order_key;       /* handled after a later one of their key */
 	uint64_t order_global;    /* handled after a later one */
-	uint64_t reordered;       /* the same behind a join, if there is one */
+	uint64_t reordered;       /* the same behind a resequencer, or 0 */
 	uint64_t credit_stall_ns; /* an event waited and nobody had credit */
 	uint64_t depth_max;       /* waiting to be placed, and spilled */
 	double depth_mean;
