@@ -83,7 +83,7 @@ static int port_refuse(const struct sluice_stage *port)
 				   port->name);
 	return sluice_fail(
 		rc, "port '%s' has ended%s%s%s: reason %s, code %u%s%s%s",
-		port->name, end.by ? " with '" : "", end.by ? end.by->name : "",
+		port->name, end.by ? " with '" : "", end.by ? end.by : "",
 		end.by ? "'" : "",
 		reason_text(SLUICE_CLOSED_REASON(end.closed)), code,
 		rc == -EIO && code > 0 ? " (" : "",
@@ -109,7 +109,7 @@ int sluice_port_closed(const struct sluice_stage *port,
 		memset(closed, 0, sizeof(*closed));
 		closed->reason = SLUICE_CLOSED_REASON(end.closed);
 		closed->code = SLUICE_CLOSED_CODE(end.closed);
-		closed->peer = end.by ? end.by->name : NULL;
+		closed->peer = end.by;
 		closed->stopped = end.stopped;
 	}
 	return end.closed ? port_end_code(&end) : 0;

@@ -52,8 +52,7 @@ int stage_hook(struct sluice_stage *stage, enum stage_callback which,
 
 /* Has the last consumer gone? Then, unless it is to stay, the stage ends. */
 static void producer_end_idle(struct sluice_stage *stage,
-			      const struct sluice_stage *consumer,
-			      uint32_t closed)
+			      const struct peer_name *consumer, uint32_t closed)
 {
 	if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
 	    !outlet_deserted(&stage->out))
@@ -67,11 +66,12 @@ static void producer_refuse(struct sluice_stage *stage,
 			    struct subscription *sub, uint32_t closed)
 {
 	struct sluice_stage *consumer = sub->consumer;
+	struct peer_name name = peer_name_of(consumer);
 
 	place_leave(&stage->out.places[sub->lane], sub);
 	subscription_refuse(sub, closed);
 	stage_signal(consumer, SIGNAL_SUBS);
-	producer_end_idle(stage, consumer, closed);
+	producer_end_idle(stage, &name, closed);
 }
 
 /* Why it is over: the consumer has said so, or somebody cancelled it. */
@@ -148,7 +148,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	uint32_t closed = parted_closed(sub);
 	int told = subscription_producer(sub) == PRODUCER_CLOSED;
 	/* Once it is released, its place may be used again. */
-	const struct sluice_stage *consumer = sub->consumer;
+	struct peer_name consumer = peer_name_of(sub->consumer);
 	int rc = 0;
 
 	if (!told)
@@ -164,7 +164,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	stage->out.unread = 0;
 	stage_markers_wait_again(stage);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
-	producer_end_idle(stage, consumer, closed);
+	producer_end_idle(stage, &consumer, closed);
 }
 
 static void attend_outlets(struct sluice_stage *stage)

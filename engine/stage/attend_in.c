@@ -52,7 +52,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 		host_alarm(stage->host);
 }
 
-void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+void stage_heed_end(struct sluice_stage *stage, const struct peer_name *peer,
 		    enum sluice_on_end mode, uint32_t closed)
 {
 	enum sluice_reason reason = SLUICE_CLOSED_REASON(closed);
@@ -70,13 +70,13 @@ void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
 	case SLUICE_ON_END_DEFAULT:
 		if (reason > SLUICE_CLOSED_REASON(stage->run.worst)) {
 			stage->run.worst = closed;
-			stage->run.worst_by = peer;
+			stage->run.worst_by = *peer;
 		}
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
 		    !stage_dry(stage))
 			return;
 		closed = stage->run.worst;
-		peer = stage->run.worst_by;
+		peer = &stage->run.worst_by;
 		break;
 	}
 	stage_conclude(stage, peer, closed);
@@ -87,7 +87,7 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 {
 	struct subscription *sub = stage->in.links[index].sub;
 	/* Once it has been left, its place may be used again. */
-	const struct sluice_stage *producer = sub->producer;
+	struct peer_name producer = peer_name_of(sub->producer);
 	enum sluice_on_end mode = sub->opts.on_end;
 	uint32_t kind = sluice_load_acquire(&sub->by_control.cancel) == closed
 				? SLUICE_CANCEL
@@ -101,7 +101,7 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 			closed);
 	consumer_leave(stage, sub);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
-	stage_heed_end(stage, producer, mode, closed);
+	stage_heed_end(stage, &producer, mode, closed);
 }
 
 /* A subscription that this stage has not seen before. Returns non-zero: it wants
@@ -112,11 +112,11 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 		inlet_meet(&stage->in, sub);
 		if (stage_hook(stage, CALLBACK_SUBSCRIBE, sub,
 			       SLUICE_SIDE_CONSUMER, 0, 0) != SLUICE_OK) {
-			const struct sluice_stage *producer = sub->producer;
+			struct peer_name producer = peer_name_of(sub->producer);
 
 			/* As if it had ended at once. */
 			consumer_leave(stage, sub);
-			stage_heed_end(stage, producer, SLUICE_ON_END_DEFAULT,
+			stage_heed_end(stage, &producer, SLUICE_ON_END_DEFAULT,
 				       SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
 			return 0;
 		}

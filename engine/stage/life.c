@@ -146,11 +146,11 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 		stage_end(stage);
 }
 
-void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+void stage_conclude(struct sluice_stage *stage, const struct peer_name *by,
 		    uint32_t closed)
 {
 	if (stage->run.phase < STAGE_ENDING)
-		stage->run.ended.by = by;
+		stage->run.ended.by = by ? *by : (struct peer_name){{0}};
 	if (stage->run.phase != STAGE_DOWN) {
 		stage_finish(stage, SLUICE_CLOSED_REASON(closed),
 			     SLUICE_CLOSED_CODE(closed));

@@ -212,7 +212,7 @@ int resequencer_step(struct sluice_stage *stage)
 		return resequencer_pass(stage, rs->settled);
 	if (resequencer_reads(stage)) {
 		resequencer_link(stage)->open = 0;
-		stage_heed_end(stage, stage->run.worst_by,
+		stage_heed_end(stage, &stage->run.worst_by,
 			       SLUICE_ON_END_DEFAULT, stage->run.worst);
 	}
 	return 1;

@@ -69,6 +69,11 @@ struct stage_fault {
 	char text[200];
 };
 
+/* A peer's name, kept: the peer itself may be gone by now. Empty: there is none. */
+struct peer_name {
+	char text[SLUICE_NAME_BYTES];
+};
+
 /* What of a run is forgotten when it is over; see stage_reset(). */
 struct stage_run {
 	enum stage_phase phase;
@@ -76,12 +81,12 @@ struct stage_run {
 	enum sluice_reason reason; /* why it is ending */
 	uint32_t reason_code;
 	uint32_t worst; /* SLUICE_CLOSED() of the worst stream that has ended */
-	const struct sluice_stage *worst_by; /* whose it was */
+	struct peer_name worst_by; /* whose it was */
 	/* What made it end, first of all; written before phase_seen shows it. */
 	struct stage_ended {
 		uint32_t closed;  /* SLUICE_CLOSED() */
 		uint32_t stopped; /* it was not: the pipeline was */
-		const struct sluice_stage *by; /* whose end it was; or NULL */
+		struct peer_name by; /* whose end it was, if a peer's */
 	} ended;
 	uint32_t initialised;
 	uint32_t stop_told;  /* on_stop has been called */
@@ -208,6 +213,16 @@ struct sluice_stage {
 
 /* The byte that SLUICE_ORDER_OFFSET() named in options @o. */
 #define SEQUENCE_AT(o) ((o)->order_offset - 1)
+
+/* To be kept before the subscription with @peer is let go: from then on that stage
+ * may be removed. */
+static inline struct peer_name peer_name_of(const struct sluice_stage *peer)
+{
+	struct peer_name name;
+
+	memcpy(name.text, peer->name, sizeof(name.text));
+	return name;
+}
 
 static inline int stage_is_port(const struct sluice_stage *stage)
 {
@@ -385,7 +400,7 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 
 /* The same, for @by has ended as @closed says; or, of one that is down, as soon as
  * it is up again. */
-void stage_conclude(struct sluice_stage *stage, const struct sluice_stage *by,
+void stage_conclude(struct sluice_stage *stage, const struct peer_name *by,
 		    uint32_t closed);
 
 /* One round of a stage that is ending. Returns non-zero when something moved. */
@@ -443,7 +458,7 @@ void stage_let_go(struct sluice_stage *stage);
 /* Look at who comes, and is changed. */
 void stage_attend_inlets(struct sluice_stage *stage);
 /* What the end of a subscription with @peer means to its consumer. */
-void stage_heed_end(struct sluice_stage *stage, const struct sluice_stage *peer,
+void stage_heed_end(struct sluice_stage *stage, const struct peer_name *peer,
 		    enum sluice_on_end mode, uint32_t closed);
 /* Link @index has ended, for @closed, after its last event. */
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
