@@ -92,6 +92,7 @@ set(SLUICE_SOURCES
 	engine/graph/pipeline.c
 	engine/graph/plan.c
 	engine/graph/plan_late.c
+	engine/graph/plan_link.c
 	engine/graph/sequence_check.c
 	engine/graph/stage_check.c
 	engine/graph/subscription_check.c
@@ -100,8 +101,10 @@ set(SLUICE_SOURCES
 	engine/control/door.c
 	engine/control/subscribe.c
 	engine/control/subscription.c
+	engine/run/arrive.c
 	engine/run/cgroup.c
 	engine/run/cpus.c
+	engine/run/depart.c
 	engine/run/host.c
 	engine/run/pipeline.c
 	engine/run/platform.c

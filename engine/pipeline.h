@@ -151,15 +151,46 @@ sluice_pipeline_open(struct sluice_pipeline **out,
 		     const struct sluice_pipeline_opts *opts) SLUICE_MUST_CHECK;
 
 /**
- * sluice_stage_add - declare a stage. Options are copied, strings too; the
- * state and what it points to stay the caller's.
+ * sluice_stage_add - declare a stage; or, while the pipeline runs, add one.
+ * Options are copied, strings too; the state and what it points to stay the
+ * caller's.
+ *
+ * A stage that is added while the pipeline runs has no subscriptions yet:
+ * sluice_subscribe() makes them. It runs on the worker that its `cpu` names, or
+ * on one of the pipeline's workers that has few stages; a blocking one gets a
+ * thread of its own. Its init is called there, soon after this call has
+ * returned; if init fails, `restart` decides, as after any other failure. A
+ * stage that has order_of, or the dispatcher "ordered", can only be declared.
+ * Up to 256 stages at once may need a thread of their own, or be ports. A
+ * pipeline ends when all its stages have: one that is to wait for stages to come
+ * has a stage with SLUICE_IDLE_STAY.
  *
  * Returns 0; -EINVAL with the field and limit named; -EEXIST for a name taken;
- * -EBUSY once started; -ENOSPC over SLUICE_STAGES_MAX; -E2BIG; -ENOMEM.
+ * -EBUSY while the pipeline is being started; -EPIPE when it is ending or has
+ * ended; -ENOSPC over SLUICE_STAGES_MAX; -E2BIG; -ENOMEM; or why there is no
+ * thread for it. Threads: any; callbacks too.
  */
 SLUICE_API int
 sluice_stage_add(struct sluice_pipeline *pipeline,
 		 const struct sluice_stage_opts *opts) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_stage_remove - forget a stage that has ended: release its memory, and
+ * its state by its state_free, and let its name be used again.
+ *
+ * @timeout_ms  how long to wait until the stage has ended, and the stages at the
+ *              other ends of its subscriptions have seen that; or SLUICE_FOREVER
+ *
+ * sluice_stage_end() is what ends a stage. After a stage has been removed its
+ * pointer must not be used. What it did counts in sluice_pipeline_join()'s
+ * answer all the same.
+ *
+ * Returns 0; -ETIMEDOUT, and sluice_last_error() says what holds it up; -EBUSY
+ * before the pipeline runs; -ENOENT when it has been removed; -EDEADLK from a
+ * callback, unless @timeout_ms is 0. Threads: any.
+ */
+SLUICE_API int sluice_stage_remove(struct sluice_stage *stage,
+				   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
 /**
  * sluice_pipeline_start - check the graph, allocate everything, run the stages'

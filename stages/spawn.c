@@ -3,10 +3,12 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "stages/spawn.h"
 #include "engine/control/door_priv.h"
+#include "engine/run/run_priv.h"
 #include "stages/ready_priv.h"
 #include "stages/spawn_priv.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SPAWN_ATTEMPTS      3u
@@ -281,6 +283,10 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		     struct sluice_spawn **out)
 {
 	SLUICE_KEEP_ERRNO;
+	static const struct stage_ready ready = {
+		.subscribe_with = "sluice_spawn_subscribe()",
+		.stop_in_fini = 1,
+	};
 	struct sluice_stage_opts o;
 	struct sluice_spawn *spawn;
 	int rc = door_pipeline(pipeline, __func__);
@@ -310,17 +316,14 @@ int sluice_spawn_add(struct sluice_pipeline *pipeline,
 		o.on_stop = spawn_on_stop;
 	o.state = spawn;
 	o.state_free = spawn_free;
-	rc = sluice_stage_add(pipeline, &o);
+	spawn->pipeline = pipeline;
+	spawn->event_bytes = o.in_bytes;
+	(void)snprintf(spawn->name, sizeof(spawn->name), "%s", ready_name(&o));
+	rc = stage_arrive(pipeline, &o, &ready, &spawn->stage);
 	if (rc < 0) {
 		spawn_free(spawn);
 		return rc;
 	}
-	spawn->pipeline = pipeline;
-	spawn->stage = pipeline_find(pipeline, o.name);
-	spawn->stage->subscribe_with = "sluice_spawn_subscribe()";
-	spawn->stage->stop_in_fini = 1;
-	spawn->event_bytes = o.in_bytes;
-	memcpy(spawn->name, o.name, strlen(o.name));
 	*out = spawn;
 	return 0;
 }

@@ -387,24 +387,27 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 	const struct sluice_stage *stage;
 	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
 	int rc = door_pipeline(pipeline, __func__);
-	int there;
 
 	if (rc < 0)
 		return rc;
 	if (stat == NULL)
 		return door_missing(__func__, "stat");
+	/* Counters go with a start that fails, and with a stage. */
+	pipeline_lock(pipeline);
 	stage = pipeline_find(pipeline, name);
 	if (stage == NULL)
-		return pipeline_no_such_stage(name);
-	/* Counters go with a start that fails. */
-	there = gate_enter(&pipeline->gate);
-	for (uint32_t i = 0; there && i < SLUICE_COUNTER_COUNT; i++)
+		rc = pipeline_no_such_stage(name);
+	else if (!gate_enter(&pipeline->gate))
+		rc = sluice_fail(-EBUSY, "stage '%s' has not been started",
+				 stage->name);
+	for (uint32_t i = 0; rc == 0 && i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
-	gate_leave(&pipeline->gate, pipeline->host.wait);
-	if (!there)
-		return sluice_fail(-EBUSY, "stage '%s' has not been started",
-				   stage->name);
+	if (stage != NULL)
+		gate_leave(&pipeline->gate, pipeline->host.wait);
+	pipeline_unlock(pipeline);
+	if (rc < 0)
+		return rc;
 	*stat = (struct sluice_stage_stats){
 		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
 		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],

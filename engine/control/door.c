@@ -106,7 +106,7 @@ int door_inside_but(struct sluice_pipeline *p, const struct worker *but)
 	if (inside)
 		return 1;
 	if (gate_enter(&p->gate))
-		for (uint32_t i = 0; !inside && i < p->worker_count; i++)
+		for (uint32_t i = 0; !inside && i < pipeline_workers(p); i++)
 			inside = &p->workers[i] != but &&
 				 sluice_load_acquire(&p->workers[i].self) ==
 					 self;

@@ -15,16 +15,19 @@
 struct making {
 	struct subscription wish;
 	struct subscription *spare; /* NULL: used */
-	unsigned char *marked;      /* a mark per stage */
+	unsigned char *marked;      /* a mark per place of a stage */
 };
 
-static int making_open(struct sluice_pipeline *p, struct making *m)
+static int making_open(struct making *m, const char *consumer,
+		       const char *producer)
 {
 	m->spare = line_calloc(1, sizeof(*m->spare));
-	m->marked = calloc(p->stage_count, 1);
+	m->marked = calloc(SLUICE_STAGES_MAX, 1);
 	if (m->spare != NULL && m->marked != NULL)
 		return 0;
-	return SUBSCRIPTION_FAIL(&m->wish, -ENOMEM, "%s", "no memory");
+	return sluice_fail(-ENOMEM,
+			   "subscription of '%.63s' to '%.63s': no memory",
+			   consumer, producer);
 }
 
 static void making_close(struct making *m)
@@ -349,6 +352,21 @@ static int subscription_make(struct sluice_pipeline *p, struct making *m)
 	return sluice_fail(-EPIPE, "pipeline '%s' has ended", p->name);
 }
 
+/* Under the lock: what is wished for, as far as that can be told from the options of
+ * the two stages. */
+static int subscription_wish(struct sluice_pipeline *p, struct making *m,
+			     const char *consumer, const char *producer,
+			     const struct sluice_subscription_opts *opts)
+{
+	m->wish.consumer = pipeline_find(p, consumer);
+	m->wish.producer = pipeline_find(p, producer);
+	if (m->wish.consumer == NULL)
+		return pipeline_no_such_stage(consumer);
+	if (m->wish.producer == NULL)
+		return pipeline_no_such_stage(producer);
+	return subscription_check(&m->wish, opts);
+}
+
 int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 		     const char *producer,
 		     const struct sluice_subscription_opts *opts)
@@ -359,19 +377,14 @@ int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
 
 	if (rc < 0)
 		return rc;
-	m.wish.consumer = pipeline_find(pipeline, consumer);
-	m.wish.producer = pipeline_find(pipeline, producer);
-	if (m.wish.consumer == NULL)
-		return pipeline_no_such_stage(consumer);
-	if (m.wish.producer == NULL)
-		return pipeline_no_such_stage(producer);
-	rc = subscription_check(&m.wish, opts);
-	if (rc < 0)
-		return rc;
-	rc = making_open(pipeline, &m);
+	if (consumer == NULL || producer == NULL)
+		return pipeline_no_such_stage(NULL);
+	rc = making_open(&m, consumer, producer);
 	if (rc == 0) {
 		pipeline_lock(pipeline);
-		rc = subscription_make(pipeline, &m);
+		rc = subscription_wish(pipeline, &m, consumer, producer, opts);
+		if (rc == 0)
+			rc = subscription_make(pipeline, &m);
 		pipeline_unlock(pipeline);
 	}
 	making_close(&m);

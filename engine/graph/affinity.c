@@ -24,6 +24,7 @@ struct placing {
 	uint32_t first; /* of the list, this time */
 	uint32_t alone; /* so many workers have a CPU to themselves */
 	uint32_t turn;
+	uint32_t running; /* the stages that were declared have their places */
 };
 
 /* "0-1,4": for the message that refuses a CPU. */
@@ -68,41 +69,84 @@ static int cpus_check(const struct platform_cpus *cpus, const char *what,
 			   what, who, cpu, text);
 }
 
+/* A vacant one, or one more; NULL: there are as many as can be. */
 static struct worker *worker_add(struct sluice_pipeline *p, int cpu,
 				 uint32_t replica)
 {
-	struct worker *worker = &p->workers[p->worker_count++];
+	uint32_t count = pipeline_workers(p);
+	struct worker *worker;
+	uint32_t i;
 
+	for (i = 0; i < count; i++)
+		if (sluice_load_acquire(&p->workers[i].state) == WORKER_VACANT)
+			break;
+	if (i == p->workers_max)
+		return NULL;
+	worker = &p->workers[i];
 	worker->pipeline = p;
 	worker->cpu = cpu;
 	worker->replica = replica;
+	worker->blocking = 0;
+	worker->foreign = 0;
+	worker->count = 0;
+	worker->live = 0;
+	sluice_store_release(&worker->arriving, 0);
+	sluice_store_release(&worker->load, 0);
+	worker->fresh = 1;
+	sluice_store_release(&worker->state, WORKER_TAKEN);
+	if (i == count)
+		sluice_store_release(&p->worker_count, count + 1);
 	return worker;
 }
 
-/* The @replica-th polling worker of a CPU, made when first needed. */
+/* The @replica-th polling worker of a CPU, or NULL. */
+static struct worker *worker_find(struct sluice_pipeline *p, int cpu,
+				  uint32_t replica)
+{
+	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
+		struct worker *worker = &p->workers[i];
+
+		if (!worker->blocking && !worker->foreign &&
+		    !(worker->fresh && p->placing->running) &&
+		    worker->cpu == cpu && worker->replica == replica &&
+		    sluice_load_acquire(&worker->state) == WORKER_TAKEN &&
+		    sluice_load_acquire(&worker->arriving) != WORKER_SHUT)
+			return worker;
+	}
+	return NULL;
+}
+
+/* The same, made when first needed. */
 static struct worker *worker_of_cpu(struct sluice_pipeline *p, int cpu,
 				    uint32_t replica)
 {
-	for (uint32_t i = 0; i < p->worker_count; i++)
-		if (!p->workers[i].blocking && !p->workers[i].foreign &&
-		    p->workers[i].cpu == cpu &&
-		    p->workers[i].replica == replica)
-			return &p->workers[i];
-	return worker_add(p, cpu, replica);
+	struct worker *worker = worker_find(p, cpu, replica);
+
+	return worker ? worker : worker_add(p, cpu, replica);
+}
+
+int affinity_room(struct worker *worker)
+{
+	/* Touched page by page, as stages come. */
+	uint32_t room =
+		worker->blocking || worker->foreign ? 1 : SLUICE_STAGES_MAX;
+
+	if (worker->stages != NULL && worker->room >= room)
+		return 0;
+	free(worker->stages);
+	worker->stages = calloc(room, sizeof(struct sluice_stage *));
+	worker->room = worker->stages ? room : 0;
+	return worker->stages ? 0 : -ENOMEM;
 }
 
 static int worker_take(struct worker *worker, struct sluice_stage *stage)
 {
-	struct sluice_stage **stages =
-		realloc(worker->stages,
-			(worker->count + 1) * sizeof(struct sluice_stage *));
-
-	if (stages == NULL)
+	if (affinity_room(worker) < 0)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory",
 				   stage->name);
-	stages[worker->count++] = stage;
-	worker->stages = stages;
+	worker->stages[worker->count++] = stage;
 	worker->live = worker->count;
+	(void)sluice_fetch_add(&worker->load, 1);
 	stage->worker = worker;
 	return 0;
 }
@@ -116,24 +160,29 @@ static uint32_t rounds(uint32_t option, uint32_t preset)
 
 /* Spinning is for workers that have a CPU to themselves: with more workers than
  * CPUs one that spins keeps the one it waits for from running. */
-static void affinity_limits(struct sluice_pipeline *p, uint32_t cpus)
+static void affinity_limit(const struct sluice_pipeline *p,
+			   struct worker *worker, uint32_t polling)
+{
+	int alone = !worker->blocking && polling <= p->placing->alone;
+
+	worker->limits.spin_rounds =
+		alone ? rounds(p->opts.spin_rounds, SPIN_ROUNDS_DEFAULT) : 0;
+	worker->limits.yield_rounds =
+		worker->blocking
+			? 0
+			: rounds(p->opts.yield_rounds, YIELD_ROUNDS_DEFAULT);
+}
+
+/* How many workers poll. */
+static uint32_t affinity_polling(const struct sluice_pipeline *p)
 {
 	uint32_t polling = 0;
 
-	for (uint32_t i = 0; i < p->worker_count; i++)
-		polling += !p->workers[i].blocking && !p->workers[i].foreign;
-	for (uint32_t i = 0; i < p->worker_count; i++) {
-		struct worker *worker = &p->workers[i];
-		int alone = !worker->blocking && polling <= cpus;
-
-		worker->limits.spin_rounds =
-			alone ? rounds(p->opts.spin_rounds, SPIN_ROUNDS_DEFAULT)
-			      : 0;
-		worker->limits.yield_rounds =
-			worker->blocking ? 0
-					 : rounds(p->opts.yield_rounds,
-						  YIELD_ROUNDS_DEFAULT);
-	}
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
+		polling += !p->workers[i].blocking && !p->workers[i].foreign &&
+			   sluice_load_acquire(&p->workers[i].state) ==
+				   WORKER_TAKEN;
+	return polling;
 }
 
 /* How many stages take turns. */
@@ -141,7 +190,7 @@ static uint32_t placing_stages(const struct sluice_pipeline *p)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage_opts *o = &p->stages[i]->opts;
 
 		count += !stage_is_port(p->stages[i]) && !o->blocking &&
@@ -193,31 +242,70 @@ static int placing_open(struct sluice_pipeline *p, struct placing *placing)
 	return rc;
 }
 
+/* The CPU, or none, and the replica of those who take turns. */
+static int placing_cpu(const struct placing *placing, uint32_t slot,
+		       uint32_t *replica)
+{
+	*replica = placing->count > 0 ? slot / placing->count : slot;
+	return placing->count > 0 ? (int)placing->list[(placing->first + slot) %
+						       placing->count]
+				  : PLATFORM_CPU_ANY;
+}
+
+/* While the pipeline runs workers lose stages: whose turn it is of those that have
+ * fewest. */
+static uint32_t placing_least(struct sluice_pipeline *p,
+			      const struct placing *placing)
+{
+	uint32_t least = UINT32_MAX;
+	uint32_t best = 0;
+
+	for (uint32_t k = 0; k < placing->slots && least > 0; k++) {
+		uint32_t slot = (placing->turn + k) % placing->slots;
+		const struct worker *worker;
+		uint32_t replica;
+		uint32_t load;
+		int cpu = placing_cpu(placing, slot, &replica);
+
+		worker = worker_find(p, cpu, replica);
+		/* Relaxed: a hint. */
+		load = worker ? sluice_load_relaxed(&worker->load) : 0;
+		if (load < least) {
+			least = load;
+			best = slot;
+		}
+	}
+	return best;
+}
+
 /* The worker whose turn it is. */
 static struct worker *placing_next(struct sluice_pipeline *p,
 				   struct placing *placing)
 {
-	uint32_t slot = placing->turn++ % placing->slots;
-	uint32_t at;
+	uint32_t slot = placing->running ? placing_least(p, placing)
+					 : placing->turn % placing->slots;
+	uint32_t replica;
+	int cpu = placing_cpu(placing, slot, &replica);
 
-	if (placing->count == 0)
-		return worker_of_cpu(p, PLATFORM_CPU_ANY, slot);
-	at = (placing->first + slot) % placing->count;
-	return worker_of_cpu(p, (int)placing->list[at], slot / placing->count);
+	placing->turn = slot + 1;
+	return worker_of_cpu(p, cpu, replica);
 }
 
-static int affinity_place_stage(struct sluice_pipeline *p,
-				struct placing *placing,
-				struct sluice_stage *stage)
+/* The worker that @stage goes to, in *out; new ones have no room yet. */
+static int placing_choose(struct sluice_pipeline *p,
+			  const struct sluice_stage *stage, struct worker **out)
 {
+	struct placing *placing = p->placing;
 	struct worker *worker;
 
 	if (stage_is_port(stage)) {
 		worker = worker_add(p, PLATFORM_CPU_ANY, 0);
-		worker->foreign = 1;
+		if (worker != NULL)
+			worker->foreign = 1;
 	} else if (stage->opts.blocking) {
 		worker = worker_add(p, PLATFORM_CPU_ANY, 0);
-		worker->blocking = 1;
+		if (worker != NULL)
+			worker->blocking = 1;
 	} else if (stage->opts.cpu) {
 		int rc = cpus_check(&placing->cpus, "stage", stage->name,
 				    stage->opts.cpu - 1);
@@ -228,24 +316,54 @@ static int affinity_place_stage(struct sluice_pipeline *p,
 	} else {
 		worker = placing_next(p, placing);
 	}
-	return worker_take(worker, stage);
+	*out = worker;
+	return worker ? 0
+		      : sluice_fail(-ENOSPC,
+				    "stage '%s': limit of %u workers and ports "
+				    "that come while pipeline '%s' runs "
+				    "reached",
+				    stage->name, WORKERS_LATE_MAX, p->name);
+}
+
+int affinity_choose(struct sluice_pipeline *p, const struct sluice_stage *stage,
+		    struct worker **out)
+{
+	uint32_t polling = affinity_polling(p);
+	int rc = placing_choose(p, stage, out);
+
+	/* One that is there keeps the limits that its thread reads. */
+	if (rc == 0 && (*out)->fresh)
+		affinity_limit(p, *out, polling + 1);
+	return rc;
 }
 
 int affinity_place(struct sluice_pipeline *p)
 {
-	struct placing *placing = calloc(1, sizeof(*placing));
+	uint32_t polling;
 	int rc = 0;
 
 	/* At most a worker per stage. */
-	p->workers = calloc(p->stage_count, sizeof(*p->workers));
-	if (placing == NULL || p->workers == NULL)
+	p->workers_max = pipeline_stages(p) + WORKERS_LATE_MAX;
+	p->placing = calloc(1, sizeof(*p->placing));
+	p->workers = calloc(p->workers_max, sizeof(*p->workers));
+	if (p->placing == NULL || p->workers == NULL)
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 	if (rc == 0)
-		rc = placing_open(p, placing);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
-		rc = affinity_place_stage(p, placing, p->stages[i]);
-	if (rc == 0)
-		affinity_limits(p, placing->alone);
-	free(placing);
-	return rc;
+		rc = placing_open(p, p->placing);
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++) {
+		struct worker *worker;
+
+		rc = placing_choose(p, p->stages[i], &worker);
+		if (rc == 0)
+			rc = worker_take(worker, p->stages[i]);
+	}
+	if (rc < 0)
+		return rc;
+	polling = affinity_polling(p);
+	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
+		affinity_limit(p, &p->workers[i], polling);
+		p->workers[i].fresh = 0;
+	}
+	p->placing->running = 1;
+	return 0;
 }

@@ -11,10 +11,10 @@
 
 static int check_connected(const struct sluice_pipeline *p)
 {
-	if (p->stage_count == 0)
+	if (pipeline_stages(p) == 0)
 		return sluice_fail(-EINVAL, "pipeline '%s': it has no stages",
 				   p->name);
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
 
 		if (stage->opts.on_idle == SLUICE_IDLE_STAY)
@@ -39,8 +39,8 @@ static int check_connected(const struct sluice_pipeline *p)
  * already. What cannot be taken away is a cycle, or behind one. */
 static int check_cycle(const struct sluice_pipeline *p)
 {
-	uint32_t *waiting = calloc(p->stage_count, sizeof(*waiting));
-	uint32_t *order = calloc(p->stage_count, sizeof(*order));
+	uint32_t *waiting = calloc(pipeline_stages(p), sizeof(*waiting));
+	uint32_t *order = calloc(pipeline_stages(p), sizeof(*order));
 	uint32_t taken = 0;
 	int rc = 0;
 
@@ -48,7 +48,7 @@ static int check_cycle(const struct sluice_pipeline *p)
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 		goto out;
 	}
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		waiting[i] = p->stages[i]->declared_in;
 		if (waiting[i] == 0)
 			order[taken++] = i;
@@ -61,7 +61,7 @@ static int check_cycle(const struct sluice_pipeline *p)
 				    0)
 				order[taken++] =
 					subscription_at(p, s)->consumer->index;
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		if (waiting[i] > 0) {
 			rc = sluice_fail(-EINVAL,
 					 "stage '%s' is part of a cycle, or "
@@ -78,7 +78,7 @@ out:
 
 static int check_partitions(const struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
 		uint32_t groups = stage->opts.key_groups;
 
@@ -112,7 +112,7 @@ static int check_rings(const struct sluice_pipeline *p)
 
 static int check_places(const struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
 		uint32_t most = stage->declared_in > stage->declared_out
 					? stage->declared_in

@@ -82,24 +82,41 @@ static void stage_defaults(struct sluice_stage_opts *o)
 		o->mailbox_messages = MAILBOX_DEFAULT;
 }
 
-int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
+int stage_opts_take(struct sluice_stage_opts *out,
+		    const struct sluice_stage_opts *opts)
 {
-	struct sluice_stage_opts o;
-	struct sluice_stage *stage;
-	int rc;
+	int rc = opts_copy(out, opts, sizeof(*out), "stage options");
 
-	rc = opts_copy(&o, opts, sizeof(o), "stage options");
 	if (rc == 0)
-		rc = stage_check(&o);
-	if (rc < 0)
-		return rc;
-	stage = line_calloc(1, sizeof(*stage));
+		rc = stage_check(out);
+	if (rc == 0)
+		stage_defaults(out);
+	return rc;
+}
+
+struct sluice_stage *stage_alloc(struct sluice_pipeline *pipeline,
+				 uint32_t index)
+{
+	struct sluice_stage *stage = line_calloc(1, sizeof(*stage));
+
 	if (stage == NULL)
-		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
+		return NULL;
+	stage->pipeline = pipeline;
+	stage->host = &pipeline->host;
+	stage->index = index;
 	stage->region.fd = -1;
-	sluice_store_relaxed(&stage->words.gate,
-			     GATE_CLOSED); /* not shared yet */
-	stage_defaults(&o);
+	/* Relaxed: not shared yet. */
+	sluice_store_relaxed(&stage->words.gate, GATE_CLOSED);
+	mailbox_take(&stage->mail, &stage->post.letters,
+		     1); /* nobody reads it yet */
+	return stage;
+}
+
+void stage_define(struct sluice_stage *stage,
+		  const struct sluice_stage_opts *opts)
+{
+	struct sluice_stage_opts o = *opts;
+
 	if (o.kind != SLUICE_CONSUMER) {
 		stage->strategy = dispatch_strategy(&o);
 		stage->emit_max = stage_emit_max(&o);
@@ -114,17 +131,28 @@ int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts)
 	}
 	sluice_store_relaxed(&stage->words.demand, (uint32_t)o.demand);
 	stage->run.accumulate = o.demand == SLUICE_DEMAND_ACCUMULATE;
-	mailbox_take(&stage->mail, &stage->post.letters,
-		     1); /* nobody reads it yet */
-	memcpy(stage->name, o.name, strlen(o.name));
+	memcpy(stage->name, o.name, strlen(o.name) + 1);
 	o.name = stage->name;
 	if (o.order_of != NULL) {
-		memcpy(stage->order_of, o.order_of, strlen(o.order_of));
+		memcpy(stage->order_of, o.order_of, strlen(o.order_of) + 1);
 		o.order_of = stage->order_of;
 	}
 	stage->opts = o;
-	*out = stage;
-	return 0;
+}
+
+void stage_forget(struct sluice_stage *stage)
+{
+	stage_reset(stage);
+	stage->opts = (struct sluice_stage_opts){0};
+	stage->strategy = NULL;
+	stage->key_field = (struct key_field){0};
+	stage->name[0] = '\0';
+	stage->order_of[0] = '\0';
+	stage->order_from = NULL;
+	stage->subscribe_with = NULL;
+	stage->stop_in_fini = 0;
+	stage->declared_in = 0;
+	stage->declared_out = 0;
 }
 
 void stage_free(struct sluice_stage *stage)

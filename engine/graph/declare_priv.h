@@ -13,8 +13,18 @@
 #include "engine/graph/pipeline_priv.h"
 
 /* declare.c: check @opts against everything that can be told from them alone,
- * and copy. Returns 0, -EINVAL, -E2BIG or -ENOMEM; *out is the new stage. */
-int stage_new(struct sluice_stage **out, const struct sluice_stage_opts *opts);
+ * and copy them, with defaults; strings are the caller's still. Returns 0, -EINVAL
+ * or -E2BIG. */
+int stage_opts_take(struct sluice_stage_opts *out,
+		    const struct sluice_stage_opts *opts);
+/* A place for a stage, which nobody has, or NULL. It stays until the pipeline is
+ * closed: whoever still knows a stage that was there may signal it. */
+struct sluice_stage *stage_alloc(struct sluice_pipeline *pipeline,
+				 uint32_t index);
+/* Give it to a stage; and what that leaves behind. */
+void stage_define(struct sluice_stage *stage,
+		  const struct sluice_stage_opts *opts);
+void stage_forget(struct sluice_stage *stage);
 void stage_free(struct sluice_stage *stage);
 
 /* stage_check.c: refuse options that cannot be. */

@@ -8,12 +8,14 @@
 struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
 				   const char *name)
 {
+	struct sluice_stage *stage;
+
 	if (name == NULL)
 		return NULL;
-	for (uint32_t i = 0; i < pipeline->stage_count; i++)
-		if (strcmp(pipeline->stages[i]->name, name) == 0)
-			return pipeline->stages[i];
-	return NULL;
+	PIPELINE_EACH(pipeline, i, stage)
+		if (strcmp(stage->name, name) == 0)
+			break;
+	return stage;
 }
 
 int pipeline_no_such_stage(const char *name)

@@ -16,21 +16,52 @@
 #include "engine/pipeline.h"
 #include "engine/stage/stage_priv.h"
 
-/* A worker as it was planned: its stages, and the CPU it is to run on. */
+/* Workers, with and without a thread, that can come while a pipeline runs. */
+#define WORKERS_LATE_MAX 256u
+
+enum worker_state {
+	WORKER_VACANT = 0, /* may be another stage's */
+	WORKER_TAKEN = 1,  /* it has a thread, or a port's user */
+	WORKER_DONE = 2,   /* its thread is to be joined */
+};
+
+/* In `arriving`: it takes no stage any more. */
+#define WORKER_SHUT UINT64_C(1)
+
+/*
+ * A worker as it was planned: its stages, and the CPU it is to run on. One that is
+ * vacant may become another.
+ *
+ * Words      writer                     readers
+ * self       its thread                 any: its thread, as the platform names it,
+ *                                       or 0; of a foreign one the thread inside a
+ *                                       port call
+ * state      control calls; worker;     control calls under the lock, supervisor
+ *            supervisor                 release, enum worker_state
+ * arriving   control calls under the    the worker; acq_rel: a stack of stages that
+ *            lock; the worker           come, linked by next_arriving; WORKER_SHUT
+ * load       control calls; worker      control calls; relaxed: stages that have
+ *                                       not ended
+ */
 struct worker {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage **stages;
+	uint32_t room; /* for so many */
 	uint32_t count;
 	uint32_t live;    /* stages that have not ended; the worker's own */
 	int cpu;          /* or PLATFORM_CPU_ANY */
 	uint32_t replica; /* how many workers this CPU had before it */
 	uint32_t blocking;
 	uint32_t foreign; /* no thread of ours: a port's user drives it */
+	uint32_t late;    /* it came while the pipeline runs */
+	uint32_t fresh;   /* the control calls': it has no thread yet */
 	struct sluice_backoff_limits limits;
 	struct sluice_bell *bell;
-	void *thread;    /* the platform's, while it runs */
-	sluice_a64 self; /* its thread, as the platform names it, or 0; of a
-			    foreign one the thread inside a port call */
+	void *thread; /* the platform's, while it runs */
+	sluice_a64 self;
+	sluice_a64 arriving;
+	sluice_a32 state;
+	sluice_a32 load;
 };
 
 struct sluice_pipeline {
@@ -42,15 +73,19 @@ struct sluice_pipeline {
 	const uint32_t *mark_at; /* the mark of this process; see door_priv.h */
 	uint32_t mark;           /* and of that which opened it */
 
+	/* By place; what is there stays there until close, and `seat` says whether
+	 * it is a stage just now: see pipeline_each(). */
 	struct sluice_stage **stages;
-	uint32_t stage_count;
+	sluice_a32 stage_count; /* places that have been used */
 	sluice_a64 *subs; /* struct subscription *; never moved, or freed, until
 			     close */
 	uint32_t sub_count;
 	void *mutex; /* see pipeline_lock() */
 
-	struct worker *workers;
-	uint32_t worker_count;
+	struct worker *workers; /* likewise; see pipeline_workers() */
+	sluice_a32 worker_count;
+	uint32_t workers_max;        /* that there is memory for */
+	struct placing *placing;     /* whose turn it is; affinity.c */
 	struct sluice_region region; /* bells */
 	struct sluice_bell *supervisor_bell;
 	uint32_t planned;    /* regions and workers exist */
@@ -62,6 +97,9 @@ struct sluice_pipeline {
 	char failure_text[256];
 	uint32_t init_failed;
 	uint32_t start_stopped; /* it was stopped before it ran */
+	/* Under the lock: stages that are being made; and no more can come. */
+	uint32_t arrivals;
+	uint32_t over;
 
 	/*
 	 * Shared words, each in every thread's cache and seldom written; those
@@ -77,9 +115,13 @@ struct sluice_pipeline {
 	 * failed           stages, supervisor,  any; 1, then
 	 *                  once                 PIPELINE_FAILURE_TOLD, which
 	 *                                       carries failure and its text
+	 * workers_spawned  supervisor, control  supervisor
+	 *                  calls under the lock
 	 * workers_ready,   workers              supervisor
 	 * workers_done
 	 * alarms           any                  supervisor
+	 * stage_count,     control calls,       any; release: what lies below is
+	 * worker_count     under the lock       there
 	 * making           control calls        the thread that closes or resets
 	 *                                       the pipeline
 	 * owner            the starting or      threads that ask whether they may
@@ -89,7 +131,8 @@ struct sluice_pipeline {
 	 */
 	sluice_a32 stopped __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
-	sluice_a32 failed;        /* 1; then PIPELINE_FAILURE_TOLD */
+	sluice_a32 failed; /* 1; then PIPELINE_FAILURE_TOLD */
+	sluice_a32 workers_spawned;
 	sluice_a32 workers_ready; /* have run their init callbacks */
 	sluice_a32 workers_done;
 	sluice_a32 alarms; /* something for the supervisor to look at */
@@ -110,6 +153,31 @@ static inline int pipeline_has_failed(const struct sluice_pipeline *pipeline)
  * calls they make. So its holder does not allocate, map or wait. */
 void pipeline_lock(struct sluice_pipeline *pipeline);
 void pipeline_unlock(struct sluice_pipeline *pipeline);
+
+static inline uint32_t pipeline_stages(const struct sluice_pipeline *pipeline)
+{
+	return sluice_load_acquire(&pipeline->stage_count);
+}
+
+static inline uint32_t pipeline_workers(const struct sluice_pipeline *pipeline)
+{
+	return sluice_load_acquire(&pipeline->worker_count);
+}
+
+/* The first stage from place *@place on, which is set to its place; NULL: there is
+ * none. Threads: the supervisor, which alone may look at a stage that is being
+ * removed; any under the lock, or while no stage comes or goes. */
+static inline struct sluice_stage *
+pipeline_each(const struct sluice_pipeline *pipeline, uint32_t *place)
+{
+	for (; *place < pipeline_stages(pipeline); ++*place)
+		if (stage_seated(pipeline->stages[*place]))
+			return pipeline->stages[*place];
+	return NULL;
+}
+#define PIPELINE_EACH(pipeline, i, stage)                                      \
+	for (uint32_t i = 0;                                                   \
+	     ((stage) = pipeline_each((pipeline), &i)) != NULL; i++)
 
 /* What may be given as the end of something, and the words that refuse the
  * rest: they take the reason, the code and SLUICE_CODE_MAX. */
@@ -138,7 +206,7 @@ static inline struct sluice_pipeline *pipeline_of(struct host *host)
 /* A time-out as a point in time. */
 uint64_t pipeline_deadline(const struct sluice_pipeline *pipeline,
 			   uint32_t timeout_ms);
-/* Find a stage, or NULL; refuse a name. */
+/* Find a stage, or NULL: under the lock, or while none comes or goes; refuse a name. */
 struct sluice_stage *pipeline_find(const struct sluice_pipeline *pipeline,
 				   const char *name);
 int pipeline_no_such_stage(const char *name);

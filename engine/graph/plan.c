@@ -81,8 +81,27 @@ uint64_t plan_slots_bytes(const struct sluice_stage *producer,
 		sluice_region_page_bytes());
 }
 
+/* Slots of the rings that were declared, or of the one that all its consumers
+ * read. */
+static uint64_t plan_all_slots_bytes(const struct sluice_pipeline *p,
+				     const struct sluice_stage *stage,
+				     uint32_t common)
+{
+	uint64_t bytes = 0;
+
+	if (stage_has_ring(stage))
+		return plan_slots_bytes(stage, common);
+	for (uint32_t s = 0; stage->declared_out > 0 && s < p->sub_count; s++)
+		if (subscription_at(p, s)->producer == stage &&
+		    !subscription_aside(subscription_at(p, s)))
+			bytes += plan_slots_bytes(
+				stage, subscription_at(p, s)->capacity);
+	return bytes;
+}
+
 static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
-				  const struct sluice_stage *stage)
+				  const struct sluice_stage *stage,
+				  uint32_t common)
 {
 	uint64_t page = sluice_region_page_bytes();
 	uint32_t rings = stage_rings(stage);
@@ -92,15 +111,7 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
 		stage->declared_in * sizeof(struct sluice_rx_words), page);
-	if (stage_has_ring(stage))
-		return bytes +
-		       plan_slots_bytes(stage, plan_common_capacity(p, stage));
-	for (uint32_t s = 0; s < p->sub_count; s++)
-		if (subscription_at(p, s)->producer == stage &&
-		    !subscription_aside(subscription_at(p, s)))
-			bytes += plan_slots_bytes(
-				stage, subscription_at(p, s)->capacity);
-	return bytes;
+	return bytes + plan_all_slots_bytes(p, stage, common);
 }
 
 int plan_block(struct sluice_region *region, enum sluice_object_kind kind,
@@ -119,15 +130,10 @@ int plan_block(struct sluice_region *region, enum sluice_object_kind kind,
 	return rc;
 }
 
-/* The words of a stage, kept until every subscription has been attached. */
-struct plan_words {
-	struct sluice_tx_words *tx;
-	struct sluice_rx_words *rx;
-	uint32_t rings; /* attached so far */
-};
-
+/* @common: slots of the ring that all its consumers read, if it has one. */
 static int plan_stage(const struct sluice_pipeline *p,
-		      struct sluice_stage *stage, struct plan_words *words)
+		      struct sluice_stage *stage, uint32_t common,
+		      struct plan_words *words)
 {
 	uint32_t rings = stage_rings(stage);
 	struct sluice_region *region = &stage->region;
@@ -135,7 +141,8 @@ static int plan_stage(const struct sluice_pipeline *p,
 	void *tx = NULL;
 	void *rx = NULL;
 	int rc = sluice_region_open(region, stage->name,
-				    plan_region_bytes(p, stage), 3 + rings);
+				    plan_region_bytes(p, stage, common),
+				    3 + rings);
 
 	if (rc == 0)
 		rc = plan_block(region, SLUICE_OBJECT_COUNTERS, "counters",
@@ -233,16 +240,31 @@ int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
 	return rc;
 }
 
-/* The common ring: all consumers of a broadcast read it. */
-static int plan_common(const struct sluice_pipeline *p,
-		       struct sluice_stage *stage,
-		       const struct plan_words *words)
+/* The common ring, of @capacity: all consumers of a broadcast read it. @rx: their
+ * words, by lane. */
+static int plan_common(struct sluice_stage *stage, uint32_t capacity,
+		       struct sluice_tx_words *tx,
+		       const struct sluice_rx_words *const *rx)
 {
 	struct outlet *out = &stage->out;
-	uint32_t capacity = plan_common_capacity(p, stage);
-	const struct sluice_rx_words **rx =
-		calloc(out->places_max, sizeof(const void *));
 	sluice_slot *slots;
+	int rc = plan_slots(&stage->region, 0, capacity, stage->opts.out_bytes,
+			    &slots);
+
+	if (rc == 0)
+		sluice_broadcast_writer_attach(&out->common, tx,
+					       out->common.cursors, rx,
+					       out->lanes.count, slots,
+					       capacity, stage->opts.out_bytes);
+	return rc;
+}
+
+static int plan_common_declared(const struct sluice_pipeline *p,
+				struct sluice_stage *stage,
+				const struct plan_words *words)
+{
+	const struct sluice_rx_words **rx =
+		calloc(stage->out.places_max, sizeof(const void *));
 	int rc;
 
 	if (rx == NULL)
@@ -256,133 +278,19 @@ static int plan_common(const struct sluice_pipeline *p,
 			rx[sub->lane] =
 				words[sub->consumer->index].rx + sub->inlet;
 	}
-	rc = plan_slots(&stage->region, 0, capacity, stage->opts.out_bytes,
-			&slots);
-	if (rc == 0)
-		sluice_broadcast_writer_attach(
-			&out->common, words[stage->index].tx,
-			out->common.cursors, rx, out->lanes.count, slots,
-			capacity, stage->opts.out_bytes);
+	rc = plan_common(stage, plan_common_capacity(p, stage),
+			 words[stage->index].tx, rx);
 	free(rx);
 	return rc;
-}
-
-/* Where a batch is put together that does not lie in a row: one that is sized
- * exactly, across the ring's end, or one that a selector has thinned out. */
-uint64_t plan_gathered_bytes(const struct subscription *sub,
-			     const struct sluice_credit *credit)
-{
-	uint64_t most = credit->batch_events;
-
-	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector))
-		return 0;
-	if (most < sub->capacity)
-		most = sub->capacity;
-	return most * sub->producer->opts.out_bytes;
-}
-
-static int plan_gathered(struct subscription *sub)
-{
-	uint64_t bytes = plan_gathered_bytes(sub, &sub->credit);
-	uint64_t events = bytes / sub->producer->opts.out_bytes;
-
-	if (bytes == 0)
-		return 0;
-	sub->gathered = line_calloc(1, bytes);
-	if (sub->opts.selector)
-		sub->kept = line_calloc(events, sizeof(*sub->kept));
-	if (sub->gathered == NULL || (sub->opts.selector && !sub->kept))
-		return sluice_fail(-ENOMEM, "stage '%s': no memory",
-				   sub->consumer->name);
-	return 0;
-}
-
-int plan_private(struct subscription *sub)
-{
-	const struct rings_ops *rings = rings_of(sub->rings);
-
-	if (rings->lend != NULL && rings->lend(&sub->producer->out, sub) < 0)
-		return sluice_fail(-ENOMEM, "stage '%s': no memory",
-				   sub->consumer->name);
-	return plan_gathered(sub);
-}
-
-/* The words and slots of a subscription that was declared, in the regions of its
- * two stages. */
-static int plan_member(struct subscription *sub, uint32_t ring,
-		       const struct plan_words *words)
-{
-	struct sluice_stage *producer = sub->producer;
-	int rc = plan_private(sub);
-
-	if (rc < 0)
-		return rc;
-	sub->rx = words[sub->consumer->index].rx + sub->inlet;
-	if (!rings_of(sub->rings)->own)
-		return 0;
-	sub->tx = words[producer->index].tx + ring;
-	return plan_slots(&producer->region, ring, sub->capacity,
-			  producer->opts.out_bytes, &sub->slots);
-}
-
-/* Both ends of it; who joins later is known to both, and attached to none. */
-static int plan_link(struct subscription *sub, uint32_t ring,
-		     const struct plan_words *words)
-{
-	struct sluice_stage *producer = sub->producer;
-	struct sluice_stage *consumer = sub->consumer;
-	int rc = subscription_aside(sub) ? plan_late(sub)
-					 : plan_member(sub, ring, words);
-
-	if (rc < 0)
-		return rc;
-	place_put(&producer->out.places[sub->lane], sub);
-	place_put(&consumer->in.places[sub->inlet], sub);
-	inlet_meet(&consumer->in, sub);
-	if (sub->joins)
-		return 0;
-	outlet_attach(&producer->out, sub, bell_between(consumer, producer));
-	inlet_attach(&consumer->in, sub, 0, bell_between(producer, consumer));
-	sluice_store_release(&sub->by_producer.state, PRODUCER_JOINED);
-	sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
-	return 0;
-}
-
-/* Both ends of one that is not there yet. */
-static void plan_member_joins(struct subscription *sub)
-{
-	struct sluice_stage *producer = sub->producer;
-	struct sluice_stage *consumer = sub->consumer;
-	uint64_t position = outlet_join(&producer->out, sub,
-					bell_between(consumer, producer));
-
-	sluice_store_release(&sub->by_producer.start, position);
-	sluice_store_release(&sub->by_producer.state, PRODUCER_JOINED);
-	inlet_attach(&consumer->in, sub, position,
-		     bell_between(producer, consumer));
-	sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
-	inlet_ask(&consumer->in, sub->inlet);
-}
-
-void plan_admit(struct sluice_pipeline *p)
-{
-	pipeline_lock(p);
-	for (uint32_t s = 0; s < p->sub_count; s++) {
-		struct subscription *sub = subscription_at(p, s);
-
-		if (sub->joins && !subscription_silent(sub))
-			plan_member_joins(sub);
-	}
-	pipeline_unlock(p);
 }
 
 static int plan_links(struct sluice_pipeline *p, struct plan_words *words)
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++)
 		if (stage_has_ring(p->stages[i]))
-			rc = plan_common(p, p->stages[i], &words[0]);
+			rc = plan_common_declared(p, p->stages[i], words);
 	for (uint32_t s = 0; rc == 0 && s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 
@@ -403,9 +311,36 @@ static int plan_finish_stage(struct sluice_stage *stage)
 	return sluice_region_seal(&stage->region);
 }
 
+int plan_late_stage(struct sluice_stage *stage)
+{
+	struct sluice_pipeline *p = stage->pipeline;
+	struct plan_words words = {0};
+	uint32_t common = RING_EVENTS_DEFAULT;
+	int rc;
+
+	if (stage->opts.ring_events > 0)
+		common = sluice_pow2_at_least(stage->opts.ring_events);
+	rc = plan_stage(p, stage, common, &words);
+	if (rc == 0)
+		rc = plan_ends(p, stage);
+	if (rc == 0 && stage_has_ring(stage))
+		rc = plan_common(stage, common, words.tx, NULL);
+	return rc < 0 ? rc : plan_finish_stage(stage);
+}
+
+void plan_release_stage(struct sluice_stage *stage)
+{
+	resequencer_close(stage);
+	inlet_close(&stage->in);
+	outlet_close(&stage->out);
+	hold_close(&stage->hold);
+	stage->counters = NULL;
+	sluice_region_close(&stage->region);
+}
+
 static int plan_bells(struct sluice_pipeline *p)
 {
-	uint64_t bytes = (p->worker_count + 1) * sizeof(struct sluice_bell);
+	uint64_t bytes = (p->workers_max + 1) * sizeof(struct sluice_bell);
 	struct sluice_bell *bells;
 	void *block = NULL;
 	int rc = sluice_region_open(
@@ -423,18 +358,18 @@ static int plan_bells(struct sluice_pipeline *p)
 		return rc;
 	bells = block;
 	p->supervisor_bell = &bells[0];
-	for (uint32_t i = 0; i < p->worker_count; i++) {
+	for (uint32_t i = 0; i < p->workers_max; i++) {
 		p->workers[i].bell = &bells[i + 1];
 		bells[i + 1].relay = i + 1; /* the supervisor's */
 	}
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		p->stages[i]->bell = p->stages[i]->worker->bell;
 	return 0;
 }
 
 int plan_open(struct sluice_pipeline *p)
 {
-	struct plan_words *words = calloc(p->stage_count, sizeof(*words));
+	struct plan_words *words = calloc(pipeline_stages(p), sizeof(*words));
 	int rc = 0;
 
 	p->planned = 1;
@@ -445,17 +380,19 @@ int plan_open(struct sluice_pipeline *p)
 	if (rc == 0)
 		rc = plan_bells(p);
 	plan_capacities(p);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++) {
-		rc = plan_stage(p, p->stages[i], &words[i]);
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++) {
+		rc = plan_stage(p, p->stages[i],
+				plan_common_capacity(p, p->stages[i]),
+				&words[i]);
 		if (rc == 0)
 			rc = plan_ends(p, p->stages[i]);
 	}
 	if (rc == 0)
 		rc = plan_links(p, words);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++)
 		if (p->stages[i]->order_from != NULL)
 			rc = resequencer_open(p->stages[i]);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++)
 		rc = plan_finish_stage(p->stages[i]);
 	free(words);
 	if (rc < 0)

@@ -23,10 +23,12 @@ static const struct sluice_stage *
 sequence_resequencer_of(const struct sluice_pipeline *p,
 			const struct sluice_stage *from)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->order_from == from)
-			return p->stages[i];
-	return NULL;
+	struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
+		if (stage->order_from == from)
+			break;
+	return stage;
 }
 
 /* ---- at the start -------------------------------------------------------- */
@@ -139,7 +141,7 @@ static int sequence_check_producer(const struct sluice_pipeline *p,
 			"stage '%s': dispatcher '%s' needs a stage "
 			"with order_of = \"%s\" to restore the order",
 			from->name, from->strategy->name, from->name);
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		if (p->stages[i]->order_from == from &&
 		    p->stages[i] != resequencer)
 			return sluice_fail(-EINVAL,
@@ -195,18 +197,19 @@ static void sequence_mark(const struct sluice_pipeline *p,
 			  const struct subscription *wish,
 			  unsigned char *marked)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		const struct sluice_stage *resequencer = p->stages[i];
+	const struct sluice_stage *resequencer;
+
+	PIPELINE_EACH(p, i, resequencer) {
 		const struct sluice_stage *from = resequencer->order_from;
 
 		if (from == NULL)
 			continue;
-		memset(marked, 0, p->stage_count);
+		memset(marked, 0, pipeline_stages(p));
 		marked[from->index] = MARK_BELOW;
 		marked[resequencer->index] = MARK_ABOVE;
 		sequence_spread(p, wish, marked, MARK_BELOW, resequencer);
 		sequence_spread(p, wish, marked, MARK_ABOVE, from);
-		for (uint32_t k = 0; k < p->stage_count; k++)
+		for (uint32_t k = 0; k < pipeline_stages(p); k++)
 			if (marked[k] == (MARK_BELOW | MARK_ABOVE))
 				sluice_store_relaxed(
 					&p->stages[k]->words.between, 1);
@@ -218,14 +221,14 @@ int sequence_check_graph(struct sluice_pipeline *p)
 	unsigned char *marked;
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++)
 		if (p->stages[i]->order_of[0] != '\0')
 			rc = sequence_check_resequencer(p, p->stages[i]);
-	for (uint32_t i = 0; rc == 0 && i < p->stage_count; i++)
+	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++)
 		rc = sequence_check_producer(p, p->stages[i]);
 	if (rc < 0)
 		return rc;
-	marked = calloc(p->stage_count, 1);
+	marked = calloc(pipeline_stages(p), 1);
 	if (marked == NULL)
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
 				   p->name);
@@ -314,9 +317,9 @@ static int sequence_check_source(const struct sluice_pipeline *p,
 				 const struct subscription *wish)
 {
 	const struct sluice_stage *worker = wish->consumer;
+	const struct sluice_stage *resequencer;
 
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		const struct sluice_stage *resequencer = p->stages[i];
+	PIPELINE_EACH(p, i, resequencer) {
 		const struct sluice_stage *from = resequencer->order_from;
 
 		if (from == NULL || from == wish->producer ||

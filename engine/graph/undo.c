@@ -18,7 +18,7 @@ void plan_remember(struct sluice_pipeline *p)
 {
 	pipeline_lock(p);
 	p->remembered = 1;
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		p->stages[i]->demand_before =
 			sluice_load_acquire(&p->stages[i]->words.demand);
 	for (uint32_t s = 0; s < p->sub_count; s++) {
@@ -51,7 +51,7 @@ static void pipeline_undo(struct sluice_pipeline *p)
 	if (!p->remembered)
 		return;
 	p->remembered = 0;
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		struct sluice_stage *stage = p->stages[i];
 
 		(void)sluice_exchange(&stage->words.demand,
@@ -81,17 +81,12 @@ static void pipeline_undo(struct sluice_pipeline *p)
 /* What a run held. */
 static void plan_release(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		struct sluice_stage *stage = p->stages[i];
 
-		resequencer_close(stage);
-		inlet_close(&stage->in);
-		outlet_close(&stage->out);
-		hold_close(&stage->hold);
-		stage->counters = NULL;
+		plan_release_stage(stage);
 		stage->worker = NULL;
 		stage->bell = NULL;
-		sluice_region_close(&stage->region);
 	}
 	/* What was declared stays: a start may be tried again. */
 	for (uint32_t s = 0; s < p->sub_count; s++) {
@@ -99,11 +94,14 @@ static void plan_release(struct sluice_pipeline *p)
 		subscription_reset(subscription_at(p, s));
 	}
 	pipeline_undo(p);
-	for (uint32_t i = 0; i < p->worker_count; i++)
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		free(p->workers[i].stages);
 	free(p->workers);
 	p->workers = NULL;
-	p->worker_count = 0;
+	p->workers_max = 0;
+	sluice_store_release(&p->worker_count, 0);
+	free(p->placing);
+	p->placing = NULL;
 	sluice_region_close(&p->region);
 	p->planned = 0;
 }
@@ -114,7 +112,7 @@ void plan_close(struct sluice_pipeline *p)
 		return;
 	gate_close(&p->gate, p->host.wait);
 	pipeline_lock(p); /* somebody may be looking at one */
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		stage_close_gate(p->stages[i]);
 		stage_reset(p->stages[i]);
 	}

@@ -145,6 +145,7 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 	/* What was taken back before and is not placed yet may be newer. */
 	orphan->next = out->orphans;
 	out->orphans = sub;
+	sluice_store_release(&sub->by_producer.state, PRODUCER_PARTED);
 }
 
 void outlet_leave(struct outlet *out, struct subscription *sub)

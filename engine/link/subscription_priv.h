@@ -41,8 +41,9 @@
  * Each side only ever moves its own word, looks at the other's when it is told
  * that something changed (stage_signal), and may be told once too often. LEFT
  * says that the consumer will touch the ring no more: what it has not
- * acknowledged the producer takes back. Once it is LEFT and RELEASED, or REFUSED,
- * its place may be used again.
+ * acknowledged the producer takes back. Until that has been dealt again the producer
+ * is PARTED: nothing of the consumer is looked at any more. Once it is LEFT and
+ * RELEASED, or REFUSED, its place may be used again.
  *
  * Making  A subscription that is made while events flow takes the pipeline's lock
  *         twice: to check and to be entered (SUBSCRIPTION_MAKING; its places at
@@ -82,6 +83,7 @@ enum producer_state {
 	PRODUCER_CLOSED = 2,
 	PRODUCER_RELEASED = 3,
 	PRODUCER_REFUSED = 4,
+	PRODUCER_PARTED = 5,
 };
 
 enum subscription_made {

@@ -33,7 +33,7 @@ void pipeline_raise(struct sluice_pipeline *p, enum pipeline_command command)
 					    (uint32_t)command))
 			break;
 	if (gate_enter(&p->gate)) {
-		for (uint32_t i = 0; i < p->worker_count; i++)
+		for (uint32_t i = 0; i < pipeline_workers(p); i++)
 			sluice_bell_ring(p->workers[i].bell, p->host.wait);
 		run_alarm(&p->host);
 	}

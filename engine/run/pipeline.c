@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Declaring a pipeline: its stages and subscriptions. */
+/* A pipeline that nothing has been declared of yet. */
 #include "engine/control/door_priv.h"
 #include "engine/graph/declare_priv.h"
 #include "engine/stage/gate_priv.h"
@@ -72,10 +72,12 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		pin_free(&pin);
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
-	/* Touched page by page, as subscriptions are made. */
+	/* Touched page by page, as stages and subscriptions are made. */
+	p->stages = calloc(SLUICE_STAGES_MAX, sizeof(struct sluice_stage *));
 	p->subs = calloc(SLUICE_SUBSCRIPTIONS_MAX, sizeof(*p->subs));
-	if (p->subs == NULL ||
+	if (p->stages == NULL || p->subs == NULL ||
 	    platform->mutex_open(platform->ctx, &p->mutex) < 0) {
+		free(p->stages);
 		free(p->subs);
 		free(p);
 		pin_free(&pin);
@@ -110,75 +112,16 @@ int sluice_pipeline_open(struct sluice_pipeline **out,
 struct sluice_stage *sluice_stage_find(struct sluice_pipeline *pipeline,
 				       const char *name)
 {
+	struct sluice_stage *stage;
+
 	if (door_pipeline(pipeline, __func__) < 0)
 		return NULL;
 	if (name == NULL)
 		(void)pipeline_no_such_stage(name);
-	return pipeline_find(pipeline, name);
-}
-
-static int pipeline_declaring(const struct sluice_pipeline *pipeline,
-			      const char *what)
-{
-	/* Relaxed: the declaring thread is the one that starts. */
-	if (sluice_load_relaxed(&pipeline->host.phase) == PIPELINE_DECLARED)
-		return 0;
-	return sluice_fail(-EBUSY, "pipeline '%s': %s after the start",
-			   pipeline->name, what);
-}
-
-/* Room for one more element in an array that grows by doubling. */
-static int array_grow(void **array, uint32_t count, size_t bytes)
-{
-	void *more;
-
-	if (count & (count - 1))
-		return 0; /* not at a power of two: there is room */
-	more = realloc(*array, bytes * (count ? 2 * (size_t)count : 1));
-	if (more == NULL)
-		return sluice_fail(-ENOMEM, "pipeline: no memory for more");
-	*array = more;
-	return 0;
-}
-
-int sluice_stage_add(struct sluice_pipeline *pipeline,
-		     const struct sluice_stage_opts *opts)
-{
-	SLUICE_KEEP_ERRNO;
-	struct sluice_stage *stage;
-	int rc = door_pipeline(pipeline, __func__);
-
-	if (rc == 0)
-		rc = pipeline_declaring(pipeline, "a stage is added");
-	if (rc < 0)
-		return rc;
-	if (pipeline->stage_count == SLUICE_STAGES_MAX)
-		return sluice_fail(-ENOSPC,
-				   "pipeline '%s': limit of %u stages reached",
-				   pipeline->name, SLUICE_STAGES_MAX);
-	rc = stage_new(&stage, opts);
-	if (rc < 0)
-		return rc;
-	if (pipeline_find(pipeline, stage->name) != NULL) {
-		rc = sluice_fail(-EEXIST,
-				 "stage '%s': the name is taken already",
-				 stage->name);
-		goto refused;
-	}
-	rc = array_grow((void **)&pipeline->stages, pipeline->stage_count,
-			sizeof(stage));
-	if (rc < 0)
-		goto refused;
-	stage->pipeline = pipeline;
-	stage->host = &pipeline->host;
-	stage->index = pipeline->stage_count;
-	pipeline->stages[pipeline->stage_count++] = stage;
-	return 0;
-
-refused:
-	stage->opts.state_free = NULL; /* still the caller's */
-	stage_free(stage);
-	return rc;
+	pipeline_lock(pipeline);
+	stage = pipeline_find(pipeline, name);
+	pipeline_unlock(pipeline);
+	return stage;
 }
 
 void pipeline_thread_name(const struct sluice_pipeline *p,

@@ -136,7 +136,7 @@ struct port_end port_end_of(const struct sluice_stage *port)
 	end.closed = port->run.ended.closed;
 	end.stopped = port->run.ended.stopped;
 	end.by = port->run.ended.by.text[0] != '\0' ? port->run.ended.by.text
-						     : NULL;
+						    : NULL;
 	end.failed = end.stopped && pipeline_has_failed(port->pipeline);
 	return end;
 }

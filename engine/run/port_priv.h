@@ -58,7 +58,7 @@ struct port_end {
 	uint32_t closed; /* SLUICE_CLOSED(); 0: it has not */
 	uint32_t stopped;
 	uint32_t failed; /* stopped, for the pipeline has failed */
-	const char *by;   /* the stage whose end did it, or NULL */
+	const char *by;  /* the stage whose end did it, or NULL */
 };
 struct port_end port_end_of(const struct sluice_stage *port);
 

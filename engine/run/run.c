@@ -77,18 +77,20 @@ static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
 			     const char *how)
 {
 	uint64_t n = sluice_load_acquire(&p->host.undelivered);
-	const struct sluice_stage *most = p->stages[0];
+	const struct sluice_stage *most = NULL;
+	const struct sluice_stage *stage;
 
 	if (n == 0)
 		return rc;
-	for (uint32_t i = 1; i < p->stage_count; i++)
-		if (p->stages[i]->run.stranded > most->run.stranded)
-			most = p->stages[i];
+	PIPELINE_EACH(p, i, stage)
+		if (most == NULL || stage->run.stranded > most->run.stranded)
+			most = stage;
 	return sluice_fail(rc < 0 ? rc : -EPIPE,
 			   "%s, and %llu events had no consumer left to go to, "
 			   "%llu of them from stage '%s'",
 			   how, (unsigned long long)n,
-			   (unsigned long long)most->run.stranded, most->name);
+			   (unsigned long long)(most ? most->run.stranded : n),
+			   most ? most->name : "(removed)");
 }
 
 static int pipeline_result(const struct sluice_pipeline *p)
@@ -120,8 +122,8 @@ static int engine_open(struct sluice_pipeline *p)
 	struct engine *engine = engine_of(p);
 
 	engine->supervised =
-		calloc(p->stage_count, sizeof(*engine->supervised));
-	engine->marked = calloc(p->stage_count, 1);
+		calloc(SLUICE_STAGES_MAX, sizeof(*engine->supervised));
+	engine->marked = calloc(SLUICE_STAGES_MAX, 1);
 	if (engine->supervised == NULL || engine->marked == NULL)
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory",
 				   p->name);
@@ -140,7 +142,7 @@ static void engine_free(struct engine *engine)
 static void engine_close(struct sluice_pipeline *p)
 {
 	if (p->planned) {
-		for (uint32_t i = 0; i < p->stage_count; i++)
+		for (uint32_t i = 0; i < pipeline_stages(p); i++)
 			port_close(p->stages[i]);
 		subscriptions_settle(p);
 		plan_close(p);
@@ -166,6 +168,7 @@ static void pipeline_reset(struct sluice_pipeline *p)
 		(void)sluice_exchange(&p->host.command, PIPELINE_STOP);
 	(void)sluice_exchange(&p->failed, 0);
 	(void)sluice_exchange(&p->host.aborted, 0);
+	(void)sluice_exchange(&p->workers_spawned, 0);
 	(void)sluice_exchange(&p->workers_ready, 0);
 	(void)sluice_exchange(&p->workers_done, 0);
 	(void)sluice_exchange(&p->host.undelivered, 0);
@@ -180,7 +183,7 @@ static int pipeline_launch(struct sluice_pipeline *p)
 	int rc;
 
 	plan_remember(p);
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		stage_open_gate(p->stages[i]);
 	gate_open(&p->gate);
 	pipeline_set_phase(p, PIPELINE_STARTING);
@@ -246,8 +249,7 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 
 /* ---- the end ------------------------------------------------------------- */
 
-static int pipeline_still_runs(const struct sluice_pipeline *p,
-			       uint32_t timeout_ms)
+static int pipeline_still_runs(struct sluice_pipeline *p, uint32_t timeout_ms)
 {
 	char names[STOP_TEXT_BYTES];
 
@@ -299,15 +301,16 @@ static uint64_t subscription_left(const struct subscription *sub)
 /* Events that were emitted and never finished. */
 static uint64_t pipeline_left(struct sluice_pipeline *p)
 {
+	const struct sluice_stage *stage;
 	uint64_t left = 0;
 
 	pipeline_lock(p);
 	if (sluice_load_acquire(&p->host.phase) == PIPELINE_FINISHED) {
 		for (uint32_t s = 0; s < p->sub_count; s++)
 			left += subscription_left(subscription_at(p, s));
-		for (uint32_t i = 0; i < p->stage_count; i++)
-			left += outlet_pool_left(&p->stages[i]->out) +
-				sluice_counter_read(p->stages[i]->counters,
+		PIPELINE_EACH(p, i, stage)
+			left += outlet_pool_left(&stage->out) +
+				sluice_counter_read(stage->counters,
 						    SLUICE_COUNTER_STRANDED);
 	}
 	pipeline_unlock(p);
@@ -370,7 +373,7 @@ void sluice_pipeline_stop(struct sluice_pipeline *p)
 
 static void pipeline_free(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		stage_free(p->stages[i]);
 	/* With those that a start made that failed. */
 	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
@@ -393,7 +396,7 @@ static void pipeline_close_child(struct sluice_pipeline *p)
 {
 	const struct platform *platform = p->platform;
 
-	for (uint32_t i = 0; i < p->worker_count; i++)
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		pipeline_forget(platform, p->workers[i].thread);
 	pipeline_forget(platform, engine_of(p)->supervisor);
 	pipeline_forget(platform, p->mutex);

@@ -82,5 +82,21 @@ void pipeline_set_phase(struct sluice_pipeline *pipeline,
 
 void supervisor_run(void *pipeline);
 void worker_run(void *worker);
+/* Returns 0 or a negative errno: no thread. */
+int worker_spawn(struct worker *worker);
+
+/* ---- arrive.c ------------------------------------------------------------- */
+
+/* What a ready-made stage has beside its options; see struct sluice_stage. */
+struct stage_ready {
+	const char *subscribe_with;
+	uint32_t stop_in_fini;
+};
+
+/* sluice_stage_add(), with what a ready-made stage has; *out is the stage, set
+ * before any other thread knows it. Past the door. */
+int stage_arrive(struct sluice_pipeline *pipeline,
+		 const struct sluice_stage_opts *opts,
+		 const struct stage_ready *ready, struct sluice_stage **out);
 
 #endif

@@ -31,9 +31,11 @@ static void stop_tell_stage(struct sluice_stage *stage)
 
 void stop_tell(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (p->stages[i]->opts.on_stop != NULL)
-			stop_tell_stage(p->stages[i]);
+	struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
+		if (stage->opts.on_stop != NULL)
+			stop_tell_stage(stage);
 }
 
 /* ---- who has not returned ------------------------------------------------ */
@@ -63,17 +65,17 @@ static void stop_name(char text[STOP_TEXT_BYTES],
 		       at > 0 ? ", " : "", stage->name, where);
 }
 
-uint32_t stop_names(const struct sluice_pipeline *p, enum stop_names which,
+uint32_t stop_names(struct sluice_pipeline *p, enum stop_names which,
 		    char text[STOP_TEXT_BYTES])
 {
+	const struct sluice_stage *stage;
 	uint32_t count = 0;
 	size_t at;
 
 	text[0] = '\0';
+	pipeline_lock(p);
 	for (int in_callback = 1; in_callback >= 0; in_callback--)
-		for (uint32_t i = 0; i < p->stage_count; i++) {
-			const struct sluice_stage *stage = p->stages[i];
-
+		PIPELINE_EACH(p, i, stage) {
 			if (stop_ended(stage) ||
 			    stop_inside(stage) != in_callback ||
 			    (which == STOP_IN_CALLBACK && !in_callback))
@@ -81,6 +83,7 @@ uint32_t stop_names(const struct sluice_pipeline *p, enum stop_names which,
 			if (count++ < STOP_NAMES_MAX)
 				stop_name(text, stage);
 		}
+	pipeline_unlock(p);
 	at = strlen(text);
 	if (count > STOP_NAMES_MAX)
 		(void)snprintf(text + at, STOP_TEXT_BYTES - at, " and %u more",
@@ -91,9 +94,11 @@ uint32_t stop_names(const struct sluice_pipeline *p, enum stop_names which,
 /* Those that are to stop and are inside a callback. */
 static int stop_anyone_late(const struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (!stop_ended(p->stages[i]) && stop_inside(p->stages[i]) &&
-		    stop_wanted(p->stages[i]))
+	const struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
+		if (!stop_ended(stage) && stop_inside(stage) &&
+		    stop_wanted(stage))
 			return 1;
 	return 0;
 }

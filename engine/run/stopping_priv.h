@@ -23,7 +23,7 @@ enum stop_names {
 	STOP_ALL,
 	STOP_IN_CALLBACK,
 };
-uint32_t stop_names(const struct sluice_pipeline *pipeline,
-		    enum stop_names which, char text[STOP_TEXT_BYTES]);
+uint32_t stop_names(struct sluice_pipeline *pipeline, enum stop_names which,
+		    char text[STOP_TEXT_BYTES]);
 
 #endif

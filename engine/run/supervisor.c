@@ -51,27 +51,16 @@ static void supervisor_await(struct sluice_pipeline *p, const sluice_a32 *word,
 	}
 }
 
-/* Returns how many could be spawned; all, unless memory or threads ran out. */
-static uint32_t supervisor_spawn(struct sluice_pipeline *p)
+/* All, unless memory or threads run out. */
+static void supervisor_spawn(struct sluice_pipeline *p)
 {
-	uint32_t spawned = 0;
-
-	for (uint32_t i = 0; i < p->worker_count; i++) {
+	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
 		struct worker *worker = &p->workers[i];
-		uint32_t cpu = (uint32_t)worker->cpu;
-		struct platform_place place = {&cpu, 1};
-		char name[THREAD_NAME_BYTES];
-		char part[12];
 		int rc;
 
 		if (worker->foreign)
 			continue;
-		if (worker->cpu == PLATFORM_CPU_ANY)
-			place = pipeline_place(p);
-		(void)snprintf(part, sizeof(part), "w%u", i);
-		pipeline_thread_name(p, name, part);
-		rc = p->platform->spawn(p->platform->ctx, &worker->thread,
-					worker_run, worker, name, place);
+		rc = worker_spawn(worker);
 		if (rc < 0) {
 			p->init_failed = 1;
 			host_fail(&p->host, rc,
@@ -81,9 +70,38 @@ static uint32_t supervisor_spawn(struct sluice_pipeline *p)
 				  sluice_errno_text(rc));
 			break;
 		}
-		spawned++;
+		(void)sluice_fetch_add(&p->workers_spawned, 1);
 	}
-	return spawned;
+}
+
+/* Of worker @worker, which has ended; its place may be another's. */
+static void supervisor_join(struct sluice_pipeline *p, struct worker *worker)
+{
+	void *thread = worker->thread;
+
+	worker->thread = NULL;
+	if (thread != NULL)
+		p->platform->join(p->platform->ctx, thread);
+	if (!worker->foreign)
+		sluice_store_release(&worker->state, WORKER_VACANT);
+}
+
+/* ---- stages and workers that go -------------------------------------------- */
+
+/* No stage is looked at just now: places of those that were removed are free. */
+static void supervisor_vacate(struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
+		sluice_a32 *seat = &p->stages[i]->words.seat;
+
+		if (sluice_load_acquire(seat) != SEAT_LEAVING)
+			continue;
+		engine_of(p)->supervised[i] = (struct supervised){0};
+		(void)sluice_exchange(seat, SEAT_FREE);
+	}
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
+		if (sluice_load_acquire(&p->workers[i].state) == WORKER_DONE)
+			supervisor_join(p, &p->workers[i]);
 }
 
 /* ---- restarts ------------------------------------------------------------ */
@@ -93,14 +111,15 @@ static void supervisor_mark(struct sluice_pipeline *p,
 			    const struct sluice_stage *stage)
 {
 	enum sluice_supervision how = p->opts.supervision;
+	unsigned char *marked = engine_of(p)->marked;
 
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		engine_of(p)->marked[i] =
-			i == stage->index || how == SLUICE_ONE_FOR_ALL;
+	/* A stage that comes meanwhile is not. */
+	memset(marked, how == SLUICE_ONE_FOR_ALL, pipeline_stages(p));
+	marked[stage->index] = 1;
 	if (how != SLUICE_REST_FOR_ONE)
 		return;
 	pipeline_lock(p);
-	subscription_spread(p, engine_of(p)->marked);
+	subscription_spread(p, marked);
 	pipeline_unlock(p);
 }
 
@@ -134,6 +153,7 @@ static void supervisor_recycle(struct sluice_stage *other, struct supervised *s,
 static void supervisor_on_failure(struct sluice_pipeline *p,
 				  struct sluice_stage *stage)
 {
+	struct sluice_stage *other;
 	uint64_t delay_ns;
 	uint64_t due_ns;
 
@@ -154,20 +174,21 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	/* An order of before may just have started it again, or be about to:
 	 * that does not count. If it is down this is none. */
 	supervisor_tell(stage, RESTART_DOWN);
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (engine_of(p)->marked[i] && i != stage->index &&
-		    !stage_is_port(p->stages[i]))
-			supervisor_recycle(p->stages[i],
-					   &engine_of(p)->supervised[i],
+	PIPELINE_EACH(p, i, other)
+		if (engine_of(p)->marked[i] && other != stage &&
+		    !stage_is_port(other))
+			supervisor_recycle(other, &engine_of(p)->supervised[i],
 					   due_ns);
 }
 
 /* Is somebody still up that is to go down first? */
 static int supervisor_recycling(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	const struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
 		if (engine_of(p)->supervised[i].restart_ns != 0 &&
-		    phase_of(p->stages[i]) == STAGE_RUNNING)
+		    phase_of(stage) == STAGE_RUNNING)
 			return 1;
 	return 0;
 }
@@ -176,16 +197,17 @@ static int supervisor_recycling(struct sluice_pipeline *p)
  * that failed. */
 static void supervisor_notice(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage) {
 		struct supervised *s = &engine_of(p)->supervised[i];
-		uint32_t downs =
-			sluice_load_acquire(&p->stages[i]->words.downs);
+		uint32_t downs = sluice_load_acquire(&stage->words.downs);
 
 		if (downs == s->downs)
 			continue;
 		s->downs = downs;
-		if (p->stages[i]->fault.code != 0)
-			supervisor_on_failure(p, p->stages[i]);
+		if (stage->fault.code != 0)
+			supervisor_on_failure(p, stage);
 	}
 }
 
@@ -194,15 +216,16 @@ static void supervisor_notice(struct sluice_pipeline *p)
  * stays as it is until it is told to come up. Returns when to look again. */
 static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 {
+	struct sluice_stage *stage;
 	uint64_t next_ns = UINT64_MAX;
 
-	for (uint32_t i = 0; i < p->stage_count; i++) {
+	PIPELINE_EACH(p, i, stage) {
 		struct supervised *s = &engine_of(p)->supervised[i];
 		uint64_t now_ns;
 
 		if (s->restart_ns == 0)
 			continue;
-		if (sluice_load_acquire(&p->stages[i]->words.downs) != s->downs)
+		if (sluice_load_acquire(&stage->words.downs) != s->downs)
 			return 0;
 		now_ns = host_now(&p->host);
 		if (s->restart_ns > now_ns) {
@@ -211,7 +234,7 @@ static uint64_t supervisor_start_due(struct sluice_pipeline *p)
 			continue;
 		}
 		s->restart_ns = 0;
-		supervisor_tell(p->stages[i], RESTART_UP);
+		supervisor_tell(stage, RESTART_UP);
 	}
 	return next_ns;
 }
@@ -238,14 +261,12 @@ struct supervisor_watch {
 	uint32_t workers;
 };
 
-/* Returns how many ports there still are. *next_ns: brought forward to when one
- * of them is to be looked after again. */
-static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
+/* *next_ns: brought forward to when one of them is to be looked after again. */
+static void supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 {
-	uint32_t left = 0;
+	struct sluice_stage *stage;
 
-	for (uint32_t i = 0; i < p->stage_count; i++) {
-		struct sluice_stage *stage = p->stages[i];
+	PIPELINE_EACH(p, i, stage) {
 		uint64_t look_ns;
 
 		if (!stage_is_port(stage))
@@ -253,16 +274,16 @@ static uint32_t supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 		look_ns = port_look_after(stage, &engine_of(p)->supervised[i]);
 		if (look_ns < *next_ns)
 			*next_ns = look_ns;
-		left += phase_of(stage) != STAGE_ENDED;
 	}
-	return left;
 }
 
 static int supervisor_rung(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
+	const struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
 		if (engine_of(p)->supervised[i].relayed &&
-		    port_rung(p->stages[i], &engine_of(p)->supervised[i]))
+		    port_rung(stage, &engine_of(p)->supervised[i]))
 			return 1;
 	return 0;
 }
@@ -277,31 +298,53 @@ static int supervisor_alarmed(void *ctx)
 	       supervisor_rung(p);
 }
 
-/* Until every worker, and every port, has ended. */
-static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
+/* Has every worker ended? */
+static int supervisor_idle(const struct sluice_pipeline *p)
 {
-	struct supervisor_watch watch = {.pipeline = p, .workers = workers};
+	return sluice_load_acquire(&p->workers_done) >=
+	       sluice_load_acquire(&p->workers_spawned);
+}
+
+/* Has every worker, and every port? Then no stage can come any more. */
+static int supervisor_over(struct sluice_pipeline *p)
+{
+	const struct sluice_stage *stage;
+
+	pipeline_lock(p);
+	p->over = p->arrivals == 0 && supervisor_idle(p);
+	PIPELINE_EACH(p, i, stage)
+		if (phase_of(stage) != STAGE_ENDED)
+			p->over = 0;
+	pipeline_unlock(p);
+	return (int)p->over;
+}
+
+/* Until every worker, and every port, has ended. */
+static void supervisor_watch(struct sluice_pipeline *p)
+{
+	struct supervisor_watch watch = {.pipeline = p};
 
 	for (;;) {
 		uint64_t look_ns = UINT64_MAX;
 		uint64_t late_ns;
 		uint64_t next_ns;
-		uint32_t ports;
 
 		watch.seen = sluice_load_acquire(&p->alarms);
+		supervisor_vacate(p);
 		stop_tell(p);
-		ports = supervisor_ports(p, &look_ns);
+		supervisor_ports(p, &look_ns);
 		next_ns = supervisor_restart(p);
 		if (look_ns < next_ns)
 			next_ns = look_ns;
 		late_ns = stop_tell_late(p);
 		if (late_ns < next_ns)
 			next_ns = late_ns;
-		if (sluice_load_acquire(&p->workers_done) >= workers) {
-			if (ports == 0)
-				return;
-			watch.workers = UINT32_MAX;
-		}
+		watch.workers = UINT32_MAX;
+		if (!supervisor_idle(p))
+			watch.workers =
+				sluice_load_acquire(&p->workers_spawned);
+		else if (supervisor_over(p))
+			return;
 		(void)sluice_bell_park(p->supervisor_bell, p->host.wait,
 				       supervisor_alarmed, &watch, next_ns);
 	}
@@ -309,9 +352,11 @@ static void supervisor_watch(struct sluice_pipeline *p, uint32_t workers)
 
 static void supervisor_init_ports(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (stage_is_port(p->stages[i]))
-			(void)stage_init(p->stages[i]);
+	struct sluice_stage *stage;
+
+	PIPELINE_EACH(p, i, stage)
+		if (stage_is_port(stage))
+			(void)stage_init(stage);
 }
 
 /* Every init has returned. Does the pipeline run from now on? */
@@ -326,47 +371,45 @@ static int supervisor_begins(struct sluice_pipeline *p)
 
 static void supervisor_begin(struct sluice_pipeline *p)
 {
+	struct sluice_stage *stage;
+
 	plan_admit(p);
-	for (uint32_t i = 0; i < p->stage_count; i++)
-		if (stage_is_port(p->stages[i]))
-			port_open(p->stages[i]);
+	PIPELINE_EACH(p, i, stage)
+		if (stage_is_port(stage))
+			port_open(stage);
 	pipeline_set_phase(p, PIPELINE_RUNNING);
 }
 
 /* The start has failed: nothing has begun for anybody but those who were called
  * in it, and they end. */
-static void supervisor_undo(struct sluice_pipeline *p, uint32_t workers)
+static void supervisor_undo(struct sluice_pipeline *p)
 {
 	pipeline_raise(p, PIPELINE_STOP);
 	pipeline_set_phase(p, PIPELINE_PLANNING);
-	supervisor_await(p, &p->workers_done, workers);
+	supervisor_await(p, &p->workers_done,
+			 sluice_load_acquire(&p->workers_spawned));
 }
 
 void supervisor_run(void *arg)
 {
 	struct sluice_pipeline *p = arg;
-	uint32_t spawned;
 	int begins;
 
 	sluice_store_release(&p->supervisor_self,
 			     p->platform->self(p->platform->ctx));
-	spawned = supervisor_spawn(p);
+	supervisor_spawn(p);
 	supervisor_init_ports(p);
-	supervisor_await(p, &p->workers_ready, spawned);
+	supervisor_await(p, &p->workers_ready,
+			 sluice_load_acquire(&p->workers_spawned));
 	begins = supervisor_begins(p);
 	if (begins) {
 		supervisor_begin(p);
-		supervisor_watch(p, spawned);
+		supervisor_watch(p);
 	} else {
-		supervisor_undo(p, spawned);
+		supervisor_undo(p);
 	}
-	for (uint32_t i = 0; i < p->worker_count; i++) {
-		void *thread = p->workers[i].thread;
-
-		p->workers[i].thread = NULL;
-		if (thread != NULL)
-			p->platform->join(p->platform->ctx, thread);
-	}
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
+		supervisor_join(p, &p->workers[i]);
 	sluice_store_release(&p->supervisor_self, 0);
 	if (begins)
 		pipeline_set_phase(p, PIPELINE_FINISHED);

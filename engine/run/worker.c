@@ -3,21 +3,74 @@
  * The loop of a worker: step every stage in turn; when a whole round found
  * nothing, spin, then yield, then park until a neighbour rings.
  */
+#include "engine/graph/plan_priv.h"
 #include "engine/run/run_priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int worker_spawn(struct worker *worker)
+{
+	struct sluice_pipeline *p = worker->pipeline;
+	uint32_t cpu = (uint32_t)worker->cpu;
+	struct platform_place place = {&cpu, 1};
+	char name[THREAD_NAME_BYTES];
+	char part[12];
+
+	if (worker->cpu == PLATFORM_CPU_ANY)
+		place = pipeline_place(p);
+	(void)snprintf(part, sizeof(part), "w%u",
+		       (uint32_t)(worker - p->workers));
+	pipeline_thread_name(p, name, part);
+	return p->platform->spawn(p->platform->ctx, &worker->thread, worker_run,
+				  worker, name, place);
+}
+
+/* ---- its stages ---------------------------------------------------------- */
+
+/* Those that came while it runs. */
+static void worker_welcome(struct worker *worker)
+{
+	struct sluice_stage *stage =
+		(struct sluice_stage *)(uintptr_t)sluice_exchange(
+			&worker->arriving, 0);
+
+	while (stage != NULL) {
+		struct sluice_stage *next = stage->next_arriving;
+
+		worker->stages[worker->count++] = stage;
+		worker->live++;
+		stage_enter(stage);
+		stage_begin(stage);
+		stage_leave(stage);
+		stage = next;
+	}
+}
+
+/* Stage @index has ended; it is nobody's here any more. */
+static void worker_lose(struct worker *worker, uint32_t index)
+{
+	struct sluice_stage *stage = worker->stages[index];
+
+	worker->count--;
+	memmove(&worker->stages[index], &worker->stages[index + 1],
+		(worker->count - index) * sizeof(struct sluice_stage *));
+	worker->live--;
+	(void)sluice_fetch_add(&worker->load, UINT32_MAX);
+	(void)sluice_exchange(&stage->words.seat, SEAT_LEFT);
+}
 
 static void worker_stop(struct worker *worker)
 {
-	for (uint32_t i = 0; i < worker->count; i++) {
-		struct sluice_stage *stage = worker->stages[i];
+	while (worker->count > 0) {
+		struct sluice_stage *stage = worker->stages[0];
 
-		if (stage->run.phase == STAGE_ENDED)
-			continue;
 		stage_enter(stage);
 		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
 		stage_leave(stage);
 		(void)sluice_exchange(&worker->pipeline->host.aborted, 1);
+		worker_lose(worker, 0);
 	}
-	worker->live = 0;
 }
 
 /* One round over the stages. Returns non-zero when there was anything to do. */
@@ -26,20 +79,24 @@ static int worker_round(void *arg)
 	struct worker *worker = arg;
 	int worked = 0;
 
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(&worker->arriving) != 0)) {
+		worker_welcome(worker);
+		worked = 1;
+	}
 	if (host_command(&worker->pipeline->host) == PIPELINE_STOP) {
 		worker_stop(worker);
 		return 1;
 	}
-	for (uint32_t i = 0; i < worker->count; i++) {
+	for (uint32_t i = 0; i < worker->count;) {
 		struct sluice_stage *stage = worker->stages[i];
 
-		if (stage->run.phase == STAGE_ENDED)
-			continue;
 		stage_enter(stage);
 		worked |= stage_step(stage);
 		stage_leave(stage);
 		if (stage->run.phase == STAGE_ENDED)
-			worker->live--;
+			worker_lose(worker, i);
+		else
+			i++;
 	}
 	return worked;
 }
@@ -49,8 +106,6 @@ static int worker_init(struct worker *worker)
 {
 	struct sluice_pipeline *p = worker->pipeline;
 
-	sluice_store_release(&worker->self,
-			     p->platform->self(p->platform->ctx));
 	for (uint32_t i = 0; i < worker->count; i++) {
 		struct sluice_stage *stage = worker->stages[i];
 		int rc;
@@ -69,6 +124,14 @@ static int worker_init(struct worker *worker)
 	return pipeline_wait_phase(p, PIPELINE_RUNNING);
 }
 
+/* The same of one that came while the pipeline runs, with its one stage. */
+static void worker_begin(struct worker *worker)
+{
+	stage_enter(worker->stages[0]);
+	stage_begin(worker->stages[0]);
+	stage_leave(worker->stages[0]);
+}
+
 static void worker_undo(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->count; i++) {
@@ -76,6 +139,7 @@ static void worker_undo(struct worker *worker)
 		stage_undo(worker->stages[i]);
 		stage_leave(worker->stages[i]);
 	}
+	worker->count = 0;
 	worker->live = 0;
 }
 
@@ -93,15 +157,19 @@ static uint64_t worker_deadline(const struct worker *worker)
 	return deadline;
 }
 
-void worker_run(void *arg)
+/* It has no stage left: it takes none any more, unless one has just come. */
+static int worker_shut(struct worker *worker)
 {
-	struct worker *worker = arg;
-	struct sluice_pipeline *p = worker->pipeline;
-	const struct sluice_wait_ops *ops = p->host.wait;
+	uint64_t none = 0;
+
+	return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT);
+}
+
+static void worker_work(struct worker *worker)
+{
+	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
 	struct sluice_backoff backoff = {0};
 
-	if (worker_init(worker) != 0)
-		worker_undo(worker);
 	while (worker->live > 0) {
 		if (worker_round(worker)) {
 			backoff.rounds = 0;
@@ -113,8 +181,27 @@ void worker_run(void *arg)
 				     worker_deadline(worker)))
 			backoff.rounds = 0;
 	}
+}
+
+void worker_run(void *arg)
+{
+	struct worker *worker = arg;
+	struct sluice_pipeline *p = worker->pipeline;
+
+	sluice_store_release(&worker->self,
+			     p->platform->self(p->platform->ctx));
+	if (worker->late)
+		worker_begin(worker);
+	else if (worker_init(worker) != 0)
+		worker_undo(worker);
+	do {
+		worker_work(worker);
+		if (sluice_load_relaxed(&worker->arriving) != 0)
+			worker_welcome(worker);
+	} while (worker->live > 0 || !worker_shut(worker));
 	/* Its name may soon be another thread's. */
 	sluice_store_release(&worker->self, 0);
+	sluice_store_release(&worker->state, WORKER_DONE);
 	(void)sluice_fetch_add(&p->workers_done, 1);
-	sluice_bell_ring(p->supervisor_bell, ops);
+	sluice_bell_ring(p->supervisor_bell, p->host.wait);
 }

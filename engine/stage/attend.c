@@ -188,6 +188,7 @@ static void attend_outlets(struct sluice_stage *stage)
 		case PRODUCER_CLOSED:
 		case PRODUCER_REFUSED:
 		case PRODUCER_RELEASED:
+		case PRODUCER_PARTED:
 			break;
 		}
 		if (subscription_consumer(sub) == CONSUMER_LEFT &&

@@ -205,6 +205,17 @@ static int stage_restart(struct sluice_stage *stage)
 	return 1;
 }
 
+void stage_begin(struct sluice_stage *stage)
+{
+	int rc = stage_call_init(stage);
+
+	if (rc == 0)
+		stage->run.initialised = 1;
+	else
+		stage_fail_text(stage,
+				stage_describe(stage, CALLBACK_INIT, rc));
+}
+
 int stage_obey(struct sluice_stage *stage)
 {
 	switch (sluice_exchange(&stage->words.restart, RESTART_NONE)) {

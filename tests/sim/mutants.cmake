@@ -63,7 +63,7 @@ sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
 	[[s/found = ready(ready_ctx)/found = 0/]])
 sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
-	[[s/supervisor_tell(p->stages\[i\], RESTART_UP)/(void)0/]])
+	[[s/supervisor_tell(stage, RESTART_UP)/(void)0/]])
 
 # ---- credit ------------------------------------------------------------------
 sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
@@ -196,7 +196,7 @@ sluice_sim_mutant(no-supervisor-no-start engine/run/run.c
 	"not started|does not start|after a start that failed|${STUCK}"
 	[[/no thread for its/,/return rc/s/pipeline_reset(p)/(void)0/]])
 sluice_sim_mutant(stop-forgets-one engine/run/worker.c "no fini|${STUCK}"
-	[[/^static void worker_stop/,/^}/s/stage->run.phase == STAGE_ENDED/& || i == 2/]])
+	[[/^static void worker_stop/,/^}/s/stage_abort(stage, SLUICE_REASON_SHUTDOWN);/if (worker->count != 3) &/]])
 sluice_sim_mutant(end-not-heeded engine/stage/mail.c "is to end, and has not"
 	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->run.phase, SLUICE_CLOSED_REASON(closed),/]])
 sluice_sim_mutant(permanent-goes-on engine/stage/attend_in.c "is to end, and has not|${STUCK}"

@@ -190,9 +190,9 @@ sluice_unit_mutant(lane-saves-its-turn dispatch/lanes.h modifiers "a_turn_is_a_t
 
 # ---- where threads run -------------------------------------------------------
 sluice_unit_mutant(port-takes-a-cpu engine/graph/affinity.c affinity "ports_take_no_worker"
-	[[s/polling += !p->workers\[i\].blocking && !p->workers\[i\].foreign;/polling += !p->workers[i].blocking;/]])
+	[[s/polling += !p->workers\[i\].blocking && !p->workers\[i\].foreign &&/polling += !p->workers[i].blocking \&\&/]])
 sluice_unit_mutant(stage-on-a-ports-thread engine/graph/affinity.c affinity "ports_take_no_worker"
-	[[s/if (!p->workers\[i\].blocking && !p->workers\[i\].foreign &&/if (!p->workers[i].blocking \&\&/]])
+	[[s/if (!worker->blocking && !worker->foreign &&/if (!worker->blocking \&\&/]])
 sluice_unit_mutant(turns-of-stages engine/graph/affinity.c affinity "workers_take_turns_not_stages"
 	[[s/\tif (workers > placing->slots)$/\tif (0)/]])
 sluice_unit_mutant(one-turn-for-all engine/run/platform.c pin "turns_are_taken_by_as_many"
@@ -376,11 +376,11 @@ sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_b
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
 	[[s/(void)sluice_exchange(&worker->pipeline->host.aborted, 1);/(void)0;/]])
 sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
-	[[s/if (p->stages\[i\]->run.stranded > most->run.stranded)/if (p->stages[i]->run.stranded < most->run.stranded)/]])
+	[[s/stage->run.stranded > most->run.stranded)/stage->run.stranded < most->run.stranded)/]])
 sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
-sluice_unit_mutant(one-stage-too-many engine/run/pipeline.c pipeline "limits_are_kept"
-	[[s/if (pipeline->stage_count == SLUICE_STAGES_MAX)/if (pipeline->stage_count > SLUICE_STAGES_MAX)/]])
+sluice_unit_mutant(one-stage-too-many engine/run/arrive.c pipeline "limits_are_kept"
+	[[s/if (count == SLUICE_STAGES_MAX)/if (count > SLUICE_STAGES_MAX)/]])
 sluice_unit_mutant(last-reserved-word ring/base.c new_opts "resv_last"
 	[[/^int opts_check_resv/,/^}/s/for (uint32_t i = 0; i < count; i++)/for (uint32_t i = 0; i + 1 < count; i++)/]])
 sluice_unit_mutant(port-stop-is-an-end engine/run/port.c port_closed "recv_stopped"

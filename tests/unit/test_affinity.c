@@ -79,7 +79,7 @@ static void add(struct sluice_pipeline *p, uint32_t cpu, uint32_t blocking)
 {
 	char name[SLUICE_NAME_BYTES];
 
-	(void)snprintf(name, sizeof(name), "s%u", p->stage_count);
+	(void)snprintf(name, sizeof(name), "s%u", pipeline_stages(p));
 	flow_add(p, SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
 				 .in_bytes = 8, .handle_events = flow_collect,
 				 .cpu = cpu, .blocking = blocking));
@@ -117,7 +117,7 @@ static void stages_take_turns(void **state)
 	for (uint32_t i = 0; i < STAGES_MAX; i++)
 		add(p, 0, 0);
 	place(p);
-	assert_int_equal(p->worker_count, row->made);
+	assert_int_equal(pipeline_workers(p), row->made);
 	for (uint32_t i = 0; i < STAGES_MAX; i++) {
 		const struct worker *worker = p->stages[i]->worker;
 
@@ -128,7 +128,7 @@ static void stages_take_turns(void **state)
 		assert_int_equal(worker->limits.yield_rounds, 8);
 		assert_int_equal(worker->blocking, 0);
 	}
-	for (uint32_t i = 0; i < p->worker_count; i++)
+	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		assert_int_equal(p->workers[i].live, p->workers[i].count);
 	sluice_pipeline_close(p);
 }
@@ -143,7 +143,7 @@ static void pinned_stages_share_their_cpu(void **state)
 	add(p, SLUICE_CPU(5), 0);
 	add(p, SLUICE_CPU(0), 0);
 	place(p);
-	assert_int_equal(p->worker_count, 2);
+	assert_int_equal(pipeline_workers(p), 2);
 	assert_int_equal(p->stages[0]->worker->cpu, 5);
 	assert_ptr_equal(p->stages[2]->worker, p->stages[0]->worker);
 	assert_int_equal(p->stages[1]->worker->cpu, 0);
@@ -160,7 +160,7 @@ static void blocking_stages_run_alone(void **state)
 	for (uint32_t i = 0; i < STAGES_MAX; i++)
 		add(p, 0, i % 2);
 	place(p);
-	assert_int_equal(p->worker_count, STAGES_MAX);
+	assert_int_equal(pipeline_workers(p), STAGES_MAX);
 	for (uint32_t i = 0; i < STAGES_MAX; i++) {
 		const struct worker *worker = p->stages[i]->worker;
 
@@ -290,7 +290,7 @@ static void pin_decides(void **state)
 	for (uint32_t i = 0; i < STAGES_MAX; i++)
 		add(p, 0, 0);
 	place(p);
-	assert_int_equal(p->worker_count, row->made);
+	assert_int_equal(pipeline_workers(p), row->made);
 	for (uint32_t i = 0; i < STAGES_MAX; i++) {
 		const struct worker *worker = p->stages[i]->worker;
 
@@ -319,7 +319,7 @@ static void ports_take_no_worker(void **state)
 		for (uint32_t i = 0; i < CPUS; i++)
 			add(p, 0, 0);
 		place(p);
-		assert_int_equal(p->worker_count, 1 + CPUS);
+		assert_int_equal(pipeline_workers(p), 1 + CPUS);
 		for (uint32_t i = 1; i <= CPUS; i++) {
 			const struct worker *worker = p->stages[i]->worker;
 
@@ -455,7 +455,7 @@ static void cpus_that_are_not_known(void **state)
 	for (uint32_t i = 0; i < 4; i++)
 		add(p, i == 3 ? SLUICE_CPU(7) : 0, 0);
 	place(p);
-	assert_int_equal(p->worker_count, 3);
+	assert_int_equal(pipeline_workers(p), 3);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(p->stages[i]->worker->cpu, ANY);
 	assert_int_equal(p->stages[3]->worker->cpu, 7);

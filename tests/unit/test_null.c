@@ -210,7 +210,7 @@ static void an_argument_is_missing(void **state)
 		"name of a stage is NULL");
 	REFUSED(sluice_subscribe(pipeline, "out", "inn", NULL), -ENOENT,
 		"'inn'");
-	REFUSED(sluice_stage_add(pipeline, NULL), -EBUSY, "after the start");
+	REFUSED(sluice_stage_add(pipeline, NULL), -EINVAL, "options");
 	REFUSED(sluice_stage_stat(pipeline, "in", NULL), -EINVAL,
 		"stat is NULL");
 	REFUSED(sluice_stage_stat(pipeline, NULL,

@@ -246,7 +246,6 @@ static struct fault {
 	{"mmap", ENOMEM, -ENOMEM, REGIONS, "mmap"},
 	{"fcntl", EPERM, -EPERM, REGIONS, "sealing"},
 	{"calloc", ENOMEM, -ENOMEM, 1, "no memory"},
-	{"realloc", ENOMEM, -ENOMEM, STAGES, "no memory"},
 	{"aligned_alloc", ENOMEM, -ENOMEM, 20, "no memory"},
 	{"malloc", ENOMEM, -ENOMEM, 1 + WORKERS, "thread"},
 	{"pthread_create", EAGAIN, -EAGAIN, 1 + WORKERS, "thread"},
@@ -345,7 +344,7 @@ static void start_fails_under_wakes(void **state)
 /* Declaring needs memory too. */
 static void declaring_fails_and_holds_nothing(void **state)
 {
-	static const char *const calls[] = {"aligned_alloc", "realloc"};
+	static const char *const calls[] = {"aligned_alloc"};
 	const struct sluice_stage_opts *opts =
 		SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
 			     .out_bytes = 8, .handle_demand = end_at_once);

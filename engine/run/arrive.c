@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stages come: before the start they are declared, and while the pipeline runs
+ * they are made, whole, and handed to a worker that is there, to a new one, or,
+ * ports, to their user.
+ *
+ * The lock is taken twice, as for a subscription: a place is kept, memory is
+ * allocated without the lock, then the stage is shown. In between `arrivals` keeps
+ * the pipeline from ending.
+ */
+#include "dispatch/strategy.h"
+#include "engine/control/door_priv.h"
+#include "engine/graph/declare_priv.h"
+#include "engine/graph/plan_priv.h"
+#include "engine/run/port_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- a place ------------------------------------------------------------- */
+
+static int arrive_name_taken(const struct sluice_pipeline *p, const char *name)
+{
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
+		const struct sluice_stage *stage = p->stages[i];
+
+		if ((stage_seated(stage) ||
+		     sluice_load_acquire(&stage->words.seat) == SEAT_MAKING) &&
+		    strcmp(stage->name, name) == 0)
+			return sluice_fail(-EEXIST,
+					   "stage '%s': the name is taken "
+					   "already",
+					   name);
+	}
+	return 0;
+}
+
+/* A place that was given up, or @spare as one more, and then *spare is NULL. */
+static struct sluice_stage *arrive_place(struct sluice_pipeline *p,
+					 struct sluice_stage **spare)
+{
+	uint32_t count = pipeline_stages(p);
+	struct sluice_stage *stage = *spare;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (sluice_load_acquire(&p->stages[i]->words.seat) == SEAT_FREE)
+			return p->stages[i];
+	if (count == SLUICE_STAGES_MAX)
+		return NULL;
+	*spare = NULL;
+	stage->index = count;
+	p->stages[count] = stage;
+	sluice_store_release(&p->stage_count, count + 1);
+	return stage;
+}
+
+/* May one come now? *later: the pipeline runs. */
+static int arrive_when(const struct sluice_pipeline *p, int *later)
+{
+	enum pipeline_phase phase = host_phase(&p->host);
+
+	*later = phase == PIPELINE_RUNNING;
+	if (phase == PIPELINE_PLANNING || phase == PIPELINE_STARTING)
+		return sluice_fail(-EBUSY,
+				   "pipeline '%s': a stage is added while it "
+				   "is being started",
+				   p->name);
+	if (phase == PIPELINE_FINISHED ||
+	    (*later && (p->over || host_command(&p->host) != PIPELINE_RUN)))
+		return sluice_fail(-EPIPE,
+				   "pipeline '%s': a stage is added, and the "
+				   "pipeline is ending",
+				   p->name);
+	return 0;
+}
+
+/* What can be said only before the start. */
+static int arrive_check(const struct sluice_stage_opts *o)
+{
+	const struct sluice_strategy *strategy =
+		o->kind == SLUICE_CONSUMER ? NULL : dispatch_strategy(o);
+
+	if (o->order_of != NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': order_of '%s' is set, and the "
+				   "pipeline runs: a stage that restores an "
+				   "order is declared before the start",
+				   o->name, o->order_of);
+	if (strategy != NULL && strategy->needs & SLUICE_NEEDS_ORDER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': dispatcher '%s', and the "
+				   "pipeline runs: the stage that restores its "
+				   "order is declared before the start",
+				   o->name, strategy->name);
+	return 0;
+}
+
+/* Under the lock. */
+static int arrive_begin(struct sluice_pipeline *p,
+			const struct sluice_stage_opts *o, int *later,
+			struct sluice_stage **spare, struct sluice_stage **out)
+{
+	struct sluice_stage *stage;
+	int rc = arrive_when(p, later);
+
+	if (rc == 0 && *later)
+		rc = arrive_check(o);
+	if (rc == 0)
+		rc = arrive_name_taken(p, o->name);
+	if (rc < 0)
+		return rc;
+	stage = arrive_place(p, spare);
+	if (stage == NULL)
+		return sluice_fail(-ENOSPC,
+				   "pipeline '%s': limit of %u stages reached",
+				   p->name, SLUICE_STAGES_MAX);
+	stage_forget(stage);
+	stage_define(stage, o);
+	(void)sluice_exchange(&stage->words.seat,
+			      *later ? SEAT_MAKING : SEAT_TAKEN);
+	p->arrivals += *later != 0;
+	*out = stage;
+	return 0;
+}
+
+/* ---- a worker ------------------------------------------------------------ */
+
+/* To one that is there. Returns zero when it takes none any more. */
+static int worker_give(struct worker *worker, struct sluice_stage *stage)
+{
+	uint64_t seen = sluice_load_acquire(&worker->arriving);
+
+	do {
+		if (seen == WORKER_SHUT)
+			return 0;
+		stage->next_arriving = (struct sluice_stage *)(uintptr_t)seen;
+	} while (!sluice_compare_exchange(&worker->arriving, &seen,
+					  (uint64_t)(uintptr_t)stage));
+	return 1;
+}
+
+/* Before a worker knows it: its neighbours may ring that. */
+static void arrive_at(struct sluice_stage *stage, struct worker *worker)
+{
+	stage->worker = worker;
+	stage->bell = worker->bell;
+	(void)sluice_fetch_add(&worker->load, 1);
+	stage_open_gate(stage);
+}
+
+/* From now on it can be found; unless it has ended by now, which stands. */
+static void arrive_show(struct sluice_stage *stage)
+{
+	uint32_t making = SEAT_MAKING;
+
+	(void)sluice_compare_exchange(&stage->words.seat, &making, SEAT_TAKEN);
+}
+
+/* A worker's only stage so far. Returns 0 or why there is no thread. */
+static int arrive_spawn(struct sluice_pipeline *p, struct sluice_stage *stage,
+			struct worker *worker)
+{
+	int rc;
+
+	worker->stages[0] = stage;
+	worker->count = 1;
+	worker->live = 1;
+	(void)sluice_fetch_add(&p->workers_spawned, 1);
+	rc = worker_spawn(worker);
+	if (rc == 0)
+		return 0;
+	(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX);
+	return sluice_fail(rc, "stage '%s': no thread for its worker: %s",
+			   stage->name, sluice_errno_text(rc));
+}
+
+/* To a new one, without the lock. */
+static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
+			struct worker *worker)
+{
+	int rc = 0;
+
+	worker->late = 1;
+	if (affinity_room(worker) < 0)
+		rc = sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
+	else
+		arrive_at(stage, worker);
+	if (rc == 0 && worker->foreign)
+		port_open(stage);
+	else if (rc == 0)
+		rc = arrive_spawn(p, stage, worker);
+	pipeline_lock(p);
+	worker->fresh = 0;
+	if (rc == 0)
+		arrive_show(stage);
+	else
+		sluice_store_release(&worker->state, WORKER_VACANT);
+	pipeline_unlock(p);
+	return rc;
+}
+
+static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	struct worker *worker;
+	int given = 0;
+	int later;
+	int rc;
+
+	pipeline_lock(p);
+	do {
+		rc = arrive_when(p, &later);
+		if (rc == 0)
+			rc = affinity_choose(p, stage, &worker);
+		if (rc < 0 || worker->fresh)
+			break;
+		arrive_at(stage, worker);
+		given = worker_give(worker, stage);
+		/* One that has just ended takes none: then another is chosen. */
+		if (given)
+			arrive_show(stage);
+		else
+			stage_close_gate(stage);
+	} while (!given);
+	pipeline_unlock(p);
+	if (given)
+		sluice_bell_ring(worker->bell, p->host.wait);
+	return rc < 0 || given ? rc : arrive_fresh(p, stage, worker);
+}
+
+/* ---- while it runs ------------------------------------------------------- */
+
+static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage)
+{
+	int rc = plan_late_stage(stage);
+
+	if (rc == 0)
+		rc = arrive_seat(p, stage);
+	if (rc < 0) {
+		stage_close_gate(stage);
+		plan_release_stage(stage);
+		stage->opts.state_free = NULL; /* still the caller's */
+	}
+	pipeline_lock(p);
+	p->arrivals--;
+	if (rc < 0)
+		(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING);
+	pipeline_unlock(p);
+	host_alarm(&p->host);
+	return rc;
+}
+
+int stage_arrive(struct sluice_pipeline *p,
+		 const struct sluice_stage_opts *opts,
+		 const struct stage_ready *ready, struct sluice_stage **out)
+{
+	struct sluice_stage_opts o;
+	struct sluice_stage *spare;
+	struct sluice_stage *stage = NULL;
+	int later;
+	int rc = stage_opts_take(&o, opts);
+
+	if (rc < 0)
+		return rc;
+	spare = stage_alloc(p, 0);
+	if (spare == NULL)
+		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
+	pipeline_lock(p);
+	rc = arrive_begin(p, &o, &later, &spare, &stage);
+	if (rc == 0 && ready != NULL) {
+		stage->subscribe_with = ready->subscribe_with;
+		stage->stop_in_fini = ready->stop_in_fini;
+	}
+	if (rc == 0 && out != NULL)
+		*out = stage;
+	pipeline_unlock(p);
+	if (spare != NULL)
+		stage_free(spare);
+	return rc == 0 && later ? arrive_late(p, stage) : rc;
+}
+
+int sluice_stage_add(struct sluice_pipeline *pipeline,
+		     const struct sluice_stage_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc = door_pipeline(pipeline, __func__);
+
+	return rc < 0 ? rc : stage_arrive(pipeline, opts, NULL, NULL);
+}

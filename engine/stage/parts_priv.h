@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of a stage, by who owns them: what of a run is forgotten, what is in
+ * hand, its messages, and the words that other threads read. Of this header alone:
+ * stage_priv.h puts them together. Not installed.
+ *
+ * Knows      phases, signals, words
+ * Knows not  what is done with them
+ */
+#ifndef SLUICE_ENGINE_PARTS_PRIV_H
+#define SLUICE_ENGINE_PARTS_PRIV_H
+
+#include "engine/stage.h"
+#include "engine/stage/mailbox_priv.h"
+#include "engine/stage/timer_priv.h"
+
+enum stage_phase {
+	STAGE_RUNNING,
+	STAGE_DOWN,   /* failed; waits to be started again */
+	STAGE_ENDING, /* nothing new; what is held or spilled still goes out */
+	STAGE_ENDED,
+};
+
+/* Whose a place among a pipeline's stages is. */
+enum stage_seat {
+	SEAT_FREE = 0,    /* nobody's */
+	SEAT_MAKING = 1,  /* a stage's that is being made, or removed */
+	SEAT_LEAVING = 2, /* removed; free when the supervisor has seen it */
+	SEAT_TAKEN = 3,   /* a stage's; from here on it is there */
+	SEAT_LEFT = 4, /* the same, it has ended, and its worker does not know
+			     it any more */
+};
+
+/* What the supervisor may have a stage do; never both at once. */
+enum stage_restart {
+	RESTART_NONE = 0,
+	RESTART_DOWN = 1, /* go down: a neighbour has failed */
+	RESTART_UP = 2,   /* come up again */
+};
+
+/* Why a stage is to look up from its events; bits of `signals`. */
+#define SIGNAL_WAKE  1u /* sluice_wake() */
+#define SIGNAL_SUBS  2u /* a subscription has changed */
+#define SIGNAL_MAIL  4u /* a letter has come */
+#define SIGNAL_STATE 8u /* told to restart, or another demand mode */
+
+/* How far a stage's on_stop is: see stop.c. */
+#define STOP_SHUT    0u /* init has not begun, or fini has */
+#define STOP_OPEN    1u /* it may be called */
+#define STOP_TELLING 2u /* it is being called */
+#define STOP_TOLD    3u /* it has been */
+
+/* What went wrong, in words; written before `phase_seen` says so. */
+struct stage_fault {
+	int code;
+	char text[200];
+};
+
+/* A peer's name, kept: the peer itself may be gone by now. Empty: there is none. */
+struct peer_name {
+	char text[SLUICE_NAME_BYTES];
+};
+
+/* What of a run is forgotten when it is over; see stage_reset(). */
+struct stage_run {
+	enum stage_phase phase;
+	enum stage_phase resume;   /* what a restart goes back to */
+	enum sluice_reason reason; /* why it is ending */
+	uint32_t reason_code;
+	uint32_t worst; /* SLUICE_CLOSED() of the worst stream that has ended */
+	struct peer_name worst_by; /* whose it was */
+	/* What made it end, first of all; written before phase_seen shows it. */
+	struct stage_ended {
+		uint32_t closed;     /* SLUICE_CLOSED() */
+		uint32_t stopped;    /* it was not: the pipeline was */
+		struct peer_name by; /* whose end it was, if a peer's */
+	} ended;
+	uint32_t initialised;
+	uint32_t stop_told;  /* on_stop has been called */
+	uint64_t stranded;   /* events that had no consumer left to go to */
+	uint32_t gave_back;  /* ending: events that it was sent, unhandled */
+	uint32_t accumulate; /* its demand mode, as it heeds it */
+
+	/* Of a producer. */
+	uint32_t asked_once; /* handle_demand has been called */
+	uint32_t starved;    /* it said "not now" */
+	uint32_t awakened;   /* and somebody has called sluice_wake() */
+	uint64_t asks;       /* outlet_asks() when it said "not now" */
+	uint32_t retries;    /* times in a row it said RETRY */
+	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
+
+	uint32_t emit_left; /* how much the running callback may emit */
+	uint32_t emitted;   /* what was kept of the last one's */
+	uint64_t gauge;     /* events that wait, as last told */
+};
+
+/* Input that was handed out and is not acknowledged: until the output up to `end`
+ * is out; or, of a port, whose handler is its user, until he comes again. */
+struct stage_hand {
+	uint32_t unacked; /* slots */
+	uint32_t inlet;
+	uint64_t end;              /* a position in the hold */
+	struct sluice_batch batch; /* a port's */
+};
+
+/* Messages, by what they wait for; and timers. */
+struct stage_post {
+	struct letters letters;  /* came, not handled yet */
+	struct letters arriving; /* markers behind what lies in the inlets */
+	struct letters markers;  /* markers in the hold */
+	struct letters spilling; /* markers behind what lies in the spill */
+	struct letter *calling;  /* the call in hand, until it is answered */
+	struct timers timers;
+};
+
+/*
+ * The words that other threads read or write, on a line of their own.
+ *
+ * Words       writer              readers     order    meaning
+ * signals     any; the stage      the stage   acq_rel  SIGNAL bits
+ * gate        any                 closer      acq_rel  may the bell be rung; see
+ *                                                      gate_priv.h
+ * restart     supervisor; stage   the stage   acq_rel  enum stage_restart
+ * demand      any                 the stage   release  the mode wished
+ * phase_seen  the stage           any         acq_rel  enum stage_phase; carries
+ *                                                      fault, and run.ended
+ * downs       the stage           supervisor  acq_rel  times it went down
+ * port_busy   a port's users,     the same    acq_rel  who holds it; see
+ *             the supervisor,                          port_priv.h
+ *             threads that signal
+ * between     control calls       the stage   relaxed  1: it is on the way from an
+ *                                                      ordered producer to the
+ *                                                      resequencer; set before the
+ *                                                      subscription that makes it
+ *                                                      so is there
+ * stop        the stage, the      any         acq_rel  STOP: how far on_stop is;
+ *             supervisor                               see stop.c
+ * end_wished  any; the stage      any         release  1: sluice_stage_end() was
+ *                                                      called
+ * inside      who steps it        any         relaxed  1: it is being stepped
+ * seat        control calls; its  any         release  enum stage_seat; TAKEN
+ *             worker; supervisor                       carries its definition and
+ *                                                      its seat
+ */
+struct stage_words {
+	sluice_a32 signals;
+	sluice_a32 gate;
+	sluice_a32 restart;
+	sluice_a32 demand;
+	sluice_a32 phase_seen;
+	sluice_a32 downs;
+	sluice_a32 port_busy;
+	sluice_a32 between;
+	sluice_a32 stop;
+	sluice_a32 end_wished;
+	sluice_a32 inside;
+	sluice_a32 seat;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+#endif
