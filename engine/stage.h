@@ -381,8 +381,8 @@ struct sluice_stage_opts {
 	 * handles, with the sequence number at the same order_offset.
 	 * (Consumers that only look on, by tee or conflate_keys, do not count.)
 	 * While the pipeline runs, the resequencer subscribes to a further
-	 * consumer before that consumer subscribes to the producer, and cancels
-	 * after it.
+	 * consumer when all that the consumer read from others has ended, and
+	 * before the consumer subscribes to the producer; it cancels after it.
 	 *
 	 * A second event with the same number is dropped and counted as
 	 * discarded. A number that never comes is passed over once the consumer

@@ -239,29 +239,49 @@ int sequence_check_graph(struct sluice_pipeline *p)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-/* Is it there, and will it stay, as far as is known? */
-static int sequence_live(const struct subscription *sub)
+/* May something come on it still? Also on one that is being made, for another
+ * call may be between its check and its end; or cancelled, and not at its end. */
+static int sequence_under_way(const struct subscription *sub)
 {
-	return sub != NULL && sub->made == SUBSCRIPTION_MADE &&
+	return sub != NULL && sub->made != SUBSCRIPTION_FREE &&
 	       subscription_consumer(sub) != CONSUMER_LEFT &&
-	       subscription_producer(sub) != PRODUCER_REFUSED &&
+	       subscription_producer(sub) != PRODUCER_REFUSED;
+}
+
+/* And does it come from the dispatcher? */
+static int sequence_dealt(const struct subscription *sub)
+{
+	return sequence_under_way(sub) && !subscription_aside(sub);
+}
+
+/* And is it not known to end? Once it is cancelled its producer deals it nothing
+ * that comes later. */
+static int sequence_coming(const struct subscription *sub)
+{
+	return sequence_dealt(sub) &&
 	       sluice_load_acquire(&sub->by_control.cancel) == 0;
 }
 
-/* Live subscriptions of @consumer to @producer, of all producers if that is
- * NULL; @aside: count those beside a dispatcher, too. */
+/* And is it there already? */
+static int sequence_live(const struct subscription *sub)
+{
+	return sequence_coming(sub) && sub->made == SUBSCRIPTION_MADE;
+}
+
+/* Subscriptions of @consumer to @producer, of all producers if that is NULL, that
+ * are as @is says. */
 static uint32_t sequence_links(const struct sluice_pipeline *p,
 			       const struct sluice_stage *consumer,
-			       const struct sluice_stage *producer, int aside)
+			       const struct sluice_stage *producer,
+			       int (*is)(const struct subscription *))
 {
 	uint32_t n = 0;
 
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
-		if (sequence_live(sub) && sub->consumer == consumer &&
-		    (producer == NULL || sub->producer == producer) &&
-		    (aside || !subscription_aside(sub)))
+		if (is(sub) && sub->consumer == consumer &&
+		    (producer == NULL || sub->producer == producer))
 			n++;
 	}
 	return n;
@@ -279,7 +299,7 @@ static int sequence_check_worker(const struct sluice_pipeline *p,
 	if (resequencer == NULL || !sequence_numbers(from) ||
 	    subscription_aside(wish) ||
 	    (stage_produces(worker) &&
-	     sequence_links(p, resequencer, worker, 0) > 0))
+	     sequence_links(p, resequencer, worker, sequence_live) > 0))
 		return 0;
 	return SUBSCRIPTION_FAIL(
 		wish, -EINVAL,
@@ -288,7 +308,8 @@ static int sequence_check_worker(const struct sluice_pipeline *p,
 		resequencer->name, from->name, worker->name);
 }
 
-/* A resequencer reads one more: a worker, or who is to become one. */
+/* A resequencer reads one more: a worker, or who is to become one, and has nobody
+ * else's events. */
 static int sequence_check_reader(const struct sluice_pipeline *p,
 				 const struct subscription *wish)
 {
@@ -301,8 +322,10 @@ static int sequence_check_reader(const struct sluice_pipeline *p,
 	rc = sequence_check_link(wish);
 	if (rc < 0)
 		return rc;
-	if (stage_consumes(worker) && (sequence_links(p, worker, from, 0) > 0 ||
-				       sequence_links(p, worker, NULL, 1) == 0))
+	if (stage_consumes(worker) &&
+	    (sequence_links(p, worker, from, sequence_live) > 0 ||
+	     sequence_links(p, worker, NULL, sequence_under_way) ==
+		     sequence_links(p, worker, from, sequence_dealt)))
 		return 0;
 	return SUBSCRIPTION_FAIL(wish, -EINVAL,
 				 "'%s' has order_of '%s', but '%s' is no "
@@ -323,8 +346,9 @@ static int sequence_check_source(const struct sluice_pipeline *p,
 		const struct sluice_stage *from = resequencer->order_from;
 
 		if (from == NULL || from == wish->producer ||
-		    sequence_links(p, resequencer, worker, 0) == 0 ||
-		    sequence_links(p, worker, from, 0) > 0)
+		    sequence_links(p, resequencer, worker, sequence_coming) ==
+			    0 ||
+		    sequence_links(p, worker, from, sequence_live) > 0)
 			continue;
 		return SUBSCRIPTION_FAIL(
 			wish, -EINVAL,
@@ -358,22 +382,14 @@ int sequence_check_cancel(const struct sluice_pipeline *p,
 	const struct sluice_stage *worker = sub->producer;
 
 	if (from == NULL || !sequence_live(sub) ||
-	    sequence_links(p, sub->consumer, worker, 0) > 1)
+	    sequence_links(p, sub->consumer, worker, sequence_live) > 1)
 		return 0;
 	/* Cancelled or not: as long as it has some of its events. */
-	for (uint32_t s = 0; s < p->sub_count; s++) {
-		const struct subscription *in = subscription_at(p, s);
-
-		if (in == NULL || in->made == SUBSCRIPTION_FREE ||
-		    in->consumer != worker || in->producer != from ||
-		    subscription_aside(in) ||
-		    subscription_consumer(in) == CONSUMER_LEFT)
-			continue;
-		return SUBSCRIPTION_FAIL(
-			sub, -EBUSY,
-			"the consumer restores the order of '%s': the "
-			"subscription of '%s' to '%s' must have ended first",
-			from->name, worker->name, from->name);
-	}
-	return 0;
+	if (sequence_links(p, worker, from, sequence_dealt) == 0)
+		return 0;
+	return SUBSCRIPTION_FAIL(
+		sub, -EBUSY,
+		"the consumer restores the order of '%s': the subscription of "
+		"'%s' to '%s' must have ended first",
+		from->name, worker->name, from->name);
 }

@@ -389,6 +389,14 @@ sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many
 	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
 
 # ---- an order restored -------------------------------------------------------
+sluice_unit_mutant(being-made-is-not-there engine/graph/sequence_check.c ordered_meanwhile "who_is_about_to_be_read_reads_nobody_else"
+	[[s/sub->made != SUBSCRIPTION_FREE &&/sub->made == SUBSCRIPTION_MADE \&\&/]])
+sluice_unit_mutant(cancelled-is-over engine/graph/sequence_check.c ordered_meanwhile "who_has_anothers_events_is_not_read"
+	[[s/worker, NULL, sequence_under_way) ==/worker, NULL, sequence_coming) ==/]])
+sluice_unit_mutant(reader-of-a-worker-is-read engine/graph/sequence_check.c ordered_graph "who_reads_a_worker_need_not_be_read"
+	[[s/worker, from, sequence_dealt) == 0)/worker, NULL, sequence_dealt) == 0)/]])
+sluice_unit_mutant(ended-join-reads-on engine/graph/sequence_check.c ordered_graph "an_ended_join_binds_nobody"
+	[[/^static int sequence_under_way/,/^}/s/subscription_consumer(sub) != CONSUMER_LEFT/subscription_consumer(sub) != 77/]])
 sluice_unit_mutant(leaver-has-answered-all engine/link/sequence.c ordered_answers "what_a_worker_leaves_is_handled_by_others"
 	[[/^void sequence_lane_left/,/^}/s/entry->position + 1)/entry->position)/]])
 sluice_unit_mutant(count-below-the-counted engine/stage/resequencer.c ordered_answers "counts_come_in_any_order"

@@ -263,6 +263,72 @@ static void a_join_may_stay(void **state)
 	sluice_pipeline_close(p);
 }
 
+static void await_gone(struct sluice_sub sub)
+{
+	struct sluice_subscription_stats stats;
+
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (sluice_subscription_stat(sub, &stats) == -ENOENT)
+			return;
+		flow_sleep_ms(1);
+	}
+	fail_msg("a subscription does not end");
+}
+
+/* Who is a worker no more, and still reads one, need not be read. What it is
+ * sent then holds up the order, as that of any consumer does, until somebody
+ * takes what it makes. */
+static void who_reads_a_worker_need_not_be_read(void **state)
+{
+	struct sluice_sub from_source;
+	struct sluice_sub to_join;
+	struct sluice_pipeline *p = build(NULL, NULL);
+
+	(void)state;
+	flow_subscribe(p, "join", "w1",
+		       SLUICE_SUBSCRIPTION(.max_demand = 8, .sub = &to_join));
+	flow_subscribe(
+		p, "w1", "source",
+		SLUICE_SUBSCRIPTION(.max_demand = 8, .sub = &from_source));
+	flow_subscribe(p, "w1", "w0", SLUICE_SUBSCRIPTION(.max_demand = 8));
+	assert_int_equal(sluice_cancel(from_source, SLUICE_REASON_NORMAL, 0),
+			 0);
+	await_gone(from_source);
+	assert_int_equal(sluice_cancel(to_join, SLUICE_REASON_NORMAL, 0), 0);
+	await_gone(to_join);
+	flow_subscribe(p, "other", "w1", NULL);
+	flow_wait_handled(p, "other", 100);
+	flow_wait_handled(p, "join", flow_stats(p, "join").events_in + 200);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+	assert_int_equal(joined.disorder, 0);
+	assert_int_equal(aside.disorder, 0);
+	assert_int_equal(joined.events + aside.events, source.next);
+	sluice_pipeline_close(p);
+}
+
+/* A join that has been told to end binds nobody any more. */
+static void an_ended_join_binds_nobody(void **state)
+{
+	struct sluice_sub to_join;
+	struct sluice_pipeline *p = build(NULL, NULL);
+
+	(void)state;
+	flow_subscribe(p, "join", "w1",
+		       SLUICE_SUBSCRIPTION(.max_demand = 8, .sub = &to_join));
+	REFUSED(p, "w1", "plain", NULL, -EINVAL, "'join'", "'source'");
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "join"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	await_gone(to_join);
+	flow_subscribe(p, "w1", "plain", NULL);
+	flow_subscribe(p, "other", "w0", NULL);
+	flow_wait_handled(p, "other", 200);
+	sluice_pipeline_stop(p);
+	assert_int_equal(flow_join(p), -ECANCELED);
+	assert_int_equal(joined.disorder, 0);
+	sluice_pipeline_close(p);
+}
+
 static void a_number_must_fit_the_join(void **state)
 {
 	struct sluice_pipeline *p = flow_open(1);
@@ -371,6 +437,8 @@ int main(void)
 		cmocka_unit_test(the_join_reads_all_of_a_worker),
 		cmocka_unit_test(the_last_link_stays),
 		cmocka_unit_test(a_join_may_stay),
+		cmocka_unit_test(who_reads_a_worker_need_not_be_read),
+		cmocka_unit_test(an_ended_join_binds_nobody),
 		cmocka_unit_test(a_number_must_fit_the_join),
 		cmocka_unit_test(onlookers_stand_beside_an_ordered_producer),
 		cmocka_unit_test(onlookers_are_no_workers),
