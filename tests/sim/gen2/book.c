@@ -23,7 +23,8 @@ struct edge *book_edge_from(const struct node *node, uint32_t origin)
 {
 	for (uint32_t i = 0; i < world.edge_count; i++)
 		if (world.edges[i].consumer == node->index &&
-		    world.edges[i].producer == origin)
+		    world.edges[i].producer == origin &&
+		    !looks_on(&world.edges[i]))
 			return &world.edges[i];
 	return NULL;
 }

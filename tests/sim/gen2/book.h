@@ -15,7 +15,7 @@ enum finish {
 
 struct edge *book_edge(struct sluice_sub sub);
 /* The subscription on which @node got an event of @origin; for a join, which is
- * not told. */
+ * not told, and is no onlooker. The first that was wished for, of several. */
 struct edge *book_edge_from(const struct node *node, uint32_t origin);
 /* @node is handed @batch. Returns 0 when nothing can be done with it. A join is
  * handed events without an edge: NULL. */

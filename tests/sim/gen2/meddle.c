@@ -95,7 +95,7 @@ static int about_order(const struct edge *edge)
 	       consumer_of(edge)->role == ROLE_WORKER;
 }
 
-/* Its join reads @worker, and will. */
+/* Its join reads @worker, and will: one that is ending does not. */
 static int is_read_by_join(const struct node *worker)
 {
 	for (uint32_t i = 0; i < world.edge_count; i++) {
@@ -105,7 +105,7 @@ static int is_read_by_join(const struct node *worker)
 		    consumer_of(edge)->role == ROLE_JOIN && edge->begun[0] &&
 		    edge->begun[1] && !edge->over[0] && !edge->over[1] &&
 		    !edge->cancelled && !edge->refused[0] &&
-		    !edge->refused[1] && !inspect_has_ended(consumer_of(edge)))
+		    !edge->refused[1] && inspect_is_held(edge))
 			return 1;
 	}
 	return 0;

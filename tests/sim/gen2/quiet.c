@@ -25,29 +25,40 @@ static int is_leaving(const struct edge *edge)
 	       !edge->over[0] && !inspect_has_ended(consumer_of(edge));
 }
 
-/* Somebody handles what it has placed; or it has ended, and says what nobody
- * will. */
-static int is_handled(const struct node *numbers)
+static int flows_to(const struct node *node, const struct node *join);
+
+/* Somebody handles what it has placed, and nobody who does is held up, if @join
+ * takes all that comes to it; or it has ended, and says what nobody will. */
+static int is_handled(const struct node *numbers, const struct node *join)
 {
+	uint32_t workers = 0;
+
 	for (uint32_t i = 0; i < world.edge_count; i++) {
 		const struct edge *edge = &world.edges[i];
 
-		if (edge->producer == numbers->index && !looks_on(edge) &&
-		    (is_live(edge) || is_leaving(edge)))
-			return 1;
+		if (edge->producer != numbers->index || looks_on(edge) ||
+		    (!is_live(edge) && !is_leaving(edge)))
+			continue;
+		if (!flows_to(consumer_of(edge), join))
+			return 0;
+		workers++;
 	}
-	return inspect_has_ended(numbers);
+	return workers > 0 || inspect_has_ended(numbers);
 }
 
-/* Can all that it has, or can make, arrive? It has consumers, and none of them
- * is held up by its own. Onlookers hold nobody up, but the end waits for them. */
-static int flows(const struct node *node)
+/* Can all that it has, or can make, arrive, if @join (NULL: none) takes all? It
+ * has consumers, and none of them is held up by its own. Onlookers hold nobody
+ * up, but the end waits for them. */
+static int flows_to(const struct node *node, const struct node *join)
 {
 	int ending = node->stage->run.phase == STAGE_ENDING;
 	uint32_t live = 0;
 
+	if (node == join)
+		return 1;
 	/* Numbers that wait for a worker keep those behind them waiting. */
-	if (node->role == ROLE_JOIN && !is_handled(&world.nodes[node->numbers]))
+	if (node->role == ROLE_JOIN &&
+	    !is_handled(&world.nodes[node->numbers], node))
 		return 0;
 	if (node->kind == SLUICE_CONSUMER)
 		return 1;
@@ -58,11 +69,16 @@ static int flows(const struct node *node)
 		    (looks_on(edge) && !ending) ||
 		    (!is_live(edge) && !is_leaving(edge)))
 			continue;
-		if (!flows(consumer_of(edge)))
+		if (!flows_to(consumer_of(edge), join))
 			return 0;
 		live += (uint32_t)(is_live(edge) && !looks_on(edge));
 	}
 	return live > 0 && !by_name(node);
+}
+
+static int flows(const struct node *node)
+{
+	return flows_to(node, NULL);
 }
 
 static void check_readers(const struct node *node, uint64_t placed)
