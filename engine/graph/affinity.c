@@ -92,7 +92,7 @@ static struct worker *worker_add(struct sluice_pipeline *p, int cpu,
 	worker->live = 0;
 	sluice_store_release(&worker->arriving, 0);
 	sluice_store_release(&worker->load, 0);
-	worker->fresh = 1;
+	sluice_store_release(&worker->fresh, 1);
 	sluice_store_release(&worker->state, WORKER_TAKEN);
 	if (i == count)
 		sluice_store_release(&p->worker_count, count + 1);
@@ -107,7 +107,7 @@ static struct worker *worker_find(struct sluice_pipeline *p, int cpu,
 		struct worker *worker = &p->workers[i];
 
 		if (!worker->blocking && !worker->foreign &&
-		    !(worker->fresh && p->placing->running) &&
+		    !(p->placing->running && worker_is_fresh(worker)) &&
 		    worker->cpu == cpu && worker->replica == replica &&
 		    sluice_load_acquire(&worker->state) == WORKER_TAKEN &&
 		    sluice_load_acquire(&worker->arriving) != WORKER_SHUT)
@@ -332,7 +332,7 @@ int affinity_choose(struct sluice_pipeline *p, const struct sluice_stage *stage,
 	int rc = placing_choose(p, stage, out);
 
 	/* One that is there keeps the limits that its thread reads. */
-	if (rc == 0 && (*out)->fresh)
+	if (rc == 0 && worker_is_fresh(*out))
 		affinity_limit(p, *out, polling + 1);
 	return rc;
 }
@@ -362,7 +362,7 @@ int affinity_place(struct sluice_pipeline *p)
 	polling = affinity_polling(p);
 	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
 		affinity_limit(p, &p->workers[i], polling);
-		p->workers[i].fresh = 0;
+		sluice_store_release(&p->workers[i].fresh, 0);
 	}
 	p->placing->running = 1;
 	return 0;

@@ -42,6 +42,9 @@ enum worker_state {
  *            lock; the worker           come, linked by next_arriving; WORKER_SHUT
  * load       control calls; worker      control calls; relaxed: stages that have
  *                                       not ended
+ * fresh      control calls, the last    control calls under the lock, its thread;
+ *            under the lock             1: it has no thread yet, or one that waits
+ *                                       until its stage can be found
  */
 struct worker {
 	struct sluice_pipeline *pipeline;
@@ -54,7 +57,6 @@ struct worker {
 	uint32_t blocking;
 	uint32_t foreign; /* no thread of ours: a port's user drives it */
 	uint32_t late;    /* it came while the pipeline runs */
-	uint32_t fresh;   /* the control calls': it has no thread yet */
 	struct sluice_backoff_limits limits;
 	struct sluice_bell *bell;
 	void *thread; /* the platform's, while it runs */
@@ -62,7 +64,13 @@ struct worker {
 	sluice_a64 arriving;
 	sluice_a32 state;
 	sluice_a32 load;
+	sluice_a32 fresh;
 };
+
+static inline int worker_is_fresh(const struct worker *worker)
+{
+	return sluice_load_acquire(&worker->fresh) != 0;
+}
 
 struct sluice_pipeline {
 	struct host host; /* as its stages see it; first */

@@ -191,12 +191,13 @@ static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
 	else if (rc == 0)
 		rc = arrive_spawn(p, stage, worker);
 	pipeline_lock(p);
-	worker->fresh = 0;
 	if (rc == 0)
 		arrive_show(stage);
 	else
 		sluice_store_release(&worker->state, WORKER_VACANT);
+	(void)sluice_exchange(&worker->fresh, 0);
 	pipeline_unlock(p);
+	p->host.wait->wake(p->host.wait->ctx, &worker->fresh);
 	return rc;
 }
 
@@ -212,7 +213,7 @@ static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage)
 		rc = arrive_when(p, &later);
 		if (rc == 0)
 			rc = affinity_choose(p, stage, &worker);
-		if (rc < 0 || worker->fresh)
+		if (rc < 0 || worker_is_fresh(worker))
 			break;
 		arrive_at(stage, worker);
 		given = worker_give(worker, stage);

@@ -124,9 +124,14 @@ static int worker_init(struct worker *worker)
 	return pipeline_wait_phase(p, PIPELINE_RUNNING);
 }
 
-/* The same of one that came while the pipeline runs, with its one stage. */
+/* The same of one that came while the pipeline runs, with its one stage: which can
+ * be found by now, and the call that makes it has done with this worker. */
 static void worker_begin(struct worker *worker)
 {
+	const struct sluice_wait_ops *wait = worker->pipeline->host.wait;
+
+	while (worker_is_fresh(worker))
+		wait->park(wait->ctx, &worker->fresh, 1, UINT64_MAX);
 	stage_enter(worker->stages[0]);
 	stage_begin(worker->stages[0]);
 	stage_leave(worker->stages[0]);

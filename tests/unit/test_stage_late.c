@@ -207,6 +207,36 @@ static void an_init_that_fails_is_tried_again(void **state)
 	assert_int_equal(sinks[0].sum + sinks[1].sum, flow_sum(source.next));
 }
 
+static uint32_t found;
+
+static int init_finds_itself(struct sluice_stage *self)
+{
+	if (sluice_stage_find(pipeline, sluice_stage_name(self)) == self)
+		(void)__atomic_add_fetch(&found, 1, __ATOMIC_ACQ_REL);
+	return 0;
+}
+
+/* On a worker that is there, and on a new thread, which may be faster than the call
+ * that makes it. */
+static void an_init_finds_its_stage(void **state)
+{
+	(void)state;
+	found = 0;
+	open_running(1);
+	for (uint32_t i = 0; i < 600; i++) {
+		struct sluice_stage *stage =
+			late(LATE_SINK(&sinks[1], .init = init_finds_itself,
+				       .blocking = i & 1));
+
+		assert_int_equal(
+			sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
+		assert_int_equal(sluice_stage_remove(stage, FLOW_DEADLINE_MS),
+				 0);
+	}
+	assert_int_equal(found, 600);
+	drain_and_close(0);
+}
+
 /* ---- where it runs ------------------------------------------------------- */
 
 /* Its thread ends with it, and its place is another's: more come than can be there
@@ -280,13 +310,14 @@ static void they_are_spread_over_the_workers(void **state)
 	drain_and_close(0);
 }
 
-static struct CMUnitTest tests[16] = {
+static struct CMUnitTest tests[20] = {
 	cmocka_unit_test(a_name_is_free_after_its_stage_was_removed),
 	cmocka_unit_test(a_stage_that_runs_is_not_removed),
 	cmocka_unit_test(a_declared_stage_is_removed),
 	cmocka_unit_test(before_the_start_and_after_the_end),
 	cmocka_unit_test(an_init_that_fails_ends_the_pipeline),
 	cmocka_unit_test(an_init_that_fails_is_tried_again),
+	cmocka_unit_test(an_init_finds_its_stage),
 	cmocka_unit_test(blocking_stages_have_threads_of_their_own),
 	cmocka_unit_test(a_port_keeps_the_pipeline_open),
 	cmocka_unit_test(they_are_spread_over_the_workers),
