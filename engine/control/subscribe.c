@@ -287,6 +287,8 @@ static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 			word))
 		subscription_refuse(
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+	else if (!subscription_aside(sub))
+		sluice_store_release(&sub->producer->words.wanted, 1);
 	stage_signal(sub->producer, SIGNAL_SUBS);
 	stage_signal(sub->consumer, SIGNAL_SUBS);
 	return 0;

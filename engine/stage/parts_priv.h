@@ -138,6 +138,9 @@ struct stage_post {
  * end_wished  any; the stage      any         release  1: sluice_stage_end() was
  *                                                      called
  * inside      who steps it        any         relaxed  1: it is being stepped
+ * wanted      control calls       any         release  1: a consumer has subscribed
+ *                                                      since it came, while the
+ *                                                      pipeline runs
  * seat        control calls; its  any         release  enum stage_seat; TAKEN
  *             worker; supervisor                       carries its definition and
  *                                                      its seat
@@ -154,6 +157,7 @@ struct stage_words {
 	sluice_a32 stop;
 	sluice_a32 end_wished;
 	sluice_a32 inside;
+	sluice_a32 wanted;
 	sluice_a32 seat;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 

@@ -90,4 +90,5 @@ void stage_reset(struct sluice_stage *stage)
 	sluice_store_relaxed(&words->between, 0);
 	(void)sluice_exchange(&words->stop, STOP_SHUT);
 	(void)sluice_exchange(&words->end_wished, 0);
+	(void)sluice_exchange(&words->wanted, 0);
 }

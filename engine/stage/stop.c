@@ -18,10 +18,12 @@
 #include "engine/stage/stage_priv.h"
 
 /* Every consumer has left, as far as can be seen from outside; unless that is
- * because the stage is ending. */
+ * because the stage is ending. One that has just come has had none yet. */
 static int stop_deserted(const struct sluice_stage *stage)
 {
 	if (!stage_produces(stage) || stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	    (stage->declared_out == 0 &&
+	     !sluice_load_acquire(&stage->words.wanted)) ||
 	    sluice_load_acquire(&stage->words.phase_seen) != STAGE_RUNNING)
 		return 0;
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {

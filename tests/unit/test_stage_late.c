@@ -237,6 +237,41 @@ static void an_init_finds_its_stage(void **state)
 	drain_and_close(0);
 }
 
+/* ---- told to stop -------------------------------------------------------- */
+
+static uint32_t stops;
+
+static void note_stop(struct sluice_stage *self)
+{
+	(void)self;
+	(void)__atomic_add_fetch(&stops, 1, __ATOMIC_ACQ_REL);
+}
+
+/* A producer that has just come has no consumer yet: none has left it. */
+static void a_producer_that_came_is_not_told_to_stop(void **state)
+{
+	struct flow_source own = {.end = UINT64_MAX, .most = 8};
+	struct sluice_stage *producer;
+
+	(void)state;
+	stops = 0;
+	open_running(1);
+	producer = late(SLUICE_STAGE(.name = "own", .kind = SLUICE_PRODUCER,
+				     .out_bytes = 8, .blocking = 1,
+				     .handle_demand = flow_count,
+				     .on_stop = note_stop, .state = &own));
+	(void)late(LATE_SINK(&sinks[1])); /* the supervisor looks */
+	flow_sleep_ms(20);
+	assert_int_equal(__atomic_load_n(&stops, __ATOMIC_ACQUIRE), 0);
+	assert_int_equal(sluice_stage_stopping(producer), 0);
+	flow_subscribe(pipeline, "late", "own", NULL);
+	flow_wait_events(pipeline, &sinks[1], 10);
+	assert_int_equal(__atomic_load_n(&stops, __ATOMIC_ACQUIRE), 0);
+	drain_and_close(0);
+	assert_int_equal(stops, 1);
+	assert_int_equal(sinks[1].sum, flow_sum(own.next));
+}
+
 /* ---- where it runs ------------------------------------------------------- */
 
 /* Its thread ends with it, and its place is another's: more come than can be there
@@ -318,6 +353,7 @@ static struct CMUnitTest tests[20] = {
 	cmocka_unit_test(an_init_that_fails_ends_the_pipeline),
 	cmocka_unit_test(an_init_that_fails_is_tried_again),
 	cmocka_unit_test(an_init_finds_its_stage),
+	cmocka_unit_test(a_producer_that_came_is_not_told_to_stop),
 	cmocka_unit_test(blocking_stages_have_threads_of_their_own),
 	cmocka_unit_test(a_port_keeps_the_pipeline_open),
 	cmocka_unit_test(they_are_spread_over_the_workers),
