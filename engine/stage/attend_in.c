@@ -37,6 +37,8 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	struct inlet_link *link = &stage->in.links[sub->inlet];
 	/* Once it has left, its place may be used again. */
 	struct sluice_stage *producer = sub->producer;
+	/* And the producer, if it has ended, another. */
+	int told = producer->opts.on_stop != NULL;
 
 	if (link->open)
 		consumer_note_left(stage, sub);
@@ -48,7 +50,7 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 	sluice_store_release(&sub->by_consumer.state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
 	/* It may have been the last, and the producer's callback block. */
-	if (producer->opts.on_stop != NULL)
+	if (told)
 		host_alarm(stage->host);
 }
 
