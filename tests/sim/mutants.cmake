@@ -146,7 +146,7 @@ sluice_sim_mutant(anybody-works engine/graph/sequence_check.c "an order is resto
 sluice_sim_mutant(anybody-is-read engine/graph/sequence_check.c "an order is restored there|${STUCK}|${LOST}"
 	[[/^static int sequence_check_reader/,/^}/s/if (from == NULL)/if (1)/]])
 sluice_sim_mutant(source-comes-late engine/graph/sequence_check.c "an order is restored there"
-	[[/^static int sequence_check_source/,/^}/s/from == wish->producer ||/1 ||/]] 61000)
+	[[/^static int sequence_check_source/,/^}/s/from == wish->producer ||/1 ||/]] 5000)
 
 # ---- onlookers ------------------------------------------------------------------------
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
