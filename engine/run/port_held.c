@@ -114,8 +114,7 @@ void port_attend(struct sluice_stage *port)
 	/* Relaxed: the exchange acquires what the signaller wrote. */
 	if (sluice_load_relaxed(&port->words.signals) != 0)
 		(void)stage_attend(port);
-	if (stage_produces(port) &&
-	    host_command(port->host) == PIPELINE_DRAIN && stage_over(port))
+	if (host_command(port->host) == PIPELINE_DRAIN && stage_over(port))
 		stage_finish(port, SLUICE_REASON_SHUTDOWN, 0);
 }
 

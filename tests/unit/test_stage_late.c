@@ -345,7 +345,17 @@ static void they_are_spread_over_the_workers(void **state)
 	drain_and_close(0);
 }
 
-static struct CMUnitTest tests[20] = {
+/* Nobody will come for its end. */
+static void an_unused_port_does_not_hold_up_a_drain(void **state)
+{
+	(void)state;
+	open_running(1);
+	(void)late(SLUICE_STAGE(.name = "port", .kind = SLUICE_CONSUMER,
+				.in_bytes = 8, .flags = SLUICE_STAGE_PORT));
+	drain_and_close(0);
+}
+
+static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(a_name_is_free_after_its_stage_was_removed),
 	cmocka_unit_test(a_stage_that_runs_is_not_removed),
 	cmocka_unit_test(a_declared_stage_is_removed),
@@ -357,6 +367,7 @@ static struct CMUnitTest tests[20] = {
 	cmocka_unit_test(blocking_stages_have_threads_of_their_own),
 	cmocka_unit_test(a_port_keeps_the_pipeline_open),
 	cmocka_unit_test(they_are_spread_over_the_workers),
+	cmocka_unit_test(an_unused_port_does_not_hold_up_a_drain),
 };
 
 int main(void)
