@@ -167,8 +167,10 @@ sluice_pipeline_open(struct sluice_pipeline **out,
  *
  * Returns 0; -EINVAL with the field and limit named; -EEXIST for a name taken;
  * -EBUSY while the pipeline is being started; -EPIPE when it is ending or has
- * ended; -ENOSPC over SLUICE_STAGES_MAX; -E2BIG; -ENOMEM; or why there is no
- * thread for it. Threads: any; callbacks too.
+ * ended; -ENOSPC over SLUICE_STAGES_MAX, or where there are no more threads and
+ * ports: it waits for those that are about to be free, but not in a callback;
+ * -E2BIG; -ENOMEM; or why the system gives no memory or thread. Threads: any;
+ * callbacks too.
  */
 SLUICE_API int
 sluice_stage_add(struct sluice_pipeline *pipeline,

@@ -18,6 +18,11 @@
 #include <errno.h>
 #include <string.h>
 
+/* How often, and how many times, one who finds no place looks again if one is about
+ * to be free. */
+#define ARRIVE_LOOK_NS PLATFORM_NS_PER_MS
+#define ARRIVE_LOOKS   1000u
+
 /* ---- a place ------------------------------------------------------------- */
 
 static int arrive_name_taken(const struct sluice_pipeline *p, const char *name)
@@ -251,23 +256,20 @@ static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage)
 	return rc;
 }
 
-int stage_arrive(struct sluice_pipeline *p,
-		 const struct sluice_stage_opts *opts,
-		 const struct stage_ready *ready, struct sluice_stage **out)
+static int arrive_once(struct sluice_pipeline *p,
+		       const struct sluice_stage_opts *o,
+		       const struct stage_ready *ready,
+		       struct sluice_stage **out)
 {
-	struct sluice_stage_opts o;
-	struct sluice_stage *spare;
+	struct sluice_stage *spare = stage_alloc(p, 0);
 	struct sluice_stage *stage = NULL;
 	int later;
-	int rc = stage_opts_take(&o, opts);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	spare = stage_alloc(p, 0);
 	if (spare == NULL)
-		return sluice_fail(-ENOMEM, "stage '%s': no memory", o.name);
+		return sluice_fail(-ENOMEM, "stage '%s': no memory", o->name);
 	pipeline_lock(p);
-	rc = arrive_begin(p, &o, &later, &spare, &stage);
+	rc = arrive_begin(p, o, &later, &spare, &stage);
 	if (rc == 0 && ready != NULL) {
 		stage->subscribe_with = ready->subscribe_with;
 		stage->stop_in_fini = ready->stop_in_fini;
@@ -278,6 +280,64 @@ int stage_arrive(struct sluice_pipeline *p,
 	if (spare != NULL)
 		stage_free(spare);
 	return rc == 0 && later ? arrive_late(p, stage) : rc;
+}
+
+/* ---- when all places are taken ------------------------------------------- */
+
+/* Under the lock: is one about to be free? That of a stage which was removed, until
+ * the supervisor has passed; that of a worker whose last stage has ended, until its
+ * thread has been joined. */
+static int arrive_vacates(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
+		if (sluice_load_acquire(&p->stages[i]->words.seat) ==
+		    SEAT_LEAVING)
+			return 1;
+	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
+		const struct worker *worker = &p->workers[i];
+
+		if (sluice_load_acquire(&worker->state) != WORKER_VACANT &&
+		    !worker->foreign && !worker_is_fresh(worker) &&
+		    sluice_load_acquire(&worker->load) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* Returns non-zero, a while later, when one was. A thread that the pipeline's end
+ * waits for does not wait itself: it may be the one that is to come by. */
+static int arrive_waits(struct sluice_pipeline *p)
+{
+	const struct sluice_wait_ops *wait = p->host.wait;
+	int soon;
+
+	if (door_inside(p))
+		return 0;
+	pipeline_lock(p);
+	soon = host_phase(&p->host) == PIPELINE_RUNNING && arrive_vacates(p);
+	pipeline_unlock(p);
+	if (soon)
+		wait->park(wait->ctx, &p->host.phase, PIPELINE_RUNNING,
+			   host_now(&p->host) + ARRIVE_LOOK_NS);
+	return soon;
+}
+
+int stage_arrive(struct sluice_pipeline *p,
+		 const struct sluice_stage_opts *opts,
+		 const struct stage_ready *ready, struct sluice_stage **out)
+{
+	struct sluice_stage_opts o;
+	int rc = stage_opts_take(&o, opts);
+
+	if (rc < 0)
+		return rc;
+	rc = arrive_once(p, &o, ready, out);
+	for (uint32_t i = 0; rc == -ENOSPC && i < ARRIVE_LOOKS; i++) {
+		if (!arrive_waits(p))
+			break;
+		rc = arrive_once(p, &o, ready, out);
+	}
+	return rc;
 }
 
 int sluice_stage_add(struct sluice_pipeline *pipeline,

@@ -355,6 +355,54 @@ static void an_unused_port_does_not_hold_up_a_drain(void **state)
 	drain_and_close(0);
 }
 
+/* ---- places --------------------------------------------------------------- */
+
+static int add_port(uint32_t i)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "p%u", i);
+	return sluice_stage_add(
+		pipeline,
+		SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
+			     .in_bytes = 8, .flags = SLUICE_STAGE_PORT));
+}
+
+static void stop_slowly(struct sluice_stage *self)
+{
+	note_stop(self);
+	flow_sleep_ms(50);
+}
+
+/* A thread that has ended is joined by the supervisor, which is busy just then. */
+static void a_place_that_was_given_up_is_waited_for(void **state)
+{
+	struct flow_sink slow = {0};
+	struct sluice_stage *stage;
+	uint32_t i = 0;
+
+	(void)state;
+	stops = 0;
+	open_running(1);
+	(void)late(SLUICE_STAGE(.name = "slow", .kind = SLUICE_CONSUMER,
+				.in_bytes = 8, .handle_events = flow_collect,
+				.state = &slow, .on_stop = stop_slowly));
+	stage = late(LATE_SINK(&sinks[1], .blocking = 1));
+	while (add_port(i) == 0)
+		assert_true(i++ < 1000);
+	assert_int_equal(add_port(i), -ENOSPC);
+	assert_text_has(sluice_last_error(), "limit of 256 workers and ports");
+	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "slow"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	while (__atomic_load_n(&stops, __ATOMIC_ACQUIRE) == 0)
+		flow_sleep_ms(1);
+	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
+	assert_int_equal(sluice_stage_remove(stage, FLOW_DEADLINE_MS), 0);
+	(void)late(LATE_SINK(&sinks[1], .blocking = 1));
+	drain_and_close(0);
+}
+
 static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(a_name_is_free_after_its_stage_was_removed),
 	cmocka_unit_test(a_stage_that_runs_is_not_removed),
@@ -368,6 +416,7 @@ static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(a_port_keeps_the_pipeline_open),
 	cmocka_unit_test(they_are_spread_over_the_workers),
 	cmocka_unit_test(an_unused_port_does_not_hold_up_a_drain),
+	cmocka_unit_test(a_place_that_was_given_up_is_waited_for),
 };
 
 int main(void)
