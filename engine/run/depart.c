@@ -43,7 +43,15 @@ static int subscription_over(const struct subscription *sub,
 static int depart_check(struct sluice_pipeline *p,
 			const struct sluice_stage *stage)
 {
-	if (sluice_load_acquire(&stage->words.phase_seen) != STAGE_ENDED)
+	enum stage_phase phase =
+		(enum stage_phase)sluice_load_acquire(&stage->words.phase_seen);
+
+	if (phase == STAGE_ENDING)
+		return sluice_fail(-EAGAIN,
+				   "stage '%s' is ending, and what it has "
+				   "emitted has not left, or not been handled",
+				   stage->name);
+	if (phase != STAGE_ENDED)
 		return sluice_fail(-EAGAIN,
 				   "stage '%s' has not ended: "
 				   "sluice_stage_end() is what ends it",

@@ -83,14 +83,18 @@ static int pipeline_stranded(const struct sluice_pipeline *p, int rc,
 	if (n == 0)
 		return rc;
 	PIPELINE_EACH(p, i, stage)
-		if (most == NULL || stage->run.stranded > most->run.stranded)
+		if (stage->run.stranded > (most ? most->run.stranded : 0))
 			most = stage;
+	if (most == NULL)
+		return sluice_fail(rc < 0 ? rc : -EPIPE,
+				   "%s, and %llu events had no consumer left "
+				   "to go to, from stages that were removed",
+				   how, (unsigned long long)n);
 	return sluice_fail(rc < 0 ? rc : -EPIPE,
 			   "%s, and %llu events had no consumer left to go to, "
 			   "%llu of them from stage '%s'",
 			   how, (unsigned long long)n,
-			   (unsigned long long)(most ? most->run.stranded : n),
-			   most ? most->name : "(removed)");
+			   (unsigned long long)most->run.stranded, most->name);
 }
 
 static int pipeline_result(const struct sluice_pipeline *p)

@@ -403,6 +403,52 @@ static void a_place_that_was_given_up_is_waited_for(void **state)
 	drain_and_close(0);
 }
 
+/* ---- what is said --------------------------------------------------------- */
+
+static struct sluice_stage *add_unwanted(struct flow_source *own)
+{
+	struct sluice_stage_stats stats = {0};
+
+	(void)late(SLUICE_STAGE(.name = "own", .kind = SLUICE_PRODUCER,
+				.out_bytes = 8, .handle_demand = flow_count,
+				.on_idle = SLUICE_IDLE_STAY, .state = own));
+	(void)late(SLUICE_STAGE(.name = "port", .kind = SLUICE_CONSUMER,
+				.in_bytes = 8, .flags = SLUICE_STAGE_PORT));
+	flow_subscribe(pipeline, "port", "own", NULL);
+	while (stats.events_out < own->end) {
+		assert_int_equal(sluice_stage_stat(pipeline, "own", &stats), 0);
+		flow_sleep_ms(1);
+	}
+	return sluice_stage_find(pipeline, "own");
+}
+
+/* One that waits for somebody to take its events; they are told of when it has been
+ * removed, too. */
+static void a_stage_that_cannot_end_says_why(void **state)
+{
+	struct flow_source own = {.end = 8};
+	struct sluice_stage *stage;
+	struct sluice_stage *port;
+
+	(void)state;
+	open_running(1);
+	stage = add_unwanted(&own);
+	port = sluice_stage_find(pipeline, "port");
+	assert_int_equal(sluice_stage_end(port, SLUICE_REASON_NORMAL, 0), 0);
+	assert_int_equal(sluice_stage_remove(port, FLOW_DEADLINE_MS), 0);
+	assert_int_equal(sluice_stage_remove(stage, 20), -ETIMEDOUT);
+	assert_text_has(sluice_last_error(), "'own' is ending");
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS),
+			 -EPIPE);
+	assert_text_has(sluice_last_error(), "8 of them from stage 'own'");
+	assert_int_equal(sluice_stage_remove(stage, 0), 0);
+	assert_int_equal(sluice_pipeline_join(pipeline, 0), -EPIPE);
+	assert_text_has(sluice_last_error(),
+			"8 events had no consumer left to go to, from stages "
+			"that were removed");
+	sluice_pipeline_close(pipeline);
+}
+
 static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(a_name_is_free_after_its_stage_was_removed),
 	cmocka_unit_test(a_stage_that_runs_is_not_removed),
@@ -417,6 +463,7 @@ static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(they_are_spread_over_the_workers),
 	cmocka_unit_test(an_unused_port_does_not_hold_up_a_drain),
 	cmocka_unit_test(a_place_that_was_given_up_is_waited_for),
+	cmocka_unit_test(a_stage_that_cannot_end_says_why),
 };
 
 int main(void)
