@@ -176,7 +176,9 @@ struct sluice_stage_opts {
 	uint32_t out_bytes;
 	/** What sluice_stage_state() returns. */
 	void *state;
-	/** Called with `state` when the pipeline is closed; may be NULL. */
+	/** Called with `state` when the stage is removed, or the pipeline is
+	 * closed; then it must not look for stages, nor add or subscribe any.
+	 * May be NULL. */
 	void (*state_free)(void *state);
 
 	/* ---- events ------------------------------------------------------ */
@@ -460,8 +462,9 @@ SLUICE_API int sluice_stage_stopping(const struct sluice_stage *stage);
  * handle_demand is called again.
  *
  * A wake that comes just before the producer says "not now" is not lost.
- * Threads: any, from sluice_stage_add() until close is called. Cost: three
- * atomic adds, and a system call if the stage's worker sleeps.
+ * Threads: any, from sluice_stage_add() until the stage is removed or close is
+ * called. Cost: three atomic adds, and a system call if the stage's worker
+ * sleeps.
  */
 SLUICE_API void sluice_wake(struct sluice_stage *stage);
 

@@ -33,7 +33,7 @@
 
 SLUICE_BEGIN_DECLS
 
-/** A spawn stage; opaque. Valid until its pipeline is closed. */
+/** A spawn stage; opaque. Valid until it is removed, or its pipeline closed. */
 struct sluice_spawn;
 /** A running task; opaque. Valid inside its function. */
 struct sluice_task;
@@ -135,7 +135,8 @@ SLUICE_API void sluice_spawn_opts_init(struct sluice_spawn_opts *opts);
  *         are handle_events, on_subscribe, on_cancel, init, fini, state and
  *         state_free, since the spawn stage has its own, and cpu, since it has
  *         a thread of its own. kind may be left out.
- * @out    out: the handle; freed when the pipeline is closed
+ * @out    out: the handle; freed when the stage is removed, or the pipeline
+ *         closed
  *
  * Returns 0; -EINVAL with field and limit named; -ENOMEM; or as
  * sluice_stage_add().
@@ -172,7 +173,8 @@ SLUICE_API int sluice_spawn_subscribe(struct sluice_spawn *spawn,
  * @event  in_bytes, copied
  * @id     out: of the task, for sluice_spawn_cancel(); NULL = not wanted
  *
- * Returns 0; -EBUSY before the start; -EPIPE once the stage is ending; -EAGAIN
+ * Returns 0; -EBUSY before the start, and, of a stage that was added while the
+ * pipeline runs, until it has begun; -EPIPE once the stage is ending; -EAGAIN
  * while there are max_demand tasks that were started by hand; -ENOMEM. Does not
  * wait.
  * Threads: any, also inside tasks.
