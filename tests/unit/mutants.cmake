@@ -376,7 +376,7 @@ sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_b
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
 	[[s/(void)sluice_exchange(&worker->pipeline->host.aborted, 1);/(void)0;/]])
 sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
-	[[s/stage->run.stranded > most->run.stranded)/stage->run.stranded < most->run.stranded)/]])
+	[[s|stage->run.stranded > (most|stage->run.stranded < (most|]])
 sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"
 	[[s/if (strnlen(o->name, SLUICE_NAME_BYTES) >= SLUICE_NAME_BYTES)/if (strnlen(o->name, SLUICE_NAME_BYTES + 1) > SLUICE_NAME_BYTES)/]])
 sluice_unit_mutant(one-stage-too-many engine/run/arrive.c pipeline "limits_are_kept"
