@@ -13,6 +13,7 @@
 #include "engine/control.h"
 #include "engine/pipeline.h"
 #include "engine/port.h"
+#include "engine/snapshot.h"
 #include "engine/stage.h"
 #include "engine/subscription.h"
 #include "ring/base.h"

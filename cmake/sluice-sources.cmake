@@ -41,6 +41,7 @@ set(SLUICE_PUBLIC_HEADERS
 	engine/control.h
 	engine/pipeline.h
 	engine/port.h
+	engine/snapshot.h
 	engine/stage.h
 	engine/subscription.h
 	stages/sink.h
@@ -99,6 +100,7 @@ set(SLUICE_SOURCES
 	engine/graph/undo.c
 	engine/control/control.c
 	engine/control/door.c
+	engine/control/snapshot.c
 	engine/control/subscribe.c
 	engine/control/subscription.c
 	engine/run/arrive.c

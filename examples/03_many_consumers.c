@@ -26,7 +26,6 @@ struct tally {
 	uint64_t count;
 	uint64_t sum;
 	uint64_t hash;
-	uint64_t shown; /* count at the last live line */
 } __attribute__((aligned(128)));
 
 struct lesson {
@@ -113,50 +112,47 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Millions of events per second since the last line, of one stage. */
-static double rate(struct lesson *lesson, const char *name, struct tally *tally,
-		   double elapsed_s)
+/* Millions of events per second of one stage between two snapshots. */
+static double rate(const struct sluice_snapshot *before,
+		   const struct sluice_snapshot *after, const char *name)
 {
-	struct sluice_stage_stats stat;
-	uint64_t seen;
-	double result;
+	const struct sluice_stage_snapshot *was =
+		sluice_snapshot_stage(before, name);
+	const struct sluice_stage_snapshot *is =
+		sluice_snapshot_stage(after, name);
+	uint64_t events;
 
-	if (sluice_stage_stat(lesson->pipeline, name, &stat) < 0)
+	if (was == NULL || is == NULL)
 		return 0;
-	seen = stat.events_in + stat.events_out;
-	result = (double)(seen - tally->shown) / elapsed_s / 1e6;
-	tally->shown = seen;
-	return result;
+	events = is->counts.events_in + is->counts.events_out -
+		 was->counts.events_in - was->counts.events_out;
+	return (double)events * 1e3 /
+	       (double)(after->time_ns - before->time_ns);
 }
 
-static void live_line(struct lesson *lesson, double elapsed_s, int tty)
+static void live_line(const struct sluice_snapshot *before,
+		      const struct sluice_snapshot *after, int tty)
 {
-	struct tally counter = lesson->counter;
-
 	(void)fprintf(stderr, "%sM events/s: counter %.1f | consumers",
-		      tty ? "\r\033[K" : "",
-		      rate(lesson, "counter", &counter, elapsed_s));
-	lesson->counter.shown = counter.shown;
-	for (uint32_t i = 0; i < lesson->consumer_count; i++) {
-		char name[SLUICE_NAME_BYTES];
-
-		consumer_name(name, sizeof(name), i);
-		(void)fprintf(
-			stderr, " %.1f",
-			rate(lesson, name, &lesson->consumers[i], elapsed_s));
-	}
+		      tty ? "\r\033[K" : "", rate(before, after, "counter"));
+	for (uint32_t i = 0; i < after->stage_count; i++)
+		if (after->stages[i]->kind == SLUICE_CONSUMER)
+			(void)fprintf(
+				stderr, " %.1f",
+				rate(before, after, after->stages[i]->name));
 	(void)fprintf(stderr, "%s", tty ? "" : "\n");
 	(void)fflush(stderr);
 }
 
-static void watch(struct lesson *lesson, double seconds)
+static int watch(struct lesson *lesson, double seconds)
 {
 	int tty = isatty(STDERR_FILENO);
 	double start = now_s();
-	double last = start;
 	double next = start;
+	struct sluice_snapshot *before = NULL;
+	int rc = sluice_pipeline_stat(lesson->pipeline, &before);
 
-	while (next - start < seconds) {
+	while (rc == 0 && next - start < seconds) {
 		double tick = tty ? TICK_MS / 1e3 : 1.0;
 		double left = seconds - (next - start);
 		double nap = left < tick ? left : tick;
@@ -164,14 +160,20 @@ static void watch(struct lesson *lesson, double seconds)
 			.tv_sec = (time_t)nap,
 			.tv_nsec = (long)((nap - (double)(time_t)nap) * 1e9),
 		};
+		struct sluice_snapshot *after = NULL;
 
 		(void)nanosleep(&time, NULL);
 		next = now_s();
-		live_line(lesson, next - last, tty);
-		last = next;
+		rc = sluice_pipeline_stat(lesson->pipeline, &after);
+		if (rc == 0)
+			live_line(before, after, tty);
+		sluice_snapshot_close(before);
+		before = after;
 	}
+	sluice_snapshot_close(before);
 	if (tty)
 		(void)fputc('\n', stderr);
+	return rc;
 }
 
 static int verdict(const struct lesson *lesson)
@@ -204,10 +206,10 @@ static int run(struct lesson *lesson, double seconds)
 		rc = declare(lesson);
 	if (rc == 0)
 		rc = sluice_pipeline_start(lesson->pipeline);
-	if (rc == 0) {
-		watch(lesson, seconds);
+	if (rc == 0)
+		rc = watch(lesson, seconds);
+	if (rc == 0)
 		rc = sluice_pipeline_drain(lesson->pipeline, 60000);
-	}
 	if (rc < 0)
 		(void)fprintf(stderr, "03_many_consumers: %s\n",
 			      sluice_last_error());

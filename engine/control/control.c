@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Talking to a stage: the callers' side. */
 #include "engine/control.h"
+#include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "ring/base_priv.h"
@@ -381,33 +382,14 @@ uint64_t sluice_demand_pending(struct sluice_stage *self)
 	return room > waits ? room - waits : 0;
 }
 
-int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
-		      struct sluice_stage_stats *stat)
+void control_stage_stats(const struct sluice_stage *stage,
+			 struct sluice_stage_stats *stat)
 {
-	const struct sluice_stage *stage;
-	uint64_t value[SLUICE_COUNTER_COUNT] = {0};
-	int rc = door_pipeline(pipeline, __func__);
+	uint64_t value[SLUICE_COUNTER_COUNT];
 
-	if (rc < 0)
-		return rc;
-	if (stat == NULL)
-		return door_missing(__func__, "stat");
-	/* Counters go with a start that fails, and with a stage. */
-	pipeline_lock(pipeline);
-	stage = pipeline_find(pipeline, name);
-	if (stage == NULL)
-		rc = pipeline_no_such_stage(name);
-	else if (!gate_enter(&pipeline->gate))
-		rc = sluice_fail(-EBUSY, "stage '%s' has not been started",
-				 stage->name);
-	for (uint32_t i = 0; rc == 0 && i < SLUICE_COUNTER_COUNT; i++)
+	for (uint32_t i = 0; i < SLUICE_COUNTER_COUNT; i++)
 		value[i] = sluice_counter_read(stage->counters,
 					       (enum sluice_counter)i);
-	if (stage != NULL)
-		gate_leave(&pipeline->gate, pipeline->host.wait);
-	pipeline_unlock(pipeline);
-	if (rc < 0)
-		return rc;
 	*stat = (struct sluice_stage_stats){
 		.events_in = value[SLUICE_COUNTER_EVENTS_IN],
 		.batches_in = value[SLUICE_COUNTER_BATCHES_IN],
@@ -427,5 +409,30 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		.buffered = value[SLUICE_COUNTER_BUFFERED],
 		.held = value[SLUICE_COUNTER_HELD],
 	};
-	return 0;
+}
+
+int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
+		      struct sluice_stage_stats *stat)
+{
+	const struct sluice_stage *stage;
+	int rc = door_pipeline(pipeline, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (stat == NULL)
+		return door_missing(__func__, "stat");
+	/* Counters go with a start that fails, and with a stage. */
+	pipeline_lock(pipeline);
+	stage = pipeline_find(pipeline, name);
+	if (stage == NULL)
+		rc = pipeline_no_such_stage(name);
+	else if (!gate_enter(&pipeline->gate))
+		rc = sluice_fail(-EBUSY, "stage '%s' has not been started",
+				 stage->name);
+	else
+		control_stage_stats(stage, stat);
+	if (stage != NULL)
+		gate_leave(&pipeline->gate, pipeline->host.wait);
+	pipeline_unlock(pipeline);
+	return rc;
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What ends a pipeline asks of the control calls that may be under way. Of
- * subscribe.c. Not installed.
+ * Between the files of this folder, and what ends a pipeline asks of the control
+ * calls that may be under way. Of subscribe.c and control.c. Not installed.
  *
- * Knows      subscriptions that are being made
+ * Knows      subscriptions that are being made, the counters of a stage
  * Knows not  why the pipeline ends
  */
 #ifndef SLUICE_ENGINE_CONTROL_PRIV_H
 #define SLUICE_ENGINE_CONTROL_PRIV_H
 
 #include "engine/graph/pipeline_priv.h"
+
+/* control.c: what @stage has counted; it has counters. Under the lock. */
+void control_stage_stats(const struct sluice_stage *stage,
+			 struct sluice_stage_stats *stat);
 
 /* Wait for subscriptions that are being made: no more come. */
 void subscriptions_settle(struct sluice_pipeline *pipeline);

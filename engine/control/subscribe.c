@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What making one takes: allocated before the lock is taken, released after. */
 struct making {
@@ -88,6 +89,10 @@ static void subscription_take(struct subscription *sub,
 
 	sub->consumer = wish->consumer;
 	sub->producer = wish->producer;
+	memcpy(sub->names.consumer, wish->consumer->name,
+	       sizeof(sub->names.consumer));
+	memcpy(sub->names.producer, wish->producer->name,
+	       sizeof(sub->names.producer));
 	sub->opts = wish->opts;
 	sub->opts.sub = NULL;
 	sub->credit = wish->credit;

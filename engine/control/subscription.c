@@ -285,30 +285,8 @@ int sluice_subscription_stat(struct sluice_sub id,
 			   PIPELINE_STARTING ||
 		   sub->rx == NULL) {
 		rc = SUBSCRIPTION_FAIL(sub, -EBUSY, "%s", "not started");
-	} else if (subscription_consumer(sub) != CONSUMER_OPEN) {
-		/* A broadcast's words are those of all who are there. */
-		*stat = (struct sluice_subscription_stats){
-			.waiting = sluice_load_stale(&sub->by_producer.waiting),
-		};
 	} else {
-		/* In this order what was granted or sent is never more than the
-		 * receipt read after it allows; it may be less. */
-		uint64_t granted = sluice_load_acquire(&sub->rx->granted);
-		uint64_t published = sluice_load_acquire(&sub->tx->published);
-		uint64_t acked = sluice_load_acquire(&sub->rx->acked);
-
-		if (acked - published < UINT64_MAX / 2)
-			published = acked;
-		if (published - granted < UINT64_MAX / 2)
-			granted = published;
-		*stat = (struct sluice_subscription_stats){
-			.granted = granted,
-			.published = published,
-			.acked = acked,
-			.depth = published - acked,
-			.credit = granted - published,
-			.waiting = sluice_load_stale(&sub->by_producer.waiting),
-		};
+		(void)subscription_counts(sub, stat);
 	}
 	pipeline_unlock(id.pipeline);
 	return rc;

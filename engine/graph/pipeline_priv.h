@@ -108,6 +108,7 @@ struct sluice_pipeline {
 	/* Under the lock: stages that are being made; and no more can come. */
 	uint32_t arrivals;
 	uint32_t over;
+	uint64_t serials; /* stages that were ever added */
 
 	/*
 	 * Shared words, each in every thread's cache and seldom written; those

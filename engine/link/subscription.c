@@ -22,6 +22,7 @@ void subscription_reset(struct subscription *sub)
 	sub->began = 0;
 	sub->by_consumer.left_handed.count = 0;
 	sub->by_consumer.left_counted = 0;
+	sub->by_consumer.left = (struct subscription_left){0};
 	sub->orphan = (struct orphan){0};
 	sub->tx = NULL;
 	sub->rx = NULL;
@@ -41,4 +42,69 @@ void subscription_unmap(struct subscription *sub)
 	sub->counts = NULL;
 	aside_free(sub->aside);
 	sub->aside = NULL;
+}
+
+/* ---- what it has carried -------------------------------------------------- */
+
+/* In the order in which these were read what was granted or sent is never more than
+ * the receipt read last allows; it may be less, for each was read a moment before.
+ * From a pool more may be taken than was asked for.
+ * Stale: a count may be a moment old. */
+static struct subscription_left subscription_cut(const struct subscription *sub,
+						 uint64_t granted,
+						 uint64_t published,
+						 uint64_t acked)
+{
+	uint64_t end = sluice_load_stale(&sub->by_producer.end);
+
+	/* A reader of a common ring that was cancelled has its end behind it,
+	 * and the ring goes on. */
+	if (sluice_load_stale(&sub->by_producer.closed) != SLUICE_REASON_OPEN &&
+	    published - acked > end - acked)
+		published = end;
+	if (!position_reached(published, acked))
+		published = acked;
+	if (!position_reached(granted, published))
+		granted = published;
+	return (struct subscription_left){granted, published, acked};
+}
+
+void subscription_note_left(struct subscription *sub, uint64_t granted,
+			    uint64_t acked)
+{
+	sub->by_consumer.left = subscription_cut(
+		sub, granted, sluice_load_stale(&sub->tx->published), acked);
+}
+
+static struct subscription_left subscription_now(const struct subscription *sub)
+{
+	uint64_t granted = sluice_load_acquire(&sub->rx->granted);
+	uint64_t published = sluice_load_acquire(&sub->tx->published);
+	uint64_t acked = sluice_load_acquire(&sub->rx->acked);
+
+	return subscription_cut(sub, granted, published, acked);
+}
+
+uint64_t subscription_counts(const struct subscription *sub,
+			     struct sluice_subscription_stats *stat)
+{
+	enum consumer_state state = subscription_consumer(sub);
+	uint64_t start = sluice_load_stale(&sub->by_producer.start);
+	struct subscription_left now = {0};
+
+	*stat = (struct sluice_subscription_stats){0};
+	/* A broadcast's words are those of all who are there. */
+	if (state == CONSUMER_OPEN)
+		now = subscription_now(sub);
+	else if (state == CONSUMER_LEFT)
+		now = sub->by_consumer.left;
+	stat->granted = now.granted;
+	stat->published = now.published;
+	stat->acked = now.acked;
+	if (state != CONSUMER_LEFT) {
+		stat->depth = now.published - now.acked;
+		stat->credit = now.granted - now.published;
+		stat->waiting = sluice_load_stale(&sub->by_producer.waiting);
+	}
+	return position_reached(now.acked, start) ? now.acked - start : 0;
 }

@@ -120,6 +120,20 @@ struct subscription_before {
 	uint64_t asked;
 };
 
+/* Whose it is, copied: their places may be other stages' when it is still told of.
+ */
+struct subscription_names {
+	char consumer[SLUICE_NAME_BYTES];
+	char producer[SLUICE_NAME_BYTES];
+};
+
+/* What it had carried when its consumer left. */
+struct subscription_left {
+	uint64_t granted;
+	uint64_t published;
+	uint64_t acked;
+};
+
 /* The words by who writes them, each set on lines of its own: so that a set may lie
  * in memory that only its writer may write. */
 struct subscription_consumer_words {
@@ -130,6 +144,7 @@ struct subscription_consumer_words {
 	uint32_t left_closed;
 	struct handed left_handed;
 	uint64_t left_counted;
+	struct subscription_left left;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 struct subscription_producer_words {
@@ -181,6 +196,7 @@ struct subscription {
 	uint32_t later; /* made after the start */
 	uint32_t joins; /* declared, and not there at the start */
 	struct subscription_before before;
+	struct subscription_names names;
 
 	/* The consumer's alone. */
 	unsigned char *gathered; /* where a batch is put together */
@@ -381,5 +397,14 @@ static inline void subscription_refuse(struct subscription *sub,
 void subscription_reset(struct subscription *sub);
 /* Release what was allocated for a run. */
 void subscription_unmap(struct subscription *sub);
+/* Its consumer, which has had it open and is going to leave, has granted and
+ * acknowledged so much; carried by LEFT. */
+void subscription_note_left(struct subscription *sub, uint64_t granted,
+			    uint64_t acked);
+/* What it has carried, or had when its consumer left; while it is open its words are
+ * read. Returns the events finished since it began. Under the lock; for a start has
+ * made its memory. */
+uint64_t subscription_counts(const struct subscription *sub,
+			     struct sluice_subscription_stats *stat);
 
 #endif

@@ -122,6 +122,7 @@ static int arrive_begin(struct sluice_pipeline *p,
 				   p->name, SLUICE_STAGES_MAX);
 	stage_forget(stage);
 	stage_define(stage, o);
+	stage->serial = ++p->serials;
 	(void)sluice_exchange(&stage->words.seat,
 			      *later ? SEAT_MAKING : SEAT_TAKEN);
 	p->arrivals += *later != 0;

@@ -28,6 +28,7 @@ static void consumer_note_left(struct sluice_stage *stage,
 	if (n > 0)
 		handed_note(&link->handed, at, until,
 			    handed_at(&link->handed, at, &n) + 1);
+	subscription_note_left(sub, link->reader.granted, at);
 	sub->by_consumer.left_handed = link->handed;
 	sub->by_consumer.left_counted = link->counted;
 }

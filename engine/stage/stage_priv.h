@@ -58,6 +58,7 @@ struct sluice_stage {
 	uint32_t declared_in;
 	uint32_t declared_out;
 	uint32_t demand_before;
+	uint64_t serial; /* of the stages that were ever here it is this one */
 
 	/* Its seat: from the plan of a start to the end of the run. */
 	struct sluice_bell *bell;           /* rung to have it stepped */

@@ -182,12 +182,35 @@ int program::declare(sluice_pipeline **p, sluice_spawn **spawn)
 }
 #endif
 
+// All of it is listed, with what it has carried.
+static int listed(sluice_pipeline *p, uint64_t events)
+{
+	sluice_snapshot *now = nullptr;
+	uint64_t carried = 0;
+	int rc = sluice_pipeline_stat(p, &now);
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < now->subscription_count; i++)
+		if (now->subscriptions[i]->phase == SLUICE_SUB_ENDED)
+			carried += now->subscriptions[i]->carried;
+	rc = now->phase != SLUICE_PHASE_ENDED || now->stage_count != 3 ||
+	     carried != events ||
+	     sluice_snapshot_stage(now, "adder")->kind != SLUICE_CONSUMER ||
+	     sluice_snapshot_subscription(now, now->subscriptions[0]->sub) !=
+		     now->subscriptions[0];
+	if (rc != 0)
+		std::fprintf(stderr, "not listed as it was\n");
+	sluice_snapshot_close(now);
+	return rc;
+}
+
 program::program()
 {
 	sluice_pipeline *p = nullptr;
 	sluice_spawn *spawn = nullptr;
 
-	rc = declare(&p, &spawn) || sluice_pipeline_run(p);
+	rc = declare(&p, &spawn) || sluice_pipeline_run(p) || listed(p, next);
 	if (rc != 0)
 		std::fprintf(stderr, "%s\n", sluice_last_error());
 	sluice_pipeline_close(p);

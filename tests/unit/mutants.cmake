@@ -335,8 +335,24 @@ sluice_unit_mutant(resubscribe-with-other-flags engine/control/subscription.c su
 	[[s/FIXED(flags), *FIXED(on_end),/FIXED(flags),/]])
 sluice_unit_mutant(places-beyond-the-most engine/graph/plan.c subscription "refuses_over_subscriptions_max"
 	[[s/return most ? most : declared + PLACES_MORE;/return declared + PLACES_MORE;/]])
-sluice_unit_mutant(depth-is-what-was-granted engine/control/subscription.c subscription_stat "what_lies_there_is_told"
-	[[s/.depth = published - acked,/.depth = granted - acked,/]])
+sluice_unit_mutant(depth-is-what-was-granted engine/link/subscription.c subscription_stat "what_lies_there_is_told"
+	[[s/stat->depth = now.published - now.acked;/stat->depth = now.granted - now.acked;/]])
+sluice_unit_mutant(carried-from-the-beginning engine/link/subscription.c snapshot_ended "a_reader_of_a_broadcast_has_carried_its_own"
+	[[s/now.acked - start : 0/now.acked : start - start/]])
+sluice_unit_mutant(sent-what-the-others-were engine/link/subscription.c snapshot_ended "a_reader_of_a_broadcast_has_carried_its_own"
+	[[s/published = end;/(void)end;/]])
+sluice_unit_mutant(left-without-its-counts engine/stage/attend_in.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
+	[[s/subscription_note_left(sub, link->reader.granted, at);/(void)0;/]])
+sluice_unit_mutant(ended-is-not-listed engine/control/snapshot.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
+	[[s/subscription_consumer(sub) == CONSUMER_LEFT;/0;/]])
+sluice_unit_mutant(worker-of-one-that-ended engine/control/snapshot.c snapshot_ended "a_pipeline_ends_in_steps"
+	[[s/if (row->port || row->phase == SLUICE_PHASE_ENDED)/if (row->port)/]])
+sluice_unit_mutant(cancelled-is-open engine/control/snapshot.c snapshot "what_lies_there_is_told"
+	[[s/: SLUICE_SUB_CANCELLED;/: SLUICE_SUB_OPEN;/]])
+sluice_unit_mutant(list-too-short engine/control/snapshot.c snapshot "the_list_grows_meanwhile"
+	[[s/s->stages_max < \*stages_max ||/0 ||/]])
+sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
+	[[s/stage->serial = ++p->serials;/stage->serial = 1;/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"
 	[[s/return SUBSCRIPTION_FAIL(sub, -EALREADY, "%s",/return SUBSCRIPTION_FAIL(sub, -EBUSY, "%s",/]])
 sluice_unit_mutant(last-reason-counts engine/stage/attend_in.c subscription_end "the_worst_reason_counts"

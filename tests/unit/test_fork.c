@@ -109,6 +109,7 @@ static int child_calls(void)
 	struct sluice_subscription_stats sub_stats;
 	struct sluice_spawn_stats spawn_stats = {.started = 77};
 	struct sluice_stage_stats stats;
+	struct sluice_snapshot *seen;
 	struct sluice_batch batch;
 	struct sluice_spawn *more;
 	uint64_t event = 99;
@@ -123,6 +124,7 @@ static int child_calls(void)
 		sluice_pipeline_drain(pipeline, SLUICE_FOREVER),
 		sluice_stage_add(pipeline, SLUICE_STAGE(.name = "more")),
 		sluice_stage_stat(pipeline, "in", &stats),
+		sluice_pipeline_stat(pipeline, &seen),
 		sluice_subscribe(pipeline, "clerk", "in", NULL),
 		sluice_cancel(sub, SLUICE_REASON_NORMAL, 0),
 		sluice_resubscribe(sub, SLUICE_SUBSCRIPTION(.max_demand = 5)),

@@ -113,6 +113,8 @@ static void a_pipeline_is_missing(void **state)
 	assert_text_has(sluice_last_error(), "pipeline_join: pipeline is NULL");
 	REFUSED(sluice_pipeline_open(NULL, NULL), -EINVAL, "out is NULL");
 	REFUSED(sluice_stage_stat(NULL, "a", &stats), -EINVAL, "stage_stat: ");
+	REFUSED(sluice_pipeline_stat(NULL, &(struct sluice_snapshot *){NULL}),
+		-EINVAL, "pipeline_stat: ");
 	REFUSED(sluice_subscribe(NULL, "a", "b", NULL), -EINVAL, "subscribe: ");
 	REFUSED(sluice_stage_add(NULL, SLUICE_STAGE(.name = "a")), -EINVAL,
 		"stage_add: ");

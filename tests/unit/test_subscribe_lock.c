@@ -3,6 +3,14 @@
  * stage's step takes it. */
 #include "watched.h"
 
+static void look(void)
+{
+	struct sluice_snapshot *seen = NULL;
+
+	assert_int_equal(sluice_pipeline_stat(pipeline, &seen), 0);
+	sluice_snapshot_close(seen);
+}
+
 static int wants_all(const void *event, void *ctx)
 {
 	(void)event;
@@ -24,9 +32,11 @@ static void control_calls_allocate_without_the_lock(void **state)
 	(void)SUBSCRIBE(0, .max_demand = 10);
 	assert_int_equal(sluice_subscribe(pipeline, "c0", "source", NULL),
 			 -EEXIST);
+	look();
 	flow_start(pipeline);
 	assert_int_equal(sluice_subscribe(pipeline, "c0", "source", NULL),
 			 -EEXIST);
+	look();
 	sub = SUBSCRIBE(1, .max_demand = 10, .on_end = SLUICE_TEMPORARY);
 	(void)SUBSCRIBE(2, .max_demand = 10, .selector = wants_all);
 	(void)SUBSCRIBE(3, .tee = 1, .max_demand = 10);

@@ -305,6 +305,7 @@ void balance_end(int rc)
 
 	book_close_open();
 	end_result(rc);
+	listed_check();
 	for (uint32_t i = 0; i < world.node_count; i++) {
 		end_counters(&world.nodes[i]);
 		if (complete && (produces(&world.nodes[i]) ||

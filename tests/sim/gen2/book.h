@@ -78,4 +78,9 @@ void balance_check_reader(const struct node *origin, const struct edge *edge,
 /* All is over, with @rc. */
 void balance_end(int rc);
 
+/* ---- listed.c ---- */
+
+/* All is over: sluice_pipeline_stat() tells the same. */
+void listed_check(void);
+
 #endif
