@@ -141,8 +141,7 @@ struct sluice_snapshot {
  *
  * At any time between open and close, before the start and after the end too. No
  * stage waits for it; a control call (sluice_subscribe() and its like) may, for
- * as long as the list takes: some 0.1 us for each row. The memory is allocated
- * before.
+ * as long as the list takes. The memory is allocated before.
  *
  * Returns 0, -EINVAL, -ENOMEM, or -ECHILD in a child of the pipeline's process.
  * Threads: any, also inside callbacks; not in a signal handler.
