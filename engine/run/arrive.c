@@ -60,6 +60,34 @@ static struct sluice_stage *arrive_place(struct sluice_pipeline *p,
 	return stage;
 }
 
+/* There was none: is one about to be free, or has it just become so? That of a stage
+ * which was removed, when the supervisor has passed. */
+static int arrive_place_soon(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
+		uint32_t seat = sluice_load_acquire(&p->stages[i]->words.seat);
+
+		if (seat == SEAT_LEAVING || seat == SEAT_FREE)
+			return host_phase(&p->host) == PIPELINE_RUNNING;
+	}
+	return 0;
+}
+
+/* The same of a worker: one whose last stage has ended, when its thread has been
+ * joined. */
+static int arrive_worker_soon(const struct sluice_pipeline *p)
+{
+	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
+		const struct worker *worker = &p->workers[i];
+
+		if (sluice_load_acquire(&worker->state) == WORKER_VACANT ||
+		    (!worker->foreign && !worker_is_fresh(worker) &&
+		     sluice_load_acquire(&worker->load) == 0))
+			return 1;
+	}
+	return 0;
+}
+
 /* May one come now? *later: the pipeline runs. */
 static int arrive_when(const struct sluice_pipeline *p, int *later)
 {
@@ -101,10 +129,11 @@ static int arrive_check(const struct sluice_stage_opts *o)
 	return 0;
 }
 
-/* Under the lock. */
+/* Under the lock. *soon: it may be tried again. */
 static int arrive_begin(struct sluice_pipeline *p,
 			const struct sluice_stage_opts *o, int *later,
-			struct sluice_stage **spare, struct sluice_stage **out)
+			int *soon, struct sluice_stage **spare,
+			struct sluice_stage **out)
 {
 	struct sluice_stage *stage;
 	int rc = arrive_when(p, later);
@@ -116,10 +145,12 @@ static int arrive_begin(struct sluice_pipeline *p,
 	if (rc < 0)
 		return rc;
 	stage = arrive_place(p, spare);
-	if (stage == NULL)
+	if (stage == NULL) {
+		*soon = arrive_place_soon(p);
 		return sluice_fail(-ENOSPC,
 				   "pipeline '%s': limit of %u stages reached",
 				   p->name, SLUICE_STAGES_MAX);
+	}
 	stage_forget(stage);
 	stage_define(stage, o);
 	stage->serial = ++p->serials;
@@ -207,7 +238,8 @@ static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
 	return rc;
 }
 
-static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage)
+static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage,
+		       int *soon)
 {
 	struct worker *worker;
 	int given = 0;
@@ -219,6 +251,7 @@ static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage)
 		rc = arrive_when(p, &later);
 		if (rc == 0)
 			rc = affinity_choose(p, stage, &worker);
+		*soon = rc == -ENOSPC && arrive_worker_soon(p);
 		if (rc < 0 || worker_is_fresh(worker))
 			break;
 		arrive_at(stage, worker);
@@ -237,12 +270,13 @@ static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage)
+static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage,
+		       int *soon)
 {
 	int rc = plan_late_stage(stage);
 
 	if (rc == 0)
-		rc = arrive_seat(p, stage);
+		rc = arrive_seat(p, stage, soon);
 	if (rc < 0) {
 		stage_close_gate(stage);
 		plan_release_stage(stage);
@@ -260,17 +294,18 @@ static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage)
 static int arrive_once(struct sluice_pipeline *p,
 		       const struct sluice_stage_opts *o,
 		       const struct stage_ready *ready,
-		       struct sluice_stage **out)
+		       struct sluice_stage **out, int *soon)
 {
 	struct sluice_stage *spare = stage_alloc(p, 0);
 	struct sluice_stage *stage = NULL;
 	int later;
 	int rc;
 
+	*soon = 0;
 	if (spare == NULL)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory", o->name);
 	pipeline_lock(p);
-	rc = arrive_begin(p, o, &later, &spare, &stage);
+	rc = arrive_begin(p, o, &later, soon, &spare, &stage);
 	if (rc == 0 && ready != NULL) {
 		stage->subscribe_with = ready->subscribe_with;
 		stage->stop_in_fini = ready->stop_in_fini;
@@ -280,47 +315,22 @@ static int arrive_once(struct sluice_pipeline *p,
 	pipeline_unlock(p);
 	if (spare != NULL)
 		stage_free(spare);
-	return rc == 0 && later ? arrive_late(p, stage) : rc;
+	return rc == 0 && later ? arrive_late(p, stage, soon) : rc;
 }
 
 /* ---- when all places are taken ------------------------------------------- */
 
-/* Under the lock: is one about to be free? That of a stage which was removed, until
- * the supervisor has passed; that of a worker whose last stage has ended, until its
- * thread has been joined. */
-static int arrive_vacates(const struct sluice_pipeline *p)
-{
-	for (uint32_t i = 0; i < pipeline_stages(p); i++)
-		if (sluice_load_acquire(&p->stages[i]->words.seat) ==
-		    SEAT_LEAVING)
-			return 1;
-	for (uint32_t i = 0; i < pipeline_workers(p); i++) {
-		const struct worker *worker = &p->workers[i];
-
-		if (sluice_load_acquire(&worker->state) != WORKER_VACANT &&
-		    !worker->foreign && !worker_is_fresh(worker) &&
-		    sluice_load_acquire(&worker->load) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-/* Returns non-zero, a while later, when one was. A thread that the pipeline's end
- * waits for does not wait itself: it may be the one that is to come by. */
+/* Returns non-zero, a while later. A thread that the pipeline's end waits for does not
+ * wait itself: it may be the one that is to come by. */
 static int arrive_waits(struct sluice_pipeline *p)
 {
 	const struct sluice_wait_ops *wait = p->host.wait;
-	int soon;
 
 	if (door_inside(p))
 		return 0;
-	pipeline_lock(p);
-	soon = host_phase(&p->host) == PIPELINE_RUNNING && arrive_vacates(p);
-	pipeline_unlock(p);
-	if (soon)
-		wait->park(wait->ctx, &p->host.phase, PIPELINE_RUNNING,
-			   host_now(&p->host) + ARRIVE_LOOK_NS);
-	return soon;
+	wait->park(wait->ctx, &p->host.phase, PIPELINE_RUNNING,
+		   host_now(&p->host) + ARRIVE_LOOK_NS);
+	return 1;
 }
 
 int stage_arrive(struct sluice_pipeline *p,
@@ -328,15 +338,16 @@ int stage_arrive(struct sluice_pipeline *p,
 		 const struct stage_ready *ready, struct sluice_stage **out)
 {
 	struct sluice_stage_opts o;
+	int soon;
 	int rc = stage_opts_take(&o, opts);
 
 	if (rc < 0)
 		return rc;
-	rc = arrive_once(p, &o, ready, out);
-	for (uint32_t i = 0; rc == -ENOSPC && i < ARRIVE_LOOKS; i++) {
+	rc = arrive_once(p, &o, ready, out, &soon);
+	for (uint32_t i = 0; rc < 0 && soon && i < ARRIVE_LOOKS; i++) {
 		if (!arrive_waits(p))
 			break;
-		rc = arrive_once(p, &o, ready, out);
+		rc = arrive_once(p, &o, ready, out, &soon);
 	}
 	return rc;
 }
