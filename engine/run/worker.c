@@ -93,10 +93,13 @@ static int worker_round(void *arg)
 		stage_enter(stage);
 		worked |= stage_step(stage);
 		stage_leave(stage);
-		if (stage->run.phase == STAGE_ENDED)
-			worker_lose(worker, i);
-		else
+		if (stage->run.phase != STAGE_ENDED) {
 			i++;
+			continue;
+		}
+		/* Perhaps before this round, in its init: nobody rings for that. */
+		worker_lose(worker, i);
+		worked = 1;
 	}
 	return worked;
 }
@@ -208,5 +211,5 @@ void worker_run(void *arg)
 	sluice_store_release(&worker->self, 0);
 	sluice_store_release(&worker->state, WORKER_DONE);
 	(void)sluice_fetch_add(&p->workers_done, 1);
-	sluice_bell_ring(p->supervisor_bell, p->host.wait);
+	host_alarm(&p->host); /* the thread is to be joined */
 }
