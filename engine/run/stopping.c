@@ -6,6 +6,7 @@
  */
 #include "engine/run/run_priv.h"
 #include "engine/run/stopping_priv.h"
+#include "engine/stage/gate_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,13 +30,21 @@ static void stop_tell_stage(struct sluice_stage *stage)
 	stop_set(stage, STOP_TOLD);
 }
 
+/* Who removes a stage waits at its gate before the stage's memory goes. */
+static void stop_pass(struct sluice_stage *stage)
+{
+	if (gate_enter(&stage->words.gate))
+		stop_tell_stage(stage);
+	gate_leave(&stage->words.gate, stage->host->wait);
+}
+
 void stop_tell(struct sluice_pipeline *p)
 {
 	struct sluice_stage *stage;
 
 	PIPELINE_EACH(p, i, stage)
 		if (stage->opts.on_stop != NULL)
-			stop_tell_stage(stage);
+			stop_pass(stage);
 }
 
 /* ---- who has not returned ------------------------------------------------ */
@@ -94,13 +103,16 @@ uint32_t stop_names(struct sluice_pipeline *p, enum stop_names which,
 /* Those that are to stop and are inside a callback. */
 static int stop_anyone_late(const struct sluice_pipeline *p)
 {
-	const struct sluice_stage *stage;
+	struct sluice_stage *stage;
+	int late = 0;
 
-	PIPELINE_EACH(p, i, stage)
-		if (!stop_ended(stage) && stop_inside(stage) &&
-		    stop_wanted(stage))
-			return 1;
-	return 0;
+	PIPELINE_EACH(p, i, stage) {
+		if (gate_enter(&stage->words.gate))
+			late |= !stop_ended(stage) && stop_inside(stage) &&
+				stop_wanted(stage);
+		gate_leave(&stage->words.gate, stage->host->wait);
+	}
+	return late;
 }
 
 uint64_t stop_tell_late(struct sluice_pipeline *p)
