@@ -183,9 +183,10 @@ sluice_stage_add(struct sluice_pipeline *pipeline,
  * @timeout_ms  how long to wait until the stage has ended, and the stages at the
  *              other ends of its subscriptions have seen that; or SLUICE_FOREVER
  *
- * sluice_stage_end() is what ends a stage. After a stage has been removed its
- * pointer must not be used. What it did counts in sluice_pipeline_join()'s
- * answer all the same.
+ * sluice_stage_end() is what ends a stage. A producer with the dispatcher
+ * "ordered" stays until the stage that restores its order has ended, too. After a
+ * stage has been removed its pointer must not be used. What it did counts in
+ * sluice_pipeline_join()'s answer all the same.
  *
  * Returns 0; -ETIMEDOUT, and sluice_last_error() says what holds it up; -EBUSY
  * before the pipeline runs; -ENOENT when it has been removed; -EDEADLK from a

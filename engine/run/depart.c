@@ -39,12 +39,26 @@ static int subscription_over(const struct subscription *sub,
 		(state == PRODUCER_PARTED && sub->consumer == stage));
 }
 
+/* The stage that restores the order of its events reads what they share until it
+ * has ended. NULL: nobody does. */
+static struct sluice_stage *depart_follower(const struct sluice_pipeline *p,
+					    const struct sluice_stage *stage)
+{
+	struct sluice_stage *other;
+
+	PIPELINE_EACH(p, i, other)
+		if (other->order_from == stage)
+			break;
+	return other;
+}
+
 /* Under the lock. Returns 0, or -EAGAIN with what holds it up. */
 static int depart_check(struct sluice_pipeline *p,
 			const struct sluice_stage *stage)
 {
 	enum stage_phase phase =
 		(enum stage_phase)sluice_load_acquire(&stage->words.phase_seen);
+	const struct sluice_stage *follower = depart_follower(p, stage);
 
 	if (phase == STAGE_ENDING)
 		return sluice_fail(-EAGAIN,
@@ -56,6 +70,12 @@ static int depart_check(struct sluice_pipeline *p,
 				   "stage '%s' has not ended: "
 				   "sluice_stage_end() is what ends it",
 				   stage->name);
+	if (follower != NULL &&
+	    sluice_load_acquire(&follower->words.phase_seen) != STAGE_ENDED)
+		return sluice_fail(-EAGAIN,
+				   "stage '%s': '%s', which restores the order "
+				   "of its events, has not ended",
+				   stage->name, follower->name);
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
 
@@ -75,26 +95,24 @@ static int depart_check(struct sluice_pipeline *p,
 
 /* ---- it goes ------------------------------------------------------------- */
 
-/* What its subscriptions hold. One at a time: another may be made meanwhile. */
+/* What its subscriptions hold. The lock is let go for each. */
 static void depart_clear(struct sluice_pipeline *p,
 			 const struct sluice_stage *stage)
 {
+	pipeline_lock(p);
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 
-		pipeline_lock(p);
 		if (!subscription_of(sub, stage) ||
-		    subscription_producer(sub) == PRODUCER_PARTED) {
-			pipeline_unlock(p);
+		    subscription_producer(sub) == PRODUCER_PARTED)
 			continue;
-		}
 		sub->made = SUBSCRIPTION_MAKING;
 		pipeline_unlock(p);
 		subscription_unmap(sub);
 		pipeline_lock(p);
 		sub->made = SUBSCRIPTION_FREE;
-		pipeline_unlock(p);
 	}
+	pipeline_unlock(p);
 }
 
 /* It is nobody's but the caller's now. */
@@ -117,6 +135,7 @@ static void depart_release(struct sluice_pipeline *p,
 
 static int depart(struct sluice_pipeline *p, struct sluice_stage *stage)
 {
+	struct sluice_stage *follower;
 	int rc;
 
 	pipeline_lock(p);
@@ -125,8 +144,12 @@ static int depart(struct sluice_pipeline *p, struct sluice_stage *stage)
 		     : sluice_fail(-ENOENT, "the stage has been removed "
 					    "already");
 	/* Nobody finds it any more. */
-	if (rc == 0)
+	if (rc == 0) {
+		follower = depart_follower(p, stage);
+		if (follower != NULL)
+			follower->order_from = NULL;
 		(void)sluice_exchange(&stage->words.seat, SEAT_MAKING);
+	}
 	pipeline_unlock(p);
 	if (rc == 0)
 		depart_release(p, stage);
