@@ -222,3 +222,31 @@ sluice_sim_mutant(told-beside-fini engine/stage/stop.c "fini beside on_stop"
 	[[/^static void stop_shut/,/^}/s/stop_await(stage, STOP_TELLING)/(void)0/]])
 sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
 	[[s/sluice_load_acquire(&stage->words.stop) >= STOP_TELLING/0/]])
+
+# ---- stages that come and go ------------------------------------------------------------------
+sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
+	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])
+sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
+	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]])
+sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 26000)
+sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
+	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
+sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
+	[[/^void worker_run/,/^}/s/host_alarm(&p->host)/sluice_bell_ring(p->supervisor_bell, p->host.wait)/]])
+sluice_sim_mutant(comes-with-its-gate-shut engine/run/arrive.c "${STUCK}|${LOST}"
+	[[/^static void arrive_at/,/^}/s/stage_open_gate(stage)/(void)0/]])
+sluice_sim_mutant(thread-refused-but-counted engine/run/arrive.c "${STUCK}"
+	[[s/(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX)/(void)0/]])
+sluice_sim_mutant(refused-keeps-its-place engine/run/arrive.c "is kept for nobody|name is taken"
+	[[/^static int arrive_late/,/^}/s/(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING)/(void)0/]])
+sluice_sim_mutant(refused-is-released engine/run/arrive.c "its state was released"
+	[[/^static int arrive_late/,/^}/s/stage->opts.state_free = NULL/(void)0/]])
+sluice_sim_mutant(over-before-one engine/run/supervisor.c "${STUCK}|stage_add|no fini"
+	[[/^static int supervisor_over/,/^}/s/p->arrivals == 0 \&\&/1 \&\&/]])
+sluice_sim_mutant(place-free-at-once engine/run/depart.c "${STUCK}|${LOST}|counted"
+	[[/^static void depart_release/,/^}/s/SEAT_LEAVING/SEAT_FREE/]] 23000)
+sluice_sim_mutant(removed-before-seen engine/run/depart.c "is not over at its"
+	[[/^static int subscription_over/,/^}/s/subscription_consumer(sub) == CONSUMER_LEFT/1/]])
+sluice_sim_mutant(told-without-a-consumer-yet engine/stage/stop.c "it is not to stop"
+	[[/^static int stop_deserted/,/^}/s/!sluice_load_acquire(&stage->words.wanted)/0/]])

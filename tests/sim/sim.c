@@ -11,7 +11,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#define COROUTINES_MAX 40u
+#define COROUTINES_MAX 80u
 #define STACK_BYTES    (128u * 1024u)
 #define SWITCHES_MAX   UINT64_C(2000000)
 #define TRACE_LENGTH   200u
@@ -187,6 +187,11 @@ void sim_slot_copy(void *to, const void *from, size_t bytes)
 void sim_yield(void)
 {
 	sim_switch();
+}
+
+void sim_apart(void (*run)(void *), void *arg)
+{
+	run(arg);
 }
 
 void sim_busy(void)

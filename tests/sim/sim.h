@@ -42,6 +42,8 @@ void sim_spawn(void (*run)(void *arg), void *arg);
 
 /* Inside a run: let others run. */
 void sim_yield(void);
+/* Inside a run, and inside the library: @run(@arg) while nobody else is outside it. */
+void sim_apart(void (*run)(void *arg), void *arg);
 
 /* Inside a run: sleep on @word until somebody wakes it, or the deadline. Returns
  * non-zero when that has passed. */

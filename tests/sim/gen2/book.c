@@ -294,11 +294,12 @@ void book_leave_open(struct node *node, int open)
 
 /* It has ended since, and its inputs have gone back: was that one acknowledged
  * before? */
-static void close_open(struct node *node)
+void book_close(struct node *node)
 {
 	const struct sluice_stage *stage = node->stage;
 
-	if (!node->open || stage->run.phase != STAGE_ENDED)
+	if (!node->open || stage->run.phase != STAGE_ENDED ||
+	    node->stand == STAND_GONE)
 		return;
 	node->open = 0;
 	if (stage->in.links[node->last_inlet].reader.acked <
@@ -309,7 +310,7 @@ static void close_open(struct node *node)
 void book_close_open(void)
 {
 	for (uint32_t i = 0; i < world.node_count; i++)
-		close_open(&world.nodes[i]);
+		book_close(&world.nodes[i]);
 }
 
 /* ---- counting ---------------------------------------------------------------- */

@@ -38,6 +38,8 @@ uint64_t book_missing(const struct node *node);
  * it. */
 void book_leave_open(struct node *node, int open);
 void book_close_open(void);
+/* The same of one, before it goes. */
+void book_close(struct node *node);
 /* @node has ended: if what it said OK to last was not acknowledged, for its
  * output could not leave, then neither of them has happened. */
 void book_undo(struct node *node);

@@ -67,7 +67,7 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 	return rc;
 }
 
-void client_send(void *arg)
+static void client_send(void *arg)
 {
 	struct node *node = arg;
 	uint32_t vain = 0;
@@ -86,6 +86,7 @@ void client_send(void *arg)
 	}
 	node->willed = 1;
 	finish_with(node, "sending");
+	late_let_go(node);
 	world.foreign--;
 }
 
@@ -104,7 +105,7 @@ static struct edge *take_batch(struct node *node,
 	return NULL;
 }
 
-void client_receive(void *arg)
+static void client_receive(void *arg)
 {
 	struct node *node = arg;
 	struct sluice_batch batch;
@@ -140,5 +141,14 @@ void client_receive(void *arg)
 	node->leaving = 1;
 	finish_with(node, "receiving");
 	node->ended = 1;
+	late_let_go(node);
 	world.foreign--;
+}
+
+void client_begin(struct node *node)
+{
+	late_hold(node);
+	world_spawn(node->kind == SLUICE_PRODUCER ? client_send
+						  : client_receive,
+		    node);
 }

@@ -30,17 +30,21 @@ void finale_before_start(void *unused)
 	world.foreign--;
 }
 
-void finale_end_stage(void)
+void finale_end_stage(struct node *node)
 {
-	struct node *node = meddle_any_node();
-	uint32_t leaving = node->leaving;
+	uint32_t leaving;
 	int rc;
 
+	if (node == NULL)
+		return;
+	leaving = node->leaving;
 	say("%s is told to end", node->name);
 	node->willed = 1;
 	node->leaving = 1;
 	node->end_asked = 1;
+	late_hold(node);
 	rc = sluice_stage_end(node->stage, SLUICE_REASON_SHUTDOWN, 0);
+	late_let_go(node);
 	if (rc < 0)
 		node->leaving = leaving;
 	else

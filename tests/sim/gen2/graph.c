@@ -15,13 +15,14 @@ static enum deal any_deal(void)
 		with(FEATURE_STRATEGIES) ? DEALS_FREE : DEAL_PARTITION + 1);
 }
 
-static struct node *add_node(enum sluice_stage_kind kind)
+struct node *graph_add_node(enum sluice_stage_kind kind)
 {
 	struct node *node = &world.nodes[world.node_count];
 
 	node->index = world.node_count++;
 	node->kind = kind;
-	(void)snprintf(node->name, sizeof(node->name), "n%u", node->index & 15);
+	node->called = node->index;
+	(void)snprintf(node->name, sizeof(node->name), "n%u", node->index & 31);
 	if (produces(node)) {
 		node->deal = any_deal();
 		node->keyed = (enum keyed)(sim_below(3) ? KEYED_BY_CALL
@@ -41,7 +42,7 @@ static struct node *add_node(enum sluice_stage_kind kind)
 static void add_nodes(enum sluice_stage_kind kind, uint32_t count)
 {
 	while (count-- > 0) {
-		struct node *node = add_node(kind);
+		struct node *node = graph_add_node(kind);
 
 		if (kind == SLUICE_CONSUMER)
 			node->spawns = (uint32_t)chance(FEATURE_TASKS, 2);
@@ -77,7 +78,7 @@ static uint32_t count_readers(uint32_t node)
 
 static struct node *add_worker(uint32_t numbers)
 {
-	struct node *worker = add_node(SLUICE_PRODUCER_CONSUMER);
+	struct node *worker = graph_add_node(SLUICE_PRODUCER_CONSUMER);
 
 	worker->role = ROLE_WORKER;
 	worker->numbers = numbers;
@@ -94,7 +95,7 @@ static void add_ordered(void)
 	struct node *join;
 
 	if (sim_below(3) == 0) {
-		numbers = add_node(SLUICE_PRODUCER_CONSUMER)->index;
+		numbers = graph_add_node(SLUICE_PRODUCER_CONSUMER)->index;
 		(void)graph_add_edge(numbers, 0);
 	}
 	world.nodes[numbers].deal = DEAL_ORDERED;
@@ -105,8 +106,8 @@ static void add_ordered(void)
 		add_worker(numbers)->stays = 1;
 	for (uint32_t i = 0; i < workers; i++)
 		(void)graph_add_edge(add_worker(numbers)->index, numbers);
-	join = add_node(sim_below(3) ? SLUICE_CONSUMER
-				     : SLUICE_PRODUCER_CONSUMER);
+	join = graph_add_node(sim_below(3) ? SLUICE_CONSUMER
+					   : SLUICE_PRODUCER_CONSUMER);
 	join->role = ROLE_JOIN;
 	join->numbers = numbers;
 	/* Two ways from a worker: what is chosen for one may have to wait. */

@@ -33,7 +33,8 @@ static int may_stop(const struct node *node)
 {
 	return must_stop(node) || node->end_asked ||
 	       host_command(&world.pipeline->host) == PIPELINE_STOP ||
-	       (produces(node) && !node->stays && !has_reader(node));
+	       (produces(node) && !node->stays && !has_reader(node) &&
+		!(node->newcomer && late_is_new(node, SLUICE_SIDE_PRODUCER)));
 }
 
 /* ---- being told ----------------------------------------------------------- */

@@ -89,6 +89,7 @@ static int on_init(struct sluice_stage *self)
 	struct node *node = sluice_stage_state(self);
 	int rc;
 
+	node->stage = self;
 	if (node->up)
 		wrong("%s: initialised twice", node->name);
 	act_begin(node);

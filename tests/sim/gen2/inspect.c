@@ -3,11 +3,22 @@
 #include "tests/sim/gen2/world.h"
 #include "sluice.h"
 
+#include <errno.h>
+
 struct sluice_stage_stats inspect_stat(const struct node *node)
 {
 	struct sluice_stage_stats stat = {0};
+	struct node *named = &world.nodes[node->index];
+	int rc;
 
-	if (sluice_stage_stat(world.pipeline, node->name, &stat) < 0)
+	if (node->stand == STAND_GONE)
+		return node->kept;
+	named->namers++;
+	rc = sluice_stage_stat(world.pipeline, node->name, &stat);
+	named->namers--;
+	if (rc == -ENOENT && !is_there(node))
+		return leave_stat(node);
+	if (rc < 0)
 		wrong("%s: %s", node->name, sluice_last_error());
 	return stat;
 }
@@ -15,7 +26,7 @@ struct sluice_stage_stats inspect_stat(const struct node *node)
 /* One whose init failed when it was started again has had no fini. */
 int inspect_has_ended(const struct node *node)
 {
-	return node->ended || node->stage->run.phase == STAGE_ENDED;
+	return node->ended || phase_of(node) == STAGE_ENDED;
 }
 
 int inspect_is_held(const struct edge *edge)
@@ -35,7 +46,8 @@ int inspect_may_wait(void)
 		const struct node *node = &world.nodes[i];
 
 		if (!inspect_has_ended(node) &&
-		    (node->stays || by_name(node) ||
+		    (node->stays || (node->newcomer && late_waits(node)) ||
+		     by_name(node) ||
 		     (node->kind == SLUICE_PRODUCER &&
 		      node->restart == SLUICE_RESTART_PERMANENT)))
 			return 1;
@@ -113,7 +125,7 @@ static void tell_stage(const struct node *node)
 {
 	const struct sluice_stage *s = node->stage;
 
-	if (s != NULL)
+	if (s != NULL && node->stand != STAND_GONE)
 		say("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
 		    "unacked "
 		    "%u, orphans %d, made %u of %u, emitted %u",

@@ -164,7 +164,7 @@ static void stage_life(struct node *node, struct sluice_stage_opts *o)
 	heed_fill(node, o);
 }
 
-static int stage_declare(struct sluice_pipeline *p, struct node *node)
+int option_declare_stage(struct sluice_pipeline *p, struct node *node)
 {
 	struct sluice_stage_opts o;
 	int rc;
@@ -181,6 +181,8 @@ static int stage_declare(struct sluice_pipeline *p, struct node *node)
 		o.on_idle = SLUICE_IDLE_STAY;
 	if (node->role == ROLE_JOIN)
 		o.order_of = world.nodes[node->numbers].name;
+	if (with(FEATURE_LATE_STAGES) && !node->spawns)
+		o.state_free = leave_state;
 	if (node->port)
 		o.flags |= SLUICE_STAGE_PORT;
 	else if (!node->spawns)
@@ -189,7 +191,11 @@ static int stage_declare(struct sluice_pipeline *p, struct node *node)
 		o.state = NULL;
 	rc = node->spawns ? spawner_declare(p, node, &o)
 			  : sluice_stage_add(p, &o);
-	node->stage = sluice_stage_find(p, node->name);
+	/* Its init may have run by now, and found it. */
+	if (rc == 0 && node->stage == NULL)
+		node->stage = sluice_stage_find(p, node->name);
+	if (rc == 0)
+		node->stand = STAND_THERE;
 	return rc;
 }
 
@@ -322,7 +328,7 @@ int option_declare(struct sluice_pipeline *p)
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < world.node_count; i++)
-		rc = stage_declare(p, &world.nodes[i]);
+		rc = option_declare_stage(p, &world.nodes[i]);
 	for (uint32_t i = 0; rc == 0 && i < edges; i++)
 		rc = edge_declare(p, &world.edges[i]);
 	return rc;

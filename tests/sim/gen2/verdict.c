@@ -125,6 +125,7 @@ int verdict_refusal(struct node *node)
 	if (is_running()) {
 		if (!fault_now(node))
 			return SLUICE_OK;
+		node->false_starts |= node->inits == 0;
 		if (with(FEATURE_VERDICTS))
 			return breaks(node, any_refusal());
 		return breaks(node,

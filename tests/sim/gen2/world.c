@@ -27,6 +27,12 @@ void wrong(const char *fmt, ...)
 	say("WRONG: %s", world.report.text);
 }
 
+void world_spawn(void (*run)(void *), void *arg)
+{
+	world.foreign++;
+	sim_spawn(run, arg);
+}
+
 void say(const char *fmt, ...)
 {
 	va_list args;
@@ -93,8 +99,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = 0; i < FEATURES_FIRST; i++)
 		if (sim_below(one_in) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_FIRST; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_FIRST; i < FEATURES_SECOND; i++)
 		if (more_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_SECOND; i < FEATURES; i++)
+		if (late_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -141,25 +150,25 @@ static void describe(void)
 
 /* ---- one run ------------------------------------------------------------- */
 
-static void spawn(void (*run)(void *), void *arg)
+/* Of a port, which may have been removed by now. */
+static void spawn_user(struct node *node)
 {
-	world.foreign++;
-	sim_spawn(run, arg);
+	while (node->stand == STAND_GOES)
+		sim_yield();
+	if (is_there(node))
+		client_begin(node);
 }
 
 static void spawn_foreign(void)
 {
-	spawn(meddle_run, NULL);
+	world_spawn(meddle_run, NULL);
 	if (with(FEATURE_SYNC))
-		spawn(meddle_wait, NULL);
-	for (uint32_t i = 0; i < world.node_count; i++) {
-		struct node *node = &world.nodes[i];
-
-		if (node->port)
-			spawn(node->kind == SLUICE_PRODUCER ? client_send
-							    : client_receive,
-			      node);
-	}
+		world_spawn(meddle_wait, NULL);
+	for (uint32_t i = 0; i < world.node_count; i++)
+		if (world.nodes[i].port && !world.nodes[i].newcomer)
+			spawn_user(&world.nodes[i]);
+	if (with(FEATURE_LATE_STAGES))
+		late_begin(0);
 }
 
 static int interrupt(struct sluice_pipeline *p)
@@ -190,6 +199,8 @@ static void run(struct sluice_pipeline *p)
 	if (world.foreign > 0)
 		wrong("stall: the pipeline has ended, and a thread of the "
 		      "program waits for it");
+	if (with(FEATURE_LATE_STAGES))
+		leave_end();
 	balance_end(rc);
 }
 
@@ -211,7 +222,7 @@ static void world_main(void *arg)
 		wrong("not declared: %s", sluice_last_error());
 	else if (begin_run(p) == 0)
 		run(p);
-	sluice_pipeline_close(p);
+	leave_close(p);
 }
 
 /* The last run; the edges when they are made. */
@@ -232,6 +243,7 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.verbose = options->verbose;
 	world.scale = options->scale ? options->scale : 1;
 	world.more.state = ~seed;
+	world.late.state = seed ^ UINT64_C(0x6c61746573746167);
 	result = sim_run(seed, world_main, &copy);
 	if (result.verdict == SIM_STALL)
 		wrong("stall: everybody sleeps and work is left");

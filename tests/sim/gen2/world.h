@@ -5,6 +5,7 @@
  *
  *   features.def  what may happen; each by its word
  *   event.h       what flows
+ *   node.h        a stage, and a subscription
  *   world.c       one run: chosen, declared, started, disturbed, ended
  *   graph.c       which stages, and who reads from whom
  *   option.c      their options, and those of their subscriptions
@@ -14,7 +15,10 @@
  *   hook.c        what they do when they are told something else
  *   heed.c        how they learn that they are to stop
  *   verdict.c     what they answer, and what may come of it
- *   meddle.c      foreign threads: subscriptions, windows, demand, letters
+ *   meddle.c      foreign threads: demand, letters
+ *   member.c      subscriptions that come, go, and change their windows
+ *   late.c        stages that come while it runs
+ *   leave.c       and that go
  *   finale.c      and those that end a stage, or all of it
  *   client.c      the threads behind ports
  *   spawner.c     consumers that run a task for each event
@@ -33,19 +37,15 @@
 #include "engine/graph/pipeline_priv.h"
 #include "engine/port.h"
 #include "stages/spawn.h"
-#include "tests/sim/gen2/event.h"
+#include "tests/sim/gen2/node.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim.h"
 #include "tests/support/rng.h"
 
 #include <stdio.h>
 
-#define NODES_MAX    14u
-#define EDGES_MAX    48u
-#define KEYS         7u
 #define NONE_ONE_IN  5u
 #define MARKERS_MAX  16u
-#define LAST_MAX     32u
 #define POISON_EVERY 23u
 
 enum feature {
@@ -54,156 +54,7 @@ enum feature {
 #undef FEATURE
 	FEATURES,
 	FEATURES_FIRST = FEATURE_STOPS + 1, /* by the first stream of draws */
-};
-
-enum deal {
-	DEAL_DEMAND,
-	DEAL_BROADCAST,
-	DEAL_PARTITION,
-	DEAL_RR,
-	DEAL_JBSQ,
-	DEAL_P2C,
-	DEAL_SHARED,
-	DEAL_ATOMIC,
-	DEAL_PKG,
-	DEAL_STICKY,
-	DEALS_FREE,                /* those above fit anywhere */
-	DEAL_ORDERED = DEALS_FREE, /* with workers and a join */
-	DEAL_OWN,                  /* fits anywhere, too */
-};
-
-/* Its part in a fan-out whose order is restored. */
-enum role { ROLE_NONE, ROLE_NUMBERS, ROLE_WORKER, ROLE_JOIN };
-
-/* How a dispatcher by key comes to the key. */
-enum keyed { KEYED_BY_CALL, KEYED_BY_FIELD, KEYED_BY_ALL };
-
-enum outcome { RUN_OUT, DRAIN, DRAIN_IN_TIME, STOP };
-
-/* What must have left a stage before its marker is handled. */
-struct marker {
-	uint32_t node;
-	uint32_t emitted;             /* when it was sent */
-	uint64_t position[EDGES_MAX]; /* of the node's inputs; 0: no matter */
-	uint32_t handled;
-};
-
-/* RETRY so often in a row, from handle_demand, fails the stage. */
-#define DEMAND_RETRIES 3u
-
-struct node {
-	char name[8];
-	uint32_t index;
-	enum sluice_stage_kind kind;
-	enum deal deal;
-	enum role role;
-	uint32_t numbers; /* ROLE_WORKER, ROLE_JOIN: index of the numbering */
-	enum keyed keyed;
-	uint32_t partitions; /* 0: key groups */
-	uint32_t hash;       /* its dispatcher goes by that name */
-	uint32_t spill;
-	uint32_t in_flight_max;
-	uint32_t port;
-	uint32_t spawns;    /* it runs tasks */
-	uint32_t tasks_max; /* of a subscription, at once */
-	uint32_t attempts_max;
-	struct sluice_spawn *spawn;
-	uint32_t stays;
-	enum sluice_restart restart;
-	uint32_t max_deliveries;
-	uint32_t dead_letter; /* it has the hook */
-	uint32_t poisoned;    /* some events never succeed here */
-	uint32_t faulty;      /* its callbacks may fail */
-	uint32_t stutters;    /* ROLE_WORKER: it answers some events twice */
-	uint32_t astray;      /* one of its events has no place to go to */
-	uint32_t refusals;    /* so many starts that it refuses */
-	uint32_t hears;       /* it has an on_stop; else it asks */
-	uint32_t buffer;      /* as in its options */
-	enum sluice_keep keep;
-	struct sluice_stage *stage;
-
-	/* Producing. What a callback has emitted counts when it has said OK. */
-	uint32_t fan_out;
-	uint32_t total;     /* producers: how many there will be on demand */
-	uint32_t available; /* producers: how many it may make by now */
-	uint32_t made;      /* on demand */
-	uint32_t dribbles;
-	uint32_t calls;
-	uint32_t emitted;
-	uint32_t emitting; /* ports: some of those behind may be out already */
-	uint32_t staged;
-	uint32_t staged_made;
-	uint32_t discarded; /* as its hook was told */
-	uint32_t late;      /* events that came out of order, see promise.c */
-	uint32_t call_of[EVENTS_MAX];
-	uint16_t tries[EVENTS_MAX];   /* handed out so often */
-	uint8_t done[EVENTS_MAX];     /* handled OK, or given up */
-	uint32_t at[EVENTS_MAX];      /* broadcast: position -> seq + 1 */
-	uint32_t number[EVENTS_MAX];  /* 'ordered', workers: order + 1 */
-	uint8_t answered[EVENTS_MAX]; /* 'ordered': its join has that number */
-	uint32_t key_next[KEYS];   /* order per key: one above the last done */
-	uint32_t key_holder[KEYS]; /* who has events of it in hand, + 1 */
-
-	/* Consuming. */
-	uint32_t handled;
-	uint32_t dead;
-	uint64_t next_number; /* ROLE_JOIN */
-	/* The last call that said OK: its input, and where its output ended. */
-	uint32_t last_edge; /* + 1 */
-	uint64_t last_position;
-	uint32_t last_emitted;
-	uint32_t last_count;
-	uint32_t last_inlet;
-	uint32_t last_origin[LAST_MAX];
-	uint32_t last_seq[LAST_MAX];
-
-	/* Life. */
-	uint32_t up;
-	uint32_t inits;
-	uint32_t retries; /* of handle_demand, in a row */
-	uint32_t downs;   /* it was down at some time */
-	uint32_t open;    /* it went down before that call's output was out */
-	uint32_t leaving; /* it may be ending, or has: its input goes back */
-	uint32_t ended;
-	uint32_t willed; /* it was told to end, or said so, or failed */
-	uint32_t doomed; /* it has to end, and why does not matter */
-	uint32_t told;   /* so often was on_stop called */
-	uint32_t telling;
-	uint32_t end_asked;  /* somebody tells it to end */
-	uint32_t end_wished; /* and was heard */
-};
-
-struct edge {
-	uint32_t consumer, producer;
-	struct sluice_sub sub;
-	struct sluice_subscription_opts opts;
-	uint32_t live;   /* it was made */
-	uint32_t joined; /* while the pipeline ran */
-	uint32_t manual;
-	uint32_t odd_only;     /* selector */
-	uint32_t tee;          /* beside the dispatcher */
-	uint32_t conflate;     /* beside the dispatcher */
-	uint32_t window;       /* largest max_demand it ever had */
-	uint32_t batch_events; /* largest limit it ever had */
-	uint64_t asked;        /* manual */
-	/* A cancel that was accepted. */
-	uint32_t cancelled, reason, code;
-	/* Hooks: consumer side, producer side. */
-	uint32_t begun[2];
-	uint32_t over[2];
-	uint32_t down; /* the consumer was told that its producer has ended */
-	uint32_t refused[2];
-	/* Deliveries. */
-	uint64_t fresh;             /* events handed out for the first time */
-	uint32_t started;           /* something was handed out */
-	uint64_t first;             /* position of the first batch */
-	uint64_t position;          /* of the next batch */
-	uint32_t next_seq;          /* order */
-	uint32_t key_seen[KEYS];    /* conflate: one above the last of a key */
-	uint32_t taken;             /* the handler has a batch of it */
-	uint32_t tasks;             /* that run */
-	uint16_t tries[EVENTS_MAX]; /* of those that read alone */
-	uint8_t got[EVENTS_MAX];    /* of those that read alone: done */
+	FEATURES_SECOND = FEATURE_VERDICTS + 1, /* and by the second */
 };
 
 struct world {
@@ -216,6 +67,7 @@ struct world {
 	uint32_t marker_count;
 	uint64_t features;
 	struct rng more; /* the second stream of draws */
+	struct rng late; /* late.c's own */
 	uint32_t scale;  /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
@@ -227,9 +79,11 @@ struct world {
 	uint32_t drained;   /* a drain was called */
 	uint32_t enough;    /* and is to be, when nothing is held back */
 	uint32_t refused;   /* the start that is under way */
-	uint32_t ended;   /* one of the calls that wait for the end returned */
-	uint32_t settled; /* nothing is held back any more */
-	uint32_t foreign; /* foreign threads that have not returned */
+	uint32_t ended;    /* one of the calls that wait for the end returned */
+	uint32_t settling; /* nothing is held back any more, soon */
+	uint32_t settled;  /* and now */
+	uint32_t late_threads; /* foreign ones that add stages */
+	uint32_t foreign;      /* foreign threads that have not returned */
 	int verbose;
 	struct scenario_report report;
 };
@@ -259,6 +113,12 @@ static inline uint32_t more_below(uint32_t n)
 	return (uint32_t)rng_below(&world.more, n);
 }
 
+/* The same of what late.c decides. */
+static inline uint32_t late_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.late, n);
+}
+
 /* Starting is over: what fails from now on is a failure, and no refusal. */
 static inline int is_running(void)
 {
@@ -284,6 +144,20 @@ static inline int produces(const struct node *node)
 static inline int consumes(const struct node *node)
 {
 	return node->kind != SLUICE_PRODUCER;
+}
+
+/* Its pointer may be used, by whoever counts as one of its users meanwhile. */
+static inline int is_there(const struct node *node)
+{
+	return node->stand == STAND_THERE;
+}
+
+/* As the engine knows it; once it has gone its place may be another's. */
+static inline enum stage_phase phase_of(const struct node *node)
+{
+	if (node->stand == STAND_GONE)
+		return STAGE_ENDED;
+	return node->stage ? node->stage->run.phase : STAGE_RUNNING;
 }
 
 /* Its callbacks are ours; a port has none. */
@@ -332,6 +206,8 @@ static inline int has_spill(const struct node *node)
 /* ---- graph.c ---- */
 
 void graph_choose(void);
+/* One more stage, with a part and options of chance. */
+struct node *graph_add_node(enum sluice_stage_kind kind);
 /* One more edge; NULL when there is no place for it. */
 struct edge *graph_add_edge(uint32_t consumer, uint32_t producer);
 
@@ -339,6 +215,8 @@ struct edge *graph_add_edge(uint32_t consumer, uint32_t producer);
 
 /* Declare all stages and subscriptions, with random options. */
 int option_declare(struct sluice_pipeline *p);
+/* And one stage. */
+int option_declare_stage(struct sluice_pipeline *p, struct node *node);
 /* Options of chance for @edge. */
 void option_edge(struct edge *edge, uint32_t partition);
 /* A window of chance, at most @max. */
@@ -406,7 +284,10 @@ int verdict_keeps(int rc);
 void verdict_may_end(int rc);
 int verdict_may_have_ended(int rc);
 
-/* ---- meddle.c, finale.c, client.c: foreign threads ---- */
+/* ---- world.c, meddle.c, finale.c, client.c: foreign threads ---- */
+
+/* It must count itself out of world.foreign. */
+void world_spawn(void (*run)(void *), void *arg);
 
 void meddle_run(void *unused);
 /* A thread that asks stages, and waits for ever. */
@@ -416,18 +297,71 @@ void meddle_inside(struct node *node, struct edge *edge);
 void meddle_unexpected(const char *what, int rc);
 /* The system has refused something, as it may. */
 int meddle_refused(int rc);
+/* NULL: that one is not there. */
 struct node *meddle_any_node(void);
 struct edge *meddle_any_edge(void);
+/* The next call may find no memory. */
+void meddle_make_scarce(void);
+/* Nothing holds back what a producer can make. */
+void meddle_let_flow(struct node *node);
 /* A stop, a drain, an end of one stage. */
-void finale_end_stage(void);
+void finale_end_stage(struct node *node);
 void finale_from_outside(void);
 void finale_from_inside(struct node *node);
 void finale_stop(void);
 /* Returns what the drain did; one with a timeout may become a stop. */
 int finale_drain(uint32_t timeout_ms);
 void finale_before_start(void *unused);
-void client_send(void *node);
-void client_receive(void *node);
+/* Its user begins: a port. */
+void client_begin(struct node *node);
+
+/* ---- member.c ---- */
+
+/* More than there will ever be. */
+#define MEMBER_ASK_ALL 100000u
+
+void member_ask(struct edge *edge, uint32_t n);
+/* Any two, with options of chance. */
+void member_join(void);
+void member_subscribe(struct node *consumer, struct node *producer);
+void member_cancel(struct edge *edge);
+void member_resize(void);
+
+/* ---- late.c ---- */
+
+/* A foreign thread that adds and removes stages; @early: the start is still to
+ * come. */
+void late_begin(int early);
+/* What a callback may do of it. */
+void late_inside(void);
+/* The caller uses the stage's pointer from here on, and no more. */
+void late_hold(struct node *node);
+void late_let_go(struct node *node);
+/* It has had no subscription yet as @side. */
+int late_is_new(const struct node *node, enum sluice_side side);
+/* It waits for its first subscription on one side. */
+int late_waits(const struct node *node);
+/* Does it run, or has it? */
+int late_is_started(void);
+
+/* ---- leave.c ---- */
+
+/* Longest time-out of a removal. */
+#define LATE_WAIT_MS 30u
+
+/* Remove one; or tell one to end, and perhaps wait for that. */
+void leave_some(uint32_t timeout_ms);
+void leave_when_ended(void);
+/* Its counters, while it comes or goes. */
+struct sluice_stage_stats leave_stat(const struct node *node);
+/* It is released: state_free. */
+void leave_state(void *state);
+/* Everybody sleeps: nothing is left of what has gone, and what has ended goes. */
+void leave_check_quiet(void);
+/* All is over. */
+void leave_end(void);
+/* And closed. */
+void leave_close(struct sluice_pipeline *p);
 
 /* ---- spawner.c ---- */
 

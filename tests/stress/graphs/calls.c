@@ -39,6 +39,9 @@ WAITING_CALL(sluice_call,
 	      void *reply, uint32_t room, uint32_t ms),
 	     (stage, request, bytes, reply, room, ms))
 
+WAITING_CALL(sluice_stage_remove, (struct sluice_stage * stage, uint32_t ms),
+	     (stage, ms))
+
 void __real_sluice_pipeline_close(struct sluice_pipeline *p);
 void __wrap_sluice_pipeline_close(struct sluice_pipeline *p);
 void __wrap_sluice_pipeline_close(struct sluice_pipeline *p)

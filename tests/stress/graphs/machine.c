@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS_MAX (NODES_MAX + 4u)
+#define THREADS_MAX (NODES_MAX + 8u)
 
 struct thread {
 	pthread_t id;
@@ -139,6 +139,13 @@ void sim_yield(void)
 void sim_busy(void)
 {
 	pulse++;
+}
+
+void sim_apart(void (*run)(void *), void *arg)
+{
+	machine_enter();
+	run(arg);
+	machine_leave();
 }
 
 uint64_t machine_pulse(void)
