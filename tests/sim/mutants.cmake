@@ -240,13 +240,9 @@ sluice_sim_mutant(thread-refused-but-counted engine/run/arrive.c "${STUCK}"
 	[[s/(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(refused-keeps-its-place engine/run/arrive.c "is kept for nobody|name is taken"
 	[[/^static int arrive_late/,/^}/s/(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING)/(void)0/]])
-sluice_sim_mutant(refused-is-released engine/run/arrive.c "its state was released"
+sluice_sim_mutant(refused-is-released engine/run/arrive.c "its state (was|is) released"
 	[[/^static int arrive_late/,/^}/s/stage->opts.state_free = NULL/(void)0/]])
 sluice_sim_mutant(over-before-one engine/run/supervisor.c "${STUCK}|stage_add|no fini"
 	[[/^static int supervisor_over/,/^}/s/p->arrivals == 0 \&\&/1 \&\&/]])
-sluice_sim_mutant(place-free-at-once engine/run/depart.c "${STUCK}|${LOST}|counted"
-	[[/^static void depart_release/,/^}/s/SEAT_LEAVING/SEAT_FREE/]] 23000)
-sluice_sim_mutant(removed-before-seen engine/run/depart.c "is not over at its"
-	[[/^static int subscription_over/,/^}/s/subscription_consumer(sub) == CONSUMER_LEFT/1/]])
 sluice_sim_mutant(told-without-a-consumer-yet engine/stage/stop.c "it is not to stop"
 	[[/^static int stop_deserted/,/^}/s/!sluice_load_acquire(&stage->words.wanted)/0/]])
