@@ -75,11 +75,11 @@ sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
 sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
 	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
-sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for"
+sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for|returned -71"
 	[[/^void inlet_grant_asked/,/^}/s/link->refused;/link->refused + 1;/]])
 sluice_sim_mutant(refused-costs-spill engine/link/outlet.c "${STUCK}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
-sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight"
+sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight|have carried"
 	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]])
 
 # ---- the spill and the buffer --------------------------------------------------
@@ -89,7 +89,7 @@ sluice_sim_mutant(spill-reversed engine/link/spill.c "event [0-9]+ after"
 	[[/^void spill_push/,/^}/s/spill->next\[queue->tail\] = cell/(spill->next[cell] = queue->head, queue->head = cell, cell = queue->tail)/]])
 sluice_sim_mutant(buffer-passed engine/stage/emit.c
 	"event [0-9]+ after|again, without its flag|of one in|${TWICE}"
-	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]])
+	[[/^static int stage_place/,/^}/s/outlet_place(out, hold_front(hold)/outlet_place(out, hold_cell(hold, hold->tail - (uint32_t)n)/]] 13)
 sluice_sim_mutant(spill-dropped-at-end engine/stage/life.c "stranded [0-9]+, and its|${STUCK}"
 	[[/^int stage_step_ending/,/^}/s/AHEAD_HELD | AHEAD_PLACED/AHEAD_HELD/]])
 sluice_sim_mutant(overflow-uncounted engine/stage/emit.c
@@ -103,7 +103,7 @@ sluice_sim_mutant(ack-before-handler engine/stage/step.c "in its hands|${LOST}"
 	[[s/stage->opts.handle_events(stage, batch)/(inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &)/]])
 sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|${LOST}"
 	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->hand.end)/1/]])
-sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected"
+sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected|have carried"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
 	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]])
@@ -195,7 +195,7 @@ sluice_sim_mutant(skip-is-no-refusal engine/stage/attend.c "of what it refused"
 	[[/^static void producer_meet/,/^}/s/if (rc != SLUICE_OK)/if (rc < 0)/]])
 
 # ---- beginning and ending -------------------------------------------------------------------
-sluice_sim_mutant(refusal-remembered engine/run/run.c "not started|does not start|start that was refused says 0"
+sluice_sim_mutant(refusal-remembered engine/run/run.c "not started|not been started|does not start|start that was refused says 0"
 	[[/^static void pipeline_reset/,/^}/s/(void)sluice_exchange(&p->failed, 0)/(void)0/]])
 sluice_sim_mutant(no-supervisor-no-start engine/run/run.c
 	"not started|does not start|after a start that failed|${STUCK}"
