@@ -43,6 +43,18 @@ static int is_read_by_join(const struct node *worker)
 	return 0;
 }
 
+/* The join is there that restores the order of its events: one that was removed is
+ * not. */
+static int is_restored(const struct node *numbers)
+{
+	for (uint32_t i = 0; i < world.node_count; i++)
+		if (world.nodes[i].role == ROLE_JOIN &&
+		    world.nodes[i].numbers == numbers->index &&
+		    is_there(&world.nodes[i]))
+			return 1;
+	return 0;
+}
+
 /* And it cannot be right: nobody else may handle numbered events, nor may a join
  * read anybody else; and who has nothing but a join reads numbered ones first. */
 static int against_order(const struct edge *edge)
@@ -53,7 +65,8 @@ static int against_order(const struct edge *edge)
 	if (consumer->role == ROLE_JOIN)
 		return looks_on(edge) || producer->role != ROLE_WORKER;
 	if (consumer->role != ROLE_WORKER)
-		return producer->role == ROLE_NUMBERS && !looks_on(edge);
+		return producer->role == ROLE_NUMBERS && !looks_on(edge) &&
+		       is_restored(producer);
 	for (uint32_t i = 0; i < world.edge_count; i++)
 		if (world.edges[i].consumer == consumer->index &&
 		    world.edges[i].producer == consumer->numbers &&
