@@ -46,17 +46,10 @@ static int subscription_place(struct sluice_pipeline *p, struct making *m,
 	struct subscription *sub;
 
 	for (uint32_t i = 0; i < p->sub_count; i++) {
-		enum producer_state state;
-
 		sub = subscription_at(p, i);
 		if (sub == NULL)
 			break;
-		state = subscription_producer(sub);
-		if (sub->made == SUBSCRIPTION_FREE ||
-		    (sub->made == SUBSCRIPTION_MADE &&
-		     subscription_consumer(sub) == CONSUMER_LEFT &&
-		     (state == PRODUCER_RELEASED ||
-		      state == PRODUCER_REFUSED))) {
+		if (sub->made == SUBSCRIPTION_FREE || subscription_over(sub)) {
 			*out = sub;
 			return 0;
 		}

@@ -230,6 +230,16 @@ subscription_producer(const struct subscription *sub)
 		&sub->by_producer.state);
 }
 
+/* Have both ends let go of it? Then its place may be used again. */
+static inline int subscription_over(const struct subscription *sub)
+{
+	enum producer_state state = subscription_producer(sub);
+
+	return sub->made == SUBSCRIPTION_MADE &&
+	       subscription_consumer(sub) == CONSUMER_LEFT &&
+	       (state == PRODUCER_RELEASED || state == PRODUCER_REFUSED);
+}
+
 /* `asked` counts events in its lower 47 bits; above them lie whether demand is
  * automatic, and the generation, so that nothing is asked of a successor. No
  * more than ASKED_MOST is ever outstanding: at 10^9 events a second that lasts

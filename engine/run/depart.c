@@ -26,17 +26,15 @@ static int subscription_of(const struct subscription *sub,
 	       (sub->consumer == stage || sub->producer == stage);
 }
 
-/* Have both ends let go of it? Of a consumer's the producer may still deal what was
- * left in it. */
-static int subscription_over(const struct subscription *sub,
-			     const struct sluice_stage *stage)
+/* It is over; or @stage was its consumer, has left, and the producer may still deal
+ * what was left in it. */
+static int subscription_has_left(const struct subscription *sub,
+				 const struct sluice_stage *stage)
 {
-	enum producer_state state = subscription_producer(sub);
-
-	return sub->made == SUBSCRIPTION_MADE &&
-	       subscription_consumer(sub) == CONSUMER_LEFT &&
-	       (state == PRODUCER_RELEASED || state == PRODUCER_REFUSED ||
-		(state == PRODUCER_PARTED && sub->consumer == stage));
+	return subscription_over(sub) ||
+	       (sub->made == SUBSCRIPTION_MADE && sub->consumer == stage &&
+		subscription_consumer(sub) == CONSUMER_LEFT &&
+		subscription_producer(sub) == PRODUCER_PARTED);
 }
 
 /* The stage that restores the order of its events reads what they share until it
@@ -80,7 +78,7 @@ static int depart_check(struct sluice_pipeline *p,
 		const struct subscription *sub = subscription_at(p, s);
 
 		if (subscription_of(sub, stage) &&
-		    !subscription_over(sub, stage))
+		    !subscription_has_left(sub, stage))
 			return SUBSCRIPTION_FAIL(sub, -EAGAIN, "%s",
 						 "it is not over");
 	}
