@@ -89,7 +89,6 @@ static struct worker *worker_add(struct sluice_pipeline *p, int cpu,
 	worker->blocking = 0;
 	worker->foreign = 0;
 	worker->count = 0;
-	worker->live = 0;
 	sluice_store_release(&worker->arriving, 0);
 	sluice_store_release(&worker->load, 0);
 	sluice_store_release(&worker->fresh, 1);
@@ -145,7 +144,6 @@ static int worker_take(struct worker *worker, struct sluice_stage *stage)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory",
 				   stage->name);
 	worker->stages[worker->count++] = stage;
-	worker->live = worker->count;
 	(void)sluice_fetch_add(&worker->load, 1);
 	stage->worker = worker;
 	return 0;

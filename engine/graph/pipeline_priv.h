@@ -49,9 +49,8 @@ enum worker_state {
 struct worker {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage **stages;
-	uint32_t room; /* for so many */
-	uint32_t count;
-	uint32_t live;    /* stages that have not ended; the worker's own */
+	uint32_t room;    /* for so many */
+	uint32_t count;   /* those that have not ended; the worker's own */
 	int cpu;          /* or PLATFORM_CPU_ANY */
 	uint32_t replica; /* how many workers this CPU had before it */
 	uint32_t blocking;

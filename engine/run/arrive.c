@@ -194,24 +194,6 @@ static void arrive_show(struct sluice_stage *stage)
 	(void)sluice_compare_exchange(&stage->words.seat, &making, SEAT_TAKEN);
 }
 
-/* A worker's only stage so far. Returns 0 or why there is no thread. */
-static int arrive_spawn(struct sluice_pipeline *p, struct sluice_stage *stage,
-			struct worker *worker)
-{
-	int rc;
-
-	worker->stages[0] = stage;
-	worker->count = 1;
-	worker->live = 1;
-	(void)sluice_fetch_add(&p->workers_spawned, 1);
-	rc = worker_spawn(worker);
-	if (rc == 0)
-		return 0;
-	(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX);
-	return sluice_fail(rc, "stage '%s': no thread for its worker: %s",
-			   stage->name, sluice_errno_text(rc));
-}
-
 /* To a new one, without the lock. */
 static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
 			struct worker *worker)
@@ -223,10 +205,12 @@ static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
 		rc = sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
 	else
 		arrive_at(stage, worker);
-	if (rc == 0 && worker->foreign)
+	if (rc == 0 && worker->foreign) {
 		port_open(stage);
-	else if (rc == 0)
-		rc = arrive_spawn(p, stage, worker);
+	} else if (rc == 0) {
+		(void)worker_give(worker, stage);
+		rc = worker_spawn(worker, stage);
+	}
 	pipeline_lock(p);
 	if (rc == 0)
 		arrive_show(stage);

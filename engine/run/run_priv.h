@@ -82,8 +82,8 @@ void pipeline_set_phase(struct sluice_pipeline *pipeline,
 
 void supervisor_run(void *pipeline);
 void worker_run(void *worker);
-/* Returns 0 or a negative errno: no thread. */
-int worker_spawn(struct worker *worker);
+/* Returns 0, or why @stage has no thread, in words. */
+int worker_spawn(struct worker *worker, const struct sluice_stage *stage);
 
 /* ---- arrive.c ------------------------------------------------------------- */
 

@@ -60,17 +60,12 @@ static void supervisor_spawn(struct sluice_pipeline *p)
 
 		if (worker->foreign)
 			continue;
-		rc = worker_spawn(worker);
+		rc = worker_spawn(worker, worker->stages[0]);
 		if (rc < 0) {
 			p->init_failed = 1;
-			host_fail(&p->host, rc,
-				  "stage '%s': no thread for its worker: "
-				  "%s",
-				  worker->stages[0]->name,
-				  sluice_errno_text(rc));
+			host_fail(&p->host, rc, "%s", sluice_last_error());
 			break;
 		}
-		(void)sluice_fetch_add(&p->workers_spawned, 1);
 	}
 }
 

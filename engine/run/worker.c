@@ -5,25 +5,34 @@
  */
 #include "engine/graph/plan_priv.h"
 #include "engine/run/run_priv.h"
+#include "ring/base_priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-int worker_spawn(struct worker *worker)
+int worker_spawn(struct worker *worker, const struct sluice_stage *stage)
 {
 	struct sluice_pipeline *p = worker->pipeline;
 	uint32_t cpu = (uint32_t)worker->cpu;
 	struct platform_place place = {&cpu, 1};
 	char name[THREAD_NAME_BYTES];
 	char part[12];
+	int rc;
 
 	if (worker->cpu == PLATFORM_CPU_ANY)
 		place = pipeline_place(p);
 	(void)snprintf(part, sizeof(part), "w%u",
 		       (uint32_t)(worker - p->workers));
 	pipeline_thread_name(p, name, part);
-	return p->platform->spawn(p->platform->ctx, &worker->thread, worker_run,
-				  worker, name, place);
+	/* Before it runs: it may end at once. */
+	(void)sluice_fetch_add(&p->workers_spawned, 1);
+	rc = p->platform->spawn(p->platform->ctx, &worker->thread, worker_run,
+				worker, name, place);
+	if (rc == 0)
+		return 0;
+	(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX);
+	return sluice_fail(rc, "stage '%s': no thread for its worker: %s",
+			   stage->name, sluice_errno_text(rc));
 }
 
 /* ---- its stages ---------------------------------------------------------- */
@@ -39,7 +48,6 @@ static void worker_welcome(struct worker *worker)
 		struct sluice_stage *next = stage->next_arriving;
 
 		worker->stages[worker->count++] = stage;
-		worker->live++;
 		stage_enter(stage);
 		stage_begin(stage);
 		stage_leave(stage);
@@ -55,7 +63,6 @@ static void worker_lose(struct worker *worker, uint32_t index)
 	worker->count--;
 	memmove(&worker->stages[index], &worker->stages[index + 1],
 		(worker->count - index) * sizeof(struct sluice_stage *));
-	worker->live--;
 	(void)sluice_fetch_add(&worker->load, UINT32_MAX);
 	(void)sluice_exchange(&stage->words.seat, SEAT_LEFT);
 }
@@ -127,17 +134,14 @@ static int worker_init(struct worker *worker)
 	return pipeline_wait_phase(p, PIPELINE_RUNNING);
 }
 
-/* The same of one that came while the pipeline runs, with its one stage: which can
- * be found by now, and the call that makes it has done with this worker. */
-static void worker_begin(struct worker *worker)
+/* One that came while the pipeline runs: until its stage can be found, and the call
+ * that makes it has done with this worker. */
+static void worker_await(struct worker *worker)
 {
 	const struct sluice_wait_ops *wait = worker->pipeline->host.wait;
 
 	while (worker_is_fresh(worker))
 		wait->park(wait->ctx, &worker->fresh, 1, UINT64_MAX);
-	stage_enter(worker->stages[0]);
-	stage_begin(worker->stages[0]);
-	stage_leave(worker->stages[0]);
 }
 
 static void worker_undo(struct worker *worker)
@@ -148,7 +152,6 @@ static void worker_undo(struct worker *worker)
 		stage_leave(worker->stages[i]);
 	}
 	worker->count = 0;
-	worker->live = 0;
 }
 
 /* Until somebody rings, or a timer is due. */
@@ -178,7 +181,7 @@ static void worker_work(struct worker *worker)
 	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
 	struct sluice_backoff backoff = {0};
 
-	while (worker->live > 0) {
+	while (worker->count > 0) {
 		if (worker_round(worker)) {
 			backoff.rounds = 0;
 			continue;
@@ -199,14 +202,14 @@ void worker_run(void *arg)
 	sluice_store_release(&worker->self,
 			     p->platform->self(p->platform->ctx));
 	if (worker->late)
-		worker_begin(worker);
+		worker_await(worker);
 	else if (worker_init(worker) != 0)
 		worker_undo(worker);
 	do {
 		worker_work(worker);
 		if (sluice_load_relaxed(&worker->arriving) != 0)
 			worker_welcome(worker);
-	} while (worker->live > 0 || !worker_shut(worker));
+	} while (worker->count > 0 || !worker_shut(worker));
 	/* Its name may soon be another thread's. */
 	sluice_store_release(&worker->self, 0);
 	sluice_store_release(&worker->state, WORKER_DONE);

@@ -227,7 +227,7 @@ sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
-	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]])
+	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 14000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
 	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 26000)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
@@ -236,7 +236,7 @@ sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
 	[[/^void worker_run/,/^}/s/host_alarm(&p->host)/sluice_bell_ring(p->supervisor_bell, p->host.wait)/]])
 sluice_sim_mutant(comes-with-its-gate-shut engine/run/arrive.c "${STUCK}|${LOST}"
 	[[/^static void arrive_at/,/^}/s/stage_open_gate(stage)/(void)0/]])
-sluice_sim_mutant(thread-refused-but-counted engine/run/arrive.c "${STUCK}"
+sluice_sim_mutant(thread-refused-but-counted engine/run/worker.c "${STUCK}"
 	[[s/(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(refused-keeps-its-place engine/run/arrive.c "is kept for nobody|name is taken"
 	[[/^static int arrive_late/,/^}/s/(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING)/(void)0/]])

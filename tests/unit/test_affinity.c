@@ -129,7 +129,8 @@ static void stages_take_turns(void **state)
 		assert_int_equal(worker->blocking, 0);
 	}
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
-		assert_int_equal(p->workers[i].live, p->workers[i].count);
+		assert_int_equal(sluice_load_relaxed(&p->workers[i].load),
+				 p->workers[i].count);
 	sluice_pipeline_close(p);
 }
 
