@@ -148,6 +148,16 @@ static inline void add_gated(struct sluice_sub *sub)
 		       SLUICE_SUBSCRIPTION(.max_demand = WINDOW, .sub = sub));
 }
 
+/* A pipeline that runs, whose consumer has a batch in its hands. */
+static inline void open_gated(struct sluice_sub *sub)
+{
+	pipeline = flow_open(1);
+	add_source(EVENTS, NULL);
+	add_gated(sub);
+	flow_start(pipeline);
+	assert_int_equal(gate_await(&gate, 1), 0);
+}
+
 /* Each of the @count tests has a pipeline of its own. */
 static inline void look_watch(struct CMUnitTest *tests, size_t count)
 {

@@ -191,11 +191,7 @@ static void what_lies_there_is_told(void **state)
 	uint64_t before_ns;
 
 	(void)state;
-	pipeline = flow_open(1);
-	add_source(EVENTS, NULL);
-	add_gated(&sub);
-	flow_start(pipeline);
-	assert_int_equal(gate_await(&gate, 1), 0);
+	open_gated(&sub);
 	look_until_out("source", EVENTS);
 	assert_int_equal(seen->phase, SLUICE_PHASE_RUNNING);
 	assert_int_equal(stage_row("gated")->phase, SLUICE_PHASE_RUNNING);

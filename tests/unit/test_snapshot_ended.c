@@ -10,11 +10,7 @@ static void a_pipeline_ends_in_steps(void **state)
 	struct sluice_sub sub;
 
 	(void)state;
-	pipeline = flow_open(1);
-	add_source(EVENTS, NULL);
-	add_gated(&sub);
-	flow_start(pipeline);
-	assert_int_equal(gate_await(&gate, 1), 0);
+	open_gated(&sub);
 	sluice_pipeline_stop(pipeline);
 	look_until_stage("source", SLUICE_PHASE_ENDED);
 	assert_int_equal(seen->phase, SLUICE_PHASE_ENDING);
@@ -40,11 +36,7 @@ static void a_stage_that_ends_still_gives_out(void **state)
 	struct sluice_sub sub;
 
 	(void)state;
-	pipeline = flow_open(1);
-	add_source(EVENTS, NULL);
-	add_gated(&sub);
-	flow_start(pipeline);
-	assert_int_equal(gate_await(&gate, 1), 0);
+	open_gated(&sub);
 	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "source"),
 					  SLUICE_REASON_NORMAL, 0),
 			 0);

@@ -76,14 +76,19 @@ static uint32_t count_readers(uint32_t node)
 
 /* ---- the fan-out whose order is restored ---------------------------------- */
 
+void graph_make_worker(struct node *node, uint32_t numbers, uint32_t stutters)
+{
+	node->role = ROLE_WORKER;
+	node->numbers = numbers;
+	node->stutters = stutters;
+	node->fan_out = 1 + stutters;
+}
+
 static struct node *add_worker(uint32_t numbers)
 {
 	struct node *worker = graph_add_node(SLUICE_PRODUCER_CONSUMER);
 
-	worker->role = ROLE_WORKER;
-	worker->numbers = numbers;
-	worker->stutters = sim_below(4) == 0;
-	worker->fan_out = 1 + worker->stutters;
+	graph_make_worker(worker, numbers, sim_below(4) == 0);
 	worker->astray = (uint32_t)chance(FEATURE_ASTRAY, 4);
 	return worker;
 }

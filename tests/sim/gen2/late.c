@@ -86,10 +86,7 @@ static struct node *choose_worker(uint32_t numbers)
 {
 	struct node *node = graph_add_node(SLUICE_PRODUCER_CONSUMER);
 
-	node->role = ROLE_WORKER;
-	node->numbers = numbers;
-	node->stutters = late_below(4) == 0;
-	node->fan_out = 1 + node->stutters;
+	graph_make_worker(node, numbers, late_below(4) == 0);
 	return node;
 }
 

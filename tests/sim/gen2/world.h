@@ -208,6 +208,8 @@ static inline int has_spill(const struct node *node)
 void graph_choose(void);
 /* One more stage, with a part and options of chance. */
 struct node *graph_add_node(enum sluice_stage_kind kind);
+/* It works between those that number their events, and their join. */
+void graph_make_worker(struct node *node, uint32_t numbers, uint32_t stutters);
 /* One more edge; NULL when there is no place for it. */
 struct edge *graph_add_edge(uint32_t consumer, uint32_t producer);
 
