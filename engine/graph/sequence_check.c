@@ -18,10 +18,8 @@ static int sequence_numbers(const struct sluice_stage *stage)
 	       (stage->strategy->needs & SLUICE_NEEDS_ORDER) != 0;
 }
 
-/* The stage that restores the order of @from's events, or NULL. */
-static const struct sluice_stage *
-sequence_resequencer_of(const struct sluice_pipeline *p,
-			const struct sluice_stage *from)
+struct sluice_stage *sequence_resequencer_of(const struct sluice_pipeline *p,
+					     const struct sluice_stage *from)
 {
 	struct sluice_stage *stage;
 

@@ -3,7 +3,7 @@
  * What an `ordered` producer and its resequencer need of the graph. Of
  * sequence_check.c. Not installed.
  *
- * Each function refuses with -EINVAL (a cancel with -EBUSY): a graph that is to
+ * Each check refuses with -EINVAL (a cancel with -EBUSY): a graph that is to
  * start, one more subscription, or its cancel. Under the pipeline's lock;
  * @marked is room for a mark per stage.
  *
@@ -14,6 +14,10 @@
 #define SLUICE_ENGINE_SEQUENCE_CHECK_PRIV_H
 
 #include "engine/graph/subscriptions_priv.h"
+
+/* The stage that restores the order of @from's events, or NULL. */
+struct sluice_stage *sequence_resequencer_of(const struct sluice_pipeline *p,
+					     const struct sluice_stage *from);
 
 int sequence_check_graph(struct sluice_pipeline *pipeline);
 int sequence_check_subscribe(const struct sluice_pipeline *pipeline,

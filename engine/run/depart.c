@@ -8,6 +8,7 @@
 #include "engine/control/door_priv.h"
 #include "engine/graph/declare_priv.h"
 #include "engine/graph/plan_priv.h"
+#include "engine/graph/sequence_check_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
@@ -37,26 +38,14 @@ static int subscription_has_left(const struct subscription *sub,
 		subscription_producer(sub) == PRODUCER_PARTED);
 }
 
-/* The stage that restores the order of its events reads what they share until it
- * has ended. NULL: nobody does. */
-static struct sluice_stage *depart_follower(const struct sluice_pipeline *p,
-					    const struct sluice_stage *stage)
-{
-	struct sluice_stage *other;
-
-	PIPELINE_EACH(p, i, other)
-		if (other->order_from == stage)
-			break;
-	return other;
-}
-
 /* Under the lock. Returns 0, or -EAGAIN with what holds it up. */
 static int depart_check(struct sluice_pipeline *p,
 			const struct sluice_stage *stage)
 {
 	enum stage_phase phase =
 		(enum stage_phase)sluice_load_acquire(&stage->words.phase_seen);
-	const struct sluice_stage *follower = depart_follower(p, stage);
+	/* It reads what the two share until it has ended. */
+	const struct sluice_stage *follower = sequence_resequencer_of(p, stage);
 
 	if (phase == STAGE_ENDING)
 		return sluice_fail(-EAGAIN,
@@ -143,7 +132,7 @@ static int depart(struct sluice_pipeline *p, struct sluice_stage *stage)
 					    "already");
 	/* Nobody finds it any more. */
 	if (rc == 0) {
-		follower = depart_follower(p, stage);
+		follower = sequence_resequencer_of(p, stage);
 		if (follower != NULL)
 			follower->order_from = NULL;
 		(void)sluice_exchange(&stage->words.seat, SEAT_MAKING);
