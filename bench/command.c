@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What run, compare, keyed, slow and burst do. */
+/* What run, compare, keyed, slow and burst do; and plot, which only writes what
+ * they can write beside the tables. */
 #include "bench/command.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ void command_complain(const char *name, const char *why)
 
 /* ---- files --------------------------------------------------------------- */
 
-FILE *command_open(const char *file)
+/* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
+static FILE *command_open(const char *file)
 {
 	FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "we");
 
@@ -21,7 +23,9 @@ FILE *command_open(const char *file)
 	return out;
 }
 
-int command_close(FILE *out, const char *file, int rc)
+/* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
+ * is about @file unless @out is NULL, which has had one. */
+static int command_close(FILE *out, const char *file, int rc)
 {
 	if (out == NULL)
 		return -EIO;
@@ -72,6 +76,69 @@ static int command_save(const struct bench_options *options)
 	rc = command_close(out, options->save_trace,
 			   out != NULL ? trace_save(&trace, out) : 0);
 	trace_close(&trace);
+	return rc;
+}
+
+/* A file for each plot, or for each run its percentiles, called PREFIX-NAME: what
+ * cannot be in the name of a file is left out of it. */
+static int plot_files(const struct report *report, const char *prefix,
+		      int plots, int named)
+{
+	struct plot plot[PLOTS_MAX];
+	uint32_t count = plots ? plot_list(report, plot) : report->runs;
+	char file[1400];
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+		const struct report_run *run = &report->run[i];
+		struct text name =
+			plots ? text_format("%s.svg", plot[i].name.at)
+			      : text_format("%s-%.4g.hgrm", run->strategy,
+					    run->load);
+		FILE *out;
+
+		for (char *at = name.at; *at != '\0'; at++)
+			if (*at == '/' || *at < ' ')
+				*at = '_';
+		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
+			       name.at);
+		out = command_open(file);
+		if (out != NULL && plots)
+			plot_svg(report, &plot[i], 1, out);
+		else if (out != NULL)
+			report_hgrm_write(run, out);
+		rc = command_close(out, file, 0);
+		if (rc == 0 && named)
+			(void)puts(file);
+	}
+	return rc;
+}
+
+/* All that was asked for but the tables; @named: files are named on stdout. */
+static int command_outputs(const struct report *report,
+			   const struct bench_options *options, int named)
+{
+	const struct {
+		const char *file;
+		int (*write)(const struct report *report, FILE *out);
+	} outputs[] = {{options->json, report_json_write},
+		       {options->csv, report_csv_write},
+		       {options->html, report_html_write}};
+	int rc = 0;
+
+	for (size_t i = 0; i < 3 && rc == 0; i++) {
+		const char *file = outputs[i].file;
+		FILE *out = file != NULL ? command_open(file) : NULL;
+
+		if (file != NULL)
+			rc = command_close(out, file,
+					   out ? outputs[i].write(report, out)
+					       : 0);
+	}
+	if (rc == 0 && options->svg != NULL)
+		rc = plot_files(report, options->svg, 1, named);
+	if (rc == 0 && options->hgrm != NULL)
+		rc = plot_files(report, options->hgrm, 0, named);
 	return rc;
 }
 
@@ -200,6 +267,25 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 	if (rc == 0 && !options->to_stdout) /* main() looks at stdout */
 		report_table_write(&report, command_color(options),
 				   !options->quiet, stdout);
+	report_close(&report);
+	return rc;
+}
+
+int cmd_plot(const struct command *command, struct bench_options *options)
+{
+	struct report report = {0};
+	int rc;
+
+	if (options->html == NULL && options->svg == NULL &&
+	    options->csv == NULL && options->hgrm == NULL) {
+		command_complain(command->name,
+				 "--html=FILE, --svg=PREFIX, --csv=FILE or "
+				 "--hgrm=PREFIX is missing");
+		return COMMAND_USAGE;
+	}
+	rc = report_json_read(&report, options->file[0]);
+	if (rc == 0)
+		rc = command_outputs(&report, options, 1);
 	report_close(&report);
 	return rc;
 }

@@ -140,18 +140,8 @@ uint32_t compare_rounds(const struct bench_plan *plan);
 /* What the trace of a run at that load, or speed, is made of. */
 struct trace_opts command_trace(const struct bench_plan *plan, double load);
 
-/* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
-FILE *command_open(const char *file);
-/* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
- * is about @file unless @out is NULL, which has had one. */
-int command_close(FILE *out, const char *file, int rc);
 /* A whole document, which is taken over; NULL: there was no memory for it. */
 int command_json(json_t *root, const char *file);
-/* All that was asked for but the tables; @named: files are named on stdout.
- * Returns 0, or a negative errno with a sentence in sluice_last_error(). */
-int command_outputs(const struct report *report,
-		    const struct bench_options *options, int named);
-
 /* Say something went wrong, after the name of the subcommand. */
 void command_complain(const char *name, const char *why);
 
