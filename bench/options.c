@@ -101,18 +101,16 @@ static int fault_read(const struct option_row *row, struct bench_plan *plan,
 static int document_read(struct bench_options *options, const char **file,
 			 const char *text)
 {
-	const struct {
-		const char *name;
-		const char *file;
-	} others[] = {{"json", options->json},
-		      {"html", options->html},
-		      {"csv", options->csv},
-		      {"save-trace", options->save_trace}};
+	for (uint32_t i = 0; i < ROWS; i++) {
+		const void *at = (const char *)options + rows[i].at;
+		const char *other = rows[i].kind == OPTION_DOCUMENT
+					    ? *(const char *const *)at
+					    : NULL;
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (others[i].file != NULL && strcmp(others[i].file, text) == 0)
+		if (other != NULL && strcmp(other, text) == 0)
 			return REFUSE("--%s as well, both to %.100s",
-				      others[i].name, text);
+				      rows[i].name, text);
+	}
 	options->to_stdout |= strcmp(text, "-") == 0;
 	*file = text;
 	return text[0] != '\0' ? 0 : REFUSE("must not be empty");
