@@ -104,7 +104,7 @@ static int plot_files(const struct report *report, const char *prefix,
 			       name.at);
 		out = command_open(file);
 		if (out != NULL && plots)
-			plot_svg(report, &plot[i], 1, out);
+			plot_svg(&plot[i], 1, out);
 		else if (out != NULL)
 			report_hgrm_write(run, out);
 		rc = command_close(out, file, 0);

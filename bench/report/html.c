@@ -38,7 +38,7 @@ static void html_plots(const struct report *report, FILE *out)
 		text_markup(out,
 			    "<figure>\n<figcaption><b>%</b> %</figcaption>\n",
 			    plots[i].title.at, plots[i].about);
-		plot_svg(report, &plots[i], 0, out);
+		plot_svg(&plots[i], 0, out);
 		(void)fputs("</figure>\n", out);
 	}
 	(void)fputs("</div>\n", out);

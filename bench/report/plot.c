@@ -25,6 +25,7 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 	const char *what = is_latency ? "latency" : "slowdown";
 	int is_slo = (uint32_t)is_latency == report->slo.is_latency;
 	struct plot plot = {
+		.report = report,
 		.kind = kind,
 		.is_latency = is_latency,
 		.load = report_load_told(report),
@@ -75,10 +76,10 @@ uint32_t plot_list(const struct report *report, struct plot *plots)
 
 /* ---- what is in them ----------------------------------------------------- */
 
-static uint32_t plot_by_load(const struct report *report,
-			     const struct plot *plot, uint32_t strategy,
+static uint32_t plot_by_load(const struct plot *plot, uint32_t strategy,
 			     struct plot_point *points)
 {
+	const struct report *report = plot->report;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
@@ -96,17 +97,18 @@ static uint32_t plot_by_load(const struct report *report,
 	return n;
 }
 
-uint32_t plot_points(const struct report *report, const struct plot *plot,
-		     uint32_t strategy, struct plot_point *points)
+uint32_t plot_points(const struct plot *plot, uint32_t strategy,
+		     struct plot_point *points)
 {
-	const struct report_run *run = report_at(report, plot->load, strategy);
+	const struct report_run *run =
+		report_at(plot->report, plot->load, strategy);
 	int over_time = plot->kind == PLOT_OVER_TIME;
 	const char *of = plot->is_latency ? "latency_ns" : "slowdown";
 	const json_t *list;
 	uint32_t n = 0;
 
 	if (plot->kind == PLOT_BY_LOAD)
-		return plot_by_load(report, plot, strategy, points);
+		return plot_by_load(plot, strategy, points);
 	if (run == NULL)
 		return 0;
 	list = over_time ? report_member(run->json, "", "over_time")
@@ -156,7 +158,6 @@ static const char *const svg_marks[SVG_COLORS] = {
 
 struct svg {
 	FILE *out;
-	const struct report *report;
 	const struct plot *plot;
 	double top;
 	double x[2]; /* the range */
@@ -203,8 +204,8 @@ static void svg_ranges(struct svg *svg)
 	double edge;
 
 	svg->x[0] = by_load ? INFINITY : 0;
-	for (uint32_t s = 0; s < svg->report->strategies; s++) {
-		uint32_t n = plot_points(svg->report, svg->plot, s, point);
+	for (uint32_t s = 0; s < svg->plot->report->strategies; s++) {
+		uint32_t n = plot_points(svg->plot, s, point);
 
 		for (uint32_t i = 0; i < n; i++) {
 			svg->x[0] = fmin(svg->x[0], point[i].x);
@@ -319,7 +320,7 @@ static void svg_path(const struct svg *svg, const struct plot_point *points,
 static void svg_curve(const struct svg *svg, uint32_t s)
 {
 	struct plot_point point[PLOT_POINTS_MAX];
-	uint32_t n = plot_points(svg->report, svg->plot, s, point);
+	uint32_t n = plot_points(svg->plot, s, point);
 	/* Of a fine curve some points only, and not the same ones of each. */
 	uint32_t every = svg->plot->kind == PLOT_BY_LOAD ? 1 : 6;
 	int over_time = svg->plot->kind == PLOT_OVER_TIME;
@@ -338,7 +339,7 @@ static void svg_curve(const struct svg *svg, uint32_t s)
 static const char *svg_note(const struct svg *svg, uint32_t s)
 {
 	const struct report_run *run =
-		report_at(svg->report, svg->plot->load, s);
+		report_at(svg->plot->report, svg->plot->load, s);
 
 	if (svg->plot->kind == PLOT_BY_LOAD || run == NULL)
 		return "";
@@ -353,10 +354,10 @@ static double svg_legend(const struct svg *svg, int draw)
 	double x = 0;
 	double y = 16;
 
-	for (uint32_t s = 0; s < svg->report->strategies; s++) {
+	for (uint32_t s = 0; s < svg->plot->report->strategies; s++) {
 		const char *note = svg_note(svg, s);
-		struct text name =
-			text_format("%s%s", svg->report->strategy[s], note);
+		struct text name = text_format(
+			"%s%s", svg->plot->report->strategy[s], note);
 		double width = 64 + SVG_GLYPH * (double)strlen(name.at);
 
 		if (x > 0 && x + width > SVG_WIDTH) {
@@ -381,10 +382,9 @@ static double svg_legend(const struct svg *svg, int draw)
 	return y + SVG_ROW;
 }
 
-void plot_svg(const struct report *report, const struct plot *plot, int alone,
-	      FILE *out)
+void plot_svg(const struct plot *plot, int alone, FILE *out)
 {
-	struct svg svg = {.out = out, .report = report, .plot = plot};
+	struct svg svg = {.out = out, .plot = plot};
 
 	svg_ranges(&svg);
 	svg.top = svg_legend(&svg, 0);
@@ -405,7 +405,7 @@ void plot_svg(const struct report *report, const struct plot *plot, int alone,
 
 		svg_draw(&svg, "slo", SVG_LEFT, y, SVG_ACROSS);
 		svg_text(&svg, SVG_RIGHT, y - 7, "end",
-			 report_setting(report, "slo"));
+			 report_setting(plot->report, "slo"));
 	}
 	(void)fputs("</svg>\n", out);
 }

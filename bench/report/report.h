@@ -229,6 +229,7 @@ enum plot_kind {
 };
 
 struct plot {
+	const struct report *report;
 	enum plot_kind kind;
 	int is_latency;        /* else slowdown */
 	uint32_t load;         /* at which one, unless by load */
@@ -248,11 +249,10 @@ struct plot_point {
 
 uint32_t plot_list(const struct report *report, struct plot *plots);
 /* What a strategy has in it: returns how many, at most PLOT_POINTS_MAX. */
-uint32_t plot_points(const struct report *report, const struct plot *plot,
-		     uint32_t strategy, struct plot_point *points);
+uint32_t plot_points(const struct plot *plot, uint32_t strategy,
+		     struct plot_point *points);
 /* A picture, as part of a page or @alone, with a style of its own. */
-void plot_svg(const struct report *report, const struct plot *plot, int alone,
-	      FILE *out);
+void plot_svg(const struct plot *plot, int alone, FILE *out);
 
 /* The style sheets plot.css and page.css. */
 extern const char plot_css[];

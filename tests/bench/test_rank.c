@@ -300,11 +300,11 @@ static void plots_have_what_was_measured(void **state)
 	assert_string_equal(plots[1].name.at, "latency-curve");
 	assert_string_equal(plots[2].name.at, "latency-time");
 	/* The worst of a thousand is at three nines. */
-	assert_int_equal(plot_points(&report, &plots[1], 1, points), 2);
+	assert_int_equal(plot_points(&plots[1], 1, points), 2);
 	assert_true(fabs(points[0].x - 1) < 1e-9 && points[0].y == 500);
 	assert_true(points[0].low == 400 && points[0].high == 600);
 	assert_true(fabs(points[1].x - 3) < 1e-9 && points[1].y == 900);
-	assert_int_equal(plot_points(&report, &plots[2], 1, points), 1);
+	assert_int_equal(plot_points(&plots[2], 1, points), 1);
 	assert_true(points[0].x == 5 && points[0].y == 800);
 	assert_true(points[0].low == 100 && points[0].high == 900);
 
@@ -314,10 +314,10 @@ static void plots_have_what_was_measured(void **state)
 	assert_int_equal(plot_list(&report, plots), 4);
 	assert_string_equal(plots[0].name.at, "slowdown-load");
 	assert_string_equal(plots[1].name.at, "latency-load");
-	assert_int_equal(plot_points(&report, &plots[0], 1, points), 2);
+	assert_int_equal(plot_points(&plots[0], 1, points), 2);
 	assert_true(points[0].y == 5 && points[0].high == 6);
 	assert_true(isinf(points[1].y));
-	assert_int_equal(plot_points(&report, &plots[1], 1, points), 2);
+	assert_int_equal(plot_points(&plots[1], 1, points), 2);
 	assert_true(points[0].y == 800 && points[0].low == 700);
 	/* The slo is of one of the two. */
 	assert_true(plots[0].limit == 10);
