@@ -116,10 +116,12 @@ static double rank_span(const struct report *report, uint32_t strategy,
 struct report_span report_load_at_slo(const struct report *report,
 				      uint32_t strategy)
 {
+	const char *name = report->strategy[strategy];
+
 	if (report_rank(report) != FIGURE_OBJECTIVE)
-		return (struct report_span){-1, -1, -1};
+		return (struct report_span){name, -1, -1, -1};
 	/* What is high keeps to the slo up to the least load. */
-	return (struct report_span){rank_span(report, strategy, 0),
+	return (struct report_span){name, rank_span(report, strategy, 0),
 				    rank_span(report, strategy, 2),
 				    rank_span(report, strategy, 1)};
 }
@@ -207,8 +209,6 @@ struct text report_verdict(const struct report *report)
 {
 	struct report_span best = {0};
 	struct report_span next = {0};
-	const char *winner = "";
-	const char *second = "";
 	struct text up_to;
 
 	for (uint32_t i = 0; i < report->strategies; i++) {
@@ -216,12 +216,9 @@ struct text report_verdict(const struct report *report)
 
 		if (span.mid > best.mid) {
 			next = best;
-			second = winner;
 			best = span;
-			winner = report->strategy[i];
 		} else if (span.mid > next.mid) {
 			next = span;
-			second = report->strategy[i];
 		}
 	}
 	if (report->runs == 0)
@@ -233,12 +230,13 @@ struct text report_verdict(const struct report *report)
 			    report_setting(report, "slo"),
 			    verdict_span(report, &best).at);
 	if (report->strategies == 1)
-		return text_format("%s %s.", winner, up_to.at);
+		return text_format("%s %s.", best.strategy, up_to.at);
 	if (!(next.mid > 0))
-		return text_format("%s wins: it %s; no other does.", winner,
-				   up_to.at);
-	return text_format(
-		best.low > next.high ? "%s wins: it %s; the next, %s, up to %s."
-				     : "No winner: %s %s, %s up to %s.",
-		winner, up_to.at, second, verdict_span(report, &next).at);
+		return text_format("%s wins: it %s; no other does.",
+				   best.strategy, up_to.at);
+	return text_format(best.low > next.high
+				   ? "%s wins: it %s; the next, %s, up to %s."
+				   : "No winner: %s %s, %s up to %s.",
+			   best.strategy, up_to.at, next.strategy,
+			   verdict_span(report, &next).at);
 }

@@ -159,6 +159,7 @@ int report_add(struct report *report, json_t *run);
 
 /* Of a load: up to it; at the least, at the most. Negative: at none. */
 struct report_span {
+	const char *strategy;
 	double mid;
 	double low;
 	double high;
