@@ -187,10 +187,13 @@ int report_json_read(struct report *report, const char *file)
 	json_t *runs = json_incref(json_object_get(root, "runs"));
 	int rc = report_open(report, root);
 
-	rc = root == NULL ? sluice_fail(-EINVAL, "line %d: %s", error.line,
-					error.text)
-	     : rc == 0    ? read_head(report)
-			  : rc;
+	if (root == NULL)
+		rc = error.line < 0 /* there is no such file */
+			     ? sluice_fail(-EINVAL, "%s", error.text)
+			     : sluice_fail(-EINVAL, "line %d: %s", error.line,
+					   error.text);
+	else if (rc == 0)
+		rc = read_head(report);
 	(void)json_object_del(root, "runs");
 	for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
 		rc = report_add(report, json_incref(json_array_get(runs, i)));

@@ -167,6 +167,9 @@ check_plot()
 	[ ! -e "$scratch/pwned" ] || fail "a name was run"
 	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
 	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
+	expect 1 plot "$scratch/none" --html=-
+	grep -q "none: unable to open .*: No such file" "$scratch/talk" ||
+		fail "does not say there is no file: $(cat "$scratch/talk")"
 	echo '{"schema": 2}' >"$scratch/wrong"
 	expect 1 plot "$scratch/wrong" --html=-
 	grep -q "wrong: Object item not found: command" "$scratch/talk" ||
