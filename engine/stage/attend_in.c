@@ -208,16 +208,18 @@ static uint32_t consumer_told(const struct sluice_stage *stage,
 		       : sluice_load_acquire(&sub->by_control.cancel);
 }
 
-/* The output of a batch of it waits: the batch goes back if the stage ends so. Not
- * where it has been cancelled: then it has been handled, and only its output
- * waits. A resequencer would pass over what was acknowledged: that waits. */
+/* The output of a batch of it waits: the batch goes back if the stage ends so, or
+ * is acknowledged once the output is out, even if its stream has ended meanwhile.
+ * Not where it has been cancelled: then it has been handled, and only its output
+ * waits, and the events behind it go back now. A resequencer would pass over what
+ * was acknowledged: that waits. */
 static int consumer_keeps(struct sluice_stage *stage,
-			  const struct subscription *sub, uint32_t closed)
+			  const struct subscription *sub)
 {
 	if (stage->hand.unacked == 0 || stage->hand.inlet != sub->inlet)
 		return 0;
 	/* Relaxed: as in emit.c. */
-	if (closed == SLUICE_REASON_OPEN ||
+	if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||
 	    sluice_load_relaxed(&stage->words.between) != 0)
 		return 1;
 	inlet_ack(&stage->in, sub->inlet, stage->hand.unacked);
@@ -232,10 +234,9 @@ static int consumer_give_back(struct sluice_stage *stage,
 			      struct subscription *sub)
 {
 	uint32_t closed = consumer_told(stage, sub);
-
 	const struct inlet_link *link = &stage->in.links[sub->inlet];
 
-	if (consumer_keeps(stage, sub, closed))
+	if (consumer_keeps(stage, sub))
 		return 0;
 	if (link->open &&
 	    !inlet_past(&stage->in, sub->inlet,

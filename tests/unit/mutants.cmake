@@ -364,7 +364,9 @@ sluice_unit_mutant(letters-to-one-that-is-down engine/stage/attend.c cancel_endi
 sluice_unit_mutant(ending-keeps-its-inputs engine/stage/life.c cancel_ending "what_is_in_hand_is_cancelled"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_ending "what_is_in_hand_is_cancelled"
-	[[s/if (closed == SLUICE_REASON_OPEN ||/if (1 ||/]])
+	[[s/if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||/if (1 ||/]])
+sluice_unit_mutant(ending-acknowledges-what-is-over engine/stage/attend_in.c cancel_ending "a_stop_takes_its_output"
+	[[s/if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||/if (consumer_told(stage, sub) == 0 ||/]])
 sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
 	[[s/^\t    STAGE_ENDING)$/\t    STAGE_ENDED)/]])
 

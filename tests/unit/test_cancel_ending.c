@@ -5,6 +5,7 @@
 
 #define EVENTS  100u
 #define FAN_OUT 4u
+#define STAGES  6u
 
 /* a, a2, a3 -> b -> c; b makes four of one, and c has asked for one: three wait,
  * and the batch of a that they were made of is in b's hands. What a2 sends to b
@@ -12,6 +13,8 @@
 static struct sluice_pipeline *pipeline;
 static struct actor a, a2, a3, b, c, d;
 static struct sluice_sub hand, ring, silent, out;
+static int (*b_cancels)(struct sluice_stage *,
+			const struct sluice_link_event *);
 
 static int quadruple(struct sluice_stage *self,
 		     const struct sluice_batch *batch)
@@ -50,6 +53,20 @@ static void add_sink(const char *name, struct actor *actor)
 			      .on_idle = SLUICE_IDLE_STAY, .state = actor));
 }
 
+static void add_middle(enum sluice_restart restart)
+{
+	struct sluice_stage_opts *opts = SLUICE_STAGE(
+		ACTOR, .kind = SLUICE_PRODUCER_CONSUMER, .name = "b",
+		.in_bytes = 8, .out_bytes = 8, .handle_events = quadruple,
+		.fan_out_max = FAN_OUT, .restart = restart,
+		.on_idle = SLUICE_IDLE_STAY, .state = &b);
+
+	b = (struct actor){.where = IN_NOTHING};
+	if (b_cancels != NULL)
+		opts->on_cancel = b_cancels;
+	flow_add(pipeline, opts);
+}
+
 static void subscribe_manual(const char *consumer, const char *producer,
 			     struct sluice_sub *sub)
 {
@@ -65,17 +82,11 @@ static void build(const struct sluice_pipeline_opts *opts,
 	add_source("a", &a, 1, "demand");
 	add_source("a2", &a2, EVENTS, dispatcher);
 	add_source("a3", &a3, EVENTS, "demand");
-	b = (struct actor){.where = IN_NOTHING};
-	flow_add(pipeline,
-		 SLUICE_STAGE(ACTOR, .kind = SLUICE_PRODUCER_CONSUMER,
-			      .name = "b", .in_bytes = 8, .out_bytes = 8,
-			      .handle_events = quadruple,
-			      .fan_out_max = FAN_OUT, .restart = restart,
-			      .on_idle = SLUICE_IDLE_STAY, .state = &b));
+	add_middle(restart);
 	add_sink("c", &c);
 	add_sink("d", &d);
-	flow_subscribe(pipeline, "b", "a", SLUICE_SUBSCRIPTION(.sub = &hand));
 	subscribe_manual("b", "a2", &ring);
+	flow_subscribe(pipeline, "b", "a", SLUICE_SUBSCRIPTION(.sub = &hand));
 	subscribe_manual("b", "a3", &silent);
 	subscribe_manual("c", "b", &out);
 }
@@ -88,6 +99,7 @@ static void build(const struct sluice_pipeline_opts *opts,
 static int setup(void **state)
 {
 	pipeline = NULL;
+	b_cancels = NULL;
 	return flow_setup(state);
 }
 
@@ -339,6 +351,45 @@ static void its_producer_ends(void **state)
 	assert_int_equal(a2.ended.finis, 1);
 }
 
+static uint64_t acked_at_the_end(void)
+{
+	struct sluice_snapshot *seen = NULL;
+	uint64_t acked;
+
+	assert_int_equal(sluice_pipeline_stat(pipeline, &seen), 0);
+	acked = sluice_snapshot_subscription(seen, hand)->counts.acked;
+	sluice_snapshot_close(seen);
+	return acked;
+}
+
+/* As b lets go of what it reads, everything is stopped, and a's stream is over
+ * before b has heard of that. */
+static int stop_amid(struct sluice_stage *self,
+		     const struct sluice_link_event *event)
+{
+	(void)self;
+	(void)event;
+	sluice_pipeline_stop(pipeline);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS && !word(&a.ended.finis);
+	     ms++)
+		flow_sleep_ms(1);
+	return SLUICE_OK;
+}
+
+static void a_stop_takes_its_output(void **state)
+{
+	(void)state;
+	b_cancels = stop_amid;
+	build(SLUICE_PIPELINE(.workers = STAGES), SLUICE_RESTART_NONE,
+	      "demand");
+	start();
+	cancel(ring);
+	end_b();
+	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS),
+			 -ECANCELED);
+	assert_int_equal(acked_at_the_end(), 0);
+}
+
 static void it_reads_from_nobody_else(void **state)
 {
 	(void)state;
@@ -363,6 +414,7 @@ int main(void)
 		cmocka_unit_test(what_it_was_sent_goes_to_another),
 		cmocka_unit_test(other_readers_of_a_broadcast_go_on),
 		cmocka_unit_test(its_producer_ends),
+		cmocka_unit_test(a_stop_takes_its_output),
 		cmocka_unit_test(it_reads_from_nobody_else),
 	};
 
