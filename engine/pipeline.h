@@ -158,12 +158,15 @@ sluice_pipeline_open(struct sluice_pipeline **out,
  * A stage that is added while the pipeline runs has no subscriptions yet:
  * sluice_subscribe() makes them. It runs on the worker that its `cpu` names, or
  * on one of the pipeline's workers that has few stages; a blocking one gets a
- * thread of its own. Its init is called there, before or soon after
- * this call has returned, and finds the stage by its name; if init fails, `restart` decides, as after any other failure. A
- * stage that has order_of, or the dispatcher "ordered", can only be declared.
- * Up to 256 stages at once may need a thread of their own, or be ports. A
- * pipeline ends when all its stages have: one that is to wait for stages to come
- * has a stage with SLUICE_IDLE_STAY.
+ * thread of its own. Its init is called there, before or soon after this call has
+ * returned, and finds the stage by its name; if init fails, `restart` decides, as
+ * after any other failure. A stage that has order_of, or the dispatcher "ordered",
+ * can only be declared. Up to 256 stages at once may need a thread of their own,
+ * or be ports.
+ *
+ * A pipeline ends when all its stages have; or when the others have, and nobody
+ * has ever subscribed to those that are left, nor they to anybody. One that is to
+ * wait for stages to come has a stage with SLUICE_IDLE_STAY, or a port.
  *
  * Returns 0; -EINVAL with the field and limit named; -EEXIST for a name taken;
  * -EBUSY while the pipeline is being started; -EPIPE when it is ending or has

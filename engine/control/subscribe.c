@@ -287,6 +287,7 @@ static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else if (!subscription_aside(sub))
 		sluice_store_release(&sub->producer->words.wanted, 1);
+	sluice_store_release(&sub->consumer->words.fed, 1);
 	stage_signal(sub->producer, SIGNAL_SUBS);
 	stage_signal(sub->consumer, SIGNAL_SUBS);
 	return 0;
@@ -330,6 +331,7 @@ static int subscription_late(struct sluice_pipeline *p, struct making *m)
 		subscription_unmap(sub);
 		pipeline_lock(p);
 		late_forget(sub);
+		host_alarm(&p->host); /* its stages may be alone */
 	}
 	late_settled(p);
 	return rc;

@@ -385,6 +385,15 @@ static inline struct subscription *place_close(sluice_a64 *place)
 	return place_of_word(sluice_exchange(place, PLACE_CLOSED));
 }
 
+/* By whomever: a subscription, one that is being made, or closed. */
+static inline int places_taken(const sluice_a64 *places, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (sluice_load_acquire(&places[i]) != PLACE_FREE)
+			return 1;
+	return 0;
+}
+
 static inline int places_used(const sluice_a64 *places, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)

@@ -314,6 +314,55 @@ static int supervisor_over(struct sluice_pipeline *p)
 	return (int)p->over;
 }
 
+/* Has it never had a subscription, and is none being made? One that has had one ends
+ * when that says so (on_end), or stays because it says so. */
+static int supervisor_alone(const struct sluice_stage *stage)
+{
+	return stage->declared_in == 0 && stage->declared_out == 0 &&
+	       !sluice_load_acquire(&stage->words.fed) &&
+	       !sluice_load_acquire(&stage->words.wanted) &&
+	       !places_taken(stage->in.places, stage->in.places_max) &&
+	       !places_taken(stage->out.places, stage->out.places_max);
+}
+
+/* Are only stages left that came later, and that nobody feeds or reads? One that is
+ * to wait for somebody says so (SLUICE_IDLE_STAY), and a port waits for its user. */
+static int supervisor_deserted(const struct sluice_pipeline *p)
+{
+	const struct sluice_stage *stage;
+	int alone = 0;
+
+	PIPELINE_EACH(p, i, stage) {
+		enum stage_phase phase = phase_of(stage);
+
+		if (phase == STAGE_ENDED)
+			continue;
+		if (phase != STAGE_RUNNING || stage_is_port(stage) ||
+		    stage->opts.on_idle == SLUICE_IDLE_STAY ||
+		    !supervisor_alone(stage))
+			return 0;
+		alone = 1;
+	}
+	return alone;
+}
+
+/* They would wait for ever, and whoever joins with them. */
+static void supervisor_end_deserted(struct sluice_pipeline *p)
+{
+	int deserted;
+
+	if (host_command(&p->host) != PIPELINE_RUN)
+		return;
+	pipeline_lock(p);
+	deserted = p->arrivals == 0 && supervisor_deserted(p);
+	if (deserted)
+		pipeline_raise(p, PIPELINE_DRAIN);
+	pipeline_unlock(p);
+	if (deserted)
+		host_log(&p->host, "only stages without a subscription are "
+				   "left: the pipeline ends");
+}
+
 /* Until every worker, and every port, has ended. */
 static void supervisor_watch(struct sluice_pipeline *p)
 {
@@ -326,6 +375,7 @@ static void supervisor_watch(struct sluice_pipeline *p)
 
 		watch.seen = sluice_load_acquire(&p->alarms);
 		supervisor_vacate(p);
+		supervisor_end_deserted(p);
 		stop_tell(p);
 		supervisor_ports(p, &look_ns);
 		next_ns = supervisor_restart(p);

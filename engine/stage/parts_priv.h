@@ -141,6 +141,8 @@ struct stage_post {
  * wanted      control calls       any         release  1: a consumer has subscribed
  *                                                      since it came, while the
  *                                                      pipeline runs
+ * fed         control calls       supervisor  release  1: it has subscribed while
+ *                                                      the pipeline runs
  * seat        control calls; its  any         release  enum stage_seat; TAKEN
  *             worker; supervisor                       carries its definition and
  *                                                      its seat
@@ -158,6 +160,7 @@ struct stage_words {
 	sluice_a32 end_wished;
 	sluice_a32 inside;
 	sluice_a32 wanted;
+	sluice_a32 fed;
 	sluice_a32 seat;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 

@@ -91,4 +91,5 @@ void stage_reset(struct sluice_stage *stage)
 	(void)sluice_exchange(&words->stop, STOP_SHUT);
 	(void)sluice_exchange(&words->end_wished, 0);
 	(void)sluice_exchange(&words->wanted, 0);
+	(void)sluice_exchange(&words->fed, 0);
 }

@@ -29,9 +29,39 @@ static int has_reader(const struct node *node)
 	return 0;
 }
 
+/* Nobody ever subscribed to it, or for it; at most somebody looked on. */
+static int is_alone(const struct node *node)
+{
+	if (!node->newcomer || node->stays || node->port)
+		return 0;
+	for (uint32_t i = 0; i < world.edge_count; i++) {
+		const struct edge *edge = &world.edges[i];
+
+		if (edge->live && edge->consumer == node->index)
+			return 0;
+		if (edge->live && edge->producer == node->index &&
+		    (!looks_on(edge) || inspect_is_held(edge)))
+			return 0;
+	}
+	return 1;
+}
+
+/* The pipeline ends by itself: the others have ended. */
+static int is_deserted(const struct node *node)
+{
+	if (host_command(&world.pipeline->host) != PIPELINE_DRAIN)
+		return 0;
+	for (uint32_t i = 0; i < world.node_count; i++)
+		if (world.nodes[i].stand == STAND_THERE &&
+		    !inspect_has_ended(&world.nodes[i]) &&
+		    !is_alone(&world.nodes[i]))
+			return 0;
+	return is_alone(node);
+}
+
 static int may_stop(const struct node *node)
 {
-	return must_stop(node) || node->end_asked ||
+	return must_stop(node) || node->end_asked || is_deserted(node) ||
 	       host_command(&world.pipeline->host) == PIPELINE_STOP ||
 	       (produces(node) && !node->stays && !has_reader(node) &&
 		!(node->newcomer && late_is_new(node, SLUICE_SIDE_PRODUCER)));
