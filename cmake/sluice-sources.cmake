@@ -62,6 +62,7 @@ set(SLUICE_SOURCES
 	engine/link/aside.c
 	engine/link/inlet.c
 	engine/link/key.c
+	engine/link/lent.c
 	engine/link/outlet.c
 	engine/link/outlet_member.c
 	engine/link/rings_common.c
@@ -112,6 +113,7 @@ set(SLUICE_SOURCES
 	engine/run/platform.c
 	engine/run/port.c
 	engine/run/port_held.c
+	engine/run/port_send.c
 	engine/run/restart.c
 	engine/run/run.c
 	engine/run/stopping.c

@@ -52,6 +52,61 @@ SLUICE_BEGIN_DECLS
 SLUICE_API int sluice_send(struct sluice_stage *port, const void *events,
 			   uint32_t n, uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
+/** Room for events that are to be sent: what is written there is sent by
+ * sluice_send_commit(). */
+struct sluice_span {
+	void *events;   /* room for count events of out_bytes each */
+	uint32_t count; /* at least 1 */
+	uint32_t flags; /* SLUICE_SPAN_... */
+	uint64_t resv[2];
+};
+
+/** The room is in the ring itself: nothing is copied. */
+#define SLUICE_SPAN_IN_RING 1u
+
+/**
+ * sluice_send_reserve - room for up to @n events, to be written in place.
+ *
+ * @span        out: the room; what it holds before is undefined
+ * @n           at least 1; more than batch_events are never given, nor past
+ *              the end of a ring
+ * @timeout_ms  0 = do not wait; SLUICE_FOREVER
+ *
+ * While it is known where the next events will go, because the port has one
+ * consumer, or all get all of them (broadcast), the room is in the ring; else,
+ * and whenever the dispatcher looks at the events, in memory of the port's that
+ * the commit deals out. Nothing is seen by anybody before it is committed.
+ *
+ * The room is the caller's until sluice_send_commit() or sluice_port_end(),
+ * whatever happens to the port, its consumers and the pipeline, short of
+ * sluice_pipeline_close(). Meanwhile the port sends nothing else: sluice_send()
+ * and another reserve return -EBUSY. It holds up nobody: consumers come, go and
+ * fail, and the pipeline drains and stops, as if nothing were reserved.
+ *
+ * Returns the number of events there is room for, at least 1; -EAGAIN when
+ * there was no credit within the timeout; else as sluice_send().
+ */
+SLUICE_API int sluice_send_reserve(struct sluice_stage *port,
+				   struct sluice_span *span, uint32_t n,
+				   uint32_t timeout_ms) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_send_commit - send the first @n events of the room reserved.
+ *
+ * @n  in [0, span.count]; 0 gives the room back
+ *
+ * Never waits. All @n are taken, and delivered without another call: if what
+ * they were reserved is gone, with the consumer whose it was, say, they wait
+ * for other credit in memory of the port's, and the port sends nothing else
+ * before.
+ *
+ * Returns @n; -EPIPE, -EIO or -ECANCELED, as above, when the port has ended
+ * since, or the pipeline drains: then none is sent; -EINVAL for more than were
+ * reserved, which then stay reserved, or when nothing is; -EBUSY as above.
+ */
+SLUICE_API int sluice_send_commit(struct sluice_stage *port,
+				  uint32_t n) SLUICE_MUST_CHECK;
+
 /**
  * sluice_recv - the next batch, in place.
  *
@@ -99,7 +154,8 @@ SLUICE_API int sluice_port_closed(const struct sluice_stage *port,
 /**
  * sluice_port_end - this thread is done with the port.
  *
- * Sending: the stream ends behind the events sent. Receiving: the last batch is
+ * Sending: the stream ends behind the events sent; what is reserved is given
+ * back. Receiving: the last batch is
  * acknowledged, and events that were not received go back to the producers. The
  * pipeline does not end before its ports have, unless it is stopped.
  *

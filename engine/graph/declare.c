@@ -43,6 +43,9 @@ static uint32_t stage_buffer_max(const struct sluice_stage_opts *o)
 {
 	uint32_t n = o->buffer_events;
 
+	/* Of what its user has reserved. */
+	if (o->flags & SLUICE_STAGE_PORT)
+		return stage_emit_max(o);
 	if (n == SLUICE_BUFFER_NONE)
 		return 0;
 	if (n > 0)

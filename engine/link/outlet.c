@@ -28,6 +28,7 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 	out->places_max = places;
 	out->run_events = batch;
 	out->chooses = strategy_chooses(strategy);
+	out->lends = lent_suits(strategy);
 	out->state = line_calloc(1, strategy->state_bytes);
 	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
 	out->writers = line_calloc(places, sizeof(*out->writers));
@@ -124,6 +125,16 @@ static void outlet_write_spill(struct outlet *out, uint32_t lane,
 	sluice_counter_add(out->counters, SLUICE_COUNTER_SPILLED, n);
 }
 
+/* What lies there already, lent, need not be copied. */
+void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
+		  const unsigned char *events, uint32_t n)
+{
+	if (SLUICE_UNLIKELY(out->lent.slots != NULL) && events == lent_next(w))
+		w->reserved += n;
+	else
+		sluice_spsc_write(w, events, n);
+}
+
 static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 			     const unsigned char *events, uint32_t deliveries)
 {
@@ -137,7 +148,7 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 		if (SLUICE_UNLIKELY(out->sequence != NULL))
 			sequence_note(out->sequence, events, out->event_bytes,
 				      run->count, run->lane, w->reserved);
-		sluice_spsc_write(w, events, run->count);
+		outlet_write(out, w, events, run->count);
 	} else if (run->lane & SLUICE_RUN_SPILL) {
 		outlet_write_spill(out, run->lane & ~SLUICE_RUN_SPILL, events,
 				   run->count, deliveries);

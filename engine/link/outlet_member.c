@@ -102,9 +102,12 @@ int outlet_deserted(const struct outlet *out)
 	return 1;
 }
 
-void outlet_release(struct subscription *sub)
+void outlet_release(struct outlet *out, struct subscription *sub)
 {
-	sluice_store_release(&sub->by_producer.state, PRODUCER_RELEASED);
+	out->lent.released |= out->lent.sub == sub;
+	sluice_store_release(&sub->by_producer.state,
+			     out->lent.sub == sub ? PRODUCER_PARTED
+						  : PRODUCER_RELEASED);
 }
 
 /* What waits in the spill for @lane; and behind it what waits for those who have
@@ -139,7 +142,7 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 	};
 	outlet_take_spilled(out, sub->lane, &orphan->queue);
 	if (orphan->at == orphan->to && orphan->queue.count == 0) {
-		outlet_release(sub);
+		outlet_release(out, sub);
 		return;
 	}
 	/* What was taken back before and is not placed yet may be newer. */
@@ -156,7 +159,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 	sub->given_back = 1;
 	if (sub->aside != NULL) {
 		aside_leave(out, sub);
-		outlet_release(sub);
+		outlet_release(out, sub);
 		return;
 	}
 	out->joined--;
@@ -266,7 +269,7 @@ int outlet_deal_orphans(struct outlet *out)
 		worked = 1;
 		if (orphan->at == orphan->to && orphan->queue.count == 0) {
 			out->orphans = orphan->next;
-			outlet_release(sub);
+			outlet_release(out, sub);
 		}
 	}
 	return worked;
@@ -314,7 +317,7 @@ uint64_t outlet_drop_vacant(struct outlet *out)
 		}
 		dropped += orphan_drop(out, &sub->orphan);
 		*link = sub->orphan.next;
-		outlet_release(sub);
+		outlet_release(out, sub);
 	}
 	for (uint32_t i = 0; i < out->lanes.count; i++) {
 		struct sluice_lane *lane = &out->lanes.lane[i];
@@ -337,7 +340,7 @@ uint64_t outlet_drop(struct outlet *out)
 		struct subscription *sub = out->orphans;
 
 		out->orphans = sub->orphan.next;
-		outlet_release(sub);
+		outlet_release(out, sub);
 	}
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		out->lanes.lane[i].spilled = 0;

@@ -19,6 +19,7 @@
 #include "ring/broadcast.h"
 #include "ring/counter.h"
 #include "ring/wait.h"
+#include "engine/link/lent_priv.h"
 #include "engine/link/pool_priv.h"
 #include "engine/link/spill_priv.h"
 #include "engine/link/subscription_priv.h"
@@ -50,6 +51,7 @@ struct outlet {
 	uint32_t joining;    /* some lane's strategy is not ready for it yet */
 	uint32_t wrong;      /* an event was for a partition there is not */
 	uint32_t run_events; /* most events of one decision */
+	uint32_t lends;      /* its strategy suits that; see lent_priv.h */
 	uint32_t chooses;    /* by what lanes are known to have, or to lack */
 	uint32_t looked;     /* at every lane, since the last decision */
 	uint32_t look_next; /* the lane to look at next, for a large emission */
@@ -58,6 +60,7 @@ struct outlet {
 	struct sluice_run *runs; /* room for one per event of an emission */
 	struct spill spill;
 	struct subscription *orphans; /* dealt again, first before last */
+	struct lent lent;             /* slots that are filled in place */
 	uint32_t asides_waiting; /* events that wait beside the dispatcher */
 	uint32_t event_bytes;
 	struct sequence *sequence; /* NULL: events are not numbered */
@@ -112,8 +115,8 @@ void outlet_cancel(struct outlet *out, struct subscription *sub,
 void outlet_leave(struct outlet *out, struct subscription *sub);
 /* Part of that: what it did not finish waits to be dealt again. */
 void outlet_orphan(struct outlet *out, struct subscription *sub);
-/* And its place may be used again. */
-void outlet_release(struct subscription *sub);
+/* And its place may be used again, as soon as nothing of it is lent. */
+void outlet_release(struct outlet *out, struct subscription *sub);
 
 /* Look at the consumers' grants, unless the room that is known covers @want; what
  * waits for one of them alone, in the spill or beside the dispatcher, goes as far
@@ -145,6 +148,10 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
  * what was decided. Returns how many went. */
 uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		     uint32_t n, uint32_t deliveries);
+
+/* @n events into the ring of @w, not published yet. */
+void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
+		  const unsigned char *events, uint32_t n);
 
 /* Is there room to mark one more row of redelivered events? */
 int outlet_note_room(const struct subscription *sub);

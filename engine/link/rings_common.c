@@ -89,7 +89,7 @@ static void common_write(struct outlet *out, const unsigned char *events,
 			 uint32_t n, uint32_t deliveries)
 {
 	(void)deliveries; /* nothing of it is dealt again */
-	sluice_spsc_write(&out->common.base, events, n);
+	outlet_write(out, &out->common.base, events, n);
 	sluice_spsc_publish(&out->common.base);
 	outlet_ring_all(out);
 }
@@ -163,7 +163,7 @@ static void common_leave(struct outlet *out, struct subscription *sub)
 {
 	out->unread += common_unread(out, sub);
 	out->common.cursors[sub->lane] = (struct sluice_broadcast_cursor){0};
-	outlet_release(sub);
+	outlet_release(out, sub);
 }
 
 static int common_quiet(struct outlet *out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ports: a thread of the program drives the stage, instead of a worker, in the
- * same rounds (step.c). What its calls leave undone others see to
- * (port_held.c).
+ * same rounds (step.c). Here what all calls have in common, receiving, and the end;
+ * port_send.c has sending. What calls leave undone others see to (port_held.c).
  */
 #include "engine/port.h"
 #include "engine/control/door_priv.h"
@@ -16,8 +16,8 @@
 /* While a link's turn lasts and it has nothing. */
 #define YIELDS_PER_TURN 8u
 
-static int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
-		      const char *what)
+int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
+	       const char *what)
 {
 	/* The caller has been at the door. */
 	if (!stage_is_port(port))
@@ -68,8 +68,7 @@ static const char *reason_text(enum sluice_reason reason)
 	return reason <= SLUICE_REASON_NO_PRODUCER ? texts[reason] : "unknown";
 }
 
-/* Answer that it has ended, and why. */
-static int port_refuse(const struct sluice_stage *port)
+int port_refuse(const struct sluice_stage *port)
 {
 	struct port_end end = port_end_of(port);
 	uint32_t code = SLUICE_CLOSED_CODE(end.closed);
@@ -117,10 +116,9 @@ int sluice_port_closed(const struct sluice_stage *port,
 
 /* ---- waiting ------------------------------------------------------------- */
 
-/* To poll needs no clock. */
-static uint64_t port_deadline(const struct sluice_stage *port,
-			      uint32_t timeout_ms)
+uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms)
 {
+	/* To poll needs no clock. */
 	return timeout_ms == 0 ? 0
 			       : pipeline_deadline(port->pipeline, timeout_ms);
 }
@@ -130,9 +128,8 @@ static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 	return deadline_ns == 0 || host_now(port->host) >= deadline_ns;
 }
 
-/* One round of waiting: what a worker does between its rounds. */
-static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
-		     int (*ready)(void *port), uint64_t deadline_ns)
+int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
+	      int (*ready)(void *port), uint64_t deadline_ns)
 {
 	const struct sluice_wait_ops *ops = port->host->wait;
 
@@ -148,9 +145,7 @@ static int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	return 0;
 }
 
-/* A wait that was in vain, or is not to be, in words: they cost nothing while nobody
- * asks for them. What else is answered has its own. */
-static int port_waited(const struct sluice_stage *port, int rc)
+int port_waited(const struct sluice_stage *port, int rc)
 {
 	if (rc == -EDEADLK)
 		return sluice_fail_quick(rc, port->name,
@@ -162,95 +157,6 @@ static int port_waited(const struct sluice_stage *port, int rc)
 			port->opts.kind == SLUICE_PRODUCER
 				? "no credit for an event within the time given"
 				: "no event within the time given");
-	return rc;
-}
-
-/* ---- sending ------------------------------------------------------------- */
-
-static int port_may_send(void *arg)
-{
-	struct sluice_stage *port = arg;
-
-	port_attend(port);
-	if (port->run.phase == STAGE_RUNNING && stage_ahead(port, AHEAD_LEFT))
-		(void)stage_flush(port, STAGE_LOOK);
-	if (port->run.phase != STAGE_RUNNING)
-		return 1;
-	if (port->run.accumulate || stage_ahead(port, AHEAD_ORPHANS))
-		return 0;
-	(void)outlet_refresh(&port->out, 1);
-	return outlet_room(&port->out) > 0;
-}
-
-static int port_send(struct sluice_stage *port, const unsigned char *events,
-		     uint32_t n)
-{
-	struct outlet *out = &port->out;
-	uint64_t room;
-	uint32_t sent = 0;
-
-	(void)outlet_refresh(out, n);
-	room = outlet_room(out);
-	if (room < n)
-		n = (uint32_t)room;
-	while (sent < n) {
-		uint32_t piece =
-			n - sent < out->run_events ? n - sent : out->run_events;
-		uint32_t placed = outlet_place(
-			out, events + (size_t)sent * out->event_bytes, piece);
-
-		sent += placed;
-		if (placed < piece)
-			break;
-	}
-	if (out->wrong)
-		stage_misrouted(port);
-	/* Some of it may have been put by for who has credit all the same; the
-	 * next look at him is when he grants more. */
-	if (stage_ahead(port, AHEAD_LEFT))
-		(void)stage_flush(port, STAGE_LOOK);
-	return (int)sent;
-}
-
-int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
-		uint32_t timeout_ms)
-{
-	struct sluice_backoff backoff = {0};
-	uint64_t deadline_ns;
-	int rc;
-
-	rc = door_stage(port, __func__);
-	if (rc < 0)
-		return rc;
-	if (events == NULL && n > 0)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': events is NULL, but %u are to "
-				   "be sent",
-				   port->name, n);
-	rc = port_check(port, SLUICE_PRODUCER, "send");
-	if (rc < 0)
-		return rc;
-	if (n > INT32_MAX)
-		n = INT32_MAX;
-	deadline_ns = port_deadline(port, timeout_ms);
-	do {
-		if (port_may_send(port)) {
-			rc = port->run.phase == STAGE_RUNNING
-				     ? port_send(port, events, n)
-				     : port_refuse(port);
-			if (rc != 0)
-				break;
-		}
-		if (n == 0)
-			break;
-		rc = port_wait(port, &backoff, port_may_send, deadline_ns);
-	} while (rc == 0);
-	/* What is found to have room when events are placed is told of in the
-	 * next flush; there may be none. */
-	if (SLUICE_UNLIKELY(stage_ahead(port, AHEAD_TOLD)))
-		stage_tell_gauges(port);
-	rc = port_waited(port, rc);
-	port_leave(port);
 	return rc;
 }
 
@@ -373,6 +279,7 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 	if (port->run.phase >= STAGE_ENDING)
 		rc = sluice_fail(-EALREADY, "port '%s' has ended already",
 				 port->name);
+	port_give_up_span(port);
 	stage_finish(port, reason, 0);
 	/* What it sent may wait in the spill: the supervisor sees to the rest. */
 	port_leave(port);

@@ -68,7 +68,8 @@ static int port_leaves_something(const struct sluice_stage *port)
 {
 	return port->run.phase == STAGE_ENDING ||
 	       (port->run.phase == STAGE_RUNNING &&
-		stage_ahead(port, AHEAD_LEFT));
+		(stage_ahead(port, AHEAD_LEFT) ||
+		 (stage_ahead(port, AHEAD_HELD) && !port->run.accumulate)));
 }
 
 void port_leave(struct sluice_stage *port)

@@ -41,6 +41,9 @@
 #define PORT_WAITS      16u
 #define PORT_CALLER     32u /* one of those above */
 
+/* What a sending port leaves to others when its user goes. */
+#define PORT_LEFT (AHEAD_LEFT | AHEAD_HELD)
+
 /* For a user. Returns PORT_FREE: the port is the caller's, until port_leave();
  * or PORT_USER: another user holds it; or PORT_CLOSED. */
 uint32_t port_enter(struct sluice_stage *port);
@@ -61,6 +64,30 @@ struct port_end {
 	const char *by;  /* the stage whose end did it, or NULL */
 };
 struct port_end port_end_of(const struct sluice_stage *port);
+
+/* ---- port.c: what all calls have in common ---- */
+
+/* A call that does @what comes to the port: it is a port of @kind, and the caller's
+ * from here on. Returns 0, or what the call answers. */
+int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
+	       const char *what);
+/* Answer that it has ended, and why. */
+int port_refuse(const struct sluice_stage *port);
+uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms);
+/* One round of waiting: what a worker does between its rounds. Returns 0, or why
+ * there is to be no other. */
+int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
+	      int (*ready)(void *port), uint64_t deadline_ns);
+/* A wait that was in vain, or is not to be, in words: they cost nothing while nobody
+ * asks for them. What else is answered has its own. Returns @rc. */
+int port_waited(const struct sluice_stage *port, int rc);
+
+/* ---- port_send.c ---- */
+
+/* What its user has reserved will not be sent. */
+void port_give_up_span(struct sluice_stage *port);
+
+/* ---- port_held.c ---- */
 
 /* From open on users may enter; after close none may, and none is inside. */
 void port_open(struct sluice_stage *port);

@@ -239,8 +239,7 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 		subscription_refuse(
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else
-		sluice_store_release(&sub->by_producer.state,
-				     PRODUCER_RELEASED);
+		outlet_release(&stage->out, sub);
 	stage_signal(consumer, SIGNAL_SUBS);
 }
 

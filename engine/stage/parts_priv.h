@@ -103,6 +103,13 @@ struct stage_hand {
 	struct sluice_batch batch; /* a port's */
 };
 
+/* Where a sending port's user writes events that are not sent yet: in slots that the
+ * outlet has lent, or else in the hold, as a callback would. */
+struct stage_span {
+	unsigned char *events;
+	uint32_t count; /* 0: none is reserved */
+};
+
 /* Messages, by what they wait for; and timers. */
 struct stage_post {
 	struct letters letters;  /* came, not handled yet */

@@ -82,6 +82,7 @@ void stage_reset(struct sluice_stage *stage)
 			      SLUICE_DEMAND_ACCUMULATE,
 	};
 	stage->hand = (struct stage_hand){0};
+	stage->span = (struct stage_span){0};
 	stage->post.timers.armed = 0;
 	stage->fault.code = 0;
 	(void)sluice_exchange(&words->phase_seen, STAGE_RUNNING);

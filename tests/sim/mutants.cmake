@@ -223,6 +223,12 @@ sluice_sim_mutant(told-beside-fini engine/stage/stop.c "fini beside on_stop"
 sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
 	[[s/sluice_load_acquire(&stage->words.stop) >= STOP_TELLING/0/]])
 
+# ---- what is written in place -------------------------------------------------------------------
+sluice_sim_mutant(sent-all-that-was-reserved engine/run/port_send.c "nobody emitted"
+	[[s/placed = port_place(port, events, n)/placed = port_place(port, events, port->span.count)/]] 0 spans,ports)
+sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after"
+	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 0 spans,ports,members)
+
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])

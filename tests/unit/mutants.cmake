@@ -414,6 +414,32 @@ sluice_unit_mutant(port-stop-is-an-end engine/run/port.c port_closed "recv_stopp
 sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many_is_found"
 	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
 
+# ---- what is written in place ------------------------------------------------
+sluice_unit_mutant(lent-whatever-the-key engine/link/lent.c port_span "a_key_is_looked_at"
+	[[s/SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |/0u |/]])
+sluice_unit_mutant(lent-whatever-the-strategy engine/link/lent.c port_span "a_strategy_of_ones_own"
+	[[s/sluice_strategy_find(strategy->name) == strategy/1/]])
+sluice_unit_mutant(lent-of-one-of-two engine/link/lent.c port_span "two_consumers_share"
+	[[s/if (out->joined != 1)/if (out->joined == 0)/]])
+sluice_unit_mutant(lent-past-the-end engine/link/lent.c port_span "round_the_ring"
+	[[/^uint32_t outlet_lend(/,/^}/s/row = w->capacity - .*;/row = w->capacity;/]])
+sluice_unit_mutant(lent-past-the-credit engine/link/lent.c port_span "as_much_as_there_is_credit"
+	[[s/if (outlet_room(out) < row)/if (0)/]])
+sluice_unit_mutant(lent-and-released engine/link/outlet_member.c port_span_meanwhile "its_memory_stays"
+	[[s/out->lent.sub == sub ? PRODUCER_PARTED/0 ? PRODUCER_PARTED/]])
+sluice_unit_mutant(lent-and-never-released engine/link/lent.c port_span_meanwhile "its_memory_stays"
+	[[s/if (lent.released)/if (0)/]])
+sluice_unit_mutant(span-passed-by-a-row engine/run/port_send.c port_span "one_at_a_time"
+	[[s/if (rc < 0 || port->span.count == 0)/if (rc <= 0)/]])
+sluice_unit_mutant(span-one-too-many engine/run/port_send.c port_span "one_at_a_time"
+	[[s/n > port->span.count)/0)/]])
+sluice_unit_mutant(span-without-a-limit engine/run/port_send.c port_span "a_span_has_a_limit"
+	[[s/if (n > port->emit_max)/if (0)/]])
+sluice_unit_mutant(span-not-held-back engine/run/port_send.c port_span_meanwhile "it_holds_back"
+	[[/^static void port_commit/,/^}/s/if (!port->run.accumulate \&\&/if (1 \&\&/]])
+sluice_unit_mutant(span-fits-no-buffer engine/graph/declare.c port_span_meanwhile "the_room_is_gone"
+	[[s/if (o->flags & SLUICE_STAGE_PORT)/if (0)/]])
+
 # ---- an order restored -------------------------------------------------------
 sluice_unit_mutant(being-made-is-not-there engine/graph/sequence_check.c ordered_meanwhile "who_is_about_to_be_read_reads_nobody_else"
 	[[s/sub->made != SUBSCRIPTION_FREE &&/sub->made == SUBSCRIPTION_MADE \&\&/]])

@@ -5,6 +5,7 @@
 #include "sluice.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* After so many vain tries it waits as long as it takes. */
 #define PATIENCE 12u
@@ -47,6 +48,71 @@ static int over(int rc)
 
 /* ---- sending -------------------------------------------------------------- */
 
+/* What a call that has sent @n events at most has answered. Returns @rc. */
+static int has_sent(struct node *node, uint32_t n, int rc)
+{
+	node->emitting = 0;
+	if (rc == 0 || rc > (int)n)
+		wrong("%s: %d of %u sent", node->name, rc, n);
+	else if (rc > 0)
+		node->emitted += (uint32_t)rc;
+	else if (rc != -EAGAIN && !over(rc))
+		wrong("%s: %s", node->name, sluice_last_error());
+	return rc;
+}
+
+/* Nothing else is sent meanwhile. */
+static void try_to_pass(struct node *node)
+{
+	struct sluice_span other;
+	int rc = sluice_send_reserve(node->stage, &other, 1, 0);
+
+	if (rc != -EBUSY)
+		wrong("%s: a second span: %d", node->name, rc);
+}
+
+/* Of what is reserved the first @n are events. Returns what the commit did. */
+static int fill_and_commit(struct node *node, const struct sluice_span *span,
+			   uint32_t n)
+{
+	/* What is not committed nobody sees; nor anything before. */
+	memset(span->events, 0xa5, span->count * sizeof(struct event));
+	if (user_below(4) == 0)
+		try_to_pass(node);
+	take_time(8);
+	act_write(node, span->events, node->emitted, n / 2);
+	take_time(8);
+	act_write(node, (struct event *)span->events + n / 2,
+		  node->emitted + n / 2, n - n / 2);
+	node->emitting = n;
+	return sluice_send_commit(node->stage, n);
+}
+
+/* As send_some(), in place; all that is committed is sent. It may be none. */
+static int send_in_place(struct node *node, uint32_t n, uint32_t vain)
+{
+	struct sluice_span span;
+	int rc;
+
+	node->calls++;
+	rc = sluice_send_reserve(node->stage, &span, n, timeout(vain));
+	if (rc < 0)
+		return has_sent(node, n, rc);
+	if (rc == 0 || rc > (int)n || rc != (int)span.count) {
+		wrong("%s: room for %d of %u", node->name, rc, n);
+		return rc;
+	}
+	n = user_below(2) ? span.count : user_below(span.count + 1);
+	rc = fill_and_commit(node, &span, n);
+	say("%s commits %u of %u%s: %d", node->name, n, span.count,
+	    span.flags & SLUICE_SPAN_IN_RING ? " in the ring" : "", rc);
+	if (rc == 0 && n == 0)
+		return -EAGAIN;
+	if (rc > 0 && rc != (int)n)
+		wrong("%s: %d of %u committed", node->name, rc, n);
+	return has_sent(node, n, rc);
+}
+
 /* Returns what sluice_send() did. */
 static int send_some(struct node *node, uint32_t n, uint32_t vain)
 {
@@ -57,14 +123,16 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 	act_write(node, events, node->emitted, n);
 	node->emitting = n;
 	rc = sluice_send(node->stage, events, n, timeout(vain));
-	node->emitting = 0;
-	if (rc == 0 || rc > (int)n)
-		wrong("%s: %d of %u sent", node->name, rc, n);
-	else if (rc > 0)
-		node->emitted += (uint32_t)rc;
-	else if (rc != -EAGAIN && !over(rc))
-		wrong("%s: %s", node->name, sluice_last_error());
-	return rc;
+	return has_sent(node, n, rc);
+}
+
+/* It is not committed, ever. */
+static void leave_one_open(struct node *node)
+{
+	struct sluice_span span;
+
+	if (sluice_send_reserve(node->stage, &span, 5, 0) > 0)
+		memset(span.events, 0x5a, span.count * sizeof(struct event));
 }
 
 static void client_send(void *arg)
@@ -78,12 +146,16 @@ static void client_send(void *arg)
 
 		if (n > node->total - node->emitted)
 			n = node->total - node->emitted;
-		rc = send_some(node, n, vain);
+		rc = with(FEATURE_SPANS) && user_below(2)
+			     ? send_in_place(node, n, vain)
+			     : send_some(node, n, vain);
 		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
 		take_time(12);
 	}
+	if (with(FEATURE_SPANS) && user_below(8) == 0)
+		leave_one_open(node);
 	node->willed = 1;
 	finish_with(node, "sending");
 	late_let_go(node);

@@ -102,8 +102,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = FEATURES_FIRST; i < FEATURES_SECOND; i++)
 		if (more_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_SECOND; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_SECOND; i < FEATURES_THIRD; i++)
 		if (late_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_THIRD; i < FEATURES; i++)
+		if (user_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -244,6 +247,7 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.scale = options->scale ? options->scale : 1;
 	world.more.state = ~seed;
 	world.late.state = seed ^ UINT64_C(0x6c61746573746167);
+	world.user.state = seed ^ UINT64_C(0x706f727473757365);
 	result = sim_run(seed, world_main, &copy);
 	if (result.verdict == SIM_STALL)
 		wrong("stall: everybody sleeps and work is left");

@@ -54,7 +54,8 @@ enum feature {
 #undef FEATURE
 	FEATURES,
 	FEATURES_FIRST = FEATURE_STOPS + 1, /* by the first stream of draws */
-	FEATURES_SECOND = FEATURE_VERDICTS + 1, /* and by the second */
+	FEATURES_SECOND = FEATURE_VERDICTS + 1,   /* and by the second */
+	FEATURES_THIRD = FEATURE_LATE_STAGES + 1, /* by late.c's */
 };
 
 struct world {
@@ -68,6 +69,7 @@ struct world {
 	uint64_t features;
 	struct rng more; /* the second stream of draws */
 	struct rng late; /* late.c's own */
+	struct rng user; /* client.c's own */
 	uint32_t scale;  /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
@@ -117,6 +119,12 @@ static inline uint32_t more_below(uint32_t n)
 static inline uint32_t late_below(uint32_t n)
 {
 	return (uint32_t)rng_below(&world.late, n);
+}
+
+/* The same of what client.c decides since it is more than sending and receiving. */
+static inline uint32_t user_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.user, n);
 }
 
 /* Starting is over: what fails from now on is a failure, and no refusal. */

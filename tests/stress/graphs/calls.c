@@ -30,6 +30,10 @@ WAITING_CALL(sluice_send,
 	     (struct sluice_stage * port, const void *events, uint32_t n,
 	      uint32_t ms),
 	     (port, events, n, ms))
+WAITING_CALL(sluice_send_reserve,
+	     (struct sluice_stage * port, struct sluice_span *span, uint32_t n,
+	      uint32_t ms),
+	     (port, span, n, ms))
 WAITING_CALL(sluice_info_sync,
 	     (struct sluice_stage * stage, const void *data, uint32_t bytes,
 	      uint32_t ms),

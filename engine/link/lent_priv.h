@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Slots that are *lent*: whoever is to fill them writes where the events will be
+ * read, and nothing is copied. Of lent.c. Not installed.
+ *
+ * They lie behind all that was placed, and stay free: nothing is lent unless it is
+ * known which ring the events will go to, and while it is nothing else is placed
+ * there. Orphans and what has spilled would be; so nothing is lent while there are
+ * any, and those that come meanwhile are of the subscription whose slots are lent,
+ * and go elsewhere. What is committed passes the strategy and the onlookers as any
+ * events do, and is only not copied.
+ *
+ * A subscription whose slots are lent may be over: then its memory is not released
+ * before the loan is. Until then it is PARTED, as if something were left to deal.
+ *
+ * Knows      rings, lanes
+ * Knows not  who writes there
+ */
+#ifndef SLUICE_ENGINE_LENT_PRIV_H
+#define SLUICE_ENGINE_LENT_PRIV_H
+
+#include "dispatch/strategy.h"
+#include "ring/spsc.h"
+
+struct outlet;
+struct subscription;
+
+struct lent {
+	sluice_slot *slots;       /* NULL: none are */
+	struct subscription *sub; /* whose ring it is; NULL: the outlet's own */
+	uint32_t released;        /* it is over, but for this */
+};
+
+/* The slot that is written next. */
+static inline sluice_slot *lent_next(const struct sluice_spsc_writer *w)
+{
+	return w->slots + (w->reserved & (w->capacity - 1)) * w->slot_bytes;
+}
+
+/* Can events dealt by @strategy be written in place? */
+uint32_t lent_suits(const struct sluice_strategy *strategy);
+
+/* Lend up to @n slots in a row, as far as the outlet has looked for room: they are
+ * out->lent.slots. The caller has seen that nothing waits ahead. Returns how many;
+ * 0: it is not known where events will go, or there is no room. */
+uint32_t outlet_lend(struct outlet *out, uint32_t n);
+
+/* Would what lies in the lent slots be placed just there? */
+int outlet_lent_fits(struct outlet *out);
+
+/* They are not lent any more. */
+void outlet_lent_over(struct outlet *out);
+
+#endif
