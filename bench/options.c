@@ -123,7 +123,7 @@ static int row_read(const struct option_row *row, struct bench_options *options,
 
 	switch (row->kind) {
 	case OPTION_SPEC:
-		return load_parse(row->spec, at, text);
+		return spec_parse(row->spec, at, text);
 	case OPTION_FAULT:
 		return fault_read(row, &options->plan, text);
 	case OPTION_SLO:

@@ -17,8 +17,8 @@ static int finish_list(const char *name, const char *text,
 /* A trace has a rate of its own. */
 static int finish_loads(struct bench_options *options)
 {
-	static const struct number_form form = {
-		.kind = NUMBER_REAL, .low = LOAD_MIN, .high = LOAD_MAX};
+	static const struct number_form form =
+		NUMBER_FORM(REAL, LOAD_MIN, LOAD_MAX);
 	struct bench_plan *plan = &options->plan;
 	const char *text = options->load;
 
@@ -36,8 +36,8 @@ static int finish_loads(struct bench_options *options)
 
 static int finish_sizes(struct bench_options *options)
 {
-	static const struct number_form form = {
-		.kind = NUMBER_COUNT, .low = 1, .high = PLAN_CONSUMERS_MAX};
+	static const struct number_form form =
+		NUMBER_FORM(COUNT, 1, PLAN_CONSUMERS_MAX);
 	const struct arrival *arrival = &options->plan.trace.arrival;
 
 	if (arrival->kind == ARRIVAL_CLOSED)

@@ -4,41 +4,35 @@
 #include <string.h>
 
 /* clang-format off */
-#define FIELD(name_, member_, left_out_, kind_, ...) \
-	{SPEC_FIELD(name_, plan_strategy, member_, left_out_, kind_, \
-		    __VA_ARGS__)}
-#define COUNT(name_, member_, left_out_, low_, high_) \
-	FIELD(name_, member_, left_out_, U32, low_, high_, NULL, 0)
-#define POWER(name_, member_, low_, high_) \
-	FIELD(name_, member_, 0, POWER, low_, high_, NULL, 0)
-#define WORD(name_) {(name_), {{0}}}
+#define FIELD(name_, member_, left_out_, ...) \
+	{SPEC_FIELD(name_, plan_strategy, member_, left_out_, __VA_ARGS__)}
 
 /* The number behind the colon, by strategy. Left out: the engine's way. */
 static const struct spec_form argument_forms[] = {
 	{"demand", FIELD("EVENTS", opts.chunk_events, 0, U32, 1, 1u << 20,
-			 "all", SLUICE_CHUNK_ALL)},
-	WORD("broadcast"),
-	WORD("rr"), /* and another word */
-	{"jbsq", COUNT("IN_FLIGHT", opts.in_flight_max, 0, 1, 1u << 20)},
-	{"p2c", COUNT("IN_FLIGHT", opts.in_flight_max, 0, 1, 1u << 20)},
-	WORD("shared"),
-	{"ordered", POWER("EVENTS", opts.order_events, 2, 1u << 16)},
-	{"partition", POWER("GROUPS", opts.key_groups, 1, 4096)},
-	{"hash", COUNT("PARTITIONS", opts.partitions,
-		       PLAN_PARTITIONS_CONSUMERS, 1, 4096)},
-	{"atomic", POWER("FLOWS", opts.key_groups, 1, 4096)},
-	WORD("pkg"),
-	{"sticky", COUNT("PERCENT", opts.load_percent, 0, 100, 1000)},
+			 .word = "all", .worth = SLUICE_CHUNK_ALL)},
+	{.name = "broadcast"},
+	{.name = "rr"}, /* and another word */
+	{"jbsq", FIELD("IN_FLIGHT", opts.in_flight_max, 0, U32, 1, 1u << 20)},
+	{"p2c", FIELD("IN_FLIGHT", opts.in_flight_max, 0, U32, 1, 1u << 20)},
+	{.name = "shared"},
+	{"ordered", FIELD("EVENTS", opts.order_events, 0, POWER, 2, 1u << 16)},
+	{"partition", FIELD("GROUPS", opts.key_groups, 0, POWER, 1, 4096)},
+	{"hash", FIELD("PARTITIONS", opts.partitions,
+		       PLAN_PARTITIONS_CONSUMERS, U32, 1, 4096)},
+	{"atomic", FIELD("FLOWS", opts.key_groups, 0, POWER, 1, 4096)},
+	{.name = "pkg"},
+	{"sticky", FIELD("PERCENT", opts.load_percent, 0, U32, 100, 1000)},
 };
 
 /* Behind an @. */
 static const struct spec_form setting_forms[] = {
-	{"window", COUNT("N", window, SPEC_REQUIRED, 1, SLUICE_DEMAND_MAX)},
-	{"refill", COUNT("N", refill, SPEC_REQUIRED, 1, SLUICE_DEMAND_MAX)},
+	{"window", FIELD("N", window, SPEC_REQUIRED, U32, 1, SLUICE_DEMAND_MAX)},
+	{"refill", FIELD("N", refill, SPEC_REQUIRED, U32, 1, SLUICE_DEMAND_MAX)},
 	{"min", FIELD("N", min, SPEC_REQUIRED, U32, 0, SLUICE_DEMAND_MAX,
-		      "half", SLUICE_MIN_HALF)},
-	{"rebalance", COUNT("PERCENT", opts.rebalance_percent, SPEC_REQUIRED,
-			    1, 1000)},
+		      .word = "half", .worth = SLUICE_MIN_HALF)},
+	{"rebalance", FIELD("PERCENT", opts.rebalance_percent, SPEC_REQUIRED,
+			    U32, 1, 1000)},
 };
 /* clang-format on */
 
@@ -163,11 +157,10 @@ int plan_credit(const struct bench_plan *plan,
 
 int plan_slo_parse(struct plan_slo *slo, const char *text)
 {
-	static const struct number_form percent = {
-		.kind = NUMBER_REAL, .low = 1e-6, .high = 99.9999};
-	static const struct number_form limits[] = {
-		{.kind = NUMBER_REAL, .low = 1, .high = 1e6},
-		{.kind = NUMBER_TIME, .low = 1, .high = 1e12}};
+	static const struct number_form percent =
+		NUMBER_FORM(REAL, 1e-6, 99.9999);
+	static const struct number_form limits[] = {NUMBER_FORM(REAL, 1, 1e6),
+						    NUMBER_FORM(TIME, 1, 1e12)};
 	size_t length = strcspn(text, ":");
 	const char *limit = text[length] == ':' ? text + length + 1 : text;
 

@@ -5,7 +5,7 @@
 #ifndef SLUICE_BENCH_PLAN_H
 #define SLUICE_BENCH_PLAN_H
 
-#include "bench/load/spec.h"
+#include "bench/load/trace.h"
 #include "dispatch/strategy.h"
 #include "ring/credit.h"
 

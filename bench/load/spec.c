@@ -3,58 +3,6 @@
 
 #include <string.h>
 
-/* clang-format off */
-#define WORD(name_) {(name_), {{0}}}
-#define COUNT(name_, type_, member_, left_out_, high_) \
-	SPEC_FIELD(name_, type_, member_, left_out_, U32, 1, high_, NULL, 0)
-#define REAL(name_, type_, member_, left_out_, low_, high_) \
-	SPEC_FIELD(name_, type_, member_, left_out_, REAL, low_, high_, NULL, 0)
-#define DEPTH(name_) \
-	{COUNT(name_, arrival, depth, SPEC_REQUIRED, LOAD_DEPTH_MAX)}
-#define MODES(share_, factor_) \
-	{REAL("SHARE", service, share, share_, 1e-6, 1 - 1e-6), \
-	 REAL("FACTOR", service, factor, factor_, 1, 1e6)}
-
-static const struct spec_form arrival_forms[] = {
-	[ARRIVAL_CLOSED] = {"closed", DEPTH("DEPTH")},
-	[ARRIVAL_POISSON] = WORD("poisson"),
-	[ARRIVAL_UNIFORM] = WORD("uniform"),
-	[ARRIVAL_BURST] = {"burst", DEPTH("N")},
-	[ARRIVAL_TRACE] = {"trace", {SPEC_FIELD("FILE", arrival, file,
-		SPEC_REQUIRED, TEXT, 0, 0, NULL, 0)}},
-};
-static const struct spec_form service_forms[] = {
-	[SERVICE_FIXED] = WORD("fixed"),
-	[SERVICE_EXP] = WORD("exp"),
-	[SERVICE_LOGNORMAL] = {"lognormal",
-		{REAL("SIGMA", service, share, 1, 0.01, 3)}},
-	[SERVICE_BIMODAL] = {"bimodal", MODES(0.1, 10)},
-	[SERVICE_EXTREME] = {"extreme", MODES(0.005, 1000)},
-};
-static const struct spec_form key_forms[] = {
-	[KEY_UNIFORM] = {"uniform",
-		{COUNT("N", keys, count, 1024, LOAD_KEYS_MAX)}},
-	[KEY_ZIPF] = {"zipf",
-		{REAL("THETA", keys, theta, SPEC_REQUIRED, 0.001, 2),
-		 COUNT("N", keys, count, SPEC_REQUIRED, LOAD_KEYS_MAX)}},
-};
-/* clang-format on */
-
-const struct spec load_arrivals = SPEC_TABLE(":", arrival_forms);
-const struct spec load_service = SPEC_TABLE(":", service_forms);
-const struct spec load_keys = SPEC_TABLE(":", key_forms);
-
-int load_parse(const struct spec *spec, void *into, const char *text)
-{
-	int form = spec_read(spec, text, into);
-
-	if (form >= 0)
-		*(uint32_t *)into = (uint32_t)form;
-	return form < 0 ? form : 0;
-}
-
-/* ---- any table ----------------------------------------------------------- */
-
 static int form_read(const struct spec *spec, const struct spec_form *form,
 		     const char *rest, void *into)
 {
@@ -107,6 +55,15 @@ int spec_read(const struct spec *spec, const char *text, void *into)
 	return REFUSE("must be one of %s", allowed);
 }
 
+int spec_parse(const struct spec *spec, void *into, const char *text)
+{
+	int form = spec_read(spec, text, into);
+
+	if (form >= 0)
+		*(uint32_t *)into = (uint32_t)form;
+	return form < 0 ? form : 0;
+}
+
 void spec_show(const struct spec *spec, uint32_t form, const void *from,
 	       FILE *out)
 {
@@ -150,9 +107,9 @@ static int range_read(const struct number_form *form, const char *text,
 	const double step = form->kind == NUMBER_COUNT ? 1 : SPEC_REQUIRED;
 	const struct spec_form fields = {
 		NULL,
-		{REAL("FROM", range, from, SPEC_REQUIRED, 0, 1e9),
-		 REAL("TO", range, to, SPEC_REQUIRED, 0, 1e9),
-		 REAL("STEP", range, step, step, 0, 1e9)}};
+		{SPEC_FIELD("FROM", range, from, SPEC_REQUIRED, REAL, 0, 1e9),
+		 SPEC_FIELD("TO", range, to, SPEC_REQUIRED, REAL, 0, 1e9),
+		 SPEC_FIELD("STEP", range, step, step, REAL, 0, 1e9)}};
 	const struct spec spec = {":", 1, &fields};
 
 	return spec_read(&spec, text, range) >= 0 && range->step > 0 &&

@@ -1,14 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A word with numbers behind it, NAME:NUMBER:NUMBER: from the command line
- * into a struct, and back. Which there are is a table; help and refusals are
- * made of it. Of spec.c. Knows words, and where their numbers go; not what
- * they mean. */
+/*
+ * Numbers as people write them: 0.8, 80%, 1e6, 200k, 2.5us; and words with numbers
+ * behind them, NAME:NUMBER:NUMBER: from a text to where they go, and back. Which
+ * words there are is a table; help and refusals are made of it. The command line,
+ * workloads as text and trace files are all read with this.
+ *
+ * What is refused returns a negative errno and leaves a sentence in
+ * sluice_last_error(), as the library does: what is wrong, and what is allowed.
+ *
+ * Of number.c and spec.c. Knows digits, units, words and limits; not which option
+ * or column they are of, nor what they mean.
+ */
 #ifndef SLUICE_BENCH_LOAD_SPEC_H
 #define SLUICE_BENCH_LOAD_SPEC_H
 
-#include "bench/load/trace.h"
+#include "ring/base_priv.h"
 
 #include <stddef.h>
+#include <stdio.h>
+
+/* ---- number.c: numbers ------------------------------------------------------ */
+
+#define NUMBER_TEXT_BYTES 96u /* of one */
+#define LOAD_TEXT_BYTES   192 /* of a specification */
+
+enum number_kind {
+	NUMBER_U32,   /* 1000, 1k, 1e3: a uint32_t */
+	NUMBER_POWER, /* of two: likewise */
+	NUMBER_U64,   /* a uint64_t */
+	NUMBER_COUNT, /* a double */
+	NUMBER_REAL,  /* 0.8, 80%, 1.5k: a double */
+	NUMBER_TIME,  /* 500ns 2.5us 1ms 1s: ns, a double */
+	NUMBER_NS,    /* the same, to the nearest: a uint64_t */
+	NUMBER_TEXT,  /* no number: a const char *, not copied */
+};
+
+/* What is taken: ends included, and one word for a number outside. */
+struct number_form {
+	enum number_kind kind;
+	double low;
+	double high;
+	const char *word; /* NULL: none */
+	double worth;     /* what it stands for */
+};
+
+/* KIND, low, high; .word and .worth may follow. */
+#define NUMBER_FORM(kind_, low_, high_, ...)                                   \
+	{                                                                      \
+		.kind = NUMBER_##kind_, .low = (low_), .high = (high_),        \
+		##__VA_ARGS__                                                  \
+	}
+
+/* The first @length bytes of @text, into what the kind says. No digit is lost to
+ * a double but where the kind is one. */
+int number_read(const struct number_form *form, const char *text, size_t length,
+		void *into);
+void number_put(const struct number_form *form, long double number, void *into);
+/* For qsort(), of doubles: upwards. */
+int number_order(const void *a, const void *b);
+/* As it would be written; "" for what is below the range. */
+void number_show(const struct number_form *form, const void *from, FILE *out);
+/* The shortest text that is read back as this very number, and "500ns". */
+const char *number_text(double number, char *text);
+const char *number_time_text(double ns, char *text);
+
+#define REFUSE(...) sluice_fail(-EINVAL, __VA_ARGS__)
+
+/* Put what it is about in front of the last sentence. Returns -EINVAL. */
+int number_within(const char *fmt, ...) SLUICE_PRINTF(1, 2);
+
+/* ---- spec.c: words with numbers -------------------------------------------- */
 
 #define SPEC_FIELDS   3u
 #define SPEC_REQUIRED (-1.0)
@@ -20,12 +81,10 @@ struct spec_field {
 	struct number_form form;
 };
 
-#define SPEC_FIELD(name_, type_, member_, left_out_, kind_, ...)               \
+#define SPEC_FIELD(name_, type_, member_, left_out_, ...)                      \
 	{                                                                      \
 		(name_), offsetof(struct type_, member_), (left_out_),         \
-		{                                                              \
-			NUMBER_##kind_, __VA_ARGS__                            \
-		}                                                              \
+			NUMBER_FORM(__VA_ARGS__)                               \
 	}
 
 struct spec_form {
@@ -61,13 +120,8 @@ void spec_allowed(const struct spec *spec, FILE *out);
 int spec_list(const struct number_form *form, const char *text, double *out,
 	      uint32_t most);
 
-/* Of struct arrival, service and keys: the place of a form is its kind. The mean
- * of a service is not part of the text. */
-extern const struct spec load_arrivals;
-extern const struct spec load_service;
-extern const struct spec load_keys;
-
-/* spec_read() of what begins with its kind. Returns 0 or -EINVAL. */
-int load_parse(const struct spec *spec, void *into, const char *text);
+/* spec_read() into what begins with its kind, which is the place of the form.
+ * Returns 0 or -EINVAL. */
+int spec_parse(const struct spec *spec, void *into, const char *text);
 
 #endif

@@ -11,9 +11,7 @@
 #ifndef SLUICE_BENCH_LOAD_TRACE_H
 #define SLUICE_BENCH_LOAD_TRACE_H
 
-#include "bench/load/number.h"
-
-#include <stdio.h>
+#include "bench/load/spec.h"
 
 /* Limits, each named when something is refused for it. */
 #define TRACE_EVENTS_MAX (1u << 27)
@@ -63,6 +61,12 @@ struct keys {
 	double theta; /* zipf */
 	uint32_t count;
 };
+
+/* Of the three: the place of a form is its kind. The mean of a service is not part
+ * of the text. */
+extern const struct spec load_arrivals;
+extern const struct spec load_service;
+extern const struct spec load_keys;
 
 /* One event. */
 struct trace_event {
@@ -119,7 +123,7 @@ struct trace_opts {
 
 /*
  * Each returns 0 or a negative errno, with a sentence in sluice_last_error().
- * Specifications are within their limits (spec.c).
+ * Specifications are within their limits.
  *
  * trace_read() reads a file once; it may be a pipe. Services that it lacks are
  * drawn; keys that it lacks are drawn with `draw_keys`, else each event has a key

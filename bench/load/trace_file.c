@@ -206,7 +206,7 @@ static int input_names(struct input *in)
 static int input_time(const struct input *in, enum column which, double most,
 		      uint64_t *ns)
 {
-	const struct number_form form = {.kind = NUMBER_NS, .high = most};
+	const struct number_form form = NUMBER_FORM(NS, 0, most);
 	const struct column_name *column = in->column[which];
 	const char *field = in->field[in->at[which]];
 	char text[NUMBER_TEXT_BYTES];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/report/report.h"
-#include "bench/load/number.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

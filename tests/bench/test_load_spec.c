@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/spec.h"
+#include "bench/load/trace.h"
 #include "tests/support/rng.h"
 #include "tests/support/unit.h"
 
@@ -41,7 +41,7 @@ static int there_and_back(enum field field, const char *text, char *back)
 		struct service service;
 		struct keys keys;
 	} made = {.service = {.mean_ns = 123}};
-	int rc = load_parse(specs[field], &made, text);
+	int rc = spec_parse(specs[field], &made, text);
 
 	if (field == SERVICE)
 		assert_true(made.service.mean_ns >= 123 &&
@@ -189,7 +189,7 @@ static void any_number_comes_back(void **state)
 		a.share = 1e-6 + 0.9 * unit;
 		a.factor = 1 + (double)rng_below(&rng, 1000) * unit;
 		show(&load_service, &a, text, sizeof(text));
-		if (load_parse(&load_service, &b, text) != 0)
+		if (spec_parse(&load_service, &b, text) != 0)
 			fail_msg("%s", sluice_last_error());
 		assert_memory_equal(&a.share, &b.share, sizeof(a.share));
 		assert_memory_equal(&a.factor, &b.factor, sizeof(a.factor));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/number.h"
+#include "bench/load/spec.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
