@@ -57,9 +57,10 @@ static int size_meets(const struct size *size, uint32_t strategy,
 /* The objective with consumers without end. @free_at: by key, when the event
  * before it has been handled; all 0. */
 static void size_bounds(struct size *size, const struct trace *trace,
-			uint64_t *free_at, struct sluice_hist hist[BOUNDS])
+			uint64_t *free_at)
 {
 	const struct plan_slo *slo = &size->plan->slo;
+	struct sluice_hist hist[BOUNDS] = {0};
 	double unit = slo->is_latency ? 1 : 1e3;
 	uint64_t hop_ns =
 		(uint64_t)llround(size->plan->hop * trace->service_mean_ns);
@@ -105,25 +106,24 @@ static double size_load(const struct size *size, uint32_t consumers)
 /* What bounds it: from one trace. */
 static int size_open(struct size *size)
 {
-	struct sluice_hist *hist = calloc(BOUNDS, sizeof(*hist));
 	struct trace_opts opts = command_trace(size->plan, size_load(size, 1));
-	uint64_t *free_at = NULL;
+	uint64_t *free_at;
 	struct trace trace;
 	int rc = trace_open(&trace, &opts);
 
-	if (rc == 0) /* keys of a file, or drawn */
-		free_at =
-			calloc(trace.count + opts.keys.count, sizeof(*free_at));
-	if (rc == 0 && (hist == NULL || free_at == NULL))
+	if (rc < 0)
+		return rc;
+	/* Keys of a file, or drawn. */
+	free_at = calloc(trace.count + opts.keys.count, sizeof(*free_at));
+	if (free_at == NULL)
 		rc = sluice_fail(-ENOMEM, "no memory");
-	if (rc == 0)
-		size_bounds(size, &trace, free_at, hist);
-	if (rc == 0 && trace.span_ns > 0)
+	else
+		size_bounds(size, &trace, free_at);
+	if (trace.span_ns > 0)
 		size->work = trace.service_mean_ns * (double)trace.count /
 			     (double)trace.span_ns;
 	trace_close(&trace);
 	free(free_at);
-	free(hist);
 	return rc;
 }
 

@@ -106,27 +106,21 @@ static double zipf_end(double area, double theta)
 	return exp(fabs(power) < 1e-12 ? area : log1p(power) / (1 - theta));
 }
 
-struct draw_keys draw_keys_start(const struct keys *spec)
+uint32_t draw_key(struct draw *draw, const struct keys *keys)
 {
+	double theta = keys->theta;
+	double high;
+	double low;
+
+	if (keys->kind == KEY_UNIFORM)
+		return (uint32_t)draw_below(draw, keys->count);
+	high = zipf_area(keys->count + 0.5, theta);
 	/* Of the area before 3/2 as much as is taken: all of it. */
-	return (struct draw_keys){
-		spec,
-		zipf_area(1.5, spec->theta) - 1,
-		zipf_area(spec->count + 0.5, spec->theta),
-	};
-}
-
-uint32_t draw_key(struct draw *draw, const struct draw_keys *keys)
-{
-	double theta = keys->spec->theta;
-
-	if (keys->spec->kind == KEY_UNIFORM)
-		return (uint32_t)draw_below(draw, keys->spec->count);
+	low = zipf_area(1.5, theta) - 1;
 	for (;;) {
-		double area =
-			keys->high + draw_unit(draw) * (keys->low - keys->high);
+		double area = high + draw_unit(draw) * (low - high);
 		double k = fmin(fmax(round(zipf_end(area, theta)), 1),
-				keys->spec->count);
+				keys->count);
 
 		if (area >= zipf_area(k + 0.5, theta) - pow(k, -theta))
 			return (uint32_t)k - 1;

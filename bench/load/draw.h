@@ -32,15 +32,8 @@ double draw_normal(struct draw *draw);
  * many numbers from the stream each time. */
 double draw_service(struct draw *draw, const struct service *service);
 
-/* Keys of a distribution, in [0, count). With zipf the probability of key k is
- * proportional to (k + 1)^-theta. No memory is taken, whatever the count. */
-struct draw_keys {
-	const struct keys *spec;
-	double low; /* zipf: the area under the curve that is drawn from */
-	double high;
-};
-
-struct draw_keys draw_keys_start(const struct keys *spec);
-uint32_t draw_key(struct draw *draw, const struct draw_keys *keys);
+/* A key, in [0, count). With zipf the probability of key k is proportional to
+ * (k + 1)^-theta. No memory is taken, whatever the count. */
+uint32_t draw_key(struct draw *draw, const struct keys *keys);
 
 #endif

@@ -82,10 +82,9 @@ static int trace_draw_services(struct trace *trace,
 static void trace_draw_keys(struct trace *trace, const struct trace_opts *opts)
 {
 	struct draw draw = draw_start(opts->seed, TRACE_KEYS);
-	struct draw_keys keys = draw_keys_start(&opts->keys);
 
 	for (uint64_t i = 0; i < trace->count; i++)
-		trace->event[i].key = draw_key(&draw, &keys);
+		trace->event[i].key = draw_key(&draw, &opts->keys);
 	trace->keyed = 1;
 }
 
@@ -192,27 +191,24 @@ static void facts_peak(struct trace_facts *facts, const struct trace *trace)
 }
 
 /* Of keys trace_load() tells. */
-static int trace_facts(struct trace *trace, uint32_t consumers)
+static void trace_facts(struct trace *trace, uint32_t consumers)
 {
 	struct trace_facts *facts = &trace->facts;
-	struct sluice_hist *services = calloc(1, sizeof(*services));
+	struct sluice_hist services = {0};
 
-	if (services == NULL)
-		return sluice_fail(-ENOMEM, "no memory for a histogram");
 	for (uint64_t i = 0; i < trace->count; i++)
-		sluice_hist_add(services, trace->event[i].service_ns);
-	facts->service_p99_9_ns = (double)sluice_hist_quantile(services, 0.999);
-	free(services);
+		sluice_hist_add(&services, trace->event[i].service_ns);
+	facts->service_p99_9_ns =
+		(double)sluice_hist_quantile(&services, 0.999);
 	facts->events = trace->count;
 	facts->span_ns = trace->span_ns;
 	facts->service_mean_ns = trace->service_mean_ns;
 	if (facts->span_ns == 0)
-		return 0;
+		return;
 	facts->rate_per_s = (double)trace->count * 1e9 / (double)facts->span_ns;
 	facts->load =
 		trace->service_mean_ns * facts->rate_per_s / 1e9 / consumers;
 	facts_peak(facts, trace);
-	return 0;
 }
 
 /* ---- the whole ----------------------------------------------------------- */
@@ -224,8 +220,8 @@ int trace_read(struct trace *trace, const struct trace_opts *opts)
 	if (rc == 0)
 		rc = trace_complete(trace, opts);
 	if (rc == 0)
-		rc = trace_facts(trace, opts->consumers);
-	if (rc < 0)
+		trace_facts(trace, opts->consumers);
+	else
 		trace_close(trace);
 	return rc;
 }

@@ -247,6 +247,7 @@ static int input_event(struct input *in)
 {
 	struct trace_facts *facts = in->facts;
 	struct row row = {.service_ns = 1, .place = facts->events};
+	uint64_t late_ns;
 	int rc;
 
 	/* Nothing behind a last comma is no field. */
@@ -263,15 +264,12 @@ static int input_event(struct input *in)
 		return rc;
 	row.key = facts->has_keys ? input_key(in->field[in->at[COLUMN_KEY]])
 				  : row.place;
-	if (row.arrival_ns < in->latest_ns) {
-		uint64_t late_ns = in->latest_ns - row.arrival_ns;
-
-		facts->moved++;
-		if (late_ns > facts->moved_ns)
-			facts->moved_ns = late_ns;
-	} else {
+	if (row.arrival_ns > in->latest_ns)
 		in->latest_ns = row.arrival_ns;
-	}
+	late_ns = in->latest_ns - row.arrival_ns;
+	facts->moved += late_ns > 0;
+	if (late_ns > facts->moved_ns)
+		facts->moved_ns = late_ns;
 	facts->no_time += row.service_ns == 0;
 	row.service_ns += row.service_ns == 0;
 	if (facts->events++ == TRACE_EVENTS_MAX)
@@ -370,31 +368,30 @@ static int input_finish(struct input *in, struct row *row, struct trace *trace)
 
 int trace_load(struct trace *trace, const char *file)
 {
-	struct input *in = calloc(1, sizeof(*in));
+	struct input in = {
+		.file = file,
+		.origin_ns = UINT64_MAX,
+		.facts = &trace->facts,
+	};
 	char *rows = NULL;
 	size_t bytes;
 	int rc;
 
 	*trace = (struct trace){0};
-	if (in == NULL || (in->rows = open_memstream(&rows, &bytes)) == NULL) {
-		free(in);
+	in.rows = open_memstream(&rows, &bytes);
+	if (in.rows == NULL)
 		return sluice_fail(-ENOMEM, "%.120s: no memory", file);
-	}
-	in->file = file;
-	in->origin_ns = UINT64_MAX;
-	in->facts = &trace->facts;
-	in->stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	rc = in->stream != NULL
-		     ? input_lines(in)
+	in.stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	rc = in.stream != NULL
+		     ? input_lines(&in)
 		     : sluice_fail(-errno, "%.120s: %s", file, strerror(errno));
-	if (fclose(in->rows) != 0 && rc == 0)
+	if (fclose(in.rows) != 0 && rc == 0)
 		rc = sluice_fail(-ENOMEM, "%.120s: no memory", file);
 	if (rc == 0)
-		rc = input_finish(in, (void *)rows, trace);
-	if (in->stream != NULL && in->stream != stdin)
-		(void)fclose(in->stream);
+		rc = input_finish(&in, (void *)rows, trace);
+	if (in.stream != NULL && in.stream != stdin)
+		(void)fclose(in.stream);
 	free(rows);
-	free(in);
 	return rc;
 }
 
