@@ -29,6 +29,13 @@ static int has_reader(const struct node *node)
 	return 0;
 }
 
+/* It has been made: its call may not have returned, or have been refused. */
+static int was_made(const struct edge *edge)
+{
+	return edge->live &&
+	       (edge->begun[0] || edge->begun[1] || inspect_is_held(edge));
+}
+
 /* Nobody ever subscribed to it, or for it; at most somebody looked on. */
 static int is_alone(const struct node *node)
 {
@@ -37,10 +44,10 @@ static int is_alone(const struct node *node)
 	for (uint32_t i = 0; i < world.edge_count; i++) {
 		const struct edge *edge = &world.edges[i];
 
-		if (edge->live && edge->consumer == node->index)
+		if (edge->consumer == node->index && was_made(edge))
 			return 0;
-		if (edge->live && edge->producer == node->index &&
-		    (!looks_on(edge) || inspect_is_held(edge)))
+		if (edge->producer == node->index &&
+		    (looks_on(edge) ? inspect_is_held(edge) : was_made(edge)))
 			return 0;
 	}
 	return 1;
