@@ -119,6 +119,8 @@ set(SLUICE_SOURCES
 	engine/run/stopping.c
 	engine/run/supervisor.c
 	engine/run/worker.c
+	engine/peer/address.c
+	engine/peer/file.c
 	stages/sink.c
 	stages/source.c
 	stages/spawn.c

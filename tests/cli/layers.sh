@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Dependencies point down only: tools bench examples > stages > engine > dispatch
-# > ring, and in the engine: run > control > graph > stage > link. An include of an
-# upper folder from a lower one fails, and so does a call, with the folder of the
-# library's objects as second argument.
+# > ring, and in the engine: peer > run > control > graph > stage > link. An
+# include of an upper folder from a lower one fails, and so does a call, with the
+# folder of the library's objects as second argument.
 set -eu
 objects=${2:-}
 cd "$1"
@@ -24,10 +24,11 @@ check ring 'dispatch|engine|stages|bench|tools|examples|tests'
 check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
-check engine/link 'engine/(stage|graph|control|run)'
-check engine/stage 'engine/(graph|control|run)'
-check engine/graph 'engine/(control|run)'
-check engine/control 'engine/run'
+check engine/link 'engine/(stage|graph|control|run|peer)'
+check engine/stage 'engine/(graph|control|run|peer)'
+check engine/graph 'engine/(control|run|peer)'
+check engine/control 'engine/(run|peer)'
+check engine/run 'engine/peer'
 for header in engine/*; do
 	case $header in
 	*_priv.h | *.c)
@@ -43,8 +44,8 @@ calls()
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
 	above=
-	for wing in stages engine/run engine/control engine/graph engine/stage \
-		engine/link dispatch ring; do
+	for wing in stages engine/peer engine/run engine/control engine/graph \
+		engine/stage engine/link dispatch ring; do
 		name=$(echo $wing | tr / _)
 		for source in "$wing"/*.c; do
 			nm -o "$objects/$source.o"

@@ -462,6 +462,20 @@ sluice_unit_mutant(out-of-order-not-stranded engine/stage/resequencer.c ordered_
 sluice_unit_mutant(answered-before-its-spill engine/link/sequence_between.c ordered_between "what_a_link_leaves_is_waited_for"
 	[[s/AHEAD_ORPHANS | AHEAD_SPILLED/AHEAD_ORPHANS/]])
 
+# ---- other processes -----------------------------------------------------------
+sluice_unit_mutant(path-one-too-long engine/peer/address.c address "a_path_has_107_bytes_at_most"
+	[[s/(unsigned)length < ADDRESS_PATH_BYTES/(unsigned)length <= ADDRESS_PATH_BYTES/]])
+sluice_unit_mutant(folder-by-a-link engine/peer/address.c address "a_link_is_refused"
+	[[s/int links = folder->own ? O_NOFOLLOW : 0;/int links = 0;/]])
+sluice_unit_mutant(folder-of-anybody engine/peer/address.c address "a_strangers_folder_is_refused"
+	[[/^static int folder_check/,/^}/s/if (is.uid != geteuid())/if (0)/]])
+sluice_unit_mutant(folder-for-all engine/peer/address.c address "a_folder_for_all_is_refused"
+	[[s/if (is.mode & folder->others)/if (0)/]])
+sluice_unit_mutant(taken-with-no-lock engine/peer/address.c address "a_name_is_taken_once"
+	[[s/if (flock(fd, LOCK_EX | LOCK_NB) == 0)/if (1)/]])
+sluice_unit_mutant(left-what-is-not-ours engine/peer/address.c address "what_is_no_socket_stays"
+	[[s/if (address->bound)/if (1)/]])
+
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies
 	${PROJECT_SOURCE_DIR} ${UNIT_MUTANT_TABLE})
