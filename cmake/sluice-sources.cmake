@@ -121,6 +121,8 @@ set(SLUICE_SOURCES
 	engine/run/worker.c
 	engine/peer/address.c
 	engine/peer/file.c
+	engine/peer/welcome.c
+	engine/peer/wire.c
 	stages/sink.c
 	stages/source.c
 	stages/spawn.c

@@ -475,6 +475,20 @@ sluice_unit_mutant(taken-with-no-lock engine/peer/address.c address "a_name_is_t
 	[[s/if (flock(fd, LOCK_EX | LOCK_NB) == 0)/if (1)/]])
 sluice_unit_mutant(left-what-is-not-ours engine/peer/address.c address "what_is_no_socket_stays"
 	[[s/if (address->bound)/if (1)/]])
+sluice_unit_mutant(another-major engine/peer/wire.c wire "hello_major"
+	[[s/if (head->major != WIRE_MAJOR)/if (head->major < WIRE_MAJOR)/]])
+sluice_unit_mutant(name-without-an-end engine/peer/wire.c wire "hello_pipeline_long"
+	[[s/if (length == SLUICE_NAME_BYTES)/if (length > SLUICE_NAME_BYTES)/]])
+sluice_unit_mutant(bytes-behind-a-name engine/peer/wire.c wire "hello_peer_behind"
+	[[s/if (memcmp(name + length, zero, SLUICE_NAME_BYTES - length) != 0)/if (0)/]])
+sluice_unit_mutant(field-of-another-role engine/peer/wire.c wire "hello_ring_events_set"
+	[[s/if (value != 0 \&\& (rows/if (0 \&\& (rows/]])
+sluice_unit_mutant(number-over-its-limit engine/peer/wire.c wire "hello_weight"
+	[[s/if (value > rows\[i\].most)/if (value > rows[i].most + 1)/]])
+sluice_unit_mutant(peers-may-write-it engine/peer/welcome.c wire "welcome_may_write"
+	[[s/writes == object_is_peers(object))/writes >= object_is_peers(object))/]])
+sluice_unit_mutant(object-past-the-end engine/peer/welcome.c wire "welcome_outside"
+	[[s/object->offset > memory->bytes - object->bytes ||/object->offset > memory->bytes ||/]])
 
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies
