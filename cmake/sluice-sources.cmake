@@ -121,6 +121,8 @@ set(SLUICE_SOURCES
 	engine/run/worker.c
 	engine/peer/address.c
 	engine/peer/file.c
+	engine/peer/memory.c
+	engine/peer/packet.c
 	engine/peer/welcome.c
 	engine/peer/wire.c
 	stages/sink.c

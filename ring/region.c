@@ -109,6 +109,13 @@ static void region_write_header(struct sluice_region *region, const char *owner)
 	(void)snprintf(header->owner, sizeof(header->owner), "%s", owner);
 }
 
+/* What is ours nobody else can map writable from now on. */
+static int region_seals(const struct sluice_region *region)
+{
+	return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL |
+	       (region->foreign ? 0 : F_SEAL_FUTURE_WRITE);
+}
+
 /* Allocate, map, seal. Returns NULL, or the step that failed, with its errno. */
 static const char *region_map(struct sluice_region *region, const char *owner)
 {
@@ -127,9 +134,7 @@ static const char *region_map(struct sluice_region *region, const char *owner)
 	if (base == MAP_FAILED)
 		return "mmap";
 	region->base = base;
-	if (fcntl(region->fd, F_ADD_SEALS,
-		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE |
-			  F_SEAL_SEAL) < 0)
+	if (fcntl(region->fd, F_ADD_SEALS, region_seals(region)) < 0)
 		return "sealing";
 	return NULL;
 }
@@ -145,7 +150,7 @@ static void region_unmap(struct sluice_region *region)
 }
 
 static int region_open(struct sluice_region *region, const char *owner,
-		       uint64_t bytes, uint32_t object_max)
+		       uint64_t bytes, uint32_t object_max, uint32_t foreign)
 {
 	uint64_t page = sluice_region_page_bytes();
 	const char *step;
@@ -164,6 +169,7 @@ static int region_open(struct sluice_region *region, const char *owner,
 				   SLUICE_REGION_OBJECTS_MAX);
 	region->used = sluice_region_footprint(object_max);
 	region->object_max = object_max;
+	region->foreign = foreign;
 	if (bytes < region->used)
 		bytes = region->used;
 	region->bytes = SLUICE_ALIGN_UP(bytes, page);
@@ -188,7 +194,17 @@ int sluice_region_open_shared(struct sluice_region *region, const char *owner,
 			      uint64_t bytes, uint32_t object_max)
 {
 	int before = errno;
-	int rc = region_open(region, owner, bytes, object_max);
+	int rc = region_open(region, owner, bytes, object_max, 0);
+
+	errno = before;
+	return rc;
+}
+
+int sluice_region_open_foreign(struct sluice_region *region, const char *owner,
+			       uint64_t bytes, uint32_t object_max)
+{
+	int before = errno;
+	int rc = region_open(region, owner, bytes, object_max, 1);
 
 	errno = before;
 	return rc;
@@ -198,7 +214,7 @@ int sluice_region_open(struct sluice_region *region, const char *owner,
 		       uint64_t bytes, uint32_t object_max)
 {
 	int before = errno;
-	int rc = region_open(region, owner, bytes, object_max);
+	int rc = region_open(region, owner, bytes, object_max, 0);
 
 	if (rc == 0) {
 		(void)close(region->fd); /* the mapping holds it */
@@ -236,8 +252,8 @@ int sluice_region_alloc(struct sluice_region *region,
 	at = SLUICE_ALIGN_UP(region->used, align);
 	if (region->sealed)
 		return sluice_fail(-EBUSY,
-				   "region of '%s' is sealed: no '%s' can be "
-				   "added",
+				   "region of '%.63s' is sealed: no '%s' can "
+				   "be added",
 				   header->owner, name);
 	if (header->object_count == region->object_max)
 		return sluice_fail(-ENOSPC,
@@ -262,6 +278,20 @@ int sluice_region_alloc(struct sluice_region *region,
 	return 0;
 }
 
+/* From now on another process writes, and this one reads. */
+static int region_leave(const struct sluice_region *region)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc;
+
+	if (mprotect(region->base, region->bytes, PROT_READ) == 0)
+		return 0;
+	rc = -errno;
+	return sluice_fail(rc,
+			   "region of another process refused by mprotect: %s",
+			   sluice_errno_text(rc));
+}
+
 int sluice_region_seal(struct sluice_region *region)
 {
 	struct sluice_region_header *header;
@@ -273,7 +303,7 @@ int sluice_region_seal(struct sluice_region *region)
 	region->sealed = 1;
 	/* A single release store: a reader that sees it sees the directory. */
 	__atomic_store_n(&header->magic, SLUICE_REGION_MAGIC, __ATOMIC_RELEASE);
-	return 0;
+	return region->foreign ? region_leave(region) : 0;
 }
 
 static int region_verify_objects(const unsigned char *mem, uint64_t bytes,

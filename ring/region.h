@@ -81,7 +81,8 @@ struct sluice_region {
 	uint64_t used;       /* next free offset */
 	uint32_t object_max;
 	uint32_t sealed;
-	int fd; /* -1, unless another process is to be given it */
+	int fd;           /* -1, unless another process is to be given it */
+	uint32_t foreign; /* that process writes */
 };
 
 /**
@@ -119,6 +120,19 @@ SLUICE_API int sluice_region_open_shared(struct sluice_region *region,
 					 uint32_t object_max) SLUICE_MUST_CHECK;
 
 /**
+ * sluice_region_open_foreign - the same, for a region whose one writer is to be
+ * another process, which may map it writable.
+ *
+ * This process may write until sluice_region_seal(); from then on its mapping is
+ * read-only, and what is there is whatever the other process has written: header
+ * and directory too.
+ */
+SLUICE_API int
+sluice_region_open_foreign(struct sluice_region *region, const char *owner,
+			   uint64_t bytes,
+			   uint32_t object_max) SLUICE_MUST_CHECK;
+
+/**
  * sluice_region_alloc - set aside zeroed memory and enter it in the directory.
  *
  * @align   power of two, at most a page
@@ -144,7 +158,8 @@ static inline void *sluice_region_at(const struct sluice_region *region,
 /**
  * sluice_region_seal - no more objects: store the magic.
  *
- * Returns 0.
+ * Returns 0; or a negative errno when the system does not let a foreign region be
+ * made read-only.
  */
 SLUICE_API int
 sluice_region_seal(struct sluice_region *region) SLUICE_MUST_CHECK;

@@ -489,6 +489,20 @@ sluice_unit_mutant(peers-may-write-it engine/peer/welcome.c wire "welcome_may_wr
 	[[s/writes == object_is_peers(object))/writes >= object_is_peers(object))/]])
 sluice_unit_mutant(object-past-the-end engine/peer/welcome.c wire "welcome_outside"
 	[[s/object->offset > memory->bytes - object->bytes ||/object->offset > memory->bytes ||/]])
+sluice_unit_mutant(descriptor-as-it-is engine/peer/memory.c peer_memory "each_descriptor_has_the_rights_of_a_peer"
+	[[s/open(path, O_RDONLY | O_CLOEXEC)/open(path, O_RDWR | O_CLOEXEC)/]])
+sluice_unit_mutant(writable-from-now-on ring/region.c peer_memory "a_hostile_peer_of_another_user"
+	[[s/(region->foreign ? 0 : F_SEAL_FUTURE_WRITE)/0/]])
+sluice_unit_mutant(size-can-change engine/peer/memory.c peer_memory "what_can_shrink_is_not_mapped"
+	[[s/if ((seals & (F_SEAL_SHRINK | F_SEAL_GROW)) !=/if ((seals \& (F_SEAL_SHRINK | F_SEAL_GROW)) == 77 + /]])
+sluice_unit_mutant(foreign-stays-writable ring/region.c peer_memory "what_is_the_peers_the_engine_only_reads"
+	[[s/return region->foreign ? region_leave(region) : 0;/return 0;/]])
+sluice_unit_mutant(inherited-by-a-child engine/peer/memory.c peer_memory "a_child_of_a_peer_has_none"
+	[[s/(void)madvise(base, told->bytes, MADV_DONTFORK);/(void)0;/]])
+sluice_unit_mutant(descriptors-are-kept engine/peer/packet.c packet "more_than_fit_are_all_closed"
+	[[s/^\t\t\t(void)close(came\[i\]);/\t\t\t(void)0;/]])
+sluice_unit_mutant(descriptors-pass engine/peer/packet.c packet "descriptors_are_not_taken"
+	[[/^int packet_receive(/,/^}/s/if (packet.msg_flags & MSG_CTRUNC)/if (0)/]])
 
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies
