@@ -3,11 +3,18 @@
  * @file port.h
  * Ports: a thread of yours at the end of a ring.
  *
- * A stage declared with SLUICE_STAGE_PORT has no callbacks and no worker: one
- * thread of the program sends into it (a producer) or receives from it (a
- * consumer), over the same rings, credit and dispatchers as every other stage.
- * Only one thread at a time may use a port. The calls are not meant for
- * callbacks: there, a call that would have to wait returns -EDEADLK.
+ * A stage declared with SLUICE_STAGE_PORT has no callbacks and no worker:
+ * threads of the program send into it (a producer), or one of them receives
+ * from it (a consumer), over the same rings, credit and dispatchers as every
+ * other stage. The calls are not meant for callbacks: there, a call that would
+ * have to wait returns -EDEADLK.
+ *
+ * Threads  Any number may send into one port. Each call's events stay together
+ *          and in order, and those of one thread in the order of its calls. A
+ *          call waits until another has written its events; if that thread is
+ *          preempted meanwhile, until it runs again: where that may not be,
+ *          give each thread a port of its own. Who waits for credit keeps
+ *          nobody who does not wait. Only one thread at a time may receive.
  *
  *   struct sluice_batch batch;
  *   while ((rc = sluice_recv(port, &batch, SLUICE_FOREVER)) > 0)
@@ -47,7 +54,7 @@ SLUICE_BEGIN_DECLS
  * Returns the number of events taken, the first ones, at least 1; -EAGAIN when
  * there was no credit within the timeout; -EPIPE, -EIO or -ECANCELED, as above,
  * once the pipeline is draining, was stopped, or the port has ended; -EBUSY
- * when the port is not started, or another thread is using it.
+ * when the port is not started, or events are reserved in it.
  */
 SLUICE_API int sluice_send(struct sluice_stage *port, const void *events,
 			   uint32_t n, uint32_t timeout_ms) SLUICE_MUST_CHECK;
@@ -80,7 +87,7 @@ struct sluice_span {
  * The room is the caller's until sluice_send_commit() or sluice_port_end(),
  * whatever happens to the port, its consumers and the pipeline, short of
  * sluice_pipeline_close(). Meanwhile the port sends nothing else: sluice_send()
- * and another reserve return -EBUSY. It holds up nobody: consumers come, go and
+ * and another reserve return -EBUSY, on any thread; any may commit. It holds up nobody: consumers come, go and
  * fail, and the pipeline drains and stops, as if nothing were reserved.
  *
  * Returns the number of events there is room for, at least 1; -EAGAIN when
@@ -160,7 +167,8 @@ SLUICE_API int sluice_port_closed(const struct sluice_stage *port,
  * pipeline does not end before its ports have, unless it is stopped.
  *
  * Returns 0; -EALREADY when the port had ended; -EINVAL when @reason is not
- * SLUICE_REASON_NORMAL, _SHUTDOWN or _ERROR; -EBUSY as above.
+ * SLUICE_REASON_NORMAL, _SHUTDOWN or _ERROR; -EBUSY as above, or when another
+ * thread waits for credit in it (sluice_stage_end() ends it all the same).
  */
 SLUICE_API int sluice_port_end(struct sluice_stage *port,
 			       enum sluice_reason reason);

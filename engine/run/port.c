@@ -17,8 +17,10 @@
 #define YIELDS_PER_TURN 8u
 
 int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
-	       const char *what)
+	       const char *what, uint64_t deadline_ns)
 {
+	int rc;
+
 	/* The caller has been at the door. */
 	if (!stage_is_port(port))
 		return sluice_fail(-EINVAL,
@@ -27,18 +29,16 @@ int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 	if (port->opts.kind != kind)
 		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
 				   port->name, what);
-	switch (port_enter(port)) {
-	case PORT_FREE:
-		return 0;
-	case PORT_CLOSED:
+	rc = port_enter(port, deadline_ns);
+	if (rc == -ENOTCONN)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   port->name);
-	default:
-		return sluice_fail(-EBUSY,
+	if (rc == -EBUSY)
+		return sluice_fail(rc,
 				   "stage '%s': another thread is using this "
 				   "port",
 				   port->name);
-	}
+	return port_waited(port, rc);
 }
 
 /* ---- why it has ended ---------------------------------------------------- */
@@ -123,7 +123,7 @@ uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms)
 			       : pipeline_deadline(port->pipeline, timeout_ms);
 }
 
-static int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
+int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 {
 	return deadline_ns == 0 || host_now(port->host) >= deadline_ns;
 }
@@ -135,6 +135,8 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 
 	if (port_late(port, deadline_ns))
 		return -EAGAIN;
+	if (port->opts.kind == SLUICE_PRODUCER)
+		port_show_vain(port);
 	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops))
 		return 0;
 	/* Others may have to wait for this callback before there is anything. */
@@ -241,7 +243,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		rc = sluice_fail(-EINVAL, "stage '%s': batch is NULL",
 				 port->name);
 	if (rc == 0)
-		rc = port_check(port, SLUICE_CONSUMER, "receive");
+		rc = port_check(port, SLUICE_CONSUMER, "receive", 0);
 	if (rc < 0)
 		return rc;
 	port_acknowledge(port);
@@ -270,7 +272,12 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   port->name, (int)reason, 0u,
 				   SLUICE_CODE_MAX);
-	rc = port_check(port, port->opts.kind, "end");
+	rc = port_check(port, port->opts.kind, "end", 0);
+	if (rc == -EAGAIN)
+		rc = sluice_fail(-EBUSY,
+				 "stage '%s': another thread waits for credit "
+				 "in this port",
+				 port->name);
 	if (rc < 0)
 		return rc;
 	/* First, before anything can end it that was signalled meanwhile. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who holds a port, and what the supervisor does with one that nobody holds. */
+#include "engine/control/door_priv.h"
 #include "engine/run/port_priv.h"
 
 #include <errno.h>
@@ -11,6 +12,9 @@
 /* How often somebody who closes looks again for a user who is leaving. */
 #define PORT_CLOSE_NS PLATFORM_NS_PER_MS
 
+/* What goes when its user does. */
+#define PORT_USERS (PORT_HOLDER | PORT_CAME | PORT_VAIN | PORT_WAITS)
+
 static const struct sluice_wait_ops *port_ops(const struct sluice_stage *port)
 {
 	return port->host->wait;
@@ -18,8 +22,9 @@ static const struct sluice_wait_ops *port_ops(const struct sluice_stage *port)
 
 /* ---- its user ------------------------------------------------------------ */
 
-/* The supervisor has it, and will not be long. */
-static void port_await(struct sluice_stage *port, uint32_t seen)
+/* Until whoever has it, as @seen says, has left; or a while. */
+static void port_await(struct sluice_stage *port, uint32_t seen,
+		       uint64_t deadline_ns)
 {
 	const struct sluice_wait_ops *ops = port_ops(port);
 
@@ -27,40 +32,82 @@ static void port_await(struct sluice_stage *port, uint32_t seen)
 	    sluice_compare_exchange(&port->words.port_busy, &seen,
 				    seen | PORT_WAITS))
 		ops->park(ops->ctx, &port->words.port_busy, seen | PORT_WAITS,
-			  UINT64_MAX);
+			  deadline_ns);
 }
 
-/* Hooks run on its thread: see door_inside(). */
-static void port_tell_user(struct sluice_stage *port)
+static uint64_t port_self(const struct sluice_stage *port)
 {
 	const struct platform *platform = port->pipeline->platform;
 
-	sluice_store_release(&port->worker->self,
-			     platform->self(platform->ctx));
+	return platform->self(platform->ctx);
 }
 
-uint32_t port_enter(struct sluice_stage *port)
+/* Another user has it. Returns 0 when it is time to look again; or why it is not to
+ * be waited for. */
+static int port_await_user(struct sluice_stage *port, uint32_t seen,
+			   struct sluice_backoff *backoff, uint64_t deadline_ns)
 {
-	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
+	int vain = (seen & PORT_VAIN) != 0;
 
-	for (;;) {
+	if (port->opts.kind != SLUICE_PRODUCER ||
+	    sluice_load_acquire(&port->worker->self) == port_self(port))
+		return -EBUSY;
+	if (vain && port_late(port, deadline_ns))
+		return -EAGAIN;
+	if (!sluice_backoff_wait(backoff, &port->worker->limits,
+				 port_ops(port)))
+		return 0;
+	/* He may have to wait for this callback. */
+	if (vain && door_inside_but(port->pipeline, port->worker))
+		return -EDEADLK;
+	port_await(port, seen, vain ? deadline_ns : UINT64_MAX);
+	return 0;
+}
+
+int port_enter(struct sluice_stage *port, uint64_t deadline_ns)
+{
+	struct sluice_backoff backoff = {0};
+	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
+	int rc = 0;
+
+	while (rc == 0) {
 		switch (seen & PORT_HOLDER) {
 		case PORT_FREE:
-			if (sluice_compare_exchange(
+			if (!sluice_compare_exchange(
 				    &port->words.port_busy, &seen,
-				    (seen & ~PORT_HOLDER) | PORT_USER)) {
-				port_tell_user(port);
-				return PORT_FREE;
-			}
+				    (seen & ~PORT_HOLDER) | PORT_USER))
+				continue;
+			/* Hooks run on its thread: see door_inside(). */
+			sluice_store_release(&port->worker->self,
+					     port_self(port));
+			return 0;
+		case PORT_SUPERVISOR: /* who will not be long */
+			port_await(port, seen, UINT64_MAX);
 			break;
-		case PORT_SUPERVISOR:
-			port_await(port, seen);
-			seen = sluice_load_acquire(&port->words.port_busy);
+		case PORT_USER:
+			rc = port_await_user(port, seen, &backoff, deadline_ns);
 			break;
 		default:
-			return seen & PORT_HOLDER;
+			return -ENOTCONN;
 		}
+		seen = sluice_load_acquire(&port->words.port_busy);
 	}
+	return rc;
+}
+
+void port_show_vain(struct sluice_stage *port)
+{
+	/* Relaxed: the holder's own bit. */
+	uint32_t seen = sluice_load_relaxed(&port->words.port_busy);
+
+	if (seen & PORT_VAIN)
+		return;
+	while (!sluice_compare_exchange(&port->words.port_busy, &seen,
+					(seen & ~PORT_WAITS) | PORT_VAIN))
+		;
+	if (seen & PORT_WAITS)
+		port_ops(port)->wake(port_ops(port)->ctx,
+				     &port->words.port_busy);
 }
 
 /* There is something that waits for a consumer, or an end. */
@@ -87,14 +134,20 @@ void port_leave(struct sluice_stage *port)
 	do {
 		calls = (seen & PORT_CAME) != 0 ||
 			(left && (seen & PORT_CALL) == 0);
-		next = (seen & ~(PORT_HOLDER | PORT_CAME)) | PORT_FREE;
+		next = (seen & ~PORT_USERS) | PORT_FREE;
 		if (calls)
-			next = (next | PORT_CALL) + PORT_CALLER;
+			next |= PORT_CALL;
+		if (calls || seen & PORT_WAITS)
+			next += PORT_CALLER;
 	} while (!sluice_compare_exchange(&port->words.port_busy, &seen, next));
-	if (!calls)
+	if (!calls && (seen & PORT_WAITS) == 0)
 		return;
 	/* Counted as a caller: whoever closes the pipeline waits. */
-	host_alarm(&p->host);
+	if (seen & PORT_WAITS)
+		port_ops(port)->wake(port_ops(port)->ctx,
+				     &port->words.port_busy);
+	if (calls)
+		host_alarm(&p->host);
 	(void)sluice_fetch_add(&port->words.port_busy, 0u - PORT_CALLER);
 }
 

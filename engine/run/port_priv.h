@@ -4,7 +4,13 @@
  * of a worker. Of port.c (the user's calls) and port_held.c (who holds a port,
  * and what a user leaves behind). Not installed.
  *
- * Inside a call the user holds the port. Between calls no thread does, and the
+ * Inside a call the user holds the port. Several threads may be users of a sending
+ * port, one after the other: who comes while another is inside sleeps on the word
+ * until that has left, and all of them look again then. One who waits for credit
+ * stays inside, for nobody else would find any; it says so, and who does not want to
+ * wait for credit goes.
+ *
+ * Between calls no thread holds the port, and the
  * supervisor may take it for as long as there is work. Such work is left when
  * events that the port has taken are not placed yet (they wait in the spill,
  * for an aside, or were left by a consumer), or when the port must see
@@ -17,7 +23,8 @@
  *   port_busy   bits 0-1    PORT_CLOSED, _FREE, _USER, _SUPERVISOR
  *               PORT_CALL   the supervisor has been called, and has not come
  *               PORT_CAME   it came while the user was inside: call it again
- *               PORT_WAITS  the user sleeps until the supervisor has left
+ *               PORT_WAITS  others sleep until the holder has left
+ *               PORT_VAIN   the user has found no credit, and waits for some
  *               above       users that have left, and are calling
  *
  * The word is only ever changed by compare-exchange or by adding to it, so what
@@ -39,15 +46,22 @@
 #define PORT_CALL       4u
 #define PORT_CAME       8u
 #define PORT_WAITS      16u
-#define PORT_CALLER     32u /* one of those above */
+#define PORT_VAIN       32u
+#define PORT_CALLER     64u /* one of those above */
 
 /* What a sending port leaves to others when its user goes. */
 #define PORT_LEFT (AHEAD_LEFT | AHEAD_HELD)
 
-/* For a user. Returns PORT_FREE: the port is the caller's, until port_leave();
- * or PORT_USER: another user holds it; or PORT_CLOSED. */
-uint32_t port_enter(struct sluice_stage *port);
+/* For a user. Behind another who sends it waits, as long as that takes; behind one
+ * who waits for credit, for which it is as early, until @deadline_ns. Returns 0: the
+ * port is the caller's, until port_leave(). -ENOTCONN: it is closed; -EBUSY: another
+ * receives, or the caller is inside already; -EAGAIN, -EDEADLK: it is not to wait
+ * any longer, or at all. */
+int port_enter(struct sluice_stage *port, uint64_t deadline_ns);
 void port_leave(struct sluice_stage *port);
+/* Its user is about to wait for credit: others need not wait for him if they are not
+ * to wait for that. */
+void port_show_vain(struct sluice_stage *port);
 
 /* The holder of the port looks up from the events: at signals, a stop, a
  * drain. */
@@ -68,12 +82,14 @@ struct port_end port_end_of(const struct sluice_stage *port);
 /* ---- port.c: what all calls have in common ---- */
 
 /* A call that does @what comes to the port: it is a port of @kind, and the caller's
- * from here on. Returns 0, or what the call answers. */
+ * from here on. Behind others it waits until @deadline_ns. Returns 0, or what the
+ * call answers. */
 int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
-	       const char *what);
+	       const char *what, uint64_t deadline_ns);
 /* Answer that it has ended, and why. */
 int port_refuse(const struct sluice_stage *port);
 uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms);
+int port_late(const struct sluice_stage *port, uint64_t deadline_ns);
 /* One round of waiting: what a worker does between its rounds. Returns 0, or why
  * there is to be no other. */
 int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,

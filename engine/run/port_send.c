@@ -86,9 +86,9 @@ static int port_sent(struct sluice_stage *port, int rc)
 }
 
 /* The port is the caller's, and no span is open, which would be overtaken. */
-static int port_check_sends(struct sluice_stage *port)
+static int port_check_sends(struct sluice_stage *port, uint64_t deadline_ns)
 {
-	int rc = port_check(port, SLUICE_PRODUCER, "send");
+	int rc = port_check(port, SLUICE_PRODUCER, "send", deadline_ns);
 
 	if (rc < 0 || port->span.count == 0)
 		return rc;
@@ -130,13 +130,13 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 				   "stage '%s': events is NULL, but %u are to "
 				   "be sent",
 				   port->name, n);
-	rc = port_check_sends(port);
-	if (rc < 0)
-		return rc;
 	if (n > INT32_MAX)
 		n = INT32_MAX;
 	/* Of none there is room; and whether it has ended is told all the same. */
 	deadline_ns = n == 0 ? 0 : port_deadline(port, timeout_ms);
+	rc = port_check_sends(port, deadline_ns);
+	if (rc < 0)
+		return n == 0 && rc == -EAGAIN ? 0 : rc;
 	do {
 		rc = port_await_room(port, &backoff, deadline_ns);
 		if (rc == 0 && n > 0)
@@ -180,10 +180,10 @@ int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 		return sluice_fail(-EINVAL, "stage '%s': %s", port->name,
 				   span == NULL ? "span is NULL"
 						: "room for 0 events");
-	rc = port_check_sends(port);
+	deadline_ns = port_deadline(port, timeout_ms);
+	rc = port_check_sends(port, deadline_ns);
 	if (rc < 0)
 		return rc;
-	deadline_ns = port_deadline(port, timeout_ms);
 	do {
 		rc = port_await_room(port, &backoff, deadline_ns);
 		if (rc == 0)
@@ -240,7 +240,7 @@ int sluice_send_commit(struct sluice_stage *port, uint32_t n)
 	int rc = door_stage(port, __func__);
 
 	if (rc == 0)
-		rc = port_check(port, SLUICE_PRODUCER, "send");
+		rc = port_check(port, SLUICE_PRODUCER, "send", UINT64_MAX);
 	if (rc < 0)
 		return rc;
 	port_attend(port);

@@ -229,6 +229,12 @@ sluice_sim_mutant(sent-all-that-was-reserved engine/run/port_send.c "nobody emit
 sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after"
 	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 0 spans,ports,members)
 
+# ---- several threads at a port -------------------------------------------------------------------
+sluice_sim_mutant(left-without-a-word engine/run/port_held.c "${STUCK}"
+	[[/^void port_leave/,/^}/s/port_ops(port)->wake(port_ops(port)->ctx,/(void)(port_ops(port)->ctx,/]] 0 crowds,ports)
+sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delivered|${STUCK}|committed|EBUSY|reserved|event [0-9]+ after"
+	[[/^int port_enter/,/^}/s/case PORT_USER:/case PORT_USER: if ((seen \& PORT_VAIN) != 0) return 0;/]] 0 crowds,ports)
+
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])

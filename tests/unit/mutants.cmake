@@ -414,6 +414,14 @@ sluice_unit_mutant(port-stop-is-an-end engine/run/port.c port_closed "recv_stopp
 sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many_is_found"
 	[[s/rounds >= port_rounds_enough(port) &&/rounds >= 1 \&\&/]])
 
+# ---- several threads at a port -----------------------------------------------
+sluice_unit_mutant(behind-others-not-at-all engine/run/port_held.c port_many "each_in_its_order"
+	[[s/if (vain && port_late(port, deadline_ns))/if (vain)/]])
+sluice_unit_mutant(ended-over-his-head engine/run/port.c port_many "each_waits_as_long_as_it_likes"
+	[[/^int sluice_port_end/,/^}/s/if (rc == -EAGAIN)/if (0)/]])
+sluice_unit_mutant(none-is-sent-in-vain engine/run/port_send.c port_many "each_waits_as_long_as_it_likes"
+	[[s/return n == 0 && rc == -EAGAIN ? 0 : rc;/return rc;/]])
+
 # ---- what is written in place ------------------------------------------------
 sluice_unit_mutant(lent-whatever-the-key engine/link/lent.c port_span "a_key_is_looked_at"
 	[[s/SLUICE_NEEDS_SPILL | SLUICE_NEEDS_KEYS |/0u |/]])

@@ -36,6 +36,13 @@ static void finish_with(struct node *node, const char *what)
 
 	rc = sluice_port_end(node->stage, SLUICE_REASON_NORMAL);
 	say("%s ends its %s: %d", node->name, what, rc);
+	/* Another waits for credit in it, for a while. */
+	while (rc == -EBUSY && with(FEATURE_CROWDS)) {
+		sim_yield();
+		if (sluice_stage_end(node->stage, SLUICE_REASON_NORMAL, 0) == 0)
+			return;
+		rc = sluice_port_end(node->stage, SLUICE_REASON_NORMAL);
+	}
 	if (rc < 0 && rc != -EALREADY)
 		meddle_unexpected("port_end", rc);
 }
@@ -48,6 +55,12 @@ static int over(int rc)
 
 /* ---- sending -------------------------------------------------------------- */
 
+/* Another has reserved something. */
+static int is_taken(int rc)
+{
+	return rc == -EBUSY && with(FEATURE_CROWDS);
+}
+
 /* What a call that has sent @n events at most has answered. Returns @rc. */
 static int has_sent(struct node *node, uint32_t n, int rc)
 {
@@ -56,7 +69,7 @@ static int has_sent(struct node *node, uint32_t n, int rc)
 		wrong("%s: %d of %u sent", node->name, rc, n);
 	else if (rc > 0)
 		node->emitted += (uint32_t)rc;
-	else if (rc != -EAGAIN && !over(rc))
+	else if (rc != -EAGAIN && !over(rc) && !is_taken(rc))
 		wrong("%s: %s", node->name, sluice_last_error());
 	return rc;
 }
@@ -162,6 +175,43 @@ static void client_send(void *arg)
 	world.foreign--;
 }
 
+/* ---- others at the same port ---------------------------------------------- */
+
+/* It has room reserved, and gives it back. */
+static int crowd_reserves(struct node *node)
+{
+	static const uint32_t ms[] = {0, 1, 20};
+	struct sluice_span span;
+	int rc = sluice_send_reserve(node->stage, &span, 1 + user_below(5),
+				     ms[user_below(3)]);
+
+	if (rc <= 0)
+		return rc;
+	memset(span.events, 0xc3, span.count * sizeof(struct event));
+	take_time(6);
+	return sluice_send_commit(node->stage, 0);
+}
+
+/* The books know of one thread that sends. So this one sends nothing, and is in its
+ * way. */
+static void client_crowd(void *arg)
+{
+	struct node *node = arg;
+	uint32_t left = user_below(40);
+	int rc = 0;
+
+	while (left-- > 0 && !over(rc)) {
+		rc = user_below(3) ? crowd_reserves(node)
+				   : sluice_send(node->stage, NULL, 0, 0);
+		if (rc != 0 && rc != -EAGAIN && rc != -EBUSY && !over(rc))
+			wrong("%s, in a crowd: %s", node->name,
+			      sluice_last_error());
+		take_time(20);
+	}
+	late_let_go(node);
+	world.foreign--;
+}
+
 /* ---- receiving ------------------------------------------------------------ */
 
 /* Returns the subscription it came on, or NULL. */
@@ -223,4 +273,8 @@ void client_begin(struct node *node)
 	world_spawn(node->kind == SLUICE_PRODUCER ? client_send
 						  : client_receive,
 		    node);
+	if (node->kind != SLUICE_PRODUCER || !with(FEATURE_CROWDS))
+		return;
+	late_hold(node);
+	world_spawn(client_crowd, node);
 }

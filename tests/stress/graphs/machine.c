@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS_MAX (NODES_MAX + 8u)
+#define THREADS_MAX (2 * NODES_MAX + 8u)
 
 struct thread {
 	pthread_t id;
