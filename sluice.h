@@ -19,6 +19,7 @@
 #include "ring/base.h"
 #include "ring/hist.h"
 #include "ring/mpmc.h"
+#include "ring/times.h"
 #include "stages/sink.h"
 #include "stages/source.h"
 #include "stages/spawn.h"

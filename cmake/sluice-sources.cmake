@@ -37,6 +37,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/options.h
 	ring/region.h
 	ring/spsc.h
+	ring/times.h
 	ring/wait.h
 	engine/control.h
 	engine/pipeline.h
@@ -57,6 +58,7 @@ set(SLUICE_SOURCES
 	ring/inline.c
 	ring/mpmc.c
 	ring/region.c
+	ring/times.c
 	ring/wait.c
 	dispatch/strategy.c
 	engine/link/aside.c
@@ -85,6 +87,7 @@ set(SLUICE_SOURCES
 	engine/stage/stage.c
 	engine/stage/step.c
 	engine/stage/stop.c
+	engine/stage/time.c
 	engine/stage/timer.c
 	engine/graph/affinity.c
 	engine/graph/check.c
@@ -106,6 +109,7 @@ set(SLUICE_SOURCES
 	engine/control/subscription.c
 	engine/run/arrive.c
 	engine/run/cgroup.c
+	engine/run/clock.c
 	engine/run/cpus.c
 	engine/run/depart.c
 	engine/run/host.c

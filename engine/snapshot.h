@@ -18,6 +18,12 @@
  *        be of the same thing: of a subscription its `sub` says that
  *        (sluice_snapshot_subscription() looks for it), of a stage its `serial`,
  *        for a name may be used again after sluice_stage_remove().
+ * Time   What a stage spends its time on adds up to the time since it began. A stage
+ *        that shares its worker works while it waits for its turn, too. "Out of
+ *        credit" is one that finds no room ahead, and held_up_by says whose; to
+ *        know why, look at that one. In a callback that has not returned after
+ *        SLUICE_TIMES_LONG_NS it is blocked; a port, whose user has had its batch
+ *        for so long.
  * Whole  No stage or subscription comes or is removed while the list is made.
  *        Counts are read one after the other while events flow, so two of them
  *        are of two moments; but of each subscription acked <= published <=
@@ -33,6 +39,7 @@
 
 #include "pipeline.h"
 #include "subscription.h"
+#include "../ring/times.h"
 
 SLUICE_BEGIN_DECLS
 
@@ -93,6 +100,15 @@ struct sluice_stage_snapshot {
 	/** As sluice_stage_stat() has them, restarts among them; 0 before the
 	 * start. */
 	struct sluice_stage_stats counts;
+	/** What it is doing, and for how long it has done each. Of a port: it is
+	 * out of credit, or idle, while its user waits for it, and works while
+	 * he has a batch of it. */
+	struct sluice_times time;
+	/** While it is out of credit: the consumer that lacks it, and its
+	 * subscription; or the stage that restores its order (no subscription).
+	 * Empty: nobody is there. */
+	char held_up_by[SLUICE_NAME_BYTES];
+	struct sluice_sub held_up_at;
 };
 
 /** A subscription in a snapshot. */

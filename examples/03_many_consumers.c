@@ -5,8 +5,9 @@
  *
  *     03_many_consumers [SECONDS [CONSUMERS_PER_CPU]]
  *
- * Shows events/s of every stage while it runs, then checks that no event was
- * lost or doubled: their number, their sum, and the sum of a hash of each.
+ * Shows events/s of every stage while it runs, and what the counter spent its time
+ * on, then checks that no event was lost or doubled: their number, their sum, and
+ * the sum of a hash of each.
  */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include <sluice/sluice.h>
@@ -144,6 +145,34 @@ static void live_line(const struct sluice_snapshot *before,
 	(void)fflush(stderr);
 }
 
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+}
+
+/* What it spent its time on, all in all; "out of credit" means that its consumers
+ * had no room, and who has least of it is named if that is so just now. */
+static void time_line(const struct sluice_snapshot *now, const char *name)
+{
+	const struct sluice_stage_snapshot *stage =
+		sluice_snapshot_stage(now, name);
+	const struct sluice_times *t;
+
+	if (stage == NULL)
+		return;
+	t = &stage->time;
+	(void)fprintf(stderr,
+		      "%s: %.0f %% of its time at work, %.0f %% idle, %.0f %% "
+		      "out of credit, %.0f %% blocked",
+		      name, percent(t->working_ns, t->lived_ns),
+		      percent(t->idle_ns, t->lived_ns),
+		      percent(t->no_credit_ns, t->lived_ns),
+		      percent(t->blocked_ns, t->lived_ns));
+	if (stage->held_up_by[0] != '\0')
+		(void)fprintf(stderr, "; '%s' holds it up", stage->held_up_by);
+	(void)fputc('\n', stderr);
+}
+
 static int watch(struct lesson *lesson, double seconds)
 {
 	int tty = isatty(STDERR_FILENO);
@@ -170,9 +199,10 @@ static int watch(struct lesson *lesson, double seconds)
 		sluice_snapshot_close(before);
 		before = after;
 	}
-	sluice_snapshot_close(before);
 	if (tty)
 		(void)fputc('\n', stderr);
+	time_line(before, "counter");
+	sluice_snapshot_close(before);
 	return rc;
 }
 

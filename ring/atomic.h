@@ -71,8 +71,10 @@ typedef unsigned char sluice_private;
 	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \
 				    __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 
-/* A diagnostic read on which no decision rests. */
+/* A diagnostic read on which no decision rests; and a write for such reads, in the
+ * order in which it is made among others. */
 #define sluice_load_stale(word)           sluice_load_relaxed(word)
+#define sluice_store_stale(word, v)       sluice_store_release((word), (v))
 
 /* Copy whole slots; see copy.h. */
 #define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))

@@ -21,6 +21,12 @@ const char *sluice_counter_label(enum sluice_counter counter)
 		[SLUICE_COUNTER_PASSED_OVER] = "passed_over",
 		[SLUICE_COUNTER_BUFFERED] = "buffered",
 		[SLUICE_COUNTER_HELD] = "held",
+		[SLUICE_COUNTER_WORKING_NS] = "working_ns",
+		[SLUICE_COUNTER_IDLE_NS] = "idle_ns",
+		[SLUICE_COUNTER_NO_CREDIT_NS] = "no_credit_ns",
+		[SLUICE_COUNTER_BLOCKED_NS] = "blocked_ns",
+		[SLUICE_COUNTER_BEGAN_NS] = "began_ns",
+		[SLUICE_COUNTER_DOING] = "doing",
 	};
 
 	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter]

@@ -5,7 +5,8 @@
  * that any thread can read at any time.
  *
  * Words      writer     readers    order     meaning
- * value[i]   the stage  all        relaxed   enum sluice_counter
+ * value[i]   the stage  all        relaxed   enum sluice_counter; how its time is
+ *                                            spent: see times.h
  *
  * Stale      A reader sees each word as it was a moment ago, and two words as
  *            they were at two moments. Counters are for people and for sums
@@ -41,6 +42,13 @@ enum sluice_counter {
 	SLUICE_COUNTER_PASSED_OVER,   /* events tee and conflate left out */
 	SLUICE_COUNTER_BUFFERED,      /* gauge: events waiting for credit */
 	SLUICE_COUNTER_HELD,          /* gauge: events held back */
+	/* How its time is spent: see times.h. */
+	SLUICE_COUNTER_WORKING_NS,
+	SLUICE_COUNTER_IDLE_NS,
+	SLUICE_COUNTER_NO_CREDIT_NS,
+	SLUICE_COUNTER_BLOCKED_NS,
+	SLUICE_COUNTER_BEGAN_NS, /* gauge */
+	SLUICE_COUNTER_DOING,    /* gauge */
 	SLUICE_COUNTER_COUNT
 };
 

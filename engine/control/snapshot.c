@@ -8,6 +8,7 @@
 #include "engine/snapshot.h"
 #include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
+#include "engine/graph/sequence_check_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "ring/base_priv.h"
@@ -84,10 +85,20 @@ static void snapshot_worker(struct sluice_stage_snapshot *row,
 		row->cpu = worker->cpu;
 }
 
+/* A port says itself what its user lets it do. */
+static void snapshot_time(struct sluice_stage_snapshot *row,
+			  struct sluice_stage *stage)
+{
+	struct stage_words *words = &stage->words;
+
+	sluice_times_read(stage->counters, stage->host->wait,
+			  row->port ? NULL : &words->inside,
+			  row->port ? NULL : &words->noticed, &row->time);
+}
+
 /* @planned: it has counters, and a worker; @running: every init has returned. */
 static void snapshot_stage(struct sluice_stage_snapshot *row,
-			   const struct sluice_stage *stage, int planned,
-			   int running)
+			   struct sluice_stage *stage, int planned, int running)
 {
 	row->size = sizeof(*row);
 	row->kind = stage->opts.kind;
@@ -106,6 +117,7 @@ static void snapshot_stage(struct sluice_stage_snapshot *row,
 		return;
 	snapshot_worker(row, stage);
 	control_stage_stats(stage, &row->counts);
+	snapshot_time(row, stage);
 }
 
 /* ---- a subscription ------------------------------------------------------ */
@@ -161,6 +173,61 @@ static void snapshot_sub(struct sluice_subscription_snapshot *row,
 	row->carried = subscription_counts(sub, &row->counts);
 }
 
+/* ---- who holds up whom --------------------------------------------------- */
+
+/* Does @sub hold up its producer more than @than does? Who has events waiting for
+ * it alone; who has least credit; who has most to finish. */
+static int snapshot_worse(const struct sluice_subscription_snapshot *sub,
+			  const struct sluice_subscription_snapshot *than)
+{
+	const struct sluice_subscription_stats *a = &sub->counts;
+	const struct sluice_subscription_stats *b;
+
+	if (than == NULL)
+		return 1;
+	b = &than->counts;
+	if (a->waiting != b->waiting)
+		return a->waiting > b->waiting;
+	if (a->credit != b->credit)
+		return a->credit < b->credit;
+	return a->depth > b->depth;
+}
+
+/* Onlookers hold up nobody. */
+static int snapshot_feeds(const struct sluice_subscription_snapshot *sub,
+			  const struct sluice_stage_snapshot *stage)
+{
+	return (sub->phase == SLUICE_SUB_OPEN ||
+		sub->phase == SLUICE_SUB_CANCELLED) &&
+	       sub->kind == SLUICE_SUB_DISPATCHED &&
+	       strcmp(sub->producer, stage->name) == 0;
+}
+
+static void snapshot_held_up(struct sluice_stage_snapshot *row,
+			     const struct sluice_snapshot *face,
+			     const struct sluice_stage *stage)
+{
+	const struct sluice_subscription_snapshot *worst = NULL;
+	const struct sluice_stage *restorer = NULL;
+
+	if (stage->out.sequence != NULL)
+		restorer = sequence_resequencer_of(stage->pipeline, stage);
+	for (uint32_t i = 0; i < face->subscription_count; i++)
+		if (snapshot_feeds(face->subscriptions[i], row) &&
+		    snapshot_worse(face->subscriptions[i], worst))
+			worst = face->subscriptions[i];
+	/* All have credit: then it is the window that is full. */
+	if (restorer != NULL && worst != NULL && worst->counts.credit > 0) {
+		memcpy(row->held_up_by, restorer->name,
+		       sizeof(row->held_up_by));
+		return;
+	}
+	if (worst == NULL)
+		return;
+	memcpy(row->held_up_by, worst->consumer, sizeof(row->held_up_by));
+	row->held_up_at = worst->sub;
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 static enum sluice_phase snapshot_pipeline_phase(struct sluice_pipeline *p)
@@ -184,7 +251,8 @@ static void snapshot_fill(struct snapshot *s, struct sluice_pipeline *p,
 			  int planned)
 {
 	struct sluice_snapshot *face = &s->face;
-	const struct sluice_stage *stage;
+	struct sluice_stage *stage;
+	uint32_t rows = 0;
 
 	face->size = sizeof(*face);
 	face->phase = snapshot_pipeline_phase(p);
@@ -209,6 +277,12 @@ static void snapshot_fill(struct snapshot *s, struct sluice_pipeline *p,
 			continue;
 		snapshot_sub(row, sub, planned);
 		s->sub_at[face->subscription_count++] = row;
+	}
+	PIPELINE_EACH(p, i, stage) {
+		struct sluice_stage_snapshot *row = &s->stages[rows++];
+
+		if (row->time.doing == SLUICE_DOING_NO_CREDIT)
+			snapshot_held_up(row, face, stage);
 	}
 }
 

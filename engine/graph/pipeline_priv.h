@@ -57,6 +57,13 @@ struct worker {
 	uint32_t foreign; /* no thread of ours: a port's user drives it */
 	uint32_t late;    /* it came while the pipeline runs */
 	struct sluice_backoff_limits limits;
+	struct worker_clock {
+		uint64_t now_ns;    /* as last read */
+		uint64_t looked_ns; /* when a round ended with a look */
+		uint32_t every;     /* rounds between two looks */
+		uint32_t left;      /* until the next */
+		uint32_t exact;     /* read behind each step */
+	} clock;                    /* see run/clock_priv.h */
 	struct sluice_bell *bell;
 	void *thread; /* the platform's, while it runs */
 	sluice_a64 self;

@@ -6,6 +6,7 @@
  */
 #include "engine/port.h"
 #include "engine/control/door_priv.h"
+#include "engine/run/clock_priv.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
 
@@ -132,18 +133,24 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	      int (*ready)(void *port), uint64_t deadline_ns)
 {
 	const struct sluice_wait_ops *ops = port->host->wait;
+	uint64_t now_ns = deadline_ns > 0 ? host_now(port->host) : 0;
 
-	if (port_late(port, deadline_ns))
+	clock_port_waits(port, now_ns);
+	if (now_ns >= deadline_ns)
 		return -EAGAIN;
 	if (port->opts.kind == SLUICE_PRODUCER)
 		port_show_vain(port);
-	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops))
+	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops)) {
+		if (backoff->rounds > port->worker->limits.spin_rounds)
+			clock_port_slept(port);
 		return 0;
+	}
 	/* Others may have to wait for this callback before there is anything. */
 	if (door_inside_but(port->pipeline, port->worker))
 		return -EDEADLK;
 	if (sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
 		backoff->rounds = 0;
+	clock_port_slept(port);
 	return 0;
 }
 
@@ -255,6 +262,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	} else if (rc == 0) {
 		rc = port_refuse(port);
 	}
+	clock_port_leaves(port);
 	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;

@@ -2,6 +2,7 @@
 /* Who holds a port, and what the supervisor does with one that nobody holds. */
 #include "engine/control/door_priv.h"
 #include "engine/run/port_priv.h"
+#include "engine/run/clock_priv.h"
 
 #include <errno.h>
 
@@ -198,6 +199,12 @@ struct port_end port_end_of(const struct sluice_stage *port)
 
 void port_open(struct sluice_stage *port)
 {
+	port->worker->clock = (struct worker_clock){.every = 1, .left = 1};
+	/* One that has come meanwhile has no init. */
+	if (port->run.time.told.doing == SLUICE_DOING_NOTHING) {
+		stage_time_begin(port);
+		stage_time_begun(port);
+	}
 	(void)sluice_fetch_add(&port->words.port_busy, PORT_FREE - PORT_CLOSED);
 }
 

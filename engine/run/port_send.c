@@ -5,6 +5,7 @@
  */
 #include "engine/port.h"
 #include "engine/control/door_priv.h"
+#include "engine/run/clock_priv.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
 
@@ -80,6 +81,8 @@ static int port_sent(struct sluice_stage *port, int rc)
 {
 	if (SLUICE_UNLIKELY(stage_ahead(port, AHEAD_TOLD)))
 		stage_tell_gauges(port);
+	if (rc != -EAGAIN)
+		clock_port_leaves(port);
 	rc = port_waited(port, rc);
 	port_leave(port);
 	return rc;

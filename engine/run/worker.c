@@ -4,6 +4,7 @@
  * nothing, spin, then yield, then park until a neighbour rings.
  */
 #include "engine/graph/plan_priv.h"
+#include "engine/run/clock_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 
@@ -34,6 +35,10 @@ int worker_spawn(struct worker *worker, const struct sluice_stage *stage)
 	return sluice_fail(rc, "stage '%s': no thread for its worker: %s",
 			   stage->name, sluice_errno_text(rc));
 }
+
+/* So many fruitless rounds in a row, some 200 ns, are not worth a look at the
+ * clock. */
+#define SPINS_UNTOLD 3u
 
 /* ---- its stages ---------------------------------------------------------- */
 
@@ -96,10 +101,13 @@ static int worker_round(void *arg)
 	}
 	for (uint32_t i = 0; i < worker->count;) {
 		struct sluice_stage *stage = worker->stages[i];
+		int moved;
 
 		stage_enter(stage);
-		worked |= stage_step(stage);
+		moved = stage_step(stage);
 		stage_leave(stage);
+		clock_step(worker, stage, moved);
+		worked |= moved;
 		if (stage->run.phase != STAGE_ENDED) {
 			i++;
 			continue;
@@ -176,20 +184,44 @@ static int worker_shut(struct worker *worker)
 	return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT);
 }
 
-static void worker_work(struct worker *worker)
+/* Nothing was found: pause, yield, or sleep until it is rung. Returns non-zero when
+ * it found something to do before it slept. */
+static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
 {
 	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
+	uint32_t spins = worker->limits.spin_rounds;
+	int due = clock_is_due(worker);
+	int found = 0;
+
+	if (backoff->rounds < SPINS_UNTOLD && backoff->rounds < spins)
+		return sluice_backoff_wait(backoff, &worker->limits, ops);
+	/* What it did ends here, however long it is away now. */
+	if (due)
+		clock_look(worker, 1);
+	if (sluice_backoff_wait(backoff, &worker->limits, ops))
+		found = sluice_bell_park(worker->bell, ops, worker_round,
+					 worker, worker_deadline(worker));
+	else if (due && backoff->rounds <= spins)
+		return 0; /* a short pause, behind a look */
+	if (found)
+		clock_round(worker);
+	else
+		clock_look(worker, 1);
+	return found;
+}
+
+static void worker_work(struct worker *worker)
+{
 	struct sluice_backoff backoff = {0};
 
+	clock_begin(worker);
 	while (worker->count > 0) {
 		if (worker_round(worker)) {
 			backoff.rounds = 0;
+			clock_round(worker);
 			continue;
 		}
-		if (!sluice_backoff_wait(&backoff, &worker->limits, ops))
-			continue;
-		if (sluice_bell_park(worker->bell, ops, worker_round, worker,
-				     worker_deadline(worker)))
+		if (worker_rest(worker, &backoff))
 			backoff.rounds = 0;
 	}
 }

@@ -207,8 +207,11 @@ static int stage_restart(struct sluice_stage *stage)
 
 void stage_begin(struct sluice_stage *stage)
 {
-	int rc = stage_call_init(stage);
+	int rc;
 
+	stage_time_begin(stage);
+	rc = stage_call_init(stage);
+	stage_time_begun(stage);
 	if (rc == 0)
 		stage->run.initialised = 1;
 	else

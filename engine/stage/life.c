@@ -50,8 +50,10 @@ int stage_call_init(struct sluice_stage *stage)
 
 int stage_init(struct sluice_stage *stage)
 {
-	int rc = stage_call_init(stage);
+	int rc;
 
+	stage_time_begin(stage);
+	rc = stage_call_init(stage);
 	if (rc == 0) {
 		stage->run.initialised = 1;
 		rc = stage_greet_all(stage);
@@ -60,6 +62,7 @@ int stage_init(struct sluice_stage *stage)
 	} else {
 		stage_refuse_start(stage, CALLBACK_INIT, rc);
 	}
+	stage_time_begun(stage);
 	if (rc != 0)
 		return rc;
 	for (uint32_t i = 0; i < stage->in.count; i++)
@@ -105,6 +108,7 @@ void stage_end(struct sluice_stage *stage)
 	stage_close_mail(stage);
 	stage_fini(stage, stage->run.reason);
 	stage->run.phase = STAGE_ENDED;
+	stage_time_end(stage);
 	stage_let_go(stage);
 }
 

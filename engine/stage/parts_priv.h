@@ -13,6 +13,7 @@
 #include "engine/stage.h"
 #include "engine/stage/mailbox_priv.h"
 #include "engine/stage/timer_priv.h"
+#include "ring/times.h"
 
 enum stage_phase {
 	STAGE_RUNNING,
@@ -61,6 +62,14 @@ struct peer_name {
 	char text[SLUICE_NAME_BYTES];
 };
 
+/* How its time is told; see time_priv.h. */
+struct stage_time {
+	struct sluice_times_writer told;
+	uint32_t worked; /* rounds of this window in which it moved something */
+	uint32_t look;   /* at what it waits for, whatever was told */
+	uint32_t own;    /* the last window was its own */
+};
+
 /* What of a run is forgotten when it is over; see stage_reset(). */
 struct stage_run {
 	enum stage_phase phase;
@@ -92,6 +101,7 @@ struct stage_run {
 	uint32_t emit_left; /* how much the running callback may emit */
 	uint32_t emitted;   /* what was kept of the last one's */
 	uint64_t gauge;     /* events that wait, as last told */
+	struct stage_time time;
 };
 
 /* Input that was handed out and is not acknowledged: until the output up to `end`
@@ -144,7 +154,9 @@ struct stage_post {
  *             supervisor                               see stop.c
  * end_wished  any; the stage      any         release  1: sluice_stage_end() was
  *                                                      called
- * inside      who steps it        any         relaxed  1: it is being stepped
+ * inside      who steps it        any         release  1: it is being stepped
+ * noticed     any                 any         acq_rel  what somebody has been told
+ *                                                      that it does: see times.h
  * wanted      control calls       any         release  1: a consumer has subscribed
  *                                                      since it came, while the
  *                                                      pipeline runs
@@ -169,6 +181,7 @@ struct stage_words {
 	sluice_a32 wanted;
 	sluice_a32 fed;
 	sluice_a32 seat;
+	sluice_a64 noticed;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 #endif

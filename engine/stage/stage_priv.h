@@ -15,7 +15,7 @@
  *
  * Of the files of this folder that have no header of their own: stage.c, step.c,
  * emit.c, life.c, fault.c, stop.c, attend.c, attend_in.c, mail.c; below, each under
- * its name.
+ * its name, with what life.c needs of time.c.
  *
  * Knows      its two ends (link/), its host; of a peer the name, the bell, and how
  *            to signal it
@@ -118,10 +118,11 @@ static inline int stage_parked(const struct sluice_stage *stage)
 	       !stage_produces(stage);
 }
 
-/* Around what the stage's thread does for it. Relaxed: it is only told. */
+/* Around what the stage's thread does for it. It is only told; release: with what
+ * is told of its time until then. */
 static inline void stage_enter(struct sluice_stage *stage)
 {
-	sluice_store_relaxed(&stage->words.inside, 1);
+	sluice_store_release(&stage->words.inside, 1);
 }
 
 static inline void stage_leave(struct sluice_stage *stage)
@@ -291,6 +292,13 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
 /* The start has failed: run the fini that is owed. For others nothing of it has
  * begun, so nothing has ended. */
 void stage_undo(struct sluice_stage *stage);
+
+/* ---- time.c: how its time is told (time_priv.h) ---- */
+
+/* Before its first callback; behind its init; and when it has ended. */
+void stage_time_begin(struct sluice_stage *stage);
+void stage_time_begun(struct sluice_stage *stage);
+void stage_time_end(struct sluice_stage *stage);
 
 /* ---- fault.c: verdicts, failures, restarts ---- */
 

@@ -30,6 +30,7 @@ typedef unsigned char sluice_private;
 #define sluice_load_relaxed(word)     (sim_point(), (word)->value)
 #define sluice_load_acquire(word)     (sim_point(), (word)->value)
 #define sluice_load_stale(word)       ((word)->value)
+#define sluice_store_stale(word, v)   ((void)((word)->value = (v)))
 #define sluice_store_relaxed(word, v) (sim_point(), (void)((word)->value = (v)))
 #define sluice_store_release(word, v) (sim_point(), (void)((word)->value = (v)))
 #define sluice_exchange(word, v)                                               \

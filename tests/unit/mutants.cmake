@@ -351,6 +351,42 @@ sluice_unit_mutant(cancelled-is-open engine/control/snapshot.c snapshot "what_li
 	[[s/: SLUICE_SUB_CANCELLED;/: SLUICE_SUB_OPEN;/]])
 sluice_unit_mutant(list-too-short engine/control/snapshot.c snapshot "the_list_grows_meanwhile"
 	[[s/s->stages_max < \*stages_max ||/0 ||/]])
+sluice_unit_mutant(blocked-is-work ring/times.c times "a_step_that_lasts_is_work_and_then_blocked"
+	[[s/r->ns\[SLUICE_DOING_BLOCKED\] += more_ns - work_ns;/r->ns[SLUICE_DOING_WORK] += more_ns - work_ns;/]])
+sluice_unit_mutant(work-without-a-thread ring/times.c times "work_that_is_not_done_is_not_told"
+	[[s/more_ns = work_ns;/(void)0;/]])
+sluice_unit_mutant(old-words-and-a-new-clock ring/times.c times "what_changes_meanwhile_is_read_anew"
+	[[/First of all the writer/,/^}/s/return times_same(counters, r);/return 1;/]])
+sluice_unit_mutant(told-otherwise-each-time ring/times.c times "what_others_were_told_is_told_again"
+	[[s/if (told == SLUICE_DOING_NOTHING \&\& !inside)/if (!inside)/]])
+sluice_unit_mutant(claims-for-ever ring/times.h times "what_others_were_told_is_told_again"
+	[[s/claim >> SLUICE_TIMES_DOING_BITS == w->changes/1/]])
+sluice_unit_mutant(never-blocked engine/stage/time.c worker_clock "a_callback_that_blocks_is_found_at_once"
+	[[s/spent_ns\[SLUICE_DOING_BLOCKED\] += span_ns - work_ns;/spent_ns[SLUICE_DOING_WORK] += span_ns - work_ns;/]])
+sluice_unit_mutant(all-of-a-window engine/stage/time.c worker_clock "several_share_a_window_by_rounds"
+	[[s/work_ns = span_ns \* moved->worked \/ window->rounds;/(void)0;/]])
+sluice_unit_mutant(told-in-vain engine/stage/time.c worker_clock "what_was_told_is_so"
+	[[s/if (moved->claimed != SLUICE_DOING_NOTHING ||/if (/]])
+sluice_unit_mutant(never-told-anew engine/stage/time.c worker_clock "while_nothing_changes_it_is_told_now_and_then"
+	[[s/now_ns - t->told.since_ns < TIME_FRESH_NS;/1;/]])
+sluice_unit_mutant(last-callback-was-idle engine/stage/time.c worker_clock "its_last_callback_counts"
+	[[s/} else if (t->worked > 0) {/} else if (0) {/]])
+sluice_unit_mutant(no-room-is-idle engine/stage/time.c snapshot_time "who_has_no_room_is_named"
+	[[s/outlet_room(&stage->out) == 0/0/]])
+sluice_unit_mutant(looks-each-round engine/run/clock.c worker_clock "it_looks_about_every_10_us"
+	[[s/clock->every \*= 2;/(void)0;/]])
+sluice_unit_mutant(never-exact engine/run/clock.c worker_clock "of_several_the_slow_one_is_told"
+	[[s/clock->exact = stages > 1 \&\&/clock->exact = 0 \&\&/]])
+sluice_unit_mutant(in-hand-is-idle engine/run/clock.c snapshot_time "a_port_does_what_its_user_lets_it"
+	[[s/stage_parked(port) ? SLUICE_DOING_WORK/0 ? SLUICE_DOING_WORK/]])
+sluice_unit_mutant(most-credit-holds-up engine/control/snapshot.c snapshot_time "the_slowest_reader_of_a_broadcast_is_named"
+	[[s/return a->credit < b->credit;/return a->credit > b->credit;/]])
+sluice_unit_mutant(who-has-none-waiting-holds-up engine/control/snapshot.c snapshot_time "who_has_events_waiting_for_it_is_named"
+	[[s/return a->waiting > b->waiting;/return a->waiting < b->waiting;/]])
+sluice_unit_mutant(onlookers-hold-up engine/control/snapshot.c snapshot_time "an_onlooker_holds_up_nobody"
+	[[s/sub->kind == SLUICE_SUB_DISPATCHED \&\&/1 \&\&/]])
+sluice_unit_mutant(nobody-restores engine/control/snapshot.c snapshot_time "who_restores_its_order_is_named"
+	[[s/if (restorer != NULL \&\& worst != NULL \&\& worst->counts.credit > 0) {/if (0) {/]])
 sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/stage->serial = ++p->serials;/stage->serial = 1;/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"

@@ -8,7 +8,8 @@ static const char *const labels[] = {
 	"discarded",     "refused",    "spilled",     "stalls_empty",
 	"stalls_credit", "overflowed", "stranded",    "redelivered",
 	"dead_letters",  "restarts",   "passed_over", "buffered",
-	"held",
+	"held",          "working_ns", "idle_ns",     "no_credit_ns",
+	"blocked_ns",    "began_ns",   "doing",
 };
 
 static void labels_are_all_there_in_order(void **state)

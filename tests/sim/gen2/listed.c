@@ -5,6 +5,24 @@
 #include "tests/sim/gen2/book.h"
 #include "sluice.h"
 
+/* All of its life was spent on something, and it is over. */
+static void check_time(const struct sluice_snapshot *seen,
+		       const struct node *node, const struct sluice_times *t)
+{
+	if (t->lived_ns != t->working_ns + t->idle_ns + t->no_credit_ns +
+				   t->blocked_ns ||
+	    t->lived_ns > seen->time_ns)
+		wrong("%s: lived %llu ns: worked %llu, idle %llu, no credit "
+		      "%llu, blocked %llu",
+		      node->name, (unsigned long long)t->lived_ns,
+		      (unsigned long long)t->working_ns,
+		      (unsigned long long)t->idle_ns,
+		      (unsigned long long)t->no_credit_ns,
+		      (unsigned long long)t->blocked_ns);
+	if (t->doing != SLUICE_DOING_NOTHING && inspect_has_ended(node))
+		wrong("%s: ended, and does %d", node->name, (int)t->doing);
+}
+
 static void check_stage(const struct sluice_snapshot *seen,
 			const struct node *node)
 {
@@ -22,6 +40,7 @@ static void check_stage(const struct sluice_snapshot *seen,
 	if (inspect_has_ended(node) && row->phase != SLUICE_PHASE_ENDED)
 		wrong("%s: ended, and listed in phase %d", node->name,
 		      (int)row->phase);
+	check_time(seen, node, &row->time);
 	if (memcmp(&row->counts, &stat, sizeof(stat)) != 0)
 		wrong("%s: other counts in the list than alone", node->name);
 }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/stage/time_priv.h"
+
+/* A window of several stages that is longer is not shared by rounds. */
+#define TIME_SHARED_NS SLUICE_TIMES_LOOK_NS
+/* While nothing changes it is told so often; a reader relies on it. */
+#define TIME_FRESH_NS (SLUICE_TIMES_LOOK_NS / 2)
+
+enum sluice_doing time_waits(const struct sluice_stage *stage)
+{
+	if (!stage_produces(stage) || stage->run.phase == STAGE_DOWN ||
+	    stage_holds_back(stage))
+		return SLUICE_DOING_IDLE;
+	if (stage_ahead(stage, AHEAD_HELD | AHEAD_ORPHANS | AHEAD_SPILLED |
+				       AHEAD_UNACKED))
+		return SLUICE_DOING_NO_CREDIT;
+	return stage->run.phase == STAGE_RUNNING &&
+			       outlet_room(&stage->out) == 0
+		       ? SLUICE_DOING_NO_CREDIT
+		       : SLUICE_DOING_IDLE;
+}
+
+/* @span_ns of work: a callback should have returned within some of it. */
+static void time_split(uint64_t spent_ns[SLUICE_DOING_COUNT], uint64_t span_ns)
+{
+	uint64_t work_ns =
+		span_ns < SLUICE_TIMES_LONG_NS ? span_ns : SLUICE_TIMES_LONG_NS;
+
+	spent_ns[SLUICE_DOING_WORK] += work_ns;
+	spent_ns[SLUICE_DOING_BLOCKED] += span_ns - work_ns;
+}
+
+/* What became of a window. */
+struct time_moved {
+	uint32_t worked;           /* rounds in which it moved something */
+	enum sluice_doing claimed; /* others have been told that it did this */
+	enum sluice_doing waits;   /* what it does otherwise */
+};
+
+/* Of @span_ns. */
+static void time_share(uint64_t spent_ns[SLUICE_DOING_COUNT],
+		       const struct time_window *window,
+		       const struct time_moved *moved, uint64_t span_ns)
+{
+	uint64_t work_ns = span_ns;
+
+	if (moved->claimed == SLUICE_DOING_IDLE ||
+	    moved->claimed == SLUICE_DOING_NO_CREDIT) {
+		spent_ns[moved->claimed] += span_ns;
+		return;
+	}
+	if (moved->claimed != SLUICE_DOING_NOTHING ||
+	    (window->own && moved->worked > 0)) {
+		time_split(spent_ns, span_ns);
+		return;
+	}
+	if (moved->worked == 0)
+		work_ns = 0;
+	else if (span_ns < TIME_SHARED_NS && moved->worked < window->rounds)
+		work_ns = span_ns * moved->worked / window->rounds;
+	spent_ns[SLUICE_DOING_WORK] += work_ns;
+	spent_ns[moved->waits] += span_ns - work_ns;
+}
+
+/* It has done nothing but @told, and not long since. */
+static int time_is_fresh(const struct stage_time *t, enum sluice_doing told,
+			 uint64_t now_ns)
+{
+	return t->worked == 0 && !t->look && t->told.doing == told &&
+	       now_ns - t->told.since_ns < TIME_FRESH_NS;
+}
+
+void time_window(struct sluice_stage *stage, const struct time_window *window)
+{
+	struct stage_time *t = &stage->run.time;
+	uint64_t spent_ns[SLUICE_DOING_COUNT] = {0};
+	uint64_t from_ns = t->told.since_ns;
+	struct time_moved moved = {
+		.claimed = sluice_times_noticed(&stage->run.time.told,
+						&stage->words.noticed),
+		.worked = t->worked};
+	int works = moved.worked > 0 && !window->waits;
+
+	if (t->told.doing == SLUICE_DOING_NOTHING ||
+	    (moved.claimed == SLUICE_DOING_NOTHING &&
+	     time_is_fresh(t, SLUICE_DOING_IDLE, window->to_ns)))
+		return;
+	moved.waits = time_waits(stage);
+	if (moved.claimed == SLUICE_DOING_NOTHING &&
+	    time_is_fresh(t, moved.waits, window->to_ns))
+		return;
+	t->worked = 0;
+	t->look = 0;
+	t->own = window->own;
+	if (window->from_ns > from_ns) {
+		spent_ns[t->told.doing] = window->from_ns - from_ns;
+		from_ns = window->from_ns;
+	}
+	if (window->to_ns > from_ns)
+		time_share(spent_ns, window, &moved, window->to_ns - from_ns);
+	sluice_times_spend(&t->told, stage->counters, spent_ns,
+			   works ? SLUICE_DOING_WORK : moved.waits);
+}
+
+void time_turn(struct sluice_stage *stage, enum sluice_doing doing,
+	       uint64_t now_ns)
+{
+	struct stage_time *t = &stage->run.time;
+	uint64_t spent_ns[SLUICE_DOING_COUNT] = {0};
+
+	t->worked = 0;
+	if (now_ns > t->told.since_ns) {
+		if (t->told.doing == SLUICE_DOING_WORK && t->own)
+			time_split(spent_ns, now_ns - t->told.since_ns);
+		else
+			spent_ns[t->told.doing] = now_ns - t->told.since_ns;
+	}
+	sluice_times_spend(&t->told, stage->counters, spent_ns, doing);
+}
+
+void stage_time_begin(struct sluice_stage *stage)
+{
+	stage->run.time.own = 1;
+	sluice_times_begin(&stage->run.time.told, stage->counters,
+			   host_now(stage->host));
+}
+
+void stage_time_begun(struct sluice_stage *stage)
+{
+	/* Whatever it waits for, the first look finds out. */
+	stage->run.time.look = 1;
+	time_turn(stage, SLUICE_DOING_IDLE, host_now(stage->host));
+}
+
+void stage_time_end(struct sluice_stage *stage)
+{
+	struct stage_time *t = &stage->run.time;
+	enum sluice_doing claimed = sluice_times_noticed(&stage->run.time.told,
+							 &stage->words.noticed);
+
+	if (t->told.doing == SLUICE_DOING_NOTHING)
+		return;
+	if (claimed == SLUICE_DOING_IDLE || claimed == SLUICE_DOING_NO_CREDIT) {
+		t->told.doing = claimed;
+	} else if (claimed != SLUICE_DOING_NOTHING) {
+		t->told.doing = SLUICE_DOING_WORK;
+		t->own = 1;
+	} else if (t->worked > 0) {
+		t->told.doing = SLUICE_DOING_WORK;
+	}
+	time_turn(stage, SLUICE_DOING_NOTHING, host_now(stage->host));
+}
