@@ -128,7 +128,8 @@ struct sluice_subscription_snapshot {
 	 * on a broadcast, where that is a position. */
 	uint64_t carried;
 	/** As sluice_subscription_stat() has them. Of one that has ended:
-	 * granted, published and acked as its consumer left them, the rest 0;
+	 * granted, published, acked, batches and high as its consumer left them,
+	 * the rest 0;
 	 * what it was sent and did not finish, published - acked events, went
 	 * back to the producer (of a broadcast: the others read it). */
 	struct sluice_subscription_stats counts;

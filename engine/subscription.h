@@ -248,7 +248,10 @@ struct sluice_subscription_stats {
 	uint64_t depth;     /* events sent and not handled yet */
 	uint64_t credit;    /* events asked for and not sent yet */
 	uint64_t waiting;   /* events for it in its producer's spill */
-	uint64_t resv[2];
+	uint64_t batches;   /* batches that its consumer has finished */
+	/* High-water mark: the most events that its consumer has found there when
+	 * it looked, which it does when it has finished all it saw before. */
+	uint64_t high;
 };
 
 /**

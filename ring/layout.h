@@ -74,12 +74,19 @@ struct sluice_tx_words {
  * Words      writer     reader     order        meaning
  * granted    consumer   producer   release R1   slots below it may be written
  * acked      consumer   producer   release R3   events below it are finished
+ * batches    consumer   all        (told only)  batches finished
+ * high       consumer   all        (told only)  most events that it has found there
+ *
+ * What is only told lies on the line that is stored to with each batch in any
+ * case.
  */
 struct sluice_rx_words {
 	sluice_a64 granted;
 	sluice_a64 acked;
+	sluice_a64 batches;
+	sluice_a64 high;
 #if !defined(SLUICE_ATOMIC_BACKEND)
-	unsigned char pad[SLUICE_LINE_BYTES - 16];
+	unsigned char pad[SLUICE_LINE_BYTES - 32];
 #endif
 };
 
@@ -124,7 +131,9 @@ SLUICE_STATIC_ASSERT(offsetof(struct sluice_tx_words, published) == 0 &&
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_rx_words) == SLUICE_LINE_BYTES,
 		     "rx words fill a line pair");
 SLUICE_STATIC_ASSERT(offsetof(struct sluice_rx_words, granted) == 0 &&
-			     offsetof(struct sluice_rx_words, acked) == 8,
+			     offsetof(struct sluice_rx_words, acked) == 8 &&
+			     offsetof(struct sluice_rx_words, batches) == 16 &&
+			     offsetof(struct sluice_rx_words, high) == 24,
 		     "rx words are part of the region format");
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_mpmc_words) == 3 * SLUICE_LINE_BYTES,
 		     "mpmc words fill three line pairs");

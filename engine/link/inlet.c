@@ -72,6 +72,8 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->handed.count = 0;
 	link->refusing = 0;
 	link->refused = 0;
+	link->batches = 0;
+	link->high = 0;
 	if (position > 0) {
 		/* A broadcast that has begun: the words take up there. */
 		sluice_store_release(&sub->rx->acked, position);
@@ -244,6 +246,15 @@ static uint32_t inlet_limit_handed(struct inlet *in, struct inlet_link *link,
 	return batch->deliveries >= in->tries_max ? 1 : (uint32_t)alike;
 }
 
+/* So many lie there; when it looks, which is before the first batch of them. */
+static inline void inlet_tell_depth(struct inlet_link *link, uint64_t depth)
+{
+	if (SLUICE_LIKELY(depth <= link->high))
+		return;
+	link->high = depth;
+	sluice_store_stale(&link->reader.rx->high, depth);
+}
+
 uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		    struct sluice_batch *batch)
 {
@@ -260,6 +271,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	in->took = 0;
 	if (n == 0)
 		return 0;
+	inlet_tell_depth(link, sluice_spsc_depth(r));
 	/* Relaxed: whoever made a mark for these events made it before. */
 	if (SLUICE_UNLIKELY(
 		    sluice_load_relaxed(&link->sub->by_producer.notes_filled) !=
@@ -296,6 +308,7 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 {
 	struct inlet_link *link = &in->links[index];
 
+	sluice_store_stale(&link->reader.rx->batches, ++link->batches);
 	(void)sluice_spsc_release(&link->reader, n);
 	if (SLUICE_UNLIKELY(link->refusing > 0)) {
 		/* Now, not when they were: the batch may have come again. */

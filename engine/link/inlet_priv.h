@@ -41,6 +41,9 @@ struct inlet_link {
 	uint32_t refusing;
 	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
 	uint64_t refused;
+	/* Twins of the shared words. */
+	uint64_t batches;
+	uint64_t high;
 };
 
 struct inlet {

@@ -66,7 +66,13 @@ static struct subscription_left subscription_cut(const struct subscription *sub,
 		published = acked;
 	if (!position_reached(granted, published))
 		granted = published;
-	return (struct subscription_left){granted, published, acked};
+	return (struct subscription_left){
+		.granted = granted,
+		.published = published,
+		.acked = acked,
+		.batches = sluice_load_stale(&sub->rx->batches),
+		.high = sluice_load_stale(&sub->rx->high),
+	};
 }
 
 void subscription_note_left(struct subscription *sub, uint64_t granted,
@@ -101,6 +107,8 @@ uint64_t subscription_counts(const struct subscription *sub,
 	stat->granted = now.granted;
 	stat->published = now.published;
 	stat->acked = now.acked;
+	stat->batches = now.batches;
+	stat->high = now.high;
 	if (state != CONSUMER_LEFT) {
 		stat->depth = now.published - now.acked;
 		stat->credit = now.granted - now.published;

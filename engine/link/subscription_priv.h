@@ -132,6 +132,8 @@ struct subscription_left {
 	uint64_t granted;
 	uint64_t published;
 	uint64_t acked;
+	uint64_t batches;
+	uint64_t high;
 };
 
 /* The words by who writes them, each set on lines of its own: so that a set may lie

@@ -351,6 +351,12 @@ sluice_unit_mutant(cancelled-is-open engine/control/snapshot.c snapshot "what_li
 	[[s/: SLUICE_SUB_CANCELLED;/: SLUICE_SUB_OPEN;/]])
 sluice_unit_mutant(list-too-short engine/control/snapshot.c snapshot "the_list_grows_meanwhile"
 	[[s/s->stages_max < \*stages_max ||/0 ||/]])
+sluice_unit_mutant(as-full-as-last engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
+	[[s/if (SLUICE_LIKELY(depth <= link->high))/if (SLUICE_LIKELY(depth == link->high))/]])
+sluice_unit_mutant(batches-never-counted engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
+	[[s/sluice_store_stale(&link->reader.rx->batches, ++link->batches);/(void)0;/]])
+sluice_unit_mutant(fullest-is-forgotten engine/link/subscription.c snapshot_ended "the_fullest_is_remembered"
+	[[s/.high = sluice_load_stale(&sub->rx->high),/.high = subscription_consumer(sub) == CONSUMER_OPEN,/]])
 sluice_unit_mutant(blocked-is-work ring/times.c times "a_step_that_lasts_is_work_and_then_blocked"
 	[[s/r->ns\[SLUICE_DOING_BLOCKED\] += more_ns - work_ns;/r->ns[SLUICE_DOING_WORK] += more_ns - work_ns;/]])
 sluice_unit_mutant(work-without-a-thread ring/times.c times "work_that_is_not_done_is_not_told"

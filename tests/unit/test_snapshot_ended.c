@@ -51,6 +51,41 @@ static void a_stage_that_ends_still_gives_out(void **state)
 	assert_int_equal(sub_row(sub)->counts.credit, 0);
 }
 
+/* ---- how full it was ----------------------------------------------------- */
+
+/* Behind the first batch come more; less later on. */
+static void the_fullest_is_remembered(void **state)
+{
+	static const uint64_t ends[] = {EVENTS + 7, EVENTS + 9};
+	struct sluice_sub sub;
+	uint64_t batches;
+
+	(void)state;
+	open_gated(&sub);
+	for (uint32_t i = 0; i < UNIT_COUNT(ends); i++) {
+		__atomic_store_n(&source.end, ends[i], __ATOMIC_RELEASE);
+		sluice_wake(sluice_stage_find(pipeline, "source"));
+		look_until_out("source", ends[i]);
+		gate_open(&gate, i == 0 ? 1 : 2 * WINDOW);
+		flow_wait_handled(pipeline, "gated", i == 0 ? EVENTS : ends[i]);
+	}
+	look_until_sub(sub, SLUICE_SUB_OPEN);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		look();
+		if (sub_row(sub)->carried == ends[1])
+			break;
+		flow_sleep_ms(1);
+	}
+	batches = sub_row(sub)->counts.batches;
+	assert_in_range(batches, 3, 5);
+	assert_int_equal(sub_row(sub)->counts.high, 7);
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	look();
+	assert_int_equal(sub_row(sub)->phase, SLUICE_SUB_ENDED);
+	assert_int_equal(sub_row(sub)->counts.batches, batches);
+	assert_int_equal(sub_row(sub)->counts.high, 7);
+}
+
 /* ---- what has ended ------------------------------------------------------ */
 
 /* Removed with its stage, it is told of, until another takes its place. */
@@ -140,6 +175,7 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipeline_ends_in_steps),
 		cmocka_unit_test(a_stage_that_ends_still_gives_out),
+		cmocka_unit_test(the_fullest_is_remembered),
 		cmocka_unit_test(what_it_carried_can_be_read_after_its_end),
 		cmocka_unit_test(a_reader_of_a_broadcast_has_carried_its_own),
 	};

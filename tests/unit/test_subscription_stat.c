@@ -67,6 +67,8 @@ static void what_lies_there_is_told(void **state)
 	assert_int_equal(stat.depth, EVENTS);
 	assert_int_equal(stat.credit, WINDOW - EVENTS);
 	assert_int_equal(stat.waiting, 0);
+	assert_int_equal(stat.batches, 0);
+	assert_int_equal(stat.high, EVENTS);
 	gate_open(&gate, EVENTS);
 	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
 	sluice_pipeline_close(p);

@@ -62,6 +62,14 @@ static void check_sub(const struct edge *edge,
 	    !consumer_of(edge)->port)
 		wrong("%s: its subscription is listed in phase %d",
 		      consumer_of(edge)->name, (int)row->phase);
+	/* A batch has one event at least. */
+	if (c->batches > row->carried ||
+	    (c->batches > 0) != (row->carried > 0) || c->high > c->published ||
+	    c->high > (UINT64_C(1) << 20) || (c->high > 0) < (row->carried > 0))
+		wrong("%s: carried %llu in %llu batches, high water %llu",
+		      consumer_of(edge)->name, (unsigned long long)row->carried,
+		      (unsigned long long)c->batches,
+		      (unsigned long long)c->high);
 	if (c->acked > c->published || c->published > c->granted ||
 	    row->carried > c->acked)
 		wrong("%s: granted %llu published %llu acked %llu carried "
