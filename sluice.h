@@ -18,6 +18,7 @@
 #include "engine/subscription.h"
 #include "ring/base.h"
 #include "ring/hist.h"
+#include "ring/latency.h"
 #include "ring/mpmc.h"
 #include "ring/times.h"
 #include "stages/sink.h"

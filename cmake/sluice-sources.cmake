@@ -32,6 +32,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/counter.h
 	ring/credit.h
 	ring/hist.h
+	ring/latency.h
 	ring/layout.h
 	ring/mpmc.h
 	ring/options.h
@@ -56,6 +57,7 @@ set(SLUICE_SOURCES
 	ring/errno.c
 	ring/hist.c
 	ring/inline.c
+	ring/latency.c
 	ring/mpmc.c
 	ring/region.c
 	ring/times.c

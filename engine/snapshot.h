@@ -39,6 +39,7 @@
 
 #include "pipeline.h"
 #include "subscription.h"
+#include "../ring/latency.h"
 #include "../ring/times.h"
 
 SLUICE_BEGIN_DECLS
@@ -133,6 +134,11 @@ struct sluice_subscription_snapshot {
 	 * what it was sent and did not finish, published - acked events, went
 	 * back to the producer (of a broadcast: the others read it). */
 	struct sluice_subscription_stats counts;
+	/** How long its events take from when they are sent on it (behind the
+	 * hold and the spill, before the ring, or the pool) until they are
+	 * acknowledged: of every 2^k-th, so that it is some thousand a second
+	 * at most, and at a few a second each. None of an onlooker's. */
+	struct sluice_latency_stats latency;
 };
 
 /** A pipeline as it was at one time. */

@@ -71,9 +71,9 @@ typedef unsigned char sluice_private;
 	__atomic_compare_exchange_n(&(word)->value, (expected), (v), 0,        \
 				    __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 
-/* A diagnostic read on which no decision rests; and a write for such reads, in the
- * order in which it is made among others. */
-#define sluice_load_stale(word)           sluice_load_relaxed(word)
+/* A diagnostic read on which no decision rests, and a write for such reads. They are
+ * in order among each other, so that words may be told together. */
+#define sluice_load_stale(word)           sluice_load_acquire(word)
 #define sluice_store_stale(word, v)       sluice_store_release((word), (v))
 
 /* Copy whole slots; see copy.h. */

@@ -59,12 +59,16 @@ enum sluice_reason {
  * published  producer   consumers  release R0   slots below it hold events
  * closed     producer   consumers  release R2   SLUICE_CLOSED(); no event
  *                                               follows those published before
+ * stamped,   producer   consumers  (told only)  an event, and when it was sent:
+ * stamped_ns                                    for its latency
  */
 struct sluice_tx_words {
 	sluice_a64 published;
 	sluice_a32 closed;
+	sluice_a64 stamped;
+	sluice_a64 stamped_ns;
 #if !defined(SLUICE_ATOMIC_BACKEND)
-	unsigned char pad[SLUICE_LINE_BYTES - 12];
+	unsigned char pad[SLUICE_LINE_BYTES - 32];
 #endif
 };
 
@@ -126,7 +130,9 @@ struct sluice_mpmc_words {
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_tx_words) == SLUICE_LINE_BYTES,
 		     "tx words fill a line pair");
 SLUICE_STATIC_ASSERT(offsetof(struct sluice_tx_words, published) == 0 &&
-			     offsetof(struct sluice_tx_words, closed) == 8,
+			     offsetof(struct sluice_tx_words, closed) == 8 &&
+			     offsetof(struct sluice_tx_words, stamped) == 16 &&
+			     offsetof(struct sluice_tx_words, stamped_ns) == 24,
 		     "tx words are part of the region format");
 SLUICE_STATIC_ASSERT(sizeof(struct sluice_rx_words) == SLUICE_LINE_BYTES,
 		     "rx words fill a line pair");

@@ -40,6 +40,7 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_SLOTS = 3,    /* capacity * slot_bytes bytes */
 	SLUICE_OBJECT_COUNTERS = 4, /* see counter.h */
 	SLUICE_OBJECT_BELLS = 5,    /* see wait.h */
+	SLUICE_OBJECT_LATENCY = 6,  /* struct sluice_latency */
 };
 
 /** One line of the directory. */

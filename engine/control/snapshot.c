@@ -171,6 +171,7 @@ static void snapshot_sub(struct sluice_subscription_snapshot *row,
 		return;
 	row->phase = snapshot_sub_phase(sub);
 	row->carried = subscription_counts(sub, &row->counts);
+	subscription_latency(sub, &row->latency);
 }
 
 /* ---- who holds up whom --------------------------------------------------- */

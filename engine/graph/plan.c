@@ -4,7 +4,8 @@
  * pointer set. A stage's region holds all that the stage writes and nothing
  * else:
  *
- *   header, directory | counters | tx words | rx words | slots of ring 0, 1 ...
+ *   header, directory | counters | tx words | rx words | latencies | slots of ring
+ *   0, 1 ...
  *
  * each part on pages of its own.
  */
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STAGE_OBJECTS       4u    /* of a region, besides its rings' slots */
 #define PLACES_MORE         16u   /* subscriptions that may still come */
 #define RING_EVENTS_DEFAULT 1024u /* of a broadcast that waits for consumers */
 
@@ -105,12 +107,14 @@ static uint64_t plan_region_bytes(const struct sluice_pipeline *p,
 {
 	uint64_t page = sluice_region_page_bytes();
 	uint32_t rings = stage_rings(stage);
-	uint64_t bytes = sluice_region_footprint(3 + rings);
+	uint64_t bytes = sluice_region_footprint(STAGE_OBJECTS + rings);
 
 	bytes += SLUICE_ALIGN_UP(sizeof(struct sluice_counters), page);
 	bytes += SLUICE_ALIGN_UP(rings * sizeof(struct sluice_tx_words), page);
 	bytes += SLUICE_ALIGN_UP(
 		stage->declared_in * sizeof(struct sluice_rx_words), page);
+	bytes += SLUICE_ALIGN_UP(
+		stage->declared_in * sizeof(struct sluice_latency), page);
 	return bytes + plan_all_slots_bytes(p, stage, common);
 }
 
@@ -140,9 +144,10 @@ static int plan_stage(const struct sluice_pipeline *p,
 	void *counters = NULL;
 	void *tx = NULL;
 	void *rx = NULL;
+	void *latency = NULL;
 	int rc = sluice_region_open(region, stage->name,
 				    plan_region_bytes(p, stage, common),
-				    3 + rings);
+				    STAGE_OBJECTS + rings);
 
 	if (rc == 0)
 		rc = plan_block(region, SLUICE_OBJECT_COUNTERS, "counters",
@@ -157,11 +162,17 @@ static int plan_stage(const struct sluice_pipeline *p,
 				stage->declared_in *
 					sizeof(struct sluice_rx_words),
 				sizeof(struct sluice_rx_words), &rx);
+	if (rc == 0)
+		rc = plan_block(region, SLUICE_OBJECT_LATENCY, "latency",
+				stage->declared_in *
+					sizeof(struct sluice_latency),
+				sizeof(struct sluice_latency), &latency);
 	if (rc < 0)
 		return rc;
 	stage->counters = counters;
 	words->tx = tx;
 	words->rx = rx;
+	words->latency = latency;
 	return 0;
 }
 

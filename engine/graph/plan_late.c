@@ -20,15 +20,23 @@ static int plan_late_rx(struct subscription *sub)
 		       sub->inlet);
 	rc = sluice_region_open(
 		&sub->rx_region, name,
-		sluice_region_footprint(1) +
+		sluice_region_footprint(2) +
 			SLUICE_ALIGN_UP(sizeof(*sub->rx),
+					sluice_region_page_bytes()) +
+			SLUICE_ALIGN_UP(sizeof(*sub->latency),
 					sluice_region_page_bytes()),
-		1);
+		2);
 	if (rc == 0)
 		rc = plan_block(&sub->rx_region, SLUICE_OBJECT_RX_WORDS, "rx",
 				sizeof(*sub->rx), sizeof(*sub->rx), &block);
 	if (rc == 0) {
 		sub->rx = block;
+		rc = plan_block(&sub->rx_region, SLUICE_OBJECT_LATENCY,
+				"latency", sizeof(*sub->latency),
+				sizeof(*sub->latency), &block);
+	}
+	if (rc == 0) {
+		sub->latency = block;
 		rc = sluice_region_seal(&sub->rx_region);
 	}
 	return rc;

@@ -60,6 +60,7 @@ static int plan_member(struct subscription *sub, uint32_t ring,
 	if (rc < 0)
 		return rc;
 	sub->rx = words[sub->consumer->index].rx + sub->inlet;
+	sub->latency = words[sub->consumer->index].latency + sub->inlet;
 	if (!rings_of(sub->rings)->own)
 		return 0;
 	sub->tx = words[producer->index].tx + ring;

@@ -53,6 +53,7 @@ void plan_close_child(struct sluice_pipeline *pipeline);
 struct plan_words {
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
+	struct sluice_latency *latency;
 	uint32_t rings; /* attached so far */
 };
 

@@ -74,6 +74,9 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->refused = 0;
 	link->batches = 0;
 	link->high = 0;
+	link->latency = sub->latency;
+	link->stamp.ns = 0;
+	link->stamp_looked = position;
 	if (position > 0) {
 		/* A broadcast that has begun: the words take up there. */
 		sluice_store_release(&sub->rx->acked, position);
@@ -246,13 +249,34 @@ static uint32_t inlet_limit_handed(struct inlet *in, struct inlet_link *link,
 	return batch->deliveries >= in->tries_max ? 1 : (uint32_t)alike;
 }
 
-/* So many lie there; when it looks, which is before the first batch of them. */
-static inline void inlet_tell_depth(struct inlet_link *link, uint64_t depth)
+/* It has looked at `published`, and its line is there: how many lie there, and has
+ * one of them a stamp? */
+static void inlet_look(struct inlet_link *link)
 {
-	if (SLUICE_LIKELY(depth <= link->high))
-		return;
-	link->high = depth;
-	sluice_store_stale(&link->reader.rx->high, depth);
+	const struct sluice_spsc_reader *r = &link->reader;
+	uint64_t depth = sluice_spsc_depth(r);
+
+	link->stamp_looked = r->published;
+	if (depth > link->high) {
+		link->high = depth;
+		sluice_store_stale(&r->rx->high, depth);
+	}
+	if (link->latency != NULL && link->pool == NULL && link->stamp.ns == 0)
+		link->stamp = stamp_read(&r->tx->stamped, &r->tx->stamped_ns,
+					 r->acked, depth);
+}
+
+/* The event that has a stamp is acknowledged. */
+static void inlet_tell_latency(struct inlet *in, struct inlet_link *link)
+{
+	uint64_t now_ns = in->ops->now_ns(in->ops->ctx);
+
+	if (now_ns > link->stamp.ns)
+		now_ns -= link->stamp.ns;
+	else
+		now_ns = 0;
+	sluice_latency_add(link->latency, now_ns);
+	link->stamp.ns = 0;
 }
 
 uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
@@ -271,7 +295,8 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	in->took = 0;
 	if (n == 0)
 		return 0;
-	inlet_tell_depth(link, sluice_spsc_depth(r));
+	if (link->stamp_looked != r->published)
+		inlet_look(link);
 	/* Relaxed: whoever made a mark for these events made it before. */
 	if (SLUICE_UNLIKELY(
 		    sluice_load_relaxed(&link->sub->by_producer.notes_filled) !=
@@ -310,6 +335,9 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 
 	sluice_store_stale(&link->reader.rx->batches, ++link->batches);
 	(void)sluice_spsc_release(&link->reader, n);
+	if (SLUICE_UNLIKELY(link->stamp.ns != 0) &&
+	    position_reached(link->reader.acked, link->stamp.at + 1))
+		inlet_tell_latency(in, link);
 	if (SLUICE_UNLIKELY(link->refusing > 0)) {
 		/* Now, not when they were: the batch may have come again. */
 		sluice_counter_add(in->counters, SLUICE_COUNTER_REFUSED,

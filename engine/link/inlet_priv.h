@@ -14,6 +14,7 @@
 #include "ring/spsc.h"
 #include "ring/wait.h"
 #include "engine/link/pool_priv.h"
+#include "engine/link/stamp_priv.h"
 #include "engine/stage.h"
 #include "engine/link/subscription_priv.h"
 
@@ -44,6 +45,11 @@ struct inlet_link {
 	/* Twins of the shared words. */
 	uint64_t batches;
 	uint64_t high;
+	/* The event whose latency is taken next, and how far has been looked for
+	 * it. */
+	struct stamp stamp;
+	uint64_t stamp_looked;
+	struct sluice_latency *latency; /* NULL: none is taken */
 };
 
 struct inlet {

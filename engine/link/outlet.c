@@ -32,14 +32,15 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 	out->state = line_calloc(1, strategy->state_bytes);
 	out->lanes.lane = line_calloc(places, sizeof(*out->lanes.lane));
 	out->writers = line_calloc(places, sizeof(*out->writers));
+	out->stampers = line_calloc(places, sizeof(*out->stampers));
 	out->common.cursors = line_calloc(places, sizeof(*out->common.cursors));
 	out->bells = line_calloc(places, sizeof(struct sluice_bell *));
 	out->subs = line_calloc(places, sizeof(struct subscription *));
 	out->places = line_calloc(places, sizeof(*out->places));
 	out->runs = line_calloc(batch, sizeof(*out->runs));
 	if (!out->state || !out->lanes.lane || !out->writers ||
-	    !out->common.cursors || !out->bells || !out->subs || !out->places ||
-	    !out->runs)
+	    !out->stampers || !out->common.cursors || !out->bells ||
+	    !out->subs || !out->places || !out->runs)
 		return -ENOMEM;
 	if ((strategy->needs & SLUICE_NEEDS_SPILL) == 0)
 		return 0;
@@ -52,6 +53,7 @@ void outlet_close(struct outlet *out)
 	free(out->state);
 	free(out->lanes.lane);
 	free(out->writers);
+	free(out->stampers);
 	free(out->common.cursors);
 	free(out->bells);
 	free(out->subs);

@@ -22,6 +22,7 @@
 #include "engine/link/lent_priv.h"
 #include "engine/link/pool_priv.h"
 #include "engine/link/spill_priv.h"
+#include "engine/link/stamp_priv.h"
 #include "engine/link/subscription_priv.h"
 
 /* The pool: one ring, each event for one of its readers (rings_pool.c). */
@@ -41,6 +42,8 @@ struct outlet {
 	void *state;                   /* the strategy's */
 	struct sluice_lanes lanes;
 	struct sluice_spsc_writer *writers; /* separate rings: one per lane */
+	struct stamper *stampers;           /* likewise */
+	struct stamper stamper;             /* of a ring for all */
 	struct sluice_broadcast_writer common; /* the common ring */
 	struct outlet_pool pool;
 	struct sluice_bell **bells; /* consumers'; NULL: same worker */

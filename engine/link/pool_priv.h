@@ -31,6 +31,8 @@ struct pool_ring {
 	uint32_t *counts; /* one per slot; right below `marked` */
 	sluice_a64 marked;
 	sluice_a32 readers;
+	sluice_a64 stamped; /* see stamp_priv.h */
+	sluice_a64 stamped_ns;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 /* Claim for one who has finished what it took before, and copies it to where @w

@@ -90,6 +90,7 @@ static void common_write(struct outlet *out, const unsigned char *events,
 {
 	(void)deliveries; /* nothing of it is dealt again */
 	outlet_write(out, &out->common.base, events, n);
+	stamp_publish(&out->stamper, &out->common.base, out->ops);
 	sluice_spsc_publish(&out->common.base);
 	outlet_ring_all(out);
 }

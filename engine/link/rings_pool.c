@@ -69,6 +69,11 @@ void outlet_pool_push(struct outlet *out, const unsigned char *events,
 	struct outlet_pool *pool = &out->pool;
 
 	pool_mark(pool, n, deliveries);
+	if (SLUICE_UNLIKELY(n > 0 && position_reached(pool->pushed + n,
+						      out->stamper.next + 1)))
+		stamp_write(&out->stamper, &pool->ring->stamped,
+			    &pool->ring->stamped_ns, pool->pushed + n,
+			    out->ops);
 	/* They are free: this is all of them. */
 	pool->pushed += sluice_mpmc_push(&pool->ring->mpmc, events, n);
 }
@@ -182,6 +187,21 @@ static void pool_count(struct inlet_link *link, uint64_t first, uint64_t n)
 	link->counted = to + n;
 }
 
+/* One of them has a stamp: it is of our own ring from here on. */
+static void pool_stamp(struct inlet_link *link, uint64_t first, uint64_t n)
+{
+	const struct pool_ring *pool = link->pool;
+	struct stamp stamp;
+
+	if (link->latency == NULL)
+		return;
+	stamp = stamp_read(&pool->stamped, &pool->stamped_ns, first, n);
+	if (SLUICE_LIKELY(stamp.ns == 0))
+		return;
+	link->stamp.at = link->filler.reserved + (stamp.at - first);
+	link->stamp.ns = stamp.ns;
+}
+
 /* Take from the pool when what was taken before is finished. Nothing more once
  * the stream has ended: whoever ended it takes back what is left. */
 static int pool_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
@@ -200,6 +220,7 @@ static int pool_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 	if (n == 0)
 		return 1;
 	pool_count(link, first, n);
+	pool_stamp(link, first, n);
 	sluice_mpmc_read(ring, first, n, w->slots + place * w->slot_bytes);
 	sluice_spsc_commit(w, n);
 	inlet_ring(in, link);

@@ -77,6 +77,7 @@ static int separate_unspill(struct outlet *out, uint32_t index)
 	if (w->reserved == w->published)
 		return 0;
 	separate_show_notes(out->subs[index]);
+	stamp_publish(&out->stampers[index], w, out->ops);
 	sluice_spsc_publish(w);
 	outlet_ring(out, index);
 	return 1;
@@ -178,6 +179,7 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 			continue;
 		if (SLUICE_UNLIKELY(deliveries > 0))
 			separate_show_notes(out->subs[i]);
+		stamp_publish(&out->stampers[i], w, out->ops);
 		sluice_spsc_publish(w);
 		outlet_ring(out, i);
 	}
@@ -188,6 +190,9 @@ uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 	(void)late;
 	sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx, sub->rx,
 				  sub->slots, sub->capacity, out->event_bytes);
+	out->stampers[sub->lane] = (struct stamper){
+		.next = out->writers[sub->lane].reserved,
+	};
 	return 0;
 }
 

@@ -26,6 +26,7 @@ void subscription_reset(struct subscription *sub)
 	sub->orphan = (struct orphan){0};
 	sub->tx = NULL;
 	sub->rx = NULL;
+	sub->latency = NULL;
 	sub->slots = NULL;
 	sub->pool = NULL;
 }
@@ -80,6 +81,7 @@ void subscription_note_left(struct subscription *sub, uint64_t granted,
 {
 	sub->by_consumer.left = subscription_cut(
 		sub, granted, sluice_load_stale(&sub->tx->published), acked);
+	sluice_latency_stat(sub->latency, &sub->by_consumer.left.latency);
 }
 
 static struct subscription_left subscription_now(const struct subscription *sub)
@@ -115,4 +117,17 @@ uint64_t subscription_counts(const struct subscription *sub,
 		stat->waiting = sluice_load_stale(&sub->by_producer.waiting);
 	}
 	return position_reached(now.acked, start) ? now.acked - start : 0;
+}
+
+void subscription_latency(const struct subscription *sub,
+			  struct sluice_latency_stats *stat)
+{
+	enum consumer_state state = subscription_consumer(sub);
+
+	if (state == CONSUMER_LEFT)
+		*stat = sub->by_consumer.left.latency;
+	else if (state == CONSUMER_OPEN)
+		sluice_latency_stat(sub->latency, stat);
+	else
+		*stat = (struct sluice_latency_stats){0};
 }

@@ -62,6 +62,7 @@
 #define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
 
 #include "dispatch/strategy.h"
+#include "ring/latency.h"
 #include "ring/region.h"
 #include "ring/spsc.h"
 #include "engine/link/handed_priv.h"
@@ -134,6 +135,7 @@ struct subscription_left {
 	uint64_t acked;
 	uint64_t batches;
 	uint64_t high;
+	struct sluice_latency_stats latency;
 };
 
 /* The words by who writes them, each set on lines of its own: so that a set may lie
@@ -191,6 +193,7 @@ struct subscription {
 	struct sluice_region rx_region;
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
+	struct sluice_latency *latency;
 	sluice_slot *slots;
 
 	/* The control calls', under the pipeline's lock. */
@@ -427,5 +430,8 @@ void subscription_note_left(struct subscription *sub, uint64_t granted,
  * made its memory. */
 uint64_t subscription_counts(const struct subscription *sub,
 			     struct sluice_subscription_stats *stat);
+/* The same of what its events took. */
+void subscription_latency(const struct subscription *sub,
+			  struct sluice_latency_stats *stat);
 
 #endif

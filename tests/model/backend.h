@@ -53,7 +53,7 @@ typedef uint32_t sluice_private;
 #define sluice_compare_exchange_relaxed(word, expected, v)                     \
 	((word)->value.compare_exchange_strong(*(expected), (v),               \
 					       rl::mo_relaxed, RL_INFO))
-#define sluice_load_stale(word)     sluice_load_relaxed(word)
+#define sluice_load_stale(word)     sluice_load_acquire(word)
 #define sluice_store_stale(word, v) sluice_store_release((word), (v))
 
 static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,

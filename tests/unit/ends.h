@@ -55,6 +55,7 @@ static inline void ends_open(const struct sluice_strategy *strategy,
 			 0);
 	assert_int_equal(inlet_open(&ends.in, ENDS_MAX), 0);
 	ends.out->counters = &ends.counters;
+	ends.out->ops = sluice_wait_linux();
 	ends.in.counters = &ends.counters;
 	ends.in.tries_max = UINT32_MAX;
 	if (strategy->rings == SLUICE_RINGS_COMMON)

@@ -352,11 +352,29 @@ sluice_unit_mutant(cancelled-is-open engine/control/snapshot.c snapshot "what_li
 sluice_unit_mutant(list-too-short engine/control/snapshot.c snapshot "the_list_grows_meanwhile"
 	[[s/s->stages_max < \*stages_max ||/0 ||/]])
 sluice_unit_mutant(as-full-as-last engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
-	[[s/if (SLUICE_LIKELY(depth <= link->high))/if (SLUICE_LIKELY(depth == link->high))/]])
+	[[s/if (depth > link->high) {/if (depth != link->high) {/]])
 sluice_unit_mutant(batches-never-counted engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
 	[[s/sluice_store_stale(&link->reader.rx->batches, ++link->batches);/(void)0;/]])
 sluice_unit_mutant(fullest-is-forgotten engine/link/subscription.c snapshot_ended "the_fullest_is_remembered"
 	[[s/.high = sluice_load_stale(&sub->rx->high),/.high = subscription_consumer(sub) == CONSUMER_OPEN,/]])
+sluice_unit_mutant(latency-in-the-next-bucket ring/latency.c latency "each_bucket_holds_what_it_says"
+	[[s/uint64_t part = bucket - (cut << SLUICE_LATENCY_PART_BITS);/uint64_t part = bucket - (cut << SLUICE_LATENCY_PART_BITS) + 1;/]])
+sluice_unit_mutant(places-rounded-down ring/latency.c latency "a_share_is_what_it_does_not_exceed"
+	[[s/(total % 1000 \* q + 999) \/ 1000;/total % 1000 * q \/ 1000;/]])
+sluice_unit_mutant(no-more-than-the-most ring/latency.c latency "a_share_is_what_it_does_not_exceed"
+	[[s/top < stat->max_ns ? top : stat->max_ns;/top;/]])
+sluice_unit_mutant(stamps-at-full-speed engine/link/stamp_priv.h stamp "stamps_are_some_thousand_a_second"
+	[[s/s->bits++;/(void)0;/]])
+sluice_unit_mutant(stamps-stay-rare engine/link/stamp_priv.h stamp "when_it_slows_down_each_is_stamped_again"
+	[[s/s->bits--;/(void)0;/]])
+sluice_unit_mutant(stamps-of-others engine/link/stamp_priv.h stamp "only_what_lies_there_is_taken"
+	[[s/if (ns == 0 || at - first >= n ||/if (ns == 0 ||/]])
+sluice_unit_mutant(latency-is-forgotten engine/link/subscription.c snapshot_latency "each_of_a_few_is_looked_at"
+	[[s/\*stat = sub->by_consumer.left.latency;/*stat = (struct sluice_latency_stats){0};/]])
+sluice_unit_mutant(pool-without-stamps engine/link/rings_pool.c snapshot_latency "of_a_pool"
+	[[s/link->stamp.ns = stamp.ns;/(void)0;/]])
+sluice_unit_mutant(common-ring-without-stamps engine/link/rings_common.c snapshot_latency "of_a_common_ring"
+	[[s/stamp_publish(&out->stamper, &out->common.base, out->ops);/(void)0;/]])
 sluice_unit_mutant(blocked-is-work ring/times.c times "a_step_that_lasts_is_work_and_then_blocked"
 	[[s/r->ns\[SLUICE_DOING_BLOCKED\] += more_ns - work_ns;/r->ns[SLUICE_DOING_WORK] += more_ns - work_ns;/]])
 sluice_unit_mutant(work-without-a-thread ring/times.c times "work_that_is_not_done_is_not_told"

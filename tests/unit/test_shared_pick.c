@@ -66,7 +66,7 @@ static void verify_sees_lanes_out_of_step(void **state)
 static void a_slot_forgets_what_lay_in_it(void **state)
 {
 	static const uint32_t deliveries[] = {3, 0, 0, 1};
-	struct outlet out = {.event_bytes = 8};
+	struct outlet out = {.event_bytes = 8, .ops = sluice_wait_linux()};
 	const struct pool_ring *ring;
 	unsigned char events[16] = {0};
 

@@ -49,6 +49,7 @@ static void check_sub(const struct edge *edge,
 		      const struct sluice_subscription_snapshot *row)
 {
 	const struct sluice_subscription_stats *c = &row->counts;
+	const struct sluice_latency_stats *l = &row->latency;
 	int aside = edge->tee || edge->conflate;
 
 	if (strcmp(row->consumer, consumer_of(edge)->name) != 0 ||
@@ -70,6 +71,17 @@ static void check_sub(const struct edge *edge,
 		      consumer_of(edge)->name, (unsigned long long)row->carried,
 		      (unsigned long long)c->batches,
 		      (unsigned long long)c->high);
+	if (l->count > row->carried || l->p50_ns > l->p90_ns ||
+	    l->p90_ns > l->p99_ns || l->p99_ns > l->p999_ns ||
+	    l->p999_ns > l->max_ns || (aside && l->count > 0))
+		wrong("%s: %llu of %llu took %llu, %llu, %llu, %llu, %llu ns",
+		      consumer_of(edge)->name, (unsigned long long)l->count,
+		      (unsigned long long)row->carried,
+		      (unsigned long long)l->p50_ns,
+		      (unsigned long long)l->p90_ns,
+		      (unsigned long long)l->p99_ns,
+		      (unsigned long long)l->p999_ns,
+		      (unsigned long long)l->max_ns);
 	if (c->acked > c->published || c->published > c->granted ||
 	    row->carried > c->acked)
 		wrong("%s: granted %llu published %llu acked %llu carried "
