@@ -20,11 +20,12 @@
 
 static void stop_tell_stage(struct sluice_stage *stage)
 {
-	uint32_t open = STOP_OPEN;
+	uint32_t state = sluice_load_acquire(&stage->words.stop);
 
-	if (sluice_load_acquire(&stage->words.stop) != STOP_OPEN ||
-	    !stop_wanted(stage) ||
-	    !sluice_compare_exchange(&stage->words.stop, &open, STOP_TELLING))
+	if (state != STOP_DUE && (state != STOP_OPEN || !stop_wanted(stage)))
+		return;
+	/* It may have become DUE, which rings again, or shut. */
+	if (!sluice_compare_exchange(&stage->words.stop, &state, STOP_TELLING))
 		return;
 	stage->opts.on_stop(stage);
 	stop_set(stage, STOP_TOLD);

@@ -48,8 +48,9 @@ enum stage_restart {
 /* How far a stage's on_stop is: see stop.c. */
 #define STOP_SHUT    0u /* init has not begun, or fini has */
 #define STOP_OPEN    1u /* it may be called */
-#define STOP_TELLING 2u /* it is being called */
-#define STOP_TOLD    3u /* it has been */
+#define STOP_DUE     2u /* the same, and its stage waits for that */
+#define STOP_TELLING 3u /* it is being called */
+#define STOP_TOLD    4u /* it has been */
 
 /* What went wrong, in words; written before `phase_seen` says so. */
 struct stage_fault {

@@ -7,12 +7,14 @@
  * Life of the word `stop`, between the stage's thread and the supervisor:
  *
  *   SHUT --init begins--> OPEN --supervisor--> TELLING --on_stop returned--> TOLD
- *     ^                    |                                                  |
+ *     ^                    |  |                ^                              |
+ *     |                    |  +--stage--> DUE -+                              |
  *     +----- fini begins --+--------------------------------------------------+
  *
  * The stage's thread waits before fini until on_stop has returned, also when it
- * is still to be called: so it is called once whenever it is wanted, and never
- * beside fini or after it. Where fini itself waits for others (stop_in_fini), it
+ * is still to be called (DUE: the reason may be gone by the time the supervisor
+ * looks, for a consumer has come): so it is called once whenever it is wanted, and
+ * never beside fini or after it. Where fini itself waits for others (stop_in_fini), it
  * may be called beside that as well, and is not waited for after it.
  */
 #include "engine/stage/stage_priv.h"
@@ -93,10 +95,12 @@ static void stop_shut(struct sluice_stage *stage, int last)
 
 	if (stage->opts.on_stop == NULL)
 		return;
-	if (!last && stop_wanted(stage)) {
+	if (!last && stop_wanted(stage) &&
+	    sluice_compare_exchange(&stage->words.stop, &open, STOP_DUE)) {
 		host_alarm(stage->host);
-		stop_await(stage, STOP_OPEN);
+		stop_await(stage, STOP_DUE);
 	}
+	open = STOP_OPEN;
 	if (last &&
 	    sluice_compare_exchange(&stage->words.stop, &open, STOP_SHUT))
 		return;

@@ -217,7 +217,7 @@ sluice_sim_mutant(never-told engine/run/stopping.c "${STUCK}"
 sluice_sim_mutant(told-twice engine/run/stopping.c "on_stop twice"
 	[[s/stop_set(stage, STOP_TOLD)/stop_set(stage, STOP_OPEN)/]])
 sluice_sim_mutant(told-without-need engine/run/stopping.c "it is not to stop"
-	[[/^static void stop_tell_stage/,/^}/s/!stop_wanted(stage) ||/0 ||/]])
+	[[s/(state != STOP_OPEN || !stop_wanted(stage))/state != STOP_OPEN/]])
 sluice_sim_mutant(told-beside-fini engine/stage/stop.c "fini beside on_stop"
 	[[/^static void stop_shut/,/^}/s/stop_await(stage, STOP_TELLING)/(void)0/]])
 sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"

@@ -576,3 +576,7 @@ file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies
 	${PROJECT_SOURCE_DIR} ${UNIT_MUTANT_TABLE})
 set_tests_properties(unit/mutants-apply PROPERTIES LABELS unit TIMEOUT ${SLUICE_TEST_TIMEOUT})
+
+# ---- on_stop ------------------------------------------------------------------
+sluice_unit_mutant(due-only-while-wanted engine/run/stopping.c on_stop_due "another_consumer_comes"
+	[[s/if (state != STOP_DUE \&\& /if (/]])

@@ -29,6 +29,14 @@ int inspect_has_ended(const struct node *node)
 	return node->ended || phase_of(node) == STAGE_ENDED;
 }
 
+/* Or it has failed in that, and will end once it is up again. */
+int inspect_is_ending(const struct node *node)
+{
+	return phase_of(node) >= STAGE_ENDING ||
+	       (phase_of(node) == STAGE_DOWN && node->stage != NULL &&
+		node->stage->run.resume == STAGE_ENDING);
+}
+
 int inspect_is_held(const struct edge *edge)
 {
 	const struct subscription *sub = place_of_word(

@@ -148,6 +148,11 @@ static int call_add(struct node *node)
 		sim_scarce(1, 0);
 	else if (refuse)
 		sim_scarce(0, 1 + late_below(BLOCKS_FEW));
+	if (refuse) {
+		/* Or the init of tasks that come meanwhile is refused. */
+		verdict_may_end(-EAGAIN);
+		verdict_may_end(-ENOMEM);
+	}
 	node->stage = NULL;
 	return option_declare_stage(world.pipeline, node);
 }
@@ -212,18 +217,20 @@ static int add_node(struct node *node)
 /* A name that is taken. */
 static void add_again(void)
 {
+	/* First: between the choice and the hold nobody else may come. */
+	int started = late_is_started();
 	struct node *node = meddle_any_node();
 	struct sluice_stage_opts o;
 	int rc;
 
-	if (node == NULL || !late_is_started())
+	if (node == NULL || !started)
 		return;
+	late_hold(node);
 	sluice_stage_opts_init(&o);
 	o.name = node->name;
 	o.kind = SLUICE_CONSUMER;
 	o.in_bytes = sizeof(struct event);
 	o.flags = SLUICE_STAGE_PORT;
-	late_hold(node);
 	rc = sluice_stage_add(world.pipeline, &o);
 	late_let_go(node);
 	if (rc != -EEXIST && rc != -EPIPE && !meddle_refused(rc))

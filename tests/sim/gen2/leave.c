@@ -54,7 +54,7 @@ static int has_seen(const struct edge *edge, uint32_t side)
 {
 	const struct node *node = side ? producer_of(edge) : consumer_of(edge);
 
-	return !has_hooks(node) || phase_of(node) >= STAGE_ENDING ||
+	return !has_hooks(node) || inspect_is_ending(node) ||
 	       inspect_has_ended(node) || !edge->begun[side] ||
 	       edge->over[side] || edge->refused[side];
 }

@@ -19,7 +19,7 @@
 /* A port's user learns last that it has ended. */
 static int is_gone(const struct node *node)
 {
-	return node->leaving || phase_of(node) >= STAGE_ENDING;
+	return node->leaving || inspect_is_ending(node);
 }
 
 /* How many events consumers that have gone can have left behind. */

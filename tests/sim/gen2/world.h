@@ -383,6 +383,8 @@ int spawner_subscribe(struct edge *edge);
 
 struct sluice_stage_stats inspect_stat(const struct node *node);
 int inspect_has_ended(const struct node *node);
+/* It has let go of what it reads from, and waits for what it has made. */
+int inspect_is_ending(const struct node *node);
 /* It is there, at its consumer. */
 int inspect_is_held(const struct edge *edge);
 /* May the pipeline wait for something from outside? */
