@@ -64,6 +64,7 @@ set(SLUICE_SOURCES
 	ring/wait.c
 	dispatch/strategy.c
 	engine/link/aside.c
+	engine/link/far.c
 	engine/link/inlet.c
 	engine/link/key.c
 	engine/link/lent.c

@@ -15,6 +15,14 @@
 void control_stage_stats(const struct sluice_stage *stage,
 			 struct sluice_stage_stats *stat);
 
+/* subscribe.c: as sluice_subscribe(), while the pipeline runs; one of the two stages
+ * stands for another process. On failure what @far names is still the caller's;
+ * else far->release gives it back. */
+int subscribe_far(struct sluice_pipeline *pipeline, const char *consumer,
+		  const char *producer,
+		  const struct sluice_subscription_opts *opts,
+		  const struct subscription_far *far);
+
 /* Wait for subscriptions that are being made: no more come. */
 void subscriptions_settle(struct sluice_pipeline *pipeline);
 

@@ -5,6 +5,7 @@
 #include "engine/graph/plan_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/link/memory_priv.h"
+#include "engine/link/rings_priv.h"
 #include "engine/graph/sequence_check_priv.h"
 #include "ring/base_priv.h"
 
@@ -321,6 +322,7 @@ static int subscription_late(struct sluice_pipeline *p, struct making *m)
 		return rc;
 	pipeline_unlock(p);
 	subscription_unmap(sub); /* of the one before */
+	sub->far = m->wish.far;
 	rc = plan_late(sub);
 	pipeline_lock(p);
 	if (rc == 0)
@@ -328,6 +330,7 @@ static int subscription_late(struct sluice_pipeline *p, struct making *m)
 	if (rc < 0) {
 		sub->made = SUBSCRIPTION_MAKING;
 		pipeline_unlock(p);
+		sub->far.release = NULL; /* still the caller's */
 		subscription_unmap(sub);
 		pipeline_lock(p);
 		late_forget(sub);
@@ -369,26 +372,66 @@ static int subscription_wish(struct sluice_pipeline *p, struct making *m,
 	return subscription_check(&m->wish, opts);
 }
 
-int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
-		     const char *producer,
-		     const struct sluice_subscription_opts *opts)
+/* One with another process goes through rings of its own. */
+static int subscription_check_far(const struct subscription *wish)
 {
-	SLUICE_KEEP_ERRNO;
-	struct making m = {0};
-	int rc = door_pipeline(pipeline, __func__);
+	if (wish->far.side == FAR_NONE || rings_of(wish->rings)->own)
+		return 0;
+	return SUBSCRIPTION_FAIL(wish, -ENOTSUP,
+				 "dispatcher '%s' has one ring for all its "
+				 "consumers, and another process is given none "
+				 "but its own",
+				 wish->producer->strategy->name);
+}
 
-	if (rc < 0)
-		return rc;
-	if (consumer == NULL || producer == NULL)
-		return pipeline_no_such_stage(NULL);
-	rc = making_open(&m, consumer, producer);
+static int subscription_between(struct sluice_pipeline *pipeline,
+				const char *consumer, const char *producer,
+				const struct sluice_subscription_opts *opts,
+				const struct subscription_far *far)
+{
+	struct making m = {0};
+	int rc = making_open(&m, consumer, producer);
+
 	if (rc == 0) {
 		pipeline_lock(pipeline);
+		if (far != NULL)
+			m.wish.far = *far;
 		rc = subscription_wish(pipeline, &m, consumer, producer, opts);
+		if (rc == 0)
+			rc = subscription_check_far(&m.wish);
 		if (rc == 0)
 			rc = subscription_make(pipeline, &m);
 		pipeline_unlock(pipeline);
 	}
 	making_close(&m);
 	return rc;
+}
+
+int subscribe_far(struct sluice_pipeline *pipeline, const char *consumer,
+		  const char *producer,
+		  const struct sluice_subscription_opts *opts,
+		  const struct subscription_far *far)
+{
+	SLUICE_KEEP_ERRNO;
+
+	if (host_phase(&pipeline->host) < PIPELINE_RUNNING)
+		return sluice_fail(-EBUSY,
+				   "pipeline '%s': another process comes, and "
+				   "it does not run yet",
+				   pipeline->name);
+	return subscription_between(pipeline, consumer, producer, opts, far);
+}
+
+int sluice_subscribe(struct sluice_pipeline *pipeline, const char *consumer,
+		     const char *producer,
+		     const struct sluice_subscription_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc = door_pipeline(pipeline, __func__);
+
+	if (rc < 0)
+		return rc;
+	if (consumer == NULL || producer == NULL)
+		return pipeline_no_such_stage(NULL);
+	return subscription_between(pipeline, consumer, producer, opts, NULL);
 }

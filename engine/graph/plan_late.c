@@ -71,10 +71,21 @@ static int plan_late_tx(struct subscription *sub)
 	return rc;
 }
 
+/* Mapped by whoever makes it. */
+static int plan_far(struct subscription *sub)
+{
+	sub->tx = sub->far.tx;
+	sub->rx = sub->far.rx;
+	sub->slots = sub->far.slots;
+	return plan_private(sub);
+}
+
 int plan_late(struct subscription *sub)
 {
 	int rc = 0;
 
+	if (sub->far.side != FAR_NONE)
+		return plan_far(sub);
 	if (subscription_aside(sub)) {
 		sub->aside = aside_new(sub);
 		if (sub->aside == NULL)

@@ -16,7 +16,8 @@ uint64_t plan_gathered_bytes(const struct subscription *sub,
 {
 	uint64_t most = credit->batch_events;
 
-	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector))
+	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector &&
+				      !subscription_copied(sub)))
 		return 0;
 	if (most < sub->capacity)
 		most = sub->capacity;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/link/far_priv.h"
 #include "engine/link/inlet_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/link/rings_priv.h"
@@ -214,20 +215,21 @@ static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
 	for (;;) {
 		/* Relaxed: one reader, us. */
 		uint32_t read =
-			sluice_load_relaxed(&sub->by_consumer.notes_read);
+			sluice_load_relaxed(subscription_notes_read(sub));
 		const struct note *note =
-			&sub->by_producer.notes[read % NOTES_MAX];
+			&subscription_notes(sub)->note[read % NOTES_MAX];
 
 		/* Acquire: with an event its mark is seen, which was shown
 		 * before the event was published. */
-		if (read == sluice_load_acquire(&sub->by_producer.notes_filled))
+		if (read ==
+		    sluice_load_acquire(&subscription_notes(sub)->filled))
 			return limit;
 		if (!position_reached(at, note->from))
 			return note->from - at < limit
 				       ? (uint32_t)(note->from - at)
 				       : limit;
 		handed_note(&link->handed, at, note->to, note->deliveries);
-		sluice_store_release(&sub->by_consumer.notes_read, read + 1);
+		sluice_store_release(subscription_notes_read(sub), read + 1);
 	}
 }
 
@@ -291,16 +293,20 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		limit = r->credit.batch_events;
 	if (link->rings->fetch != NULL && !link->rings->fetch(in, link, limit))
 		return 0;
-	n = sluice_spsc_peek(r, limit, &first);
 	in->took = 0;
+	if (SLUICE_UNLIKELY(link->sub->far.side == FAR_PRODUCER) &&
+	    !far_look(link))
+		return 0;
+	n = sluice_spsc_peek(r, limit, &first);
 	if (n == 0)
 		return 0;
 	if (link->stamp_looked != r->published)
 		inlet_look(link);
 	/* Relaxed: whoever made a mark for these events made it before. */
 	if (SLUICE_UNLIKELY(
-		    sluice_load_relaxed(&link->sub->by_producer.notes_filled) !=
-		    sluice_load_relaxed(&link->sub->by_consumer.notes_read)))
+		    sluice_load_relaxed(
+			    &subscription_notes(link->sub)->filled) !=
+		    sluice_load_relaxed(subscription_notes_read(link->sub))))
 		limit = inlet_read_notes(link, limit);
 	if (SLUICE_UNLIKELY(!position_reached(r->acked, link->counted)))
 		limit = inlet_read_counts(link, limit);
@@ -315,6 +321,9 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		inlet_gather(link->sub->gathered, r, first, n, whole);
 		batch->events = link->sub->gathered;
 		n = whole;
+	} else if (SLUICE_UNLIKELY(subscription_copied(link->sub))) {
+		inlet_gather(link->sub->gathered, r, first, n, n);
+		batch->events = link->sub->gathered;
 	}
 	batch->count = n;
 	batch->seq = r->acked;

@@ -2,6 +2,7 @@
 /* Consumers come and go: lanes that join and leave between batches, and what a
  * consumer that left had not finished. */
 #include "engine/link/aside_priv.h"
+#include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
 #include "engine/link/sequence_priv.h"
 
@@ -18,6 +19,7 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 	out->subs[sub->lane] = sub;
 	out->bells[sub->lane] = bell;
 	out->joined++;
+	out->far |= sub->far.side == FAR_PRODUCER;
 	return out->rings->attach(out, sub, state == SLUICE_LANE_JOINING);
 }
 
@@ -140,6 +142,8 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 		.to = w->published,
 		.handed = sub->by_consumer.left_handed,
 	};
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
+		far_handed(sub, orphan->at, orphan->to, &orphan->handed);
 	outlet_take_spilled(out, sub->lane, &orphan->queue);
 	if (orphan->at == orphan->to && orphan->queue.count == 0) {
 		outlet_release(out, sub);
@@ -184,11 +188,11 @@ static int outlet_may_note(const struct outlet *out)
 static uint32_t orphan_noted(struct subscription *sub, uint64_t *limit)
 {
 	uint64_t at = sub->orphan.at;
-	uint32_t read = sluice_load_acquire(&sub->by_consumer.notes_read);
+	uint32_t read = sluice_load_acquire(subscription_notes_read(sub));
 
 	for (; read != sub->notes_pending; read++) {
 		const struct note *note =
-			&sub->by_producer.notes[read % NOTES_MAX];
+			&subscription_notes(sub)->note[read % NOTES_MAX];
 
 		if (position_reached(at, note->to))
 			continue; /* behind us */

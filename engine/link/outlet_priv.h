@@ -56,6 +56,7 @@ struct outlet {
 	uint32_t run_events; /* most events of one decision */
 	uint32_t lends;      /* its strategy suits that; see lent_priv.h */
 	uint32_t chooses;    /* by what lanes are known to have, or to lack */
+	uint32_t far;        /* another process writes: see far_priv.h */
 	uint32_t looked;     /* at every lane, since the last decision */
 	uint32_t look_next; /* the lane to look at next, for a large emission */
 	const struct sluice_wait_ops *ops;
@@ -157,7 +158,7 @@ void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
 		  const unsigned char *events, uint32_t n);
 
 /* Is there room to mark one more row of redelivered events? */
-int outlet_note_room(const struct subscription *sub);
+int outlet_note_room(struct subscription *sub);
 /* The next @n events written for @sub, from @position on, have been handed out
  * @deliveries times. The caller has seen that there is room. */
 void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,

@@ -3,6 +3,7 @@
  * A ring for each subscription: its producer writes what the strategy has dealt to
  * that lane, and sees by its consumer's words alone how much more it may.
  */
+#include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
 #include "engine/link/sequence_priv.h"
 
@@ -12,10 +13,13 @@
 
 /* ---- marks of redelivery ------------------------------------------------- */
 
-int outlet_note_room(const struct subscription *sub)
+int outlet_note_room(struct subscription *sub)
 {
+	/* A process that has died may have had a batch of the note before. */
+	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
+		return sub->notes_pending - far_notes_read(sub) < NOTES_MAX - 1;
 	return sub->notes_pending -
-		       sluice_load_acquire(&sub->by_consumer.notes_read) <
+		       sluice_load_acquire(subscription_notes_read(sub)) <
 	       NOTES_MAX;
 }
 
@@ -23,16 +27,17 @@ void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
 		 uint32_t deliveries)
 {
 	struct note *last =
-		&sub->by_producer.notes[(sub->notes_pending - 1) % NOTES_MAX];
+		&subscription_notes(sub)
+			 ->note[(sub->notes_pending - 1) % NOTES_MAX];
 
 	/* Relaxed: our own word. */
 	if (sub->notes_pending !=
-		    sluice_load_relaxed(&sub->by_producer.notes_filled) &&
+		    sluice_load_relaxed(&subscription_notes(sub)->filled) &&
 	    last->to == position && last->deliveries == deliveries) {
 		last->to += n;
 		return;
 	}
-	sub->by_producer.notes[sub->notes_pending++ % NOTES_MAX] =
+	subscription_notes(sub)->note[sub->notes_pending++ % NOTES_MAX] =
 		(struct note){position, position + n, deliveries};
 }
 
@@ -41,8 +46,8 @@ static void separate_show_notes(struct subscription *sub)
 {
 	/* Relaxed: our own word. */
 	if (sub->notes_pending !=
-	    sluice_load_relaxed(&sub->by_producer.notes_filled))
-		sluice_store_release(&sub->by_producer.notes_filled,
+	    sluice_load_relaxed(&subscription_notes(sub)->filled))
+		sluice_store_release(&subscription_notes(sub)->filled,
 				     sub->notes_pending);
 }
 
@@ -88,8 +93,11 @@ static int separate_unspill(struct outlet *out, uint32_t index)
 static void separate_refresh_lane(struct outlet *out, uint32_t index)
 {
 	struct sluice_spsc_writer *w = &out->writers[index];
-	uint64_t credit = sluice_spsc_refresh(w);
+	uint64_t credit;
 
+	if (SLUICE_UNLIKELY(out->far) && far_lane(out, index))
+		far_refresh(out, index);
+	credit = sluice_spsc_refresh(w);
 	if (out->lanes.lane[index].state != SLUICE_LANE_ACTIVE)
 		credit = 0;
 	sluice_lane_set(&out->lanes, index, credit, w->acked);
@@ -196,10 +204,19 @@ uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 	return 0;
 }
 
+/* What another process writes has its end told beside it. */
+static void separate_close(struct outlet *out, uint32_t lane, uint32_t closed)
+{
+	if (SLUICE_UNLIKELY(out->far) && far_lane(out, lane))
+		far_close(out, lane, closed);
+	else
+		sluice_spsc_close(&out->writers[lane], closed);
+}
+
 void separate_cancel(struct outlet *out, struct subscription *sub,
 		     uint32_t closed)
 {
-	sluice_spsc_close(&out->writers[sub->lane], closed);
+	separate_close(out, sub->lane, closed);
 }
 
 static int separate_lane_quiet(struct outlet *out, uint32_t index)
@@ -230,7 +247,7 @@ void separate_end(struct outlet *out, uint32_t closed)
 {
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (sluice_lane_stays(&out->lanes.lane[i]))
-			sluice_spsc_close(&out->writers[i], closed);
+			separate_close(out, i, closed);
 }
 
 uint64_t separate_asks_of(const struct subscription *sub)
@@ -251,7 +268,9 @@ uint64_t separate_asks(struct outlet *out, int now)
 
 uint32_t separate_ended(struct inlet_link *link)
 {
-	return sluice_spsc_ended(&link->reader);
+	return link->sub->far.side == FAR_PRODUCER
+		       ? far_ended(link)
+		       : sluice_spsc_ended(&link->reader);
 }
 
 const struct rings_ops rings_separate = {

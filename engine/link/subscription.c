@@ -13,8 +13,8 @@ void subscription_reset(struct subscription *sub)
 	sluice_store_release(&sub->by_producer.end, 0);
 	sluice_store_release(&sub->by_producer.start, 0);
 	sluice_store_release(&sub->by_producer.waiting, 0);
-	sluice_store_release(&sub->by_producer.notes_filled, 0);
-	sluice_store_release(&sub->by_consumer.notes_read, 0);
+	sluice_store_release(&sub->own_notes.filled, 0);
+	sluice_store_release(&sub->own_notes_read, 0);
 	sub->notes_pending = 0;
 	sluice_store_release(&sub->by_control.window, 0);
 	sub->by_consumer.left_closed = 0;
@@ -33,6 +33,9 @@ void subscription_reset(struct subscription *sub)
 
 void subscription_unmap(struct subscription *sub)
 {
+	if (sub->far.release != NULL)
+		sub->far.release(sub->far.ctx);
+	sub->far = (struct subscription_far){.side = FAR_NONE};
 	sluice_region_close(&sub->tx_region);
 	sluice_region_close(&sub->rx_region);
 	free(sub->gathered);
@@ -81,7 +84,10 @@ void subscription_note_left(struct subscription *sub, uint64_t granted,
 {
 	sub->by_consumer.left = subscription_cut(
 		sub, granted, sluice_load_stale(&sub->tx->published), acked);
-	sluice_latency_stat(sub->latency, &sub->by_consumer.left.latency);
+	/* With another process none is taken. */
+	if (sub->latency != NULL)
+		sluice_latency_stat(sub->latency,
+				    &sub->by_consumer.left.latency);
 }
 
 static struct subscription_left subscription_now(const struct subscription *sub)
@@ -126,7 +132,7 @@ void subscription_latency(const struct subscription *sub,
 
 	if (state == CONSUMER_LEFT)
 		*stat = sub->by_consumer.left.latency;
-	else if (state == CONSUMER_OPEN)
+	else if (state == CONSUMER_OPEN && sub->latency != NULL)
 		sluice_latency_stat(sub->latency, stat);
 	else
 		*stat = (struct sluice_latency_stats){0};

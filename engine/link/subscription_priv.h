@@ -18,17 +18,18 @@
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
- *   notes_read   consumer           producer     release  marks of redelivery
- *                                                         that it has taken up
  * by_producer
  *   state        producer           any          release  see below
  *   start        producer           consumer     (JOINED) first position
  *   closed, end  producer           consumer     release  its stream ends at
  *                                                         `end`: cancelled, or
  *                                                         refused
- *   notes_filled producer           consumer     release  carries notes
  *   waiting      producer           any          relaxed  a gauge: its events
  *                                                         in the spill
+ *
+ * notes.filled   producer           consumer     release  carries marks of
+ *                                                         redelivery
+ * notes_read     consumer           producer     release  those that it has taken up
  *
  * Life    made (control call; both ends told)
  *         consumer  NEW --hook--> WANTS ------> OPEN --stream ended--> LEFT
@@ -52,7 +53,8 @@
  *         places, and takes no lock for it: a call that finds a place closed is
  *         refused.
  *
- * Crash   The stages are threads of one process.
+ * Crash   The stages are threads of one process; but one of them may stand for
+ *         another process, see far_priv.h.
  *
  * Knows      both ends' states, memory and words
  * Knows not  what a stage does with its end; which subscriptions may be made
@@ -102,6 +104,12 @@ struct note {
 
 #define NOTES_MAX 16u
 
+/* The last ones; shown, by `filled`, before the events that they are of. */
+struct notes {
+	sluice_a32 filled;
+	struct note note[NOTES_MAX];
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
 /* Events of a consumer that has left, waiting to be dealt again: those it left
  * in its ring, then those that waited for it in the spill. */
 struct orphan {
@@ -142,7 +150,6 @@ struct subscription_left {
  * in memory that only its writer may write. */
 struct subscription_consumer_words {
 	sluice_a32 state;
-	sluice_a32 notes_read;
 	/* What it had been handed when it left, and why it did: carried by
 	 * LEFT. */
 	uint32_t left_closed;
@@ -156,8 +163,6 @@ struct subscription_producer_words {
 	sluice_a32 closed;
 	sluice_a64 end;
 	sluice_a64 start;
-	sluice_a32 notes_filled;
-	struct note notes[NOTES_MAX];
 	sluice_a64 waiting; /* last: written with each round that spills */
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
@@ -168,6 +173,24 @@ struct subscription_control_words {
 	sluice_a64 window;
 	sluice_a64 asks_of;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
+
+/* Which of its stages stands for another process, and where its memory is mapped
+ * then; see far_priv.h. */
+enum far_side { FAR_NONE = 0, FAR_CONSUMER = 1, FAR_PRODUCER = 2 };
+
+struct subscription_far {
+	enum far_side side;
+	uint32_t trusted; /* its events need not be copied */
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	sluice_slot *slots;
+	struct notes *notes; /* NULL, and the next: none are shared */
+	sluice_a32 *notes_read;
+	/* Both of our ends have let go of the memory, and a place is used again or
+	 * the pipeline closed. Under the pipeline's lock, or without it. */
+	void (*release)(void *ctx);
+	void *ctx;
+};
 
 struct subscription {
 	/* Its definition: fixed while anybody can see it, but for the window
@@ -195,6 +218,7 @@ struct subscription {
 	struct sluice_rx_words *rx;
 	struct sluice_latency *latency;
 	sluice_slot *slots;
+	struct subscription_far far;
 
 	/* The control calls', under the pipeline's lock. */
 	enum subscription_made made;
@@ -217,7 +241,9 @@ struct subscription {
 	uint32_t notes_pending; /* filled, not shown yet */
 
 	struct subscription_consumer_words by_consumer;
+	sluice_a32 own_notes_read; /* beside the consumer's */
 	struct subscription_producer_words by_producer;
+	struct notes own_notes;
 	struct subscription_control_words by_control;
 };
 
@@ -303,6 +329,26 @@ static inline int subscription_manual(const struct subscription *sub)
 static inline int subscription_aside(const struct subscription *sub)
 {
 	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
+}
+
+/* The marks of redelivery, and how many of them were taken up. */
+static inline struct notes *subscription_notes(struct subscription *sub)
+{
+	return SLUICE_UNLIKELY(sub->far.notes != NULL) ? sub->far.notes
+						       : &sub->own_notes;
+}
+
+static inline sluice_a32 *subscription_notes_read(struct subscription *sub)
+{
+	return SLUICE_UNLIKELY(sub->far.notes_read != NULL)
+		       ? sub->far.notes_read
+		       : &sub->own_notes_read;
+}
+
+/* Its events may change while they are looked at: they are copied first. */
+static inline int subscription_copied(const struct subscription *sub)
+{
+	return sub->far.side == FAR_PRODUCER && !sub->far.trusted;
 }
 
 /* Nobody is held up by one that has not asked for anything: with manual demand it

@@ -294,6 +294,7 @@ static void supervisor_heed(struct sluice_stage *port)
 {
 	if (!stage_parked(port) || host_command(port->host) == PIPELINE_STOP)
 		port_attend(port);
+	stage_look_far(port);
 }
 
 static int port_calls(struct sluice_stage *port, struct supervised *seen)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage as a consumer: its subscriptions come and go. */
+#include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
 
@@ -21,10 +22,14 @@ static void consumer_note_left(struct sluice_stage *stage,
 			       struct subscription *sub)
 {
 	struct inlet_link *link = &stage->in.links[sub->inlet];
-	uint64_t at = link->reader.acked;
 	uint64_t n = stage_in_hand(stage, sub->inlet);
-	uint64_t until = at + n;
+	uint64_t at;
+	uint64_t until;
 
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
+		far_settle(link);
+	at = link->reader.acked;
+	until = at + n;
 	if (n > 0)
 		handed_note(&link->handed, at, until,
 			    handed_at(&link->handed, at, &n) + 1);
@@ -137,7 +142,7 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 static void consumer_adjust(struct sluice_stage *stage,
 			    struct subscription *sub)
 {
-	if (!stage->in.links[sub->inlet].open)
+	if (!stage->in.links[sub->inlet].open || sub->far.side == FAR_CONSUMER)
 		return;
 	if (subscription_manual(sub))
 		inlet_grant_asked(&stage->in, sub->inlet);
@@ -153,6 +158,12 @@ static void consumer_open(struct sluice_stage *stage, struct subscription *sub)
 	if (subscription_producer(sub) == PRODUCER_REFUSED) {
 		stage_link_ended(stage, sub->inlet,
 				 sluice_load_acquire(&sub->by_producer.closed));
+		return;
+	}
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {
+		far_attach(&stage->in, sub,
+			   sluice_load_acquire(&sub->by_producer.start));
+		sluice_store_release(&sub->by_consumer.state, CONSUMER_OPEN);
 		return;
 	}
 	inlet_attach(&stage->in, sub,
@@ -190,6 +201,22 @@ void stage_attend_inlets(struct sluice_stage *stage)
 		case CONSUMER_LEFT:
 			break;
 		}
+	}
+}
+
+void stage_look_far(struct sluice_stage *stage)
+{
+	for (uint32_t i = 0;
+	     i < stage->in.places_max && stage->run.phase == STAGE_RUNNING;
+	     i++) {
+		struct inlet_link *link = &stage->in.links[i];
+		uint32_t closed;
+
+		if (!link->open || link->sub->far.side != FAR_CONSUMER)
+			continue;
+		closed = far_over(link);
+		if (closed != SLUICE_REASON_OPEN)
+			stage_link_ended(stage, i, closed);
 	}
 }
 

@@ -2,6 +2,7 @@
 /* How a stage begins, and how it ends: not before everything it made has been
  * finished by somebody, unless nobody is left to. */
 #include "engine/link/aside_priv.h"
+#include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
 
@@ -146,7 +147,9 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 			.stopped = 1};
 	stage->run.phase = STAGE_ENDING;
 	stage_show_phase(stage, STAGE_ENDING);
-	if (!stage_produces(stage))
+	if (stage_produces(stage))
+		far_stop(&stage->out, stage->run.ended.closed);
+	else
 		stage_end(stage);
 }
 

@@ -348,6 +348,8 @@ void stage_attend_inlets(struct sluice_stage *stage);
 /* What the end of a subscription with @peer means to its consumer. */
 void stage_heed_end(struct sluice_stage *stage, const struct peer_name *peer,
 		    enum sluice_on_end mode, uint32_t closed);
+/* Of links that another process reads: those whose stream is over end. */
+void stage_look_far(struct sluice_stage *stage);
 /* Link @index has ended, for @closed, after its last event. */
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 		      uint32_t closed);

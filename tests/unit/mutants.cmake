@@ -580,3 +580,24 @@ set_tests_properties(unit/mutants-apply PROPERTIES LABELS unit TIMEOUT ${SLUICE_
 # ---- on_stop ------------------------------------------------------------------
 sluice_unit_mutant(due-only-while-wanted engine/run/stopping.c on_stop_due "another_consumer_comes"
 	[[s/if (state != STOP_DUE \&\& /if (/]])
+# ---- another process has one end ----------------------------------------------
+sluice_unit_mutant(far-leaves-without-a-look engine/stage/attend_in.c far "it_dies"
+	[[s/^\t\tfar_settle(link);$/\t\t(void)0;/]])
+sluice_unit_mutant(far-unflagged engine/link/outlet_member.c far "it_dies"
+	[[s/^\t\tfar_handed(sub, .*$/\t\t(void)0;/]])
+sluice_unit_mutant(far-never-over engine/run/port_held.c far "it_reads_all"
+	[[s/^\tstage_look_far(port);$//]])
+sluice_unit_mutant(far-notes-believed engine/link/far.c far "it_lies_about_notes"
+	[[s/return sub->notes_pending - read <= NOTES_MAX$/return 1/]])
+sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_all"
+	[[s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {/if (0) {/]])
+sluice_unit_mutant(far-published-believed engine/link/far.c far "it_publishes_nonsense"
+	[[s/if (published - r->acked > r->granted - r->acked)/if (0)/]])
+sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far "it_dies_while_it_writes"
+	[[s/^\t\tpublished = sluice_load_acquire(&sub->by_producer.end);$/\t\tpublished = sluice_load_acquire(\&r->tx->published);/]])
+sluice_unit_mutant(far-does-not-stop engine/stage/life.c far "it_dies_while_it_writes"
+	[[s/far_stop(&stage->out, .*);/(void)0;/]])
+sluice_unit_mutant(far-not-copied engine/link/inlet.c far "it_writes_after_it_has_published"
+	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
+sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
+	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/link/far_priv.h"
+#include "engine/link/rings_priv.h"
+
+/* ---- the consumer is in the other process -------------------------------- */
+
+void far_attach(struct inlet *in, struct subscription *sub, uint64_t position)
+{
+	struct inlet_link *link = &in->links[sub->inlet];
+
+	*link = (struct inlet_link){
+		.sub = sub,
+		.open = 1,
+		.rings = rings_of(sub->rings),
+	};
+	link->reader = (struct sluice_spsc_reader){
+		.tx = sub->tx,
+		.rx = sub->rx,
+		.slots = sub->slots,
+		.capacity = sub->capacity,
+		.slot_bytes = sub->event_bytes,
+		.acked = position,
+		.granted = position,
+		.published = position,
+		.credit = sub->credit,
+	};
+}
+
+void far_settle(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+	/* Acked first: it is not beyond what was published when it was stored. */
+	uint64_t acked = sluice_load_acquire(&r->rx->acked);
+	uint64_t granted = sluice_load_acquire(&r->rx->granted);
+
+	r->published = sluice_load_acquire(&r->tx->published);
+	r->acked = sluice_credit_clamp_acked(acked, r->acked, r->published);
+	r->granted = sluice_credit_clamp_granted(granted, r->granted, r->acked,
+						 r->capacity);
+}
+
+uint32_t far_over(struct inlet_link *link)
+{
+	uint32_t closed = sluice_load_acquire(&link->reader.tx->closed);
+
+	if (closed == SLUICE_REASON_OPEN)
+		return SLUICE_REASON_OPEN;
+	far_settle(link);
+	return link->reader.acked == link->reader.published
+		       ? closed
+		       : SLUICE_REASON_OPEN;
+}
+
+uint32_t far_notes_read(struct subscription *sub)
+{
+	uint32_t read = sluice_load_acquire(subscription_notes_read(sub));
+
+	/* Beyond what was made, or far behind: as few as there may be. */
+	return sub->notes_pending - read <= NOTES_MAX
+		       ? read
+		       : sub->notes_pending - NOTES_MAX;
+}
+
+void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
+		struct handed *handed)
+{
+	uint32_t first = sub->notes_pending < NOTES_MAX
+				 ? 0
+				 : sub->notes_pending - NOTES_MAX;
+
+	handed->count = 0;
+	if (at == to)
+		return;
+	/* From the last to the first: the nearest rows are on top. */
+	handed_note(handed, at, to, 1);
+	for (uint32_t i = sub->notes_pending; i != first; i--) {
+		const struct note *note =
+			&subscription_notes(sub)->note[(i - 1) % NOTES_MAX];
+
+		if (!position_reached(at, note->to) &&
+		    !position_reached(note->from, to))
+			handed_note(handed, at, note->to, note->deliveries + 1);
+	}
+}
+
+/* ---- the producer is in the other process -------------------------------- */
+
+/* The consumer's words are ours: what it has granted is so. */
+void far_refresh(struct outlet *out, uint32_t lane)
+{
+	struct sluice_spsc_writer *w = &out->writers[lane];
+	const struct subscription *sub = out->subs[lane];
+	uint64_t granted = sluice_load_acquire(&w->rx->granted);
+	uint64_t published = sluice_load_acquire(&w->tx->published);
+
+	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
+		published = sluice_load_relaxed(&sub->by_producer.end);
+	if (published - w->published <= granted - w->published)
+		w->published = published;
+	w->reserved = w->published;
+}
+
+void far_close(struct outlet *out, uint32_t lane, uint32_t closed)
+{
+	struct subscription *sub = out->subs[lane];
+
+	/* Relaxed: our own words. */
+	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
+		return;
+	far_refresh(out, lane);
+	sluice_store_release(&sub->by_producer.end,
+			     out->writers[lane].published);
+	sluice_store_release(&sub->by_producer.closed, closed);
+	outlet_ring(out, lane);
+}
+
+void far_stop(struct outlet *out, uint32_t closed)
+{
+	for (uint32_t i = 0; out->far && i < out->lanes.count; i++)
+		if (far_lane(out, i))
+			far_close(out, i, closed);
+}
+
+int far_look(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+	const struct subscription *sub = link->sub;
+	uint64_t published;
+
+	if (r->published != r->acked)
+		return 1;
+	if (sluice_load_acquire(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
+		published = sluice_load_acquire(&sub->by_producer.end);
+	else
+		published = sluice_load_acquire(&r->tx->published);
+	/* More than it was allowed to write it has not written. */
+	if (published - r->acked > r->granted - r->acked)
+		return 0;
+	r->published = published;
+	return r->published != r->acked;
+}
+
+uint32_t far_ended(struct inlet_link *link)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+	uint32_t closed = sluice_load_acquire(&link->sub->by_producer.closed);
+
+	if (closed == SLUICE_REASON_OPEN) {
+		closed = sluice_load_acquire(&r->tx->closed);
+		if (closed == SLUICE_REASON_OPEN)
+			return SLUICE_REASON_OPEN;
+	}
+	if (far_look(link))
+		return SLUICE_REASON_OPEN;
+	if (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
+	    SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)
+		return SLUICE_REASON_ERROR;
+	return closed;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A subscription one of whose two stages is driven by another process: here stands
+ * a port in its place, which no user drives. Its ring and words lie in memory that
+ * both processes have mapped, each writing what is its own: that end's ring is never
+ * touched from here, only looked at. Of far.c. Not installed.
+ *
+ * Nothing that is read there is believed: positions are taken only as far as they
+ * are possible, and an event is copied before anybody sees it, unless its sender is
+ * trusted.
+ *
+ * Words         writer           reader         order
+ * tx, slots     the producer     the consumer   as in ring/spsc.h
+ * notes         the producer     the consumer   filled: release; see notes
+ * rx            the consumer     the producer   as in ring/spsc.h
+ * notes_read    the consumer     the producer   release
+ *
+ * Life  The consumer's end is in the other process: the stage here opens, asks for
+ *       nothing, and leaves when the stream is over and all is acknowledged, when it
+ *       is ended, or when that process has died: what is not acknowledged then is
+ *       dealt again. The producer's end is there: the stage here joins, places
+ *       nothing, and ends when it is told to, or when that process has died: its
+ *       stream ends at what was published then.
+ *
+ * Knows      rings and words of a subscription
+ * Knows not  who the other process is, and how it came by its memory
+ */
+#ifndef SLUICE_ENGINE_FAR_PRIV_H
+#define SLUICE_ENGINE_FAR_PRIV_H
+
+#include "engine/link/inlet_priv.h"
+#include "engine/link/outlet_priv.h"
+
+/* ---- far.c: the consumer is in the other process ---- */
+
+/* Its link opens at @position: nothing is asked for from here. */
+void far_attach(struct inlet *in, struct subscription *sub, uint64_t position);
+/* What it has granted and acknowledged by now, as far as that is possible. */
+void far_settle(struct inlet_link *link);
+/* How its stream has ended, and all of it is acknowledged: a SLUICE_CLOSED() word;
+ * 0: not yet. */
+uint32_t far_over(struct inlet_link *link);
+/* What it has left, [@at, @to), was perhaps in its hands: how often each has been
+ * handed out. */
+void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
+		struct handed *handed);
+/* The notes that it has taken up, ever; no others than were made. */
+uint32_t far_notes_read(struct subscription *sub);
+
+/* ---- far.c: the producer is in the other process ---- */
+
+/* Is that lane written there? Others of the outlet may not be. */
+static inline int far_lane(const struct outlet *out, uint32_t lane)
+{
+	return out->subs[lane] != NULL &&
+	       out->subs[lane]->far.side == FAR_PRODUCER;
+}
+/* What it has published on @lane by now, as far as that is possible. */
+void far_refresh(struct outlet *out, uint32_t lane);
+/* That stream ends there, for @closed: whatever is published later is not read. */
+void far_close(struct outlet *out, uint32_t lane, uint32_t closed);
+/* So do all of them that are written elsewhere. */
+void far_stop(struct outlet *out, uint32_t closed);
+/* At the consuming end, before a look at the ring: what is there to read. Returns 0
+ * when there is nothing. */
+int far_look(struct inlet_link *link);
+/* How its stream has ended, a SLUICE_CLOSED() word; 0: it has not. */
+uint32_t far_ended(struct inlet_link *link);
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A subscription whose one end another process has: that process is played by the
+ * test, which writes the words that are its own, and sometimes nonsense. */
+#include "engine/control/control_priv.h"
+#include "engine/graph/subscriptions_priv.h"
+#include "engine/link/far_priv.h"
+#include "engine/link/memory_priv.h"
+#include "engine/run/port_priv.h"
+#include "flow.h"
+
+#define EVENTS 200u
+#define WINDOW 16u
+
+static struct sluice_pipeline *pipeline;
+static struct flow_source source;
+static struct flow_sink sink;
+static uint32_t flagged;           /* events that the sink got again */
+static struct sluice_stage *stand; /* stands for the process */
+static struct sluice_sub sub;
+static uint32_t released;
+
+/* What both have mapped. */
+static struct {
+	struct sluice_tx_words tx;
+	struct sluice_rx_words rx;
+	struct notes notes;
+	sluice_a32 notes_read;
+	uint64_t slots[WINDOW];
+} far;
+
+static struct sluice_spsc_reader reader;
+static struct sluice_spsc_writer writer;
+
+static const struct sluice_credit credit = {
+	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
+
+static int collect(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	if (batch->flags & SLUICE_BATCH_REDELIVERED)
+		flagged += batch->count;
+	return flow_collect(self, batch);
+}
+
+static void release(void *ctx)
+{
+	assert_ptr_equal(ctx, &far);
+	released++;
+}
+
+static struct subscription_far far_end(enum far_side side)
+{
+	return (struct subscription_far){
+		.side = side,
+		.tx = &far.tx,
+		.rx = &far.rx,
+		.slots = (sluice_slot *)far.slots,
+		.notes = &far.notes,
+		.notes_read = &far.notes_read,
+		.release = release,
+		.ctx = &far,
+	};
+}
+
+static void wait_for(int (*reached)(void))
+{
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS && !reached(); ms++)
+		flow_sleep_ms(1);
+	assert_true(reached());
+}
+
+static int is_open(void)
+{
+	struct sluice_subscription_stats stat;
+
+	return sluice_subscription_stat(sub, &stat) == 0 &&
+	       subscription_consumer(subscription_at(pipeline, sub.index)) ==
+		       CONSUMER_OPEN;
+}
+
+static void subscribe_as(enum far_side side, const char *consumer,
+			 const char *producer)
+{
+	struct subscription_far end = far_end(side);
+
+	assert_int_equal(subscribe_far(pipeline, consumer, producer,
+				       SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
+							   .sub = &sub),
+				       &end),
+			 0);
+	wait_for(is_open);
+}
+
+/* A source whose other consumer asks for nothing until it is told to. */
+static void start_source(const char *dispatcher, struct sluice_sub *other)
+{
+	memset(&far, 0, sizeof(far));
+	memset(&sink, 0, sizeof(sink));
+	released = 0;
+	source = (struct flow_source){.end = EVENTS, .most = 8};
+	pipeline = flow_open(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .dispatcher = dispatcher, .state = &source));
+	flagged = 0;
+	flow_add(pipeline, SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+					.in_bytes = 8, .handle_events = collect,
+					.state = &sink));
+	flow_subscribe(pipeline, "sink", "source",
+		       SLUICE_SUBSCRIPTION(.flags = SLUICE_SUBSCRIBE_MANUAL,
+					   .max_demand = WINDOW, .sub = other));
+	flow_start(pipeline);
+}
+
+static void come_to_read(void)
+{
+	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
+					.kind = SLUICE_CONSUMER,
+					.flags = SLUICE_STAGE_PORT));
+	stand = sluice_stage_find(pipeline, "peer");
+	subscribe_as(FAR_CONSUMER, "peer", "source");
+	sluice_spsc_reader_attach(&reader, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+}
+
+static void ring(const char *name)
+{
+	sluice_bell_ring(sluice_stage_find(pipeline, name)->bell,
+			 pipeline->host.wait);
+}
+
+/* @n events at least: the next ones, in order, from *next on. */
+static void read_events(uint32_t n, uint64_t *next)
+{
+	for (uint32_t got = 0; got < n;) {
+		const sluice_slot *first;
+		uint32_t k = sluice_spsc_peek(&reader, WINDOW, &first);
+
+		for (uint32_t i = 0; i < k; i++) {
+			uint64_t event;
+
+			memcpy(&event, first + (size_t)i * 8, 8);
+			assert_int_equal(event, (*next)++);
+		}
+		(void)sluice_spsc_release(&reader, k);
+		ring("source");
+		got += k;
+	}
+}
+
+static void leave(enum sluice_reason reason)
+{
+	assert_int_equal(sluice_port_end(stand, reason), 0);
+}
+
+static void join_and_close(int rc)
+{
+	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS), rc);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(released, 1);
+}
+
+static void take_rest(struct sluice_sub other)
+{
+	assert_int_equal(sluice_ask(other, EVENTS), 0);
+}
+
+/* ---- it reads ------------------------------------------------------------ */
+
+static void it_reads_all(void **state)
+{
+	struct sluice_sub other;
+	uint64_t next = 0;
+
+	(void)state;
+	start_source("demand", &other);
+	come_to_read();
+	(void)sluice_spsc_release(&reader, 0);
+	ring("source");
+	read_events(EVENTS, &next);
+	/* Who has finished says so; the source waits for its other consumer. */
+	take_rest(other);
+	while (sluice_spsc_ended(&reader) == SLUICE_REASON_OPEN)
+		flow_sleep_ms(1);
+	port_call(stand);
+	join_and_close(0);
+	assert_int_equal(sink.events, 0);
+}
+
+/* What it has published and not acknowledged another gets, flagged. */
+static void it_dies(void **state)
+{
+	struct sluice_sub other;
+	uint64_t next = 0;
+	uint64_t acked;
+
+	(void)state;
+	start_source("demand", &other);
+	come_to_read();
+	(void)sluice_spsc_release(&reader, 0);
+	ring("source");
+	read_events(40, &next);
+	while (sluice_load_acquire(&far.tx.published) < next + WINDOW / 2)
+		flow_sleep_ms(1);
+	acked = reader.acked;
+	leave(SLUICE_REASON_ERROR);
+	/* A dead man's hand: nobody looks any more. */
+	sluice_store_release(&far.rx.acked, EVENTS);
+	take_rest(other);
+	join_and_close(0);
+	assert_int_equal(acked + sink.events, EVENTS);
+	assert_int_equal(sink.sum, flow_sum(EVENTS) - flow_sum(acked));
+	/* It may have had all of them in its hands. */
+	assert_int_equal(flagged, WINDOW);
+}
+
+/* Words that no honest reader writes: others get all that it cannot have finished. */
+static void it_lies(void **state)
+{
+	static const uint64_t lies[] = {UINT64_MAX, UINT64_MAX / 2, 1000, 0};
+	struct sluice_sub other;
+
+	(void)state;
+	start_source("demand", &other);
+	come_to_read();
+	for (uint32_t i = 0; i < 400; i++) {
+		sluice_store_release(&far.rx.acked, lies[i % 4] + i);
+		sluice_store_release(&far.rx.granted, lies[(i / 4) % 4] + i);
+		sluice_store_release(&far.notes_read, (uint32_t)lies[i % 3]);
+		ring("source");
+		if (i % 100 == 0)
+			flow_sleep_ms(1);
+	}
+	sluice_store_release(&far.rx.acked, 0);
+	leave(SLUICE_REASON_ERROR);
+	take_rest(other);
+	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS), 0);
+	/* What it said it had finished in time is its own loss. */
+	assert_true(sink.events <= EVENTS);
+	assert_true(sink.events >= EVENTS - source.next);
+	assert_int_equal(sink.disorder, 0);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(released, 1);
+}
+
+/* Of marks that it says it has read none was made, and the ring of marks is read no
+ * further than it goes. */
+static void it_lies_about_notes(void **state)
+{
+	struct subscription fake = {.notes_pending = 40};
+	uint32_t seen[] = {41, 23, 0, UINT32_MAX};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		sluice_store_release(&fake.own_notes_read, seen[i]);
+		assert_int_equal(far_notes_read(&fake), 40 - NOTES_MAX);
+	}
+	for (uint32_t read = 40 - NOTES_MAX; read <= 40; read++) {
+		sluice_store_release(&fake.own_notes_read, read);
+		assert_int_equal(far_notes_read(&fake), read);
+	}
+}
+
+/* What has been handed out before it came to this process: as the marks say, and once
+ * more. */
+static void marks_of_what_it_had(void **state)
+{
+	struct subscription fake = {.notes_pending = 3};
+	struct handed handed = {0};
+	uint64_t n = 100;
+
+	(void)state;
+	fake.own_notes.note[0] = (struct note){0, 5, 7}; /* behind */
+	fake.own_notes.note[1] = (struct note){10, 12, 2};
+	fake.own_notes.note[2] = (struct note){12, 14, 4};
+	far_handed(&fake, 10, 20, &handed);
+	assert_int_equal(handed_at(&handed, 10, &n), 3);
+	assert_int_equal(n, 2);
+	n = 100;
+	assert_int_equal(handed_at(&handed, 12, &n), 5);
+	assert_int_equal(n, 2);
+	n = 100;
+	assert_int_equal(handed_at(&handed, 14, &n), 1);
+	assert_int_equal(n, 6);
+	far_handed(&fake, 20, 20, &handed);
+	assert_int_equal(handed.count, 0);
+}
+
+static int has_ended(void)
+{
+	return sluice_load_acquire(&stand->words.phase_seen) == STAGE_ENDED;
+}
+
+/* Its stream ends where it is; what it has not finished then it still may. */
+static void it_is_cancelled(void **state)
+{
+	struct sluice_sub other;
+	uint64_t next = 0;
+
+	(void)state;
+	start_source("demand", &other);
+	come_to_read();
+	(void)sluice_spsc_release(&reader, 0);
+	ring("source");
+	read_events(20, &next);
+	assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0), 0);
+	while (sluice_load_acquire(&far.tx.closed) == 0)
+		flow_sleep_ms(1);
+	while (sluice_spsc_ended(&reader) == SLUICE_REASON_OPEN)
+		read_events(1, &next);
+	port_call(stand);
+	wait_for(has_ended);
+	take_rest(other);
+	join_and_close(0);
+	assert_int_equal(next + sink.events, EVENTS);
+}
+
+static void its_user_is_elsewhere(void **state)
+{
+	struct sluice_sub other;
+	struct subscription_far end = far_end(FAR_CONSUMER);
+
+	(void)state;
+	start_source("broadcast", &other);
+	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
+					.kind = SLUICE_CONSUMER,
+					.flags = SLUICE_STAGE_PORT));
+	assert_int_equal(subscribe_far(pipeline, "peer", "source",
+				       SLUICE_SUBSCRIPTION(.max_demand = 8),
+				       &end),
+			 -ENOTSUP);
+	assert_text_has(sluice_last_error(), "'broadcast'");
+	sluice_pipeline_stop(pipeline);
+	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS),
+			 -ECANCELED);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(released, 0);
+}
+
+/* ---- it writes ----------------------------------------------------------- */
+
+static void start_sink(void)
+{
+	memset(&far, 0, sizeof(far));
+	memset(&sink, 0, sizeof(sink));
+	released = 0;
+	pipeline = flow_open(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
+	flow_start(pipeline);
+	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .out_bytes = 8,
+					.kind = SLUICE_PRODUCER,
+					.flags = SLUICE_STAGE_PORT));
+	stand = sluice_stage_find(pipeline, "peer");
+	subscribe_as(FAR_PRODUCER, "sink", "peer");
+	sluice_spsc_writer_attach(&writer, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8);
+}
+
+static void write_events(uint64_t *next, uint64_t end)
+{
+	while (*next < end) {
+		sluice_slot *first;
+		uint32_t n = sluice_spsc_reserve(
+			&writer, end - *next < 5 ? (uint32_t)(end - *next) : 5,
+			&first);
+
+		for (uint32_t i = 0; i < n; i++, (*next)++)
+			memcpy(first + (size_t)i * 8, next, 8);
+		sluice_spsc_commit(&writer, n);
+		ring("sink");
+	}
+}
+
+static int sink_has_all(void)
+{
+	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == EVENTS;
+}
+
+static void drain_and_close(void)
+{
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(released, 1);
+}
+
+static void it_feeds_and_closes(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+	ring("sink");
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* What it has published counts, and nothing that it, or what has become of it,
+ * publishes later. */
+static void it_dies_while_it_writes(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	leave(SLUICE_REASON_ERROR);
+	sluice_store_release(&far.tx.published, writer.published + 3);
+	wait_for(has_ended);
+	sluice_store_release(&far.tx.published, writer.published + 5);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* More than it was allowed to write it has not written. */
+static void it_publishes_nonsense(void **state)
+{
+	static const uint64_t lies[] = {UINT64_MAX, UINT64_MAX / 2, 1 << 20};
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	wait_for(sink_has_all);
+	for (uint32_t i = 0; i < 300; i++) {
+		sluice_store_release(&far.tx.published, lies[i % 3]);
+		ring("sink");
+		if (i % 100 == 0)
+			flow_sleep_ms(1);
+	}
+	sluice_store_release(&far.tx.closed, UINT32_MAX);
+	ring("sink");
+	/* It is an end, too, and may have been heard. */
+	(void)sluice_port_end(stand, SLUICE_REASON_ERROR);
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* It may change what it has published; the handler sees one thing. */
+static void it_writes_after_it_has_published(void **state)
+{
+	struct inlet in = {0};
+	struct subscription *fake = line_calloc(1, sizeof(*fake));
+	struct sluice_batch batch = {0};
+	uint64_t event = 7;
+	uint64_t gathered[WINDOW];
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	assert_non_null(fake);
+	assert_int_equal(inlet_open(&in, 1), 0);
+	in.ops = sluice_wait_linux();
+	in.tries_max = 5;
+	*fake = (struct subscription){.tx = &far.tx,
+				      .rx = &far.rx,
+				      .slots = (sluice_slot *)far.slots,
+				      .capacity = WINDOW,
+				      .event_bytes = 8,
+				      .credit = credit,
+				      .gathered = (unsigned char *)gathered,
+				      .far = far_end(FAR_PRODUCER)};
+	inlet_meet(&in, fake);
+	inlet_attach(&in, fake, 0, NULL);
+	inlet_ask(&in, 0);
+	memcpy(far.slots, &event, 8);
+	sluice_store_release(&far.tx.published, 1);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 1);
+	memset(far.slots, 0xff, 8);
+	assert_int_equal(*SLUICE_EVENTS(&batch, uint64_t), 7);
+	inlet_close(&in);
+	free(fake);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_reads_all),
+		cmocka_unit_test(it_dies),
+		cmocka_unit_test(it_lies),
+		cmocka_unit_test(it_lies_about_notes),
+		cmocka_unit_test(marks_of_what_it_had),
+		cmocka_unit_test(it_is_cancelled),
+		cmocka_unit_test(its_user_is_elsewhere),
+		cmocka_unit_test(it_feeds_and_closes),
+		cmocka_unit_test(it_dies_while_it_writes),
+		cmocka_unit_test(it_publishes_nonsense),
+		cmocka_unit_test(it_writes_after_it_has_published),
+	};
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		tests[i].setup_func = flow_setup;
+		tests[i].teardown_func = flow_teardown;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
