@@ -27,6 +27,18 @@ target_include_directories(sluice_objects PRIVATE
 	${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_BINARY_DIR}/xxhash)
 target_link_libraries(sluice_objects PRIVATE sluice_warnings Threads::Threads)
 
+# A header without a library, of systemtap-sdt-dev; asked of the compiler, for another
+# C library may not have it.
+if(SLUICE_USDT)
+	include(CheckIncludeFile)
+	check_include_file(sys/sdt.h SLUICE_HAVE_SDT)
+	if(SLUICE_HAVE_SDT)
+		target_compile_definitions(sluice_objects PRIVATE SLUICE_USDT)
+	else()
+		message(STATUS "without probes; install systemtap-sdt-dev")
+	endif()
+endif()
+
 # ---- the static library exports what the shared one does -------------------
 # An archive has no export list: whatever has external linkage in one of its
 # members can clash with a name of the program. So its only member is all objects

@@ -3,6 +3,7 @@
 #include "engine/link/inlet_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/link/rings_priv.h"
+#include "ring/probe_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,6 +87,8 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
+	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
+	       sub->rx);
 	inlet_weigh(in);
 }
 
@@ -93,6 +96,7 @@ void inlet_detach(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
 
+	PROBE2(detach, link->sub->names.consumer, link->sub->names.producer);
 	link->open = 0;
 	link->sub = NULL;
 	link->bell = NULL;
@@ -116,8 +120,10 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 	if (granted - r->acked > r->capacity)
 		granted = r->acked + r->capacity;
 	if (granted - r->granted <= r->capacity &&
-	    sluice_spsc_grant(r, granted))
+	    sluice_spsc_grant(r, granted)) {
+		PROBE3(grant, r->rx, r->granted, r->acked);
 		inlet_ring(in, link);
+	}
 }
 
 void inlet_ask(struct inlet *in, uint32_t index)
@@ -128,7 +134,9 @@ void inlet_ask(struct inlet *in, uint32_t index)
 		inlet_grant_asked(in, index);
 		return;
 	}
-	(void)sluice_spsc_release(&link->reader, 0);
+	if (sluice_spsc_release(&link->reader, 0))
+		PROBE3(grant, link->reader.rx, link->reader.granted,
+		       link->reader.acked);
 	inlet_ring(in, link);
 }
 
@@ -343,7 +351,9 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 	struct inlet_link *link = &in->links[index];
 
 	sluice_store_stale(&link->reader.rx->batches, ++link->batches);
-	(void)sluice_spsc_release(&link->reader, n);
+	if (sluice_spsc_release(&link->reader, n))
+		PROBE3(grant, link->reader.rx, link->reader.granted,
+		       link->reader.acked);
 	if (SLUICE_UNLIKELY(link->stamp.ns != 0) &&
 	    position_reached(link->reader.acked, link->stamp.at + 1))
 		inlet_tell_latency(in, link);
@@ -375,7 +385,10 @@ uint32_t inlet_idle(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
 
-	if (sluice_spsc_idle(&link->reader))
+	if (sluice_spsc_idle(&link->reader)) {
+		PROBE3(grant, link->reader.rx, link->reader.granted,
+		       link->reader.acked);
 		inlet_ring(in, link);
+	}
 	return link->rings->ended(link);
 }

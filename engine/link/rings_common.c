@@ -5,6 +5,7 @@
  * unread the others have read.
  */
 #include "engine/link/rings_priv.h"
+#include "ring/probe_priv.h"
 
 /* ---- the producing end --------------------------------------------------- */
 
@@ -91,6 +92,7 @@ static void common_write(struct outlet *out, const unsigned char *events,
 	(void)deliveries; /* nothing of it is dealt again */
 	outlet_write(out, &out->common.base, events, n);
 	stamp_publish(&out->stamper, &out->common.base, out->ops);
+	PROBE3(publish, out->common.base.tx, out->common.base.reserved, n);
 	sluice_spsc_publish(&out->common.base);
 	outlet_ring_all(out);
 }

@@ -5,6 +5,7 @@
  * In-process only: here a consumer writes what is its producer's elsewhere. */
 #include "engine/link/memory_priv.h"
 #include "engine/link/rings_priv.h"
+#include "ring/probe_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ void outlet_pool_push(struct outlet *out, const unsigned char *events,
 		stamp_write(&out->stamper, &pool->ring->stamped,
 			    &pool->ring->stamped_ns, pool->pushed + n,
 			    out->ops);
+	PROBE3(publish, pool->ring, pool->pushed + n, n);
 	/* They are free: this is all of them. */
 	pool->pushed += sluice_mpmc_push(&pool->ring->mpmc, events, n);
 }

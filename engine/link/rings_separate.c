@@ -6,6 +6,7 @@
 #include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
 #include "engine/link/sequence_priv.h"
+#include "ring/probe_priv.h"
 
 /* What is known of the consumers when events are placed; see separate_look(). */
 #define LOOK_SMALL 64u /* an emission of so many events, or fewer */
@@ -83,6 +84,7 @@ static int separate_unspill(struct outlet *out, uint32_t index)
 		return 0;
 	separate_show_notes(out->subs[index]);
 	stamp_publish(&out->stampers[index], w, out->ops);
+	PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
 	sluice_spsc_publish(w);
 	outlet_ring(out, index);
 	return 1;
@@ -188,6 +190,7 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 		if (SLUICE_UNLIKELY(deliveries > 0))
 			separate_show_notes(out->subs[i]);
 		stamp_publish(&out->stampers[i], w, out->ops);
+		PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
 		sluice_spsc_publish(w);
 		outlet_ring(out, i);
 	}

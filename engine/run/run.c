@@ -10,6 +10,7 @@
 #include "engine/run/port_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
+#include "ring/probe_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -356,6 +357,7 @@ int sluice_pipeline_drain(struct sluice_pipeline *p, uint32_t timeout_ms)
 		return rc;
 	if (sluice_load_acquire(&p->host.phase) <= PIPELINE_PLANNING)
 		return pipeline_not_started(p);
+	PROBE2(drain, p->name, timeout_ms);
 	pipeline_raise(p, PIPELINE_DRAIN);
 	rc = pipeline_await(p, PIPELINE_FINISHED,
 			    pipeline_deadline(p, timeout_ms));

@@ -7,6 +7,7 @@
 #include "engine/run/clock_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
+#include "ring/probe_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -184,6 +185,20 @@ static int worker_shut(struct worker *worker)
 	return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT);
 }
 
+/* Returns non-zero when it found something to do before it slept. */
+static int worker_park(struct worker *worker)
+{
+	struct sluice_pipeline *p = worker->pipeline;
+	uint32_t index = (uint32_t)(worker - p->workers);
+	int found;
+
+	PROBE2(park, p->name, index);
+	found = sluice_bell_park(worker->bell, p->host.wait, worker_round,
+				 worker, worker_deadline(worker));
+	PROBE2(wake, p->name, index);
+	return found;
+}
+
 /* Nothing was found: pause, yield, or sleep until it is rung. Returns non-zero when
  * it found something to do before it slept. */
 static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
@@ -199,8 +214,7 @@ static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
 	if (due)
 		clock_look(worker, 1);
 	if (sluice_backoff_wait(backoff, &worker->limits, ops))
-		found = sluice_bell_park(worker->bell, ops, worker_round,
-					 worker, worker_deadline(worker));
+		found = worker_park(worker);
 	else if (due && backoff->rounds <= spins)
 		return 0; /* a short pause, behind a look */
 	if (found)

@@ -6,6 +6,7 @@
  */
 #include "engine/stage/callback_priv.h"
 #include "ring/base_priv.h"
+#include "ring/probe_priv.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -165,6 +166,7 @@ uint32_t stage_events_refused(struct sluice_stage *stage,
 	if (rc == SLUICE_SKIP ||
 	    (spent && stage->opts.dead_letter &&
 	     (rc < 0 || rc == SLUICE_RETRY || rc == SLUICE_FAIL))) {
+		PROBE3(dead_letter, stage->name, batch->seq, batch->deliveries);
 		stage_count(stage, SLUICE_COUNTER_DEAD_LETTERS, batch->count);
 		(void)STAGE_CALL(stage, CALLBACK_DEAD_LETTER, 0,
 				 stage_dead_letters(stage, batch, rc));
@@ -198,6 +200,7 @@ static int stage_restart(struct sluice_stage *stage)
 	stage->run.initialised = 1;
 	stage_ask_anew(stage);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
+	PROBE1(restart, stage->name);
 	stage_log(stage, "restarted");
 	stage_show_phase(stage, stage->run.phase);
 	if (stage->run.phase == STAGE_ENDING && !stage_produces(stage))

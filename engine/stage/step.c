@@ -9,6 +9,7 @@
  */
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
+#include "ring/probe_priv.h"
 
 #include <errno.h>
 
@@ -111,6 +112,7 @@ static int producer_step(struct sluice_stage *stage)
 	moved |= outlet_refresh(&stage->out, stage->emit_max);
 	room = producer_room(stage);
 	if (room == 0) {
+		PROBE1(stall, stage->name);
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 		return moved;
 	}
@@ -343,6 +345,7 @@ static int consumer_step(struct sluice_stage *stage)
 	if (stalled < in->count) {
 		/* It is the first to have what there will be. */
 		in->next = stalled;
+		PROBE1(stall, stage->name);
 		stage_count(stage, SLUICE_COUNTER_STALLS_CREDIT, 1);
 	} else if (!worked) {
 		stage_count(stage, SLUICE_COUNTER_STALLS_EMPTY, 1);
