@@ -127,9 +127,16 @@ set(SLUICE_SOURCES
 	engine/run/supervisor.c
 	engine/run/worker.c
 	engine/peer/address.c
+	engine/peer/allow.c
+	engine/peer/attach.c
 	engine/peer/file.c
+	engine/peer/guest.c
+	engine/peer/judge.c
+	engine/peer/kin.c
+	engine/peer/listen.c
 	engine/peer/memory.c
 	engine/peer/packet.c
+	engine/peer/peers.c
 	engine/peer/welcome.c
 	engine/peer/wire.c
 	stages/sink.c

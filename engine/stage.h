@@ -409,6 +409,11 @@ struct sluice_stage_opts {
  * and so does one that has events in flight while another one is idle, in
  * emissions of fewer than 1024 events. */
 #define SLUICE_STAGE_SKIP 4u
+/** Peers, which are other processes, may feed this stage, which consumes; or
+ * consume from it and watch it, which produces. Nothing can attach yet: so far
+ * these two are checked, and without effect. */
+#define SLUICE_STAGE_PEERS_FEED    8u
+#define SLUICE_STAGE_PEERS_CONSUME 16u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) (SLUICE_CAST(uint32_t, n) + 1)

@@ -81,6 +81,7 @@ static inline int worker_is_fresh(const struct worker *worker)
 struct sluice_pipeline {
 	struct host host; /* as its stages see it; first */
 	char name[SLUICE_NAME_BYTES];
+	uint32_t named; /* by its user */
 	struct sluice_pipeline_opts opts;
 	const struct platform *platform;
 	struct pin pin;

@@ -207,6 +207,28 @@ static int stage_check_order(const struct sluice_stage_opts *o)
 	return 0;
 }
 
+#define STAGE_FLAGS                                                            \
+	(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP |        \
+	 SLUICE_STAGE_PEERS_FEED | SLUICE_STAGE_PEERS_CONSUME)
+
+/* What other processes may do. */
+static int stage_check_peers(const struct sluice_stage_opts *o)
+{
+	if (o->flags & SLUICE_STAGE_PEERS_FEED && o->kind == SLUICE_PRODUCER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': flags: "
+				   "SLUICE_STAGE_PEERS_FEED is for stages that "
+				   "consume",
+				   o->name);
+	if (o->flags & SLUICE_STAGE_PEERS_CONSUME && o->kind == SLUICE_CONSUMER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': flags: "
+				   "SLUICE_STAGE_PEERS_CONSUME is for stages "
+				   "that produce",
+				   o->name);
+	return 0;
+}
+
 /* What is told of every kind. */
 static int stage_check_life(const struct sluice_stage_opts *o)
 {
@@ -232,6 +254,8 @@ static int stage_check_life(const struct sluice_stage_opts *o)
 				 "stage '%s': dead_letter and max_deliveries "
 				 "are for stages that consume",
 				 o->name);
+	if (rc == 0)
+		rc = stage_check_peers(o);
 	return rc == 0 ? stage_check_port(o) : rc;
 }
 
@@ -241,8 +265,7 @@ int stage_check(const struct sluice_stage_opts *o)
 
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 8, "stage options");
-	if (rc == 0 && (o->flags & ~(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE |
-				     SLUICE_STAGE_SKIP)) != 0)
+	if (rc == 0 && (o->flags & ~STAGE_FLAGS) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
 	if (rc == 0)

@@ -84,6 +84,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 		return sluice_fail(-ENOMEM, "pipeline '%s': no memory", o.name);
 	}
 	engine->policy = policy;
+	p->named = opts != NULL && opts->name != NULL;
 	p->pin = pin;
 	o.pin = NULL; /* the caller's */
 	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);

@@ -377,6 +377,45 @@ void sluice_pipeline_stop(struct sluice_pipeline *p)
 	pipeline_raise(p, PIPELINE_STOP);
 }
 
+/* ---- who stands on it ----------------------------------------------------- */
+
+int pipeline_let(struct sluice_pipeline *p, struct tenant *tenant)
+{
+	int rc = 0;
+
+	pipeline_lock(p);
+	if (host_phase(&p->host) == PIPELINE_FINISHED)
+		rc = sluice_fail(-EPIPE, "pipeline '%s' has ended", p->name);
+	else if (engine_of(p)->tenant != NULL)
+		rc = sluice_fail(-EALREADY, "pipeline '%s' listens already",
+				 p->name);
+	else
+		engine_of(p)->tenant = tenant;
+	pipeline_unlock(p);
+	return rc;
+}
+
+void pipeline_unlet(struct sluice_pipeline *p)
+{
+	pipeline_lock(p);
+	engine_of(p)->tenant = NULL;
+	pipeline_unlock(p);
+}
+
+/* Whoever is let in later finds the phase. */
+void pipeline_tell_tenant(struct sluice_pipeline *p)
+{
+	struct tenant *tenant;
+
+	pipeline_lock(p);
+	tenant = engine_of(p)->tenant;
+	if (tenant != NULL)
+		tenant->ops->ended(tenant);
+	pipeline_unlock(p);
+}
+
+/* ---- close ----------------------------------------------------------------- */
+
 static void pipeline_free(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < pipeline_stages(p); i++)
@@ -401,7 +440,10 @@ static void pipeline_forget(const struct platform *platform, void *thing)
 static void pipeline_close_child(struct sluice_pipeline *p)
 {
 	const struct platform *platform = p->platform;
+	struct tenant *tenant = engine_of(p)->tenant;
 
+	if (tenant != NULL)
+		tenant->ops->forget(tenant);
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		pipeline_forget(platform, p->workers[i].thread);
 	pipeline_forget(platform, engine_of(p)->supervisor);
@@ -431,6 +473,8 @@ void sluice_pipeline_close(struct sluice_pipeline *p)
 		(void)pipeline_wait_phase(p, PIPELINE_FINISHED);
 		pipeline_reap(p);
 	}
+	if (engine_of(p)->tenant != NULL)
+		engine_of(p)->tenant->ops->close(engine_of(p)->tenant);
 	engine_close(p);
 	p->platform->mutex_close(p->platform->ctx, p->mutex);
 	pipeline_free(p);

@@ -33,9 +33,27 @@ struct late {
 	uint64_t tell_ns; /* when to say who has not returned */
 };
 
+/* What stands on a pipeline and ends with it: of a wing above. */
+struct tenant;
+struct tenant_ops {
+	/* Every stage has ended. Threads: the supervisor, under the pipeline's
+	 * lock. */
+	void (*ended)(struct tenant *tenant);
+	/* The pipeline is closed, and every stage has ended: release all, and
+	 * @tenant. Threads: the closing one; it may wait for the tenant's. */
+	void (*close)(struct tenant *tenant);
+	/* The same of a copy, in a child of the process. */
+	void (*forget)(struct tenant *tenant);
+};
+
+struct tenant {
+	const struct tenant_ops *ops;
+};
+
 struct engine {
 	struct sluice_pipeline pipeline; /* first */
 	void *supervisor;                /* its thread */
+	struct tenant *tenant;           /* or NULL; under the lock */
 	struct restart_policy policy;
 	struct restart_history history;
 
@@ -77,6 +95,14 @@ int pipeline_wait_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
+
+/* Let @tenant in. Returns 0; -EALREADY when there is one; -EPIPE when the pipeline
+ * has ended. From then on it may be called, but for close while the caller calls.
+ * pipeline_unlet() takes it back. Threads: any. */
+int pipeline_let(struct sluice_pipeline *pipeline, struct tenant *tenant);
+void pipeline_unlet(struct sluice_pipeline *pipeline);
+/* Every stage has ended: tell it. */
+void pipeline_tell_tenant(struct sluice_pipeline *pipeline);
 
 /* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
 

@@ -456,6 +456,8 @@ void supervisor_run(void *arg)
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		supervisor_join(p, &p->workers[i]);
 	sluice_store_release(&p->supervisor_self, 0);
-	if (begins)
+	if (begins) {
 		pipeline_set_phase(p, PIPELINE_FINISHED);
+		pipeline_tell_tenant(p);
+	}
 }

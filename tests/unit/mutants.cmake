@@ -571,6 +571,36 @@ sluice_unit_mutant(descriptors-are-kept engine/peer/packet.c packet "more_than_f
 	[[s/^\t\t\t(void)close(came\[i\]);/\t\t\t(void)0;/]])
 sluice_unit_mutant(descriptors-pass engine/peer/packet.c packet "descriptors_are_not_taken"
 	[[/^int packet_receive(/,/^}/s/if (packet.msg_flags & MSG_CTRUNC)/if (0)/]])
+sluice_unit_mutant(peer-of-any-pipeline engine/peer/judge.c guest "other_versions_are_refused_in_words"
+	[[s/if (strcmp(hello->pipeline, p->name) != 0)/if (0)/]])
+sluice_unit_mutant(stage-that-said-nothing engine/peer/judge.c guest "refused_closed"
+	[[s/if ((facts.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
+sluice_unit_mutant(events-of-another-size engine/peer/judge.c guest "refused_size_to"
+	[[s/hello->to_bytes != facts.in_bytes)/hello->to_bytes < facts.in_bytes)/]])
+sluice_unit_mutant(row-without-its-roles engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+	[[s/(row->roles == 0 || row->roles & 1u << hello->role) &&/1 \&\&/]])
+sluice_unit_mutant(first-group-only engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+	[[s/if (guest->groups\[i\] == gid)/if (0)/]])
+sluice_unit_mutant(row-without-its-stages engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+	[[s/if (strcmp(\*stage, name) == 0)/if (1)/]])
+sluice_unit_mutant(ready-of-any-epoch engine/peer/guest.c guest "another_epoch_is_no_ready"
+	[[s/if (rc == 0 && ready.epoch != guest->peer.epoch)/if (0)/]])
+sluice_unit_mutant(dead-before-it-was-heard engine/peer/guest.c guest "who_says_so_and_exits_has_left"
+	[[s/for (uint32_t i = 0; more && i < MESSAGES_MAX; i++)/for (uint32_t i = 0; more \&\& !pidfd \&\& i < 1; i++)/]])
+sluice_unit_mutant(hung-is-lost engine/peer/guest.c guest "who_is_killed_has_died"
+	[[s/listener_now(l) + HUNG_MS \* PLATFORM_NS_PER_MS;/0;/]])
+sluice_unit_mutant(dismissed-twice engine/peer/guest.c guest "one_may_be_sent_away"
+	[[s/if (!sluice_compare_exchange(&peer->dismissed, &stays, PEER_FILLING))/if (stays)/]])
+sluice_unit_mutant(lock-kept-by-a-child engine/peer/kin.c listen "a_killed_engines_child_holds_nothing"
+	[[s/\t\taddress_drop(&l->address);/\t\t(void)0;/]])
+sluice_unit_mutant(connection-kept-by-a-child engine/peer/kin.c listen "a_child_that_lives_on_holds_nothing"
+	[[s/kin_shut(&l->guests\[i\].socket);/(void)0;/]])
+sluice_unit_mutant(user-without-a-limit engine/peer/peers.c listen "a_user_has_so_many_and_no_more"
+	[[s/else if (peers_of_uid(l, identity.uid) >= l->opts.peers_per_uid)/else if (0)/]])
+sluice_unit_mutant(no-descriptor-no-word engine/peer/peers.c listen "without_a_descriptor_it_says_so"
+	[[s/(void)close(l->spare);/(void)0;/]])
+sluice_unit_mutant(not-told-of-the-end engine/run/supervisor.c listen "peers_are_told_of_the_end"
+	[[s/pipeline_tell_tenant(p);/(void)0;/]])
 
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies

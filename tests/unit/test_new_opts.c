@@ -56,7 +56,15 @@ static struct stage_row {
 	int rc;
 	const char *says[3];
 } stage_rows[] = {
-	{"flags_unknown", {PRODUCES, .flags = 8}, -EINVAL, {"flags", "0x8"}},
+	{"flags_unknown", {PRODUCES, .flags = 32}, -EINVAL, {"flags", "0x20"}},
+	{"feed_producer",
+	 {PRODUCES, .flags = SLUICE_STAGE_PEERS_FEED},
+	 -EINVAL,
+	 {"flags", "PEERS_FEED", "consume"}},
+	{"consume_consumer",
+	 {CONSUMES, .flags = SLUICE_STAGE_PEERS_CONSUME},
+	 -EINVAL,
+	 {"flags", "PEERS_CONSUME", "produce"}},
 	{"shuffle_producer", {PRODUCES, .flags = 2}, 0, {NULL}},
 	{"shuffle_middle", {CONVERTS, .flags = 2}, 0, {NULL}},
 	{"shuffle_consumer",

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The listener from the inside: its thread, its socket and its guests. A *guest* is
+ * a connection; admitted, it is a peer. Of peers.c (the thread), guest.c (a guest's
+ * life), judge.c (what a hello may have), allow.c (who is who), kin.c (what a child
+ * of the process must not keep) and listen.c (open and close). Not installed.
+ *
+ * Life of a guest
+ *
+ *     accept -> HELLO --hello--> (judge, admit) --welcome--> WELCOMED --ready--> IN
+ *       |         |late, wrong: refusal               |late, wrong    |end, dies
+ *       v         v                                   v               v
+ *     refused    FREE                              gone() -> FREE   gone() -> FREE
+ *
+ *     HUNG: it has closed without a word; dead or not, its pidfd says in a moment
+ *
+ * Threads  Guests are the listener's thread's alone. Sockets are written under the
+ *          lock of kin.c, for a fork in another thread may come at any time.
+ *
+ * Words      writer            readers   order    meaning
+ * closing    closing thread    listener  acq_rel  1: end, and let all go
+ * ended      supervisor        listener  acq_rel  1: the pipeline has ended
+ *
+ * Knows      pipelines, handshakes, descriptors
+ * Knows not  what a peer is given (peer_priv.h)
+ */
+#ifndef SLUICE_ENGINE_LISTENER_PRIV_H
+#define SLUICE_ENGINE_LISTENER_PRIV_H
+
+#include "engine/peer/address_priv.h"
+#include "engine/peer/listen_priv.h"
+#include "engine/run/run_priv.h"
+
+#include <poll.h>
+
+enum guest_state {
+	GUEST_FREE = 0,
+	GUEST_HELLO = 1,
+	GUEST_WELCOMED = 2,
+	GUEST_IN = 3,
+	GUEST_HUNG = 4,
+};
+
+struct guest {
+	enum guest_state state;
+	int socket; /* -1: closed */
+	int pidfd;
+	uint32_t polled;      /* where its two stand, if it is not free */
+	uint64_t deadline_ns; /* UINT64_MAX: none */
+	uint32_t *groups;     /* that it is in, beside its gid */
+	uint32_t group_count;
+	struct peer peer;
+};
+
+struct listener {
+	struct tenant tenant; /* first */
+	struct sluice_pipeline *pipeline;
+	const struct peer_ops *ops;
+	void *ctx;
+	struct sluice_listen_opts opts;
+	struct sluice_peer_allow *allow; /* copied, with all names */
+	struct address address;
+	int socket;
+	int wake;  /* an eventfd: something has changed */
+	int spare; /* a descriptor to refuse with when there is no other */
+	uint64_t rest_ns; /* until then nobody is accepted */
+	uint64_t epochs;  /* that were given */
+	struct guest *guests;
+	struct pollfd *polled; /* wake, socket, and two for each guest */
+	uint32_t polled_count;
+	void *thread;
+	struct listener *next; /* kin.c */
+	struct listener **link;
+	sluice_a32 closing;
+	sluice_a32 ended;
+};
+
+static inline uint64_t listener_now(const struct listener *l)
+{
+	return host_now(&l->pipeline->host);
+}
+
+/* ---- peers.c ----------------------------------------------------------------- */
+
+void peers_run(void *listener);
+/* Its thread is to look again. Threads: any, signal handlers too. */
+void listener_wake(const struct listener *listener);
+
+/* ---- guest.c ----------------------------------------------------------------- */
+
+/* A connection whose descriptors are the guest's from now on. */
+void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
+		 const struct peer_identity *identity);
+/* What poll() says of its socket and its pidfd. */
+void guest_heed(struct listener *l, struct guest *guest, short socket,
+		short pidfd);
+/* Its deadline has passed; it is dismissed; the pipeline has ended. */
+void guest_late(struct listener *l, struct guest *guest);
+void guest_dismiss(struct listener *l, struct guest *guest);
+void guest_end(struct listener *l, struct guest *guest);
+/* Say a word to a socket, and do not wait for anything. */
+void guest_say(int socket, enum wire_kind kind, int code,
+	       enum sluice_reason reason, const char *text);
+
+/* ---- judge.c ------------------------------------------------------------------ */
+
+/* May a guest have what its hello asks for? 0, or a refusal. */
+int judge_hello(struct listener *l, const struct guest *guest,
+		const struct wire_hello *hello);
+
+/* ---- allow.c ------------------------------------------------------------------ */
+
+/* Copy and check the allow list of l->opts. */
+int allow_take(struct listener *l, const struct sluice_peer_allow *rows,
+	       uint32_t count);
+void allow_free(struct listener *l);
+/* Who is at the other end, and a pidfd of it. Returns the pidfd or a negative
+ * errno: it has gone already. */
+int allow_identify(int socket, struct peer_identity *identity);
+/* Its further groups. Returns 0 or -ENOMEM. */
+int allow_groups(struct guest *guest);
+/* May it be anything at all? May it be that? 0 or -EACCES. */
+int allow_anything(const struct listener *l, const struct guest *guest);
+int allow_hello(const struct listener *l, const struct guest *guest,
+		const struct wire_hello *hello);
+
+/* ---- kin.c -------------------------------------------------------------------- */
+
+/* Between the two no child is made by fork(): descriptors that are opened and
+ * written down there no child keeps. */
+void kin_lock(void);
+void kin_unlock(void);
+/* Under the lock. */
+void kin_add(struct listener *l);
+void kin_remove(struct listener *l);
+/* Close *@fd and set it to -1, under the lock. */
+void kin_close(int *fd);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam between who is at the door and what is behind it. The listener does the
+ * handshake, and knows when a peer has gone; what a peer is given, and what its
+ * coming and going means for stages and rings, a table of functions says. Of
+ * guest.c. Not installed.
+ *
+ *     admit  ->  its memory is made, its place kept  ->  0, or a refusal in words
+ *     ready  ->  it has mapped all: events may flow
+ *     gone   ->  once for each admit that returned 0, whether it was ready or not
+ *
+ * Threads  The calls come from the pipeline's thread "NAME/peers", one at a time.
+ *          They may allocate and take the pipeline's lock; while they wait no peer
+ *          is heard. peer_dismiss() any thread may call.
+ *
+ * Knows      what a peer said, and who it is
+ * Knows not  rings, stages
+ */
+#ifndef SLUICE_ENGINE_PEER_PRIV_H
+#define SLUICE_ENGINE_PEER_PRIV_H
+
+#include "engine/peer/packet_priv.h"
+#include "engine/peer/wire_priv.h"
+
+struct listener;
+
+/* Who connected, as the kernel says. */
+struct peer_identity {
+	uint32_t pid; /* for texts: it may be another's by now */
+	uint32_t uid;
+	uint32_t gid; /* and others; see allow.c */
+};
+
+/* Why it has gone. */
+enum peer_gone {
+	PEER_LEFT = 1,      /* it said so: reason and code are its own */
+	PEER_DIED = 2,      /* its process has ended: the kernel says so */
+	PEER_LOST = 3,      /* it closed the connection without a word */
+	PEER_PROTOCOL = 4,  /* it said what makes no sense */
+	PEER_LATE = 5,      /* it was never ready */
+	PEER_DISMISSED = 6, /* by peer_dismiss() */
+	PEER_ENDED = 7,     /* the pipeline has */
+};
+
+/*
+ * Words      writer            reader     order     meaning
+ * dismissed  any, once         listener   acq_rel   enum peer_dismissal; FILLED
+ *                                                   carries farewell
+ */
+struct peer {
+	struct wire_hello hello; /* checked */
+	struct peer_identity identity;
+	uint64_t epoch; /* of its place; no other peer had it */
+	struct listener *listener;
+	void *seat; /* admit()'s own */
+	struct wire_word farewell;
+	sluice_a32 dismissed;
+};
+
+enum peer_dismissal {
+	PEER_STAYS = 0,
+	PEER_FILLING = 1,
+	PEER_FILLED = 2,
+};
+
+/* What it is given. */
+struct peer_grant {
+	/* Empty but for its head, epoch and page_bytes. memory_count is that of
+	 * the descriptors. */
+	struct wire_welcome welcome;
+	int fds[PACKET_FDS_MAX]; /* the listener closes them */
+};
+
+struct peer_ops {
+	/* Returns 0; or a negative errno, sluice_last_error() being what the
+	 * peer is told, and nothing kept. */
+	int (*admit)(void *ctx, struct peer *peer, struct peer_grant *grant);
+	void (*ready)(void *ctx, struct peer *peer);
+	/* @reason, @code: of PEER_LEFT what it said; else an error. @peer is
+	 * good until this returns. */
+	void (*gone)(void *ctx, struct peer *peer, enum peer_gone why,
+		     enum sluice_reason reason, int code);
+};
+
+/* Tell @peer an end in words, and let it go: gone() follows. The first one counts.
+ * Threads: any, before gone() has returned. Does not wait. */
+void peer_dismiss(struct peer *peer, enum sluice_reason reason, int code,
+		  const char *text);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The thread "NAME/peers": one poll over the socket, and over each guest's own and
+ * its process. */
+#define _GNU_SOURCE /* accept4 */
+#include "engine/control/door_priv.h"
+#include "engine/peer/listener_priv.h"
+#include "ring/base_priv.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Connections that are accepted before guests have their turn again. */
+#define ACCEPTS_MAX 16u
+/* How long nobody is accepted when the system gives nothing to refuse with. */
+#define REST_MS 100u
+
+/* How long to rest when there is no polling. */
+#define BLIND_MS 10
+
+#define POLLED_WAKE   0u
+#define POLLED_SOCKET 1u
+
+void listener_wake(const struct listener *l)
+{
+	SLUICE_KEEP_ERRNO;
+	const uint64_t one = 1;
+
+	if (write(l->wake, &one, sizeof(one)) < 0)
+		return; /* it is full: it will wake all the same */
+}
+
+/* ---- accepting ------------------------------------------------------------------- */
+
+static struct guest *peers_place(struct listener *l)
+{
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		if (l->guests[i].state == GUEST_FREE)
+			return &l->guests[i];
+	return NULL;
+}
+
+static uint32_t peers_of_uid(const struct listener *l, uint32_t uid)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		count += l->guests[i].state != GUEST_FREE &&
+			 l->guests[i].peer.identity.uid == uid;
+	return count;
+}
+
+/* In words, and with what it has sent read: a close that leaves something unread
+ * would throw the words away. */
+static void peers_refuse(int *fd, int rc)
+{
+	char unread[WIRE_BYTES_MAX];
+
+	guest_say(*fd, WIRE_REFUSAL, rc, SLUICE_REASON_OPEN,
+		  sluice_last_error());
+	(void)packet_receive(*fd, unread, sizeof(unread));
+	kin_close(fd);
+}
+
+static void peers_let_in(struct listener *l, struct guest *guest)
+{
+	struct peer_identity identity = {0};
+	int pidfd = allow_identify(guest->socket, &identity);
+	int rc = 0;
+
+	if (pidfd < 0)
+		rc = sluice_fail(pidfd,
+				 "pipeline '%s': process %u cannot be "
+				 "watched: %s",
+				 l->pipeline->name, identity.pid,
+				 sluice_errno_text(pidfd));
+	else if (peers_of_uid(l, identity.uid) >= l->opts.peers_per_uid)
+		rc = sluice_fail(-ENOSPC,
+				 "pipeline '%s' has %u peers of uid %u, its "
+				 "limit of peers_per_uid",
+				 l->pipeline->name, l->opts.peers_per_uid,
+				 identity.uid);
+	if (rc == 0) {
+		guest_begin(l, guest, guest->socket, pidfd, &identity);
+		return;
+	}
+	peers_refuse(&guest->socket, rc);
+	if (pidfd >= 0)
+		(void)close(pidfd);
+}
+
+/* One connection, into *@fd, which a child of the process does not keep. Returns 0
+ * or a negative errno. */
+static int peers_take(struct listener *l, int *fd)
+{
+	int rc = 0;
+
+	kin_lock();
+	*fd = accept4(l->socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (*fd < 0)
+		rc = -errno;
+	kin_unlock();
+	return rc;
+}
+
+/* No descriptor is left: give up the spare one for as long as it takes to say
+ * so. */
+static int peers_turn_away(struct listener *l)
+{
+	int fd;
+	int rc;
+
+	(void)close(l->spare);
+	rc = peers_take(l, &fd);
+	if (rc == 0)
+		peers_refuse(&fd,
+			     sluice_fail(-EMFILE,
+					 "pipeline '%s': its process has no "
+					 "descriptor left (RLIMIT_NOFILE)",
+					 l->pipeline->name));
+	l->spare = fcntl(l->wake, F_DUPFD_CLOEXEC, 0);
+	return rc;
+}
+
+static int peers_refuse_next(struct listener *l)
+{
+	int fd;
+	int rc = peers_take(l, &fd);
+
+	if (rc == 0)
+		peers_refuse(&fd,
+			     sluice_fail(-ENOSPC,
+					 "pipeline '%s' has %u peers, its "
+					 "limit of peers_max",
+					 l->pipeline->name, l->opts.peers_max));
+	return rc;
+}
+
+static int peers_accept_next(struct listener *l)
+{
+	struct guest *guest = peers_place(l);
+	int rc;
+
+	if (guest == NULL)
+		return peers_refuse_next(l);
+	rc = peers_take(l, &guest->socket);
+	if (rc == 0)
+		peers_let_in(l, guest);
+	return rc;
+}
+
+static void peers_accept(struct listener *l)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < ACCEPTS_MAX; i++) {
+		rc = peers_accept_next(l);
+		if (rc == -EMFILE || rc == -ENFILE)
+			rc = peers_turn_away(l);
+		if (rc == -ECONNABORTED || rc == -EINTR)
+			rc = 0;
+	}
+	/* What is wrong stays so for a while. */
+	if (rc < 0 && rc != -EAGAIN)
+		l->rest_ns = listener_now(l) + REST_MS * PLATFORM_NS_PER_MS;
+}
+
+/* ---- one round ---------------------------------------------------------------------- */
+
+static int peers_over(const struct listener *l)
+{
+	return sluice_load_acquire(&l->closing) ||
+	       sluice_load_acquire(&l->ended);
+}
+
+/* Returns where it stands. No more is polled than is open: poll() takes no more
+ * than RLIMIT_NOFILE. */
+static uint32_t peers_watch(struct listener *l, int fd)
+{
+	l->polled[l->polled_count] =
+		(struct pollfd){.fd = fd, .events = POLLIN};
+	return l->polled_count++;
+}
+
+/* Returns when there is something to do without being told, ns. */
+static uint64_t peers_prepare(struct listener *l)
+{
+	uint64_t next_ns = UINT64_MAX;
+	int rests = l->rest_ns != 0 && listener_now(l) < l->rest_ns;
+
+	if (rests)
+		next_ns = l->rest_ns;
+	else
+		l->rest_ns = 0;
+	l->polled_count = 0;
+	(void)peers_watch(l, l->wake);
+	(void)peers_watch(l, rests ? -1 : l->socket);
+	for (uint32_t i = 0; i < l->opts.peers_max; i++) {
+		struct guest *guest = &l->guests[i];
+
+		guest->polled = l->polled_count;
+		if (guest->state == GUEST_FREE)
+			continue;
+		(void)peers_watch(l, guest->socket); /* -1, if it has hung up */
+		(void)peers_watch(l, guest->pidfd);
+		if (guest->deadline_ns < next_ns)
+			next_ns = guest->deadline_ns;
+	}
+	return next_ns;
+}
+
+static int peers_timeout_ms(const struct listener *l, uint64_t next_ns)
+{
+	uint64_t now_ns = listener_now(l);
+
+	if (next_ns == UINT64_MAX)
+		return -1;
+	if (next_ns <= now_ns)
+		return 0;
+	/* A deadline that has not passed by a fraction would be looked at again
+	 * and again. */
+	return (int)((next_ns - now_ns) / PLATFORM_NS_PER_MS) + 1;
+}
+
+static void peers_guest(struct listener *l, struct guest *guest)
+{
+	const struct pollfd *polled = &l->polled[guest->polled];
+
+	if (guest->state == GUEST_FREE)
+		return;
+	if (polled[0].revents != 0 || polled[1].revents != 0)
+		guest_heed(l, guest, polled[0].revents, polled[1].revents);
+	guest_dismiss(l, guest);
+	if (guest->state != GUEST_FREE && listener_now(l) >= guest->deadline_ns)
+		guest_late(l, guest);
+}
+
+/* If it cannot be told who has something to say, all are asked, now and then. */
+static void peers_poll(struct listener *l, int timeout_ms)
+{
+	if (poll(l->polled, l->polled_count, timeout_ms) >= 0 || errno == EINTR)
+		return;
+	(void)poll(NULL, 0, BLIND_MS);
+	for (uint32_t i = 0; i < l->polled_count; i++) {
+		struct pollfd *polled = &l->polled[i];
+
+		polled->revents = 0;
+		if (polled->fd >= 0 && poll(polled, 1, 0) < 0)
+			polled->revents = 0;
+	}
+}
+
+static void peers_round(struct listener *l)
+{
+	uint64_t next_ns = peers_prepare(l);
+	uint64_t rung;
+
+	peers_poll(l, peers_timeout_ms(l, next_ns));
+	if (l->polled[POLLED_WAKE].revents != 0 &&
+	    read(l->wake, &rung, sizeof(rung)) < 0)
+		rung = 0; /* somebody else's, or none: we look all the same */
+	if (peers_over(l))
+		return;
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		peers_guest(l, &l->guests[i]);
+	if (l->polled[POLLED_SOCKET].revents != 0)
+		peers_accept(l);
+}
+
+void peers_run(void *arg)
+{
+	struct listener *l = arg;
+
+	door_thread_begin(l->pipeline);
+	while (!peers_over(l))
+		peers_round(l);
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		guest_end(l, &l->guests[i]);
+	kin_lock();
+	kin_remove(l);
+	(void)close(l->socket);
+	l->socket = -1;
+	address_leave(&l->address);
+	kin_unlock();
+}

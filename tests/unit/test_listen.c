@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pipeline that listens: options, its life with the pipeline's, and with
+ * children of the process. */
+#include "tests/unit/reception.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+/* Which lets no child start threads. */
+#ifdef __SANITIZE_THREAD__
+#define UNDER_TSAN 1
+#else
+#define UNDER_TSAN 0
+#endif
+
+static struct wire_word word;
+
+/* ---- options --------------------------------------------------------------------- */
+
+struct opts_row {
+	const char *test;
+	struct sluice_listen_opts opts;
+	const char *says;
+};
+
+static const struct sluice_peer_allow bad_roles = {.roles = 1};
+static const struct sluice_peer_allow bad_resv = {.resv = 1};
+
+static struct opts_row opts_rows[] = {
+	{"opts_flags", {.flags = 1}, "unknown flags 0x1"},
+	{"opts_mode", {.mode = 01000}, "mode 512 is over the limit of 511"},
+	{"opts_peers", {.peers_max = 1025}, "peers_max 1025"},
+	{"opts_per_uid",
+	 {.peers_max = 4, .peers_per_uid = 5},
+	 "peers_per_uid 5 is over the limit of 4"},
+	{"opts_hello", {.hello_ms = 3600001}, "hello_ms 3600001"},
+	{"opts_resv", {.resv = {[7] = 1}}, "resv[7]"},
+	{"opts_allow_count", {.allow = &bad_roles}, "allow_count 0"},
+	{"opts_allow_null", {.allow_count = 1}, "allow is NULL"},
+	{"opts_allow_many",
+	 {.allow = &bad_roles, .allow_count = 257},
+	 "the limit is 256"},
+	{"opts_allow_roles",
+	 {.allow = &bad_roles, .allow_count = 1},
+	 "allow[0] has roles 0x1"},
+	{"opts_allow_resv",
+	 {.allow = &bad_resv, .allow_count = 1},
+	 "allow[0]: resv"},
+};
+
+static void options(void **state)
+{
+	const struct opts_row *row = *state;
+	int before = fds_count();
+
+	reception_declare("p");
+	assert_int_equal(reception_listen(row->opts), -EINVAL);
+	assert_text_has(sluice_last_error(), row->says);
+	reception_close();
+	assert_int_equal(fds_count(), before);
+}
+
+static void a_name_is_required(void **state)
+{
+	static const struct sluice_listen_opts none;
+
+	(void)state;
+	reception_declare(NULL);
+	assert_int_equal(reception_listen(none), -EINVAL);
+	assert_text_has(sluice_last_error(), "has no name");
+	reception_close();
+	reception_declare("a b");
+	assert_int_equal(reception_listen(none), -EINVAL);
+	assert_text_has(sluice_last_error(), "pipeline 'a b'");
+	reception_close();
+}
+
+static void stages_say_what_makes_sense(void **state)
+{
+	(void)state;
+	reception_declare("p");
+	assert_int_equal(
+		sluice_stage_add(
+			pipeline,
+			SLUICE_STAGE(.name = "x", .kind = SLUICE_PRODUCER,
+				     .out_bytes = 8,
+				     .flags = SLUICE_STAGE_PORT |
+					      SLUICE_STAGE_PEERS_FEED)),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "for stages that consume");
+	assert_int_equal(
+		sluice_stage_add(
+			pipeline,
+			SLUICE_STAGE(.name = "x", .kind = SLUICE_CONSUMER,
+				     .in_bytes = 8,
+				     .flags = SLUICE_STAGE_PORT |
+					      SLUICE_STAGE_PEERS_CONSUME)),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "for stages that produce");
+	reception_close();
+}
+
+/* ---- open, close ------------------------------------------------------------------- */
+
+static const struct sluice_listen_opts plain;
+
+static void it_comes_and_goes_without_a_trace(void **state)
+{
+	int fds = fds_count();
+
+	(void)state;
+	reception_declare("p");
+	assert_int_equal(reception_listen(plain), 0);
+	assert_int_equal(fds_entries(folder), 2);
+	assert_int_equal(reception_listen(plain), -EADDRINUSE);
+	reception_close();
+	assert_int_equal(fds_count(), fds);
+}
+
+static void it_listens_once(void **state)
+{
+	char first[64];
+
+	(void)state;
+	reception_declare("p");
+	assert_int_equal(reception_listen(plain), 0);
+	(void)strcpy(first, folder);
+	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(reception_listen(plain), -EALREADY);
+	assert_int_equal(fds_entries(folder), 0);
+	assert_int_equal(rmdir(folder), 0);
+	(void)strcpy(folder, first);
+	reception_close();
+}
+
+static void two_pipelines_of_one_name_do_not_listen(void **state)
+{
+	struct sluice_listen_opts opts = {.size = sizeof(opts)};
+	struct sluice_pipeline *other;
+
+	(void)state;
+	reception_open(plain);
+	opts.folder = folder;
+	assert_int_equal(
+		sluice_pipeline_open(&other, SLUICE_PIPELINE(.name = "p")), 0);
+	assert_int_equal(sluice_pipeline_listen(other, &opts), -EADDRINUSE);
+	assert_text_has(sluice_last_error(), "is taken by another pipeline");
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(sluice_pipeline_listen(other, &opts), 0);
+	sluice_pipeline_close(other);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void nobody_is_let_in_yet(void **state)
+{
+	struct sluice_listen_opts opts = {.size = sizeof(opts)};
+	struct attach attach;
+
+	(void)state;
+	reception_declare("p");
+	opts.folder = folder;
+	assert_int_equal(sluice_pipeline_listen(pipeline, &opts), 0);
+	assert_int_equal(sluice_pipeline_start(pipeline), 0);
+	assert_int_equal(visit(&attach, WIRE_CONSUMER), -ENOTSUP);
+	assert_text_has(sluice_last_error(), "lets no peer in yet");
+	reception_close();
+}
+
+static void before_the_start_peers_try_again(void **state)
+{
+	struct attach attach;
+
+	(void)state;
+	reception_declare("p");
+	assert_int_equal(reception_listen(plain), 0);
+	assert_int_equal(visit(&attach, WIRE_CONSUMER), -EAGAIN);
+	assert_text_has(sluice_last_error(), "does not run yet");
+	assert_int_equal(sluice_pipeline_start(pipeline), 0);
+	visit_well(&attach, WIRE_CONSUMER);
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	reception_close();
+}
+
+/* ---- the end ------------------------------------------------------------------------- */
+
+static void expect_end(struct attach *attach, const char *says)
+{
+	struct pollfd polled = {.fd = attach->socket, .events = POLLIN};
+	struct wire_word end;
+
+	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+	assert_int_equal(attach_ended(attach, &end), 1);
+	assert_text_has(end.text, says);
+	assert_int_equal(end.reason, SLUICE_REASON_SHUTDOWN);
+	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+	assert_int_equal(attach_ended(attach, &end), -EPIPE);
+	attach_close(attach, SLUICE_REASON_NORMAL, 0);
+}
+
+static void peers_are_told_of_the_end(void **state)
+{
+	struct attach attach;
+	struct attach late;
+
+	(void)state;
+	reception_open(plain);
+	visit_well(&attach, WIRE_WORKER);
+	reception_await(&reception.ready, 1);
+	sluice_pipeline_stop(pipeline);
+	assert_int_equal(sluice_pipeline_join(pipeline, TEST_DEADLINE_MS),
+			 -ECANCELED);
+	expect_end(&attach, "pipeline 'p' has ended");
+	reception_expect_gone(1, PEER_ENDED, SLUICE_REASON_SHUTDOWN, 0);
+	/* The name comes free a moment later, before the pipeline is closed. */
+	while (fds_entries(folder) != 0)
+		(void)poll(NULL, 0, 1);
+	assert_int_equal(visit(&late, WIRE_WORKER), -ECONNREFUSED);
+	assert_text_has(sluice_last_error(), "no pipeline listens at");
+	assert_int_equal(reception_listen(plain), -EPIPE);
+	reception_close();
+}
+
+static void a_close_tells_them_too(void **state)
+{
+	struct attach attach;
+	int silent;
+
+	(void)state;
+	reception_open(plain);
+	visit_well(&attach, WIRE_CONSUMER);
+	silent = visit_raw();
+	sluice_pipeline_close(pipeline);
+	expect_end(&attach, "pipeline 'p' has ended");
+	/* It may not have been accepted; else it is told as well. */
+	(void)close(silent);
+	assert_int_equal(reception.gone, 1);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* ---- children of the process ------------------------------------------------------------ */
+
+static void a_child_that_lives_on_holds_nothing(void **state)
+{
+	struct sluice_listen_opts opts = {.size = sizeof(opts)};
+	struct sluice_pipeline *next;
+	struct attach attach;
+	int hold[2];
+	pid_t child;
+	int status;
+	char byte;
+
+	(void)state;
+	reception_open(plain);
+	visit_well(&attach, WIRE_CONSUMER);
+	reception_await(&reception.ready, 1);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hold), 0);
+	child = fork();
+	if (child == 0) {
+		(void)close(hold[1]);
+		(void)close(attach.socket); /* the visitor's end, ours too */
+		(void)packet_send(hold[0], "", 1, NULL, 0);
+		_exit((int)recv(hold[0], &byte, 1, 0));
+	}
+	(void)close(hold[0]);
+	/* It runs, so what it does at once it has done. */
+	assert_int_equal(recv(hold[1], &byte, 1, 0), 1);
+	sluice_pipeline_close(pipeline);
+	/* The peer sees that, and the name is free, though the child lives. */
+	expect_end(&attach, "has ended");
+	opts.folder = folder;
+	assert_int_equal(
+		sluice_pipeline_open(&next, SLUICE_PIPELINE(.name = "p")), 0);
+	assert_int_equal(sluice_pipeline_listen(next, &opts), 0);
+	sluice_pipeline_close(next);
+	(void)close(hold[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* In a child: an engine, with a child of its own that lives on. */
+static int engine_with_a_child(const int hold[2])
+{
+	char byte;
+	pid_t child;
+
+	if (sluice_pipeline_open(&pipeline, SLUICE_PIPELINE(.name = "p")) < 0 ||
+	    reception_listen(plain) < 0)
+		return 1;
+	child = fork();
+	if (child == 0) {
+		(void)close(hold[1]);
+		(void)packet_send(hold[0], "", 1, NULL, 0);
+		_exit((int)recv(hold[0], &byte, 1, 0));
+	}
+	for (;;)
+		(void)poll(NULL, 0, 1000);
+}
+
+/* Its lock file is there still, and its child would hold the lock. */
+static void a_killed_engines_child_holds_nothing(void **state)
+{
+	int hold[2];
+	int status;
+	pid_t child;
+	char byte;
+
+	(void)state;
+	if (UNDER_TSAN)
+		skip();
+	reception_declare("p");
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hold), 0);
+	child = fork();
+	if (child == 0)
+		_exit(engine_with_a_child(hold));
+	(void)close(hold[0]);
+	assert_int_equal(recv(hold[1], &byte, 1, 0), 1);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(fds_entries(folder), 2);
+	assert_int_equal(reception_listen(plain), 0);
+	(void)close(hold[1]);
+	reception_close();
+}
+
+static void a_child_closes_its_copy_only(void **state)
+{
+	struct attach attach;
+	pid_t child;
+	int status;
+
+	(void)state;
+	reception_open(plain);
+	visit_well(&attach, WIRE_CONSUMER);
+	reception_await(&reception.ready, 1);
+	child = fork();
+	if (child == 0) {
+		int rc = sluice_pipeline_listen(pipeline, NULL) == -ECHILD;
+
+		sluice_pipeline_close(pipeline);
+		_exit(!rc);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(fds_entries(folder), 2);
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	reception_expect_gone(1, PEER_LEFT, SLUICE_REASON_NORMAL, 0);
+	visit_well(&attach, WIRE_CONSUMER);
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	reception_close();
+}
+
+/* ---- floods -------------------------------------------------------------------------- */
+
+static void there_are_so_many_peers_and_no_more(void **state)
+{
+	struct attach attach[3];
+
+	(void)state;
+	reception_open((struct sluice_listen_opts){.peers_max = 3});
+	for (int i = 0; i < 3; i++)
+		visit_well(&attach[i], WIRE_CONSUMER);
+	for (int i = 0; i < 5; i++) {
+		struct attach more;
+
+		assert_int_equal(visit(&more, WIRE_CONSUMER), -ENOSPC);
+		assert_text_has(sluice_last_error(), "limit of peers_max");
+	}
+	attach_close(&attach[1], SLUICE_REASON_NORMAL, 0);
+	reception_await(&reception.gone, 1);
+	visit_well(&attach[1], WIRE_OBSERVER);
+	for (int i = 0; i < 3; i++)
+		attach_close(&attach[i], SLUICE_REASON_NORMAL, 0);
+	reception_await_all();
+	reception_close();
+}
+
+static void a_user_has_so_many_and_no_more(void **state)
+{
+	struct attach attach;
+	struct attach more;
+
+	(void)state;
+	reception_open((struct sluice_listen_opts){.peers_per_uid = 1});
+	visit_well(&attach, WIRE_CONSUMER);
+	assert_int_equal(visit(&more, WIRE_CONSUMER), -ENOSPC);
+	assert_text_has(sluice_last_error(), "limit of peers_per_uid");
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	reception_await(&reception.gone, 1);
+	reception_close();
+}
+
+/* Those who say nothing are counted, and are gone when their time is over. */
+static void a_flood_is_refused_in_words(void **state)
+{
+	int fds[40];
+	uint32_t refused = 0;
+
+	(void)state;
+	reception_open(
+		(struct sluice_listen_opts){.peers_max = 8, .hello_ms = 100});
+	for (uint32_t i = 0; i < UNIT_COUNT(fds); i++) {
+		fds[i] = visit_raw();
+		assert_true(fds[i] >= 0);
+	}
+	for (uint32_t i = 0; i < UNIT_COUNT(fds); i++) {
+		struct pollfd polled = {.fd = fds[i], .events = POLLIN};
+
+		assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+		assert_int_equal(packet_receive(fds[i], &word, sizeof(word)),
+				 sizeof(word));
+		assert_int_equal(wire_word_read(&word, &word, sizeof(word),
+						WIRE_REFUSAL),
+				 0);
+		assert_true(word.code == -ENOSPC || word.code == -ETIMEDOUT);
+		refused++;
+		visit_is_over(fds[i]);
+	}
+	assert_int_equal(refused, UNIT_COUNT(fds));
+	reception_close();
+}
+
+static void without_a_descriptor_it_says_so(void **state)
+{
+	struct rlimit limit;
+	struct rlimit low;
+	struct attach attach;
+	int held[64];
+	int count = 0;
+	int raw;
+
+	(void)state;
+	reception_open(plain);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = (rlim_t)fds_count() + 8;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	for (; count < 64; count++) {
+		held[count] = dup(0);
+		if (held[count] < 0)
+			break;
+	}
+	assert_in_range(count, 1, 63);
+	(void)close(held[--count]); /* for the one that connects */
+	raw = visit_raw();
+	assert_true(raw >= 0);
+	visit_hears(raw, WIRE_REFUSAL, -EMFILE, "no descriptor left", &word);
+	visit_is_over(raw);
+	while (count > 0)
+		(void)close(held[--count]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	visit_well(&attach, WIRE_CONSUMER);
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	reception_await(&reception.gone, 1);
+	reception_close();
+}
+
+int main(void)
+{
+	static const struct CMUnitTest plain_tests[] = {
+		cmocka_unit_test(a_name_is_required),
+		cmocka_unit_test(stages_say_what_makes_sense),
+		cmocka_unit_test(it_comes_and_goes_without_a_trace),
+		cmocka_unit_test(it_listens_once),
+		cmocka_unit_test(two_pipelines_of_one_name_do_not_listen),
+		cmocka_unit_test(nobody_is_let_in_yet),
+		cmocka_unit_test(before_the_start_peers_try_again),
+		cmocka_unit_test(peers_are_told_of_the_end),
+		cmocka_unit_test(a_close_tells_them_too),
+		cmocka_unit_test(a_child_that_lives_on_holds_nothing),
+		cmocka_unit_test(a_killed_engines_child_holds_nothing),
+		cmocka_unit_test(a_child_closes_its_copy_only),
+		cmocka_unit_test(there_are_so_many_peers_and_no_more),
+		cmocka_unit_test(a_user_has_so_many_and_no_more),
+		cmocka_unit_test(a_flood_is_refused_in_words),
+		cmocka_unit_test(without_a_descriptor_it_says_so),
+	};
+	struct CMUnitTest
+		tests[UNIT_COUNT(opts_rows) + UNIT_COUNT(plain_tests)];
+	size_t n = UNIT_ADD_ROWS(tests, 0, options, opts_rows);
+
+	memcpy(tests + n, plain_tests, sizeof(plain_tests));
+	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+}
