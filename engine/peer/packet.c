@@ -32,10 +32,11 @@ int packet_send(int socket, const void *message, size_t bytes, const int *fds,
 		size_t length = count * sizeof(int);
 
 		packet.msg_control = control.bytes;
-		packet.msg_controllen = CMSG_SPACE(length);
+		/* musl has these as a socklen_t. */
+		packet.msg_controllen = (socklen_t)CMSG_SPACE(length);
 		control.head.cmsg_level = SOL_SOCKET;
 		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(length);
+		control.head.cmsg_len = (socklen_t)CMSG_LEN(length);
 		memcpy(CMSG_DATA(&control.head), fds, length);
 	}
 	do
