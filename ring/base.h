@@ -16,7 +16,8 @@
  *                partition that is taken
  *   -ENOMEM      memory for the region or for private state was refused
  *   -ENOSPC      a fixed limit of this pipeline is used up
- *   -EPROTO      not a sluice region, or one of another version
+ *   -EPROTO      not a sluice region, or one of another version; or what
+ *                another process says of its events cannot be true
  *   -EPIPE       the stream, the stage or the pipeline has ended
  *   -EALREADY    what is asked for is being done, or was done, already
  *   -EDEADLK     the calling thread would wait for itself: it is inside a
@@ -44,6 +45,7 @@
 
 #include "options.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -38,6 +38,9 @@ extern inline void sluice_spsc_write(struct sluice_spsc_writer *,
 				     const sluice_private *, uint32_t);
 extern inline void sluice_spsc_close(struct sluice_spsc_writer *, uint32_t);
 extern inline uint64_t sluice_spsc_depth(const struct sluice_spsc_reader *);
+extern inline int sluice_spsc_broken(const struct sluice_spsc_reader *);
+extern inline uint64_t sluice_spsc_look(struct sluice_spsc_reader *);
+extern inline void sluice_spsc_cut(struct sluice_spsc_reader *, uint64_t);
 extern inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *, uint32_t,
 					const sluice_slot **);
 extern inline int sluice_spsc_grant(struct sluice_spsc_reader *, uint64_t);

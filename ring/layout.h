@@ -47,10 +47,13 @@ enum sluice_reason {
 
 /** How a stream ended, in one word: an enum sluice_reason and a detail of 24
  * bits. 0: it has not ended. */
-#define SLUICE_CLOSED(reason, code) ((uint32_t)(reason) | (uint32_t)(code) << 8)
+#define SLUICE_CLOSED(reason, code)                                            \
+	(SLUICE_CAST(uint32_t, reason) | SLUICE_CAST(uint32_t, code) << 8)
 #define SLUICE_CLOSED_REASON(closed)                                           \
 	SLUICE_CAST(enum sluice_reason, (closed)&0xff)
 #define SLUICE_CLOSED_CODE(closed) (SLUICE_CAST(uint32_t, closed) >> 8)
+/** How it ends when its words cannot be true. */
+#define SLUICE_CLOSED_BROKEN SLUICE_CLOSED(SLUICE_REASON_ERROR, EPROTO)
 
 /*
  * Producer-written words of one ring.

@@ -36,9 +36,14 @@
  * Crash      Producer dead: slots at or above published were never there.
  *            Consumer dead: events in [acked, published) are still in the ring.
  *
- * Trust      Geometry is private to each handle. What the other side writes is
- *            loaded once and clamped (credit.h): a wild consumer word costs the
- *            consumer its events, never the producer its memory.
+ * Trust      Geometry is private to each handle, and neither side believes the
+ *            other's words; each is loaded once. A consumer's are clamped
+ *            (credit.h): a wild one costs the consumer its events, never the
+ *            producer its memory. A producer cannot be more than a ring ahead
+ *            of what is finished, nor behind it: one that says so has broken the
+ *            protocol, and the consumer reads no more of what it publishes. That
+ *            is how the stream ends then: SLUICE_CLOSED_BROKEN. It costs an
+ *            honest pair one comparison for each look at published.
  *
  * Progress   Every call is wait-free, O(1) plus the copy; none blocks,
  *            allocates or enters the kernel.
@@ -76,6 +81,9 @@ struct sluice_spsc_reader {
 	uint64_t acked;     /* next position to hand out; twin of the word */
 	uint64_t granted;   /* twin of the shared word */
 	uint64_t published; /* as last seen */
+	/* Events that the producer may be ahead of acked: the capacity; 0 once it
+	 * has said more. */
+	uint64_t ahead_max;
 	struct sluice_credit credit;
 };
 
@@ -134,6 +142,7 @@ SLUICE_API inline void sluice_spsc_reader_attach(
 	r->acked = sluice_load_relaxed(&rx->acked);
 	r->granted = sluice_load_relaxed(&rx->granted);
 	r->published = r->acked;
+	r->ahead_max = capacity;
 	r->credit = *credit;
 }
 
@@ -256,6 +265,56 @@ SLUICE_API inline uint64_t sluice_spsc_depth(const struct sluice_spsc_reader *r)
 }
 
 /**
+ * sluice_spsc_broken - has the producer broken the protocol?
+ *
+ * Returns non-zero once a look has met a position that no producer could have
+ * meant: then no event follows, and sluice_spsc_ended() says so.
+ * Threads: the consumer.
+ */
+SLUICE_API inline int sluice_spsc_broken(const struct sluice_spsc_reader *r)
+{
+	return r->ahead_max == 0;
+}
+
+/**
+ * sluice_spsc_look - look at what the producer has published.
+ *
+ * Call it when all that was seen before is finished: sluice_spsc_peek() does so
+ * by itself.
+ *
+ * Returns the events that are there, at most the capacity; 0 from a producer that
+ * is not believed: see sluice_spsc_broken().
+ * Threads: the consumer.  Order: acquires published (A0).
+ */
+SLUICE_API inline uint64_t sluice_spsc_look(struct sluice_spsc_reader *r)
+{
+	uint64_t published = sluice_load_acquire(&r->tx->published); /* A0 */
+
+	if (SLUICE_UNLIKELY(published - r->acked > r->ahead_max))
+		r->ahead_max = 0;
+	else
+		r->published = published;
+	return r->published - r->acked;
+}
+
+/**
+ * sluice_spsc_cut - what lies at @end and behind it is not for this consumer.
+ *
+ * @end  where its own stream ends, as the producer says: a position within the
+ *       ring's capacity from what is finished, or the protocol is broken
+ *
+ * For a ring that others read on. Threads: the consumer.
+ */
+SLUICE_API inline void sluice_spsc_cut(struct sluice_spsc_reader *r,
+				       uint64_t end)
+{
+	if (SLUICE_UNLIKELY(end - r->acked > r->ahead_max))
+		r->ahead_max = 0;
+	else if (r->published - r->acked > end - r->acked)
+		r->published = end;
+}
+
+/**
  * sluice_spsc_peek - the address of up to @n events in a row.
  *
  * @first  out: the first event; the span ends at the ring's end at the latest
@@ -272,10 +331,8 @@ SLUICE_API inline uint32_t sluice_spsc_peek(struct sluice_spsc_reader *r,
 	uint64_t span = r->capacity - place;
 	uint64_t ready = r->published - r->acked;
 
-	if (ready == 0) {
-		r->published = sluice_load_acquire(&r->tx->published); /* A0 */
-		ready = r->published - r->acked;
-	}
+	if (ready == 0)
+		ready = sluice_spsc_look(r);
 	if (span > ready)
 		span = ready;
 	*first = r->slots + place * r->slot_bytes;
@@ -327,22 +384,25 @@ SLUICE_API inline int sluice_spsc_idle(struct sluice_spsc_reader *r)
  * sluice_spsc_ended - has the stream ended, with every event finished?
  *
  * Returns the producer's SLUICE_CLOSED() word, SLUICE_REASON_OPEN (0) while
- * more may come. Call it when a peek returned 0.
+ * more may come, SLUICE_CLOSED_BROKEN when the producer has broken the protocol.
+ * Call it when a peek returned 0.
  * Threads: the consumer.  Order: acquires closed (A2), then published (A0).
  */
 SLUICE_API inline uint32_t sluice_spsc_ended(struct sluice_spsc_reader *r)
 {
 	uint32_t closed = sluice_load_acquire(&r->tx->closed); /* A2 */
 
-	if (closed == SLUICE_REASON_OPEN)
+	if (closed != SLUICE_REASON_OPEN && sluice_spsc_look(r) != 0)
 		return SLUICE_REASON_OPEN;
-	r->published = sluice_load_acquire(&r->tx->published); /* A0 */
-	if (r->published != r->acked)
-		return SLUICE_REASON_OPEN;
-	/* A word that no producer could have meant is an error. */
-	if (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
-	    SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)
-		return SLUICE_REASON_ERROR;
+	if (SLUICE_UNLIKELY(sluice_spsc_broken(r)))
+		return SLUICE_CLOSED_BROKEN;
+	/* A word that no producer could have meant breaks it, too. */
+	if (closed != SLUICE_REASON_OPEN &&
+	    (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
+	     SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)) {
+		r->ahead_max = 0;
+		return SLUICE_CLOSED_BROKEN;
+	}
 	return closed;
 }
 

@@ -136,7 +136,10 @@ static uint64_t common_covered(const struct outlet *out, uint32_t but,
 static uint64_t common_unread(struct outlet *out,
 			      const struct subscription *sub)
 {
-	uint64_t at = sluice_load_acquire(&sub->rx->acked);
+	uint64_t at =
+		sluice_credit_clamp_acked(sluice_load_acquire(&sub->rx->acked),
+					  out->common.cursors[sub->lane].acked,
+					  out->common.base.published);
 	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
 	uint64_t end = out->common.cursors[sub->lane].leaving
 			       ? sluice_load_acquire(&sub->by_producer.end)
@@ -222,14 +225,11 @@ static int common_fetch(struct inlet *in, struct inlet_link *link,
 	(void)limit;
 	if (sluice_spsc_depth(r) > 0)
 		return 1;
-	r->published = sluice_load_acquire(&r->tx->published);
+	(void)sluice_spsc_look(r);
 	if (sluice_load_acquire(&link->sub->by_producer.closed) !=
-	    SLUICE_REASON_OPEN) {
-		uint64_t end = sluice_load_acquire(&link->sub->by_producer.end);
-
-		if (r->published - r->acked > end - r->acked)
-			r->published = end;
-	}
+	    SLUICE_REASON_OPEN)
+		sluice_spsc_cut(
+			r, sluice_load_acquire(&link->sub->by_producer.end));
 	return sluice_spsc_depth(r) > 0;
 }
 
@@ -239,11 +239,13 @@ static uint32_t common_ended(struct inlet_link *link)
 	struct sluice_spsc_reader *r = &link->reader;
 	uint32_t ended = sluice_spsc_ended(r);
 	uint32_t closed = sluice_load_acquire(&link->sub->by_producer.closed);
+	uint64_t end;
 
-	if (closed == SLUICE_REASON_OPEN)
+	if (closed == SLUICE_REASON_OPEN || sluice_spsc_broken(r))
 		return ended;
-	r->published = sluice_load_acquire(&link->sub->by_producer.end);
-	return r->acked == r->published ? closed : SLUICE_REASON_OPEN;
+	end = sluice_load_acquire(&link->sub->by_producer.end);
+	sluice_spsc_cut(r, end);
+	return r->acked == end ? closed : SLUICE_REASON_OPEN;
 }
 
 const struct rings_ops rings_common = {

@@ -13,6 +13,7 @@
 #define SLUICE_MODEL_BACKEND_H
 
 /* Before relacy, which defines new, delete, free, assert and errno. */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -102,6 +102,18 @@ function(sluice_unit_mutant name file program verdict expression)
 	set_tests_properties(unit/mutant-${name} PROPERTIES LABELS unit TIMEOUT ${SLUICE_TEST_TIMEOUT})
 endfunction()
 
+# ---- ring/ -------------------------------------------------------------------
+sluice_unit_mutant(producer-is-believed ring/spsc.h spsc_peer "claim_32_bits_more"
+	[[s/if (SLUICE_UNLIKELY(published - r->acked > r->ahead_max))/if (0)/]])
+sluice_unit_mutant(producer-a-ring-and-one-ahead ring/spsc.h spsc_peer "claim_one_more"
+	[[s/published - r->acked > r->ahead_max/published - r->acked > r->ahead_max + 1/]])
+sluice_unit_mutant(producer-is-believed-again ring/spsc.h spsc_peer "claim_one_more"
+	[[/sluice_spsc_look(struct/,/^}/s/r->ahead_max = 0;/(void)0;/]])
+sluice_unit_mutant(end-is-believed ring/spsc.h spsc_peer "cut_in_the_past"
+	[[s/if (SLUICE_UNLIKELY(end - r->acked > r->ahead_max))/if (0)/]])
+sluice_unit_mutant(wild-end-is-forgotten ring/spsc.h spsc_peer "producer_that_ends_is_not_believed_either"
+	[[/sluice_spsc_ended(struct/,/^}/s/r->ahead_max = 0;/(void)0;/]])
+
 # ---- dispatch/ ---------------------------------------------------------------
 sluice_unit_mutant(dealt-to-the-newest dispatch/demand.h demand "ties_go_to_the_longest_waiting"
 	[[s/lane\[i\].since < lane\[best\].since))/lane[i].since > lane[best].since))/]])

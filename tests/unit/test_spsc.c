@@ -283,12 +283,12 @@ static struct ending {
 	{"ended_normal", SLUICE_REASON_NORMAL, SLUICE_REASON_NORMAL},
 	{"ended_shutdown", SLUICE_REASON_SHUTDOWN, SLUICE_REASON_SHUTDOWN},
 	{"ended_error", SLUICE_REASON_ERROR, SLUICE_REASON_ERROR},
-	{"ended_unknown_reason", 5, SLUICE_REASON_ERROR},
+	{"ended_unknown_reason", 5, SLUICE_CLOSED_BROKEN},
 	{"ended_with_detail", SLUICE_CLOSED(SLUICE_REASON_ERROR, 77),
 	 SLUICE_CLOSED(SLUICE_REASON_ERROR, 77)},
 	{"ended_detail_without_reason", SLUICE_CLOSED(SLUICE_REASON_OPEN, 7),
-	 SLUICE_REASON_ERROR},
-	{"ended_wild_reason", UINT32_MAX, SLUICE_REASON_ERROR},
+	 SLUICE_CLOSED_BROKEN},
+	{"ended_wild_reason", UINT32_MAX, SLUICE_CLOSED_BROKEN},
 };
 
 static void ends_behind_the_last_event(void **state)

@@ -156,6 +156,108 @@ static void hostile_consumer_loses_only_its_own(void **state)
 
 /* ---- a hostile producer -------------------------------------------------- */
 
+/* The producer says @ahead events more than were finished; a ring of 8. */
+static struct claim {
+	const char *name;
+	uint64_t ahead;
+	uint32_t events; /* that the reader finds, or it finds it broken */
+	uint32_t broken;
+} claims[] = {
+	{"claim_nothing", 0, 0, 0},
+	{"claim_one", 1, 1, 0},
+	{"claim_a_ring", 8, 8, 0},
+	{"claim_one_more", 9, 0, 1},
+	{"claim_backwards", UINT64_MAX, 0, 1},
+	{"claim_half_the_way_round", UINT64_C(1) << 63, 0, 1},
+	{"claim_32_bits_more", (UINT64_C(1) << 32) + 1, 0, 1},
+};
+
+/* At each place of the ring; what was read before is finished as ever. */
+static void producer_is_believed_within_a_ring(void **state)
+{
+	const struct claim *row = *state;
+	const sluice_slot *first = NULL;
+
+	for (size_t i = 0; i < UNIT_COUNT(starts) * 8; i++) {
+		uint64_t start = starts[i / 8];
+		struct pair p;
+
+		pair_open_granted(&p, 8, 8, start);
+		pair_put(&p, i % 8);
+		sluice_spsc_publish(&p.w);
+		for (uint32_t left = i % 8; left > 0;)
+			left -= pair_get(&p, left);
+		pair_store(&p.tx.published, p.r.acked + row->ahead);
+		assert_int_equal(sluice_spsc_look(&p.r), row->events);
+		assert_int_equal(sluice_spsc_depth(&p.r), row->events);
+		assert_int_equal(sluice_spsc_broken(&p.r), row->broken);
+		if (row->events == 0)
+			assert_int_equal(sluice_spsc_ended(&p.r),
+					 row->broken ? SLUICE_CLOSED_BROKEN
+						     : SLUICE_REASON_OPEN);
+		/* It comes to its senses: too late. */
+		pair_store(&p.tx.published, start + i % 8 + 1);
+		if (row->broken) {
+			assert_int_equal(sluice_spsc_peek(&p.r, 8, &first), 0);
+			sluice_spsc_close(&p.w, SLUICE_REASON_NORMAL);
+			assert_int_equal(sluice_spsc_ended(&p.r),
+					 SLUICE_CLOSED_BROKEN);
+		}
+		pair_close(&p);
+	}
+}
+
+/* Found when the end is looked for, not by a peek. */
+static void producer_that_ends_is_not_believed_either(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open_granted(&p, 8, 8, UNIT_NEAR_WRAP);
+	sluice_spsc_close(&p.w, SLUICE_REASON_NORMAL);
+	pair_store(&p.tx.published, UNIT_NEAR_WRAP + 9);
+	assert_int_equal(sluice_spsc_ended(&p.r), SLUICE_CLOSED_BROKEN);
+	assert_true(sluice_spsc_broken(&p.r));
+	/* A word that is no end breaks it as well, for good. */
+	pair_store(&p.tx.published, UNIT_NEAR_WRAP);
+	sluice_spsc_reader_attach(&p.r, &p.tx, &p.rx, p.slots, 8, 8,
+				  &p.r.credit);
+	sluice_spsc_close(&p.w, 99);
+	assert_int_equal(sluice_spsc_ended(&p.r), SLUICE_CLOSED_BROKEN);
+	sluice_spsc_close(&p.w, SLUICE_REASON_NORMAL);
+	assert_int_equal(sluice_spsc_ended(&p.r), SLUICE_CLOSED_BROKEN);
+	pair_close(&p);
+}
+
+/* Where a reader's own stream ends, in a ring of 8 in which 5 lie. */
+static struct cut {
+	const char *name;
+	uint64_t end; /* ahead of what is finished */
+	uint32_t events;
+	uint32_t broken;
+} cuts[] = {
+	{"cut_at_once", 0, 0, 0},    {"cut_between", 3, 3, 0},
+	{"cut_behind_all", 5, 5, 0}, {"cut_further_on", 8, 5, 0},
+	{"cut_too_far", 9, 5, 1},    {"cut_in_the_past", UINT64_MAX, 5, 1},
+};
+
+static void stream_is_cut(void **state)
+{
+	const struct cut *row = *state;
+	struct pair p;
+
+	for (size_t i = 0; i < UNIT_COUNT(starts); i++) {
+		pair_open_granted(&p, 8, 8, starts[i]);
+		pair_put(&p, 5);
+		sluice_spsc_publish(&p.w);
+		assert_int_equal(sluice_spsc_look(&p.r), 5);
+		sluice_spsc_cut(&p.r, starts[i] + row->end);
+		assert_int_equal(sluice_spsc_depth(&p.r), row->events);
+		assert_int_equal(sluice_spsc_broken(&p.r), row->broken);
+		pair_close(&p);
+	}
+}
+
 /* Events may be nonsense, but they lie in the ring, the stream ends for one of
  * the reasons there are, and credit stays within the window. */
 static void hostile_producer_keeps_the_reader_in_the_ring(void **state)
@@ -180,14 +282,23 @@ static void hostile_producer_keeps_the_reader_in_the_ring(void **state)
 			n = sluice_spsc_peek(&p.r, want, &first);
 			assert_in_range(n, 0, want);
 			assert_in_range(n, 0, 16 - place);
+			assert_in_range(sluice_spsc_depth(&p.r), n, 16);
 			assert_ptr_equal(first, p.slots + (size_t)place * 8);
 			(void)sluice_spsc_release(&p.r, n);
-			assert_in_range(
-				SLUICE_CLOSED_REASON(sluice_spsc_ended(&p.r)),
-				SLUICE_REASON_OPEN, SLUICE_REASON_NO_PRODUCER);
+			if (sluice_spsc_depth(&p.r) == 0)
+				assert_in_range(
+					SLUICE_CLOSED_REASON(
+						sluice_spsc_ended(&p.r)),
+					SLUICE_REASON_OPEN,
+					SLUICE_REASON_NO_PRODUCER);
 			assert_int_equal(pair_load(&p.rx.acked), p.r.acked);
 			assert_true((int64_t)(pair_load(&p.rx.granted) -
 					      p.r.acked) <= 13);
+			/* Another producer takes its place. */
+			if (sluice_spsc_broken(&p.r))
+				sluice_spsc_reader_attach(&p.r, &p.tx, &p.rx,
+							  p.slots, 16, 8,
+							  &credit);
 		}
 		pair_close(&p);
 	}
@@ -306,9 +417,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_schedules_keep_the_invariant),
 		cmocka_unit_test(hostile_consumer_loses_only_its_own),
+		cmocka_unit_test(producer_that_ends_is_not_believed_either),
 		cmocka_unit_test(hostile_producer_keeps_the_reader_in_the_ring),
 		cmocka_unit_test(two_threads_pass_every_event_once),
 	};
+	struct CMUnitTest
+		all[UNIT_COUNT(tests) + UNIT_COUNT(claims) + UNIT_COUNT(cuts)];
+	size_t at = 0;
 
-	return cmocka_run_group_tests_name("spsc_peer", tests, NULL, NULL);
+	at = UNIT_ADD_ROWS(all, at, producer_is_believed_within_a_ring, claims);
+	at = UNIT_ADD_ROWS(all, at, stream_is_cut, cuts);
+	memcpy(all + at, tests, sizeof(tests));
+	return cmocka_run_group_tests_name("spsc_peer", all, NULL, NULL);
 }
