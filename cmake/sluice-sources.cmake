@@ -120,6 +120,7 @@ set(SLUICE_SOURCES
 	engine/run/platform.c
 	engine/run/port.c
 	engine/run/port_held.c
+	engine/run/port_poll.c
 	engine/run/port_send.c
 	engine/run/restart.c
 	engine/run/run.c

@@ -131,6 +131,50 @@ SLUICE_API int sluice_recv(struct sluice_stage *port,
 			   struct sluice_batch *batch,
 			   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
+/**
+ * sluice_port_fd - a descriptor to sleep on, for a program that waits for many
+ * things at once (poll, epoll, io_uring, libuv).
+ *
+ * @fd  out: readable once something has come since sluice_port_arm() found
+ *      nothing. It is the library's: not to be closed, or written; valid until
+ *      the port is removed or the pipeline closed.
+ *
+ * At any time, before the start too; always the same. Costs nothing unless the
+ * port is armed.
+ *
+ * Returns 0; -EINVAL; -EMFILE, -ENFILE or -ENOMEM when there is none to be had.
+ * Threads: any.
+ */
+SLUICE_API int sluice_port_fd(struct sluice_stage *port,
+			      int *fd) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_port_arm - may this thread go to sleep on the port's descriptor?
+ *
+ *   for (;;) {
+ *           while ((rc = sluice_recv(port, &batch, 0)) > 0)
+ *                   use(&batch);
+ *           if (rc != -EAGAIN)
+ *                   break;
+ *           if (sluice_port_arm(port) == 0)
+ *                   epoll_wait(...);
+ *   }
+ *
+ * A receiving port has something when there is an event, a sending one when
+ * there is credit for one, and either when it has ended. It may be that a call
+ * finds nothing all the same: then arm again. The descriptor is made readable
+ * once; the next sluice_port_arm() makes it unreadable.
+ *
+ * A call on the port disarms it; if that is another thread's, the descriptor
+ * becomes readable, so that the one asleep arms it again. One thread sleeps on
+ * a port, by whichever means: not on the descriptor while others wait in calls.
+ *
+ * Returns 0: there is nothing, sleep; 1: there may be something, do not; -EINVAL
+ * when the port has no descriptor; -EBUSY when it is not started, another
+ * thread receives or waits for credit, or events are reserved.
+ */
+SLUICE_API int sluice_port_arm(struct sluice_stage *port) SLUICE_MUST_CHECK;
+
 /** How a port has ended. */
 struct sluice_port_status {
 	enum sluice_reason reason; /* SLUICE_REASON_OPEN: not ended */

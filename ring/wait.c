@@ -78,6 +78,18 @@ static void wait_wake(void *ctx, sluice_a32 *word)
 	errno = before;
 }
 
+/* It is readable at the latest when this returns; that it could not be made more so
+ * is no matter. */
+static void wait_notify(void *ctx, int fd)
+{
+	int before = errno;
+	uint64_t one = 1;
+
+	(void)ctx;
+	(void)!write(fd, &one, sizeof(one));
+	errno = before;
+}
+
 static void wait_pause(void *ctx, uint32_t n)
 {
 	(void)ctx;
@@ -96,6 +108,7 @@ static void wait_yield(void *ctx)
 		.fences = (fences_of), .now_ns = wait_now_ns,                  \
 		.barrier = wait_barrier, .park = wait_park, .wake = wait_wake, \
 		.pause = wait_pause, .yield = wait_yield,                      \
+		.notify = wait_notify,                                         \
 	}
 
 /* Not a kind: nobody has asked the kernel yet. */

@@ -13,7 +13,10 @@
  * Words    writer            readers   order     meaning
  * parked   sleeper arms,     all       relaxed   SLUICE_BELL_PARKED: ring me;
  *          a ringer clears                       _RELAYED: ring another in my
- *                                                stead; 0: awake
+ *                                                stead; _POLLED: make my
+ *                                                descriptor readable; 0: awake
+ * fd       sleeper           ringers   (parked)  of the descriptor; fixed once a
+ *                                                bell has been POLLED
  *
  * The lost wake-up and why it cannot happen. Each side writes one word and then
  * reads the other's (Dekker):
@@ -57,6 +60,12 @@
  * Crash    A ringer that dies between the exchange and the wake leaves the
  *          sleeper to its deadline.
  *
+ * A thread that sleeps on many things at once, in epoll say, leaves its bell POLLED
+ * (sluice_bell_arm: the store, the heavy fence) before it looks at the words for the
+ * last time; a ringer then makes a descriptor readable. It is the same argument;
+ * what follows the re-check is the kernel's poll, which a descriptor that is
+ * readable already does not let sleep.
+ *
  * Every park has a deadline all the same, so that an error here would cost time
  * and not liveness. Measured against ck_ec32 (single-producer mode): a publish
  * costs the same within 0.3 ns and a round trip is not slower, and this the
@@ -72,6 +81,7 @@ SLUICE_BEGIN_DECLS
 /** Values of sluice_bell.parked, besides 0. */
 #define SLUICE_BELL_PARKED  1u
 #define SLUICE_BELL_RELAYED 2u
+#define SLUICE_BELL_POLLED  3u
 
 /** One per thread that may sleep; on a line of its own. */
 struct sluice_bell {
@@ -79,8 +89,9 @@ struct sluice_bell {
 	/** How many places before this one, in an array of bells, lies the one
 	 * that is rung in its stead; constant once threads see it. */
 	uint32_t relay;
+	int32_t fd;
 #if !defined(SLUICE_ATOMIC_BACKEND)
-	unsigned char pad[SLUICE_LINE_BYTES - 8];
+	unsigned char pad[SLUICE_LINE_BYTES - 12];
 #endif
 };
 
@@ -124,6 +135,9 @@ struct sluice_wait_ops {
 	void (*pause)(void *ctx, uint32_t n);
 	/** Let another runnable thread have this CPU. */
 	void (*yield)(void *ctx);
+	/** Make the descriptor @fd of a bell readable; NULL where no bell is
+	 * ever POLLED. */
+	void (*notify)(void *ctx, int fd);
 };
 
 /** The real table: futex, membarrier, CLOCK_MONOTONIC. Never NULL. */
@@ -155,7 +169,9 @@ SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 			break;
 		bell -= bell->relay;
 	}
-	if (parked != 0)
+	if (SLUICE_UNLIKELY(parked == SLUICE_BELL_POLLED))
+		ops->notify(ops->ctx, bell->fd);
+	else if (parked != 0)
 		ops->wake(ops->ctx, &bell->parked);
 }
 
@@ -206,6 +222,34 @@ static inline void sluice_bell_relay(struct sluice_bell *bell,
 	/* What would be found now may be old: as if it had been rung. */
 	if (!sluice_bell_fence(ops))
 		sluice_store_relaxed(&bell->parked, 0);
+}
+
+/**
+ * sluice_bell_arm - from now on the next ringer of @bell makes @fd readable, once.
+ *
+ * After this call the caller looks at the words that the ringers write; if it finds
+ * something it disarms the bell. Threads: the bell's owner.
+ *
+ * Returns non-zero; or 0: what would be found now may be old, and the caller is not
+ * to sleep for longer than SLUICE_FENCES_SLEEP_NS. The bell is not armed then.
+ */
+static inline int sluice_bell_arm(struct sluice_bell *bell, int fd,
+				  const struct sluice_wait_ops *ops)
+{
+	if (bell->fd != fd)
+		bell->fd = fd;
+	sluice_store_release(&bell->parked, SLUICE_BELL_POLLED);
+	if (SLUICE_LIKELY(sluice_bell_fence(ops)))
+		return 1;
+	sluice_store_relaxed(&bell->parked, 0);
+	return 0;
+}
+
+/** The caller sleeps no more. Returns non-zero when the bell was rung since it was
+ * armed: then its descriptor is readable, or about to be. */
+static inline int sluice_bell_disarm(struct sluice_bell *bell)
+{
+	return sluice_exchange(&bell->parked, 0) != SLUICE_BELL_POLLED;
 }
 
 /** Non-zero: @bell is relayed, and was not rung since. */

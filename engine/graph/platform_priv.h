@@ -64,6 +64,12 @@ struct platform {
 	/** The calling thread: a number that no other running one has, not 0.
 	 */
 	uint64_t (*self)(void *ctx);
+	/* A descriptor that wait->notify() makes readable. Returns it, or a negative
+	 * errno. */
+	int (*event_open)(void *ctx);
+	/* It is readable no more. */
+	void (*event_clear)(void *ctx, int fd);
+	void (*event_close)(void *ctx, int fd);
 };
 
 /* The real one; and the same with full fences, for whom nothing is asked of the

@@ -111,6 +111,7 @@ static void depart_release(struct sluice_pipeline *p,
 		sluice_store_release(&stage->worker->state, WORKER_VACANT);
 	}
 	stage_close_gate(stage);
+	port_close_poll(stage);
 	depart_clear(p, stage);
 	plan_release_stage(stage);
 	if (stage->opts.state_free)

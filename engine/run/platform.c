@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -187,6 +188,30 @@ static uint64_t linux_self(void *ctx)
 	return (uint64_t)pthread_self();
 }
 
+static int linux_event_open(void *ctx)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)ctx;
+	return fd < 0 ? -errno : fd;
+}
+
+static void linux_event_clear(void *ctx, int fd)
+{
+	int before = errno;
+	uint64_t count;
+
+	(void)ctx;
+	(void)!read(fd, &count, sizeof(count));
+	errno = before;
+}
+
+static void linux_event_close(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)close(fd);
+}
+
 #define PLATFORM(wait_with)                                                    \
 	{                                                                      \
 		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
@@ -195,7 +220,9 @@ static uint64_t linux_self(void *ctx)
 		.mutex_lock = linux_mutex_lock,                                \
 		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
 		.turns = linux_turns, .random = linux_random,                  \
-		.self = linux_self,                                            \
+		.self = linux_self, .event_open = linux_event_open,            \
+		.event_clear = linux_event_clear,                              \
+		.event_close = linux_event_close,                              \
 	}
 
 static const struct platform linux_platform = PLATFORM(&sluice_wait_table);

@@ -154,6 +154,14 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	return 0;
 }
 
+int port_vain_elsewhere(const struct sluice_stage *port)
+{
+	return sluice_fail(-EBUSY,
+			   "stage '%s': another thread waits for credit in "
+			   "this port",
+			   port->name);
+}
+
 int port_waited(const struct sluice_stage *port, int rc)
 {
 	if (rc == -EDEADLK)
@@ -282,10 +290,7 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 				   SLUICE_CODE_MAX);
 	rc = port_check(port, port->opts.kind, "end", 0);
 	if (rc == -EAGAIN)
-		rc = sluice_fail(-EBUSY,
-				 "stage '%s': another thread waits for credit "
-				 "in this port",
-				 port->name);
+		rc = port_vain_elsewhere(port);
 	if (rc < 0)
 		return rc;
 	/* First, before anything can end it that was signalled meanwhile. */

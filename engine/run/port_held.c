@@ -81,6 +81,8 @@ int port_enter(struct sluice_stage *port, uint64_t deadline_ns)
 			/* Hooks run on its thread: see door_inside(). */
 			sluice_store_release(&port->worker->self,
 					     port_self(port));
+			if (SLUICE_UNLIKELY(port->poll.armed))
+				port_disarm(port);
 			return 0;
 		case PORT_SUPERVISOR: /* who will not be long */
 			port_await(port, seen, UINT64_MAX);
@@ -270,15 +272,16 @@ static void supervisor_give(struct sluice_stage *port)
 		ops->wake(ops->ctx, &port->words.port_busy);
 }
 
-/* Move what can be moved, and be rung for the rest. */
-static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
+/* Move what can be moved, and be rung for the rest. Returns non-zero when it has had
+ * the port's bell. */
+static int supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 {
 	struct sluice_bell *bell = port->worker->bell;
 
 	while (port_round(port))
 		;
 	if (!port_leaves_something(port))
-		return;
+		return 0;
 	sluice_bell_relay(bell, port_ops(port));
 	while (port_round(port))
 		;
@@ -286,6 +289,7 @@ static void supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 	if (!seen->relayed)
 		/* Relaxed: a ringer that still sees it makes a vain call. */
 		sluice_store_relaxed(&bell->parked, 0);
+	return 1;
 }
 
 /* A consuming port has nothing to be driven for but its end; and what its user
@@ -318,6 +322,7 @@ static int port_calls(struct sluice_stage *port, struct supervised *seen)
 uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 {
 	uint64_t now_ns;
+	int taken = 0;
 
 	if (sluice_load_acquire(&port->words.phase_seen) == STAGE_ENDED) {
 		seen->relayed = 0;
@@ -335,9 +340,10 @@ uint64_t port_look_after(struct sluice_stage *port, struct supervised *seen)
 	if (port->run.phase == STAGE_ENDED)
 		seen->relayed = 0;
 	else if (stage_produces(port))
-		supervisor_drive(port, seen);
+		taken = supervisor_drive(port, seen);
 	else
 		supervisor_heed(port);
+	port_keep_armed(port, (int)seen->relayed, taken);
 	supervisor_give(port);
 	return UINT64_MAX;
 }

@@ -88,6 +88,8 @@ int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 	       const char *what, uint64_t deadline_ns);
 /* Answer that it has ended, and why. */
 int port_refuse(const struct sluice_stage *port);
+/* Answer that another user waits for credit. */
+int port_vain_elsewhere(const struct sluice_stage *port);
 uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms);
 int port_late(const struct sluice_stage *port, uint64_t deadline_ns);
 /* One round of waiting: what a worker does between its rounds. Returns 0, or why
@@ -100,8 +102,24 @@ int port_waited(const struct sluice_stage *port, int rc);
 
 /* ---- port_send.c ---- */
 
+/* There is room for an event, or an end to be told of; as far as that can be, what
+ * waits is moved on. */
+int port_may_send(void *port);
+/* Answer that a span is open. */
+int port_span_open(const struct sluice_stage *port);
 /* What its user has reserved will not be sent. */
 void port_give_up_span(struct sluice_stage *port);
+
+/* ---- port_poll.c ---- */
+
+/* Its user comes, who may be asleep on the port's descriptor; and somebody else is
+ * the user just now. The holder of the port is the caller. */
+void port_disarm(struct sluice_stage *port);
+/* The supervisor has done for the port what there was: is there something for a user
+ * who is asleep? @relayed: the bell is left so; @taken: it was meanwhile. */
+void port_keep_armed(struct sluice_stage *port, int relayed, int taken);
+/* Its stage goes. */
+void port_close_poll(struct sluice_stage *port);
 
 /* ---- port_held.c ---- */
 

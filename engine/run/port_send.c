@@ -13,7 +13,7 @@
 
 /* ---- room ---------------------------------------------------------------- */
 
-static int port_may_send(void *arg)
+int port_may_send(void *arg)
 {
 	struct sluice_stage *port = arg;
 
@@ -88,6 +88,14 @@ static int port_sent(struct sluice_stage *port, int rc)
 	return rc;
 }
 
+int port_span_open(const struct sluice_stage *port)
+{
+	return sluice_fail(-EBUSY,
+			   "stage '%s': %u events are reserved, and not "
+			   "committed",
+			   port->name, port->span.count);
+}
+
 /* The port is the caller's, and no span is open, which would be overtaken. */
 static int port_check_sends(struct sluice_stage *port, uint64_t deadline_ns)
 {
@@ -95,10 +103,7 @@ static int port_check_sends(struct sluice_stage *port, uint64_t deadline_ns)
 
 	if (rc < 0 || port->span.count == 0)
 		return rc;
-	rc = sluice_fail(-EBUSY,
-			 "stage '%s': %u events are reserved, and not "
-			 "committed",
-			 port->name, port->span.count);
+	rc = port_span_open(port);
 	port_leave(port);
 	return rc;
 }

@@ -418,8 +418,10 @@ void pipeline_tell_tenant(struct sluice_pipeline *p)
 
 static void pipeline_free(struct sluice_pipeline *p)
 {
-	for (uint32_t i = 0; i < pipeline_stages(p); i++)
+	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
+		port_close_poll(p->stages[i]);
 		stage_free(p->stages[i]);
+	}
 	/* With those that a start made that failed. */
 	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
 		free(subscription_at(p, s));

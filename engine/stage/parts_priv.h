@@ -121,6 +121,17 @@ struct stage_span {
 	uint32_t count; /* 0: none is reserved */
 };
 
+/* A port's descriptor, and whether its user may sleep on it. Its bell is POLLED then;
+ * or, when the supervisor has the bell relayed for what was left behind, it is the
+ * supervisor's to make it readable. All but fd is the holder's of the port. */
+struct stage_poll {
+	sluice_a32 fd;    /* one above it; 0: there is none */
+	uint32_t armed;   /* there was nothing for its user, who may sleep */
+	uint32_t relayed; /* the supervisor has the bell */
+	uint32_t told;    /* it is readable, or may be */
+	uint64_t thread;  /* who has armed it */
+};
+
 /* Messages, by what they wait for; and timers. */
 struct stage_post {
 	struct letters letters;  /* came, not handled yet */

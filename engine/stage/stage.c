@@ -83,6 +83,8 @@ void stage_reset(struct sluice_stage *stage)
 	};
 	stage->hand = (struct stage_hand){0};
 	stage->span = (struct stage_span){0};
+	stage->poll.armed = 0;
+	stage->poll.relayed = 0;
 	stage->post.timers.armed = 0;
 	stage->fault.code = 0;
 	(void)sluice_exchange(&words->phase_seen, STAGE_RUNNING);

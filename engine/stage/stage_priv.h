@@ -73,6 +73,7 @@ struct sluice_stage {
 	struct stage_hand hand;
 	struct hold hold;
 	struct outlet out;
+	struct stage_poll poll;          /* likewise */
 	struct stage_span span;          /* a port's */
 	struct resequencer *resequencer; /* NULL: events come in any order */
 	struct stage_post post;

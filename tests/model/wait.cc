@@ -8,7 +8,9 @@
  * one. Each schedule chooses how the fence pair works, for all threads alike:
  * membarrier on the sleeper's side alone, or two full fences; or membarrier
  * until the kernel refuses it to one thread or another, at any moment. A park
- * with a deadline, which is how it goes over, returns at once.
+ * with a deadline, which is how it goes over, returns at once. A descriptor that is
+ * polled is a word and a condition variable, too, and stays readable until it is
+ * cleared.
  */
 #include "model.h"
 #include "ring/spsc.h"
@@ -50,6 +52,47 @@ struct futex {
 	}
 };
 
+/* A descriptor, and whoever sleeps until it is readable. */
+struct polled {
+	rl::mutex lock;
+	rl::condvar<futex_tag> sleepers;
+	bool readable;
+
+	void open()
+	{
+		sleepers.init(false, RL_INFO);
+		readable = false;
+	}
+
+	void close()
+	{
+		sleepers.deinit(RL_INFO);
+	}
+
+	void notify()
+	{
+		lock.lock(RL_INFO);
+		readable = true;
+		sleepers.notify_all(RL_INFO);
+		lock.unlock(RL_INFO);
+	}
+
+	void clear()
+	{
+		lock.lock(RL_INFO);
+		readable = false;
+		lock.unlock(RL_INFO);
+	}
+
+	void poll()
+	{
+		lock.lock(RL_INFO);
+		while (!readable)
+			sleepers.wait(lock, false, RL_INFO);
+		lock.unlock(RL_INFO);
+	}
+};
+
 /* A thread's bell, with the futex under it. */
 struct sleeper {
 	struct sluice_bell bell;
@@ -67,7 +110,8 @@ struct machine {
 	bool refuses; /* membarrier, now and then or always */
 	bool chance;  /* when; a search of all schedules leaves it out */
 	uint64_t now_ns;
-	uint32_t looks; /* at the clock, since it last went on */
+	uint32_t looks;        /* at the clock, since it last went on */
+	struct polled *polled; /* a descriptor, or NULL */
 	/* A bell elsewhere that the first sleeper sleeps on; or NULL. */
 	const struct sluice_bell *first;
 
@@ -121,6 +165,12 @@ static void machine_wake(void *ctx, sluice_a32 *word)
 	((struct machine *)ctx)->of(word)->futex.wake();
 }
 
+static void machine_notify(void *ctx, int fd)
+{
+	RL_ASSERT(fd == 1);
+	((struct machine *)ctx)->polled->notify();
+}
+
 static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 {
 	uint32_t how = rl::rand(3);
@@ -131,7 +181,8 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 				      machine_park,
 				      machine_wake,
 				      NULL,
-				      NULL};
+				      NULL,
+				      machine_notify};
 
 	RL_LOG(how == 0   ? "two full fences"
 	       : how == 1 ? "membarrier"
@@ -141,6 +192,7 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 	m->chance = chance;
 	m->now_ns = 1;
 	m->first = NULL;
+	m->polled = NULL;
 	m->looks = 0;
 	sluice_store_relaxed(&m->fences.kind,
 			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
@@ -352,6 +404,61 @@ struct relays : rl::test_suite<relays<total, chance>, 2> {
 	}
 };
 
+/* A thread that sleeps on many things waits for @total grants on a descriptor: it
+ * clears that, arms its bell, looks, and polls. */
+template <uint32_t total, bool chance = true>
+struct polls : rl::test_suite<polls<total, chance>, 2> {
+	struct machine machine;
+	struct polled polled;
+	struct sluice_bell bell;
+	struct edge edge;
+
+	void before()
+	{
+		struct sluice_credit credit = {total, total - 1, 1, 1};
+
+		machine_open(&machine, 0, chance);
+		polled.open();
+		machine.polled = &polled;
+		bell.relay = 0;
+		bell.fd = 1;
+		sluice_store_relaxed(&bell.parked, 0u);
+		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,
+					  edge.slots, total, 1);
+		sluice_spsc_reader_attach(&edge.reader, &edge.tx, &edge.rx,
+					  edge.slots, total, 1, &credit);
+	}
+
+	void after()
+	{
+		polled.close();
+	}
+
+	void thread(unsigned index)
+	{
+		uint64_t credit;
+
+		if (index == 0) {
+			for (uint32_t n = 1; n <= total; n++) {
+				(void)sluice_spsc_grant(&edge.reader, n);
+				sluice_bell_ring(&bell, &machine.ops);
+			}
+			return;
+		}
+		while ((credit = sluice_spsc_refresh(&edge.writer)) < total) {
+			polled.clear();
+			if (!sluice_bell_arm(&bell, 1, &machine.ops)) {
+				rl::yield(1, RL_INFO);
+				continue;
+			}
+			if (sluice_spsc_refresh(&edge.writer) == credit)
+				polled.poll();
+			else
+				(void)sluice_bell_disarm(&bell);
+		}
+	}
+};
+
 int main(int argc, char **argv)
 {
 	struct model_range range = model_arguments(argc, argv, 200000);
@@ -359,10 +466,13 @@ int main(int argc, char **argv)
 	/* Two threads: few schedules are many. */
 	model_random<relays<1>>("wait, a relayed bell", {range.first, 20000});
 	model_random<relays<2>>("wait, a relayed bell", {range.first, 20000});
+	model_random<polls<1>>("wait, a descriptor", {range.first, 20000});
+	model_random<polls<2>>("wait, a descriptor", {range.first, 20000});
 	model_random<bells<1, 4, 3>>("wait, only the consumer", range);
 	model_random<bells<1, 1, 3>>("wait, both ends", range);
 	model_random<bells<2, 1, 2>>("wait, two producers", range);
 	model_bounded<bells<1, 1, 2, false>>("wait, both ends", 3);
 	model_bounded<relays<2, false>>("wait, a relayed bell", 3);
+	model_bounded<polls<2, false>>("wait, a descriptor", 3);
 	return 0;
 }

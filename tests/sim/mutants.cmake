@@ -235,6 +235,16 @@ sluice_sim_mutant(left-without-a-word engine/run/port_held.c "${STUCK}"
 sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delivered|${STUCK}|committed|EBUSY|reserved|event [0-9]+ after"
 	[[/^int port_enter/,/^}/s/case PORT_USER:/case PORT_USER: if ((seen \& PORT_VAIN) != 0) return 0;/]] 0 crowds,ports)
 
+# ---- users who sleep on a descriptor --------------------------------------------------------------
+sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
+	[[/^static int port_arm/,/^}/{/poll->thread = /{n;s/if (!port_has_some(port))/if (1)/}}]] 0 polls,ports)
+sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
+	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
+sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
+	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 0 polls,ports,asides)
+sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
+	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 90000 polls,ports,asides,members,late-stages,stops)
+
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])

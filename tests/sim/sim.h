@@ -57,6 +57,10 @@ void sim_wake(const void *word, uint32_t most);
 void sim_await_idle(void);
 void sim_busy(void);
 
+/* Inside a run: sleep until a descriptor of the platform's is readable, or for @ms;
+ * UINT32_MAX: for ever. Returns non-zero when it is. */
+int sim_poll(int fd, uint32_t ms);
+
 /* Inside a run: the system refuses the @threads-th thread from now on, and the
  * @blocks-th block of memory or file; 0: none. */
 void sim_scarce(uint32_t threads, uint32_t blocks);

@@ -17,6 +17,26 @@ static uint32_t timeout(uint32_t vain)
 	return vain > PATIENCE ? SLUICE_FOREVER : ms[sim_below(4)];
 }
 
+static uint32_t timeout_of(const struct node *node, uint32_t vain)
+{
+	return node->polls ? 0 : timeout(vain);
+}
+
+/* It has found nothing, and sleeps until there is something. */
+static void sleep_polled(struct node *node)
+{
+	int fd;
+	int rc = sluice_port_fd(node->stage, &fd);
+
+	if (rc == 0)
+		rc = sluice_port_arm(node->stage);
+	say("%s arms: %d", node->name, rc);
+	if (rc == 0)
+		(void)sim_poll(fd, user_below(2) ? 20 : UINT32_MAX);
+	else if (rc != 1 && !(rc == -EBUSY && with(FEATURE_CROWDS)))
+		wrong("%s: arm: %d, %s", node->name, rc, sluice_last_error());
+}
+
 static int leaves_early(void)
 {
 	return chance(FEATURE_ENDS, 60);
@@ -108,7 +128,7 @@ static int send_in_place(struct node *node, uint32_t n, uint32_t vain)
 	int rc;
 
 	node->calls++;
-	rc = sluice_send_reserve(node->stage, &span, n, timeout(vain));
+	rc = sluice_send_reserve(node->stage, &span, n, timeout_of(node, vain));
 	if (rc < 0)
 		return has_sent(node, n, rc);
 	if (rc == 0 || rc > (int)n || rc != (int)span.count) {
@@ -135,7 +155,7 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 	node->calls++;
 	act_write(node, events, node->emitted, n);
 	node->emitting = n;
-	rc = sluice_send(node->stage, events, n, timeout(vain));
+	rc = sluice_send(node->stage, events, n, timeout_of(node, vain));
 	return has_sent(node, n, rc);
 }
 
@@ -165,6 +185,8 @@ static void client_send(void *arg)
 		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
+		if (node->polls && rc == -EAGAIN)
+			sleep_polled(node);
 		take_time(12);
 	}
 	if (with(FEATURE_SPANS) && user_below(8) == 0)
@@ -241,10 +263,12 @@ static void client_receive(void *arg)
 			node->willed = 1;
 			break;
 		}
-		rc = sluice_recv(node->stage, &batch, timeout(vain));
+		rc = sluice_recv(node->stage, &batch, timeout_of(node, vain));
 		if (over(rc))
 			break;
 		vain = rc < 0 ? vain + 1 : 0;
+		if (rc == -EAGAIN && node->polls)
+			sleep_polled(node);
 		if (rc == -EAGAIN)
 			continue;
 		if (rc != (int)batch.count || rc == 0) {
@@ -270,6 +294,7 @@ static void client_receive(void *arg)
 void client_begin(struct node *node)
 {
 	late_hold(node);
+	node->polls = with(FEATURE_POLLS) && user_below(2);
 	world_spawn(node->kind == SLUICE_PRODUCER ? client_send
 						  : client_receive,
 		    node);

@@ -69,6 +69,7 @@ struct node {
 	uint32_t spill;
 	uint32_t in_flight_max;
 	uint32_t port;
+	uint32_t polls;     /* its user sleeps on its descriptor */
 	uint32_t spawns;    /* it runs tasks */
 	uint32_t tasks_max; /* of a subscription, at once */
 	uint32_t attempts_max;

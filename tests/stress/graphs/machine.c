@@ -9,6 +9,7 @@
 #include "tests/support/rng.h"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -134,6 +135,16 @@ void sim_yield(void)
 	if (sim_below(4) == 0)
 		(void)sched_yield();
 	machine_resume(was);
+}
+
+int sim_poll(int fd, uint32_t ms)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+	uint32_t was = machine_let_go();
+	int n = poll(&polled, 1, ms == UINT32_MAX ? -1 : (int)ms);
+
+	machine_resume(was);
+	return n > 0;
 }
 
 void sim_busy(void)
