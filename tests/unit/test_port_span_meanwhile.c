@@ -2,6 +2,8 @@
 /* What happens between a reserve and its commit: consumers come, go and fail, the
  * port ends, the pipeline drains and stops. The room stays the user's, and what is
  * committed goes where it can. */
+#include "engine/graph/subscriptions_priv.h"
+
 #include "spans.h"
 
 /* Wait until the supervisor has made of it what the pipeline told it. */
@@ -158,6 +160,18 @@ static void the_consumer_leaves(void **state)
 	commit(in, 0);
 }
 
+/* Its producer looks at it no more. */
+static void await_parted(const struct sluice_sub *sub)
+{
+	const struct subscription *own = subscription_at(pipeline, sub->index);
+
+	for (uint32_t ms = 0; subscription_producer(own) < PRODUCER_RELEASED;
+	     ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
 /* A subscription that was made while it ran has memory of its own: not unmapped
  * while somebody writes there, and given back then. */
 static void its_memory_stays(void **state)
@@ -178,6 +192,7 @@ static void its_memory_stays(void **state)
 		struct sluice_batch batch;
 		struct sluice_span span;
 		struct sluice_sub sub;
+		uint32_t before;
 
 		flow_subscribe(
 			pipeline, "out", "in",
@@ -191,10 +206,13 @@ static void its_memory_stays(void **state)
 		assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0),
 				 0);
 		await_consumers(out, 0);
+		await_parted(&sub);
 		/* Whoever comes next gets another place. */
+		before = sub.index;
 		flow_subscribe(
 			pipeline, "out", "in",
 			SLUICE_SUBSCRIPTION(.max_demand = 16, .sub = &sub));
+		assert_int_not_equal(sub.index, before);
 		write_row(&span, 0, 2000);
 		commit(in, 2000);
 		assert_int_equal(recv_row(out, 0, 2000), 2000);
