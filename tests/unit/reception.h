@@ -154,15 +154,20 @@ static void reception_await(const uint32_t *count, uint32_t n)
 	assert_true(rc);
 }
 
-/* Wait until all who were admitted have gone. */
-static void reception_await_all(void)
+static uint32_t reception_count(const uint32_t *count)
 {
 	uint32_t n;
 
 	(void)pthread_mutex_lock(&reception.lock);
-	n = reception.admitted;
+	n = *count;
 	(void)pthread_mutex_unlock(&reception.lock);
-	reception_await(&reception.gone, n);
+	return n;
+}
+
+/* Wait until all who were admitted have gone. */
+static void reception_await_all(void)
+{
+	reception_await(&reception.gone, reception_count(&reception.admitted));
 }
 
 static void reception_expect_gone(uint32_t n, enum peer_gone why,

@@ -326,6 +326,61 @@ static void a_killed_engines_child_holds_nothing(void **state)
 	reception_close();
 }
 
+/* In a child: an engine that runs, and has one visitor. */
+static int engine_with_a_visitor(const int hold[2])
+{
+	if (reception_listen(plain) < 0 || sluice_pipeline_start(pipeline) < 0)
+		return 1;
+	(void)packet_send(hold[0], "", 1, NULL, 0);
+	for (;;)
+		(void)poll(NULL, 0, 1000);
+}
+
+/* Its peers see it, and the next one starts at once. */
+static void a_killed_engine_is_missed(void **state)
+{
+	const uint64_t magic = SLUICE_REGION_MAGIC;
+	struct pollfd polled = {.events = POLLIN};
+	struct attach attach;
+	int hold[2];
+	int status;
+	pid_t child;
+	char byte;
+
+	(void)state;
+	if (UNDER_TSAN)
+		skip();
+	reception_declare("p");
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, hold), 0);
+	child = fork();
+	if (child == 0) {
+		/* The parent's copy is none that it may use. */
+		if (sluice_pipeline_open(&pipeline,
+					 SLUICE_PIPELINE(.name = "p")) < 0)
+			_exit(1);
+		reception_stage("out", SLUICE_PRODUCER,
+				SLUICE_STAGE_PEERS_CONSUME);
+		_exit(engine_with_a_visitor(hold));
+	}
+	assert_int_equal(recv(hold[1], &byte, 1, 0), 1);
+	visit_well(&attach, WIRE_CONSUMER);
+	assert_int_equal(attach_ended(&attach, &word), 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	polled.fd = attach.socket;
+	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+	assert_int_equal(attach_ended(&attach, &word), -EPIPE);
+	assert_text_has(sluice_last_error(), "gone without a word");
+	/* What it was given is there all the same. */
+	assert_memory_equal(attach.maps[0].base, &magic, sizeof(magic));
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	(void)close(hold[0]);
+	(void)close(hold[1]);
+	assert_int_equal(reception_listen(plain), 0);
+	reception_close();
+}
+
 static void a_child_closes_its_copy_only(void **state)
 {
 	struct attach attach;
@@ -472,6 +527,7 @@ int main(void)
 		cmocka_unit_test(a_close_tells_them_too),
 		cmocka_unit_test(a_child_that_lives_on_holds_nothing),
 		cmocka_unit_test(a_killed_engines_child_holds_nothing),
+		cmocka_unit_test(a_killed_engine_is_missed),
 		cmocka_unit_test(a_child_closes_its_copy_only),
 		cmocka_unit_test(there_are_so_many_peers_and_no_more),
 		cmocka_unit_test(a_user_has_so_many_and_no_more),
