@@ -136,8 +136,11 @@ set(SLUICE_SOURCES
 	engine/peer/kin.c
 	engine/peer/listen.c
 	engine/peer/memory.c
+	engine/peer/attached.c
 	engine/peer/packet.c
 	engine/peer/peers.c
+	engine/peer/share.c
+	engine/peer/stand_in.c
 	engine/peer/welcome.c
 	engine/peer/wire.c
 	stages/sink.c

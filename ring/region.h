@@ -35,12 +35,14 @@ SLUICE_BEGIN_DECLS
 
 /** What an object in a region is. */
 enum sluice_object_kind {
-	SLUICE_OBJECT_TX_WORDS = 1, /* struct sluice_tx_words */
-	SLUICE_OBJECT_RX_WORDS = 2, /* struct sluice_rx_words */
-	SLUICE_OBJECT_SLOTS = 3,    /* capacity * slot_bytes bytes */
-	SLUICE_OBJECT_COUNTERS = 4, /* see counter.h */
-	SLUICE_OBJECT_BELLS = 5,    /* see wait.h */
-	SLUICE_OBJECT_LATENCY = 6,  /* struct sluice_latency */
+	SLUICE_OBJECT_TX_WORDS = 1,   /* struct sluice_tx_words */
+	SLUICE_OBJECT_RX_WORDS = 2,   /* struct sluice_rx_words */
+	SLUICE_OBJECT_SLOTS = 3,      /* capacity * slot_bytes bytes */
+	SLUICE_OBJECT_COUNTERS = 4,   /* see counter.h */
+	SLUICE_OBJECT_BELLS = 5,      /* see wait.h */
+	SLUICE_OBJECT_LATENCY = 6,    /* struct sluice_latency */
+	SLUICE_OBJECT_NOTES = 7,      /* marks of redelivery: docs/format.md */
+	SLUICE_OBJECT_NOTES_READ = 8, /* one word: those that were taken up */
 };
 
 /** One line of the directory. */

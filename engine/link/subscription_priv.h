@@ -355,8 +355,10 @@ static inline int subscription_copied(const struct subscription *sub)
  * joins the others with its first ask. */
 static inline int subscription_silent(const struct subscription *sub)
 {
+	/* What another process asks for is seen in its words, once it is there. */
 	return subscription_manual(sub) && !subscription_aside(sub) &&
-	       subscription_asked(sub) == 0 && sub->ask_taken == 0;
+	       sub->far.side != FAR_CONSUMER && subscription_asked(sub) == 0 &&
+	       sub->ask_taken == 0;
 }
 
 /* A consumer of a pool: how often the event at @at of its own ring had been handed

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a peer is told of the memory it is given: looked at before it is mapped. */
+#include "engine/link/subscription_priv.h"
 #include "engine/peer/wire_priv.h"
 #include "ring/base_priv.h"
 #include "ring/wait.h"
@@ -112,6 +113,10 @@ static uint64_t object_bytes(const struct wire_welcome *w,
 		return sizeof(struct sluice_rx_words);
 	case SLUICE_OBJECT_SLOTS:
 		return (uint64_t)ring->capacity * ring->slot_bytes;
+	case SLUICE_OBJECT_NOTES:
+		return sizeof(struct notes);
+	case SLUICE_OBJECT_NOTES_READ:
+		return sizeof(sluice_a32);
 	default:
 		return 0;
 	}
@@ -124,7 +129,7 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 	uint64_t bytes;
 
 	if (object->kind < SLUICE_OBJECT_TX_WORDS ||
-	    object->kind > SLUICE_OBJECT_BELLS || object->side > WIRE_TO ||
+	    object->kind > SLUICE_OBJECT_NOTES_READ || object->side > WIRE_TO ||
 	    object->memory >= w->memory_count || object->resv != 0)
 		return sluice_fail(-EINVAL,
 				   "welcome: object[%u] is of kind %u, side "
@@ -156,7 +161,8 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 static int object_is_peers(const struct wire_object *object)
 {
 	if (object->side == WIRE_FROM)
-		return object->kind == SLUICE_OBJECT_RX_WORDS;
+		return object->kind == SLUICE_OBJECT_RX_WORDS ||
+		       object->kind == SLUICE_OBJECT_NOTES_READ;
 	return object->kind == SLUICE_OBJECT_TX_WORDS ||
 	       object->kind == SLUICE_OBJECT_SLOTS;
 }
@@ -166,7 +172,9 @@ static int object_check_rights(const struct wire_welcome *w, uint32_t i)
 	const struct wire_object *object = &w->object[i];
 	int writes = (w->memory[object->memory].rights & WIRE_WRITE) != 0;
 
-	if (object->kind > SLUICE_OBJECT_SLOTS ||
+	if (object->kind == SLUICE_OBJECT_COUNTERS ||
+	    object->kind == SLUICE_OBJECT_BELLS ||
+	    object->kind == SLUICE_OBJECT_LATENCY ||
 	    writes == object_is_peers(object))
 		return 0;
 	return sluice_fail(-EINVAL,
@@ -193,15 +201,26 @@ static int object_check(const struct wire_welcome *w, uint32_t i)
 	return rc;
 }
 
-/* Is all there that an end of the ring needs? An observer has no receipts. */
+static int object_there(const struct wire_welcome *w, enum wire_side side,
+			enum sluice_object_kind kind)
+{
+	return wire_object_find(w, side, kind) != NULL;
+}
+
+/* Is all there that an end of the ring needs? An observer has no receipts, and marks
+ * of redelivery only who reads. */
 static int side_check(const struct wire_welcome *w, enum wire_side side,
 		      int receipts)
 {
+	int marks = receipts && side == WIRE_FROM;
+
 	if (w->ring[side].event_bytes == 0)
 		return 0;
-	if (wire_object_find(w, side, SLUICE_OBJECT_TX_WORDS) &&
-	    wire_object_find(w, side, SLUICE_OBJECT_SLOTS) &&
-	    !wire_object_find(w, side, SLUICE_OBJECT_RX_WORDS) == !receipts)
+	if (object_there(w, side, SLUICE_OBJECT_TX_WORDS) &&
+	    object_there(w, side, SLUICE_OBJECT_SLOTS) &&
+	    object_there(w, side, SLUICE_OBJECT_RX_WORDS) == receipts &&
+	    object_there(w, side, SLUICE_OBJECT_NOTES) == marks &&
+	    object_there(w, side, SLUICE_OBJECT_NOTES_READ) == marks)
 		return 0;
 	return sluice_fail(-EINVAL,
 			   "welcome: ring %s has not the objects that it "

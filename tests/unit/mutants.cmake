@@ -653,3 +653,13 @@ sluice_unit_mutant(far-not-copied engine/link/inlet.c far "it_writes_after_it_ha
 	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
 sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])
+
+# ---- stand-ins, and a peer's port -----------------------------------------------
+sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/stand_in.c attached "what_is_refused"
+	[[s/if (bytes != 0 \&\& bytes != wish->event_bytes)/if (0)/]])
+sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is_refused"
+	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_ERROR);/(void)0;/]])
+sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
+	[[s/^\t       sub->far.side != FAR_CONSUMER \&\&$//]])
+sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
+	[[s/first + share_objects.i..writer.share->side.);/first);/]])

@@ -3,6 +3,7 @@
 #ifndef SLUICE_TESTS_UNIT_PEER_MESSAGES_H
 #define SLUICE_TESTS_UNIT_PEER_MESSAGES_H
 
+#include "engine/link/subscription_priv.h"
 #include "engine/peer/wire_priv.h"
 #include "ring/wait.h"
 
@@ -66,9 +67,14 @@ static inline struct wire_welcome peer_welcome(enum wire_role role)
 			    sizeof(struct sluice_tx_words));
 		peer_object(&w, SLUICE_OBJECT_SLOTS, 0, WIRE_FROM, 128 * 16);
 	}
-	if (wire_reads((uint32_t)role) && role != WIRE_OBSERVER)
+	if (wire_reads((uint32_t)role) && role != WIRE_OBSERVER) {
 		peer_object(&w, SLUICE_OBJECT_RX_WORDS, 1, WIRE_FROM,
 			    sizeof(struct sluice_rx_words));
+		peer_object(&w, SLUICE_OBJECT_NOTES, 0, WIRE_FROM,
+			    sizeof(struct notes));
+		peer_object(&w, SLUICE_OBJECT_NOTES_READ, 1, WIRE_FROM,
+			    sizeof(sluice_a32));
+	}
 	if (wire_feeds((uint32_t)role)) {
 		w.ring[WIRE_TO] = (struct wire_ring){8, 8, 64, 0, 0};
 		peer_object(&w, SLUICE_OBJECT_TX_WORDS, 1, WIRE_TO,

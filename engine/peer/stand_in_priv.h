@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a peer gets of a pipeline: a stage that stands for it, with a name of its own,
+ * and a subscription whose ring both share; what it had is settled when it goes. Of
+ * stand_in.c. Not installed.
+ *
+ * Knows      a peer's wishes, stages, subscriptions, their memory
+ * Knows not  sockets, or why a peer goes
+ */
+#ifndef SLUICE_ENGINE_STAND_IN_PRIV_H
+#define SLUICE_ENGINE_STAND_IN_PRIV_H
+
+#include "engine/peer/share_priv.h"
+#include "engine/pipeline.h"
+
+struct stand_in {
+	struct sluice_pipeline *pipeline;
+	char name[SLUICE_NAME_BYTES];
+	struct sluice_stage *stage; /* NULL: none */
+	struct sluice_sub sub;
+};
+
+/* @hello was accepted, and its peer may do what it wishes. Fills in what @welcome says
+ * of the rings, and @fds, which are the caller's to close (welcome->memory_count), after
+ * a failure too.
+ *
+ * Returns 0; -ENOENT for a stage that is not there; -EINVAL for one that does not do
+ * what is wished, or has other events; -ENOTSUP for what is not offered to peers; or as
+ * sluice_stage_add() and sluice_subscribe() do. */
+int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
+		  const struct wire_hello *hello, struct wire_welcome *welcome,
+		  int fds[WIRE_MEMORY_MAX]);
+
+/* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
+void stand_in_end(struct stand_in *in, enum sluice_reason reason);
+
+/* Once it has ended its place is free. Returns 0, or -EAGAIN: not yet. */
+int stand_in_close(struct stand_in *in);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stand-in in one pipeline and a peer's port in another, with the memory between
+ * them; both in this process, so nobody says hello over a socket. */
+#include "engine/control.h"
+#include "engine/peer/attached_priv.h"
+#include "engine/peer/stand_in_priv.h"
+#include "engine/port.h"
+#include "engine/run/port_priv.h"
+#include "flow.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#define EVENTS 3000u
+#define WINDOW 64u
+
+static struct sluice_pipeline *pipeline;
+static struct flow_source source;
+static struct flow_sink sink;
+static struct stand_in stand_in;
+static struct attached peer;
+
+static struct wire_hello hello_as(enum wire_role role, const char *stage)
+{
+	struct wire_hello hello = {.role = role, .max_demand = WINDOW};
+
+	(void)snprintf(hello.pipeline, sizeof(hello.pipeline), "test");
+	(void)snprintf(hello.peer, sizeof(hello.peer), "peer");
+	(void)snprintf(role == WIRE_CONSUMER ? hello.from : hello.to,
+		       sizeof(hello.to), "%s", stage);
+	if (role == WIRE_PRODUCER) {
+		hello.max_demand = 0;
+		hello.ring_events = WINDOW;
+	}
+	return hello;
+}
+
+static struct attach grant;
+
+/* Nobody rings across the memory yet: both sides are woken time and again. */
+static sluice_a32 ringing;
+static pthread_t ringer;
+
+static void ring_stage(struct sluice_pipeline *p, const char *name)
+{
+	struct sluice_stage *stage = sluice_stage_find(p, name);
+
+	if (stage == NULL)
+		return;
+	if (stage_is_port(stage))
+		port_call(stage);
+	if (stage->bell != NULL)
+		sluice_bell_ring(stage->bell, p->host.wait);
+}
+
+static void *ring_all(void *ctx)
+{
+	(void)ctx;
+	while (sluice_load_acquire(&ringing)) {
+		ring_stage(pipeline, "source");
+		ring_stage(pipeline, "sink");
+		ring_stage(pipeline, "peer");
+		ring_stage(peer.pipeline, "peer");
+		ring_stage(peer.pipeline, "source");
+		ring_stage(peer.pipeline, "sink");
+		flow_sleep_ms(1);
+	}
+	return NULL;
+}
+
+static void ring_begin(void)
+{
+	sluice_store_release(&ringing, 1);
+	assert_int_equal(pthread_create(&ringer, NULL, ring_all, NULL), 0);
+}
+
+static void ring_end(void)
+{
+	sluice_store_release(&ringing, 0);
+	(void)pthread_join(ringer, NULL);
+}
+
+/* As the handshake would hand it over. */
+static void grant_open(const struct wire_hello *hello)
+{
+	int fds[WIRE_MEMORY_MAX];
+
+	grant = ATTACH_NONE;
+	assert_int_equal(
+		stand_in_open(&stand_in, pipeline, hello, &grant.welcome, fds),
+		0);
+	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
+		assert_int_equal(memory_map(&grant.maps[i], fds[i],
+					    &grant.welcome.memory[i]),
+				 0);
+		(void)close(fds[i]);
+	}
+}
+
+static void grant_close(void)
+{
+	for (uint32_t i = 0; i < grant.welcome.memory_count; i++)
+		memory_unmap(&grant.maps[i]);
+}
+
+static void attach_as(const struct wire_hello *hello)
+{
+	grant_open(hello);
+	assert_int_equal(attached_open(&peer, hello, &grant, NULL), 0);
+	ring_begin();
+}
+
+static void attach(enum wire_role role, const char *stage)
+{
+	struct wire_hello hello = hello_as(role, stage);
+
+	attach_as(&hello);
+}
+
+static void start_source(uint64_t end)
+{
+	source = (struct flow_source){.end = end};
+	memset(&sink, 0, sizeof(sink));
+	pipeline = flow_open(1);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
+	flow_start(pipeline);
+}
+
+static void close_all(void)
+{
+	ring_end();
+	attached_close(&peer);
+	grant_close();
+	sluice_pipeline_close(pipeline);
+}
+
+/* Up to @end, in order; then the reason of the end. */
+static int read_all(uint64_t end)
+{
+	struct sluice_batch batch;
+	uint64_t next = 0;
+	int rc;
+
+	while ((rc = sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS)) > 0)
+		for (uint32_t i = 0; i < batch.count; i++)
+			assert_int_equal(SLUICE_EVENTS(&batch, uint64_t)[i],
+					 next++);
+	assert_int_equal(next, end);
+	return rc;
+}
+
+static void a_peer_reads(void **state)
+{
+	(void)state;
+	start_source(EVENTS);
+	attach(WIRE_CONSUMER, "source");
+	assert_int_equal(read_all(EVENTS), -EPIPE);
+	close_all();
+}
+
+/* The reason of the stage at the other end. */
+static void the_stage_it_reads_fails(void **state)
+{
+	struct sluice_port_status status;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	attach(WIRE_CONSUMER, "source");
+	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "source"),
+					  SLUICE_REASON_ERROR, 7),
+			 0);
+	for (;;) {
+		struct sluice_batch batch;
+		int rc = sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS);
+
+		if (rc > 0)
+			continue;
+		assert_int_equal(rc, -EIO);
+		break;
+	}
+	assert_int_equal(sluice_port_closed(peer.port, &status), -EIO);
+	assert_int_equal(status.reason, SLUICE_REASON_ERROR);
+	assert_int_equal(status.code, 7);
+	assert_string_equal(status.peer, "source");
+	close_all();
+}
+
+static void the_engine_goes_while_it_reads(void **state)
+{
+	struct sluice_batch batch;
+	int rc;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	attach(WIRE_CONSUMER, "source");
+	assert_true(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS) > 0);
+	attached_end(&peer, SLUICE_REASON_ERROR, EPIPE);
+	do
+		rc = sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS);
+	while (rc > 0);
+	assert_int_equal(rc, -EIO);
+	close_all();
+}
+
+static void ask_for_more(void **state)
+{
+	struct sluice_subscription_stats stat;
+	struct wire_hello hello = hello_as(WIRE_CONSUMER, "source");
+	struct sluice_batch batch;
+	uint32_t got = 0;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	hello.flags = WIRE_MANUAL;
+	attach_as(&hello);
+	assert_int_equal(sluice_recv(peer.port, &batch, 20), -EAGAIN);
+	assert_int_equal(sluice_ask(peer.sub, 10), 0);
+	while (got < 10) {
+		int rc = sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS);
+
+		assert_true(rc > 0);
+		got += (uint32_t)rc;
+	}
+	assert_int_equal(got, 10);
+	assert_int_equal(sluice_recv(peer.port, &batch, 20), -EAGAIN);
+	assert_int_equal(sluice_subscription_stat(stand_in.sub, &stat), 0);
+	assert_int_equal(stat.acked, 10);
+	close_all();
+}
+
+/* ---- it feeds ------------------------------------------------------------ */
+
+static void start_sink(void)
+{
+	memset(&sink, 0, sizeof(sink));
+	pipeline = flow_open(1);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
+	flow_start(pipeline);
+}
+
+static void send_all(uint64_t end)
+{
+	uint64_t events[50];
+
+	for (uint64_t next = 0; next < end;) {
+		uint32_t n = end - next < 50 ? (uint32_t)(end - next) : 50;
+		int rc;
+
+		for (uint32_t i = 0; i < n; i++)
+			events[i] = next + i;
+		rc = sluice_send(peer.port, events, n, FLOW_DEADLINE_MS);
+		assert_true(rc > 0);
+		next += (uint32_t)rc;
+	}
+}
+
+static void a_peer_feeds(void **state)
+{
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	send_all(EVENTS);
+	assert_int_equal(sluice_port_end(peer.port, SLUICE_REASON_NORMAL), 0);
+	assert_int_equal(sluice_stage_remove(stand_in.stage, FLOW_DEADLINE_MS),
+			 0);
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	flow_check_all(&sink, EVENTS);
+	close_all();
+}
+
+/* What it has published counts, whatever becomes of it. */
+static void a_peer_that_fed_has_gone(void **state)
+{
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	send_all(EVENTS);
+	ring_end();
+	attached_close(&peer);
+	grant_close();
+	stand_in_end(&stand_in, SLUICE_REASON_ERROR);
+	ring_begin();
+	assert_int_equal(sluice_stage_remove(stand_in.stage, FLOW_DEADLINE_MS),
+			 0);
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	flow_check_all(&sink, EVENTS);
+	ring_end();
+	sluice_pipeline_close(pipeline);
+}
+
+static void the_stage_it_feeds_ends(void **state)
+{
+	uint64_t event = 0;
+	int rc;
+
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	send_all(10);
+	attached_end(&peer, SLUICE_REASON_SHUTDOWN, 0);
+	do
+		rc = sluice_send(peer.port, &event, 1, FLOW_DEADLINE_MS);
+	while (rc > 0);
+	assert_int_equal(rc, -EPIPE);
+	close_all();
+}
+
+/* ---- refusals ------------------------------------------------------------- */
+
+static void what_is_refused(void **state)
+{
+	static const struct {
+		enum wire_role role;
+		const char *stage;
+		uint32_t bytes;
+		int rc;
+		const char *text;
+	} rows[] = {
+		{WIRE_CONSUMER, "nobody", 0, -ENOENT, "no stage 'nobody'"},
+		{WIRE_CONSUMER, "sink", 0, -EINVAL, "produces nothing"},
+		{WIRE_PRODUCER, "source", 0, -EINVAL, "consumes nothing"},
+		{WIRE_CONSUMER, "source", 16, -EINVAL,
+		 "events have 8 bytes, and the peer's 16"},
+		{WIRE_CONSUMER, "all", 0, -ENOTSUP, "'broadcast'"},
+		{WIRE_OBSERVER, "source", 0, -ENOTSUP, "observer"},
+	};
+
+	(void)state;
+	start_source(UINT64_MAX);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .state = &sink));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "all", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .dispatcher = "broadcast", .state = &source));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct wire_hello hello = hello_as(rows[i].role, rows[i].stage);
+		struct wire_welcome welcome = {.memory_count = 0};
+		int fds[WIRE_MEMORY_MAX];
+
+		hello.from_bytes = rows[i].bytes;
+		assert_int_equal(stand_in_open(&stand_in, pipeline, &hello,
+					       &welcome, fds),
+				 rows[i].rc);
+		assert_text_has(sluice_last_error(), rows[i].text);
+		for (uint32_t k = 0; k < welcome.memory_count; k++)
+			(void)close(fds[k]);
+		if (stand_in.stage != NULL)
+			assert_int_equal(sluice_stage_remove(stand_in.stage,
+							     FLOW_DEADLINE_MS),
+					 0);
+	}
+	sluice_pipeline_close(pipeline);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_peer_reads),
+		cmocka_unit_test(the_stage_it_reads_fails),
+		cmocka_unit_test(the_engine_goes_while_it_reads),
+		cmocka_unit_test(ask_for_more),
+		cmocka_unit_test(a_peer_feeds),
+		cmocka_unit_test(a_peer_that_fed_has_gone),
+		cmocka_unit_test(the_stage_it_feeds_ends),
+		cmocka_unit_test(what_is_refused),
+	};
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		tests[i].setup_func = flow_setup;
+		tests[i].teardown_func = flow_teardown;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
