@@ -117,7 +117,7 @@ sluice_sim_mutant(lane-kept engine/stage/attend.c "${STUCK}|${LOST}"
 	[[/^static void producer_part/,/^}/s/outlet_leave(&stage->out, sub)/(void)0/]])
 sluice_sim_mutant(ending-keeps-inputs engine/stage/life.c "and keeps edge"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
-sluice_sim_mutant(join-too-late engine/link/rings_common.c "in flight|${STUCK}|expected|ended with"
+sluice_sim_mutant(join-too-late engine/link/rings_common.c "in flight|${STUCK}|${LOST}|expected|ended with"
 	[[/^static uint64_t common_attach/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
 sluice_sim_mutant(cancel-too-late engine/link/rings_common.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
 	[[/^static void common_cancel/,/^}/s/out->common.base.published);/out->common.base.published + 1);/]])
@@ -129,7 +129,7 @@ sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without i
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
 sluice_sim_mutant(output-of-a-failure engine/stage/stage_priv.h "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]])
-sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}"
+sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}|of its output are out"
 	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]] 735)
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->run.initialised = 1/&, stage->in.count = 0/]])
@@ -226,7 +226,7 @@ sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
 # ---- what is written in place -------------------------------------------------------------------
 sluice_sim_mutant(sent-all-that-was-reserved engine/run/port_send.c "nobody emitted"
 	[[s/placed = port_place(port, events, n)/placed = port_place(port, events, port->span.count)/]] 0 spans,ports)
-sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after"
+sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${TWICE}"
 	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 0 spans,ports,members)
 
 # ---- several threads at a port -------------------------------------------------------------------
@@ -241,9 +241,9 @@ sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
 sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
-	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 0 polls,ports,asides)
+	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 27100 polls,ports,asides)
 sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
-	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 90000 polls,ports,asides,members,late-stages,stops)
+	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 114200 polls,ports,asides,members,late-stages,stops)
 
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
@@ -251,7 +251,7 @@ sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
 	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 14000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
-	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 26000)
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 51500 late-stages,heed)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
 	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
