@@ -31,6 +31,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/copy.h
 	ring/counter.h
 	ring/credit.h
+	ring/far.h
 	ring/hist.h
 	ring/latency.h
 	ring/layout.h
@@ -55,6 +56,7 @@ set(SLUICE_SOURCES
 	ring/counter.c
 	ring/credit.c
 	ring/errno.c
+	ring/far.c
 	ring/hist.c
 	ring/inline.c
 	ring/latency.c

@@ -2,6 +2,7 @@
 /* Real symbols for every public inline function, for bindings and dlsym. */
 #include "ring/broadcast.h"
 #include "ring/copy.h"
+#include "ring/far.h"
 #include "ring/hist.h"
 #include "ring/mpmc.h"
 #include "ring/wait.h"
@@ -72,10 +73,18 @@ extern inline uint32_t sluice_mpmc_closed(const struct sluice_mpmc *);
 /* wait.h */
 extern inline void sluice_bell_ring(struct sluice_bell *,
 				    const struct sluice_wait_ops *);
+extern inline uint32_t sluice_bell_show(struct sluice_bell *, uint32_t);
 extern inline int sluice_bell_fence(const struct sluice_wait_ops *);
 extern inline int sluice_bell_park(struct sluice_bell *,
 				   const struct sluice_wait_ops *,
 				   int (*)(void *), void *, uint64_t);
+/* far.h */
+extern inline int sluice_far_ring(struct sluice_far_bell *);
+extern inline int sluice_far_answer(const struct sluice_far_ops *, int,
+				    struct sluice_bell *const *, uint32_t,
+				    const struct sluice_wait_ops *);
+extern inline int sluice_far_park(const struct sluice_far_sleeper *,
+				  int (*)(void *), void *, uint64_t);
 /* hist.h */
 extern inline uint32_t sluice_hist_bucket(uint64_t);
 extern inline uint64_t sluice_hist_bucket_top(uint32_t);

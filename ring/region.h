@@ -41,8 +41,9 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_COUNTERS = 4,   /* see counter.h */
 	SLUICE_OBJECT_BELLS = 5,      /* see wait.h */
 	SLUICE_OBJECT_LATENCY = 6,    /* struct sluice_latency */
-	SLUICE_OBJECT_NOTES = 7,      /* marks of redelivery: docs/format.md */
-	SLUICE_OBJECT_NOTES_READ = 8, /* one word: those that were taken up */
+	SLUICE_OBJECT_FENCES = 7,     /* of the bells; see wait.h */
+	SLUICE_OBJECT_NOTES = 8,      /* marks of redelivery: docs/format.md */
+	SLUICE_OBJECT_NOTES_READ = 9, /* one word: those that were taken up */
 };
 
 /** One line of the directory. */

@@ -52,7 +52,9 @@ static int wait_barrier(void *ctx)
 	return wait_membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
-/* Not the private futex: bells lie in memory that other processes may map. */
+/* The private futex, although bells may lie in memory that other processes map:
+ * who maps the word of a shared one, even read-only, can move those who sleep on it
+ * to a word of his own (FUTEX_REQUEUE), and nobody wakes them there. */
 static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 		      uint64_t deadline_ns)
 {
@@ -64,8 +66,8 @@ static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 		deadline_ns = tick_ns;
 	until.tv_sec = (time_t)(deadline_ns / NS_PER_S);
 	until.tv_nsec = (long)(deadline_ns % NS_PER_S);
-	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, &until,
-		      NULL, FUTEX_BITSET_MATCH_ANY);
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+		      &until, NULL, FUTEX_BITSET_MATCH_ANY);
 	errno = before;
 }
 
@@ -74,7 +76,8 @@ static void wait_wake(void *ctx, sluice_a32 *word)
 	int before = errno; /* whoever slept there may be gone */
 
 	(void)ctx;
-	(void)syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
+		      0);
 	errno = before;
 }
 
@@ -115,6 +118,7 @@ static void wait_yield(void *ctx)
 #define FENCES_UNDECIDED UINT32_MAX
 
 static struct sluice_fences split_fences = {.kind = {FENCES_UNDECIDED}};
+static sluice_a32 registered; /* for good */
 static struct sluice_fences full_fences = {.kind = {SLUICE_FENCES_FULL}};
 
 const struct sluice_wait_ops sluice_wait_table = WAIT_OPS(&split_fences);
@@ -132,8 +136,10 @@ static void wait_register(void)
 
 	if (__atomic_load_n(kind, __ATOMIC_ACQUIRE) != FENCES_UNDECIDED)
 		return;
-	if (wait_membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0)
+	if (wait_membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) == 0) {
 		decided = SLUICE_FENCES_SPLIT;
+		__atomic_store_n(&registered.value, 1, __ATOMIC_RELEASE);
+	}
 	(void)__atomic_compare_exchange_n(kind, &undecided, decided, 0,
 					  __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
@@ -147,6 +153,23 @@ const struct sluice_wait_ops *sluice_wait_linux(void)
 const struct sluice_wait_ops *sluice_wait_linux_full(void)
 {
 	return &sluice_wait_table_full;
+}
+
+int sluice_wait_registered(void)
+{
+	return __atomic_load_n(&registered.value, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* One who is about to be refused has fences that nobody uses yet. */
+void sluice_fences_init(struct sluice_fences *fences,
+			const struct sluice_wait_ops *ops)
+{
+	uint32_t kind = sluice_load_acquire(&ops->fences->kind);
+
+	sluice_store_release(&fences->since_ns, 0);
+	sluice_store_release(&fences->kind, kind == SLUICE_FENCES_SPLIT
+						    ? SLUICE_FENCES_SPLIT
+						    : SLUICE_FENCES_FULL);
 }
 
 int sluice_backoff_wait(struct sluice_backoff *backoff,

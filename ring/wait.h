@@ -14,7 +14,10 @@
  * parked   sleeper arms,     all       relaxed   SLUICE_BELL_PARKED: ring me;
  *          a ringer clears                       _RELAYED: ring another in my
  *                                                stead; _POLLED: make my
- *                                                descriptor readable; 0: awake
+ *                                                descriptor readable; 0: awake.
+ *                                                Above these bits: which arming
+ *                                                it is, so that one who may not
+ *                                                clear it rings once (far.h)
  * fd       sleeper           ringers   (parked)  of the descriptor; fixed once a
  *                                                bell has been POLLED
  *
@@ -44,7 +47,7 @@
  * since_ns  first refused     sleepers  (kind), 0: not known yet
  *
  * Between re-check and sleep: the ringer exchanges parked to 0 before it wakes,
- * and the futex sleeps only while parked is PARKED.
+ * and the futex sleeps only while parked is as it was armed.
  *
  * A bell whose thread is away may be left RELAYED: a ringer of this first bell
  * then rings a second one as well, `relay` places before it. The thread of the
@@ -54,8 +57,8 @@
  * the ringer's exchange of the first bell is what it publishes to the thread of
  * the second bell, whose own re-check looks at the first.
  *
- * Stale    A ringer that sees an old 1 makes one needless system call. A ringer
- *          that sees an old 0 has been dealt with above.
+ * Stale    A ringer that sees an old arming makes one needless system call. A
+ *          ringer that sees an old 0 has been dealt with above.
  *
  * Crash    A ringer that dies between the exchange and the wake leaves the
  *          sleeper to its deadline.
@@ -78,10 +81,13 @@
 
 SLUICE_BEGIN_DECLS
 
-/** Values of sluice_bell.parked, besides 0. */
+/** What sluice_bell.parked says in the bits of SLUICE_BELL_STATE; the rest counts
+ * armings, in steps of SLUICE_BELL_TURN. */
 #define SLUICE_BELL_PARKED  1u
 #define SLUICE_BELL_RELAYED 2u
 #define SLUICE_BELL_POLLED  3u
+#define SLUICE_BELL_STATE   3u
+#define SLUICE_BELL_TURN    4u
 
 /** One per thread that may sleep; on a line of its own. */
 struct sluice_bell {
@@ -90,8 +96,9 @@ struct sluice_bell {
 	 * that is rung in its stead; constant once threads see it. */
 	uint32_t relay;
 	int32_t fd;
+	uint32_t turn; /* how often it was armed; for whoever arms it only */
 #if !defined(SLUICE_ATOMIC_BACKEND)
-	unsigned char pad[SLUICE_LINE_BYTES - 12];
+	unsigned char pad[SLUICE_LINE_BYTES - 16];
 #endif
 };
 
@@ -140,10 +147,24 @@ struct sluice_wait_ops {
 	void (*notify)(void *ctx, int fd);
 };
 
-/** The real table: futex, membarrier, CLOCK_MONOTONIC. Never NULL. */
+/** The real table: private futex, membarrier, CLOCK_MONOTONIC. Never NULL. The
+ * first call registers the process with membarrier. */
 SLUICE_API const struct sluice_wait_ops *sluice_wait_linux(void);
 /** The same with full fences from the start: no membarrier is ever tried. */
 SLUICE_API const struct sluice_wait_ops *sluice_wait_linux_full(void);
+/** Non-zero: this process has registered with membarrier, so the barriers of other
+ * processes reach its threads; that stays so, in a child too. Registers nothing. */
+SLUICE_API int sluice_wait_registered(void);
+
+/**
+ * sluice_fences_init - fences of their own, which others may see, for a table like
+ * @ops.
+ *
+ * Later refusals are written here, and here only: whoever rings or sleeps on the
+ * same bells uses these. Threads: before anybody does.
+ */
+SLUICE_API void sluice_fences_init(struct sluice_fences *fences,
+				   const struct sluice_wait_ops *ops);
 
 /**
  * sluice_bell_ring - after a publish or a grant: wake the other side if it
@@ -165,14 +186,33 @@ SLUICE_API inline void sluice_bell_ring(struct sluice_bell *bell,
 		if (SLUICE_LIKELY(sluice_load_relaxed(&bell->parked) == 0))
 			return;
 		parked = sluice_exchange(&bell->parked, 0);
-		if (parked != SLUICE_BELL_RELAYED)
+		if ((parked & SLUICE_BELL_STATE) != SLUICE_BELL_RELAYED)
 			break;
 		bell -= bell->relay;
 	}
-	if (SLUICE_UNLIKELY(parked == SLUICE_BELL_POLLED))
+	if (SLUICE_UNLIKELY((parked & SLUICE_BELL_STATE) == SLUICE_BELL_POLLED))
 		ops->notify(ops->ctx, bell->fd);
 	else if (parked != 0)
 		ops->wake(ops->ctx, &bell->parked);
+}
+
+/**
+ * sluice_bell_show - from now on ringers find @bell PARKED, RELAYED or POLLED.
+ *
+ * Returns what `parked` holds now: another value than at any arming before, until
+ * their count wraps after 2^30.
+ * Threads: the bell's owner, or who has taken it over.
+ */
+SLUICE_API inline uint32_t sluice_bell_show(struct sluice_bell *bell,
+					    uint32_t state)
+{
+	uint32_t armed;
+
+	bell->turn += SLUICE_BELL_TURN;
+	armed = bell->turn | state;
+	/* Release: fd. Against the words, the fence that follows orders it. */
+	sluice_store_release(&bell->parked, armed);
+	return armed;
 }
 
 /**
@@ -217,8 +257,7 @@ SLUICE_API inline int sluice_bell_fence(const struct sluice_wait_ops *ops)
 static inline void sluice_bell_relay(struct sluice_bell *bell,
 				     const struct sluice_wait_ops *ops)
 {
-	/* Relaxed: the fence orders it. */
-	sluice_store_relaxed(&bell->parked, SLUICE_BELL_RELAYED);
+	(void)sluice_bell_show(bell, SLUICE_BELL_RELAYED);
 	/* What would be found now may be old: as if it had been rung. */
 	if (!sluice_bell_fence(ops))
 		sluice_store_relaxed(&bell->parked, 0);
@@ -238,7 +277,7 @@ static inline int sluice_bell_arm(struct sluice_bell *bell, int fd,
 {
 	if (bell->fd != fd)
 		bell->fd = fd;
-	sluice_store_release(&bell->parked, SLUICE_BELL_POLLED);
+	(void)sluice_bell_show(bell, SLUICE_BELL_POLLED);
 	if (SLUICE_LIKELY(sluice_bell_fence(ops)))
 		return 1;
 	sluice_store_relaxed(&bell->parked, 0);
@@ -249,7 +288,8 @@ static inline int sluice_bell_arm(struct sluice_bell *bell, int fd,
  * armed: then its descriptor is readable, or about to be. */
 static inline int sluice_bell_disarm(struct sluice_bell *bell)
 {
-	return sluice_exchange(&bell->parked, 0) != SLUICE_BELL_POLLED;
+	return (sluice_exchange(&bell->parked, 0) & SLUICE_BELL_STATE) !=
+	       SLUICE_BELL_POLLED;
 }
 
 /** Non-zero: @bell is relayed, and was not rung since. */
@@ -257,7 +297,8 @@ static inline int sluice_bell_relayed(const struct sluice_bell *bell)
 {
 	/* Relaxed: read before the thread's own park, ordered by that one's
 	 * heavy fence. */
-	return sluice_load_relaxed(&bell->parked) == SLUICE_BELL_RELAYED;
+	return (sluice_load_relaxed(&bell->parked) & SLUICE_BELL_STATE) ==
+	       SLUICE_BELL_RELAYED;
 }
 
 /**
@@ -277,17 +318,17 @@ SLUICE_API inline int sluice_bell_park(struct sluice_bell *bell,
 				       uint64_t deadline_ns)
 {
 	uint64_t soon_ns = UINT64_MAX;
+	uint32_t armed;
 	int found;
 
-	/* Relaxed: the fence orders it. */
-	sluice_store_relaxed(&bell->parked, SLUICE_BELL_PARKED);
+	armed = sluice_bell_show(bell, SLUICE_BELL_PARKED);
 	if (SLUICE_UNLIKELY(!sluice_bell_fence(ops)))
 		soon_ns = ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS;
 	found = ready(ready_ctx);
 	if (!found)
-		ops->park(ops->ctx, &bell->parked, SLUICE_BELL_PARKED,
+		ops->park(ops->ctx, &bell->parked, armed,
 			  deadline_ns < soon_ns ? deadline_ns : soon_ns);
-	/* Relaxed: a ringer that still sees 1 makes one needless call. */
+	/* Relaxed: a ringer that still sees it makes one needless call. */
 	sluice_store_relaxed(&bell->parked, 0);
 	return found;
 }

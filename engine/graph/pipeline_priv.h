@@ -84,6 +84,9 @@ struct sluice_pipeline {
 	uint32_t named; /* by its user */
 	struct sluice_pipeline_opts opts;
 	const struct platform *platform;
+	/* The platform's; while it is planned, with fences of its own, which lie
+	 * beside the bells. */
+	struct sluice_wait_ops wait;
 	struct pin pin;
 	const uint32_t *mark_at; /* the mark of this process; see door_priv.h */
 	uint32_t mark;           /* and of that which opened it */
@@ -101,7 +104,7 @@ struct sluice_pipeline {
 	sluice_a32 worker_count;
 	uint32_t workers_max;        /* that there is memory for */
 	struct placing *placing;     /* whose turn it is; affinity.c */
-	struct sluice_region region; /* bells */
+	struct sluice_region region; /* bells, and their fences */
 	struct sluice_bell *supervisor_bell;
 	uint32_t planned;    /* regions and workers exist */
 	uint32_t remembered; /* what was declared; under the lock */

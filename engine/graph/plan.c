@@ -352,21 +352,28 @@ void plan_release_stage(struct sluice_stage *stage)
 static int plan_bells(struct sluice_pipeline *p)
 {
 	uint64_t bytes = (p->workers_max + 1) * sizeof(struct sluice_bell);
+	uint64_t page = sluice_region_page_bytes();
 	struct sluice_bell *bells;
 	void *block = NULL;
-	int rc = sluice_region_open(
-		&p->region, p->name,
-		sluice_region_footprint(1) +
-			SLUICE_ALIGN_UP(bytes, sluice_region_page_bytes()),
-		1);
+	void *fences = NULL;
+	int rc = sluice_region_open(&p->region, p->name,
+				    sluice_region_footprint(2) +
+					    SLUICE_ALIGN_UP(bytes, page) + page,
+				    2);
 
 	if (rc == 0)
 		rc = plan_block(&p->region, SLUICE_OBJECT_BELLS, "bells", bytes,
 				sizeof(*bells), &block);
 	if (rc == 0)
+		rc = plan_block(&p->region, SLUICE_OBJECT_FENCES, "fences",
+				sizeof(*p->wait.fences),
+				sizeof(*p->wait.fences), &fences);
+	if (rc == 0)
 		rc = sluice_region_seal(&p->region);
 	if (rc < 0)
 		return rc;
+	p->wait.fences = fences;
+	sluice_fences_init(p->wait.fences, p->platform->wait);
 	bells = block;
 	p->supervisor_bell = &bells[0];
 	for (uint32_t i = 0; i < p->workers_max; i++) {

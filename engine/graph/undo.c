@@ -102,6 +102,7 @@ static void plan_release(struct sluice_pipeline *p)
 	sluice_store_release(&p->worker_count, 0);
 	free(p->placing);
 	p->placing = NULL;
+	p->wait.fences = p->platform->wait->fences;
 	sluice_region_close(&p->region);
 	p->planned = 0;
 }

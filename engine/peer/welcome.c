@@ -175,6 +175,7 @@ static int object_check_rights(const struct wire_welcome *w, uint32_t i)
 	if (object->kind == SLUICE_OBJECT_COUNTERS ||
 	    object->kind == SLUICE_OBJECT_BELLS ||
 	    object->kind == SLUICE_OBJECT_LATENCY ||
+	    object->kind == SLUICE_OBJECT_FENCES ||
 	    writes == object_is_peers(object))
 		return 0;
 	return sluice_fail(-EINVAL,

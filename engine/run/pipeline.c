@@ -92,7 +92,8 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	p->opts = o;
 	p->platform = platform;
 	p->host.ops = &run_host_ops;
-	p->host.wait = platform->wait;
+	p->wait = *platform->wait;
+	p->host.wait = &p->wait;
 	p->host.logs = o.log != NULL;
 	p->region.fd = -1;
 	sluice_store_relaxed(&p->gate, GATE_CLOSED); /* not shared yet */

@@ -197,8 +197,10 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 	sluice_store_relaxed(&m->fences.kind,
 			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
 						 : SLUICE_FENCES_SPLIT));
-	for (uint32_t i = 0; i < sleepers; i++)
+	for (uint32_t i = 0; i < sleepers; i++) {
+		m->sleepers[i].bell.turn = 0;
 		m->sleepers[i].futex.open();
+	}
 }
 
 struct edge {
@@ -369,6 +371,7 @@ struct relays : rl::test_suite<relays<total, chance>, 2> {
 		machine_open(&machine, 1, chance);
 		machine.first = &bells[0];
 		bells[0].relay = 0;
+		bells[0].turn = bells[1].turn = 0;
 		bells[1].relay = 1;
 		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,
 					  edge.slots, total, 1);
@@ -421,6 +424,7 @@ struct polls : rl::test_suite<polls<total, chance>, 2> {
 		polled.open();
 		machine.polled = &polled;
 		bell.relay = 0;
+		bell.turn = 0;
 		bell.fd = 1;
 		sluice_store_relaxed(&bell.parked, 0u);
 		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,
