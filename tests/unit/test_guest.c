@@ -249,7 +249,7 @@ static void who_says_nothing_is_sent_away(void **state)
 		    &word);
 	reception_expect_gone(1, PEER_LATE, SLUICE_REASON_ERROR, -ETIMEDOUT);
 	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
-	assert_int_equal(reception.ready, 0);
+	assert_int_equal(reception_count(&reception.ready), 0);
 	reception_close();
 }
 
@@ -278,7 +278,7 @@ static void nothing_but_an_end_comes_after_ready(void **state)
 	assert_int_equal(attach_ready(&attach), 0);
 	visit_hears(attach.socket, WIRE_END, -EPROTO, "kind is 4", &word);
 	reception_expect_gone(1, PEER_PROTOCOL, SLUICE_REASON_ERROR, -EPROTO);
-	assert_int_equal(reception.ready, 1);
+	assert_int_equal(reception_count(&reception.ready), 1);
 	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
 	reception_close();
 }
@@ -292,7 +292,7 @@ static void one_may_leave_before_it_is_ready(void **state)
 	assert_int_equal(visit(&attach, WIRE_CONSUMER), 0);
 	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
 	reception_expect_gone(1, PEER_LEFT, SLUICE_REASON_NORMAL, 0);
-	assert_int_equal(reception.ready, 0);
+	assert_int_equal(reception_count(&reception.ready), 0);
 	reception_close();
 }
 

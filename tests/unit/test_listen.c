@@ -234,7 +234,7 @@ static void a_close_tells_them_too(void **state)
 	expect_end(&attach, "pipeline 'p' has ended");
 	/* It may not have been accepted; else it is told as well. */
 	(void)close(silent);
-	assert_int_equal(reception.gone, 1);
+	assert_int_equal(reception_count(&reception.gone), 1);
 	assert_int_equal(rmdir(folder), 0);
 }
 
