@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What far.h asks of the kernel: futexes that processes share, and eventfds. */
-#define _GNU_SOURCE /* preadv2 */
 #include "ring/far.h"
 
 #include <errno.h>
@@ -16,6 +15,8 @@
 #define TICK_NS  UINT64_C(100000000)
 #define BLIND_NS UINT64_C(10000000)
 
+/* musl has no preadv2(), and no word for its flag. */
+#define FAR_RWF_NOWAIT 8
 /* Since Linux 5.16, the same number everywhere; older headers lack it. */
 #define FAR_FUTEX_WAITV   449
 #define FAR_FUTEX_32      2u
@@ -110,14 +111,14 @@ static int far_take(void *ctx, int fd)
 	uint64_t count = 0;
 	struct iovec to = {.iov_base = &count, .iov_len = sizeof(count)};
 	int before = errno;
-	ssize_t n;
+	long n;
 
 	(void)ctx;
 	do
-		n = preadv2(fd, &to, 1, -1, RWF_NOWAIT);
+		n = syscall(SYS_preadv2, fd, &to, 1, -1L, -1L, FAR_RWF_NOWAIT);
 	while (n < 0 && errno == EINTR);
 	errno = before;
-	return n == (ssize_t)sizeof(count);
+	return n == (long)sizeof(count);
 }
 
 static const struct sluice_far_ops far_table = {
