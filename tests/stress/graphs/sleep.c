@@ -24,7 +24,7 @@ static void park(void *ctx, sluice_a32 *word, uint32_t expected,
 	int before = errno;
 
 	(void)ctx;
-	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected,
+	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
 		      deadline_ns == UINT64_MAX ? NULL : &until, NULL,
 		      FUTEX_BITSET_MATCH_ANY);
 	errno = before;
