@@ -119,7 +119,7 @@ sluice_sim_mutant(ending-keeps-inputs engine/stage/life.c "and keeps edge"
 	[[s/if (stage_consumes(stage) \&\& stage_give_back(stage))/if (0)/]])
 sluice_sim_mutant(join-too-late engine/link/rings_common.c "in flight|${STUCK}|${LOST}|expected|ended with"
 	[[/^static uint64_t common_attach/,/^}/s/position = w->base.published;/position = w->base.published + 1;/]])
-sluice_sim_mutant(cancel-too-late engine/link/rings_common.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed"
+sluice_sim_mutant(cancel-too-late engine/link/rings_common.c "${STUCK}|${TWICE}|in flight|that nobody emitted|of a call that failed|on_cancel was not called"
 	[[/^static void common_cancel/,/^}/s/out->common.base.published);/out->common.base.published + 1);/]])
 
 # ---- failing ---------------------------------------------------------------------
@@ -232,7 +232,7 @@ sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${
 # ---- several threads at a port -------------------------------------------------------------------
 sluice_sim_mutant(left-without-a-word engine/run/port_held.c "${STUCK}"
 	[[/^void port_leave/,/^}/s/port_ops(port)->wake(port_ops(port)->ctx,/(void)(port_ops(port)->ctx,/]] 0 crowds,ports)
-sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delivered|${STUCK}|committed|EBUSY|reserved|event [0-9]+ after"
+sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delivered|${STUCK}|committed|EBUSY|reserved|event [0-9]+ after|a second span"
 	[[/^int port_enter/,/^}/s/case PORT_USER:/case PORT_USER: if ((seen \& PORT_VAIN) != 0) return 0;/]] 0 crowds,ports)
 
 # ---- users who sleep on a descriptor --------------------------------------------------------------
