@@ -206,6 +206,8 @@ static void both_sleep_in_epoll(void **state)
 static void another_thread_calls(void **state)
 {
 	struct sluice_stage *in, *out;
+	struct sluice_batch batch;
+	int rc;
 
 	(void)state;
 	open_pair(2, &in, &out);
@@ -223,7 +225,9 @@ static void another_thread_calls(void **state)
 	}
 	assert_text_has(sluice_last_error(), "waits for credit");
 	assert_int_equal(recv_row(out, 0, 2), 2);
-	assert_empty(out);
+	/* This acknowledges them; and what he sends then may be there at once. */
+	rc = sluice_recv(out, &batch, 0);
+	assert_true(rc == -EAGAIN || rc == 1);
 	await(&workers[0]);
 	assert_int_equal(workers[0].rc, 0);
 }
