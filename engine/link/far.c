@@ -13,17 +13,13 @@ void far_attach(struct inlet *in, struct subscription *sub, uint64_t position)
 		.open = 1,
 		.rings = rings_of(sub->rings),
 	};
-	link->reader = (struct sluice_spsc_reader){
-		.tx = sub->tx,
-		.rx = sub->rx,
-		.slots = sub->slots,
-		.capacity = sub->capacity,
-		.slot_bytes = sub->event_bytes,
-		.acked = position,
-		.granted = position,
-		.published = position,
-		.credit = sub->credit,
-	};
+	/* It takes up at what lies in the words: that is not believed. */
+	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
+				  sub->capacity, sub->event_bytes,
+				  &sub->credit);
+	link->reader.acked = position;
+	link->reader.granted = position;
+	link->reader.published = position;
 }
 
 void far_settle(struct inlet_link *link)
@@ -85,18 +81,22 @@ void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
 
 /* ---- the producer is in the other process -------------------------------- */
 
-/* The consumer's words are ours: what it has granted is so. */
+/* As far as the reader, whose words are ours, believes it; what he has acknowledged
+ * was there, whatever is said now. */
 void far_refresh(struct outlet *out, uint32_t lane)
 {
 	struct sluice_spsc_writer *w = &out->writers[lane];
 	const struct subscription *sub = out->subs[lane];
-	uint64_t granted = sluice_load_acquire(&w->rx->granted);
+	uint64_t acked = sluice_load_acquire(&w->rx->acked);
 	uint64_t published = sluice_load_acquire(&w->tx->published);
 
+	/* Relaxed: our own words. */
 	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
 		published = sluice_load_relaxed(&sub->by_producer.end);
-	if (published - w->published <= granted - w->published)
+	if (published - acked <= w->capacity)
 		w->published = published;
+	else if (position_reached(acked, w->published))
+		w->published = acked;
 	w->reserved = w->published;
 }
 
@@ -121,39 +121,10 @@ void far_stop(struct outlet *out, uint32_t closed)
 			far_close(out, i, closed);
 }
 
-int far_look(struct inlet_link *link)
-{
-	struct sluice_spsc_reader *r = &link->reader;
-	const struct subscription *sub = link->sub;
-	uint64_t published;
-
-	if (r->published != r->acked)
-		return 1;
-	if (sluice_load_acquire(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
-		published = sluice_load_acquire(&sub->by_producer.end);
-	else
-		published = sluice_load_acquire(&r->tx->published);
-	/* More than it was allowed to write it has not written. */
-	if (published - r->acked > r->granted - r->acked)
-		return 0;
-	r->published = published;
-	return r->published != r->acked;
-}
-
-uint32_t far_ended(struct inlet_link *link)
-{
-	struct sluice_spsc_reader *r = &link->reader;
-	uint32_t closed = sluice_load_acquire(&link->sub->by_producer.closed);
-
-	if (closed == SLUICE_REASON_OPEN) {
-		closed = sluice_load_acquire(&r->tx->closed);
-		if (closed == SLUICE_REASON_OPEN)
-			return SLUICE_REASON_OPEN;
-	}
-	if (far_look(link))
-		return SLUICE_REASON_OPEN;
-	if (SLUICE_CLOSED_REASON(closed) == SLUICE_REASON_OPEN ||
-	    SLUICE_CLOSED_REASON(closed) > SLUICE_REASON_NO_PRODUCER)
-		return SLUICE_REASON_ERROR;
-	return closed;
-}
+/* The end of its stream is told beside the ring, as that of a reader who leaves a
+ * common ring. */
+const struct rings_ops rings_far = {
+	.own = 1,
+	.fetch = common_fetch,
+	.ended = common_ended,
+};

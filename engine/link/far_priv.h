@@ -61,10 +61,8 @@ void far_refresh(struct outlet *out, uint32_t lane);
 void far_close(struct outlet *out, uint32_t lane, uint32_t closed);
 /* So do all of them that are written elsewhere. */
 void far_stop(struct outlet *out, uint32_t closed);
-/* At the consuming end, before a look at the ring: what is there to read. Returns 0
- * when there is nothing. */
-int far_look(struct inlet_link *link);
-/* How its stream has ended, a SLUICE_CLOSED() word; 0: it has not. */
-uint32_t far_ended(struct inlet_link *link);
+/* The consuming end of it: what is written there is read as of any ring, up to that
+ * end. */
+extern const struct rings_ops rings_far;
 
 #endif

@@ -60,7 +60,8 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->sub = sub;
 	link->bell = bell;
 	link->open = 1;
-	link->rings = rings_of(sub->rings);
+	link->rings = sub->far.side == FAR_PRODUCER ? &rings_far
+						    : rings_of(sub->rings);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = sub->pool;
 	link->counted = 0;
@@ -301,11 +302,8 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		limit = r->credit.batch_events;
 	if (link->rings->fetch != NULL && !link->rings->fetch(in, link, limit))
 		return 0;
-	in->took = 0;
-	if (SLUICE_UNLIKELY(link->sub->far.side == FAR_PRODUCER) &&
-	    !far_look(link))
-		return 0;
 	n = sluice_spsc_peek(r, limit, &first);
+	in->took = 0;
 	if (n == 0)
 		return 0;
 	if (link->stamp_looked != r->published)

@@ -216,8 +216,7 @@ static uint64_t common_asks_of(const struct subscription *sub)
 /* A reader of the common ring may see events behind the end of its own stream:
  * `closed` was stored before they were published, so it is seen with them. A peek at
  * an empty ring would look again, and further. */
-static int common_fetch(struct inlet *in, struct inlet_link *link,
-			uint32_t limit)
+int common_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 
@@ -234,7 +233,7 @@ static int common_fetch(struct inlet *in, struct inlet_link *link,
 }
 
 /* Its own stream may end before the others'. */
-static uint32_t common_ended(struct inlet_link *link)
+uint32_t common_ended(struct inlet_link *link)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 	uint32_t ended = sluice_spsc_ended(r);

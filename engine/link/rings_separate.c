@@ -271,9 +271,7 @@ uint64_t separate_asks(struct outlet *out, int now)
 
 uint32_t separate_ended(struct inlet_link *link)
 {
-	return link->sub->far.side == FAR_PRODUCER
-		       ? far_ended(link)
-		       : sluice_spsc_ended(&link->reader);
+	return sluice_spsc_ended(&link->reader);
 }
 
 const struct rings_ops rings_separate = {

@@ -644,9 +644,11 @@ sluice_unit_mutant(far-notes-believed engine/link/far.c far "it_lies_about_notes
 sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_all"
 	[[s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {/if (0) {/]])
 sluice_unit_mutant(far-published-believed engine/link/far.c far "it_publishes_nonsense"
-	[[s/if (published - r->acked > r->granted - r->acked)/if (0)/]])
+	[[s/if (published - acked <= w->capacity)/if (1)/]])
 sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far "it_dies_while_it_writes"
-	[[s/^\t\tpublished = sluice_load_acquire(&sub->by_producer.end);$/\t\tpublished = sluice_load_acquire(\&r->tx->published);/]])
+	[[s/^\t\tpublished = sluice_load_relaxed(&sub->by_producer.end);$/\t\t(void)0;/]])
+sluice_unit_mutant(far-read-past-its-end engine/link/far.c far "it_dies_while_it_writes"
+	[[s/^\t.fetch = common_fetch,$//]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far "it_dies_while_it_writes"
 	[[s/far_stop(&stage->out, .*);/(void)0;/]])
 sluice_unit_mutant(far-not-copied engine/link/inlet.c far "it_writes_after_it_has_published"
