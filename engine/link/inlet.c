@@ -104,6 +104,13 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	in->linked--;
 }
 
+/* Credit goes back to its producer. */
+static void inlet_granted(const struct inlet_link *link)
+{
+	PROBE3(grant, link->reader.rx, link->reader.granted,
+	       link->reader.acked);
+}
+
 void inlet_grant_asked(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
@@ -122,7 +129,7 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 		granted = r->acked + r->capacity;
 	if (granted - r->granted <= r->capacity &&
 	    sluice_spsc_grant(r, granted)) {
-		PROBE3(grant, r->rx, r->granted, r->acked);
+		inlet_granted(link);
 		inlet_ring(in, link);
 	}
 }
@@ -136,8 +143,7 @@ void inlet_ask(struct inlet *in, uint32_t index)
 		return;
 	}
 	if (sluice_spsc_release(&link->reader, 0))
-		PROBE3(grant, link->reader.rx, link->reader.granted,
-		       link->reader.acked);
+		inlet_granted(link);
 	inlet_ring(in, link);
 }
 
@@ -350,8 +356,7 @@ void inlet_ack(struct inlet *in, uint32_t index, uint32_t n)
 
 	sluice_store_stale(&link->reader.rx->batches, ++link->batches);
 	if (sluice_spsc_release(&link->reader, n))
-		PROBE3(grant, link->reader.rx, link->reader.granted,
-		       link->reader.acked);
+		inlet_granted(link);
 	if (SLUICE_UNLIKELY(link->stamp.ns != 0) &&
 	    position_reached(link->reader.acked, link->stamp.at + 1))
 		inlet_tell_latency(in, link);
@@ -384,8 +389,7 @@ uint32_t inlet_idle(struct inlet *in, uint32_t index)
 	struct inlet_link *link = &in->links[index];
 
 	if (sluice_spsc_idle(&link->reader)) {
-		PROBE3(grant, link->reader.rx, link->reader.granted,
-		       link->reader.acked);
+		inlet_granted(link);
 		inlet_ring(in, link);
 	}
 	return link->rings->ended(link);
