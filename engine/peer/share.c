@@ -12,70 +12,32 @@ struct share_object {
 	enum sluice_object_kind kind;
 	const char *name;
 	size_t at; /* of its address in struct subscription_far */
-	enum memory_writer writer[2]; /* by enum wire_side */
-	uint32_t sides;               /* bits: which of them have it */
 };
-
-#define SIDE_FROM (1u << WIRE_FROM)
-#define SIDE_TO   (1u << WIRE_TO)
 
 static const struct share_object share_objects[] = {
-	{.kind = SLUICE_OBJECT_TX_WORDS,
-	 .name = "tx",
-	 .at = offsetof(struct subscription_far, tx),
-	 .writer = {MEMORY_OF_ENGINE, MEMORY_OF_PEER},
-	 .sides = SIDE_FROM | SIDE_TO},
-	{.kind = SLUICE_OBJECT_RX_WORDS,
-	 .name = "rx",
-	 .at = offsetof(struct subscription_far, rx),
-	 .writer = {MEMORY_OF_PEER, MEMORY_OF_ENGINE},
-	 .sides = SIDE_FROM | SIDE_TO},
-	{.kind = SLUICE_OBJECT_SLOTS,
-	 .name = "slots",
-	 .at = offsetof(struct subscription_far, slots),
-	 .writer = {MEMORY_OF_ENGINE, MEMORY_OF_PEER},
-	 .sides = SIDE_FROM | SIDE_TO},
-	{.kind = SLUICE_OBJECT_NOTES,
-	 .name = "notes",
-	 .at = offsetof(struct subscription_far, notes),
-	 .writer = {MEMORY_OF_ENGINE, MEMORY_OF_ENGINE},
-	 .sides = SIDE_FROM},
-	{.kind = SLUICE_OBJECT_NOTES_READ,
-	 .name = "notes_read",
-	 .at = offsetof(struct subscription_far, notes_read),
-	 .writer = {MEMORY_OF_PEER, MEMORY_OF_PEER},
-	 .sides = SIDE_FROM},
+	{SLUICE_OBJECT_TX_WORDS, "tx", offsetof(struct subscription_far, tx)},
+	{SLUICE_OBJECT_RX_WORDS, "rx", offsetof(struct subscription_far, rx)},
+	{SLUICE_OBJECT_SLOTS, "slots",
+	 offsetof(struct subscription_far, slots)},
+	/* The last two only where the peer reads. */
+	{SLUICE_OBJECT_NOTES, "notes",
+	 offsetof(struct subscription_far, notes)},
+	{SLUICE_OBJECT_NOTES_READ, "notes_read",
+	 offsetof(struct subscription_far, notes_read)},
 };
 
-#define SHARE_OBJECTS (sizeof(share_objects) / sizeof(share_objects[0]))
-
-static int share_has(enum wire_side side, uint32_t i)
+static uint32_t share_count(enum wire_side side)
 {
-	return (share_objects[i].sides & 1u << side) != 0;
+	uint32_t all = sizeof(share_objects) / sizeof(share_objects[0]);
+
+	return side == WIRE_FROM ? all : all - 2;
 }
 
-static uint64_t share_bytes(const struct wire_ring *ring,
-			    enum sluice_object_kind kind)
+static enum memory_writer share_writer(const struct share *share, uint32_t i)
 {
-	switch (kind) {
-	case SLUICE_OBJECT_TX_WORDS:
-		return sizeof(struct sluice_tx_words);
-	case SLUICE_OBJECT_RX_WORDS:
-		return sizeof(struct sluice_rx_words);
-	case SLUICE_OBJECT_SLOTS:
-		return sluice_spsc_slots_bytes(ring->capacity,
-					       ring->slot_bytes);
-	case SLUICE_OBJECT_NOTES:
-		return sizeof(struct notes);
-	case SLUICE_OBJECT_NOTES_READ:
-		return sizeof(sluice_a32);
-	case SLUICE_OBJECT_COUNTERS:
-	case SLUICE_OBJECT_BELLS:
-	case SLUICE_OBJECT_LATENCY:
-	case SLUICE_OBJECT_FENCES:
-		break;
-	}
-	return 0;
+	return wire_object_is_peers(share->side, share_objects[i].kind)
+		       ? MEMORY_OF_PEER
+		       : MEMORY_OF_ENGINE;
 }
 
 /* Where the end of a subscription looks for it. Pointers of several types, all of one
@@ -102,28 +64,27 @@ static int share_part(struct share *share, enum memory_writer writer,
 		      const char *owner)
 {
 	struct sluice_region *region = &share->part[writer];
+	uint32_t count = share_count(share->side);
 	uint64_t page = sluice_region_page_bytes();
-	uint64_t bytes = sluice_region_footprint(SHARE_OBJECTS);
+	uint64_t bytes = sluice_region_footprint(count);
 	uint64_t offset;
 	int rc;
 
-	for (uint32_t i = 0; i < SHARE_OBJECTS; i++)
-		if (share_has(share->side, i) &&
-		    share_objects[i].writer[share->side] == writer)
+	for (uint32_t i = 0; i < count; i++)
+		if (share_writer(share, i) == writer)
 			bytes += SLUICE_ALIGN_UP(
-				share_bytes(&share->ring,
-					    share_objects[i].kind),
+				wire_object_bytes(&share->ring,
+						  share_objects[i].kind),
 				page);
-	rc = memory_open(region, writer, owner, bytes, SHARE_OBJECTS);
-	for (uint32_t i = 0; rc == 0 && i < SHARE_OBJECTS; i++) {
+	rc = memory_open(region, writer, owner, bytes, count);
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		const struct share_object *object = &share_objects[i];
 
-		if (!share_has(share->side, i) ||
-		    object->writer[share->side] != writer)
+		if (share_writer(share, i) != writer)
 			continue;
 		rc = sluice_region_alloc(
 			region, object->kind, object->name,
-			share_bytes(&share->ring, object->kind),
+			wire_object_bytes(&share->ring, object->kind),
 			object->kind == SLUICE_OBJECT_SLOTS
 				? share->ring.slot_bytes
 				: 1,
@@ -166,18 +127,18 @@ void share_close(struct share *share)
 
 static void share_tell_object(const struct share *share,
 			      struct wire_welcome *welcome, uint32_t i,
-			      uint32_t memory)
+			      uint32_t first)
 {
-	const struct share_object *object = &share_objects[i];
-	enum memory_writer writer = object->writer[share->side];
-	struct wire_object *told = &welcome->object[welcome->object_count++];
+	enum memory_writer writer = share_writer(share, i);
 
-	told->kind = object->kind;
-	told->memory = memory;
-	told->side = share->side;
-	told->offset = (uint64_t)(share_get(&share->far, i) -
-				  share->part[writer].base);
-	told->bytes = share_bytes(&share->ring, object->kind);
+	welcome->object[welcome->object_count++] = (struct wire_object){
+		.kind = share_objects[i].kind,
+		.memory = first + writer,
+		.side = share->side,
+		.offset = (uint64_t)(share_get(&share->far, i) -
+				     share->part[writer].base),
+		.bytes = wire_object_bytes(&share->ring, share_objects[i].kind),
+	};
 }
 
 int share_tell(const struct share *share, struct wire_welcome *welcome,
@@ -195,11 +156,8 @@ int share_tell(const struct share *share, struct wire_welcome *welcome,
 		welcome->memory[welcome->memory_count++] = memory_told(
 			&share->part[writer], (enum memory_writer)writer);
 	}
-	for (uint32_t i = 0; i < SHARE_OBJECTS; i++)
-		if (share_has(share->side, i))
-			share_tell_object(
-				share, welcome, i,
-				first + share_objects[i].writer[share->side]);
+	for (uint32_t i = 0; i < share_count(share->side); i++)
+		share_tell_object(share, welcome, i, first);
 	welcome->ring[share->side] = share->ring;
 	return 0;
 }
@@ -214,7 +172,7 @@ int share_find(struct subscription_far *far, const struct attach *attach,
 		.side = side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER,
 		.trusted = 1,
 	};
-	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
+	for (uint32_t i = 0; i < share_count(side); i++) {
 		const struct wire_object *object = wire_object_find(
 			&attach->welcome, side, share_objects[i].kind);
 

@@ -100,13 +100,10 @@ static int ring_check(const struct wire_ring *ring, uint32_t side, int wanted)
 
 /* ---- objects --------------------------------------------------------------- */
 
-/* Bytes that an object of the ring takes; 0: as many as it says. */
-static uint64_t object_bytes(const struct wire_welcome *w,
-			     const struct wire_object *object)
+uint64_t wire_object_bytes(const struct wire_ring *ring,
+			   enum sluice_object_kind kind)
 {
-	const struct wire_ring *ring = &w->ring[object->side];
-
-	switch (object->kind) {
+	switch (kind) {
 	case SLUICE_OBJECT_TX_WORDS:
 		return sizeof(struct sluice_tx_words);
 	case SLUICE_OBJECT_RX_WORDS:
@@ -117,9 +114,21 @@ static uint64_t object_bytes(const struct wire_welcome *w,
 		return sizeof(struct notes);
 	case SLUICE_OBJECT_NOTES_READ:
 		return sizeof(sluice_a32);
-	default:
-		return 0;
+	case SLUICE_OBJECT_COUNTERS:
+	case SLUICE_OBJECT_BELLS:
+	case SLUICE_OBJECT_LATENCY:
+	case SLUICE_OBJECT_FENCES:
+		break;
 	}
+	return 0;
+}
+
+int wire_object_is_peers(enum wire_side side, enum sluice_object_kind kind)
+{
+	if (side == WIRE_FROM)
+		return kind == SLUICE_OBJECT_RX_WORDS ||
+		       kind == SLUICE_OBJECT_NOTES_READ;
+	return kind == SLUICE_OBJECT_TX_WORDS || kind == SLUICE_OBJECT_SLOTS;
 }
 
 static int object_check_place(const struct wire_welcome *w, uint32_t i)
@@ -146,7 +155,8 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 				   i, (unsigned long long)object->bytes,
 				   (unsigned long long)object->offset,
 				   (unsigned long long)memory->bytes);
-	bytes = object_bytes(w, object);
+	bytes = wire_object_bytes(&w->ring[object->side],
+				  (enum sluice_object_kind)object->kind);
 	if (bytes != 0 && object->bytes != bytes)
 		return sluice_fail(-EINVAL,
 				   "welcome: object[%u] has %llu bytes and its "
@@ -156,27 +166,17 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 	return 0;
 }
 
-/* What a peer writes: its receipts, and the ring that it fills. Nothing of the
- * engine's lies in a memory that a peer may write, nor the other way round. */
-static int object_is_peers(const struct wire_object *object)
-{
-	if (object->side == WIRE_FROM)
-		return object->kind == SLUICE_OBJECT_RX_WORDS ||
-		       object->kind == SLUICE_OBJECT_NOTES_READ;
-	return object->kind == SLUICE_OBJECT_TX_WORDS ||
-	       object->kind == SLUICE_OBJECT_SLOTS;
-}
-
+/* Nothing of the engine's ring lies in a memory that a peer may write, nor the other
+ * way round. */
 static int object_check_rights(const struct wire_welcome *w, uint32_t i)
 {
 	const struct wire_object *object = &w->object[i];
+	enum sluice_object_kind kind = (enum sluice_object_kind)object->kind;
 	int writes = (w->memory[object->memory].rights & WIRE_WRITE) != 0;
 
-	if (object->kind == SLUICE_OBJECT_COUNTERS ||
-	    object->kind == SLUICE_OBJECT_BELLS ||
-	    object->kind == SLUICE_OBJECT_LATENCY ||
-	    object->kind == SLUICE_OBJECT_FENCES ||
-	    writes == object_is_peers(object))
+	if (kind == SLUICE_OBJECT_COUNTERS || kind == SLUICE_OBJECT_BELLS ||
+	    kind == SLUICE_OBJECT_LATENCY || kind == SLUICE_OBJECT_FENCES ||
+	    writes == wire_object_is_peers((enum wire_side)object->side, kind))
 		return 0;
 	return sluice_fail(-EINVAL,
 			   "welcome: object[%u], of kind %u, lies in a memory "

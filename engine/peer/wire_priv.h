@@ -223,6 +223,11 @@ const char *wire_role_text(uint32_t role);
  * may write what is its own and nothing else. */
 int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		      enum wire_role role);
+/* Bytes that an object of @ring takes; 0: as many as it says, it is of no ring. */
+uint64_t wire_object_bytes(const struct wire_ring *ring,
+			   enum sluice_object_kind kind);
+/* Does the peer write it? Its receipts, and the ring that it fills. */
+int wire_object_is_peers(enum wire_side side, enum sluice_object_kind kind);
 /* That object, of a welcome that was accepted, or NULL. */
 const struct wire_object *wire_object_find(const struct wire_welcome *welcome,
 					   enum wire_side side,

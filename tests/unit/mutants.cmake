@@ -576,7 +576,7 @@ sluice_unit_mutant(field-of-another-role engine/peer/wire.c wire "hello_ring_eve
 sluice_unit_mutant(number-over-its-limit engine/peer/wire.c wire "hello_weight"
 	[[s/if (value > rows\[i\].most)/if (value > rows[i].most + 1)/]])
 sluice_unit_mutant(peers-may-write-it engine/peer/welcome.c wire "welcome_may_write"
-	[[s/writes == object_is_peers(object))/writes >= object_is_peers(object))/]])
+	[[s/writes == wire_object_is_peers(/writes >= wire_object_is_peers(/]])
 sluice_unit_mutant(object-past-the-end engine/peer/welcome.c wire "welcome_outside"
 	[[s/object->offset > memory->bytes - object->bytes ||/object->offset > memory->bytes ||/]])
 sluice_unit_mutant(descriptor-as-it-is engine/peer/memory.c peer_memory "each_descriptor_has_the_rights_of_a_peer"
@@ -664,4 +664,4 @@ sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s/^\t       sub->far.side != FAR_CONSUMER \&\&$//]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
-	[[s/first + share_objects.i..writer.share->side.);/first);/]])
+	[[s/.memory = first + writer,/.memory = first,/]])
