@@ -145,6 +145,7 @@ set(SLUICE_SOURCES
 	engine/peer/stand_in.c
 	engine/peer/welcome.c
 	engine/peer/wire.c
+	engine/peer/wish.c
 	stages/sink.c
 	stages/source.c
 	stages/spawn.c

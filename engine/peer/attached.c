@@ -2,121 +2,77 @@
 #include "engine/control/control_priv.h"
 #include "engine/control.h"
 #include "engine/peer/attached_priv.h"
-#include "engine/port.h"
+#include "engine/peer/wish_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* For a peer without a name, or one that is called as the stage is. */
 #define ATTACHED_NAME "port"
 
-static int attached_reads(const struct wire_hello *hello)
+static const char *attached_name(const struct wire_hello *hello,
+				 const struct wish *wish)
 {
-	return hello->role == WIRE_CONSUMER;
-}
-
-static const char *attached_stage(const struct wire_hello *hello)
-{
-	return attached_reads(hello) ? hello->from : hello->to;
-}
-
-static const char *attached_name(const struct wire_hello *hello)
-{
-	return hello->peer[0] == '\0' ||
-			       strcmp(hello->peer, attached_stage(hello)) == 0
+	return hello->peer[0] == '\0' || strcmp(hello->peer, wish->stage) == 0
 		       ? ATTACHED_NAME
 		       : hello->peer;
 }
 
-/* ---- the two ports --------------------------------------------------------- */
-
-static int attached_port(struct attached *a, const char *name, int reads,
-			 uint32_t event_bytes, enum sluice_idle on_idle,
-			 struct sluice_stage **out)
+/* The two ports. The pipeline is there as long as the engine's stage is. */
+static int attached_ports(struct attached *a, const char *own,
+			  const struct wish *wish, uint32_t event_bytes)
 {
-	struct sluice_stage_opts opts = {
-		.size = sizeof(opts),
-		.name = name,
-		.flags = SLUICE_STAGE_PORT,
-		.kind = reads ? SLUICE_CONSUMER : SLUICE_PRODUCER,
-		.on_idle = on_idle,
-	};
-	int rc;
-
-	if (reads)
-		opts.in_bytes = event_bytes;
-	else
-		opts.out_bytes = event_bytes;
-	rc = sluice_stage_add(a->pipeline, &opts);
-	if (rc == 0)
-		*out = sluice_stage_find(a->pipeline, name);
-	return rc;
-}
-
-/* The pipeline is there as long as the engine's stage is. */
-static int attached_ports(struct attached *a, const struct wire_hello *hello,
-			  const struct wire_ring *ring)
-{
-	int reads = attached_reads(hello);
-	int rc = attached_port(a, attached_stage(hello), !reads,
-			       ring->event_bytes, SLUICE_IDLE_STAY, &a->engine);
+	int reads = wish->side == WIRE_FROM;
+	int rc = wish_port(a->pipeline, wish->stage, !reads, event_bytes,
+			   SLUICE_IDLE_STAY, &a->engine);
 
 	if (rc == 0)
 		rc = sluice_pipeline_start(a->pipeline);
 	if (rc == 0)
-		rc = attached_port(a, attached_name(hello), reads,
-				   ring->event_bytes, SLUICE_IDLE_END,
-				   &a->port);
+		rc = wish_port(a->pipeline, own, reads, event_bytes,
+			       SLUICE_IDLE_END, &a->port);
 	return rc;
 }
 
-static int attached_subscribe(struct attached *a,
-			      const struct wire_hello *hello,
-			      const struct wire_ring *ring,
+static int attached_subscribe(struct attached *a, const char *own,
+			      struct wish *wish, uint32_t capacity,
 			      const struct subscription_far *far)
 {
-	struct sluice_subscription_opts opts;
-	const char *own = attached_name(hello);
-	const char *engine = attached_stage(hello);
+	int reads = wish->side == WIRE_FROM;
 
-	sluice_subscription_opts_init(&opts);
-	opts.sub = &a->sub;
-	if (!attached_reads(hello)) {
-		opts.max_demand = ring->capacity;
-		return subscribe_far(a->pipeline, engine, own, &opts, far);
-	}
-	if (hello->max_demand != 0)
-		opts.max_demand = hello->max_demand;
-	opts.min_demand = hello->min_demand;
-	opts.refill_events = hello->refill_events;
-	if (hello->flags & WIRE_MANUAL)
-		opts.flags = SLUICE_SUBSCRIBE_MANUAL;
-	if (sluice_pow2_at_least(opts.max_demand) != ring->capacity)
-		return sluice_fail(-EPROTO,
-				   "welcome: the ring has %u slots, and "
-				   "max_demand is %u",
-				   ring->capacity, opts.max_demand);
-	return subscribe_far(a->pipeline, own, engine, &opts, far);
+	if (sluice_pow2_at_least(wish->opts.max_demand) != capacity)
+		return sluice_fail(
+			-EPROTO,
+			"welcome: the ring has %u slots for a window "
+			"of %u",
+			capacity, wish->opts.max_demand);
+	wish->opts.sub = &a->sub;
+	return subscribe_far(a->pipeline, reads ? own : wish->stage,
+			     reads ? wish->stage : own, &wish->opts, far);
 }
 
 int attached_open(struct attached *a, const struct wire_hello *hello,
 		  const struct attach *attach,
 		  const struct sluice_pipeline_opts *opts)
 {
-	enum wire_side side = attached_reads(hello) ? WIRE_FROM : WIRE_TO;
+	enum wire_side side =
+		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO;
 	const struct wire_ring *ring = &attach->welcome.ring[side];
 	struct subscription_far far;
+	struct wish wish;
+	const char *own;
 	int rc = share_find(&far, attach, side);
 
 	*a = (struct attached){.pipeline = NULL};
+	wish_of(&wish, hello, side);
+	own = attached_name(hello, &wish);
 	if (rc == 0)
 		rc = sluice_pipeline_open(&a->pipeline, opts);
 	if (rc == 0)
-		rc = attached_ports(a, hello, ring);
+		rc = attached_ports(a, own, &wish, ring->event_bytes);
 	if (rc == 0)
-		rc = attached_subscribe(a, hello, ring, &far);
+		rc = attached_subscribe(a, own, &wish, ring->capacity, &far);
 	if (rc < 0)
 		attached_close(a);
 	return rc;

@@ -1,80 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/control/control_priv.h"
 #include "engine/peer/stand_in_priv.h"
+#include "engine/peer/wish_priv.h"
 #include "engine/port.h"
-#include "engine/stage/stage_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a wish comes to: which side, of which stage. */
-struct wish {
-	enum wire_side side;
-	const char *stage;
-	uint32_t event_bytes; /* of that stage; 0: it has none on that side */
-	struct sluice_subscription_opts opts;
-};
-
-static int wish_check(const struct wire_hello *hello, struct wish *wish,
-		      struct sluice_pipeline *pipeline)
+/* What only the engine's dispatcher has to know. */
+static void stand_in_deal(struct sluice_subscription_opts *o,
+			  const struct wire_hello *hello)
 {
-	const struct sluice_stage *stage =
-		sluice_stage_find(pipeline, wish->stage);
-	uint32_t bytes =
-		wish->side == WIRE_FROM ? hello->from_bytes : hello->to_bytes;
-
-	if (stage == NULL)
-		return sluice_fail(-ENOENT, "pipeline '%s' has no stage '%s'",
-				   hello->pipeline, wish->stage);
-	wish->event_bytes = wish->side == WIRE_FROM ? stage->opts.out_bytes
-						    : stage->opts.in_bytes;
-	if (wish->event_bytes == 0)
-		return sluice_fail(-EINVAL, "stage '%s' %s", wish->stage,
-				   wish->side == WIRE_FROM
-					   ? "produces nothing to read"
-					   : "consumes nothing that could be "
-					     "fed");
-	if (bytes != 0 && bytes != wish->event_bytes)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': events have %u bytes, and the "
-				   "peer's %u",
-				   wish->stage, wish->event_bytes, bytes);
-	return 0;
+	o->weight = hello->weight;
+	o->partition = hello->partition;
+	o->tee = hello->tee;
+	o->conflate_keys = hello->conflate_keys;
+	o->key_offset = hello->key_offset;
+	o->key_bytes = hello->key_bytes;
 }
 
-static int wish_of(const struct wire_hello *hello, struct wish *wish,
-		   struct sluice_pipeline *pipeline)
+static int stand_in_wish(struct wish *wish, const struct wire_hello *hello,
+			 struct sluice_pipeline *pipeline)
 {
-	uint32_t window = hello->max_demand;
+	int rc;
 
-	*wish = (struct wish){.side = WIRE_FROM, .stage = hello->from};
-	if (hello->role == WIRE_PRODUCER) {
-		wish->side = WIRE_TO;
-		wish->stage = hello->to;
-		window = hello->ring_events;
-	} else if (hello->role != WIRE_CONSUMER) {
+	if (hello->role != WIRE_PRODUCER && hello->role != WIRE_CONSUMER)
 		return sluice_fail(-ENOTSUP,
 				   "role %s is not offered to peers yet",
 				   wire_role_text(hello->role));
-	}
-	sluice_subscription_opts_init(&wish->opts);
-	if (window != 0)
-		wish->opts.max_demand = window;
-	if (wish->side == WIRE_FROM) {
-		wish->opts.min_demand = hello->min_demand;
-		wish->opts.refill_events = hello->refill_events;
-		wish->opts.weight = hello->weight;
-		wish->opts.partition = hello->partition;
-		wish->opts.tee = hello->tee;
-		wish->opts.conflate_keys = hello->conflate_keys;
-		wish->opts.key_offset = hello->key_offset;
-		wish->opts.key_bytes = hello->key_bytes;
-		if (hello->flags & WIRE_MANUAL)
-			wish->opts.flags = SLUICE_SUBSCRIBE_MANUAL;
-	}
-	return wish_check(hello, wish, pipeline);
+	wish_of(wish, hello,
+		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO);
+	if (wish->side == WIRE_FROM)
+		stand_in_deal(&wish->opts, hello);
+	rc = wish_find(wish, pipeline);
+	return rc < 0 ? rc : wish_fits(wish);
 }
 
 /* ---- its memory ------------------------------------------------------------ */
@@ -110,28 +71,6 @@ static int stand_in_share(struct share **out, const struct stand_in *in,
 
 /* ---- its stage ------------------------------------------------------------- */
 
-static int stand_in_stage(struct stand_in *in, const struct wish *wish)
-{
-	struct sluice_stage_opts opts = {
-		.size = sizeof(opts),
-		.name = in->name,
-		.flags = SLUICE_STAGE_PORT,
-	};
-	int rc;
-
-	if (wish->side == WIRE_FROM) {
-		opts.kind = SLUICE_CONSUMER;
-		opts.in_bytes = wish->event_bytes;
-	} else {
-		opts.kind = SLUICE_PRODUCER;
-		opts.out_bytes = wish->event_bytes;
-	}
-	rc = sluice_stage_add(in->pipeline, &opts);
-	if (rc == 0)
-		in->stage = sluice_stage_find(in->pipeline, in->name);
-	return rc;
-}
-
 static int stand_in_subscribe(struct stand_in *in, struct wish *wish,
 			      const struct share *share)
 {
@@ -149,7 +88,7 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 {
 	struct share *share = NULL;
 	struct wish wish;
-	int rc = wish_of(hello, &wish, pipeline);
+	int rc = stand_in_wish(&wish, hello, pipeline);
 
 	*in = (struct stand_in){.pipeline = pipeline};
 	(void)snprintf(in->name, sizeof(in->name), "%s", hello->peer);
@@ -158,7 +97,8 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 	if (rc == 0)
 		rc = share_tell(share, welcome, fds);
 	if (rc == 0)
-		rc = stand_in_stage(in, &wish);
+		rc = wish_port(pipeline, in->name, wish.side == WIRE_FROM,
+			       wish.event_bytes, SLUICE_IDLE_END, &in->stage);
 	if (rc == 0)
 		rc = stand_in_subscribe(in, &wish, share);
 	if (rc == 0)

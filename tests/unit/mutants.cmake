@@ -596,9 +596,9 @@ sluice_unit_mutant(descriptors-pass engine/peer/packet.c packet "descriptors_are
 sluice_unit_mutant(peer-of-any-pipeline engine/peer/judge.c guest "other_versions_are_refused_in_words"
 	[[s/if (strcmp(hello->pipeline, p->name) != 0)/if (0)/]])
 sluice_unit_mutant(stage-that-said-nothing engine/peer/judge.c guest "refused_closed"
-	[[s/if ((facts.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
-sluice_unit_mutant(events-of-another-size engine/peer/judge.c guest "refused_size_to"
-	[[s/hello->to_bytes != facts.in_bytes)/hello->to_bytes < facts.in_bytes)/]])
+	[[s/if ((wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
+sluice_unit_mutant(events-of-another-size engine/peer/wish.c guest "refused_size_to"
+	[[s/wish->bytes != wish->event_bytes)/wish->bytes < wish->event_bytes)/]])
 sluice_unit_mutant(row-without-its-roles engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
 	[[s/(row->roles == 0 || row->roles & 1u << hello->role) &&/1 \&\&/]])
 sluice_unit_mutant(first-group-only engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
@@ -657,8 +657,8 @@ sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])
 
 # ---- stand-ins, and a peer's port -----------------------------------------------
-sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/stand_in.c attached "what_is_refused"
-	[[s/if (bytes != 0 \&\& bytes != wish->event_bytes)/if (0)/]])
+sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached "what_is_refused"
+	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
 sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is_refused"
 	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_ERROR);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"

@@ -326,7 +326,7 @@ static void what_is_refused(void **state)
 		{WIRE_CONSUMER, "sink", 0, -EINVAL, "produces nothing"},
 		{WIRE_PRODUCER, "source", 0, -EINVAL, "consumes nothing"},
 		{WIRE_CONSUMER, "source", 16, -EINVAL,
-		 "events have 8 bytes, and the peer's 16"},
+		 "from_bytes 16 does not match its out_bytes 8"},
 		{WIRE_CONSUMER, "all", 0, -ENOTSUP, "'broadcast'"},
 		{WIRE_OBSERVER, "source", 0, -ENOTSUP, "observer"},
 	};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/graph/pipeline_priv.h"
+#include "engine/peer/wish_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+
+void wish_of(struct wish *wish, const struct wire_hello *hello,
+	     enum wire_side side)
+{
+	int reads = side == WIRE_FROM;
+	struct sluice_subscription_opts *o = &wish->opts;
+	uint32_t window = reads ? hello->max_demand : hello->ring_events;
+
+	*wish = (struct wish){
+		.side = side,
+		.stage = reads ? hello->from : hello->to,
+		.bytes = reads ? hello->from_bytes : hello->to_bytes,
+	};
+	sluice_subscription_opts_init(o);
+	if (window != 0)
+		o->max_demand = window;
+	if (!reads)
+		return;
+	o->min_demand = hello->min_demand;
+	o->refill_events = hello->refill_events;
+	if (hello->flags & WIRE_MANUAL)
+		o->flags = SLUICE_SUBSCRIBE_MANUAL;
+}
+
+int wish_find(struct wish *wish, struct sluice_pipeline *p)
+{
+	const struct sluice_stage *stage;
+	int rc = 0;
+
+	pipeline_lock(p);
+	stage = pipeline_find(p, wish->stage);
+	if (stage == NULL) {
+		rc = sluice_fail(-ENOENT, "there is no stage '%s'",
+				 wish->stage);
+	} else if (sluice_load_acquire(&stage->words.phase_seen) ==
+		   STAGE_ENDED) {
+		rc = sluice_fail(-EPIPE, "stage '%s' has ended", wish->stage);
+	} else {
+		wish->flags = stage->opts.flags;
+		wish->event_bytes = wish->side == WIRE_FROM
+					    ? stage->opts.out_bytes
+					    : stage->opts.in_bytes;
+		wish->resequences = stage->opts.order_of != NULL;
+	}
+	pipeline_unlock(p);
+	return rc;
+}
+
+int wish_fits(const struct wish *wish)
+{
+	int reads = wish->side == WIRE_FROM;
+
+	if (wish->event_bytes == 0)
+		return sluice_fail(-EINVAL, "stage '%s' %s", wish->stage,
+				   reads ? "produces nothing to read"
+					 : "consumes nothing that could be "
+					   "fed");
+	if (wish->bytes != 0 && wish->bytes != wish->event_bytes)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': %s_bytes %u does not match its "
+				   "%s_bytes %u",
+				   wish->stage, reads ? "from" : "to",
+				   wish->bytes, reads ? "out" : "in",
+				   wish->event_bytes);
+	return 0;
+}
+
+int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
+	      uint32_t event_bytes, enum sluice_idle on_idle,
+	      struct sluice_stage **out)
+{
+	struct sluice_stage_opts opts = {
+		.size = sizeof(opts),
+		.name = name,
+		.flags = SLUICE_STAGE_PORT,
+		.kind = reads ? SLUICE_CONSUMER : SLUICE_PRODUCER,
+		.in_bytes = reads ? event_bytes : 0,
+		.out_bytes = reads ? 0 : event_bytes,
+		.on_idle = on_idle,
+	};
+	int rc = sluice_stage_add(pipeline, &opts);
+
+	if (rc == 0)
+		*out = sluice_stage_find(pipeline, name);
+	return rc;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a hello asks for on one side, in the engine's words; the same at both ends: an
+ * engine judges it and stands in for the peer, the peer opens its own end by it. Of
+ * wish.c. Not installed.
+ *
+ * Knows      a hello, stages as they were declared, ports
+ * Knows not  sockets, memory, who may what
+ */
+#ifndef SLUICE_ENGINE_WISH_PRIV_H
+#define SLUICE_ENGINE_WISH_PRIV_H
+
+#include "engine/peer/wire_priv.h"
+#include "engine/pipeline.h"
+#include "engine/subscription.h"
+
+struct wish {
+	enum wire_side side;
+	const char *stage; /* the hello's */
+	uint32_t bytes;    /* of an event, as the peer has it; 0: any */
+	struct sluice_subscription_opts opts;
+
+	/* wish_find(): of the stage as it was declared. */
+	uint32_t event_bytes; /* on that side; 0: it has none there */
+	uint32_t flags;
+	uint32_t resequences;
+};
+
+void wish_of(struct wish *wish, const struct wire_hello *hello,
+	     enum wire_side side);
+
+/* Look at the stage, under the pipeline's lock: it may be removed. Returns 0, -ENOENT,
+ * or -EPIPE when it has ended. */
+int wish_find(struct wish *wish, struct sluice_pipeline *pipeline);
+
+/* Does what was found do what is wished, with such events? Returns 0 or -EINVAL. */
+int wish_fits(const struct wish *wish);
+
+/* A port of that name, which reads or feeds, and what it is found as. */
+int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
+	      uint32_t event_bytes, enum sluice_idle on_idle,
+	      struct sluice_stage **out);
+
+#endif
