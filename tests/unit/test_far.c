@@ -112,11 +112,16 @@ static void start_source(const char *dispatcher, struct sluice_sub *other)
 	flow_start(pipeline);
 }
 
-static void come_to_read(void)
+static void add_reader(void)
 {
 	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
 					.kind = SLUICE_CONSUMER,
 					.flags = SLUICE_STAGE_PORT));
+}
+
+static void come_to_read(void)
+{
+	add_reader();
 	stand = sluice_stage_find(pipeline, "peer");
 	subscribe_as(FAR_CONSUMER, "peer", "source");
 	sluice_spsc_reader_attach(&reader, &far.tx, &far.rx,
@@ -127,6 +132,12 @@ static void ring(const char *name)
 {
 	sluice_bell_ring(sluice_stage_find(pipeline, name)->bell,
 			 pipeline->host.wait);
+}
+
+static void ask(void)
+{
+	(void)sluice_spsc_release(&reader, 0);
+	ring("source");
 }
 
 /* @n events at least: the next ones, in order, from *next on. */
@@ -175,8 +186,7 @@ static void it_reads_all(void **state)
 	(void)state;
 	start_source("demand", &other);
 	come_to_read();
-	(void)sluice_spsc_release(&reader, 0);
-	ring("source");
+	ask();
 	read_events(EVENTS, &next);
 	/* Who has finished says so; the source waits for its other consumer. */
 	take_rest(other);
@@ -197,8 +207,7 @@ static void it_dies(void **state)
 	(void)state;
 	start_source("demand", &other);
 	come_to_read();
-	(void)sluice_spsc_release(&reader, 0);
-	ring("source");
+	ask();
 	read_events(40, &next);
 	while (sluice_load_acquire(&far.tx.published) < next + WINDOW / 2)
 		flow_sleep_ms(1);
@@ -300,8 +309,7 @@ static void it_is_cancelled(void **state)
 	(void)state;
 	start_source("demand", &other);
 	come_to_read();
-	(void)sluice_spsc_release(&reader, 0);
-	ring("source");
+	ask();
 	read_events(20, &next);
 	assert_int_equal(sluice_cancel(sub, SLUICE_REASON_NORMAL, 0), 0);
 	while (sluice_load_acquire(&far.tx.closed) == 0)
@@ -322,9 +330,7 @@ static void its_user_is_elsewhere(void **state)
 
 	(void)state;
 	start_source("broadcast", &other);
-	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
-					.kind = SLUICE_CONSUMER,
-					.flags = SLUICE_STAGE_PORT));
+	add_reader();
 	assert_int_equal(subscribe_far(pipeline, "peer", "source",
 				       SLUICE_SUBSCRIPTION(.max_demand = 8),
 				       &end),
