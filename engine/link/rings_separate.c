@@ -54,6 +54,16 @@ static void separate_show_notes(struct subscription *sub)
 
 /* ---- credit and the spill ------------------------------------------------ */
 
+static void separate_publish_lane(struct outlet *out, uint32_t index)
+{
+	struct sluice_spsc_writer *w = &out->writers[index];
+
+	stamp_publish(&out->stampers[index], w, out->ops);
+	PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
+	sluice_spsc_publish(w);
+	outlet_ring(out, index);
+}
+
 /* Events that waited for this lane go first: nothing passes them. Returns non-zero
  * when any went. */
 static int separate_unspill(struct outlet *out, uint32_t index)
@@ -83,10 +93,7 @@ static int separate_unspill(struct outlet *out, uint32_t index)
 	if (w->reserved == w->published)
 		return 0;
 	separate_show_notes(out->subs[index]);
-	stamp_publish(&out->stampers[index], w, out->ops);
-	PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
-	sluice_spsc_publish(w);
-	outlet_ring(out, index);
+	separate_publish_lane(out, index);
 	return 1;
 }
 
@@ -189,10 +196,7 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 			continue;
 		if (SLUICE_UNLIKELY(deliveries > 0))
 			separate_show_notes(out->subs[i]);
-		stamp_publish(&out->stampers[i], w, out->ops);
-		PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
-		sluice_spsc_publish(w);
-		outlet_ring(out, i);
+		separate_publish_lane(out, i);
 	}
 }
 

@@ -62,7 +62,7 @@ set(STUCK "stall|livelock")
 sluice_sim_mutant(ack-without-bell engine/link/inlet.c "${STUCK}"
 	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
 sluice_sim_mutant(publish-without-bell engine/link/rings_separate.c "${STUCK}|${LOST}"
-	[[/^static void separate_publish/,/^}/s/outlet_ring(out, i)/(void)0/]])
+	[[/^static void separate_publish_lane/,/^}/s/outlet_ring(out, index)/(void)0/]])
 sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"
 	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
