@@ -639,7 +639,7 @@ sluice_unit_mutant(far-unflagged engine/link/outlet_member.c far "it_dies"
 	[[s/^\t\tfar_handed(sub, .*$/\t\t(void)0;/]])
 sluice_unit_mutant(far-never-over engine/run/port_held.c far "it_reads_all"
 	[[s/^\tstage_look_far(port);$//]])
-sluice_unit_mutant(far-notes-believed engine/link/far.c far "it_lies_about_notes"
+sluice_unit_mutant(far-notes-believed engine/link/far.c far_words "it_lies_about_notes"
 	[[s/return sub->notes_pending - read <= NOTES_MAX$/return 1/]])
 sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_all"
 	[[s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {/if (0) {/]])
@@ -651,7 +651,7 @@ sluice_unit_mutant(far-read-past-its-end engine/link/far.c far "it_dies_while_it
 	[[s/^\t.fetch = common_fetch,$//]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far "it_dies_while_it_writes"
 	[[s/far_stop(&stage->out, .*);/(void)0;/]])
-sluice_unit_mutant(far-not-copied engine/link/inlet.c far "it_writes_after_it_has_published"
+sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after_it_has_published"
 	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
 sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])

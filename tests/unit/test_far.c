@@ -4,7 +4,6 @@
 #include "engine/control/control_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/link/far_priv.h"
-#include "engine/link/memory_priv.h"
 #include "engine/run/port_priv.h"
 #include "flow.h"
 
@@ -252,49 +251,6 @@ static void it_lies(void **state)
 	assert_int_equal(released, 1);
 }
 
-/* Of marks that it says it has read none was made, and the ring of marks is read no
- * further than it goes. */
-static void it_lies_about_notes(void **state)
-{
-	struct subscription fake = {.notes_pending = 40};
-	uint32_t seen[] = {41, 23, 0, UINT32_MAX};
-
-	(void)state;
-	for (uint32_t i = 0; i < 4; i++) {
-		sluice_store_release(&fake.own_notes_read, seen[i]);
-		assert_int_equal(far_notes_read(&fake), 40 - NOTES_MAX);
-	}
-	for (uint32_t read = 40 - NOTES_MAX; read <= 40; read++) {
-		sluice_store_release(&fake.own_notes_read, read);
-		assert_int_equal(far_notes_read(&fake), read);
-	}
-}
-
-/* What has been handed out before it came to this process: as the marks say, and once
- * more. */
-static void marks_of_what_it_had(void **state)
-{
-	struct subscription fake = {.notes_pending = 3};
-	struct handed handed = {0};
-	uint64_t n = 100;
-
-	(void)state;
-	fake.own_notes.note[0] = (struct note){0, 5, 7}; /* behind */
-	fake.own_notes.note[1] = (struct note){10, 12, 2};
-	fake.own_notes.note[2] = (struct note){12, 14, 4};
-	far_handed(&fake, 10, 20, &handed);
-	assert_int_equal(handed_at(&handed, 10, &n), 3);
-	assert_int_equal(n, 2);
-	n = 100;
-	assert_int_equal(handed_at(&handed, 12, &n), 5);
-	assert_int_equal(n, 2);
-	n = 100;
-	assert_int_equal(handed_at(&handed, 14, &n), 1);
-	assert_int_equal(n, 6);
-	far_handed(&fake, 20, 20, &handed);
-	assert_int_equal(handed.count, 0);
-}
-
 static int has_ended(void)
 {
 	return sluice_load_acquire(&stand->words.phase_seen) == STAGE_ENDED;
@@ -448,55 +404,17 @@ static void it_publishes_nonsense(void **state)
 	flow_check_all(&sink, EVENTS);
 }
 
-/* It may change what it has published; the handler sees one thing. */
-static void it_writes_after_it_has_published(void **state)
-{
-	struct inlet in = {0};
-	struct subscription *fake = line_calloc(1, sizeof(*fake));
-	struct sluice_batch batch = {0};
-	uint64_t event = 7;
-	uint64_t gathered[WINDOW];
-
-	(void)state;
-	memset(&far, 0, sizeof(far));
-	assert_non_null(fake);
-	assert_int_equal(inlet_open(&in, 1), 0);
-	in.ops = sluice_wait_linux();
-	in.tries_max = 5;
-	*fake = (struct subscription){.tx = &far.tx,
-				      .rx = &far.rx,
-				      .slots = (sluice_slot *)far.slots,
-				      .capacity = WINDOW,
-				      .event_bytes = 8,
-				      .credit = credit,
-				      .gathered = (unsigned char *)gathered,
-				      .far = far_end(FAR_PRODUCER)};
-	inlet_meet(&in, fake);
-	inlet_attach(&in, fake, 0, NULL);
-	inlet_ask(&in, 0);
-	memcpy(far.slots, &event, 8);
-	sluice_store_release(&far.tx.published, 1);
-	assert_int_equal(inlet_take(&in, 0, 8, &batch), 1);
-	memset(far.slots, 0xff, 8);
-	assert_int_equal(*SLUICE_EVENTS(&batch, uint64_t), 7);
-	inlet_close(&in);
-	free(fake);
-}
-
 int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_reads_all),
 		cmocka_unit_test(it_dies),
 		cmocka_unit_test(it_lies),
-		cmocka_unit_test(it_lies_about_notes),
-		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(it_is_cancelled),
 		cmocka_unit_test(its_user_is_elsewhere),
 		cmocka_unit_test(it_feeds_and_closes),
 		cmocka_unit_test(it_dies_while_it_writes),
 		cmocka_unit_test(it_publishes_nonsense),
-		cmocka_unit_test(it_writes_after_it_has_published),
 	};
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {

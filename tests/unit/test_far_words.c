@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What another process's end writes, looked at by itself: its marks of redelivery, and
+ * its events. test_far.c has it in a pipeline. */
+#include "engine/link/far_priv.h"
+#include "engine/link/memory_priv.h"
+#include "tests/support/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW 16u
+
+/* Of marks that it says it has read none was made, and the ring of marks is read no
+ * further than it goes. */
+static void it_lies_about_notes(void **state)
+{
+	struct subscription fake = {.notes_pending = 40};
+	uint32_t seen[] = {41, 23, 0, UINT32_MAX};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		sluice_store_release(&fake.own_notes_read, seen[i]);
+		assert_int_equal(far_notes_read(&fake), 40 - NOTES_MAX);
+	}
+	for (uint32_t read = 40 - NOTES_MAX; read <= 40; read++) {
+		sluice_store_release(&fake.own_notes_read, read);
+		assert_int_equal(far_notes_read(&fake), read);
+	}
+}
+
+/* What has been handed out before it came to this process: as the marks say, and once
+ * more. */
+static void marks_of_what_it_had(void **state)
+{
+	struct subscription fake = {.notes_pending = 3};
+	struct handed handed = {0};
+	uint64_t n = 100;
+
+	(void)state;
+	fake.own_notes.note[0] = (struct note){0, 5, 7}; /* behind */
+	fake.own_notes.note[1] = (struct note){10, 12, 2};
+	fake.own_notes.note[2] = (struct note){12, 14, 4};
+	far_handed(&fake, 10, 20, &handed);
+	assert_int_equal(handed_at(&handed, 10, &n), 3);
+	assert_int_equal(n, 2);
+	n = 100;
+	assert_int_equal(handed_at(&handed, 12, &n), 5);
+	assert_int_equal(n, 2);
+	n = 100;
+	assert_int_equal(handed_at(&handed, 14, &n), 1);
+	assert_int_equal(n, 6);
+	far_handed(&fake, 20, 20, &handed);
+	assert_int_equal(handed.count, 0);
+}
+
+static struct {
+	struct sluice_tx_words tx;
+	struct sluice_rx_words rx;
+	uint64_t slots[WINDOW];
+} far;
+
+static const struct sluice_credit credit = {
+	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
+
+/* It may change what it has published; the handler sees one thing. */
+static void it_writes_after_it_has_published(void **state)
+{
+	struct inlet in = {0};
+	struct subscription *fake = line_calloc(1, sizeof(*fake));
+	struct sluice_batch batch = {0};
+	uint64_t event = 7;
+	uint64_t gathered[WINDOW];
+
+	(void)state;
+	assert_non_null(fake);
+	assert_int_equal(inlet_open(&in, 1), 0);
+	in.ops = sluice_wait_linux();
+	in.tries_max = 5;
+	*fake = (struct subscription){.tx = &far.tx,
+				      .rx = &far.rx,
+				      .slots = (sluice_slot *)far.slots,
+				      .capacity = WINDOW,
+				      .event_bytes = 8,
+				      .credit = credit,
+				      .gathered = (unsigned char *)gathered,
+				      .far = {.side = FAR_PRODUCER}};
+	inlet_meet(&in, fake);
+	inlet_attach(&in, fake, 0, NULL);
+	inlet_ask(&in, 0);
+	memcpy(far.slots, &event, 8);
+	sluice_store_release(&far.tx.published, 1);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 1);
+	memset(far.slots, 0xff, 8);
+	assert_int_equal(*SLUICE_EVENTS(&batch, uint64_t), 7);
+	inlet_close(&in);
+	free(fake);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_lies_about_notes),
+		cmocka_unit_test(marks_of_what_it_had),
+		cmocka_unit_test(it_writes_after_it_has_published),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
