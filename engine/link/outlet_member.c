@@ -134,6 +134,9 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	struct orphan *orphan = &sub->orphan;
 
+	/* Whoever reads what is written elsewhere needs nobody here to go on. */
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
+		far_refresh(out, sub->lane);
 	(void)sluice_spsc_refresh(w); /* its last receipt */
 	if (out->sequence != NULL)
 		sequence_lane_left(out->sequence, sub->lane, w->acked);

@@ -649,6 +649,8 @@ sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far "it_dies_whil
 	[[s/^\t\tpublished = sluice_load_relaxed(&sub->by_producer.end);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-read-past-its-end engine/link/far.c far "it_dies_while_it_writes"
 	[[s/^\t.fetch = common_fetch,$//]])
+sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far "it_is_looked_at_in_between"
+	[[s/^\t\tfar_refresh(out, sub->lane);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far "it_dies_while_it_writes"
 	[[s/far_stop(&stage->out, .*);/(void)0;/]])
 sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after_it_has_published"

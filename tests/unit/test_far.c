@@ -301,6 +301,16 @@ static void its_user_is_elsewhere(void **state)
 
 /* ---- it writes ----------------------------------------------------------- */
 
+static sluice_a32 holding; /* the sink keeps what it has in hand */
+
+static int collect_later(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	while (sluice_load_acquire(&holding))
+		flow_sleep_ms(1);
+	return flow_collect(self, batch);
+}
+
 static void start_sink(void)
 {
 	memset(&far, 0, sizeof(far));
@@ -309,7 +319,7 @@ static void start_sink(void)
 	pipeline = flow_open(2);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = flow_collect,
+			      .in_bytes = 8, .handle_events = collect_later,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
 	flow_start(pipeline);
 	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .out_bytes = 8,
@@ -354,6 +364,26 @@ static void it_feeds_and_closes(void **state)
 
 	(void)state;
 	start_sink();
+	write_events(&next, EVENTS);
+	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+	ring("sink");
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* Who reads it needs nobody here to go on: what was seen here once is old. */
+static void it_is_looked_at_in_between(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	sluice_store_release(&holding, 1);
+	write_events(&next, WINDOW);
+	port_call(stand);
+	flow_sleep_ms(20);
+	sluice_store_release(&holding, 0);
 	write_events(&next, EVENTS);
 	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
 	ring("sink");
@@ -413,6 +443,7 @@ int main(void)
 		cmocka_unit_test(it_is_cancelled),
 		cmocka_unit_test(its_user_is_elsewhere),
 		cmocka_unit_test(it_feeds_and_closes),
+		cmocka_unit_test(it_is_looked_at_in_between),
 		cmocka_unit_test(it_dies_while_it_writes),
 		cmocka_unit_test(it_publishes_nonsense),
 	};
