@@ -575,9 +575,9 @@ sluice_unit_mutant(field-of-another-role engine/peer/wire.c wire "hello_ring_eve
 	[[s/if (value != 0 \&\& (rows/if (0 \&\& (rows/]])
 sluice_unit_mutant(number-over-its-limit engine/peer/wire.c wire "hello_weight"
 	[[s/if (value > rows\[i\].most)/if (value > rows[i].most + 1)/]])
-sluice_unit_mutant(peers-may-write-it engine/peer/welcome.c wire "welcome_may_write"
+sluice_unit_mutant(peers-may-write-it engine/peer/welcome.c welcome "welcome_may_write"
 	[[s/writes == wire_object_is_peers(/writes >= wire_object_is_peers(/]])
-sluice_unit_mutant(object-past-the-end engine/peer/welcome.c wire "welcome_outside"
+sluice_unit_mutant(object-past-the-end engine/peer/welcome.c welcome "welcome_outside"
 	[[s/object->offset > memory->bytes - object->bytes ||/object->offset > memory->bytes ||/]])
 sluice_unit_mutant(descriptor-as-it-is engine/peer/memory.c peer_memory "each_descriptor_has_the_rights_of_a_peer"
 	[[s/open(path, O_RDONLY | O_CLOEXEC)/open(path, O_RDWR | O_CLOEXEC)/]])
@@ -599,23 +599,23 @@ sluice_unit_mutant(stage-that-said-nothing engine/peer/judge.c guest "refused_cl
 	[[s/if ((wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
 sluice_unit_mutant(events-of-another-size engine/peer/wish.c guest "refused_size_to"
 	[[s/wish->bytes != wish->event_bytes)/wish->bytes < wish->event_bytes)/]])
-sluice_unit_mutant(row-without-its-roles engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+sluice_unit_mutant(row-without-its-roles engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
 	[[s/(row->roles == 0 || row->roles & 1u << hello->role) &&/1 \&\&/]])
-sluice_unit_mutant(first-group-only engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+sluice_unit_mutant(first-group-only engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
 	[[s/if (guest->groups\[i\] == gid)/if (0)/]])
-sluice_unit_mutant(row-without-its-stages engine/peer/allow.c guest "others_may_not_unless_they_are_listed"
+sluice_unit_mutant(row-without-its-stages engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
 	[[s/if (strcmp(\*stage, name) == 0)/if (1)/]])
 sluice_unit_mutant(ready-of-any-epoch engine/peer/guest.c guest "another_epoch_is_no_ready"
 	[[s/if (rc == 0 && ready.epoch != guest->peer.epoch)/if (0)/]])
-sluice_unit_mutant(dead-before-it-was-heard engine/peer/guest.c guest "who_says_so_and_exits_has_left"
+sluice_unit_mutant(dead-before-it-was-heard engine/peer/guest.c guest_gone "who_says_so_and_exits_has_left"
 	[[s/for (uint32_t i = 0; more && i < MESSAGES_MAX; i++)/for (uint32_t i = 0; more \&\& !pidfd \&\& i < 1; i++)/]])
-sluice_unit_mutant(hung-is-lost engine/peer/guest.c guest "who_is_killed_has_died"
+sluice_unit_mutant(hung-is-lost engine/peer/guest.c guest_gone "who_is_killed_has_died"
 	[[s/listener_now(l) + HUNG_MS \* PLATFORM_NS_PER_MS;/0;/]])
 sluice_unit_mutant(dismissed-twice engine/peer/guest.c guest "one_may_be_sent_away"
 	[[s/if (!sluice_compare_exchange(&peer->dismissed, &stays, PEER_FILLING))/if (stays)/]])
-sluice_unit_mutant(lock-kept-by-a-child engine/peer/kin.c listen "a_killed_engines_child_holds_nothing"
+sluice_unit_mutant(lock-kept-by-a-child engine/peer/kin.c kin "a_killed_engines_child_holds_nothing"
 	[[s/\t\taddress_drop(&l->address);/\t\t(void)0;/]])
-sluice_unit_mutant(connection-kept-by-a-child engine/peer/kin.c listen "a_child_that_lives_on_holds_nothing"
+sluice_unit_mutant(connection-kept-by-a-child engine/peer/kin.c kin "a_child_that_lives_on_holds_nothing"
 	[[s/kin_shut(&l->guests\[i\].socket);/(void)0;/]])
 sluice_unit_mutant(user-without-a-limit engine/peer/peers.c listen "a_user_has_so_many_and_no_more"
 	[[s/else if (peers_of_uid(l, identity.uid) >= l->opts.peers_per_uid)/else if (0)/]])

@@ -58,7 +58,8 @@ static struct sluice_pipeline *pipeline;
 
 /* ---- who admits ----------------------------------------------------------------- */
 
-static void reception_grant(struct peer_grant *grant, enum wire_role role)
+static inline void reception_grant(struct peer_grant *grant,
+				   enum wire_role role)
 {
 	struct wire_welcome made = peer_welcome(role);
 
@@ -79,8 +80,8 @@ static void reception_grant(struct peer_grant *grant, enum wire_role role)
 	}
 }
 
-static int reception_admit(void *ctx, struct peer *peer,
-			   struct peer_grant *grant)
+static inline int reception_admit(void *ctx, struct peer *peer,
+				  struct peer_grant *grant)
 {
 	struct reception *r = ctx;
 	int rc;
@@ -102,7 +103,7 @@ static int reception_admit(void *ctx, struct peer *peer,
 	return rc < 0 ? sluice_fail(rc, "the reception is full") : 0;
 }
 
-static void reception_ready(void *ctx, struct peer *peer)
+static inline void reception_ready(void *ctx, struct peer *peer)
 {
 	struct reception *r = ctx;
 
@@ -116,8 +117,9 @@ static void reception_ready(void *ctx, struct peer *peer)
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
-static void reception_gone(void *ctx, struct peer *peer, enum peer_gone why,
-			   enum sluice_reason reason, int code)
+static inline void reception_gone(void *ctx, struct peer *peer,
+				  enum peer_gone why, enum sluice_reason reason,
+				  int code)
 {
 	struct reception *r = ctx;
 
@@ -138,7 +140,7 @@ static const struct peer_ops reception_ops = {
 };
 
 /* Wait until @count has come to @n. */
-static void reception_await(const uint32_t *count, uint32_t n)
+static inline void reception_await(const uint32_t *count, uint32_t n)
 {
 	struct timespec due;
 	int rc = 0;
@@ -154,7 +156,7 @@ static void reception_await(const uint32_t *count, uint32_t n)
 	assert_true(rc);
 }
 
-static uint32_t reception_count(const uint32_t *count)
+static inline uint32_t reception_count(const uint32_t *count)
 {
 	uint32_t n;
 
@@ -165,13 +167,13 @@ static uint32_t reception_count(const uint32_t *count)
 }
 
 /* Wait until all who were admitted have gone. */
-static void reception_await_all(void)
+static inline void reception_await_all(void)
 {
 	reception_await(&reception.gone, reception_count(&reception.admitted));
 }
 
-static void reception_expect_gone(uint32_t n, enum peer_gone why,
-				  enum sluice_reason reason, int code)
+static inline void reception_expect_gone(uint32_t n, enum peer_gone why,
+					 enum sluice_reason reason, int code)
 {
 	reception_await(&reception.gone, n);
 	assert_int_equal(reception.why, why);
@@ -181,8 +183,8 @@ static void reception_expect_gone(uint32_t n, enum peer_gone why,
 
 /* ---- the pipeline ----------------------------------------------------------------- */
 
-static void reception_stage(const char *name, enum sluice_stage_kind kind,
-			    uint32_t flags)
+static inline void reception_stage(const char *name,
+				   enum sluice_stage_kind kind, uint32_t flags)
 {
 	struct sluice_stage_opts opts = {
 		.size = sizeof(opts),
@@ -199,7 +201,7 @@ static void reception_stage(const char *name, enum sluice_stage_kind kind,
 	assert_int_equal(sluice_stage_add(pipeline, &opts), 0);
 }
 
-static void reception_declare(const char *name)
+static inline void reception_declare(const char *name)
 {
 	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
 	assert_non_null(mkdtemp(folder));
@@ -214,7 +216,7 @@ static void reception_declare(const char *name)
 	reception.refuses = reception.spoils = reception.dismisses = 0;
 }
 
-static int reception_listen(struct sluice_listen_opts opts)
+static inline int reception_listen(struct sluice_listen_opts opts)
 {
 	opts.size = sizeof(opts);
 	opts.folder = folder;
@@ -224,14 +226,14 @@ static int reception_listen(struct sluice_listen_opts opts)
 }
 
 /* It runs, and anybody may connect. */
-static void reception_open(struct sluice_listen_opts opts)
+static inline void reception_open(struct sluice_listen_opts opts)
 {
 	reception_declare("p");
 	assert_int_equal(reception_listen(opts), 0);
 	assert_int_equal(sluice_pipeline_start(pipeline), 0);
 }
 
-static void reception_close(void)
+static inline void reception_close(void)
 {
 	sluice_pipeline_close(pipeline);
 	pipeline = NULL;
@@ -242,14 +244,14 @@ static void reception_close(void)
 
 /* ---- visitors ---------------------------------------------------------------------- */
 
-static int visit(struct attach *attach, enum wire_role role)
+static inline int visit(struct attach *attach, enum wire_role role)
 {
 	struct wire_hello hello = peer_hello(role);
 
 	return attach_open(attach, &hello, folder, TEST_DEADLINE_MS);
 }
 
-static void visit_well(struct attach *attach, enum wire_role role)
+static inline void visit_well(struct attach *attach, enum wire_role role)
 {
 	int rc = visit(attach, role);
 
@@ -259,7 +261,7 @@ static void visit_well(struct attach *attach, enum wire_role role)
 }
 
 /* A connection, and nothing said. */
-static int visit_raw(void)
+static inline int visit_raw(void)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -273,8 +275,8 @@ static int visit_raw(void)
 }
 
 /* The next word on @fd, which has to be of that @kind; its text is in *word. */
-static void visit_hears(int fd, enum wire_kind kind, int code, const char *says,
-			struct wire_word *word)
+static inline void visit_hears(int fd, enum wire_kind kind, int code,
+			       const char *says, struct wire_word *word)
 {
 	struct pollfd polled = {.fd = fd, .events = POLLIN};
 	int n = -ECONNRESET;
@@ -289,7 +291,7 @@ static void visit_hears(int fd, enum wire_kind kind, int code, const char *says,
 }
 
 /* And then nothing more. */
-static void visit_is_over(int fd)
+static inline void visit_is_over(int fd)
 {
 	struct pollfd polled = {.fd = fd, .events = POLLIN};
 	char rest[8];
@@ -297,6 +299,22 @@ static void visit_is_over(int fd)
 	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
 	assert_int_equal(recv(fd, rest, sizeof(rest), 0), 0);
 	(void)close(fd);
+}
+
+/* The engine tells it that the pipeline has ended, and closes. */
+static inline void visit_is_told_of_the_end(struct attach *attach,
+					    const char *says)
+{
+	struct pollfd polled = {.fd = attach->socket, .events = POLLIN};
+	struct wire_word end;
+
+	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+	assert_int_equal(attach_ended(attach, &end), 1);
+	assert_text_has(end.text, says);
+	assert_int_equal(end.reason, SLUICE_REASON_SHUTDOWN);
+	assert_true(poll(&polled, 1, (int)TEST_DEADLINE_MS) > 0);
+	assert_int_equal(attach_ended(attach, &end), -EPIPE);
+	attach_close(attach, SLUICE_REASON_NORMAL, 0);
 }
 
 #endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two sides of the handshake say: each field is checked, and what is
- * refused is named. docs/format.md says where each lies. */
+/* What a peer says, and what both say when they part: each field is checked, and what
+ * is refused is named. */
 #include "engine/subscription.h"
 #include "ring/base.h"
 #include "tests/support/unit.h"
 #include "tests/unit/peer_messages.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 
 /* ---- what is accepted ------------------------------------------------------ */
 
@@ -199,152 +197,6 @@ static void a_hello_of_any_other_length_is_refused(void **state)
 	assert_int_equal(wire_kind_of(longer, 31), 0);
 }
 
-/* ---- welcome ---------------------------------------------------------------- */
-
-struct welcome_row {
-	const char *test;
-	enum wire_role role;
-	void (*spoil)(struct wire_welcome *welcome);
-	const char *says;
-};
-
-#define SPOIL_W(name, statement)                                               \
-	static void name(struct wire_welcome *w)                               \
-	{                                                                      \
-		statement;                                                     \
-	}
-
-SPOIL_W(w_fences, w->fences = SLUICE_FENCES_LEAVING)
-SPOIL_W(w_page, w->page_bytes = 512)
-SPOIL_W(w_memories, w->memory_count = WIRE_MEMORY_MAX + 1)
-SPOIL_W(w_objects, w->object_count = WIRE_OBJECTS_MAX + 1)
-SPOIL_W(w_more_memory, w->memory[7].bytes = 1)
-SPOIL_W(w_more_objects, w->object[15].resv = 1)
-SPOIL_W(w_memory_kind, w->memory[0].kind = 3)
-SPOIL_W(w_memory_rights, w->memory[0].rights = WIRE_WRITE)
-SPOIL_W(w_memory_bytes, w->memory[0].bytes++)
-SPOIL_W(w_memory_empty, w->memory[0].bytes = 0)
-SPOIL_W(w_memory_event, w->memory[0].kind = WIRE_EVENTFD)
-SPOIL_W(w_event_bytes, w->ring[WIRE_FROM].event_bytes = 65537)
-SPOIL_W(w_no_ring, w->ring[WIRE_FROM].event_bytes = 0)
-SPOIL_W(w_slot_bytes, w->ring[WIRE_FROM].slot_bytes = 15)
-SPOIL_W(w_capacity, w->ring[WIRE_FROM].capacity = 127)
-SPOIL_W(w_capacity_none, w->ring[WIRE_FROM].capacity = 0)
-SPOIL_W(w_capacity_high, w->ring[WIRE_FROM].capacity = 1u << 21)
-SPOIL_W(w_ring_resv, w->ring[WIRE_FROM].resv = 1)
-SPOIL_W(w_other_ring, w->ring[WIRE_TO].start = 1)
-SPOIL_W(w_object_kind, w->object[0].kind = 0)
-SPOIL_W(w_object_side, w->object[0].side = 2)
-SPOIL_W(w_object_memory, w->object[0].memory = 2)
-SPOIL_W(w_object_resv, w->object[0].resv = 2)
-SPOIL_W(w_outside, w->object[1].offset = w->memory[0].bytes)
-SPOIL_W(w_over_the_end, w->object[1].offset = UINT64_MAX - 127)
-SPOIL_W(w_too_long, w->object[0].bytes = w->memory[0].bytes + 1)
-SPOIL_W(w_crooked, w->object[0].offset = 64)
-SPOIL_W(w_slots_short, w->object[1].bytes--)
-SPOIL_W(w_words_short, w->object[0].bytes = 64)
-SPOIL_W(w_twice, w->object[1].kind = SLUICE_OBJECT_TX_WORDS;
-	w->object[1].bytes = sizeof(struct sluice_tx_words))
-SPOIL_W(w_missing, w->object_count--;
-	w->object[w->object_count] = (struct wire_object){0})
-SPOIL_W(w_may_write, w->memory[0].rights = WIRE_READ | WIRE_WRITE)
-SPOIL_W(w_may_not, w->memory[1].rights = WIRE_READ)
-SPOIL_W(w_resv_first, w->resv[0] = 1)
-SPOIL_W(w_resv_last, w->resv[33] = 1)
-
-static struct welcome_row welcome_rows[] = {
-	{"welcome_fences", WIRE_CONSUMER, w_fences, "fences are 2"},
-	{"welcome_page", WIRE_CONSUMER, w_page, "page_bytes are 512"},
-	{"welcome_memories", WIRE_CONSUMER, w_memories, "memory_count 9"},
-	{"welcome_objects", WIRE_CONSUMER, w_objects, "object_count 17"},
-	{"welcome_more_memory", WIRE_CONSUMER, w_more_memory,
-	 "memory[7] is set"},
-	{"welcome_more_objects", WIRE_CONSUMER, w_more_objects,
-	 "object[15] is set"},
-	{"welcome_memory_kind", WIRE_CONSUMER, w_memory_kind, "kind 3"},
-	{"welcome_memory_rights", WIRE_CONSUMER, w_memory_rights, "rights 2"},
-	{"welcome_memory_bytes", WIRE_CONSUMER, w_memory_bytes,
-	 "not of whole pages"},
-	{"welcome_memory_empty", WIRE_CONSUMER, w_memory_empty,
-	 "not of whole pages"},
-	{"welcome_memory_event", WIRE_CONSUMER, w_memory_event,
-	 "not of whole pages"},
-	{"welcome_event_bytes", WIRE_CONSUMER, w_event_bytes,
-	 "events of 65537 bytes"},
-	{"welcome_no_ring", WIRE_CONSUMER, w_no_ring, "events of 0 bytes"},
-	{"welcome_slot_bytes", WIRE_CONSUMER, w_slot_bytes,
-	 "slots of 15 bytes for events of 16"},
-	{"welcome_capacity", WIRE_CONSUMER, w_capacity, "127 slots"},
-	{"welcome_capacity_none", WIRE_CONSUMER, w_capacity_none, "0 slots"},
-	{"welcome_capacity_high", WIRE_CONSUMER, w_capacity_high,
-	 "2097152 slots"},
-	{"welcome_ring_resv", WIRE_CONSUMER, w_ring_resv, "128 slots"},
-	{"welcome_other_ring", WIRE_CONSUMER, w_other_ring,
-	 "ring to is set, and the role has none"},
-	{"welcome_object_kind", WIRE_CONSUMER, w_object_kind, "of kind 0"},
-	{"welcome_object_side", WIRE_CONSUMER, w_object_side, "side 2"},
-	{"welcome_object_memory", WIRE_CONSUMER, w_object_memory, "memory 2"},
-	{"welcome_object_resv", WIRE_CONSUMER, w_object_resv, "object[0]"},
-	{"welcome_outside", WIRE_CONSUMER, w_outside, "does not lie in"},
-	{"welcome_over_the_end", WIRE_CONSUMER, w_over_the_end,
-	 "does not lie in"},
-	{"welcome_too_long", WIRE_CONSUMER, w_too_long, "does not lie in"},
-	{"welcome_crooked", WIRE_CONSUMER, w_crooked, "does not lie in"},
-	{"welcome_slots_short", WIRE_CONSUMER, w_slots_short,
-	 "has 2047 bytes and its ring needs 2048"},
-	{"welcome_words_short", WIRE_CONSUMER, w_words_short,
-	 "its ring needs 128"},
-	{"welcome_twice", WIRE_CONSUMER, w_twice, "is there twice"},
-	{"welcome_missing", WIRE_CONSUMER, w_missing,
-	 "ring from has not the objects"},
-	{"welcome_receipts", WIRE_PRODUCER, w_missing,
-	 "ring to has not the objects"},
-	{"welcome_may_write", WIRE_CONSUMER, w_may_write,
-	 "in a memory that the peer may write"},
-	{"welcome_may_write_to", WIRE_PRODUCER, w_may_write,
-	 "in a memory that the peer may write"},
-	{"welcome_may_not", WIRE_CONSUMER, w_may_not,
-	 "in a memory that the peer may only read"},
-	{"welcome_resv_first", WIRE_CONSUMER, w_resv_first, "resv[0]"},
-	{"welcome_resv_last", WIRE_CONSUMER, w_resv_last, "resv[33]"},
-};
-
-static void welcomes(void **state)
-{
-	const struct welcome_row *row = *state;
-	struct wire_welcome welcome = peer_welcome(row->role);
-	struct wire_welcome read;
-
-	row->spoil(&welcome);
-	assert_int_equal(
-		wire_welcome_read(&read, &welcome, sizeof(welcome), row->role),
-		-EINVAL);
-	assert_text_has(sluice_last_error(), row->says);
-}
-
-/* Its receipts would have an engine wait for it. */
-static void an_observer_is_given_nothing_to_write(void **state)
-{
-	struct wire_welcome welcome = peer_welcome(WIRE_CONSUMER);
-	struct wire_welcome read;
-
-	(void)state;
-	assert_int_equal(wire_welcome_read(&read, &welcome, sizeof(welcome),
-					   WIRE_OBSERVER),
-			 -EINVAL);
-}
-
-static void what_is_not_there_is_not_found(void **state)
-{
-	struct wire_welcome w = peer_welcome(WIRE_PRODUCER);
-
-	(void)state;
-	assert_null(wire_object_find(&w, WIRE_FROM, SLUICE_OBJECT_SLOTS));
-	assert_null(wire_object_find(&w, WIRE_TO, SLUICE_OBJECT_BELLS));
-	assert_ptr_equal(wire_object_find(&w, WIRE_TO, SLUICE_OBJECT_SLOTS),
-			 &w.object[1]);
-}
-
 /* ---- refusal, end, ready ------------------------------------------------------ */
 
 static int word_code(enum wire_kind kind, int code, uint32_t reason)
@@ -411,177 +263,19 @@ static void a_ready_says_its_epoch(void **state)
 	assert_int_equal(wire_ready_read(&read, &ready, 1), -EPROTO);
 }
 
-/* ---- what was written down ----------------------------------------------------- */
-
-struct format_row {
-	const char *message;
-	const char *field;
-	size_t offset;
-	size_t bytes;
-};
-
-#define FIELD(message, field)                                                  \
-	{                                                                      \
-#message, #field, offsetof(struct wire_##message, field),      \
-			sizeof(((struct wire_##message *)0)->field)            \
-	}
-
-static const struct format_row format_rows[] = {
-	FIELD(head, magic),
-	FIELD(head, byte_order),
-	FIELD(head, major),
-	FIELD(head, minor),
-	FIELD(head, kind),
-	FIELD(head, bytes),
-	FIELD(head, features_required),
-	FIELD(head, features_optional),
-	FIELD(hello, role),
-	FIELD(hello, flags),
-	FIELD(hello, pipeline),
-	FIELD(hello, peer),
-	FIELD(hello, from),
-	FIELD(hello, to),
-	FIELD(hello, from_bytes),
-	FIELD(hello, to_bytes),
-	FIELD(hello, max_demand),
-	FIELD(hello, min_demand),
-	FIELD(hello, refill_events),
-	FIELD(hello, weight),
-	FIELD(hello, partition),
-	FIELD(hello, tee),
-	FIELD(hello, conflate_keys),
-	FIELD(hello, key_offset),
-	FIELD(hello, key_bytes),
-	FIELD(hello, ring_events),
-	FIELD(hello, epoch),
-	FIELD(hello, resume),
-	FIELD(hello, resv),
-	FIELD(welcome, epoch),
-	FIELD(welcome, resume),
-	FIELD(welcome, fences),
-	FIELD(welcome, page_bytes),
-	FIELD(welcome, memory_count),
-	FIELD(welcome, object_count),
-	FIELD(welcome, ring),
-	FIELD(welcome, memory),
-	FIELD(welcome, object),
-	FIELD(welcome, resv),
-	FIELD(ring, event_bytes),
-	FIELD(ring, slot_bytes),
-	FIELD(ring, capacity),
-	FIELD(ring, resv),
-	FIELD(ring, start),
-	FIELD(memory, kind),
-	FIELD(memory, rights),
-	FIELD(memory, bytes),
-	FIELD(object, kind),
-	FIELD(object, memory),
-	FIELD(object, side),
-	FIELD(object, resv),
-	FIELD(object, offset),
-	FIELD(object, bytes),
-	FIELD(word, code),
-	FIELD(word, reason),
-	FIELD(word, text),
-	FIELD(ready, epoch),
-	FIELD(ready, resv),
-};
-
-static char *file_read(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	static char text[1 << 16];
-	size_t n;
-
-	assert_non_null(file);
-	n = fread(text, 1, sizeof(text) - 1, file);
-	(void)fclose(file);
-	text[n] = '\0';
-	return text;
-}
-
-/* "### hello" and, behind it, "| 40 | 64 | `pipeline` |". */
-static void the_page_has_every_byte(void **state)
-{
-	const char *page = file_read(SLUICE_SOURCE_DIR "/docs/format.md");
-
-	(void)state;
-	for (size_t i = 0; i < UNIT_COUNT(format_rows); i++) {
-		const struct format_row *row = &format_rows[i];
-		char line[128];
-		const char *at;
-		const char *end;
-		const char *found;
-
-		(void)snprintf(line, sizeof(line), "\n### %s", row->message);
-		at = strstr(page, line);
-		if (at == NULL)
-			fail_msg("docs/format.md: no '%s'", row->message);
-		end = strstr(at + 1, "\n### ");
-		(void)snprintf(line, sizeof(line), "\n| %zu | %zu | `%s` |",
-			       row->offset, row->bytes, row->field);
-		found = strstr(at, line);
-		if (found == NULL || (end != NULL && found > end))
-			fail_msg("docs/format.md: %s has no line '%s'",
-				 row->message, line + 1);
-	}
-}
-
-/* A fuzzer begins with them. */
-static void the_seeds_are_messages(void **state)
-{
-	DIR *dir = opendir(SLUICE_SOURCE_DIR "/tests/fuzz/wire");
-	int count = 0;
-
-	(void)state;
-	assert_non_null(dir);
-	for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-		struct wire_hello hello;
-		struct wire_welcome welcome;
-		char path[512];
-		const char *seed;
-
-		(void)snprintf(path, sizeof(path), "%s/tests/fuzz/wire/%s",
-			       SLUICE_SOURCE_DIR, e->d_name);
-		if (strncmp(e->d_name, "hello-", 6) == 0) {
-			seed = file_read(path);
-			assert_int_equal(wire_hello_read(&hello, seed + 1,
-							 sizeof(hello)),
-					 0);
-			count++;
-		} else if (strncmp(e->d_name, "welcome-", 8) == 0) {
-			seed = file_read(path);
-			assert_int_equal(
-				wire_welcome_read(&welcome, seed + 1,
-						  sizeof(welcome),
-						  (enum wire_role)(*seed - 3)),
-				0);
-			count++;
-		}
-	}
-	(void)closedir(dir);
-	assert_int_equal(count, 8);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest plain[] = {
 		cmocka_unit_test(every_role_says_hello_and_is_welcome),
 		cmocka_unit_test(a_message_may_lie_anywhere),
 		cmocka_unit_test(a_hello_of_any_other_length_is_refused),
-		cmocka_unit_test(an_observer_is_given_nothing_to_write),
-		cmocka_unit_test(what_is_not_there_is_not_found),
 		cmocka_unit_test(a_refusal_has_a_code_and_an_end_a_reason),
 		cmocka_unit_test(words_are_cut_and_shown_as_text),
 		cmocka_unit_test(a_ready_says_its_epoch),
-		cmocka_unit_test(the_page_has_every_byte),
-		cmocka_unit_test(the_seeds_are_messages),
 	};
-	struct CMUnitTest tests[UNIT_COUNT(plain) + UNIT_COUNT(hello_rows) +
-				UNIT_COUNT(welcome_rows)];
+	struct CMUnitTest tests[UNIT_COUNT(plain) + UNIT_COUNT(hello_rows)];
 	size_t n = UNIT_ADD_ROWS(tests, 0, hellos, hello_rows);
 
-	n = UNIT_ADD_ROWS(tests, n, welcomes, welcome_rows);
 	memcpy(tests + n, plain, sizeof(plain));
 	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
 }

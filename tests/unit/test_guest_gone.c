@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How it is seen that a peer has gone: by its word, by its process, by its socket. */
+#include "tests/unit/reception.h"
+
+#include <signal.h>
+
+static const struct sluice_listen_opts plain;
+
+/* Does the kernel give a pidfd of a socket? */
+static int no_peerpidfd;
+int __real_getsockopt(int fd, int level, int name, void *value,
+		      socklen_t *bytes);
+int __wrap_getsockopt(int fd, int level, int name, void *value,
+		      socklen_t *bytes);
+int __wrap_getsockopt(int fd, int level, int name, void *value,
+		      socklen_t *bytes)
+{
+	if (no_peerpidfd && level == SOL_SOCKET && name == 77) {
+		errno = ENOPROTOOPT;
+		return -1;
+	}
+	return __real_getsockopt(fd, level, name, value, bytes);
+}
+
+/* A peer in a process of its own, which then does as it is told: it holds its end
+ * of the pipe. */
+static pid_t peer_process(int (*then)(struct attach *attach), int hold[2])
+{
+	pid_t child;
+
+	assert_int_equal(pipe(hold), 0);
+	child = fork();
+	if (child == 0) {
+		struct attach attach;
+
+		(void)close(hold[1]);
+		if (visit(&attach, WIRE_WORKER) != 0 ||
+		    attach_ready(&attach) != 0)
+			_exit(1);
+		_exit(then(&attach));
+	}
+	(void)close(hold[0]);
+	return child;
+}
+
+static int waits(struct attach *attach)
+{
+	(void)attach;
+	while (pause() < 0)
+		continue;
+	return 0;
+}
+
+static int closes_its_socket(struct attach *attach)
+{
+	(void)close(attach->socket);
+	return waits(attach);
+}
+
+/* A child of its own has the socket, too, and lives on for a while. */
+static int leaves_a_child(struct attach *attach)
+{
+	pid_t child = fork();
+
+	(void)attach;
+	if (child == 0) {
+		(void)poll(NULL, 0, 1000);
+		_exit(0);
+	}
+	return 0;
+}
+
+static int says_so(struct attach *attach)
+{
+	attach_close(attach, SLUICE_REASON_NORMAL, 0);
+	return 0;
+}
+
+static void end_process(pid_t child, int signal, int hold[2])
+{
+	int status;
+
+	if (signal != 0)
+		assert_int_equal(kill(child, signal), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	(void)close(hold[1]);
+}
+
+static void the_dead_are_seen(void)
+{
+	for (uint32_t n = 1; n <= 10; n++) {
+		int hold[2];
+		pid_t child = peer_process(waits, hold);
+
+		reception_await(&reception.ready, n);
+		assert_int_equal(reception.identity.pid, child);
+		end_process(child, SIGKILL, hold);
+		reception_expect_gone(n, PEER_DIED, SLUICE_REASON_ERROR,
+				      -EOWNERDEAD);
+	}
+}
+
+static void who_is_killed_has_died(void **state)
+{
+	(void)state;
+	reception_open(plain);
+	the_dead_are_seen();
+	reception_close();
+}
+
+static void on_an_older_kernel_as_well(void **state)
+{
+	(void)state;
+	reception_open(plain);
+	no_peerpidfd = 1;
+	the_dead_are_seen();
+	no_peerpidfd = 0;
+	reception_close();
+}
+
+static void who_is_stopped_has_not_died(void **state)
+{
+	int hold[2];
+	pid_t child;
+
+	(void)state;
+	reception_open(plain);
+	child = peer_process(waits, hold);
+	reception_await(&reception.ready, 1);
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	(void)poll(NULL, 0, 200);
+	assert_int_equal(reception_count(&reception.gone), 0);
+	end_process(child, SIGKILL, hold);
+	reception_expect_gone(1, PEER_DIED, SLUICE_REASON_ERROR, -EOWNERDEAD);
+	reception_close();
+}
+
+static void who_closes_without_a_word_is_lost(void **state)
+{
+	int hold[2];
+	pid_t child;
+
+	(void)state;
+	reception_open(plain);
+	child = peer_process(closes_its_socket, hold);
+	reception_expect_gone(1, PEER_LOST, SLUICE_REASON_ERROR, -EPIPE);
+	end_process(child, SIGKILL, hold);
+	reception_close();
+}
+
+/* Its socket is open all the while. */
+static void who_leaves_a_child_has_died_all_the_same(void **state)
+{
+	int hold[2];
+	pid_t child;
+
+	(void)state;
+	reception_open(plain);
+	child = peer_process(leaves_a_child, hold);
+	reception_expect_gone(1, PEER_DIED, SLUICE_REASON_ERROR, -EOWNERDEAD);
+	end_process(child, 0, hold);
+	reception_close();
+}
+
+static void who_says_so_and_exits_has_left(void **state)
+{
+	(void)state;
+	reception_open(plain);
+	for (uint32_t n = 1; n <= 10; n++) {
+		int hold[2];
+		pid_t child = peer_process(says_so, hold);
+
+		reception_expect_gone(n, PEER_LEFT, SLUICE_REASON_NORMAL, 0);
+		end_process(child, 0, hold);
+	}
+	reception_close();
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_is_killed_has_died),
+		cmocka_unit_test(on_an_older_kernel_as_well),
+		cmocka_unit_test(who_is_stopped_has_not_died),
+		cmocka_unit_test(who_closes_without_a_word_is_lost),
+		cmocka_unit_test(who_leaves_a_child_has_died_all_the_same),
+		cmocka_unit_test(who_says_so_and_exits_has_left),
+	};
+
+	return cmocka_run_group_tests_name("guest_gone", tests, NULL, NULL);
+}
