@@ -31,6 +31,22 @@ static inline struct wire_hello peer_hello(enum wire_role role)
 	return hello;
 }
 
+/* A hello with one mistake, and what is answered: a row of a table. */
+struct hello_row {
+	const char *test;
+	enum wire_role role;
+	void (*spoil)(struct wire_hello *hello);
+	int code;
+	const char *says;
+};
+
+/* The mistake: a function @name that does @statement to hello @h. */
+#define SPOIL(name, statement)                                                 \
+	static void name(struct wire_hello *h)                                 \
+	{                                                                      \
+		statement;                                                     \
+	}
+
 static inline void peer_object(struct wire_welcome *w, uint32_t kind,
 			       uint32_t memory, enum wire_side side,
 			       uint64_t bytes)

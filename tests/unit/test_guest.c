@@ -55,20 +55,6 @@ static void what_is_given_can_be_written_by_its_writer(void **state)
 
 /* ---- who is not ---------------------------------------------------------------------- */
 
-struct refusal_row {
-	const char *test;
-	enum wire_role role;
-	void (*spoil)(struct wire_hello *hello);
-	int code;
-	const char *says;
-};
-
-#define SPOIL(name, statement)                                                 \
-	static void name(struct wire_hello *h)                                 \
-	{                                                                      \
-		statement;                                                     \
-	}
-
 SPOIL(another_pipeline, h->pipeline[0] = 'q')
 SPOIL(no_stage, h->from[0] = 'x')
 SPOIL(no_stage_to, h->to[0] = 'x')
@@ -83,7 +69,7 @@ SPOIL(role, h->role = 9)
 SPOIL(over_a_limit, h->max_demand = SLUICE_DEMAND_MAX + 1)
 SPOIL(a_cycle, (void)strcpy(h->to, "out"))
 
-static struct refusal_row refusal_rows[] = {
+static struct hello_row refusal_rows[] = {
 	{"refused_stage", WIRE_CONSUMER, no_stage, -ENOENT,
 	 "there is no stage 'xut'"},
 	{"refused_stage_to", WIRE_PRODUCER, no_stage_to, -ENOENT,
@@ -109,7 +95,7 @@ static struct refusal_row refusal_rows[] = {
 
 static void refusals(void **state)
 {
-	const struct refusal_row *row = *state;
+	const struct hello_row *row = *state;
 	struct wire_hello hello = peer_hello(row->role);
 	struct attach attach;
 

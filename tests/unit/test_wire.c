@@ -46,20 +46,6 @@ static void a_message_may_lie_anywhere(void **state)
 
 /* ---- hello ----------------------------------------------------------------- */
 
-struct hello_row {
-	const char *test;
-	enum wire_role role;
-	void (*spoil)(struct wire_hello *hello);
-	int code;
-	const char *says;
-};
-
-#define SPOIL(name, statement)                                                 \
-	static void name(struct wire_hello *h)                                 \
-	{                                                                      \
-		statement;                                                     \
-	}
-
 SPOIL(magic, h->head.magic[0] = 's')
 SPOIL(order, h->head.byte_order = __builtin_bswap32(WIRE_BYTE_ORDER))
 SPOIL(major, h->head.major = WIRE_MAJOR + 1)
