@@ -22,24 +22,19 @@ int __wrap_getsockopt(int fd, int level, int name, void *value,
 	return __real_getsockopt(fd, level, name, value, bytes);
 }
 
-/* A peer in a process of its own, which then does as it is told: it holds its end
- * of the pipe. */
-static pid_t peer_process(int (*then)(struct attach *attach), int hold[2])
+/* A peer in a process of its own, which then does as it is told. */
+static pid_t peer_process(int (*then)(struct attach *attach))
 {
-	pid_t child;
+	pid_t child = fork();
 
-	assert_int_equal(pipe(hold), 0);
-	child = fork();
 	if (child == 0) {
 		struct attach attach;
 
-		(void)close(hold[1]);
 		if (visit(&attach, WIRE_WORKER) != 0 ||
 		    attach_ready(&attach) != 0)
 			_exit(1);
 		_exit(then(&attach));
 	}
-	(void)close(hold[0]);
 	return child;
 }
 
@@ -76,25 +71,23 @@ static int says_so(struct attach *attach)
 	return 0;
 }
 
-static void end_process(pid_t child, int signal, int hold[2])
+static void end_process(pid_t child, int signal)
 {
 	int status;
 
 	if (signal != 0)
 		assert_int_equal(kill(child, signal), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	(void)close(hold[1]);
 }
 
 static void the_dead_are_seen(void)
 {
 	for (uint32_t n = 1; n <= 10; n++) {
-		int hold[2];
-		pid_t child = peer_process(waits, hold);
+		pid_t child = peer_process(waits);
 
 		reception_await(&reception.ready, n);
 		assert_int_equal(reception.identity.pid, child);
-		end_process(child, SIGKILL, hold);
+		end_process(child, SIGKILL);
 		reception_expect_gone(n, PEER_DIED, SLUICE_REASON_ERROR,
 				      -EOWNERDEAD);
 	}
@@ -120,45 +113,42 @@ static void on_an_older_kernel_as_well(void **state)
 
 static void who_is_stopped_has_not_died(void **state)
 {
-	int hold[2];
 	pid_t child;
 
 	(void)state;
 	reception_open(plain);
-	child = peer_process(waits, hold);
+	child = peer_process(waits);
 	reception_await(&reception.ready, 1);
 	assert_int_equal(kill(child, SIGSTOP), 0);
 	(void)poll(NULL, 0, 200);
 	assert_int_equal(reception_count(&reception.gone), 0);
-	end_process(child, SIGKILL, hold);
+	end_process(child, SIGKILL);
 	reception_expect_gone(1, PEER_DIED, SLUICE_REASON_ERROR, -EOWNERDEAD);
 	reception_close();
 }
 
 static void who_closes_without_a_word_is_lost(void **state)
 {
-	int hold[2];
 	pid_t child;
 
 	(void)state;
 	reception_open(plain);
-	child = peer_process(closes_its_socket, hold);
+	child = peer_process(closes_its_socket);
 	reception_expect_gone(1, PEER_LOST, SLUICE_REASON_ERROR, -EPIPE);
-	end_process(child, SIGKILL, hold);
+	end_process(child, SIGKILL);
 	reception_close();
 }
 
 /* Its socket is open all the while. */
 static void who_leaves_a_child_has_died_all_the_same(void **state)
 {
-	int hold[2];
 	pid_t child;
 
 	(void)state;
 	reception_open(plain);
-	child = peer_process(leaves_a_child, hold);
+	child = peer_process(leaves_a_child);
 	reception_expect_gone(1, PEER_DIED, SLUICE_REASON_ERROR, -EOWNERDEAD);
-	end_process(child, 0, hold);
+	end_process(child, 0);
 	reception_close();
 }
 
@@ -167,11 +157,10 @@ static void who_says_so_and_exits_has_left(void **state)
 	(void)state;
 	reception_open(plain);
 	for (uint32_t n = 1; n <= 10; n++) {
-		int hold[2];
-		pid_t child = peer_process(says_so, hold);
+		pid_t child = peer_process(says_so);
 
 		reception_expect_gone(n, PEER_LEFT, SLUICE_REASON_NORMAL, 0);
-		end_process(child, 0, hold);
+		end_process(child, 0);
 	}
 	reception_close();
 }
