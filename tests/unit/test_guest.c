@@ -196,6 +196,15 @@ static void what_cannot_be_is_not_sent(void **state)
 
 /* ---- who is late, and who says what makes no sense --------------------------------------- */
 
+/* It is told so, and has gone. */
+static void expect_sent_away(struct attach *attach, enum peer_gone why,
+			     int code, const char *says)
+{
+	visit_hears(attach->socket, WIRE_END, code, says, &word);
+	reception_expect_gone(1, why, SLUICE_REASON_ERROR, code);
+	attach_close(attach, SLUICE_REASON_NORMAL, 0);
+}
+
 static void who_says_nothing_is_sent_away(void **state)
 {
 	struct attach attach;
@@ -208,10 +217,7 @@ static void who_says_nothing_is_sent_away(void **state)
 		    "no hello within hello_ms, 20", &word);
 	visit_is_over(fd);
 	assert_int_equal(visit(&attach, WIRE_CONSUMER), 0);
-	visit_hears(attach.socket, WIRE_END, -ETIMEDOUT, "no ready within",
-		    &word);
-	reception_expect_gone(1, PEER_LATE, SLUICE_REASON_ERROR, -ETIMEDOUT);
-	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	expect_sent_away(&attach, PEER_LATE, -ETIMEDOUT, "no ready within");
 	assert_int_equal(reception_count(&reception.ready), 0);
 	reception_close();
 }
@@ -225,9 +231,7 @@ static void another_epoch_is_no_ready(void **state)
 	assert_int_equal(visit(&attach, WIRE_CONSUMER), 0);
 	attach.welcome.epoch++;
 	assert_int_equal(attach_ready(&attach), 0);
-	visit_hears(attach.socket, WIRE_END, -EPROTO, "ready: epoch is", &word);
-	reception_expect_gone(1, PEER_PROTOCOL, SLUICE_REASON_ERROR, -EPROTO);
-	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	expect_sent_away(&attach, PEER_PROTOCOL, -EPROTO, "ready: epoch is");
 	reception_close();
 }
 
@@ -239,10 +243,8 @@ static void nothing_but_an_end_comes_after_ready(void **state)
 	reception_open(plain);
 	visit_well(&attach, WIRE_CONSUMER);
 	assert_int_equal(attach_ready(&attach), 0);
-	visit_hears(attach.socket, WIRE_END, -EPROTO, "kind is 4", &word);
-	reception_expect_gone(1, PEER_PROTOCOL, SLUICE_REASON_ERROR, -EPROTO);
+	expect_sent_away(&attach, PEER_PROTOCOL, -EPROTO, "kind is 4");
 	assert_int_equal(reception_count(&reception.ready), 1);
-	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
 	reception_close();
 }
 
@@ -267,9 +269,7 @@ static void one_may_be_sent_away(void **state)
 	reception_open(plain);
 	reception.dismisses = 1;
 	visit_well(&attach, WIRE_CONSUMER);
-	visit_hears(attach.socket, WIRE_END, -EPROTO, "it lies", &word);
-	reception_expect_gone(1, PEER_DISMISSED, SLUICE_REASON_ERROR, -EPROTO);
-	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+	expect_sent_away(&attach, PEER_DISMISSED, -EPROTO, "it lies");
 	reception.dismisses = 0;
 	/* The next one in its place is another. */
 	visit_well(&attach, WIRE_CONSUMER);
