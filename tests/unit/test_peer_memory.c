@@ -222,26 +222,29 @@ static int refused(long rc)
 			  errno == EINVAL);
 }
 
-static int mapping(int fd, int protection)
+static void *mapped(int fd, int protection)
 {
-	void *base = mmap(NULL, BYTES, protection, MAP_SHARED, fd, 0);
+	return mmap(NULL, BYTES, protection, MAP_SHARED, fd, 0);
+}
 
-	return base == MAP_FAILED ? -1 : 0;
+static int maps(int fd, int protection)
+{
+	return !refused(mapped(fd, protection) == MAP_FAILED ? -1 : 0);
 }
 
 static int maps_writable(int fd)
 {
-	return !refused(mapping(fd, PROT_READ | PROT_WRITE));
+	return maps(fd, PROT_READ | PROT_WRITE);
 }
 
 static int maps_write_only(int fd)
 {
-	return !refused(mapping(fd, PROT_WRITE));
+	return maps(fd, PROT_WRITE);
 }
 
 static int makes_it_writable(int fd)
 {
-	void *base = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	void *base = mapped(fd, PROT_READ);
 
 	return base == MAP_FAILED ||
 	       !refused(mprotect(base, BYTES, PROT_READ | PROT_WRITE));
@@ -249,14 +252,14 @@ static int makes_it_writable(int fd)
 
 static int stores(int fd)
 {
-	unsigned char *base = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	unsigned char *base = mapped(fd, PROT_READ);
 
 	return base == MAP_FAILED || !store_faults(base);
 }
 
 static int removes_pages(int fd)
 {
-	void *base = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	void *base = mapped(fd, PROT_READ);
 
 	return base == MAP_FAILED ||
 	       !refused(madvise(base, BYTES, MADV_REMOVE));
@@ -346,8 +349,7 @@ static const struct attempt own_attempts[] = {
 /* All that it may: scribble, and punch holes. */
 static int spoils_its_own(int fd)
 {
-	unsigned char *base =
-		mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	unsigned char *base = mapped(fd, PROT_READ | PROT_WRITE);
 
 	if (base == MAP_FAILED)
 		return -1;
@@ -442,15 +444,13 @@ static void a_hostile_peer_of_another_user(void **state)
 static void a_read_only_descriptor_alone_is_no_boundary(void **state)
 {
 	int fd = memfd_create("loose", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	char path[48];
 	int readonly;
 
 	(void)state;
 	assert_int_equal(ftruncate(fd, (off_t)BYTES), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW),
 			 0);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	readonly = open(path, O_RDONLY | O_CLOEXEC);
+	readonly = again(fd, O_RDONLY);
 	assert_true(readonly >= 0);
 	assert_int_equal(maps_writable(readonly), 0);
 	assert_true(opens_again(readonly));
