@@ -87,6 +87,8 @@ static int attach_wait(int socket, uint64_t deadline_ns)
  * read behind it: its words. */
 static int attach_receive(int socket, struct answer *answer)
 {
+	char why[256]; /* the text below is put together over the last one */
+
 	for (int i = 0; i < 2; i++) {
 		answer->n = packet_receive_with(socket, answer->message.bytes,
 						sizeof(answer->message.bytes),
@@ -99,10 +101,11 @@ static int attach_receive(int socket, struct answer *answer)
 	if (answer->n == 0 || answer->n == -ECONNRESET)
 		return sluice_fail(-EPIPE, "attach: the engine has closed the "
 					   "connection without a word");
-	return sluice_fail(answer->n, "attach: no answer: %s",
-			   answer->n == -EPROTO || answer->n == -EMFILE
-				   ? sluice_last_error()
-				   : sluice_errno_text(answer->n));
+	(void)snprintf(why, sizeof(why), "%s",
+		       answer->n == -EPROTO || answer->n == -EMFILE
+			       ? sluice_last_error()
+			       : sluice_errno_text(answer->n));
+	return sluice_fail(answer->n, "attach: no answer: %s", why);
 }
 
 static int attach_read(struct attach *a, const struct answer *answer,

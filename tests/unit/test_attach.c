@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A peer at the door of what is no engine of ours: whatever that answers, the peer
+ * says what is wrong with it, and holds nothing. */
+#define _GNU_SOURCE /* accept4 */
+#include "engine/peer/address_priv.h"
+#include "engine/peer/attach_priv.h"
+#include "engine/peer/packet_priv.h"
+#include "ring/base.h"
+#include "tests/support/deadline.h"
+#include "tests/support/fds.h"
+#include "tests/support/unit.h"
+#include "tests/unit/peer_messages.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct answer_row {
+	const char *test;
+	void (*answer)(int fd);
+	int code;
+	const char *says;
+};
+
+static char folder[64];
+static struct address address;
+static int door;
+
+/* ---- answers ------------------------------------------------------------------- */
+
+static void says_nothing(int fd)
+{
+	(void)fd;
+}
+
+static void says_too_much(int fd)
+{
+	char bytes[WIRE_BYTES_MAX + 1] = {0};
+
+	(void)packet_send(fd, bytes, sizeof(bytes), NULL, 0);
+}
+
+static void says_ready(int fd)
+{
+	struct wire_ready ready;
+
+	wire_init(&ready, WIRE_READY, sizeof(ready));
+	(void)packet_send(fd, &ready, sizeof(ready), NULL, 0);
+}
+
+static void refuses(int fd)
+{
+	struct wire_word word;
+
+	wire_word_init(&word, WIRE_REFUSAL, -ENOSPC, SLUICE_REASON_OPEN,
+		       "it is full");
+	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
+}
+
+static void welcomes_with(int fd, const int *fds, uint32_t count)
+{
+	struct wire_welcome welcome = peer_welcome(WIRE_CONSUMER);
+
+	(void)packet_send(fd, &welcome, sizeof(welcome), fds, count);
+}
+
+static void forgets_the_memory(int fd)
+{
+	welcomes_with(fd, NULL, 0);
+}
+
+static void hands_over_no_memory(int fd)
+{
+	const int fds[2] = {fd, fd};
+
+	welcomes_with(fd, fds, 2);
+}
+
+static struct answer_row answer_rows[] = {
+	{"silence", says_nothing, -EPIPE,
+	 "attach: the engine has closed the connection without a word"},
+	{"too_long", says_too_much, -EPROTO,
+	 "attach: no answer: a message of more than 1025 bytes"},
+	{"another_kind", says_ready, -EPROTO,
+	 "welcome: kind is 4 and has to be 2 at this point"},
+	{"refusal", refuses, -ENOSPC, "it is full"},
+	{"no_memory", forgets_the_memory, -EPROTO,
+	 "welcome: memory_count is 2, and 0 descriptors came"},
+	{"another_memory", hands_over_no_memory, -EPROTO,
+	 "peers: a descriptor is of no memfd"},
+};
+
+/* ---- who gives them ---------------------------------------------------------------- */
+
+static int setup(void **state)
+{
+	const struct address_opts opts = {.mode = 0700, .backlog = 1};
+
+	(void)state;
+	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
+	if (mkdtemp(folder) == NULL ||
+	    address_find(&address, "p", folder, 0) < 0 ||
+	    address_take(&address) < 0)
+		return -1;
+	door = address_listen(&address, &opts);
+	return door < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	(void)close(door);
+	address_leave(&address);
+	return rmdir(folder);
+}
+
+static void *engine(void *arg)
+{
+	const struct answer_row *row = arg;
+	struct pollfd polled = {.fd = door, .events = POLLIN};
+	struct wire_hello hello;
+	int fd;
+
+	(void)poll(&polled, 1, (int)TEST_DEADLINE_MS);
+	fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	(void)recv(fd, &hello, sizeof(hello), 0);
+	row->answer(fd);
+	(void)close(fd);
+	return NULL;
+}
+
+static void answers(void **state)
+{
+	struct answer_row *row = *state;
+	struct wire_hello hello = peer_hello(WIRE_CONSUMER);
+	struct attach attach;
+	pthread_t thread;
+	int before = fds_count();
+
+	assert_int_equal(setup(state), 0);
+	assert_int_equal(pthread_create(&thread, NULL, engine, row), 0);
+	assert_int_equal(attach_open(&attach, &hello, folder, TEST_DEADLINE_MS),
+			 row->code);
+	assert_string_equal(sluice_last_error(), row->says);
+	assert_int_equal(attach.socket, -1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(teardown(state), 0);
+	assert_int_equal(fds_count(), before);
+}
+
+/* Nobody has accepted it, and nobody will. */
+static void who_waits_in_vain_is_told_so(void **state)
+{
+	struct wire_hello hello = peer_hello(WIRE_CONSUMER);
+	struct attach attach;
+
+	(void)state;
+	assert_int_equal(attach_open(&attach, &hello, folder, 10), -ETIMEDOUT);
+	assert_text_has(sluice_last_error(), "has not answered in time");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest plain[] = {
+		cmocka_unit_test_setup_teardown(who_waits_in_vain_is_told_so,
+						setup, teardown),
+	};
+	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(plain)];
+	size_t n = UNIT_ADD_ROWS(tests, 0, answers, answer_rows);
+
+	memcpy(tests + n, plain, sizeof(plain));
+	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);
+}
