@@ -70,14 +70,24 @@ static int attach_connect(const char *path, uint32_t timeout_ms)
 
 /* ---- the answer ------------------------------------------------------------------- */
 
-static int attach_wait(int socket, uint64_t deadline_ns)
+static int attach_left_ms(uint64_t deadline_ns)
 {
-	struct pollfd polled = {.fd = socket, .events = POLLIN};
 	uint64_t now_ns = attach_now();
 	uint64_t left_ms =
 		now_ns < deadline_ns ? (deadline_ns - now_ns) / NS_PER_MS : 0;
 
-	if (poll(&polled, 1, left_ms > INT32_MAX ? -1 : (int)left_ms) > 0)
+	return left_ms > INT32_MAX ? -1 : (int)left_ms;
+}
+
+static int attach_wait(int socket, uint64_t deadline_ns)
+{
+	struct pollfd polled = {.fd = socket, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&polled, 1, attach_left_ms(deadline_ns));
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
 		return 0;
 	return sluice_fail(-ETIMEDOUT,
 			   "attach: the engine has not answered in time");

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct answer_row {
 static char folder[64];
 static struct address address;
 static int door;
+static pthread_t peer;
 
 /* ---- answers ------------------------------------------------------------------- */
 
@@ -79,6 +81,21 @@ static void hands_over_no_memory(int fd)
 	welcomes_with(fd, fds, 2);
 }
 
+static void is_signalled(int signal)
+{
+	(void)signal;
+}
+
+/* As a timer of the peer's might, while it waits. */
+static void signals_and_refuses(int fd)
+{
+	for (int i = 0; i < 10; i++) {
+		(void)poll(NULL, 0, 5);
+		(void)pthread_kill(peer, SIGUSR1);
+	}
+	refuses(fd);
+}
+
 static struct answer_row answer_rows[] = {
 	{"silence", says_nothing, -EPIPE,
 	 "attach: the engine has closed the connection without a word"},
@@ -87,6 +104,7 @@ static struct answer_row answer_rows[] = {
 	{"another_kind", says_ready, -EPROTO,
 	 "welcome: kind is 4 and has to be 2 at this point"},
 	{"refusal", refuses, -ENOSPC, "it is full"},
+	{"refusal_after_signals", signals_and_refuses, -ENOSPC, "it is full"},
 	{"no_memory", forgets_the_memory, -EPROTO,
 	 "welcome: memory_count is 2, and 0 descriptors came"},
 	{"another_memory", hands_over_no_memory, -EPROTO,
@@ -171,8 +189,12 @@ int main(void)
 						setup, teardown),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(plain)];
+	const struct sigaction interrupts = {.sa_handler = is_signalled};
 	size_t n = UNIT_ADD_ROWS(tests, 0, answers, answer_rows);
 
 	memcpy(tests + n, plain, sizeof(plain));
+	peer = pthread_self();
+	if (sigaction(SIGUSR1, &interrupts, NULL) < 0)
+		return 1;
 	return cmocka_run_group_tests_name("attach", tests, NULL, NULL);
 }
