@@ -36,6 +36,12 @@ static uint64_t attach_now(void)
 
 /* ---- connecting ------------------------------------------------------------------ */
 
+static int attach_late(void)
+{
+	return sluice_fail(-ETIMEDOUT,
+			   "attach: the engine has not answered in time");
+}
+
 static int attach_refused(const char *path, const char *step)
 {
 	int rc = -errno;
@@ -43,6 +49,8 @@ static int attach_refused(const char *path, const char *step)
 	if (rc == -ENOENT || rc == -ECONNREFUSED)
 		return sluice_fail(-ECONNREFUSED,
 				   "attach: no pipeline listens at '%s'", path);
+	if (rc == -EAGAIN) /* connect() has waited as long as it may */
+		return attach_late();
 	return sluice_fail(rc, "attach: '%s' refused by %s: %s", path, step,
 			   sluice_errno_text(rc));
 }
@@ -87,10 +95,7 @@ static int attach_wait(int socket, uint64_t deadline_ns)
 	do
 		n = poll(&polled, 1, attach_left_ms(deadline_ns));
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
-		return 0;
-	return sluice_fail(-ETIMEDOUT,
-			   "attach: the engine has not answered in time");
+	return n > 0 ? 0 : attach_late();
 }
 
 /* An engine that closes with something unread makes a reset of what is still to be

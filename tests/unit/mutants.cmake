@@ -609,6 +609,8 @@ sluice_unit_mutant(text-over-itself engine/peer/attach.c attach "too_long"
 	[[s/"attach: no answer: %s", why);/"attach: no answer: %s", sluice_last_error());/]])
 sluice_unit_mutant(signal-is-an-answer engine/peer/attach.c attach "refusal_after_signals"
 	[[s/while (n < 0 && errno == EINTR);/while (0);/]])
+sluice_unit_mutant(no-place-to-wait engine/peer/attach.c attach "who_waits_in_vain_is_told_so"
+	[[s/if (rc == -EAGAIN)/if (0)/]])
 sluice_unit_mutant(ready-of-any-epoch engine/peer/guest.c guest "another_epoch_is_no_ready"
 	[[s/if (rc == 0 && ready.epoch != guest->peer.epoch)/if (0)/]])
 sluice_unit_mutant(dead-before-it-was-heard engine/peer/guest.c guest_gone "who_says_so_and_exits_has_left"
