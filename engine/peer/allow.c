@@ -193,25 +193,20 @@ static int allow_check(const struct sluice_peer_allow *row, uint32_t i)
 	return 0;
 }
 
-/* Root, and who runs the pipeline. */
-static int allow_default(struct listener *l)
-{
-	l->allow = calloc(2, sizeof(*l->allow));
-	if (l->allow == NULL)
-		return sluice_fail(-ENOMEM, "listen: no memory for allow");
-	l->opts.allow_count = 2;
-	l->allow[0].uid = SLUICE_ID(0);
-	l->allow[1].uid = SLUICE_ID(geteuid());
-	return 0;
-}
-
 int allow_take(struct listener *l, const struct sluice_peer_allow *rows,
 	       uint32_t count)
 {
+	/* Root, and who runs the pipeline. */
+	const struct sluice_peer_allow otherwise[] = {
+		{.uid = SLUICE_ID(0)},
+		{.uid = SLUICE_ID(geteuid())},
+	};
 	int rc = 0;
 
-	if (rows == NULL && count == 0)
-		return allow_default(l);
+	if (rows == NULL && count == 0) {
+		rows = otherwise;
+		count = 2;
+	}
 	l->opts.allow_count = 0; /* as many as are copied */
 	if (rows == NULL || count == 0 || count > SLUICE_PEER_ALLOW_MAX)
 		return sluice_fail(-EINVAL,
