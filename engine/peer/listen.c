@@ -99,7 +99,7 @@ static void listener_ended(struct tenant *tenant)
 {
 	struct listener *l = listener_of(tenant);
 
-	sluice_store_release(&l->ended, 1);
+	sluice_store_release(&l->over, 1);
 	listener_wake(l);
 }
 
@@ -108,7 +108,7 @@ static void listener_close(struct tenant *tenant)
 	struct listener *l = listener_of(tenant);
 	const struct platform *platform = l->pipeline->platform;
 
-	sluice_store_release(&l->closing, 1);
+	sluice_store_release(&l->over, 1);
 	listener_wake(l);
 	platform->join(platform->ctx, l->thread);
 	listener_shut(l);

@@ -17,9 +17,8 @@
  * Threads  Guests are the listener's thread's alone. Sockets are written under the
  *          lock of kin.c, for a fork in another thread may come at any time.
  *
- * Words      writer            readers   order    meaning
- * closing    closing thread    listener  acq_rel  1: end, and let all go
- * ended      supervisor        listener  acq_rel  1: the pipeline has ended
+ * Words  writer                      readers   order    meaning
+ * over   closing thread, supervisor  listener  acq_rel  1: end, and let all go
  *
  * Knows      pipelines, handshakes, descriptors
  * Knows not  what a peer is given (peer_priv.h)
@@ -71,8 +70,7 @@ struct listener {
 	void *thread;
 	struct listener *next; /* kin.c */
 	struct listener **link;
-	sluice_a32 closing;
-	sluice_a32 ended;
+	sluice_a32 over;
 };
 
 static inline uint64_t listener_now(const struct listener *l)

@@ -169,8 +169,7 @@ static void peers_accept(struct listener *l)
 
 static int peers_over(const struct listener *l)
 {
-	return sluice_load_acquire(&l->closing) ||
-	       sluice_load_acquire(&l->ended);
+	return sluice_load_acquire(&l->over) != 0;
 }
 
 /* Returns where it stands. No more is polled than is open: poll() takes no more
