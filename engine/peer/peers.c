@@ -197,10 +197,10 @@ static uint64_t peers_prepare(struct listener *l)
 	for (uint32_t i = 0; i < l->opts.peers_max; i++) {
 		struct guest *guest = &l->guests[i];
 
-		guest->polled = l->polled_count;
 		if (guest->state == GUEST_FREE)
 			continue;
-		(void)peers_watch(l, guest->socket); /* -1, if it has hung up */
+		/* Its socket is -1 if it has hung up. */
+		guest->polled = peers_watch(l, guest->socket);
 		(void)peers_watch(l, guest->pidfd);
 		if (guest->deadline_ns < next_ns)
 			next_ns = guest->deadline_ns;
