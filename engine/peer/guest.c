@@ -78,8 +78,7 @@ void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
 	guest->pidfd = pidfd;
 	guest->peer.identity = *identity;
 	guest->peer.listener = l;
-	guest->deadline_ns =
-		listener_now(l) + l->opts.hello_ms * PLATFORM_NS_PER_MS;
+	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
 	rc = allow_groups(guest);
 	if (rc == 0)
 		rc = allow_anything(l, guest);
@@ -125,8 +124,7 @@ static void guest_admit(struct listener *l, struct guest *guest)
 		return;
 	}
 	guest->state = GUEST_WELCOMED;
-	guest->deadline_ns =
-		listener_now(l) + l->opts.hello_ms * PLATFORM_NS_PER_MS;
+	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
 	rc = guest_welcome(guest, &grant);
 	for (uint32_t i = 0;
 	     i < grant.welcome.memory_count && i < PACKET_FDS_MAX; i++)
@@ -222,7 +220,7 @@ static void guest_hangs(struct listener *l, struct guest *guest)
 	}
 	kin_close(&guest->socket);
 	guest->state = GUEST_HUNG;
-	guest->deadline_ns = listener_now(l) + HUNG_MS * PLATFORM_NS_PER_MS;
+	guest->deadline_ns = listener_in_ms(l, HUNG_MS);
 }
 
 static void guest_dies(struct listener *l, struct guest *guest)

@@ -78,6 +78,11 @@ static inline uint64_t listener_now(const struct listener *l)
 	return host_now(&l->pipeline->host);
 }
 
+static inline uint64_t listener_in_ms(const struct listener *l, uint64_t ms)
+{
+	return listener_now(l) + ms * PLATFORM_NS_PER_MS;
+}
+
 /* ---- peers.c ----------------------------------------------------------------- */
 
 void peers_run(void *listener);

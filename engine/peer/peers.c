@@ -162,7 +162,7 @@ static void peers_accept(struct listener *l)
 	}
 	/* What is wrong stays so for a while. */
 	if (rc < 0 && rc != -EAGAIN)
-		l->rest_ns = listener_now(l) + REST_MS * PLATFORM_NS_PER_MS;
+		l->rest_ns = listener_in_ms(l, REST_MS);
 }
 
 /* ---- one round ---------------------------------------------------------------------- */

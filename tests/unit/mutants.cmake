@@ -616,7 +616,7 @@ sluice_unit_mutant(ready-of-any-epoch engine/peer/guest.c guest "another_epoch_i
 sluice_unit_mutant(dead-before-it-was-heard engine/peer/guest.c guest_gone "who_says_so_and_exits_has_left"
 	[[s/for (uint32_t i = 0; more && i < MESSAGES_MAX; i++)/for (uint32_t i = 0; more \&\& !pidfd \&\& i < 1; i++)/]])
 sluice_unit_mutant(hung-is-lost engine/peer/guest.c guest_gone "who_is_killed_has_died"
-	[[s/listener_now(l) + HUNG_MS \* PLATFORM_NS_PER_MS;/0;/]])
+	[[s/listener_in_ms(l, HUNG_MS);/0;/]])
 sluice_unit_mutant(dismissed-twice engine/peer/guest.c guest "one_may_be_sent_away"
 	[[s/if (!sluice_compare_exchange(&peer->dismissed, &stays, PEER_FILLING))/if (stays)/]])
 sluice_unit_mutant(lock-kept-by-a-child engine/peer/kin.c kin "a_killed_engines_child_holds_nothing"
