@@ -41,6 +41,10 @@ static inline void sluice_errno_put_back(const int *kept)
 		__attribute__((cleanup(sluice_errno_put_back), unused)) =      \
 			errno
 
+/* What the names of stages and peers, and of pipelines that peers find, hold. */
+#define SLUICE_NAME_CHARS                                                      \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
 /* Copy an options struct that may be older (shorter) or newer (longer) than
  * ours: @size is ours, its first word is theirs; what we do not know must be
  * zero. @what, a plural, names it in the error. Returns 0, -EINVAL or

@@ -20,8 +20,7 @@ static int stage_check_name(const char *name)
 				   "stage '%.20s...': name is over the limit "
 				   "of %u bytes",
 				   name, SLUICE_NAME_BYTES - 1);
-	if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			 "0123456789_.-") != length)
+	if (strspn(name, SLUICE_NAME_CHARS) != length)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': name may hold A-Z a-z 0-9 _ . "
 				   "- only",

@@ -40,8 +40,7 @@ int address_check_name(const char *name)
 			"pipeline '%.20s...': name is over the limit "
 			"of %u bytes",
 			name, SLUICE_NAME_BYTES - 1);
-	if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			 "0123456789_.-") != length ||
+	if (strspn(name, SLUICE_NAME_CHARS) != length ||
 	    strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return sluice_fail(
 			-EINVAL,

@@ -129,8 +129,7 @@ static int name_check(const char name[SLUICE_NAME_BYTES], const char *field,
 		return sluice_fail(-EINVAL,
 				   "hello: %s is over the limit of %u bytes",
 				   field, SLUICE_NAME_BYTES - 1);
-	if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			 "0123456789_.-") != length)
+	if (strspn(name, SLUICE_NAME_CHARS) != length)
 		return sluice_fail(-EINVAL,
 				   "hello: %s may hold A-Z a-z 0-9 _ . - only",
 				   field);
