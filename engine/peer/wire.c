@@ -113,7 +113,8 @@ enum {
 	CONSUMER = 1u << WIRE_CONSUMER,
 	WORKER = 1u << WIRE_WORKER,
 	OBSERVER = 1u << WIRE_OBSERVER,
-	READERS = CONSUMER | WORKER | OBSERVER,
+	TAKERS = CONSUMER | WORKER, /* who ask for events */
+	READERS = TAKERS | OBSERVER,
 	FEEDERS = PRODUCER | WORKER,
 	ALL = READERS | FEEDERS,
 };
@@ -194,16 +195,14 @@ static int hello_check_numbers(const struct wire_hello *hello, unsigned role)
 	static const struct number_row rows[] = {
 		NUMBER(from_bytes, SLUICE_EVENT_BYTES_MAX, READERS),
 		NUMBER(to_bytes, SLUICE_EVENT_BYTES_MAX, FEEDERS),
-		NUMBER(max_demand, SLUICE_DEMAND_MAX, CONSUMER | WORKER),
-		NUMBER(refill_events, SLUICE_DEMAND_MAX, CONSUMER | WORKER),
-		NUMBER(weight, SLUICE_WEIGHT_MAX, CONSUMER | WORKER),
-		NUMBER(partition, SLUICE_CONSUMERS_MAX, CONSUMER | WORKER),
-		NUMBER(tee, UINT32_MAX, CONSUMER | WORKER),
-		NUMBER(conflate_keys, SLUICE_CONFLATE_KEYS_MAX,
-		       CONSUMER | WORKER),
-		NUMBER(key_offset, SLUICE_EVENT_BYTES_MAX - 1,
-		       CONSUMER | WORKER),
-		NUMBER(key_bytes, SLUICE_EVENT_BYTES_MAX, CONSUMER | WORKER),
+		NUMBER(max_demand, SLUICE_DEMAND_MAX, TAKERS),
+		NUMBER(refill_events, SLUICE_DEMAND_MAX, TAKERS),
+		NUMBER(weight, SLUICE_WEIGHT_MAX, TAKERS),
+		NUMBER(partition, SLUICE_CONSUMERS_MAX, TAKERS),
+		NUMBER(tee, UINT32_MAX, TAKERS),
+		NUMBER(conflate_keys, SLUICE_CONFLATE_KEYS_MAX, TAKERS),
+		NUMBER(key_offset, SLUICE_EVENT_BYTES_MAX - 1, TAKERS),
+		NUMBER(key_bytes, SLUICE_EVENT_BYTES_MAX, TAKERS),
 		NUMBER(ring_events, SLUICE_DEMAND_MAX, FEEDERS),
 	};
 
@@ -230,7 +229,7 @@ static int hello_check_numbers(const struct wire_hello *hello, unsigned role)
 /* What is not a name and not a number with a limit. */
 static int hello_check_rest(const struct wire_hello *hello, unsigned role)
 {
-	int demands = (role & (CONSUMER | WORKER)) != 0;
+	int demands = (role & TAKERS) != 0;
 
 	if (hello->flags & ~(WIRE_MANUAL | WIRE_SPLIT_FENCES))
 		return sluice_fail(-EINVAL, "hello: flags %#x are not known",
