@@ -439,13 +439,13 @@ sluice_unit_mutant(ending-keeps-what-is-in-hand engine/stage/attend_in.c cancel_
 	[[s/if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||/if (1 ||/]])
 sluice_unit_mutant(ending-acknowledges-what-is-over engine/stage/attend_in.c cancel_ending "a_stop_takes_its_output"
 	[[s/if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||/if (consumer_told(stage, sub) == 0 ||/]])
-sluice_unit_mutant(deserted-waits engine/run/supervisor.c stage_late "nobody_feeds_it"
+sluice_unit_mutant(deserted-waits engine/run/supervisor.c stage_alone "nobody_feeds_it"
 	[[s/deserted = p->arrivals == 0 \&\& supervisor_deserted(p);/deserted = 0;/]])
-sluice_unit_mutant(deserted-though-one-stays engine/run/supervisor.c stage_late "it_is_to_wait_for_somebody"
+sluice_unit_mutant(deserted-though-one-stays engine/run/supervisor.c stage_alone "it_is_to_wait_for_somebody"
 	[[s/stage->opts.on_idle == SLUICE_IDLE_STAY ||/0 ||/]])
 sluice_unit_mutant(deserted-though-it-was-fed engine/run/supervisor.c subscription_end "idle_temporary_stays_all_the_same"
 	[[s/^\treturn stage->declared_in == 0 \&\& stage->declared_out == 0 \&\&$/\treturn/]])
-sluice_unit_mutant(deserted-not-looked-again engine/stage/attend.c stage_late "nobody_looks_at_it_any_more"
+sluice_unit_mutant(deserted-not-looked-again engine/stage/attend.c stage_alone "nobody_looks_at_it_any_more"
 	[[s/^\thost_alarm(stage->host); .. it may only.*$//]])
 sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
 	[[s/^\t    STAGE_ENDING)$/\t    STAGE_ENDED)/]])

@@ -6,7 +6,6 @@
 static struct sluice_pipeline *pipeline;
 static struct flow_source source;
 static struct flow_sink sinks[2];
-static struct sluice_sub demand;
 
 /* A source that waits for consumers, and a first sink. */
 static void open_running(uint32_t workers)
@@ -450,91 +449,7 @@ static void a_stage_that_cannot_end_says_why(void **state)
 	sluice_pipeline_close(pipeline);
 }
 
-/* ---- nobody has to do with it ------------------------------------------------ */
-
-#define FEW 100u
-
-/* It ends by itself: nobody stays. */
-static void start_few(void)
-{
-	source = (struct flow_source){.end = FEW, .most = 8};
-	memset(sinks, 0, sizeof(sinks));
-	pipeline = flow_open(2);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = flow_count,
-			      .state = &source));
-	flow_add_sink(pipeline, "sink", &sinks[0]);
-	flow_subscribe(pipeline, "sink", "source",
-		       SLUICE_SUBSCRIPTION(.flags = SLUICE_SUBSCRIBE_MANUAL,
-					   .sub = &demand));
-	flow_start(pipeline);
-}
-
-static void the_pipeline_ends(void)
-{
-	assert_int_equal(sluice_ask(demand, FEW), 0);
-	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS), 0);
-	sluice_pipeline_close(pipeline);
-}
-
-static void nobody_feeds_it(void **state)
-{
-	(void)state;
-	start_few();
-	(void)late(LATE_SINK(&sinks[1], .fini = flow_fini));
-	the_pipeline_ends();
-	flow_check_ended(&sinks[1].ended, SLUICE_REASON_SHUTDOWN);
-}
-
-static void nobody_reads_it(void **state)
-{
-	struct flow_source other = {.end = FEW, .most = 8};
-
-	(void)state;
-	start_few();
-	(void)late(SLUICE_STAGE(.name = "late", .kind = SLUICE_PRODUCER,
-				.out_bytes = 8, .handle_demand = flow_count,
-				.state = &other));
-	the_pipeline_ends();
-	assert_int_equal(other.next, 0);
-}
-
-/* As for a consumer that it has had, the stage may say that it stays. */
-static void it_is_to_wait_for_somebody(void **state)
-{
-	struct sluice_stage *stage;
-
-	(void)state;
-	start_few();
-	stage = late(LATE_SINK(&sinks[1], .on_idle = SLUICE_IDLE_STAY));
-	assert_int_equal(sluice_ask(demand, FEW), 0);
-	assert_int_equal(sluice_pipeline_join(pipeline, 50), -ETIMEDOUT);
-	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
-	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS), 0);
-	sluice_pipeline_close(pipeline);
-}
-
-/* Somebody looked on once, and has gone. */
-static void nobody_looks_at_it_any_more(void **state)
-{
-	struct flow_source other = {.end = FEW, .most = 8};
-	struct sluice_stage *stage;
-
-	(void)state;
-	start_few();
-	(void)late(SLUICE_STAGE(.name = "late", .kind = SLUICE_PRODUCER,
-				.out_bytes = 8, .handle_demand = flow_count,
-				.state = &other));
-	flow_add_sink(pipeline, "onlooker", &sinks[1]);
-	flow_subscribe(pipeline, "onlooker", "late",
-		       SLUICE_SUBSCRIPTION(.tee = 2));
-	stage = sluice_stage_find(pipeline, "onlooker");
-	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
-	the_pipeline_ends();
-}
-
-static struct CMUnitTest tests[24] = {
+static struct CMUnitTest tests[20] = {
 	cmocka_unit_test(a_name_is_free_after_its_stage_was_removed),
 	cmocka_unit_test(a_stage_that_runs_is_not_removed),
 	cmocka_unit_test(a_declared_stage_is_removed),
@@ -549,10 +464,6 @@ static struct CMUnitTest tests[24] = {
 	cmocka_unit_test(an_unused_port_does_not_hold_up_a_drain),
 	cmocka_unit_test(a_place_that_was_given_up_is_waited_for),
 	cmocka_unit_test(a_stage_that_cannot_end_says_why),
-	cmocka_unit_test(nobody_feeds_it),
-	cmocka_unit_test(nobody_reads_it),
-	cmocka_unit_test(it_is_to_wait_for_somebody),
-	cmocka_unit_test(nobody_looks_at_it_any_more),
 };
 
 int main(void)
