@@ -16,10 +16,12 @@ static const struct sluice_wait_ops *linux_wait;
 static void park_for_ever(void *ctx, sluice_a32 *word, uint32_t expected,
 			  uint64_t deadline_ns)
 {
-	(void)deadline_ns;
-	linux_wait->park(ctx, word, expected,
-			 linux_wait->now_ns(ctx) +
-				 2 * FLOW_DEADLINE_MS * UINT64_C(1000000));
+	deadline_ns = linux_wait->now_ns(ctx) +
+		      2 * FLOW_DEADLINE_MS * UINT64_C(1000000);
+	/* The real one comes back now and then, whatever it is told. */
+	while (sluice_load_acquire(word) == expected &&
+	       linux_wait->now_ns(ctx) < deadline_ns)
+		linux_wait->park(ctx, word, expected, deadline_ns);
 }
 
 static struct sluice_pipeline *deaf_open(uint32_t workers)
@@ -307,10 +309,65 @@ static void neighbour_of_a_stuck_partition_flows(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- nobody is left ------------------------------------------------------ */
+
+static void await_ended(struct sluice_pipeline *p, const char *name)
+{
+	const sluice_a32 *phase = &sluice_stage_find(p, name)->words.phase_seen;
+
+	for (uint32_t ms = 0; sluice_load_acquire(phase) != STAGE_ENDED; ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+/* The supervisor has seen the onlooker end before its producer lets go of it. */
+static int part_slowly(struct sluice_stage *self,
+		       const struct sluice_link_event *event)
+{
+	(void)self;
+	(void)event;
+	flow_sleep_ms(50);
+	return SLUICE_OK;
+}
+
+/* The last one that had to do with a producer leaves it, and all others have ended
+ * before: that is looked at. */
+static void a_producer_is_alone_at_last(void **state)
+{
+	struct flow_source source = {.end = 10};
+	struct flow_source other = {.end = 10};
+	struct flow_sink sinks[2] = {{.events = 0}};
+	struct sluice_pipeline *p = deaf_open(2);
+
+	(void)state;
+	flow_add_source(p, "source", &source);
+	flow_add_sink(p, "sink", &sinks[0]);
+	flow_add(p,
+		 SLUICE_STAGE(.name = "onlooker", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sinks[1]));
+	flow_subscribe(p, "sink", "source", NULL);
+	flow_start(p);
+	flow_add(p, SLUICE_STAGE(.name = "late", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .handle_demand = flow_count,
+				 .on_cancel = part_slowly, .state = &other));
+	flow_subscribe(p, "onlooker", "late", SLUICE_SUBSCRIPTION(.tee = 2));
+	await_ended(p, "source");
+	await_ended(p, "sink");
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "onlooker"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	assert_int_equal(deaf_join(p), 0);
+	assert_int_equal(other.next, 0);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wakes_during_the_start),
+		cmocka_unit_test(a_producer_is_alone_at_last),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(wake_rows) +
 			      UNIT_COUNT(stuck_rows)];
