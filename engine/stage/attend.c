@@ -165,7 +165,6 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	stage_markers_wait_again(stage);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
 	producer_end_idle(stage, &consumer, closed);
-	host_alarm(stage->host); /* it may only have been looked on at */
 }
 
 static void attend_outlets(struct sluice_stage *stage)

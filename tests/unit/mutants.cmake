@@ -445,8 +445,6 @@ sluice_unit_mutant(deserted-though-one-stays engine/run/supervisor.c stage_alone
 	[[s/stage->opts.on_idle == SLUICE_IDLE_STAY ||/0 ||/]])
 sluice_unit_mutant(deserted-though-it-was-fed engine/run/supervisor.c subscription_end "idle_temporary_stays_all_the_same"
 	[[s/^\treturn stage->declared_in == 0 \&\& stage->declared_out == 0 \&\&$/\treturn/]])
-sluice_unit_mutant(deserted-not-looked-again engine/stage/attend.c stage_alone "nobody_looks_at_it_any_more"
-	[[s/^\thost_alarm(stage->host); .. it may only.*$//]])
 sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
 	[[s/^\t    STAGE_ENDING)$/\t    STAGE_ENDED)/]])
 
