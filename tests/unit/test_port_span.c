@@ -128,6 +128,22 @@ static void it_waits_for_credit(void **state)
 	assert_int_equal(workers[0].disorder, 0);
 }
 
+/* Port "in" -> ports "a" and "b". */
+static struct sluice_stage *open_shared(const char *dispatcher,
+					struct sluice_stage *out[2])
+{
+	struct sluice_stage *in;
+
+	pipeline = flow_open(1);
+	in = add_port("in", SLUICE_PRODUCER, dispatcher);
+	out[0] = add_port("a", SLUICE_CONSUMER, NULL);
+	out[1] = add_port("b", SLUICE_CONSUMER, NULL);
+	flow_subscribe(pipeline, "a", "in", NULL);
+	flow_subscribe(pipeline, "b", "in", NULL);
+	flow_start(pipeline);
+	return in;
+}
+
 /* One ring for all: each reads what was written once. */
 static void a_broadcast(void **state)
 {
@@ -136,13 +152,7 @@ static void a_broadcast(void **state)
 	struct sluice_span span;
 
 	(void)state;
-	pipeline = flow_open(1);
-	in = add_port("in", SLUICE_PRODUCER, "broadcast");
-	out[0] = add_port("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_port("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in", NULL);
-	flow_subscribe(pipeline, "b", "in", NULL);
-	flow_start(pipeline);
+	in = open_shared("broadcast", out);
 	span = reserve(in, 9);
 	assert_int_equal(span.flags, SLUICE_SPAN_IN_RING);
 	write_row(&span, 0, 9);
@@ -167,13 +177,7 @@ static void two_consumers_share(void **state)
 	uint64_t sum = 0;
 
 	(void)state;
-	pipeline = flow_open(1);
-	in = add_port("in", SLUICE_PRODUCER, "demand");
-	out[0] = add_port("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_port("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in", NULL);
-	flow_subscribe(pipeline, "b", "in", NULL);
-	flow_start(pipeline);
+	in = open_shared("demand", out);
 	span = reserve(in, 20);
 	assert_int_equal(span.flags, 0);
 	write_row(&span, 0, 20);
@@ -281,27 +285,36 @@ static void every_dispatcher(void **state)
 	}
 }
 
-/* Who looks at the events may drop some, alone as it is. */
-static void a_key_is_looked_at(void **state)
+/* A port as @opts say, "in" -> port "out"; and 16 events, written apart. */
+static void send_apart(const struct sluice_stage_opts *opts,
+		       struct sluice_stage **out)
 {
-	struct sluice_stage *in, *out;
-	struct sluice_batch batch;
+	struct sluice_stage *in;
 	struct sluice_span span;
 
-	(void)state;
 	pipeline = flow_open(1);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
-			      .flags = SLUICE_STAGE_PORT, .out_bytes = 8,
-			      .dispatcher = "partition", .key_of = low_bits));
+	flow_add(pipeline, opts);
 	in = sluice_stage_find(pipeline, "in");
-	out = add_port("out", SLUICE_CONSUMER, NULL);
+	*out = add_port("out", SLUICE_CONSUMER, NULL);
 	flow_subscribe(pipeline, "out", "in", NULL);
 	flow_start(pipeline);
 	span = reserve(in, 16);
 	assert_int_equal(span.flags, 0);
 	write_row(&span, 0, 16);
 	commit(in, 16);
+}
+
+/* Who looks at the events may drop some, alone as it is. */
+static void a_key_is_looked_at(void **state)
+{
+	struct sluice_batch batch;
+	struct sluice_stage *out;
+
+	(void)state;
+	send_apart(SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+				.flags = SLUICE_STAGE_PORT, .out_bytes = 8,
+				.dispatcher = "partition", .key_of = low_bits),
+		   &out);
 	assert_int_equal(sluice_recv(out, &batch, FLOW_DEADLINE_MS), 14);
 	assert_int_equal(flow_stats(pipeline, "in").discarded, 2);
 }
@@ -310,23 +323,14 @@ static void a_key_is_looked_at(void **state)
 static void a_strategy_of_ones_own(void **state)
 {
 	struct sluice_strategy mine = *sluice_strategy_find("demand");
-	struct sluice_stage *in, *out;
-	struct sluice_span span;
+	struct sluice_stage *out;
 
 	(void)state;
 	mine.name = "mine";
-	pipeline = flow_open(1);
-	flow_add(pipeline, SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
-					.flags = SLUICE_STAGE_PORT,
-					.out_bytes = 8, .strategy = &mine));
-	in = sluice_stage_find(pipeline, "in");
-	out = add_port("out", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "out", "in", NULL);
-	flow_start(pipeline);
-	span = reserve(in, 16);
-	assert_int_equal(span.flags, 0);
-	write_row(&span, 0, 16);
-	commit(in, 16);
+	send_apart(SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+				.flags = SLUICE_STAGE_PORT, .out_bytes = 8,
+				.strategy = &mine),
+		   &out);
 	assert_int_equal(recv_row(out, 0, 16), 16);
 	/* Before its strategy goes. */
 	sluice_pipeline_close(pipeline);

@@ -43,6 +43,14 @@ static void await_consumers(struct sluice_stage *out, uint32_t count)
 
 /* ---- the port ends ------------------------------------------------------- */
 
+/* A pair, and all the room there is between them. */
+static struct sluice_span open_reserved(struct sluice_stage **in,
+					struct sluice_stage **out)
+{
+	open_pair(16, in, out);
+	return reserve(*in, 16);
+}
+
 static void the_user_ends(void **state)
 {
 	struct sluice_stage *in, *out;
@@ -69,8 +77,7 @@ static void the_pipeline_stops(void **state)
 	struct sluice_span span;
 
 	(void)state;
-	open_pair(16, &in, &out);
-	span = reserve(in, 16);
+	span = open_reserved(&in, &out);
 	write_row(&span, 0, 8);
 	sluice_pipeline_stop(pipeline);
 	/* It waits for nobody who has something in hand. */
@@ -86,8 +93,7 @@ static void the_pipeline_drains(void **state)
 	struct sluice_span span;
 
 	(void)state;
-	open_pair(16, &in, &out);
-	span = reserve(in, 16);
+	span = open_reserved(&in, &out);
 	spawn(&workers[0], run_receiver, out);
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	await(&workers[0]);
@@ -103,8 +109,7 @@ static void it_is_told_to_end(void **state)
 	struct sluice_span span;
 
 	(void)state;
-	open_pair(16, &in, &out);
-	span = reserve(in, 16);
+	span = open_reserved(&in, &out);
 	assert_int_equal(sluice_stage_end(in, SLUICE_REASON_ERROR, EIO), 0);
 	await_closed(in, -EIO);
 	write_row(&span, 0, 16);
@@ -119,13 +124,32 @@ static void it_is_closed(void **state)
 	struct sluice_span span;
 
 	(void)state;
-	open_pair(16, &in, &out);
-	span = reserve(in, 16);
+	span = open_reserved(&in, &out);
 	write_row(&span, 0, 16);
 	/* The teardown sees what is left. */
 }
 
 /* ---- consumers come and go ----------------------------------------------- */
+
+/* Of two consumers of "in" "a" reads from the start; "b" may come, and waits for
+ * that. */
+static void start_with_a(struct sluice_stage *out[2],
+			 struct sluice_stage *(*add_a)(const char *,
+						       enum sluice_stage_kind,
+						       const char *))
+{
+	out[0] = add_a("a", SLUICE_CONSUMER, NULL);
+	out[1] = add_stay("b", SLUICE_CONSUMER, NULL);
+	flow_subscribe(pipeline, "a", "in",
+		       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	flow_start(pipeline);
+}
+
+static void b_subscribes(uint32_t max_demand)
+{
+	flow_subscribe(pipeline, "b", "in",
+		       SLUICE_SUBSCRIPTION(.max_demand = max_demand));
+}
 
 /* In a ring whose consumer has gone; what that had not finished goes to the next one
  * before, and the rest after it. */
@@ -137,18 +161,13 @@ static void the_consumer_leaves(void **state)
 	(void)state;
 	pipeline = flow_open(1);
 	in = add_stay("in", SLUICE_PRODUCER, NULL);
-	out[0] = add_port("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_stay("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
-	flow_start(pipeline);
+	start_with_a(out, add_port);
 	send_all(in, 0, 7);
 	span = reserve(in, 20);
 	assert_int_equal(span.flags, SLUICE_SPAN_IN_RING);
 	write_row(&span, 7, 10);
 	assert_int_equal(sluice_port_end(out[0], SLUICE_REASON_NORMAL), 0);
-	flow_subscribe(pipeline, "b", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	b_subscribes(64);
 	/* Without the user: he is busy. */
 	assert_int_equal(recv_row(out[1], 0, 7), 7);
 	write_row(&span, 7, 20);
@@ -237,16 +256,11 @@ static void another_joins(void **state)
 	(void)state;
 	pipeline = flow_open(1);
 	in = add_stay("in", SLUICE_PRODUCER, NULL);
-	out[0] = add_stay("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_stay("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
-	flow_start(pipeline);
+	start_with_a(out, add_stay);
 	span = reserve(in, 20);
 	assert_int_equal(span.flags, SLUICE_SPAN_IN_RING);
 	write_row(&span, 0, 20);
-	flow_subscribe(pipeline, "b", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
+	b_subscribes(64);
 	await_consumers(out[1], 2);
 	commit(in, 20);
 	for (uint32_t i = 0; i < 2; i++) {
@@ -256,6 +270,17 @@ static void another_joins(void **state)
 			sum += SLUICE_EVENTS(&batch, uint64_t)[k];
 	}
 	assert_int_equal(sum, flow_sum(20));
+}
+
+/* 10 events of a broadcast, of which "b" has room for 4 by then. */
+static void commit_beyond(struct sluice_stage *in, struct sluice_stage *b)
+{
+	struct sluice_span span = reserve(in, 10);
+
+	write_row(&span, 0, 10);
+	b_subscribes(4);
+	await_consumers(b, 2);
+	commit(in, 10);
 }
 
 /* Of a broadcast: it has asked for less than was reserved. What finds no credit
@@ -276,17 +301,8 @@ static void the_room_is_gone(void **state)
 			      .buffer_events = SLUICE_BUFFER_NONE,
 			      .on_idle = SLUICE_IDLE_STAY));
 	in = sluice_stage_find(pipeline, "in");
-	out[0] = add_stay("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_stay("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
-	flow_start(pipeline);
-	span = reserve(in, 10);
-	write_row(&span, 0, 10);
-	flow_subscribe(pipeline, "b", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 4));
-	await_consumers(out[1], 2);
-	commit(in, 10);
+	start_with_a(out, add_stay);
+	commit_beyond(in, out[1]);
 	assert_int_equal(flow_stats(pipeline, "in").buffered, 6);
 	assert_int_equal(send_row(in, 10, 1, 0), -EAGAIN);
 	assert_int_equal(sluice_send_reserve(in, &span, 1, 0), -EAGAIN);
@@ -306,22 +322,12 @@ static void it_ends_behind_what_waits(void **state)
 {
 	struct sluice_stage *in, *out[2];
 	struct sluice_batch batch;
-	struct sluice_span span;
 
 	(void)state;
 	pipeline = flow_open(1);
 	in = add_stay("in", SLUICE_PRODUCER, "broadcast");
-	out[0] = add_port("a", SLUICE_CONSUMER, NULL);
-	out[1] = add_stay("b", SLUICE_CONSUMER, NULL);
-	flow_subscribe(pipeline, "a", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 64));
-	flow_start(pipeline);
-	span = reserve(in, 10);
-	write_row(&span, 0, 10);
-	flow_subscribe(pipeline, "b", "in",
-		       SLUICE_SUBSCRIPTION(.max_demand = 4));
-	await_consumers(out[1], 2);
-	commit(in, 10);
+	start_with_a(out, add_port);
+	commit_beyond(in, out[1]);
 	assert_int_equal(sluice_port_end(in, SLUICE_REASON_NORMAL), 0);
 	assert_int_equal(recv_row(out[1], 0, 10), 10);
 	assert_empty(out[1]); /* that is its receipt */
