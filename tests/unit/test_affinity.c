@@ -212,6 +212,10 @@ static void refusal_names_the_cpus(void **state)
 /* ---- pin ----------------------------------------------------------------- */
 
 #define ANY PLATFORM_CPU_ANY
+#define NOWHERE                                                                \
+	{                                                                      \
+		ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY                         \
+	}
 
 static struct pins {
 	const char *name;
@@ -234,41 +238,13 @@ static struct pins {
 	{"list_of_a_range", "2-3,5", 0, 0, 4, 3, {2, 3, 5, 2, 3, 5, 2, 3}, 64},
 	{"list_for_fewer", "2-3,5", 2, 0, 4, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 64},
 	{"list_for_more", "3,5", 3, 0, 4, 3, {3, 5, 3, 3, 5, 3, 3, 5}, 0},
-	{"none",
-	 "none",
-	 2,
-	 3,
-	 4,
-	 2,
-	 {ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY},
-	 64},
-	{"none_by_default",
-	 "none",
-	 0,
-	 3,
-	 4,
-	 4,
-	 {ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY},
-	 64},
-	{"none_too_many",
-	 "none",
-	 5,
-	 3,
-	 4,
-	 5,
-	 {ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY},
-	 0},
+	{"none", "none", 2, 3, 4, 2, NOWHERE, 64},
+	{"none_by_default", "none", 0, 3, 4, 4, NOWHERE, 64},
+	{"none_too_many", "none", 5, 3, 4, 5, NOWHERE, 0},
 	{"quota_of_two", NULL, 0, 0, 2, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 64},
 	{"quota_of_one", NULL, 0, 1, 1, 1, {2, 2, 2, 2, 2, 2, 2, 2}, 64},
 	{"quota_and_a_list", "2-3,5", 0, 0, 2, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 64},
-	{"quota_and_none",
-	 "none",
-	 0,
-	 0,
-	 3,
-	 3,
-	 {ANY, ANY, ANY, ANY, ANY, ANY, ANY, ANY},
-	 64},
+	{"quota_and_none", "none", 0, 0, 3, 3, NOWHERE, 64},
 	{"quota_exceeded_on_purpose",
 	 NULL,
 	 3,
