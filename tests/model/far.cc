@@ -10,62 +10,21 @@
  * engine's sleeper, the peer's, each with full fences, with membarrier, or until
  * it is refused; and whether the peer has registered.
  */
-#include "model.h"
+#include "kernel.h"
 #include "ring/far.h"
 #include "ring/spsc.h"
 
-static const uint64_t NEVER = UINT64_MAX;
 static const uint32_t CAPACITY = 1;
-
-struct queue_tag;
-
-/* Whoever sleeps in the kernel, for whatever words: one sleeper each. */
-struct queue {
-	rl::mutex lock;
-	rl::condvar<queue_tag> sleepers;
-
-	void open()
-	{
-		sleepers.init(false, RL_INFO);
-	}
-
-	void close()
-	{
-		sleepers.deinit(RL_INFO);
-	}
-
-	void park(const sluice_a32 *word, uint32_t expected,
-		  const sluice_a32 *other, uint32_t other_expected)
-	{
-		lock.lock(RL_INFO);
-		if (sluice_load_relaxed(word) == expected &&
-		    (other == NULL ||
-		     sluice_load_relaxed(other) == other_expected))
-			sleepers.wait(lock, false, RL_INFO);
-		lock.unlock(RL_INFO);
-	}
-
-	void wake()
-	{
-		lock.lock(RL_INFO);
-		sleepers.notify_all(RL_INFO);
-		lock.unlock(RL_INFO);
-	}
-};
 
 /* A process: what it shows to others, and how its threads sleep. */
 struct process {
 	struct sluice_bell bell;
-	struct sluice_fences fences;
+	struct kernel kernel;
 	struct sluice_wait_ops ops;
 	struct sluice_far_ops far;
 	struct queue queue;
 	const struct process *other;
 	bool registered;
-	bool refuses;   /* membarrier, now and then or always */
-	bool chance;    /* when; a search of all schedules leaves it out */
-	uint32_t looks; /* at the clock, since it last went on */
-	uint64_t now_ns;
 	sluice_a32 rung; /* what it rings the other by */
 	/* What the other rings it by, an eventfd. */
 	struct queue poll;
@@ -75,14 +34,7 @@ struct process {
 
 static uint64_t process_now_ns(void *ctx)
 {
-	struct process *p = (struct process *)ctx;
-
-	if ((p->chance && rl::rand(2) != 0) || ++p->looks == 4) {
-		model_membarrier();
-		p->now_ns += SLUICE_FENCES_GRACE_NS;
-		p->looks = 0;
-	}
-	return p->now_ns;
+	return ((struct process *)ctx)->kernel.now_ns();
 }
 
 /* It reaches the threads of those that have registered. Its own have nothing that
@@ -91,7 +43,7 @@ static int process_barrier(void *ctx)
 {
 	struct process *p = (struct process *)ctx;
 
-	if (p->refuses && (!p->chance || rl::rand(2) != 0))
+	if (p->kernel.refuses_now())
 		return -1;
 	if (p->other->registered)
 		model_membarrier();
@@ -104,7 +56,7 @@ static void process_park(void *ctx, sluice_a32 *word, uint32_t expected,
 			 uint64_t deadline_ns)
 {
 	if (deadline_ns == NEVER)
-		((struct process *)ctx)->queue.park(word, expected, NULL, 0);
+		((struct process *)ctx)->queue.park(word, expected);
 	else
 		rl::yield(1, RL_INFO);
 }
@@ -179,12 +131,12 @@ static void process_end(struct process *p)
 	p->poll.lock.unlock(RL_INFO);
 }
 
-/* @how: 0 full fences, 1 membarrier, 2 membarrier until it is refused. */
+/* @how: as the kernel's. */
 static void process_open(struct process *p, const struct process *other,
 			 uint32_t how, bool chance)
 {
 	struct sluice_wait_ops ops = {p,
-				      &p->fences,
+				      &p->kernel.fences,
 				      process_now_ns,
 				      process_barrier,
 				      process_park,
@@ -195,24 +147,15 @@ static void process_open(struct process *p, const struct process *other,
 	struct sluice_far_ops far = {p, far_wake, far_park, far_signal,
 				     far_take};
 
-	RL_LOG(how == 0   ? "full fences"
-	       : how == 1 ? "membarrier"
-			  : "membarrier until it is refused");
 	p->ops = ops;
 	p->far = far;
 	p->other = other;
 	p->registered = how != 0 || rl::rand(2) != 0;
-	p->refuses = how == 2;
-	p->chance = chance;
-	p->looks = 0;
-	p->now_ns = 1;
 	p->signals = 0;
 	p->over = false;
 	p->bell.relay = 0;
 	p->bell.turn = 0;
-	sluice_store_relaxed(&p->fences.kind,
-			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
-						 : SLUICE_FENCES_SPLIT));
+	p->kernel.open(how, chance);
 	p->queue.open();
 	p->poll.open();
 }
@@ -221,7 +164,7 @@ static struct sluice_far_bell far_bell(struct process *from,
 				       const struct process *to, bool by_rung)
 {
 	struct sluice_far_bell bell = {&to->bell.parked,
-				       &to->fences,
+				       &to->kernel.fences,
 				       &from->far,
 				       by_rung ? &from->rung : NULL,
 				       -1,

@@ -12,50 +12,15 @@
  * polled is a word and a condition variable, too, and stays readable until it is
  * cleared.
  */
-#include "model.h"
+#include "kernel.h"
 #include "ring/spsc.h"
-#include "ring/wait.h"
 
 static const uint32_t CAPACITY_MAX = 4;
-
-struct futex_tag;
-
-/* What the kernel does for one word: the comparison and going to sleep are one
- * step for whoever wakes. */
-struct futex {
-	rl::mutex lock;
-	rl::condvar<futex_tag> sleepers;
-
-	void open()
-	{
-		sleepers.init(false, RL_INFO);
-	}
-
-	void close()
-	{
-		sleepers.deinit(RL_INFO);
-	}
-
-	void park(sluice_a32 *word, uint32_t expected)
-	{
-		lock.lock(RL_INFO);
-		if (sluice_load_relaxed(word) == expected)
-			sleepers.wait(lock, false, RL_INFO);
-		lock.unlock(RL_INFO);
-	}
-
-	void wake()
-	{
-		lock.lock(RL_INFO);
-		sleepers.notify_all(RL_INFO);
-		lock.unlock(RL_INFO);
-	}
-};
 
 /* A descriptor, and whoever sleeps until it is readable. */
 struct polled {
 	rl::mutex lock;
-	rl::condvar<futex_tag> sleepers;
+	rl::condvar<queue_tag> sleepers;
 	bool readable;
 
 	void open()
@@ -93,24 +58,19 @@ struct polled {
 	}
 };
 
-/* A thread's bell, with the futex under it. */
+/* A thread's bell, with the futex under it, of one word. */
 struct sleeper {
 	struct sluice_bell bell;
-	struct futex futex;
+	struct queue futex;
 };
 
 static const uint32_t SLEEPERS_MAX = 3;
-static const uint64_t NEVER = UINT64_MAX;
 
 /* What all threads share of the machine. */
 struct machine {
 	struct sleeper sleepers[SLEEPERS_MAX];
-	struct sluice_fences fences;
+	struct kernel kernel;
 	struct sluice_wait_ops ops;
-	bool refuses; /* membarrier, now and then or always */
-	bool chance;  /* when; a search of all schedules leaves it out */
-	uint64_t now_ns;
-	uint32_t looks;        /* at the clock, since it last went on */
 	struct polled *polled; /* a descriptor, or NULL */
 	/* A bell elsewhere that the first sleeper sleeps on; or NULL. */
 	const struct sluice_bell *first;
@@ -127,25 +87,14 @@ struct machine {
 	}
 };
 
-/* Some time between two looks the grace is over. Then nothing that was stored
- * before is on its way any more. */
 static uint64_t machine_now_ns(void *ctx)
 {
-	struct machine *m = (struct machine *)ctx;
-
-	if ((m->chance && rl::rand(2) != 0) || ++m->looks == 4) {
-		model_membarrier();
-		m->now_ns += SLUICE_FENCES_GRACE_NS;
-		m->looks = 0;
-	}
-	return m->now_ns;
+	return ((struct machine *)ctx)->kernel.now_ns();
 }
 
 static int machine_barrier(void *ctx)
 {
-	struct machine *m = (struct machine *)ctx;
-
-	if (m->refuses && (!m->chance || rl::rand(2) != 0))
+	if (((struct machine *)ctx)->kernel.refuses_now())
 		return -1;
 	model_membarrier();
 	return 0;
@@ -175,7 +124,7 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 {
 	uint32_t how = rl::rand(3);
 	struct sluice_wait_ops ops = {m,
-				      &m->fences,
+				      &m->kernel.fences,
 				      machine_now_ns,
 				      machine_barrier,
 				      machine_park,
@@ -184,19 +133,10 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 				      NULL,
 				      machine_notify};
 
-	RL_LOG(how == 0   ? "two full fences"
-	       : how == 1 ? "membarrier"
-			  : "membarrier until it is refused");
 	m->ops = ops;
-	m->refuses = how == 2;
-	m->chance = chance;
-	m->now_ns = 1;
 	m->first = NULL;
 	m->polled = NULL;
-	m->looks = 0;
-	sluice_store_relaxed(&m->fences.kind,
-			     (uint32_t)(how == 0 ? SLUICE_FENCES_FULL
-						 : SLUICE_FENCES_SPLIT));
+	m->kernel.open(how, chance);
 	for (uint32_t i = 0; i < sleepers; i++) {
 		m->sleepers[i].bell.turn = 0;
 		m->sleepers[i].futex.open();
