@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The only file of ring/ that enters the kernel while events flow, and the only
- * one that blocks. */
+/* With far.c the only file of ring/ that enters the kernel while events flow, and the
+ * only one that blocks. */
+#include "ring/base_priv.h"
 #include "ring/wait_priv.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -13,9 +13,6 @@
 #include <unistd.h>
 
 #define NS_PER_S UINT64_C(1000000000)
-/* Every park returns at least this often: an error in waking would cost time,
- * not liveness. */
-#define TICK_NS UINT64_C(100000000)
 
 /* A pause instruction: the pipeline stops guessing, the other thread of the
  * core gets its turn, and the line we wait for is left alone for a while. */
@@ -39,11 +36,9 @@ static uint64_t wait_now_ns(void *ctx)
 
 static int wait_membarrier(int command)
 {
-	int before = errno;
-	int refused = syscall(SYS_membarrier, command, 0, 0) != 0;
+	SLUICE_KEEP_ERRNO;
 
-	errno = before;
-	return refused;
+	return syscall(SYS_membarrier, command, 0, 0) != 0;
 }
 
 static int wait_barrier(void *ctx)
@@ -52,45 +47,62 @@ static int wait_barrier(void *ctx)
 	return wait_membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
+struct timespec sluice_wait_time(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
+				 .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+uint64_t sluice_wait_until(uint64_t deadline_ns, uint64_t most_ns)
+{
+	uint64_t last_ns = wait_now_ns(NULL) + most_ns;
+
+	return deadline_ns < last_ns ? deadline_ns : last_ns;
+}
+
+void sluice_wait_sleep(const sluice_a32 *word, int futex, uint32_t expected,
+		       uint64_t deadline_ns)
+{
+	struct timespec until = sluice_wait_time(deadline_ns);
+	SLUICE_KEEP_ERRNO; /* a time-out is none */
+
+	(void)syscall(SYS_futex, word, futex, expected, &until, NULL,
+		      FUTEX_BITSET_MATCH_ANY);
+}
+
+void sluice_wait_rouse(sluice_a32 *word, int futex)
+{
+	SLUICE_KEEP_ERRNO; /* whoever slept there may be gone */
+
+	(void)syscall(SYS_futex, word, futex, INT_MAX, NULL, NULL, 0);
+}
+
 /* The private futex, although bells may lie in memory that other processes map:
  * who maps the word of a shared one, even read-only, can move those who sleep on it
  * to a word of his own (FUTEX_REQUEUE), and nobody wakes them there. */
 static void wait_park(void *ctx, sluice_a32 *word, uint32_t expected,
 		      uint64_t deadline_ns)
 {
-	uint64_t tick_ns = wait_now_ns(ctx) + TICK_NS;
-	int before = errno; /* a time-out is none */
-	struct timespec until;
-
-	if (deadline_ns > tick_ns)
-		deadline_ns = tick_ns;
-	until.tv_sec = (time_t)(deadline_ns / NS_PER_S);
-	until.tv_nsec = (long)(deadline_ns % NS_PER_S);
-	(void)syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-		      &until, NULL, FUTEX_BITSET_MATCH_ANY);
-	errno = before;
+	(void)ctx;
+	sluice_wait_sleep(word, FUTEX_WAIT_BITSET_PRIVATE, expected,
+			  sluice_wait_until(deadline_ns, WAIT_TICK_NS));
 }
 
 static void wait_wake(void *ctx, sluice_a32 *word)
 {
-	int before = errno; /* whoever slept there may be gone */
-
 	(void)ctx;
-	(void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
-		      0);
-	errno = before;
+	sluice_wait_rouse(word, FUTEX_WAKE_PRIVATE);
 }
 
 /* It is readable at the latest when this returns; that it could not be made more so
  * is no matter. */
-static void wait_notify(void *ctx, int fd)
+void sluice_wait_notify(void *ctx, int fd)
 {
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 	uint64_t one = 1;
 
 	(void)ctx;
 	(void)!write(fd, &one, sizeof(one));
-	errno = before;
 }
 
 static void wait_pause(void *ctx, uint32_t n)
@@ -111,7 +123,7 @@ static void wait_yield(void *ctx)
 		.fences = (fences_of), .now_ns = wait_now_ns,                  \
 		.barrier = wait_barrier, .park = wait_park, .wake = wait_wake, \
 		.pause = wait_pause, .yield = wait_yield,                      \
-		.notify = wait_notify,                                         \
+		.notify = sluice_wait_notify,                                  \
 	}
 
 /* Not a kind: nobody has asked the kernel yet. */
