@@ -193,34 +193,29 @@ static int region_open(struct sluice_region *region, const char *owner,
 int sluice_region_open_shared(struct sluice_region *region, const char *owner,
 			      uint64_t bytes, uint32_t object_max)
 {
-	int before = errno;
-	int rc = region_open(region, owner, bytes, object_max, 0);
+	SLUICE_KEEP_ERRNO;
 
-	errno = before;
-	return rc;
+	return region_open(region, owner, bytes, object_max, 0);
 }
 
 int sluice_region_open_foreign(struct sluice_region *region, const char *owner,
 			       uint64_t bytes, uint32_t object_max)
 {
-	int before = errno;
-	int rc = region_open(region, owner, bytes, object_max, 1);
+	SLUICE_KEEP_ERRNO;
 
-	errno = before;
-	return rc;
+	return region_open(region, owner, bytes, object_max, 1);
 }
 
 int sluice_region_open(struct sluice_region *region, const char *owner,
 		       uint64_t bytes, uint32_t object_max)
 {
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 	int rc = region_open(region, owner, bytes, object_max, 0);
 
 	if (rc == 0) {
 		(void)close(region->fd); /* the mapping holds it */
 		region->fd = -1;
 	}
-	errno = before;
 	return rc;
 }
 
@@ -386,10 +381,9 @@ int sluice_region_verify(const void *mem, uint64_t bytes)
 
 void sluice_region_close(struct sluice_region *region)
 {
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 
 	if (region == NULL || region->base == NULL)
 		return;
 	region_unmap(region);
-	errno = before;
 }

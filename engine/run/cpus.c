@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* sched_getaffinity, cpu_set_t */
 #include "engine/run/cpus_priv.h"
 #include "engine/run/cgroup_priv.h"
+#include "ring/base_priv.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -50,11 +51,10 @@ int cpu_mask_of_process(struct cpu_mask *mask)
 
 void cpu_mask_use(const struct cpu_mask *mask)
 {
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 
 	(void)sched_setaffinity(0, sizeof(mask->words),
 				(const cpu_set_t *)(const void *)mask->words);
-	errno = before;
 }
 
 void cpus_of_process(struct platform_cpus *cpus)
@@ -62,7 +62,7 @@ void cpus_of_process(struct platform_cpus *cpus)
 	struct cpu_mask mask;
 	uint32_t quota;
 	long online;
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 
 	memset(cpus, 0, sizeof(*cpus));
 	cpus->refused = cpu_mask_of_process(&mask);
@@ -78,5 +78,4 @@ void cpus_of_process(struct platform_cpus *cpus)
 	quota = cgroup_time("/proc/self/cgroup", "/sys/fs/cgroup");
 	if (quota > 0 && quota < cpus->time)
 		cpus->time = quota;
-	errno = before;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* pthread_setname_np */
 #include "engine/run/cpus_priv.h"
+#include "ring/base_priv.h"
 #include "ring/wait_priv.h"
 
 #include <errno.h>
@@ -198,12 +199,11 @@ static int linux_event_open(void *ctx)
 
 static void linux_event_clear(void *ctx, int fd)
 {
-	int before = errno;
+	SLUICE_KEEP_ERRNO;
 	uint64_t count;
 
 	(void)ctx;
 	(void)!read(fd, &count, sizeof(count));
-	errno = before;
 }
 
 static void linux_event_close(void *ctx, int fd)
