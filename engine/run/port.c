@@ -17,16 +17,25 @@
 /* While a link's turn lasts and it has nothing. */
 #define YIELDS_PER_TURN 8u
 
+int port_is_one(const struct sluice_stage *stage)
+{
+	return stage_is_port(stage)
+		       ? 0
+		       : sluice_fail(
+				 -EINVAL,
+				 "stage '%s' is no port (SLUICE_STAGE_PORT)",
+				 stage->name);
+}
+
 int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 	       const char *what, uint64_t deadline_ns)
 {
 	int rc;
 
 	/* The caller has been at the door. */
-	if (!stage_is_port(port))
-		return sluice_fail(-EINVAL,
-				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
-				   port->name);
+	rc = port_is_one(port);
+	if (rc < 0)
+		return rc;
 	if (port->opts.kind != kind)
 		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
 				   port->name, what);
@@ -95,15 +104,12 @@ int sluice_port_closed(const struct sluice_stage *port,
 		       struct sluice_port_status *closed)
 {
 	struct port_end end;
-
 	int rc = door_stage(port, __func__);
 
+	if (rc == 0)
+		rc = port_is_one(port);
 	if (rc < 0)
 		return rc;
-	if (!stage_is_port(port))
-		return sluice_fail(-EINVAL,
-				   "stage '%s' is no port (SLUICE_STAGE_PORT)",
-				   port->name);
 	end = port_end_of(port);
 	if (closed != NULL) {
 		memset(closed, 0, sizeof(*closed));
@@ -132,7 +138,7 @@ int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	      int (*ready)(void *port), uint64_t deadline_ns)
 {
-	const struct sluice_wait_ops *ops = port->host->wait;
+	const struct sluice_wait_ops *ops = port_ops(port);
 	uint64_t now_ns = deadline_ns > 0 ? host_now(port->host) : 0;
 
 	clock_port_waits(port, now_ns);
@@ -192,7 +198,7 @@ static void port_acknowledge(struct sluice_stage *port)
  * although its producer could run. */
 static void port_let_refill(const struct sluice_stage *port)
 {
-	const struct sluice_wait_ops *ops = port->host->wait;
+	const struct sluice_wait_ops *ops = port_ops(port);
 	const struct inlet *in = &port->in;
 	const struct inlet_link *link;
 

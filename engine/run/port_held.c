@@ -16,11 +16,6 @@
 /* What goes when its user does. */
 #define PORT_USERS (PORT_HOLDER | PORT_CAME | PORT_VAIN | PORT_WAITS)
 
-static const struct sluice_wait_ops *port_ops(const struct sluice_stage *port)
-{
-	return port->host->wait;
-}
-
 /* ---- its user ------------------------------------------------------------ */
 
 /* Until whoever has it, as @seen says, has left; or a while. */
@@ -34,13 +29,6 @@ static void port_await(struct sluice_stage *port, uint32_t seen,
 				    seen | PORT_WAITS))
 		ops->park(ops->ctx, &port->words.port_busy, seen | PORT_WAITS,
 			  deadline_ns);
-}
-
-static uint64_t port_self(const struct sluice_stage *port)
-{
-	const struct platform *platform = port->pipeline->platform;
-
-	return platform->self(platform->ctx);
 }
 
 /* Another user has it. Returns 0 when it is time to look again; or why it is not to

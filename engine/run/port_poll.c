@@ -13,22 +13,10 @@
 
 #include <errno.h>
 
-static const struct sluice_wait_ops *poll_ops(const struct sluice_stage *port)
-{
-	return port->host->wait;
-}
-
 /* Of a descriptor that there is. */
 static int poll_fd(const struct sluice_stage *port)
 {
 	return (int)sluice_load_acquire(&port->poll.fd) - 1;
-}
-
-static uint64_t poll_self(const struct sluice_stage *port)
-{
-	const struct platform *platform = port->pipeline->platform;
-
-	return platform->self(platform->ctx);
 }
 
 /* ---- is there something? ------------------------------------------------- */
@@ -70,7 +58,7 @@ static int port_has_some(struct sluice_stage *port)
 static void poll_tell(struct sluice_stage *port)
 {
 	port->poll.told = 1;
-	poll_ops(port)->notify(poll_ops(port)->ctx, poll_fd(port));
+	port_ops(port)->notify(port_ops(port)->ctx, poll_fd(port));
 }
 
 /* The bell is its user's again. Returns non-zero when it was rung meanwhile. */
@@ -91,7 +79,7 @@ static int poll_take_back(struct sluice_stage *port)
 
 void port_disarm(struct sluice_stage *port)
 {
-	if (!poll_take_back(port) && port->poll.thread != poll_self(port))
+	if (!poll_take_back(port) && port->poll.thread != port_self(port))
 		poll_tell(port);
 }
 
@@ -104,7 +92,7 @@ void port_keep_armed(struct sluice_stage *port, int relayed, int taken)
 	if (!relayed && (taken || poll->relayed)) {
 		poll->relayed = 0;
 		if (!sluice_bell_arm(port->worker->bell, poll_fd(port),
-				     poll_ops(port))) {
+				     port_ops(port))) {
 			poll->armed = 0;
 			poll_tell(port);
 			return;
@@ -117,16 +105,6 @@ void port_keep_armed(struct sluice_stage *port, int relayed, int taken)
 
 /* ---- the calls ----------------------------------------------------------- */
 
-static int poll_check(const struct sluice_stage *port)
-{
-	return stage_is_port(port)
-		       ? 0
-		       : sluice_fail(
-				 -EINVAL,
-				 "stage '%s' is no port (SLUICE_STAGE_PORT)",
-				 port->name);
-}
-
 int sluice_port_fd(struct sluice_stage *port, int *fd)
 {
 	const struct platform *platform;
@@ -136,7 +114,7 @@ int sluice_port_fd(struct sluice_stage *port, int *fd)
 	if (rc == 0 && fd == NULL)
 		rc = door_missing(__func__, "fd");
 	if (rc == 0)
-		rc = poll_check(port);
+		rc = port_is_one(port);
 	if (rc < 0)
 		return rc;
 	platform = port->pipeline->platform;
@@ -168,7 +146,7 @@ void port_close_poll(struct sluice_stage *port)
 /* What is found cannot be trusted just now: it is looked for again soon. */
 static void poll_nap(struct sluice_stage *port)
 {
-	const struct sluice_wait_ops *ops = poll_ops(port);
+	const struct sluice_wait_ops *ops = port_ops(port);
 
 	ops->park(ops->ctx, &port->worker->bell->parked, 0,
 		  ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS);
@@ -186,13 +164,13 @@ static int port_arm(struct sluice_stage *port)
 	if (port_has_some(port))
 		return 1;
 	if (!sluice_bell_arm(port->worker->bell, poll_fd(port),
-			     poll_ops(port))) {
+			     port_ops(port))) {
 		poll_nap(port);
 		return 1;
 	}
 	poll->armed = 1;
 	poll->relayed = 0;
-	poll->thread = poll_self(port);
+	poll->thread = port_self(port);
 	if (!port_has_some(port))
 		return 0;
 	(void)poll_take_back(port);
@@ -204,7 +182,7 @@ int sluice_port_arm(struct sluice_stage *port)
 	int rc = door_stage(port, __func__);
 
 	if (rc == 0)
-		rc = poll_check(port);
+		rc = port_is_one(port);
 	if (rc == 0 && sluice_load_acquire(&port->poll.fd) == 0)
 		rc = sluice_fail(-EINVAL,
 				 "port '%s' has no descriptor yet "

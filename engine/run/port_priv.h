@@ -52,6 +52,20 @@
 /* What a sending port leaves to others when its user goes. */
 #define PORT_LEFT (AHEAD_LEFT | AHEAD_HELD)
 
+static inline const struct sluice_wait_ops *
+port_ops(const struct sluice_stage *port)
+{
+	return port->host->wait;
+}
+
+/* The calling thread. */
+static inline uint64_t port_self(const struct sluice_stage *port)
+{
+	const struct platform *platform = port->pipeline->platform;
+
+	return platform->self(platform->ctx);
+}
+
 /* For a user. Behind another who sends it waits, as long as that takes; behind one
  * who waits for credit, for which it is as early, until @deadline_ns. Returns 0: the
  * port is the caller's, until port_leave(). -ENOTCONN: it is closed; -EBUSY: another
@@ -81,6 +95,8 @@ struct port_end port_end_of(const struct sluice_stage *port);
 
 /* ---- port.c: what all calls have in common ---- */
 
+/* Returns 0, or answers that it is none. */
+int port_is_one(const struct sluice_stage *stage);
 /* A call that does @what comes to the port: it is a port of @kind, and the caller's
  * from here on. Behind others it waits until @deadline_ns. Returns 0, or what the
  * call answers. */
