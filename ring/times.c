@@ -112,15 +112,12 @@ static enum sluice_doing times_told(const struct times_reading *r,
 static void times_add_work(struct times_reading *r, uint64_t more_ns,
 			   int inside)
 {
-	uint64_t work_ns =
-		more_ns < SLUICE_TIMES_LONG_NS ? more_ns : SLUICE_TIMES_LONG_NS;
-
-	if (!inside)
-		more_ns = work_ns;
-	r->ns[SLUICE_DOING_WORK] += work_ns;
-	r->ns[SLUICE_DOING_BLOCKED] += more_ns - work_ns;
+	if (!inside && more_ns > SLUICE_TIMES_LONG_NS)
+		more_ns = SLUICE_TIMES_LONG_NS;
+	sluice_times_work(r->ns, more_ns);
 	r->lived_ns += more_ns;
-	r->doing = more_ns > work_ns ? SLUICE_DOING_BLOCKED : SLUICE_DOING_WORK;
+	r->doing = more_ns > SLUICE_TIMES_LONG_NS ? SLUICE_DOING_BLOCKED
+						  : SLUICE_DOING_WORK;
 }
 
 /* What has passed since the writer's last look; as others have been told, if they
@@ -130,7 +127,7 @@ static void times_add(struct times_reading *r, enum sluice_doing told,
 {
 	if (told == SLUICE_DOING_NOTHING && !inside)
 		told = r->doing;
-	if (told == SLUICE_DOING_IDLE || told == SLUICE_DOING_NO_CREDIT) {
+	if (sluice_doing_waits(told)) {
 		r->ns[told] += more_ns;
 		r->lived_ns += more_ns;
 		r->doing = told;

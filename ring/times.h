@@ -55,6 +55,23 @@ enum sluice_doing {
 	SLUICE_DOING_COUNT
 };
 
+/** It waits for others: nothing came, or there is no room. */
+static inline int sluice_doing_waits(enum sluice_doing doing)
+{
+	return doing == SLUICE_DOING_IDLE || doing == SLUICE_DOING_NO_CREDIT;
+}
+
+/** @span_ns of work: what goes beyond a callback's time was one that blocked. */
+static inline void sluice_times_work(uint64_t spent_ns[SLUICE_DOING_COUNT],
+				     uint64_t span_ns)
+{
+	uint64_t work_ns =
+		span_ns < SLUICE_TIMES_LONG_NS ? span_ns : SLUICE_TIMES_LONG_NS;
+
+	spent_ns[SLUICE_DOING_WORK] += work_ns;
+	spent_ns[SLUICE_DOING_BLOCKED] += span_ns - work_ns;
+}
+
 /** Time as it was spent. */
 struct sluice_times {
 	/** Since it began, until it ended; behind the clock by no more than

@@ -28,7 +28,8 @@ static inline void clock_step(struct worker *worker, struct sluice_stage *stage,
 			      int moved)
 {
 	time_count(stage, moved);
-	if (SLUICE_UNLIKELY(worker->clock.exact != 0 || time_noticed(stage)))
+	if (SLUICE_UNLIKELY(worker->clock.exact != 0 ||
+			    time_claimed(stage) != SLUICE_DOING_NOTHING))
 		clock_own(worker, stage);
 }
 

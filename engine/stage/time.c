@@ -20,16 +20,6 @@ enum sluice_doing time_waits(const struct sluice_stage *stage)
 		       : SLUICE_DOING_IDLE;
 }
 
-/* @span_ns of work: a callback should have returned within some of it. */
-static void time_split(uint64_t spent_ns[SLUICE_DOING_COUNT], uint64_t span_ns)
-{
-	uint64_t work_ns =
-		span_ns < SLUICE_TIMES_LONG_NS ? span_ns : SLUICE_TIMES_LONG_NS;
-
-	spent_ns[SLUICE_DOING_WORK] += work_ns;
-	spent_ns[SLUICE_DOING_BLOCKED] += span_ns - work_ns;
-}
-
 /* What became of a window. */
 struct time_moved {
 	uint32_t worked;           /* rounds in which it moved something */
@@ -44,14 +34,13 @@ static void time_share(uint64_t spent_ns[SLUICE_DOING_COUNT],
 {
 	uint64_t work_ns = span_ns;
 
-	if (moved->claimed == SLUICE_DOING_IDLE ||
-	    moved->claimed == SLUICE_DOING_NO_CREDIT) {
+	if (sluice_doing_waits(moved->claimed)) {
 		spent_ns[moved->claimed] += span_ns;
 		return;
 	}
 	if (moved->claimed != SLUICE_DOING_NOTHING ||
 	    (window->own && moved->worked > 0)) {
-		time_split(spent_ns, span_ns);
+		sluice_times_work(spent_ns, span_ns);
 		return;
 	}
 	if (moved->worked == 0)
@@ -75,10 +64,8 @@ void time_window(struct sluice_stage *stage, const struct time_window *window)
 	struct stage_time *t = &stage->run.time;
 	uint64_t spent_ns[SLUICE_DOING_COUNT] = {0};
 	uint64_t from_ns = t->told.since_ns;
-	struct time_moved moved = {
-		.claimed = sluice_times_noticed(&stage->run.time.told,
-						&stage->words.noticed),
-		.worked = t->worked};
+	struct time_moved moved = {.claimed = time_claimed(stage),
+				   .worked = t->worked};
 	int works = moved.worked > 0 && !window->waits;
 
 	if (t->told.doing == SLUICE_DOING_NOTHING ||
@@ -111,7 +98,7 @@ void time_turn(struct sluice_stage *stage, enum sluice_doing doing,
 	t->worked = 0;
 	if (now_ns > t->told.since_ns) {
 		if (t->told.doing == SLUICE_DOING_WORK && t->own)
-			time_split(spent_ns, now_ns - t->told.since_ns);
+			sluice_times_work(spent_ns, now_ns - t->told.since_ns);
 		else
 			spent_ns[t->told.doing] = now_ns - t->told.since_ns;
 	}
@@ -135,12 +122,11 @@ void stage_time_begun(struct sluice_stage *stage)
 void stage_time_end(struct sluice_stage *stage)
 {
 	struct stage_time *t = &stage->run.time;
-	enum sluice_doing claimed = sluice_times_noticed(&stage->run.time.told,
-							 &stage->words.noticed);
+	enum sluice_doing claimed = time_claimed(stage);
 
 	if (t->told.doing == SLUICE_DOING_NOTHING)
 		return;
-	if (claimed == SLUICE_DOING_IDLE || claimed == SLUICE_DOING_NO_CREDIT) {
+	if (sluice_doing_waits(claimed)) {
 		t->told.doing = claimed;
 	} else if (claimed != SLUICE_DOING_NOTHING) {
 		t->told.doing = SLUICE_DOING_WORK;

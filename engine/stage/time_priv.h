@@ -33,12 +33,12 @@ static inline void time_count(struct sluice_stage *stage, int moved)
 	stage->run.time.worked += moved != 0;
 }
 
-/* Somebody has been told what it does since the last look. */
-static inline int time_noticed(const struct sluice_stage *stage)
+/* What somebody has been told that it does since the last look; NOTHING: nobody
+ * has. */
+static inline enum sluice_doing time_claimed(const struct sluice_stage *stage)
 {
 	return sluice_times_noticed(&stage->run.time.told,
-				    &stage->words.noticed) !=
-	       SLUICE_DOING_NOTHING;
+				    &stage->words.noticed);
 }
 
 /* Account for a window. */

@@ -387,17 +387,17 @@ sluice_unit_mutant(pool-without-stamps engine/link/rings_pool.c snapshot_latency
 	[[s/link->stamp.ns = stamp.ns;/(void)0;/]])
 sluice_unit_mutant(common-ring-without-stamps engine/link/rings_common.c snapshot_latency "of_a_common_ring"
 	[[s/stamp_publish(&out->stamper, &out->common.base, out->ops);/(void)0;/]])
-sluice_unit_mutant(blocked-is-work ring/times.c times "a_step_that_lasts_is_work_and_then_blocked"
-	[[s/r->ns\[SLUICE_DOING_BLOCKED\] += more_ns - work_ns;/r->ns[SLUICE_DOING_WORK] += more_ns - work_ns;/]])
+sluice_unit_mutant(blocked-is-work ring/times.h times "a_step_that_lasts_is_work_and_then_blocked"
+	[[s/spent_ns\[SLUICE_DOING_BLOCKED\] += span_ns - work_ns;/spent_ns[SLUICE_DOING_WORK] += span_ns - work_ns;/]])
 sluice_unit_mutant(work-without-a-thread ring/times.c times "work_that_is_not_done_is_not_told"
-	[[s/more_ns = work_ns;/(void)0;/]])
+	[[s/more_ns = SLUICE_TIMES_LONG_NS;/(void)0;/]])
 sluice_unit_mutant(old-words-and-a-new-clock ring/times.c times "what_changes_meanwhile_is_read_anew"
 	[[/First of all the writer/,/^}/s/return times_same(counters, r);/return 1;/]])
 sluice_unit_mutant(told-otherwise-each-time ring/times.c times "what_others_were_told_is_told_again"
 	[[s/if (told == SLUICE_DOING_NOTHING \&\& !inside)/if (!inside)/]])
 sluice_unit_mutant(claims-for-ever ring/times.h times "what_others_were_told_is_told_again"
 	[[s/claim >> SLUICE_TIMES_DOING_BITS == w->changes/1/]])
-sluice_unit_mutant(never-blocked engine/stage/time.c worker_clock "a_callback_that_blocks_is_found_at_once"
+sluice_unit_mutant(never-blocked ring/times.h worker_clock "a_callback_that_blocks_is_found_at_once"
 	[[s/spent_ns\[SLUICE_DOING_BLOCKED\] += span_ns - work_ns;/spent_ns[SLUICE_DOING_WORK] += span_ns - work_ns;/]])
 sluice_unit_mutant(all-of-a-window engine/stage/time.c worker_clock "several_share_a_window_by_rounds"
 	[[s/work_ns = span_ns \* moved->worked \/ window->rounds;/(void)0;/]])
