@@ -19,8 +19,6 @@
 #define LEAPS_MAX      3000u
 #define NO_LIMIT       UINT32_MAX
 #define NEVER          UINT64_MAX
-#define POLLED_MAX     64u
-#define POLLED_FIRST   1000 /* so that no other number passes for one */
 
 enum state { UNUSED, RUNNABLE, PARKED, WAITING, RETURNED };
 
@@ -36,12 +34,6 @@ struct coroutine {
 	uint64_t deadline_ns;           /* until then at the latest */
 };
 
-/* What a descriptor stands for. */
-struct polled {
-	uint32_t open;
-	uint32_t readable;
-};
-
 struct sim {
 	ucontext_t outside;
 	struct coroutine coroutines[COROUTINES_MAX];
@@ -53,7 +45,6 @@ struct sim {
 	uint32_t leap_one_in; /* how often time passes while others run */
 	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
 	struct sim_result result;
-	struct polled polled[POLLED_MAX];
 	uint8_t trace[TRACE_LENGTH];
 };
 
@@ -327,63 +318,6 @@ static void op_wake(void *ctx, sluice_a32 *word)
 	sim_point();
 }
 
-static struct polled *polled_of(int fd)
-{
-	uint32_t i = (uint32_t)(fd - POLLED_FIRST);
-
-	/* In the real world it would be another's file. */
-	if (i >= POLLED_MAX || !sim.polled[i].open)
-		abort();
-	return &sim.polled[i];
-}
-
-static int op_event_open(void *ctx)
-{
-	(void)ctx;
-	sim_point();
-	for (uint32_t i = 0; i < POLLED_MAX; i++) {
-		if (sim.polled[i].open)
-			continue;
-		sim.polled[i] = (struct polled){.open = 1};
-		return (int)i + POLLED_FIRST;
-	}
-	return -EMFILE;
-}
-
-static void op_event_clear(void *ctx, int fd)
-{
-	(void)ctx;
-	sim_point();
-	polled_of(fd)->readable = 0;
-}
-
-static void op_event_close(void *ctx, int fd)
-{
-	(void)ctx;
-	polled_of(fd)->open = 0;
-}
-
-static void op_notify(void *ctx, int fd)
-{
-	(void)ctx;
-	sim_point();
-	polled_of(fd)->readable = 1;
-	sim_wake(polled_of(fd), 0);
-}
-
-int sim_poll(int fd, uint32_t ms)
-{
-	struct polled *polled = polled_of(fd);
-	uint64_t deadline_ns = NEVER;
-
-	sim_point();
-	if (ms != UINT32_MAX)
-		deadline_ns = sim.result.now_ns + ms * UINT64_C(1000000);
-	while (!polled->readable && !sim_sleep(polled, deadline_ns))
-		;
-	return polled->readable != 0;
-}
-
 static void op_pause(void *ctx, uint32_t n)
 {
 	(void)ctx;
@@ -501,7 +435,7 @@ const struct platform *sim_platform(void)
 		.wake = op_wake,
 		.pause = op_pause,
 		.yield = op_yield,
-		.notify = op_notify,
+		.notify = sim_notify,
 	};
 	static const struct platform platform = {
 		.wait = &wait,
@@ -515,9 +449,9 @@ const struct platform *sim_platform(void)
 		.turns = op_turns,
 		.random = op_random,
 		.self = op_self,
-		.event_open = op_event_open,
-		.event_clear = op_event_clear,
-		.event_close = op_event_close,
+		.event_open = sim_event_open,
+		.event_clear = sim_event_clear,
+		.event_close = sim_event_close,
 	};
 
 	return &platform;
@@ -529,12 +463,12 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	sim.count = 0;
 	sim.current = 0;
 	memset(&sim.result, 0, sizeof(sim.result));
-	memset(&sim.polled, 0, sizeof(sim.polled));
 	sim.switch_one_in = 1 + sim_below(24);
 	sim.spurious_one_in = 2 + sim_below(30);
 	sim.leap_one_in = 50 + sim_below(2000);
 	sim.leaps_left = NO_LIMIT;
 	sim_scarce(0, 0);
+	sim_forget_descriptors();
 	if (sim_add(run, arg) == NULL)
 		abort();
 	sim.coroutines[0].begun = 1;

@@ -61,6 +61,15 @@ void sim_busy(void);
  * UINT32_MAX: for ever. Returns non-zero when it is. */
 int sim_poll(int fd, uint32_t ms);
 
+/* Before a run: no descriptor is open. */
+void sim_forget_descriptors(void);
+/* Inside a run, of the platform: as event_open, event_clear and event_close there, and
+ * notify of sluice_wait_ops. */
+int sim_event_open(void *ctx);
+void sim_event_clear(void *ctx, int fd);
+void sim_event_close(void *ctx, int fd);
+void sim_notify(void *ctx, int fd);
+
 /* Inside a run: the system refuses the @threads-th thread from now on, and the
  * @blocks-th block of memory or file; 0: none. */
 void sim_scarce(uint32_t threads, uint32_t blocks);
