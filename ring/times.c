@@ -161,24 +161,34 @@ static int times_extend(struct times_reading *r,
 	return times_same(counters, r);
 }
 
+/* Returns zero when the words were changing, or have changed meanwhile. */
+static int times_try(struct times_reading *r,
+		     const struct sluice_counters *counters,
+		     const struct sluice_wait_ops *ops,
+		     const sluice_a32 *inside, sluice_a64 *noticed)
+{
+	/* Before the words: what its thread accounted for before it entered is
+	 * seen. */
+	int was_inside = times_inside(inside, SLUICE_DOING_WORK);
+
+	return times_load(counters, r) &&
+	       times_extend(r, counters, ops, inside, noticed, was_inside);
+}
+
 void sluice_times_read(const struct sluice_counters *counters,
 		       const struct sluice_wait_ops *ops,
 		       const sluice_a32 *inside, sluice_a64 *noticed,
 		       struct sluice_times *times)
 {
 	struct times_reading r = {0};
+	uint32_t tries = 0;
 
-	for (uint32_t tries = 0; tries < TIMES_TRIES; tries++) {
-		/* Before the words: what its thread accounted for before it
-		 * entered is seen. */
-		int was_inside = times_inside(inside, SLUICE_DOING_WORK);
-
-		if (times_load(counters, &r) &&
-		    times_extend(&r, counters, ops, inside, noticed,
-				 was_inside))
+	while (!times_try(&r, counters, ops, inside, noticed))
+		if (++tries == TIMES_TRIES) {
+			/* Without what was added. */
+			(void)times_load(counters, &r);
 			break;
-		(void)times_load(counters, &r);
-	}
+		}
 	*times = (struct sluice_times){
 		.lived_ns = r.lived_ns,
 		.working_ns = r.ns[SLUICE_DOING_WORK],
