@@ -243,7 +243,7 @@ sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
 	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 27100 polls,ports,asides)
 sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
-	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 5100 polls,ports,asides,members,late-stages,stops)
+	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 610500 polls,ports,asides,members,late-stages,stops)
 
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
@@ -251,7 +251,7 @@ sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
 	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 14000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
-	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 546000 late-stages,heed)
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 710500 late-stages,heed)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
 	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
