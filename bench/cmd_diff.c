@@ -55,7 +55,7 @@ static int diff_settings(const struct diff *diff)
 				       json_object_get(is, name)) ||
 			    strstr(diff_aside, text_format(" %s ", name).at))
 				continue;
-			command_complain(diff->command->name,
+			command_complain(diff->command,
 					 text_format("%s %s: %s and %s",
 						     groups[i], name, before.at,
 						     after.at)
@@ -141,13 +141,14 @@ static void diff_runs(struct diff *diff)
 			     diff->worse, diff->better);
 }
 
-int cmd_diff(const struct command *command, struct bench_options *options)
+int cmd_diff(const struct command *command, void *of)
 {
+	const struct bench_options *options = of;
 	struct diff diff = {.command = command};
-	int rc = report_json_read(&diff.report[0], options->file[0]);
+	int rc = report_json_read(&diff.report[0], options->line.word[0]);
 
 	if (rc == 0)
-		rc = report_json_read(&diff.report[1], options->file[1]);
+		rc = report_json_read(&diff.report[1], options->line.word[1]);
 	if (rc == 0 && diff_settings(&diff) > 0) {
 		rc = COMMAND_USAGE;
 	} else if (rc == 0) {

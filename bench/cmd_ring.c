@@ -118,8 +118,9 @@ static int ring_run_all(const struct ring_settings *settings,
 	return 0;
 }
 
-int cmd_ring(const struct command *command, struct bench_options *options)
+int cmd_ring(const struct command *command, void *of)
 {
+	const struct bench_options *options = of;
 	const struct ring_settings settings = {
 		.kind = options->ring_kind != RING_ALL
 				? kinds[options->ring_kind - 1]
@@ -132,7 +133,7 @@ int cmd_ring(const struct command *command, struct bench_options *options)
 	int code;
 
 	if (options->json && !ring_json_built()) {
-		command_complain(command->name,
+		command_complain(command,
 				 "--json: built without libjansson-dev");
 		return COMMAND_USAGE;
 	}

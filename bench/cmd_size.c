@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SIZE_SATURATED (-1.0)
 #define WARM_SHARE     10u /* as in a run */
@@ -116,7 +115,7 @@ static int size_open(struct size *size)
 	/* Keys of a file, or drawn. */
 	free_at = calloc(trace.count + opts.keys.count, sizeof(*free_at));
 	if (free_at == NULL)
-		rc = sluice_fail(-ENOMEM, "no memory");
+		rc = cli_fail(-ENOMEM, "no memory");
 	else
 		size_bounds(size, &trace, free_at);
 	if (trace.span_ns > 0)
@@ -174,7 +173,7 @@ static int size_run(const struct size *size, uint32_t strategy,
 static int size_strategy(struct size *size, uint32_t strategy)
 {
 	const struct bench_options *options = size->options;
-	int watched = !options->quiet && isatty(STDERR_FILENO);
+	int watched = !options->quiet && output_watched();
 	uint32_t *fewest = &size->fewest[strategy];
 	int rc = 0;
 
@@ -182,8 +181,8 @@ static int size_strategy(struct size *size, uint32_t strategy)
 		uint32_t n = (uint32_t)options->size[i];
 
 		if (watched)
-			(void)fprintf(stderr, "\r%s: %u consumers\033[K",
-				      size->plan->strategy[strategy].name, n);
+			output_watch("%s: %u consumers",
+				     size->plan->strategy[strategy].name, n);
 		rc = size_run(size, strategy, n, &size->value[strategy][n - 1]);
 		if (!size_meets(size, strategy, n))
 			*fewest = 0;
@@ -193,7 +192,7 @@ static int size_strategy(struct size *size, uint32_t strategy)
 			*fewest = n;
 	}
 	if (watched)
-		(void)fputs("\r\033[K", stderr);
+		output_watch_end();
 	return rc;
 }
 
@@ -377,16 +376,17 @@ static json_t *size_json(const struct size *size)
 			 "answer", size_sentence(size).at);
 }
 
-int cmd_size(const struct command *command, struct bench_options *options)
+int cmd_size(const struct command *command, void *of)
 {
+	struct bench_options *options = of;
 	struct size size = {.options = options, .plan = &options->plan};
 	int rc = size_all(&size);
 
 	(void)command;
 	(void)plan_slo_text(&options->plan.slo, size.slo);
 	if (rc == 0 && options->json != NULL)
-		rc = command_json(size_json(&size), options->json);
-	if (rc == 0 && !options->to_stdout)
+		rc = json_write(size_json(&size), options->json);
+	if (rc == 0 && !options->line.to_stdout)
 		size_tell(&size);
 	return rc;
 }

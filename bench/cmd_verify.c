@@ -75,11 +75,13 @@ static int verify_run(struct verify *verify, const struct verify_cell *cell)
 	static const struct command compare = {
 		.name = "compare",
 		.bit = COMMAND_MEASURE,
-		.strategies = 1,
+		.most = 1,
 	};
-	char line[REPORT_TEXT_BYTES];
+	char line[OPTION_TEXT_BYTES];
 	char *argv[WORDS_MAX] = {line};
-	struct bench_options options;
+	struct bench_options options = {
+		.line = {verify->options->line.tool, &compare},
+	};
 	char *rest = line;
 	int argc = 1;
 	int rc;
@@ -91,7 +93,7 @@ static int verify_run(struct verify *verify, const struct verify_cell *cell)
 		       cell->strategy);
 	while (rest != NULL && argc < WORDS_MAX - 1)
 		argv[argc++] = strsep(&rest, " ");
-	rc = options_parse(&options, &compare, argc, argv);
+	rc = option_parse(&options.line, argc, argv);
 	trace_close(&options.own);
 	if (rc != 0)
 		return -EINVAL;
@@ -104,8 +106,8 @@ static int verify_run(struct verify *verify, const struct verify_cell *cell)
 	/* Each event is handled, whatever the strategy. */
 	for (uint32_t i = 0; rc == 0 && i < verify->plan.repeats; i++)
 		if (verify->results[i].events != verify->plan.trace.count)
-			rc = sluice_fail(-EBADMSG, "%s has lost events",
-					 cell->strategy);
+			rc = cli_fail(-EBADMSG, "%s has lost events",
+				      cell->strategy);
 	return rc;
 }
 
@@ -230,26 +232,27 @@ static int verify_all(struct verify *verify)
 		(void)fflush(stdout);
 	}
 	if (rc == 0 && verify->held + verify->failed == 0) {
-		(void)sluice_fail(-EINVAL, "no cell is of that strategy");
+		(void)cli_fail(-EINVAL, "no cell is of that strategy");
 		(void)option_refused("strategy", options->only);
 		return -ENOENT;
 	}
 	if (rc == 0 && verify->json != NULL)
-		return command_json(
-			json_pack("{s:i, s:s, s:o, s:O, s:i, s:i}", "schema",
-				  REPORT_SCHEMA, "command", "verify", "seed",
-				  json_sprintf("%llu", seed), "cells",
-				  verify->json, "held", verify->held, "failed",
-				  verify->failed),
-			options->json);
+		return json_write(json_pack("{s:i, s:s, s:o, s:O, s:i, s:i}",
+					    "schema", REPORT_SCHEMA, "command",
+					    "verify", "seed",
+					    json_sprintf("%llu", seed), "cells",
+					    verify->json, "held", verify->held,
+					    "failed", verify->failed),
+				  options->json);
 	if (rc == 0)
 		(void)printf("\nseed %llu: %d cells hold, %d do not\n", seed,
 			     verify->held, verify->failed);
 	return rc;
 }
 
-int cmd_verify(const struct command *command, struct bench_options *options)
+int cmd_verify(const struct command *command, void *of)
 {
+	struct bench_options *options = of;
 	struct verify verify = {
 		.options = options,
 		.json = options->json ? json_array() : NULL,
@@ -259,7 +262,7 @@ int cmd_verify(const struct command *command, struct bench_options *options)
 	json_decref(verify.json);
 	free(verify.results);
 	if (rc == -ENOENT)
-		command_complain(command->name, sluice_last_error());
+		command_complain(command, cli_error());
 	if (rc < 0)
 		return rc == -ENOENT ? COMMAND_USAGE : rc;
 	return verify.failed > 0 ? COMMAND_FAILED : COMMAND_DONE;

@@ -4,51 +4,8 @@
 #include "bench/command.h"
 
 #include <string.h>
-#include <unistd.h>
-
-void command_complain(const char *name, const char *why)
-{
-	(void)fprintf(stderr, "sluice-bench %s: %s\n", name, why);
-}
 
 /* ---- files --------------------------------------------------------------- */
-
-/* "-" is stdout. Returns NULL with a sentence in sluice_last_error(). */
-static FILE *command_open(const char *file)
-{
-	FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "we");
-
-	if (out == NULL)
-		(void)sluice_fail(-errno, "%.200s: %s", file, strerror(errno));
-	return out;
-}
-
-/* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
- * is about @file unless @out is NULL, which has had one. */
-static int command_close(FILE *out, const char *file, int rc)
-{
-	if (out == NULL)
-		return -EIO;
-	if (ferror(out) && rc == 0)
-		rc = -EIO;
-	if ((out == stdout ? fflush(out) : fclose(out)) != 0 && rc == 0)
-		rc = -errno;
-	return rc < 0 ? sluice_fail(rc, "%.200s: %s", file, strerror(-rc)) : 0;
-}
-
-int command_json(json_t *root, const char *file)
-{
-	FILE *out = command_open(file);
-	int rc = root == NULL ? -ENOMEM : 0;
-
-	if (rc == 0 && out != NULL &&
-	    (json_dumpf(root, out, JSON_REAL_PRECISION(12) | JSON_INDENT(1)) <
-		     0 ||
-	     fputc('\n', out) == EOF))
-		rc = -EIO;
-	json_decref(root);
-	return command_close(out, file, rc);
-}
 
 struct trace_opts command_trace(const struct bench_plan *plan, double load)
 {
@@ -72,9 +29,9 @@ static int command_save(const struct bench_options *options)
 	rc = trace_open(&trace, &opts);
 	if (rc < 0)
 		return rc;
-	out = command_open(options->save_trace);
-	rc = command_close(out, options->save_trace,
-			   out != NULL ? trace_save(&trace, out) : 0);
+	out = output_open(options->save_trace);
+	rc = output_close(out, options->save_trace,
+			  out != NULL ? trace_save(&trace, out) : 0);
 	trace_close(&trace);
 	return rc;
 }
@@ -102,12 +59,12 @@ static int plot_files(const struct report *report, const char *prefix,
 				*at = '_';
 		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
 			       name.at);
-		out = command_open(file);
+		out = output_open(file);
 		if (out != NULL && plots)
 			plot_svg(&plot[i], 1, out);
 		else if (out != NULL)
 			report_hgrm_write(run, out);
-		rc = command_close(out, file, 0);
+		rc = output_close(out, file, 0);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -128,12 +85,12 @@ static int command_outputs(const struct report *report,
 
 	for (size_t i = 0; i < 3 && rc == 0; i++) {
 		const char *file = outputs[i].file;
-		FILE *out = file != NULL ? command_open(file) : NULL;
+		FILE *out = file != NULL ? output_open(file) : NULL;
 
 		if (file != NULL)
-			rc = command_close(out, file,
-					   out ? outputs[i].write(report, out)
-					       : 0);
+			rc = output_close(out, file,
+					  out ? outputs[i].write(report, out)
+					      : 0);
 	}
 	if (rc == 0 && options->svg != NULL)
 		rc = plot_files(report, options->svg, 1, named);
@@ -172,18 +129,13 @@ static int compare_round(const struct bench_plan *plan, double load,
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
 		struct run_result *result = &results[i * rounds + round];
 
-		/* One line that is written over; \033[K clears what the last
-		 * one left. */
 		if (watched)
-			(void)fprintf(stderr,
-				      "\rload %.4g  %s  round %u of %u"
-				      "\033[K",
-				      load, plan->strategy[i].name, round + 1,
-				      rounds);
+			output_watch("load %.4g  %s  round %u of %u", load,
+				     plan->strategy[i].name, round + 1, rounds);
 		rc = run_strategy(plan, &plan->strategy[i], &trace, result);
 		result->load = load;
 		if (rc < 0)
-			(void)number_within("at load %g: ", load);
+			(void)cli_within("at load %g: ", load);
 	}
 	trace_close(&trace);
 	return rc;
@@ -196,7 +148,7 @@ struct run_result *compare_load(const struct bench_plan *asked, double load,
 	uint32_t rounds = compare_rounds(&plan);
 	struct run_result *results =
 		calloc((size_t)plan.strategies * rounds, sizeof(*results));
-	int rc = results != NULL ? 0 : sluice_fail(-ENOMEM, "no memory");
+	int rc = results != NULL ? 0 : cli_fail(-ENOMEM, "no memory");
 
 	plan.trace = command_trace(asked, load);
 	if (plan.by_speed)
@@ -213,21 +165,12 @@ struct run_result *compare_load(const struct bench_plan *asked, double load,
 
 /* ---- what is told -------------------------------------------------------- */
 
-static int command_color(const struct bench_options *options)
-{
-	const char *no_color = getenv("NO_COLOR");
-
-	return options->color == COLOR_ALWAYS ||
-	       (options->color == COLOR_AUTO && isatty(STDOUT_FILENO) &&
-		(no_color == NULL || no_color[0] == '\0'));
-}
-
 /* All loads; what has been measured when one fails is in the report. */
 static int command_measure(const struct bench_options *options,
 			   struct report *report)
 {
 	const struct bench_plan *plan = &options->plan;
-	int watched = !options->quiet && isatty(STDERR_FILENO);
+	int watched = !options->quiet && output_watched();
 	uint32_t rounds = compare_rounds(plan);
 	int rc = 0;
 
@@ -247,12 +190,13 @@ static int command_measure(const struct bench_options *options,
 		free(results);
 	}
 	if (watched)
-		(void)fputs("\r\033[K", stderr);
+		output_watch_end();
 	return rc;
 }
 
-int cmd_measure(const struct command *command, struct bench_options *options)
+int cmd_measure(const struct command *command, void *of)
 {
+	struct bench_options *options = of;
 	struct report report = {0};
 	int rc = report_open(&report, report_document(command->name));
 
@@ -264,26 +208,27 @@ int cmd_measure(const struct command *command, struct bench_options *options)
 		options_record(options, &report);
 		rc = command_outputs(&report, options, 0);
 	}
-	if (rc == 0 && !options->to_stdout) /* main() looks at stdout */
-		report_table_write(&report, command_color(options),
+	if (rc == 0 && !options->line.to_stdout) /* tool_main() looks at it */
+		report_table_write(&report, output_color(options->color),
 				   !options->quiet, stdout);
 	report_close(&report);
 	return rc;
 }
 
-int cmd_plot(const struct command *command, struct bench_options *options)
+int cmd_plot(const struct command *command, void *of)
 {
+	struct bench_options *options = of;
 	struct report report = {0};
 	int rc;
 
 	if (options->html == NULL && options->svg == NULL &&
 	    options->csv == NULL && options->hgrm == NULL) {
-		command_complain(command->name,
+		command_complain(command,
 				 "--html=FILE, --svg=PREFIX, --csv=FILE or "
 				 "--hgrm=PREFIX is missing");
 		return COMMAND_USAGE;
 	}
-	rc = report_json_read(&report, options->file[0]);
+	rc = report_json_read(&report, options->line.word[0]);
 	if (rc == 0)
 		rc = command_outputs(&report, options, 1);
 	report_close(&report);

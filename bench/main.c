@@ -3,20 +3,19 @@
 #include "bench/command.h"
 #include "dispatch/strategy.h"
 
-#include <string.h>
-
 #define MEASURE COMMAND_MEASURE, cmd_measure
+#define OPTIONS "[OPTION...]", 0
 #define MANY    PLAN_STRATEGIES_MAX
 
 /* clang-format off */
 static const struct command commands[] = {
-	{"run", MEASURE, 1, 0, "one strategy",
+	{"run", MEASURE, OPTIONS, 1, "one strategy",
 	 "One strategy over one load, or over several.", {NULL}},
-	{"compare", MEASURE, MANY, 0, "several, over the same events",
+	{"compare", MEASURE, OPTIONS, MANY, "several, over the same events",
 	 "Several strategies over the same events, side by side. With several "
 	 "loads it shows up to where each of them holds.",
 	 {"strategies=demand,rr,jbsq:2,p2c"}},
-	{"keyed", MEASURE, MANY, 0,
+	{"keyed", MEASURE, OPTIONS, MANY,
 	 "compare with hot keys: what order per key costs",
 	 "compare, with keys of which some come far more often than others "
 	 "(zipf). It shows what order per key costs: a fixed owner per key "
@@ -25,7 +24,7 @@ static const struct command commands[] = {
 	 "has no owner, is fast, and breaks the order: look at \"key viol\".",
 	 {"keys=zipf:0.9:10000",
 	  "strategies=hash,partition,atomic,pkg,sticky,jbsq:2"}},
-	{"slow", MEASURE, MANY, 0,
+	{"slow", MEASURE, OPTIONS, MANY,
 	 "compare with one consumer ten times slower",
 	 "compare, with consumer 0 ten times slower than the others. It shows "
 	 "what one slow consumer does to all: strict rr and hash wait for it, "
@@ -35,7 +34,7 @@ static const struct command commands[] = {
 	 /* The others could do that much without it. */
 	 {"load=0.7", "window=64", "slow=0:10",
 	  "strategies=rr,hash,rr:skip,demand,p2c,jbsq:2"}},
-	{"burst", MEASURE, MANY, 0,
+	{"burst", MEASURE, OPTIONS, MANY,
 	 "compare with events that come many at once",
 	 "compare, with events that come 64 at once and then not at all. It "
 	 "shows how a backlog is cleared. A strategy that deals it out at once "
@@ -44,15 +43,15 @@ static const struct command commands[] = {
 	 "consumer that is free.",
 	 {"arrivals=burst:64", "load=0.5",
 	  "strategies=rr,demand,p2c,jbsq:2,jbsq:1"}},
-	{"size", COMMAND_SIZE, cmd_size, MANY, 0,
+	{"size", COMMAND_SIZE, cmd_size, OPTIONS, MANY,
 	 "how few consumers meet an objective, and which way",
 	 "How few consumers meet an objective, and with which strategy: in the "
 	 "simulation each strategy is tried with more and more consumers. When "
 	 "none meets it, the reason.",
 	 {"consumers=1:32", "strategies=demand,rr,p2c,jbsq:2,shared,atomic"}},
-	{"ring", COMMAND_RING, cmd_ring, 0, 0, "our rings against others",
+	{"ring", COMMAND_RING, cmd_ring, OPTIONS, 0, "our rings against others",
 	 "Our rings against others, side by side in every round.", {NULL}},
-	{"verify", COMMAND_VERIFY, cmd_verify, 0, 0,
+	{"verify", COMMAND_VERIFY, cmd_verify, OPTIONS, 0,
 	 "do the strategies still have their figures?",
 	 "Do the strategies still have their figures? They run in the simulation "
 	 "as they are compiled for the engine. Each cell is a line: the figure "
@@ -61,11 +60,11 @@ static const struct command commands[] = {
 	 /* Of the first seeds the one whose waits are near all the closed forms
 	  * at once: chance is as large as what they are held to. */
 	 {"seed=2"}},
-	{"plot", COMMAND_PLOT, cmd_plot, 0, 1,
+	{"plot", COMMAND_PLOT, cmd_plot, "FILE [OPTION...]", 1, 0,
 	 "a page or pictures from what --json wrote",
 	 "Makes a page or pictures from what --json wrote to FILE; - is stdin.",
 	 {NULL}},
-	{"diff", COMMAND_DIFF, cmd_diff, 0, 2,
+	{"diff", COMMAND_DIFF, cmd_diff, "BEFORE AFTER", 2, 0,
 	 "what got worse or better between two --json",
 	 "What --json wrote to two files, with the same settings: the figures "
 	 "that are apart beyond the ranges over their repeats, and by how much. "
@@ -73,82 +72,42 @@ static const struct command commands[] = {
 };
 /* clang-format on */
 
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static void main_help(FILE *out)
+static void main_strategies(FILE *out)
 {
 	const struct sluice_strategy *strategy;
 
-	(void)fprintf(out,
-		      "usage: sluice-bench COMMAND [OPTION...]\n"
-		      "       sluice-bench COMMAND --help\n"
-		      "       sluice-bench --help | --version\n"
-		      "Compares ways of handing out events, under the same "
-		      "load.\n"
-		      "\n");
-	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(out, "  %-9s  %s\n", commands[i].name,
-			      commands[i].summary);
 	(void)fprintf(out, "\nStrategies (man 7 sluice says more):\n\n");
 	for (uint32_t i = 0; (strategy = sluice_strategy_at(i)) != NULL; i++)
 		(void)fprintf(out, "  %-9s  %s\n", strategy->name,
 			      strategy->help);
-	(void)fprintf(out,
-		      "\n"
-		      "Figures go to stdout, talk goes to stderr.\n"
-		      "Exit status: 0 done, 1 a run failed or a cell does not "
-		      "hold, 2 usage.\n");
 }
 
-static int main_run(const struct command *command, int argc, char **argv)
+static void main_close(void *of)
 {
-	struct bench_options options;
-	int rc = options_parse(&options, command, argc, argv);
-	int refused = rc != 0;
-
-	if (rc == 0 && options.help)
-		options_help(command);
-	else if (rc == 0)
-		rc = command->run(command, &options);
-	if (refused || rc < 0)
-		command_complain(command->name, sluice_last_error());
-	trace_close(&options.own);
-	return rc < 0 ? COMMAND_FAILED : rc;
+	trace_close(&((struct bench_options *)of)->own);
 }
 
 int main(int argc, char **argv)
 {
-	const char *name = argc > 1 ? argv[1] : NULL;
-	int rc = COMMAND_USAGE;
-	size_t i = 0;
+	const struct tool bench = {
+		.name = "sluice-bench",
+		.version = SLUICE_VERSION_STRING,
+		.about = "Compares ways of handing out events, under the same "
+			 "load.",
+		.help = main_strategies,
+		.exits = "Figures go to stdout, talk goes to stderr.\n"
+			 "Exit status: 0 done, 1 a run failed or a cell does "
+			 "not hold, 2 usage.",
+		.command_exits = "Exit status: 0 done, 1 failed, 2 usage.",
+		.command = commands,
+		.commands = sizeof(commands) / sizeof(commands[0]),
+		.row = options_rows,
+		.rows = options_count,
+		.options_bytes = sizeof(struct bench_options),
+		.init = options_init,
+		.finish = options_finish,
+		.close = main_close,
+	};
 
-	if (name == NULL) {
-		main_help(stderr);
-		return rc;
-	}
-	while (i < COMMANDS && strcmp(commands[i].name, name) != 0)
-		i++;
-	if (i < COMMANDS) {
-		rc = main_run(&commands[i], argc - 1, argv + 1);
-	} else if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-		main_help(stdout);
-		rc = COMMAND_DONE;
-	} else if (strcmp(name, "--version") == 0) {
-		(void)printf("sluice-bench %s\n", SLUICE_VERSION_STRING);
-		rc = COMMAND_DONE;
-	} else {
-		(void)fprintf(stderr,
-			      "sluice-bench: '%.60s' is no command; there are:",
-			      name);
-		for (i = 0; i < COMMANDS; i++)
-			(void)fprintf(stderr, " %s", commands[i].name);
-		(void)fputc('\n', stderr);
-	}
-	/* A full disk is no success. */
-	if ((rc == COMMAND_DONE || rc == COMMAND_WORSE) &&
-	    (ferror(stdout) || fflush(stdout) != 0)) {
-		command_complain(name, "stdout cannot be written");
-		rc = COMMAND_FAILED;
-	}
-	return rc;
+	return tool_main(&bench, argc, argv);
 }

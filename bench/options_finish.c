@@ -23,7 +23,7 @@ static int finish_loads(struct bench_options *options)
 	const char *text = options->load;
 
 	plan->by_speed = plan->trace.arrival.kind == ARRIVAL_TRACE &&
-			 option_given(options, "load") == NULL;
+			 option_given(&options->line, "load") == NULL;
 	if (plan->by_speed) {
 		text = options->speed != NULL ? options->speed : "1";
 		options->load = "its own";
@@ -64,7 +64,7 @@ static int finish_trace(struct bench_options *options,
 
 	if (trace->arrival.kind != ARRIVAL_TRACE)
 		return 0;
-	trace->draw_keys = option_given(options, "keys") != NULL;
+	trace->draw_keys = option_given(&options->line, "keys") != NULL;
 	if (trace_read(&options->own, trace) < 0)
 		return COMMAND_FAILED;
 	trace->own = &options->own;
@@ -74,7 +74,7 @@ static int finish_trace(struct bench_options *options,
 	/* What it lacks must be asked for by name; strategies that size has by
 	 * itself it leaves out by itself. */
 	if (!options->own.facts.has_service &&
-	    !option_given(options, "service"))
+	    !option_given(&options->line, "service"))
 		return REFUSE("%.120s has no column service_ns, _us, _ms or "
 			      "_s; --service=HOW draws services",
 			      trace->arrival.file);
@@ -82,8 +82,9 @@ static int finish_trace(struct bench_options *options,
 		if (options->own.keyed ||
 		    !(plan->strategy[i].strategy->needs & SLUICE_NEEDS_KEYS))
 			plan->strategy[n++] = plan->strategy[i];
-	if (n < plan->strategies && (command->bit != COMMAND_SIZE ||
-				     option_given(options, "strategies")))
+	if (n < plan->strategies &&
+	    (command->bit != COMMAND_SIZE ||
+	     option_given(&options->line, "strategies")))
 		return REFUSE("%.120s has no column key, which a strategy "
 			      "needs; --keys=HOW draws keys",
 			      trace->arrival.file);
@@ -127,7 +128,7 @@ static int finish_idle(const struct bench_options *options)
 		{"repeats", sim && !drawn, nothing},
 		{"rate", file, "a trace has its own; see --speed"},
 		{"load", closed, "closed arrivals have no load"},
-		{"load", option_given(options, "speed") != NULL,
+		{"load", option_given(&options->line, "speed") != NULL,
 		 "--speed is given as well; one of them is too many"},
 		{"speed", !file,
 		 "only --arrivals=trace:FILE has a rate of its own; --load "
@@ -157,11 +158,12 @@ static int finish_idle(const struct bench_options *options)
 		{"claim", !pool, "no strategy here has a shared ring"},
 		{"slo", closed,
 		 "closed arrivals have no load that could meet it"},
-		{"color", (int)options->to_stdout, "stdout gets no tables"},
+		{"color", (int)options->line.to_stdout,
+		 "stdout gets no tables"},
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		const char *text = option_given(options, rules[i].name);
+		const char *text = option_given(&options->line, rules[i].name);
 
 		if (!rules[i].idle || text == NULL)
 			continue;
@@ -179,9 +181,9 @@ static int finish_strategies(struct bench_options *options,
 	struct sluice_credit credit;
 	int rc = plan_strategies_parse(plan, options->strategies);
 
-	if (rc == 0 && plan->strategies > command->strategies)
+	if (rc == 0 && plan->strategies > command->most)
 		rc = REFUSE("%s takes %u; compare takes several", command->name,
-			    command->strategies);
+			    command->most);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
 		struct plan_strategy *one = &plan->strategy[i];
 
@@ -193,14 +195,20 @@ static int finish_strategies(struct bench_options *options,
 	return rc < 0 ? option_refused("strategies", options->strategies) : 0;
 }
 
-int options_finish(struct bench_options *options, const struct command *command)
+int options_finish(void *of)
 {
+	struct bench_options *options = of;
+	const struct command *command = options->line.command;
 	struct bench_plan *plan = &options->plan;
-	int rc = finish_strategies(options, command);
+	int rc = 0;
 
-	if (plan->mode != PLAN_SIM && !option_given(options, "service-mean")) {
+	if (!(command->bit & (COMMAND_MEASURE | COMMAND_SIZE)))
+		return 0;
+	rc = finish_strategies(options, command);
+	if (plan->mode != PLAN_SIM &&
+	    !option_given(&options->line, "service-mean")) {
 		plan->trace.service.mean_ns = PLAN_LIVE_MEAN_NS;
-		if (!option_given(options, "events"))
+		if (!option_given(&options->line, "events"))
 			plan->trace.count = PLAN_LIVE_EVENTS;
 	}
 	if (rc == 0)

@@ -131,7 +131,7 @@ int plan_strategies_parse(struct bench_plan *plan, const char *list)
 			if (strcmp(plan->strategy[i].name, one->name) == 0)
 				return REFUSE("%s is there twice", one->name);
 		if (plan_strategy_read(one) < 0)
-			return number_within("%s: ", one->name);
+			return cli_within("%s: ", one->name);
 		plan->strategies++;
 		list += length;
 		if (*list == '\0')
@@ -148,8 +148,9 @@ int plan_credit(const struct bench_plan *plan,
 				  : strategy->refill;
 	uint32_t window = strategy->window ? strategy->window : plan->window;
 
-	return sluice_credit_init(credit, window, strategy->min, refill) < 0
-		       ? number_within("%s: ", strategy->name)
+	return cli_library(sluice_credit_init(credit, window, strategy->min,
+					      refill)) < 0
+		       ? cli_within("%s: ", strategy->name)
 		       : 0;
 }
 

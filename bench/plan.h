@@ -102,7 +102,7 @@ struct bench_plan {
 
 /* Everything at its default: 8 consumers, bimodal, Poisson at 0.8, in sim. */
 void plan_init(struct bench_plan *plan);
-/* Each returns 0, or -EINVAL with a sentence in sluice_last_error(): what is
+/* Each returns 0, or -EINVAL with a sentence in cli_error(): what is
  * wrong, and what is allowed. A list has commas. */
 int plan_strategies_parse(struct bench_plan *plan, const char *list);
 /* p99.9:1ms, p99:10, 10 (then p99). */

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UNIT      0x1p24 /* of a mean gap, before there is a load */
@@ -234,8 +235,8 @@ int trace_open(struct trace *trace, const struct trace_opts *opts)
 	*trace = own != NULL ? *own : (struct trace){.count = opts->count};
 	trace->event = calloc(trace->count, sizeof(*trace->event));
 	if (trace->event == NULL)
-		return sluice_fail(-ENOMEM, "events %" PRIu64 ": no memory",
-				   trace->count);
+		return cli_fail(-ENOMEM, "events %" PRIu64 ": no memory",
+				trace->count);
 	if (own != NULL)
 		memcpy(trace->event, own->event,
 		       own->count * sizeof(*own->event));

@@ -11,7 +11,7 @@
 #ifndef SLUICE_BENCH_LOAD_TRACE_H
 #define SLUICE_BENCH_LOAD_TRACE_H
 
-#include "bench/load/spec.h"
+#include "tools/cli/spec.h"
 
 /* Limits, each named when something is refused for it. */
 #define TRACE_EVENTS_MAX (1u << 27)
@@ -122,7 +122,7 @@ struct trace_opts {
 };
 
 /*
- * Each returns 0 or a negative errno, with a sentence in sluice_last_error().
+ * Each returns 0 or a negative errno, with a sentence in cli_error().
  * Specifications are within their limits.
  *
  * trace_read() reads a file once; it may be a pipe. Services that it lacks are

@@ -7,6 +7,7 @@
 #include "bench/load/trace.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -276,7 +277,7 @@ static int input_event(struct input *in)
 		return BAD_LINE(in, "more than %u events", TRACE_EVENTS_MAX);
 	return fwrite(&row, sizeof(row), 1, in->rows) == 1
 		       ? 0
-		       : sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
+		       : cli_fail(-ENOMEM, "%.120s: no memory", in->file);
 }
 
 static int input_lines(struct input *in)
@@ -289,7 +290,7 @@ static int input_lines(struct input *in)
 			rc = in->named == 0 ? input_names(in) : input_event(in);
 	}
 	if (rc == 0 && ferror(in->stream))
-		return sluice_fail(-EIO, "%.120s: cannot be read", in->file);
+		return cli_fail(-EIO, "%.120s: cannot be read", in->file);
 	if (rc == 0 && in->facts->events == 0)
 		rc = REFUSE(
 			"%.120s: %s", in->file,
@@ -350,7 +351,7 @@ static int input_finish(struct input *in, struct row *row, struct trace *trace)
 	trace->keyed = facts->has_keys;
 	trace->event = calloc(n, sizeof(*trace->event) + sizeof(*trace->key));
 	if (trace->event == NULL)
-		return sluice_fail(-ENOMEM, "%.120s: no memory", in->file);
+		return cli_fail(-ENOMEM, "%.120s: no memory", in->file);
 	key = (uint64_t *)(trace->event + n);
 	trace->key = facts->has_keys ? key : NULL;
 	for (uint64_t i = 0; i < n; i++, row++) {
@@ -380,13 +381,13 @@ int trace_load(struct trace *trace, const char *file)
 	*trace = (struct trace){0};
 	in.rows = open_memstream(&rows, &bytes);
 	if (in.rows == NULL)
-		return sluice_fail(-ENOMEM, "%.120s: no memory", file);
+		return cli_fail(-ENOMEM, "%.120s: no memory", file);
 	in.stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	rc = in.stream != NULL
 		     ? input_lines(&in)
-		     : sluice_fail(-errno, "%.120s: %s", file, strerror(errno));
+		     : cli_fail(-errno, "%.120s: %s", file, strerror(errno));
 	if (fclose(in.rows) != 0 && rc == 0)
-		rc = sluice_fail(-ENOMEM, "%.120s: no memory", file);
+		rc = cli_fail(-ENOMEM, "%.120s: no memory", file);
 	if (rc == 0)
 		rc = input_finish(&in, (void *)rows, trace);
 	if (in.stream != NULL && in.stream != stdin)

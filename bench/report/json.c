@@ -68,9 +68,9 @@ int report_json_get(struct report_run *run)
 
 		if (mid != NULL && !json_is_number(mid) &&
 		    !json_is_boolean(mid))
-			return sluice_fail(-EINVAL, "%s%s%s: not a number",
-					   of->group, of->group[0] ? "." : "",
-					   of->member);
+			return cli_fail(-EINVAL, "%s%s%s: not a number",
+					of->group, of->group[0] ? "." : "",
+					of->member);
 		for (size_t k = 0; k < 3; k++)
 			run->side[k][id] = document_value(
 				k > 0 && json_array_size(range) == 2
@@ -97,7 +97,7 @@ void report_json_trace(struct report *report, const struct trace_facts *facts,
 	json_t *told = json_array();
 
 	for (uint32_t i = 0; i < n; i++)
-		(void)json_array_append_new(told, report_text(sentence[i].at));
+		(void)json_array_append_new(told, json_text(sentence[i].at));
 #define COUNT(member) #member, (json_int_t)facts->member
 #define REAL(member)  #member, facts->member
 	(void)json_object_set_new(
@@ -111,7 +111,7 @@ void report_json_trace(struct report *report, const struct trace_facts *facts,
 			  COUNT(moved), COUNT(moved_ns), COUNT(no_time),
 			  "has_service", (int)facts->has_service, "has_keys",
 			  (int)facts->has_keys, "ignored",
-			  report_text(facts->ignored), "told", told));
+			  json_text(facts->ignored), "told", told));
 }
 
 /* By strategy: the load, and its range. */
@@ -169,14 +169,13 @@ static int read_head(struct report *report)
 
 	if (json_integer_value(json_object_get(root, "schema")) !=
 	    REPORT_SCHEMA)
-		return sluice_fail(-EINVAL, "schema: only %d is known",
-				   REPORT_SCHEMA);
+		return cli_fail(-EINVAL, "schema: only %d is known",
+				REPORT_SCHEMA);
 	if (json_unpack_ex(root, &error, 0, "{s:s, s:{s:s}, s:[]}", "command",
 			   &command, "plan", "slo", &slo, "runs") < 0)
-		return sluice_fail(-EINVAL, "%s", error.text);
-	return plan_slo_parse(&report->slo, slo) < 0
-		       ? number_within("plan.slo: ")
-		       : 0;
+		return cli_fail(-EINVAL, "%s", error.text);
+	return plan_slo_parse(&report->slo, slo) < 0 ? cli_within("plan.slo: ")
+						     : 0;
 }
 
 int report_json_read(struct report *report, const char *file)
@@ -189,17 +188,17 @@ int report_json_read(struct report *report, const char *file)
 
 	if (root == NULL)
 		rc = error.line < 0 /* there is no such file */
-			     ? sluice_fail(-EINVAL, "%s", error.text)
-			     : sluice_fail(-EINVAL, "line %d: %s", error.line,
-					   error.text);
+			     ? cli_fail(-EINVAL, "%s", error.text)
+			     : cli_fail(-EINVAL, "line %d: %s", error.line,
+					error.text);
 	else if (rc == 0)
 		rc = read_head(report);
 	(void)json_object_del(root, "runs");
 	for (size_t i = 0; rc == 0 && i < json_array_size(runs); i++) {
 		rc = report_add(report, json_incref(json_array_get(runs, i)));
 		if (rc < 0)
-			(void)number_within("runs[%zu]: ", i);
+			(void)cli_within("runs[%zu]: ", i);
 	}
 	json_decref(runs);
-	return rc < 0 ? number_within("%.200s: ", file) : 0;
+	return rc < 0 ? cli_within("%.200s: ", file) : 0;
 }

@@ -13,13 +13,6 @@
 /* Points each time the distance to the maximum halves. */
 #define REPORT_CURVE_TICKS 5u
 
-json_t *report_text(const char *text)
-{
-	json_t *made = json_string(text);
-
-	return made != NULL ? made : json_string("?");
-}
-
 /* "model name : ..." of the first CPU; other architectures have other words
  * for it, and stay without. */
 static json_t *report_cpu(void)
@@ -33,7 +26,7 @@ static json_t *report_cpu(void)
 		;
 	if (file != NULL)
 		(void)fclose(file);
-	return report_text(cpu);
+	return json_text(cpu);
 }
 
 json_t *report_document(const char *command)
@@ -67,7 +60,7 @@ int report_open(struct report *report, json_t *root)
 	};
 	return report->run != NULL && root != NULL
 		       ? 0
-		       : sluice_fail(-ENOMEM, "no memory for the report");
+		       : cli_fail(-ENOMEM, "no memory for the report");
 }
 
 void report_close(struct report *report)
@@ -229,9 +222,9 @@ static int report_count(struct report *report)
 			at++;
 		if (report->runs > REPORT_RUNS_MAX || loads > PLAN_LOADS_MAX ||
 		    at == PLAN_STRATEGIES_MAX)
-			return sluice_fail(
-				-EINVAL, "more than %u loads or %u strategies",
-				PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
+			return cli_fail(-EINVAL,
+					"more than %u loads or %u strategies",
+					PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
 		run->load_at = loads - 1;
 		run->strategy_at = at;
 		report->load[loads - 1] = run->load;
@@ -253,7 +246,7 @@ int report_add(struct report *report, json_t *json)
 			   "repeats", "used", &run.repeats, "valid", "why",
 			   &run.why) < 0) {
 		json_decref(json);
-		return sluice_fail(-EINVAL, "%s", error.text);
+		return cli_fail(-EINVAL, "%s", error.text);
 	}
 	for (; at > 0 && report->run[at - 1].load > run.load; at--)
 		report->run[at] = report->run[at - 1];

@@ -11,37 +11,18 @@
 #define SLUICE_BENCH_REPORT_REPORT_H
 
 #include "bench/run/result.h"
+#include "tools/cli/json.h"
+#include "tools/cli/text.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
-#define REPORT_TEXT_BYTES  1024u
 #define REPORT_REPEATS_MAX 31u
 #define REPORT_RUNS_MAX    (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
 /* Grows when a member of the document goes away or means something else. */
 #define REPORT_SCHEMA 2
 
-/* ---- text.c: three digits and a unit ---------------------------------------- */
+/* ---- text.c: a trace --------------------------------------------------------- */
 
-/* Short, and handed on by value: text_ns(850).at lives as long as the call that
- * it is an argument of. */
-struct text {
-	char at[320];
-};
-
-#define TEXT_NONE ((struct text){""})
-
-struct text text_format(const char *format, ...) SLUICE_PRINTF(1, 2);
-/* "850ns", "12.3us". */
-struct text text_ns(double ns);
-/* "850", "12.3k", "1.23M". */
-struct text text_number(double number);
-/* All digits up to 99999, then as above. */
-struct text text_count(double count);
-/* "10us", "10k": as many digits as it has, up to four. */
-struct text text_tick(double number, int is_ns);
-/* @format with a text for each %, quoted for HTML and XML. */
-void text_markup(FILE *out, const char *format, ...);
 /* What is known of a trace that was read, in up to TEXT_TRACE sentences. Returns
  * how many. @consumers 0: without the load of these. */
 #define TEXT_TRACE 5u
@@ -141,18 +122,16 @@ struct report {
 /* Of this subcommand on this machine, without runs; NULL: no memory. */
 json_t *report_document(const char *command);
 /* Takes @root over. Returns 0, or -ENOMEM, also when that is NULL, with a sentence
- * in sluice_last_error(). */
+ * in cli_error(). */
 int report_open(struct report *report, json_t *root);
 void report_close(struct report *report);
-/* A text; one that is no UTF-8, which a file's name may be, as "?". */
-json_t *report_text(const char *text);
 /* What option @name was; "": not given, and no default. */
 const char *report_setting(const struct report *report, const char *name);
 /* A run of several that are the same but for chance, as it is in the document;
  * NULL: no memory. */
 json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 			uint32_t consumers);
-/* Takes @run over. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
+/* Takes @run over. Returns 0, or -EINVAL with a sentence in cli_error(). */
 int report_add(struct report *report, json_t *run);
 
 /* ---- rank.c: who is better ------------------------------------------------- */
@@ -272,13 +251,13 @@ void report_json_trace(struct report *report, const struct trace_facts *facts,
 void report_json_put(json_t *run, const struct figure *figure, double mid,
 		     double low, double high);
 /* All of them from there; what is not there was not measured. Returns 0, or
- * -EINVAL with a sentence in sluice_last_error(). */
+ * -EINVAL with a sentence in cli_error(). */
 int report_json_get(struct report_run *run);
 /* What is there in the document of one, or of ranges; NULL: nothing. */
 json_t *report_member(json_t *run, const char *group, const char *member);
 /* One JSON document. Returns 0 or a negative errno. */
 int report_json_write(const struct report *report, FILE *out);
-/* Read it back. Returns 0, or -EINVAL with a sentence in sluice_last_error(). */
+/* Read it back. Returns 0, or -EINVAL with a sentence in cli_error(). */
 int report_json_read(struct report *report, const char *file);
 /* Comma-separated: a line for each run, figures as in the document. */
 int report_csv_write(const struct report *report, FILE *out);

@@ -103,6 +103,7 @@ int flow_open(struct flow *flow, struct run *run, uint32_t apart)
 		rc = flow_producer_open(flow, &flow->producer[p]);
 	for (uint32_t c = 0; rc == 0 && c < run->consumers; c++)
 		rc = flow_consumer_open(flow, c);
+	(void)cli_library(rc);
 	for (uint32_t p = 0; rc == 0 && p < run->producers; p++)
 		outlet_start(
 			&flow->producer[p].out,

@@ -70,7 +70,7 @@ struct run_result {
 };
 
 /* One strategy over one trace, which has the load of the run, in the plan's mode.
- * Returns 0, or a negative errno with a sentence in sluice_last_error(). */
+ * Returns 0, or a negative errno with a sentence in cli_error(). */
 int run_strategy(const struct bench_plan *plan,
 		 const struct plan_strategy *strategy,
 		 const struct trace *trace, struct run_result *result);

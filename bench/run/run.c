@@ -121,11 +121,11 @@ int run_possible(const struct bench_plan *plan, const struct trace *trace)
 	if (plan->mode == PLAN_SIM || busy <= cpus.count ||
 	    (!virtual && trace->service_mean_ns <= SERVICE_NONE_NS))
 		return 0;
-	return sluice_fail(-EINVAL,
-			   "--mode=%s keeps %u threads busy, on %u CPUs: they "
-			   "would wait for each other; --mode=%s can do",
-			   virtual ? "virtual" : "threads", busy, cpus.count,
-			   cpus.count < 2 ? "sim" : "virtual");
+	return cli_fail(-EINVAL,
+			"--mode=%s keeps %u threads busy, on %u CPUs: they "
+			"would wait for each other; --mode=%s can do",
+			virtual ? "virtual" : "threads", busy, cpus.count,
+			cpus.count < 2 ? "sim" : "virtual");
 }
 
 /* ---- a try --------------------------------------------------------------- */
@@ -149,11 +149,11 @@ static int run_try(struct run *run)
 	RUN_NEW(run, run->watch, threads);
 	rc = run_modes[run->plan->mode](run);
 	if (rc == -ETIMEDOUT)
-		(void)sluice_fail(rc,
-				  "%" PRIu64 " of %" PRIu64 " events were not "
-				  "handled, and none for %.1f s",
-				  run->result->drops.unplaced,
-				  run->trace->count, run->deadline_ns * 1e-9);
+		(void)cli_fail(rc,
+			       "%" PRIu64 " of %" PRIu64 " events were not "
+			       "handled, and none for %.1f s",
+			       run->result->drops.unplaced, run->trace->count,
+			       run->deadline_ns * 1e-9);
 	if (rc == 0)
 		rc = tally_whole(run);
 	quiet_judge(run->quiet, run->watch, threads,
@@ -284,9 +284,9 @@ int run_strategy(const struct bench_plan *plan,
 	if (rc < 0)
 		return rc;
 	if (strategy->strategy->rings == SLUICE_RINGS_COMMON)
-		rc = sluice_fail(-ENOTSUP,
-				 "every consumer gets every event; there is "
-				 "nothing to compare at the same load");
+		rc = cli_fail(-ENOTSUP,
+			      "every consumer gets every event; there is "
+			      "nothing to compare at the same load");
 	else if (plan->mode == PLAN_THREADS)
 		rc = threads_check(&run);
 	if (rc == 0) {
@@ -301,6 +301,6 @@ int run_strategy(const struct bench_plan *plan,
 		run_mark(&run);
 	run_forget(&run, NULL);
 	if (rc < 0)
-		(void)number_within("%s: ", strategy->name);
+		(void)cli_within("%s: ", strategy->name);
 	return rc;
 }

@@ -120,7 +120,7 @@ static inline uint64_t run_max(uint64_t a, uint64_t b)
 }
 
 /* A try in each of the modes, and what it cannot do. Each returns 0, or a negative
- * errno with a sentence in sluice_last_error(); -ETIMEDOUT: nothing was handled for
+ * errno with a sentence in cli_error(); -ETIMEDOUT: nothing was handled for
  * long. What was dropped is in the result. */
 int sim_go(struct run *run);
 int virtual_go(struct run *run);

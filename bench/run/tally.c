@@ -66,12 +66,12 @@ int tally_whole(struct run *run)
 		squares += (double)r->handled[c] * (double)r->handled[c];
 	}
 	if (r->events + r->drops.all != count || run->twice > 0)
-		return sluice_fail(-EBADMSG,
-				   "of %" PRIu64 " events %" PRIu64
-				   " were never handled (%" PRIu64
-				   " dropped) and %" PRIu64 " more than once",
-				   count, count - r->events, r->drops.all,
-				   run->twice);
+		return cli_fail(-EBADMSG,
+				"of %" PRIu64 " events %" PRIu64
+				" were never handled (%" PRIu64
+				" dropped) and %" PRIu64 " more than once",
+				count, count - r->events, r->drops.all,
+				run->twice);
 	/* Jain's index. */
 	if (squares > 0)
 		r->jain = (double)r->events * (double)r->events /

@@ -25,7 +25,7 @@
 #define MS_MOST 1e6
 /* For what is in flight when everybody has left. */
 #define DRAIN_MS    2000u
-#define CANNOT(...) sluice_fail(-ENOTSUP, __VA_ARGS__)
+#define CANNOT(...) cli_fail(-ENOTSUP, __VA_ARGS__)
 
 /* A stage: a producer, a consumer, or the one that restores the order. */
 struct threads_stage {
@@ -412,6 +412,7 @@ int threads_go(struct run *run)
 	if (rc == -ETIMEDOUT || t->there == 0)
 		run->result->drops.unplaced =
 			run->trace->count - threads_finished(t);
+	(void)cli_library(rc);
 	/* Its threads have ended when it is closed. */
 	sluice_pipeline_close(t->pipeline);
 	if (run->throughput)

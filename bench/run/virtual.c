@@ -206,7 +206,7 @@ static int virtual_threads(struct virtual_run *v)
 		run_begin(v->run);
 		sluice_store_release(&v->stop, 1);
 	}
-	return rc < 0 ? sluice_fail(rc, "no thread: %s", strerror(-rc)) : v->rc;
+	return rc < 0 ? cli_fail(rc, "no thread: %s", strerror(-rc)) : v->rc;
 }
 
 int virtual_go(struct run *run)

@@ -33,7 +33,7 @@ static inline void live_case_plan(struct live_case *live, uint64_t events,
 	plan->trace.keys = (struct keys){KEY_ZIPF, 0.9, 200};
 	plan->window = 64;
 	if (plan_strategies_parse(plan, strategy) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 }
 
 static inline void live_case_fault(struct live_case *live,
@@ -46,10 +46,10 @@ static inline void live_case_fault(struct live_case *live,
 static inline int live_case_try(struct live_case *live, enum plan_mode mode)
 {
 	if (plan_check(&live->plan) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	if (live->trace.event == NULL &&
 	    trace_open(&live->trace, &live->plan.trace) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	live->result = malloc(sizeof(*live->result));
 	assert_non_null(live->result);
 	live->plan.mode = mode;
@@ -60,7 +60,7 @@ static inline int live_case_try(struct live_case *live, enum plan_mode mode)
 static inline void live_case_run(struct live_case *live, enum plan_mode mode)
 {
 	if (live_case_try(live, mode) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 }
 
 static inline void live_case_end(struct live_case *live)

@@ -59,7 +59,7 @@ static inline struct trace file_opened(double load)
 	struct trace trace;
 
 	if (file_open(&trace, load) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_non_null(trace.event);
 	return trace;
 }
@@ -84,7 +84,7 @@ static inline struct trace drawn(enum arrival_kind kind, double load)
 	struct trace trace;
 
 	if (trace_open(&trace, &opts) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_non_null(trace.event);
 	return trace;
 }

@@ -23,7 +23,7 @@ static struct trace trace_made(const struct trace_opts *opts)
 	struct trace trace;
 
 	if (trace_open(&trace, opts) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_non_null(trace.event);
 	return trace;
 }

@@ -322,7 +322,7 @@ static struct trace file_drawn(const char *text, uint32_t draw_keys)
 
 	file_has(text, strlen(text));
 	if (trace_read(&trace, &opts) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	return trace;
 }
 

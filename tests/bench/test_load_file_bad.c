@@ -64,9 +64,9 @@ static void a_bad_line_is_named(void **state)
 
 	file_has(row->text, strlen(row->text));
 	assert_int_equal(file_open(&trace, 0), -EINVAL);
-	assert_text_has(sluice_last_error(), row->why);
+	assert_text_has(cli_error(), row->why);
 	if (strncmp(row->why, "all", 3) != 0)
-		assert_text_has(sluice_last_error(), path);
+		assert_text_has(cli_error(), path);
 	assert_null(trace.event);
 }
 
@@ -80,16 +80,16 @@ static void a_line_without_end_is_refused(void **state)
 	memcpy(text, HEAD, strlen(HEAD));
 	file_has(text, sizeof(text));
 	assert_int_equal(file_open(&trace, 0), -EINVAL);
-	assert_text_has(sluice_last_error(), ":2: longer than 65534 bytes");
+	assert_text_has(cli_error(), ":2: longer than 65534 bytes");
 	memset(text + strlen(HEAD), 0, sizeof(text) - strlen(HEAD));
 	file_has(text, sizeof(text));
 	assert_int_equal(file_open(&trace, 0), -EINVAL);
-	assert_text_has(sluice_last_error(),
+	assert_text_has(cli_error(),
 			":2: longer than 65534 bytes, or a zero byte");
 	memset(text, ',', sizeof(text));
 	file_has(text, 1000);
 	assert_int_equal(file_open(&trace, 0), -EINVAL);
-	assert_text_has(sluice_last_error(), ":1: more than 256 fields");
+	assert_text_has(cli_error(), ":1: more than 256 fields");
 }
 
 /* Whatever stands there: it is read or refused, and a refusal has words. */
@@ -120,8 +120,8 @@ static void anything_is_read_or_refused(void **state)
 		if (file_open(&trace, 0) == 0) {
 			taken++;
 			trace_close(&trace);
-		} else if (strncmp(sluice_last_error(), "all", 3) != 0) {
-			assert_text_has(sluice_last_error(), path);
+		} else if (strncmp(cli_error(), "all", 3) != 0) {
+			assert_text_has(cli_error(), path);
 		}
 	}
 	assert_true(taken >= 1000);
@@ -138,13 +138,13 @@ static void what_has_no_span_has_no_load(void **state)
 	assert_true(!(trace.facts.load > 0) && !(trace.facts.peak_per_s > 0));
 	trace_close(&trace);
 	assert_int_equal(file_open(&trace, 0.5), -EINVAL);
-	assert_text_has(sluice_last_error(), ": all arrive at one instant");
+	assert_text_has(cli_error(), ": all arrive at one instant");
 	trace = file_text("arrival_ns,service_ns,key\n0,5,1\n9,5,2\n");
 	trace_close(&trace);
 	assert_int_equal(file_open(&trace, -1), -EINVAL);
-	assert_text_has(sluice_last_error(), "load -1: must be in");
+	assert_text_has(cli_error(), "load -1: must be in");
 	assert_int_equal(file_open(&trace, (double)NAN), -EINVAL);
-	assert_text_has(sluice_last_error(), "nan: must be in");
+	assert_text_has(cli_error(), "nan: must be in");
 	/* 2 * 4294967295 ns / 10^-6 / 4 consumers. */
 	trace = file_text("arrival_ns,service_ns\n0,4294967295\n"
 			  "9,4294967295\n");
@@ -163,10 +163,10 @@ static void files_that_are_none_are_named(void **state)
 	(void)state;
 	(void)snprintf(path, sizeof(path), "/nowhere/there/is");
 	assert_int_equal(file_open(&none, 0), -ENOENT);
-	assert_text_has(sluice_last_error(), "/nowhere/there/is: No such file");
+	assert_text_has(cli_error(), "/nowhere/there/is: No such file");
 	(void)snprintf(path, sizeof(path), "/proc/self");
 	assert_int_equal(file_open(&none, 0), -EIO);
-	assert_text_has(sluice_last_error(), "/proc/self: cannot be read");
+	assert_text_has(cli_error(), "/proc/self: cannot be read");
 	/* Noticed while writing, and at the end only. */
 	assert_non_null(full);
 	assert_int_equal(trace_save(&trace, full), -EIO);

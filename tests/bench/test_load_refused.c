@@ -63,7 +63,7 @@ static void is_refused(void **state)
 	struct trace trace;
 
 	assert_int_equal(trace_open(&trace, &row->opts), -EINVAL);
-	assert_text_has(sluice_last_error(), row->why);
+	assert_text_has(cli_error(), row->why);
 	assert_null(trace.event);
 	trace_close(&trace);
 }

@@ -47,7 +47,7 @@ static int there_and_back(enum field field, const char *text, char *back)
 		assert_true(made.service.mean_ns >= 123 &&
 			    made.service.mean_ns <= 123);
 	if (rc == 0)
-		show(specs[field], &made, back, LOAD_TEXT_BYTES);
+		show(specs[field], &made, back, SPEC_TEXT_BYTES);
 	return rc;
 }
 
@@ -91,14 +91,14 @@ static struct text_row taken_rows[] = {
 static void is_taken(void **state)
 {
 	const struct text_row *row = *state;
-	char back[LOAD_TEXT_BYTES] = "";
+	char back[SPEC_TEXT_BYTES] = "";
 
 	if (there_and_back(row->field, row->text, back) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_string_equal(back, row->back);
 	/* What is written is taken, and written alike. */
 	if (there_and_back(row->field, row->back, back) != 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_string_equal(back, row->back);
 }
 
@@ -168,10 +168,10 @@ static struct text_row refused_rows[] = {
 static void is_refused(void **state)
 {
 	const struct text_row *row = *state;
-	char back[LOAD_TEXT_BYTES] = "";
+	char back[SPEC_TEXT_BYTES] = "";
 
 	assert_int_equal(there_and_back(row->field, row->text, back), -EINVAL);
-	assert_text_has(sluice_last_error(), row->back);
+	assert_text_has(cli_error(), row->back);
 }
 
 /* No number is lost on the way through a text. */
@@ -183,14 +183,14 @@ static void any_number_comes_back(void **state)
 	for (uint32_t i = 0; i < 20000; i++) {
 		struct service a = {.kind = SERVICE_BIMODAL};
 		struct service b = {0};
-		char text[LOAD_TEXT_BYTES];
+		char text[SPEC_TEXT_BYTES];
 		double unit = (double)(rng_u64(&rng) >> 11) * 0x1p-53;
 
 		a.share = 1e-6 + 0.9 * unit;
 		a.factor = 1 + (double)rng_below(&rng, 1000) * unit;
 		show(&load_service, &a, text, sizeof(text));
 		if (spec_parse(&load_service, &b, text) != 0)
-			fail_msg("%s", sluice_last_error());
+			fail_msg("%s", cli_error());
 		assert_memory_equal(&a.share, &b.share, sizeof(a.share));
 		assert_memory_equal(&a.factor, &b.factor, sizeof(a.factor));
 	}
@@ -231,7 +231,7 @@ static void is_that_list(void **state)
 
 	if (row->count == 0) {
 		assert_int_equal(count, -EINVAL);
-		assert_text_has(sluice_last_error(), row->why);
+		assert_text_has(cli_error(), row->why);
 		return;
 	}
 	assert_int_equal(count, row->count);
@@ -249,8 +249,7 @@ static void whole_numbers_go_in_steps_of_1(void **state)
 	assert_true(fabs(out[31] - 32) < 1e-12);
 	assert_int_equal(spec_list(&form, "2:8:2", out, 64), 4);
 	assert_int_equal(spec_list(&form, "0:3", out, 64), -EINVAL);
-	assert_text_has(sluice_last_error(),
-			"each must be a whole number in [1, 64]");
+	assert_text_has(cli_error(), "each must be a whole number in [1, 64]");
 }
 
 int main(void)

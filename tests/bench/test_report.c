@@ -333,12 +333,12 @@ static void json_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_int_equal(text_read(&report, cases[i][0]), -EINVAL);
-		assert_non_null(strstr(sluice_last_error(), cases[i][1]));
+		assert_non_null(strstr(cli_error(), cases[i][1]));
 		report_close(&report);
 	}
 	assert_int_equal(report_json_read(&report, "/nonexistent/report"),
 			 -EINVAL);
-	assert_non_null(strstr(sluice_last_error(), "/nonexistent/report"));
+	assert_non_null(strstr(cli_error(), "/nonexistent/report"));
 	report_close(&report);
 }
 

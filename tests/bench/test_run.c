@@ -224,8 +224,7 @@ static void a_lost_event_fails_the_run(void **state)
 		if (i != 11)
 			handle(i, 0, 0);
 	assert_int_equal(live_tally(0, 0), -EBADMSG);
-	assert_text_has(sluice_last_error(),
-			"of 20 events 1 were never handled");
+	assert_text_has(cli_error(), "of 20 events 1 were never handled");
 }
 
 static void an_event_handled_twice_fails_the_run(void **state)
@@ -236,7 +235,7 @@ static void an_event_handled_twice_fails_the_run(void **state)
 		handle(i, 0, 0);
 	handle(11, 1, 0);
 	assert_int_equal(live_tally(0, 0), -EBADMSG);
-	assert_text_has(sluice_last_error(), "1 more than once");
+	assert_text_has(cli_error(), "1 more than once");
 }
 
 static void what_was_dropped_is_not_lost(void **state)

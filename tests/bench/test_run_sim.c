@@ -289,7 +289,7 @@ static void plan_by_hand(struct bench_plan *plan, const struct by_hand *row)
 	}
 	if (plan_strategies_parse(plan, row->strategy) < 0 ||
 	    plan_check(plan) < 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 }
 
 static void is_as_by_hand(void **state)
@@ -308,7 +308,7 @@ static void is_as_by_hand(void **state)
 		skip();
 	plan_by_hand(&plan, row);
 	if (run_strategy(&plan, &plan.strategy[0], &trace, &result) < 0)
-		fail_msg("%s", sluice_last_error());
+		fail_msg("%s", cli_error());
 	assert_int_equal(result.events, row->count);
 	assert_int_equal(sluice_hist_count(&result.latency), row->count);
 	for (uint32_t i = 0; i < row->count; i++)
@@ -368,7 +368,7 @@ static void broadcast_is_refused(void **state)
 	assert_int_equal(
 		run_strategy(&plan, &plan.strategy[0], &trace, &result),
 		-ENOTSUP);
-	assert_text_has(sluice_last_error(),
+	assert_text_has(cli_error(),
 			"broadcast: every consumer gets every event");
 }
 

@@ -56,7 +56,7 @@ static struct trace plan_drawn(struct bench_plan *plan, const char *strategy)
 
 	if (plan_strategies_parse(plan, strategy) < 0 || plan_check(plan) < 0 ||
 	    trace_open(&trace, &plan->trace) < 0)
-		fail_msg("%s: %s", strategy, sluice_last_error());
+		fail_msg("%s: %s", strategy, cli_error());
 	return trace;
 }
 
@@ -65,7 +65,7 @@ static void plan_run(const struct bench_plan *plan, const struct trace *trace,
 {
 
 	if (run_strategy(plan, &plan->strategy[0], trace, out) < 0)
-		fail_msg("%s: %s", plan->strategy[0].name, sluice_last_error());
+		fail_msg("%s: %s", plan->strategy[0].name, cli_error());
 }
 
 /* Nothing is lost, nothing is handled twice, order is where it is promised. */

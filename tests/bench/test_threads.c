@@ -303,8 +303,8 @@ static void it_is_refused(void **state)
 	live.plan.batch = row->batch;
 	live_case_fault(&live, &row->fault);
 	assert_int_equal(live_case_try(&live, PLAN_THREADS), row->code);
-	assert_text_has(sluice_last_error(), row->says);
-	assert_text_has(sluice_last_error(), row->strategy);
+	assert_text_has(cli_error(), row->says);
+	assert_text_has(cli_error(), row->strategy);
 	live_case_end(&live);
 }
 

@@ -185,12 +185,12 @@ static void what_cannot_be_is_refused(void **state)
 	(void)state;
 	live_case_plan(&live, 100, SERVICE_NS, "broadcast");
 	assert_int_equal(live_case_try(&live, PLAN_VIRTUAL), -ENOTSUP);
-	assert_text_has(sluice_last_error(), "broadcast: every consumer");
+	assert_text_has(cli_error(), "broadcast: every consumer");
 	live_case_end(&live);
 
 	live_case_plan(&live, 100, SERVICE_NS, "demand@window=4@refill=5");
 	assert_int_equal(live_case_try(&live, PLAN_VIRTUAL), -EINVAL);
-	assert_text_has(sluice_last_error(), "refill_events 5");
+	assert_text_has(cli_error(), "refill_events 5");
 	live_case_end(&live);
 }
 

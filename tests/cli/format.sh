@@ -7,6 +7,6 @@ cd "$1"
 command -v clang-format >/dev/null || exit 77
 clang-format --version | grep -q 'version 14\.' || exit 77
 # 01_counter.c and atomic.h are laid out by hand, to be read in one piece.
-find sluice.h ring dispatch engine bench examples tests -name '*.[ch]' -o \
+find sluice.h ring dispatch engine stages bench tools examples tests -name '*.[ch]' -o \
 	-name '*.cc' | grep -v -e examples/01_counter.c |
 	xargs clang-format --dry-run --Werror

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Dependencies point down only: tools bench examples > stages > engine > dispatch
-# > ring, and in the engine: peer > run > control > graph > stage > link. An
-# include of an upper folder from a lower one fails, and so does a call, with the
+# > ring; bench > tools/cli; and in the engine: peer > run > control > graph > stage
+# > link. An include of an upper folder from a lower one fails, and so does a call, with the
 # folder of the library's objects as second argument.
 set -eu
 objects=${2:-}
@@ -24,6 +24,19 @@ check ring 'dispatch|engine|stages|bench|tools|examples|tests'
 check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
+check examples 'bench|tools|tests'
+check bench 'tools/[^c][a-z]*|examples|tests'
+check tools 'bench|examples|tests'
+if grep -nE '#[[:space:]]*include.*_priv\.h[">]' -r tools --include='*.[ch]'; then
+	echo "tools/ uses public headers only" >&2
+	failed=1
+fi
+# What all tools share knows of the library what each of its headers does.
+if grep -n '#[[:space:]]*include "' -r tools/cli --include='*.[ch]' |
+	grep -vE '"(tools/cli/[a-z]+|ring/base)\.h"'; then
+	echo "tools/cli/ uses itself and ring/base.h" >&2
+	failed=1
+fi
 check engine/link 'engine/(stage|graph|control|run|peer)'
 check engine/stage 'engine/(graph|control|run|peer)'
 check engine/graph 'engine/(control|run|peer)'

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/spec.h"
+#include "tools/cli/spec.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ static void is_that_number(void **state)
 
 	assert_int_equal(rc, row->real < 0 ? -EINVAL : 0);
 	if (rc < 0)
-		assert_text_has(sluice_last_error(), "must be a ");
+		assert_text_has(cli_error(), "must be a ");
 	else if (is_whole)
 		assert_int_equal(whole, (uint64_t)row->real);
 	else
@@ -76,7 +76,7 @@ static void ends_belong_to_a_range(void **state)
 	assert_int_equal(reads(&form, "1", 1, &number), -EINVAL);
 	assert_int_equal(reads(&form, "65", 2, &number), -EINVAL);
 	assert_int_equal(reads(&form, "48", 2, &number), -EINVAL);
-	assert_string_equal(sluice_last_error(),
+	assert_string_equal(cli_error(),
 			    "must be none, or a power of two in [2, 64]");
 	/* Part of a text. */
 	assert_int_equal(reads(&form, "4:9", 1, &number), 0);
@@ -85,8 +85,8 @@ static void ends_belong_to_a_range(void **state)
 	assert_int_equal(reads(&form, "none", 4, &number), 0);
 	assert_int_equal(number, 99);
 	assert_int_equal(reads(&form, "nonesuch", 8, &number), -EINVAL);
-	(void)number_within("--it=%d: ", 5);
-	assert_text_has(sluice_last_error(), "--it=5: must be none, or a");
+	(void)cli_within("--it=%d: ", 5);
+	assert_text_has(cli_error(), "--it=5: must be none, or a");
 }
 
 static const char *shown(const struct number_form *form, const void *from)

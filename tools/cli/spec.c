@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/spec.h"
+#include "tools/cli/spec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int form_read(const struct spec *spec, const struct spec_form *form,
@@ -21,7 +22,7 @@ static int form_read(const struct spec *spec, const struct spec_form *form,
 				 ? strlen(rest)
 				 : strcspn(rest, spec->between);
 		if (number_read(&field->form, rest, length, at) < 0)
-			return number_within("%s ", field->name);
+			return cli_within("%s ", field->name);
 		rest += length;
 	}
 	return *rest == '\0'
@@ -32,7 +33,7 @@ static int form_read(const struct spec *spec, const struct spec_form *form,
 int spec_read(const struct spec *spec, const char *text, void *into)
 {
 	size_t length = strcspn(text, spec->between);
-	char allowed[LOAD_TEXT_BYTES] = "";
+	char allowed[SPEC_TEXT_BYTES] = "";
 	FILE *out;
 
 	for (uint32_t i = 0; i < spec->forms; i++) {
@@ -142,7 +143,7 @@ int spec_list(const struct number_form *form, const char *text, double *out,
 		length = strcspn(text, ",");
 		more = text[length] == ',';
 		if (number_read(form, text, length, &one) < 0)
-			return number_within("each ");
+			return cli_within("each ");
 		if (n == most)
 			return REFUSE("at most %u are taken", most);
 		out[n++] = one;

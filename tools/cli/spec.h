@@ -2,27 +2,26 @@
 /*
  * Numbers as people write them: 0.8, 80%, 1e6, 200k, 2.5us; and words with numbers
  * behind them, NAME:NUMBER:NUMBER: from a text to where they go, and back. Which
- * words there are is a table; help and refusals are made of it. The command line,
- * workloads as text and trace files are all read with this.
+ * words there are is a table; help and refusals are made of it. Command lines and
+ * files that people write are all read with this.
  *
- * What is refused returns a negative errno and leaves a sentence in
- * sluice_last_error(), as the library does: what is wrong, and what is allowed.
+ * What is refused returns a negative errno and leaves a sentence in cli_error():
+ * what is wrong, and what is allowed.
  *
- * Of number.c and spec.c. Knows digits, units, words and limits; not which option
- * or column they are of, nor what they mean.
+ * Of number.c and spec.c. Knows digits, units, words and limits; not which option,
+ * key or column they are of, nor what they mean.
  */
-#ifndef SLUICE_BENCH_LOAD_SPEC_H
-#define SLUICE_BENCH_LOAD_SPEC_H
+#ifndef SLUICE_TOOLS_CLI_SPEC_H
+#define SLUICE_TOOLS_CLI_SPEC_H
 
-#include "ring/base_priv.h"
+#include "tools/cli/say.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 /* ---- number.c: numbers ------------------------------------------------------ */
 
 #define NUMBER_TEXT_BYTES 96u /* of one */
-#define LOAD_TEXT_BYTES   192 /* of a specification */
+#define SPEC_TEXT_BYTES   192 /* of a specification */
 
 enum number_kind {
 	NUMBER_U32,   /* 1000, 1k, 1e3: a uint32_t */
@@ -63,11 +62,6 @@ void number_show(const struct number_form *form, const void *from, FILE *out);
 /* The shortest text that is read back as this very number, and "500ns". */
 const char *number_text(double number, char *text);
 const char *number_time_text(double ns, char *text);
-
-#define REFUSE(...) sluice_fail(-EINVAL, __VA_ARGS__)
-
-/* Put what it is about in front of the last sentence. Returns -EINVAL. */
-int number_within(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 
 /* ---- spec.c: words with numbers -------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bench/load/spec.h"
+#include "tools/cli/spec.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(LDBL_MANT_DIG >= 64, "a long double has 64 bits and more");
@@ -18,19 +18,6 @@ static const struct unit {
 	     {"M", 0, 1e6L, 1}, {"G", 0, 1e9L, 1},  {"%", 0, 1, 100}};
 
 #define UNITS (sizeof(units) / sizeof(units[0]))
-
-int number_within(const char *fmt, ...)
-{
-	char sentence[512];
-	char what[512];
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(what, sizeof(what), fmt, args);
-	va_end(args);
-	(void)snprintf(sentence, sizeof(sentence), "%s", sluice_last_error());
-	return REFUSE("%s%s", what, sentence);
-}
 
 static int is_time(const struct number_form *form)
 {
