@@ -8,6 +8,7 @@ if(NOT SCDOC)
 endif()
 
 set(SLUICE_MAN_PAGES
+	sluice.1
 	sluice-bench.1
 	sluice.7
 	sluice_control.3
@@ -27,7 +28,7 @@ foreach(page IN LISTS SLUICE_MAN_PAGES)
 		COMMAND sh -c "\"$0\" <\"$1\" >\"$2\"" ${SCDOC} ${source} ${made}
 		DEPENDS ${source} VERBATIM)
 	list(APPEND SLUICE_MAN_FILES ${made})
-	# The page of a program is installed with it: bench/CMakeLists.txt.
+	# The page of a program is installed with it, by its own CMakeLists.txt.
 	if(SLUICE_INSTALL AND NOT section EQUAL 1)
 		install(FILES ${made} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 	endif()

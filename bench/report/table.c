@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables for people: as many columns side by side as there is width for, the
- * rest in a table below with the same rows. */
+/* Tables for people: runs as rows, figures as columns. */
 #include "bench/report/report.h"
-
-#include <string.h>
+#include "tools/cli/table.h"
 
 #define TABLE_WIDTH 120
 
@@ -14,101 +12,92 @@ static const char *const table_styles[2][5] = {
 	{"", "", "", "", ""},
 	{"\033[0m", "\033[1;32m", "\033[33m", "\033[1m", "\033[2m"}};
 
-/* Columns side by side: those that all tables have, and some of its own. */
-struct table {
+/* One of report_tables. */
+struct columns {
 	const struct report *report;
 	const char *const *style;
-	FILE *out;
-	enum figure_id column[FIGURES];
-	int width[FIGURES];
-	uint32_t keys;
-	uint32_t first;
-	uint32_t end;
-	int reasons; /* say below a row why it is marked */
+	enum figure_id id[FIGURES];
 };
 
-/* The heads, and the runs. The first column to the left, figures to the right. */
-static void table_rows(const struct table *table)
+static const struct report_run *columns_run(const struct columns *columns,
+					    uint32_t row)
 {
-	const struct report *report = table->report;
-	const char *const *style = table->style;
-
-	for (uint32_t i = 0; i <= report->runs; i++) {
-		const struct report_run *run =
-			i > 0 ? &report->run[i - 1] : NULL;
-
-		if (i > 1 && report->strategies > 1 &&
-		    run->load_at > run[-1].load_at)
-			(void)fputc('\n', table->out);
-		(void)fputs(style[run != NULL ? report_mark(run) : STYLE_HEAD],
-			    table->out);
-		for (uint32_t k = 0; k < table->end; k++) {
-			enum figure_id id = table->column[k];
-
-			if (k < table->keys || k >= table->first)
-				(void)fprintf(
-					table->out, "%s%*s", k > 0 ? "  " : "",
-					table->width[k],
-					(run != NULL ? report_cell(run, id)
-						     : report_head(report, id))
-						.at);
-		}
-		(void)fprintf(table->out, "%s\n", style[0]);
-		if (run != NULL && run->contended && table->reasons)
-			(void)fprintf(table->out, "%s  ! %s%s\n",
-				      style[MARK_CONTENDED], run->why,
-				      style[0]);
-	}
+	return row > 0 ? &columns->report->run[row - 1] : NULL;
 }
 
-static int table_width(const struct report *report, enum figure_id id)
+static struct text columns_cell(const struct table *table, uint32_t row,
+				uint32_t column)
 {
-	size_t width = strlen(report_head(report, id).at);
+	const struct columns *columns = table->of;
+	const struct report_run *run = columns_run(columns, row);
+	enum figure_id id = columns->id[column];
 
-	for (uint32_t i = 0; i < report->runs; i++) {
-		size_t cell = strlen(report_cell(&report->run[i], id).at);
-
-		width = cell > width ? cell : width;
-	}
-	return (int)width;
+	return run != NULL ? report_cell(run, id)
+			   : report_head(columns->report, id);
 }
 
-/* The columns of table @number; those that all tables have come again in front of
- * what there was no room for. */
-static void table_write(struct table *table, int number)
+static const char *columns_style(const struct table *table, uint32_t row)
 {
-	uint32_t n = report_columns(table->report, number, table->column);
-	int keys_width = 0;
+	const struct columns *columns = table->of;
+	const struct report_run *run = columns_run(columns, row);
 
-	table->keys = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		table->width[i] = table_width(table->report, table->column[i]);
-		if (figures[table->column[i]].table == 0)
-			keys_width += table->width[table->keys++] + 2;
-	}
-	table->width[0] *= -1; /* to the left */
-	table->reasons = number == 1;
-	if (n > 0)
-		(void)fprintf(table->out, "\n%s%s%s", table->style[STYLE_HEAD],
-			      report_tables[number], table->style[0]);
-	for (table->end = table->keys; table->end < n; table->reasons = 0) {
-		int width = keys_width;
+	return columns->style[run != NULL ? (int)report_mark(run) : STYLE_HEAD];
+}
 
-		table->first = table->end;
-		do {
-			width += table->width[table->end++] + 2;
-		} while (table->end < n &&
-			 width + table->width[table->end] <= TABLE_WIDTH);
-		(void)fputc('\n', table->out);
-		table_rows(table);
-	}
+/* Between loads. */
+static int columns_apart(const struct table *table, uint32_t row)
+{
+	const struct columns *columns = table->of;
+	const struct report_run *run = columns_run(columns, row);
+
+	return row > 1 && columns->report->strategies > 1 &&
+	       run->load_at > run[-1].load_at;
+}
+
+/* Why it is marked. */
+static struct text columns_note(const struct table *table, uint32_t row)
+{
+	const struct columns *columns = table->of;
+	const struct report_run *run = columns_run(columns, row);
+
+	return run != NULL && run->contended
+		       ? text_format("%s  ! %s%s",
+				     columns->style[MARK_CONTENDED], run->why,
+				     columns->style[0])
+		       : TEXT_NONE;
+}
+
+static void columns_write(const struct report *report, int number,
+			  const char *const *style, FILE *out)
+{
+	struct columns columns = {.report = report, .style = style};
+	struct table table = {
+		.rows = report->runs,
+		.columns = report_columns(report, number, columns.id),
+		.left = 1,
+		.width = TABLE_WIDTH,
+		.of = &columns,
+		.cell = columns_cell,
+		.style = columns_style,
+		.apart = columns_apart,
+		.note = number == 1 ? columns_note : NULL,
+		.plain = style[0],
+	};
+
+	if (table.columns == 0)
+		return;
+	while (table.keys < table.columns &&
+	       figures[columns.id[table.keys]].table == 0)
+		table.keys++;
+	(void)fprintf(out, "\n%s%s%s\n", style[STYLE_HEAD],
+		      report_tables[number], style[0]);
+	table_write(&table, out);
 }
 
 void report_table_write(const struct report *report, int color, int legend,
 			FILE *out)
 {
 	const char *const *style = table_styles[color != 0];
-	struct table table = {.report = report, .style = style, .out = out};
 	struct text said;
 	const char *head;
 	json_t *about;
@@ -116,7 +105,7 @@ void report_table_write(const struct report *report, int color, int legend,
 	for (uint32_t i = 0; (said = report_about(report, i)).at[0]; i++)
 		(void)fprintf(out, "%s\n", said.at);
 	for (int i = 1; i < REPORT_TABLES; i++)
-		table_write(&table, i);
+		columns_write(report, i, style, out);
 	(void)fprintf(out, "\n%s%s%s\n", style[STYLE_HEAD],
 		      report_verdict(report).at, style[0]);
 	if (legend) {

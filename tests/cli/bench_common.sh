@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What tests of sluice-bench share; they are called with PART PROGRAM SCHEMA_CHECK
-# TREE.
+# What tests of the command-line tools share; they are called with PART PROGRAM
+# SCHEMA_CHECK TREE.
 LC_ALL=C
 export LC_ALL
 # shellcheck disable=SC2034
@@ -12,7 +12,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 fail()
 {
-	echo "bench $part: $*" >&2
+	echo "${program##*/} $part: $*" >&2
 	exit 1
 }
 

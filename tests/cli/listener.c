@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listener NAME: a socket where peers would find a pipeline of that name, in the
+ * folder that the environment says, as the engine makes it. Prints its path when it
+ * is there, and goes, taking it away, when stdin ends. Exit status: 0, or 1 with the
+ * reason on stderr.
+ */
+#include "engine/peer/address_priv.h"
+#include "ring/base.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	const struct address_opts opts = {.mode = ADDRESS_MODE, .backlog = 8};
+	struct address address = ADDRESS_NONE;
+	char byte;
+	int rc = argc == 2 ? address_find(&address, argv[1], NULL, 1) : -EINVAL;
+
+	if (rc == 0)
+		rc = address_take(&address);
+	if (rc == 0)
+		rc = address_listen(&address, &opts);
+	if (rc < 0) {
+		(void)fprintf(stderr, "listener: %s\n", sluice_last_error());
+		address_leave(&address);
+		return 1;
+	}
+	(void)puts(address.path);
+	(void)fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	address_leave(&address);
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the sockets of pipelines lie, and whether somebody listens there. Of
+ * folder.c. Knows paths and sockets; not what is said over them. */
+#ifndef SLUICE_TOOLS_SLUICE_FOLDER_H
+#define SLUICE_TOOLS_SLUICE_FOLDER_H
+
+#include "sluice.h"
+
+#define FOLDER_BYTES 4096u
+
+/* Of @given, or where the library looks: $SLUICE_DIR, else $XDG_RUNTIME_DIR/sluice,
+ * else, as root, /run/sluice, else sluice-UID in the temporary folder. Returns 0,
+ * or a negative errno with a sentence in cli_error(). */
+int folder_find(char folder[FOLDER_BYTES], const char *given);
+
+enum listener_state {
+	LISTENER_ANSWERS,
+	LISTENER_GONE,   /* nobody listens there any more */
+	LISTENER_DENIED, /* the socket is not for this user */
+	LISTENER_OTHER,  /* see why */
+};
+
+/* A socket that is there. */
+struct listener {
+	char name[SLUICE_NAME_BYTES]; /* of the pipeline */
+	enum listener_state state;
+	int pid; /* of who began to listen; 0: not known */
+	int why; /* an errno; 0: it answers */
+};
+
+/* Look at each socket of @folder: who answers is connected to, and left at once.
+ * By name, into *@listeners, to be freed. Returns how many, 0 where there is no
+ * such folder, or a negative errno with a sentence in cli_error(). */
+int folder_listeners(const char *folder, struct listener **listeners);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands of sluice and what they are told. Of main.c, which has the table
+ * of options, and one cmd_*.c for each subcommand. Knows options; not how a
+ * command line is read. */
+#ifndef SLUICE_TOOLS_SLUICE_OPTIONS_H
+#define SLUICE_TOOLS_SLUICE_OPTIONS_H
+
+#include "tools/cli/command.h"
+
+/* Of documents. Grows when a member goes away or means something else. */
+#define OPTIONS_SCHEMA 1
+
+struct options {
+	struct command_line line;
+	const char *json;   /* a file; "-": stdout; NULL: none */
+	const char *folder; /* NULL: as the environment says */
+};
+
+int cmd_ls(const struct command *command, void *of);
+
+#endif
