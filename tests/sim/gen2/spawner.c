@@ -22,11 +22,13 @@ static void task_end(struct node *node, struct edge *edge,
 	node->handled++;
 }
 
-/* The subscription that it came on; NULL when that cannot be. */
+/* The subscription that it came on; NULL when that cannot be. It may be an event
+ * that another stage gave back when it ended. */
 static struct edge *task_edge(const struct node *node, const struct event *e)
 {
 	struct edge *edge = book_edge_from(node, e->origin);
 
+	book_close_open();
 	if (edge == NULL)
 		wrong("%s: a task for an event of %u", node->name, e->origin);
 	else if (book_is_valid(node, edge, e))
