@@ -14,8 +14,12 @@ struct options {
 	struct command_line line;
 	const char *json;   /* a file; "-": stdout; NULL: none */
 	const char *folder; /* NULL: as the environment says */
+	double drain_ns;    /* 0: no deadline */
+	uint32_t check;
+	uint32_t quiet;
 };
 
 int cmd_ls(const struct command *command, void *of);
+int cmd_run(const struct command *command, void *of);
 
 #endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice run: a pipeline that a file describes. */
+#include "tools/sluice/graph.h"
+#include "tools/sluice/options.h"
+#include "tools/sluice/run.h"
+#include "tools/cli/json.h"
+#include "tools/cli/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct told {
+	const char *file;
+	const struct run_end *end;
+	const struct sluice_snapshot *all;
+};
+
+static void run_log(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)fprintf(stderr, "sluice run: %s\n", text);
+}
+
+/* ---- what is told ----------------------------------------------------------- */
+
+enum told_column { TOLD_NAME, TOLD_KIND, TOLD_COUNTS };
+
+/* Counts of a stage; those that a table shows first. */
+static const struct told_count {
+	const char *head; /* NULL: in JSON only */
+	const char *member;
+	size_t at;
+} told_counts[] = {
+#define COUNT(head_, member_)                                                  \
+	{                                                                      \
+		(head_), #member_,                                             \
+			offsetof(struct sluice_stage_stats, member_)           \
+	}
+	COUNT("in", events_in),      COUNT("out", events_out),
+	COUNT("again", redelivered), COUNT("restarts", restarts),
+	COUNT("dead", dead_letters), COUNT("stranded", stranded),
+	COUNT(NULL, batches_in),     COUNT(NULL, batches_out),
+	COUNT(NULL, discarded),      COUNT(NULL, overflowed),
+	COUNT(NULL, passed_over),    COUNT(NULL, refused),
+};
+
+#define COUNTS (sizeof(told_counts) / sizeof(told_counts[0]))
+#define SHOWN  6u
+
+static const char *const told_kinds[] = {"", "producer", "producer_consumer",
+					 "consumer"};
+
+static uint64_t told_count(const struct sluice_stage_snapshot *stage,
+			   const struct told_count *count)
+{
+	uint64_t n;
+
+	memcpy(&n, (const char *)&stage->counts + count->at, sizeof(n));
+	return n;
+}
+
+static struct text told_cell(const struct table *table, uint32_t row,
+			     uint32_t column)
+{
+	const struct told *told = table->of;
+	const struct sluice_stage_snapshot *stage =
+		row > 0 ? told->all->stages[row - 1] : NULL;
+	const struct told_count *count =
+		&told_counts[column >= TOLD_COUNTS ? column - TOLD_COUNTS : 0];
+
+	if (column == TOLD_NAME)
+		return text_format("%s", stage != NULL ? stage->name : "stage");
+	if (column == TOLD_KIND)
+		return text_format("%s", stage != NULL ? told_kinds[stage->kind]
+						       : "kind");
+	return stage != NULL
+		       ? text_format("%llu", (unsigned long long)told_count(
+						     stage, count))
+		       : text_format("%s", count->head);
+}
+
+/* "complete", or why not. */
+static struct text told_end(const struct run_end *end)
+{
+	const char *how = end->signals > 0 ? "drained" : "complete";
+
+	return end->code == 0 ? text_format("%s: every event was handled", how)
+			      : text_format("%s", end->sentence);
+}
+
+static void told_table(const struct told *told)
+{
+	const struct table table = {
+		.rows = told->all->stage_count,
+		.columns = TOLD_COUNTS + SHOWN,
+		.left = 1u << TOLD_NAME | 1u << TOLD_KIND,
+		.of = told,
+		.cell = told_cell,
+	};
+
+	table_write(&table, stdout);
+	if (told->end->code == 0)
+		(void)printf("\n%s\n", told_end(told->end).at);
+}
+
+static json_t *told_stages(const struct sluice_snapshot *all)
+{
+	json_t *stages = json_array();
+
+	for (uint32_t i = 0; i < all->stage_count; i++) {
+		const struct sluice_stage_snapshot *stage = all->stages[i];
+		json_t *one = json_pack("{s:s, s:s, s:s}", "name", stage->name,
+					"kind", told_kinds[stage->kind],
+					"dispatcher", stage->dispatcher);
+
+		for (uint32_t k = 0; k < COUNTS; k++)
+			(void)json_object_set_new(
+				one, told_counts[k].member,
+				json_integer((json_int_t)told_count(
+					stage, &told_counts[k])));
+		(void)json_array_append_new(stages, one);
+	}
+	return stages;
+}
+
+static json_t *told_subscriptions(const struct sluice_snapshot *all)
+{
+	json_t *subs = json_array();
+
+	for (uint32_t i = 0; i < all->subscription_count; i++) {
+		const struct sluice_subscription_snapshot *sub =
+			all->subscriptions[i];
+
+		(void)json_array_append_new(
+			subs,
+			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "consumer",
+				  sub->consumer, "producer", sub->producer,
+				  "window", (json_int_t)sub->window, "carried",
+				  (json_int_t)sub->carried, "batches",
+				  (json_int_t)sub->counts.batches, "high",
+				  (json_int_t)sub->counts.high));
+	}
+	return subs;
+}
+
+static json_t *told_json(const struct told *told)
+{
+	const struct run_end *end = told->end;
+
+	return json_pack("{s:i, s:s, s:o, s:s, s:i, s:o, s:i, s:o, s:o}",
+			 "schema", OPTIONS_SCHEMA, "command", "run", "file",
+			 json_text(told->file), "pipeline", told->all->name,
+			 "code", end->code, "end", json_text(told_end(end).at),
+			 "signals", end->signals, "stages",
+			 told_stages(told->all), "subscriptions",
+			 told_subscriptions(told->all));
+}
+
+/* A table would be among the events on stdout. */
+static int run_tell(const struct options *options, const struct graph *graph,
+		    const struct run_end *end)
+{
+	struct sluice_snapshot *all = NULL;
+	struct told told = {options->line.word[0], end, NULL};
+	int rc = cli_library(sluice_pipeline_stat(graph->pipeline, &all));
+
+	told.all = all;
+	if (rc == 0 && options->json != NULL)
+		rc = json_write(told_json(&told), options->json);
+	if (rc == 0 && !options->quiet && !options->line.to_stdout &&
+	    !graph->writes_stdout)
+		told_table(&told);
+	sluice_snapshot_close(all);
+	return rc;
+}
+
+/* ---- the whole -------------------------------------------------------------- */
+
+static int run_graph(const struct options *options, const struct graph *graph)
+{
+	double drain_ms = ceil(options->drain_ns * 1e-6);
+	struct run_end end = {.code = 0};
+	int rc;
+
+	if (graph->writes_stdout && options->line.to_stdout) {
+		(void)REFUSE("--json: stdout is a sink's");
+		return COMMAND_USAGE;
+	}
+	rc = graph_truncate(graph);
+	if (rc < 0)
+		return rc;
+	rc = run_pipeline(graph->pipeline,
+			  drain_ms > 0 ? (uint32_t)drain_ms : SLUICE_FOREVER,
+			  &end);
+	if (rc < 0)
+		graph_within(graph);
+	if (rc == 0)
+		rc = run_tell(options, graph, &end);
+	if (rc == 0 && end.code < 0)
+		rc = cli_fail(end.code, "%s", end.sentence);
+	return rc;
+}
+
+int cmd_run(const struct command *command, void *of)
+{
+	const struct options *options = of;
+	struct graph graph;
+	int rc = graph_open(&graph, options->line.word[0], options->check != 0,
+			    options->quiet ? NULL : run_log);
+	int closed;
+
+	if (rc == -EINVAL)
+		rc = COMMAND_USAGE;
+	else if (rc == 0 && !options->check)
+		rc = run_graph(options, &graph);
+	if (rc > 0)
+		command_complain(command, cli_error());
+	closed = graph_close(&graph);
+	return rc == 0 ? closed : rc;
+}

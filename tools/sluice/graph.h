@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pipeline as a file describes it: declared and subscribed, ready to start.
+ *
+ * Of graph.c, of graph_stage.c for its stages. Knows
+ * what the keys mean; not how YAML is read, nor how a pipeline is run.
+ */
+#ifndef SLUICE_TOOLS_SLUICE_GRAPH_H
+#define SLUICE_TOOLS_SLUICE_GRAPH_H
+
+#include "tools/sluice/document.h"
+#include "sluice.h"
+
+/* A stage, and what it is made with. */
+struct graph_stage {
+	char name[SLUICE_NAME_BYTES];
+	struct sluice_spawn *spawn; /* NULL: it is none */
+	FILE *stream;               /* of a source or sink; or NULL */
+	char *path;                 /* of that */
+	const yaml_node_t *map;     /* in the file */
+	int is_sink;
+	int appends;
+};
+
+struct graph {
+	struct document document;
+	struct sluice_pipeline *pipeline;
+	struct graph_stage *stage;
+	uint32_t stages;
+	int check;         /* no file is written to */
+	int reads_stdin;   /* by a source */
+	int writes_stdout; /* by a sink */
+};
+
+/*
+ * Read @file and declare what it says. @check: nothing that it names for writing
+ * is opened. @log: NULL, or a hook for sluice_pipeline_opts.
+ *
+ * Returns 0; -EINVAL, the file is wrong; or why it cannot be read; with a sentence
+ * in cli_error(). Closed in any case.
+ */
+int graph_open(struct graph *graph, const char *file, int check,
+	       void (*log)(void *ctx, const char *text));
+/* Before a start: what is written over is empty. Returns 0 or a negative errno,
+ * with a sentence. */
+int graph_truncate(const struct graph *graph);
+/* The place of the stage that the last sentence is about, if there is one, in front
+ * of it: of one by sluice_pipeline_start(). */
+void graph_within(const struct graph *graph);
+/* The pipeline, and the files. Returns 0, or a negative errno with a sentence: a
+ * file could not be written. */
+int graph_close(struct graph *graph);
+
+/* ---- graph_stage.c -------------------------------------------------------- */
+
+/* Declare the stage that @map says. Returns 0 or -EINVAL. */
+int graph_stage_add(struct graph *graph, struct graph_stage *stage,
+		    const yaml_node_t *map, const char *where);
+
+#endif
