@@ -643,15 +643,15 @@ sluice_unit_mutant(far-notes-believed engine/link/far.c far_words "it_lies_about
 	[[s/return sub->notes_pending - read <= NOTES_MAX$/return 1/]])
 sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_all"
 	[[s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {/if (0) {/]])
-sluice_unit_mutant(far-published-believed engine/link/far.c far "it_publishes_nonsense"
+sluice_unit_mutant(far-published-believed engine/link/far.c far_feeds "it_publishes_nonsense"
 	[[s/if (published - acked <= w->capacity)/if (1)/]])
-sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far "it_dies_while_it_writes"
+sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far_feeds "it_dies_while_it_writes"
 	[[s/^\t\tpublished = sluice_load_relaxed(&sub->by_producer.end);$/\t\t(void)0;/]])
-sluice_unit_mutant(far-read-past-its-end engine/link/far.c far "it_dies_while_it_writes"
+sluice_unit_mutant(far-read-past-its-end engine/link/far.c far_feeds "it_writes_on_though_it_died"
 	[[s/^\t.fetch = common_fetch,$//]])
-sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far "it_is_looked_at_in_between"
+sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "it_is_looked_at_in_between"
 	[[s/^\t\tfar_refresh(out, sub->lane);$/\t\t(void)0;/]])
-sluice_unit_mutant(far-does-not-stop engine/stage/life.c far "it_dies_while_it_writes"
+sluice_unit_mutant(far-does-not-stop engine/stage/life.c far_feeds "it_dies_while_it_writes"
 	[[s/far_stop(&stage->out, .*);/(void)0;/]])
 sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after_it_has_published"
 	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])

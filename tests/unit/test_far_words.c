@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What another process's end writes, looked at by itself: its marks of redelivery, and
- * its events. test_far.c has it in a pipeline. */
+ * its events. test_far.c and test_far_feeds.c have it in a pipeline. */
 #include "engine/link/far_priv.h"
 #include "engine/link/memory_priv.h"
 #include "tests/support/unit.h"

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another process writes; test_far.c is where it reads. */
+#include "far_end.h"
+
+#define MOST (EVENTS - WINDOW / 2)
+
+static struct sluice_spsc_writer writer;
+
+static sluice_a32 holding; /* the sink keeps what it has in hand */
+
+static int collect_later(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	while (sluice_load_acquire(&holding))
+		flow_sleep_ms(1);
+	return flow_collect(self, batch);
+}
+
+static void start_sink(void)
+{
+	memset(&far, 0, sizeof(far));
+	memset(&sink, 0, sizeof(sink));
+	released = 0;
+	pipeline = flow_open(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = collect_later,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
+	flow_start(pipeline);
+	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .out_bytes = 8,
+					.kind = SLUICE_PRODUCER,
+					.flags = SLUICE_STAGE_PORT));
+	stand = sluice_stage_find(pipeline, "peer");
+	subscribe_as(FAR_PRODUCER, "sink", "peer");
+	sluice_spsc_writer_attach(&writer, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8);
+}
+
+static void write_events(uint64_t *next, uint64_t end)
+{
+	while (*next < end) {
+		sluice_slot *first;
+		uint32_t n = sluice_spsc_reserve(
+			&writer, end - *next < 5 ? (uint32_t)(end - *next) : 5,
+			&first);
+
+		for (uint32_t i = 0; i < n; i++, (*next)++)
+			memcpy(first + (size_t)i * 8, next, 8);
+		sluice_spsc_commit(&writer, n);
+		ring("sink");
+	}
+}
+
+static int sink_has_all(void)
+{
+	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == EVENTS;
+}
+
+static int sink_has_most(void)
+{
+	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == MOST;
+}
+
+static void drain_and_close(void)
+{
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(released, 1);
+}
+
+static void it_feeds_and_closes(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+	ring("sink");
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* Who reads it needs nobody here to go on: what was seen here once is old. */
+static void it_is_looked_at_in_between(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	sluice_store_release(&holding, 1);
+	write_events(&next, WINDOW);
+	port_call(stand);
+	flow_sleep_ms(20);
+	sluice_store_release(&holding, 0);
+	write_events(&next, EVENTS);
+	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+	ring("sink");
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* What it has published counts, and nothing that it, or what has become of it,
+ * publishes later. */
+static void it_dies_while_it_writes(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	leave(SLUICE_REASON_ERROR);
+	sluice_store_release(&far.tx.published, writer.published + 3);
+	wait_for(has_ended);
+	sluice_store_release(&far.tx.published, writer.published + 5);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* The same, where the one who reads has not come to the end yet. */
+static void it_writes_on_though_it_died(void **state)
+{
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, MOST);
+	wait_for(sink_has_most);
+	sluice_store_release(&holding, 1);
+	write_events(&next, EVENTS);
+	leave(SLUICE_REASON_ERROR);
+	sluice_store_release(&far.tx.published, writer.published + 3);
+	sluice_store_release(&holding, 0);
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+/* More than it was allowed to write it has not written. */
+static void it_publishes_nonsense(void **state)
+{
+	static const uint64_t lies[] = {UINT64_MAX, UINT64_MAX / 2, 1 << 20};
+	uint64_t next = 0;
+
+	(void)state;
+	start_sink();
+	write_events(&next, EVENTS);
+	wait_for(sink_has_all);
+	for (uint32_t i = 0; i < 300; i++) {
+		sluice_store_release(&far.tx.published, lies[i % 3]);
+		ring("sink");
+		if (i % 100 == 0)
+			flow_sleep_ms(1);
+	}
+	sluice_store_release(&far.tx.closed, UINT32_MAX);
+	ring("sink");
+	/* It is an end, too, and may have been heard. */
+	(void)sluice_port_end(stand, SLUICE_REASON_ERROR);
+	wait_for(has_ended);
+	drain_and_close();
+	flow_check_all(&sink, EVENTS);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_feeds_and_closes),
+		cmocka_unit_test(it_is_looked_at_in_between),
+		cmocka_unit_test(it_dies_while_it_writes),
+		cmocka_unit_test(it_writes_on_though_it_died),
+		cmocka_unit_test(it_publishes_nonsense),
+	};
+
+	far_prepare(tests, sizeof(tests) / sizeof(tests[0]));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
