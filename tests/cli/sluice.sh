@@ -418,7 +418,6 @@ signalled()
 	[ "$word" = begun ] || fail "it says $word"
 	for signal in $signals; do
 		kill -s "$signal" $pid
-		sleep 1 # so that two are not one
 	done
 	rc=0
 	wait $pid || rc=$?
@@ -437,6 +436,31 @@ check_signals()
 		grep -qF '"end": "drained: every event was handled"' \
 			"$scratch/json" || fail "says $(cat "$scratch/json")"
 	done
+	# Nobody writes to what a source reads, or reads what a sink writes.
+	mkfifo "$scratch/silent" "$scratch/full"
+	exec 8<>"$scratch/silent" 7<>"$scratch/full"
+	# Until there is no room for a page.
+	dd if=/dev/zero of="$scratch/full" bs=4096 oflag=nonblock \
+		2>/dev/null || :
+	file <<'END'
+stages:
+  - {name: from, out_bytes: 8, source: {file: silent}}
+  - {name: to, in_bytes: 8, sink: {file: out.bin}, object: handlers.so,
+     init: says}
+subscriptions: [{consumer: to, producer: from}]
+END
+	signals=TERM signalled 0
+	grep -qF '"end": "drained: every event was handled"' "$scratch/json" ||
+		fail "says $(cat "$scratch/json")"
+	file <<'END'
+stages:
+  - {name: from, out_bytes: 8, object: handlers.so, source: {next: for_ever}}
+  - {name: to, in_bytes: 8, sink: {file: full}, object: handlers.so,
+     init: says}
+subscriptions: [{consumer: to, producer: from}]
+END
+	signals="TERM INT" signalled 1
+	exec 8<&- 7<&-
 	# What does not return is waited for, until somebody says no.
 	for_ever stuck
 	signals="TERM INT" signalled 1

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sluice/graph.h"
+#include "tools/sluice/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- what may stand in it --------------------------------------------------- */
 
@@ -214,15 +213,13 @@ int graph_truncate(const struct graph *graph)
 {
 	for (uint32_t i = 0; i < graph->stages; i++) {
 		const struct graph_stage *stage = &graph->stage[i];
-		struct stat is;
+		int rc = 0;
 
-		if (!stage->is_sink || stage->appends || stage->path == NULL)
-			continue;
-		if (fstat(fileno(stage->stream), &is) < 0 ||
-		    (S_ISREG(is.st_mode) &&
-		     ftruncate(fileno(stage->stream), 0) < 0))
-			return cli_fail(-errno, "%.200s: %s", stage->path,
-					strerror(errno));
+		if (stage->is_sink && !stage->appends && stage->path != NULL)
+			rc = stream_truncate(stage->stream);
+		if (rc < 0)
+			return cli_fail(rc, "%.200s: %s", stage->path,
+					strerror(-rc));
 	}
 	return 0;
 }
@@ -235,10 +232,13 @@ int graph_close(struct graph *graph)
 	for (uint32_t i = 0; i < graph->stages; i++) {
 		struct graph_stage *stage = &graph->stage[i];
 
-		if (stage->path != NULL && stage->stream != NULL &&
-		    fclose(stage->stream) != 0 && rc == 0)
-			rc = cli_fail(-errno, "%.200s: %s", stage->path,
-				      strerror(errno));
+		int closed =
+			stage->stream != NULL ? stream_close(stage->stream) : 0;
+
+		if (closed < 0 && rc == 0)
+			rc = cli_fail(closed, "%.200s: %s",
+				      stage->path != NULL ? stage->path : "-",
+				      strerror(-closed));
 		free(stage->path);
 	}
 	free(graph->stage);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage of a file: callbacks of a shared object, or ready-made. */
 #include "tools/sluice/graph.h"
+#include "tools/sluice/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,24 +139,28 @@ static int stream_standard(struct graph *graph, struct graph_stage *stage)
 		return REFUSE("file: another stage has %s already",
 			      stage->is_sink ? "stdout" : "stdin");
 	*taken = 1;
-	stage->stream = stage->is_sink ? stdout : stdin;
-	return 0;
+	stage->stream = stream_open(NULL, stage->is_sink, stage->name);
+	return stage->stream != NULL ? 0
+				     : REFUSE("file: -: %s", strerror(errno));
 }
 
 /* A file that will be written is there and open before anything runs, and as it
  * was: see graph_truncate(). */
-static int stream_open(struct graph *graph, struct graph_stage *stage,
-		       const char *file)
+static int stream_take(struct graph *graph, struct graph_stage *stage,
+		       const char *file, struct sluice_stage_opts *opts)
 {
 	const char *path;
 
+	if (opts->on_stop != NULL)
+		return REFUSE("file: its stage has an on_stop of its own");
+	opts->on_stop = stream_on_stop;
 	if (strcmp(file, "-") == 0)
 		return stream_standard(graph, stage);
 	stage->path = document_path(&graph->document, file);
 	if (stage->path == NULL)
 		return -ENOMEM;
 	path = stage->is_sink && graph->check ? "/dev/null" : stage->path;
-	stage->stream = fopen(path, stage->is_sink ? "ae" : "re");
+	stage->stream = stream_open(path, stage->is_sink, stage->name);
 	return stage->stream != NULL
 		       ? 0
 		       : REFUSE("file: %.200s: %s", path, strerror(errno));
@@ -164,7 +169,7 @@ static int stream_open(struct graph *graph, struct graph_stage *stage,
 /* ---- ready-made ------------------------------------------------------------- */
 
 static int source_add(struct graph *graph, struct graph_stage *stage,
-		      const struct sluice_stage_opts *opts,
+		      struct sluice_stage_opts *opts,
 		      const struct ready_said *said)
 {
 	if ((said->file == NULL) == (said->next == NULL))
@@ -174,27 +179,26 @@ static int source_add(struct graph *graph, struct graph_stage *stage,
 			graph->pipeline, opts, said->next, said->ctx));
 	if (said->ctx != NULL)
 		return REFUSE("ctx has no effect without next");
-	if (stream_open(graph, stage, said->file) < 0)
+	if (stream_take(graph, stage, said->file, opts) < 0)
 		return -EINVAL;
 	return cli_library(
 		sluice_source_file_add(graph->pipeline, opts, stage->stream));
 }
 
 static int sink_add(struct graph *graph, struct graph_stage *stage,
-		    const struct sluice_stage_opts *opts,
+		    struct sluice_stage_opts *opts,
 		    const struct ready_said *said)
 {
 	stage->is_sink = 1;
 	stage->appends = said->append != 0;
-	if (stream_open(graph, stage, said->file) < 0)
+	if (stream_take(graph, stage, said->file, opts) < 0)
 		return -EINVAL;
 	return cli_library(
 		sluice_sink_file_add(graph->pipeline, opts, stage->stream));
 }
 
 static int ready_add(struct graph *graph, struct graph_stage *stage,
-		     const struct stage_said *said, void *object,
-		     const char *where)
+		     struct stage_said *said, void *object, const char *where)
 {
 	struct ready_said ready = {0};
 	struct sluice_spawn_opts spawn;

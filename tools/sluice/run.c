@@ -12,6 +12,7 @@ struct run {
 	struct sluice_pipeline *pipeline;
 	uint32_t drain_ms;
 	pthread_t caller;
+	_Atomic int ended;
 	struct run_end joined;
 	struct run_end drained;
 };
@@ -32,6 +33,7 @@ static void *run_join(void *arg)
 
 	run_answer(&run->joined,
 		   sluice_pipeline_join(run->pipeline, SLUICE_FOREVER));
+	run->ended = 1;
 	(void)pthread_kill(run->caller, SIGNAL_ENDED);
 	return NULL;
 }
@@ -52,7 +54,10 @@ static int run_signals(struct run *run, const sigset_t *signals,
 	int came = 0;
 	int signal = 0;
 
-	while (sigwait(signals, &signal) != 0 || signal != SIGNAL_ENDED) {
+	while (!run->ended) {
+		/* Anybody may send the one that tells of the end. */
+		if (sigwait(signals, &signal) != 0 || signal == SIGNAL_ENDED)
+			continue;
 		came++;
 		if (came > 1 ||
 		    pthread_create(drain, NULL, run_drain, run) != 0)
