@@ -29,8 +29,9 @@ check_help()
 # The page names every option that there is, and no other; and every key of a file.
 check_man()
 {
-	grep -ohE '\b([PSOT]\([A-Z]+, [a-z_]+|KEY\([A-Z]+, "[a-z_]+)' \
-		"$tree"/tools/sluice/graph*.c | sed 's/.*[ "]//' | sort -u \
+	grep -hv define "$tree"/tools/sluice/graph*.c |
+		grep -oE '\b([PSOT](_SYMBOL)?\(([A-Z]+, )?[a-z_]+|KEY[A-Z_]*\([A-Z]+, "[a-z_]+)' |
+		sed 's/.*[ "(]//' | sort -u \
 		>"$scratch/keys"
 	[ "$(wc -l <"$scratch/keys")" -ge 80 ] || fail "keys are not found"
 	while read -r key; do

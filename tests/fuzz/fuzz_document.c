@@ -33,7 +33,7 @@ struct said {
 };
 
 static const struct key top_key[] = {
-	KEY(MAP, "map", top, map),
+	KEY_PLAIN(MAP, "map", top, map),
 	KEY(LIST, "list", top, list, .is_required = 1),
 };
 
@@ -47,7 +47,7 @@ static const struct key said_key[] = {
 	    .add = 1),
 	KEY(WORD, "word", said, word, .word = {NULL, "this", "that"}),
 	KEY(TRUTH, "truth", said, truth, .bits = 4),
-	KEY(SYMBOL, "symbol", said, symbol),
+	KEY_PLAIN(SYMBOL, "symbol", said, symbol),
 };
 
 static const struct keys top_keys = KEYS(top_key);

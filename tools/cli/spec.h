@@ -44,10 +44,9 @@ struct number_form {
 };
 
 /* KIND, low, high; .word and .worth may follow. */
-#define NUMBER_FORM(kind_, low_, high_, ...)                                   \
+#define NUMBER_FORM(kind_, low_, ...)                                          \
 	{                                                                      \
-		.kind = NUMBER_##kind_, .low = (low_), .high = (high_),        \
-		##__VA_ARGS__                                                  \
+		.kind = NUMBER_##kind_, .low = (low_), .high = __VA_ARGS__     \
 	}
 
 /* The first @length bytes of @text, into what the kind says. No digit is lost to

@@ -73,11 +73,16 @@ struct key {
 	int is_required;
 };
 
-/* KIND, its name, where it goes; more may follow. */
+/* KIND, its name, where it goes; and what more there is to say. */
 #define KEY(kind_, name_, type_, member_, ...)                                 \
 	{                                                                      \
 		.kind = KEY_##kind_, .name = (name_),                          \
-		.at = offsetof(struct type_, member_), ##__VA_ARGS__           \
+		.at = offsetof(struct type_, member_), __VA_ARGS__             \
+	}
+#define KEY_PLAIN(kind_, name_, type_, member_)                                \
+	{                                                                      \
+		.kind = KEY_##kind_, .name = (name_),                          \
+		.at = offsetof(struct type_, member_)                          \
 	}
 /* What some kinds have behind that. */
 #define KEY_TEXT         .form = NUMBER_FORM(TEXT, 0, 0)

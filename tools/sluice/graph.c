@@ -14,14 +14,14 @@ struct graph_top {
 };
 
 static const struct key top_key[] = {
-	KEY(MAP, "pipeline", graph_top, pipeline),
+	KEY_PLAIN(MAP, "pipeline", graph_top, pipeline),
 	KEY(LIST, "stages", graph_top, stages, .is_required = 1),
-	KEY(LIST, "subscriptions", graph_top, subscriptions),
+	KEY_PLAIN(LIST, "subscriptions", graph_top, subscriptions),
 };
 
 /* clang-format off */
 #define P(kind_, member_, ...) \
-	KEY(kind_, #member_, sluice_pipeline_opts, member_, ##__VA_ARGS__)
+	KEY(kind_, #member_, sluice_pipeline_opts, member_, __VA_ARGS__)
 static const struct key pipeline_key[] = {
 	P(NUMBER, name, KEY_TEXT),
 	P(NUMBER, pin, KEY_TEXT),
@@ -46,7 +46,9 @@ struct graph_sub {
 };
 
 #define S(kind_, member_, ...) \
-	KEY(kind_, #member_, graph_sub, opts.member_, ##__VA_ARGS__)
+	KEY(kind_, #member_, graph_sub, opts.member_, __VA_ARGS__)
+#define S_SYMBOL(member_) \
+	KEY_PLAIN(SYMBOL, #member_, graph_sub, opts.member_)
 static const struct key sub_key[] = {
 	KEY(NUMBER, "consumer", graph_sub, consumer, KEY_TEXT, .is_required = 1),
 	KEY(NUMBER, "producer", graph_sub, producer, KEY_TEXT, .is_required = 1),
@@ -60,14 +62,14 @@ static const struct key sub_key[] = {
 	S(WORD, on_end, .word = {NULL, "permanent", "transient", "temporary"}),
 	S(NUMBER, weight, KEY_FROM(1)),
 	S(NUMBER, partition, .form = NUMBER_FORM(U32, 0, 4095), .add = 1),
-	S(SYMBOL, selector),
-	S(SYMBOL, selector_ctx),
+	S_SYMBOL(selector),
+	S_SYMBOL(selector_ctx),
 	S(NUMBER, tee, KEY_FROM(1)),
 	S(NUMBER, conflate_keys, KEY_FROM(1)),
 	S(NUMBER, key_offset, KEY_FROM(0)),
 	S(NUMBER, key_bytes, KEY_FROM(1)),
-	S(SYMBOL, key_of),
-	S(SYMBOL, key_ctx),
+	S_SYMBOL(key_of),
+	S_SYMBOL(key_ctx),
 	KEY(TRUTH, "manual", graph_sub, opts.flags,
 	    .bits = SLUICE_SUBSCRIBE_MANUAL),
 };

@@ -18,7 +18,9 @@ struct stage_said {
 
 /* clang-format off */
 #define O(kind_, member_, ...) \
-	KEY(kind_, #member_, stage_said, opts.member_, ##__VA_ARGS__)
+	KEY(kind_, #member_, stage_said, opts.member_, __VA_ARGS__)
+#define O_SYMBOL(member_) \
+	KEY_PLAIN(SYMBOL, #member_, stage_said, opts.member_)
 #define BYTES .form = NUMBER_FORM(U32, 1, SLUICE_EVENT_BYTES_MAX)
 static const struct key stage_key[] = {
 	{.kind = KEY_OBJECT, .name = "object"},
@@ -27,43 +29,43 @@ static const struct key stage_key[] = {
 			       "consumer"}),
 	O(NUMBER, in_bytes, BYTES),
 	O(NUMBER, out_bytes, BYTES),
-	KEY(MAP, "source", stage_said, source),
-	KEY(MAP, "sink", stage_said, sink),
-	KEY(MAP, "spawn", stage_said, spawn),
-	O(SYMBOL, state),
-	O(SYMBOL, handle_demand),
-	O(SYMBOL, handle_events),
-	O(SYMBOL, init),
-	O(SYMBOL, fini),
-	O(SYMBOL, on_stop),
-	O(SYMBOL, handle_call),
-	O(SYMBOL, handle_cast),
-	O(SYMBOL, handle_info),
-	O(SYMBOL, handle_timer),
+	KEY_PLAIN(MAP, "source", stage_said, source),
+	KEY_PLAIN(MAP, "sink", stage_said, sink),
+	KEY_PLAIN(MAP, "spawn", stage_said, spawn),
+	O_SYMBOL(state),
+	O_SYMBOL(handle_demand),
+	O_SYMBOL(handle_events),
+	O_SYMBOL(init),
+	O_SYMBOL(fini),
+	O_SYMBOL(on_stop),
+	O_SYMBOL(handle_call),
+	O_SYMBOL(handle_cast),
+	O_SYMBOL(handle_info),
+	O_SYMBOL(handle_timer),
 	O(NUMBER, mailbox_messages, KEY_FROM(1)),
 	O(NUMBER, subscriptions_max, KEY_FROM(1)),
-	O(SYMBOL, on_subscribe),
-	O(SYMBOL, on_cancel),
+	O_SYMBOL(on_subscribe),
+	O_SYMBOL(on_cancel),
 	O(WORD, on_idle, .word = {"end", "stay"}),
 	O(WORD, restart, .word = {"none", "permanent", "transient",
 				  "temporary"}),
 	O(NUMBER, max_deliveries, KEY_FROM(1)),
-	O(SYMBOL, dead_letter),
+	O_SYMBOL(dead_letter),
 	O(NUMBER, fan_out_max, KEY_FROM(1)),
 	O(NUMBER, batch_events, KEY_FROM(1)),
 	O(NUMBER, buffer_events, KEY_FROM(0), KEY_ZERO(SLUICE_BUFFER_NONE)),
 	O(WORD, buffer_keep, .word = {NULL, "last", "first", "block"}),
-	O(SYMBOL, on_discard),
+	O_SYMBOL(on_discard),
 	O(WORD, demand, .word = {"forward", "accumulate"}),
 	O(NUMBER, ring_events, KEY_FROM(1)),
 	O(NUMBER, dispatcher, KEY_TEXT),
-	O(SYMBOL, strategy),
-	O(SYMBOL, strategy_ctx),
+	O_SYMBOL(strategy),
+	O_SYMBOL(strategy_ctx),
 	O(NUMBER, chunk_events,
 	  .form = NUMBER_FORM(U32, 1, SLUICE_CHUNK_ALL - 1, .word = "all",
 			      .worth = SLUICE_CHUNK_ALL)),
 	O(NUMBER, in_flight_max, KEY_FROM(1)),
-	O(SYMBOL, key_of),
+	O_SYMBOL(key_of),
 	O(NUMBER, key_offset, KEY_FROM(0)),
 	O(NUMBER, key_bytes, KEY_FROM(1)),
 	O(NUMBER, key_groups, KEY_FROM(1)),
@@ -92,8 +94,8 @@ struct ready_said {
 static const struct key source_key[] = {
 	{.kind = KEY_OBJECT, .name = "object"},
 	KEY(NUMBER, "file", ready_said, file, KEY_TEXT),
-	KEY(SYMBOL, "next", ready_said, next),
-	KEY(SYMBOL, "ctx", ready_said, ctx),
+	KEY_PLAIN(SYMBOL, "next", ready_said, next),
+	KEY_PLAIN(SYMBOL, "ctx", ready_said, ctx),
 };
 static const struct key sink_key[] = {
 	KEY(NUMBER, "file", ready_said, file, KEY_TEXT, .is_required = 1),
@@ -101,11 +103,13 @@ static const struct key sink_key[] = {
 };
 
 #define T(kind_, member_, ...) \
-	KEY(kind_, #member_, sluice_spawn_opts, member_, ##__VA_ARGS__)
+	KEY(kind_, #member_, sluice_spawn_opts, member_, __VA_ARGS__)
+#define T_SYMBOL(member_) \
+	KEY_PLAIN(SYMBOL, #member_, sluice_spawn_opts, member_)
 static const struct key spawn_key[] = {
 	{.kind = KEY_OBJECT, .name = "object"},
 	T(SYMBOL, task, .is_required = 1),
-	T(SYMBOL, ctx),
+	T_SYMBOL(ctx),
 	T(NUMBER, max_demand, .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)),
 	T(NUMBER, min_demand,
 	  .form = NUMBER_FORM(U32, 0, SLUICE_DEMAND_MAX, .word = "half",
@@ -116,9 +120,9 @@ static const struct key spawn_key[] = {
 	T(NUMBER, attempts, KEY_FROM(1)),
 	T(NUMBER, retry_ms, KEY_FROM(1)),
 	T(NUMBER, retry_max_ms, KEY_FROM(1)),
-	T(SYMBOL, dead_letter),
+	T_SYMBOL(dead_letter),
 	T(NUMBER, shutdown_ms, KEY_FROM(0), KEY_ZERO(SLUICE_SPAWN_NOW)),
-	T(SYMBOL, on_stop),
+	T_SYMBOL(on_stop),
 };
 /* clang-format on */
 
