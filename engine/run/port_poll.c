@@ -57,7 +57,6 @@ static int port_has_some(struct sluice_stage *port)
 
 static void poll_tell(struct sluice_stage *port)
 {
-	port->poll.told = 1;
 	port_ops(port)->notify(port_ops(port)->ctx, poll_fd(port));
 }
 
@@ -68,11 +67,9 @@ static int poll_take_back(struct sluice_stage *port)
 	int rung = 0;
 
 	poll->armed = 0;
-	/* Else it is the supervisor's, who has not told him; somebody may have before
-	 * that. */
+	/* Else it is the supervisor's, who has not told him. */
 	if (!poll->relayed)
 		rung = sluice_bell_disarm(port->worker->bell);
-	poll->told |= poll->relayed | (uint32_t)rung;
 	poll->relayed = 0;
 	return rung;
 }
@@ -163,6 +160,9 @@ static int port_arm(struct sluice_stage *port)
 	poll->told = 0;
 	if (port_has_some(port))
 		return 1;
+	/* Whoever finds the bell armed writes when he gets to it: that may be long
+	 * after this arming is over, and another has begun. */
+	poll->told = 1;
 	if (!sluice_bell_arm(port->worker->bell, poll_fd(port),
 			     port_ops(port))) {
 		poll_nap(port);

@@ -128,7 +128,7 @@ struct stage_poll {
 	sluice_a32 fd;    /* one above it; 0: there is none */
 	uint32_t armed;   /* there was nothing for its user, who may sleep */
 	uint32_t relayed; /* the supervisor has the bell */
-	uint32_t told;    /* it is readable, or may be */
+	uint32_t told;    /* it may be readable, or become so at any time */
 	uint64_t thread;  /* who has armed it */
 };
 

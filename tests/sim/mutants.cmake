@@ -241,9 +241,9 @@ sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
 sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
-	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 27100 polls,ports,asides)
+	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 60500 polls,ports,asides)
 sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
-	[[s/poll->told |= poll->relayed | (uint32_t)rung/poll->told |= (uint32_t)rung/]] 610500 polls,ports,asides,members,late-stages,stops)
+	[[s/rung = sluice_bell_disarm(.*)/poll->told = (uint32_t)(&)/]] 0 polls,ports,asides)
 
 # ---- stages that come and go ------------------------------------------------------------------
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"

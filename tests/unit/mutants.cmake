@@ -487,6 +487,8 @@ sluice_unit_mutant(port-gives-up-early engine/run/port.c port_links "one_in_many
 # ---- a port's descriptor -----------------------------------------------------
 sluice_unit_mutant(readable-and-not-cleared engine/run/port_poll.c port_poll "an_event_wakes"
 	[[s/if (poll->told)/if (0)/]])
+sluice_unit_mutant(late-ringer-forgotten engine/run/port_poll.c port_poll "a_ringer_is_late"
+	[[s/rung = sluice_bell_disarm(.*)/poll->told = (uint32_t)(&)/]])
 sluice_unit_mutant(told-by-himself engine/run/port_poll.c port_poll "nobody_sleeps"
 	[[s/if (!poll_take_back(port) && port->poll.thread != port_self(port))/if (!poll_take_back(port))/]])
 sluice_unit_mutant(descriptor-left-open engine/run/depart.c port_poll "it_goes_with_its_port"

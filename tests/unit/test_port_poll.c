@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The descriptor of a port: readable when there is something for its user, who has
  * found nothing; and whoever sleeps on it is woken, by whatever comes. */
+#include "engine/run/port_priv.h"
 #include "spans.h"
 
 #include <poll.h>
@@ -100,6 +101,32 @@ static void nobody_sleeps(void **state)
 	send_all(in, 50, 1);
 	assert_false(is_readable(port_fd(out), 0));
 	assert_int_equal(recv_row(out, 50, 1), 1);
+}
+
+/* Who has found the bell armed may be long in coming to the descriptor. Whoever
+ * sleeps there by then is woken, once. */
+static void a_ringer_is_late(void **state)
+{
+	struct sluice_stage *in, *out;
+	const struct sluice_wait_ops *ops;
+	int fd;
+
+	(void)state;
+	open_pair(16, &in, &out);
+	fd = port_fd(out);
+	ops = port_ops(out);
+	assert_empty(out);
+	assert_sleeps(out);
+	assert_int_equal(sluice_bell_disarm(out->worker->bell), 0);
+	assert_empty(out);
+	assert_sleeps(out);
+	ops->notify(ops->ctx, fd);
+	assert_true(is_readable(fd, 0));
+	assert_empty(out);
+	assert_sleeps(out);
+	send_all(in, 0, 1);
+	assert_true(is_readable(fd, 0));
+	assert_int_equal(recv_row(out, 0, 1), 1);
 }
 
 static int is_odd(const void *event, void *ctx)
@@ -402,6 +429,7 @@ static struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_event_wakes),
 	cmocka_unit_test(credit_wakes),
 	cmocka_unit_test(nobody_sleeps),
+	cmocka_unit_test(a_ringer_is_late),
 	cmocka_unit_test(what_it_does_not_want),
 	cmocka_unit_test(both_sleep_in_epoll),
 	cmocka_unit_test(another_thread_calls),
