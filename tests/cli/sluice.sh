@@ -133,6 +133,10 @@ END
 	expect 0 ls
 	grep -q alive "$scratch/out" && fail "one that has left is listed"
 
+	# No pipeline has such a name.
+	mv "$SLUICE_DIR/killed.sock" "$SLUICE_DIR/a b.sock"
+	expect 0 ls
+	[ ! -s "$scratch/out" ] || fail "lists $(cat "$scratch/out")"
 	SLUICE_DIR=relative
 	expect 1 ls
 	grep -qF "SLUICE_DIR 'relative' is not an absolute path" \

@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #define SUFFIX ".sock"
+/* What the names of pipelines hold; another one might speak to the terminal. */
+#define CHARS                                                                  \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 /* ---- which one ----------------------------------------------------------- */
 
@@ -82,7 +85,8 @@ static size_t socket_name(const char *file)
 
 	if (length <= strlen(SUFFIX) ||
 	    length >= SLUICE_NAME_BYTES + strlen(SUFFIX) ||
-	    strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0)
+	    strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0 ||
+	    strspn(file, CHARS) != length)
 		return 0;
 	return length - strlen(SUFFIX);
 }
