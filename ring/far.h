@@ -14,7 +14,9 @@
  *             rung by one other process.
  *   signal    an eventfd: a thread of the sleeper's process waits for it, and
  *             then rings the bell as its neighbours do (sluice_far_answer). For
- *             a worker, whom many processes and its own neighbours ring.
+ *             a worker, whom many processes and its own neighbours ring; and for
+ *             one that is rung by the first way, but does not sleep itself just
+ *             now: its bell is RELAYED or POLLED.
  *
  * Words    writer             readers         order    meaning
  * parked   sleeper            other process   relaxed  as in wait.h
@@ -102,7 +104,7 @@ struct sluice_far_bell {
 	const struct sluice_fences *fences; /* of its process; read-only */
 	const struct sluice_far_ops *ops;
 	sluice_a32 *rung; /* of this process; NULL: by a signal */
-	int fd;           /* what it is signalled by; -1: by rung */
+	int fd;           /* what it is signalled by; -1: never */
 	/** sluice_wait_registered() of this process, when it was asked. */
 	uint32_t registered;
 	uint32_t
@@ -128,13 +130,26 @@ SLUICE_API inline int sluice_far_ring(struct sluice_far_bell *bell)
 	if (SLUICE_LIKELY(parked == 0 || parked == bell->told))
 		return 0;
 	bell->told = parked;
-	if (bell->rung == NULL) {
+	if (bell->rung == NULL ||
+	    (parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {
 		bell->ops->signal(bell->ops->ctx, bell->fd);
 		return 1;
 	}
 	(void)sluice_fetch_add(bell->rung, 1);
 	bell->ops->wake(bell->ops->ctx, bell->rung);
 	return 1;
+}
+
+/**
+ * sluice_far_signal - tell the thread that answers there, whoever sleeps or not.
+ *
+ * For what is not looked for in words of a ring: an end. Does nothing where there is
+ * no descriptor. Threads: as sluice_far_ring().
+ */
+SLUICE_API inline void sluice_far_signal(const struct sluice_far_bell *bell)
+{
+	if (bell->ops != NULL && bell->fd >= 0)
+		bell->ops->signal(bell->ops->ctx, bell->fd);
 }
 
 /**

@@ -80,6 +80,7 @@ extern inline int sluice_bell_park(struct sluice_bell *,
 				   int (*)(void *), void *, uint64_t);
 /* far.h */
 extern inline int sluice_far_ring(struct sluice_far_bell *);
+extern inline void sluice_far_signal(const struct sluice_far_bell *);
 extern inline int sluice_far_answer(const struct sluice_far_ops *, int,
 				    struct sluice_bell *const *, uint32_t,
 				    const struct sluice_wait_ops *);

@@ -44,6 +44,9 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_FENCES = 7,     /* of the bells; see wait.h */
 	SLUICE_OBJECT_NOTES = 8,      /* marks of redelivery: docs/format.md */
 	SLUICE_OBJECT_NOTES_READ = 9, /* one word: those that were taken up */
+	SLUICE_OBJECT_RUNG = 10,      /* one word: rings of a peer; see far.h */
+	SLUICE_OBJECT_PEER_BELLS = 11,
+	SLUICE_OBJECT_PEER_FENCES = 12,
 };
 
 /** One line of the directory. */

@@ -341,7 +341,9 @@ int affinity_place(struct sluice_pipeline *p)
 	int rc = 0;
 
 	/* At most a worker per stage. */
-	p->workers_max = pipeline_stages(p) + WORKERS_LATE_MAX;
+	p->workers_max = p->given.bells != NULL
+				 ? p->given.count - 1
+				 : pipeline_stages(p) + WORKERS_LATE_MAX;
 	p->placing = calloc(1, sizeof(*p->placing));
 	p->workers = calloc(p->workers_max, sizeof(*p->workers));
 	if (p->placing == NULL || p->workers == NULL)

@@ -65,6 +65,8 @@ struct worker {
 		uint32_t exact;     /* read behind each step */
 	} clock;                    /* see run/clock_priv.h */
 	struct sluice_bell *bell;
+	/* Counted up by another process that rings it; NULL: none does. */
+	const sluice_a32 *rung;
 	void *thread; /* the platform's, while it runs */
 	sluice_a64 self;
 	sluice_a64 arriving;
@@ -104,7 +106,14 @@ struct sluice_pipeline {
 	sluice_a32 worker_count;
 	uint32_t workers_max;        /* that there is memory for */
 	struct placing *placing;     /* whose turn it is; affinity.c */
-	struct sluice_region region; /* bells, and their fences */
+	struct sluice_region region; /* bells, and their fences; or: */
+	/* Where these lie, if not in a region of ours. Set before the start. */
+	struct bells_given {
+		struct sluice_bell *bells; /* NULL: not given */
+		struct sluice_fences *fences;
+		uint32_t
+			count; /* the supervisor's, and so many workers but one */
+	} given;
 	struct sluice_bell *supervisor_bell;
 	uint32_t planned;    /* regions and workers exist */
 	uint32_t remembered; /* what was declared; under the lock */

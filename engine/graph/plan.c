@@ -349,32 +349,45 @@ void plan_release_stage(struct sluice_stage *stage)
 	sluice_region_close(&stage->region);
 }
 
-static int plan_bells(struct sluice_pipeline *p)
+/* A region of ours. That of a pipeline with a name keeps its descriptor: processes
+ * that attach look at the bells. */
+static int plan_bells_region(struct sluice_pipeline *p,
+			     struct bells_given *bells)
 {
 	uint64_t bytes = (p->workers_max + 1) * sizeof(struct sluice_bell);
 	uint64_t page = sluice_region_page_bytes();
-	struct sluice_bell *bells;
-	void *block = NULL;
-	void *fences = NULL;
-	int rc = sluice_region_open(&p->region, p->name,
-				    sluice_region_footprint(2) +
-					    SLUICE_ALIGN_UP(bytes, page) + page,
-				    2);
+	void *block[2] = {NULL, NULL};
+	int rc = (p->named ? sluice_region_open_shared : sluice_region_open)(
+		&p->region, p->name,
+		sluice_region_footprint(2) + SLUICE_ALIGN_UP(bytes, page) +
+			page,
+		2);
 
 	if (rc == 0)
 		rc = plan_block(&p->region, SLUICE_OBJECT_BELLS, "bells", bytes,
-				sizeof(*bells), &block);
+				sizeof(struct sluice_bell), &block[0]);
 	if (rc == 0)
 		rc = plan_block(&p->region, SLUICE_OBJECT_FENCES, "fences",
-				sizeof(*p->wait.fences),
-				sizeof(*p->wait.fences), &fences);
+				sizeof(struct sluice_fences),
+				sizeof(struct sluice_fences), &block[1]);
 	if (rc == 0)
 		rc = sluice_region_seal(&p->region);
+	bells->bells = block[0];
+	bells->fences = block[1];
+	return rc;
+}
+
+static int plan_bells(struct sluice_pipeline *p)
+{
+	struct bells_given given = p->given;
+	struct sluice_bell *bells;
+	int rc = given.bells != NULL ? 0 : plan_bells_region(p, &given);
+
 	if (rc < 0)
 		return rc;
-	p->wait.fences = fences;
+	p->wait.fences = given.fences;
 	sluice_fences_init(p->wait.fences, p->platform->wait);
-	bells = block;
+	bells = given.bells;
 	p->supervisor_bell = &bells[0];
 	for (uint32_t i = 0; i < p->workers_max; i++) {
 		p->workers[i].bell = &bells[i + 1];

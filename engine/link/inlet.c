@@ -58,10 +58,10 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	struct inlet_link *link = &in->links[sub->inlet];
 
 	link->sub = sub;
-	link->bell = bell;
+	link->far = sub->far.side == FAR_PRODUCER;
+	link->bell = link->far ? NULL : bell;
 	link->open = 1;
-	link->rings = sub->far.side == FAR_PRODUCER ? &rings_far
-						    : rings_of(sub->rings);
+	link->rings = link->far ? &rings_far : rings_of(sub->rings);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = sub->pool;
 	link->counted = 0;
@@ -98,6 +98,10 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	struct inlet_link *link = &in->links[index];
 
 	PROBE2(detach, link->sub->names.consumer, link->sub->names.producer);
+	/* Its producer's process looks for that end nowhere else. */
+	if (link->far)
+		sluice_far_signal(&link->sub->far.bell);
+	link->far = 0;
 	link->open = 0;
 	link->sub = NULL;
 	link->bell = NULL;

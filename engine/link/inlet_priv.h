@@ -24,8 +24,10 @@ struct rings_ops;
 struct inlet_link {
 	struct sluice_spsc_reader reader;
 	struct subscription *sub; /* NULL: none here */
-	struct sluice_bell *bell; /* the producer's; NULL: same worker */
-	uint32_t open;            /* joined, and its stream has not ended */
+	struct sluice_bell
+		*bell; /* the producer's; NULL: same worker, or far */
+	uint32_t open; /* joined, and its stream has not ended */
+	uint32_t far;  /* another process has its producer */
 	/* Of the subscription, copied: a look at the producer's own struct, once
 	 * a batch, costs a cache miss. */
 	const struct rings_ops *rings; /* their kind; see rings_priv.h */
@@ -112,6 +114,8 @@ static inline void inlet_ring(struct inlet *in, const struct inlet_link *link)
 {
 	if (link->bell != NULL)
 		sluice_bell_ring(link->bell, in->ops);
+	else if (SLUICE_UNLIKELY(link->far))
+		subscription_ring_far(link->sub);
 }
 
 /* Finish @n slots of link @index; wake its producer. */

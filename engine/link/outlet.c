@@ -74,6 +74,9 @@ void outlet_ring(struct outlet *out, uint32_t lane)
 {
 	if (out->bells[lane] != NULL)
 		sluice_bell_ring(out->bells[lane], out->ops);
+	else if (SLUICE_UNLIKELY(out->far) && out->subs[lane] != NULL &&
+		 out->subs[lane]->far.side == FAR_CONSUMER)
+		subscription_ring_far(out->subs[lane]);
 }
 
 void outlet_ring_all(struct outlet *out)

@@ -17,9 +17,10 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 				     .weight = sub->opts.weight,
 				     .since = ++out->lanes.turn};
 	out->subs[sub->lane] = sub;
-	out->bells[sub->lane] = bell;
+	/* Its stage here waits for nothing. */
+	out->bells[sub->lane] = sub->far.side == FAR_CONSUMER ? NULL : bell;
 	out->joined++;
-	out->far |= sub->far.side == FAR_PRODUCER;
+	out->far |= sub->far.side != FAR_NONE;
 	return out->rings->attach(out, sub, state == SLUICE_LANE_JOINING);
 }
 

@@ -64,6 +64,7 @@
 #define SLUICE_ENGINE_SUBSCRIPTION_PRIV_H
 
 #include "dispatch/strategy.h"
+#include "ring/far.h"
 #include "ring/latency.h"
 #include "ring/region.h"
 #include "ring/spsc.h"
@@ -186,6 +187,9 @@ struct subscription_far {
 	sluice_slot *slots;
 	struct notes *notes; /* NULL, and the next: none are shared */
 	sluice_a32 *notes_read;
+	/* Of the thread there that writes or reads; rung by the one here that does.
+	 * Without `parked` nobody is rung. */
+	struct sluice_far_bell bell;
 	/* Both of our ends have let go of the memory, and a place is used again or
 	 * the pipeline closed. Under the pipeline's lock, or without it. */
 	void (*release)(void *ctx);
@@ -349,6 +353,13 @@ static inline sluice_a32 *subscription_notes_read(struct subscription *sub)
 static inline int subscription_copied(const struct subscription *sub)
 {
 	return sub->far.side == FAR_PRODUCER && !sub->far.trusted;
+}
+
+/* Wake whom it has in the other process. */
+static inline void subscription_ring_far(struct subscription *sub)
+{
+	if (sub->far.bell.parked != NULL)
+		(void)sluice_far_ring(&sub->far.bell);
 }
 
 /* Nobody is held up by one that has not asked for anything: with manual demand it

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/control/control_priv.h"
 #include "engine/control.h"
+#include "engine/graph/pipeline_priv.h"
 #include "engine/peer/attached_priv.h"
 #include "engine/peer/wish_priv.h"
+#include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -19,7 +21,9 @@ static const char *attached_name(const struct wire_hello *hello,
 		       : hello->peer;
 }
 
-/* The two ports. The pipeline is there as long as the engine's stage is. */
+/* The two ports. The pipeline is there as long as the engine's stage is. Of its bells
+ * the first is the supervisor's, the second that stage's, and the third the user's
+ * (WIRE_BELL_PORT). */
 static int attached_ports(struct attached *a, const char *own,
 			  const struct wish *wish, uint32_t event_bytes)
 {
@@ -33,6 +37,16 @@ static int attached_ports(struct attached *a, const char *own,
 		rc = wish_port(a->pipeline, own, reads, event_bytes,
 			       SLUICE_IDLE_END, &a->port);
 	return rc;
+}
+
+/* Bells that the engine sees, and the word that it counts its rings in. */
+static void attached_wake(struct attached *a, const struct share_words *words)
+{
+	a->pipeline->given = (struct bells_given){
+		.bells = words->bells,
+		.fences = words->fences,
+		.count = WIRE_BELLS,
+	};
 }
 
 static int attached_subscribe(struct attached *a, const char *own,
@@ -59,23 +73,38 @@ int attached_open(struct attached *a, const struct wire_hello *hello,
 	enum wire_side side =
 		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO;
 	const struct wire_ring *ring = &attach->welcome.ring[side];
-	struct subscription_far far;
+	struct share_found found;
 	struct wish wish;
 	const char *own;
-	int rc = share_find(&far, attach, side);
+	int rc = share_find(&found, attach, side);
 
-	*a = (struct attached){.pipeline = NULL};
+	*a = (struct attached){.pipeline = NULL, .signalled = found.signalled};
 	wish_of(&wish, hello, side);
 	own = attached_name(hello, &wish);
 	if (rc == 0)
 		rc = sluice_pipeline_open(&a->pipeline, opts);
-	if (rc == 0)
+	if (rc == 0) {
+		attached_wake(a, &found.words);
 		rc = attached_ports(a, own, &wish, ring->event_bytes);
-	if (rc == 0)
-		rc = attached_subscribe(a, own, &wish, ring->capacity, &far);
+	}
+	if (rc == 0) {
+		a->port->worker->rung = found.words.rung;
+		rc = attached_subscribe(a, own, &wish, ring->capacity,
+					&found.far);
+	}
 	if (rc < 0)
 		attached_close(a);
 	return rc;
+}
+
+void attached_answer(struct attached *a)
+{
+	/* What it fed has been finished, perhaps. */
+	if (a->engine->opts.kind == SLUICE_CONSUMER)
+		port_call(a->engine);
+	(void)sluice_far_answer(sluice_far_linux(), a->signalled,
+				&a->port->worker->bell, 1,
+				a->pipeline->host.wait);
 }
 
 void attached_end(struct attached *a, enum sluice_reason reason, uint32_t code)
@@ -89,4 +118,5 @@ void attached_close(struct attached *a)
 {
 	sluice_pipeline_close(a->pipeline);
 	a->pipeline = NULL;
+	a->signalled = -1;
 }

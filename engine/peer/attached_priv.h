@@ -18,6 +18,7 @@ struct attached {
 	struct sluice_stage *port;   /* the user's */
 	struct sluice_stage *engine; /* stands for the engine's stage */
 	struct sluice_sub sub;
+	int signalled; /* of what it was given */
 };
 
 /* What @hello asked for has been granted as @attach has it, which stays mapped until
@@ -25,6 +26,13 @@ struct attached {
 int attached_open(struct attached *attached, const struct wire_hello *hello,
 		  const struct attach *attach,
 		  const struct sluice_pipeline_opts *opts);
+
+/* What becomes readable when the engine has signalled; and what is to be done then. */
+static inline int attached_fd(const struct attached *attached)
+{
+	return attached->signalled;
+}
+void attached_answer(struct attached *attached);
 
 /* The engine has gone, or says that this ends, for @reason and @code: what lies in the
  * ring is still read. */

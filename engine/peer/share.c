@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* F_DUPFD_CLOEXEC */
 #include "engine/peer/share_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* ---- what lies where ------------------------------------------------------- */
 
 struct share_object {
 	enum sluice_object_kind kind;
 	const char *name;
-	size_t at; /* of its address in struct subscription_far */
+	size_t at;      /* of its address in struct share_words */
+	uint32_t sides; /* bits of enum wire_side */
 };
+
+#define FROM_ONLY (1u << WIRE_FROM)
+#define BOTH      (1u << WIRE_FROM | 1u << WIRE_TO)
 
 static const struct share_object share_objects[] = {
-	{SLUICE_OBJECT_TX_WORDS, "tx", offsetof(struct subscription_far, tx)},
-	{SLUICE_OBJECT_RX_WORDS, "rx", offsetof(struct subscription_far, rx)},
-	{SLUICE_OBJECT_SLOTS, "slots",
-	 offsetof(struct subscription_far, slots)},
-	/* The last two only where the peer reads. */
-	{SLUICE_OBJECT_NOTES, "notes",
-	 offsetof(struct subscription_far, notes)},
+	{SLUICE_OBJECT_TX_WORDS, "tx", offsetof(struct share_words, tx), BOTH},
+	{SLUICE_OBJECT_RX_WORDS, "rx", offsetof(struct share_words, rx), BOTH},
+	{SLUICE_OBJECT_SLOTS, "slots", offsetof(struct share_words, slots),
+	 BOTH},
+	{SLUICE_OBJECT_NOTES, "notes", offsetof(struct share_words, notes),
+	 FROM_ONLY},
 	{SLUICE_OBJECT_NOTES_READ, "notes_read",
-	 offsetof(struct subscription_far, notes_read)},
+	 offsetof(struct share_words, notes_read), FROM_ONLY},
+	{SLUICE_OBJECT_RUNG, "rung", offsetof(struct share_words, rung), BOTH},
+	{SLUICE_OBJECT_PEER_BELLS, "bells", offsetof(struct share_words, bells),
+	 BOTH},
+	{SLUICE_OBJECT_PEER_FENCES, "fences",
+	 offsetof(struct share_words, fences), BOTH},
 };
 
-static uint32_t share_count(enum wire_side side)
-{
-	uint32_t all = sizeof(share_objects) / sizeof(share_objects[0]);
+#define SHARE_OBJECTS (sizeof(share_objects) / sizeof(share_objects[0]))
 
-	return side == WIRE_FROM ? all : all - 2;
+static int share_has(enum wire_side side, uint32_t i)
+{
+	return (share_objects[i].sides >> side & 1) != 0;
 }
 
 static enum memory_writer share_writer(const struct share *share, uint32_t i)
@@ -40,47 +53,51 @@ static enum memory_writer share_writer(const struct share *share, uint32_t i)
 		       : MEMORY_OF_ENGINE;
 }
 
-/* Where the end of a subscription looks for it. Pointers of several types, all of one
- * form (as POSIX has it). */
-static void share_put(struct subscription_far *far, uint32_t i, void *address)
+/* Pointers of several types, all of one form (as POSIX has it). */
+static void share_put(struct share_words *words, uint32_t i, void *address)
 {
-	memcpy((unsigned char *)far + share_objects[i].at, &address,
+	memcpy((unsigned char *)words + share_objects[i].at, &address,
 	       sizeof(address));
 }
 
-static unsigned char *share_get(const struct subscription_far *far, uint32_t i)
+static unsigned char *share_get(const struct share_words *words, uint32_t i)
 {
 	void *address;
 
-	memcpy(&address, (const unsigned char *)far + share_objects[i].at,
+	memcpy(&address, (const unsigned char *)words + share_objects[i].at,
 	       sizeof(address));
 	return address;
 }
 
 /* ---- the engine ------------------------------------------------------------ */
 
+static int share_part_has(const struct share *share, enum memory_writer writer,
+			  uint32_t i)
+{
+	return share_has(share->side, i) && share_writer(share, i) == writer;
+}
+
 /* One of its two parts, with its objects, each on pages of its own. */
 static int share_part(struct share *share, enum memory_writer writer,
 		      const char *owner)
 {
 	struct sluice_region *region = &share->part[writer];
-	uint32_t count = share_count(share->side);
 	uint64_t page = sluice_region_page_bytes();
-	uint64_t bytes = sluice_region_footprint(count);
+	uint64_t bytes = sluice_region_footprint(SHARE_OBJECTS);
 	uint64_t offset;
 	int rc;
 
-	for (uint32_t i = 0; i < count; i++)
-		if (share_writer(share, i) == writer)
+	for (uint32_t i = 0; i < SHARE_OBJECTS; i++)
+		if (share_part_has(share, writer, i))
 			bytes += SLUICE_ALIGN_UP(
 				wire_object_bytes(&share->ring,
 						  share_objects[i].kind),
 				page);
-	rc = memory_open(region, writer, owner, bytes, count);
-	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+	rc = memory_open(region, writer, owner, bytes, SHARE_OBJECTS);
+	for (uint32_t i = 0; rc == 0 && i < SHARE_OBJECTS; i++) {
 		const struct share_object *object = &share_objects[i];
 
-		if (share_writer(share, i) != writer)
+		if (!share_part_has(share, writer, i))
 			continue;
 		rc = sluice_region_alloc(
 			region, object->kind, object->name,
@@ -90,102 +107,253 @@ static int share_part(struct share *share, enum memory_writer writer,
 				: 1,
 			page, &offset);
 		if (rc == 0)
-			share_put(&share->far, i,
+			share_put(&share->words, i,
 				  sluice_region_at(region, offset));
 	}
 	return rc < 0 ? rc : sluice_region_seal(region);
 }
 
-int share_open(struct share *share, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes)
+static int share_signal(int *fd, const char *owner)
 {
 	int rc;
 
+	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (*fd >= 0)
+		return 0;
+	rc = -errno;
+	return sluice_fail(rc, "peer '%s': eventfd refused: %s", owner,
+			   sluice_errno_text(rc));
+}
+
+static void share_close(struct share *share)
+{
+	SLUICE_KEEP_ERRNO;
+
+	sluice_region_close(&share->part[MEMORY_OF_ENGINE]);
+	sluice_region_close(&share->part[MEMORY_OF_PEER]);
+	if (share->signal >= 0)
+		(void)close(share->signal);
+	if (share->signalled >= 0)
+		(void)close(share->signalled);
+	free(share);
+}
+
+void share_hold(struct share *share)
+{
+	(void)sluice_fetch_add(&share->holders, 1);
+}
+
+void share_release(struct share *share)
+{
+	if (share != NULL && sluice_fetch_add(&share->holders, UINT32_MAX) == 1)
+		share_close(share);
+}
+
+static void share_let_go(void *share)
+{
+	share_release(share);
+}
+
+int share_open(struct share **out, enum wire_side side, const char *owner,
+	       uint32_t capacity, uint32_t event_bytes)
+{
+	SLUICE_KEEP_ERRNO;
+	struct share *share = calloc(1, sizeof(*share));
+	int rc;
+
+	if (share == NULL)
+		return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
 	*share = (struct share){
 		.side = side,
 		.ring = {.event_bytes = event_bytes,
 			 .slot_bytes = event_bytes,
 			 .capacity = capacity},
-		.far = {.side = side == WIRE_FROM ? FAR_CONSUMER
-						  : FAR_PRODUCER},
+		.signal = -1,
+		.signalled = -1,
 	};
 	share->part[MEMORY_OF_ENGINE].fd = -1;
 	share->part[MEMORY_OF_PEER].fd = -1;
+	sluice_store_release(&share->holders, 1);
 	rc = share_part(share, MEMORY_OF_ENGINE, owner);
 	if (rc == 0)
 		rc = share_part(share, MEMORY_OF_PEER, owner);
+	if (rc == 0)
+		rc = share_signal(&share->signal, owner);
+	if (rc == 0)
+		rc = share_signal(&share->signalled, owner);
 	if (rc < 0)
 		share_close(share);
+	else
+		*out = share;
 	return rc;
 }
 
-void share_close(struct share *share)
+struct subscription_far share_far(struct share *share)
 {
-	sluice_region_close(&share->part[MEMORY_OF_ENGINE]);
-	sluice_region_close(&share->part[MEMORY_OF_PEER]);
-}
+	const struct share_words *words = &share->words;
 
-static void share_tell_object(const struct share *share,
-			      struct wire_welcome *welcome, uint32_t i,
-			      uint32_t first)
-{
-	enum memory_writer writer = share_writer(share, i);
-
-	welcome->object[welcome->object_count++] = (struct wire_object){
-		.kind = share_objects[i].kind,
-		.memory = first + writer,
-		.side = share->side,
-		.offset = (uint64_t)(share_get(&share->far, i) -
-				     share->part[writer].base),
-		.bytes = wire_object_bytes(&share->ring, share_objects[i].kind),
+	return (struct subscription_far){
+		.side = share->side == WIRE_FROM ? FAR_CONSUMER : FAR_PRODUCER,
+		.tx = words->tx,
+		.rx = words->rx,
+		.slots = words->slots,
+		.notes = words->notes,
+		.notes_read = words->notes_read,
+		.bell = {.parked = &words->bells[WIRE_BELL_PORT].parked,
+			 .fences = words->fences,
+			 .ops = sluice_far_linux(),
+			 .rung = words->rung,
+			 .fd = share->signal,
+			 .registered = (uint32_t)sluice_wait_registered()},
+		.release = share_let_go,
+		.ctx = share,
 	};
 }
 
-int share_tell(const struct share *share, struct wire_welcome *welcome,
+/* ---- telling it ------------------------------------------------------------- */
+
+/* Returns 0, or why there is no descriptor. */
+static int tell_memory(struct wire_welcome *welcome, int *fds,
+		       const struct sluice_region *region,
+		       enum memory_writer writer)
+{
+	int fd = memory_descriptor(region, writer);
+
+	if (fd < 0)
+		return fd;
+	fds[welcome->memory_count] = fd;
+	welcome->memory[welcome->memory_count++] = memory_told(region, writer);
+	return 0;
+}
+
+static int tell_signal(struct wire_welcome *welcome, int *fds, int signal,
+		       uint32_t rights)
+{
+	int fd = fcntl(signal, F_DUPFD_CLOEXEC, 0);
+	int rc = fd < 0 ? -errno : 0;
+
+	if (fd < 0)
+		return sluice_fail(rc, "peers: dup of an eventfd refused: %s",
+				   sluice_errno_text(rc));
+	fds[welcome->memory_count] = fd;
+	welcome->memory[welcome->memory_count++] =
+		(struct wire_memory){.kind = WIRE_EVENTFD, .rights = rights};
+	return 0;
+}
+
+static void tell_object(struct wire_welcome *welcome, const struct share *share,
+			enum sluice_object_kind kind, uint32_t memory,
+			const struct sluice_region *region, const void *at)
+{
+	welcome->object[welcome->object_count++] = (struct wire_object){
+		.kind = kind,
+		.memory = memory,
+		.side = share->side,
+		.offset = (uint64_t)((const unsigned char *)at - region->base),
+		.bytes = wire_object_bytes(&share->ring, kind),
+	};
+}
+
+int share_tell(const struct share *share, const struct sluice_region *bells,
+	       const struct sluice_bell *bell,
+	       const struct sluice_fences *fences, struct wire_welcome *welcome,
 	       int fds[WIRE_MEMORY_MAX])
 {
+	SLUICE_KEEP_ERRNO;
 	uint32_t first = welcome->memory_count;
+	int rc = tell_memory(welcome, fds, &share->part[MEMORY_OF_ENGINE],
+			     MEMORY_OF_ENGINE);
 
-	for (uint32_t writer = 0; writer < 2; writer++) {
-		int fd = memory_descriptor(&share->part[writer],
-					   (enum memory_writer)writer);
+	if (rc == 0)
+		rc = tell_memory(welcome, fds, &share->part[MEMORY_OF_PEER],
+				 MEMORY_OF_PEER);
+	if (rc == 0)
+		rc = tell_memory(welcome, fds, bells, MEMORY_OF_ENGINE);
+	if (rc == 0)
+		rc = tell_signal(welcome, fds, share->signal, WIRE_READ);
+	if (rc == 0)
+		rc = tell_signal(welcome, fds, share->signalled,
+				 WIRE_READ | WIRE_WRITE);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
+		enum memory_writer writer = share_writer(share, i);
 
-		if (fd < 0)
-			return fd;
-		fds[welcome->memory_count] = fd;
-		welcome->memory[welcome->memory_count++] = memory_told(
-			&share->part[writer], (enum memory_writer)writer);
+		if (share_has(share->side, i))
+			tell_object(welcome, share, share_objects[i].kind,
+				    first + writer, &share->part[writer],
+				    share_get(&share->words, i));
 	}
-	for (uint32_t i = 0; i < share_count(share->side); i++)
-		share_tell_object(share, welcome, i, first);
+	tell_object(welcome, share, SLUICE_OBJECT_BELLS, first + 2, bells,
+		    bell);
+	tell_object(welcome, share, SLUICE_OBJECT_FENCES, first + 2, bells,
+		    fences);
 	welcome->ring[share->side] = share->ring;
 	return 0;
 }
 
 /* ---- a peer ---------------------------------------------------------------- */
 
-int share_find(struct subscription_far *far, const struct attach *attach,
+/* Returns where it lies; NULL: nowhere that is mapped. */
+static void *share_object(const struct attach *attach, enum wire_side side,
+			  enum sluice_object_kind kind)
+{
+	const struct wire_object *object =
+		wire_object_find(&attach->welcome, side, kind);
+
+	if (object == NULL || attach->maps[object->memory].base == NULL)
+		return NULL;
+	return attach->maps[object->memory].base + object->offset;
+}
+
+static int share_event(const struct attach *attach, uint32_t rights)
+{
+	for (uint32_t i = 0; i < attach->welcome.memory_count; i++)
+		if (attach->welcome.memory[i].kind == WIRE_EVENTFD &&
+		    attach->welcome.memory[i].rights == rights)
+			return attach->events[i];
+	return -1;
+}
+
+static int share_missing(const char *name)
+{
+	return sluice_fail(-EPROTO, "welcome: '%s' lies in what is no memory",
+			   name);
+}
+
+int share_find(struct share_found *found, const struct attach *attach,
 	       enum wire_side side)
 {
+	struct share_words *words = &found->words;
+	const struct sluice_bell *bell =
+		share_object(attach, side, SLUICE_OBJECT_BELLS);
+
+	*found = (struct share_found){.signalled =
+					      share_event(attach, WIRE_READ)};
+	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
+		void *at = share_object(attach, side, share_objects[i].kind);
+
+		if (at == NULL && share_has(side, i))
+			return share_missing(share_objects[i].name);
+		share_put(words, i, at);
+	}
 	/* An engine has nothing to gain: its events are not copied. */
-	*far = (struct subscription_far){
+	found->far = (struct subscription_far){
 		.side = side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER,
 		.trusted = 1,
+		.tx = words->tx,
+		.rx = words->rx,
+		.slots = words->slots,
+		.notes = words->notes,
+		.notes_read = words->notes_read,
+		.bell = {.fences = share_object(attach, side,
+						SLUICE_OBJECT_FENCES),
+			 .ops = sluice_far_linux(),
+			 .fd = share_event(attach, WIRE_READ | WIRE_WRITE),
+			 .registered = (uint32_t)sluice_wait_registered()},
 	};
-	for (uint32_t i = 0; i < share_count(side); i++) {
-		const struct wire_object *object = wire_object_find(
-			&attach->welcome, side, share_objects[i].kind);
-
-		/* An observer has no receipts. */
-		if (object == NULL)
-			continue;
-		if (attach->maps[object->memory].base == NULL)
-			return sluice_fail(-EPROTO,
-					   "welcome: '%s' lies in what is no "
-					   "memory",
-					   share_objects[i].name);
-		share_put(far, i,
-			  attach->maps[object->memory].base + object->offset);
-	}
+	if (bell == NULL || found->far.bell.fences == NULL)
+		return share_missing("bells");
+	found->far.bell.parked = &bell->parked;
 	return 0;
 }

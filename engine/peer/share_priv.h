@@ -8,7 +8,16 @@
  *   engine's      tx words, slots, notes       rx words
  *   peer's        rx words, notes_read         tx words, slots
  *
- * Knows      rings and marks, two memories
+ * And once for a peer, with the first of its subscriptions, what they wake each other
+ * by (ring/far.h): the engine counts its rings in a word of its own, and signals when
+ * the peer's port does not sleep itself; the peer signals, and the engine's thread
+ * for peers rings the stage.
+ *
+ *   engine's      rung
+ *   peer's        bells, and their fences
+ *   the engine's pipeline's    bells, and their fences
+ *
+ * Knows      rings and marks, bells, two memories
  * Knows not  stages, sockets
  */
 #ifndef SLUICE_ENGINE_SHARE_PRIV_H
@@ -17,30 +26,64 @@
 #include "engine/link/subscription_priv.h"
 #include "engine/peer/attach_priv.h"
 
+/* What lies there. */
+struct share_words {
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+	sluice_slot *slots;
+	struct notes *notes;
+	sluice_a32 *notes_read;
+	sluice_a32 *rung;
+	struct sluice_bell *bells; /* WIRE_BELLS of a peer's */
+	struct sluice_fences *fences;
+};
+
 /* ---- the engine ------------------------------------------------------------ */
 
+/*
+ * holders  whoever lets go   acq_rel   who still use it: the subscription, and the
+ *                                      stand-in
+ */
 struct share {
 	enum wire_side side;
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
-	struct subscription_far far;  /* release and ctx are the caller's */
+	struct share_words words;
+	int signal;    /* an eventfd for the peer; -1: none */
+	int signalled; /* by the peer */
+	sluice_a32 holders;
 };
 
-/* @owner: whom tools are told of. Returns 0 or a negative errno; after a failure
- * nothing is held. */
-int share_open(struct share *share, enum wire_side side, const char *owner,
+/* With one holder. @owner: whom tools are told of. Returns 0 or a negative errno;
+ * after a failure nothing is held. */
+int share_open(struct share **out, enum wire_side side, const char *owner,
 	       uint32_t capacity, uint32_t event_bytes);
-void share_close(struct share *share);
+void share_hold(struct share *share);
+/* The last one frees it. Accepts NULL. */
+void share_release(struct share *share);
 
 /* Enter it in @welcome, and its descriptors in @fds behind those that @welcome has;
- * they are the caller's to close, by welcome->memory_count, after a failure too. */
-int share_tell(const struct share *share, struct wire_welcome *welcome,
+ * they are the caller's to close, by welcome->memory_count, after a failure too.
+ * @bells: the region of a pipeline's bells and fences, and which of the bells is that
+ * of the stage at the other end. */
+int share_tell(const struct share *share, const struct sluice_region *bells,
+	       const struct sluice_bell *bell,
+	       const struct sluice_fences *fences, struct wire_welcome *welcome,
 	       int fds[WIRE_MEMORY_MAX]);
+
+/* The engine's end of the subscription, which will hold it, too. */
+struct subscription_far share_far(struct share *share);
 
 /* ---- a peer ---------------------------------------------------------------- */
 
+struct share_found {
+	struct subscription_far far; /* the peer's end of the subscription */
+	struct share_words words;
+	int signalled; /* by the engine */
+};
+
 /* Where the end of a subscription that @attach was given on that side lies. */
-int share_find(struct subscription_far *far, const struct attach *attach,
+int share_find(struct share_found *found, const struct attach *attach,
 	       enum wire_side side);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/peer/stand_in_priv.h"
 #include "engine/peer/wish_priv.h"
 #include "engine/port.h"
+#include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -40,74 +41,97 @@ static int stand_in_wish(struct wish *wish, const struct wire_hello *hello,
 
 /* ---- its memory ------------------------------------------------------------ */
 
-static void stand_in_release(void *ctx)
+/* Bells and fences stay where they are while the pipeline has not ended. */
+static int stand_in_tell(const struct stand_in *in,
+			 struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
 {
-	struct share *share = ctx;
+	const struct sluice_pipeline *p = in->pipeline;
 
-	share_close(share);
-	free(share);
-}
-
-static int stand_in_share(struct share **out, const struct stand_in *in,
-			  const struct wish *wish)
-{
-	struct share *share = calloc(1, sizeof(*share));
-	int rc;
-
-	if (share == NULL)
-		return sluice_fail(-ENOMEM, "peer '%s': no memory", in->name);
-	rc = share_open(share, wish->side, in->name,
-			sluice_pow2_at_least(wish->opts.max_demand),
-			wish->event_bytes);
-	if (rc < 0) {
-		free(share);
-		return rc;
-	}
-	share->far.release = stand_in_release;
-	share->far.ctx = share;
-	*out = share;
-	return 0;
+	welcome->fences = sluice_load_acquire(&p->wait.fences->kind) ==
+					  SLUICE_FENCES_SPLIT
+				  ? SLUICE_FENCES_SPLIT
+				  : SLUICE_FENCES_FULL;
+	return share_tell(in->share, &p->region, in->bell, p->wait.fences,
+			  welcome, fds);
 }
 
 /* ---- its stage ------------------------------------------------------------- */
 
-static int stand_in_subscribe(struct stand_in *in, struct wish *wish,
-			      const struct share *share)
+static int stand_in_subscribe(struct stand_in *in, struct wish *wish)
 {
 	const char *consumer = wish->side == WIRE_FROM ? in->name : wish->stage;
 	const char *producer = wish->side == WIRE_FROM ? wish->stage : in->name;
+	struct subscription_far far = share_far(in->share);
+	int rc;
 
 	wish->opts.sub = &in->sub;
-	return subscribe_far(in->pipeline, consumer, producer, &wish->opts,
-			     &share->far);
+	share_hold(in->share);
+	rc = subscribe_far(in->pipeline, consumer, producer, &wish->opts, &far);
+	if (rc < 0)
+		share_release(in->share);
+	return rc;
 }
 
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		  const struct wire_hello *hello, struct wire_welcome *welcome,
 		  int fds[WIRE_MEMORY_MAX])
 {
-	struct share *share = NULL;
 	struct wish wish;
 	int rc = stand_in_wish(&wish, hello, pipeline);
 
 	*in = (struct stand_in){.pipeline = pipeline};
 	(void)snprintf(in->name, sizeof(in->name), "%s", hello->peer);
+	if (rc < 0)
+		return rc;
+	in->bell = wish.bell;
+	rc = share_open(&in->share, wish.side, in->name,
+			sluice_pow2_at_least(wish.opts.max_demand),
+			wish.event_bytes);
 	if (rc == 0)
-		rc = stand_in_share(&share, in, &wish);
-	if (rc == 0)
-		rc = share_tell(share, welcome, fds);
+		rc = stand_in_tell(in, welcome, fds);
 	if (rc == 0)
 		rc = wish_port(pipeline, in->name, wish.side == WIRE_FROM,
 			       wish.event_bytes, SLUICE_IDLE_END, &in->stage);
 	if (rc == 0)
-		rc = stand_in_subscribe(in, &wish, share);
+		rc = stand_in_subscribe(in, &wish);
 	if (rc == 0)
 		return 0;
-	if (share != NULL)
-		stand_in_release(share);
-	if (in->stage != NULL)
-		stand_in_end(in, SLUICE_REASON_ERROR);
+	stand_in_end(in, SLUICE_REASON_ERROR);
+	if (in->stage == NULL)
+		(void)stand_in_close(in);
 	return rc;
+}
+
+/* ---- while it lives ---------------------------------------------------------- */
+
+int stand_in_fd(const struct stand_in *in)
+{
+	return in->share != NULL ? in->share->signalled : -1;
+}
+
+void stand_in_answer(struct stand_in *in)
+{
+	const struct share *share = in->share;
+
+	(void)sluice_far_answer(sluice_far_linux(), share->signalled, &in->bell,
+				1, in->pipeline->host.wait);
+	/* What it reads has ended, and perhaps it has finished all of that. */
+	if (share->side == WIRE_FROM && in->stage != NULL &&
+	    sluice_load_acquire(&share->words.tx->closed) != 0)
+		port_call(in->stage);
+}
+
+int stand_in_over(const struct stand_in *in, uint32_t *closed)
+{
+	struct port_end end;
+
+	if (in->stage == NULL)
+		return 0;
+	end = port_end_of(in->stage);
+	*closed = end.stopped && end.closed == 0
+			  ? SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0)
+			  : end.closed;
+	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
 }
 
 void stand_in_end(struct stand_in *in, enum sluice_reason reason)
@@ -122,5 +146,7 @@ int stand_in_close(struct stand_in *in)
 	if (in->stage != NULL && sluice_stage_remove(in->stage, 0) < 0)
 		return -EAGAIN;
 	in->stage = NULL;
+	share_release(in->share);
+	in->share = NULL;
 	return 0;
 }

@@ -18,7 +18,11 @@ struct stand_in {
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_stage *stage; /* NULL: none */
 	struct sluice_sub sub;
+	struct share *share;
+	struct sluice_bell *bell; /* of the stage at the other end */
 };
+
+#define STAND_IN_NONE ((struct stand_in){.stage = NULL})
 
 /* @hello was accepted, and its peer may do what it wishes. Fills in what @welcome says
  * of the rings, and @fds, which are the caller's to close (welcome->memory_count), after
@@ -30,6 +34,13 @@ struct stand_in {
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		  const struct wire_hello *hello, struct wire_welcome *welcome,
 		  int fds[WIRE_MEMORY_MAX]);
+
+/* What becomes readable when the peer has signalled; and what is to be done then. */
+int stand_in_fd(const struct stand_in *in);
+void stand_in_answer(struct stand_in *in);
+
+/* Has its stage ended? Then *closed says how: a SLUICE_CLOSED() word. */
+int stand_in_over(const struct stand_in *in, uint32_t *closed);
 
 /* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason);

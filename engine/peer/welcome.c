@@ -113,11 +113,17 @@ uint64_t wire_object_bytes(const struct wire_ring *ring,
 	case SLUICE_OBJECT_NOTES:
 		return sizeof(struct notes);
 	case SLUICE_OBJECT_NOTES_READ:
+	case SLUICE_OBJECT_RUNG:
 		return sizeof(sluice_a32);
-	case SLUICE_OBJECT_COUNTERS:
-	case SLUICE_OBJECT_BELLS:
-	case SLUICE_OBJECT_LATENCY:
+	case SLUICE_OBJECT_BELLS: /* one of them */
+		return sizeof(struct sluice_bell);
+	case SLUICE_OBJECT_PEER_BELLS:
+		return WIRE_BELLS * sizeof(struct sluice_bell);
 	case SLUICE_OBJECT_FENCES:
+	case SLUICE_OBJECT_PEER_FENCES:
+		return sizeof(struct sluice_fences);
+	case SLUICE_OBJECT_COUNTERS:
+	case SLUICE_OBJECT_LATENCY:
 		break;
 	}
 	return 0;
@@ -125,6 +131,9 @@ uint64_t wire_object_bytes(const struct wire_ring *ring,
 
 int wire_object_is_peers(enum wire_side side, enum sluice_object_kind kind)
 {
+	if (kind == SLUICE_OBJECT_PEER_BELLS ||
+	    kind == SLUICE_OBJECT_PEER_FENCES)
+		return 1;
 	if (side == WIRE_FROM)
 		return kind == SLUICE_OBJECT_RX_WORDS ||
 		       kind == SLUICE_OBJECT_NOTES_READ;
@@ -138,8 +147,9 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 	uint64_t bytes;
 
 	if (object->kind < SLUICE_OBJECT_TX_WORDS ||
-	    object->kind > SLUICE_OBJECT_NOTES_READ || object->side > WIRE_TO ||
-	    object->memory >= w->memory_count || object->resv != 0)
+	    object->kind > SLUICE_OBJECT_PEER_FENCES ||
+	    object->side > WIRE_TO || object->memory >= w->memory_count ||
+	    object->resv != 0)
 		return sluice_fail(-EINVAL,
 				   "welcome: object[%u] is of kind %u, side "
 				   "%u, memory %u, which is not possible",
@@ -174,8 +184,7 @@ static int object_check_rights(const struct wire_welcome *w, uint32_t i)
 	enum sluice_object_kind kind = (enum sluice_object_kind)object->kind;
 	int writes = (w->memory[object->memory].rights & WIRE_WRITE) != 0;
 
-	if (kind == SLUICE_OBJECT_COUNTERS || kind == SLUICE_OBJECT_BELLS ||
-	    kind == SLUICE_OBJECT_LATENCY || kind == SLUICE_OBJECT_FENCES ||
+	if (kind == SLUICE_OBJECT_COUNTERS || kind == SLUICE_OBJECT_LATENCY ||
 	    writes == wire_object_is_peers((enum wire_side)object->side, kind))
 		return 0;
 	return sluice_fail(-EINVAL,
@@ -208,8 +217,23 @@ static int object_there(const struct wire_welcome *w, enum wire_side side,
 	return wire_object_find(w, side, kind) != NULL;
 }
 
-/* Is all there that an end of the ring needs? An observer has no receipts, and marks
- * of redelivery only who reads. */
+/* The bell of the stage at the other end, and on the first side of a peer what it is
+ * woken by itself. */
+static int side_wakes(const struct wire_welcome *w, enum wire_side side,
+		      int receipts)
+{
+	int first = receipts &&
+		    (side == WIRE_FROM || w->ring[WIRE_FROM].event_bytes == 0);
+
+	return object_there(w, side, SLUICE_OBJECT_BELLS) == receipts &&
+	       object_there(w, side, SLUICE_OBJECT_FENCES) == receipts &&
+	       object_there(w, side, SLUICE_OBJECT_RUNG) == first &&
+	       object_there(w, side, SLUICE_OBJECT_PEER_BELLS) == first &&
+	       object_there(w, side, SLUICE_OBJECT_PEER_FENCES) == first;
+}
+
+/* Is all there that an end of the ring needs? An observer has no receipts, and wakes
+ * nobody; and marks of redelivery has only who reads. */
 static int side_check(const struct wire_welcome *w, enum wire_side side,
 		      int receipts)
 {
@@ -221,12 +245,29 @@ static int side_check(const struct wire_welcome *w, enum wire_side side,
 	    object_there(w, side, SLUICE_OBJECT_SLOTS) &&
 	    object_there(w, side, SLUICE_OBJECT_RX_WORDS) == receipts &&
 	    object_there(w, side, SLUICE_OBJECT_NOTES) == marks &&
-	    object_there(w, side, SLUICE_OBJECT_NOTES_READ) == marks)
+	    object_there(w, side, SLUICE_OBJECT_NOTES_READ) == marks &&
+	    side_wakes(w, side, receipts))
 		return 0;
 	return sluice_fail(-EINVAL,
 			   "welcome: ring %s has not the objects that it "
 			   "needs, and no others",
 			   side == WIRE_FROM ? "from" : "to");
+}
+
+/* A signal each way; none for an observer. */
+static int signals_check(const struct wire_welcome *w, int wanted)
+{
+	int there[2] = {0, 0};
+
+	for (uint32_t i = 0; i < w->memory_count; i++)
+		if (w->memory[i].kind == WIRE_EVENTFD)
+			there[(w->memory[i].rights & WIRE_WRITE) != 0]++;
+	if (there[0] == wanted && there[1] == wanted)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "welcome: %d and %d eventfds to be signalled by and "
+			   "to signal, and the role has %d of each",
+			   there[0], there[1], wanted);
 }
 
 /* ---- all of it -------------------------------------------------------------- */
@@ -275,5 +316,7 @@ int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		rc = object_check(w, i);
 	if (rc == 0)
 		rc = side_check(w, WIRE_FROM, role != WIRE_OBSERVER);
-	return rc < 0 ? rc : side_check(w, WIRE_TO, 1);
+	if (rc == 0)
+		rc = side_check(w, WIRE_TO, 1);
+	return rc < 0 ? rc : signals_check(w, role != WIRE_OBSERVER);
 }

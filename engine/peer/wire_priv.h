@@ -110,7 +110,7 @@ struct wire_hello {
 /* A descriptor that comes with a welcome, in this order. */
 enum wire_memory_kind {
 	WIRE_MEMFD = 1,   /* sealed memory, whole pages */
-	WIRE_EVENTFD = 2, /* rings the peer */
+	WIRE_EVENTFD = 2, /* to read: signals the peer; to write: the engine */
 };
 
 #define WIRE_READ  UINT32_C(1)
@@ -145,6 +145,10 @@ struct wire_object {
 	uint64_t offset; /* from the start of the memory; a whole line */
 	uint64_t bytes;
 };
+
+/* Of a peer: that of its port is the third. */
+#define WIRE_BELLS     8u
+#define WIRE_BELL_PORT 2u
 
 #define WIRE_MEMORY_MAX  8u
 #define WIRE_OBJECTS_MAX 16u
@@ -223,10 +227,10 @@ const char *wire_role_text(uint32_t role);
  * may write what is its own and nothing else. */
 int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		      enum wire_role role);
-/* Bytes that an object of @ring takes; 0: as many as it says, it is of no ring. */
+/* Bytes that such an object takes, of @ring if it is of one; 0: as many as it says. */
 uint64_t wire_object_bytes(const struct wire_ring *ring,
 			   enum sluice_object_kind kind);
-/* Does the peer write it? Its receipts, and the ring that it fills. */
+/* Does the peer write it? Its receipts, the ring that it fills, and its bells. */
 int wire_object_is_peers(enum wire_side side, enum sluice_object_kind kind);
 /* That object, of a welcome that was accepted, or NULL. */
 const struct wire_object *wire_object_find(const struct wire_welcome *welcome,

@@ -46,6 +46,7 @@ int wish_find(struct wish *wish, struct sluice_pipeline *p)
 		wish->event_bytes = wish->side == WIRE_FROM
 					    ? stage->opts.out_bytes
 					    : stage->opts.in_bytes;
+		wish->bell = stage->bell;
 		wish->resequences = stage->opts.order_of != NULL;
 	}
 	pipeline_unlock(p);

@@ -24,6 +24,7 @@ struct wish {
 	uint32_t event_bytes; /* on that side; 0: it has none there */
 	uint32_t flags;
 	uint32_t resequences;
+	struct sluice_bell *bell; /* rung to have it look; NULL: not started */
 };
 
 void wish_of(struct wish *wish, const struct wire_hello *hello,

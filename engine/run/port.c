@@ -135,6 +135,23 @@ int port_late(const struct sluice_stage *port, uint64_t deadline_ns)
 	return deadline_ns == 0 || host_now(port->host) >= deadline_ns;
 }
 
+static int port_park(struct sluice_stage *port, int (*ready)(void *port),
+		     uint64_t deadline_ns)
+{
+	const struct worker *worker = port->worker;
+	const struct sluice_far_sleeper sleeper = {
+		.bell = worker->bell,
+		.rung = worker->rung,
+		.far = sluice_far_linux(),
+		.ops = port_ops(port),
+	};
+
+	if (SLUICE_LIKELY(worker->rung == NULL))
+		return sluice_bell_park(worker->bell, port_ops(port), ready,
+					port, deadline_ns);
+	return sluice_far_park(&sleeper, ready, port, deadline_ns);
+}
+
 int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	      int (*ready)(void *port), uint64_t deadline_ns)
 {
@@ -154,7 +171,7 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 	/* Others may have to wait for this callback before there is anything. */
 	if (door_inside_but(port->pipeline, port->worker))
 		return -EDEADLK;
-	if (sluice_bell_park(port->worker->bell, ops, ready, port, deadline_ns))
+	if (port_park(port, ready, deadline_ns))
 		backoff->rounds = 0;
 	clock_port_slept(port);
 	return 0;

@@ -137,6 +137,19 @@ static inline struct sluice_pipeline *flow_open(uint32_t workers)
 	return p;
 }
 
+/* One that other processes may find. */
+static inline struct sluice_pipeline *flow_open_named(uint32_t workers)
+{
+	struct sluice_pipeline *p = NULL;
+
+	assert_int_equal(
+		sluice_pipeline_open(&p, SLUICE_PIPELINE(.name = "test",
+							 .workers = workers)),
+		0);
+	assert_non_null(p);
+	return p;
+}
+
 static inline void flow_add(struct sluice_pipeline *p,
 			    const struct sluice_stage_opts *opts)
 {

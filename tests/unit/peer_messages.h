@@ -63,6 +63,33 @@ static inline void peer_object(struct wire_welcome *w, uint32_t kind,
 	is->bytes += SLUICE_ALIGN_UP(bytes, sluice_region_page_bytes());
 }
 
+/* What they wake each other by, on the side of its first ring: two memories more
+ * that are signals. */
+static inline void peer_signals(struct wire_welcome *w)
+{
+	w->memory[w->memory_count++] =
+		(struct wire_memory){WIRE_EVENTFD, WIRE_READ, 0};
+	w->memory[w->memory_count++] =
+		(struct wire_memory){WIRE_EVENTFD, WIRE_READ | WIRE_WRITE, 0};
+}
+
+static inline void peer_bell(struct wire_welcome *w, enum wire_side side)
+{
+	peer_object(w, SLUICE_OBJECT_BELLS, 0, side,
+		    sizeof(struct sluice_bell));
+	peer_object(w, SLUICE_OBJECT_FENCES, 0, side,
+		    sizeof(struct sluice_fences));
+}
+
+static inline void peer_bells(struct wire_welcome *w, enum wire_side side)
+{
+	peer_object(w, SLUICE_OBJECT_RUNG, 0, side, sizeof(sluice_a32));
+	peer_object(w, SLUICE_OBJECT_PEER_BELLS, 1, side,
+		    WIRE_BELLS * sizeof(struct sluice_bell));
+	peer_object(w, SLUICE_OBJECT_PEER_FENCES, 1, side,
+		    sizeof(struct sluice_fences));
+}
+
 static inline struct wire_welcome peer_welcome(enum wire_role role)
 {
 	struct wire_welcome w;
@@ -98,7 +125,14 @@ static inline struct wire_welcome peer_welcome(enum wire_role role)
 		peer_object(&w, SLUICE_OBJECT_SLOTS, 1, WIRE_TO, 64 * 8);
 		peer_object(&w, SLUICE_OBJECT_RX_WORDS, 0, WIRE_TO,
 			    sizeof(struct sluice_rx_words));
+		peer_bell(&w, WIRE_TO);
 	}
+	if (role == WIRE_OBSERVER)
+		return w;
+	if (wire_reads((uint32_t)role))
+		peer_bell(&w, WIRE_FROM);
+	peer_bells(&w, wire_reads((uint32_t)role) ? WIRE_FROM : WIRE_TO);
+	peer_signals(&w);
 	return w;
 }
 

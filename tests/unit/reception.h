@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -70,9 +71,14 @@ static inline void reception_grant(struct peer_grant *grant,
 						    ? MEMORY_OF_PEER
 						    : MEMORY_OF_ENGINE;
 		struct sluice_region region;
-		int rc = memory_open(&region, writer, "peer",
-				     made.memory[i].bytes, 0);
+		int rc;
 
+		if (made.memory[i].kind == WIRE_EVENTFD) {
+			grant->fds[i] = eventfd(0, EFD_CLOEXEC);
+			continue;
+		}
+		rc = memory_open(&region, writer, "peer", made.memory[i].bytes,
+				 0);
 		SLUICE_ASSERT(rc == 0 && region.bytes == made.memory[i].bytes);
 		SLUICE_ASSERT(sluice_region_seal(&region) == 0);
 		grant->fds[i] = memory_descriptor(&region, writer);

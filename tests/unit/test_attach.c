@@ -76,9 +76,9 @@ static void forgets_the_memory(int fd)
 
 static void hands_over_no_memory(int fd)
 {
-	const int fds[2] = {fd, fd};
+	const int fds[4] = {fd, fd, fd, fd};
 
-	welcomes_with(fd, fds, 2);
+	welcomes_with(fd, fds, 4);
 }
 
 static void is_signalled(int signal)
@@ -106,7 +106,7 @@ static struct answer_row answer_rows[] = {
 	{"refusal", refuses, -ENOSPC, "it is full"},
 	{"refusal_after_signals", signals_and_refuses, -ENOSPC, "it is full"},
 	{"no_memory", forgets_the_memory, -EPROTO,
-	 "welcome: memory_count is 2, and 0 descriptors came"},
+	 "welcome: memory_count is 4, and 0 descriptors came"},
 	{"another_memory", hands_over_no_memory, -EPROTO,
 	 "peers: a descriptor is of no memfd"},
 };

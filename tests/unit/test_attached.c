@@ -8,6 +8,7 @@
 #include "engine/run/port_priv.h"
 #include "flow.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -37,47 +38,37 @@ static struct wire_hello hello_as(enum wire_role role, const char *stage)
 
 static struct attach grant;
 
-/* Nobody rings across the memory yet: both sides are woken time and again. */
-static sluice_a32 ringing;
-static pthread_t ringer;
+/* What the threads for peers do at both ends: they answer signals. */
+static sluice_a32 answering;
+static pthread_t answerer;
 
-static void ring_stage(struct sluice_pipeline *p, const char *name)
+static void *answer_all(void *ctx)
 {
-	struct sluice_stage *stage = sluice_stage_find(p, name);
+	struct pollfd polled[2] = {
+		{.fd = stand_in_fd(&stand_in), .events = POLLIN},
+		{.fd = attached_fd(&peer), .events = POLLIN}};
 
-	if (stage == NULL)
-		return;
-	if (stage_is_port(stage))
-		port_call(stage);
-	if (stage->bell != NULL)
-		sluice_bell_ring(stage->bell, p->host.wait);
-}
-
-static void *ring_all(void *ctx)
-{
 	(void)ctx;
-	while (sluice_load_acquire(&ringing)) {
-		ring_stage(pipeline, "source");
-		ring_stage(pipeline, "sink");
-		ring_stage(pipeline, "peer");
-		ring_stage(peer.pipeline, "peer");
-		ring_stage(peer.pipeline, "source");
-		ring_stage(peer.pipeline, "sink");
-		flow_sleep_ms(1);
+	while (sluice_load_acquire(&answering)) {
+		(void)poll(polled, 2, 10);
+		if (polled[0].revents)
+			stand_in_answer(&stand_in);
+		if (polled[1].revents)
+			attached_answer(&peer);
 	}
 	return NULL;
 }
 
-static void ring_begin(void)
+static void answer_begin(void)
 {
-	sluice_store_release(&ringing, 1);
-	assert_int_equal(pthread_create(&ringer, NULL, ring_all, NULL), 0);
+	sluice_store_release(&answering, 1);
+	assert_int_equal(pthread_create(&answerer, NULL, answer_all, NULL), 0);
 }
 
-static void ring_end(void)
+static void answer_end(void)
 {
-	sluice_store_release(&ringing, 0);
-	(void)pthread_join(ringer, NULL);
+	if (sluice_exchange(&answering, 0) != 0)
+		(void)pthread_join(answerer, NULL);
 }
 
 /* As the handshake would hand it over. */
@@ -90,6 +81,11 @@ static void grant_open(const struct wire_hello *hello)
 		stand_in_open(&stand_in, pipeline, hello, &grant.welcome, fds),
 		0);
 	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
+		grant.events[i] = -1;
+		if (grant.welcome.memory[i].kind == WIRE_EVENTFD) {
+			grant.events[i] = fds[i];
+			continue;
+		}
 		assert_int_equal(memory_map(&grant.maps[i], fds[i],
 					    &grant.welcome.memory[i]),
 				 0);
@@ -99,15 +95,18 @@ static void grant_open(const struct wire_hello *hello)
 
 static void grant_close(void)
 {
-	for (uint32_t i = 0; i < grant.welcome.memory_count; i++)
+	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
 		memory_unmap(&grant.maps[i]);
+		if (grant.events[i] >= 0)
+			(void)close(grant.events[i]);
+	}
 }
 
 static void attach_as(const struct wire_hello *hello)
 {
 	grant_open(hello);
 	assert_int_equal(attached_open(&peer, hello, &grant, NULL), 0);
-	ring_begin();
+	answer_begin();
 }
 
 static void attach(enum wire_role role, const char *stage)
@@ -121,7 +120,7 @@ static void start_source(uint64_t end)
 {
 	source = (struct flow_source){.end = end};
 	memset(&sink, 0, sizeof(sink));
-	pipeline = flow_open(1);
+	pipeline = flow_open_named(1);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = flow_count,
@@ -129,12 +128,34 @@ static void start_source(uint64_t end)
 	flow_start(pipeline);
 }
 
+static void pipeline_end(void)
+{
+	sluice_pipeline_close(pipeline);
+	stand_in.stage = NULL;
+	assert_int_equal(stand_in_close(&stand_in), 0);
+}
+
 static void close_all(void)
 {
-	ring_end();
+	answer_end();
 	attached_close(&peer);
 	grant_close();
-	sluice_pipeline_close(pipeline);
+	pipeline_end();
+}
+
+static void remove_stand_in(void)
+{
+	uint32_t closed;
+
+	for (uint32_t ms = 0; !stand_in_over(&stand_in, &closed); ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	answer_end();
+	for (uint32_t ms = 0; stand_in_close(&stand_in) < 0; ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
 }
 
 /* Up to @end, in order; then the reason of the end. */
@@ -240,7 +261,7 @@ static void ask_for_more(void **state)
 static void start_sink(void)
 {
 	memset(&sink, 0, sizeof(sink));
-	pipeline = flow_open(1);
+	pipeline = flow_open_named(1);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
 			      .in_bytes = 8, .handle_events = flow_collect,
@@ -271,8 +292,7 @@ static void a_peer_feeds(void **state)
 	attach(WIRE_PRODUCER, "sink");
 	send_all(EVENTS);
 	assert_int_equal(sluice_port_end(peer.port, SLUICE_REASON_NORMAL), 0);
-	assert_int_equal(sluice_stage_remove(stand_in.stage, FLOW_DEADLINE_MS),
-			 0);
+	remove_stand_in();
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	flow_check_all(&sink, EVENTS);
 	close_all();
@@ -285,16 +305,14 @@ static void a_peer_that_fed_has_gone(void **state)
 	start_sink();
 	attach(WIRE_PRODUCER, "sink");
 	send_all(EVENTS);
-	ring_end();
+	answer_end();
 	attached_close(&peer);
 	grant_close();
 	stand_in_end(&stand_in, SLUICE_REASON_ERROR);
-	ring_begin();
-	assert_int_equal(sluice_stage_remove(stand_in.stage, FLOW_DEADLINE_MS),
-			 0);
+	answer_begin();
+	remove_stand_in();
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	flow_check_all(&sink, EVENTS);
-	ring_end();
 	sluice_pipeline_close(pipeline);
 }
 
@@ -358,9 +376,7 @@ static void what_is_refused(void **state)
 		for (uint32_t k = 0; k < welcome.memory_count; k++)
 			(void)close(fds[k]);
 		if (stand_in.stage != NULL)
-			assert_int_equal(sluice_stage_remove(stand_in.stage,
-							     FLOW_DEADLINE_MS),
-					 0);
+			remove_stand_in();
 	}
 	sluice_pipeline_close(pipeline);
 }

@@ -40,7 +40,7 @@ SPOIL_W(w_ring_resv, w->ring[WIRE_FROM].resv = 1)
 SPOIL_W(w_other_ring, w->ring[WIRE_TO].start = 1)
 SPOIL_W(w_object_kind, w->object[0].kind = 0)
 SPOIL_W(w_object_side, w->object[0].side = 2)
-SPOIL_W(w_object_memory, w->object[0].memory = 2)
+SPOIL_W(w_object_memory, w->object[0].memory = 4)
 SPOIL_W(w_object_resv, w->object[0].resv = 2)
 SPOIL_W(w_outside, w->object[1].offset = w->memory[0].bytes)
 SPOIL_W(w_over_the_end, w->object[1].offset = UINT64_MAX - 127)
@@ -54,6 +54,18 @@ SPOIL_W(w_missing, w->object_count--;
 	w->object[w->object_count] = (struct wire_object){0})
 SPOIL_W(w_may_write, w->memory[0].rights = WIRE_READ | WIRE_WRITE)
 SPOIL_W(w_may_not, w->memory[1].rights = WIRE_READ)
+static void w_spoil_object(struct wire_welcome *w, uint32_t kind)
+{
+	for (uint32_t i = 0; i < w->object_count; i++)
+		if (w->object[i].kind == kind)
+			w->object[i].kind = SLUICE_OBJECT_LATENCY;
+}
+SPOIL_W(w_no_rung, w_spoil_object(w, SLUICE_OBJECT_RUNG))
+SPOIL_W(w_no_bell, w_spoil_object(w, SLUICE_OBJECT_BELLS))
+SPOIL_W(w_no_fences, w_spoil_object(w, SLUICE_OBJECT_FENCES))
+SPOIL_W(w_no_signal, w->memory_count--;
+	w->memory[w->memory_count] = (struct wire_memory){0})
+SPOIL_W(w_signals_alike, w->memory[w->memory_count - 1].rights = WIRE_READ)
 SPOIL_W(w_resv_first, w->resv[0] = 1)
 SPOIL_W(w_resv_last, w->resv[33] = 1)
 
@@ -88,7 +100,7 @@ static struct welcome_row welcome_rows[] = {
 	 "ring to is set, and the role has none"},
 	{"welcome_object_kind", WIRE_CONSUMER, w_object_kind, "of kind 0"},
 	{"welcome_object_side", WIRE_CONSUMER, w_object_side, "side 2"},
-	{"welcome_object_memory", WIRE_CONSUMER, w_object_memory, "memory 2"},
+	{"welcome_object_memory", WIRE_CONSUMER, w_object_memory, "memory 4"},
 	{"welcome_object_resv", WIRE_CONSUMER, w_object_resv, "object[0]"},
 	{"welcome_outside", WIRE_CONSUMER, w_outside, "does not lie in"},
 	{"welcome_over_the_end", WIRE_CONSUMER, w_over_the_end,
@@ -110,6 +122,15 @@ static struct welcome_row welcome_rows[] = {
 	 "in a memory that the peer may write"},
 	{"welcome_may_not", WIRE_CONSUMER, w_may_not,
 	 "in a memory that the peer may only read"},
+	{"welcome_no_rung", WIRE_CONSUMER, w_no_rung,
+	 "ring from has not the objects"},
+	{"welcome_no_bell", WIRE_PRODUCER, w_no_bell,
+	 "ring to has not the objects"},
+	{"welcome_no_fences", WIRE_CONSUMER, w_no_fences,
+	 "ring from has not the objects"},
+	{"welcome_no_signal", WIRE_CONSUMER, w_no_signal, "1 and 0 eventfds"},
+	{"welcome_signals_alike", WIRE_PRODUCER, w_signals_alike,
+	 "2 and 0 eventfds"},
 	{"welcome_resv_first", WIRE_CONSUMER, w_resv_first, "resv[0]"},
 	{"welcome_resv_last", WIRE_CONSUMER, w_resv_last, "resv[33]"},
 };
@@ -145,7 +166,7 @@ static void what_is_not_there_is_not_found(void **state)
 
 	(void)state;
 	assert_null(wire_object_find(&w, WIRE_FROM, SLUICE_OBJECT_SLOTS));
-	assert_null(wire_object_find(&w, WIRE_TO, SLUICE_OBJECT_BELLS));
+	assert_null(wire_object_find(&w, WIRE_TO, SLUICE_OBJECT_NOTES));
 	assert_ptr_equal(wire_object_find(&w, WIRE_TO, SLUICE_OBJECT_SLOTS),
 			 &w.object[1]);
 }
