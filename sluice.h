@@ -10,7 +10,9 @@
 #define SLUICE_SLUICE_H
 
 #include "dispatch/strategy.h"
+#include "engine/attach.h"
 #include "engine/control.h"
+#include "engine/listen.h"
 #include "engine/pipeline.h"
 #include "engine/port.h"
 #include "engine/snapshot.h"

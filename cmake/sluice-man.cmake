@@ -11,6 +11,7 @@ set(SLUICE_MAN_PAGES
 	sluice.1
 	sluice-bench.1
 	sluice.7
+	sluice_attach.3
 	sluice_control.3
 	sluice_pipeline.3
 	sluice_port.3

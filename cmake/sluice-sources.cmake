@@ -41,7 +41,9 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/spsc.h
 	ring/times.h
 	ring/wait.h
+	engine/attach.h
 	engine/control.h
+	engine/listen.h
 	engine/pipeline.h
 	engine/port.h
 	engine/snapshot.h
@@ -139,8 +141,10 @@ set(SLUICE_SOURCES
 	engine/peer/listen.c
 	engine/peer/memory.c
 	engine/peer/attached.c
+	engine/peer/client.c
 	engine/peer/packet.c
 	engine/peer/peers.c
+	engine/peer/seats.c
 	engine/peer/share.c
 	engine/peer/stand_in.c
 	engine/peer/welcome.c

@@ -132,6 +132,13 @@ SLUICE_API int sluice_recv(struct sluice_stage *port,
 			   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
 /**
+ * sluice_port_sub - the port's subscription, for sluice_ask() and its like.
+ *
+ * Of several one of them; of none, one whose pipeline is NULL. Threads: any.
+ */
+SLUICE_API struct sluice_sub sluice_port_sub(struct sluice_stage *port);
+
+/**
  * sluice_port_fd - a descriptor to sleep on, for a program that waits for many
  * things at once (poll, epoll, io_uring, libuv).
  *

@@ -154,6 +154,7 @@ void stage_forget(struct sluice_stage *stage)
 	stage->order_from = NULL;
 	stage->subscribe_with = NULL;
 	stage->stop_in_fini = 0;
+	stage->stands_in = 0;
 	stage->declared_in = 0;
 	stage->declared_out = 0;
 }

@@ -100,6 +100,18 @@ void far_refresh(struct outlet *out, uint32_t lane)
 	w->reserved = w->published;
 }
 
+/* How it has closed its stream itself counts, if that makes sense. */
+static uint32_t far_told(const struct subscription *sub, uint32_t closed)
+{
+	uint32_t told = sluice_load_acquire(&sub->tx->closed);
+
+	return SLUICE_CLOSED_REASON(told) >= SLUICE_REASON_NORMAL &&
+			       SLUICE_CLOSED_REASON(told) <=
+				       SLUICE_REASON_NO_PRODUCER
+		       ? told
+		       : closed;
+}
+
 void far_close(struct outlet *out, uint32_t lane, uint32_t closed)
 {
 	struct subscription *sub = out->subs[lane];
@@ -107,6 +119,7 @@ void far_close(struct outlet *out, uint32_t lane, uint32_t closed)
 	/* Relaxed: our own words. */
 	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
 		return;
+	closed = far_told(sub, closed);
 	far_refresh(out, lane);
 	sluice_store_release(&sub->by_producer.end,
 			     out->writers[lane].published);

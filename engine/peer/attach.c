@@ -266,6 +266,14 @@ int attach_ended(const struct attach *a, struct wire_word *end)
 	return rc < 0 ? rc : 1;
 }
 
+/* What was mapped a child does not have. */
+void attach_forget(struct attach *a)
+{
+	for (uint32_t i = 0; i < WIRE_MEMORY_MAX; i++)
+		a->maps[i] = (struct memory_map){0};
+	attach_free(a);
+}
+
 void attach_close(struct attach *a, enum sluice_reason reason, int code)
 {
 	SLUICE_KEEP_ERRNO;

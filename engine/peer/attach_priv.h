@@ -45,5 +45,7 @@ int attach_ended(const struct attach *attach, struct wire_word *end);
 
 /* Leave in words, and let go of all. Accepts ATTACH_NONE. */
 void attach_close(struct attach *attach, enum sluice_reason reason, int code);
+/* In a child of the process: let go without a word. */
+void attach_forget(struct attach *attach);
 
 #endif

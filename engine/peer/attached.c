@@ -29,13 +29,13 @@ static int attached_ports(struct attached *a, const char *own,
 {
 	int reads = wish->side == WIRE_FROM;
 	int rc = wish_port(a->pipeline, wish->stage, !reads, event_bytes,
-			   SLUICE_IDLE_STAY, &a->engine);
+			   SLUICE_IDLE_STAY, 1, &a->engine);
 
 	if (rc == 0)
 		rc = sluice_pipeline_start(a->pipeline);
 	if (rc == 0)
 		rc = wish_port(a->pipeline, own, reads, event_bytes,
-			       SLUICE_IDLE_END, &a->port);
+			       SLUICE_IDLE_END, 0, &a->port);
 	return rc;
 }
 

@@ -78,6 +78,7 @@ void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
 	guest->pidfd = pidfd;
 	guest->peer.identity = *identity;
 	guest->peer.listener = l;
+	guest->peer.signalled = -1;
 	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
 	rc = allow_groups(guest);
 	if (rc == 0)
@@ -252,9 +253,12 @@ static int guest_read(struct listener *l, struct guest *guest)
 
 /* What it has said counts before what has become of it. */
 void guest_heed(struct listener *l, struct guest *guest, short socket,
-		short pidfd)
+		short pidfd, short signalled)
 {
 	int more = socket != 0;
+
+	if (signalled != 0)
+		l->ops->signalled(l->ctx, &guest->peer);
 
 	for (uint32_t i = 0; more && i < MESSAGES_MAX; i++)
 		more = guest_read(l, guest);

@@ -89,6 +89,8 @@ static void listener_shut(struct listener *l)
 
 static void listener_free(struct listener *l)
 {
+	if (l->ctx != NULL && l->ops->close != NULL)
+		l->ops->close(l->ctx);
 	allow_free(l);
 	free(l->guests);
 	free(l->polled);
@@ -128,7 +130,13 @@ static void listener_forget(struct tenant *tenant)
 	listener_free(l);
 }
 
+static void listener_stirred(struct tenant *tenant)
+{
+	listener_wake(listener_of(tenant));
+}
+
 static const struct tenant_ops listener_ops = {
+	.stirred = listener_stirred,
 	.ended = listener_ended,
 	.close = listener_close,
 	.forget = listener_forget,
@@ -149,11 +157,12 @@ static int listener_new(struct listener **out, struct sluice_pipeline *p,
 			       .address = ADDRESS_NONE,
 			       .socket = -1,
 			       .wake = -1,
-			       .spare = -1};
+			       .spare = -1,
+			       .look_ns = UINT64_MAX};
 	rc = listen_take(l, opts);
 	if (rc == 0) {
 		l->guests = calloc(l->opts.peers_max, sizeof(*l->guests));
-		l->polled = calloc(2 + 2 * (size_t)l->opts.peers_max,
+		l->polled = calloc(2 + 3 * (size_t)l->opts.peers_max,
 				   sizeof(*l->polled));
 		if (l->guests == NULL || l->polled == NULL)
 			rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory",
@@ -271,47 +280,12 @@ int listen_open(struct sluice_pipeline *p,
 		rc = address_check_name(p->named ? p->name : NULL);
 	if (rc == 0)
 		rc = listener_new(&l, p, opts);
-	if (rc < 0 || l == NULL)
+	if (rc < 0 || l == NULL) {
+		if (ops->close != NULL)
+			ops->close(ctx);
 		return rc;
+	}
 	l->ops = ops;
 	l->ctx = ctx;
 	return listen_at(p, l);
-}
-
-/* ---- until there is something behind the door ------------------------------------------- */
-
-static int nobody_admits(void *ctx, struct peer *peer, struct peer_grant *grant)
-{
-	(void)ctx;
-	(void)peer;
-	(void)grant;
-	return sluice_fail(-ENOTSUP, "this library lets no peer in yet");
-}
-
-static void nobody_is_ready(void *ctx, struct peer *peer)
-{
-	(void)ctx;
-	(void)peer;
-}
-
-static void nobody_is_gone(void *ctx, struct peer *peer, enum peer_gone why,
-			   enum sluice_reason reason, int code)
-{
-	(void)ctx;
-	(void)peer;
-	(void)why;
-	(void)reason;
-	(void)code;
-}
-
-int sluice_pipeline_listen(struct sluice_pipeline *pipeline,
-			   const struct sluice_listen_opts *opts)
-{
-	static const struct peer_ops nobody = {
-		.admit = nobody_admits,
-		.ready = nobody_is_ready,
-		.gone = nobody_is_gone,
-	};
-
-	return listen_open(pipeline, opts, &nobody, NULL);
 }

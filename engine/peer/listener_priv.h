@@ -44,7 +44,7 @@ struct guest {
 	enum guest_state state;
 	int socket; /* -1: closed */
 	int pidfd;
-	uint32_t polled;      /* where its two stand, if it is not free */
+	uint32_t polled;      /* where its three stand, if it is not free */
 	uint64_t deadline_ns; /* UINT64_MAX: none */
 	uint32_t *groups;     /* that it is in, beside its gid */
 	uint32_t group_count;
@@ -63,9 +63,10 @@ struct listener {
 	int wake;  /* an eventfd: something has changed */
 	int spare; /* a descriptor to refuse with when there is no other */
 	uint64_t rest_ns; /* until then nobody is accepted */
+	uint64_t look_ns; /* when ops->look() is due */
 	uint64_t epochs;  /* that were given */
 	struct guest *guests;
-	struct pollfd *polled; /* wake, socket, and two for each guest */
+	struct pollfd *polled; /* wake, socket, and three for each guest */
 	uint32_t polled_count;
 	void *thread;
 	struct listener *next; /* kin.c */
@@ -94,9 +95,9 @@ void listener_wake(const struct listener *listener);
 /* A connection whose descriptors are the guest's from now on. */
 void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
 		 const struct peer_identity *identity);
-/* What poll() says of its socket and its pidfd. */
+/* What poll() says of its socket, its pidfd and its signals. */
 void guest_heed(struct listener *l, struct guest *guest, short socket,
-		short pidfd);
+		short pidfd, short signalled);
 /* Its deadline has passed; it is dismissed; the pipeline has ended. */
 void guest_late(struct listener *l, struct guest *guest);
 void guest_dismiss(struct listener *l, struct guest *guest);

@@ -7,6 +7,7 @@
  *
  *     admit  ->  its memory is made, its place kept  ->  0, or a refusal in words
  *     ready  ->  it has mapped all: events may flow
+ *     signalled, look  ->  meanwhile
  *     gone   ->  once for each admit that returned 0, whether it was ready or not
  *
  * Threads  The calls come from the pipeline's thread "NAME/peers", one at a time.
@@ -52,7 +53,8 @@ struct peer {
 	struct peer_identity identity;
 	uint64_t epoch; /* of its place; no other peer had it */
 	struct listener *listener;
-	void *seat; /* admit()'s own */
+	void *seat;    /* admit()'s own */
+	int signalled; /* admit()'s: readable when the peer signals; -1: never */
 	struct wire_word farewell;
 	sluice_a32 dismissed;
 };
@@ -80,6 +82,13 @@ struct peer_ops {
 	 * good until this returns. */
 	void (*gone)(void *ctx, struct peer *peer, enum peer_gone why,
 		     enum sluice_reason reason, int code);
+	/* peer->signalled is readable. */
+	void (*signalled)(void *ctx, struct peer *peer);
+	/* Stages may have ended: look at those of peers. Returns when to look
+	 * again in any case, ns from now; UINT64_MAX: when some end. */
+	uint64_t (*look)(void *ctx);
+	/* Nobody comes any more, and all have gone. NULL: nothing to do. */
+	void (*close)(void *ctx);
 };
 
 /* Tell @peer an end in words, and let it go: gone() follows. The first one counts.

@@ -184,13 +184,13 @@ static uint32_t peers_watch(struct listener *l, int fd)
 /* Returns when there is something to do without being told, ns. */
 static uint64_t peers_prepare(struct listener *l)
 {
-	uint64_t next_ns = UINT64_MAX;
+	uint64_t next_ns = l->look_ns;
 	int rests = l->rest_ns != 0 && listener_now(l) < l->rest_ns;
 
-	if (rests)
-		next_ns = l->rest_ns;
-	else
+	if (!rests)
 		l->rest_ns = 0;
+	else if (l->rest_ns < next_ns)
+		next_ns = l->rest_ns;
 	l->polled_count = 0;
 	(void)peers_watch(l, l->wake);
 	(void)peers_watch(l, rests ? -1 : l->socket);
@@ -202,6 +202,7 @@ static uint64_t peers_prepare(struct listener *l)
 		/* Its socket is -1 if it has hung up. */
 		guest->polled = peers_watch(l, guest->socket);
 		(void)peers_watch(l, guest->pidfd);
+		(void)peers_watch(l, guest->peer.signalled);
 		if (guest->deadline_ns < next_ns)
 			next_ns = guest->deadline_ns;
 	}
@@ -227,8 +228,9 @@ static void peers_guest(struct listener *l, struct guest *guest)
 
 	if (guest->state == GUEST_FREE)
 		return;
-	if (polled[0].revents != 0 || polled[1].revents != 0)
-		guest_heed(l, guest, polled[0].revents, polled[1].revents);
+	if (polled[0].revents | polled[1].revents | polled[2].revents)
+		guest_heed(l, guest, polled[0].revents, polled[1].revents,
+			   polled[2].revents);
 	guest_dismiss(l, guest);
 	if (guest->state != GUEST_FREE && listener_now(l) >= guest->deadline_ns)
 		guest_late(l, guest);
@@ -249,6 +251,13 @@ static void peers_poll(struct listener *l, int timeout_ms)
 	}
 }
 
+static void peers_look(struct listener *l)
+{
+	uint64_t ns = l->ops->look(l->ctx);
+
+	l->look_ns = ns == UINT64_MAX ? UINT64_MAX : listener_now(l) + ns;
+}
+
 static void peers_round(struct listener *l)
 {
 	uint64_t next_ns = peers_prepare(l);
@@ -260,6 +269,8 @@ static void peers_round(struct listener *l)
 		rung = 0; /* somebody else's, or none: we look all the same */
 	if (peers_over(l))
 		return;
+	/* Before the guests: who has nothing left here is sent away at once. */
+	peers_look(l);
 	for (uint32_t i = 0; i < l->opts.peers_max; i++)
 		peers_guest(l, &l->guests[i]);
 	if (l->polled[POLLED_SOCKET].revents != 0)

@@ -91,7 +91,8 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		rc = stand_in_tell(in, welcome, fds);
 	if (rc == 0)
 		rc = wish_port(pipeline, in->name, wish.side == WIRE_FROM,
-			       wish.event_bytes, SLUICE_IDLE_END, &in->stage);
+			       wish.event_bytes, SLUICE_IDLE_END, 1,
+			       &in->stage);
 	if (rc == 0)
 		rc = stand_in_subscribe(in, &wish);
 	if (rc == 0)
@@ -134,6 +135,20 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed)
 	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
 }
 
+uint64_t stand_in_sent(const struct stand_in *in)
+{
+	const struct share_words *words = &in->share->words;
+	uint64_t acked = sluice_load_acquire(&words->rx->acked);
+	uint64_t published = sluice_load_acquire(&words->tx->published);
+	uint32_t closed;
+
+	/* Whoever took them ended before all were read; or they cannot be. */
+	if (stand_in_over(in, &closed) ||
+	    published - acked > in->share->ring.capacity)
+		return acked;
+	return published;
+}
+
 void stand_in_end(struct stand_in *in, enum sluice_reason reason)
 {
 	/* It may have ended by itself, with its streams. */
@@ -141,12 +156,17 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason)
 		(void)sluice_port_end(in->stage, reason);
 }
 
+void stand_in_forget(struct stand_in *in)
+{
+	in->stage = NULL;
+	share_release(in->share);
+	in->share = NULL;
+}
+
 int stand_in_close(struct stand_in *in)
 {
 	if (in->stage != NULL && sluice_stage_remove(in->stage, 0) < 0)
 		return -EAGAIN;
-	in->stage = NULL;
-	share_release(in->share);
-	in->share = NULL;
+	stand_in_forget(in);
 	return 0;
 }

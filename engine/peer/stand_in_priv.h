@@ -42,10 +42,15 @@ void stand_in_answer(struct stand_in *in);
 /* Has its stage ended? Then *closed says how: a SLUICE_CLOSED() word. */
 int stand_in_over(const struct stand_in *in, uint32_t *closed);
 
+/* How many events it has sent that are taken, or will be. */
+uint64_t stand_in_sent(const struct stand_in *in);
+
 /* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason);
 
 /* Once it has ended its place is free. Returns 0, or -EAGAIN: not yet. */
 int stand_in_close(struct stand_in *in);
+/* The pipeline takes its stage with it. */
+void stand_in_forget(struct stand_in *in);
 
 #endif

@@ -305,7 +305,7 @@ int wire_word_read(struct wire_word *out, const void *message, size_t n,
 	if (rc < 0)
 		return rc;
 	memcpy(out, message, sizeof(*out));
-	if (out->code > 0 || out->code < -4095 ||
+	if (out->code > 0 || out->code < -WIRE_CODE_MAX ||
 	    (kind == WIRE_REFUSAL && out->code == 0))
 		return sluice_fail(-EINVAL,
 				   "%s: code %d is no negative errno down to "

@@ -169,6 +169,8 @@ struct wire_welcome {
 };
 
 #define WIRE_TEXT_BYTES 472u
+/* Of a code, which is negative. */
+#define WIRE_CODE_MAX 4095
 
 /* A refusal, or an end, in words. */
 struct wire_word {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/graph/pipeline_priv.h"
 #include "engine/peer/wish_priv.h"
+#include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -74,7 +75,7 @@ int wish_fits(const struct wish *wish)
 
 int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
 	      uint32_t event_bytes, enum sluice_idle on_idle,
-	      struct sluice_stage **out)
+	      uint32_t stands_in, struct sluice_stage **out)
 {
 	struct sluice_stage_opts opts = {
 		.size = sizeof(opts),
@@ -85,9 +86,7 @@ int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
 		.out_bytes = reads ? 0 : event_bytes,
 		.on_idle = on_idle,
 	};
-	int rc = sluice_stage_add(pipeline, &opts);
+	const struct stage_ready ready = {.stands_in = stands_in};
 
-	if (rc == 0)
-		*out = sluice_stage_find(pipeline, name);
-	return rc;
+	return stage_arrive(pipeline, &opts, &ready, out);
 }

@@ -37,9 +37,10 @@ int wish_find(struct wish *wish, struct sluice_pipeline *pipeline);
 /* Does what was found do what is wished, with such events? Returns 0 or -EINVAL. */
 int wish_fits(const struct wish *wish);
 
-/* A port of that name, which reads or feeds, and what it is found as. */
+/* A port of that name, which reads or feeds, and what it is found as. @stands_in: for
+ * another process, so that nobody here can use it. */
 int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
 	      uint32_t event_bytes, enum sluice_idle on_idle,
-	      struct sluice_stage **out);
+	      uint32_t stands_in, struct sluice_stage **out);
 
 #endif

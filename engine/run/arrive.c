@@ -293,6 +293,7 @@ static int arrive_once(struct sluice_pipeline *p,
 	if (rc == 0 && ready != NULL) {
 		stage->subscribe_with = ready->subscribe_with;
 		stage->stop_in_fini = ready->stop_in_fini;
+		stage->stands_in = ready->stands_in;
 	}
 	if (rc == 0 && out != NULL)
 		*out = stage;

@@ -7,6 +7,7 @@
 #include "engine/port.h"
 #include "engine/control/door_priv.h"
 #include "engine/run/clock_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
 
@@ -27,19 +28,21 @@ int port_is_one(const struct sluice_stage *stage)
 				 stage->name);
 }
 
-int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
-	       const char *what, uint64_t deadline_ns)
+int port_of_program(const struct sluice_stage *port)
 {
-	int rc;
+	return !port->stands_in
+		       ? 0
+		       : sluice_fail(-EINVAL,
+				     "stage '%s' stands for another process, "
+				     "which is its user",
+				     port->name);
+}
 
-	/* The caller has been at the door. */
-	rc = port_is_one(port);
-	if (rc < 0)
-		return rc;
-	if (port->opts.kind != kind)
-		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
-				   port->name, what);
-	rc = port_enter(port, deadline_ns);
+/* The port is the caller's from here on, or it answers why not. */
+static int port_take(struct sluice_stage *port, uint64_t deadline_ns)
+{
+	int rc = port_enter(port, deadline_ns);
+
 	if (rc == -ENOTCONN)
 		return sluice_fail(-EBUSY, "stage '%s' has not been started",
 				   port->name);
@@ -49,6 +52,22 @@ int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 				   "port",
 				   port->name);
 	return port_waited(port, rc);
+}
+
+int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
+	       const char *what, uint64_t deadline_ns)
+{
+	/* The caller has been at the door. */
+	int rc = port_is_one(port);
+
+	if (rc == 0)
+		rc = port_of_program(port);
+	if (rc < 0)
+		return rc;
+	if (port->opts.kind != kind)
+		return sluice_fail(-EINVAL, "stage '%s': this port does not %s",
+				   port->name, what);
+	return port_take(port, deadline_ns);
 }
 
 /* ---- why it has ended ---------------------------------------------------- */
@@ -200,6 +219,28 @@ int port_waited(const struct sluice_stage *port, int rc)
 	return rc;
 }
 
+struct sluice_sub sluice_port_sub(struct sluice_stage *port)
+{
+	struct sluice_sub found = {.pipeline = NULL};
+	struct sluice_pipeline *p;
+
+	if (door_stage(port, __func__) < 0 || port_is_one(port) < 0)
+		return found;
+	p = port->pipeline;
+	pipeline_lock(p);
+	for (uint32_t i = 0; i < p->sub_count; i++) {
+		const struct subscription *sub = subscription_at(p, i);
+
+		if ((sub->consumer == port || sub->producer == port) &&
+		    subscription_consumer(sub) != CONSUMER_LEFT) {
+			found = subscription_id(sub);
+			break;
+		}
+	}
+	pipeline_unlock(p);
+	return found;
+}
+
 /* ---- receiving ----------------------------------------------------------- */
 
 static void port_acknowledge(struct sluice_stage *port)
@@ -311,7 +352,9 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   port->name, (int)reason, 0u,
 				   SLUICE_CODE_MAX);
-	rc = port_check(port, port->opts.kind, "end", 0);
+	rc = port_is_one(port);
+	if (rc == 0)
+		rc = port_take(port, 0);
 	if (rc == -EAGAIN)
 		rc = port_vain_elsewhere(port);
 	if (rc < 0)

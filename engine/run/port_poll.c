@@ -112,6 +112,8 @@ int sluice_port_fd(struct sluice_stage *port, int *fd)
 		rc = door_missing(__func__, "fd");
 	if (rc == 0)
 		rc = port_is_one(port);
+	if (rc == 0)
+		rc = port_of_program(port);
 	if (rc < 0)
 		return rc;
 	platform = port->pipeline->platform;
@@ -183,6 +185,8 @@ int sluice_port_arm(struct sluice_stage *port)
 
 	if (rc == 0)
 		rc = port_is_one(port);
+	if (rc == 0)
+		rc = port_of_program(port);
 	if (rc == 0 && sluice_load_acquire(&port->poll.fd) == 0)
 		rc = sluice_fail(-EINVAL,
 				 "port '%s' has no descriptor yet "

@@ -95,8 +95,9 @@ struct port_end port_end_of(const struct sluice_stage *port);
 
 /* ---- port.c: what all calls have in common ---- */
 
-/* Returns 0, or answers that it is none. */
+/* Returns 0, or answers that it is none; that another process is its user. */
 int port_is_one(const struct sluice_stage *stage);
+int port_of_program(const struct sluice_stage *port);
 /* A call that does @what comes to the port: it is a port of @kind, and the caller's
  * from here on. Behind others it waits until @deadline_ns. Returns 0, or what the
  * call answers. */

@@ -402,16 +402,28 @@ void pipeline_unlet(struct sluice_pipeline *p)
 	pipeline_unlock(p);
 }
 
-/* Whoever is let in later finds the phase. */
-void pipeline_tell_tenant(struct sluice_pipeline *p)
+static void tenant_call(struct sluice_pipeline *p, int over)
 {
 	struct tenant *tenant;
 
 	pipeline_lock(p);
 	tenant = engine_of(p)->tenant;
-	if (tenant != NULL)
+	if (tenant != NULL && over)
 		tenant->ops->ended(tenant);
+	else if (tenant != NULL)
+		tenant->ops->stirred(tenant);
 	pipeline_unlock(p);
+}
+
+void pipeline_stir_tenant(struct sluice_pipeline *p)
+{
+	tenant_call(p, 0);
+}
+
+/* Whoever is let in later finds the phase. */
+void pipeline_tell_tenant(struct sluice_pipeline *p)
+{
+	tenant_call(p, 1);
 }
 
 /* ---- close ----------------------------------------------------------------- */

@@ -25,6 +25,7 @@ struct supervised {
 	uint32_t called;  /* it is to be looked after */
 	uint32_t command; /* as it was when that was noticed last */
 	uint32_t phase;   /* the same, of the stage */
+	uint32_t told;    /* that it has ended */
 };
 
 /* What a stage that is to stop and does not return has come to. */
@@ -36,6 +37,9 @@ struct late {
 /* What stands on a pipeline and ends with it: of a wing above. */
 struct tenant;
 struct tenant_ops {
+	/* A port has ended. Threads: the supervisor, under the pipeline's lock.
+	 */
+	void (*stirred)(struct tenant *tenant);
 	/* Every stage has ended. Threads: the supervisor, under the pipeline's
 	 * lock. */
 	void (*ended)(struct tenant *tenant);
@@ -101,7 +105,8 @@ void pipeline_set_phase(struct sluice_pipeline *pipeline,
  * pipeline_unlet() takes it back. Threads: any. */
 int pipeline_let(struct sluice_pipeline *pipeline, struct tenant *tenant);
 void pipeline_unlet(struct sluice_pipeline *pipeline);
-/* Every stage has ended: tell it. */
+/* A port has ended, or every stage has: tell it. */
+void pipeline_stir_tenant(struct sluice_pipeline *pipeline);
 void pipeline_tell_tenant(struct sluice_pipeline *pipeline);
 
 /* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
@@ -117,6 +122,7 @@ int worker_spawn(struct worker *worker, const struct sluice_stage *stage);
 struct stage_ready {
 	const char *subscribe_with;
 	uint32_t stop_in_fini;
+	uint32_t stands_in;
 };
 
 /* sluice_stage_add(), with what a ready-made stage has; *out is the stage, set

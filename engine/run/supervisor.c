@@ -256,10 +256,21 @@ struct supervisor_watch {
 	uint32_t workers;
 };
 
+/* A port, since the last look? */
+static int supervisor_has_ended(const struct sluice_stage *port,
+				struct supervised *s)
+{
+	if (s->told || phase_of(port) != STAGE_ENDED)
+		return 0;
+	s->told = 1;
+	return 1;
+}
+
 /* *next_ns: brought forward to when one of them is to be looked after again. */
 static void supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 {
 	struct sluice_stage *stage;
+	int ended = 0;
 
 	PIPELINE_EACH(p, i, stage) {
 		uint64_t look_ns;
@@ -269,7 +280,11 @@ static void supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 		look_ns = port_look_after(stage, &engine_of(p)->supervised[i]);
 		if (look_ns < *next_ns)
 			*next_ns = look_ns;
+		ended |= supervisor_has_ended(stage,
+					      &engine_of(p)->supervised[i]);
 	}
+	if (ended)
+		pipeline_stir_tenant(p);
 }
 
 static int supervisor_rung(struct sluice_pipeline *p)

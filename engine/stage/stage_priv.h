@@ -53,6 +53,7 @@ struct sluice_stage {
 	 * and whether its fini waits for others, who may have to be told. */
 	const char *subscribe_with;
 	uint32_t stop_in_fini;
+	uint32_t stands_in; /* for another process, which is its user */
 	/* Declared subscriptions, each side; and the demand mode, should the start
 	 * fail: the control calls'. */
 	uint32_t declared_in;

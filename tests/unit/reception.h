@@ -139,7 +139,21 @@ static inline void reception_gone(void *ctx, struct peer *peer,
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
+static inline void reception_signalled(void *ctx, struct peer *peer)
+{
+	(void)ctx;
+	(void)peer;
+}
+
+static inline uint64_t reception_look(void *ctx)
+{
+	(void)ctx;
+	return UINT64_MAX;
+}
+
 static const struct peer_ops reception_ops = {
+	.signalled = reception_signalled,
+	.look = reception_look,
 	.admit = reception_admit,
 	.ready = reception_ready,
 	.gone = reception_gone,

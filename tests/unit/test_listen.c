@@ -144,21 +144,6 @@ static void two_pipelines_of_one_name_do_not_listen(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
-static void nobody_is_let_in_yet(void **state)
-{
-	struct sluice_listen_opts opts = {.size = sizeof(opts)};
-	struct attach attach;
-
-	(void)state;
-	reception_declare("p");
-	opts.folder = folder;
-	assert_int_equal(sluice_pipeline_listen(pipeline, &opts), 0);
-	assert_int_equal(sluice_pipeline_start(pipeline), 0);
-	assert_int_equal(visit(&attach, WIRE_CONSUMER), -ENOTSUP);
-	assert_text_has(sluice_last_error(), "lets no peer in yet");
-	reception_close();
-}
-
 static void before_the_start_peers_try_again(void **state)
 {
 	struct attach attach;
@@ -329,7 +314,6 @@ int main(void)
 		cmocka_unit_test(it_comes_and_goes_without_a_trace),
 		cmocka_unit_test(it_listens_once),
 		cmocka_unit_test(two_pipelines_of_one_name_do_not_listen),
-		cmocka_unit_test(nobody_is_let_in_yet),
 		cmocka_unit_test(before_the_start_peers_try_again),
 		cmocka_unit_test(peers_are_told_of_the_end),
 		cmocka_unit_test(a_close_tells_them_too),

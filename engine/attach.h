@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file attach.h
+ * The other side of listen.h: a process that attaches to a pipeline of another one,
+ * and has a port of it.
+ *
+ *   struct sluice_stage *port;
+ *   rc = sluice_attach(&port, SLUICE_ATTACH(.pipeline = "orders", .from = "quotes"));
+ *   while ((rc = sluice_recv(port, &batch, SLUICE_FOREVER)) > 0)
+ *           use(batch.events, batch.count);
+ *   sluice_detach(port, 0);
+ *
+ * The calls on it are those of any port (port.h): sluice_recv(), or sluice_send() and
+ * its spans; sluice_ask(sluice_port_sub(port), n) with manual demand; sluice_port_fd();
+ * sluice_port_closed(). Events lie in memory that both processes have mapped: nothing
+ * is copied on the way but what a sender copies in, and no call enters the kernel while
+ * the other side is awake.
+ *
+ * A port ends as the stage in the engine does, and with its reason. When the engine's
+ * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
+ * in the ring is received before.
+ *
+ * A child of fork() cannot use it; it may detach, which tells the engine nothing.
+ */
+#ifndef SLUICE_ENGINE_ATTACH_H
+#define SLUICE_ENGINE_ATTACH_H
+
+#include "subscription.h"
+
+SLUICE_BEGIN_DECLS
+
+/** Demand is given by sluice_ask() alone. */
+#define SLUICE_ATTACH_MANUAL 1u
+
+#define SLUICE_ATTACH_MS_DEFAULT 5000u
+
+/** A field that is 0 has its default. Windows, weights, partitions, tees and keys mean
+ * what they mean in struct sluice_subscription_opts. */
+struct sluice_attach_opts {
+	uint32_t size;  /* of this struct, bytes */
+	uint32_t flags; /* SLUICE_ATTACH_MANUAL */
+	/** The pipeline's name. */
+	const char *pipeline;
+	/** Its own name in that pipeline, 1 to 63 of A-Z a-z 0-9 _ . - and not that
+	 * of another stage; NULL: one is made up, peer-PID-N. */
+	const char *name;
+	/** The stage to consume from, or the stage to feed; one of them. */
+	const char *from;
+	const char *to;
+	/** Of an event, bytes; 0 = whatever that stage has. Another size is
+	 * refused. */
+	uint32_t event_bytes;
+	/** Of a consumer: its window and place. */
+	uint32_t max_demand;
+	int32_t min_demand;
+	uint32_t refill_events;
+	uint32_t weight;
+	uint32_t partition;
+	uint32_t tee;
+	uint32_t conflate_keys;
+	uint32_t key_offset;
+	uint32_t key_bytes;
+	/** Of a producer: the window of the stage that it feeds, events. */
+	uint32_t ring_events;
+	/** How long to wait for the engine, which is asked again while its pipeline
+	 * does not run yet; 0 = 5000. Nobody is waited for who does not listen. */
+	uint32_t timeout_ms;
+	/** Where the socket lies; NULL: as in struct sluice_listen_opts. */
+	const char *folder;
+	/** Of a producer with a name, if not NULL: events that were taken of peers of
+	 * that name before, since the engine began to listen. */
+	uint64_t *accepted;
+	uint64_t resv[8]; /* zero */
+};
+
+/** Attach options; a field that is not named has its default. */
+#define SLUICE_ATTACH(...) SLUICE_OPTIONS(sluice_attach_opts, __VA_ARGS__)
+
+/**
+ * sluice_attach - be a stage of a pipeline of another process.
+ *
+ * @port  out: a port that receives, with `from`, or sends, with `to`
+ *
+ * Returns 0; -EINVAL for options that are wrong; -ECONNREFUSED when no such pipeline
+ * listens; -ETIMEDOUT; what the engine answers, and sluice_last_error() is in its
+ * words then: -EACCES, -EPERM, -ENOENT, -EEXIST, -ENOSPC, -ENOTSUP, -EINVAL, -EAGAIN,
+ * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. Threads: any. Blocks:
+ * up to the timeout.
+ */
+SLUICE_API int
+sluice_attach(struct sluice_stage **port,
+	      const struct sluice_attach_opts *opts) SLUICE_MUST_CHECK;
+
+/**
+ * sluice_detach - leave, and free the port.
+ *
+ * Ends the port if nobody has (SLUICE_REASON_NORMAL). What it has sent and is not in
+ * the ring yet, for there was no credit, is waited for; what is there counts as sent.
+ * What it has received and not acknowledged goes to other consumers.
+ *
+ * @timeout_ms  how long to wait; SLUICE_FOREVER
+ *
+ * Returns 0; -ETIMEDOUT when events were dropped; -EINVAL, and nothing is freed, for a
+ * port that was not attached. Threads: any; no
+ * other thread is in a call of the port, or begins one.
+ */
+SLUICE_API int sluice_detach(struct sluice_stage *port,
+			     uint32_t timeout_ms) SLUICE_MUST_CHECK;
+
+SLUICE_END_DECLS
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file listen.h
+ * A pipeline that other processes may attach to: who may, and as what.
+ *
+ * A peer that attaches (attach.h) is a stage of the pipeline from then on, under the
+ * name it gives, with one subscription: it can be seen in snapshots, cancelled,
+ * resubscribed and ended as any other. It shares the memory of its own ring with the
+ * pipeline, and no other memory that it may write. What it writes there is never
+ * believed: positions are taken only as far as they are possible, and events are
+ * copied before a handler sees them.
+ *
+ * A peer has gone when it says so or when its process has ended, as the kernel tells;
+ * not when it is slow. A consumer that has gone leaves what it has not finished:
+ * these events go to other consumers first of all, marked as handed out before. What
+ * a producer has sent counts, whatever becomes of it.
+ */
+#ifndef SLUICE_ENGINE_LISTEN_H
+#define SLUICE_ENGINE_LISTEN_H
+
+#include "pipeline.h"
+
+SLUICE_BEGIN_DECLS
+
+/** Roles of peers, for struct sluice_peer_allow. */
+#define SLUICE_PEER_PRODUCER (1u << 1)
+#define SLUICE_PEER_CONSUMER (1u << 2)
+#define SLUICE_PEER_WORKER   (1u << 3)
+#define SLUICE_PEER_OBSERVER (1u << 4)
+
+/** For uid and gid below, where 0 means "any". */
+#define SLUICE_ID(n) (SLUICE_CAST(uint32_t, n) + 1)
+
+#define SLUICE_PEERS_MAX        1024u
+#define SLUICE_PEERS_DEFAULT    64u
+#define SLUICE_HELLO_MS_DEFAULT 1000u
+#define SLUICE_HELLO_MS_MAX     3600000u
+#define SLUICE_PEER_ALLOW_MAX   256u
+#define SLUICE_PEER_BACKLOG     16
+
+/** Who may be what, and where. A peer is let in if one row has its uid, its gid
+ * (or one of its further groups), its role and its stages. */
+struct sluice_peer_allow {
+	uint32_t uid;   /* SLUICE_ID(n); 0: any */
+	uint32_t gid;   /* likewise */
+	uint32_t roles; /* SLUICE_PEER_...; 0: all */
+	uint32_t resv;  /* zero */
+	/** Names of stages, the last one NULL; NULL: all whose options say so. */
+	const char *const *stages;
+};
+
+/** A field that is 0 has its default. */
+struct sluice_listen_opts {
+	uint32_t size;  /* of this struct, bytes */
+	uint32_t flags; /* zero */
+	/** Where the socket lies; NULL: $SLUICE_DIR, else $XDG_RUNTIME_DIR/sluice,
+	 * else, as root, /run/sluice, else sluice-UID in the temporary folder. */
+	const char *folder;
+	/** Of the socket: who may write to it may connect. 0 = 0700. */
+	uint32_t mode;
+	/** SLUICE_ID(gid): the group of the socket. 0 = the process's. */
+	uint32_t group;
+	/** Who may be what; NULL: root and the user of this process, all. Copied.
+	 */
+	const struct sluice_peer_allow *allow;
+	uint32_t allow_count; /* rows, up to SLUICE_PEER_ALLOW_MAX */
+	/** Most peers at once, those included that are just saying hello, up to
+	 * SLUICE_PEERS_MAX; 0 = 64. */
+	uint32_t peers_max;
+	/** Of them, most of one user; 0 = peers_max. */
+	uint32_t peers_per_uid;
+	/** How long a peer has to say hello, and then to be ready, up to
+	 * SLUICE_HELLO_MS_MAX; 0 = 1000. */
+	uint32_t hello_ms;
+	uint64_t resv[8]; /* zero */
+};
+
+/** Listen options; a field that is not named has its default. */
+#define SLUICE_LISTEN(...) SLUICE_OPTIONS(sluice_listen_opts, __VA_ARGS__)
+
+/**
+ * sluice_pipeline_listen - let other processes attach, from now until the
+ * pipeline has ended or is closed.
+ *
+ * The pipeline needs a name of 1 to 63 of A-Z a-z 0-9 _ . - and the stages say
+ * whether peers may feed them or consume from them (SLUICE_STAGE_PEERS_FEED,
+ * SLUICE_STAGE_PEERS_CONSUME). A peer that comes before the start is told to try
+ * again.
+ *
+ * @opts  NULL for defaults
+ *
+ * Returns 0; -EINVAL; -E2BIG; -EADDRINUSE when a pipeline of that name listens in
+ * the folder; -ENAMETOOLONG when the socket's path has over 107 bytes; -EPERM when
+ * the folder may be written to by others; -EALREADY; -EPIPE when the pipeline has
+ * ended; -ENOMEM; or why the system refuses the socket or the thread. Threads:
+ * any; no other thread changes the environment meanwhile.
+ */
+SLUICE_API int
+sluice_pipeline_listen(struct sluice_pipeline *pipeline,
+		       const struct sluice_listen_opts *opts) SLUICE_MUST_CHECK;
+
+SLUICE_END_DECLS
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The calls of a process that attaches. Beside its port there is one thread,
+ * "NAME/attach": it answers the engine's signals, and hears how the engine ends.
+ */
+#include "engine/attach.h"
+#include "engine/control/door_priv.h"
+#include "engine/peer/attached_priv.h"
+#include "engine/port.h"
+#include "engine/run/port_priv.h"
+#include "ring/base_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* How often an engine that does not run yet is asked again. */
+#define ASK_AGAIN_NS (5 * PLATFORM_NS_PER_MS)
+/* How often is looked whether all that was sent is in the ring. */
+#define FLUSH_NS (PLATFORM_NS_PER_MS / 2)
+
+/*
+ * over  detaching thread  its thread  acq_rel  1: end
+ */
+struct client {
+	struct tenant tenant; /* first */
+	struct attach attach;
+	struct attached attached;
+	struct wire_hello hello;
+	const struct platform *platform;
+	int wake; /* an eventfd */
+	void *thread;
+	sluice_a32 over;
+};
+
+/* ---- options ------------------------------------------------------------------------ */
+
+static int client_name(char to[SLUICE_NAME_BYTES], const char *name,
+		       const char *field)
+{
+	if (name == NULL)
+		return 0;
+	if (name[0] == '\0' || strlen(name) >= SLUICE_NAME_BYTES)
+		return sluice_fail(-EINVAL,
+				   "attach: %s '%.20s' is not of 1 to %u bytes",
+				   field, name, SLUICE_NAME_BYTES - 1);
+	(void)snprintf(to, SLUICE_NAME_BYTES, "%s", name);
+	return 0;
+}
+
+static int client_names(struct wire_hello *hello,
+			const struct sluice_attach_opts *o)
+{
+	int rc = 0;
+
+	if (o->pipeline == NULL)
+		rc = sluice_fail(-EINVAL, "attach: pipeline is NULL");
+	else if ((o->from == NULL) == (o->to == NULL))
+		rc = sluice_fail(-EINVAL,
+				 "attach: %s; a peer consumes from a "
+				 "stage, or feeds one",
+				 o->from == NULL ? "from and to are NULL"
+						 : "from and to are both set");
+	if (rc == 0)
+		rc = client_name(hello->pipeline, o->pipeline, "pipeline");
+	if (rc == 0)
+		rc = client_name(hello->peer, o->name, "name");
+	if (rc == 0)
+		rc = client_name(hello->from, o->from, "from");
+	return rc < 0 ? rc : client_name(hello->to, o->to, "to");
+}
+
+/* What a role does not have is refused there, by its name. */
+static int client_hello(struct wire_hello *hello,
+			const struct sluice_attach_opts *o)
+{
+	struct wire_hello checked;
+	int rc;
+
+	wire_init(hello, WIRE_HELLO, sizeof(*hello));
+	rc = client_names(hello, o);
+	if (rc < 0)
+		return rc;
+	hello->role = o->from != NULL ? WIRE_CONSUMER : WIRE_PRODUCER;
+	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
+	hello->to_bytes = o->to != NULL ? o->event_bytes : 0;
+	if (o->flags & SLUICE_ATTACH_MANUAL)
+		hello->flags |= WIRE_MANUAL;
+	if (sluice_wait_registered())
+		hello->flags |= WIRE_SPLIT_FENCES;
+	hello->max_demand = o->max_demand;
+	hello->min_demand = o->min_demand;
+	hello->refill_events = o->refill_events;
+	hello->weight = o->weight;
+	hello->partition = o->partition;
+	hello->tee = o->tee;
+	hello->conflate_keys = o->conflate_keys;
+	hello->key_offset = o->key_offset;
+	hello->key_bytes = o->key_bytes;
+	hello->ring_events = o->ring_events;
+	return wire_hello_read(&checked, hello, sizeof(*hello));
+}
+
+static int client_opts(struct sluice_attach_opts *o,
+		       const struct sluice_attach_opts *opts)
+{
+	int rc;
+
+	*o = (struct sluice_attach_opts){.size = sizeof(*o)};
+	if (opts == NULL)
+		return sluice_fail(-EINVAL, "attach: opts are NULL");
+	rc = opts_copy(o, opts, sizeof(*o), "attach options");
+	if (rc == 0)
+		rc = opts_check_resv(o->resv, 8, "attach options");
+	if (rc == 0 && o->flags & ~SLUICE_ATTACH_MANUAL)
+		rc = sluice_fail(-EINVAL, "attach: unknown flags %#x",
+				 o->flags);
+	if (o->timeout_ms == 0)
+		o->timeout_ms = SLUICE_ATTACH_MS_DEFAULT;
+	return rc;
+}
+
+/* ---- its thread ----------------------------------------------------------------------- */
+
+static void client_wake(const struct client *c)
+{
+	SLUICE_KEEP_ERRNO;
+	const uint64_t one = 1;
+
+	if (write(c->wake, &one, sizeof(one)) < 0)
+		return; /* it is full: it will wake all the same */
+}
+
+/* Has the engine said something? Returns non-zero when nothing more will come. */
+static int client_hear(struct client *c)
+{
+	struct wire_word end;
+	int rc = attach_ended(&c->attach, &end);
+
+	if (rc == 0)
+		return 0;
+	if (rc > 0)
+		attached_end(&c->attached, (enum sluice_reason)end.reason,
+			     (uint32_t)-end.code);
+	else
+		attached_end(&c->attached, SLUICE_REASON_ERROR, EOWNERDEAD);
+	return 1;
+}
+
+static void client_run(void *arg)
+{
+	struct client *c = arg;
+	struct pollfd polled[] = {
+		{.fd = c->wake, .events = POLLIN},
+		{.fd = attached_fd(&c->attached), .events = POLLIN},
+		{.fd = c->attach.socket, .events = POLLIN},
+	};
+
+	door_thread_begin(c->attached.pipeline);
+	while (!sluice_load_acquire(&c->over)) {
+		if (poll(polled, 3, -1) < 0)
+			continue;
+		if (polled[1].revents != 0)
+			attached_answer(&c->attached);
+		if (polled[2].revents != 0 && client_hear(c))
+			polled[2].fd = -1;
+	}
+}
+
+/* ---- its life ------------------------------------------------------------------------- */
+
+/* Whoever detaches does the rest. */
+static void client_is_told(struct tenant *tenant)
+{
+	(void)tenant;
+}
+
+static void client_free(struct client *c)
+{
+	if (c->wake >= 0)
+		(void)close(c->wake);
+	free(c);
+}
+
+/* In a child: the connection is the parent's, and so are the thread and the memory. */
+static void client_forget(struct tenant *tenant)
+{
+	struct client *c = (struct client *)tenant;
+
+	if (c->platform->forget != NULL)
+		c->platform->forget(c->platform->ctx, c->thread);
+	attach_forget(&c->attach);
+	client_free(c);
+}
+
+static const struct tenant_ops client_ops = {
+	.stirred = client_is_told,
+	.ended = client_is_told,
+	.close = client_is_told,
+	.forget = client_forget,
+};
+
+static struct client *client_of(struct sluice_stage *port)
+{
+	struct tenant *tenant = engine_of(port->pipeline)->tenant;
+
+	return tenant != NULL && tenant->ops == &client_ops
+		       ? (struct client *)tenant
+		       : NULL;
+}
+
+/* ---- attaching ------------------------------------------------------------------------ */
+
+/* An engine that does not run yet, or where one of that name is just leaving, says
+ * -EAGAIN. */
+static int client_connect(struct client *c, const struct sluice_attach_opts *o)
+{
+	const struct sluice_wait_ops *wait = sluice_wait_linux();
+	uint64_t now_ns = wait->now_ns(wait->ctx);
+	uint64_t due_ns = now_ns + o->timeout_ms * PLATFORM_NS_PER_MS;
+	int rc;
+
+	for (;;) {
+		uint32_t left_ms =
+			(uint32_t)((due_ns - now_ns) / PLATFORM_NS_PER_MS);
+
+		rc = attach_open(&c->attach, &c->hello, o->folder, left_ms);
+		now_ns = wait->now_ns(wait->ctx);
+		if (rc != -EAGAIN || now_ns + ASK_AGAIN_NS >= due_ns)
+			return rc;
+		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
+		now_ns = wait->now_ns(wait->ctx);
+	}
+}
+
+static int client_spawn(struct client *c)
+{
+	struct sluice_pipeline *p = c->attached.pipeline;
+	char name[THREAD_NAME_BYTES];
+	int rc;
+
+	c->platform = p->platform;
+	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->wake < 0) {
+		rc = -errno;
+		return sluice_fail(rc, "attach: no descriptor: %s",
+				   sluice_errno_text(rc));
+	}
+	pipeline_thread_name(p, name, "attach");
+	rc = c->platform->spawn(c->platform->ctx, &c->thread, client_run, c,
+				name, pipeline_place(p));
+	return rc < 0 ? sluice_fail(rc, "attach: no thread: %s",
+				    sluice_errno_text(rc))
+		      : 0;
+}
+
+static int client_begin(struct client *c)
+{
+	int rc = attached_open(&c->attached, &c->hello, &c->attach, NULL);
+
+	if (rc < 0)
+		return rc;
+	rc = pipeline_let(c->attached.pipeline, &c->tenant);
+	if (rc == 0)
+		rc = client_spawn(c);
+	return rc < 0 ? rc : attach_ready(&c->attach);
+}
+
+static void client_end(struct client *c, enum sluice_reason reason, int code)
+{
+	sluice_store_release(&c->over, 1);
+	if (c->thread != NULL) {
+		client_wake(c);
+		c->platform->join(c->platform->ctx, c->thread);
+	}
+	if (c->attached.pipeline != NULL) {
+		pipeline_unlet(c->attached.pipeline);
+		attached_close(&c->attached);
+	}
+	attach_close(&c->attach, reason, code);
+	client_free(c);
+}
+
+int sluice_attach(struct sluice_stage **port,
+		  const struct sluice_attach_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	struct sluice_attach_opts o;
+	struct client *c;
+	int rc = client_opts(&o, opts);
+
+	if (rc == 0 && port == NULL)
+		rc = door_missing(__func__, "port");
+	if (rc < 0)
+		return rc;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return sluice_fail(-ENOMEM, "attach: no memory");
+	c->tenant.ops = &client_ops;
+	c->wake = -1;
+	c->attach = ATTACH_NONE;
+	rc = client_hello(&c->hello, &o);
+	if (rc == 0)
+		rc = client_connect(c, &o);
+	if (rc == 0)
+		rc = client_begin(c);
+	if (rc < 0) {
+		client_end(c, SLUICE_REASON_ERROR, rc);
+		return rc;
+	}
+	if (o.accepted != NULL)
+		*o.accepted = c->attach.welcome.resume;
+	*port = c->attached.port;
+	return 0;
+}
+
+/* ---- detaching ------------------------------------------------------------------------ */
+
+/* Until all that it has sent is in the ring. */
+static int client_flush(struct client *c, uint32_t timeout_ms)
+{
+	struct sluice_stage *port = c->attached.port;
+	const struct sluice_wait_ops *ops = port_ops(port);
+	uint64_t due_ns = port_deadline(port, timeout_ms);
+
+	while (sluice_load_acquire(&port->words.phase_seen) != STAGE_ENDED) {
+		if (port_late(port, due_ns))
+			return -ETIMEDOUT;
+		ops->park(ops->ctx, &port->words.phase_seen, STAGE_ENDING,
+			  host_now(port->host) + FLUSH_NS);
+	}
+	return 0;
+}
+
+int sluice_detach(struct sluice_stage *port, uint32_t timeout_ms)
+{
+	SLUICE_KEEP_ERRNO;
+	struct sluice_port_status status;
+	struct client *c;
+	int rc = door_stage(port, __func__);
+
+	if (rc < 0 && port == NULL)
+		return rc;
+	c = client_of(port);
+	if (c == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s' was not attached "
+				   "(sluice_attach)",
+				   port->name);
+	if (rc < 0) { /* a child of the process */
+		sluice_pipeline_close(port->pipeline);
+		return 0;
+	}
+	(void)sluice_port_end(port, SLUICE_REASON_NORMAL);
+	rc = client_flush(c, timeout_ms);
+	if (sluice_port_closed(port, &status) == 0)
+		status.reason = SLUICE_REASON_ERROR;
+	client_end(c, rc < 0 ? SLUICE_REASON_ERROR : status.reason, rc);
+	return rc < 0 ? sluice_fail(rc, "detach: events were sent for which "
+					"there was no credit in time, and are "
+					"dropped")
+		      : 0;
+}

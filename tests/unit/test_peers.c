@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other processes attach over the public calls: they consume, they feed, they die. */
+#include "visitor.h"
+
+static struct sluice_pipeline *pipeline;
+static struct flow_source source;
+static struct flow_sink sink;
+
+static int setup(void **state)
+{
+	visitor_setup();
+	return flow_setup(state);
+}
+
+static int teardown(void **state)
+{
+	visitor_teardown();
+	return flow_teardown(state);
+}
+
+static void open_with(uint32_t flags)
+{
+	source = (struct flow_source){.end = VISITOR_EVENTS};
+	memset(&sink, 0, sizeof(sink));
+	pipeline = flow_open_named(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .flags = SLUICE_STAGE_PEERS_CONSUME,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .flags = flags, .on_idle = SLUICE_IDLE_STAY,
+			      .state = &sink));
+	visitor_listen(pipeline);
+}
+
+static void open_and_start(void)
+{
+	open_with(SLUICE_STAGE_PEERS_FEED);
+	flow_start(pipeline);
+}
+
+static void drain(void)
+{
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(pipeline);
+}
+
+/* ---- they consume -------------------------------------------------------------- */
+
+static void reads(void)
+{
+	visitor_receives("reader", UINT32_MAX);
+}
+
+/* It may ask before the start. */
+static void one_consumes(void **state)
+{
+	struct visitor reader = visitor_fork(reads);
+
+	(void)state;
+	open_with(SLUICE_STAGE_PEERS_FEED);
+	visitor_go(&reader);
+	flow_sleep_ms(20);
+	flow_start(pipeline);
+	visitor_wait(&reader);
+	drain();
+	for (uint32_t i = 0; i < VISITOR_EVENTS; i++)
+		assert_int_equal(sluice_load_acquire(&visited->handled[i]), 1);
+}
+
+static void reads_too(void)
+{
+	visitor_receives("other", UINT32_MAX);
+}
+
+static void reads_some(void)
+{
+	visitor_receives("reader", 500);
+}
+
+/* What it has not finished goes to the other, marked; nothing else comes twice. */
+static void one_of_two_dies(void **state)
+{
+	struct visitor reader = visitor_fork(reads_some);
+	struct visitor other = visitor_fork(reads_too);
+
+	(void)state;
+	open_and_start();
+	visitor_go(&reader);
+	visitor_await(&visited->count, 500);
+	visitor_kill(&reader);
+	visitor_go(&other);
+	visitor_wait(&other);
+	drain();
+	for (uint32_t i = 0; i < VISITOR_EVENTS; i++) {
+		uint32_t times = sluice_load_acquire(&visited->handled[i]);
+
+		assert_in_range(times, 1, 2);
+		if (times == 2)
+			assert_int_equal(
+				sluice_load_acquire(&visited->again[i]), 1);
+	}
+}
+
+/* ---- they feed ------------------------------------------------------------------- */
+
+static void sends_half(void)
+{
+	visitor_sends(0, VISITOR_EVENTS / 2);
+}
+
+static void sends_rest(void)
+{
+	visitor_sends(VISITOR_EVENTS / 2, VISITOR_EVENTS);
+}
+
+/* One after the other; the second is told what was taken of the first. */
+static void one_feeds_and_comes_back(void **state)
+{
+	struct visitor first = visitor_fork(sends_half);
+	struct visitor second = visitor_fork(sends_rest);
+
+	(void)state;
+	open_and_start();
+	visitor_go(&first);
+	visitor_wait(&first);
+	visitor_go(&second);
+	visitor_wait(&second);
+	drain();
+	/* Of the second subscription `seq` begins anew. */
+	assert_int_equal(sink.events, VISITOR_EVENTS);
+	assert_int_equal(sink.sum, flow_sum(VISITOR_EVENTS));
+	assert_int_equal(sink.gaps, 0);
+}
+
+/* What was taken of it counts, and nothing else comes. */
+static void one_dies_that_feeds(void **state)
+{
+	struct visitor first = visitor_fork(sends_half);
+	uint32_t sent;
+
+	(void)state;
+	open_and_start();
+	visitor_go(&first);
+	visitor_await(&visited->sent, 500);
+	visitor_kill(&first);
+	sent = sluice_load_acquire(&visited->sent);
+	/* The stage that stood for it goes. */
+	for (uint32_t ms = 0; sluice_stage_find(pipeline, "writer") != NULL;
+	     ms++) {
+		assert_true(ms < TEST_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	drain();
+	/* It may have died between the call's end and its note. */
+	assert_in_range(sink.events, sent, sent + 1);
+	flow_check_all(&sink, sink.events);
+}
+
+/* ---- the engine goes --------------------------------------------------------------- */
+
+static void runs_an_engine(void)
+{
+	open_and_start();
+	sluice_store_release(&visited->stage, 1);
+	for (;;)
+		(void)pause();
+}
+
+static void hears_of_its_death(void)
+{
+	struct sluice_port_status status;
+	struct sluice_stage *port;
+	uint64_t event = 0;
+	int rc;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .to = "sink")) == 0);
+	VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) == 1);
+	sluice_store_release(&visited->stage, 2);
+	do
+		rc = sluice_send(port, &event, 1, TEST_DEADLINE_MS);
+	while (rc == 1);
+	VISITOR_MUST(rc == -EIO || rc == -EPIPE);
+	VISITOR_MUST(sluice_port_closed(port, &status) < 0);
+	VISITOR_MUST(status.reason == SLUICE_REASON_ERROR &&
+		     status.code == EOWNERDEAD);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void the_engine_dies(void **state)
+{
+	struct visitor engine = visitor_fork(runs_an_engine);
+	struct visitor peer = visitor_fork(hears_of_its_death);
+	char path[96];
+
+	(void)state;
+	visitor_go(&engine);
+	visitor_await(&visited->stage, 1);
+	visitor_go(&peer);
+	visitor_await(&visited->stage, 2);
+	visitor_kill(&engine);
+	visitor_wait(&peer);
+	(void)snprintf(path, sizeof(path), "%s/test.sock", visitor_folder);
+	assert_int_equal(unlink(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/test.lock", visitor_folder);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* ---- what is refused ------------------------------------------------------------- */
+
+struct refusal_row {
+	struct sluice_attach_opts opts;
+	int rc;
+	const char *says;
+};
+
+static const struct refusal_row refusals[] = {
+	{{.from = "source"}, -EINVAL, "pipeline is NULL"},
+	{{.pipeline = "test"}, -EINVAL, "from and to are NULL"},
+	{{.pipeline = "test", .from = "source", .to = "sink"},
+	 -EINVAL,
+	 "from and to are both set"},
+	{{.pipeline = "test", .from = "source", .flags = 2},
+	 -EINVAL,
+	 "unknown flags 0x2"},
+	{{.pipeline = "test", .from = "source", .resv = {[7] = 1}},
+	 -EINVAL,
+	 "resv[7]"},
+	{{.pipeline = "test", .from = "source", .ring_events = 5},
+	 -EINVAL,
+	 "ring_events"},
+	{{.pipeline = "test", .to = "sink", .max_demand = 5},
+	 -EINVAL,
+	 "max_demand"},
+	{{.pipeline = "other", .to = "sink"}, -ECONNREFUSED, "no pipeline"},
+	{{.pipeline = "test", .from = "sink"}, -EPERM, "'sink'"},
+	{{.pipeline = "test", .from = "nobody"}, -ENOENT, "'nobody'"},
+	{{.pipeline = "test", .from = "source", .event_bytes = 4},
+	 -EINVAL,
+	 "from_bytes 4 does not match its out_bytes 8"},
+	{{.pipeline = "test", .from = "source", .name = "sink"},
+	 -EEXIST,
+	 "'sink'"},
+};
+
+static void is_refused(void)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		struct sluice_attach_opts opts = refusals[i].opts;
+		struct sluice_stage *port;
+		int rc;
+
+		opts.size = sizeof(opts);
+		opts.folder = visitor_folder;
+		rc = sluice_attach(&port, &opts);
+		if (rc != refusals[i].rc ||
+		    strstr(sluice_last_error(), refusals[i].says) == NULL) {
+			fprintf(stderr, "row %zu: %d, %s\n", i, rc,
+				sluice_last_error());
+			_exit(1);
+		}
+	}
+}
+
+static void refused(void **state)
+{
+	struct visitor peer = visitor_fork(is_refused);
+
+	(void)state;
+	open_and_start();
+	visitor_go(&peer);
+	visitor_wait(&peer);
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
+}
+
+static void stays(void)
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_attach(&port,
+				   SLUICE_ATTACH(.pipeline = "test",
+						 .folder = visitor_folder,
+						 .flags = SLUICE_ATTACH_MANUAL,
+						 .name = "reader",
+						 .from = "source")) == 0);
+	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
+	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 3) == 0);
+	for (uint32_t got = 0; got < 3; got += batch.count)
+		VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
+	sluice_store_release(&visited->stage, 1);
+	while (sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0)
+		;
+	VISITOR_MUST(sluice_detach(port, 0) == 0);
+}
+
+static void comes_by_the_same_name(void)
+{
+	struct sluice_stage *port;
+
+	VISITOR_MUST(sluice_attach(&port,
+				   SLUICE_ATTACH(.pipeline = "test",
+						 .folder = visitor_folder,
+						 .name = "reader",
+						 .from = "source")) == -EEXIST);
+	VISITOR_MUST(strstr(sluice_last_error(), "is attached already"));
+}
+
+/* The program sees the stage that stands for it, and may end it; but it is not the
+ * program's to use. */
+static void a_stage_stands_for_it(void **state)
+{
+	struct visitor reader = visitor_fork(stays);
+	struct visitor second = visitor_fork(comes_by_the_same_name);
+	struct sluice_stage *stage;
+	struct sluice_batch batch;
+	int fd;
+
+	(void)state;
+	open_and_start();
+	visitor_go(&reader);
+	visitor_await(&visited->stage, 1);
+	stage = sluice_stage_find(pipeline, "reader");
+	assert_non_null(stage);
+	assert_int_equal(sluice_recv(stage, &batch, 0), -EINVAL);
+	assert_non_null(strstr(sluice_last_error(), "another process"));
+	assert_int_equal(sluice_port_fd(stage, &fd), -EINVAL);
+	visitor_go(&second);
+	visitor_wait(&second);
+	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_SHUTDOWN, 0), 0);
+	visitor_wait(&reader);
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(one_consumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_of_two_dies, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_feeds_and_comes_back, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_dies_that_feeds, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_engine_dies, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_stage_stands_for_it, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

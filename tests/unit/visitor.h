@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes that attach. Each is forked before the engine has a thread, waits until
+ * it is told to go, does its part and ends with 0, or says what was wrong. What they
+ * count lies in memory that all of them share.
+ */
+#ifndef SLUICE_TESTS_UNIT_VISITOR_H
+#define SLUICE_TESTS_UNIT_VISITOR_H
+
+#include "flow.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define VISITOR_EVENTS 20000u
+
+/* What all see. */
+struct visited {
+	sluice_a32 handled[VISITOR_EVENTS]; /* so often */
+	sluice_a32 again[VISITOR_EVENTS];   /* of these, marked */
+	sluice_a32 count;                   /* handled, by all */
+	sluice_a32 sent;                    /* taken from a visitor */
+	sluice_a32 stage;                   /* where a visitor has come to */
+};
+
+struct visitor {
+	pid_t pid;
+	int go; /* the writing end of a pipe */
+};
+
+static struct visited *visited;
+static char visitor_folder[64];
+
+#define VISITOR_MUST(what)                                                     \
+	do {                                                                   \
+		if (!(what)) {                                                 \
+			fprintf(stderr, "%s:%d: %s is not so (%s)\n",          \
+				__FILE__, __LINE__, #what,                     \
+				sluice_last_error());                          \
+			_exit(1);                                              \
+		}                                                              \
+	} while (0)
+
+static inline void visitor_setup(void)
+{
+	visited = mmap(NULL, sizeof(*visited), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true((void *)visited != MAP_FAILED);
+	(void)strcpy(visitor_folder, "/tmp/sluice-test-XXXXXX");
+	assert_non_null(mkdtemp(visitor_folder));
+}
+
+static inline void visitor_teardown(void)
+{
+	assert_int_equal(munmap(visited, sizeof(*visited)), 0);
+	assert_int_equal(rmdir(visitor_folder), 0);
+}
+
+static inline struct visitor visitor_fork(void (*part)(void))
+{
+	struct visitor visitor;
+	int ends[2];
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	visitor.pid = fork();
+	assert_true(visitor.pid >= 0);
+	if (visitor.pid > 0) {
+		(void)close(ends[0]);
+		visitor.go = ends[1];
+		return visitor;
+	}
+	(void)close(ends[1]);
+	(void)alarm(TEST_DEADLINE_S);
+	if (read(ends[0], &byte, 1) != 1)
+		_exit(2);
+	(void)close(ends[0]);
+	part();
+	_exit(0);
+}
+
+static inline void visitor_go(struct visitor *visitor)
+{
+	assert_int_equal(write(visitor->go, "g", 1), 1);
+	(void)close(visitor->go);
+}
+
+/* It has done its part. */
+static inline void visitor_wait(const struct visitor *visitor)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(visitor->pid, &status, 0), visitor->pid);
+	assert_int_equal(status, 0);
+}
+
+static inline void visitor_kill(const struct visitor *visitor)
+{
+	int status = -1;
+
+	assert_int_equal(kill(visitor->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(visitor->pid, &status, 0), visitor->pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* Wait until a count of theirs has come to @n. */
+static inline void visitor_await(const sluice_a32 *count, uint32_t n)
+{
+	for (uint32_t ms = 0; sluice_load_acquire(count) < n; ms++) {
+		assert_true(ms < TEST_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+/* ---- parts ------------------------------------------------------------------- */
+
+static inline void visitor_count(const struct sluice_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		uint64_t event = SLUICE_EVENTS(batch, uint64_t)[i];
+
+		VISITOR_MUST(event < VISITOR_EVENTS);
+		(void)sluice_fetch_add(&visited->handled[event], 1);
+		if (batch->flags & SLUICE_BATCH_REDELIVERED)
+			(void)sluice_fetch_add(&visited->again[event], 1);
+		(void)sluice_fetch_add(&visited->count, 1);
+	}
+}
+
+/* Receives from "source" until the end, as @name; or until @most events are handled
+ * by all, and then it holds what it has for good. */
+static inline void visitor_receives(const char *name, uint32_t most)
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(sluice_attach(&port,
+				   SLUICE_ATTACH(.pipeline = "test",
+						 .folder = visitor_folder,
+						 .name = name, .from = "source",
+						 .max_demand = 64)) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
+		visitor_count(&batch);
+		while (sluice_load_acquire(&visited->count) >= most)
+			(void)pause();
+	}
+	VISITOR_MUST(rc == -EPIPE);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* Sends events from @from on to "sink", up to @to, as "writer". */
+static inline void visitor_sends(uint64_t from, uint64_t to)
+{
+	struct sluice_stage *port;
+	uint64_t accepted = UINT64_MAX;
+
+	VISITOR_MUST(sluice_attach(&port,
+				   SLUICE_ATTACH(.pipeline = "test",
+						 .folder = visitor_folder,
+						 .name = "writer", .to = "sink",
+						 .accepted = &accepted)) == 0);
+	VISITOR_MUST(accepted == from);
+	for (uint64_t event = from; event < to; event++) {
+		VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) ==
+			     1);
+		(void)sluice_fetch_add(&visited->sent, 1);
+	}
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* ---- the engine --------------------------------------------------------------- */
+
+static inline void visitor_listen(struct sluice_pipeline *pipeline)
+{
+	assert_int_equal(
+		sluice_pipeline_listen(pipeline,
+				       SLUICE_LISTEN(.folder = visitor_folder)),
+		0);
+}
+
+#endif
