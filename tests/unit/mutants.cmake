@@ -668,7 +668,21 @@ sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s|sub->far.side != FAR_CONSUMER \&\& ||]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
-	[[s/.memory = first + writer,/.memory = first,/]])
+	[[s/first + writer, &share->part\[writer\],/first, \&share->part[writer],/]])
+sluice_unit_mutant(far-left-unsaid engine/link/inlet.c peers "one_reads_all_and_stays"
+	[[s/^\t\tsluice_far_signal(&link->sub->far.bell);$/\t\t(void)0;/]])
+sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"
+	[[s/(parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {/0) {/]])
+sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "a_stage_stands_for_it"
+	[[s/^\t\tpipeline_stir_tenant(p);$/\t\t(void)0;/]])
+sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
+	[[s/seat->peer == NULL \&\& stand_in_close(&seat->in) == 0/0/]])
+sluice_unit_mutant(sent-forgotten engine/peer/seats.c peers "one_feeds_and_comes_back"
+	[[s/^\tsent->events += events;$/\t(void)0;/]])
+sluice_unit_mutant(port-of-another-process engine/run/port.c peers "a_stage_stands_for_it"
+	[[s/return !port->stands_in$/return 1/]])
+sluice_unit_mutant(death-unheard engine/peer/client.c peers "the_engine_dies"
+	[[s/SLUICE_REASON_ERROR, EOWNERDEAD);/SLUICE_REASON_NORMAL, 0);/]])
 
 # Of all that stand above.
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")

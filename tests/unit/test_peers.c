@@ -76,6 +76,27 @@ static void reads_too(void)
 	visitor_receives("other", UINT32_MAX);
 }
 
+static void reads_and_stays(void)
+{
+	visitor_reads_all("reader", UINT32_MAX);
+	sluice_store_release(&visited->stage, 1);
+	for (;;)
+		(void)pause();
+}
+
+/* Nobody waits for one that has finished all there is. */
+static void one_reads_all_and_stays(void **state)
+{
+	struct visitor reader = visitor_fork(reads_and_stays);
+
+	(void)state;
+	open_and_start();
+	visitor_go(&reader);
+	visitor_await(&visited->stage, 1);
+	drain();
+	visitor_kill(&reader);
+}
+
 static void reads_some(void)
 {
 	visitor_receives("reader", 500);
@@ -345,6 +366,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_consumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_reads_all_and_stays, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(one_of_two_dies, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(one_feeds_and_comes_back, setup,

@@ -133,7 +133,8 @@ static inline void visitor_count(const struct sluice_batch *batch)
 
 /* Receives from "source" until the end, as @name; or until @most events are handled
  * by all, and then it holds what it has for good. */
-static inline void visitor_receives(const char *name, uint32_t most)
+static inline struct sluice_stage *visitor_reads_all(const char *name,
+						     uint32_t most)
 {
 	struct sluice_stage *port;
 	struct sluice_batch batch;
@@ -150,7 +151,13 @@ static inline void visitor_receives(const char *name, uint32_t most)
 			(void)pause();
 	}
 	VISITOR_MUST(rc == -EPIPE);
-	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+	return port;
+}
+
+static inline void visitor_receives(const char *name, uint32_t most)
+{
+	VISITOR_MUST(sluice_detach(visitor_reads_all(name, most),
+				   TEST_DEADLINE_MS) == 0);
 }
 
 /* Sends events from @from on to "sink", up to @to, as "writer". */
