@@ -132,7 +132,8 @@ static uint64_t common_covered(const struct outlet *out, uint32_t but,
 }
 
 /* Events of the common ring that the reader of @sub has left and nobody else reads
- * or has read. */
+ * or has read. What it says is not believed below where it began: it may not have
+ * opened. */
 static uint64_t common_unread(struct outlet *out,
 			      const struct subscription *sub)
 {
@@ -140,14 +141,11 @@ static uint64_t common_unread(struct outlet *out,
 		sluice_credit_clamp_acked(sluice_load_acquire(&sub->rx->acked),
 					  out->common.cursors[sub->lane].acked,
 					  out->common.base.published);
-	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
 	uint64_t end = out->common.cursors[sub->lane].leaving
 			       ? sluice_load_acquire(&sub->by_producer.end)
 			       : out->common.base.published;
 	uint64_t unread = 0;
 
-	if (!position_reached(at, first))
-		at = first; /* it has not opened */
 	if (position_reached(at, out->read_to))
 		out->read_to = at;
 	else

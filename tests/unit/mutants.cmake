@@ -332,7 +332,7 @@ sluice_unit_mutant(room-for-what-found-nobody engine/link/outlet_member.c outlet
 sluice_unit_mutant(read-counts-as-unread engine/link/rings_common.c outlet_leave "one_reader_is_enough"
 	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
 sluice_unit_mutant(unread-before-it-came engine/link/rings_common.c outlet_leave "who_never_opened_left_nothing"
-	[[s/at = first; .* it has not opened .*/(void)first;/]])
+	[[/^static uint64_t common_unread/,/^}/s/out->common.cursors\[sub->lane\].acked,/0,/]])
 sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
 	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])
 sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
