@@ -82,7 +82,8 @@ static int depart_check(struct sluice_pipeline *p,
 
 /* ---- it goes ------------------------------------------------------------- */
 
-/* What its subscriptions hold. The lock is let go for each. */
+/* What its subscriptions hold. The lock is let go for each; meanwhile the stage at
+ * the other end may go as well, and passes that one by. */
 static void depart_clear(struct sluice_pipeline *p,
 			 const struct sluice_stage *stage)
 {
@@ -90,7 +91,8 @@ static void depart_clear(struct sluice_pipeline *p,
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 
-		if (!subscription_of(sub, stage) ||
+		if (sub->made != SUBSCRIPTION_MADE ||
+		    !subscription_of(sub, stage) ||
 		    subscription_producer(sub) == PRODUCER_PARTED)
 			continue;
 		sub->made = SUBSCRIPTION_MAKING;

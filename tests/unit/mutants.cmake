@@ -630,6 +630,10 @@ sluice_unit_mutant(no-descriptor-no-word engine/peer/peers.c listen "without_a_d
 sluice_unit_mutant(not-told-of-the-end engine/run/supervisor.c listen "peers_are_told_of_the_end"
 	[[s/pipeline_tell_tenant(p);/(void)0;/]])
 
+# ---- stages that go ---------------------------------------------------------------
+sluice_unit_mutant(released-by-both-ends engine/run/depart.c remove_both "both_ends_go_at_one_time"
+	[[s/if (sub->made != SUBSCRIPTION_MADE ||/if (/]])
+
 # ---- on_stop ------------------------------------------------------------------
 sluice_unit_mutant(due-only-while-wanted engine/run/stopping.c on_stop_due "another_consumer_comes"
 	[[s/if (state != STOP_DUE \&\& /if (/]])
