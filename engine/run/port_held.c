@@ -229,7 +229,8 @@ int port_rung(const struct sluice_stage *port, const struct supervised *seen)
 	return seen->relayed && !sluice_bell_relayed(port->worker->bell);
 }
 
-/* Its user is inside: he is to call again when he leaves. */
+/* Its user is inside: he is to call again when he leaves. Or it has been closed
+ * meanwhile, as it has ended and was removed. */
 static int supervisor_take(struct sluice_stage *port)
 {
 	uint32_t seen = sluice_load_acquire(&port->words.port_busy);
@@ -237,6 +238,8 @@ static int supervisor_take(struct sluice_stage *port)
 	int user;
 
 	do {
+		if ((seen & PORT_HOLDER) == PORT_CLOSED)
+			return 0;
 		user = (seen & PORT_HOLDER) == PORT_USER;
 		next = seen & ~PORT_CALL;
 		if (user)

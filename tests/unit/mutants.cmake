@@ -633,6 +633,8 @@ sluice_unit_mutant(not-told-of-the-end engine/run/supervisor.c listen "peers_are
 # ---- stages that go ---------------------------------------------------------------
 sluice_unit_mutant(released-by-both-ends engine/run/depart.c remove_both "both_ends_go_at_one_time"
 	[[s/if (sub->made != SUBSCRIPTION_MADE ||/if (/]])
+sluice_unit_mutant(taken-though-it-is-closed engine/run/port_held.c port_gone "one_that_is_closed_is_let_be"
+	[[/^static int supervisor_take/,/^}/s/if ((seen & PORT_HOLDER) == PORT_CLOSED)/if (0)/]])
 
 # ---- on_stop ------------------------------------------------------------------
 sluice_unit_mutant(due-only-while-wanted engine/run/stopping.c on_stop_due "another_consumer_comes"
