@@ -31,6 +31,9 @@ SLUICE_BEGIN_DECLS
 
 /** Demand is given by sluice_ask() alone. */
 #define SLUICE_ATTACH_MANUAL 1u
+/** While no pipeline of that name listens, wait for one: at the start of a system, or
+ * for the next engine when one has died (detach, and attach again). */
+#define SLUICE_ATTACH_WAIT 2u
 
 #define SLUICE_ATTACH_MS_DEFAULT 5000u
 
@@ -38,7 +41,7 @@ SLUICE_BEGIN_DECLS
  * what they mean in struct sluice_subscription_opts. */
 struct sluice_attach_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* SLUICE_ATTACH_MANUAL */
+	uint32_t flags; /* SLUICE_ATTACH_MANUAL, SLUICE_ATTACH_WAIT */
 	/** The pipeline's name. */
 	const char *pipeline;
 	/** Its own name in that pipeline, 1 to 63 of A-Z a-z 0-9 _ . - and not that
@@ -63,7 +66,8 @@ struct sluice_attach_opts {
 	/** Of a producer: the window of the stage that it feeds, events. */
 	uint32_t ring_events;
 	/** How long to wait for the engine, which is asked again while its pipeline
-	 * does not run yet; 0 = 5000. Nobody is waited for who does not listen. */
+	 * does not run yet; 0 = 5000; SLUICE_FOREVER. Nobody is waited for who does
+	 * not listen, unless flags say so. */
 	uint32_t timeout_ms;
 	/** Where the socket lies; NULL: as in struct sluice_listen_opts. */
 	const char *folder;

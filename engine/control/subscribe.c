@@ -375,7 +375,8 @@ static int subscription_wish(struct sluice_pipeline *p, struct making *m,
 /* One with another process goes through rings of its own. */
 static int subscription_check_far(const struct subscription *wish)
 {
-	if (wish->far.side == FAR_NONE || rings_of(wish->rings)->own)
+	if (wish->far.side == FAR_NONE || rings_of(wish->rings)->own ||
+	    subscription_aside(wish))
 		return 0;
 	return SUBSCRIPTION_FAIL(wish, -ENOTSUP,
 				 "dispatcher '%s' has one ring for all its "

@@ -80,18 +80,23 @@ static int plan_far(struct subscription *sub)
 	return plan_private(sub);
 }
 
+static int plan_aside(struct subscription *sub)
+{
+	sub->aside = aside_new(sub);
+	return sub->aside != NULL
+		       ? 0
+		       : sluice_fail(-ENOMEM, "stage '%s': no memory",
+				     sub->consumer->name);
+}
+
 int plan_late(struct subscription *sub)
 {
-	int rc = 0;
+	int rc = subscription_aside(sub) ? plan_aside(sub) : 0;
 
+	if (rc < 0)
+		return rc;
 	if (sub->far.side != FAR_NONE)
 		return plan_far(sub);
-	if (subscription_aside(sub)) {
-		sub->aside = aside_new(sub);
-		if (sub->aside == NULL)
-			return sluice_fail(-ENOMEM, "stage '%s': no memory",
-					   sub->consumer->name);
-	}
 	if (rings_of(sub->rings)->own)
 		rc = plan_late_tx(sub);
 	if (rc == 0)

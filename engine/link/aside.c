@@ -56,7 +56,7 @@ void aside_join(struct outlet *out, struct subscription *sub,
 	struct aside *aside = sub->aside;
 
 	aside->sub = sub;
-	aside->bell = bell;
+	aside->bell = sub->far.side == FAR_CONSUMER ? NULL : bell;
 	aside->ended = 0;
 	aside->key_ctx = sub->opts.key_of ? sub->opts.key_ctx
 					  : (void *)&aside->key_field;
@@ -70,6 +70,8 @@ static void aside_ring(struct outlet *out, const struct aside *aside)
 {
 	if (aside->bell != NULL)
 		sluice_bell_ring(aside->bell, out->ops);
+	else if (SLUICE_UNLIKELY(aside->sub->far.side == FAR_CONSUMER))
+		subscription_ring_far(aside->sub);
 }
 
 /* What waits for it goes to nobody. */

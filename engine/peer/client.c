@@ -116,7 +116,7 @@ static int client_opts(struct sluice_attach_opts *o,
 	rc = opts_copy(o, opts, sizeof(*o), "attach options");
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 8, "attach options");
-	if (rc == 0 && o->flags & ~SLUICE_ATTACH_MANUAL)
+	if (rc == 0 && o->flags & ~(SLUICE_ATTACH_MANUAL | SLUICE_ATTACH_WAIT))
 		rc = sluice_fail(-EINVAL, "attach: unknown flags %#x",
 				 o->flags);
 	if (o->timeout_ms == 0)
@@ -217,20 +217,30 @@ static struct client *client_of(struct sluice_stage *port)
 
 /* An engine that does not run yet, or where one of that name is just leaving, says
  * -EAGAIN. */
+static int client_may_come(const struct sluice_attach_opts *o, int rc)
+{
+	return rc == -EAGAIN ||
+	       (rc == -ECONNREFUSED && o->flags & SLUICE_ATTACH_WAIT);
+}
+
 static int client_connect(struct client *c, const struct sluice_attach_opts *o)
 {
 	const struct sluice_wait_ops *wait = sluice_wait_linux();
 	uint64_t now_ns = wait->now_ns(wait->ctx);
-	uint64_t due_ns = now_ns + o->timeout_ms * PLATFORM_NS_PER_MS;
+	uint64_t due_ns = o->timeout_ms == SLUICE_FOREVER
+				  ? UINT64_MAX
+				  : now_ns + o->timeout_ms * PLATFORM_NS_PER_MS;
 	int rc;
 
 	for (;;) {
-		uint32_t left_ms =
-			(uint32_t)((due_ns - now_ns) / PLATFORM_NS_PER_MS);
+		uint64_t left_ms = (due_ns - now_ns) / PLATFORM_NS_PER_MS;
 
-		rc = attach_open(&c->attach, &c->hello, o->folder, left_ms);
+		rc = attach_open(&c->attach, &c->hello, o->folder,
+				 left_ms < INT32_MAX ? (uint32_t)left_ms
+						     : INT32_MAX);
 		now_ns = wait->now_ns(wait->ctx);
-		if (rc != -EAGAIN || now_ns + ASK_AGAIN_NS >= due_ns)
+		if (!client_may_come(o, rc) ||
+		    (due_ns != UINT64_MAX && now_ns + ASK_AGAIN_NS >= due_ns))
 			return rc;
 		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
 		now_ns = wait->now_ns(wait->ctx);

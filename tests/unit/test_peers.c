@@ -126,6 +126,132 @@ static void one_of_two_dies(void **state)
 	}
 }
 
+/* ---- they look on ---------------------------------------------------------------- */
+
+#define LOOKED_AT 1000u
+
+/* A port, a consumer here, and whoever looks on. */
+static struct sluice_stage *open_stream(void)
+{
+	memset(&sink, 0, sizeof(sink));
+	pipeline = flow_open_named(1);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .dispatcher = "broadcast",
+			      .flags = SLUICE_STAGE_PORT |
+				       SLUICE_STAGE_PEERS_CONSUME));
+	flow_add_sink(pipeline, "near", &sink);
+	flow_subscribe(pipeline, "near", "in", NULL);
+	visitor_listen(pipeline);
+	flow_start(pipeline);
+	return sluice_stage_find(pipeline, "in");
+}
+
+/* Of a few keys, in the upper half of an event; the first again and again until the
+ * onlooker is there. Returns how many were sent. */
+static uint64_t send_stream(struct sluice_stage *in)
+{
+	const uint64_t first = 0;
+	uint64_t sent = LOOKED_AT;
+
+	for (; sluice_load_acquire(&visited->count) == 0; sent++) {
+		assert_int_equal(sluice_send(in, &first, 1, FLOW_DEADLINE_MS),
+				 1);
+		flow_sleep_ms(1);
+	}
+	for (uint64_t i = 0; i < LOOKED_AT; i++) {
+		uint64_t event = i % 4 << 32 | i;
+
+		assert_int_equal(sluice_send(in, &event, 1, FLOW_DEADLINE_MS),
+				 1);
+	}
+	assert_int_equal(sluice_port_end(in, SLUICE_REASON_NORMAL), 0);
+	return sent;
+}
+
+/* Calls @seen with each event of an onlooker, until the end. */
+static void look_on(const struct sluice_attach_opts *opts,
+		    void (*seen)(uint64_t event))
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(sluice_attach(&port, opts) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		for (uint32_t i = 0; i < batch.count; i++) {
+			seen(SLUICE_EVENTS(&batch, uint64_t)[i]);
+			(void)sluice_fetch_add(&visited->count, 1);
+		}
+	VISITOR_MUST(rc == -EPIPE);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static uint64_t last;
+
+static void one_in_ten(uint64_t event)
+{
+	uint64_t i = event & UINT32_MAX;
+
+	VISITOR_MUST(last == 0 ? i < 10 : i == last + 10);
+	last = i;
+}
+
+static void looks_at_one_in_ten(void)
+{
+	look_on(SLUICE_ATTACH(.pipeline = "test", .folder = visitor_folder,
+			      .from = "in", .tee = 10),
+		one_in_ten);
+}
+
+static uint64_t latest[4];
+
+static void latest_of_key(uint64_t event)
+{
+	uint64_t i = event & UINT32_MAX;
+
+	VISITOR_MUST(event >> 32 == i % 4 && i >= latest[i % 4]);
+	latest[i % 4] = i;
+}
+
+static void looks_at_the_latest(void)
+{
+	look_on(SLUICE_ATTACH(.pipeline = "test", .folder = visitor_folder,
+			      .from = "in", .conflate_keys = 8, .key_offset = 4,
+			      .key_bytes = 4, .max_demand = 4),
+		latest_of_key);
+	for (uint64_t i = 0; i < 4; i++)
+		VISITOR_MUST(latest[i] == LOOKED_AT - 4 + i);
+}
+
+static void look(struct visitor *visitor)
+{
+	struct sluice_stage *in = open_stream();
+	uint64_t sent;
+
+	visitor_go(visitor);
+	sent = send_stream(in);
+	visitor_wait(visitor);
+	drain();
+	assert_int_equal(sink.events, sent);
+}
+
+static void one_event_in_ten(void **state)
+{
+	struct visitor visitor = visitor_fork(looks_at_one_in_ten);
+
+	(void)state;
+	look(&visitor);
+}
+
+static void the_latest_of_each_key(void **state)
+{
+	struct visitor visitor = visitor_fork(looks_at_the_latest);
+
+	(void)state;
+	look(&visitor);
+}
+
 /* ---- they feed ------------------------------------------------------------------- */
 
 static void sends_half(void)
@@ -214,23 +340,46 @@ static void hears_of_its_death(void)
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
 
+static void waits_for_the_next(void)
+{
+	struct sluice_stage *port;
+	uint64_t event = 0;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .flags = SLUICE_ATTACH_WAIT,
+						   .timeout_ms = SLUICE_FOREVER,
+						   .to = "sink")) == 0);
+	VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) == 1);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* Who came before there was one waits; and so does who has lost one. */
 static void the_engine_dies(void **state)
 {
+	struct visitor early = visitor_fork(waits_for_the_next);
 	struct visitor engine = visitor_fork(runs_an_engine);
 	struct visitor peer = visitor_fork(hears_of_its_death);
-	char path[96];
+	struct visitor late = visitor_fork(waits_for_the_next);
 
 	(void)state;
+	visitor_go(&early);
+	flow_sleep_ms(20);
 	visitor_go(&engine);
 	visitor_await(&visited->stage, 1);
+	visitor_wait(&early);
 	visitor_go(&peer);
 	visitor_await(&visited->stage, 2);
 	visitor_kill(&engine);
 	visitor_wait(&peer);
-	(void)snprintf(path, sizeof(path), "%s/test.sock", visitor_folder);
-	assert_int_equal(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/test.lock", visitor_folder);
-	assert_int_equal(unlink(path), 0);
+	visitor_go(&late);
+	flow_sleep_ms(20);
+	/* What the dead one has left is in nobody's way. */
+	open_and_start();
+	visitor_wait(&late);
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
 }
 
 /* ---- what is refused ------------------------------------------------------------- */
@@ -247,9 +396,9 @@ static const struct refusal_row refusals[] = {
 	{{.pipeline = "test", .from = "source", .to = "sink"},
 	 -EINVAL,
 	 "from and to are both set"},
-	{{.pipeline = "test", .from = "source", .flags = 2},
+	{{.pipeline = "test", .from = "source", .flags = 4},
 	 -EINVAL,
-	 "unknown flags 0x2"},
+	 "unknown flags 0x4"},
 	{{.pipeline = "test", .from = "source", .resv = {[7] = 1}},
 	 -EINVAL,
 	 "resv[7]"},
@@ -369,6 +518,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_reads_all_and_stays, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(one_of_two_dies, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(one_event_in_ten, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(the_latest_of_each_key, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(one_feeds_and_comes_back, setup,
 						teardown),
