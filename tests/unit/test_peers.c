@@ -155,6 +155,7 @@ static uint64_t send_stream(struct sluice_stage *in)
 	uint64_t sent = LOOKED_AT;
 
 	for (; sluice_load_acquire(&visited->count) == 0; sent++) {
+		assert_true(sent < LOOKED_AT + FLOW_DEADLINE_MS);
 		assert_int_equal(sluice_send(in, &first, 1, FLOW_DEADLINE_MS),
 				 1);
 		flow_sleep_ms(1);

@@ -18,6 +18,16 @@
 
 #define VISITOR_EVENTS 20000u
 
+/* A child starts threads here, which ThreadSanitizer forbids unless it is told not
+ * to: it is forked when its parent has none. */
+#ifdef __SANITIZE_THREAD__
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+#endif
+
 /* What all see. */
 struct visited {
 	sluice_a32 handled[VISITOR_EVENTS]; /* so often */
