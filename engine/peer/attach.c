@@ -42,6 +42,17 @@ static int attach_late(void)
 			   "attach: the engine has not answered in time");
 }
 
+/* Who has never listened has not made it. */
+static int attach_no_folder(const char *pipeline)
+{
+	char why[256]; /* the text is put together over the last one */
+
+	(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
+	return sluice_fail(-ECONNREFUSED,
+			   "attach: no pipeline '%s' listens here: %s",
+			   pipeline, why);
+}
+
 static int attach_refused(const char *path, const char *step)
 {
 	int rc = -errno;
@@ -220,6 +231,8 @@ int attach_open(struct attach *a, const struct wire_hello *hello,
 	for (uint32_t i = 0; i < WIRE_MEMORY_MAX; i++)
 		a->events[i] = -1;
 	rc = address_find(&address, hello->pipeline, folder, 0);
+	if (rc == -ENOENT)
+		rc = attach_no_folder(hello->pipeline);
 	if (rc == 0)
 		rc = attach_connect(address.path, timeout_ms);
 	if (rc < 0)

@@ -330,14 +330,24 @@ int sluice_attach(struct sluice_stage **port,
 
 /* ---- detaching ------------------------------------------------------------------------ */
 
-/* Until all that it has sent is in the ring. */
+/* All that it has sent is in the ring, whether or not it has been finished there; it
+ * receives nothing more. */
+static int client_is_flushed(const struct sluice_stage *port)
+{
+	if (sluice_load_acquire(&port->words.phase_seen) == STAGE_ENDED)
+		return 1;
+	return port->opts.kind == SLUICE_PRODUCER &&
+	       sluice_counter_read(port->counters, SLUICE_COUNTER_BUFFERED) ==
+		       0;
+}
+
 static int client_flush(struct client *c, uint32_t timeout_ms)
 {
 	struct sluice_stage *port = c->attached.port;
 	const struct sluice_wait_ops *ops = port_ops(port);
 	uint64_t due_ns = port_deadline(port, timeout_ms);
 
-	while (sluice_load_acquire(&port->words.phase_seen) != STAGE_ENDED) {
+	while (!client_is_flushed(port)) {
 		if (port_late(port, due_ns))
 			return -ETIMEDOUT;
 		ops->park(ops->ctx, &port->words.phase_seen, STAGE_ENDING,
