@@ -139,6 +139,16 @@ SLUICE_API int sluice_recv(struct sluice_stage *port,
 SLUICE_API struct sluice_sub sluice_port_sub(struct sluice_stage *port);
 
 /**
+ * sluice_port_event_bytes - how large the events are that a port sends or receives.
+ *
+ * Never changes. One who has attached and named no size learns it here.
+ *
+ * Returns bytes; 0 for NULL, and for a stage that is no port. Threads: any, also in
+ * a child of the pipeline's process.
+ */
+SLUICE_API uint32_t sluice_port_event_bytes(const struct sluice_stage *port);
+
+/**
  * sluice_port_fd - a descriptor to sleep on, for a program that waits for many
  * things at once (poll, epoll, io_uring, libuv).
  *

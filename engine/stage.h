@@ -410,8 +410,7 @@ struct sluice_stage_opts {
  * emissions of fewer than 1024 events. */
 #define SLUICE_STAGE_SKIP 4u
 /** Peers, which are other processes, may feed this stage, which consumes; or
- * consume from it and watch it, which produces. Nothing can attach yet: so far
- * these two are checked, and without effect. */
+ * consume from it, which produces: see listen.h. */
 #define SLUICE_STAGE_PEERS_FEED    8u
 #define SLUICE_STAGE_PEERS_CONSUME 16u
 

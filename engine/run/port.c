@@ -241,6 +241,14 @@ struct sluice_sub sluice_port_sub(struct sluice_stage *port)
 	return found;
 }
 
+uint32_t sluice_port_event_bytes(const struct sluice_stage *port)
+{
+	if (port == NULL || port_is_one(port) < 0)
+		return 0;
+	return port->opts.kind == SLUICE_PRODUCER ? port->opts.out_bytes
+						  : port->opts.in_bytes;
+}
+
 /* ---- receiving ----------------------------------------------------------- */
 
 static void port_acknowledge(struct sluice_stage *port)

@@ -467,6 +467,7 @@ static void stays(void)
 						 .flags = SLUICE_ATTACH_MANUAL,
 						 .name = "reader",
 						 .from = "source")) == 0);
+	VISITOR_MUST(sluice_port_event_bytes(port) == 8);
 	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
 	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 3) == 0);
 	for (uint32_t got = 0; got < 3; got += batch.count)

@@ -418,6 +418,30 @@ static void wrong_use(void **state)
 	assert_text_has(sluice_last_error(), "'in' has ended already");
 }
 
+static void how_large_events_are(void **state)
+{
+	struct sluice_stage *port;
+
+	(void)state;
+	pipeline = flow_open(1);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+			      .flags = SLUICE_STAGE_PORT, .out_bytes = 24));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "out", .kind = SLUICE_CONSUMER,
+			      .flags = SLUICE_STAGE_PORT, .in_bytes = 7));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "none", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect));
+	port = sluice_stage_find(pipeline, "in");
+	assert_int_equal(sluice_port_event_bytes(port), 24);
+	port = sluice_stage_find(pipeline, "out");
+	assert_int_equal(sluice_port_event_bytes(port), 7);
+	port = sluice_stage_find(pipeline, "none");
+	assert_int_equal(sluice_port_event_bytes(port), 0);
+	assert_int_equal(sluice_port_event_bytes(NULL), 0);
+}
+
 /* Close waits for those who are inside their last call. */
 static void close_waits_for_users(void **state)
 {
@@ -450,6 +474,7 @@ static struct CMUnitTest tests[40] = {
 	cmocka_unit_test(a_prefix_is_taken),
 	cmocka_unit_test(a_misrouted_event),
 	cmocka_unit_test(wrong_use),
+	cmocka_unit_test(how_large_events_are),
 	cmocka_unit_test(close_waits_for_users),
 };
 
