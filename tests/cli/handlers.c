@@ -72,6 +72,27 @@ int twice(struct sluice_stage *self, const struct sluice_batch *batch)
 	return SLUICE_OK;
 }
 
+/* Text, in events of this size. */
+#define UPPER_BYTES 12u
+
+int upper(struct sluice_stage *self, const struct sluice_batch *batch);
+int upper(struct sluice_stage *self, const struct sluice_batch *batch)
+{
+	const char *in = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++, in += UPPER_BYTES) {
+		char *out = sluice_emit(self, 1);
+
+		if (out == NULL)
+			return SLUICE_RETRY;
+		for (uint32_t k = 0; k < UPPER_BYTES; k++)
+			out[k] = in[k] >= 'a' && in[k] <= 'z'
+					 ? (char)(in[k] - 'a' + 'A')
+					 : in[k];
+	}
+	return SLUICE_OK;
+}
+
 int drop(struct sluice_stage *self, const struct sluice_batch *batch);
 int drop(struct sluice_stage *self, const struct sluice_batch *batch)
 {

@@ -7,7 +7,7 @@ set -eu
 # shellcheck source=tests/cli/bench_common.sh
 . "${0%/*}/bench_common.sh"
 listener=$5 handlers=$6
-commands="ls run"
+commands="ls recv run send"
 
 # What the environment of who runs the tests says is not meant.
 unset SLUICE_DIR XDG_RUNTIME_DIR
@@ -30,7 +30,7 @@ check_help()
 check_man()
 {
 	grep -hv define "$tree"/tools/sluice/graph*.c |
-		grep -oE '\b([PSOT](_SYMBOL)?\(([A-Z]+, )?[a-z_]+|KEY[A-Z_]*\([A-Z]+, "[a-z_]+)' |
+		grep -oE '\b([PSOTL](_SYMBOL)?\(([A-Z]+, )?[a-z_]+|KEY[A-Z_]*\([A-Z]+, "[a-z_]+)' |
 		sed 's/.*[ "(]//' | sort -u \
 		>"$scratch/keys"
 	[ "$(wc -l <"$scratch/keys")" -ge 80 ] || fail "keys are not found"
@@ -63,6 +63,12 @@ check_exit()
 	refused "--folder: a value is missing" ls --folder
 	refused "--folder: must not be empty" ls --folder=
 	refused "one FILE is taken, not 0" run
+	refused "one NAME is taken, not 2" recv a b
+	refused "--from: is missing" recv a
+	refused "--to: is missing" send a
+	refused "--resume: needs a --name" send a --to=b --resume
+	refused "--format=json: must be one of text, hex, raw" \
+		recv a --from=b --format=json
 	refused "--folder=x: 'run' has no such option, others have" \
 		run --folder=x
 	refused "--drain=0: must be forever, or a number with one of the" \
@@ -323,7 +329,7 @@ check_wrong()
 	echo "pipeline: {}" | wrong 1:1 "stages: is missing"
 	echo "stages: [3]" | wrong 1:10 "stages[0]: must be a mapping"
 	printf 'stages: []\nstage: []\n' | wrong 2:1 \
-		"there is no key 'stage'; there are: pipeline, stages, sub"
+		"there is no key 'stage'; there are: pipeline, listen, stages"
 	printf 'stages: []\n---\nmore: 1\n' | wrong 3:1 "a second document"
 	echo "stages: [{kind: consumer}]" | wrong 1:10 "stages[0].name: is missing"
 	one ".in_bytes: must be a whole number in [1, 65536]" "in_bytes: @0"
@@ -348,10 +354,14 @@ check_wrong()
 	# What only the library knows has the place of the value that it names.
 	one ": stage 'it': unknown dispatcher 'best'; there are" \
 		"dispatcher: @best, source: {file: pipeline.yaml}, out_bytes: 8"
+	one ": relay: has a kind, a state and handlers alr" \
+		"relay: @true, kind: consumer, in_bytes: 8"
+	one ": relay: in_bytes and out_bytes must be the" \
+		"relay: @true, out_bytes: 4, in_bytes: 8"
 	one ": stage 'it': handle_events is missing for its kind" \
 		"kind: @consumer, in_bytes: 8"
 	echo "stages: [@{name: it, source: {}, sink: {file: x}}]" |
-		wrong_at "stages[0]: source, sink and spawn: one of them at most"
+		wrong_at "stages[0]: source, sink, spawn and relay: one of them at"
 	echo "{pipeline: {workers: @99999}, stages: []}" | wrong_at \
 		"pipeline: pipeline 'pipeline': workers 99999 is over the limit"
 	subscribed ".max_demand: must be a whole number" \

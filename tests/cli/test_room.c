@@ -96,6 +96,7 @@ static int said_finish(void *of)
 static const struct command said_commands[] = {
 	{"one", ONE, NULL, "", 0, 0, "", "", {"number=3"}},
 	{"other", OTHER, NULL, "", 2, 0, "", "", {NULL}},
+	{"named", OTHER, NULL, "NAME [OPTION...]", 1, 0, "", "", {NULL}},
 };
 
 static const struct tool said_tool = {
@@ -138,6 +139,7 @@ static struct line_row line_rows[] = {
 	{"wrong as a whole", "one --number=9", "nine is too many"},
 	{"a word too many", "one word", "'word': only options are taken"},
 	{"a word too few", "other a", "two FILEs are taken, not 1"},
+	{"no word", "named", "one NAME is taken, not 0"},
 	{"one file for two", "one --first=a --second=a",
 	 "--second=a: --first as well, both to a"},
 	{"stdout for two", "one --first --second=-", "both to -"},
@@ -156,7 +158,9 @@ static int line_read(struct said *said, const char *line, char *text,
 	while (rest != NULL && argc < ARGUMENTS_MAX)
 		argv[argc++] = strsep(&rest, " ");
 	*said = (struct said){.line.tool = &said_tool};
-	said->line.command = &said_commands[strcmp(argv[0], "one") != 0];
+	said->line.command = said_commands;
+	while (strcmp(said->line.command->name, argv[0]) != 0)
+		said->line.command++;
 	return option_parse(&said->line, argc, argv);
 }
 

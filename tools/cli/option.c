@@ -179,13 +179,15 @@ static int parse_option(struct command_line *line, int place, const char *text)
 static int parse_words(struct command_line *line, int argc, char **argv)
 {
 	uint32_t words = line->command->words;
+	const char *usage = line->command->usage;
 
 	if (words == 0 && optind < argc)
 		return REFUSE("'%.60s': only options are taken", argv[optind]);
+	if (argc - optind != (int)words && words > 1)
+		return REFUSE("two FILEs are taken, not %d", argc - optind);
 	if (argc - optind != (int)words)
-		return REFUSE("%s taken, not %d",
-			      words == 1 ? "one FILE is" : "two FILEs are",
-			      argc - optind);
+		return REFUSE("one %.*s is taken, not %d",
+			      (int)strcspn(usage, " "), usage, argc - optind);
 	for (uint32_t i = 0; i < words; i++)
 		line->word[i] = argv[optind + (int)i];
 	return 0;

@@ -177,7 +177,7 @@ static int run_tell(const struct options *options, const struct graph *graph,
 
 /* ---- the whole -------------------------------------------------------------- */
 
-static int run_graph(const struct options *options, const struct graph *graph)
+static int run_graph(const struct options *options, struct graph *graph)
 {
 	double drain_ms = ceil(options->drain_ns * 1e-6);
 	struct run_end end = {.code = 0};
@@ -187,7 +187,11 @@ static int run_graph(const struct options *options, const struct graph *graph)
 		(void)REFUSE("--json: stdout is a sink's");
 		return COMMAND_USAGE;
 	}
-	rc = graph_truncate(graph);
+	rc = graph_listen(graph);
+	if (rc == 0)
+		rc = graph_truncate(graph);
+	if (rc == -EINVAL)
+		return COMMAND_USAGE;
 	if (rc < 0)
 		return rc;
 	rc = run_pipeline(graph->pipeline,

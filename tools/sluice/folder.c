@@ -75,6 +75,26 @@ int folder_find(char folder[FOLDER_BYTES], const char *given)
 	return folder_set(folder, "TMPDIR", base != NULL ? base : "/tmp", rest);
 }
 
+int folder_absolute(char folder[FOLDER_BYTES], const char *given)
+{
+	char here[FOLDER_BYTES];
+	int length;
+
+	folder[0] = '\0';
+	if (given == NULL)
+		return 0;
+	if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL)
+		return cli_fail(-errno, "%.200s: %s", given, strerror(errno));
+	length = snprintf(folder, FOLDER_BYTES, "%s%s%s",
+			  given[0] == '/' ? "" : here,
+			  given[0] == '/' ? "" : "/", given);
+	return length >= 0 && (unsigned)length < FOLDER_BYTES
+		       ? 0
+		       : cli_fail(-ENAMETOOLONG,
+				  "%.200s: is over the limit of %u bytes",
+				  given, FOLDER_BYTES - 1);
+}
+
 /* ---- who listens --------------------------------------------------------- */
 
 /* The name of a pipeline: what stands before the suffix. Returns its length; 0: it

@@ -13,6 +13,10 @@
  * or a negative errno with a sentence in cli_error(). */
 int folder_find(char folder[FOLDER_BYTES], const char *given);
 
+/* The same folder, from the root on. Returns 0, or a negative errno with a sentence.
+ */
+int folder_absolute(char folder[FOLDER_BYTES], const char *given);
+
 enum listener_state {
 	LISTENER_ANSWERS,
 	LISTENER_GONE,   /* nobody listens there any more */

@@ -9,12 +9,14 @@
 
 struct graph_top {
 	const yaml_node_t *pipeline;
+	const yaml_node_t *listen;
 	const yaml_node_t *stages;
 	const yaml_node_t *subscriptions;
 };
 
 static const struct key top_key[] = {
 	KEY_PLAIN(MAP, "pipeline", graph_top, pipeline),
+	KEY_PLAIN(MAP, "listen", graph_top, listen),
 	KEY(LIST, "stages", graph_top, stages, .is_required = 1),
 	KEY_PLAIN(LIST, "subscriptions", graph_top, subscriptions),
 };
@@ -179,7 +181,7 @@ static int graph_stages(struct graph *graph, const yaml_node_t *list)
 int graph_open(struct graph *graph, const char *file, int check,
 	       void (*log)(void *ctx, const char *text))
 {
-	struct graph_top top = {NULL, NULL, NULL};
+	struct graph_top top = {.stages = NULL};
 	void *object = NULL;
 	int rc;
 
@@ -194,7 +196,9 @@ int graph_open(struct graph *graph, const char *file, int check,
 		rc = graph_pipeline(graph, top.pipeline, log);
 	if (rc == 0)
 		rc = graph_stages(graph, top.stages);
-	return rc == 0 ? graph_subscriptions(graph, top.subscriptions) : rc;
+	if (rc == 0)
+		rc = graph_subscriptions(graph, top.subscriptions);
+	return rc == 0 ? graph_listen_read(graph, top.listen) : rc;
 }
 
 void graph_within(const struct graph *graph)
@@ -244,6 +248,7 @@ int graph_close(struct graph *graph)
 		free(stage->path);
 	}
 	free(graph->stage);
+	graph_listen_free(graph);
 	document_close(&graph->document);
 	return rc;
 }

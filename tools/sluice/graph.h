@@ -2,7 +2,7 @@
 /*
  * A pipeline as a file describes it: declared and subscribed, ready to start.
  *
- * Of graph.c, of graph_stage.c for its stages. Knows
+ * Of graph.c, of graph_stage.c for its stages, of graph_listen.c for its peers. Knows
  * what the keys mean; not how YAML is read, nor how a pipeline is run.
  */
 #ifndef SLUICE_TOOLS_SLUICE_GRAPH_H
@@ -22,6 +22,14 @@ struct graph_stage {
 	int appends;
 };
 
+/* How it listens; no map: it does not. */
+struct graph_listen {
+	const yaml_node_t *map; /* in the file */
+	struct sluice_listen_opts opts;
+	struct sluice_peer_allow *allow;
+	char *folder;
+};
+
 struct graph {
 	struct document document;
 	struct sluice_pipeline *pipeline;
@@ -30,6 +38,7 @@ struct graph {
 	int check;         /* no file is written to */
 	int reads_stdin;   /* by a source */
 	int writes_stdout; /* by a sink */
+	struct graph_listen listen;
 };
 
 /*
@@ -41,6 +50,9 @@ struct graph {
  */
 int graph_open(struct graph *graph, const char *file, int check,
 	       void (*log)(void *ctx, const char *text));
+/* Before a start: let peers come, if the file says so. Returns 0 or a negative errno,
+ * with a sentence. */
+int graph_listen(struct graph *graph);
 /* Before a start: what is written over is empty. Returns 0 or a negative errno,
  * with a sentence. */
 int graph_truncate(const struct graph *graph);
@@ -56,5 +68,11 @@ int graph_close(struct graph *graph);
 /* Declare the stage that @map says. Returns 0 or -EINVAL. */
 int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 		    const yaml_node_t *map, const char *where);
+
+/* ---- graph_listen.c ------------------------------------------------------- */
+
+/* What @map says; NULL: nothing. Returns 0, -EINVAL or -ENOMEM. Freed in any case. */
+int graph_listen_read(struct graph *graph, const yaml_node_t *map);
+void graph_listen_free(struct graph *graph);
 
 #endif

@@ -14,6 +14,7 @@ struct stage_said {
 	const yaml_node_t *source;
 	const yaml_node_t *sink;
 	const yaml_node_t *spawn;
+	uint32_t relay;
 };
 
 /* clang-format off */
@@ -32,6 +33,7 @@ static const struct key stage_key[] = {
 	KEY_PLAIN(MAP, "source", stage_said, source),
 	KEY_PLAIN(MAP, "sink", stage_said, sink),
 	KEY_PLAIN(MAP, "spawn", stage_said, spawn),
+	KEY(TRUTH, "relay", stage_said, relay, .bits = 1),
 	O_SYMBOL(state),
 	O_SYMBOL(handle_demand),
 	O_SYMBOL(handle_events),
@@ -81,6 +83,10 @@ static const struct key stage_key[] = {
 	KEY(TRUTH, "shuffle", stage_said, opts.flags,
 	    .bits = SLUICE_STAGE_SHUFFLE),
 	KEY(TRUTH, "skip", stage_said, opts.flags, .bits = SLUICE_STAGE_SKIP),
+	KEY(TRUTH, "peers_feed", stage_said, opts.flags,
+	    .bits = SLUICE_STAGE_PEERS_FEED),
+	KEY(TRUTH, "peers_consume", stage_said, opts.flags,
+	    .bits = SLUICE_STAGE_PEERS_CONSUME),
 };
 
 /* Of a source, a sink. */
@@ -238,12 +244,49 @@ static int ready_add(struct graph *graph, struct graph_stage *stage,
 	return document_within_map(&graph->document, map, in.at);
 }
 
+/* Its state is the size of an event. */
+static int relay_events(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	uintptr_t bytes = (uintptr_t)sluice_stage_state(self);
+	const char *event = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++, event += bytes) {
+		void *out = sluice_emit(self, 1);
+
+		if (out == NULL)
+			return SLUICE_RETRY;
+		memcpy(out, event, bytes);
+	}
+	return SLUICE_OK;
+}
+
+/* A stage that hands on what it gets; of one size, which is given once. */
+static int relay_prepare(struct sluice_stage_opts *opts)
+{
+	if (opts->kind != 0 || opts->state != NULL ||
+	    opts->handle_demand != NULL || opts->handle_events != NULL)
+		return REFUSE("relay: has a kind, a state and handlers "
+			      "already");
+	if (opts->in_bytes == 0)
+		opts->in_bytes = opts->out_bytes;
+	if (opts->out_bytes == 0)
+		opts->out_bytes = opts->in_bytes;
+	if (opts->in_bytes != opts->out_bytes)
+		return REFUSE("relay: in_bytes and out_bytes must be the same");
+	opts->kind = SLUICE_PRODUCER_CONSUMER;
+	opts->handle_events = relay_events;
+	opts->state = (void *)(uintptr_t)opts->in_bytes;
+	return 0;
+}
+
 int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 		    const yaml_node_t *map, const char *where)
 {
 	struct stage_said said = {.source = NULL};
 	void *object = NULL;
 	int ready;
+	int rc = 0;
 
 	sluice_stage_opts_init(&said.opts);
 	if (keys_read(&stage_keys, &graph->document, map, where, &said,
@@ -252,15 +295,19 @@ int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 	stage->map = map;
 	(void)snprintf(stage->name, sizeof(stage->name), "%s", said.opts.name);
 	ready = (said.source != NULL) + (said.sink != NULL) +
-		(said.spawn != NULL);
+		(said.spawn != NULL) + (said.relay != 0);
 	if (ready > 1)
 		return REFUSE_AT(&graph->document, map,
-				 "%s: source, sink and spawn: one of them at "
-				 "most",
+				 "%s: source, sink, spawn and relay: one of "
+				 "them at most",
 				 where);
-	if (ready == 1)
+	if (ready == 1 && !said.relay)
 		return ready_add(graph, stage, &said, object, where);
-	if (cli_library(sluice_stage_add(graph->pipeline, &said.opts)) == 0)
+	if (said.relay)
+		rc = relay_prepare(&said.opts);
+	if (rc == 0)
+		rc = cli_library(sluice_stage_add(graph->pipeline, &said.opts));
+	if (rc == 0)
 		return 0;
 	return document_within_map(&graph->document, map, where);
 }

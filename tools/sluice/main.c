@@ -3,8 +3,11 @@
 #include "tools/sluice/options.h"
 #include "sluice.h"
 
-#define LS  1u
-#define RUN 2u
+#define LS   1u
+#define RUN  2u
+#define RECV 4u
+#define SEND 8u
+#define PEER (RECV | SEND)
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -13,17 +16,59 @@ static const struct command commands[] = {
 	 "of this user have theirs. Each is connected to: it answers; its engine "
 	 "is gone; or it is denied to this user.",
 	 {NULL}},
+	{"recv", RECV, cmd_recv, "NAME --from=STAGE [OPTION...]", 1, 0,
+	 "events of a stage of a pipeline, to stdout",
+	 "Writes the events of STAGE, of the pipeline NAME in another process, to "
+	 "stdout, until their stream ends. An event is acknowledged when it is "
+	 "written; what is not goes to other consumers, as does all that comes "
+	 "after SIGINT or SIGTERM.",
+	 {"timeout=5s", "max-demand=1000"}},
 	{"run", RUN, cmd_run, "FILE [OPTION...]", 1, 0,
 	 "a pipeline that a file describes",
 	 "Runs the pipeline that FILE, in YAML, describes, until it ends; - is "
 	 "stdin. SIGINT and SIGTERM drain it; a second one stops it. What may "
 	 "stand in FILE sluice(1) says.",
 	 {NULL}},
+	{"send", SEND, cmd_send, "NAME --to=STAGE [OPTION...]", 1, 0,
+	 "stdin, to a stage of a pipeline",
+	 "Sends what it reads from stdin, an event a line, to STAGE of the pipeline "
+	 "NAME in another process. SIGINT and SIGTERM are the end of stdin; a "
+	 "second one drops what has found no credit.",
+	 {"timeout=5s", "ring-events=1000"}},
 };
 
+static const struct spec_form format_forms[] = {
+	{.name = "text"}, {.name = "hex"}, {.name = "raw"}};
+static const struct spec formats = SPEC_TABLE(":", format_forms);
+
 static const struct option_row rows[] = {
-	OPTION_HEADING(LS | RUN, "Options:"),
-	{LS, "folder", "DIR", "look there, not where the environment says",
+	OPTION_HEADING(LS | RUN | PEER, "Options:"),
+	{RECV, "from", "STAGE", "the stage whose events are written",
+	 OPTION_PLACE(NUMBER, options, from), .form = NUMBER_FORM(TEXT, 0, 0)},
+	{SEND, "to", "STAGE", "the stage that is fed",
+	 OPTION_PLACE(NUMBER, options, to), .form = NUMBER_FORM(TEXT, 0, 0)},
+	{PEER, "format", "FORMAT",
+	 "lines without the zeros at the end, lines of hex digits, or the bytes of "
+	 "one event behind the other",
+	 OPTION_PLACE(SPEC, options, format), .spec = &formats},
+	{RECV, "count", "N", "so many events, and no more",
+	 OPTION_PLACE(NUMBER, options, count),
+	 .form = NUMBER_FORM(U32, 1, UINT32_MAX, .word = "all", .worth = 0)},
+	{PEER, "name", "NAME", "its own, in the pipeline; else peer-PID-N",
+	 OPTION_PLACE(NUMBER, options, name), .form = NUMBER_FORM(TEXT, 0, 0)},
+	{RECV, "max-demand", "N", "most events that it has in hand",
+	 OPTION_PLACE(NUMBER, options, max_demand),
+	 .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)},
+	{SEND, "ring-events", "N", "most events that are on their way",
+	 OPTION_PLACE(NUMBER, options, ring_events),
+	 .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)},
+	{SEND, "resume", NULL,
+	 "leave out as many events as were taken of its name before",
+	 OPTION_PLACE(FLAG, options, resume)},
+	{PEER, "timeout", "TIME", "how long to wait for a pipeline that starts",
+	 OPTION_PLACE(NUMBER, options, timeout_ns),
+	 .form = NUMBER_FORM(TIME, 1e6, 4e15)},
+	{LS | PEER, "folder", "DIR", "look there, not where the environment says",
 	 OPTION_PLACE(NUMBER, options, folder), .form = NUMBER_FORM(TEXT, 0, 0)},
 	{RUN, "check", NULL, "read FILE and what it names, and run nothing",
 	 OPTION_PLACE(FLAG, options, check)},
@@ -31,12 +76,12 @@ static const struct option_row rows[] = {
 	 "how long a drain may take before events are dropped: 500ms, 10s",
 	 OPTION_PLACE(NUMBER, options, drain_ns),
 	 .form = NUMBER_FORM(TIME, 1e6, 4e15, .word = "forever", .worth = 0)},
-	{LS | RUN, "json", "[=FILE]",
+	{LS | RUN | SEND, "json", "[=FILE]",
 	 "one JSON document, to a file or instead of the table",
 	 OPTION_PLACE(DOCUMENT, options, json)},
 	{RUN, "quiet", NULL, "no table, and nothing of what the pipeline logs",
 	 OPTION_PLACE(FLAG, options, quiet)},
-	{LS | RUN, "help", NULL, "this text",
+	{LS | RUN | PEER, "help", NULL, "this text",
 	 OPTION_PLACE(FLAG, options, line.help)},
 };
 /* clang-format on */
@@ -44,7 +89,10 @@ static const struct option_row rows[] = {
 _Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTION_ROWS_MAX,
 	       "more room for options");
 
-#define EXITS "Exit status: 0 done, 1 failed, 2 usage, or a FILE that is wrong."
+#define EXITS                                                                  \
+	"Exit status: 0 done, 1 failed, 2 usage, or a FILE that is wrong; of " \
+	"recv and\nsend also 3, refused by the pipeline, and 4, it is not "    \
+	"there, or has died."
 
 int main(int argc, char **argv)
 {

@@ -6,6 +6,7 @@
 #define SLUICE_TOOLS_SLUICE_OPTIONS_H
 
 #include "tools/cli/command.h"
+#include "tools/sluice/frame.h"
 
 /* Of documents. Grows when a member goes away or means something else. */
 #define OPTIONS_SCHEMA 1
@@ -17,9 +18,21 @@ struct options {
 	double drain_ns;    /* 0: no deadline */
 	uint32_t check;
 	uint32_t quiet;
+	/* Of one that attaches. */
+	const char *from; /* a stage; NULL: not given, as the next two */
+	const char *to;
+	const char *name;
+	double timeout_ns;
+	enum frame_format format;
+	uint32_t count;       /* events; 0: all */
+	uint32_t max_demand;  /* 0: the library's */
+	uint32_t ring_events; /* likewise */
+	uint32_t resume;
 };
 
 int cmd_ls(const struct command *command, void *of);
+int cmd_recv(const struct command *command, void *of);
 int cmd_run(const struct command *command, void *of);
+int cmd_send(const struct command *command, void *of);
 
 #endif

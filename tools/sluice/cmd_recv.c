@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sluice recv: the events of a stage of another process, to stdout.
+ *
+ * A batch is acknowledged when all of it is written: by the next receive, or when it
+ * is left in good order. Who cannot write any more ends without that, and the engine
+ * gives to others what was not acknowledged, as of any process that has died.
+ */
+#include "tools/sluice/frame.h"
+#include "tools/sluice/peer.h"
+#include "tools/cli/say.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Written at once, if events are small. */
+#define RECV_BUFFER_BYTES (64u << 10)
+/* After a signal, for a reader that takes nothing. */
+#define RECV_PATIENCE_MS 1000
+
+struct recv {
+	struct peer peer;
+	enum frame_format format;
+	uint64_t left; /* events that may still come */
+	char *buffer;
+	size_t bytes; /* that are in it */
+	size_t room;
+};
+
+/* ---- stdout ----------------------------------------------------------------- */
+
+static int recv_unwritable(int error)
+{
+	return cli_fail(-EIO,
+			"stdout: %s; what was not acknowledged goes to others",
+			strerror(error));
+}
+
+/* Returns 0; or -EIO: it is not to be written to any more. A pipe that is ready takes
+ * PIPE_BUF bytes without waiting. */
+static int recv_flush(struct recv *recv)
+{
+	const char *from = recv->buffer;
+
+	while (recv->bytes > 0) {
+		int patience = peer_came(&recv->peer) ? RECV_PATIENCE_MS : -1;
+		short ready = peer_wait(&recv->peer, 0, STDOUT_FILENO, POLLOUT,
+					patience);
+		ssize_t n;
+
+		if (ready == 0 && patience < 0)
+			continue;
+		if (ready == 0)
+			return recv_unwritable(ECANCELED);
+		n = write(STDOUT_FILENO, from,
+			  recv->bytes < PIPE_BUF ? recv->bytes : PIPE_BUF);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return recv_unwritable(errno);
+		if (n > 0) {
+			from += n;
+			recv->bytes -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int recv_batch(struct recv *recv, const struct sluice_batch *batch)
+{
+	uint32_t event_bytes = recv->peer.event_bytes;
+	const char *event = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++, event += event_bytes) {
+		recv->bytes +=
+			frame_write(recv->format, recv->buffer + recv->bytes,
+				    event, event_bytes);
+		if (recv->room - recv->bytes <
+			    frame_bytes(recv->format, event_bytes) &&
+		    recv_flush(recv) < 0)
+			return -EIO;
+	}
+	return recv_flush(recv);
+}
+
+/* ---- events ----------------------------------------------------------------- */
+
+/* Nothing is there: until there is, or a signal comes. Returns -EIO when nobody
+ * reads stdout any more. */
+static int recv_wait(struct recv *recv)
+{
+	short broken = peer_wait(&recv->peer, 1, STDOUT_FILENO, 0, -1);
+
+	return broken & (POLLERR | POLLHUP | POLLNVAL) ? recv_unwritable(EPIPE)
+						       : 0;
+}
+
+/* Returns an exit code, or -EIO. */
+static int recv_all(struct recv *recv)
+{
+	struct sluice_batch batch;
+	int rc = 0;
+
+	while (rc == 0 && recv->left > 0 && !peer_came(&recv->peer)) {
+		int n = sluice_recv(recv->peer.port, &batch, 0);
+
+		if (n > 0) {
+			rc = recv_batch(recv, &batch);
+			recv->left -= (uint32_t)n;
+		} else if (n == -EAGAIN) {
+			rc = recv_wait(recv);
+		} else {
+			return peer_ended(&recv->peer, n);
+		}
+	}
+	return rc;
+}
+
+/* A limited number is asked for, so that not one more comes. */
+static int recv_open(struct recv *recv, const struct options *options)
+{
+	struct sluice_attach_opts opts = {.from = options->from,
+					  .max_demand = options->max_demand};
+	int rc;
+
+	if (options->count > 0)
+		opts.flags = SLUICE_ATTACH_MANUAL;
+	rc = peer_open(&recv->peer, options, &opts);
+	if (rc != 0)
+		return rc;
+	recv->room = RECV_BUFFER_BYTES +
+		     frame_bytes(recv->format, recv->peer.event_bytes);
+	recv->buffer = malloc(recv->room);
+	if (recv->buffer == NULL)
+		rc = cli_fail(-ENOMEM, "no memory");
+	if (rc == 0 && options->count > 0)
+		rc = cli_library(sluice_ask(sluice_port_sub(recv->peer.port),
+					    options->count));
+	return rc < 0 ? peer_close(&recv->peer, COMMAND_FAILED) : 0;
+}
+
+int cmd_recv(const struct command *command, void *of)
+{
+	const struct options *options = of;
+	/* The port that is not left is there until the process ends. */
+	static struct recv recv;
+	int rc;
+
+	recv.format = options->format;
+	recv.left = options->count > 0 ? options->count : UINT64_MAX;
+	if (options->from == NULL) {
+		command_complain(command, "--from: is missing");
+		return COMMAND_USAGE;
+	}
+	rc = recv_open(&recv, options);
+	if (rc == 0) {
+		rc = recv_all(&recv);
+		if (rc >= 0)
+			rc = peer_close(&recv.peer, rc);
+	}
+	free(recv.buffer);
+	recv.buffer = NULL;
+	if (rc > 0)
+		command_complain(command, cli_error());
+	return rc;
+}
