@@ -11,12 +11,15 @@ for compiler in g++ clang++; do
 	command -v "$compiler" >/dev/null || continue
 	compilers=$((compilers + 1))
 	for standard in 17 20; do
-		"$compiler" -std=c++$standard -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast \
-			-Werror -I"$build/include" -c "$source/tests/api/consumer.cc" \
-			-o "$scratch/consumer.o" || {
-			echo "warnings: $compiler, C++$standard" >&2
-			exit 1
-		}
+		for program in consumer attach; do
+			"$compiler" -std=c++$standard -Wall -Wextra -Wpedantic -Wshadow \
+				-Wold-style-cast -Werror -I"$build/include" \
+				-c "$source/tests/api/$program.cc" \
+				-o "$scratch/$program.o" || {
+				echo "warnings: $compiler, C++$standard" >&2
+				exit 1
+			}
+		done
 	done
 done
 [ "$compilers" -gt 0 ] || exit 77

@@ -151,6 +151,40 @@ case $lesson in
 	awk -F '[ ,:]+' '/^first: / { exit !($2 + $4 == 1000 && $2 >= 64) }' \
 		"$scratch/out" || fail "not all, or not the first one first"
 	;;
+11_attach)
+	SLUICE_DIR=$scratch
+	export SLUICE_DIR
+	if "$program" >"$scratch/out" 2>"$scratch/err"; then
+		fail "nobody listens, no error"
+	fi
+	grep -q '^11_attach: attach: no pipeline listens at ' "$scratch/err" ||
+		fail "no reason: $(cat "$scratch/err")"
+	;;
+11_listen)
+	attach=${program%/*}/11_attach
+	SLUICE_DIR=$scratch
+	export SLUICE_DIR
+	"$program" >"$scratch/out" &
+	listener=$!
+	until [ -S "$scratch/lesson.sock" ]; do
+		kill -0 $listener || fail "ends at once"
+		sleep 0.05
+	done
+	# One is killed, wherever it is.
+	"$attach" >"$scratch/killed" &
+	killed=$!
+	sleep 0.05
+	kill -9 $killed 2>/dev/null || :
+	"$attach" >"$scratch/first" 2>"$scratch/err" &
+	first=$!
+	# There may be nothing left for one that comes late.
+	"$attach" >"$scratch/second" 2>/dev/null || :
+	wait $first || grep -q 'is ending\|no pipeline' "$scratch/err" ||
+		fail "one that attaches fails: $(cat "$scratch/err")"
+	wait $listener || fail "the engine ends with $?"
+	grep -q '^1000000 squares, their sum is 333332833333500000; ' \
+		"$scratch/out" || fail "not all squares: $(cat "$scratch/out")"
+	;;
 *)
 	fail "no such lesson"
 	;;
