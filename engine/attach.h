@@ -100,7 +100,9 @@ sluice_attach(struct sluice_stage **port,
  *
  * Ends the port if nobody has (SLUICE_REASON_NORMAL). What it has sent and is not in
  * the ring yet, for there was no credit, is waited for; what is there counts as sent.
- * What it has received and not acknowledged goes to other consumers.
+ * The batch that it has received last is acknowledged, as by sluice_port_end(); what
+ * lies in the ring behind it goes to other consumers. A process that is not to
+ * acknowledge that batch ends without detaching.
  *
  * @timeout_ms  how long to wait; SLUICE_FOREVER
  *
