@@ -337,6 +337,36 @@ check_broken()
 	seq 1 5 | cmp - "$scratch/got" || fail "lost some, or doubled"
 }
 
+# From the side, beside one that takes all; and before anybody listens.
+check_tee()
+{
+	mkdir -m 700 "$SLUICE_DIR"
+	"$program" recv relay --from=upper --wait --timeout=forever --tee=2 \
+		>"$scratch/seen" 2>"$scratch/told" &
+	seer=$!
+	started="$started $seer"
+	sleep 0.2
+	kill -0 $seer || fail "does not wait: $(cat "$scratch/told")"
+	relay
+	recv
+	# Until it looks on; how many go by before nobody knows.
+	sent=0
+	until [ -s "$scratch/seen" ]; do
+		[ $sent -lt 1000 ] || fail "sees nothing"
+		echo $sent | send
+		sent=$((sent + 1))
+	done
+	got_lines $sent
+	drained
+	ends 0 $seer
+	seq 0 $((sent - 1)) | cmp - "$scratch/got" || fail "the other lacks some"
+	sort -un "$scratch/seen" | cmp - "$scratch/seen" || fail "not in order"
+	rc=0
+	timeout $deadline "$program" send none --to=it --wait --timeout=50ms \
+		2>"$scratch/told" || rc=$?
+	[ $rc -eq 4 ] || fail "waits in vain, and ends with $rc"
+}
+
 check_died()
 {
 	relay
@@ -412,7 +442,8 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 }
 
 case $part in
-text | formats | count | resume | refused | signals | broken | died | listen) ;;
+text | formats | count | resume | refused | signals | broken | tee | died | \
+	listen) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

@@ -121,7 +121,8 @@ static int recv_all(struct recv *recv)
 static int recv_open(struct recv *recv, const struct options *options)
 {
 	struct sluice_attach_opts opts = {.from = options->from,
-					  .max_demand = options->max_demand};
+					  .max_demand = options->max_demand,
+					  .tee = options->tee};
 	int rc;
 
 	if (options->count > 0)

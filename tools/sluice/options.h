@@ -27,7 +27,9 @@ struct options {
 	uint32_t count;       /* events; 0: all */
 	uint32_t max_demand;  /* 0: the library's */
 	uint32_t ring_events; /* likewise */
+	uint32_t tee;         /* 0: none */
 	uint32_t resume;
+	uint32_t wait;
 };
 
 int cmd_ls(const struct command *command, void *of);

@@ -62,7 +62,11 @@ int peer_open(struct peer *peer, const struct options *options,
 	opts->pipeline = options->line.word[0];
 	opts->name = options->name;
 	opts->folder = options->folder != NULL ? folder : NULL;
-	opts->timeout_ms = (uint32_t)ceil(options->timeout_ns * 1e-6);
+	opts->timeout_ms = options->timeout_ns > 0
+				   ? (uint32_t)ceil(options->timeout_ns * 1e-6)
+				   : SLUICE_FOREVER;
+	if (options->wait)
+		opts->flags |= SLUICE_ATTACH_WAIT;
 	/* Until it is attached a signal ends the process, which loses nothing. */
 	rc = cli_library(sluice_attach(&peer->port, opts));
 	if (rc < 0)
