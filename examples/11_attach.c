@@ -28,39 +28,47 @@ static int send_all(struct sluice_stage *port, const struct square *squares,
 	return 0;
 }
 
-/* Returns how the streams have ended, -EPIPE in good order. */
-static int work(struct sluice_stage *in, struct sluice_stage *out,
-		uint64_t *done)
+static int square(struct sluice_stage *out, const struct sluice_batch *batch)
 {
+	const uint64_t *in = SLUICE_EVENTS(batch, uint64_t);
 	struct square squares[64];
+	uint32_t n = 0;
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < batch->count; i++) {
+		squares[n].number = in[i];
+		squares[n++].square = in[i] * in[i];
+		if (n == 64 || i + 1 == batch->count) {
+			rc = send_all(out, squares, n);
+			n = 0;
+		}
+	}
+	return rc;
+}
+
+/* Until the streams have ended: -EPIPE is in good order. */
+static int work(struct sluice_stage *in, struct sluice_stage *out)
+{
 	struct sluice_batch batch;
+	uint64_t done = 0;
 	int rc;
 
 	while ((rc = sluice_recv(in, &batch, SLUICE_FOREVER)) > 0) {
-		uint32_t n = 0;
-
-		for (uint32_t i = 0; i < batch.count; i++) {
-			uint64_t number = SLUICE_EVENTS(&batch, uint64_t)[i];
-
-			squares[n].number = number;
-			squares[n++].square = number * number;
-			if (n < 64 && i + 1 < batch.count)
-				continue;
-			rc = send_all(out, squares, n);
-			if (rc < 0)
-				return rc;
-			n = 0;
-		}
-		*done += batch.count;
+		rc = square(out, &batch);
+		if (rc < 0)
+			break;
+		done += batch.count;
 	}
-	return rc;
+	if (rc != -EPIPE)
+		return rc;
+	printf("%" PRIu64 " numbers were squared here\n", done);
+	return 0;
 }
 
 int main(void)
 {
 	struct sluice_stage *in = NULL;
 	struct sluice_stage *out = NULL;
-	uint64_t done = 0;
 	int rc = sluice_attach(
 		&in, SLUICE_ATTACH(.pipeline = "lesson", .from = "numbers"));
 
@@ -68,11 +76,7 @@ int main(void)
 		rc = sluice_attach(&out, SLUICE_ATTACH(.pipeline = "lesson",
 						       .to = "squares"));
 	if (rc == 0)
-		rc = work(in, out, &done);
-	if (rc == -EPIPE) {
-		printf("%" PRIu64 " numbers were squared here\n", done);
-		rc = 0;
-	}
+		rc = work(in, out);
 	if (rc < 0)
 		fprintf(stderr, "11_attach: %s\n", sluice_last_error());
 	if (out != NULL && sluice_detach(out, 1000) < 0)
