@@ -47,14 +47,20 @@ uint32_t far_over(struct inlet_link *link)
 		       : SLUICE_REASON_OPEN;
 }
 
+uint32_t far_notes_made(struct subscription *sub)
+{
+	return sub->far.side == FAR_PRODUCER
+		       ? sluice_load_acquire(&subscription_notes(sub)->filled)
+		       : sub->notes_pending;
+}
+
 uint32_t far_notes_read(struct subscription *sub)
 {
 	uint32_t read = sluice_load_acquire(subscription_notes_read(sub));
+	uint32_t made = far_notes_made(sub);
 
 	/* Beyond what was made, or far behind: as few as there may be. */
-	return sub->notes_pending - read <= NOTES_MAX
-		       ? read
-		       : sub->notes_pending - NOTES_MAX;
+	return made - read <= NOTES_MAX ? read : made - NOTES_MAX;
 }
 
 void far_handed(struct subscription *sub, uint64_t at, uint64_t to,

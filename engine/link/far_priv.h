@@ -44,7 +44,9 @@ uint32_t far_over(struct inlet_link *link);
  * handed out. */
 void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
 		struct handed *handed);
-/* The notes that it has taken up, ever; no others than were made. */
+/* The notes that there are, ever, whichever process makes them; and of them those that
+ * the consumer has taken up. */
+uint32_t far_notes_made(struct subscription *sub);
 uint32_t far_notes_read(struct subscription *sub);
 
 /* ---- far.c: the producer is in the other process ---- */

@@ -192,9 +192,9 @@ static int outlet_may_note(const struct outlet *out)
 static uint32_t orphan_noted(struct subscription *sub, uint64_t *limit)
 {
 	uint64_t at = sub->orphan.at;
-	uint32_t read = sluice_load_acquire(subscription_notes_read(sub));
+	uint32_t made = far_notes_made(sub);
 
-	for (; read != sub->notes_pending; read++) {
+	for (uint32_t read = far_notes_read(sub); read != made; read++) {
 		const struct note *note =
 			&subscription_notes(sub)->note[read % NOTES_MAX];
 

@@ -18,7 +18,8 @@ int outlet_note_room(struct subscription *sub)
 {
 	/* A process that has died may have had a batch of the note before. */
 	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
-		return sub->notes_pending - far_notes_read(sub) < NOTES_MAX - 1;
+		return far_notes_made(sub) - far_notes_read(sub) <
+		       NOTES_MAX - 1;
 	return sub->notes_pending -
 		       sluice_load_acquire(subscription_notes_read(sub)) <
 	       NOTES_MAX;

@@ -236,6 +236,17 @@ static void peers_guest(struct listener *l, struct guest *guest)
 		guest_late(l, guest);
 }
 
+/* Those who are just coming; or all others. */
+static void peers_guests(struct listener *l, int coming)
+{
+	for (uint32_t i = 0; i < l->opts.peers_max; i++) {
+		struct guest *guest = &l->guests[i];
+
+		if ((guest->state == GUEST_HELLO) == coming)
+			peers_guest(l, guest);
+	}
+}
+
 /* If it cannot be told who has something to say, all are asked, now and then. */
 static void peers_poll(struct listener *l, int timeout_ms)
 {
@@ -271,8 +282,9 @@ static void peers_round(struct listener *l)
 		return;
 	/* Before the guests: who has nothing left here is sent away at once. */
 	peers_look(l);
-	for (uint32_t i = 0; i < l->opts.peers_max; i++)
-		peers_guest(l, &l->guests[i]);
+	/* Who has gone leaves his name to whoever is just coming. */
+	peers_guests(l, 0);
+	peers_guests(l, 1);
 	if (l->polled[POLLED_SOCKET].revents != 0)
 		peers_accept(l);
 }

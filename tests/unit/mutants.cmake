@@ -623,6 +623,8 @@ sluice_unit_mutant(lock-kept-by-a-child engine/peer/kin.c kin "a_killed_engines_
 	[[s/\t\taddress_drop(&l->address);/\t\t(void)0;/]])
 sluice_unit_mutant(connection-kept-by-a-child engine/peer/kin.c kin "a_child_that_lives_on_holds_nothing"
 	[[s/kin_shut(&l->guests\[i\].socket);/(void)0;/]])
+sluice_unit_mutant(dead-after-who-comes engine/peer/peers.c guest_gone "who_has_died_makes_room"
+	[[s/if ((guest->state == GUEST_HELLO) == coming)/if (coming)/]])
 sluice_unit_mutant(user-without-a-limit engine/peer/peers.c listen "a_user_has_so_many_and_no_more"
 	[[s/else if (peers_of_uid(l, identity.uid) >= l->opts.peers_per_uid)/else if (0)/]])
 sluice_unit_mutant(no-descriptor-no-word engine/peer/peers.c listen "without_a_descriptor_it_says_so"
@@ -648,7 +650,9 @@ sluice_unit_mutant(far-unflagged engine/link/outlet_member.c far "it_dies"
 sluice_unit_mutant(far-never-over engine/run/port_held.c far "it_reads_all"
 	[[s/^\tstage_look_far(port);$//]])
 sluice_unit_mutant(far-notes-believed engine/link/far.c far_words "it_lies_about_notes"
-	[[s/return sub->notes_pending - read <= NOTES_MAX$/return 1/]])
+	[[s/return made - read <= NOTES_MAX ? read/return 1 ? read/]])
+sluice_unit_mutant(far-notes-counted-here engine/link/far.c far_words "it_makes_the_notes"
+	[[/^uint32_t far_notes_made/,/^}/s/sub->far.side == FAR_PRODUCER/0/]])
 sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_all"
 	[[s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER)) {/if (0) {/]])
 sluice_unit_mutant(far-published-believed engine/link/far.c far_feeds "it_publishes_nonsense"

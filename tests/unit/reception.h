@@ -37,7 +37,9 @@ struct reception {
 	uint32_t admitted;
 	uint32_t ready;
 	uint32_t gone;
+	sluice_a32 comes; /* to be admitted; as admitted, but beside the lock */
 	/* Of the last. */
+	uint32_t gone_before; /* those that had gone when it was admitted */
 	enum peer_gone why;
 	enum sluice_reason reason;
 	int code;
@@ -92,10 +94,12 @@ static inline int reception_admit(void *ctx, struct peer *peer,
 	struct reception *r = ctx;
 	int rc;
 
+	(void)sluice_fetch_add(&r->comes, 1);
 	(void)pthread_mutex_lock(&r->lock);
 	rc = r->refuses;
 	if (rc == 0) {
 		r->admitted++;
+		r->gone_before = r->gone;
 		r->peer = peer;
 		r->identity = peer->identity;
 		r->epoch = peer->epoch;
@@ -233,6 +237,7 @@ static inline void reception_declare(const char *name)
 	reception_stage("closed", SLUICE_PRODUCER, 0);
 	reception_stage("shut", SLUICE_CONSUMER, 0);
 	reception.admitted = reception.ready = reception.gone = 0;
+	sluice_store_release(&reception.comes, 0);
 	reception.refuses = reception.spoils = reception.dismisses = 0;
 }
 

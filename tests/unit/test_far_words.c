@@ -28,6 +28,21 @@ static void it_lies_about_notes(void **state)
 	}
 }
 
+/* What this process reads the other one has made, and no row of it is counted here. */
+static void it_makes_the_notes(void **state)
+{
+	struct subscription fake = {.far = {.side = FAR_PRODUCER}};
+
+	(void)state;
+	sluice_store_release(&fake.own_notes.filled, 5);
+	for (uint32_t read = 0; read <= 5; read++) {
+		sluice_store_release(&fake.own_notes_read, read);
+		assert_int_equal(far_notes_made(&fake), 5);
+		assert_int_equal(far_notes_read(&fake), read);
+		assert_true(outlet_note_room(&fake));
+	}
+}
+
 /* What has been handed out before it came to this process: as the marks say, and once
  * more. */
 static void marks_of_what_it_had(void **state)
@@ -100,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_lies_about_notes),
+		cmocka_unit_test(it_makes_the_notes),
 		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(it_writes_after_it_has_published),
 	};

@@ -165,6 +165,43 @@ static void who_says_so_and_exits_has_left(void **state)
 	reception_close();
 }
 
+static void says_hello(int fd)
+{
+	struct wire_hello hello = peer_hello(WIRE_WORKER);
+
+	assert_int_equal(packet_send(fd, &hello, sizeof(hello), NULL, 0), 0);
+}
+
+/* One comes in the place of one that has died, and says so at once: the death counts
+ * first, though who comes stands before the dead in the list. */
+static void who_has_died_makes_room(void **state)
+{
+	pid_t child;
+	int comes;
+	int other;
+
+	(void)state;
+	reception_open(plain);
+	comes = visit_raw();
+	child = peer_process(waits);
+	reception_await(&reception.ready, 1);
+	other = visit_raw();
+	assert_true(comes >= 0 && other >= 0);
+	/* Both are seen in one round, since a third holds up the one before. */
+	(void)pthread_mutex_lock(&reception.lock);
+	says_hello(other);
+	while (sluice_load_acquire(&reception.comes) < 2)
+		(void)poll(NULL, 0, 1);
+	end_process(child, SIGKILL);
+	says_hello(comes);
+	(void)pthread_mutex_unlock(&reception.lock);
+	reception_await(&reception.admitted, 3);
+	assert_int_equal(reception.gone_before, 1);
+	(void)close(comes);
+	(void)close(other);
+	reception_close();
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -174,6 +211,7 @@ int main(void)
 		cmocka_unit_test(who_closes_without_a_word_is_lost),
 		cmocka_unit_test(who_leaves_a_child_has_died_all_the_same),
 		cmocka_unit_test(who_says_so_and_exits_has_left),
+		cmocka_unit_test(who_has_died_makes_room),
 	};
 
 	return cmocka_run_group_tests_name("guest_gone", tests, NULL, NULL);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/stress/kills/kills.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static void must(int rc, const char *what)
+{
+	if (rc >= 0)
+		return;
+	(void)fprintf(stderr, "stress_kills: engine: %s: %d, %s\n", what, rc,
+		      sluice_last_error());
+	_exit(2);
+}
+
+static void hub_check(const struct event *event)
+{
+	sluice_a32 *taken;
+
+	if (event->feeder >= FEEDERS) {
+		count(&books->torn, 1);
+		return;
+	}
+	taken = &books->taken[event->feeder];
+	/* Relaxed: the one writer is here. */
+	if (event->number != sluice_load_relaxed(taken))
+		count(&books->gaps, 1);
+	sluice_store_release(taken, event->number + 1);
+}
+
+static int hub_handle(struct sluice_stage *self,
+		      const struct sluice_batch *batch)
+{
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+	struct event *out = sluice_emit(self, batch->count);
+
+	if (out == NULL)
+		return -ENOBUFS;
+	for (uint32_t i = 0; i < batch->count; i++)
+		hub_check(&events[i]);
+	memcpy(out, events, batch->count * sizeof(*out));
+	return SLUICE_OK;
+}
+
+static uint64_t hub_key(const void *event, uint32_t bytes, void *ctx)
+{
+	struct event it;
+
+	(void)bytes;
+	(void)ctx;
+	memcpy(&it, event, sizeof(it));
+	return it.feeder * KEYS + it.number % KEYS;
+}
+
+static void tell(struct sluice_pipeline *p)
+{
+	struct sluice_snapshot *now = NULL;
+
+	sluice_store_release(&books->tell, 0);
+	if (sluice_pipeline_stat(p, &now) < 0)
+		return;
+	for (uint32_t i = 0; i < now->stage_count; i++) {
+		const struct sluice_stage_snapshot *s = now->stages[i];
+
+		(void)fprintf(stderr, "# %s: phase %d, held up by '%s'\n",
+			      s->name, (int)s->phase, s->held_up_by);
+	}
+	for (uint32_t i = 0; i < now->subscription_count; i++) {
+		const struct sluice_subscription_snapshot *s =
+			now->subscriptions[i];
+
+		(void)fprintf(stderr,
+			      "# %s of %s: phase %d, published %llu, acked "
+			      "%llu, granted %llu, waiting %llu\n",
+			      s->consumer, s->producer, (int)s->phase,
+			      (unsigned long long)s->counts.published,
+			      (unsigned long long)s->counts.acked,
+			      (unsigned long long)s->counts.granted,
+			      (unsigned long long)s->counts.waiting);
+	}
+	sluice_snapshot_close(now);
+}
+
+void engine_main(void)
+{
+	const struct timespec ms = {0, 1000000};
+	struct sluice_pipeline *p = NULL;
+
+	must(sluice_pipeline_open(
+		     &p, SLUICE_PIPELINE(.name = PIPELINE, .workers = 1)),
+	     "open");
+	must(sluice_stage_add(p,
+			      SLUICE_STAGE(.name = "hub",
+					   .kind = SLUICE_PRODUCER_CONSUMER,
+					   .flags = SLUICE_STAGE_PEERS_FEED |
+						    SLUICE_STAGE_PEERS_CONSUME,
+					   .in_bytes = sizeof(struct event),
+					   .out_bytes = sizeof(struct event),
+					   .dispatcher = part->dispatcher,
+					   .key_of = part->key ? hub_key : NULL,
+					   .on_idle = SLUICE_IDLE_STAY,
+					   .handle_events = hub_handle)),
+	     "hub");
+	must(sluice_pipeline_listen(p, SLUICE_LISTEN(.folder = folder)),
+	     "listen");
+	must(sluice_pipeline_start(p), "start");
+	sluice_store_release(&books->listens, 1);
+	while (sluice_load_acquire(&books->over) != OVER_ALL) {
+		if (sluice_load_acquire(&books->tell))
+			tell(p);
+		(void)nanosleep(&ms, NULL);
+	}
+	must(sluice_pipeline_drain(p, TEST_DEADLINE_MS), "drain");
+	sluice_pipeline_close(p);
+	_exit(0);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three processes feed a stage of an engine, and three consume from it, all of them
+ * attached over the public calls; they are killed, again and again, and come back
+ * under the same name. What they do is written down in memory that all share:
+ *
+ *     feeder 0, 1, 2  ->  "hub", in the engine  ->  reader 0, 1, 2
+ *
+ * main.c kills, brings back, and holds the books against what was promised; engine.c
+ * is the engine; visitor.c those who attach.
+ */
+#ifndef SLUICE_TESTS_STRESS_KILLS_H
+#define SLUICE_TESTS_STRESS_KILLS_H
+
+#include "sluice.h"
+#include "ring/atomic.h"
+#include "tests/support/deadline.h"
+#include "tests/support/rng.h"
+
+#include <unistd.h>
+
+#define FEEDERS    3u
+#define READERS    3u
+#define VISITORS   (FEEDERS + READERS)
+#define EVENTS_MAX (1u << 20) /* of each feeder */
+#define KEYS       8u         /* of each feeder */
+#define BURST_MAX  64u        /* events that a feeder sends at once */
+#define WINDOW     64u        /* of a reader */
+
+#define PIPELINE "kills"
+
+struct event {
+	uint32_t feeder;
+	uint32_t number; /* of its events, from 0 */
+	uint64_t check[7];
+};
+
+/* Where a visitor may kill itself. */
+enum point {
+	POINT_WELCOMED, /* and not ready yet */
+	POINT_ATTACHED,
+	POINT_RECEIVED, /* before the first effect */
+	POINT_HALF,     /* of the effects are done */
+	POINT_DONE,     /* before the receipt */
+	POINT_RESERVED, /* half of a span is written */
+	POINT_WRITTEN,  /* and not committed */
+	POINT_SENT,
+	POINTS,
+};
+
+enum over {
+	OVER_NOT,
+	OVER_FEEDERS, /* are to leave; nobody kills himself any more */
+	OVER_ALL,     /* the engine drains */
+};
+
+/*
+ * over        main      all      acq_rel  enum over
+ * others      whoever does it, once it is done
+ */
+struct books {
+	sluice_a32 over;
+	sluice_a32 listens; /* the engine */
+	sluice_a32 tell;    /* the engine is to say how it stands */
+	sluice_a32 attached[VISITORS];
+	sluice_a32 sent[FEEDERS];  /* what it was told is taken */
+	sluice_a32 tried[FEEDERS]; /* what it has tried at most */
+	sluice_a32 taken[FEEDERS]; /* by the hub */
+	sluice_a32 effects;        /* in all */
+	sluice_a32 effects_by[READERS];
+	sluice_a32 hand[READERS]; /* events of the batch it has in hand */
+	sluice_a32 died[POINTS];
+	/* What must not be. */
+	sluice_a32 gaps;     /* events that the hub did not expect */
+	sluice_a32 torn;     /* events that are not as they were sent */
+	sluice_a32 unmarked; /* seen twice, and not marked */
+	sluice_a32 disorder; /* of a key, where there is a promise */
+	sluice_a32
+		accounts; /* what a feeder was told to have been taken of it */
+	sluice_a32 done[FEEDERS * KEYS]; /* events of that key */
+	sluice_a32 effect[FEEDERS][EVENTS_MAX];
+};
+
+struct part {
+	const char *dispatcher;
+	uint32_t key;         /* it deals by key */
+	uint32_t keyed;       /* and promises order for each */
+	uint32_t passes_over; /* one that is stopped stops no other */
+};
+
+extern struct books *books;
+extern const struct part *part;
+extern char folder[64];
+/* A mistake on purpose: a reader acknowledges before it acts. */
+extern int early_ack;
+
+static inline void count(sluice_a32 *word, uint32_t n)
+{
+	(void)sluice_fetch_add(word, n);
+}
+
+static inline uint64_t event_check(uint32_t feeder, uint32_t number, uint32_t i)
+{
+	return ((uint64_t)feeder << 32 | number) *
+		       UINT64_C(0x9e3779b97f4a7c15) +
+	       i;
+}
+
+/* Both end the process. */
+void engine_main(void);
+void visitor_main(uint32_t visitor, uint64_t seed);
+
+#endif

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *     stress_kills [--early-ack] KILLS [DISPATCHER]
+ *
+ * So many kills in all, in equal parts with each dispatcher. --early-ack is a mistake
+ * on purpose that must be found. Ends with 3 when the books are wrong.
+ */
+#include "tests/stress/kills/kills.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define STOPS     2u /* times that a reader is stopped, with each dispatcher */
+#define STOP_EVENTS                                                            \
+	2000u /* that the others get meanwhile, where that is promised */
+#define LONG_MS 1000u /* a pause that is looked at */
+#define STOP_MS 50u   /* else */
+
+static const struct part parts[] = {
+	{"demand", 0, 0, 1}, {"partition", 1, 1, 0}, {"jbsq", 0, 0, 1},
+	{"p2c", 0, 0, 1},    {"rr", 0, 0, 0},        {"atomic", 1, 1, 0},
+	{"sticky", 1, 0, 1},
+};
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+struct books *books;
+const struct part *part;
+char folder[64];
+int early_ack;
+
+/* What main knows of one part. */
+static struct {
+	struct rng rng;
+	pid_t engine;
+	pid_t pid[VISITORS]; /* 0: it has left for good */
+	uint32_t kills;      /* deaths of all kinds */
+	uint64_t allowed;    /* events that may have been seen twice */
+	uint32_t seen;       /* effects, at `seen_ns` */
+	uint64_t seen_ns;
+	uint32_t told;     /* what the engine does meanwhile */
+	uint64_t pause_ns; /* the longest without an effect */
+	uint32_t stopped;  /* effects of others while one was stopped */
+} run;
+
+static void die(const char *what)
+{
+	(void)fprintf(stderr, "stress_kills: %s: %s\n",
+		      part ? part->dispatcher : "start", what);
+	for (uint32_t i = 0; i < VISITORS; i++)
+		if (run.pid[i] > 0)
+			(void)kill(run.pid[i], SIGKILL);
+	if (run.engine > 0)
+		(void)kill(run.engine, SIGKILL);
+	exit(3);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
+}
+
+static void rest_us(uint32_t us)
+{
+	struct timespec time = {0, (long)us * 1000};
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* ---- visitors ------------------------------------------------------------------ */
+
+static void visitor_begin(uint32_t visitor)
+{
+	uint64_t seed = rng_u64(&run.rng);
+	pid_t pid;
+
+	sluice_store_release(&books->attached[visitor], 0);
+	pid = fork();
+	if (pid < 0)
+		die("no process");
+	if (pid == 0)
+		visitor_main(visitor, seed);
+	run.pid[visitor] = pid;
+}
+
+/* It has ended; nobody uses its words any more. */
+static void visitor_ended(uint32_t visitor, int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		die("a visitor has failed");
+	run.kills++;
+	if (visitor < FEEDERS)
+		return;
+	run.allowed += sluice_load_acquire(&books->hand[visitor - FEEDERS]);
+	sluice_store_release(&books->hand[visitor - FEEDERS], 0);
+}
+
+/* Those that have died, or left, are brought back at once; unless they are to go. */
+static void visitors_reap(enum over over)
+{
+	int status;
+
+	if (waitpid(run.engine, &status, WNOHANG) == run.engine)
+		die("the engine has ended");
+	for (uint32_t i = 0; i < VISITORS; i++) {
+		if (run.pid[i] <= 0 ||
+		    waitpid(run.pid[i], &status, WNOHANG) != run.pid[i])
+			continue;
+		visitor_ended(i, status);
+		run.pid[i] = 0;
+		if (over == OVER_NOT ||
+		    (i >= FEEDERS && over == OVER_FEEDERS) ||
+		    WIFSIGNALED(status))
+			visitor_begin(i);
+	}
+}
+
+/* How long has nothing come to anybody? */
+static void progress_watch(void)
+{
+	uint32_t effects = sluice_load_acquire(&books->effects);
+	uint64_t ns = now_ns();
+
+	if (ns - run.seen_ns > run.pause_ns)
+		run.pause_ns = ns - run.seen_ns;
+	if (ns - run.seen_ns > LONG_MS * NS_PER_MS && !run.told) {
+		run.told = 1;
+		sluice_store_release(&books->tell, 1);
+	}
+	if (ns - run.seen_ns > TEST_DEADLINE_S * 1000 * NS_PER_MS)
+		die("nothing has come to anybody for too long");
+	if (effects == run.seen)
+		return;
+	run.seen = effects;
+	run.seen_ns = ns;
+}
+
+static int all_is_sent(void)
+{
+	for (uint32_t i = 0; i < FEEDERS; i++)
+		if (sluice_load_acquire(&books->taken[i]) < EVENTS_MAX)
+			return 0;
+	return 1;
+}
+
+/* Until @word is at least @n, for whatever reason that takes. */
+static void await(const sluice_a32 *word, uint32_t n, enum over over)
+{
+	uint64_t due_ns = now_ns() + TEST_DEADLINE_S * 1000 * NS_PER_MS;
+
+	while (sluice_load_acquire(word) < n) {
+		if (now_ns() > due_ns)
+			die("waited in vain");
+		if (over != OVER_ALL)
+			visitors_reap(over);
+		rest_us(200);
+	}
+}
+
+/* ---- kills ------------------------------------------------------------------------ */
+
+static void kill_one(void)
+{
+	uint32_t visitor = (uint32_t)rng_below(&run.rng, VISITORS);
+	int status;
+
+	if (rng_below(&run.rng, 4) > 0)
+		await(&books->attached[visitor], 1, OVER_NOT);
+	rest_us((uint32_t)rng_below(&run.rng, 2000));
+	visitors_reap(OVER_NOT);
+	(void)kill(run.pid[visitor], SIGKILL);
+	if (waitpid(run.pid[visitor], &status, 0) != run.pid[visitor])
+		die("a visitor cannot be waited for");
+	visitor_ended(visitor, status);
+	visitor_begin(visitor);
+}
+
+static uint32_t effects_of_others(uint32_t reader)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < READERS; i++)
+		if (i != reader)
+			sum += sluice_load_acquire(&books->effects_by[i]);
+	return sum;
+}
+
+/* One does nothing for a while; then it goes on, or is killed. */
+static void stop_one(void)
+{
+	uint32_t reader = (uint32_t)rng_below(&run.rng, READERS);
+	uint32_t visitor = FEEDERS + reader;
+	uint64_t began_ns;
+	uint32_t before;
+	uint32_t got;
+
+	await(&books->attached[visitor], 1, OVER_NOT);
+	(void)kill(run.pid[visitor], SIGSTOP);
+	began_ns = now_ns();
+	before = effects_of_others(reader);
+	do {
+		rest_us(500);
+		visitors_reap(OVER_NOT);
+		progress_watch();
+		got = effects_of_others(reader) - before;
+	} while (!all_is_sent() &&
+		 (part->passes_over
+			  ? got < STOP_EVENTS
+			  : now_ns() - began_ns < STOP_MS * NS_PER_MS));
+	run.stopped += got;
+	(void)kill(run.pid[visitor],
+		   rng_below(&run.rng, 2) ? SIGCONT : SIGKILL);
+}
+
+static void kill_many(uint32_t kills)
+{
+	uint32_t stops = 0;
+
+	while (run.kills < kills && !all_is_sent()) {
+		uint32_t before = run.seen;
+
+		kill_one();
+		if (run.kills > (stops + 1) * kills / (STOPS + 1) &&
+		    stops++ < STOPS)
+			stop_one();
+		do {
+			rest_us(200);
+			visitors_reap(OVER_NOT);
+			progress_watch();
+		} while (run.seen == before && !all_is_sent());
+	}
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+static void wait_for(pid_t *pid, uint32_t visitor)
+{
+	int status;
+
+	if (*pid > 0 && waitpid(*pid, &status, 0) != *pid)
+		die("it cannot be waited for");
+	if (*pid > 0 && status != 0)
+		die(visitor < VISITORS ? "a visitor has failed at the end"
+				       : "the engine has failed");
+	*pid = 0;
+}
+
+/* The feeders leave; when all readers are there the engine drains. */
+static void finish(void)
+{
+	int left;
+
+	sluice_store_release(&books->over, OVER_FEEDERS);
+	do {
+		visitors_reap(OVER_FEEDERS);
+		rest_us(200);
+		left = 0;
+		for (uint32_t i = 0; i < FEEDERS; i++)
+			left |= run.pid[i] > 0;
+	} while (left);
+	for (uint32_t i = FEEDERS; i < VISITORS; i++)
+		await(&books->attached[i], 1, OVER_FEEDERS);
+	sluice_store_release(&books->over, OVER_ALL);
+	wait_for(&run.engine, VISITORS);
+	for (uint32_t i = FEEDERS; i < VISITORS; i++)
+		wait_for(&run.pid[i], i);
+}
+
+static uint32_t wrong(const char *what, uint64_t n, uint64_t most)
+{
+	if (n <= most)
+		return 0;
+	(void)printf("  %s: %llu\n", what, (unsigned long long)n);
+	return 1;
+}
+
+static uint32_t books_check(void)
+{
+	uint64_t lost = 0;
+	uint64_t again = 0;
+	uint64_t events = 0;
+	uint32_t bad = 0;
+	uint32_t labelled = 0;
+
+	for (uint32_t f = 0; f < FEEDERS; f++) {
+		uint32_t taken = sluice_load_acquire(&books->taken[f]);
+
+		lost += sluice_load_acquire(&books->sent[f]) > taken;
+		events += taken;
+		for (uint32_t i = 0; i < taken; i++) {
+			uint32_t times =
+				sluice_load_acquire(&books->effect[f][i]);
+
+			lost += times == 0;
+			again += times > 0 ? times - 1 : 0;
+		}
+	}
+	for (uint32_t i = 0; i < POINTS; i++)
+		labelled += sluice_load_acquire(&books->died[i]);
+	(void)printf(
+		"%s: %u kills, %u of them at points; %llu events, %llu "
+		"twice of %llu in hand; longest pause %llu ms; %u while one "
+		"was stopped\n",
+		part->dispatcher, run.kills, labelled,
+		(unsigned long long)events, (unsigned long long)again,
+		(unsigned long long)run.allowed,
+		(unsigned long long)(run.pause_ns / NS_PER_MS), run.stopped);
+	bad += wrong("lost", lost, 0);
+	bad += wrong("seen twice, and nobody had them in hand", again,
+		     run.allowed);
+	bad += wrong("gaps", sluice_load_acquire(&books->gaps), 0);
+	bad += wrong("torn", sluice_load_acquire(&books->torn), 0);
+	bad += wrong("not marked", sluice_load_acquire(&books->unmarked), 0);
+	bad += wrong("out of order", sluice_load_acquire(&books->disorder), 0);
+	bad += wrong("wrong accounts", sluice_load_acquire(&books->accounts),
+		     0);
+	return bad;
+}
+
+/* ---- all --------------------------------------------------------------------------- */
+
+static uint32_t run_part(uint32_t kills, struct rng *rng)
+{
+	uint32_t bad;
+
+	memset(&run, 0, sizeof(run));
+	run.rng.state = rng_u64(rng);
+	books = mmap(NULL, sizeof(*books), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (books == MAP_FAILED)
+		die("no memory");
+	(void)fflush(stdout);
+	run.engine = fork();
+	if (run.engine < 0)
+		die("no process");
+	if (run.engine == 0)
+		engine_main();
+	await(&books->listens, 1, OVER_ALL);
+	for (uint32_t i = 0; i < VISITORS; i++)
+		visitor_begin(i);
+	run.seen_ns = now_ns();
+	kill_many(kills);
+	finish();
+	bad = books_check();
+	(void)munmap(books, sizeof(*books));
+	return bad;
+}
+
+static int usage(void)
+{
+	(void)fprintf(stderr,
+		      "usage: stress_kills [--early-ack] KILLS [DISPATCHER]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct rng rng = rng_start("kills");
+	const char *only;
+	uint32_t kills;
+	uint32_t bad = 0;
+
+	early_ack = argc > 1 && strcmp(argv[1], "--early-ack") == 0;
+	if (argc - early_ack < 2 || argc - early_ack > 3)
+		return usage();
+	kills = (uint32_t)atoi(argv[1 + early_ack]);
+	only = argv[2 + early_ack];
+	(void)strcpy(folder, "/tmp/sluice-kills-XXXXXX");
+	if (mkdtemp(folder) == NULL)
+		die("no folder");
+	for (size_t i = 0; i < PARTS; i++) {
+		part = &parts[i];
+		if (only == NULL)
+			bad += run_part(kills / (uint32_t)PARTS + 1, &rng);
+		else if (strcmp(only, part->dispatcher) == 0)
+			bad += run_part(kills, &rng);
+	}
+	(void)rmdir(folder);
+	return bad ? 3 : 0;
+}

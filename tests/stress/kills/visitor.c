@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/stress/kills/kills.h"
+
+#include "engine/peer/attach_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define PASSES_MAX 40u /* of a point, before the visitor dies there */
+
+/* Of one life. */
+static struct {
+	uint32_t who; /* of the feeders, or of the readers */
+	uint32_t visitor;
+	char name[32];
+	struct rng rng;
+	enum point dies_at; /* POINTS: nowhere */
+	uint32_t passes;    /* that are left to it there */
+} life;
+
+static void wrong(const char *what, int rc)
+{
+	(void)fprintf(stderr, "stress_kills: %s %s: %d, %s\n", life.name, what,
+		      rc, sluice_last_error());
+	_exit(2);
+}
+
+static void pass(enum point point)
+{
+	if (point != life.dies_at || --life.passes > 0 ||
+	    sluice_load_acquire(&books->over) != OVER_NOT)
+		return;
+	count(&books->died[point], 1);
+	(void)raise(SIGKILL);
+}
+
+static void rest_us(uint32_t us)
+{
+	struct timespec time = {0, (long)us * 1000};
+
+	(void)nanosleep(&time, NULL);
+}
+
+static int reads(void)
+{
+	return life.visitor >= FEEDERS;
+}
+
+/* ---- attaching ------------------------------------------------------------------ */
+
+/* What a library does between the two messages, and no more. */
+static void dies_welcomed(void)
+{
+	struct attach attach = ATTACH_NONE;
+	struct wire_hello hello;
+
+	wire_init(&hello, WIRE_HELLO, sizeof(hello));
+	hello.role = reads() ? WIRE_CONSUMER : WIRE_PRODUCER;
+	(void)strcpy(hello.pipeline, PIPELINE);
+	(void)strcpy(hello.peer, life.name);
+	(void)strcpy(reads() ? hello.from : hello.to, "hub");
+	if (attach_open(&attach, &hello, folder, TEST_DEADLINE_MS) == 0) {
+		life.passes = 1;
+		pass(POINT_WELCOMED);
+	}
+	/* It was too early, or is too late: as any other then. */
+	attach_close(&attach, SLUICE_REASON_NORMAL, 0);
+}
+
+static struct sluice_stage *attach(uint64_t *accepted)
+{
+	struct sluice_stage *port = NULL;
+	int rc;
+
+	/* Whoever had its name before is gone: nobody has to ask twice. */
+	rc = sluice_attach(
+		&port,
+		SLUICE_ATTACH(.pipeline = PIPELINE, .folder = folder,
+			      .name = life.name, .from = reads() ? "hub" : NULL,
+			      .to = reads() ? NULL : "hub",
+			      .max_demand = reads() ? WINDOW : 0,
+			      .ring_events = reads() ? 0 : 4 * BURST_MAX,
+			      .timeout_ms = TEST_DEADLINE_MS,
+			      .accepted = accepted));
+	if (rc < 0)
+		wrong("attaches", rc);
+	sluice_store_release(&books->attached[life.visitor], 1);
+	pass(POINT_ATTACHED);
+	return port;
+}
+
+static void leave(struct sluice_stage *port)
+{
+	int rc = sluice_detach(port, TEST_DEADLINE_MS);
+
+	if (rc < 0)
+		wrong("detaches", rc);
+}
+
+/* ---- a reader ------------------------------------------------------------------- */
+
+static int event_is_whole(const struct event *event)
+{
+	int whole = event->feeder < FEEDERS && event->number < EVENTS_MAX;
+
+	for (uint32_t i = 0; whole && i < 7; i++)
+		whole = event->check[i] ==
+			event_check(event->feeder, event->number, i);
+	return whole;
+}
+
+/* Each is the next of its key, or one that was handed out before. */
+static void act_in_order(const struct event *event)
+{
+	uint32_t key = event->feeder * KEYS + event->number % KEYS;
+	uint32_t at = event->number / KEYS;
+	uint32_t done = sluice_load_acquire(&books->done[key]);
+
+	if (at > done)
+		count(&books->disorder, 1);
+	if (at >= done)
+		sluice_store_release(&books->done[key], at + 1);
+}
+
+static void act(const struct event *event, uint32_t flags)
+{
+	if (!event_is_whole(event)) {
+		count(&books->torn, 1);
+		return;
+	}
+	if (sluice_fetch_add(&books->effect[event->feeder][event->number], 1) >
+		    0 &&
+	    !(flags & SLUICE_BATCH_REDELIVERED))
+		count(&books->unmarked, 1);
+	if (part->keyed)
+		act_in_order(event);
+}
+
+static void act_all(const struct sluice_batch *batch)
+{
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+
+	pass(POINT_RECEIVED);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (i == (batch->count + 1) / 2)
+			pass(POINT_HALF);
+		act(&events[i], batch->flags);
+	}
+	count(&books->effects_by[life.who], batch->count);
+	count(&books->effects, batch->count);
+	pass(POINT_DONE);
+}
+
+/* As a reader does that acknowledges first: it takes the events away, asks for more,
+ * and acts then. */
+static void act_late(const struct sluice_batch *batch)
+{
+	static struct event kept[WINDOW];
+	static struct sluice_batch before;
+
+	if (before.count > 0)
+		act_all(&before);
+	before = *batch;
+	memcpy(kept, batch->events, batch->count * sizeof(kept[0]));
+	before.events = kept;
+}
+
+static void read_all(void)
+{
+	struct sluice_stage *port = attach(NULL);
+	/* Some leave in good order, when they have done enough. */
+	uint32_t batches = rng_below(&life.rng, 8) == 0
+				   ? rng_between(&life.rng, 1, 100)
+				   : UINT32_MAX;
+	struct sluice_batch batch = {0};
+	int rc = 0;
+
+	while (batches-- > 0 &&
+	       (rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
+		sluice_store_release(&books->hand[life.who], batch.count);
+		if (early_ack)
+			act_late(&batch);
+		else
+			act_all(&batch);
+	}
+	if (rc < 0 && rc != -EPIPE)
+		wrong("receives", rc);
+	batch.count = 0;
+	if (early_ack)
+		act_late(&batch);
+	leave(port);
+	sluice_store_release(&books->hand[life.who], 0);
+}
+
+/* ---- a feeder ------------------------------------------------------------------- */
+
+static void event_fill(struct event *event, uint32_t number)
+{
+	event->feeder = life.who;
+	event->number = number;
+	for (uint32_t i = 0; i < 7; i++)
+		event->check[i] = event_check(life.who, number, i);
+}
+
+/* Returns how many were sent. */
+static uint32_t send_span(struct sluice_stage *port, uint32_t number,
+			  uint32_t n)
+{
+	struct sluice_span span;
+	int rc = sluice_send_reserve(port, &span, n, TEST_DEADLINE_MS);
+
+	if (rc <= 0)
+		wrong("reserves", rc);
+	for (uint32_t i = 0; i < span.count; i++) {
+		if (i == span.count / 2)
+			pass(POINT_RESERVED);
+		event_fill((struct event *)span.events + i, number + i);
+	}
+	pass(POINT_WRITTEN);
+	rc = sluice_send_commit(port, span.count);
+	if (rc != (int)span.count)
+		wrong("commits", rc);
+	return span.count;
+}
+
+static uint32_t send_copy(struct sluice_stage *port, uint32_t number,
+			  uint32_t n)
+{
+	static struct event events[BURST_MAX];
+	int rc;
+
+	for (uint32_t i = 0; i < n; i++)
+		event_fill(&events[i], number + i);
+	rc = sluice_send(port, events, n, TEST_DEADLINE_MS);
+	if (rc <= 0)
+		wrong("sends", rc);
+	return (uint32_t)rc;
+}
+
+static uint32_t send_some(struct sluice_stage *port, uint32_t number)
+{
+	uint32_t n = rng_between(&life.rng, 1, BURST_MAX);
+
+	if (n > EVENTS_MAX - number)
+		n = EVENTS_MAX - number;
+	if (n == 0)
+		return 0;
+	sluice_store_release(&books->tried[life.who], number + n);
+	n = rng_below(&life.rng, 2) ? send_span(port, number, n)
+				    : send_copy(port, number, n);
+	sluice_store_release(&books->sent[life.who], number + n);
+	pass(POINT_SENT);
+	return n;
+}
+
+/* What was said to have been taken counts; of the call in which it died, some. */
+static void check_accepted(uint64_t accepted)
+{
+	if (accepted >= sluice_load_acquire(&books->sent[life.who]) &&
+	    accepted <= sluice_load_acquire(&books->tried[life.who]))
+		return;
+	(void)fprintf(stderr,
+		      "stress_kills: of %s %llu are said to be taken, %u were, "
+		      "and %u were tried\n",
+		      life.name, (unsigned long long)accepted,
+		      sluice_load_acquire(&books->sent[life.who]),
+		      sluice_load_acquire(&books->tried[life.who]));
+	count(&books->accounts, 1);
+}
+
+static void feed(void)
+{
+	uint64_t accepted = UINT64_MAX;
+	struct sluice_stage *port = attach(&accepted);
+	uint32_t number;
+
+	check_accepted(accepted);
+	number = (uint32_t)accepted;
+	sluice_store_release(&books->sent[life.who], number);
+	while (sluice_load_acquire(&books->over) == OVER_NOT) {
+		number += send_some(port, number);
+		rest_us((uint32_t)rng_below(&life.rng, 300));
+		if (rng_below(&life.rng, 500) == 0)
+			break; /* in good order */
+	}
+	leave(port);
+}
+
+/* ---- both ------------------------------------------------------------------------ */
+
+static enum point draw_point(struct rng *rng)
+{
+	static const enum point feeders[] = {POINT_WELCOMED, POINT_ATTACHED,
+					     POINT_RESERVED, POINT_WRITTEN,
+					     POINT_SENT};
+	static const enum point readers[] = {POINT_WELCOMED, POINT_ATTACHED,
+					     POINT_RECEIVED, POINT_HALF,
+					     POINT_DONE};
+
+	if (rng_below(rng, 3) == 0)
+		return POINTS;
+	return reads() ? readers[rng_below(rng, 5)]
+		       : feeders[rng_below(rng, 5)];
+}
+
+void visitor_main(uint32_t visitor, uint64_t seed)
+{
+	life.visitor = visitor;
+	life.who = visitor < FEEDERS ? visitor : visitor - FEEDERS;
+	(void)snprintf(life.name, sizeof(life.name), "%s%u",
+		       reads() ? "reader" : "feeder", life.who);
+	life.rng.state = seed;
+	life.dies_at = draw_point(&life.rng);
+	life.passes = life.dies_at == POINT_ATTACHED
+			      ? 1
+			      : rng_between(&life.rng, 1, PASSES_MAX);
+	(void)alarm(TEST_DEADLINE_S);
+	if (life.dies_at == POINT_WELCOMED)
+		dies_welcomed();
+	if (reads())
+		read_all();
+	else
+		feed();
+	_exit(0);
+}
