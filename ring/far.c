@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What far.h asks of the kernel: futexes that processes share, and eventfds. */
+/* What far.h asks of the kernel: futexes that processes share, eventfds and sockets. */
 #include "ring/base_priv.h"
 #include "ring/far.h"
 #include "ring/wait_priv.h"
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -64,6 +65,19 @@ static void far_wake(void *ctx, sluice_a32 *rung)
 	sluice_wait_rouse(rung, FUTEX_WAKE);
 }
 
+/* An eventfd has its flags for all who hold it, and no write to one that does not heed
+ * them. So whoever does not trust the other side signals by a socket, whose two ends
+ * have flags each. */
+static void far_signal(void *ctx, int fd)
+{
+	SLUICE_KEEP_ERRNO;
+	const uint64_t one = 1;
+
+	if (send(fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	    errno == ENOTSOCK)
+		sluice_wait_notify(ctx, fd);
+}
+
 /* The other process shares the flags of the file: it may have made it block. */
 static int far_take(void *ctx, int fd)
 {
@@ -76,13 +90,15 @@ static int far_take(void *ctx, int fd)
 	do
 		n = syscall(SYS_preadv2, fd, &to, 1, -1L, -1L, FAR_RWF_NOWAIT);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EOPNOTSUPP)
+		n = recv(fd, &count, sizeof(count), MSG_DONTWAIT);
 	return n == (long)sizeof(count);
 }
 
 static const struct sluice_far_ops far_table = {
 	.wake = far_wake,
 	.park = far_park,
-	.signal = sluice_wait_notify,
+	.signal = far_signal,
 	.take = far_take,
 };
 

@@ -12,7 +12,7 @@
  *   rung      a word of the ringer's process, which the sleeper maps read-only
  *             and sleeps on (a shared futex): it counts rings. For one who is
  *             rung by one other process.
- *   signal    an eventfd: a thread of the sleeper's process waits for it, and
+ *   signal    a descriptor: a thread of the sleeper's process waits for it, and
  *             then rings the bell as its neighbours do (sluice_far_answer). For
  *             a worker, whom many processes and its own neighbours ring; and for
  *             one that is rung by the first way, but does not sleep itself just
@@ -57,9 +57,11 @@
  *
  * Trust    A process that stores wild values into parked or kind costs the ringer
  *          one system call and one fence for each publish at most, and itself its
- *          sleep. One that drains, fills or reconfigures an eventfd that it shares
+ *          sleep. One that drains, fills or reconfigures a descriptor that it holds
  *          blocks nobody: what was signalled is taken without blocking whatever its
- *          flags are (preadv2, RWF_NOWAIT), and only the peer signals. A rung word
+ *          flags are (preadv2, RWF_NOWAIT); and since no write to an eventfd is like
+ *          that, who does not trust the sleeper signals by a socket (MSG_DONTWAIT),
+ *          whose other end alone the sleeper has. A rung word
  *          lies in memory that no third process maps: see wait.c on futexes.
  *
  * Crash    A ringer that dies between its publish and the wake leaves the sleeper
@@ -87,14 +89,15 @@ struct sluice_far_ops {
 	void (*park)(void *ctx, const sluice_a32 *rung, uint32_t seen,
 		     const sluice_a32 *parked, uint32_t armed,
 		     uint64_t deadline_ns);
-	/** Signal by @fd. Does not block, if the descriptor is non-blocking. */
+	/** Signal by @fd. Never blocks on a socket; on an eventfd not, if that is
+	 * non-blocking. */
 	void (*signal)(void *ctx, int fd);
 	/** Take what was signalled by @fd; non-zero: there was something. Never
 	 * blocks. */
 	int (*take)(void *ctx, int fd);
 };
 
-/** The real table: futex, eventfd. Never NULL. Without futex_waitv (before Linux
+/** The real table: futex, eventfd, socket. Never NULL. Without futex_waitv (before Linux
  * 5.16) whoever is rung by its own process sleeps 10 ms at a time. */
 SLUICE_API const struct sluice_far_ops *sluice_far_linux(void);
 
@@ -155,7 +158,7 @@ SLUICE_API inline void sluice_far_signal(const struct sluice_far_bell *bell)
 /**
  * sluice_far_answer - another process has signalled: ring the bells for it.
  *
- * @fd     the eventfd of that process; it is readable, or may be
+ * @fd     what that process signals by; it is readable, or may be
  * @bells  of those that it can have meant; NULL among them are passed over
  * @ops    as all in this process ring them
  *

@@ -155,13 +155,13 @@ static int attach_read(struct attach *a, const struct answer *answer,
 	return rc;
 }
 
-/* Mappings hold memfds; eventfds are kept. */
+/* Mappings hold memfds; what signals is kept. */
 static int attach_map(struct attach *a, struct answer *answer)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < a->welcome.memory_count; i++)
-		if (a->welcome.memory[i].kind == WIRE_EVENTFD) {
+		if (a->welcome.memory[i].kind == WIRE_SIGNAL) {
 			a->events[i] = answer->fds[i];
 			answer->fds[i] = -1;
 		} else {

@@ -16,7 +16,7 @@ struct attach {
 	int socket; /* -1: none */
 	struct wire_welcome welcome;
 	struct memory_map maps[WIRE_MEMORY_MAX]; /* of memfds */
-	int events[WIRE_MEMORY_MAX];             /* eventfds, else -1 */
+	int events[WIRE_MEMORY_MAX];             /* to signal by, else -1 */
 };
 
 #define ATTACH_NONE ((struct attach){.socket = -1})

@@ -166,8 +166,9 @@ static void client_run(void *arg)
 			continue;
 		if (polled[1].revents != 0)
 			attached_answer(&c->attached);
+		/* What signals has gone with the engine, and is readable then. */
 		if (polled[2].revents != 0 && client_hear(c))
-			polled[2].fd = -1;
+			polled[1].fd = polled[2].fd = -1;
 	}
 }
 

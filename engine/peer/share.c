@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- what lies where ------------------------------------------------------- */
@@ -113,16 +114,32 @@ static int share_part(struct share *share, enum memory_writer writer,
 	return rc < 0 ? rc : sluice_region_seal(region);
 }
 
-static int share_signal(int *fd, const char *owner)
+static int share_refused(const char *owner, const char *what)
 {
-	int rc;
+	int rc = -errno;
 
-	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (*fd >= 0)
-		return 0;
-	rc = -errno;
-	return sluice_fail(rc, "peer '%s': eventfd refused: %s", owner,
+	return sluice_fail(rc, "peer '%s': %s refused: %s", owner, what,
 			   sluice_errno_text(rc));
+}
+
+/* Two ends, so that no flag which the peer sets on its own makes a worker here wait
+ * (ring/far.h). */
+static int share_signal(struct share *share, const char *owner)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		       ends) < 0)
+		return share_refused(owner, "socketpair");
+	share->signal = ends[0];
+	share->signal_peers = ends[1];
+	return 0;
+}
+
+static int share_signalled(struct share *share, const char *owner)
+{
+	share->signalled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return share->signalled < 0 ? share_refused(owner, "eventfd") : 0;
 }
 
 static void share_close(struct share *share)
@@ -131,8 +148,10 @@ static void share_close(struct share *share)
 
 	sluice_region_close(&share->part[MEMORY_OF_ENGINE]);
 	sluice_region_close(&share->part[MEMORY_OF_PEER]);
-	if (share->signal >= 0)
+	if (share->signal >= 0) {
 		(void)close(share->signal);
+		(void)close(share->signal_peers);
+	}
 	if (share->signalled >= 0)
 		(void)close(share->signalled);
 	free(share);
@@ -169,6 +188,7 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 			 .slot_bytes = event_bytes,
 			 .capacity = capacity},
 		.signal = -1,
+		.signal_peers = -1,
 		.signalled = -1,
 	};
 	share->part[MEMORY_OF_ENGINE].fd = -1;
@@ -178,9 +198,9 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 	if (rc == 0)
 		rc = share_part(share, MEMORY_OF_PEER, owner);
 	if (rc == 0)
-		rc = share_signal(&share->signal, owner);
+		rc = share_signal(share, owner);
 	if (rc == 0)
-		rc = share_signal(&share->signalled, owner);
+		rc = share_signalled(share, owner);
 	if (rc < 0)
 		share_close(share);
 	else
@@ -233,11 +253,11 @@ static int tell_signal(struct wire_welcome *welcome, int *fds, int signal,
 	int rc = fd < 0 ? -errno : 0;
 
 	if (fd < 0)
-		return sluice_fail(rc, "peers: dup of an eventfd refused: %s",
+		return sluice_fail(rc, "peers: dup of a signal refused: %s",
 				   sluice_errno_text(rc));
 	fds[welcome->memory_count] = fd;
 	welcome->memory[welcome->memory_count++] =
-		(struct wire_memory){.kind = WIRE_EVENTFD, .rights = rights};
+		(struct wire_memory){.kind = WIRE_SIGNAL, .rights = rights};
 	return 0;
 }
 
@@ -270,7 +290,7 @@ int share_tell(const struct share *share, const struct sluice_region *bells,
 	if (rc == 0)
 		rc = tell_memory(welcome, fds, bells, MEMORY_OF_ENGINE);
 	if (rc == 0)
-		rc = tell_signal(welcome, fds, share->signal, WIRE_READ);
+		rc = tell_signal(welcome, fds, share->signal_peers, WIRE_READ);
 	if (rc == 0)
 		rc = tell_signal(welcome, fds, share->signalled,
 				 WIRE_READ | WIRE_WRITE);
@@ -309,7 +329,7 @@ static void *share_object(const struct attach *attach, enum wire_side side,
 static int share_event(const struct attach *attach, uint32_t rights)
 {
 	for (uint32_t i = 0; i < attach->welcome.memory_count; i++)
-		if (attach->welcome.memory[i].kind == WIRE_EVENTFD &&
+		if (attach->welcome.memory[i].kind == WIRE_SIGNAL &&
 		    attach->welcome.memory[i].rights == rights)
 			return attach->events[i];
 	return -1;

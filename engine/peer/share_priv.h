@@ -49,8 +49,9 @@ struct share {
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
 	struct share_words words;
-	int signal;    /* an eventfd for the peer; -1: none */
-	int signalled; /* by the peer */
+	int signal;       /* a socket that signals the peer; -1: none */
+	int signal_peers; /* its other end, which is the peer's */
+	int signalled;    /* an eventfd, by the peer */
 	sluice_a32 holders;
 };
 

@@ -42,7 +42,7 @@ static int memory_check(const struct wire_welcome *w, uint32_t i)
 {
 	const struct wire_memory *memory = &w->memory[i];
 
-	if (memory->kind != WIRE_MEMFD && memory->kind != WIRE_EVENTFD)
+	if (memory->kind != WIRE_MEMFD && memory->kind != WIRE_SIGNAL)
 		return sluice_fail(-EINVAL,
 				   "welcome: memory[%u] has kind %u, which is "
 				   "not known",
@@ -260,14 +260,15 @@ static int signals_check(const struct wire_welcome *w, int wanted)
 	int there[2] = {0, 0};
 
 	for (uint32_t i = 0; i < w->memory_count; i++)
-		if (w->memory[i].kind == WIRE_EVENTFD)
+		if (w->memory[i].kind == WIRE_SIGNAL)
 			there[(w->memory[i].rights & WIRE_WRITE) != 0]++;
 	if (there[0] == wanted && there[1] == wanted)
 		return 0;
-	return sluice_fail(-EINVAL,
-			   "welcome: %d and %d eventfds to be signalled by and "
-			   "to signal, and the role has %d of each",
-			   there[0], there[1], wanted);
+	return sluice_fail(
+		-EINVAL,
+		"welcome: %d and %d descriptors to be signalled by and "
+		"to signal, and the role has %d of each",
+		there[0], there[1], wanted);
 }
 
 /* ---- all of it -------------------------------------------------------------- */

@@ -109,8 +109,10 @@ struct wire_hello {
 
 /* A descriptor that comes with a welcome, in this order. */
 enum wire_memory_kind {
-	WIRE_MEMFD = 1,   /* sealed memory, whole pages */
-	WIRE_EVENTFD = 2, /* to read: signals the peer; to write: the engine */
+	WIRE_MEMFD = 1, /* sealed memory, whole pages */
+	/* To read, a socket: it signals the peer; to write, an eventfd: it signals
+	 * the engine. */
+	WIRE_SIGNAL = 2,
 };
 
 #define WIRE_READ  UINT32_C(1)

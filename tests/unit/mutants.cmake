@@ -683,6 +683,12 @@ sluice_unit_mutant(far-left-unsaid engine/link/inlet.c peers "one_reads_all_and_
 	[[s/^\t\tsluice_far_signal(&link->sub->far.bell);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"
 	[[s/(parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {/0) {/]])
+sluice_unit_mutant(far-signal-waits ring/far.c far_linux "signal_does_not_block_on_a_socket"
+	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_NOSIGNAL) < 0 \&\&/]])
+sluice_unit_mutant(far-signal-kills ring/far.c far_linux "signal_does_not_block_on_a_socket"
+	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_DONTWAIT) < 0 \&\&/]])
+sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_its_descriptors"
+	[[s/tell_signal(welcome, fds, share->signal_peers, WIRE_READ)/tell_signal(welcome, fds, share->signal, WIRE_READ)/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "a_stage_stands_for_it"
 	[[s/^\t\tpipeline_stir_tenant(p);$/\t\t(void)0;/]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"

@@ -68,9 +68,9 @@ static inline void peer_object(struct wire_welcome *w, uint32_t kind,
 static inline void peer_signals(struct wire_welcome *w)
 {
 	w->memory[w->memory_count++] =
-		(struct wire_memory){WIRE_EVENTFD, WIRE_READ, 0};
+		(struct wire_memory){WIRE_SIGNAL, WIRE_READ, 0};
 	w->memory[w->memory_count++] =
-		(struct wire_memory){WIRE_EVENTFD, WIRE_READ | WIRE_WRITE, 0};
+		(struct wire_memory){WIRE_SIGNAL, WIRE_READ | WIRE_WRITE, 0};
 }
 
 static inline void peer_bell(struct wire_welcome *w, enum wire_side side)

@@ -75,7 +75,7 @@ static inline void reception_grant(struct peer_grant *grant,
 		struct sluice_region region;
 		int rc;
 
-		if (made.memory[i].kind == WIRE_EVENTFD) {
+		if (made.memory[i].kind == WIRE_SIGNAL) {
 			grant->fds[i] = eventfd(0, EFD_CLOEXEC);
 			continue;
 		}

@@ -9,6 +9,7 @@
 #include "flow.h"
 
 #include <poll.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -82,7 +83,7 @@ static void grant_open(const struct wire_hello *hello)
 		0);
 	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
 		grant.events[i] = -1;
-		if (grant.welcome.memory[i].kind == WIRE_EVENTFD) {
+		if (grant.welcome.memory[i].kind == WIRE_SIGNAL) {
 			grant.events[i] = fds[i];
 			continue;
 		}
@@ -178,6 +179,22 @@ static void a_peer_reads(void **state)
 	(void)state;
 	start_source(EVENTS);
 	attach(WIRE_CONSUMER, "source");
+	assert_int_equal(read_all(EVENTS), -EPIPE);
+	close_all();
+}
+
+/* Flags that it sets are those of its own descriptors: nothing makes a worker wait
+ * that signals it. */
+static void it_changes_its_descriptors(void **state)
+{
+	(void)state;
+	start_source(EVENTS);
+	attach(WIRE_CONSUMER, "source");
+	for (uint32_t i = 0; i < grant.welcome.memory_count; i++)
+		if (grant.events[i] >= 0)
+			assert_int_equal(fcntl(grant.events[i], F_SETFL, 0), 0);
+	assert_int_equal(fcntl(stand_in.share->signal, F_GETFL) & O_NONBLOCK,
+			 O_NONBLOCK);
 	assert_int_equal(read_all(EVENTS), -EPIPE);
 	close_all();
 }
@@ -385,6 +402,7 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_peer_reads),
+		cmocka_unit_test(it_changes_its_descriptors),
 		cmocka_unit_test(the_stage_it_reads_fails),
 		cmocka_unit_test(the_engine_goes_while_it_reads),
 		cmocka_unit_test(ask_for_more),

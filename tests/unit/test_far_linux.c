@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -310,6 +311,30 @@ static void signal_does_not_block_on_a_full_descriptor(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+/* The other end of a socket is the other process's, and what it does there, or does
+ * not, keeps nobody here. */
+static void signal_does_not_block_on_a_socket(void **state)
+{
+	const struct sluice_far_ops *far = sluice_far_linux();
+	uint32_t taken = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(far->take(far->ctx, ends[1]), 0);
+	errno = 77;
+	for (uint32_t i = 0; i < 100000; i++)
+		far->signal(far->ctx, ends[0]);
+	while (far->take(far->ctx, ends[1]))
+		taken++;
+	assert_in_range(taken, 1, 99999);
+	(void)close(ends[1]);
+	far->signal(far->ctx, ends[0]);
+	assert_int_equal(far->take(far->ctx, ends[0]), 0);
+	assert_int_equal(errno, 77);
+	(void)close(ends[0]);
+}
+
 /* Whoever maps a bell, even read-only, could move its sleeper to a word of his own,
  * if it slept on a shared futex: and no ring would find it there. */
 static void move_the_sleeper(struct page *pages)
@@ -381,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_neighbour_wakes_it_as_well),
 		cmocka_unit_test(take_does_not_block_on_a_blocking_descriptor),
 		cmocka_unit_test(signal_does_not_block_on_a_full_descriptor),
+		cmocka_unit_test(signal_does_not_block_on_a_socket),
 		cmocka_unit_test(a_stranger_moves_no_sleeper),
 	};
 

@@ -29,7 +29,7 @@ SPOIL_W(w_memory_kind, w->memory[0].kind = 3)
 SPOIL_W(w_memory_rights, w->memory[0].rights = WIRE_WRITE)
 SPOIL_W(w_memory_bytes, w->memory[0].bytes++)
 SPOIL_W(w_memory_empty, w->memory[0].bytes = 0)
-SPOIL_W(w_memory_event, w->memory[0].kind = WIRE_EVENTFD)
+SPOIL_W(w_memory_event, w->memory[0].kind = WIRE_SIGNAL)
 SPOIL_W(w_event_bytes, w->ring[WIRE_FROM].event_bytes = 65537)
 SPOIL_W(w_no_ring, w->ring[WIRE_FROM].event_bytes = 0)
 SPOIL_W(w_slot_bytes, w->ring[WIRE_FROM].slot_bytes = 15)
@@ -128,9 +128,10 @@ static struct welcome_row welcome_rows[] = {
 	 "ring to has not the objects"},
 	{"welcome_no_fences", WIRE_CONSUMER, w_no_fences,
 	 "ring from has not the objects"},
-	{"welcome_no_signal", WIRE_CONSUMER, w_no_signal, "1 and 0 eventfds"},
+	{"welcome_no_signal", WIRE_CONSUMER, w_no_signal,
+	 "1 and 0 descriptors"},
 	{"welcome_signals_alike", WIRE_PRODUCER, w_signals_alike,
-	 "2 and 0 eventfds"},
+	 "2 and 0 descriptors"},
 	{"welcome_resv_first", WIRE_CONSUMER, w_resv_first, "resv[0]"},
 	{"welcome_resv_last", WIRE_CONSUMER, w_resv_last, "resv[33]"},
 };
