@@ -31,6 +31,12 @@ void far_settle(struct inlet_link *link)
 
 	r->published = sluice_load_acquire(&r->tx->published);
 	r->acked = sluice_credit_clamp_acked(acked, r->acked, r->published);
+	/* What was sent had been asked for, and what lay there before finished,
+	 * though it may have taken that back before we looked. */
+	if (r->published - r->acked > r->capacity)
+		r->acked = r->published - r->capacity;
+	if (position_reached(r->published, r->granted))
+		r->granted = r->published;
 	r->granted = sluice_credit_clamp_granted(granted, r->granted, r->acked,
 						 r->capacity);
 }

@@ -77,6 +77,26 @@ static struct {
 static const struct sluice_credit credit = {
 	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
 
+/* It has acknowledged a ring, and been sent another, and says now that nothing was so:
+ * what was sent had been asked for, and what lay there before finished. */
+static void it_takes_its_receipts_back(void **state)
+{
+	struct inlet_link link = {.open = 1};
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	link.reader.granted = 0;
+	sluice_store_release(&far.tx.published, 2 * WINDOW);
+	sluice_store_release(&far.rx.acked, 0);
+	sluice_store_release(&far.rx.granted, 1);
+	far_settle(&link);
+	assert_int_equal(link.reader.acked, WINDOW);
+	assert_int_equal(link.reader.granted, 2 * WINDOW);
+	assert_int_equal(link.reader.published, 2 * WINDOW);
+}
+
 /* It may change what it has published; the handler sees one thing. */
 static void it_writes_after_it_has_published(void **state)
 {
@@ -116,6 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_lies_about_notes),
 		cmocka_unit_test(it_makes_the_notes),
+		cmocka_unit_test(it_takes_its_receipts_back),
 		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(it_writes_after_it_has_published),
 	};
