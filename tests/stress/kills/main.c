@@ -6,6 +6,7 @@
  * on purpose that must be found. Ends with 3 when the books are wrong.
  */
 #include "tests/stress/kills/kills.h"
+#include "tests/support/child_threads.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -3,6 +3,7 @@
  *     stress_outlaws SECONDS
  */
 #include "tests/stress/outlaws/outlaws.h"
+#include "tests/support/child_threads.h"
 
 #include <errno.h>
 #include <signal.h>
