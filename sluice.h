@@ -18,6 +18,7 @@
 #include "engine/snapshot.h"
 #include "engine/stage.h"
 #include "engine/subscription.h"
+#include "engine/watch.h"
 #include "ring/base.h"
 #include "ring/hist.h"
 #include "ring/latency.h"

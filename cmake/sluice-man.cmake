@@ -18,7 +18,8 @@ set(SLUICE_MAN_PAGES
 	sluice_snapshot.3
 	sluice_stage.3
 	sluice_strategy.3
-	sluice_subscription.3)
+	sluice_subscription.3
+	sluice_watch.3)
 foreach(page IN LISTS SLUICE_MAN_PAGES)
 	string(REGEX REPLACE ".*\\." "" section ${page})
 	set(source ${CMAKE_CURRENT_SOURCE_DIR}/docs/man/${page}.scd)

@@ -49,6 +49,7 @@ set(SLUICE_PUBLIC_HEADERS
 	engine/snapshot.h
 	engine/stage.h
 	engine/subscription.h
+	engine/watch.h
 	stages/sink.h
 	stages/source.h
 	stages/spawn.h)
@@ -133,6 +134,7 @@ set(SLUICE_SOURCES
 	engine/run/worker.c
 	engine/peer/address.c
 	engine/peer/allow.c
+	engine/peer/board.c
 	engine/peer/attach.c
 	engine/peer/file.c
 	engine/peer/guest.c
@@ -140,6 +142,7 @@ set(SLUICE_SOURCES
 	engine/peer/kin.c
 	engine/peer/listen.c
 	engine/peer/memory.c
+	engine/peer/observers.c
 	engine/peer/attached.c
 	engine/peer/client.c
 	engine/peer/packet.c
@@ -147,6 +150,7 @@ set(SLUICE_SOURCES
 	engine/peer/seats.c
 	engine/peer/share.c
 	engine/peer/stand_in.c
+	engine/peer/watch.c
 	engine/peer/welcome.c
 	engine/peer/wire.c
 	engine/peer/wish.c

@@ -45,7 +45,8 @@ struct sluice_peer_allow {
 	uint32_t gid;   /* likewise */
 	uint32_t roles; /* SLUICE_PEER_...; 0: all */
 	uint32_t resv;  /* zero */
-	/** Names of stages, the last one NULL; NULL: all whose options say so. */
+	/** Names of stages, the last one NULL; NULL: all whose options say so, and
+	 * an observer may watch the pipeline (watch.h). */
 	const char *const *stages;
 };
 

@@ -47,6 +47,7 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_RUNG = 10,      /* one word: rings of a peer; see far.h */
 	SLUICE_OBJECT_PEER_BELLS = 11,
 	SLUICE_OBJECT_PEER_FENCES = 12,
+	SLUICE_OBJECT_BOARD = 13, /* for observers: docs/format.md */
 };
 
 /** One line of the directory. */

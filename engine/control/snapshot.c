@@ -5,7 +5,7 @@
  * do not take the lock; what they write is read as words, or was written before a
  * word that is looked at first.
  */
-#include "engine/snapshot.h"
+#include "engine/control/snapshot_priv.h"
 #include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/graph/sequence_check_priv.h"
@@ -21,21 +21,10 @@
 /* How many more rows than there are now get memory: some may come meanwhile. */
 #define SNAPSHOT_MORE 16u
 
-/* A snapshot; all its rows, and the pointers to them, lie behind it in one block. */
-struct snapshot {
-	struct sluice_snapshot face; /* first */
-	uint32_t stages_max;
-	uint32_t subs_max;
-	struct sluice_stage_snapshot *stages;
-	struct sluice_subscription_snapshot *subs;
-	const struct sluice_stage_snapshot **stage_at;
-	const struct sluice_subscription_snapshot **sub_at;
-};
-
 /* ---- memory -------------------------------------------------------------- */
 
 /* Every page is written to, so that none has to be found under the lock. */
-static struct snapshot *snapshot_open(uint32_t stages_max, uint32_t subs_max)
+struct snapshot *snapshot_open(uint32_t stages_max, uint32_t subs_max)
 {
 	size_t stages = stages_max;
 	size_t subs = subs_max;
@@ -55,6 +44,9 @@ static struct snapshot *snapshot_open(uint32_t stages_max, uint32_t subs_max)
 	s->stage_at = (const struct sluice_stage_snapshot **)(s->subs + subs);
 	s->sub_at = (const struct sluice_subscription_snapshot **)(s->stage_at +
 								   stages);
+	s->face.size = sizeof(s->face);
+	s->face.stages = s->stage_at;
+	s->face.subscriptions = s->sub_at;
 	return s;
 }
 
@@ -255,29 +247,17 @@ static void snapshot_fill(struct snapshot *s, struct sluice_pipeline *p,
 	struct sluice_stage *stage;
 	uint32_t rows = 0;
 
-	face->size = sizeof(*face);
 	face->phase = snapshot_pipeline_phase(p);
 	face->time_ns = host_now(&p->host);
-	face->stages = s->stage_at;
-	face->subscriptions = s->sub_at;
 	memcpy(face->name, p->name, sizeof(face->name));
-	PIPELINE_EACH(p, i, stage) {
-		struct sluice_stage_snapshot *row =
-			&s->stages[face->stage_count];
-
-		snapshot_stage(row, stage, planned,
+	PIPELINE_EACH(p, i, stage)
+		snapshot_stage(snapshot_add_stage(s), stage, planned,
 			       face->phase != SLUICE_PHASE_DECLARED);
-		s->stage_at[face->stage_count++] = row;
-	}
 	for (uint32_t i = 0; i < p->sub_count; i++) {
-		struct sluice_subscription_snapshot *row =
-			&s->subs[face->subscription_count];
 		const struct subscription *sub = subscription_at(p, i);
 
-		if (!snapshot_has(sub))
-			continue;
-		snapshot_sub(row, sub, planned);
-		s->sub_at[face->subscription_count++] = row;
+		if (snapshot_has(sub))
+			snapshot_sub(snapshot_add_sub(s), sub, planned);
 	}
 	PIPELINE_EACH(p, i, stage) {
 		struct sluice_stage_snapshot *row = &s->stages[rows++];

@@ -110,6 +110,15 @@ static int allow_stage(const struct sluice_peer_allow *row, const char *name)
 	return 0;
 }
 
+/* A row of some stages does not show the others. */
+static int allow_stages(const struct sluice_peer_allow *row,
+			const struct wire_hello *hello)
+{
+	if (wire_watches(hello))
+		return row->stages == NULL;
+	return allow_stage(row, hello->from) && allow_stage(row, hello->to);
+}
+
 int allow_anything(const struct listener *l, const struct guest *guest)
 {
 	for (uint32_t i = 0; i < l->opts.allow_count; i++)
@@ -129,10 +138,15 @@ int allow_hello(const struct listener *l, const struct guest *guest,
 
 		if (allow_who(row, guest) &&
 		    (row->roles == 0 || row->roles & 1u << hello->role) &&
-		    allow_stage(row, hello->from) &&
-		    allow_stage(row, hello->to))
+		    allow_stages(row, hello))
 			return 0;
 	}
+	if (wire_watches(hello))
+		return sluice_fail(-EACCES,
+				   "pipeline '%s': uid %u, gid %u may not "
+				   "watch it",
+				   l->pipeline->name, guest->peer.identity.uid,
+				   guest->peer.identity.gid);
 	return sluice_fail(-EACCES,
 			   "pipeline '%s': uid %u, gid %u may not be a %s of "
 			   "'%s'%s%s%s",

@@ -60,6 +60,12 @@ static void guest_log(const struct listener *l, const struct guest *guest,
 {
 	const struct wire_hello *hello = &guest->peer.hello;
 
+	if (wire_watches(hello)) {
+		host_log(&l->pipeline->host,
+			 "peer '%s' (observer, process %u) %s", hello->peer,
+			 guest->peer.identity.pid, what);
+		return;
+	}
 	host_log(&l->pipeline->host, "peer '%s' (%s of '%s', process %u) %s",
 		 hello->peer, wire_role_text(hello->role),
 		 hello->from[0] ? hello->from : hello->to,
@@ -126,6 +132,7 @@ static void guest_admit(struct listener *l, struct guest *guest)
 	}
 	guest->state = GUEST_WELCOMED;
 	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
+	l->look_ns = 0; /* it may be one to look after */
 	rc = guest_welcome(guest, &grant);
 	for (uint32_t i = 0;
 	     i < grant.welcome.memory_count && i < PACKET_FDS_MAX; i++)

@@ -48,7 +48,8 @@ static int judge_to(struct sluice_pipeline *p, const struct wire_hello *hello)
 	return rc;
 }
 
-/* Is it at the right door, and is anybody at home? */
+/* Is it at the right door, and is anybody at home? Who watches may come early, and
+ * late. */
 static int judge_pipeline(const struct sluice_pipeline *p,
 			  const struct wire_hello *hello)
 {
@@ -57,6 +58,8 @@ static int judge_pipeline(const struct sluice_pipeline *p,
 	if (strcmp(hello->pipeline, p->name) != 0)
 		return sluice_fail(-ENOENT, "this is pipeline '%s', not '%s'",
 				   p->name, hello->pipeline);
+	if (wire_watches(hello) && phase != PIPELINE_FINISHED)
+		return 0;
 	if (phase < PIPELINE_RUNNING)
 		return sluice_fail(-EAGAIN,
 				   "pipeline '%s' does not run yet; try again",
@@ -77,6 +80,8 @@ int judge_hello(struct listener *l, const struct guest *guest,
 
 	if (rc == 0)
 		rc = allow_hello(l, guest, hello);
+	if (rc == 0 && wire_watches(hello))
+		return 0;
 	if (rc == 0 && wire_reads(hello->role))
 		rc = judge_from(l->pipeline, hello);
 	if (rc == 0 && wire_feeds(hello->role))

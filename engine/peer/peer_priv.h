@@ -87,6 +87,8 @@ struct peer_ops {
 	/* Stages may have ended: look at those of peers. Returns when to look
 	 * again in any case, ns from now; UINT64_MAX: when some end. */
 	uint64_t (*look)(void *ctx);
+	/* The pipeline has ended, and nobody is told yet. NULL: nothing to do. */
+	void (*over)(void *ctx);
 	/* Nobody comes any more, and all have gone. NULL: nothing to do. */
 	void (*close)(void *ctx);
 };

@@ -296,6 +296,8 @@ void peers_run(void *arg)
 	door_thread_begin(l->pipeline);
 	while (!peers_over(l))
 		peers_round(l);
+	if (l->ops->over != NULL)
+		l->ops->over(l->ctx);
 	for (uint32_t i = 0; i < l->opts.peers_max; i++)
 		guest_end(l, &l->guests[i]);
 	kin_lock();

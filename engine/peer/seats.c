@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/peer/listen_priv.h"
+#include "engine/peer/observers_priv.h"
 #include "engine/peer/seats_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/run/run_priv.h"
@@ -32,6 +33,7 @@ struct seats {
 	struct seat *first;
 	struct sent *sent;
 	uint32_t sent_count;
+	struct observers observers; /* who have no seat */
 };
 
 /* ---- what a name has sent before --------------------------------------------- */
@@ -113,13 +115,15 @@ static void seat_dismiss(struct seat *seat, uint32_t closed)
 static uint64_t seats_look(void *ctx)
 {
 	struct seats *seats = ctx;
+	uint64_t board_ns = observers_look(&seats->observers);
 	uint32_t closed;
 
 	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
 		if (seat->peer != NULL && !seat->told &&
 		    stand_in_over(&seat->in, &closed))
 			seat_dismiss(seat, closed);
-	return seats_clear(seats) ? SEATS_LOOK_NS : UINT64_MAX;
+	return seats_clear(seats) && SEATS_LOOK_NS < board_ns ? SEATS_LOOK_NS
+							      : board_ns;
 }
 
 /* ---- peers ------------------------------------------------------------------------ */
@@ -159,6 +163,8 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	int rc;
 
 	seat_name(peer);
+	if (wire_watches(&peer->hello))
+		return observers_admit(&seats->observers, peer, grant);
 	rc = seats_make_room(seats, peer->hello.peer);
 	if (rc < 0)
 		return rc;
@@ -205,6 +211,10 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 
 	(void)why;
 	(void)code;
+	if (wire_watches(&peer->hello)) {
+		observers_gone(&seats->observers, peer);
+		return;
+	}
 	if (wire_feeds(peer->hello.role))
 		sent_add(seats, seat->in.name, stand_in_sent(&seat->in));
 	stand_in_end(&seat->in, reason);
@@ -212,11 +222,19 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	(void)seats_clear(seats);
 }
 
+static void seats_over(void *ctx)
+{
+	struct seats *seats = ctx;
+
+	observers_over(&seats->observers);
+}
+
 /* Stages that are left go with the pipeline. */
 static void seats_close(void *ctx)
 {
 	struct seats *seats = ctx;
 
+	observers_close(&seats->observers);
 	while (seats->first != NULL) {
 		struct seat *seat = seats->first;
 
@@ -239,6 +257,7 @@ const struct peer_ops seats_ops = {
 	.gone = seats_gone,
 	.signalled = seats_signalled,
 	.look = seats_look,
+	.over = seats_over,
 	.close = seats_close,
 };
 
@@ -247,7 +266,7 @@ void *seats_open(struct sluice_pipeline *pipeline)
 	struct seats *seats = calloc(1, sizeof(*seats));
 
 	if (seats != NULL)
-		seats->pipeline = pipeline;
+		seats->pipeline = seats->observers.pipeline = pipeline;
 	return seats;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Behind the door: each peer that is let in gets a *seat*, a stage that stands for it,
- * and keeps it until that stage has ended, which may be later than the peer. Of
- * seats.c. Not installed.
+ * and keeps it until that stage has ended, which may be later than the peer. Who only
+ * watches has none (observers_priv.h). Of seats.c. Not installed.
  *
  *     admit  ->  the stage opens  ->  it ends: the peer is told     ->  removed
  *                                     the peer goes: the stage ends

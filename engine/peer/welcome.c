@@ -124,6 +124,7 @@ uint64_t wire_object_bytes(const struct wire_ring *ring,
 		return sizeof(struct sluice_fences);
 	case SLUICE_OBJECT_COUNTERS:
 	case SLUICE_OBJECT_LATENCY:
+	case SLUICE_OBJECT_BOARD:
 		break;
 	}
 	return 0;
@@ -147,9 +148,8 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 	uint64_t bytes;
 
 	if (object->kind < SLUICE_OBJECT_TX_WORDS ||
-	    object->kind > SLUICE_OBJECT_PEER_FENCES ||
-	    object->side > WIRE_TO || object->memory >= w->memory_count ||
-	    object->resv != 0)
+	    object->kind > SLUICE_OBJECT_BOARD || object->side > WIRE_TO ||
+	    object->memory >= w->memory_count || object->resv != 0)
 		return sluice_fail(-EINVAL,
 				   "welcome: object[%u] is of kind %u, side "
 				   "%u, memory %u, which is not possible",
@@ -254,6 +254,26 @@ static int side_check(const struct wire_welcome *w, enum wire_side side,
 			   side == WIRE_FROM ? "from" : "to");
 }
 
+/* For whoever watches the pipeline, and nobody else. */
+static int board_check(const struct wire_welcome *w, enum wire_role role)
+{
+	int wanted =
+		role == WIRE_OBSERVER && w->ring[WIRE_FROM].event_bytes == 0;
+
+	if (object_there(w, WIRE_FROM, SLUICE_OBJECT_BOARD) == wanted &&
+	    !object_there(w, WIRE_TO, SLUICE_OBJECT_BOARD))
+		return 0;
+	return sluice_fail(-EINVAL, "welcome: there is %s board",
+			   wanted ? "no" : "a");
+}
+
+/* Does the role read a ring? An observer does, or has a board instead. */
+static int welcome_reads(const struct wire_welcome *w, enum wire_role role)
+{
+	return role == WIRE_OBSERVER ? w->ring[WIRE_FROM].event_bytes != 0
+				     : wire_reads(role);
+}
+
 /* A signal each way; none for an observer. */
 static int signals_check(const struct wire_welcome *w, int wanted)
 {
@@ -310,7 +330,7 @@ int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		rc = memory_check(w, i);
 	if (rc == 0)
 		rc = ring_check(&w->ring[WIRE_FROM], WIRE_FROM,
-				wire_reads(role));
+				welcome_reads(w, role));
 	if (rc == 0)
 		rc = ring_check(&w->ring[WIRE_TO], WIRE_TO, wire_feeds(role));
 	for (uint32_t i = 0; rc == 0 && i < w->object_count; i++)
@@ -319,5 +339,7 @@ int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		rc = side_check(w, WIRE_FROM, role != WIRE_OBSERVER);
 	if (rc == 0)
 		rc = side_check(w, WIRE_TO, 1);
+	if (rc == 0)
+		rc = board_check(w, role);
 	return rc < 0 ? rc : signals_check(w, role != WIRE_OBSERVER);
 }

@@ -159,7 +159,7 @@ static int hello_check_names(const struct wire_hello *hello, unsigned role)
 	static const struct name_row rows[] = {
 		NAME(pipeline, ALL, ALL),
 		NAME(peer, ALL, 0),
-		NAME(from, READERS, READERS),
+		NAME(from, READERS, TAKERS),
 		NAME(to, FEEDERS, FEEDERS),
 	};
 	int rc = 0;

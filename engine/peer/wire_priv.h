@@ -47,7 +47,9 @@ enum wire_role {
 	WIRE_PRODUCER = 1, /* feeds stage `to` */
 	WIRE_CONSUMER = 2, /* consumes from stage `from` */
 	WIRE_WORKER = 3,   /* both: a middle stage in a process of its own */
-	WIRE_OBSERVER = 4, /* reads what `from` shows, and writes nothing */
+	/* Reads what `from` sends; without, what is told of the whole pipeline.
+	 * Writes nothing. */
+	WIRE_OBSERVER = 4,
 };
 
 static inline int wire_reads(uint32_t role)
@@ -106,6 +108,12 @@ struct wire_hello {
 	uint64_t resume;      /* it has finished the events below; 0: none */
 	uint64_t resv[19];    /* zero */
 };
+
+/* All of a pipeline, and none of its events? */
+static inline int wire_watches(const struct wire_hello *hello)
+{
+	return hello->role == WIRE_OBSERVER && hello->from[0] == '\0';
+}
 
 /* A descriptor that comes with a welcome, in this order. */
 enum wire_memory_kind {
@@ -226,7 +234,7 @@ const char *wire_role_text(uint32_t role);
 
 /* ---- welcome.c ------------------------------------------------------------ */
 
-/* As the others, for a peer of @role. What it accepts can be mapped and used
+/* As the others, for a peer of @role; an observer has a ring or a board. What it accepts can be mapped and used
  * without another look: every object lies inside its memory, once, and the peer
  * may write what is its own and nothing else. */
 int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,

@@ -700,6 +700,34 @@ sluice_unit_mutant(port-of-another-process engine/run/port.c peers "a_stage_stan
 sluice_unit_mutant(death-unheard engine/peer/client.c peers "the_engine_dies"
 	[[s/SLUICE_REASON_ERROR, EOWNERDEAD);/SLUICE_REASON_NORMAL, 0);/]])
 
+# ---- observers, and what is shown them -------------------------------------------
+sluice_unit_mutant(board-half-written engine/peer/board.c board "what_is_being_written_is_not_read"
+	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn == *seen)/]])
+sluice_unit_mutant(board-news-twice engine/peer/board.c board "what_is_written_is_read"
+	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn % 2 != 0 || turn == 0)/]])
+sluice_unit_mutant(board-torn engine/peer/board.c board "it_is_written_in_the_midst_of_a_reading"
+	[[s/if (sluice_load_relaxed(board->turn) == turn) {/if (1) {/]])
+sluice_unit_mutant(board-count-believed engine/peer/board.c board "nothing_is_believed"
+	[[s/subs = at_most(face.sub_count, g->subs_max);/subs = at_most(face.sub_count, 1000);/]])
+sluice_unit_mutant(board-names-believed engine/peer/board.c board "nothing_is_believed"
+	[[s/if ((unsigned char)\*c < ' ' || .*$/if (0)/]])
+sluice_unit_mutant(board-past-its-memory engine/peer/board.c board "a_geometry_that_cannot_be"
+	[[s/if (geometry_bytes(&g) > bytes)/if (geometry_bytes(\&g) > bytes + 4096)/]])
+sluice_unit_mutant(board-outgrown engine/peer/observers.c watch "a_pipeline_outgrows_its_board"
+	[[s/board_has_room(&o->board, now))/board_has_room(\&o->board, now) \&\& 0)/]])
+sluice_unit_mutant(board-not-of-the-end engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
+	[[s/^\tobservers_over(&seats->observers);$/\t(void)0;/]])
+sluice_unit_mutant(board-shown-once engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
+	[[s/uint64_t board_ns = observers_look(&seats->observers);/uint64_t board_ns = UINT64_MAX;/]])
+sluice_unit_mutant(watches-by-a-row-of-stages engine/peer/allow.c watch "the_allow_list_says_who_may_watch"
+	[[s/return row->stages == NULL;/return 1;/]])
+sluice_unit_mutant(watches-when-it-runs engine/peer/judge.c watch "one_sees_it_from_before_the_start_to_the_end"
+	[[s/if (wire_watches(hello) \&\& phase != PIPELINE_FINISHED)/if (0)/]])
+sluice_unit_mutant(watch-of-a-child engine/peer/watch.c watch "the_engine_stands_still_and_dies"
+	[[s/if (!watch_here(watch))/if (0)/]])
+sluice_unit_mutant(watch-unheard engine/peer/watch.c watch "the_engine_stands_still_and_dies"
+	[[s/watch_end(w, -EOWNERDEAD,/watch_end(w, -EPIPE,/]])
+
 # Of all that stand above.
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies

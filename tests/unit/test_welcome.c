@@ -161,6 +161,27 @@ static void an_observer_is_given_nothing_to_write(void **state)
 			 -EINVAL);
 }
 
+/* Instead of a ring; no other has one. */
+static void who_watches_has_a_board(void **state)
+{
+	struct wire_welcome w = peer_welcome(WIRE_OBSERVER);
+	struct wire_welcome read;
+
+	(void)state;
+	memset(w.ring, 0, sizeof(w.ring));
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_OBSERVER),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "there is no board");
+	w.object[0].kind = SLUICE_OBJECT_BOARD;
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_OBSERVER),
+			 0);
+	w = peer_welcome(WIRE_CONSUMER);
+	peer_object(&w, SLUICE_OBJECT_BOARD, 0, WIRE_FROM, 128);
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_CONSUMER),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "there is a board");
+}
+
 static void what_is_not_there_is_not_found(void **state)
 {
 	struct wire_welcome w = peer_welcome(WIRE_PRODUCER);
@@ -176,6 +197,7 @@ int main(void)
 {
 	static const struct CMUnitTest plain[] = {
 		cmocka_unit_test(an_observer_is_given_nothing_to_write),
+		cmocka_unit_test(who_watches_has_a_board),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(plain) + UNIT_COUNT(welcome_rows)];

@@ -117,6 +117,7 @@ static struct hello_row hello_rows[] = {
 	{"hello_peer_behind", WIRE_CONSUMER, peer_behind, -EINVAL,
 	 "peer has bytes behind its end"},
 	{"hello_from_none", WIRE_WORKER, from_none, -EINVAL, "from is missing"},
+	{"hello_from_none_watches", WIRE_OBSERVER, from_none, 0, NULL},
 	{"hello_from_set", WIRE_PRODUCER, from_set, -EINVAL,
 	 "from is set, and role producer has none"},
 	{"hello_to_none", WIRE_WORKER, to_none, -EINVAL, "to is missing"},
