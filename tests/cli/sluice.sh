@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # sluice as a user runs it.
 #
-#   sluice.sh PART PROGRAM SCHEMA_CHECK TREE LISTENER HANDLERS
+#   sluice.sh PART PROGRAM SCHEMA_CHECK TREE LISTENER HANDLERS WATCHED
 set -eu
 # shellcheck source=tests/cli/bench_common.sh
 . "${0%/*}/bench_common.sh"
-listener=$5 handlers=$6
-commands="ls recv run send"
+listener=$5 handlers=$6 watched=$7
+commands="ls recv run send stat top export"
 
 # What the environment of who runs the tests says is not meant.
 unset SLUICE_DIR XDG_RUNTIME_DIR
@@ -148,6 +148,114 @@ END
 	grep -qF "SLUICE_DIR 'relative' is not an absolute path" \
 		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
 	unset SLUICE_DIR
+}
+
+# watch NAME: a pipeline of that name runs, in the folder of the environment; its
+# pid is in $pid, and it drains when descriptor 9 is closed.
+watch()
+{
+	SLUICE_DIR=$scratch/there
+	export SLUICE_DIR
+	mkdir -m 700 "$SLUICE_DIR"
+	mkfifo "$scratch/$1.in" "$scratch/$1.ready"
+	"$watched" "$1" <"$scratch/$1.in" >"$scratch/$1.ready" 2>"$scratch/$1.log" &
+	pid=$!
+	exec 9>"$scratch/$1.in"
+	read -r _ <"$scratch/$1.ready" ||
+		fail "no pipeline: $(cat "$scratch/$1.log")"
+}
+
+# It is drained, and was none the worse for it.
+unwatch()
+{
+	exec 9>&-
+	wait $pid || fail "the pipeline has failed: $(cat "$scratch"/*.log)"
+}
+
+check_stat()
+{
+	watch orders
+	expect 0 stat orders
+	[ ! -s "$scratch/talk" ] || fail "talks: $(cat "$scratch/talk")"
+	grep -q '^pipeline orders, running$' "$scratch/out" || fail "no head"
+	grep -qE '^numbers .* [0-9]' "$scratch/out" || fail "no stage"
+	grep -qE '^slow  *numbers  open ' "$scratch/out" || fail "no subscription"
+	grep -qE ' $' "$scratch/out" && fail "lines end with blanks"
+	expect 0 stat orders --json
+	"$schema_check" "$tree/docs/sluice-stat.schema.json" "$scratch/out" ||
+		fail "stat --json is not what the schema says"
+	expect 0 stat orders --json="$scratch/document"
+	grep -q '^pipeline orders' "$scratch/out" || fail "--json=FILE: no table"
+	# By an option, from anywhere; and who is not there.
+	(unset SLUICE_DIR && "$program" stat orders --folder="$scratch/there") |
+		grep -q '^numbers' || fail "--folder finds another"
+	expect 4 stat nobody
+	grep -qF "no pipeline listens at '$SLUICE_DIR/nobody.sock'" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	[ ! -s "$scratch/out" ] || fail "tables of nobody"
+	expect 2 stat 'a b'
+	refused "one NAME is taken, not 0" stat
+	unwatch
+	unset SLUICE_DIR
+}
+
+# Elsewhere than on a terminal tables follow each other. It ends with the pipeline.
+check_top()
+{
+	refused "--every=1ms: must be" top orders --every=1ms
+	watch orders
+	expect 0 top orders --rounds=2 --every=200ms
+	[ "$(grep -c '^pipeline orders, running$' "$scratch/out")" -eq 2 ] ||
+		fail "not two rounds"
+	"$program" top orders --every=200ms >"$scratch/rounds" \
+		2>"$scratch/rounds.talk" 9>&- &
+	top=$!
+	"$program" top orders --every=200ms >"$scratch/stopped" 9>&- &
+	stopped=$!
+	until [ -s "$scratch/rounds" ] && [ -s "$scratch/stopped" ]; do
+		sleep 0.05
+	done
+	kill -TERM $stopped
+	wait $stopped || fail "told to stop it ends with $?"
+	unwatch
+	wait $top || fail "ends with $?: $(cat "$scratch/rounds.talk")"
+	grep -q '^pipeline orders, ended$' "$scratch/rounds" ||
+		fail "the end is not shown"
+	grep -qF "sluice top: pipeline 'orders' has ended" \
+		"$scratch/rounds.talk" ||
+		fail "says $(cat "$scratch/rounds.talk")"
+	unset SLUICE_DIR
+}
+
+# A parser of others reads it.
+check_export()
+{
+	watch orders
+	expect 0 export orders
+	[ "$(tail -n 1 "$scratch/out")" = "# EOF" ] || fail "no end"
+	unwatch
+	unset SLUICE_DIR
+	/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || {
+		echo "no prometheus_client: install python3-prometheus-client"
+		exit 77
+	}
+	/usr/bin/python3 - "$scratch/out" <<'END' || fail "no OpenMetrics"
+import sys
+from prometheus_client.openmetrics import parser
+
+with open(sys.argv[1], encoding="utf-8") as text:
+    families = {f.name: f for f in parser.text_fd_to_metric_families(text)}
+carried = families["sluice_subscription_carried"]
+assert carried.type == "counter" and len(carried.samples) == 2, carried
+assert {s.labels["consumer"] for s in carried.samples} == {"quick", "slow"}
+assert all(s.value > 0 for s in carried.samples), carried
+phase = families["sluice_stage_phase"]
+assert phase.type == "stateset" and len(phase.samples) == 15, phase
+assert sum(s.value for s in phase.samples) == 3, phase
+time = families["sluice_stage_time_seconds"]
+assert time.unit == "seconds" and len(time.samples) == 12, time
+assert families["sluice_subscription_latency_seconds"].type == "summary"
+END
 }
 
 # In each place where the engine may have put it.
@@ -489,6 +597,7 @@ END
 
 case $part in
 help | man | exit | ls | where | complete | run | wrong | signals) ;;
+stat | top | export) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

@@ -3,11 +3,15 @@
 #include "tools/sluice/options.h"
 #include "sluice.h"
 
-#define LS   1u
-#define RUN  2u
-#define RECV 4u
-#define SEND 8u
-#define PEER (RECV | SEND)
+#define LS     1u
+#define RUN    2u
+#define RECV   4u
+#define SEND   8u
+#define STAT   16u
+#define TOP    32u
+#define EXPORT 64u
+#define PEER   (RECV | SEND)
+#define WATCH  (STAT | TOP | EXPORT)
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -35,6 +39,23 @@ static const struct command commands[] = {
 	 "NAME in another process. SIGINT and SIGTERM are the end of stdin; a "
 	 "second one drops what has found no credit.",
 	 {"timeout=5s", "ring-events=1000"}},
+	{"stat", STAT, cmd_stat, "NAME [OPTION...]", 1, 0,
+	 "a pipeline as it is now",
+	 "The stages and subscriptions of the pipeline NAME: what they have "
+	 "counted, what they do and since when, who holds up whom. Shares of "
+	 "time, and rates, are those of the last tenth of a second.",
+	 {NULL}},
+	{"top", TOP, cmd_top, "NAME [OPTION...]", 1, 0,
+	 "the same, over and over",
+	 "The stages and subscriptions of the pipeline NAME while it runs. On "
+	 "a terminal the picture is drawn anew, and q ends it; elsewhere tables "
+	 "follow each other. Ends with the pipeline.",
+	 {"every=1s"}},
+	{"export", EXPORT, cmd_export, "NAME [OPTION...]", 1, 0,
+	 "the same as OpenMetrics text",
+	 "What the stages and subscriptions of the pipeline NAME have counted, "
+	 "as OpenMetrics text.",
+	 {NULL}},
 };
 
 static const struct spec_form format_forms[] = {
@@ -42,7 +63,7 @@ static const struct spec_form format_forms[] = {
 static const struct spec formats = SPEC_TABLE(":", format_forms);
 
 static const struct option_row rows[] = {
-	OPTION_HEADING(LS | RUN | PEER, "Options:"),
+	OPTION_HEADING(LS | RUN | PEER | WATCH, "Options:"),
 	{RECV, "from", "STAGE", "the stage whose events are written",
 	 OPTION_PLACE(NUMBER, options, from), .form = NUMBER_FORM(TEXT, 0, 0)},
 	{SEND, "to", "STAGE", "the stage that is fed",
@@ -73,7 +94,7 @@ static const struct option_row rows[] = {
 	{PEER, "timeout", "TIME", "how long to wait for a pipeline that starts",
 	 OPTION_PLACE(NUMBER, options, timeout_ns),
 	 .form = NUMBER_FORM(TIME, 1e6, 4e15, .word = "forever", .worth = 0)},
-	{LS | PEER, "folder", "DIR", "look there, not where the environment says",
+	{LS | PEER | WATCH, "folder", "DIR", "look there, not where the environment says",
 	 OPTION_PLACE(NUMBER, options, folder), .form = NUMBER_FORM(TEXT, 0, 0)},
 	{RUN, "check", NULL, "read FILE and what it names, and run nothing",
 	 OPTION_PLACE(FLAG, options, check)},
@@ -81,12 +102,18 @@ static const struct option_row rows[] = {
 	 "how long a drain may take before events are dropped: 500ms, 10s",
 	 OPTION_PLACE(NUMBER, options, drain_ns),
 	 .form = NUMBER_FORM(TIME, 1e6, 4e15, .word = "forever", .worth = 0)},
-	{LS | RUN | SEND, "json", "[=FILE]",
+	{TOP, "every", "TIME", "from one picture to the next: 200ms, 1s",
+	 OPTION_PLACE(NUMBER, options, every_ns),
+	 .form = NUMBER_FORM(TIME, 1e8, 3.6e12)},
+	{TOP, "rounds", "N", "end behind so many",
+	 OPTION_PLACE(NUMBER, options, rounds),
+	 .form = NUMBER_FORM(U32, 1, 1e9)},
+	{LS | RUN | SEND | STAT, "json", "[=FILE]",
 	 "one JSON document, to a file or instead of the table",
 	 OPTION_PLACE(DOCUMENT, options, json)},
 	{RUN, "quiet", NULL, "no table, and nothing of what the pipeline logs",
 	 OPTION_PLACE(FLAG, options, quiet)},
-	{LS | RUN | PEER, "help", NULL, "this text",
+	{LS | RUN | PEER | WATCH, "help", NULL, "this text",
 	 OPTION_PLACE(FLAG, options, line.help)},
 };
 /* clang-format on */
@@ -95,9 +122,10 @@ _Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTION_ROWS_MAX,
 	       "more room for options");
 
 #define EXITS                                                                  \
-	"Exit status: 0 done, 1 failed, 2 usage, or a FILE that is wrong; of " \
-	"recv and\nsend also 3, refused by the pipeline, and 4, it is not "    \
-	"there, or has died."
+	"Exit status: 0 done, 1 failed, 2 usage, or a FILE that is wrong; "    \
+	"with "                                                                \
+	"a NAME\nalso 3, refused by the pipeline, and 4, it is not there, or " \
+	"has died."
 
 int main(int argc, char **argv)
 {

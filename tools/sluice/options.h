@@ -16,6 +16,8 @@ struct options {
 	const char *json;   /* a file; "-": stdout; NULL: none */
 	const char *folder; /* NULL: as the environment says */
 	double drain_ns;    /* 0: no deadline */
+	double every_ns;    /* between two pictures */
+	uint32_t rounds;    /* so many of them; 0: no end */
 	uint32_t check;
 	uint32_t quiet;
 	/* Of one that attaches. */
@@ -36,5 +38,8 @@ int cmd_ls(const struct command *command, void *of);
 int cmd_recv(const struct command *command, void *of);
 int cmd_run(const struct command *command, void *of);
 int cmd_send(const struct command *command, void *of);
+int cmd_stat(const struct command *command, void *of);
+int cmd_top(const struct command *command, void *of);
+int cmd_export(const struct command *command, void *of);
 
 #endif

@@ -11,13 +11,14 @@
 
 /* ---- attaching -------------------------------------------------------------- */
 
-static int peer_refused(int rc)
+int peer_refused(int rc)
 {
 	switch (rc) {
 	case -EINVAL:
 		return COMMAND_USAGE;
 	case -ECONNREFUSED:
 	case -ETIMEDOUT:
+	case -EOWNERDEAD:
 		return PEER_GONE;
 	case -EACCES:
 	case -EPERM:

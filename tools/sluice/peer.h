@@ -17,6 +17,9 @@ enum peer_exit {
 	PEER_GONE = 4,    /* nobody listens, or the process has died */
 };
 
+/* The exit code for @rc, what a pipeline's process has answered, or did not. */
+int peer_refused(int rc);
+
 struct peer {
 	struct sluice_stage *port;
 	uint32_t event_bytes;

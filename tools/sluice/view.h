@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pipeline as it is seen from outside: two snapshots, and tables of what has come
+ * between them. Of view.c. Knows watches and snapshots; not terminals, nor what the
+ * commands are. */
+#ifndef SLUICE_TOOLS_SLUICE_VIEW_H
+#define SLUICE_TOOLS_SLUICE_VIEW_H
+
+#include "tools/sluice/options.h"
+#include "tools/cli/text.h"
+#include "sluice.h"
+
+struct view {
+	struct sluice_watch *watch;
+	struct sluice_snapshot *before; /* NULL: rates are none */
+	struct sluice_snapshot *now;
+	int width; /* of tables; 0: as wide as they get */
+};
+
+/* What the command line names. Returns 0 or a negative errno with a sentence in
+ * cli_error(). */
+int view_open(struct view *view, const struct options *options);
+/* Returns the exit code for @rc; if that is negative, cli_error() is said. */
+int view_close(struct view *view, const struct command *command, int rc);
+
+/* The next snapshot becomes `now`. Returns what sluice_watch_read() says. */
+int view_read(struct view *view, uint32_t timeout_ms);
+/* From here on rates are counted. */
+void view_mark(struct view *view);
+
+/* How many a second, of a stage or a subscription; negative: not known. */
+double view_stage_rate(const struct view *view,
+		       const struct sluice_stage_snapshot *row, int out);
+double view_sub_rate(const struct view *view,
+		     const struct sluice_subscription_snapshot *row);
+/* Part of the time that went to enum sluice_doing, since `before`, or ever. */
+double view_share(const struct view *view,
+		  const struct sluice_stage_snapshot *row,
+		  enum sluice_doing doing);
+/* Of all: as it is called. */
+const char *view_phase_text(enum sluice_phase phase);
+const char *view_sub_phase_text(enum sluice_sub_phase phase);
+const char *view_sub_kind_text(enum sluice_sub_kind kind);
+const char *view_doing_text(enum sluice_doing doing);
+uint64_t view_time_ns(const struct sluice_times *time, enum sluice_doing doing);
+
+/* A line on the pipeline, its stages and its subscriptions. */
+void view_write(const struct view *view, FILE *out);
+
+#endif
