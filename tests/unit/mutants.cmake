@@ -679,8 +679,6 @@ sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "a
 	[[s|sub->far.side != FAR_CONSUMER \&\& ||]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
 	[[s/first + writer, &share->part\[writer\],/first, \&share->part[writer],/]])
-sluice_unit_mutant(far-left-unsaid engine/link/inlet.c peers "one_reads_all_and_stays"
-	[[s/^\t\tsluice_far_signal(&link->sub->far.bell);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"
 	[[s/(parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {/0) {/]])
 sluice_unit_mutant(far-signal-waits ring/far.c far_linux "signal_does_not_block_on_a_socket"
