@@ -178,10 +178,18 @@ static void sleep_until_rung(struct page *pages)
 	_exit(rung_twice(pages) ? 0 : 1);
 }
 
-/* As before Linux 5.16, or in a sandbox that knows no futex_waitv. */
+/* As before Linux 5.16. */
 static void sleep_blindly_until_rung(struct page *pages)
 {
 	if (sandbox_enter(449, SECCOMP_RET_ERRNO | ENOSYS) == 0)
+		sleep_until_rung(pages);
+	_exit(0);
+}
+
+/* In a sandbox that allows no futex_waitv. */
+static void sleep_refused_until_rung(struct page *pages)
+{
+	if (sandbox_enter(449, SECCOMP_RET_ERRNO | EPERM) == 0)
 		sleep_until_rung(pages);
 	_exit(0);
 }
@@ -228,6 +236,7 @@ static void one_sleeps_without_futex_waitv(void **state)
 {
 	(void)state;
 	ring_twice(sleep_blindly_until_rung);
+	ring_twice(sleep_refused_until_rung);
 }
 
 struct neighbour {

@@ -97,6 +97,25 @@ static void it_takes_its_receipts_back(void **state)
 	assert_int_equal(link.reader.published, 2 * WINDOW);
 }
 
+/* The stream has ended, and its reader has not. */
+static void what_is_not_finished_is_not_over(void **state)
+{
+	uint32_t closed = SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0);
+	struct inlet_link link = {0};
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	sluice_store_release(&far.tx.published, 3);
+	sluice_store_release(&far.rx.acked, 2);
+	assert_int_equal(far_over(&link), SLUICE_REASON_OPEN);
+	sluice_store_release(&far.tx.closed, closed);
+	assert_int_equal(far_over(&link), SLUICE_REASON_OPEN);
+	sluice_store_release(&far.rx.acked, 3);
+	assert_int_equal(far_over(&link), closed);
+}
+
 /* It may change what it has published; the handler sees one thing. */
 static void it_writes_after_it_has_published(void **state)
 {
@@ -107,6 +126,7 @@ static void it_writes_after_it_has_published(void **state)
 	uint64_t gathered[WINDOW];
 
 	(void)state;
+	memset(&far, 0, sizeof(far));
 	assert_non_null(fake);
 	assert_int_equal(inlet_open(&in, 1), 0);
 	in.ops = sluice_wait_linux();
@@ -138,6 +158,7 @@ int main(void)
 		cmocka_unit_test(it_makes_the_notes),
 		cmocka_unit_test(it_takes_its_receipts_back),
 		cmocka_unit_test(marks_of_what_it_had),
+		cmocka_unit_test(what_is_not_finished_is_not_over),
 		cmocka_unit_test(it_writes_after_it_has_published),
 	};
 
