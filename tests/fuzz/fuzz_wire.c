@@ -45,7 +45,9 @@ static void hello_is_one(const struct wire_hello *hello)
 	name_is_one(hello->from);
 	name_is_one(hello->to);
 	MUST(hello->pipeline[0] != '\0');
-	MUST((hello->from[0] != '\0') == wire_reads(hello->role));
+	/* An observer may watch the whole pipeline. */
+	MUST(hello->role == WIRE_OBSERVER ||
+	     (hello->from[0] != '\0') == wire_reads(hello->role));
 	MUST((hello->to[0] != '\0') == wire_feeds(hello->role));
 	MUST(hello->max_demand <= SLUICE_DEMAND_MAX);
 	MUST(hello->ring_events <= SLUICE_DEMAND_MAX);
@@ -73,8 +75,10 @@ static void welcome_is_one(const struct wire_welcome *w, uint32_t role)
 		const struct wire_object *slots = wire_object_find(
 			w, (enum wire_side)side, SLUICE_OBJECT_SLOTS);
 
-		MUST((ring->event_bytes != 0) ==
-		     (side == WIRE_FROM ? wire_reads(role) : wire_feeds(role)));
+		MUST((role == WIRE_OBSERVER && side == WIRE_FROM) ||
+		     (ring->event_bytes != 0) == (side == WIRE_FROM
+							  ? wire_reads(role)
+							  : wire_feeds(role)));
 		if (ring->event_bytes == 0)
 			continue;
 		MUST(slots != NULL);
