@@ -53,6 +53,8 @@ END
 # recv OPTION...: in the background, its output in got; its process in $recv.
 recv()
 {
+	# Not the lines of the one before, whoever looks first.
+	: >"$scratch/got"
 	"$program" recv relay --from=upper --timeout=${deadline}s "$@" \
 		>"$scratch/got" 2>"$scratch/told" &
 	recv=$!

@@ -163,7 +163,8 @@ static void act_late(const struct sluice_batch *batch)
 	if (before.count > 0)
 		act_all(&before);
 	before = *batch;
-	memcpy(kept, batch->events, batch->count * sizeof(kept[0]));
+	if (batch->count > 0) /* or there are none at all */
+		memcpy(kept, batch->events, batch->count * sizeof(kept[0]));
 	before.events = kept;
 }
 
