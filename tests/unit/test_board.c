@@ -250,7 +250,7 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
-static uint64_t shown_meanwhile;
+static _Thread_local uint64_t shown_meanwhile; /* in the thread that reads */
 
 static void show_meanwhile(void)
 {
