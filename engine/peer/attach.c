@@ -3,6 +3,7 @@
 #include "engine/peer/address_priv.h"
 #include "engine/peer/attach_priv.h"
 #include "engine/peer/packet_priv.h"
+#include "engine/pipeline.h"
 #include "ring/base_priv.h"
 #include "ring/wait.h"
 
@@ -27,11 +28,27 @@ struct answer {
 	uint32_t count;
 };
 
-static uint64_t attach_now(void)
+uint64_t attach_now(void)
 {
 	const struct sluice_wait_ops *wait = sluice_wait_linux();
 
 	return wait->now_ns(wait->ctx);
+}
+
+uint64_t attach_due(uint32_t timeout_ms)
+{
+	return timeout_ms == SLUICE_FOREVER
+		       ? UINT64_MAX
+		       : attach_now() + timeout_ms * NS_PER_MS;
+}
+
+/* As poll() has it: -1, no limit. */
+static int attach_left_ms(uint64_t due_ns)
+{
+	uint64_t now_ns = attach_now();
+	uint64_t left_ms = now_ns < due_ns ? (due_ns - now_ns) / NS_PER_MS : 0;
+
+	return left_ms > INT32_MAX ? -1 : (int)left_ms;
 }
 
 /* ---- connecting ------------------------------------------------------------------ */
@@ -66,12 +83,24 @@ static int attach_refused(const char *path, const char *step)
 			   sluice_errno_text(rc));
 }
 
+/* How long connect() may take: 0 would be no limit. */
+static struct timeval attach_limit(uint64_t due_ns)
+{
+	int left_ms = attach_left_ms(due_ns);
+
+	if (left_ms < 0)
+		return (struct timeval){0};
+	if (left_ms == 0)
+		left_ms = 1;
+	return (struct timeval){.tv_sec = left_ms / 1000,
+				.tv_usec = left_ms % 1000 * 1000};
+}
+
 /* A backlog that is full is waited for. */
-static int attach_connect(const char *path, uint32_t timeout_ms)
+static int attach_connect(const char *path, uint64_t due_ns)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	const struct timeval limit = {.tv_sec = timeout_ms / 1000,
-				      .tv_usec = timeout_ms % 1000 * 1000};
+	const struct timeval limit = attach_limit(due_ns);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int rc;
 
@@ -89,22 +118,13 @@ static int attach_connect(const char *path, uint32_t timeout_ms)
 
 /* ---- the answer ------------------------------------------------------------------- */
 
-static int attach_left_ms(uint64_t deadline_ns)
-{
-	uint64_t now_ns = attach_now();
-	uint64_t left_ms =
-		now_ns < deadline_ns ? (deadline_ns - now_ns) / NS_PER_MS : 0;
-
-	return left_ms > INT32_MAX ? -1 : (int)left_ms;
-}
-
-static int attach_wait(int socket, uint64_t deadline_ns)
+static int attach_wait(int socket, uint64_t due_ns)
 {
 	struct pollfd polled = {.fd = socket, .events = POLLIN};
 	int n;
 
 	do
-		n = poll(&polled, 1, attach_left_ms(deadline_ns));
+		n = poll(&polled, 1, attach_left_ms(due_ns));
 	while (n < 0 && errno == EINTR);
 	return n > 0 ? 0 : attach_late();
 }
@@ -171,11 +191,10 @@ static int attach_map(struct attach *a, struct answer *answer)
 	return rc;
 }
 
-static int attach_answer(struct attach *a, enum wire_role role,
-			 uint64_t deadline_ns)
+static int attach_answer(struct attach *a, enum wire_role role, uint64_t due_ns)
 {
 	struct answer answer;
-	int rc = attach_wait(a->socket, deadline_ns);
+	int rc = attach_wait(a->socket, due_ns);
 
 	if (rc == 0)
 		rc = attach_receive(a->socket, &answer);
@@ -220,10 +239,9 @@ static int attach_hello(const struct attach *a, const struct wire_hello *hello)
 }
 
 int attach_open(struct attach *a, const struct wire_hello *hello,
-		const char *folder, uint32_t timeout_ms)
+		const char *folder, uint64_t due_ns)
 {
 	SLUICE_KEEP_ERRNO;
-	uint64_t deadline_ns = attach_now() + timeout_ms * NS_PER_MS;
 	struct address address;
 	int rc;
 
@@ -234,13 +252,13 @@ int attach_open(struct attach *a, const struct wire_hello *hello,
 	if (rc == -ENOENT)
 		rc = attach_no_folder(hello->pipeline);
 	if (rc == 0)
-		rc = attach_connect(address.path, timeout_ms);
+		rc = attach_connect(address.path, due_ns);
 	if (rc < 0)
 		return rc;
 	a->socket = rc;
 	rc = attach_hello(a, hello);
 	if (rc == 0)
-		rc = attach_answer(a, (enum wire_role)hello->role, deadline_ns);
+		rc = attach_answer(a, (enum wire_role)hello->role, due_ns);
 	if (rc < 0)
 		attach_free(a);
 	return rc;

@@ -21,11 +21,16 @@ struct attach {
 
 #define ATTACH_NONE ((struct attach){.socket = -1})
 
+/* The time that deadlines are told by, ns; and that which is so far from now,
+ * UINT64_MAX for SLUICE_FOREVER. */
+uint64_t attach_now(void);
+uint64_t attach_due(uint32_t timeout_ms);
+
 /*
  * Connect to @hello->pipeline and say @hello, whose head is filled in here.
  *
- * @folder      where its socket lies; NULL: as the environment says
- * @timeout_ms  for all of it
+ * @folder  where its socket lies; NULL: as the environment says
+ * @due_ns  for all of it; see attach_due()
  *
  * Returns 0, and then owes attach_ready(); or a negative errno and the reason in
  * sluice_last_error(): the engine's own code and text if it has refused;
@@ -33,7 +38,7 @@ struct attach {
  * After a failure nothing is held.
  */
 int attach_open(struct attach *attach, const struct wire_hello *hello,
-		const char *folder, uint32_t timeout_ms);
+		const char *folder, uint64_t due_ns);
 
 /* Everything is in place: events may flow. Returns 0 or a negative errno. */
 int attach_ready(const struct attach *attach);

@@ -226,25 +226,15 @@ static int client_may_come(const struct sluice_attach_opts *o, int rc)
 
 static int client_connect(struct client *c, const struct sluice_attach_opts *o)
 {
-	const struct sluice_wait_ops *wait = sluice_wait_linux();
-	uint64_t now_ns = wait->now_ns(wait->ctx);
-	uint64_t due_ns = o->timeout_ms == SLUICE_FOREVER
-				  ? UINT64_MAX
-				  : now_ns + o->timeout_ms * PLATFORM_NS_PER_MS;
-	int rc;
+	uint64_t due_ns = attach_due(o->timeout_ms);
 
 	for (;;) {
-		uint64_t left_ms = (due_ns - now_ns) / PLATFORM_NS_PER_MS;
+		int rc = attach_open(&c->attach, &c->hello, o->folder, due_ns);
 
-		rc = attach_open(&c->attach, &c->hello, o->folder,
-				 left_ms < INT32_MAX ? (uint32_t)left_ms
-						     : INT32_MAX);
-		now_ns = wait->now_ns(wait->ctx);
 		if (!client_may_come(o, rc) ||
-		    (due_ns != UINT64_MAX && now_ns + ASK_AGAIN_NS >= due_ns))
+		    attach_now() + ASK_AGAIN_NS >= due_ns)
 			return rc;
 		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
-		now_ns = wait->now_ns(wait->ctx);
 	}
 }
 

@@ -6,16 +6,14 @@
 #include "engine/peer/attach_priv.h"
 #include "engine/peer/board_priv.h"
 #include "ring/base_priv.h"
-#include "ring/wait.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NS_PER_MS UINT64_C(1000000)
 /* How often is looked whether what is due is there. */
-#define LOOK_NS (5 * NS_PER_MS)
+#define LOOK_NS (5 * PLATFORM_NS_PER_MS)
 
 struct sluice_watch {
 	const uint32_t *mark_at; /* see door_priv.h */
@@ -30,13 +28,6 @@ struct sluice_watch {
 	int over;        /* 0; or what every read answers */
 	char why[WIRE_TEXT_BYTES];
 };
-
-static uint64_t watch_now(void)
-{
-	const struct sluice_wait_ops *wait = sluice_wait_linux();
-
-	return wait->now_ns(wait->ctx);
-}
 
 /* ---- options ------------------------------------------------------------------------ */
 
@@ -103,7 +94,8 @@ static int watch_find(struct sluice_watch *w)
 
 static int watch_connect(struct sluice_watch *w)
 {
-	int rc = attach_open(&w->attach, &w->hello, w->folder, w->timeout_ms);
+	int rc = attach_open(&w->attach, &w->hello, w->folder,
+			     attach_due(w->timeout_ms));
 
 	w->seen = 0;
 	w->due_ns = 0;
@@ -203,7 +195,7 @@ static int watch_look(struct sluice_watch *w, struct sluice_snapshot **out)
 static int watch_rest(const struct sluice_watch *w, uint64_t deadline_ns)
 {
 	struct pollfd polled = {.fd = w->attach.socket, .events = POLLIN};
-	uint64_t now_ns = watch_now();
+	uint64_t now_ns = attach_now();
 	uint64_t until_ns = now_ns + LOOK_NS;
 
 	if (now_ns >= deadline_ns)
@@ -213,7 +205,8 @@ static int watch_rest(const struct sluice_watch *w, uint64_t deadline_ns)
 		until_ns = w->due_ns;
 	if (until_ns > deadline_ns)
 		until_ns = deadline_ns;
-	(void)poll(&polled, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1);
+	(void)poll(&polled, 1,
+		   (int)((until_ns - now_ns) / PLATFORM_NS_PER_MS) + 1);
 	return 0;
 }
 
@@ -252,8 +245,5 @@ int sluice_watch_read(struct sluice_watch *watch, struct sluice_snapshot **out,
 				   "%s: the watch is that of another process, "
 				   "which has made this one by fork()",
 				   __func__);
-	return watch_wait(watch, out,
-			  timeout_ms == SLUICE_FOREVER
-				  ? UINT64_MAX
-				  : watch_now() + timeout_ms * NS_PER_MS);
+	return watch_wait(watch, out, attach_due(timeout_ms));
 }

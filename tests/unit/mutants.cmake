@@ -609,6 +609,8 @@ sluice_unit_mutant(text-over-itself engine/peer/attach.c attach "too_long"
 	[[s/"attach: no answer: %s", why);/"attach: no answer: %s", sluice_last_error());/]])
 sluice_unit_mutant(signal-is-an-answer engine/peer/attach.c attach "refusal_after_signals"
 	[[s/while (n < 0 && errno == EINTR);/while (0);/]])
+sluice_unit_mutant(late-for-ever engine/peer/attach.c attach "who_is_late_does_not_wait"
+	[[s/if (left_ms == 0)/if (0)/]])
 sluice_unit_mutant(no-place-to-wait engine/peer/attach.c attach "who_waits_in_vain_is_told_so"
 	[[s/if (rc == -EAGAIN)/if (0)/]])
 sluice_unit_mutant(ready-of-any-epoch engine/peer/guest.c guest "another_epoch_is_no_ready"

@@ -273,7 +273,8 @@ static inline int visit(struct attach *attach, enum wire_role role)
 {
 	struct wire_hello hello = peer_hello(role);
 
-	return attach_open(attach, &hello, folder, TEST_DEADLINE_MS);
+	return attach_open(attach, &hello, folder,
+			   attach_due(TEST_DEADLINE_MS));
 }
 
 static inline void visit_well(struct attach *attach, enum wire_role role)

@@ -162,7 +162,8 @@ static void answers(void **state)
 
 	assert_int_equal(setup(state), 0);
 	assert_int_equal(pthread_create(&thread, NULL, engine, row), 0);
-	assert_int_equal(attach_open(&attach, &hello, folder, TEST_DEADLINE_MS),
+	assert_int_equal(attach_open(&attach, &hello, folder,
+				     attach_due(TEST_DEADLINE_MS)),
 			 row->code);
 	assert_string_equal(sluice_last_error(), row->says);
 	assert_int_equal(attach.socket, -1);
@@ -180,16 +181,32 @@ static void who_waits_in_vain_is_told_so(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(attach_open(&attach, &hello, folder, 10),
-				 -ETIMEDOUT);
+		assert_int_equal(
+			attach_open(&attach, &hello, folder, attach_due(10)),
+			-ETIMEDOUT);
 		assert_text_has(sluice_last_error(),
 				"has not answered in time");
 	}
 }
 
+/* Where they could wait is taken, and their time is over: that is no endless one. */
+static void who_is_late_does_not_wait(void **state)
+{
+	struct wire_hello hello = peer_hello(WIRE_CONSUMER);
+	struct attach attach;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(
+			attach_open(&attach, &hello, folder, attach_now() - 1),
+			-ETIMEDOUT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest plain[] = {
+		cmocka_unit_test_setup_teardown(who_is_late_does_not_wait,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(who_waits_in_vain_is_told_so,
 						setup, teardown),
 	};

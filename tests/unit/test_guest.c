@@ -101,7 +101,8 @@ static void refusals(void **state)
 
 	reception_open(plain);
 	row->spoil(&hello);
-	assert_int_equal(attach_open(&attach, &hello, folder, TEST_DEADLINE_MS),
+	assert_int_equal(attach_open(&attach, &hello, folder,
+				     attach_due(TEST_DEADLINE_MS)),
 			 row->code);
 	if (row->code != 0)
 		assert_text_has(sluice_last_error(), row->says);

@@ -61,7 +61,8 @@ static void dies_welcomed(void)
 	(void)strcpy(hello.pipeline, PIPELINE);
 	(void)strcpy(hello.peer, life.name);
 	(void)strcpy(reads() ? hello.from : hello.to, "hub");
-	if (attach_open(&attach, &hello, folder, TEST_DEADLINE_MS) == 0) {
+	if (attach_open(&attach, &hello, folder,
+			attach_due(TEST_DEADLINE_MS)) == 0) {
 		life.passes = 1;
 		pass(POINT_WELCOMED);
 	}
