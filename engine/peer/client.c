@@ -11,11 +11,9 @@
 #include "ring/base_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* How often an engine that does not run yet is asked again. */
@@ -128,11 +126,9 @@ static int client_opts(struct sluice_attach_opts *o,
 
 static void client_wake(const struct client *c)
 {
-	SLUICE_KEEP_ERRNO;
-	const uint64_t one = 1;
+	const struct sluice_wait_ops *wait = c->attached.pipeline->host.wait;
 
-	if (write(c->wake, &one, sizeof(one)) < 0)
-		return; /* it is full: it will wake all the same */
+	wait->notify(wait->ctx, c->wake);
 }
 
 /* Has the engine said something? Returns non-zero when nothing more will come. */
@@ -245,12 +241,10 @@ static int client_spawn(struct client *c)
 	int rc;
 
 	c->platform = p->platform;
-	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->wake < 0) {
-		rc = -errno;
-		return sluice_fail(rc, "attach: no descriptor: %s",
-				   sluice_errno_text(rc));
-	}
+	c->wake = c->platform->event_open(c->platform->ctx);
+	if (c->wake < 0)
+		return sluice_fail(c->wake, "attach: no descriptor: %s",
+				   sluice_errno_text(c->wake));
 	pipeline_thread_name(p, name, "attach");
 	rc = c->platform->spawn(c->platform->ctx, &c->thread, client_run, c,
 				name, pipeline_place(p));

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 static struct listener *listener_of(struct tenant *tenant)
@@ -182,14 +181,16 @@ static int listener_new(struct listener **out, struct sluice_pipeline *p,
 
 static int listener_open_wake(struct listener *l)
 {
-	int rc;
+	const struct platform *platform = l->pipeline->platform;
+	int rc = platform->event_open(platform->ctx);
 
-	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->wake >= 0)
+	l->wake = rc;
+	if (rc >= 0) {
 		l->spare = fcntl(l->wake, F_DUPFD_CLOEXEC, 0);
-	if (l->spare >= 0)
+		rc = l->spare >= 0 ? 0 : -errno;
+	}
+	if (rc == 0)
 		return 0;
-	rc = -errno;
 	return sluice_fail(rc, "pipeline '%s': no descriptor for peers: %s",
 			   l->pipeline->name, sluice_errno_text(rc));
 }

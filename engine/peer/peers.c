@@ -23,11 +23,9 @@
 
 void listener_wake(const struct listener *l)
 {
-	SLUICE_KEEP_ERRNO;
-	const uint64_t one = 1;
+	const struct sluice_wait_ops *wait = l->pipeline->host.wait;
 
-	if (write(l->wake, &one, sizeof(one)) < 0)
-		return; /* it is full: it will wake all the same */
+	wait->notify(wait->ctx, l->wake);
 }
 
 /* ---- accepting ------------------------------------------------------------------- */
@@ -271,13 +269,12 @@ static void peers_look(struct listener *l)
 
 static void peers_round(struct listener *l)
 {
+	const struct platform *platform = l->pipeline->platform;
 	uint64_t next_ns = peers_prepare(l);
-	uint64_t rung;
 
 	peers_poll(l, peers_timeout_ms(l, next_ns));
-	if (l->polled[POLLED_WAKE].revents != 0 &&
-	    read(l->wake, &rung, sizeof(rung)) < 0)
-		rung = 0; /* somebody else's, or none: we look all the same */
+	if (l->polled[POLLED_WAKE].revents != 0)
+		platform->event_clear(platform->ctx, l->wake);
 	if (peers_over(l))
 		return;
 	/* Before the guests: who has nothing left here is sent away at once. */
