@@ -57,6 +57,18 @@ struct wire_memory memory_told(const struct sluice_region *region,
 	};
 }
 
+int memory_tell(const struct sluice_region *region, enum memory_writer writer,
+		struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
+{
+	int fd = memory_descriptor(region, writer);
+
+	if (fd < 0)
+		return fd;
+	fds[welcome->memory_count] = fd;
+	welcome->memory[welcome->memory_count++] = memory_told(region, writer);
+	return 0;
+}
+
 /* ---- a peer ----------------------------------------------------------------- */
 
 static int memory_check(int fd, const struct wire_memory *told)

@@ -48,6 +48,11 @@ int memory_descriptor(const struct sluice_region *region,
 struct wire_memory memory_told(const struct sluice_region *region,
 			       enum memory_writer writer);
 
+/* Tell it in @welcome, and put a descriptor of it in @fds, as the next one. Returns 0, or
+ * why there is no descriptor. */
+int memory_tell(const struct sluice_region *region, enum memory_writer writer,
+		struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX]);
+
 /* ---- a peer ----------------------------------------------------------------- */
 
 struct memory_map {

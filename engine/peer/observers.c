@@ -82,13 +82,10 @@ static int observers_show(struct observers *o, int make)
 static int observers_tell(const struct observers *o, struct peer_grant *grant)
 {
 	struct wire_welcome *w = &grant->welcome;
-	int fd = memory_descriptor(&o->memory, MEMORY_OF_ENGINE);
+	int rc = memory_tell(&o->memory, MEMORY_OF_ENGINE, w, grant->fds);
 
-	if (fd < 0)
-		return fd;
-	grant->fds[0] = fd;
-	w->memory[0] = memory_told(&o->memory, MEMORY_OF_ENGINE);
-	w->memory_count = 1;
+	if (rc < 0)
+		return rc;
 	w->object[0] = (struct wire_object){
 		.kind = SLUICE_OBJECT_BOARD,
 		.side = WIRE_FROM,

@@ -70,6 +70,20 @@ static unsigned char *share_get(const struct share_words *words, uint32_t i)
 	return address;
 }
 
+/* What an end of the subscription finds there. */
+static struct subscription_far share_end(const struct share_words *words,
+					 enum far_side side)
+{
+	return (struct subscription_far){
+		.side = side,
+		.tx = words->tx,
+		.rx = words->rx,
+		.slots = words->slots,
+		.notes = words->notes,
+		.notes_read = words->notes_read,
+	};
+}
+
 /* ---- the engine ------------------------------------------------------------ */
 
 static int share_part_has(const struct share *share, enum memory_writer writer,
@@ -211,40 +225,23 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 struct subscription_far share_far(struct share *share)
 {
 	const struct share_words *words = &share->words;
+	struct subscription_far far = share_end(
+		words, share->side == WIRE_FROM ? FAR_CONSUMER : FAR_PRODUCER);
 
-	return (struct subscription_far){
-		.side = share->side == WIRE_FROM ? FAR_CONSUMER : FAR_PRODUCER,
-		.tx = words->tx,
-		.rx = words->rx,
-		.slots = words->slots,
-		.notes = words->notes,
-		.notes_read = words->notes_read,
-		.bell = {.parked = &words->bells[WIRE_BELL_PORT].parked,
-			 .fences = words->fences,
-			 .ops = sluice_far_linux(),
-			 .rung = words->rung,
-			 .fd = share->signal,
-			 .registered = (uint32_t)sluice_wait_registered()},
-		.release = share_let_go,
-		.ctx = share,
+	far.bell = (struct sluice_far_bell){
+		.parked = &words->bells[WIRE_BELL_PORT].parked,
+		.fences = words->fences,
+		.ops = sluice_far_linux(),
+		.rung = words->rung,
+		.fd = share->signal,
+		.registered = (uint32_t)sluice_wait_registered(),
 	};
+	far.release = share_let_go;
+	far.ctx = share;
+	return far;
 }
 
 /* ---- telling it ------------------------------------------------------------- */
-
-/* Returns 0, or why there is no descriptor. */
-static int tell_memory(struct wire_welcome *welcome, int *fds,
-		       const struct sluice_region *region,
-		       enum memory_writer writer)
-{
-	int fd = memory_descriptor(region, writer);
-
-	if (fd < 0)
-		return fd;
-	fds[welcome->memory_count] = fd;
-	welcome->memory[welcome->memory_count++] = memory_told(region, writer);
-	return 0;
-}
 
 static int tell_signal(struct wire_welcome *welcome, int *fds, int signal,
 		       uint32_t rights)
@@ -281,14 +278,14 @@ int share_tell(const struct share *share, const struct sluice_region *bells,
 {
 	SLUICE_KEEP_ERRNO;
 	uint32_t first = welcome->memory_count;
-	int rc = tell_memory(welcome, fds, &share->part[MEMORY_OF_ENGINE],
-			     MEMORY_OF_ENGINE);
+	int rc = memory_tell(&share->part[MEMORY_OF_ENGINE], MEMORY_OF_ENGINE,
+			     welcome, fds);
 
 	if (rc == 0)
-		rc = tell_memory(welcome, fds, &share->part[MEMORY_OF_PEER],
-				 MEMORY_OF_PEER);
+		rc = memory_tell(&share->part[MEMORY_OF_PEER], MEMORY_OF_PEER,
+				 welcome, fds);
 	if (rc == 0)
-		rc = tell_memory(welcome, fds, bells, MEMORY_OF_ENGINE);
+		rc = memory_tell(bells, MEMORY_OF_ENGINE, welcome, fds);
 	if (rc == 0)
 		rc = tell_signal(welcome, fds, share->signal_peers, WIRE_READ);
 	if (rc == 0)
@@ -357,20 +354,15 @@ int share_find(struct share_found *found, const struct attach *attach,
 			return share_missing(share_objects[i].name);
 		share_put(words, i, at);
 	}
+	found->far = share_end(words,
+			       side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER);
 	/* An engine has nothing to gain: its events are not copied. */
-	found->far = (struct subscription_far){
-		.side = side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER,
-		.trusted = 1,
-		.tx = words->tx,
-		.rx = words->rx,
-		.slots = words->slots,
-		.notes = words->notes,
-		.notes_read = words->notes_read,
-		.bell = {.fences = share_object(attach, side,
-						SLUICE_OBJECT_FENCES),
-			 .ops = sluice_far_linux(),
-			 .fd = share_event(attach, WIRE_READ | WIRE_WRITE),
-			 .registered = (uint32_t)sluice_wait_registered()},
+	found->far.trusted = 1;
+	found->far.bell = (struct sluice_far_bell){
+		.fences = share_object(attach, side, SLUICE_OBJECT_FENCES),
+		.ops = sluice_far_linux(),
+		.fd = share_event(attach, WIRE_READ | WIRE_WRITE),
+		.registered = (uint32_t)sluice_wait_registered(),
 	};
 	if (bell == NULL || found->far.bell.fences == NULL)
 		return share_missing("bells");
