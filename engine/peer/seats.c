@@ -17,7 +17,6 @@
 struct seat {
 	struct stand_in in;
 	struct peer *peer; /* NULL: it has gone */
-	uint32_t told;     /* that its stage has ended */
 	struct seat *next;
 };
 
@@ -99,15 +98,14 @@ static int seats_clear(struct seats *seats)
 	return leaving;
 }
 
-/* Its stage has ended while it is there. */
-static void seat_dismiss(struct seat *seat, uint32_t closed)
+/* Its stage has ended while it is there: it is told, the first time. */
+static void seat_dismiss(const struct seat *seat, uint32_t closed)
 {
 	char text[160];
 	uint32_t code = SLUICE_CLOSED_CODE(closed);
 
 	(void)snprintf(text, sizeof(text), "the stream of '%s' has ended",
 		       seat->in.name);
-	seat->told = 1;
 	peer_dismiss(seat->peer, SLUICE_CLOSED_REASON(closed),
 		     code <= WIRE_CODE_MAX ? -(int)code : -EIO, text);
 }
@@ -119,8 +117,7 @@ static uint64_t seats_look(void *ctx)
 	uint32_t closed;
 
 	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
-		if (seat->peer != NULL && !seat->told &&
-		    stand_in_over(&seat->in, &closed))
+		if (seat->peer != NULL && stand_in_over(&seat->in, &closed))
 			seat_dismiss(seat, closed);
 	return seats_clear(seats) && SEATS_LOOK_NS < board_ns ? SEATS_LOOK_NS
 							      : board_ns;
