@@ -32,11 +32,13 @@ const char *sluice_last_error(void)
 int sluice_fail(int rc, const char *fmt, ...)
 {
 	SLUICE_KEEP_ERRNO;
+	char text[sizeof(last_error)]; /* @args may hold the last one */
 	va_list args;
 
 	va_start(args, fmt);
-	(void)vsnprintf(last_error, sizeof(last_error), fmt, args);
+	(void)vsnprintf(text, sizeof(last_error), fmt, args);
 	va_end(args);
+	memcpy(last_error, text, strlen(text) + 1);
 	last_quick.what = NULL;
 	return rc;
 }

@@ -24,7 +24,8 @@
 	} while (0)
 
 /* Store the text for sluice_last_error() and return @rc, so that a refusal is
- * one line: return sluice_fail(-EINVAL, "stage '%s': ...", name). */
+ * one line: return sluice_fail(-EINVAL, "stage '%s': ...", name). @fmt may ask for the
+ * text that was stored last. */
 int sluice_fail(int rc, const char *fmt, ...) SLUICE_PRINTF(2, 3);
 
 /* The same for a call that may fail often, an empty poll: "stage '@name':

@@ -62,12 +62,9 @@ static int attach_late(void)
 /* Who has never listened has not made it. */
 static int attach_no_folder(const char *pipeline)
 {
-	char why[256]; /* the text is put together over the last one */
-
-	(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
 	return sluice_fail(-ECONNREFUSED,
 			   "attach: no pipeline '%s' listens here: %s",
-			   pipeline, why);
+			   pipeline, sluice_last_error());
 }
 
 static int attach_refused(const char *path, const char *step)
@@ -133,8 +130,6 @@ static int attach_wait(int socket, uint64_t due_ns)
  * read behind it: its words. */
 static int attach_receive(int socket, struct answer *answer)
 {
-	char why[256]; /* the text below is put together over the last one */
-
 	for (int i = 0; i < 2; i++) {
 		answer->n = packet_receive_with(socket, answer->message.bytes,
 						sizeof(answer->message.bytes),
@@ -147,11 +142,10 @@ static int attach_receive(int socket, struct answer *answer)
 	if (answer->n == 0 || answer->n == -ECONNRESET)
 		return sluice_fail(-EPIPE, "attach: the engine has closed the "
 					   "connection without a word");
-	(void)snprintf(why, sizeof(why), "%s",
-		       answer->n == -EPROTO || answer->n == -EMFILE
-			       ? sluice_last_error()
-			       : sluice_errno_text(answer->n));
-	return sluice_fail(answer->n, "attach: no answer: %s", why);
+	return sluice_fail(answer->n, "attach: no answer: %s",
+			   answer->n == -EPROTO || answer->n == -EMFILE
+				   ? sluice_last_error()
+				   : sluice_errno_text(answer->n));
 }
 
 static int attach_read(struct attach *a, const struct answer *answer,

@@ -605,8 +605,8 @@ sluice_unit_mutant(first-group-only engine/peer/allow.c allow "others_may_not_un
 	[[s/if (guest->groups\[i\] == gid)/if (0)/]])
 sluice_unit_mutant(row-without-its-stages engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
 	[[s/if (strcmp(\*stage, name) == 0)/if (1)/]])
-sluice_unit_mutant(text-over-itself engine/peer/attach.c attach "too_long"
-	[[s/"attach: no answer: %s", why);/"attach: no answer: %s", sluice_last_error());/]])
+sluice_unit_mutant(text-over-itself ring/base.c attach "too_long"
+	[[s/char text\[sizeof(last_error)\];/char *text = last_error;/]])
 sluice_unit_mutant(signal-is-an-answer engine/peer/attach.c attach "refusal_after_signals"
 	[[s/while (n < 0 && errno == EINTR);/while (0);/]])
 sluice_unit_mutant(late-for-ever engine/peer/attach.c attach "who_is_late_does_not_wait"
