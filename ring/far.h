@@ -59,10 +59,10 @@
  *          one system call and one fence for each publish at most, and itself its
  *          sleep. One that drains, fills or reconfigures a descriptor that it holds
  *          blocks nobody: what was signalled is taken without blocking whatever its
- *          flags are (preadv2, RWF_NOWAIT); and since no write to an eventfd is like
- *          that, who does not trust the sleeper signals by a socket (MSG_DONTWAIT),
- *          whose other end alone the sleeper has. A rung word
- *          lies in memory that no third process maps: see wait.c on futexes.
+ *          flags are (preadv2, RWF_NOWAIT). No write to an eventfd is like that:
+ *          a ringer that does not trust the sleeper signals by a socket
+ *          (MSG_DONTWAIT), whose other end alone the sleeper has. A rung word lies
+ *          in memory that no third process maps: see wait.c on futexes.
  *
  * Crash    A ringer that dies between its publish and the wake leaves the sleeper
  *          to its deadline; so does an answering thread that is slow. To ring one
@@ -97,8 +97,8 @@ struct sluice_far_ops {
 	int (*take)(void *ctx, int fd);
 };
 
-/** The real table: futex, eventfd, socket. Never NULL. Without futex_waitv (before Linux
- * 5.16) whoever is rung by its own process sleeps 10 ms at a time. */
+/** The real table: futex, eventfd, socket. Never NULL. Without futex_waitv (before
+ * Linux 5.16) a sleeper rung by its own process sleeps 10 ms at a time. */
 SLUICE_API const struct sluice_far_ops *sluice_far_linux(void);
 
 /** A bell in another process, as one thread that rings it sees it; private. */

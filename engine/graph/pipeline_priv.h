@@ -111,8 +111,7 @@ struct sluice_pipeline {
 	struct bells_given {
 		struct sluice_bell *bells; /* NULL: not given */
 		struct sluice_fences *fences;
-		uint32_t
-			count; /* the supervisor's, and so many workers but one */
+		uint32_t count; /* the supervisor's, and workers after it */
 	} given;
 	struct sluice_bell *supervisor_bell;
 	uint32_t planned;    /* regions and workers exist */

@@ -24,8 +24,8 @@ struct rings_ops;
 struct inlet_link {
 	struct sluice_spsc_reader reader;
 	struct subscription *sub; /* NULL: none here */
-	struct sluice_bell
-		*bell; /* the producer's; NULL: same worker, or far */
+	/* The producer's; NULL: same worker, or far. */
+	struct sluice_bell *bell;
 	uint32_t open; /* joined, and its stream has not ended */
 	uint32_t far;  /* another process has its producer */
 	/* Of the subscription, copied: a look at the producer's own struct, once

@@ -196,7 +196,6 @@ static void client_forget(struct tenant *tenant)
 
 static const struct tenant_ops client_ops = {
 	.stirred = client_is_told,
-	.ended = client_is_told,
 	.close = client_is_told,
 	.forget = client_forget,
 };

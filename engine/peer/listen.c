@@ -96,14 +96,6 @@ static void listener_free(struct listener *l)
 	free(l);
 }
 
-static void listener_ended(struct tenant *tenant)
-{
-	struct listener *l = listener_of(tenant);
-
-	sluice_store_release(&l->over, 1);
-	listener_wake(l);
-}
-
 static void listener_close(struct tenant *tenant)
 {
 	struct listener *l = listener_of(tenant);
@@ -136,7 +128,6 @@ static void listener_stirred(struct tenant *tenant)
 
 static const struct tenant_ops listener_ops = {
 	.stirred = listener_stirred,
-	.ended = listener_ended,
 	.close = listener_close,
 	.forget = listener_forget,
 };

@@ -17,8 +17,9 @@
  * Threads  Guests are the listener's thread's alone. Sockets are written under the
  *          lock of kin.c, for a fork in another thread may come at any time.
  *
- * Words  writer                      readers   order    meaning
- * over   closing thread, supervisor  listener  acq_rel  1: end, and let all go
+ * Words  writer          readers   order    meaning
+ * over   closing thread  listener  acq_rel  1: end, and let all go, as when the
+ *                                           pipeline has ended
  *
  * Knows      pipelines, handshakes, descriptors
  * Knows not  what a peer is given (peer_priv.h)

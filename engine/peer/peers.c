@@ -167,7 +167,8 @@ static void peers_accept(struct listener *l)
 
 static int peers_over(const struct listener *l)
 {
-	return sluice_load_acquire(&l->over) != 0;
+	return sluice_load_acquire(&l->over) ||
+	       host_phase(&l->pipeline->host) == PIPELINE_FINISHED;
 }
 
 /* Returns where it stands. No more is polled than is open: poll() takes no more

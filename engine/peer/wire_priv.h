@@ -234,12 +234,13 @@ const char *wire_role_text(uint32_t role);
 
 /* ---- welcome.c ------------------------------------------------------------ */
 
-/* As the others, for a peer of @role; an observer has a ring or a board. What it accepts can be mapped and used
- * without another look: every object lies inside its memory, once, and the peer
- * may write what is its own and nothing else. */
+/* As the others, for a peer of @role; an observer has a ring or a board. What is
+ * accepted can be mapped and used without another look: every object lies inside
+ * its memory, once, and the peer may write what is its own and nothing else. */
 int wire_welcome_read(struct wire_welcome *out, const void *message, size_t n,
 		      enum wire_role role);
-/* Bytes that such an object takes, of @ring if it is of one; 0: as many as it says. */
+/* Bytes that such an object takes, of @ring if it is of one; 0: as many as it
+ * says. */
 uint64_t wire_object_bytes(const struct wire_ring *ring,
 			   enum sluice_object_kind kind);
 /* Does the peer write it? Its receipts, the ring that it fills, and its bells. */

@@ -402,28 +402,16 @@ void pipeline_unlet(struct sluice_pipeline *p)
 	pipeline_unlock(p);
 }
 
-static void tenant_call(struct sluice_pipeline *p, int over)
+/* Whoever is let in later finds the phase. */
+void pipeline_stir_tenant(struct sluice_pipeline *p)
 {
 	struct tenant *tenant;
 
 	pipeline_lock(p);
 	tenant = engine_of(p)->tenant;
-	if (tenant != NULL && over)
-		tenant->ops->ended(tenant);
-	else if (tenant != NULL)
+	if (tenant != NULL)
 		tenant->ops->stirred(tenant);
 	pipeline_unlock(p);
-}
-
-void pipeline_stir_tenant(struct sluice_pipeline *p)
-{
-	tenant_call(p, 0);
-}
-
-/* Whoever is let in later finds the phase. */
-void pipeline_tell_tenant(struct sluice_pipeline *p)
-{
-	tenant_call(p, 1);
 }
 
 /* ---- close ----------------------------------------------------------------- */

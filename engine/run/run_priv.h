@@ -37,12 +37,9 @@ struct late {
 /* What stands on a pipeline and ends with it: of a wing above. */
 struct tenant;
 struct tenant_ops {
-	/* A port has ended. Threads: the supervisor, under the pipeline's lock.
-	 */
+	/* A port has ended, or the pipeline has: look. Threads: the supervisor,
+	 * under the pipeline's lock. */
 	void (*stirred)(struct tenant *tenant);
-	/* Every stage has ended. Threads: the supervisor, under the pipeline's
-	 * lock. */
-	void (*ended)(struct tenant *tenant);
 	/* The pipeline is closed, and every stage has ended: release all, and
 	 * @tenant. Threads: the closing one; it may wait for the tenant's. */
 	void (*close)(struct tenant *tenant);
@@ -105,9 +102,8 @@ void pipeline_set_phase(struct sluice_pipeline *pipeline,
  * pipeline_unlet() takes it back. Threads: any. */
 int pipeline_let(struct sluice_pipeline *pipeline, struct tenant *tenant);
 void pipeline_unlet(struct sluice_pipeline *pipeline);
-/* A port has ended, or every stage has: tell it. */
+/* A port has ended, or the pipeline has: tell it. */
 void pipeline_stir_tenant(struct sluice_pipeline *pipeline);
-void pipeline_tell_tenant(struct sluice_pipeline *pipeline);
 
 /* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
 

@@ -473,6 +473,6 @@ void supervisor_run(void *arg)
 	sluice_store_release(&p->supervisor_self, 0);
 	if (begins) {
 		pipeline_set_phase(p, PIPELINE_FINISHED);
-		pipeline_tell_tenant(p);
+		pipeline_stir_tenant(p);
 	}
 }

@@ -632,7 +632,7 @@ sluice_unit_mutant(user-without-a-limit engine/peer/peers.c listen "a_user_has_s
 sluice_unit_mutant(no-descriptor-no-word engine/peer/peers.c listen "without_a_descriptor_it_says_so"
 	[[s/(void)close(l->spare);/(void)0;/]])
 sluice_unit_mutant(not-told-of-the-end engine/run/supervisor.c listen "peers_are_told_of_the_end"
-	[[s/pipeline_tell_tenant(p);/(void)0;/]])
+	[[/PIPELINE_FINISHED);$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 
 # ---- stages that go ---------------------------------------------------------------
 sluice_unit_mutant(released-by-both-ends engine/run/depart.c remove_both "both_ends_go_at_one_time"
@@ -690,7 +690,7 @@ sluice_unit_mutant(far-signal-kills ring/far.c far_linux "signal_does_not_block_
 sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_its_descriptors"
 	[[s/tell_signal(welcome, fds, share->signal_peers, WIRE_READ)/tell_signal(welcome, fds, share->signal, WIRE_READ)/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "a_stage_stands_for_it"
-	[[s/^\t\tpipeline_stir_tenant(p);$/\t\t(void)0;/]])
+	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/seat->peer == NULL \&\& stand_in_close(&seat->in) == 0/0/]])
 sluice_unit_mutant(sent-forgotten engine/peer/seats.c peers "one_feeds_and_comes_back"
