@@ -93,12 +93,4 @@ static inline int has_ended(void)
 	return sluice_load_acquire(&stand->words.phase_seen) == STAGE_ENDED;
 }
 
-static inline void far_prepare(struct CMUnitTest *tests, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		tests[i].setup_func = flow_setup;
-		tests[i].teardown_func = flow_teardown;
-	}
-}
-
 #endif

@@ -380,7 +380,7 @@ static void what_is_refused(void **state)
 		 SLUICE_STAGE(.name = "all", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = flow_count,
 			      .dispatcher = "broadcast", .state = &source));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < UNIT_COUNT(rows); i++) {
 		struct wire_hello hello = hello_as(rows[i].role, rows[i].stage);
 		struct wire_welcome welcome = {.memory_count = 0};
 		int fds[WIRE_MEMORY_MAX];
@@ -412,9 +412,6 @@ int main(void)
 		cmocka_unit_test(what_is_refused),
 	};
 
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		tests[i].setup_func = flow_setup;
-		tests[i].teardown_func = flow_teardown;
-	}
+	flow_watch(tests, UNIT_COUNT(tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,6 +251,6 @@ int main(void)
 		cmocka_unit_test(its_user_is_elsewhere),
 	};
 
-	far_prepare(tests, sizeof(tests) / sizeof(tests[0]));
+	flow_watch(tests, UNIT_COUNT(tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,6 @@ int main(void)
 		cmocka_unit_test(it_publishes_nonsense),
 	};
 
-	far_prepare(tests, sizeof(tests) / sizeof(tests[0]));
+	flow_watch(tests, UNIT_COUNT(tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
