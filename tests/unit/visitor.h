@@ -8,6 +8,7 @@
 #define SLUICE_TESTS_UNIT_VISITOR_H
 
 #include "flow.h"
+#include "tests/support/child_threads.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,16 +18,6 @@
 #include <unistd.h>
 
 #define VISITOR_EVENTS 20000u
-
-/* A child starts threads here, which ThreadSanitizer forbids unless it is told not
- * to: it is forked when its parent has none. */
-#ifdef __SANITIZE_THREAD__
-const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
-{
-	return "die_after_fork=0";
-}
-#endif
 
 /* What all see. */
 struct visited {
