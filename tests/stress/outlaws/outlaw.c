@@ -266,7 +266,6 @@ void outlaw_main(uint32_t feeds, uint64_t seed)
 	outlaw.feeds = feeds;
 	(void)alarm(TEST_DEADLINE_S);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(TEST_DEADLINE_S);
 	outlaw.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s/%s.sock",
 		       folder, PIPELINE);
