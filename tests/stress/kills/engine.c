@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 static void must(int rc, const char *what)
 {
@@ -84,7 +83,6 @@ static void tell(struct sluice_pipeline *p)
 
 void engine_main(void)
 {
-	const struct timespec ms = {0, 1000000};
 	struct sluice_pipeline *p = NULL;
 
 	must(sluice_pipeline_open(
@@ -109,7 +107,7 @@ void engine_main(void)
 	while (sluice_load_acquire(&books->over) != OVER_ALL) {
 		if (sluice_load_acquire(&books->tell))
 			tell(p);
-		(void)nanosleep(&ms, NULL);
+		rest_us(1000);
 	}
 	must(sluice_pipeline_drain(p, TEST_DEADLINE_MS), "drain");
 	sluice_pipeline_close(p);

@@ -17,6 +17,7 @@
 #include "tests/support/deadline.h"
 #include "tests/support/rng.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #define FEEDERS    3u
@@ -104,6 +105,13 @@ static inline uint64_t event_check(uint32_t feeder, uint32_t number, uint32_t i)
 	return ((uint64_t)feeder << 32 | number) *
 		       UINT64_C(0x9e3779b97f4a7c15) +
 	       i;
+}
+
+static inline void rest_us(uint32_t us)
+{
+	struct timespec time = {0, (long)us * 1000};
+
+	(void)nanosleep(&time, NULL);
 }
 
 /* Both end the process. */

@@ -67,13 +67,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
 }
 
-static void rest_us(uint32_t us)
-{
-	struct timespec time = {0, (long)us * 1000};
-
-	(void)nanosleep(&time, NULL);
-}
-
 /* ---- visitors ------------------------------------------------------------------ */
 
 static void visitor_begin(uint32_t visitor)

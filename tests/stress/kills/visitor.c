@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define PASSES_MAX 40u /* of a point, before the visitor dies there */
 
@@ -34,13 +33,6 @@ static void pass(enum point point)
 		return;
 	count(&books->died[point], 1);
 	(void)raise(SIGKILL);
-}
-
-static void rest_us(uint32_t us)
-{
-	struct timespec time = {0, (long)us * 1000};
-
-	(void)nanosleep(&time, NULL);
 }
 
 static int reads(void)
