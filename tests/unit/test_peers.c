@@ -2,50 +2,16 @@
 /* Other processes attach over the public calls: they consume, they feed, they die. */
 #include "visitor.h"
 
-static struct sluice_pipeline *pipeline;
-static struct flow_source source;
-static struct flow_sink sink;
-
-static int setup(void **state)
+static void open_it(void)
 {
-	visitor_setup();
-	return flow_setup(state);
-}
-
-static int teardown(void **state)
-{
-	visitor_teardown();
-	return flow_teardown(state);
-}
-
-static void open_with(uint32_t flags)
-{
-	source = (struct flow_source){.end = VISITOR_EVENTS};
-	memset(&sink, 0, sizeof(sink));
-	pipeline = flow_open_named(2);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = flow_count,
-			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = flow_collect,
-			      .flags = flags, .on_idle = SLUICE_IDLE_STAY,
-			      .state = &sink));
-	visitor_listen(pipeline);
+	visitor_open(SLUICE_STAGE_PEERS_CONSUME, SLUICE_STAGE_PEERS_FEED);
+	visitor_listen();
 }
 
 static void open_and_start(void)
 {
-	open_with(SLUICE_STAGE_PEERS_FEED);
+	open_it();
 	flow_start(pipeline);
-}
-
-static void drain(void)
-{
-	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
-	sluice_pipeline_close(pipeline);
 }
 
 /* ---- they consume -------------------------------------------------------------- */
@@ -61,12 +27,12 @@ static void one_consumes(void **state)
 	struct visitor reader = visitor_fork(reads);
 
 	(void)state;
-	open_with(SLUICE_STAGE_PEERS_FEED);
+	open_it();
 	visitor_go(&reader);
 	flow_sleep_ms(20);
 	flow_start(pipeline);
 	visitor_wait(&reader);
-	drain();
+	visitor_drain();
 	for (uint32_t i = 0; i < VISITOR_EVENTS; i++)
 		assert_int_equal(sluice_load_acquire(&visited->handled[i]), 1);
 }
@@ -79,9 +45,7 @@ static void reads_too(void)
 static void reads_and_stays(void)
 {
 	visitor_reads_all("reader", UINT32_MAX);
-	sluice_store_release(&visited->stage, 1);
-	for (;;)
-		(void)pause();
+	visitor_stays(1);
 }
 
 /* Nobody waits for one that has finished all there is. */
@@ -93,7 +57,7 @@ static void one_reads_all_and_stays(void **state)
 	open_and_start();
 	visitor_go(&reader);
 	visitor_await(&visited->stage, 1);
-	drain();
+	visitor_drain();
 	visitor_kill(&reader);
 }
 
@@ -115,7 +79,7 @@ static void one_of_two_dies(void **state)
 	visitor_kill(&reader);
 	visitor_go(&other);
 	visitor_wait(&other);
-	drain();
+	visitor_drain();
 	for (uint32_t i = 0; i < VISITOR_EVENTS; i++) {
 		uint32_t times = sluice_load_acquire(&visited->handled[i]);
 
@@ -142,7 +106,7 @@ static struct sluice_stage *open_stream(void)
 				       SLUICE_STAGE_PEERS_CONSUME));
 	flow_add_sink(pipeline, "near", &sink);
 	flow_subscribe(pipeline, "near", "in", NULL);
-	visitor_listen(pipeline);
+	visitor_listen();
 	flow_start(pipeline);
 	return sluice_stage_find(pipeline, "in");
 }
@@ -233,7 +197,7 @@ static void look(struct visitor *visitor)
 	visitor_go(visitor);
 	sent = send_stream(in);
 	visitor_wait(visitor);
-	drain();
+	visitor_drain();
 	assert_int_equal(sink.events, sent);
 }
 
@@ -277,7 +241,7 @@ static void one_feeds_and_comes_back(void **state)
 	visitor_wait(&first);
 	visitor_go(&second);
 	visitor_wait(&second);
-	drain();
+	visitor_drain();
 	/* Of the second subscription `seq` begins anew. */
 	assert_int_equal(sink.events, VISITOR_EVENTS);
 	assert_int_equal(sink.sum, flow_sum(VISITOR_EVENTS));
@@ -307,7 +271,7 @@ static void one_dies_that_feeds(void **state)
 		assert_true(ms < TEST_DEADLINE_MS);
 		flow_sleep_ms(1);
 	}
-	drain();
+	visitor_drain();
 	/* It may have died between the call's end and its note. */
 	assert_in_range(sink.events, sent, sent + 1);
 	flow_check_all(&sink, sink.events);
@@ -318,9 +282,7 @@ static void one_dies_that_feeds(void **state)
 static void runs_an_engine(void)
 {
 	open_and_start();
-	sluice_store_release(&visited->stage, 1);
-	for (;;)
-		(void)pause();
+	visitor_stays(1);
 }
 
 static void hears_of_its_death(void)
@@ -384,8 +346,7 @@ static void the_engine_dies(void **state)
 	/* What the dead one has left is in nobody's way. */
 	open_and_start();
 	visitor_wait(&late);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 /* ---- what is refused ------------------------------------------------------------- */
@@ -427,7 +388,7 @@ static const struct refusal_row refusals[] = {
 
 static void is_refused(void)
 {
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+	for (size_t i = 0; i < UNIT_COUNT(refusals); i++) {
 		struct sluice_attach_opts opts = refusals[i].opts;
 		struct sluice_stage *port;
 		int rc;
@@ -452,8 +413,7 @@ static void refused(void **state)
 	open_and_start();
 	visitor_go(&peer);
 	visitor_wait(&peer);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 static void stays(void)
@@ -508,38 +468,30 @@ static void a_stage_stands_for_it(void **state)
 	stage = sluice_stage_find(pipeline, "reader");
 	assert_non_null(stage);
 	assert_int_equal(sluice_recv(stage, &batch, 0), -EINVAL);
-	assert_non_null(strstr(sluice_last_error(), "another process"));
+	assert_text_has(sluice_last_error(), "another process");
 	assert_int_equal(sluice_port_fd(stage, &fd), -EINVAL);
 	visitor_go(&second);
 	visitor_wait(&second);
 	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_SHUTDOWN, 0), 0);
 	visitor_wait(&reader);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(one_consumes, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_reads_all_and_stays, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(one_of_two_dies, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(one_event_in_ten, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_latest_of_each_key, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(one_feeds_and_comes_back, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(one_dies_that_feeds, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(the_engine_dies, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_stage_stands_for_it, setup,
-						teardown),
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_consumes),
+		cmocka_unit_test(one_reads_all_and_stays),
+		cmocka_unit_test(one_of_two_dies),
+		cmocka_unit_test(one_event_in_ten),
+		cmocka_unit_test(the_latest_of_each_key),
+		cmocka_unit_test(one_feeds_and_comes_back),
+		cmocka_unit_test(one_dies_that_feeds),
+		cmocka_unit_test(the_engine_dies),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(a_stage_stands_for_it),
 	};
 
+	visitor_watch(tests, UNIT_COUNT(tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

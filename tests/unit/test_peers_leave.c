@@ -5,21 +5,6 @@
 
 #define FED 10u
 
-static struct sluice_pipeline *pipeline;
-static struct flow_sink sink;
-
-static int setup(void **state)
-{
-	visitor_setup();
-	return flow_setup(state);
-}
-
-static int teardown(void **state)
-{
-	visitor_teardown();
-	return flow_teardown(state);
-}
-
 /* Finishes nothing before it may. */
 static int waits_and_collects(struct sluice_stage *self,
 			      const struct sluice_batch *batch)
@@ -49,14 +34,13 @@ static void it_need_not_be_finished(void **state)
 			      .handle_events = waits_and_collects,
 			      .flags = SLUICE_STAGE_PEERS_FEED, .blocking = 1,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
-	visitor_listen(pipeline);
+	visitor_listen();
 	flow_start(pipeline);
 	visitor_go(&feeder);
 	visitor_wait(&feeder);
 	assert_int_equal(sink.events, 0);
 	sluice_store_release(&visited->stage, 1);
-	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
-	sluice_pipeline_close(pipeline);
+	visitor_drain();
 	flow_check_all(&sink, FED);
 }
 
@@ -77,8 +61,9 @@ static void there_is_no_folder(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_need_not_be_finished, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(it_need_not_be_finished,
+						visitor_setup,
+						visitor_teardown),
 		cmocka_unit_test(there_is_no_folder),
 	};
 

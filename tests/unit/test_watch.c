@@ -2,41 +2,10 @@
 /* Other processes watch a pipeline. */
 #include "visitor.h"
 
-static struct sluice_pipeline *pipeline;
-static struct flow_source source;
-static struct flow_sink sink;
-
-static int setup(void **state)
-{
-	visitor_setup();
-	return flow_setup(state);
-}
-
-static int teardown(void **state)
-{
-	visitor_teardown();
-	return flow_teardown(state);
-}
-
-static void open_one(void)
-{
-	source = (struct flow_source){.end = VISITOR_EVENTS};
-	memset(&sink, 0, sizeof(sink));
-	pipeline = flow_open_named(2);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = flow_count,
-			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = flow_collect,
-			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
-}
-
 static void open_and_start(void)
 {
-	open_one();
-	visitor_listen(pipeline);
+	visitor_open(0, 0);
+	visitor_listen();
 	flow_start(pipeline);
 }
 
@@ -105,8 +74,8 @@ static void one_sees_it_from_before_the_start_to_the_end(void **state)
 	struct visitor watcher = visitor_fork(sees_it_end);
 
 	(void)state;
-	open_one();
-	visitor_listen(pipeline);
+	visitor_open(0, 0);
+	visitor_listen();
 	visitor_go(&watcher);
 	visitor_await(&visited->stage, 1);
 	flow_subscribe(pipeline, "sink", "source", NULL);
@@ -152,8 +121,7 @@ static void a_pipeline_outgrows_its_board(void **state)
 				      .flags = SLUICE_STAGE_PORT));
 	}
 	visitor_wait(&watcher);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 static void comes_and_goes(void)
@@ -170,9 +138,7 @@ static void comes_and_goes(void)
 	}
 	/* Killed with its watch. */
 	sluice_snapshot_close(watch_read(watch_open()));
-	sluice_store_release(&visited->stage, 1);
-	for (;;)
-		(void)pause();
+	visitor_stays(1);
 }
 
 /* The board goes with the last of them: setup and teardown count descriptors and
@@ -186,8 +152,7 @@ static void they_come_and_go(void **state)
 	visitor_go(&watcher);
 	visitor_await(&visited->stage, 1);
 	visitor_kill(&watcher);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 /* ---- the engine goes, or stands still --------------------------------------------- */
@@ -195,9 +160,7 @@ static void they_come_and_go(void **state)
 static void runs_an_engine(void)
 {
 	open_and_start();
-	sluice_store_release(&visited->stage, 1);
-	for (;;)
-		(void)pause();
+	visitor_stays(1);
 }
 
 static void hears_of_its_death(void)
@@ -277,7 +240,7 @@ static void the_allow_list_says_who_may_watch(void **state)
 	struct visitor stranger = visitor_fork(is_kept_out);
 
 	(void)state;
-	open_one();
+	visitor_open(0, 0);
 	assert_int_equal(
 		sluice_pipeline_listen(pipeline,
 				       SLUICE_LISTEN(.folder = visitor_folder,
@@ -287,8 +250,7 @@ static void the_allow_list_says_who_may_watch(void **state)
 	flow_start(pipeline);
 	visitor_go(&stranger);
 	visitor_wait(&stranger);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
+	visitor_stop();
 }
 
 static void what_is_refused(void **state)
@@ -332,21 +294,15 @@ static void what_is_refused(void **state)
 
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			one_sees_it_from_before_the_start_to_the_end, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(a_pipeline_outgrows_its_board,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(they_come_and_go, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(
-			the_engine_stands_still_and_dies, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			the_allow_list_says_who_may_watch, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_refused, setup,
-						teardown),
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_sees_it_from_before_the_start_to_the_end),
+		cmocka_unit_test(a_pipeline_outgrows_its_board),
+		cmocka_unit_test(they_come_and_go),
+		cmocka_unit_test(the_engine_stands_still_and_dies),
+		cmocka_unit_test(the_allow_list_says_who_may_watch),
+		cmocka_unit_test(what_is_refused),
 	};
 
+	visitor_watch(tests, UNIT_COUNT(tests));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,10 @@ struct visitor {
 static struct visited *visited;
 static char visitor_folder[64];
 
+static struct sluice_pipeline *pipeline;
+static struct flow_source source;
+static struct flow_sink sink;
+
 #define VISITOR_MUST(what)                                                     \
 	do {                                                                   \
 		if (!(what)) {                                                 \
@@ -46,19 +50,30 @@ static char visitor_folder[64];
 		}                                                              \
 	} while (0)
 
-static inline void visitor_setup(void)
+static inline int visitor_setup(void **state)
 {
 	visited = mmap(NULL, sizeof(*visited), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true((void *)visited != MAP_FAILED);
 	(void)strcpy(visitor_folder, "/tmp/sluice-test-XXXXXX");
 	assert_non_null(mkdtemp(visitor_folder));
+	return flow_setup(state);
 }
 
-static inline void visitor_teardown(void)
+static inline int visitor_teardown(void **state)
 {
 	assert_int_equal(munmap(visited, sizeof(*visited)), 0);
 	assert_int_equal(rmdir(visitor_folder), 0);
+	return flow_teardown(state);
+}
+
+/* Each of the @count tests has visitors, and leaves nothing behind. */
+static inline void visitor_watch(struct CMUnitTest *tests, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		tests[i].setup_func = visitor_setup;
+		tests[i].teardown_func = visitor_teardown;
+	}
 }
 
 static inline struct visitor visitor_fork(void (*part)(void))
@@ -118,6 +133,14 @@ static inline void visitor_await(const sluice_a32 *count, uint32_t n)
 }
 
 /* ---- parts ------------------------------------------------------------------- */
+
+/* It says that it has come to @stage, and does nothing more until it is killed. */
+static inline void visitor_stays(uint32_t stage)
+{
+	sluice_store_release(&visited->stage, stage);
+	for (;;)
+		(void)pause();
+}
 
 static inline void visitor_count(const struct sluice_batch *batch)
 {
@@ -183,12 +206,42 @@ static inline void visitor_sends(uint64_t from, uint64_t to)
 
 /* ---- the engine --------------------------------------------------------------- */
 
-static inline void visitor_listen(struct sluice_pipeline *pipeline)
+/* "source", which counts, and "sink"; not subscribed, both stay. */
+static inline void visitor_open(uint32_t source_flags, uint32_t sink_flags)
+{
+	source = (struct flow_source){.end = VISITOR_EVENTS};
+	memset(&sink, 0, sizeof(sink));
+	pipeline = flow_open_named(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .flags = source_flags,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .flags = sink_flags, .on_idle = SLUICE_IDLE_STAY,
+			      .state = &sink));
+}
+
+static inline void visitor_listen(void)
 {
 	assert_int_equal(
 		sluice_pipeline_listen(pipeline,
 				       SLUICE_LISTEN(.folder = visitor_folder)),
 		0);
+}
+
+static inline void visitor_drain(void)
+{
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(pipeline);
+}
+
+static inline void visitor_stop(void)
+{
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
 }
 
 #endif
