@@ -61,11 +61,22 @@ static int sink_has_most(void)
 	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == MOST;
 }
 
-static void drain_and_close(void)
+/* Whatever else was written, the sink has each event once and in order. */
+static void drain_and_check(void)
 {
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	sluice_pipeline_close(pipeline);
 	assert_int_equal(released, 1);
+	flow_check_all(&sink, EVENTS);
+}
+
+/* The rest, and the end in good order. */
+static void write_rest(uint64_t *next)
+{
+	write_events(next, EVENTS);
+	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+	ring("sink");
+	wait_for(has_ended);
 }
 
 static void it_feeds_and_closes(void **state)
@@ -74,12 +85,8 @@ static void it_feeds_and_closes(void **state)
 
 	(void)state;
 	start_sink();
-	write_events(&next, EVENTS);
-	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
-	ring("sink");
-	wait_for(has_ended);
-	drain_and_close();
-	flow_check_all(&sink, EVENTS);
+	write_rest(&next);
+	drain_and_check();
 }
 
 /* Who reads it needs nobody here to go on: what was seen here once is old. */
@@ -94,12 +101,8 @@ static void it_is_looked_at_in_between(void **state)
 	port_call(stand);
 	flow_sleep_ms(20);
 	sluice_store_release(&holding, 0);
-	write_events(&next, EVENTS);
-	sluice_spsc_close(&writer, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
-	ring("sink");
-	wait_for(has_ended);
-	drain_and_close();
-	flow_check_all(&sink, EVENTS);
+	write_rest(&next);
+	drain_and_check();
 }
 
 /* What it has published counts, and nothing that it, or what has become of it,
@@ -115,8 +118,7 @@ static void it_dies_while_it_writes(void **state)
 	sluice_store_release(&far.tx.published, writer.published + 3);
 	wait_for(has_ended);
 	sluice_store_release(&far.tx.published, writer.published + 5);
-	drain_and_close();
-	flow_check_all(&sink, EVENTS);
+	drain_and_check();
 }
 
 /* The same, where the one who reads has not come to the end yet. */
@@ -134,8 +136,7 @@ static void it_writes_on_though_it_died(void **state)
 	sluice_store_release(&far.tx.published, writer.published + 3);
 	sluice_store_release(&holding, 0);
 	wait_for(has_ended);
-	drain_and_close();
-	flow_check_all(&sink, EVENTS);
+	drain_and_check();
 }
 
 /* More than it was allowed to write it has not written. */
@@ -159,8 +160,7 @@ static void it_publishes_nonsense(void **state)
 	/* It is an end, too, and may have been heard. */
 	(void)sluice_port_end(stand, SLUICE_REASON_ERROR);
 	wait_for(has_ended);
-	drain_and_close();
-	flow_check_all(&sink, EVENTS);
+	drain_and_check();
 }
 
 int main(void)
