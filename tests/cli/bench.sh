@@ -7,40 +7,21 @@ set -eu
 # shellcheck source=tests/cli/bench_common.sh
 . "${0%/*}/bench_common.sh"
 
+commands="run compare keyed slow burst size ring verify plot diff"
+
 check_help()
 {
-	expect 0 --help
-	cmp "$scratch/out" "$tree/tests/cli/help/sluice-bench" ||
-		fail "--help is not what tests/cli/help/sluice-bench says"
-	for command in run compare keyed slow burst size ring verify plot diff; do
-		expect 0 "$command" --help
-		cmp "$scratch/out" "$tree/tests/cli/help/$command" ||
-			fail "$command --help is not what tests/cli/help has"
-	done
-	# Widths, of every page there is.
-	for command in "" run compare keyed slow burst size ring verify plot diff; do
-		# Word splitting is meant: no word for the first one.
-		# shellcheck disable=SC2086
-		expect 0 $command --help
-		[ "$(wc -L <"$scratch/out")" -le 80 ] ||
-			fail "$command --help is wider than 80 columns"
+	help_is help/sluice-bench
+	for command in $commands; do
+		help_is "help/$command" "$command"
 	done
 }
 
-# The page names every option that there is, and no other.
 check_man()
 {
-	page=$tree/docs/man/sluice-bench.1.scd
-	echo --version >"$scratch/there"
-	for command in run compare keyed slow burst size ring verify plot diff; do
-		expect 0 "$command" --help
-		grep -oE '^  --[a-z-]+' "$scratch/out" | tr -d ' ' \
-			>>"$scratch/there"
-	done
-	sort -u -o "$scratch/there" "$scratch/there"
-	grep -oE '\*--[a-z-]+' "$page" | tr -d '*' | sort -u >"$scratch/named"
-	diff "$scratch/there" "$scratch/named" ||
-		fail "options there are (<) and in the page (>) differ"
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	options_are "$tree/docs/man/sluice-bench.1.scd" $commands
 }
 
 check_exit()
@@ -49,21 +30,16 @@ check_exit()
 	grep -qx 'sluice-bench [0-9.]*' "$scratch/out" || fail "no version"
 	expect 2
 	grep -q '^usage:' "$scratch/talk" || fail "no usage without a command"
-	refused "there are: run compare keyed slow burst size ring verify plot diff" frob
+	refused "there are: $commands" frob
 	# A run that cannot be: the trace is not there.
 	expect 1 run --arrivals=trace:/nonexistent/trace
 	grep -q nonexistent "$scratch/talk" || fail "does not name the trace"
 	expect 1 run --events=1000 --json=/nonexistent/report
 	grep -q nonexistent "$scratch/talk" || fail "does not name the report"
 	expect 1 plot /nonexistent/report --html=-
-	# A full disk is not success.
 	[ ! -w /dev/full ] || {
-		rc=0
-		"$program" --help >/dev/full 2>/dev/null || rc=$?
-		[ $rc -eq 1 ] || fail "help to a full disk ends with $rc"
-		rc=0
-		"$program" run --events=1000 >/dev/full 2>/dev/null || rc=$?
-		[ $rc -eq 1 ] || fail "a table to a full disk ends with $rc"
+		full_disk --help
+		full_disk run --events=1000
 		expect 1 run --events=1000 --json=/dev/full
 		expect 1 run --events=1000 --html=/dev/full
 	}

@@ -37,6 +37,44 @@ refused()
 		fail "'$*' does not say '$sentence' but: $(cat "$scratch/talk")"
 }
 
+# help_is PAGE [COMMAND]: its --help is the page, below tests/cli, and no wider than a
+# terminal.
+help_is()
+{
+	page=$1
+	shift
+	expect 0 "$@" --help
+	cmp "$scratch/out" "$tree/tests/cli/$page" ||
+		fail "$* --help is not what tests/cli/$page says"
+	[ "$(wc -L <"$scratch/out")" -le 80 ] ||
+		fail "$* --help is wider than 80 columns"
+}
+
+# options_are PAGE COMMAND...: the page names every option of these, and no other.
+options_are()
+{
+	page=$1
+	shift
+	echo --version >"$scratch/there"
+	for command; do
+		expect 0 "$command" --help
+		grep -oE '^  --[a-z-]+' "$scratch/out" | tr -d ' ' \
+			>>"$scratch/there"
+	done
+	sort -u -o "$scratch/there" "$scratch/there"
+	grep -oE '\*--[a-z-]+' "$page" | tr -d '*' | sort -u >"$scratch/named"
+	diff "$scratch/there" "$scratch/named" ||
+		fail "options there are (<) and in the page (>) differ"
+}
+
+# full_disk ARGUMENT...: stdout is on one, and that is not success.
+full_disk()
+{
+	rc=0
+	"$program" "$@" >/dev/full 2>/dev/null || rc=$?
+	[ $rc -eq 1 ] || fail "'$*' to a full disk ends with $rc"
+}
+
 # A small run; more options may follow.
 small()
 {
