@@ -4,8 +4,8 @@
 #
 #   bench.sh PART PROGRAM SCHEMA_CHECK TREE
 set -eu
-# shellcheck source=tests/cli/bench_common.sh
-. "${0%/*}/bench_common.sh"
+# shellcheck source=tests/cli/tool_common.sh
+. "${0%/*}/tool_common.sh"
 
 commands="run compare keyed slow burst size ring verify plot diff"
 

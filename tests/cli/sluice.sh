@@ -4,8 +4,8 @@
 #
 #   sluice.sh PART PROGRAM SCHEMA_CHECK TREE LISTENER HANDLERS WATCHED
 set -eu
-# shellcheck source=tests/cli/bench_common.sh
-. "${0%/*}/bench_common.sh"
+# shellcheck source=tests/cli/tool_common.sh
+. "${0%/*}/tool_common.sh"
 listener=$5 handlers=$6 watched=$7
 commands="ls recv run send stat top export"
 

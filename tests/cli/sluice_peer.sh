@@ -4,8 +4,8 @@
 #
 #   sluice_peer.sh PART PROGRAM SCHEMA_CHECK TREE HANDLERS
 set -eu
-# shellcheck source=tests/cli/bench_common.sh
-. "${0%/*}/bench_common.sh"
+# shellcheck source=tests/cli/tool_common.sh
+. "${0%/*}/tool_common.sh"
 handlers=$5
 
 # For each step; a loaded machine keeps it.

@@ -75,7 +75,7 @@ full_disk()
 	[ $rc -eq 1 ] || fail "'$*' to a full disk ends with $rc"
 }
 
-# A small run; more options may follow.
+# A small run of sluice-bench; more options may follow.
 small()
 {
 	command=$1
