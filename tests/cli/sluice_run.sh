@@ -1,0 +1,306 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# sluice run: pipelines that a file describes.
+#
+#   sluice_run.sh PART PROGRAM SCHEMA_CHECK TREE HANDLERS
+set -eu
+# shellcheck source=tests/cli/tool_common.sh
+. "${0%/*}/tool_common.sh"
+handlers=$5
+
+# What the environment of who runs the tests says is not meant.
+unset SLUICE_DIR XDG_RUNTIME_DIR
+
+# file: what is on stdin, in the scratch folder beside the object with handlers.
+file()
+{
+	cp "$handlers" "$scratch/handlers.so"
+	cat >"$scratch/pipeline.yaml"
+}
+
+# doubles KEY...: 1 to 100000, by two stages, into a file.
+doubles()
+{
+	file <<END
+pipeline: {name: doubles, workers: 2}
+stages:
+  - name: numbers
+    kind: producer
+    out_bytes: 8
+    object: handlers.so
+    state: numbers_state
+    handle_demand: numbers
+    dispatcher: jbsq
+    in_flight_max: 64
+  - &twice
+    {name: twice, kind: producer_consumer, in_bytes: 8, out_bytes: 8,
+     object: handlers.so, handle_events: twice}
+  - {name: again, kind: producer_consumer, in_bytes: 8, out_bytes: 8,
+     object: handlers.so, handle_events: twice}
+  - {name: out, in_bytes: 8, sink: {file: $1}}
+subscriptions:
+  - {consumer: twice, producer: numbers, max_demand: 1k, min_demand: half}
+  - {consumer: again, producer: numbers, min_demand: 0}
+  - {consumer: out, producer: twice}
+  - {consumer: out, producer: again}
+END
+}
+
+check_run()
+{
+	doubles out.bin
+	expect 0 run "$scratch/pipeline.yaml"
+	grep -Eq '^numbers  producer +0  100000  ' "$scratch/out" ||
+		fail "says $(cat "$scratch/out")"
+	tail -1 "$scratch/out" | grep -qx "complete: every event was handled" ||
+		fail "does not say how it ended"
+	[ ! -s "$scratch/talk" ] || fail "talks: $(cat "$scratch/talk")"
+	# Each is there once, doubled; twice as well, for the file is written over.
+	expect 0 run "$scratch/pipeline.yaml"
+	od -An -v -tu8 -w8 "$scratch/out.bin" | tr -d ' ' | sort -n \
+		>"$scratch/got"
+	seq 2 2 200000 | cmp - "$scratch/got" || fail "events are lost or doubled"
+	sed -i 's/file: out.bin/&, append: true/' "$scratch/pipeline.yaml"
+	expect 0 run "$scratch/pipeline.yaml" --quiet
+	[ ! -s "$scratch/out" ] || fail "--quiet says $(cat "$scratch/out")"
+	[ "$(wc -c <"$scratch/out.bin")" -eq 1600000 ] || fail "append does not"
+	expect 0 run "$scratch/pipeline.yaml" --json
+	"$schema_check" "$tree/docs/sluice-run.schema.json" "$scratch/out" ||
+		fail "run --json is not what the schema says"
+
+	# From stdin, paths being those of the folder one stands in; to stdout, where
+	# nothing else goes.
+	doubles '"-"'
+	(cd "$scratch" && "$program" run - <pipeline.yaml) |
+		od -An -v -tu8 -w8 | tr -d ' ' | sort -n | cmp - "$scratch/got" ||
+		fail "stdin and stdout carry something else"
+	refused "--json: stdout is a sink's" run "$scratch/pipeline.yaml" --json
+	file <<'END'
+stages:
+  - {name: some, out_bytes: 8, object: handlers.so,
+     source: {next: some, ctx: three}}
+  - {name: tasks, in_bytes: 8, object: handlers.so,
+     spawn: {task: task, max_demand: 2, min_demand: 0}}
+subscriptions:
+  - {consumer: tasks, producer: some, on_end: permanent}
+END
+	expect 0 run "$scratch/pipeline.yaml"
+	grep -Eq '^tasks +consumer +3  ' "$scratch/out" ||
+		fail "tasks: says $(cat "$scratch/out")"
+	# What fails says who, and the table what was done until then.
+	sed -i 's/spawn: {[^}]*}/kind: consumer, handle_events: broken/' \
+		"$scratch/pipeline.yaml"
+	expect 1 run "$scratch/pipeline.yaml"
+	grep -qF "stage 'tasks': handle_events returned -19" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
+	grep -Eq '^some +producer +0 ' "$scratch/out" || fail "no table"
+	sed -i 's/kind: consumer,/& restart: transient,/' "$scratch/pipeline.yaml"
+	expect 1 run "$scratch/pipeline.yaml"
+	grep -q "^sluice run: stage 'tasks': restarted" "$scratch/talk" ||
+		fail "the log is not there"
+}
+
+# wrong PLACE SENTENCE: what is on stdin is refused there.
+wrong()
+{
+	file
+	refused "sluice run: $scratch/pipeline.yaml:$1: $2" \
+		run "$scratch/pipeline.yaml"
+}
+
+# wrong_at SENTENCE: the same, at the @, which is not part of it.
+wrong_at()
+{
+	cat >"$scratch/marked"
+	line=$(grep -n @ "$scratch/marked")
+	column=${line#*:}
+	column=${column%%@*}
+	sed 's/@//' "$scratch/marked" | wrong "${line%%:*}:$((${#column} + 1))" "$1"
+}
+
+# one SENTENCE KEYS: a stage with these.
+one()
+{
+	echo "stages: [{name: it, $2}]" | wrong_at "stages[0]$1"
+}
+
+check_wrong()
+{
+	expect 1 run /nonexistent/file
+	grep -qx "sluice run: /nonexistent/file: No such file or directory" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	expect 1 run "$scratch"
+	file </dev/null
+	refused "pipeline.yaml: is empty" run "$scratch/pipeline.yaml"
+	printf 'stages: \377\n' | file
+	refused "byte 8: invalid" run "$scratch/pipeline.yaml"
+	printf 'a:\n\tb: 1\n' | wrong 2:1 "found character that cannot start"
+	printf 'stages: [\n' | wrong 2:1 "did not find expected node content"
+	echo "- stages" | wrong 1:1 "must be a mapping"
+	echo "stages: 3" | wrong 1:9 "stages: must be a list"
+	echo "pipeline: {}" | wrong 1:1 "stages: is missing"
+	echo "stages: [3]" | wrong 1:10 "stages[0]: must be a mapping"
+	printf 'stages: []\nstage: []\n' | wrong 2:1 \
+		"there is no key 'stage'; there are: pipeline, listen, stages"
+	printf 'stages: []\n---\nmore: 1\n' | wrong 3:1 "a second document"
+	echo "stages: [{kind: consumer}]" | wrong 1:10 "stages[0].name: is missing"
+	one ".in_bytes: must be a whole number in [1, 65536]" "in_bytes: @0"
+	one ": there is no key 'in_bites'; sluice(1) has all" "@in_bites: 8"
+	one ".in_bytes: is there twice" "in_bytes: 8, @in_bytes: 8"
+	one ".kind: must be one of producer, producer_consumer, c" "kind: @any"
+	one ".blocking: must be true or false" "blocking: @maybe"
+	one ".kind: must be one value" "kind: @[consumer]"
+	one ".dispatcher: must not be empty" "dispatcher: @''"
+	one ".object: $scratch/none.so: cannot open" "object: @none.so"
+	one ".init: names a symbol, and there is no object: to" "init: @it"
+	one ".init: the object has no symbol 'it'" \
+		"object: handlers.so, init: @it"
+	one ".source: must be a mapping" "source: @file"
+	one ".source: there is no key 'path'; there are: object, file, next" \
+		"source: {@path: x}"
+	one ".source: file or next, one of them" "source: @{}, out_bytes: 8"
+	one ".source: file: $scratch/none: No such file" \
+		"source: {file: @none}, out_bytes: 8"
+	one ".sink: file: /none/there: No such file" \
+		"sink: {file: @/none/there}, in_bytes: 8"
+	# What only the library knows has the place of the value that it names.
+	one ": stage 'it': unknown dispatcher 'best'; there are" \
+		"dispatcher: @best, source: {file: pipeline.yaml}, out_bytes: 8"
+	one ": relay: has a kind, a state and handlers alr" \
+		"relay: @true, kind: consumer, in_bytes: 8"
+	one ": relay: in_bytes and out_bytes must be the" \
+		"relay: @true, out_bytes: 4, in_bytes: 8"
+	one ": stage 'it': handle_events is missing for its kind" \
+		"kind: @consumer, in_bytes: 8"
+	echo "stages: [@{name: it, source: {}, sink: {file: x}}]" |
+		wrong_at "stages[0]: source, sink, spawn and relay: one of them at"
+	echo "{pipeline: {workers: @99999}, stages: []}" | wrong_at \
+		"pipeline: pipeline 'pipeline': workers 99999 is over the limit"
+	subscribed ".max_demand: must be a whole number" \
+		"consumer: it, producer: from, max_demand: @0"
+	subscribed ": no stage is called 'nobody'" \
+		"consumer: @nobody, producer: from"
+	subscribed ".partition: must be a whole number in [0, 4095]" \
+		"consumer: it, producer: from, partition: @4096"
+	subscribed ": subscription of 'it' to 'from': min_demand 4 must be b" \
+		"consumer: it, producer: from, max_demand: 4, min_demand: @4"
+	wrong 3:4 "subscriptions[0].producer: is missing" <<END
+stages: [{name: it, in_bytes: 8, sink: {file: out.bin}}]
+subscriptions:
+ - {consumer: it}
+END
+	# A start sees the whole; --check does not start, and writes nothing.
+	echo "stages: [{name: it, in_bytes: 8, sink: {file: out.bin}}]" | file
+	expect 1 run "$scratch/pipeline.yaml"
+	grep -qF "yaml:1:10: stages[0]: stage 'it' is a consumer without" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	echo kept >"$scratch/kept"
+	doubles kept
+	expect 0 run "$scratch/pipeline.yaml" --check
+	[ "$(cat "$scratch/kept" "$scratch/out" "$scratch/talk")" = kept ] ||
+		fail "--check writes"
+	[ ! -w /dev/full ] || {
+		doubles /dev/full
+		expect 1 run "$scratch/pipeline.yaml"
+	}
+}
+
+# subscribed SENTENCE KEYS: a subscription with these.
+subscribed()
+{
+	wrong_at "subscriptions[0]$1" <<END
+stages:
+  - {name: from, out_bytes: 8, source: {file: pipeline.yaml}}
+  - {name: it, in_bytes: 8, sink: {file: out.bin}}
+subscriptions:
+  - {$2}
+END
+}
+
+# for_ever HANDLER: numbers without end, and what handles them.
+for_ever()
+{
+	file <<END
+pipeline: {name: endless}
+stages:
+  - {name: ever, out_bytes: 8, object: handlers.so, source: {next: for_ever}}
+  - {name: at, kind: consumer, in_bytes: 8, object: handlers.so,
+     init: says, handle_events: $1}
+subscriptions:
+  - {consumer: at, producer: ever}
+END
+}
+
+# signalled CODE OPTION...: it runs until each of $signals has come.
+signalled()
+{
+	code=$1
+	shift
+	mkfifo "$scratch/begun"
+	"$program" run "$scratch/pipeline.yaml" --json="$scratch/json" "$@" \
+		>"$scratch/begun" 2>"$scratch/talk" &
+	pid=$!
+	exec 9<"$scratch/begun"
+	read -r word <&9
+	[ "$word" = begun ] || fail "it says $word"
+	for signal in $signals; do
+		kill -s "$signal" $pid
+	done
+	rc=0
+	wait $pid || rc=$?
+	exec 9<&-
+	rm "$scratch/begun"
+	[ $rc -eq "$code" ] || fail "$signals: ends with $rc, not $code"
+	"$schema_check" "$tree/docs/sluice-run.schema.json" "$scratch/json" ||
+		fail "--json is not what the schema says"
+}
+
+check_signals()
+{
+	for signals in INT TERM; do
+		for_ever drop
+		signalled 0
+		grep -qF '"end": "drained: every event was handled"' \
+			"$scratch/json" || fail "says $(cat "$scratch/json")"
+	done
+	# Nobody writes to what a source reads, or reads what a sink writes.
+	mkfifo "$scratch/silent" "$scratch/full"
+	exec 8<>"$scratch/silent" 7<>"$scratch/full"
+	# Until there is no room for a page.
+	dd if=/dev/zero of="$scratch/full" bs=4096 oflag=nonblock \
+		2>/dev/null || :
+	file <<'END'
+stages:
+  - {name: from, out_bytes: 8, source: {file: silent}}
+  - {name: to, in_bytes: 8, sink: {file: out.bin}, object: handlers.so,
+     init: says}
+subscriptions: [{consumer: to, producer: from}]
+END
+	signals=TERM signalled 0
+	grep -qF '"end": "drained: every event was handled"' "$scratch/json" ||
+		fail "says $(cat "$scratch/json")"
+	file <<'END'
+stages:
+  - {name: from, out_bytes: 8, object: handlers.so, source: {next: for_ever}}
+  - {name: to, in_bytes: 8, sink: {file: full}, object: handlers.so,
+     init: says}
+subscriptions: [{consumer: to, producer: from}]
+END
+	signals="TERM INT" signalled 1
+	exec 8<&- 7<&-
+	# What does not return is waited for, until somebody says no.
+	for_ever stuck
+	signals="TERM INT" signalled 1
+	grep -qF "was stopped before its streams ended" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
+	signals=INT signalled 1 --drain=50ms
+	grep -qF "not drained after 50 ms" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
+	grep -qF '"signals": 1' "$scratch/json" || fail "no signal is told"
+}
+
+case $part in
+run | wrong | signals) ;;
+*) fail "no such part" ;;
+esac
+"check_$part"
