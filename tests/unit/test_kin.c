@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pipeline that listens, and children of its process: what they hold, and what is
  * left of an engine that was killed. */
+#include "tests/support/child_threads.h"
 #include "tests/unit/reception.h"
 
 #include <signal.h>
-
-/* Which lets no child start threads. */
-#ifdef __SANITIZE_THREAD__
-#define UNDER_TSAN 1
-#else
-#define UNDER_TSAN 0
-#endif
 
 static const struct sluice_listen_opts plain;
 
@@ -98,8 +92,6 @@ static void a_killed_engines_child_holds_nothing(void **state)
 	int hold;
 
 	(void)state;
-	if (UNDER_TSAN)
-		skip();
 	reception_declare("p");
 	child = child_with(engine_with_a_child, &hold);
 	assert_int_equal(kill(child, SIGKILL), 0);
@@ -135,8 +127,6 @@ static void a_killed_engine_is_missed(void **state)
 	int hold;
 
 	(void)state;
-	if (UNDER_TSAN)
-		skip();
 	reception_declare("p");
 	child = child_with(engine_that_runs, &hold);
 	visit_well(&visitor, WIRE_CONSUMER);
