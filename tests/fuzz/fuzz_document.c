@@ -2,19 +2,13 @@
 /* Files that people write for sluice run: whatever is in one, it is read by the
  * table, or refused with the name of the file in front. */
 #define _GNU_SOURCE /* memfd_create */
+#include "tests/fuzz/fuzz.h"
 #include "tools/sluice/document.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define MUST(cond)                                                             \
-	do {                                                                   \
-		if (!(cond))                                                   \
-			abort();                                               \
-	} while (0)
 
 #define NUMBER_MOST 1000u
 
@@ -88,7 +82,6 @@ static int read_all(struct document *document)
 	return rc;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);

@@ -22,8 +22,6 @@ static struct {
 	uint64_t settled; /* by the stand-in */
 } f;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void begin(void)
 {
 	memset(&f, 0, sizeof(f));

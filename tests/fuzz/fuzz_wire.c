@@ -8,18 +8,10 @@
 #include "engine/subscription.h"
 #include "ring/base.h"
 #include "ring/wait.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A refusal has a code of its own and words; its words may be sent. */
 static void refused(int rc)

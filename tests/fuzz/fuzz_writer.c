@@ -30,8 +30,6 @@ static struct {
 	uint64_t acked;
 } f;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void begin(void)
 {
 	memset(&f, 0, sizeof(f));

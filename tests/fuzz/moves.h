@@ -4,18 +4,12 @@
 #ifndef SLUICE_TESTS_FUZZ_MOVES_H
 #define SLUICE_TESTS_FUZZ_MOVES_H
 
-#include <stdint.h>
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+
 #include <string.h>
 
 #define WINDOW     8u
 #define SLOT_BYTES 16u
-
-#define MUST(what)                                                             \
-	do {                                                                   \
-		if (!(what))                                                   \
-			abort();                                               \
-	} while (0)
 
 struct moves {
 	const uint8_t *next;
