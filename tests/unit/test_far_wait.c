@@ -210,8 +210,8 @@ static void another_thread_rings_as_well(void **state)
 	assert_int_equal(sluice_load_relaxed(&w.rung), 2);
 }
 
-/* A bell whose thread is away: who answers for it is told. */
-/* Nobody sleeps on the word then. */
+/* A bell whose thread is away: who answers for it is told, for nobody sleeps on the
+ * word then. */
 static void a_relayed_bell_is_rung_by_a_signal(void **state)
 {
 	struct world w;

@@ -6,10 +6,10 @@
 #include <pthread.h>
 
 static pthread_t user;
-static sluice_a32
-	trap; /* the supervisor is to stop where it asks for the time */
-static sluice_a32 there; /* it has */
-static sluice_a32 on;    /* it may go on */
+/* The supervisor is to stop where it asks for the time; it has; it may go on. */
+static sluice_a32 trap;
+static sluice_a32 there;
+static sluice_a32 on;
 
 static uint64_t now_ns(void *ctx)
 {

@@ -76,8 +76,7 @@ struct books {
 	sluice_a32 torn;     /* events that are not as they were sent */
 	sluice_a32 unmarked; /* seen twice, and not marked */
 	sluice_a32 disorder; /* of a key, where there is a promise */
-	sluice_a32
-		accounts; /* what a feeder was told to have been taken of it */
+	sluice_a32 accounts; /* of what a feeder was told is taken */
 	sluice_a32 done[FEEDERS * KEYS]; /* events of that key */
 	sluice_a32 effect[FEEDERS][EVENTS_MAX];
 };

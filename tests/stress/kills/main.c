@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define LONG_MS   1000u /* a pause that is looked at */
 #define STOPS     2u /* times that a reader is stopped, with each dispatcher */
-#define STOP_EVENTS                                                            \
-	2000u /* that the others get meanwhile, where that is promised */
-#define LONG_MS 1000u /* a pause that is looked at */
-#define STOP_MS 50u   /* else */
+/* Until the others got so many, where that is promised; or else for so long. */
+#define STOP_EVENTS 2000u
+#define STOP_MS     50u
 
 static const struct part parts[] = {
 	{"demand", 0, 0, 1}, {"partition", 1, 1, 0}, {"jbsq", 0, 0, 1},
