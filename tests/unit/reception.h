@@ -58,6 +58,7 @@ static struct reception reception = {
 };
 static char folder[64];
 static struct sluice_pipeline *pipeline;
+static const struct sluice_listen_opts plain; /* all defaults */
 
 /* ---- who admits ----------------------------------------------------------------- */
 

@@ -4,7 +4,6 @@
 #include "tests/unit/reception.h"
 
 static struct wire_word word;
-static const struct sluice_listen_opts plain;
 
 /* ---- who is let in ------------------------------------------------------------------ */
 

@@ -4,8 +4,6 @@
 
 #include <signal.h>
 
-static const struct sluice_listen_opts plain;
-
 /* Does the kernel give a pidfd of a socket? */
 static int no_peerpidfd;
 int __real_getsockopt(int fd, int level, int name, void *value,

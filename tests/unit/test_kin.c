@@ -6,8 +6,6 @@
 
 #include <signal.h>
 
-static const struct sluice_listen_opts plain;
-
 /* In a child: says that it runs, and lives on until its parent lets go of it. */
 static int lives_on(const int hold[2])
 {

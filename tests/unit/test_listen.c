@@ -54,15 +54,13 @@ static void options(void **state)
 
 static void a_name_is_required(void **state)
 {
-	static const struct sluice_listen_opts none;
-
 	(void)state;
 	reception_declare(NULL);
-	assert_int_equal(reception_listen(none), -EINVAL);
+	assert_int_equal(reception_listen(plain), -EINVAL);
 	assert_text_has(sluice_last_error(), "has no name");
 	reception_close();
 	reception_declare("a b");
-	assert_int_equal(reception_listen(none), -EINVAL);
+	assert_int_equal(reception_listen(plain), -EINVAL);
 	assert_text_has(sluice_last_error(), "pipeline 'a b'");
 	reception_close();
 }
@@ -93,8 +91,6 @@ static void stages_say_what_makes_sense(void **state)
 }
 
 /* ---- open, close ------------------------------------------------------------------- */
-
-static const struct sluice_listen_opts plain;
 
 static void it_comes_and_goes_without_a_trace(void **state)
 {
