@@ -144,6 +144,12 @@ int document_within_map(struct document *document, const yaml_node_t *map,
 	return document_within(document, about);
 }
 
+uint32_t document_items(const yaml_node_t *list)
+{
+	return (uint32_t)(list->data.sequence.items.top -
+			  list->data.sequence.items.start);
+}
+
 yaml_node_t *document_item(struct document *document, const yaml_node_t *list,
 			   uint32_t i)
 {

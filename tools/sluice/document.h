@@ -39,7 +39,8 @@ int document_within(const struct document *document, const yaml_node_t *node);
 int document_within_map(struct document *document, const yaml_node_t *map,
 			const char *where);
 
-/* Item @i of a list, or NULL: there are no more. */
+/* How many items a list has; and item @i, or NULL: there are no more. */
+uint32_t document_items(const yaml_node_t *list);
 yaml_node_t *document_item(struct document *document, const yaml_node_t *list,
 			   uint32_t i);
 /* The path of what @text names in the file, to be freed; NULL: no memory, with a

@@ -161,11 +161,9 @@ static int graph_pipeline(struct graph *graph, const yaml_node_t *map,
 static int graph_stages(struct graph *graph, const yaml_node_t *list)
 {
 	const yaml_node_t *map;
-	size_t most = (size_t)(list->data.sequence.items.top -
-			       list->data.sequence.items.start);
 	int rc = 0;
 
-	graph->stage = calloc(most + 1, sizeof(*graph->stage));
+	graph->stage = calloc(document_items(list) + 1u, sizeof(*graph->stage));
 	if (graph->stage == NULL)
 		return cli_fail(-ENOMEM, "no memory");
 	while (rc == 0 && (map = document_item(&graph->document, list,

@@ -94,12 +94,11 @@ static int allow_stages(struct graph *graph, const yaml_node_t *list,
 			const char *where, const char ***names)
 {
 	const yaml_node_t *item;
-	uint32_t count = 0;
+	uint32_t count;
 
 	if (list == NULL)
 		return 0;
-	while (document_item(&graph->document, list, count) != NULL)
-		count++;
+	count = document_items(list);
 	*names = calloc(count + 1u, sizeof(**names));
 	if (*names == NULL)
 		return cli_fail(-ENOMEM, "no memory");
@@ -136,13 +135,12 @@ static int allow_row(struct graph *graph, const yaml_node_t *map, uint32_t i)
 static int listen_allow(struct graph *graph, const yaml_node_t *list)
 {
 	const yaml_node_t *map;
-	uint32_t count = 0;
+	uint32_t count;
 	int rc = 0;
 
 	if (list == NULL)
 		return 0;
-	while (document_item(&graph->document, list, count) != NULL)
-		count++;
+	count = document_items(list);
 	if (count < 1 || count > SLUICE_PEER_ALLOW_MAX)
 		return REFUSE_AT(&graph->document, list,
 				 "listen.allow: must be a list of 1 to %u",
