@@ -3,6 +3,7 @@
 #include "tools/sluice/graph.h"
 #include "tools/sluice/options.h"
 #include "tools/sluice/run.h"
+#include "tools/sluice/view.h"
 #include "tools/cli/json.h"
 #include "tools/cli/table.h"
 
@@ -48,9 +49,6 @@ static const struct told_count {
 #define COUNTS (sizeof(told_counts) / sizeof(told_counts[0]))
 #define SHOWN  6u
 
-static const char *const told_kinds[] = {"", "producer", "producer_consumer",
-					 "consumer"};
-
 static uint64_t told_count(const struct sluice_stage_snapshot *stage,
 			   const struct told_count *count)
 {
@@ -72,8 +70,9 @@ static struct text told_cell(const struct table *table, uint32_t row,
 	if (column == TOLD_NAME)
 		return text_format("%s", stage != NULL ? stage->name : "stage");
 	if (column == TOLD_KIND)
-		return text_format("%s", stage != NULL ? told_kinds[stage->kind]
-						       : "kind");
+		return text_format("%s", stage != NULL
+						 ? view_kind_text(stage->kind)
+						 : "kind");
 	return stage != NULL
 		       ? text_format("%llu", (unsigned long long)told_count(
 						     stage, count))
@@ -111,7 +110,7 @@ static json_t *told_stages(const struct sluice_snapshot *all)
 	for (uint32_t i = 0; i < all->stage_count; i++) {
 		const struct sluice_stage_snapshot *stage = all->stages[i];
 		json_t *one = json_pack("{s:s, s:s, s:s}", "name", stage->name,
-					"kind", told_kinds[stage->kind],
+					"kind", view_kind_text(stage->kind),
 					"dispatcher", stage->dispatcher);
 
 		for (uint32_t k = 0; k < COUNTS; k++)

@@ -46,15 +46,13 @@ static json_t *stat_time(const struct sluice_times *time)
 static json_t *stat_stage(const struct view *view,
 			  const struct sluice_stage_snapshot *row)
 {
-	static const char *const kinds[] = {"", "producer", "producer_consumer",
-					    "consumer"};
-
 	return json_pack(
 		"{s:o, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
 		"s:o}",
-		"name", json_text(row->name), "kind", kinds[row->kind], "phase",
-		view_phase_text(row->phase), "port", (int)(row->port != 0),
-		"blocking", (int)(row->blocking != 0), "worker",
+		"name", json_text(row->name), "kind", view_kind_text(row->kind),
+		"phase", view_phase_text(row->phase), "port",
+		(int)(row->port != 0), "blocking", (int)(row->blocking != 0),
+		"worker",
 		row->worker != SLUICE_WORKER_NONE ? count(row->worker)
 						  : json_null(),
 		"cpu",

@@ -8,6 +8,14 @@
 
 /* ---- words ------------------------------------------------------------------- */
 
+const char *view_kind_text(enum sluice_stage_kind kind)
+{
+	static const char *const texts[] = {"", "producer", "producer_consumer",
+					    "consumer"};
+
+	return texts[kind];
+}
+
 const char *view_phase_text(enum sluice_phase phase)
 {
 	static const char *const texts[] = {"declared", "running", "down",

@@ -37,6 +37,7 @@ double view_share(const struct view *view,
 		  const struct sluice_stage_snapshot *row,
 		  enum sluice_doing doing);
 /* Of all: as it is called. */
+const char *view_kind_text(enum sluice_stage_kind kind);
 const char *view_phase_text(enum sluice_phase phase);
 const char *view_sub_phase_text(enum sluice_sub_phase phase);
 const char *view_sub_kind_text(enum sluice_sub_kind kind);
