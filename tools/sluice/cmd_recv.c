@@ -150,10 +150,6 @@ int cmd_recv(const struct command *command, void *of)
 
 	recv.format = options->format;
 	recv.left = options->count > 0 ? options->count : UINT64_MAX;
-	if (options->from == NULL) {
-		command_complain(command, "--from: is missing");
-		return COMMAND_USAGE;
-	}
 	rc = recv_open(&recv, options);
 	if (rc == 0) {
 		rc = recv_all(&recv);

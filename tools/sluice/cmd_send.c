@@ -235,18 +235,8 @@ int cmd_send(const struct command *command, void *of)
 {
 	const struct options *options = of;
 	struct send send = {.format = options->format};
-	int rc;
+	int rc = send_open(&send, options);
 
-	if (options->to == NULL)
-		(void)REFUSE("--to: is missing");
-	else if (options->resume && options->name == NULL)
-		(void)REFUSE("--resume: needs a --name, of which events were "
-			     "taken before");
-	if (options->to == NULL || (options->resume && options->name == NULL)) {
-		command_complain(command, cli_error());
-		return COMMAND_USAGE;
-	}
-	rc = send_open(&send, options);
 	if (rc == 0)
 		rc = peer_close(&send.peer, send_all(&send));
 	if (rc == 0 && options->json != NULL)

@@ -121,6 +121,22 @@ static const struct option_row rows[] = {
 _Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTION_ROWS_MAX,
 	       "more room for options");
 
+/* What has no default, and what needs another option. */
+static int main_finish(void *of)
+{
+	const struct options *options = of;
+	uint32_t bit = options->line.command->bit;
+
+	if (bit == RECV && options->from == NULL)
+		return REFUSE("--from: is missing");
+	if (bit == SEND && options->to == NULL)
+		return REFUSE("--to: is missing");
+	if (options->resume && options->name == NULL)
+		return REFUSE("--resume: needs a --name, of which events were "
+			      "taken before");
+	return 0;
+}
+
 #define EXITS                                                                  \
 	"Exit status: 0 done, 1 failed, 2 usage, or a FILE that is wrong; "    \
 	"with "                                                                \
@@ -140,6 +156,7 @@ int main(int argc, char **argv)
 		.row = rows,
 		.rows = sizeof(rows) / sizeof(rows[0]),
 		.options_bytes = sizeof(struct options),
+		.finish = main_finish,
 	};
 
 	return tool_main(&sluice, argc, argv);
