@@ -7,7 +7,6 @@
 #include "tools/cli/json.h"
 #include "tools/cli/table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,7 +177,6 @@ static int run_tell(const struct options *options, const struct graph *graph,
 
 static int run_graph(const struct options *options, struct graph *graph)
 {
-	double drain_ms = ceil(options->drain_ns * 1e-6);
 	struct run_end end = {.code = 0};
 	int rc;
 
@@ -193,9 +191,7 @@ static int run_graph(const struct options *options, struct graph *graph)
 		return COMMAND_USAGE;
 	if (rc < 0)
 		return rc;
-	rc = run_pipeline(graph->pipeline,
-			  drain_ms > 0 ? (uint32_t)drain_ms : SLUICE_FOREVER,
-			  &end);
+	rc = run_pipeline(graph->pipeline, options_ms(options->drain_ns), &end);
 	if (rc < 0)
 		graph_within(graph);
 	if (rc == 0)

@@ -7,6 +7,9 @@
 
 #include "tools/cli/command.h"
 #include "tools/sluice/frame.h"
+#include "sluice.h"
+
+#include <math.h>
 
 /* Of documents. Grows when a member goes away or means something else. */
 #define OPTIONS_SCHEMA 1
@@ -33,6 +36,12 @@ struct options {
 	uint32_t resume;
 	uint32_t wait;
 };
+
+/* What the library is told of a time: whole ms, and no end for 0. */
+static inline uint32_t options_ms(double ns)
+{
+	return ns > 0 ? (uint32_t)ceil(ns * 1e-6) : SLUICE_FOREVER;
+}
 
 int cmd_ls(const struct command *command, void *of);
 int cmd_recv(const struct command *command, void *of);

@@ -2,7 +2,6 @@
 #include "tools/sluice/peer.h"
 #include "tools/sluice/folder.h"
 
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -63,9 +62,7 @@ int peer_open(struct peer *peer, const struct options *options,
 	opts->pipeline = options->line.word[0];
 	opts->name = options->name;
 	opts->folder = options->folder != NULL ? folder : NULL;
-	opts->timeout_ms = options->timeout_ns > 0
-				   ? (uint32_t)ceil(options->timeout_ns * 1e-6)
-				   : SLUICE_FOREVER;
+	opts->timeout_ms = options_ms(options->timeout_ns);
 	if (options->wait)
 		opts->flags |= SLUICE_ATTACH_WAIT;
 	/* Until it is attached a signal ends the process, which loses nothing. */
