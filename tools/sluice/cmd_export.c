@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 
-#define EXPORT_MS 5000u
-
 struct export
 {
 	const struct sluice_snapshot *now;
@@ -237,7 +235,7 @@ int cmd_export(const struct command *command, void *of)
 	int rc = view_open(&view, options);
 
 	if (rc == 0)
-		rc = view_read(&view, EXPORT_MS);
+		rc = view_read(&view, VIEW_MS);
 	if (rc == 0)
 		export_all(&(struct export){view.now, stdout});
 	return view_close(&view, command, rc);

@@ -3,9 +3,6 @@
 #include "tools/cli/json.h"
 #include "tools/sluice/view.h"
 
-/* How long the first snapshots may take, and how far apart two are. */
-#define STAT_MS 5000u
-
 static json_t *count(uint64_t n)
 {
 	return json_integer((json_int_t)n);
@@ -119,12 +116,12 @@ static json_t *stat_json(const struct view *view)
 /* Two, for rates; of a pipeline that ends meanwhile there is one. */
 static int stat_read(struct view *view)
 {
-	int rc = view_read(view, STAT_MS);
+	int rc = view_read(view, VIEW_MS);
 
 	if (rc < 0)
 		return rc;
 	view_mark(view);
-	rc = view_read(view, STAT_MS);
+	rc = view_read(view, VIEW_MS);
 	if (rc == 0)
 		return 0;
 	view->now = view->before;

@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How long the first snapshot may take, and how often is looked at the keys. */
-#define FIRST_MS 5000u
-#define LOOK_MS  50u
+/* How often is looked at the keys. */
+#define LOOK_MS 50u
 
 static volatile sig_atomic_t top_over;
 
@@ -91,7 +90,7 @@ static int top_round(struct view *view, uint64_t until_ns, int drawn)
 static int top_run(struct view *view, const struct options *options, int drawn)
 {
 	uint64_t every_ns = (uint64_t)options->every_ns;
-	int rc = view_read(view, FIRST_MS);
+	int rc = view_read(view, VIEW_MS);
 
 	for (uint64_t n = 0; rc == 0 && !top_over; n++) {
 		uint64_t until_ns = top_now() + every_ns;

@@ -9,6 +9,9 @@
 #include "tools/cli/text.h"
 #include "sluice.h"
 
+/* How long is waited for a first snapshot, or for one that is due. */
+#define VIEW_MS 5000u
+
 struct view {
 	struct sluice_watch *watch;
 	struct sluice_snapshot *before; /* NULL: rates are none */
