@@ -122,7 +122,7 @@ check_bad()
 	refused "one FILE is taken" plot
 	refused "--html=FILE, --svg=PREFIX, --csv=FILE or --hgrm=PREFIX is" \
 		plot report.json
-	refused "two FILEs are taken, not 1" diff report.json
+	refused "BEFORE and AFTER are taken, not 1" diff report.json
 	refused "both to -" run --csv=- --html=-
 	refused "both to -" plot report.json --csv=- --html=-
 	refused "no such option" plot --bogus

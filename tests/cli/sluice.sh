@@ -9,7 +9,7 @@ set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
 listener=$5 watched=$6
-commands="ls recv run send stat top export"
+commands="ls recv run send tap stat top inspect export"
 
 # What the environment of who runs the tests says is not meant.
 unset SLUICE_DIR XDG_RUNTIME_DIR
@@ -215,6 +215,21 @@ check_top()
 	unset SLUICE_DIR
 }
 
+# Much is checked, and all of it holds.
+check_inspect()
+{
+	watch orders
+	expect 0 inspect orders --rounds=3
+	grep -qE '^pipeline orders, running: 3 stages, 2 subscriptions, [0-9]{2,} checks, 0 wrong$' \
+		"$scratch/out" || fail "says $(cat "$scratch/out")"
+	expect 0 inspect orders --json
+	"$schema_check" "$tree/docs/sluice-inspect.schema.json" "$scratch/out" ||
+		fail "inspect --json is not what the schema says"
+	expect 4 inspect nobody
+	unwatch
+	unset SLUICE_DIR
+}
+
 # A parser of others reads it.
 check_export()
 {
@@ -296,7 +311,7 @@ END
 }
 
 case $part in
-help | man | exit | ls | where | complete | stat | top | export) ;;
+help | man | exit | ls | where | complete | stat | top | inspect | export) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

@@ -347,20 +347,34 @@ check_tee()
 		>"$scratch/seen" 2>"$scratch/told" &
 	seer=$!
 	started="$started $seer"
+	"$program" tap relay upper --wait --timeout=forever \
+		--fields=text:2,text:6,skip:2,hex:2 >"$scratch/tapped" \
+		2>"$scratch/tap.told" &
+	tap=$!
+	started="$started $tap"
 	sleep 0.2
 	kill -0 $seer || fail "does not wait: $(cat "$scratch/told")"
+	kill -0 $tap || fail "does not wait: $(cat "$scratch/tap.told")"
 	relay
 	recv
 	# Until it looks on; how many go by before nobody knows.
 	sent=0
-	until [ -s "$scratch/seen" ]; do
+	until [ -s "$scratch/seen" ] && [ -s "$scratch/tapped" ]; do
 		[ $sent -lt 1000 ] || fail "sees nothing"
 		echo $sent | send
 		sent=$((sent + 1))
 	done
 	got_lines $sent
+	expect 2 tap relay upper --fields=u64,u64
+	grep -qF -e "--fields: they have 16 bytes, and an event of 'upper' has 12" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
 	drained
 	ends 0 $seer
+	ends 0 $tap
+	awk -F '\t' '{ print $1 $2; exit $3 != "0000" || NF != 3 }' \
+		"$scratch/tapped" >"$scratch/numbers" || fail "other fields"
+	sort -un "$scratch/numbers" | cmp - "$scratch/numbers" ||
+		fail "the tap is not in order"
 	seq 0 $((sent - 1)) | cmp - "$scratch/got" || fail "the other lacks some"
 	sort -un "$scratch/seen" | cmp - "$scratch/seen" || fail "not in order"
 	rc=0

@@ -95,7 +95,7 @@ static int said_finish(void *of)
 
 static const struct command said_commands[] = {
 	{"one", ONE, NULL, "", 0, 0, "", "", {"number=3"}},
-	{"other", OTHER, NULL, "", 2, 0, "", "", {NULL}},
+	{"other", OTHER, NULL, "BEFORE AFTER", 2, 0, "", "", {NULL}},
 	{"named", OTHER, NULL, "NAME [OPTION...]", 1, 0, "", "", {NULL}},
 };
 
@@ -138,7 +138,7 @@ static struct line_row line_rows[] = {
 	 "--word=none: must be one of this, that"},
 	{"wrong as a whole", "one --number=9", "nine is too many"},
 	{"a word too many", "one word", "'word': only options are taken"},
-	{"a word too few", "other a", "two FILEs are taken, not 1"},
+	{"a word too few", "other a", "BEFORE and AFTER are taken, not 1"},
 	{"no word", "named", "one NAME is taken, not 0"},
 	{"one file for two", "one --first=a --second=a",
 	 "--second=a: --first as well, both to a"},

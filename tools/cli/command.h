@@ -24,8 +24,8 @@ struct command {
 	/* Returns the exit code, or a negative errno with a sentence in
 	 * cli_error(). @of: the tool's struct of options. */
 	int (*run)(const struct command *command, void *of);
-	const char *usage;       /* what follows its name: a lone word first */
-	uint32_t words;          /* besides options; two are FILEs */
+	const char *usage;       /* what follows its name: its words first */
+	uint32_t words;          /* besides options, at most two */
 	uint32_t most;           /* that it takes, of what the tool says */
 	const char *summary;     /* for the list of commands */
 	const char *about;       /* what it shows */

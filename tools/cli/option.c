@@ -176,18 +176,27 @@ static int parse_option(struct command_line *line, int place, const char *text)
 	return rc < 0 ? option_refused(row->name, line->given[place]) : 0;
 }
 
+/* A command line without words may have no usage. */
+static int parse_refuse_words(const char *usage, uint32_t words, int given)
+{
+	int first = (int)strcspn(usage, " ");
+
+	if (words == 1)
+		return REFUSE("one %.*s is taken, not %d", first, usage, given);
+	return REFUSE("%.*s and%.*s are taken, not %d", first, usage,
+		      1 + (int)strcspn(usage + first + 1, " "), usage + first,
+		      given);
+}
+
 static int parse_words(struct command_line *line, int argc, char **argv)
 {
 	uint32_t words = line->command->words;
-	const char *usage = line->command->usage;
 
 	if (words == 0 && optind < argc)
 		return REFUSE("'%.60s': only options are taken", argv[optind]);
-	if (argc - optind != (int)words && words > 1)
-		return REFUSE("two FILEs are taken, not %d", argc - optind);
 	if (argc - optind != (int)words)
-		return REFUSE("one %.*s is taken, not %d",
-			      (int)strcspn(usage, " "), usage, argc - optind);
+		return parse_refuse_words(line->command->usage, words,
+					  argc - optind);
 	for (uint32_t i = 0; i < words; i++)
 		line->word[i] = argv[optind + (int)i];
 	return 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sluice recv: the events of a stage of another process, to stdout.
+ * sluice recv: the events of a stage of another process, to stdout. And sluice tap:
+ * copies of them, which no stage waits for.
  *
  * A batch is acknowledged when all of it is written: by the next receive, or when it
  * is left in good order. Who cannot write any more ends without that, and the engine
  * gives to others what was not acknowledged, as of any process that has died.
  */
-#include "tools/sluice/frame.h"
 #include "tools/sluice/peer.h"
 #include "tools/cli/say.h"
 
@@ -23,12 +23,35 @@
 
 struct recv {
 	struct peer peer;
-	enum frame_format format;
+	const struct options *options;
 	uint64_t left; /* events that may still come */
 	char *buffer;
 	size_t bytes; /* that are in it */
 	size_t room;
+	size_t line_bytes; /* the most that an event takes there */
 };
+
+/* ---- an event --------------------------------------------------------------- */
+
+static size_t recv_line_bytes(const struct recv *recv)
+{
+	const struct options *options = recv->options;
+
+	return options->fields.count > 0
+		       ? fields_line_bytes(&options->fields)
+		       : frame_bytes(options->format, recv->peer.event_bytes);
+}
+
+static void recv_line(struct recv *recv, const void *event)
+{
+	const struct options *options = recv->options;
+	char *line = recv->buffer + recv->bytes;
+
+	recv->bytes += options->fields.count > 0
+			       ? fields_write(&options->fields, line, event)
+			       : frame_write(options->format, line, event,
+					     recv->peer.event_bytes);
+}
 
 /* ---- stdout ----------------------------------------------------------------- */
 
@@ -73,11 +96,8 @@ static int recv_batch(struct recv *recv, const struct sluice_batch *batch)
 	const char *event = batch->events;
 
 	for (uint32_t i = 0; i < batch->count; i++, event += event_bytes) {
-		recv->bytes +=
-			frame_write(recv->format, recv->buffer + recv->bytes,
-				    event, event_bytes);
-		if (recv->room - recv->bytes <
-			    frame_bytes(recv->format, event_bytes) &&
+		recv_line(recv, event);
+		if (recv->room - recv->bytes < recv->line_bytes &&
 		    recv_flush(recv) < 0)
 			return -EIO;
 	}
@@ -117,9 +137,26 @@ static int recv_all(struct recv *recv)
 	return rc;
 }
 
-/* A limited number is asked for, so that not one more comes. */
-static int recv_open(struct recv *recv, const struct options *options)
+static int recv_buffer(struct recv *recv)
 {
+	const struct fields *fields = &recv->options->fields;
+
+	if (fields->bytes > recv->peer.event_bytes)
+		return REFUSE(
+			"--fields: they have %u bytes, and an event of '%s' "
+			"has %u",
+			fields->bytes, recv->options->from,
+			recv->peer.event_bytes);
+	recv->line_bytes = recv_line_bytes(recv);
+	recv->room = RECV_BUFFER_BYTES + recv->line_bytes;
+	recv->buffer = malloc(recv->room);
+	return recv->buffer != NULL ? 0 : cli_fail(-ENOMEM, "no memory");
+}
+
+/* A limited number is asked for, so that not one more comes. */
+static int recv_open(struct recv *recv)
+{
+	const struct options *options = recv->options;
 	struct sluice_attach_opts opts = {.from = options->from,
 					  .max_demand = options->max_demand,
 					  .tee = options->tee};
@@ -130,27 +167,24 @@ static int recv_open(struct recv *recv, const struct options *options)
 	rc = peer_open(&recv->peer, options, &opts);
 	if (rc != 0)
 		return rc;
-	recv->room = RECV_BUFFER_BYTES +
-		     frame_bytes(recv->format, recv->peer.event_bytes);
-	recv->buffer = malloc(recv->room);
-	if (recv->buffer == NULL)
-		rc = cli_fail(-ENOMEM, "no memory");
+	rc = recv_buffer(recv);
 	if (rc == 0 && options->count > 0)
 		rc = cli_library(sluice_ask(sluice_port_sub(recv->peer.port),
 					    options->count));
+	if (rc == -EINVAL)
+		return peer_close(&recv->peer, COMMAND_USAGE);
 	return rc < 0 ? peer_close(&recv->peer, COMMAND_FAILED) : 0;
 }
 
 int cmd_recv(const struct command *command, void *of)
 {
-	const struct options *options = of;
 	/* The port that is not left is there until the process ends. */
 	static struct recv recv;
 	int rc;
 
-	recv.format = options->format;
-	recv.left = options->count > 0 ? options->count : UINT64_MAX;
-	rc = recv_open(&recv, options);
+	recv.options = of;
+	recv.left = recv.options->count > 0 ? recv.options->count : UINT64_MAX;
+	rc = recv_open(&recv);
 	if (rc == 0) {
 		rc = recv_all(&recv);
 		if (rc >= 0)

@@ -166,9 +166,8 @@ static int keys_pair(const struct key *key, struct document *document,
 		if (text == NULL || strcmp(text, key->name) != 0)
 			continue;
 		if (*value != NULL)
-			return REFUSE_AT(document, name,
-					 "%s.%s: is there twice", where,
-					 key->name);
+			return REFUSE_AT(document, name, "%s: is there twice",
+					 keys_path(where, key).at);
 		*value = yaml_document_get_node(&document->yaml, pair->value);
 	}
 	if (*value == NULL && key->is_required)

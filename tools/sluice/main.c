@@ -3,15 +3,18 @@
 #include "tools/sluice/options.h"
 #include "sluice.h"
 
-#define LS     1u
-#define RUN    2u
-#define RECV   4u
-#define SEND   8u
-#define STAT   16u
-#define TOP    32u
-#define EXPORT 64u
-#define PEER   (RECV | SEND)
-#define WATCH  (STAT | TOP | EXPORT)
+#define LS      1u
+#define RUN     2u
+#define RECV    4u
+#define SEND    8u
+#define STAT    16u
+#define TOP     32u
+#define EXPORT  64u
+#define TAP     128u
+#define INSPECT 256u
+#define READ    (RECV | TAP)
+#define PEER    (READ | SEND)
+#define WATCH   (STAT | TOP | EXPORT | INSPECT)
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -39,6 +42,12 @@ static const struct command commands[] = {
 	 "NAME in another process. SIGINT and SIGTERM are the end of stdin; a "
 	 "second one drops what has found no credit.",
 	 {"timeout=5s", "ring-events=1000"}},
+	{"tap", TAP, cmd_recv, "NAME STAGE [OPTION...]", 2, 0,
+	 "events of a stage as they pass, to stdout",
+	 "Writes copies of the events of STAGE, of the pipeline NAME in another "
+	 "process, to stdout, until their stream ends or SIGINT or SIGTERM comes. "
+	 "No stage waits for it: an event that it has no room for it does not get.",
+	 {"timeout=5s", "max-demand=1000", "tee=1"}},
 	{"stat", STAT, cmd_stat, "NAME [OPTION...]", 1, 0,
 	 "a pipeline as it is now",
 	 "The stages and subscriptions of the pipeline NAME: what they have "
@@ -51,6 +60,13 @@ static const struct command commands[] = {
 	 "a terminal the picture is drawn anew, and q ends it; elsewhere tables "
 	 "follow each other. Ends with the pipeline.",
 	 {"every=1s"}},
+	{"inspect", INSPECT, cmd_inspect, "NAME [OPTION...]", 1, 0,
+	 "whether its counts agree with each other",
+	 "Checks all that must be true of the stages and subscriptions of the "
+	 "pipeline NAME, at one time and from one time to the next: counts that only "
+	 "grow, times that add up, names that are there, no more handed on than "
+	 "emitted. Writes what is not, and fails then.",
+	 {"rounds=1"}},
 	{"export", EXPORT, cmd_export, "NAME [OPTION...]", 1, 0,
 	 "the same as OpenMetrics text",
 	 "What the stages and subscriptions of the pipeline NAME have counted, "
@@ -62,6 +78,22 @@ static const struct spec_form format_forms[] = {
 	{.name = "text"}, {.name = "hex"}, {.name = "raw"}};
 static const struct spec formats = SPEC_TABLE(":", format_forms);
 
+static int fields_of(const struct option_row *row, void *of, const char *text)
+{
+	struct options *options = of;
+
+	(void)row;
+	return fields_read(&options->fields, text);
+}
+
+/* There is no default. */
+static void fields_show(const struct option_row *row, const void *of, FILE *out)
+{
+	(void)row;
+	(void)of;
+	(void)out;
+}
+
 static const struct option_row rows[] = {
 	OPTION_HEADING(LS | RUN | PEER | WATCH, "Options:"),
 	{RECV, "from", "STAGE", "the stage whose events are written",
@@ -72,12 +104,16 @@ static const struct option_row rows[] = {
 	 "lines without the zeros at the end, lines of hex digits, or the bytes of "
 	 "one event behind the other",
 	 OPTION_PLACE(SPEC, options, format), .spec = &formats},
-	{RECV, "count", "N", "so many events, and no more",
+	{READ, "fields", "LIST",
+	 "a line of what an event is made of, with tabs between: "
+	 "u64,skip:4,f64,text:16",
+	 .kind = OPTION_OWN, .read = fields_of, .show = fields_show},
+	{READ, "count", "N", "so many events, and no more",
 	 OPTION_PLACE(NUMBER, options, count),
 	 .form = NUMBER_FORM(U32, 1, UINT32_MAX, .word = "all", .worth = 0)},
 	{PEER, "name", "NAME", "its own, in the pipeline; else peer-PID-N",
 	 OPTION_PLACE(NUMBER, options, name), .form = NUMBER_FORM(TEXT, 0, 0)},
-	{RECV, "max-demand", "N", "most events that it has in hand",
+	{READ, "max-demand", "N", "most events that it has in hand",
 	 OPTION_PLACE(NUMBER, options, max_demand),
 	 .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)},
 	{SEND, "ring-events", "N", "most events that are on their way",
@@ -86,7 +122,7 @@ static const struct option_row rows[] = {
 	{SEND, "resume", NULL,
 	 "leave out as many events as were taken of its name before",
 	 OPTION_PLACE(FLAG, options, resume)},
-	{RECV, "tee", "N", "one event in N, as it passes: no stage waits for it",
+	{READ, "tee", "N", "one event in N, as it passes: no stage waits for it",
 	 OPTION_PLACE(NUMBER, options, tee),
 	 .form = NUMBER_FORM(U32, 1, UINT32_MAX, .word = "none", .worth = 0)},
 	{PEER, "wait", NULL, "while no pipeline of that name listens, for one",
@@ -105,10 +141,10 @@ static const struct option_row rows[] = {
 	{TOP, "every", "TIME", "from one picture to the next: 200ms, 1s",
 	 OPTION_PLACE(NUMBER, options, every_ns),
 	 .form = NUMBER_FORM(TIME, 1e8, 3.6e12)},
-	{TOP, "rounds", "N", "end behind so many",
+	{TOP | INSPECT, "rounds", "N", "end behind so many",
 	 OPTION_PLACE(NUMBER, options, rounds),
 	 .form = NUMBER_FORM(U32, 1, 1e9)},
-	{LS | RUN | SEND | STAT, "json", "[=FILE]",
+	{LS | RUN | SEND | STAT | INSPECT, "json", "[=FILE]",
 	 "one JSON document, to a file or instead of the table",
 	 OPTION_PLACE(DOCUMENT, options, json)},
 	{RUN, "quiet", NULL, "no table, and nothing of what the pipeline logs",
@@ -124,9 +160,18 @@ _Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTION_ROWS_MAX,
 /* What has no default, and what needs another option. */
 static int main_finish(void *of)
 {
-	const struct options *options = of;
+	struct options *options = of;
 	uint32_t bit = options->line.command->bit;
 
+	if (bit == TAP)
+		options->from = options->line.word[1];
+	if (options->fields.count > 0 &&
+	    option_given(&options->line, "format") != NULL)
+		return REFUSE("--fields: goes without --format");
+	if (bit == TAP && options->tee == 0)
+		return REFUSE(
+			"--tee=none: a tap takes copies; what takes events "
+			"is recv");
 	if (bit == RECV && options->from == NULL)
 		return REFUSE("--from: is missing");
 	if (bit == SEND && options->to == NULL)

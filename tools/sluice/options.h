@@ -6,6 +6,7 @@
 #define SLUICE_TOOLS_SLUICE_OPTIONS_H
 
 #include "tools/cli/command.h"
+#include "tools/sluice/fields.h"
 #include "tools/sluice/frame.h"
 #include "sluice.h"
 
@@ -29,6 +30,7 @@ struct options {
 	const char *name;
 	double timeout_ns;
 	enum frame_format format;
+	struct fields fields; /* none: as the format says */
 	uint32_t count;       /* events; 0: all */
 	uint32_t max_demand;  /* 0: the library's */
 	uint32_t ring_events; /* likewise */
@@ -43,6 +45,7 @@ static inline uint32_t options_ms(double ns)
 	return ns > 0 ? (uint32_t)ceil(ns * 1e-6) : SLUICE_FOREVER;
 }
 
+int cmd_inspect(const struct command *command, void *of);
 int cmd_ls(const struct command *command, void *of);
 int cmd_recv(const struct command *command, void *of);
 int cmd_run(const struct command *command, void *of);
