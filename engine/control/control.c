@@ -241,11 +241,19 @@ static void control_wish_end(struct sluice_stage *stage)
 	gate_leave(&p->gate, p->host.wait);
 }
 
+int stage_end_as(struct sluice_stage *stage, uint32_t closed)
+{
+	int rc = control_tell(stage, LETTER_END, &closed, sizeof(closed));
+
+	if (rc == 0)
+		control_wish_end(stage);
+	return rc;
+}
+
 int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 		     uint32_t code)
 {
 	SLUICE_KEEP_ERRNO;
-	uint32_t closed = SLUICE_CLOSED(reason, code);
 	int rc = door_stage(stage, __func__);
 
 	if (rc < 0)
@@ -254,10 +262,7 @@ int sluice_stage_end(struct sluice_stage *stage, enum sluice_reason reason,
 		return sluice_fail(-EINVAL, "stage '%s': " END_REFUSED,
 				   stage->name, (int)reason, code,
 				   SLUICE_CODE_MAX);
-	rc = control_tell(stage, LETTER_END, &closed, sizeof(closed));
-	if (rc == 0)
-		control_wish_end(stage);
-	return rc;
+	return stage_end_as(stage, SLUICE_CLOSED(reason, code));
 }
 
 int sluice_timer_set(struct sluice_stage *self, uint32_t timer,

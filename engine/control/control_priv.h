@@ -15,6 +15,10 @@
 void control_stage_stats(const struct sluice_stage *stage,
 			 struct sluice_stage_stats *stat);
 
+/* control.c: as sluice_stage_end(), for a SLUICE_CLOSED() word, which may be one that
+ * only an engine gives. Threads: any; the stage is there. */
+int stage_end_as(struct sluice_stage *stage, uint32_t closed);
+
 /* subscribe.c: as sluice_subscribe(), while the pipeline runs; one of the two stages
  * stands for another process. On failure what @far names is still the caller's;
  * else far->release gives it back. */

@@ -203,9 +203,15 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 
 uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 {
+	struct sluice_spsc_writer *w = &out->writers[sub->lane];
+
 	(void)late;
-	sluice_spsc_writer_attach(&out->writers[sub->lane], sub->tx, sub->rx,
-				  sub->slots, sub->capacity, out->event_bytes);
+	sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
+				  sub->capacity, out->event_bytes);
+	/* The ring is new, whatever another process has written there already: nothing
+	 * lies before its first slot that could be dealt again, or that it has sent. */
+	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
+		w->published = w->reserved = w->granted = w->acked = 0;
 	out->stampers[sub->lane] = (struct stamper){
 		.next = out->writers[sub->lane].reserved,
 	};

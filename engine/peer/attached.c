@@ -109,7 +109,7 @@ void attached_answer(struct attached *a)
 
 void attached_end(struct attached *a, enum sluice_reason reason, uint32_t code)
 {
-	int rc = sluice_stage_end(a->engine, reason, code);
+	int rc = stage_end_as(a->engine, SLUICE_CLOSED(reason, code));
 
 	(void)rc; /* it may have ended before */
 }

@@ -649,6 +649,8 @@ sluice_unit_mutant(far-leaves-without-a-look engine/stage/attend_in.c far "it_di
 	[[s/^\t\tfar_settle(link);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-unflagged engine/link/outlet_member.c far "it_dies"
 	[[s/^\t\tfar_handed(sub, .*$/\t\t(void)0;/]])
+sluice_unit_mutant(far-believed-at-first engine/link/rings_separate.c far "it_lies_before_it_has_any"
+	[[/^uint64_t separate_attach/,/^}/s/sub->far.side != FAR_NONE/0/]])
 sluice_unit_mutant(far-never-over engine/run/port_held.c far "it_reads_all"
 	[[s/^\tstage_look_far(port);$//]])
 sluice_unit_mutant(far-notes-believed engine/link/far.c far_words "it_lies_about_notes"
@@ -679,6 +681,8 @@ sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is
 	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_ERROR);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s|sub->far.side != FAR_CONSUMER \&\& ||]])
+sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"
+	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
 	[[s/first + writer, &share->part\[writer\],/first, \&share->part[writer],/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"

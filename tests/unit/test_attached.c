@@ -247,6 +247,26 @@ static void the_engine_goes_while_it_reads(void **state)
 	close_all();
 }
 
+/* The reason of a stage that had ended before this one joined it: no program can give
+ * that one. */
+static void there_is_nothing_to_read_any_more(void **state)
+{
+	struct wire_hello hello = hello_as(WIRE_CONSUMER, "source");
+	struct sluice_port_status status;
+	struct sluice_batch batch;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	hello.flags = WIRE_MANUAL; /* it has not joined */
+	attach_as(&hello);
+	attached_end(&peer, SLUICE_REASON_NO_PRODUCER, 0);
+	assert_int_equal(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS),
+			 -EIO);
+	assert_int_equal(sluice_port_closed(peer.port, &status), -EIO);
+	assert_int_equal(status.reason, SLUICE_REASON_NO_PRODUCER);
+	close_all();
+}
+
 static void ask_for_more(void **state)
 {
 	struct sluice_subscription_stats stat;
@@ -405,6 +425,7 @@ int main(void)
 		cmocka_unit_test(it_changes_its_descriptors),
 		cmocka_unit_test(the_stage_it_reads_fails),
 		cmocka_unit_test(the_engine_goes_while_it_reads),
+		cmocka_unit_test(there_is_nothing_to_read_any_more),
 		cmocka_unit_test(ask_for_more),
 		cmocka_unit_test(a_peer_feeds),
 		cmocka_unit_test(a_peer_that_fed_has_gone),

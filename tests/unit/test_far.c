@@ -198,6 +198,25 @@ static void it_lies(void **state)
 	assert_int_equal(released, 1);
 }
 
+/* It acknowledges before there is anything: what its ring holds then is no event that it
+ * could leave behind. */
+static void it_lies_before_it_has_any(void **state)
+{
+	struct sluice_sub other;
+
+	(void)state;
+	start_source("demand", &other);
+	add_reader();
+	stand = sluice_stage_find(pipeline, "peer");
+	sluice_store_release(&far.rx.acked, UINT64_MAX - 3);
+	subscribe_as(FAR_CONSUMER, "peer", "source");
+	leave(SLUICE_REASON_ERROR);
+	take_rest(other);
+	join_and_close(0);
+	flow_check_all(&sink, EVENTS);
+	assert_int_equal(flagged, 0);
+}
+
 /* Its stream ends where it is; what it has not finished then it still may. */
 static void it_is_cancelled(void **state)
 {
@@ -247,6 +266,7 @@ int main(void)
 		cmocka_unit_test(it_reads_all),
 		cmocka_unit_test(it_dies),
 		cmocka_unit_test(it_lies),
+		cmocka_unit_test(it_lies_before_it_has_any),
 		cmocka_unit_test(it_is_cancelled),
 		cmocka_unit_test(its_user_is_elsewhere),
 	};
