@@ -115,6 +115,12 @@ static int attach_connect(const char *path, uint64_t due_ns)
 
 /* ---- the answer ------------------------------------------------------------------- */
 
+static int attach_failed(int rc, const char *step)
+{
+	return sluice_fail(rc, "attach: refused by %s: %s", step,
+			   sluice_errno_text(rc));
+}
+
 static int attach_wait(int socket, uint64_t due_ns)
 {
 	struct pollfd polled = {.fd = socket, .events = POLLIN};
@@ -123,6 +129,8 @@ static int attach_wait(int socket, uint64_t due_ns)
 	do
 		n = poll(&polled, 1, attach_left_ms(due_ns));
 	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return attach_failed(-errno, "poll");
 	return n > 0 ? 0 : attach_late();
 }
 
@@ -229,7 +237,9 @@ static int attach_hello(const struct attach *a, const struct wire_hello *hello)
 	       (const char *)hello + sizeof(hello->head),
 	       sizeof(said) - sizeof(said.head));
 	rc = packet_send(a->socket, &said, sizeof(said), NULL, 0);
-	return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
+	return rc < 0 ? attach_failed(rc, "sendmsg") : 0;
 }
 
 int attach_open(struct attach *a, const struct wire_hello *hello,
@@ -266,9 +276,7 @@ int attach_ready(const struct attach *a)
 	wire_init(&ready, WIRE_READY, sizeof(ready));
 	ready.epoch = a->welcome.epoch;
 	rc = packet_send(a->socket, &ready, sizeof(ready), NULL, 0);
-	return rc < 0 ? sluice_fail(rc, "attach: ready cannot be sent: %s",
-				    sluice_errno_text(rc))
-		      : 0;
+	return rc < 0 ? attach_failed(rc, "sendmsg") : 0;
 }
 
 int attach_ended(const struct attach *a, struct wire_word *end)

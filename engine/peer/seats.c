@@ -152,6 +152,21 @@ static int seats_make_room(struct seats *seats, const char *name)
 	return 0;
 }
 
+static void seat_add(struct seats *seats, struct seat *seat)
+{
+	seat->next = seats->first;
+	seats->first = seat;
+}
+
+/* One that was refused; if a stage stands there already, that has to end first. */
+static void seat_refuse(struct seats *seats, struct seat *seat)
+{
+	if (seat->in.stage != NULL)
+		seat_add(seats, seat);
+	else
+		free(seat);
+}
+
 static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 {
 	struct seats *seats = ctx;
@@ -171,13 +186,13 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 				   peer->hello.peer);
 	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello,
 			   &grant->welcome, grant->fds);
-	seat->next = seats->first;
-	seats->first = seat;
 	if (rc < 0) {
 		for (uint32_t i = 0; i < grant->welcome.memory_count; i++)
 			(void)close(grant->fds[i]);
+		seat_refuse(seats, seat);
 		return rc;
 	}
+	seat_add(seats, seat);
 	seat->peer = peer;
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);

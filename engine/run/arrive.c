@@ -334,6 +334,9 @@ int stage_arrive(struct sluice_pipeline *p,
 			break;
 		rc = arrive_once(p, &o, ready, out, &soon);
 	}
+	/* The place that it had may be another stage's by now. */
+	if (rc < 0 && out != NULL)
+		*out = NULL;
 	return rc;
 }
 

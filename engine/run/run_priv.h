@@ -122,7 +122,7 @@ struct stage_ready {
 };
 
 /* sluice_stage_add(), with what a ready-made stage has; *out is the stage, set
- * before any other thread knows it. Past the door. */
+ * before any other thread knows it; NULL after a failure. Past the door. */
 int stage_arrive(struct sluice_pipeline *pipeline,
 		 const struct sluice_stage_opts *opts,
 		 const struct stage_ready *ready, struct sluice_stage **out);

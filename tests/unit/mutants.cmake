@@ -704,6 +704,22 @@ sluice_unit_mutant(port-of-another-process engine/run/port.c peers "a_stage_stan
 sluice_unit_mutant(death-unheard engine/peer/client.c peers "the_engine_dies"
 	[[s/SLUICE_REASON_ERROR, EOWNERDEAD);/SLUICE_REASON_NORMAL, 0);/]])
 
+# ---- what the system refuses ------------------------------------------------------
+sluice_unit_mutant(refused-and-listening engine/peer/listen.c listen_fault "bind"
+	[[/^static void listener_undo/,/^}/s/address_leave(&l->address);/(void)0;/]])
+sluice_unit_mutant(refused-and-named engine/run/arrive.c attach_fault "let_read_aligned"
+	[[/^int stage_arrive/,/^}/s/\*out = NULL;/(void)0;/]])
+sluice_unit_mutant(refused-and-seated engine/peer/seats.c attach_fault "let_read_calloc"
+	[[/^static void seat_refuse/,/^}/s/free(seat);/seat_add(seats, seat);/]])
+sluice_unit_mutant(refused-and-held engine/peer/seats.c attach_fault "let_read_fcntl"
+	[[/^static int seats_admit/,/^}/s/(void)close(grant->fds.i.);/(void)0;/]])
+sluice_unit_mutant(refused-and-shared engine/peer/stand_in.c attach_fault "let_read_calloc"
+	[[/^static int stand_in_subscribe/,/^}/s/share_release(in->share);/(void)0;/]])
+sluice_unit_mutant(refused-and-late engine/peer/attach.c attach_fault "reads_poll"
+	[[/^static int attach_wait/,/^}/s/if (n < 0)/if (0)/]])
+sluice_unit_mutant(refused-without-a-word engine/peer/attach.c attach_fault "reads_sendmsg"
+	[[/^static int attach_hello/,/^}/s/return rc < 0 .*$/return rc;/]])
+
 # ---- observers, and what is shown them -------------------------------------------
 sluice_unit_mutant(board-half-written engine/peer/board.c board "what_is_being_written_is_not_read"
 	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn == *seen)/]])

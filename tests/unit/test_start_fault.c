@@ -1,121 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A start when the system says no. The linker puts a wrapper before each call
- * of the library that can fail (see CMakeLists.txt); it fails the n-th one, for
- * every n there is, until a start gets through. */
+/* A start when the system says no: the n-th call of a kind fails, for every n there is,
+ * until a start gets through. */
 #include "flow.h"
-#include "tests/support/edge.h"
+#include "tests/support/faults.h"
 
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #define STAGES  5u
 #define REGIONS (STAGES + 1) /* one for the bells */
 #define WORKERS 3u
 #define N_MAX   500u /* no start makes so many calls of one kind */
-
-/* ---- the edge: called on the main thread and on the supervisor's --------- */
-
-static struct {
-	const char *call; /* the call that is to fail, NULL for none */
-	int error;
-	uint32_t at;   /* which one, from 1 */
-	uint32_t seen; /* atomic */
-	int64_t live;  /* blocks on the heap of the library; atomic */
-} edge;
-
-static int edge_fails(const char *call)
-{
-	if (edge.call == NULL || strcmp(call, edge.call) != 0)
-		return 0;
-	if (__atomic_add_fetch(&edge.seen, 1, __ATOMIC_RELAXED) != edge.at)
-		return 0;
-	errno = edge.error;
-	return 1;
-}
-
-static void *edge_block(void *block)
-{
-	if (block != NULL)
-		__atomic_add_fetch(&edge.live, 1, __ATOMIC_RELAXED);
-	return block;
-}
-
-int __real_fcntl(int fd, int command, int arg);
-int __wrap_fcntl(int fd, int command, int arg);
-void *__real_malloc(size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *block, size_t bytes);
-void *__wrap_realloc(void *block, size_t bytes);
-void *__real_aligned_alloc(size_t align, size_t bytes);
-void *__wrap_aligned_alloc(size_t align, size_t bytes);
-void __real_free(void *block);
-void __wrap_free(void *block);
-int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
-
-int __wrap_fcntl(int fd, int command, int arg)
-{
-	return edge_fails("fcntl") ? -1 : __real_fcntl(fd, command, arg);
-}
-
-void *__wrap_malloc(size_t bytes)
-{
-	return edge_fails("malloc") ? NULL : edge_block(__real_malloc(bytes));
-}
-
-void *__wrap_calloc(size_t count, size_t bytes)
-{
-	return edge_fails("calloc") ? NULL
-				    : edge_block(__real_calloc(count, bytes));
-}
-
-void *__wrap_realloc(void *block, size_t bytes)
-{
-	if (edge_fails("realloc"))
-		return NULL;
-	if (block == NULL)
-		return edge_block(__real_realloc(NULL, bytes));
-	return __real_realloc(block, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t bytes)
-{
-	return edge_fails("aligned_alloc")
-		       ? NULL
-		       : edge_block(__real_aligned_alloc(align, bytes));
-}
-
-void __wrap_free(void *block)
-{
-	if (block != NULL)
-		__atomic_sub_fetch(&edge.live, 1, __ATOMIC_RELAXED);
-	__real_free(block);
-}
-
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg)
-{
-	return edge_fails("pthread_create")
-		       ? edge.error
-		       : __real_pthread_create(id, attr, run, arg);
-}
-
-static void edge_arm(const char *call, int error, uint32_t at)
-{
-	edge.call = call;
-	edge.error = error;
-	edge.at = at;
-	edge.seen = 0;
-}
 
 /* ---- a pipeline with one of everything that is allocated ----------------- */
 
@@ -258,12 +153,12 @@ static void start_fails_and_holds_nothing(void **state)
 
 	for (n = 1; n < N_MAX; n++) {
 		struct sluice_pipeline *p = everything();
-		int64_t live = edge.live;
+		int64_t live = fault_live();
 		int rc;
 
-		edge_arm(row->name, row->error, n);
+		fault_arm(row->name, row->error, n, FAULT_ANY);
 		rc = sluice_pipeline_start(p);
-		edge.call = NULL;
+		(void)fault_disarm();
 		if (rc == 0) {
 			check_runs(p);
 			sluice_pipeline_close(p);
@@ -273,12 +168,12 @@ static void start_fails_and_holds_nothing(void **state)
 		assert_text_has(sluice_last_error(), row->says);
 		check_names_somebody(sluice_last_error());
 		check_lives();
-		assert_int_equal(edge.live, live);
+		assert_int_equal(fault_live(), live);
 		flow_check_released();
 		sluice_pipeline_close(p);
 	}
 	assert_in_range(n, row->at_least + 1, N_MAX - 1);
-	assert_int_equal(edge.live, 0);
+	assert_int_equal(fault_live(), 0);
 }
 
 /* Memory may be there the next time: what was declared is still declared. */
@@ -295,9 +190,10 @@ static void start_again_works(void **state)
 		for (uint32_t n = 1; n < N_MAX; n++) {
 			int rc;
 
-			edge_arm(faults[i].name, faults[i].error, n);
+			fault_arm(faults[i].name, faults[i].error, n,
+				  FAULT_ANY);
 			rc = sluice_pipeline_start(p);
-			edge.call = NULL;
+			(void)fault_disarm();
 			if (rc == 0)
 				break;
 			assert_int_equal(rc, faults[i].rc);
@@ -305,7 +201,7 @@ static void start_again_works(void **state)
 		check_runs(p);
 		sluice_pipeline_close(p);
 	}
-	assert_int_equal(edge.live, 0);
+	assert_int_equal(fault_live(), 0);
 }
 
 /* A foreign thread that wakes its producer need not know that the start is just
@@ -332,9 +228,9 @@ static void start_fails_under_wakes(void **state)
 		assert_int_equal(pthread_create(&waker, NULL, wake_on,
 						sluice_stage_find(p, "source")),
 				 0);
-		edge_arm(calls[i % 2], EAGAIN, 1);
+		fault_arm(calls[i % 2], EAGAIN, 1, FAULT_ANY);
 		assert_int_equal(sluice_pipeline_start(p), -EAGAIN);
-		edge.call = NULL;
+		(void)fault_disarm();
 		sluice_store_release(&waking, 0);
 		(void)pthread_join(waker, NULL);
 		sluice_pipeline_close(p);
@@ -355,39 +251,39 @@ static void declaring_fails_and_holds_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < UNIT_COUNT(opens); i++) {
-		edge_arm(opens[i], ENOMEM, 1);
+		fault_arm(opens[i], ENOMEM, 1, FAULT_ANY);
 		assert_int_equal(sluice_pipeline_open(&p, NULL), -ENOMEM);
 		assert_text_has(sluice_last_error(), "'pipeline': no memory");
 		assert_null(p);
-		assert_int_equal(edge.live, 0);
+		assert_int_equal(fault_live(), 0);
 	}
-	edge_arm("realloc", ENOMEM, 2);
+	fault_arm("realloc", ENOMEM, 2, FAULT_ANY);
 	assert_int_equal(
 		sluice_pipeline_open(&p, SLUICE_PIPELINE(.pin = "0-3")),
 		-ENOMEM);
 	assert_text_has(sluice_last_error(), "'pipeline': no memory");
-	assert_int_equal(edge.live, 0);
-	edge.call = NULL;
+	assert_int_equal(fault_live(), 0);
+	(void)fault_disarm();
 	p = flow_open(1);
-	live = edge.live;
+	live = fault_live();
 	for (size_t i = 0; i < UNIT_COUNT(calls); i++) {
-		edge_arm(calls[i], ENOMEM, 1);
+		fault_arm(calls[i], ENOMEM, 1, FAULT_ANY);
 		assert_int_equal(sluice_stage_add(p, opts), -ENOMEM);
 		assert_text_has(sluice_last_error(), "no memory");
-		assert_int_equal(edge.live, live);
+		assert_int_equal(fault_live(), live);
 		assert_null(sluice_stage_find(p, "a"));
 	}
-	edge.call = NULL;
+	(void)fault_disarm();
 	flow_add(p, opts);
 	flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
 				 .in_bytes = 8, .handle_events = swallow));
-	edge_arm("aligned_alloc", ENOMEM, 1);
+	fault_arm("aligned_alloc", ENOMEM, 1, FAULT_ANY);
 	assert_int_equal(sluice_subscribe(p, "c", "a", NULL), -ENOMEM);
-	edge.call = NULL;
+	(void)fault_disarm();
 	flow_subscribe(p, "c", "a", NULL);
 	assert_int_equal(flow_run(p), 0);
 	sluice_pipeline_close(p);
-	assert_int_equal(edge.live, 0);
+	assert_int_equal(fault_live(), 0);
 }
 
 /* The limit under which @more files can be opened: others may be open already,

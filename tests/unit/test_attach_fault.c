@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A peer attaches, and the system refuses something: each call that may fail does so
+ * once, in the peer, and then in the engine's thread for peers. Both are this process.
+ * The peer is told why, both hold nothing then, and the next one is let in. */
+#include "flow.h"
+#include "ring/base_priv.h"
+#include "tests/support/faults.h"
+
+#include <stdio.h>
+
+#define N_MAX  200u /* nobody makes so many calls of one kind */
+#define ENGINE "test/peers"
+
+static char folder[64];
+static struct sluice_pipeline *pipeline;
+static struct flow_sink sink;
+
+/* What is read comes from a port, so that there is none of it that nobody has read. */
+static void engine_open(void)
+{
+	memset(&sink, 0, sizeof(sink));
+	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	pipeline = flow_open_named(1);
+	flow_add(pipeline, SLUICE_STAGE(.name = "source",
+					.kind = SLUICE_PRODUCER, .out_bytes = 8,
+					.flags = SLUICE_STAGE_PORT |
+						 SLUICE_STAGE_PEERS_CONSUME,
+					.on_idle = SLUICE_IDLE_STAY));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .flags = SLUICE_STAGE_PEERS_FEED,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
+	assert_int_equal(sluice_pipeline_listen(
+				 pipeline, SLUICE_LISTEN(.folder = folder)),
+			 0);
+	flow_start(pipeline);
+}
+
+static void engine_close(void)
+{
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+/* ---- what both hold --------------------------------------------------------------- */
+
+struct held {
+	int64_t live;
+	int fds;
+	int regions;
+};
+
+static struct held held_now(void)
+{
+	return (struct held){.live = fault_live(),
+			     .fds = fds_count(),
+			     .regions = fds_mappings("memfd:sluice:")};
+}
+
+static int held_no_more_than(const struct held *before)
+{
+	struct held now = held_now();
+
+	return now.live <= before->live && now.fds == before->fds &&
+	       now.regions == before->regions;
+}
+
+/* ---- a peer ------------------------------------------------------------------------ */
+
+static int attach_as(struct sluice_stage **port, const char *name,
+		     struct sluice_attach_opts opts)
+{
+	opts.size = sizeof(opts);
+	opts.pipeline = "test";
+	opts.folder = folder;
+	opts.name = name;
+	opts.timeout_ms = FLOW_DEADLINE_MS;
+	return sluice_attach(port, &opts);
+}
+
+/* The engine lets go a moment later. It has heard of whoever came before when it
+ * refuses the next one. */
+static void await_held(const struct held *before)
+{
+	struct sluice_stage *port;
+	struct held now;
+
+	assert_int_equal(
+		attach_as(&port, "next",
+			  (struct sluice_attach_opts){.from = "nobody"}),
+		-ENOENT);
+	for (uint32_t ms = 0;
+	     ms < FLOW_DEADLINE_MS && !held_no_more_than(before); ms++)
+		flow_sleep_ms(1);
+	now = held_now();
+	assert_in_range(now.live, 0, before->live);
+	assert_int_equal(now.fds, before->fds);
+	assert_int_equal(now.regions, before->regions);
+	assert_null(sluice_stage_find(pipeline, "peer"));
+}
+
+static const struct sluice_attach_opts reads = {.from = "source"};
+static const struct sluice_attach_opts writes = {.to = "sink"};
+
+static int consume(void)
+{
+	struct sluice_stage *out = sluice_stage_find(pipeline, "source");
+	uint64_t event = 1;
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+	int rc = attach_as(&port, "peer", reads);
+
+	if (rc < 0)
+		return rc;
+	assert_int_equal(sluice_send(out, &event, 1, FLOW_DEADLINE_MS), 1);
+	assert_int_equal(sluice_recv(port, &batch, FLOW_DEADLINE_MS), 1);
+	assert_int_equal(sluice_recv(port, &batch, 0), -EAGAIN);
+	assert_int_equal(sluice_detach(port, FLOW_DEADLINE_MS), 0);
+	return 0;
+}
+
+static int feed(void)
+{
+	uint64_t event = 1;
+	struct sluice_stage *port;
+	int rc = attach_as(&port, "peer", writes);
+
+	if (rc < 0)
+		return rc;
+	assert_int_equal(sluice_send(port, &event, 1, FLOW_DEADLINE_MS), 1);
+	assert_int_equal(sluice_detach(port, FLOW_DEADLINE_MS), 0);
+	return 0;
+}
+
+/* Places of stages, once made, are there for the next ones: more of them than are
+ * needed at a time, for one is free a moment after its stage has gone. */
+static struct held make_places(int (*peer)(void))
+{
+	struct sluice_stage *ports[8];
+	struct held before = held_now();
+	int64_t live = INT64_MAX;
+	char name[8];
+
+	for (uint32_t i = 0; i < UNIT_COUNT(ports); i++) {
+		(void)snprintf(name, sizeof(name), "p%u", i);
+		assert_int_equal(attach_as(&ports[i], name,
+					   peer == feed ? writes : reads),
+				 0);
+	}
+	for (uint32_t i = 0; i < UNIT_COUNT(ports); i++)
+		assert_int_equal(sluice_detach(ports[i], FLOW_DEADLINE_MS), 0);
+	before.live = INT64_MAX;
+	/* A seat may be freed a moment after what it held. */
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(peer(), 0);
+		await_held(&before);
+		live = fault_live() < live ? fault_live() : live;
+	}
+	before.live = live;
+	return before;
+}
+
+/* ---- each call fails once ----------------------------------------------------------- */
+
+static struct fault_row {
+	const char *test;
+	int (*peer)(void);
+	const char *call;
+	int error;
+	int otherwise;      /* another code that may come of it; 0: none */
+	const char *thread; /* in which it fails */
+	uint32_t at_least;  /* calls that are refused */
+} rows[] = {
+	{"reads_calloc", consume, "calloc", ENOMEM, 0, FAULT_MINE, 2},
+	{"reads_malloc", consume, "malloc", ENOMEM, 0, FAULT_MINE, 2},
+	{"reads_aligned", consume, "aligned_alloc", ENOMEM, 0, FAULT_MINE, 5},
+	{"reads_memfd", consume, "memfd_create", EMFILE, 0, FAULT_MINE, 2},
+	{"reads_mmap", consume, "mmap", ENOMEM, 0, FAULT_MINE, 5},
+	{"reads_fallocate", consume, "fallocate", ENOSPC, 0, FAULT_MINE, 2},
+	{"reads_thread", consume, "pthread_create", EAGAIN, 0, FAULT_MINE, 1},
+	{"reads_eventfd", consume, "eventfd", EMFILE, 0, FAULT_MINE, 1},
+	{"reads_socket", consume, "socket", EMFILE, 0, FAULT_MINE, 1},
+	{"reads_setsockopt", consume, "setsockopt", EDOM, 0, FAULT_MINE, 1},
+	{"reads_connect", consume, "connect", EACCES, 0, FAULT_MINE, 1},
+	{"reads_sendmsg", consume, "sendmsg", ENOBUFS, 0, FAULT_MINE, 2},
+	{"reads_poll", consume, "poll", ENOMEM, 0, FAULT_MINE, 1},
+	{"reads_recvmsg", consume, "recvmsg", ENOMEM, 0, FAULT_MINE, 1},
+	{"reads_statx", consume, "statx", ENOMEM, -EPROTO, FAULT_MINE, 4},
+	{"reads_fcntl", consume, "fcntl", EINVAL, -EPROTO, FAULT_MINE, 3},
+	{"feeds_calloc", feed, "calloc", ENOMEM, 0, FAULT_MINE, 2},
+	{"feeds_aligned", feed, "aligned_alloc", ENOMEM, 0, FAULT_MINE, 5},
+	{"feeds_mmap", feed, "mmap", ENOMEM, 0, FAULT_MINE, 5},
+
+	{"let_read_calloc", consume, "calloc", ENOMEM, 0, ENGINE, 3},
+	{"let_read_malloc", consume, "malloc", ENOMEM, 0, ENGINE, 0},
+	{"let_read_aligned", consume, "aligned_alloc", ENOMEM, 0, ENGINE, 3},
+	{"let_read_memfd", consume, "memfd_create", EMFILE, 0, ENGINE, 2},
+	{"let_read_ftruncate", consume, "ftruncate", EFBIG, 0, ENGINE, 2},
+	{"let_read_fallocate", consume, "fallocate", ENOSPC, 0, ENGINE, 2},
+	{"let_read_mmap", consume, "mmap", ENOMEM, 0, ENGINE, 2},
+	{"let_read_fcntl", consume, "fcntl", EMFILE, 0, ENGINE, 5},
+	{"let_read_open", consume, "open", EMFILE, 0, ENGINE, 2},
+	{"let_read_socketpair", consume, "socketpair", EMFILE, 0, ENGINE, 1},
+	{"let_read_eventfd", consume, "eventfd", EMFILE, 0, ENGINE, 1},
+	{"let_read_getsockopt", consume, "getsockopt", EPERM, 0, ENGINE, 2},
+	{"let_read_sendmsg", consume, "sendmsg", ENOBUFS, 0, ENGINE, 1},
+	{"let_feed_calloc", feed, "calloc", ENOMEM, 0, ENGINE, 3},
+	{"let_feed_aligned", feed, "aligned_alloc", ENOMEM, 0, ENGINE, 3},
+	{"let_feed_memfd", feed, "memfd_create", EMFILE, 0, ENGINE, 2},
+};
+
+static void attaching_fails_and_holds_nothing(void **state)
+{
+	const struct fault_row *row = *state;
+	uint32_t refused = 0;
+	struct held before;
+	int rc = 0;
+
+	assert_int_equal(flow_setup(state), 0);
+	engine_open();
+	before = make_places(row->peer);
+	for (uint32_t n = 1; n < N_MAX; n++) {
+		uint32_t once;
+
+		(void)sluice_fail(-1, "nothing is told");
+		fault_arm(row->call, row->error, n, row->thread);
+		rc = row->peer();
+		once = fault_disarm();
+		refused += once;
+		if (rc != 0) {
+			assert_true(rc == -row->error || rc == row->otherwise);
+			assert_string_not_equal(sluice_last_error(),
+						"nothing is told");
+		}
+		await_held(&before);
+		if (once == 0)
+			break;
+	}
+	assert_int_equal(rc, 0);
+	assert_in_range(refused, row->at_least, N_MAX - 2);
+	engine_close();
+	assert_int_equal(flow_teardown(state), 0);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[UNIT_COUNT(rows)];
+
+	(void)UNIT_ADD_ROWS(tests, 0, attaching_fails_and_holds_nothing, rows);
+	return cmocka_run_group_tests_name("attach_fault", tests, NULL, NULL);
+}
