@@ -6,6 +6,7 @@
 #include "engine/attach.h"
 #include "engine/control/door_priv.h"
 #include "engine/peer/attached_priv.h"
+#include "engine/peer/packet_priv.h"
 #include "engine/port.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
@@ -158,8 +159,7 @@ static void client_run(void *arg)
 
 	door_thread_begin(c->attached.pipeline);
 	while (!sluice_load_acquire(&c->over)) {
-		if (poll(polled, 3, -1) < 0)
-			continue;
+		(void)packet_poll(polled, 3, -1);
 		if (polled[1].revents != 0)
 			attached_answer(&c->attached);
 		/* What signals has gone with the engine, and is readable then. */

@@ -5,7 +5,11 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How long to rest when there is no polling. */
+#define BLIND_NS 10000000L
 
 /* Aligned as a cmsghdr has to be. One more than is taken, to see that there are
  * more; or two, as it is padded. */
@@ -135,4 +139,21 @@ int packet_receive_with(int socket, void *message, size_t room,
 	memcpy(fds, came, n * sizeof(int));
 	*count = n;
 	return bytes;
+}
+
+int packet_poll(struct pollfd *polled, uint32_t count, int timeout_ms)
+{
+	SLUICE_KEEP_ERRNO;
+	const struct timespec rest = {.tv_nsec = BLIND_NS};
+	int blind;
+
+	for (uint32_t i = 0; i < count; i++)
+		polled[i].revents = 0;
+	blind = poll(polled, count, timeout_ms) < 0 && errno != EINTR;
+	if (!blind)
+		return 0;
+	(void)nanosleep(&rest, NULL);
+	for (uint32_t i = 0; i < count; i++)
+		polled[i].revents = polled[i].fd >= 0 ? POLLIN : 0;
+	return 1;
 }

@@ -9,6 +9,7 @@
 #ifndef SLUICE_ENGINE_PACKET_PRIV_H
 #define SLUICE_ENGINE_PACKET_PRIV_H
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +33,10 @@ int packet_receive(int socket, void *message, size_t room);
  * process can have no more. After a failure none is left, and *count is 0. */
 int packet_receive_with(int socket, void *message, size_t room,
 			int fds[PACKET_FDS_MAX], uint32_t *count);
+
+/* As poll(). Where the system refuses that, a sandbox or a limit on descriptors that
+ * was lowered, it rests a moment, and says of each that is open that there may be
+ * something to read: whoever looks there does not wait. Returns non-zero then. */
+int packet_poll(struct pollfd *polled, uint32_t count, int timeout_ms);
 
 #endif

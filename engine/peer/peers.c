@@ -15,9 +15,6 @@
 /* How long nobody is accepted when the system gives nothing to refuse with. */
 #define REST_MS 100u
 
-/* How long to rest when there is no polling. */
-#define BLIND_MS 10
-
 #define POLLED_WAKE   0u
 #define POLLED_SOCKET 1u
 
@@ -246,19 +243,15 @@ static void peers_guests(struct listener *l, int coming)
 	}
 }
 
-/* If it cannot be told who has something to say, all are asked, now and then. */
+/* If it cannot be told who has something to say, all are asked, now and then. Whether
+ * a process has died its socket says then. */
 static void peers_poll(struct listener *l, int timeout_ms)
 {
-	if (poll(l->polled, l->polled_count, timeout_ms) >= 0 || errno == EINTR)
+	if (!packet_poll(l->polled, l->polled_count, timeout_ms))
 		return;
-	(void)poll(NULL, 0, BLIND_MS);
-	for (uint32_t i = 0; i < l->polled_count; i++) {
-		struct pollfd *polled = &l->polled[i];
-
-		polled->revents = 0;
-		if (polled->fd >= 0 && poll(polled, 1, 0) < 0)
-			polled->revents = 0;
-	}
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		if (l->guests[i].state != GUEST_FREE)
+			l->polled[l->guests[i].polled + 1].revents = 0;
 }
 
 static void peers_look(struct listener *l)

@@ -5,6 +5,7 @@
 #include "engine/control/door_priv.h"
 #include "engine/peer/attach_priv.h"
 #include "engine/peer/board_priv.h"
+#include "engine/peer/packet_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -205,8 +206,8 @@ static int watch_rest(const struct sluice_watch *w, uint64_t deadline_ns)
 		until_ns = w->due_ns;
 	if (until_ns > deadline_ns)
 		until_ns = deadline_ns;
-	(void)poll(&polled, 1,
-		   (int)((until_ns - now_ns) / PLATFORM_NS_PER_MS) + 1);
+	(void)packet_poll(&polled, 1,
+			  (int)((until_ns - now_ns) / PLATFORM_NS_PER_MS) + 1);
 	return 0;
 }
 

@@ -211,15 +211,19 @@ char *__wrap_strdup(const char *text);
 void __real_free(void *block);
 void __wrap_free(void *block);
 
+/* Either is "heap": a compiler makes a calloc of a malloc that is zeroed. */
 void *__wrap_malloc(size_t bytes)
 {
-	return edge_fails("malloc") ? NULL : fault_block(__real_malloc(bytes));
+	return edge_fails("malloc") || edge_fails("heap")
+		       ? NULL
+		       : fault_block(__real_malloc(bytes));
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-	return edge_fails("calloc") ? NULL
-				    : fault_block(__real_calloc(count, bytes));
+	return edge_fails("calloc") || edge_fails("heap")
+		       ? NULL
+		       : fault_block(__real_calloc(count, bytes));
 }
 
 void *__wrap_realloc(void *block, size_t bytes)

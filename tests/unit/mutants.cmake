@@ -693,7 +693,7 @@ sluice_unit_mutant(far-signal-kills ring/far.c far_linux "signal_does_not_block_
 	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_DONTWAIT) < 0 \&\&/]])
 sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_its_descriptors"
 	[[s/tell_signal(welcome, fds, share->signal_peers, WIRE_READ)/tell_signal(welcome, fds, share->signal, WIRE_READ)/]])
-sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "a_stage_stands_for_it"
+sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/seat->peer == NULL \&\& stand_in_close(&seat->in) == 0/0/]])
@@ -711,7 +711,7 @@ sluice_unit_mutant(refused-and-named engine/run/arrive.c attach_fault "let_read_
 	[[/^int stage_arrive/,/^}/s/\*out = NULL;/(void)0;/]])
 sluice_unit_mutant(refused-and-seated engine/peer/seats.c attach_fault "let_read_calloc"
 	[[/^static void seat_refuse/,/^}/s/free(seat);/seat_add(seats, seat);/]])
-sluice_unit_mutant(refused-and-held engine/peer/seats.c attach_fault "let_read_fcntl"
+sluice_unit_mutant(refused-and-held engine/peer/seats.c attach_fault "let_read_calloc"
 	[[/^static int seats_admit/,/^}/s/(void)close(grant->fds.i.);/(void)0;/]])
 sluice_unit_mutant(refused-and-shared engine/peer/stand_in.c attach_fault "let_read_calloc"
 	[[/^static int stand_in_subscribe/,/^}/s/share_release(in->share);/(void)0;/]])
@@ -719,6 +719,20 @@ sluice_unit_mutant(refused-and-late engine/peer/attach.c attach_fault "reads_pol
 	[[/^static int attach_wait/,/^}/s/if (n < 0)/if (0)/]])
 sluice_unit_mutant(refused-without-a-word engine/peer/attach.c attach_fault "reads_sendmsg"
 	[[/^static int attach_hello/,/^}/s/return rc < 0 .*$/return rc;/]])
+sluice_unit_mutant(refused-and-deaf engine/peer/packet.c attach_fault "the_engine_may_not_poll"
+	[[s/polled.i.[.]revents = polled.i.[.]fd >= 0 . POLLIN : 0;/(void)0;/]])
+sluice_unit_mutant(refused-and-dead engine/peer/peers.c attach_fault "the_engine_may_not_poll"
+	[[/^static void peers_poll/,/^}/s/revents = 0;/revents |= 0;/]])
+sluice_unit_mutant(refused-and-outgrown engine/peer/observers.c attach_fault "who_watches_sees_on"
+	[[/^int observers_admit/,/^}/s/if (o->first == NULL)/if (1)/]])
+sluice_unit_mutant(sent-is-believed engine/peer/stand_in.c attached "what_it_says_it_has_sent_is_not_believed"
+	[[s/published - acked > in->share->ring.capacity)/0)/]])
+sluice_unit_mutant(grant-of-another-size engine/peer/attached.c attached "a_grant_that_cannot_be_used"
+	[[s/if (sluice_pow2_at_least(wish->opts.max_demand) != capacity)/if (0)/]])
+sluice_unit_mutant(ending-is-running engine/peer/judge.c judge "by_what_the_pipeline_is_doing"
+	[[s/host_command(&p->host) != PIPELINE_RUN)/0)/]])
+sluice_unit_mutant(fed-out-of-order engine/peer/judge.c judge "by_its_stages"
+	[[s/if (rc == 0 && wish.resequences && /if (0 \&\& /]])
 
 # ---- observers, and what is shown them -------------------------------------------
 sluice_unit_mutant(board-half-written engine/peer/board.c board "what_is_being_written_is_not_read"

@@ -135,6 +135,25 @@ static int feed(void)
 	return 0;
 }
 
+/* It looks once. */
+static int look(void)
+{
+	struct sluice_watch *watch;
+	struct sluice_snapshot *now;
+	int rc = sluice_watch_open(
+		&watch, SLUICE_WATCH(.pipeline = "test", .folder = folder,
+				     .timeout_ms = FLOW_DEADLINE_MS));
+
+	if (rc < 0)
+		return rc;
+	assert_int_equal(sluice_watch_read(watch, NULL, 0), -EINVAL);
+	rc = sluice_watch_read(watch, &now, FLOW_DEADLINE_MS);
+	if (rc == 0)
+		sluice_snapshot_close(now);
+	sluice_watch_close(watch);
+	return rc;
+}
+
 /* Places of stages, once made, are there for the next ones: more of them than are
  * needed at a time, for one is free a moment after its stage has gone. */
 static struct held make_places(int (*peer)(void))
@@ -194,6 +213,14 @@ static struct fault_row {
 	{"feeds_aligned", feed, "aligned_alloc", ENOMEM, 0, FAULT_MINE, 5},
 	{"feeds_mmap", feed, "mmap", ENOMEM, 0, FAULT_MINE, 5},
 
+	{"reads_send_again", consume, "sendmsg", EINTR, 0, FAULT_MINE, 2},
+	{"reads_receive_again", consume, "recvmsg", EINTR, 0, FAULT_MINE, 1},
+	{"looks_heap", look, "heap", ENOMEM, 0, FAULT_MINE, 2},
+	{"looks_strdup", look, "strdup", ENOMEM, 0, FAULT_MINE, 1},
+	{"looks_mmap", look, "mmap", ENOMEM, 0, FAULT_MINE, 1},
+	{"looks_sendmsg", look, "sendmsg", ENOBUFS, 0, FAULT_MINE, 1},
+	{"looks_poll", look, "poll", ENOMEM, 0, FAULT_MINE, 1},
+
 	{"let_read_calloc", consume, "calloc", ENOMEM, 0, ENGINE, 3},
 	{"let_read_malloc", consume, "malloc", ENOMEM, 0, ENGINE, 0},
 	{"let_read_aligned", consume, "aligned_alloc", ENOMEM, 0, ENGINE, 3},
@@ -210,6 +237,19 @@ static struct fault_row {
 	{"let_feed_calloc", feed, "calloc", ENOMEM, 0, ENGINE, 3},
 	{"let_feed_aligned", feed, "aligned_alloc", ENOMEM, 0, ENGINE, 3},
 	{"let_feed_memfd", feed, "memfd_create", EMFILE, 0, ENGINE, 2},
+	{"let_look_heap", look, "heap", ENOMEM, 0, ENGINE, 2},
+	{"let_look_memfd", look, "memfd_create", EMFILE, 0, ENGINE, 1},
+	{"let_look_ftruncate", look, "ftruncate", EFBIG, 0, ENGINE, 1},
+	{"let_look_fallocate", look, "fallocate", ENOSPC, 0, ENGINE, 1},
+	{"let_look_mmap", look, "mmap", ENOMEM, 0, ENGINE, 1},
+	{"let_look_fcntl", look, "fcntl", EPERM, 0, ENGINE, 1},
+	{"let_look_open", look, "open", EMFILE, 0, ENGINE, 1},
+	{"let_read_poll_again", consume, "poll", EINTR, 0, ENGINE, 1},
+	{"let_come_emfile", consume, "accept4", EMFILE, 0, ENGINE, 2},
+	{"let_come_enfile", consume, "accept4", ENFILE, -EMFILE, ENGINE, 2},
+	{"let_come_aborted", consume, "accept4", ECONNABORTED, 0, ENGINE, 1},
+	{"let_come_signal", consume, "accept4", EINTR, 0, ENGINE, 1},
+	{"let_come_later", consume, "accept4", ENOMEM, 0, ENGINE, 1},
 };
 
 static void attaching_fails_and_holds_nothing(void **state)
@@ -245,10 +285,119 @@ static void attaching_fails_and_holds_nothing(void **state)
 	assert_int_equal(flow_teardown(state), 0);
 }
 
+/* ---- observers -------------------------------------------------------------------------- */
+
+static void sees_on(struct sluice_watch *watch)
+{
+	struct sluice_snapshot *now;
+
+	assert_int_equal(sluice_watch_read(watch, &now, FLOW_DEADLINE_MS), 0);
+	sluice_snapshot_close(now);
+}
+
+/* Another is refused; and for a while there is no memory for a snapshot. */
+static void who_watches_sees_on(void **state)
+{
+	struct sluice_watch *watch;
+
+	(void)state;
+	engine_open();
+	assert_int_equal(
+		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test",
+						       .folder = folder)),
+		0);
+	sees_on(watch);
+	fault_arm("open", EMFILE, 1, ENGINE);
+	assert_int_equal(look(), -EMFILE);
+	assert_int_equal(fault_disarm(), 1);
+	sees_on(watch);
+	fault_arm("heap", ENOMEM, FAULT_EACH, ENGINE);
+	for (uint32_t ms = 0; FAULT_LOAD(refused) == 0; ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	(void)fault_disarm();
+	sees_on(watch);
+	sees_on(watch);
+	sluice_watch_close(watch);
+	engine_close();
+}
+
+/* Whoever waits does not spin. */
+static void who_watches_may_not_poll(void **state)
+{
+	struct sluice_watch *watch;
+
+	(void)state;
+	engine_open();
+	assert_int_equal(
+		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test",
+						       .folder = folder)),
+		0);
+	sees_on(watch);
+	fault_arm("poll", ENOSYS, FAULT_EACH, FAULT_MINE);
+	sees_on(watch);
+	sees_on(watch);
+	(void)fault_disarm();
+	sluice_watch_close(watch);
+	engine_close();
+}
+
+/* ---- without poll() ------------------------------------------------------------------ */
+
+/* As in a sandbox: both ends look now and then, and all goes on. */
+static void without_a_poll(const char *thread)
+{
+	struct sluice_stage *in;
+	struct sluice_stage *out;
+	struct sluice_batch batch;
+	uint64_t event = 1;
+
+	engine_open();
+	fault_arm("poll", ENOSYS, FAULT_EACH, thread);
+	assert_int_equal(consume(), 0);
+	assert_int_equal(feed(), 0);
+	assert_int_equal(look(), 0);
+	assert_int_equal(attach_as(&out, "out", writes), 0);
+	assert_int_equal(attach_as(&in, "in", reads), 0);
+	assert_int_equal(sluice_send(out, &event, 1, FLOW_DEADLINE_MS), 1);
+	/* They are told of the end. */
+	sluice_pipeline_stop(pipeline);
+	assert_true(sluice_recv(in, &batch, FLOW_DEADLINE_MS) < 0);
+	assert_int_equal(sluice_detach(in, FLOW_DEADLINE_MS), 0);
+	(void)!sluice_detach(out, FLOW_DEADLINE_MS);
+	assert_true(fault_disarm() > 0);
+	engine_close();
+}
+
+static void the_engine_may_not_poll(void **state)
+{
+	(void)state;
+	without_a_poll(ENGINE);
+}
+
+static void a_peers_thread_may_not_poll(void **state)
+{
+	(void)state;
+	without_a_poll("pipeline/attach");
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[UNIT_COUNT(rows)];
+	static const struct CMUnitTest plain[] = {
+		cmocka_unit_test_setup_teardown(who_watches_sees_on, flow_setup,
+						flow_teardown),
+		cmocka_unit_test_setup_teardown(who_watches_may_not_poll,
+						flow_setup, flow_teardown),
+		cmocka_unit_test_setup_teardown(the_engine_may_not_poll,
+						flow_setup, flow_teardown),
+		cmocka_unit_test_setup_teardown(a_peers_thread_may_not_poll,
+						flow_setup, flow_teardown),
+	};
+	struct CMUnitTest tests[UNIT_COUNT(rows) + UNIT_COUNT(plain)];
+	size_t n = UNIT_ADD_ROWS(tests, 0, attaching_fails_and_holds_nothing,
+				 rows);
 
-	(void)UNIT_ADD_ROWS(tests, 0, attaching_fails_and_holds_nothing, rows);
+	memcpy(tests + n, plain, sizeof(plain));
 	return cmocka_run_group_tests_name("attach_fault", tests, NULL, NULL);
 }

@@ -418,6 +418,95 @@ static void what_is_refused(void **state)
 	sluice_pipeline_close(pipeline);
 }
 
+/* One that gives no name, or that of the stage. */
+static void a_peer_without_a_name_of_its_own(void **state)
+{
+	static const char *const names[] = {"", "source"};
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wire_hello hello = hello_as(WIRE_CONSUMER, "source");
+		struct sluice_batch batch;
+
+		start_source(UINT64_MAX);
+		grant_open(&hello);
+		(void)strcpy(hello.peer, names[i]);
+		assert_int_equal(attached_open(&peer, &hello, &grant, NULL), 0);
+		answer_begin();
+		assert_true(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS) >
+			    0);
+		close_all();
+	}
+}
+
+static void expect_not_opened(const struct wire_hello *hello, const char *says)
+{
+	assert_int_equal(attached_open(&peer, hello, &grant, NULL), -EPROTO);
+	assert_text_has(sluice_last_error(), says);
+	assert_null(peer.pipeline);
+}
+
+/* What it is given does not fit what it asked for. */
+static void a_grant_that_cannot_be_used(void **state)
+{
+	struct wire_hello hello = hello_as(WIRE_CONSUMER, "source");
+	uint32_t missing = 0;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	grant_open(&hello);
+	grant.welcome.ring[WIRE_FROM].capacity *= 2;
+	expect_not_opened(&hello, "slots for a window of");
+	grant.welcome.ring[WIRE_FROM].capacity /= 2;
+	for (uint32_t i = 0; i < grant.welcome.object_count; i++) {
+		uint32_t kind = grant.welcome.object[i].kind;
+
+		grant.welcome.object[i].kind = 0;
+		expect_not_opened(&hello, "lies in what is no memory");
+		grant.welcome.object[i].kind = kind;
+		missing++;
+	}
+	assert_true(missing > 5);
+	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
+		unsigned char *base = grant.maps[i].base;
+
+		if (base == NULL)
+			continue;
+		grant.maps[i].base = NULL;
+		expect_not_opened(&hello, "lies in what is no memory");
+		grant.maps[i].base = base;
+	}
+	grant_close();
+	pipeline_end();
+}
+
+/* It says that it has sent more than its ring holds. */
+static void what_it_says_it_has_sent_is_not_believed(void **state)
+{
+	struct share_found found;
+	struct share_words *words = &found.words;
+	uint64_t acked;
+
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	send_all(10);
+	assert_int_equal(share_find(&found, &grant, WIRE_TO), 0);
+	for (uint32_t ms = 0; sluice_load_acquire(&words->rx->acked) < 10;
+	     ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	assert_int_equal(stand_in_sent(&stand_in), 10);
+	acked = sluice_load_acquire(&words->rx->acked);
+	sluice_store_release(&words->tx->published, acked + WINDOW + 1);
+	assert_int_equal(stand_in_sent(&stand_in), acked);
+	sluice_store_release(&words->tx->published, acked - 1);
+	assert_int_equal(stand_in_sent(&stand_in), acked);
+	sluice_store_release(&words->tx->published, acked);
+	close_all();
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -431,6 +520,9 @@ int main(void)
 		cmocka_unit_test(a_peer_that_fed_has_gone),
 		cmocka_unit_test(the_stage_it_feeds_ends),
 		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(a_peer_without_a_name_of_its_own),
+		cmocka_unit_test(a_grant_that_cannot_be_used),
+		cmocka_unit_test(what_it_says_it_has_sent_is_not_believed),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));

@@ -283,6 +283,18 @@ static void what_is_refused(void **state)
 		assert_int_equal(sluice_watch_open(&watch, &opts), rows[i].rc);
 		assert_text_has(sluice_last_error(), rows[i].says);
 	}
+	assert_int_equal(
+		sluice_watch_open(&watch,
+				  &(struct sluice_watch_opts){.size = 3}),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "watch options");
+	/* As the environment says. */
+	assert_int_equal(setenv("SLUICE_DIR", visitor_folder, 1), 0);
+	assert_int_equal(
+		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test")),
+		-ECONNREFUSED);
+	assert_text_has(sluice_last_error(), visitor_folder);
+	assert_int_equal(unsetenv("SLUICE_DIR"), 0);
 	assert_int_equal(sluice_watch_open(&watch, NULL), -EINVAL);
 	assert_int_equal(
 		sluice_watch_open(NULL, SLUICE_WATCH(.pipeline = "test")),

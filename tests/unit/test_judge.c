@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a hello may have, by what the pipeline is just doing and by its stages; nobody
+ * says it over a socket. */
+#include "engine/peer/listener_priv.h"
+#include "ordered_flow.h"
+#include "tests/support/gate.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct sluice_pipeline *pipeline;
+static struct listener listener;
+static struct guest guest;
+static struct flow_source numbers;
+static struct item_sink joined;
+static struct gate gate;
+
+static int handle_at_the_gate(struct sluice_stage *self,
+			      const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	gate_pass(&gate);
+	return SLUICE_OK;
+}
+
+/*
+ *     out -> slow     a port, and a consumer that waits at the gate
+ *     both            consumes and produces
+ *     numbers -> worker -> join
+ */
+static int setup(void **state)
+{
+	const uint32_t both =
+		SLUICE_STAGE_PEERS_CONSUME | SLUICE_STAGE_PEERS_FEED;
+
+	gate = GATE_CLOSED;
+	numbers = (struct flow_source){.end = 10};
+	pipeline = flow_open_named(2);
+	flow_add(pipeline, SLUICE_STAGE(.name = "out", .kind = SLUICE_PRODUCER,
+					.out_bytes = 8,
+					.flags = SLUICE_STAGE_PORT |
+						 SLUICE_STAGE_PEERS_CONSUME,
+					.on_idle = SLUICE_IDLE_STAY));
+	flow_add(pipeline, SLUICE_STAGE(.name = "slow", .kind = SLUICE_CONSUMER,
+					.in_bytes = 8, .blocking = 1,
+					.flags = SLUICE_STAGE_PEERS_FEED,
+					.handle_events = handle_at_the_gate,
+					.on_idle = SLUICE_IDLE_STAY));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "both", .in_bytes = 8, .out_bytes = 8,
+			      .flags = both, .kind = SLUICE_PRODUCER_CONSUMER,
+			      .handle_events = flow_pass,
+			      .on_idle = SLUICE_IDLE_STAY));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "numbers", .kind = SLUICE_PRODUCER,
+			      .out_bytes = sizeof(struct item),
+			      .dispatcher = "ordered",
+			      .order_offset = ITEM_OFFSET,
+			      .handle_demand = item_make, .state = &numbers));
+	flow_add(pipeline, SLUICE_STAGE(ITEM_WORKER, .name = "worker",
+					.handle_events = item_pass));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "join", .kind = SLUICE_CONSUMER,
+			      .in_bytes = sizeof(struct item),
+			      .flags = SLUICE_STAGE_PEERS_FEED,
+			      .order_of = "numbers",
+			      .on_idle = SLUICE_IDLE_STAY,
+			      .handle_events = item_join, .state = &joined));
+	flow_subscribe(pipeline, "slow", "out", NULL);
+	flow_subscribe(pipeline, "worker", "numbers", NULL);
+	flow_subscribe(pipeline, "join", "worker", NULL);
+	listener = (struct listener){.pipeline = pipeline};
+	guest = (struct guest){.peer.identity = {.uid = geteuid()}};
+	assert_int_equal(allow_take(&listener, NULL, 0), 0);
+	return flow_setup(state);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	allow_free(&listener);
+	sluice_pipeline_close(pipeline);
+	return 0;
+}
+
+static int judge(enum wire_role role, const char *from, const char *to)
+{
+	struct wire_hello hello = {.role = role};
+
+	(void)snprintf(hello.pipeline, sizeof(hello.pipeline), "test");
+	(void)snprintf(hello.from, sizeof(hello.from), "%s", from);
+	(void)snprintf(hello.to, sizeof(hello.to), "%s", to);
+	return judge_hello(&listener, &guest, &hello);
+}
+
+static void expect(int rc, int code, const char *says)
+{
+	assert_int_equal(rc, code);
+	assert_text_has(sluice_last_error(), says);
+}
+
+/* Who watches may come at any time but after the end. */
+static void by_what_the_pipeline_is_doing(void **state)
+{
+	uint64_t event = 1;
+
+	(void)state;
+	expect(judge(WIRE_CONSUMER, "out", ""), -EAGAIN, "does not run yet");
+	assert_int_equal(judge(WIRE_OBSERVER, "", ""), 0);
+	flow_start(pipeline);
+	assert_int_equal(judge(WIRE_CONSUMER, "out", ""), 0);
+	assert_int_equal(judge(WIRE_OBSERVER, "", ""), 0);
+	assert_int_equal(sluice_send(sluice_stage_find(pipeline, "out"), &event,
+				     1, FLOW_DEADLINE_MS),
+			 1);
+	assert_int_equal(gate_await(&gate, 1), 0);
+	sluice_pipeline_stop(pipeline);
+	expect(judge(WIRE_CONSUMER, "out", ""), -EPIPE, "is ending");
+	assert_int_equal(judge(WIRE_OBSERVER, "", ""), 0);
+	gate_open(&gate, 1);
+	assert_true(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS) < 0);
+	expect(judge(WIRE_CONSUMER, "out", ""), -EPIPE, "has ended");
+	expect(judge(WIRE_OBSERVER, "", ""), -EPIPE, "has ended");
+}
+
+static void by_its_stages(void **state)
+{
+	(void)state;
+	flow_start(pipeline);
+	assert_int_equal(judge(WIRE_WORKER, "out", "both"), 0);
+	assert_int_equal(judge(WIRE_WORKER, "both", "slow"), 0);
+	expect(judge(WIRE_WORKER, "both", "both"), -EINVAL, "is a cycle");
+	expect(judge(WIRE_PRODUCER, "", "join"), -EINVAL,
+	       "restores an order, and is fed by a worker, not by a producer");
+	assert_int_equal(judge(WIRE_WORKER, "out", "join"), 0);
+	expect(judge(WIRE_WORKER, "nobody", "join"), -ENOENT, "'nobody'");
+	expect(judge(WIRE_WORKER, "out", "nobody"), -ENOENT, "'nobody'");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(by_what_the_pipeline_is_doing),
+		TEST(by_its_stages),
+	};
+
+	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}
