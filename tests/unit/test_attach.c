@@ -96,6 +96,18 @@ static void signals_and_refuses(int fd)
 	refuses(fd);
 }
 
+/* What the peer has said is not read: the close makes a reset of it, before the words
+ * that were said. */
+static void refuses_unread(int fd)
+{
+	refuses(fd);
+}
+
+static void closes_unread(int fd)
+{
+	(void)fd;
+}
+
 static struct answer_row answer_rows[] = {
 	{"silence", says_nothing, -EPIPE,
 	 "attach: the engine has closed the connection without a word"},
@@ -105,6 +117,9 @@ static struct answer_row answer_rows[] = {
 	 "welcome: kind is 4 and has to be 2 at this point"},
 	{"refusal", refuses, -ENOSPC, "it is full"},
 	{"refusal_after_signals", signals_and_refuses, -ENOSPC, "it is full"},
+	{"refusal_unread", refuses_unread, -ENOSPC, "it is full"},
+	{"silence_unread", closes_unread, -EPIPE,
+	 "attach: the engine has closed the connection without a word"},
 	{"no_memory", forgets_the_memory, -EPROTO,
 	 "welcome: memory_count is 4, and 0 descriptors came"},
 	{"another_memory", hands_over_no_memory, -EPROTO,
@@ -146,7 +161,10 @@ static void *engine(void *arg)
 	fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	(void)recv(fd, &hello, sizeof(hello), 0);
+	if (row->answer == refuses_unread || row->answer == closes_unread)
+		(void)recv(fd, &hello, sizeof(hello), MSG_PEEK);
+	else
+		(void)recv(fd, &hello, sizeof(hello), 0);
 	row->answer(fd);
 	(void)close(fd);
 	return NULL;
@@ -202,6 +220,56 @@ static void who_is_late_does_not_wait(void **state)
 			-ETIMEDOUT);
 }
 
+/* ---- how it ends ---------------------------------------------------------------- */
+
+static void ends_well(int fd)
+{
+	struct wire_word word;
+
+	wire_word_init(&word, WIRE_END, -EIO, SLUICE_REASON_ERROR, "it broke");
+	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
+}
+
+static struct answer_row end_rows[] = {
+	{"end", ends_well, 1, ""},
+	{"end_silence", says_nothing, -EPIPE,
+	 "attach: the engine has gone without a word"},
+	{"end_too_long", says_too_much, -EPROTO,
+	 "a message of more than 1025 bytes"},
+	{"end_another_kind", says_ready, -EPROTO, "kind is 4"},
+};
+
+/* Also behind a reset, for the peer has said something that nobody read. */
+static void ends(void **state)
+{
+	const struct answer_row *row = *state;
+
+	for (int unread = 0; unread < 2; unread++) {
+		struct attach attach = ATTACH_NONE;
+		struct wire_word end;
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX,
+					    SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+					    pair),
+				 0);
+		attach.socket = pair[0];
+		assert_int_equal(attach_ended(&attach, &end), 0);
+		if (unread)
+			assert_int_equal(send(pair[0], "x", 1, 0), 1);
+		row->answer(pair[1]);
+		(void)close(pair[1]);
+		assert_int_equal(attach_ended(&attach, &end), row->code);
+		if (row->code < 0) {
+			assert_text_has(sluice_last_error(), row->says);
+		} else {
+			assert_int_equal(end.code, -EIO);
+			assert_string_equal(end.text, "it broke");
+		}
+		(void)close(pair[0]);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest plain[] = {
@@ -210,10 +278,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_waits_in_vain_is_told_so,
 						setup, teardown),
 	};
-	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(plain)];
+	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(end_rows) +
+				UNIT_COUNT(plain)];
 	const struct sigaction interrupts = {.sa_handler = is_signalled};
 	size_t n = UNIT_ADD_ROWS(tests, 0, answers, answer_rows);
 
+	n = UNIT_ADD_ROWS(tests, n, ends, end_rows);
 	memcpy(tests + n, plain, sizeof(plain));
 	peer = pthread_self();
 	if (sigaction(SIGUSR1, &interrupts, NULL) < 0)
