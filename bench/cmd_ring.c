@@ -11,14 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct ring_kind *const kinds[] = {&kind_spsc, &kind_mpmc,
-						&kind_trip};
+/* By what --kind says. */
+static const struct {
+	uint32_t of;
+	const struct ring_kind *kind;
+} kinds[] = {{RING_SPSC, &kind_spsc},
+	     {RING_MPMC, &kind_mpmc},
+	     {RING_TRIP, &kind_trip},
+	     {RING_PROCESS, &kind_process},
+	     {RING_PROCESS, &kind_process_trip},
+	     {RING_PROCESS, &kind_process_attach}};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 /* The command line, once. */
 struct ring_settings {
-	const struct ring_kind *kind; /* NULL: all */
-	const char *cell;             /* NULL: all */
+	uint32_t kind;    /* RING_... */
+	const char *cell; /* NULL: all */
 	uint32_t rounds;
 	int64_t run_ns;
 };
@@ -60,6 +68,16 @@ static int kind_run(const struct ring_kind *kind,
 	static struct contest contest;
 	struct ring_mean mean = {0, 0};
 	int cells = 0;
+	int cpus[2];
+
+	/* Two that spin would wait for each other's time slices. */
+	if (bench_cpus(cpus) < kind->cpus) {
+		(void)fprintf(stderr,
+			      "sluice-bench ring: left out: %s takes %u CPUs, "
+			      "and this process has one\n",
+			      kind->name, kind->cpus);
+		return 0;
+	}
 
 	for (uint32_t cell = 0; cell < kind->cells; cell++) {
 		int rc;
@@ -76,8 +94,8 @@ static int kind_run(const struct ring_kind *kind,
 			ring_json_contest(json, &contest);
 		else
 			ring_report_line(stdout, &contest);
-		if (contest.ours && contest.best) {
-			mean.logs += log(contest.ratio);
+		if (contest.ours && contest.best && kind->against == NULL) {
+			mean.logs += log(contest.ratio.median);
 			mean.n++;
 		}
 	}
@@ -100,8 +118,8 @@ static int ring_run_all(const struct ring_settings *settings,
 	for (size_t i = 0; i < KINDS; i++) {
 		int rc = 0;
 
-		if (settings->kind == NULL || settings->kind == kinds[i])
-			rc = kind_run(kinds[i], settings, json);
+		if (settings->kind == RING_ALL || settings->kind == kinds[i].of)
+			rc = kind_run(kinds[i].kind, settings, json);
 		if (rc < 0)
 			return 1;
 		cells += rc;
@@ -122,19 +140,23 @@ int cmd_ring(const struct command *command, void *of)
 {
 	const struct bench_options *options = of;
 	const struct ring_settings settings = {
-		.kind = options->ring_kind != RING_ALL
-				? kinds[options->ring_kind - 1]
-				: NULL,
+		.kind = options->ring_kind,
 		.cell = options->ring_cell,
 		.rounds = options->ring_rounds,
 		.run_ns = (int64_t)options->ring_run_ms * 1000000,
 	};
 	struct ring_json *json = NULL;
+	int cpus[2];
 	int code;
 
 	if (options->json && !ring_json_built()) {
 		command_complain(command,
 				 "--json: built without libjansson-dev");
+		return COMMAND_USAGE;
+	}
+	if (options->ring_kind == RING_PROCESS && bench_cpus(cpus) < 2) {
+		command_complain(command, "--kind=process: takes two CPUs, and "
+					  "this process has one");
 		return COMMAND_USAGE;
 	}
 	if (options->json)

@@ -40,7 +40,13 @@ struct bench_options {
 	struct trace own;
 	const char *only; /* verify: name of a strategy; NULL: all */
 	/* ring */
-	enum { RING_ALL, RING_SPSC, RING_MPMC, RING_TRIP } ring_kind;
+	enum {
+		RING_ALL,
+		RING_SPSC,
+		RING_MPMC,
+		RING_TRIP,
+		RING_PROCESS
+	} ring_kind;
 	const char *ring_cell; /* NULL: all */
 	uint32_t ring_rounds;
 	uint32_t ring_run_ms;

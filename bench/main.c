@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice-bench: the subcommands, and nothing else. */
 #include "bench/command.h"
+#include "bench/rivals/process.h"
 #include "dispatch/strategy.h"
+
+#include <string.h>
 
 #define MEASURE COMMAND_MEASURE, cmd_measure
 #define OPTIONS "[OPTION...]", 0
@@ -109,5 +112,8 @@ int main(int argc, char **argv)
 		.close = main_close,
 	};
 
+	/* Not a user's: ring --kind=process has started it. */
+	if (argc == 3 && strcmp(argv[1], PROCESS_ARGUMENT) == 0)
+		return process_main(argv[2]);
 	return tool_main(&bench, argc, argv);
 }

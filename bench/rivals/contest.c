@@ -67,17 +67,19 @@ const struct contest_entry *contest_best(const struct contest *contest,
 	return best;
 }
 
-static void contest_ratio(struct contest *contest)
+/* Of @a, ours, to @b. */
+static struct contest_ratio contest_ratio(const struct contest *contest,
+					  const double *a, const double *b)
 {
-	const double *a = contest->ours->value;
-	const double *b = contest->best->value;
 	double ratios[CONTEST_ROUNDS_MAX];
+	struct contest_ratio ratio;
 
 	for (uint32_t r = 0; r < contest->rounds; r++)
 		ratios[r] = contest->kind->low_wins ? b[r] / a[r] : a[r] / b[r];
-	contest->ratio = bench_median(ratios, contest->rounds);
-	contest->ratio_low = ratios[0];
-	contest->ratio_high = ratios[contest->rounds - 1];
+	ratio.median = bench_median(ratios, contest->rounds);
+	ratio.low = ratios[0];
+	ratio.high = ratios[contest->rounds - 1];
+	return ratio;
 }
 
 static void contest_judge(struct contest *contest)
@@ -97,9 +99,18 @@ static void contest_judge(struct contest *contest)
 	contest->disturbed =
 		(double)disturbed / (contest->rounds * contest->count);
 	contest->ours = contest_best(contest, "sluice");
-	contest->best = contest_best(contest, NULL);
-	if (contest->ours && contest->best)
-		contest_ratio(contest);
+	contest->best = NULL;
+	if (contest->kind->against)
+		contest->best = contest_best(contest, contest->kind->against);
+	if (contest->best == NULL)
+		contest->best = contest_best(contest, NULL);
+	if (contest->ours == NULL || contest->best == NULL)
+		return;
+	contest->ratio = contest_ratio(contest, contest->ours->value,
+				       contest->best->value);
+	if (contest->ours->tail_median > 0)
+		contest->tail_ratio = contest_ratio(
+			contest, contest->ours->tail, contest->best->tail);
 }
 
 int contest_run(struct contest *contest, const struct ring_kind *kind,

@@ -30,6 +30,13 @@ struct contest_entry {
 	double tail_median;
 };
 
+/* The median over the rounds, and their range. */
+struct contest_ratio {
+	double median;
+	double low;
+	double high;
+};
+
 struct contest {
 	const struct ring_kind *kind;
 	char cell[BENCH_NAME_BYTES];
@@ -40,10 +47,9 @@ struct contest {
 	const struct contest_entry *ours;
 	const struct contest_entry *best; /* of the rivals */
 	/* Ours to that one within a round, above 1 where ours is better. */
-	double ratio;
-	double ratio_low;
-	double ratio_high;
-	double disturbed; /* share of all figures, in [0, 1] */
+	struct contest_ratio ratio;
+	struct contest_ratio tail_ratio; /* 0: there are no tails */
+	double disturbed;                /* share of all figures, in [0, 1] */
 };
 
 /* Run @cell of @kind. Returns 0, or a negative errno after it has said on

@@ -3,7 +3,7 @@
  * A kind of comparison: its cells, the ways of use that take part, and how one
  * figure is had. The rounds around it are in contest.h.
  *
- * Of kind_spsc.c, kind_mpmc.c and kind_trip.c, one kind each. Knows cells and
+ * Of kind_spsc.c, kind_mpmc.c and kind_trip.c, one kind each, and kind_process.c, three. Knows cells and
  * ways of use; not rounds and ratios.
  */
 #ifndef SLUICE_BENCH_KIND_H
@@ -27,6 +27,10 @@ struct ring_kind {
 	const char *name;
 	const char *unit;
 	uint32_t low_wins; /* the unit is a time */
+	/* The family that ours is compared with, where there is one in a cell; NULL:
+	 * the best of all others. */
+	const char *against;
+	uint32_t cpus; /* that it cannot do without; 0: one will do */
 	uint32_t cells;
 	void (*cell_name)(uint32_t cell, char *text, size_t bytes);
 	uint32_t (*ways)(void);
@@ -46,5 +50,8 @@ struct ring_kind {
 extern const struct ring_kind kind_spsc;
 extern const struct ring_kind kind_mpmc;
 extern const struct ring_kind kind_trip;
+extern const struct ring_kind kind_process;
+extern const struct ring_kind kind_process_trip;
+extern const struct ring_kind kind_process_attach;
 
 #endif

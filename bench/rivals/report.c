@@ -23,7 +23,8 @@ void ring_report_head(FILE *out, const struct ring_kind *kind, uint32_t rounds)
 	for (uint32_t i = 0; i < kind->ways(); i++)
 		if (family_first(kind, i))
 			(void)fprintf(out, " %7.7s", kind->way(i).family);
-	(void)fprintf(out, "  %-22s %s\n", "ours : best rival",
+	(void)fprintf(out, "  %-22s %s\n",
+		      kind->against ? "ours : beside" : "ours : best rival",
 		      "ratio (lowest..highest)");
 }
 
@@ -56,6 +57,11 @@ static void line_tails(FILE *out, const struct contest *contest)
 		else
 			(void)fprintf(out, " %7.1f", entry->tail_median);
 	}
+	if (contest->tail_ratio.median > 0)
+		(void)fprintf(out, "  %-22s %5.2f (%.2f..%.2f)", "",
+			      contest->tail_ratio.median,
+			      contest->tail_ratio.low,
+			      contest->tail_ratio.high);
 	(void)fputc('\n', out);
 }
 
@@ -74,8 +80,8 @@ void ring_report_line(FILE *out, const struct contest *contest)
 			       contest->best->way.name);
 	(void)fprintf(out, "  %-22s", text);
 	if (contest->ours && contest->best)
-		(void)fprintf(out, " %5.2f (%.2f..%.2f)", contest->ratio,
-			      contest->ratio_low, contest->ratio_high);
+		(void)fprintf(out, " %5.2f (%.2f..%.2f)", contest->ratio.median,
+			      contest->ratio.low, contest->ratio.high);
 	if (contest->disturbed > 0)
 		(void)fprintf(out, "  disturbed: %.0f%%",
 			      100 * contest->disturbed);

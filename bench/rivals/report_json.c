@@ -81,6 +81,12 @@ static json_t *json_entry(const struct contest_entry *entry, uint32_t rounds)
 	return object;
 }
 
+static json_t *json_ratio(const struct contest_ratio *ratio)
+{
+	return json_pack("{s:f, s:f, s:f}", "median", ratio->median, "low",
+			 ratio->low, "high", ratio->high);
+}
+
 void ring_json_contest(struct ring_json *json, const struct contest *contest)
 {
 	json_t *ways = json_array();
@@ -99,12 +105,14 @@ void ring_json_contest(struct ring_json *json, const struct contest *contest)
 			json,
 			json_object_update_new(
 				object,
-				json_pack("{s:s, s:s, s:{s:f, s:f, s:f}}",
-					  "ours", contest->ours->way.name,
-					  "best_rival", contest->best->way.name,
-					  "ratio", "median", contest->ratio,
-					  "low", contest->ratio_low, "high",
-					  contest->ratio_high)));
+				json_pack("{s:s, s:s, s:o}", "ours",
+					  contest->ours->way.name, "best_rival",
+					  contest->best->way.name, "ratio",
+					  json_ratio(&contest->ratio))));
+	if (contest->tail_ratio.median > 0)
+		json_keep(json, json_object_set_new(
+					object, "ratio_p99",
+					json_ratio(&contest->tail_ratio)));
 	json_keep(json, json_array_append_new(json->contests, object));
 }
 

@@ -32,7 +32,12 @@ uint64_t bench_team_preempted(void)
 	return last_preempted;
 }
 
-static uint64_t team_preempted(void)
+void bench_team_note_preempted(uint64_t n)
+{
+	last_preempted = n;
+}
+
+uint64_t bench_thread_preempted(void)
 {
 	struct rusage usage;
 
@@ -52,11 +57,11 @@ static void *team_main(void *arg)
 		if (team->crowded)
 			(void)sched_yield();
 	}
-	self->preempted = team_preempted();
+	self->preempted = bench_thread_preempted();
 	self->began_ns = bench_now_ns();
 	self->member.body(self->member.arg);
 	self->ended_ns = bench_now_ns();
-	self->preempted = team_preempted() - self->preempted;
+	self->preempted = bench_thread_preempted() - self->preempted;
 	return NULL;
 }
 

@@ -45,6 +45,12 @@ int64_t bench_pair(void (*first)(void *arg), void (*second)(void *arg),
  * stop, or has more threads than CPUs: they take turns in any case. */
 uint64_t bench_team_preempted(void);
 
+/* The same of a run with threads that were no team's. */
+void bench_team_note_preempted(uint64_t n);
+
+/* How often the calling thread has lost its CPU so far. */
+uint64_t bench_thread_preempted(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -45,6 +45,18 @@ check_exit()
 	}
 }
 
+# Two that spin are never put on one CPU.
+check_one_cpu()
+{
+	cpu=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
+	rc=0
+	taskset -c "$cpu" "$program" ring --kind=process >"$scratch/out" \
+		2>"$scratch/talk" || rc=$?
+	[ $rc -eq 2 ] || fail "ring --kind=process on one CPU ends with $rc"
+	grep -qF -e '--kind=process: takes two CPUs' "$scratch/talk" ||
+		fail "on one CPU it says: $(cat "$scratch/talk")"
+}
+
 check_bad()
 {
 	refused "--bogus: no such option" run --bogus
@@ -134,8 +146,9 @@ check_bad()
 	expect 2 ring --kind=spsc --cell=none
 	grep -qF 'sluice-bench ring: --cell=none: no cell' "$scratch/talk" ||
 		fail "--cell=none says: $(cat "$scratch/talk")"
-	refused "--kind=two: must be one of all, spsc, mpmc, roundtrip" \
+	refused "--kind=two: must be one of all, spsc, mpmc, roundtrip, process" \
 		ring --kind=two
+	check_one_cpu
 	refused "--events=5: 'verify' has no such option" verify --events=5
 	refused "--strategy=jbs: no cell is of that strategy" verify --strategy=jbs
 	refused "'word': only options" verify word

@@ -7,6 +7,27 @@ set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
 
+# With another process: every cell runs, its sums are right; what it takes is there.
+check_process()
+{
+	expect 0 ring --kind=process --rounds=3 --run-ms=1 --json
+	"$schema_check" "$tree/docs/sluice-bench-ring.schema.json" \
+		"$scratch/out" || fail "process: --json is not what the schema says"
+	for cell in "8B/to engine/" "8B/from engine/" "64B/to engine/" \
+		"64B/from engine/" 64B/watched/ "8B/two rings/" \
+		"8B/two ports/" "64B/two ports/" attach/; do
+		grep -qF "\"cell\": \"$cell\"" "$scratch/out" ||
+			fail "process: no cell $cell"
+	done
+	for way in attached thread watched unwatched ring line pipe seqpacket \
+		consumer producer observer; do
+		grep -qF "\"way\": \"$way\"" "$scratch/out" ||
+			fail "process: no way $way"
+	done
+	[ "$(grep -c '"ratio_p99"' "$scratch/out")" -eq 3 ] ||
+		fail "process: not three ratios of tails"
+}
+
 check_json()
 {
 	small run --json
@@ -42,6 +63,7 @@ check_json()
 	expect 0 ring --kind=roundtrip --rounds=3 --run-ms=1 --json
 	"$schema_check" "$tree/docs/sluice-bench-ring.schema.json" \
 		"$scratch/out" || fail "ring --json is not what the schema says"
+	[ "$(nproc)" -lt 2 ] || check_process
 	expect 0 verify --strategy=ordered --json
 	"$schema_check" "$tree/docs/sluice-bench-verify.schema.json" \
 		"$scratch/out" || fail "verify --json is not what the schema says"
