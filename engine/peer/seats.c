@@ -177,6 +177,11 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	seat_name(peer);
 	if (wire_watches(&peer->hello))
 		return observers_admit(&seats->observers, peer, grant);
+	/* A stage that came too late to be started is not removed any more, so that name
+	 * is never free. */
+	if (host_phase(&seats->pipeline->host) == PIPELINE_FINISHED)
+		return sluice_fail(-EPIPE, "pipeline '%s' has ended",
+				   seats->pipeline->name);
 	rc = seats_make_room(seats, peer->hello.peer);
 	if (rc < 0)
 		return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/control/control_priv.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/peer/wish_priv.h"
 #include "engine/port.h"
@@ -135,18 +136,29 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed)
 	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
 }
 
+/* Nothing is read beyond where its stream was ended from here, if it was. */
+static uint64_t stand_in_published(const struct stand_in *in)
+{
+	const struct subscription *sub =
+		subscription_at(in->pipeline, in->sub.index);
+
+	return sluice_load_acquire(&sub->by_producer.closed) ==
+			       SLUICE_REASON_OPEN
+		       ? sluice_load_acquire(&in->share->words.tx->published)
+		       : sluice_load_acquire(&sub->by_producer.end);
+}
+
 uint64_t stand_in_sent(const struct stand_in *in)
 {
-	const struct share_words *words = &in->share->words;
-	uint64_t acked = sluice_load_acquire(&words->rx->acked);
-	uint64_t published = sluice_load_acquire(&words->tx->published);
+	uint64_t acked = sluice_load_acquire(&in->share->words.rx->acked);
+	uint64_t published;
 	uint32_t closed;
 
 	/* Whoever took them ended before all were read; or they cannot be. */
-	if (stand_in_over(in, &closed) ||
-	    published - acked > in->share->ring.capacity)
+	if (stand_in_over(in, &closed))
 		return acked;
-	return published;
+	published = stand_in_published(in);
+	return published - acked > in->share->ring.capacity ? acked : published;
 }
 
 void stand_in_end(struct stand_in *in, enum sluice_reason reason)

@@ -683,6 +683,8 @@ sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "a
 	[[s|sub->far.side != FAR_CONSUMER \&\& ||]])
 sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"
 	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
+sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached "it_feeds_behind_its_end"
+	[[s/: sluice_load_acquire(&sub->by_producer.end);/: sluice_load_acquire(\&in->share->words.tx->published);/]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
 	[[s/first + writer, &share->part\[writer\],/first, \&share->part[writer],/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"

@@ -2,6 +2,7 @@
 /* A stand-in in one pipeline and a peer's port in another, with the memory between
  * them; both in this process, so nobody says hello over a socket. */
 #include "engine/control.h"
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/peer/attached_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/port.h"
@@ -295,13 +296,23 @@ static void ask_for_more(void **state)
 
 /* ---- it feeds ------------------------------------------------------------ */
 
+static sluice_a32 holding; /* the sink keeps what it has in hand */
+
+static int collect_later(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	while (sluice_load_acquire(&holding))
+		flow_sleep_ms(1);
+	return flow_collect(self, batch);
+}
+
 static void start_sink(void)
 {
 	memset(&sink, 0, sizeof(sink));
 	pipeline = flow_open_named(1);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = flow_collect,
+			      .in_bytes = 8, .handle_events = collect_later,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
 	flow_start(pipeline);
 }
@@ -351,6 +362,35 @@ static void a_peer_that_fed_has_gone(void **state)
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	flow_check_all(&sink, EVENTS);
 	sluice_pipeline_close(pipeline);
+}
+
+/* And nothing that it publishes behind the end of its stream, though what lies before
+ * that has not been finished yet. */
+static void it_feeds_behind_its_end(void **state)
+{
+	const struct subscription *fed;
+
+	(void)state;
+	start_sink();
+	sluice_store_release(&holding, 1);
+	attach(WIRE_PRODUCER, "sink");
+	send_all(10);
+	assert_int_equal(stand_in_sent(&stand_in), 10);
+	assert_int_equal(
+		sluice_stage_end(stand_in.stage, SLUICE_REASON_SHUTDOWN, 0), 0);
+	fed = subscription_at(pipeline, stand_in.sub.index);
+	for (uint32_t ms = 0;
+	     sluice_load_acquire(&fed->by_producer.closed) == 0; ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	send_all(5);
+	assert_int_equal(stand_in_sent(&stand_in), 10);
+	sluice_store_release(&holding, 0);
+	remove_stand_in();
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	flow_check_all(&sink, 10);
+	close_all();
 }
 
 static void the_stage_it_feeds_ends(void **state)
@@ -518,6 +558,7 @@ int main(void)
 		cmocka_unit_test(ask_for_more),
 		cmocka_unit_test(a_peer_feeds),
 		cmocka_unit_test(a_peer_that_fed_has_gone),
+		cmocka_unit_test(it_feeds_behind_its_end),
 		cmocka_unit_test(the_stage_it_feeds_ends),
 		cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(a_peer_without_a_name_of_its_own),
