@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLLED_MAX   64u
+#define POLLED_MAX   256u
 #define POLLED_FIRST 1000 /* so that no other number passes for one */
 
 /* What a descriptor stands for. */
@@ -62,6 +62,18 @@ void sim_notify(void *ctx, int fd)
 	sim_point();
 	polled_of(fd)->readable = 1;
 	sim_wake(polled_of(fd), 0);
+	sim_wake(&sim_any_descriptor, 0);
+}
+
+const char sim_any_descriptor = 0;
+
+int sim_is_readable(int fd)
+{
+	uint32_t i = (uint32_t)(fd - POLLED_FIRST);
+
+	if (fd < POLLED_FIRST || i >= POLLED_MAX)
+		return -1;
+	return polled_of(fd)->readable != 0;
 }
 
 int sim_poll(int fd, uint32_t ms)

@@ -11,7 +11,9 @@ file(GLOB SIM_HEADERS CONFIGURE_DEPENDS *.[ch] */*.[ch]
 # A mutant of a .c file stands before the library's own in the link; one of a
 # header needs all that includes it. A fifth argument is the first seed, where the
 # ones below it are long in finding it, or find it by another check; a sixth are
-# features that every scenario has, where one in many thousands would find it.
+# features that every scenario has, where one in many thousands would find it. The
+# seeds are those of SIM_MUTANT_GENERATOR.
+set(SIM_MUTANT_GENERATOR 2)
 function(sluice_sim_mutant name file verdict expression)
 	set(from 0)
 	if(ARGC GREATER 4)
@@ -50,7 +52,8 @@ function(sluice_sim_mutant name file verdict expression)
 	endif()
 	add_test(NAME sim/mutant-${name} COMMAND sh ${SIM_MUTANT_SH} expect 1
 		"^seed [0-9]+: .*(${verdict})" $<TARGET_FILE:sim_mutant_${name}>
-		${with} --from ${from} --count ${SIM_MUTANT_SEEDS})
+		--generator ${SIM_MUTANT_GENERATOR} ${with}
+		--from ${from} --count ${SIM_MUTANT_SEEDS})
 	set_tests_properties(sim/mutant-${name} PROPERTIES LABELS sim TIMEOUT ${SLUICE_TEST_TIMEOUT})
 endfunction()
 
@@ -268,3 +271,30 @@ sluice_sim_mutant(over-before-one engine/run/supervisor.c "${STUCK}|stage_add|no
 	[[/^static int supervisor_over/,/^}/s/p->arrivals == 0 \&\&/1 \&\&/]])
 sluice_sim_mutant(told-without-a-consumer-yet engine/stage/stop.c "it is not to stop"
 	[[/^static int stop_deserted/,/^}/s/!sluice_load_acquire(&stage->words.wanted)/0/]])
+
+# ---- processes that attach, and die ------------------------------------------------------------
+set(SIM_MUTANT_GENERATOR 3)
+set(GONE "lost: ")
+
+sluice_sim_mutant(peer-acks-what-it-is-given engine/run/port.c "${GONE}"
+	[[s/\*batch = port->hand.batch;/& port_acknowledge(port);/]])
+sluice_sim_mutant(peer-last-receipt-unheard engine/link/outlet_member.c "twice: |no consumer left"
+	[[/^void outlet_orphan/,/^}/s/(void)sluice_spsc_refresh(w)/(void)0/]])
+sluice_sim_mutant(peer-had-it-unsaid engine/link/outlet_member.c "again, without its flag"
+	[[/^void outlet_orphan/,/^}/s/far_handed(sub, orphan->at, orphan->to, &orphan->handed)/(void)0/]])
+sluice_sim_mutant(peer-end-at-a-glance engine/link/far.c "${GONE}|${STUCK}"
+	[[/^void far_close/,/^}/s/far_refresh(out, lane)/(void)0/]])
+sluice_sim_mutant(peer-end-too-late engine/link/far.c "${STUCK}|torn|was handled"
+	[[/^void far_close/,/^}/s/out->writers\[lane\].published)/out->writers[lane].published + 1)/]])
+sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
+	[[/^void stand_in_end/,/^}/s/(void)sluice_port_end(in->stage, reason)/(void)0/]])
+sluice_sim_mutant(peer-told-of-less engine/peer/stand_in.c "were taken before"
+	[[/^uint64_t stand_in_sent/,/^}/s/: published;$/: acked;/]])
+sluice_sim_mutant(peer-end-refused engine/peer/attached.c "${STUCK}"
+	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
+sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "torn"
+	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
+sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
+	[[s/a->port->worker->rung = found.words.rung/(void)0/]])
+sluice_sim_mutant(peer-name-never-free engine/peer/seats.c "${STUCK}"
+	[[/^static int seats_admit/,/^}/s/== PIPELINE_FINISHED)/> PIPELINE_FINISHED)/]])

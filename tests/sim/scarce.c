@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the system refuses: threads, which the simulator makes, and memory and
  * files, whose calls the linker puts before the real ones (see CMakeLists.txt). */
+#include "tests/sim/process.h"
 #include "tests/sim/sim.h"
 
 #include <errno.h>
@@ -34,26 +35,37 @@ int sim_refuses_thread(void)
 	return refuses(&threads_left);
 }
 
+static void *held(void *block)
+{
+	process_holds_block(block);
+	return block;
+}
+
 void *__wrap_malloc(size_t bytes)
 {
-	return refuses(&blocks_left) ? NULL : __real_malloc(bytes);
+	return refuses(&blocks_left) ? NULL : held(__real_malloc(bytes));
 }
 
 void *__wrap_calloc(size_t count, size_t bytes)
 {
-	return refuses(&blocks_left) ? NULL : __real_calloc(count, bytes);
+	return refuses(&blocks_left) ? NULL : held(__real_calloc(count, bytes));
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t bytes)
 {
 	return refuses(&blocks_left) ? NULL
-				     : __real_aligned_alloc(align, bytes);
+				     : held(__real_aligned_alloc(align, bytes));
 }
 
 int __wrap_memfd_create(const char *name, unsigned int flags)
 {
-	if (!refuses(&blocks_left))
-		return __real_memfd_create(name, flags);
-	errno = EMFILE;
-	return -1;
+	int fd;
+
+	if (refuses(&blocks_left)) {
+		errno = EMFILE;
+		return -1;
+	}
+	fd = __real_memfd_create(name, flags);
+	process_holds_file(fd);
+	return fd;
 }

@@ -44,4 +44,8 @@ const char *gen2_feature(uint32_t index, const char **help);
  * with *unknown: a word that is none. */
 uint64_t gen2_features(char *list, const char **unknown);
 
+/* Generator 3: other processes feed and read a pipeline, and die. */
+struct scenario_report gen3_run(uint64_t seed,
+				const struct scenario_options *options);
+
 #endif

@@ -1,58 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A jump to another stack looks like a mistake to a fortified longjmp(). */
-#undef _FORTIFY_SOURCE
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_priv.h"
 #include "engine/control/door_priv.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
-#define COROUTINES_MAX 112u
-#define STACK_BYTES    (128u * 1024u)
-#define SWITCHES_MAX   UINT64_C(2000000)
-#define TRACE_LENGTH   200u
-#define STEP_NS        50u
-#define LEAPS_MAX      3000u
-#define NO_LIMIT       UINT32_MAX
-#define NEVER          UINT64_MAX
+#define STACK_BYTES  (128u * 1024u)
+#define SWITCHES_MAX UINT64_C(2000000)
+#define STEP_NS      50u
+#define LEAPS_MAX    3000u
+#define NO_LIMIT     UINT32_MAX
 
-enum state { UNUSED, RUNNABLE, PARKED, WAITING, RETURNED };
-
-struct coroutine {
-	ucontext_t context; /* how it begins */
-	jmp_buf jump;       /* where it goes on */
-	int begun;
-	void (*run)(void *arg);
-	void *arg;
-	enum state state;
-	struct sluice_pipeline *inside; /* a thread's own, see door.c */
-	const void *word;               /* parked on it */
-	uint64_t deadline_ns;           /* until then at the latest */
-};
-
-struct sim {
-	ucontext_t outside;
-	struct coroutine coroutines[COROUTINES_MAX];
-	uint32_t count;
-	uint32_t current;
-	uint64_t random;
-	uint32_t switch_one_in; /* how restless this run's schedule is */
-	uint32_t spurious_one_in;
-	uint32_t leap_one_in; /* how often time passes while others run */
-	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
-	struct sim_result result;
-	uint8_t trace[TRACE_LENGTH];
-};
-
-static struct sim sim; /* one simulated machine at a time: that is its point */
+struct sim sim;
 static unsigned char stacks[COROUTINES_MAX][STACK_BYTES];
 
 /* SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
-static uint64_t sim_next(void)
+uint64_t sim_next(void)
 {
 	uint64_t z = sim.random += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -142,7 +110,7 @@ static uint32_t sim_find_runnable(uint32_t *runnable)
 
 /* Hand over to a runnable coroutine, chosen by chance. When there is none, and
  * no time that could pass, that is a stall. */
-static void sim_switch(void)
+void sim_switch(void)
 {
 	uint32_t runnable[COROUTINES_MAX];
 	uint32_t n = sim_find_runnable(runnable);
@@ -170,6 +138,8 @@ static void sim_switch(void)
 
 void sim_point(void)
 {
+	if (sim_self()->process != 0)
+		sim_process_step(sim_self()->process);
 	if (sim_below(sim.switch_one_in) == 0)
 		sim_switch();
 }
@@ -209,7 +179,7 @@ void sim_await_idle(void)
 
 static void sim_main(void)
 {
-	struct coroutine *self = &sim.coroutines[sim.current];
+	struct coroutine *self = sim_self();
 
 	self->run(self->arg);
 	self->state = RETURNED;
@@ -231,6 +201,10 @@ static int sim_prepare(struct coroutine *c)
 {
 	if (getcontext(&c->context) < 0)
 		return -ENOMEM;
+#ifdef __SANITIZE_ADDRESS__
+	/* One that was killed has left it in the middle. */
+	__asan_unpoison_memory_region(stacks[c - sim.coroutines], STACK_BYTES);
+#endif
 	c->context.uc_stack.ss_sp = stacks[c - sim.coroutines];
 	c->context.uc_stack.ss_size = STACK_BYTES;
 	c->context.uc_link = NULL;
@@ -238,7 +212,7 @@ static int sim_prepare(struct coroutine *c)
 	return 0;
 }
 
-static struct coroutine *sim_add(void (*run)(void *), void *arg)
+struct coroutine *sim_add(void (*run)(void *), void *arg)
 {
 	struct coroutine *c = sim_unused();
 
@@ -248,6 +222,8 @@ static struct coroutine *sim_add(void (*run)(void *), void *arg)
 	c->arg = arg;
 	c->begun = 0;
 	c->inside = NULL;
+	c->process = sim_self()->process;
+	c->other = NULL;
 	c->state = RUNNABLE;
 	return c;
 }
@@ -258,33 +234,24 @@ void sim_spawn(void (*run)(void *), void *arg)
 		abort();
 }
 
-/* ---- the platform ---- */
-
-static uint64_t op_now_ns(void *ctx)
+int sim_sleep_on(const void *word, const void *other, uint64_t deadline_ns)
 {
-	(void)ctx;
-	return sim.result.now_ns;
-}
-
-static int op_barrier(void *ctx)
-{
-	(void)ctx;
-	sim_point();
-	return 0;
-}
-
-int sim_sleep(const void *word, uint64_t deadline_ns)
-{
-	struct coroutine *self = &sim.coroutines[sim.current];
+	struct coroutine *self = sim_self();
 
 	if (deadline_ns <= sim.result.now_ns)
 		return 1;
 	sim.result.parks++;
 	self->word = word;
+	self->other = other;
 	self->deadline_ns = deadline_ns;
 	self->state = PARKED;
 	sim_switch();
 	return deadline_ns <= sim.result.now_ns;
+}
+
+int sim_sleep(const void *word, uint64_t deadline_ns)
+{
+	return sim_sleep_on(word, NULL, deadline_ns);
 }
 
 void sim_wake(const void *word, uint32_t most)
@@ -292,169 +259,12 @@ void sim_wake(const void *word, uint32_t most)
 	for (uint32_t i = 0; i < sim.count; i++) {
 		struct coroutine *c = &sim.coroutines[i];
 
-		if (c->state != PARKED || c->word != word)
+		if (c->state != PARKED || (c->word != word && c->other != word))
 			continue;
 		c->state = RUNNABLE;
 		if (--most == 0)
 			break;
 	}
-}
-
-static void op_park(void *ctx, sluice_a32 *word, uint32_t expected,
-		    uint64_t deadline_ns)
-{
-	(void)ctx;
-	sim_point();
-	if (word->value != expected || deadline_ns <= sim.result.now_ns ||
-	    sim_below(sim.spurious_one_in) == 0)
-		return;
-	(void)sim_sleep(word, deadline_ns);
-}
-
-static void op_wake(void *ctx, sluice_a32 *word)
-{
-	(void)ctx;
-	sim_wake(word, 0);
-	sim_point();
-}
-
-static void op_pause(void *ctx, uint32_t n)
-{
-	(void)ctx;
-	(void)n;
-	sim_switch();
-}
-
-static void op_yield(void *ctx)
-{
-	(void)ctx;
-	sim_switch();
-}
-
-static int op_spawn(void *ctx, void **thread, void (*run)(void *), void *arg,
-		    const char *name, struct platform_place place)
-{
-	(void)ctx;
-	(void)name;
-	(void)place;
-	*thread = sim_refuses_thread() ? NULL : sim_add(run, arg);
-	return *thread ? 0 : -EAGAIN;
-}
-
-static void op_join(void *ctx, void *thread)
-{
-	struct coroutine *c = thread;
-
-	(void)ctx;
-	while (c->state != RETURNED)
-		sim_switch();
-	c->state = UNUSED;
-}
-
-/* To get it, to wait for it and to give it back are points of the schedule; who
- * gets it next is chance. */
-struct mutex {
-	sluice_a32 held;
-};
-
-static int op_mutex_open(void *ctx, void **out)
-{
-	struct mutex *mutex = calloc(1, sizeof(*mutex));
-
-	(void)ctx;
-	*out = mutex;
-	return mutex ? 0 : -ENOMEM;
-}
-
-static void op_mutex_close(void *ctx, void *mutex)
-{
-	(void)ctx;
-	free(mutex);
-}
-
-static void op_mutex_lock(void *ctx, void *arg)
-{
-	struct mutex *mutex = arg;
-	struct coroutine *self = &sim.coroutines[sim.current];
-
-	(void)ctx;
-	sim_point();
-	while (mutex->held.value) {
-		self->word = &mutex->held;
-		self->deadline_ns = NEVER;
-		self->state = PARKED;
-		sim_switch();
-	}
-	mutex->held.value = 1;
-}
-
-static void op_mutex_unlock(void *ctx, void *arg)
-{
-	struct mutex *mutex = arg;
-
-	mutex->held.value = 0;
-	op_wake(ctx, &mutex->held);
-}
-
-static void op_cpus(void *ctx, struct platform_cpus *cpus)
-{
-	(void)ctx;
-	cpus->refused = 0;
-	cpus->count = cpus->time = 1 + sim_below(3);
-	for (uint32_t i = 0; i < cpus->count; i++)
-		cpus->list[i] = i;
-}
-
-static uint32_t op_turns(void *ctx, uint32_t n)
-{
-	(void)ctx;
-	(void)n;
-	return 0;
-}
-
-static uint64_t op_random(void *ctx)
-{
-	(void)ctx;
-	return sim_next();
-}
-
-static uint64_t op_self(void *ctx)
-{
-	(void)ctx;
-	return sim.current + 1;
-}
-
-const struct platform *sim_platform(void)
-{
-	static struct sluice_fences fences = {.kind = {SLUICE_FENCES_SPLIT}};
-	static const struct sluice_wait_ops wait = {
-		.fences = &fences,
-		.now_ns = op_now_ns,
-		.barrier = op_barrier,
-		.park = op_park,
-		.wake = op_wake,
-		.pause = op_pause,
-		.yield = op_yield,
-		.notify = sim_notify,
-	};
-	static const struct platform platform = {
-		.wait = &wait,
-		.spawn = op_spawn,
-		.join = op_join,
-		.mutex_open = op_mutex_open,
-		.mutex_close = op_mutex_close,
-		.mutex_lock = op_mutex_lock,
-		.mutex_unlock = op_mutex_unlock,
-		.cpus = op_cpus,
-		.turns = op_turns,
-		.random = op_random,
-		.self = op_self,
-		.event_open = sim_event_open,
-		.event_clear = sim_event_clear,
-		.event_close = sim_event_close,
-	};
-
-	return &platform;
 }
 
 struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
@@ -469,11 +279,14 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	sim.leaps_left = NO_LIMIT;
 	sim_scarce(0, 0);
 	sim_forget_descriptors();
+	sim_forget_processes();
+	sim.coroutines[0].process = 0;
 	if (sim_add(run, arg) == NULL)
 		abort();
 	sim.coroutines[0].begun = 1;
 	door_thread_of = NULL;
 	(void)swapcontext(&sim.outside, &sim.coroutines[0].context);
+	sim.current = 0; /* nobody's memory is a process's any more */
 	return sim.result;
 }
 

@@ -48,6 +48,8 @@ void sim_apart(void (*run)(void *arg), void *arg);
 /* Inside a run: sleep on @word until somebody wakes it, or the deadline. Returns
  * non-zero when that has passed. */
 int sim_sleep(const void *word, uint64_t deadline_ns);
+/* The same on two words. */
+int sim_sleep_on(const void *word, const void *other, uint64_t deadline_ns);
 /* Wake @most of those who sleep on @word; 0: all. */
 void sim_wake(const void *word, uint32_t most);
 
@@ -60,6 +62,13 @@ void sim_busy(void);
 /* Inside a run: sleep until a descriptor of the platform's is readable, or for @ms;
  * UINT32_MAX: for ever. Returns non-zero when it is. */
 int sim_poll(int fd, uint32_t ms);
+/* What somebody sleeps on who waits for several descriptors: whoever makes one readable
+ * wakes him. */
+extern const char sim_any_descriptor;
+/* Is one that the platform has opened readable? -1: it has not. */
+int sim_is_readable(int fd);
+/* May a park begin that would end when that is woken? Sometimes not. */
+int sim_may_park(uint64_t deadline_ns);
 
 /* Before a run: no descriptor is open. */
 void sim_forget_descriptors(void);

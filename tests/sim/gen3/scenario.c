@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a seed stands for, and one run of it. */
+#include "engine/run/run_priv.h"
+#include "tests/sim/gen3/visit.h"
+#include "tests/sim/process.h"
+#include "tests/sim/sim.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct visit visit;
+
+/* Under a name one comes after the other. */
+static struct name {
+	char text[8];
+	enum role role;
+	enum place place;
+	uint32_t lives;
+	uint32_t outlaw; /* the last is one */
+} names[NAMES_MAX];
+
+void visit_wrong(const char *fmt, ...)
+{
+	va_list args;
+
+	if (visit.report.text[0] != '\0')
+		return; /* the first is the one that matters */
+	va_start(args, fmt);
+	(void)vsnprintf(visit.report.text, sizeof(visit.report.text), fmt,
+			args);
+	va_end(args);
+	visit_say("WRONG: %s", visit.report.text);
+}
+
+void visit_say(const char *fmt, ...)
+{
+	va_list args;
+
+	if (!visit.verbose)
+		return;
+	va_start(args, fmt);
+	(void)vprintf(fmt, args);
+	(void)printf("\n");
+	va_end(args);
+}
+
+static void log_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	visit_say("log: %s", text);
+}
+
+/* ---- what it is ------------------------------------------------------------------ */
+
+static void choose_spring(struct spring *spring)
+{
+	static const struct {
+		const char *dispatcher;
+		uint32_t keyed, needs_keys, spills;
+	} kinds[] = {
+		{"demand", 0, 0, 0},    {"rr", 0, 0, 0},
+		{"jbsq", 0, 0, 0},      {"p2c", 0, 0, 0},
+		{"partition", 1, 1, 1}, {"hash", 1, 1, 1},
+		{"atomic", 1, 1, 1},    {"pkg", 0, 1, 1},
+		{"sticky", 0, 1, 0},
+	};
+	uint32_t kind = sim_below(sizeof(kinds) / sizeof(kinds[0]));
+
+	spring->dispatcher = kinds[kind].dispatcher;
+	spring->keyed = kinds[kind].keyed;
+	spring->needs_keys = kinds[kind].needs_keys;
+	spring->spills = kinds[kind].spills;
+	spring->workers = sim_below(WORKERS_MAX);
+	if (strcmp(spring->dispatcher, "hash") == 0)
+		spring->partitions = 1 + sim_below(PARTITIONS);
+	if (spring->partitions && spring->workers > spring->partitions)
+		spring->workers = spring->partitions;
+}
+
+static int spring_is_full(const struct spring *spring)
+{
+	return spring->partitions && spring->workers == spring->partitions;
+}
+
+/* Whoever feeds the middle may wait for its consumers. */
+static void serve(struct spring *spring)
+{
+	if (spring->partitions)
+		spring->workers = spring->partitions;
+	else if (spring->workers == 0)
+		spring->workers = 1;
+}
+
+static void choose_role(struct name *name)
+{
+	const struct spring *spring;
+
+	name->role = (enum role)sim_below(2);
+	name->place = visit.spring[PLACE_MIDDLE].there && sim_below(2)
+			      ? PLACE_MIDDLE
+			      : PLACE_SOURCE;
+	spring = &visit.spring[name->place];
+	if (name->role == ROLE_READER && spring->partitions == 0 &&
+	    sim_below(6) == 0)
+		name->role = ROLE_ONLOOKER;
+	if (name->role == ROLE_READER && spring_is_full(spring))
+		name->role = ROLE_FEEDER;
+	if (name->role == ROLE_FEEDER && name->place == PLACE_SOURCE)
+		name->place = PLACE_SINK;
+	visit.sink |= name->place == PLACE_SINK;
+}
+
+static void choose_name(struct name *name, uint32_t index)
+{
+	*name = (struct name){.lives = 1 + sim_below(2 + sim_below(2)),
+			      .outlaw = sim_below(8) == 0};
+	(void)snprintf(name->text, sizeof(name->text), "v%u", index % 100);
+	choose_role(name);
+}
+
+static void choose(void)
+{
+	visit.total = sim_below(EVENTS_MAX);
+	visit.early = sim_below(4) == 0;
+	visit.spring[PLACE_SOURCE].there = 1;
+	visit.spring[PLACE_MIDDLE].there = sim_below(2);
+	choose_spring(&visit.spring[PLACE_SOURCE]);
+	choose_spring(&visit.spring[PLACE_MIDDLE]);
+	serve(&visit.spring[PLACE_MIDDLE]);
+	visit.coming = 1 + sim_below(NAMES_MAX - sim_below(2));
+	for (uint32_t i = 0; i < visit.coming; i++)
+		choose_name(&names[i], i);
+}
+
+static void describe(const struct sluice_pipeline_opts *o)
+{
+	visit_say("%u workers, %u events", o->workers, visit.total);
+	for (uint32_t i = 0; i < 2; i++)
+		visit_say("  %s by %s, %u consumers, %u partitions",
+			  i == PLACE_SOURCE ? "source" : "middle",
+			  visit.spring[i].there ? visit.spring[i].dispatcher
+						: "nobody",
+			  visit.spring[i].workers, visit.spring[i].partitions);
+	for (uint32_t i = 0; i < visit.coming; i++)
+		visit_say("  %s: %u lives, role %d at %d%s", names[i].text,
+			  names[i].lives, (int)names[i].role,
+			  (int)names[i].place,
+			  names[i].outlaw ? ", an outlaw at last" : "");
+}
+
+/* ---- who comes --------------------------------------------------------------------- */
+
+/* An attach takes some hundred accesses, what comes then any number. */
+static void choose_doom(struct visitor *v)
+{
+	switch (sim_below(5)) {
+	case 0:
+		v->doom = 1 + sim_below(400);
+		break;
+	case 1:
+		break;
+	default:
+		v->late = 1 + sim_below(1u << (2 + sim_below(10)));
+		break;
+	}
+}
+
+/* Nobody is woken by a death. */
+static void await_end(const struct visitor *v)
+{
+	while (process_state(v->process) == PROCESS_RUNS)
+		(void)sim_sleep(&v->over, sim_platform()->wait->now_ns(NULL) +
+						  PLATFORM_NS_PER_MS);
+}
+
+static void name_run(void *arg)
+{
+	const struct name *name = arg;
+
+	for (uint32_t life = 0; life < name->lives; life++) {
+		struct visitor *v =
+			visitor_add(name->text, name->role, name->place);
+
+		choose_doom(v);
+		if (name->outlaw && life + 1 == name->lives) {
+			v->outlaw = 1;
+			v->late = 0;
+			visit.outlaws = 1;
+		}
+		visitor_start(v);
+		await_end(v);
+		if (process_state(v->process) == PROCESS_DEAD)
+			desk_died(v);
+		visit_say("%s is %s, after %llu accesses", v->name,
+			  process_state(v->process) == PROCESS_DEAD ? "dead"
+								    : "over",
+			  (unsigned long long)process_accesses(v->process));
+	}
+	visit.coming--;
+	sim_wake(&visit.coming, 0);
+}
+
+/* Until all have come it is poured bit by bit. */
+static void pour(void)
+{
+	while (visit.coming > 0 && !(visit.early && sim_below(20) == 0)) {
+		(void)sim_sleep(&visit.coming,
+				sim_platform()->wait->now_ns(NULL) +
+					1000 * (1 + sim_below(3000)));
+		stages_pour();
+	}
+}
+
+/* Somebody is left to read what the others have left. */
+static void come_last(enum place place)
+{
+	const struct spring *spring = &visit.spring[place];
+	uint32_t places = spring->partitions ? spring->partitions : 1;
+
+	for (uint32_t i = spring->workers; spring->there && i < places; i++) {
+		struct visitor *v;
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "last%d-%u", (int)place,
+			       i % 10);
+		v = visitor_add(name, ROLE_READER, place);
+		if (spring->partitions)
+			v->opts.partition = SLUICE_PARTITION(i);
+		visitor_start(v);
+		while (visit.early ? !v->attached : !desk_has_joined(v))
+			(void)sim_sleep(&v->attached,
+					sim_platform()->wait->now_ns(NULL) +
+						PLATFORM_NS_PER_MS);
+	}
+}
+
+/* ---- one run ------------------------------------------------------------------------ */
+
+static int run(struct sluice_pipeline *p)
+{
+	uint32_t count = visit.coming;
+	int rc = desk_open(p);
+
+	for (uint32_t i = 0; rc == 0 && i < count; i++)
+		sim_spawn(name_run, &names[i]);
+	if (rc < 0)
+		return rc;
+	pour();
+	come_last(PLACE_SOURCE);
+	come_last(PLACE_MIDDLE);
+	stages_pour_all();
+	visit_say("drain");
+	visit.draining = 1;
+	rc = sluice_pipeline_drain(p, SLUICE_FOREVER);
+	visit_say("ended with %d", rc);
+	visit.stranded = stages_stranded();
+	/* What an outlaw says that it has sent nobody can read. In an early drain whoever
+	 * comes last may come too late for what others leave. */
+	if (rc == -EPIPE && (visit.outlaws || visit.early))
+		rc = 0;
+	else if (visit.stranded > 0)
+		visit_wrong("%llu are stranded, and somebody was there",
+			    (unsigned long long)visit.stranded);
+	while (visit.coming > 0)
+		(void)sim_sleep(&visit.coming, UINT64_MAX);
+	for (uint32_t i = 0; i < visit.count; i++)
+		await_end(&visit.visitors[i]);
+	return rc;
+}
+
+static void check_leaks(void)
+{
+	for (uint32_t i = 0; i < visit.count; i++) {
+		const struct visitor *v = &visit.visitors[i];
+		uint32_t held;
+
+		if (process_state(v->process) != PROCESS_OVER)
+			continue;
+		held = process_reap(v->process);
+		if (held > 0)
+			visit_wrong("%s has ended, and holds %u things",
+				    v->name, held);
+	}
+}
+
+static void visit_main(void *arg)
+{
+	struct sluice_pipeline_opts o;
+	struct sluice_pipeline *p = NULL;
+	int rc;
+
+	(void)arg;
+	choose();
+	sluice_pipeline_opts_init(&o);
+	o.name = "sim";
+	o.workers = sim_below(4);
+	o.spin_rounds = 1 + sim_below(3);
+	o.yield_rounds = UINT32_MAX;
+	o.log = log_line;
+	if (visit.verbose)
+		describe(&o);
+	rc = pipeline_open_on(&p, &o, sim_platform());
+	visit.pipeline = p;
+	if (rc == 0)
+		rc = stages_declare(p);
+	if (rc == 0)
+		rc = sluice_pipeline_start(p);
+	if (rc == 0)
+		rc = run(p);
+	if (rc < 0)
+		visit_wrong("%d: %s", rc, sluice_last_error());
+	sluice_pipeline_close(p);
+	tally_close();
+	check_leaks();
+}
+
+struct scenario_report gen3_run(uint64_t seed,
+				const struct scenario_options *options)
+{
+	struct sim_result result;
+
+	memset(&visit, 0, sizeof(visit));
+	visit.verbose = options->verbose;
+	tally_reset();
+	result = sim_run(seed, visit_main, NULL);
+	if (result.verdict == SIM_STALL)
+		visit_wrong("stall: everybody sleeps and work is left");
+	if (result.verdict == SIM_LIVELOCK)
+		visit_wrong("livelock: no end after %llu switches",
+			    (unsigned long long)result.switches);
+	for (uint32_t i = 0; i < visit.count; i++)
+		desk_close_fds(&visit.visitors[i]);
+	visit.report.switches = result.switches;
+	visit.report.parks = result.parks;
+	return visit.report;
+}

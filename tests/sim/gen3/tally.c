@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/gen3/visit.h"
+#include "tests/sim/process.h"
+
+#include <string.h>
+
+enum cell_state { CELL_FREE, CELL_HELD, CELL_DONE };
+
+/* Of one event at one level. */
+struct cell {
+	enum cell_state state;
+	uint32_t holder;
+	uint64_t at;     /* its position there */
+	uint32_t orphan; /* whoever had it has gone without finishing it */
+};
+
+static struct cell cells[LEVELS][ORIGINS_MAX][EVENTS_MAX];
+
+void tally_reset(void)
+{
+	memset(cells, 0, sizeof(cells));
+}
+
+static uint32_t check_of(const struct event *e)
+{
+	return (e->seq * 2654435761u) ^ (e->origin << 24) ^ (e->key << 8) ^
+	       0x5a5a5a5a;
+}
+
+struct event tally_event(uint32_t origin, uint32_t seq)
+{
+	struct event e = {origin, seq, (seq * 7 + origin) % KEYS, 0};
+
+	e.check = check_of(&e);
+	return e;
+}
+
+static const char *name_of(uint32_t holder)
+{
+	return holder < VISITORS_MAX ? visit.visitors[holder].name : "a stage";
+}
+
+static int is_sound(const struct event *e, uint32_t holder)
+{
+	if (e->origin < ORIGINS_MAX && e->seq < EVENTS_MAX &&
+	    e->check == check_of(e))
+		return 1;
+	visit_wrong("torn: %s has an event of origin %u, %u", name_of(holder),
+		    e->origin, e->seq);
+	return 0;
+}
+
+/* Is it finished? A visitor's receipt says so at once. */
+static int is_done(const struct cell *cell)
+{
+	const struct visitor *v;
+
+	if (cell->state != CELL_HELD || cell->holder >= VISITORS_MAX)
+		return cell->state == CELL_DONE;
+	v = &visit.visitors[cell->holder];
+	return v->rx != NULL && v->rx->acked.value > cell->at;
+}
+
+/* ---- taking ------------------------------------------------------------------- */
+
+/* Of its key nothing older is left, but what the same holder has. */
+static void check_key(enum level level, const struct event *e, uint32_t holder)
+{
+	/* What an outlaw had it has finished, as far as it says. */
+	for (uint32_t s = 0; s < e->seq && !visit.outlaws; s++) {
+		const struct cell *cell = &cells[level][e->origin][s];
+
+		if (tally_event(e->origin, s).key != e->key || is_done(cell) ||
+		    (cell->state == CELL_HELD && cell->holder == holder))
+			continue;
+		visit_wrong(
+			"order: %s has %u of origin %u, and %u of its key is "
+			"not finished",
+			name_of(holder), e->seq, e->origin, s);
+	}
+}
+
+static void check_again(const struct cell *cell, const struct event *e,
+			uint32_t holder, int flagged)
+{
+	if (is_done(cell))
+		visit_wrong("twice: %s has %u of origin %u, which %s has "
+			    "finished",
+			    name_of(holder), e->seq, e->origin,
+			    name_of(cell->holder));
+	else if (cell->state == CELL_HELD)
+		visit_wrong(
+			"in two hands: %s has %u of origin %u, and so has %s",
+			name_of(holder), e->seq, e->origin,
+			name_of(cell->holder));
+	else if (cell->orphan && !flagged)
+		visit_wrong("again, without its flag: %s has %u of origin %u",
+			    name_of(holder), e->seq, e->origin);
+	else if (flagged && visit.readers == 0)
+		visit_wrong("flagged: %u of origin %u, and nobody had it",
+			    e->seq, e->origin);
+}
+
+static void check_line(struct line *line, const struct event *e, int flagged)
+{
+	/* What lay before one who has gone, and was not in his hands, comes late. */
+	if (flagged || visit.readers > 0)
+		return;
+	if (e->seq < line->next[e->origin])
+		visit_wrong("order: %u of origin %u after %u", e->seq,
+			    e->origin, line->next[e->origin] - 1);
+	line->next[e->origin] = e->seq + 1;
+}
+
+void tally_take(struct line *line, enum level level, uint32_t holder,
+		const struct sluice_batch *batch, int keyed)
+{
+	const struct event *events = batch->events;
+	int flagged = (batch->flags & SLUICE_BATCH_REDELIVERED) != 0;
+
+	if (flagged != (batch->deliveries > 1))
+		visit_wrong("flags %u, and deliveries %u", batch->flags,
+			    batch->deliveries);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		const struct event *e = &events[i];
+		struct cell *cell;
+
+		if (!is_sound(e, holder))
+			return;
+		cell = &cells[level][e->origin][e->seq];
+		check_again(cell, e, holder, flagged);
+		check_line(line, e, flagged);
+		if (keyed)
+			check_key(level, e, holder);
+		*cell = (struct cell){CELL_HELD, holder, batch->seq + i,
+				      cell->orphan};
+	}
+}
+
+void tally_done(enum level level, uint32_t holder,
+		const struct sluice_batch *batch)
+{
+	const struct event *events = batch->events;
+
+	(void)holder;
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (events[i].origin < ORIGINS_MAX &&
+		    events[i].seq < EVENTS_MAX)
+			cells[level][events[i].origin][events[i].seq].state =
+				CELL_DONE;
+}
+
+void tally_copy(struct line *line, const struct sluice_batch *batch,
+		int conflated)
+{
+	const struct event *events = batch->events;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (!is_sound(&events[i], VISITORS_MAX))
+			return;
+		if (!conflated)
+			check_line(line, &events[i], 0);
+	}
+}
+
+/* ---- going ---------------------------------------------------------------------- */
+
+/* What it has not finished others get. */
+static void settle_reader(struct visitor *v, uint64_t acked)
+{
+	for (uint32_t o = 0; o < ORIGINS_MAX; o++)
+		for (uint32_t s = 0; s < EVENTS_MAX; s++) {
+			struct cell *cell = &cells[LEVEL_LAST][o][s];
+
+			if (cell->state != CELL_HELD ||
+			    cell->holder != v->index)
+				continue;
+			cell->state = cell->at < acked ? CELL_DONE : CELL_FREE;
+			cell->orphan = cell->at >= acked;
+		}
+	visit.readers++;
+}
+
+/* An outlaw's own words say nothing; the engine's do. @end: of a feeder's stream. */
+static void settle(struct visitor *v, uint32_t end)
+{
+	v->settled = 1;
+	if (v->role == ROLE_FEEDER) {
+		v->taken = end;
+		v->most = (uint32_t)v->tx->published.value;
+	} else if (v->outlaw) {
+		/* With what it is sent until the engine heeds that it has gone. */
+		visit.robbed += v->tx->published.value +
+				v->grant.welcome.ring[WIRE_FROM].capacity;
+		visit.readers++;
+	} else {
+		settle_reader(v, v->rx->acked.value);
+	}
+	v->tx = NULL;
+	v->rx = NULL;
+}
+
+void tally_died(struct visitor *v, uint32_t end)
+{
+	if (!v->outlaw && v->role == ROLE_READER &&
+	    v->rx->acked.value > v->finished)
+		visit_wrong(
+			"lost: %s has died with a receipt for %llu, and had "
+			"finished %llu",
+			v->name, (unsigned long long)v->rx->acked.value,
+			(unsigned long long)v->finished);
+	settle(v, end);
+	visit_say("%s has died: %u taken", v->name, v->taken);
+}
+
+void tally_left(struct visitor *v, uint32_t end)
+{
+	if (process_state(v->process) == PROCESS_DEAD) {
+		tally_died(v, end); /* which is not known yet */
+		return;
+	}
+	if (!v->outlaw && v->role == ROLE_FEEDER && !visit.draining &&
+	    v->tx->published.value != v->sent)
+		visit_wrong("lost: %s has left, and %llu of %u are in its ring",
+			    v->name, (unsigned long long)v->tx->published.value,
+			    v->sent);
+	if (!v->outlaw && v->role == ROLE_READER &&
+	    v->rx->acked.value != v->finished)
+		visit_wrong(
+			"lost: %s has left with a receipt for %llu, and had "
+			"finished %llu",
+			v->name, (unsigned long long)v->rx->acked.value,
+			(unsigned long long)v->finished);
+	settle(v, end);
+	visit_say("%s has left: %u taken", v->name, v->taken);
+}
+
+uint64_t tally_taken(const char *name)
+{
+	uint64_t taken = 0;
+
+	for (uint32_t i = 0; i < visit.count; i++)
+		if (visit.visitors[i].role == ROLE_FEEDER &&
+		    strcmp(visit.visitors[i].name, name) == 0)
+			taken += visit.visitors[i].taken;
+	return taken;
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+/* Below @count all are finished, from @most on nobody has seen one. Returns how many
+ * are not. */
+static uint32_t close_origin(enum level level, uint32_t origin, uint32_t count,
+			     uint32_t most)
+{
+	uint32_t lost = 0;
+
+	for (uint32_t s = 0; s < EVENTS_MAX; s++) {
+		const struct cell *cell = &cells[level][origin][s];
+
+		visit.report.events += cell->state == CELL_DONE;
+		if (s < count && cell->state != CELL_DONE) {
+			lost++;
+			visit_say("not finished: %u of origin %u, level %d", s,
+				  origin, (int)level);
+		}
+		if (s >= most && (cell->state != CELL_FREE || cell->orphan))
+			visit_wrong("%u of origin %u was handled, and it had "
+				    "sent %u",
+				    s, origin, most);
+	}
+	return lost;
+}
+
+void tally_close(void)
+{
+	uint32_t last =
+		close_origin(LEVEL_LAST, 0, visit.emitted, visit.emitted);
+	uint32_t middle = 0;
+
+	for (uint32_t i = 0; i < visit.count; i++) {
+		const struct visitor *v = &visit.visitors[i];
+
+		if (v->role != ROLE_FEEDER || v->outlaw)
+			continue;
+		last += close_origin(LEVEL_LAST, i + 1, v->taken, v->most);
+		if (v->place == PLACE_MIDDLE)
+			middle += close_origin(LEVEL_MIDDLE, i + 1, v->taken,
+					       v->most);
+	}
+	if (middle > 0 || last > visit.robbed + visit.stranded)
+		visit_wrong("lost: %u events, and %u in the middle", last,
+			    middle);
+}
