@@ -2,6 +2,7 @@
 #include "engine/control/snapshot_priv.h"
 #include "engine/peer/board_priv.h"
 #include "ring/base_priv.h"
+#include "ring/seqlock_priv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static void words_put(sluice_a64 *to, const void *from, size_t bytes)
 
 		memcpy(&word, (const char *)from + i * sizeof(word),
 		       sizeof(word));
-		sluice_store_release(&to[i], word); /* B0 */
+		seqlock_put(&to[i], word);
 	}
 }
 
@@ -141,17 +142,16 @@ int board_has_room(const struct board *board, const struct sluice_snapshot *s)
 
 void board_write(struct board *board, const struct sluice_snapshot *s)
 {
-	/* Nobody else writes it. */
-	uint64_t turn = sluice_load_relaxed(board->turn);
 	struct board_face face = {
 		.time_ns = s->time_ns,
 		.phase = (uint32_t)s->phase,
 		.stage_count = s->stage_count,
 		.sub_count = s->subscription_count,
 	};
+	uint64_t begun;
 
 	memcpy(face.name, s->name, sizeof(face.name));
-	sluice_store_relaxed(board->turn, turn + 1); /* B0 carries it */
+	begun = seqlock_begin(board->turn);
 	words_put(board->words, &face, sizeof(face));
 	for (uint32_t i = 0; i < s->stage_count; i++) {
 		struct board_stage row = stage_shown(s->stages[i]);
@@ -163,7 +163,7 @@ void board_write(struct board *board, const struct sluice_snapshot *s)
 
 		words_put(board_sub_at(board, i), &row, sizeof(row));
 	}
-	sluice_store_release(board->turn, turn + 2); /* B1 */
+	seqlock_end(board->turn, begun);
 }
 
 /* ---- reading ----------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ int board_find(struct board *board, void *memory, uint64_t bytes)
 static void words_take(void *to, const sluice_a64 *from, size_t bytes)
 {
 	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++) {
-		uint64_t word = sluice_load_acquire(&from[i]); /* B0 */
+		uint64_t word = seqlock_take(&from[i]);
 
 		memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
 	}
@@ -313,7 +313,7 @@ int board_read(const struct board *board, uint64_t *seen,
 	       struct sluice_snapshot **out)
 {
 	for (uint32_t i = 0; i < TRIES_MAX; i++) {
-		uint64_t turn = sluice_load_acquire(board->turn); /* B1 */
+		uint64_t turn = seqlock_look(board->turn);
 		struct snapshot *s;
 
 		if (turn % 2 != 0 || turn == *seen)
@@ -322,8 +322,7 @@ int board_read(const struct board *board, uint64_t *seen,
 		if (s == NULL)
 			return sluice_fail(-ENOMEM, "board: no memory for what "
 						    "stands there");
-		/* Relaxed: behind the words that were acquired, B0. */
-		if (sluice_load_relaxed(board->turn) == turn) {
+		if (seqlock_held(board->turn, turn)) {
 			*seen = turn;
 			*out = &s->face;
 			return 0;

@@ -10,20 +10,8 @@
  *     stages     rows
  *     subscriptions
  *
- * Words  writer           readers    order            meaning
- * turn   listener thread  observers  relaxed, release odd before the first of the
- *                                                     words below is stored, even
- *                                                     behind the last
- * face,  listener thread  observers  release          all of one turn, if `turn` is
- * rows                                                the same before and after
- *
- * Edges  B0  a word of turn n -> board_read: who has loaded (acquire) a word that
- *            was stored (release) in a turn sees `turn` odd, or what follows, when it
- *            looks again: so what it has is thrown away.
- *        B1  turn even (release) -> board_read (acquire): all that was written in it.
- *
- * Stale  A reader that is late has what was true then, and its time beside it.
- *        Nobody waits for a reader, and a reader that meets the writer tries later.
+ * It is under a sequence lock (ring/seqlock_priv.h): the listener's thread writes, and
+ * observers read. One that is late has what was true then, and its time beside it.
  *
  * Nothing that is read is believed: counts are cut to the geometry, which is looked at
  * once and must fit the memory; names are ended, and hold nothing that a terminal

@@ -30,6 +30,9 @@ struct process {
 	struct queue poll;
 	uint32_t signals;
 	bool over;
+	/* What one of its threads polls. */
+	struct queue descriptor;
+	bool readable;
 };
 
 static uint64_t process_now_ns(void *ctx)
@@ -65,6 +68,32 @@ static void process_wake(void *ctx, sluice_a32 *word)
 {
 	(void)word;
 	((struct process *)ctx)->queue.wake();
+}
+
+static void process_notify(void *ctx, int fd)
+{
+	struct process *p = (struct process *)ctx;
+
+	(void)fd;
+	p->descriptor.lock.lock(RL_INFO);
+	p->readable = true;
+	p->descriptor.sleepers.notify_all(RL_INFO);
+	p->descriptor.lock.unlock(RL_INFO);
+}
+
+static void process_clear(struct process *p)
+{
+	p->descriptor.lock.lock(RL_INFO);
+	p->readable = false;
+	p->descriptor.lock.unlock(RL_INFO);
+}
+
+static void process_await(struct process *p)
+{
+	p->descriptor.lock.lock(RL_INFO);
+	while (!p->readable)
+		p->descriptor.sleepers.wait(p->descriptor.lock, false, RL_INFO);
+	p->descriptor.lock.unlock(RL_INFO);
 }
 
 static void far_park(void *ctx, const sluice_a32 *rung, uint32_t seen,
@@ -143,7 +172,7 @@ static void process_open(struct process *p, const struct process *other,
 				      process_wake,
 				      NULL,
 				      NULL,
-				      NULL};
+				      process_notify};
 	struct sluice_far_ops far = {p, far_wake, far_park, far_signal,
 				     far_take};
 
@@ -156,8 +185,18 @@ static void process_open(struct process *p, const struct process *other,
 	p->bell.relay = 0;
 	p->bell.turn = 0;
 	p->kernel.open(how, chance);
+	p->bell.fd = 1;
+	p->readable = false;
 	p->queue.open();
 	p->poll.open();
+	p->descriptor.open();
+}
+
+static void process_close(struct process *p)
+{
+	p->queue.close();
+	p->poll.close();
+	p->descriptor.close();
 }
 
 static struct sluice_far_bell far_bell(struct process *from,
@@ -210,10 +249,8 @@ struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3> {
 
 	void after()
 	{
-		engine.queue.close();
-		engine.poll.close();
-		peer.queue.close();
-		peer.poll.close();
+		process_close(&engine);
+		process_close(&peer);
 	}
 
 	void thread(unsigned index)
@@ -324,10 +361,8 @@ struct both : rl::test_suite<both<total, chance>, 3> {
 
 	void after()
 	{
-		engine.queue.close();
-		engine.poll.close();
-		peer.queue.close();
-		peer.poll.close();
+		process_close(&engine);
+		process_close(&peer);
 	}
 
 	uint32_t seen()
@@ -361,6 +396,79 @@ struct both : rl::test_suite<both<total, chance>, 3> {
 	}
 };
 
+/* The peer waits for @total grants, now in a call, where it sleeps on the engine's word,
+ * and now on a descriptor, which a thread of its own makes readable when the engine has
+ * signalled. Each time the engine finds out which it is, or that nobody is there. */
+template <uint32_t total, bool chance>
+struct either : rl::test_suite<either<total, chance>, 3> {
+	struct process engine;
+	struct process peer;
+	struct sluice_far_bell to_peer;
+	struct sluice_far_sleeper sleeper;
+	sluice_a32 granted;
+	uint32_t last; /* how much it has seen */
+
+	void before()
+	{
+		struct sluice_far_sleeper s = {&peer.bell, &engine.rung,
+					       &peer.far, &peer.ops};
+
+		process_open(&engine, &peer, rl::rand(3), chance);
+		process_open(&peer, &engine, rl::rand(3), chance);
+		to_peer = far_bell(&engine, &peer, true);
+		sleeper = s;
+		last = 0;
+	}
+
+	void after()
+	{
+		process_close(&engine);
+		process_close(&peer);
+	}
+
+	static int is_new(void *ctx)
+	{
+		struct either *e = (struct either *)ctx;
+
+		return sluice_load_acquire(&e->granted) != e->last;
+	}
+
+	void poll()
+	{
+		process_clear(&peer);
+		if (!sluice_bell_arm(&peer.bell, 1, &peer.ops))
+			rl::yield(1, RL_INFO);
+		else if (is_new(this))
+			(void)sluice_bell_disarm(&peer.bell);
+		else
+			process_await(&peer);
+	}
+
+	void thread(unsigned index)
+	{
+		struct sluice_bell *bell = &peer.bell;
+
+		if (index == 0) {
+			for (uint32_t n = 1; n <= total; n++) {
+				sluice_store_release(&granted, n);
+				(void)sluice_far_ring(&to_peer);
+			}
+		} else if (index == 1) {
+			while ((last = sluice_load_acquire(&granted)) < total)
+				if (rl::rand(2) != 0)
+					poll();
+				else
+					(void)sluice_far_park(&sleeper, is_new,
+							      this, NEVER);
+			process_end(&peer);
+		} else {
+			while (process_poll(&peer))
+				(void)sluice_far_answer(&peer.far, -1, &bell, 1,
+							&peer.ops);
+		}
+	}
+};
+
 int main(int argc, char **argv)
 {
 	struct model_range range = model_arguments(argc, argv, 100000);
@@ -368,6 +476,8 @@ int main(int argc, char **argv)
 	model_random<apart<2, true, true>>("far, the peer produces", range);
 	model_random<apart<2, false, true>>("far, the engine produces", range);
 	model_random<both<2, true>>("far, rung from both sides", range);
+	model_random<either<2, true>>("far, in a call or on a descriptor",
+				      range);
 	model_bounded<apart<1, true, false>>("far, the peer produces", 2);
 	model_bounded<apart<1, false, false>>("far, the engine produces", 2);
 	return 0;

@@ -742,7 +742,7 @@ sluice_unit_mutant(board-half-written engine/peer/board.c board "what_is_being_w
 sluice_unit_mutant(board-news-twice engine/peer/board.c board "what_is_written_is_read"
 	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn % 2 != 0 || turn == 0)/]])
 sluice_unit_mutant(board-torn engine/peer/board.c board "it_is_written_in_the_midst_of_a_reading"
-	[[s/if (sluice_load_relaxed(board->turn) == turn) {/if (1) {/]])
+	[[s/if (seqlock_held(board->turn, turn)) {/if (1) {/]])
 sluice_unit_mutant(board-count-believed engine/peer/board.c board "nothing_is_believed"
 	[[s/subs = at_most(face.sub_count, g->subs_max);/subs = at_most(face.sub_count, 1000);/]])
 sluice_unit_mutant(board-names-believed engine/peer/board.c board "nothing_is_believed"

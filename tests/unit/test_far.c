@@ -97,9 +97,12 @@ static void join_and_close(int rc)
 	assert_int_equal(released, 1);
 }
 
+/* A source that has nothing left may have ended without it. */
 static void take_rest(struct sluice_sub other)
 {
-	assert_int_equal(sluice_ask(other, EVENTS), 0);
+	int rc = sluice_ask(other, EVENTS);
+
+	assert_true(rc == 0 || rc == -ENOENT);
 }
 
 static void it_reads_all(void **state)
