@@ -70,6 +70,7 @@ set(SLUICE_SOURCES
 	dispatch/strategy.c
 	engine/link/aside.c
 	engine/link/far.c
+	engine/link/far_held.c
 	engine/link/inlet.c
 	engine/link/key.c
 	engine/link/lent.c

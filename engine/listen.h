@@ -14,6 +14,19 @@
  * not when it is slow. A consumer that has gone leaves what it has not finished:
  * these events go to other consumers first of all, marked as handed out before. What
  * a producer has sent counts, whatever becomes of it.
+ *
+ * Places that are kept  A consumer with a name of its own (sluice_attach_opts.name)
+ *        that has died may come back, and what it had in hand may be nobody else's
+ *        business: keys that are its, a batch that it has half done. So its place,
+ *        with the stage, is kept for `hold_ms`, for one of the same name that
+ *        attaches with the same options. That one is given what its predecessor had
+ *        not finished, marked, then what came meanwhile; demand that was given by
+ *        sluice_ask() and not used stands. Until then the place counts as one of a
+ *        consumer that is slow: a dispatcher that chooses by the event goes on
+ *        until its ring is full, one that chooses by credit passes it over. After
+ *        that, or when the pipeline drains, or when one of that name comes with
+ *        other options, the stage ends, and what it had goes to others. Who leaves,
+ *        or had no name, or is an onlooker (tee, conflate), has nothing kept.
  */
 #ifndef SLUICE_ENGINE_LISTEN_H
 #define SLUICE_ENGINE_LISTEN_H
@@ -31,10 +44,15 @@ SLUICE_BEGIN_DECLS
 /** For uid and gid below, where 0 means "any". */
 #define SLUICE_ID(n) (SLUICE_CAST(uint32_t, n) + 1)
 
+/** For hold_ms below, where 0 means "the default". */
+#define SLUICE_HOLD_MS(n) (SLUICE_CAST(uint32_t, n) + 1)
+
 #define SLUICE_PEERS_MAX        1024u
 #define SLUICE_PEERS_DEFAULT    64u
 #define SLUICE_HELLO_MS_DEFAULT 1000u
 #define SLUICE_HELLO_MS_MAX     3600000u
+#define SLUICE_HOLD_MS_DEFAULT  5000u
+#define SLUICE_HOLD_MS_MAX      3600000u
 #define SLUICE_PEER_ALLOW_MAX   256u
 #define SLUICE_PEER_BACKLOG     16
 
@@ -73,7 +91,13 @@ struct sluice_listen_opts {
 	/** How long a peer has to say hello, and then to be ready, up to
 	 * SLUICE_HELLO_MS_MAX; 0 = 1000. */
 	uint32_t hello_ms;
-	uint64_t resv[8]; /* zero */
+	/** SLUICE_HOLD_MS(n): how long the place of a named consumer whose process
+	 * has died, or lost its connection, is kept for one of the same name and
+	 * options, up to SLUICE_HOLD_MS_MAX; SLUICE_HOLD_MS(0): not at all; 0 =
+	 * 5000. See "Places that are kept". */
+	uint32_t hold_ms;
+	uint32_t resv0[3]; /* zero */
+	uint64_t resv[6];  /* zero */
 };
 
 /** Listen options; a field that is not named has its default. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between the files of this folder, and what ends a pipeline asks of the control
- * calls that may be under way. Of subscribe.c and control.c. Not installed.
+ * calls that may be under way. Of subscribe.c,
+ * subscription.c and control.c. Not installed.
  *
  * Knows      subscriptions that are being made, the counters of a stage
  * Knows not  why the pipeline ends
@@ -26,6 +27,16 @@ int subscribe_far(struct sluice_pipeline *pipeline, const char *consumer,
 		  const char *producer,
 		  const struct sluice_subscription_opts *opts,
 		  const struct subscription_far *far);
+
+/* subscription.c: the consumer of @id is in another process, and that has died: its
+ * place is kept until it goes on there, or its stage ends. Both return 0; -EPIPE when
+ * it is over, or cancelled; -ENOTSUP when no place is kept. */
+int subscription_hold(struct sluice_sub id);
+/* It is back: from now on its words, which are at the same address, are believed. */
+int subscription_resume(struct sluice_sub id);
+/* The producer has done so: its consumer may go on at *at. Returns 0; -EAGAIN: not yet;
+ * or -EPIPE. */
+int subscription_held_at(struct sluice_sub id, struct subscription_held_at *at);
 
 /* Wait for subscriptions that are being made: no more come. */
 void subscriptions_settle(struct sluice_pipeline *pipeline);

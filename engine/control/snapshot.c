@@ -129,9 +129,11 @@ static enum sluice_sub_phase snapshot_sub_phase(const struct subscription *sub)
 	case CONSUMER_WANTS:
 		break;
 	case CONSUMER_OPEN:
-		return sluice_load_acquire(&sub->by_control.cancel) == 0
+		if (sluice_load_acquire(&sub->by_control.cancel) != 0)
+			return SLUICE_SUB_CANCELLED;
+		return sluice_load_acquire(&sub->by_control.hold) % 2 == 0
 			       ? SLUICE_SUB_OPEN
-			       : SLUICE_SUB_CANCELLED;
+			       : SLUICE_SUB_HELD;
 	case CONSUMER_LEFT:
 		return SLUICE_SUB_ENDED;
 	}
@@ -191,7 +193,8 @@ static int snapshot_feeds(const struct sluice_subscription_snapshot *sub,
 			  const struct sluice_stage_snapshot *stage)
 {
 	return (sub->phase == SLUICE_SUB_OPEN ||
-		sub->phase == SLUICE_SUB_CANCELLED) &&
+		sub->phase == SLUICE_SUB_CANCELLED ||
+		sub->phase == SLUICE_SUB_HELD) &&
 	       sub->kind == SLUICE_SUB_DISPATCHED &&
 	       strcmp(sub->producer, stage->name) == 0;
 }

@@ -4,8 +4,10 @@
 #include "engine/graph/plan_priv.h"
 #include "engine/link/aside_priv.h"
 #include "engine/graph/subscriptions_priv.h"
+#include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/link/memory_priv.h"
+#include "engine/link/rings_priv.h"
 #include "engine/graph/sequence_check_priv.h"
 #include "ring/base_priv.h"
 
@@ -90,6 +92,68 @@ int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 	pipeline_unlock(id.pipeline);
 	return rc;
 }
+
+/* ---- one whose consumer is away ------------------------------------------ */
+
+/* Under the lock: @id, if events may have gone there and its place may be kept. Who
+ * stands in for the consumer may not have seen that it has begun. */
+static int subscription_keep(struct sluice_sub id, struct subscription **out)
+{
+	struct subscription *sub = subscription_find(id);
+
+	if (sub == NULL || subscription_producer(sub) != PRODUCER_JOINED ||
+	    sluice_load_acquire(&sub->by_control.cancel) != 0)
+		return -EPIPE;
+	*out = sub;
+	return sub->far.held != NULL && !subscription_aside(sub) &&
+			       rings_of(sub->rings)->hold != NULL
+		       ? 0
+		       : -ENOTSUP;
+}
+
+/* @held: odd and even in turn, so that the last wish is the one that counts. */
+static int subscription_wish_held(struct sluice_sub id, uint32_t held)
+{
+	struct subscription *sub;
+	int rc;
+
+	pipeline_lock(id.pipeline);
+	rc = subscription_keep(id, &sub);
+	if (rc == 0 && sluice_load_acquire(&sub->by_control.hold) % 2 != held) {
+		(void)sluice_fetch_add(&sub->by_control.hold, 1);
+		stage_signal(sub->producer, SIGNAL_SUBS);
+	}
+	pipeline_unlock(id.pipeline);
+	return rc;
+}
+
+int subscription_hold(struct sluice_sub id)
+{
+	return subscription_wish_held(id, 1);
+}
+
+int subscription_resume(struct sluice_sub id)
+{
+	return subscription_wish_held(id, 0);
+}
+
+int subscription_held_at(struct sluice_sub id, struct subscription_held_at *at)
+{
+	struct subscription *sub;
+	int rc;
+
+	pipeline_lock(id.pipeline);
+	rc = subscription_keep(id, &sub);
+	if (rc == 0 && sluice_load_acquire(&sub->by_producer.held) !=
+			       sluice_load_acquire(&sub->by_control.hold))
+		rc = -EAGAIN;
+	if (rc == 0)
+		*at = sub->by_producer.held_at;
+	pipeline_unlock(id.pipeline);
+	return rc;
+}
+
+/* ---- another window ------------------------------------------------------- */
 
 /* What a resubscribe must leave as it is. */
 #define FIXED(field)                                                           \

@@ -62,7 +62,10 @@ uint32_t far_notes_made(struct subscription *sub)
 
 uint32_t far_notes_read(struct subscription *sub)
 {
-	uint32_t read = sluice_load_acquire(subscription_notes_read(sub));
+	const sluice_a32 *word = subscription_held(sub)
+					 ? &sub->far.held->notes_read
+					 : subscription_notes_read(sub);
+	uint32_t read = sluice_load_acquire(word);
 	uint32_t made = far_notes_made(sub);
 
 	/* Beyond what was made, or far behind: as few as there may be. */

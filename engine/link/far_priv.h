@@ -22,6 +22,13 @@
  *       nothing, and ends when it is told to, or when that process has died: its
  *       stream ends at what was published then.
  *
+ * Away  A consumer whose process has died may come back, in another one: until then
+ *       its place is kept (far_heed). The producer looks at its words for the last
+ *       time, marks what was perhaps in its hands, and looks at words of its own
+ *       from then on; whatever is dealt to that place waits in the ring. The next
+ *       process has words of its own, at the same address, which begin at what the
+ *       producer has seen; then it is as if the consumer had never been away.
+ *
  * Knows      rings and words of a subscription
  * Knows not  who the other process is, and how it came by its memory
  */
@@ -48,6 +55,16 @@ void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
  * the consumer has taken up. */
 uint32_t far_notes_made(struct subscription *sub);
 uint32_t far_notes_read(struct subscription *sub);
+
+/* ---- far_held.c: the consumer is away ---- */
+
+/* Heed what is wanted of @sub's place: it is kept, or goes on. Of the producer. */
+void far_heed(struct outlet *out, struct subscription *sub);
+/* Are others better off with what could go to @lane? */
+int far_passed_over(const struct outlet *out, uint32_t lane);
+/* Of rings that are separate. */
+void far_hold(struct outlet *out, struct subscription *sub);
+void far_resume(struct outlet *out, struct subscription *sub);
 
 /* ---- far.c: the producer is in the other process ---- */
 

@@ -146,7 +146,9 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 		.to = w->published,
 		.handed = sub->by_consumer.left_handed,
 	};
-	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
+	/* If its place was kept they are marked already. */
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER) &&
+	    !subscription_held(sub))
 		far_handed(sub, orphan->at, orphan->to, &orphan->handed);
 	outlet_take_spilled(out, sub->lane, &orphan->queue);
 	if (orphan->at == orphan->to && orphan->queue.count == 0) {

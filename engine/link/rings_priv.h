@@ -49,6 +49,12 @@ struct rings_ops {
 		       uint32_t closed);
 	/* Its consumer has left; its lane is not vacant yet. */
 	void (*leave)(struct outlet *out, struct subscription *sub);
+	/* The consumer of @sub, in another process, is away: look at its words once
+	 * more, and no more until it has others. What is left of it is kept for it,
+	 * and marked. NULL: no place is kept. */
+	void (*hold)(struct outlet *out, struct subscription *sub);
+	/* And it has. */
+	void (*resume)(struct outlet *out, struct subscription *sub);
 	/* Has everybody finished everything? */
 	int (*quiet)(struct outlet *out);
 	/* The same of those that restore no sequence (sequence_between.c). */

@@ -108,7 +108,8 @@ static void separate_refresh_lane(struct outlet *out, uint32_t index)
 	if (SLUICE_UNLIKELY(out->far) && far_lane(out, index))
 		far_refresh(out, index);
 	credit = sluice_spsc_refresh(w);
-	if (out->lanes.lane[index].state != SLUICE_LANE_ACTIVE)
+	if (out->lanes.lane[index].state != SLUICE_LANE_ACTIVE ||
+	    (SLUICE_UNLIKELY(out->far) && far_passed_over(out, index)))
 		credit = 0;
 	sluice_lane_set(&out->lanes, index, credit, w->acked);
 }
@@ -293,6 +294,8 @@ const struct rings_ops rings_separate = {
 	.publish = separate_publish,
 	.cancel = separate_cancel,
 	.leave = outlet_orphan,
+	.hold = far_hold,
+	.resume = far_resume,
 	.quiet = separate_quiet,
 	.answered = separate_answered,
 	.end = separate_end,

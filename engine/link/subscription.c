@@ -13,6 +13,8 @@ void subscription_reset(struct subscription *sub)
 	sluice_store_release(&sub->by_producer.end, 0);
 	sluice_store_release(&sub->by_producer.start, 0);
 	sluice_store_release(&sub->by_producer.waiting, 0);
+	sluice_store_release(&sub->by_producer.held, 0);
+	sluice_store_release(&sub->by_control.hold, 0);
 	sluice_store_release(&sub->own_notes.filled, 0);
 	sluice_store_release(&sub->own_notes_read, 0);
 	sub->notes_pending = 0;

@@ -15,6 +15,9 @@
  *   asks_of      control calls      any          release  where the consumer is,
  *                                                         for an ask whose id
  *                                                         may be old
+ *   hold         control calls      producer     release  odd: the consumer, in
+ *                                                         another process, is
+ *                                                         away; see far_priv.h
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
@@ -26,6 +29,8 @@
  *                                                         refused
  *   waiting      producer           any          relaxed  a gauge: its events
  *                                                         in the spill
+ *   held         producer           any          release  `hold`, once it is so;
+ *                                                         carries held_at
  *
  * notes.filled   producer           consumer     release  carries marks of
  *                                                         redelivery
@@ -159,11 +164,20 @@ struct subscription_consumer_words {
 	struct subscription_left left;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
+/* Where a consumer that is away had come to, when its producer last looked. */
+struct subscription_held_at {
+	uint64_t acked;
+	uint64_t granted;
+	uint32_t notes; /* of the notes, the first that is of what comes next */
+};
+
 struct subscription_producer_words {
 	sluice_a32 state;
 	sluice_a32 closed;
 	sluice_a64 end;
 	sluice_a64 start;
+	sluice_a32 held;
+	struct subscription_held_at held_at;
 	sluice_a64 waiting; /* last: written with each round that spills */
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
@@ -173,11 +187,19 @@ struct subscription_control_words {
 	sluice_a64 asked;
 	sluice_a64 window;
 	sluice_a64 asks_of;
+	sluice_a32 hold;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 /* Which of its stages stands for another process, and where its memory is mapped
  * then; see far_priv.h. */
 enum far_side { FAR_NONE = 0, FAR_CONSUMER = 1, FAR_PRODUCER = 2 };
+
+/* What the producer looks at while its consumer is away: its own, though they have the
+ * form of the consumer's words. */
+struct held_words {
+	struct sluice_rx_words rx;
+	sluice_a32 notes_read;
+};
 
 struct subscription_far {
 	enum far_side side;
@@ -187,6 +209,7 @@ struct subscription_far {
 	sluice_slot *slots;
 	struct notes *notes; /* NULL, and the next: none are shared */
 	sluice_a32 *notes_read;
+	struct held_words *held; /* NULL: its place is never kept */
 	/* Of the thread there that writes or reads; rung by the one here that does.
 	 * Without `parked` nobody is rung. */
 	struct sluice_far_bell bell;
@@ -353,6 +376,13 @@ static inline sluice_a32 *subscription_notes_read(struct subscription *sub)
 static inline int subscription_copied(const struct subscription *sub)
 {
 	return sub->far.side == FAR_PRODUCER && !sub->far.trusted;
+}
+
+/* Is its consumer away, and its place kept? As the producer has it. */
+static inline int subscription_held(const struct subscription *sub)
+{
+	/* Relaxed: of the thread that writes it; others want no more than a hint. */
+	return sluice_load_relaxed(&sub->by_producer.held) % 2 != 0;
 }
 
 /* Wake whom it has in the other process. */

@@ -261,7 +261,7 @@ static void sub_take(struct sluice_subscription_snapshot *row,
 {
 	row->size = sizeof(*row);
 	row->phase =
-		(enum sluice_sub_phase)at_most(shown->phase, SLUICE_SUB_ENDED);
+		(enum sluice_sub_phase)at_most(shown->phase, SLUICE_SUB_HELD);
 	row->kind =
 		(enum sluice_sub_kind)at_most(shown->kind, SLUICE_SUB_CONFLATE);
 	row->inlet = shown->inlet;

@@ -52,6 +52,7 @@ static void guest_gone(struct listener *l, struct guest *guest,
 		       enum peer_gone why, enum sluice_reason reason, int code)
 {
 	l->ops->gone(l->ctx, &guest->peer, why, reason, code);
+	l->look_ns = 0; /* its place may be one to look after */
 	guest_free(guest);
 }
 

@@ -30,8 +30,10 @@ static int listen_limit(const char *field, uint32_t *value, uint32_t otherwise,
 
 static int listen_check(struct sluice_listen_opts *o)
 {
-	int rc = opts_check_resv(o->resv, 8, "listen options");
+	int rc = opts_check_resv(o->resv, 6, "listen options");
 
+	if (rc == 0 && (o->resv0[0] | o->resv0[1] | o->resv0[2]) != 0)
+		rc = sluice_fail(-EINVAL, "listen: resv0 is not zero");
 	if (rc == 0 && o->flags != 0)
 		rc = sluice_fail(-EINVAL, "listen: unknown flags %#x",
 				 o->flags);
@@ -43,10 +45,16 @@ static int listen_check(struct sluice_listen_opts *o)
 	if (rc == 0)
 		rc = listen_limit("peers_per_uid", &o->peers_per_uid,
 				  o->peers_max, o->peers_max);
-	return rc < 0 ? rc
-		      : listen_limit("hello_ms", &o->hello_ms,
-				     SLUICE_HELLO_MS_DEFAULT,
-				     SLUICE_HELLO_MS_MAX);
+	if (rc == 0)
+		rc = listen_limit("hello_ms", &o->hello_ms,
+				  SLUICE_HELLO_MS_DEFAULT, SLUICE_HELLO_MS_MAX);
+	if (rc == 0 && o->hold_ms == 0)
+		o->hold_ms = SLUICE_HOLD_MS(SLUICE_HOLD_MS_DEFAULT);
+	if (rc == 0 && o->hold_ms > SLUICE_HOLD_MS(SLUICE_HOLD_MS_MAX))
+		rc = sluice_fail(-EINVAL,
+				 "listen: hold_ms %u is over the limit of %u",
+				 o->hold_ms - 1, SLUICE_HOLD_MS_MAX);
+	return rc;
 }
 
 static int listen_take(struct listener *l,
@@ -279,5 +287,7 @@ int listen_open(struct sluice_pipeline *p,
 	}
 	l->ops = ops;
 	l->ctx = ctx;
+	if (ops->begin != NULL)
+		ops->begin(ctx, &l->opts);
 	return listen_at(p, l);
 }

@@ -4,6 +4,7 @@
 #include "engine/peer/memory_priv.h"
 #include "ring/base_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,23 @@ int memory_open(struct sluice_region *region, enum memory_writer writer,
 						    object_max)
 		       : sluice_region_open_shared(region, owner, bytes,
 						   object_max);
+}
+
+int memory_take_over(struct sluice_region *region, struct sluice_region *next)
+{
+	struct sluice_region last = *region;
+
+	if (mmap(region->base, region->bytes, PROT_READ,
+		 MAP_SHARED | MAP_FIXED | MAP_POPULATE, next->fd,
+		 0) == MAP_FAILED)
+		return -errno;
+	*region = *next;
+	region->base = last.base;
+	/* What is closed then is the one that nobody looks at. */
+	last.base = next->base;
+	*next = last;
+	sluice_region_close(next);
+	return 0;
 }
 
 /* A duplicate would be as writable as the engine's own. */

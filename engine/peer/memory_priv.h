@@ -39,6 +39,11 @@ enum memory_writer {
 int memory_open(struct sluice_region *region, enum memory_writer writer,
 		const char *owner, uint64_t bytes, uint32_t object_max);
 
+/* Memory of a peer in place of another's, of the same size and at the same address, which
+ * readers need not know: they see the one or the other. @next is empty then. Returns 0 or
+ * a negative errno. */
+int memory_take_over(struct sluice_region *region, struct sluice_region *next);
+
 /* A descriptor of it for a peer, to read only or to write, as its writer says; the
  * caller's to close. Returns it or a negative errno. */
 int memory_descriptor(const struct sluice_region *region,

@@ -22,6 +22,7 @@
 
 #include "engine/peer/packet_priv.h"
 #include "engine/peer/wire_priv.h"
+#include "engine/listen.h"
 
 struct listener;
 
@@ -74,6 +75,9 @@ struct peer_grant {
 };
 
 struct peer_ops {
+	/* Before anybody comes, with options that are checked and whole. NULL:
+	 * nothing to do. */
+	void (*begin)(void *ctx, const struct sluice_listen_opts *opts);
 	/* Returns 0; or a negative errno, sluice_last_error() being what the
 	 * peer is told, and nothing kept. */
 	int (*admit)(void *ctx, struct peer *peer, struct peer_grant *grant);

@@ -14,9 +14,16 @@
 /* How often is looked at a stage that is ending while its peer has gone. */
 #define SEATS_LOOK_NS (5 * PLATFORM_NS_PER_MS)
 
+/* How often is looked whether nobody can come back any more. */
+#define SEATS_HELD_LOOK_NS (50 * PLATFORM_NS_PER_MS)
+
 struct seat {
 	struct stand_in in;
-	struct peer *peer; /* NULL: it has gone */
+	struct peer *peer;       /* NULL: it has gone */
+	struct wire_hello hello; /* of the last that had it */
+	int named;               /* by its peer: it can come back */
+	int held;                /* kept, and no peer is ready there */
+	uint64_t due_ns;         /* until when */
 	struct seat *next;
 };
 
@@ -29,6 +36,7 @@ struct sent {
 
 struct seats {
 	struct sluice_pipeline *pipeline;
+	uint64_t hold_ns; /* how long a place is kept; 0: it is not */
 	struct seat *first;
 	struct sent *sent;
 	uint32_t sent_count;
@@ -87,16 +95,107 @@ static int seats_clear(struct seats *seats)
 	while (*link != NULL) {
 		struct seat *seat = *link;
 
-		if (seat->peer == NULL && stand_in_close(&seat->in) == 0) {
+		if (seat->peer == NULL && !seat->held &&
+		    stand_in_close(&seat->in) == 0) {
 			*link = seat->next;
 			free(seat);
 			continue;
 		}
-		leaving |= seat->peer == NULL;
+		leaving |= seat->peer == NULL && !seat->held;
 		link = &seat->next;
 	}
 	return leaving;
 }
+
+/* ---- places that are kept ------------------------------------------------------- */
+
+static uint64_t seats_now(const struct seats *seats)
+{
+	return host_now(&seats->pipeline->host);
+}
+
+static int seat_is_away(const struct seat *seat)
+{
+	return seat->held && seat->peer == NULL;
+}
+
+/* Its peer has died, or closed its connection. Returns non-zero when its place is
+ * kept. */
+static int seat_hold(struct seats *seats, struct seat *seat)
+{
+	if (seats->hold_ns == 0 || !seat->named || stand_in_hold(&seat->in) < 0)
+		return 0;
+	seat->held = 1;
+	seat->due_ns = seats_now(seats) + seats->hold_ns;
+	host_log(&seats->pipeline->host,
+		 "peer '%s': its place is kept for %llu ms", seat->in.name,
+		 (unsigned long long)(seats->hold_ns / PLATFORM_NS_PER_MS));
+	return 1;
+}
+
+/* Nobody came, or comes. */
+static void seat_give_up(const struct seats *seats, struct seat *seat,
+			 const char *why)
+{
+	host_log(&seats->pipeline->host, "peer '%s': its place is given up: %s",
+		 seat->in.name, why);
+	seat->held = 0;
+	stand_in_end(&seat->in, SLUICE_REASON_ERROR);
+}
+
+/* Why that of one that is away is kept no longer; NULL: it is. */
+static const char *seat_why_not(const struct seats *seats,
+				const struct seat *seat, uint64_t now_ns)
+{
+	uint32_t closed;
+
+	if (stand_in_over(&seat->in, &closed))
+		return "its stream has ended";
+	if (host_command(&seats->pipeline->host) != PIPELINE_RUN)
+		return "the pipeline is ending";
+	return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;
+}
+
+/* Returns when to look again, ns from now. */
+static uint64_t seats_look_held(struct seats *seats)
+{
+	uint64_t now_ns = seats_now(seats);
+	uint64_t look_ns = UINT64_MAX;
+
+	for (struct seat *seat = seats->first; seat != NULL;
+	     seat = seat->next) {
+		const char *why;
+
+		if (!seat_is_away(seat))
+			continue;
+		why = seat_why_not(seats, seat, now_ns);
+		if (why != NULL) {
+			seat_give_up(seats, seat, why);
+			continue;
+		}
+		if (seat->due_ns - now_ns < look_ns)
+			look_ns = seat->due_ns - now_ns;
+		if (look_ns > SEATS_HELD_LOOK_NS)
+			look_ns = SEATS_HELD_LOOK_NS;
+	}
+	return look_ns;
+}
+
+/* All that a hello wishes for, whatever its head says. */
+static int seat_suits(const struct seat *seat, const struct wire_hello *hello)
+{
+	struct wire_hello a = seat->hello;
+	struct wire_hello b = *hello;
+
+	a.head = b.head;
+	a.flags &= WIRE_MANUAL;
+	b.flags &= WIRE_MANUAL;
+	a.epoch = b.epoch;
+	a.resume = b.resume;
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+/* ---- stages that end ------------------------------------------------------------- */
 
 /* Its stage has ended while it is there: it is told, the first time. */
 static void seat_dismiss(const struct seat *seat, uint32_t closed)
@@ -114,13 +213,15 @@ static uint64_t seats_look(void *ctx)
 {
 	struct seats *seats = ctx;
 	uint64_t board_ns = observers_look(&seats->observers);
+	uint64_t held_ns = seats_look_held(seats);
+	uint64_t look_ns = held_ns < board_ns ? held_ns : board_ns;
 	uint32_t closed;
 
 	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
 		if (seat->peer != NULL && stand_in_over(&seat->in, &closed))
 			seat_dismiss(seat, closed);
-	return seats_clear(seats) && SEATS_LOOK_NS < board_ns ? SEATS_LOOK_NS
-							      : board_ns;
+	return seats_clear(seats) && SEATS_LOOK_NS < look_ns ? SEATS_LOOK_NS
+							     : look_ns;
 }
 
 /* ---- peers ------------------------------------------------------------------------ */
@@ -134,22 +235,44 @@ static void seat_name(struct peer *peer)
 			       (uint32_t)peer->epoch);
 }
 
-/* The seat of one of that name is given up first, if that may be: it may be the same
- * one that comes back. */
-static int seats_make_room(struct seats *seats, const char *name)
+static struct seat *seats_find(const struct seats *seats, const char *name)
 {
-	(void)seats_clear(seats);
-	for (const struct seat *seat = seats->first; seat != NULL;
-	     seat = seat->next)
+	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
 		if (strcmp(seat->in.name, name) == 0)
-			return sluice_fail(
-				seat->peer != NULL ? -EEXIST : -EAGAIN,
-				"peer '%s' %s", name,
-				seat->peer != NULL
-					? "is attached already"
-					: "has left just now, and is not "
-					  "settled yet; try again");
+			return seat;
+	return NULL;
+}
+
+/* Is there a seat of that name for it, *back? One that nobody has any more is given up
+ * first, if that may be: it may be the same peer that comes again. */
+static int seats_make_room(struct seats *seats, const struct wire_hello *hello,
+			   struct seat **back)
+{
+	struct seat *seat;
+
+	(void)seats_clear(seats);
+	*back = NULL;
+	seat = seats_find(seats, hello->peer);
+	if (seat == NULL)
+		return 0;
+	if (seat->peer != NULL)
+		return sluice_fail(-EEXIST, "peer '%s' is attached already",
+				   hello->peer);
+	if (seat->held && !seat_suits(seat, hello))
+		seat_give_up(seats, seat, "who comes back has other options");
+	if (!seat->held)
+		return sluice_fail(-EAGAIN,
+				   "peer '%s' has left just now, and is not "
+				   "settled yet; try again",
+				   hello->peer);
+	*back = seat;
 	return 0;
+}
+
+static void grant_undo(struct peer_grant *grant)
+{
+	for (uint32_t i = 0; i < grant->welcome.memory_count; i++)
+		(void)close(grant->fds[i]);
 }
 
 static void seat_add(struct seats *seats, struct seat *seat)
@@ -167,11 +290,32 @@ static void seat_refuse(struct seats *seats, struct seat *seat)
 		free(seat);
 }
 
+static int seat_open(struct seats *seats, const struct peer *peer,
+		     struct peer_grant *grant, struct seat **out)
+{
+	struct seat *seat = calloc(1, sizeof(*seat));
+	int rc;
+
+	if (seat == NULL)
+		return sluice_fail(-ENOMEM, "peer '%s': no memory",
+				   peer->hello.peer);
+	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello,
+			   &grant->welcome, grant->fds);
+	if (rc < 0) {
+		seat_refuse(seats, seat);
+		return rc;
+	}
+	seat_add(seats, seat);
+	*out = seat;
+	return 0;
+}
+
 static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 {
 	struct seats *seats = ctx;
 	const struct sent *sent;
 	struct seat *seat;
+	int named = peer->hello.peer[0] != '\0';
 	int rc;
 
 	seat_name(peer);
@@ -182,23 +326,20 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	if (host_phase(&seats->pipeline->host) == PIPELINE_FINISHED)
 		return sluice_fail(-EPIPE, "pipeline '%s' has ended",
 				   seats->pipeline->name);
-	rc = seats_make_room(seats, peer->hello.peer);
+	rc = seats_make_room(seats, &peer->hello, &seat);
 	if (rc < 0)
 		return rc;
-	seat = calloc(1, sizeof(*seat));
-	if (seat == NULL)
-		return sluice_fail(-ENOMEM, "peer '%s': no memory",
-				   peer->hello.peer);
-	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello,
-			   &grant->welcome, grant->fds);
+	if (seat != NULL)
+		rc = stand_in_renew(&seat->in, &grant->welcome, grant->fds);
+	else
+		rc = seat_open(seats, peer, grant, &seat);
 	if (rc < 0) {
-		for (uint32_t i = 0; i < grant->welcome.memory_count; i++)
-			(void)close(grant->fds[i]);
-		seat_refuse(seats, seat);
+		grant_undo(grant);
 		return rc;
 	}
-	seat_add(seats, seat);
 	seat->peer = peer;
+	seat->hello = peer->hello;
+	seat->named = named;
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);
 	sent = sent_find(seats, peer->hello.peer);
@@ -208,8 +349,13 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 
 static void seats_ready(void *ctx, struct peer *peer)
 {
+	struct seat *seat = peer->seat;
+
 	(void)ctx;
-	(void)peer;
+	if (wire_watches(&peer->hello) || !seat->held)
+		return;
+	seat->held = 0;
+	stand_in_resume(&seat->in);
 }
 
 static void seats_signalled(void *ctx, struct peer *peer)
@@ -226,7 +372,6 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	struct seats *seats = ctx;
 	struct seat *seat = peer->seat;
 
-	(void)why;
 	(void)code;
 	if (wire_watches(&peer->hello)) {
 		observers_gone(&seats->observers, peer);
@@ -234,8 +379,14 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	}
 	if (wire_feeds(peer->hello.role))
 		sent_add(seats, seat->in.name, stand_in_sent(&seat->in));
-	stand_in_end(&seat->in, reason);
 	seat->peer = NULL;
+	/* One that came back and was never ready has changed nothing. */
+	if (seat->held && why != PEER_ENDED && why != PEER_DISMISSED)
+		return;
+	seat->held = 0;
+	if ((why == PEER_DIED || why == PEER_LOST) && seat_hold(seats, seat))
+		return;
+	stand_in_end(&seat->in, reason);
 	(void)seats_clear(seats);
 }
 
@@ -268,7 +419,15 @@ static void seats_close(void *ctx)
 	free(seats);
 }
 
+static void seats_begin(void *ctx, const struct sluice_listen_opts *opts)
+{
+	struct seats *seats = ctx;
+
+	seats->hold_ns = (opts->hold_ms - 1) * PLATFORM_NS_PER_MS;
+}
+
 const struct peer_ops seats_ops = {
+	.begin = seats_begin,
 	.admit = seats_admit,
 	.ready = seats_ready,
 	.gone = seats_gone,

@@ -92,7 +92,7 @@ static int share_part_has(const struct share *share, enum memory_writer writer,
 	return share_has(share->side, i) && share_writer(share, i) == writer;
 }
 
-/* One of its two parts, with its objects, each on pages of its own. */
+/* One of its two parts, with its objects, each on pages of its own; not sealed. */
 static int share_part(struct share *share, enum memory_writer writer,
 		      const char *owner)
 {
@@ -125,7 +125,7 @@ static int share_part(struct share *share, enum memory_writer writer,
 			share_put(&share->words, i,
 				  sluice_region_at(region, offset));
 	}
-	return rc < 0 ? rc : sluice_region_seal(region);
+	return rc;
 }
 
 static int share_refused(const char *owner, const char *what)
@@ -154,6 +154,16 @@ static int share_signalled(struct share *share, const char *owner)
 {
 	share->signalled = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return share->signalled < 0 ? share_refused(owner, "eventfd") : 0;
+}
+
+/* What the peer has besides its part, which is filled. */
+static int share_theirs(struct share *share, const char *owner)
+{
+	int rc = sluice_region_seal(&share->part[MEMORY_OF_PEER]);
+
+	if (rc == 0)
+		rc = share_signal(share, owner);
+	return rc < 0 ? rc : share_signalled(share, owner);
 }
 
 static void share_close(struct share *share)
@@ -210,17 +220,87 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 	sluice_store_release(&share->holders, 1);
 	rc = share_part(share, MEMORY_OF_ENGINE, owner);
 	if (rc == 0)
+		rc = sluice_region_seal(&share->part[MEMORY_OF_ENGINE]);
+	if (rc == 0)
 		rc = share_part(share, MEMORY_OF_PEER, owner);
 	if (rc == 0)
-		rc = share_signal(share, owner);
-	if (rc == 0)
-		rc = share_signalled(share, owner);
+		rc = share_theirs(share, owner);
 	if (rc < 0)
 		share_close(share);
 	else
 		*out = share;
 	return rc;
 }
+
+/* ---- the next process in the same place ------------------------------------ */
+
+/* Where it goes on. */
+static void share_begin_at(const struct share *share, const struct share *last,
+			   const struct subscription_held_at *at)
+{
+	struct sluice_rx_words *rx = share->words.rx;
+	const struct sluice_rx_words *was = last->words.rx;
+
+	/* Relaxed: nobody else has it yet. */
+	sluice_store_relaxed(&rx->acked, at->acked);
+	sluice_store_relaxed(&rx->granted, at->granted);
+	sluice_store_relaxed(&rx->batches, sluice_load_stale(&was->batches));
+	sluice_store_relaxed(&rx->high, sluice_load_stale(&was->high));
+	sluice_store_relaxed(share->words.notes_read, at->notes);
+}
+
+/* What @next has in place of what the last process had. Nothing that workers look at
+ * moves: memory has the same address, and their signal the same number. */
+static int share_take_over(struct share *share, struct share *next,
+			   const char *owner)
+{
+	int rc = memory_take_over(&share->part[MEMORY_OF_PEER],
+				  &next->part[MEMORY_OF_PEER]);
+
+	if (rc < 0)
+		return sluice_fail(rc, "peer '%s': mmap refused: %s", owner,
+				   sluice_errno_text(rc));
+	if (dup3(next->signal, share->signal, O_CLOEXEC) < 0)
+		return share_refused(owner, "dup3");
+	(void)close(share->signal_peers);
+	(void)close(share->signalled);
+	share->signal_peers = next->signal_peers;
+	share->signalled = next->signalled;
+	(void)close(next->signal);
+	next->signal = next->signalled = -1;
+	return 0;
+}
+
+int share_renew(struct share *share, const char *owner,
+		const struct subscription_held_at *at)
+{
+	SLUICE_KEEP_ERRNO;
+	struct share *next = calloc(1, sizeof(*next));
+	int rc;
+
+	if (next == NULL)
+		return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
+	*next = (struct share){
+		.side = share->side,
+		.ring = share->ring,
+		.signal = -1,
+		.signal_peers = -1,
+		.signalled = -1,
+	};
+	next->part[MEMORY_OF_ENGINE].fd = -1;
+	next->part[MEMORY_OF_PEER].fd = -1;
+	rc = share_part(next, MEMORY_OF_PEER, owner);
+	if (rc == 0) {
+		share_begin_at(next, share, at);
+		rc = share_theirs(next, owner);
+	}
+	if (rc == 0)
+		rc = share_take_over(share, next, owner);
+	share_close(next);
+	return rc;
+}
+
+/* ---- the engine's end ------------------------------------------------------ */
 
 struct subscription_far share_far(struct share *share)
 {
@@ -236,6 +316,8 @@ struct subscription_far share_far(struct share *share)
 		.fd = share->signal,
 		.registered = (uint32_t)sluice_wait_registered(),
 	};
+	if (far.side == FAR_CONSUMER)
+		far.held = &share->held;
 	far.release = share_let_go;
 	far.ctx = share;
 	return far;

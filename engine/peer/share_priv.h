@@ -49,9 +49,10 @@ struct share {
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
 	struct share_words words;
-	int signal;       /* a socket that signals the peer; -1: none */
-	int signal_peers; /* its other end, which is the peer's */
-	int signalled;    /* an eventfd, by the peer */
+	int signal;             /* a socket that signals the peer; -1: none */
+	int signal_peers;       /* its other end, which is the peer's */
+	int signalled;          /* an eventfd, by the peer */
+	struct held_words held; /* while no peer is there */
 	sluice_a32 holders;
 };
 
@@ -59,6 +60,12 @@ struct share {
  * after a failure nothing is held. */
 int share_open(struct share **out, enum wire_side side, const char *owner,
 	       uint32_t capacity, uint32_t event_bytes);
+/* Another process reads in place of one that has gone: words of its own, which begin
+ * @at what the producer has seen of that one, and signals. The producer looks at none
+ * of them meanwhile. What the engine writes stays. After a failure the place may be
+ * renewed again. */
+int share_renew(struct share *share, const char *owner,
+		const struct subscription_held_at *at);
 void share_hold(struct share *share);
 /* The last one frees it. Accepts NULL. */
 void share_release(struct share *share);

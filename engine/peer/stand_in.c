@@ -168,6 +168,41 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason)
 		(void)sluice_port_end(in->stage, reason);
 }
 
+/* ---- while its peer is away ---------------------------------------------------- */
+
+int stand_in_hold(const struct stand_in *in)
+{
+	uint32_t closed;
+
+	if (in->stage == NULL || in->share->side != WIRE_FROM)
+		return -ENOTSUP;
+	return stand_in_over(in, &closed) ? -EPIPE : subscription_hold(in->sub);
+}
+
+int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
+		   int fds[WIRE_MEMORY_MAX])
+{
+	struct subscription_held_at at;
+	int rc = subscription_held_at(in->sub, &at);
+
+	if (rc < 0)
+		return sluice_fail(rc == -EPIPE ? -EAGAIN : rc,
+				   "peer '%s' has gone just now, and is not "
+				   "settled yet; try again",
+				   in->name);
+	rc = share_renew(in->share, in->name, &at);
+	return rc < 0 ? rc : stand_in_tell(in, welcome, fds);
+}
+
+void stand_in_resume(const struct stand_in *in)
+{
+	int rc = subscription_resume(in->sub);
+
+	(void)rc; /* it may be over by now */
+}
+
+/* ---- its end --------------------------------------------------------------------- */
+
 void stand_in_forget(struct stand_in *in)
 {
 	in->stage = NULL;

@@ -48,6 +48,16 @@ uint64_t stand_in_sent(const struct stand_in *in);
 /* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason);
 
+/* The peer has gone, and its place is kept for one that comes back. Returns 0; -EPIPE
+ * when its stream is over; -ENOTSUP for a place that is not kept: then it goes. */
+int stand_in_hold(const struct stand_in *in);
+/* One has come, who is told what to map as by stand_in_open(), or a refusal. -EAGAIN: what
+ * the last one had in hand is not settled yet. */
+int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
+		   int fds[WIRE_MEMORY_MAX]);
+/* It has mapped all: events flow again. */
+void stand_in_resume(const struct stand_in *in);
+
 /* Once it has ended its place is free. Returns 0, or -EAGAIN: not yet. */
 int stand_in_close(struct stand_in *in);
 /* The pipeline takes its stage with it. */

@@ -4,6 +4,7 @@
  * that subscription_priv.h draws, here those of its consumers; what the supervisor
  * wants of it; the demand mode.
  */
+#include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "ring/base_priv.h"
 
@@ -191,6 +192,8 @@ static void attend_outlets(struct sluice_stage *stage)
 		case PRODUCER_PARTED:
 			break;
 		}
+		if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
+			far_heed(&stage->out, sub);
 		if (subscription_consumer(sub) == CONSUMER_LEFT &&
 		    stage->run.phase != STAGE_ENDED &&
 		    stage->run.phase != STAGE_DOWN)

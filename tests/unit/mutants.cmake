@@ -360,7 +360,7 @@ sluice_unit_mutant(ended-is-not-listed engine/control/snapshot.c snapshot_ended 
 sluice_unit_mutant(worker-of-one-that-ended engine/control/snapshot.c snapshot_ended "a_pipeline_ends_in_steps"
 	[[s/if (row->port || row->phase == SLUICE_PHASE_ENDED)/if (row->port)/]])
 sluice_unit_mutant(cancelled-is-open engine/control/snapshot.c snapshot "what_lies_there_is_told"
-	[[s/: SLUICE_SUB_CANCELLED;/: SLUICE_SUB_OPEN;/]])
+	[[s|return SLUICE_SUB_CANCELLED;|return SLUICE_SUB_OPEN;|]])
 sluice_unit_mutant(list-too-short engine/control/snapshot.c snapshot "the_list_grows_meanwhile"
 	[[s/s->stages_max < \*stages_max ||/0 ||/]])
 sluice_unit_mutant(as-full-as-last engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
@@ -673,6 +673,16 @@ sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after
 	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
 sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])
+sluice_unit_mutant(far-held-without-a-look engine/link/far_held.c far_held "it_writes_on"
+	[[s/(void)sluice_spsc_refresh(w);/(void)0;/]])
+sluice_unit_mutant(far-held-and-believed engine/link/far_held.c far_held "it_writes_on"
+	[[s/w->rx = &held->rx;/(void)0;/]])
+sluice_unit_mutant(far-held-marks-of-before engine/link/far_held.c far_held "it_goes_again_and_again"
+	[[s/notes->note\[i\] = (struct note){at, at, 0};/(void)0;/]])
+sluice_unit_mutant(far-held-in-one-go engine/link/far_held.c far_held "it_writes_on"
+	[[s/if (held % 2 != 0)/if (0)/]])
+sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_held "nobody_comes_in_time"
+	[[s/!subscription_held(sub))/1)/]])
 
 # ---- stand-ins, and a peer's port -----------------------------------------------
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached "what_is_refused"
@@ -698,9 +708,13 @@ sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
-	[[s/seat->peer == NULL \&\& stand_in_close(&seat->in) == 0/0/]])
+	[[s/^\t\t    stand_in_close(&seat->in) == 0) {/\t\t    0) {/]])
 sluice_unit_mutant(sent-forgotten engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/^\tsent->events += events;$/\t(void)0;/]])
+sluice_unit_mutant(back-to-the-beginning engine/peer/share.c peers_held "one_comes_back"
+	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
+sluice_unit_mutant(back-with-any-options engine/peer/seats.c peers_held "it_comes_with_other_options"
+	[[s/return memcmp(&a, &b, sizeof(a)) == 0;/return 1;/]])
 sluice_unit_mutant(port-of-another-process engine/run/port.c peers "a_stage_stands_for_it"
 	[[s/return !port->stands_in$/return 1/]])
 sluice_unit_mutant(death-unheard engine/peer/client.c peers "the_engine_dies"

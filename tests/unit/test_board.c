@@ -170,7 +170,7 @@ static void nothing_is_believed(void **state)
 	assert_int_equal(s->stages[2]->kind, SLUICE_CONSUMER);
 	assert_int_equal(s->stages[2]->phase, SLUICE_PHASE_ENDED);
 	assert_int_equal(s->stages[2]->time.doing, SLUICE_DOING_BLOCKED);
-	assert_int_equal(s->subscriptions[1]->phase, SLUICE_SUB_ENDED);
+	assert_int_equal(s->subscriptions[1]->phase, SLUICE_SUB_HELD);
 	assert_int_equal(s->subscriptions[1]->kind, SLUICE_SUB_CONFLATE);
 	sluice_snapshot_close(s);
 

@@ -224,12 +224,20 @@ static inline void visitor_open(uint32_t source_flags, uint32_t sink_flags)
 			      .state = &sink));
 }
 
-static inline void visitor_listen(void)
+/* @hold_ms 0: who has died leaves what it had to others. */
+static inline void visitor_listen_holding(uint32_t hold_ms)
 {
 	assert_int_equal(
-		sluice_pipeline_listen(pipeline,
-				       SLUICE_LISTEN(.folder = visitor_folder)),
+		sluice_pipeline_listen(
+			pipeline,
+			SLUICE_LISTEN(.folder = visitor_folder,
+				      .hold_ms = SLUICE_HOLD_MS(hold_ms))),
 		0);
+}
+
+static inline void visitor_listen(void)
+{
+	visitor_listen_holding(0);
 }
 
 static inline void visitor_drain(void)

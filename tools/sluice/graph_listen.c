@@ -33,6 +33,8 @@ static const struct key listen_key[] = {
 	L(NUMBER, peers_max, .form = NUMBER_FORM(U32, 1, SLUICE_PEERS_MAX)),
 	L(NUMBER, peers_per_uid, .form = NUMBER_FORM(U32, 1, SLUICE_PEERS_MAX)),
 	L(NUMBER, hello_ms, .form = NUMBER_FORM(U32, 1, SLUICE_HELLO_MS_MAX)),
+	L(NUMBER, hold_ms, .form = NUMBER_FORM(U32, 0, SLUICE_HOLD_MS_MAX),
+	  .add = 1),
 };
 static const struct key allow_key[] = {
 	KEY(NUMBER, "uid", allow_said, row.uid, LISTEN_ID),

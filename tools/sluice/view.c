@@ -27,7 +27,7 @@ const char *view_phase_text(enum sluice_phase phase)
 const char *view_sub_phase_text(enum sluice_sub_phase phase)
 {
 	static const char *const texts[] = {"coming", "open", "cancelled",
-					    "ended"};
+					    "ended", "held"};
 
 	return texts[phase];
 }

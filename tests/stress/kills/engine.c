@@ -100,7 +100,10 @@ void engine_main(void)
 					   .on_idle = SLUICE_IDLE_STAY,
 					   .handle_events = hub_handle)),
 	     "hub");
-	must(sluice_pipeline_listen(p, SLUICE_LISTEN(.folder = folder)),
+	must(sluice_pipeline_listen(
+		     p, SLUICE_LISTEN(.folder = folder,
+				      .hold_ms = SLUICE_HOLD_MS(
+					      holds ? TEST_DEADLINE_MS : 0))),
 	     "listen");
 	must(sluice_pipeline_start(p), "start");
 	sluice_store_release(&books->listens, 1);

@@ -91,6 +91,8 @@ struct part {
 extern struct books *books;
 extern const struct part *part;
 extern char folder[64];
+/* The places of those that died are kept until they come back. */
+extern int holds;
 /* A mistake on purpose: a reader acknowledges before it acts. */
 extern int early_ack;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *     stress_kills [--early-ack] KILLS [DISPATCHER]
+ *     stress_kills [--hold] [--early-ack] KILLS [DISPATCHER]
  *
- * So many kills in all, in equal parts with each dispatcher. --early-ack is a mistake
- * on purpose that must be found. Ends with 3 when the books are wrong.
+ * So many kills in all, in equal parts with each dispatcher; --hold: places are kept for
+ * those that come back. --early-ack is a mistake on purpose that must be found. Ends with 3 when the books are wrong.
  */
 #include "tests/stress/kills/kills.h"
 #include "tests/support/child_threads.h"
@@ -31,6 +31,7 @@ static const struct part parts[] = {
 struct books *books;
 const struct part *part;
 char folder[64];
+int holds;
 int early_ack;
 
 /* What main knows of one part. */
@@ -351,7 +352,8 @@ static uint32_t run_part(uint32_t kills, struct rng *rng)
 static int usage(void)
 {
 	(void)fprintf(stderr,
-		      "usage: stress_kills [--early-ack] KILLS [DISPATCHER]\n");
+		      "usage: stress_kills [--hold] [--early-ack] KILLS "
+		      "[DISPATCHER]\n");
 	return 2;
 }
 
@@ -362,11 +364,16 @@ int main(int argc, char **argv)
 	uint32_t kills;
 	uint32_t bad = 0;
 
+	holds = argc > 1 && strcmp(argv[1], "--hold") == 0;
+	argc -= holds;
+	argv += holds;
 	early_ack = argc > 1 && strcmp(argv[1], "--early-ack") == 0;
-	if (argc - early_ack < 2 || argc - early_ack > 3)
+	argc -= early_ack;
+	argv += early_ack;
+	if (argc < 2 || argc > 3)
 		return usage();
-	kills = (uint32_t)atoi(argv[1 + early_ack]);
-	only = argv[2 + early_ack];
+	kills = (uint32_t)atoi(argv[1]);
+	only = argv[2];
 	(void)strcpy(folder, "/tmp/sluice-kills-XXXXXX");
 	if (mkdtemp(folder) == NULL)
 		die("no folder");

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A consumer in another process that is away, and whose place is kept. */
+#include "engine/link/far_priv.h"
+#include "engine/link/rings_priv.h"
+
+/* Nothing in [@at, @to) is new to whoever reads it next. The notes so far are of what
+ * has been read, or their counts are in the new ones. */
+static void far_mark(struct subscription *sub, uint64_t at, uint64_t to)
+{
+	struct notes *notes = subscription_notes(sub);
+	struct handed handed;
+
+	far_handed(sub, at, to, &handed);
+	for (uint32_t i = 0; i < NOTES_MAX; i++)
+		notes->note[i] = (struct note){at, at, 0};
+	while (at != to) {
+		uint64_t alike = to - at;
+		uint32_t deliveries = handed_at(&handed, at, &alike);
+
+		notes->note[sub->notes_pending++ % NOTES_MAX] =
+			(struct note){at, at + alike, deliveries};
+		at += alike;
+	}
+	sluice_store_release(&notes->filled, sub->notes_pending);
+}
+
+void far_hold(struct outlet *out, struct subscription *sub)
+{
+	struct sluice_spsc_writer *w = &out->writers[sub->lane];
+	struct held_words *held = sub->far.held;
+	uint32_t notes = sub->notes_pending;
+
+	(void)sluice_spsc_refresh(w); /* its last receipt */
+	/* Our own words now. */
+	sluice_store_relaxed(&held->rx.acked, w->acked);
+	sluice_store_relaxed(&held->rx.granted, w->granted);
+	sluice_store_relaxed(&held->notes_read, notes);
+	w->rx = &held->rx;
+	far_mark(sub, w->acked, w->published);
+	sub->by_producer.held_at = (struct subscription_held_at){
+		.acked = w->acked,
+		.granted = w->granted,
+		.notes = notes,
+	};
+}
+
+void far_resume(struct outlet *out, struct subscription *sub)
+{
+	out->writers[sub->lane].rx = sub->rx;
+}
+
+void far_heed(struct outlet *out, struct subscription *sub)
+{
+	uint32_t wanted = sluice_load_acquire(&sub->by_control.hold);
+	/* Relaxed: our own word. */
+	uint32_t held = sluice_load_relaxed(&sub->by_producer.held);
+
+	if (wanted == held || out->subs[sub->lane] != sub)
+		return;
+	/* It may have been there in between. */
+	if (held % 2 != 0)
+		out->rings->resume(out, sub);
+	if (wanted % 2 != 0)
+		out->rings->hold(out, sub);
+	sluice_store_release(&sub->by_producer.held, wanted);
+	(void)out->rings->refresh(out);
+}
+
+int far_passed_over(const struct outlet *out, uint32_t lane)
+{
+	return out->subs[lane] != NULL && subscription_held(out->subs[lane]) &&
+	       outlet_chooses(out);
+}
