@@ -34,6 +34,9 @@ SLUICE_BEGIN_DECLS
 /** While no pipeline of that name listens, wait for one: at the start of a system, or
  * for the next engine when one has died (detach, and attach again). */
 #define SLUICE_ATTACH_WAIT 2u
+/** As SLUICE_LISTEN_UNDUMPABLE: nobody but root may trace this process or read its
+ * memory from that call on. For the whole process. */
+#define SLUICE_ATTACH_UNDUMPABLE 4u
 
 #define SLUICE_ATTACH_MS_DEFAULT 5000u
 
@@ -41,7 +44,7 @@ SLUICE_BEGIN_DECLS
  * what they mean in struct sluice_subscription_opts. */
 struct sluice_attach_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* SLUICE_ATTACH_MANUAL, SLUICE_ATTACH_WAIT */
+	uint32_t flags; /* SLUICE_ATTACH_MANUAL and its like */
 	/** The pipeline's name. */
 	const char *pipeline;
 	/** Its own name in that pipeline, 1 to 63 of A-Z a-z 0-9 _ . - and not that

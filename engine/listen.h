@@ -27,6 +27,16 @@
  *        that, or when the pipeline drains, or when one of that name comes with
  *        other options, the stage ends, and what it had goes to others. Who leaves,
  *        or had no name, or is an onlooker (tee, conflate), has nothing kept.
+ *
+ * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
+ *        dead, and by default it is waited for, as any slow consumer is. With
+ *        `on_stall` one that has had events for `stall_ms` and has not acknowledged
+ *        any of them is sent away: it is told an end (SLUICE_REASON_ERROR, ETIMEDOUT),
+ *        its stage ends, its memory is looked at no more, whatever it writes there
+ *        later, and what it had goes to others, marked; no place is kept. A batch
+ *        that takes longer than that to handle counts as standing still. It is looked
+ *        at now and then, so it may take a quarter longer. Nobody waits for the
+ *        events of a producer that stands still, so nothing happens to it.
  */
 #ifndef SLUICE_ENGINE_LISTEN_H
 #define SLUICE_ENGINE_LISTEN_H
@@ -53,8 +63,24 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_HELLO_MS_MAX     3600000u
 #define SLUICE_HOLD_MS_DEFAULT  5000u
 #define SLUICE_HOLD_MS_MAX      3600000u
+#define SLUICE_STALL_MS_MAX     3600000u
 #define SLUICE_PEER_ALLOW_MAX   256u
 #define SLUICE_PEER_BACKLOG     16
+
+/** What becomes of a consumer that stands still. */
+enum sluice_on_stall {
+	SLUICE_STALL_WAIT = 0,   /* it is slow, and waited for */
+	SLUICE_STALL_DETACH = 1, /* it is told an end, and its stage ends */
+	/** The same; and the process is killed if this pipeline has started it.
+	 * Others it may not kill: they are detached. */
+	SLUICE_STALL_EVICT = 2,
+};
+
+/** For sluice_listen_opts.flags: nobody but root may trace this process, read its
+ * memory, or have a core of it (prctl(2), PR_SET_DUMPABLE 0), from that call on. For
+ * the whole process, so it is never done unasked. Without it any process of the same
+ * user can do all of that, whatever it may as a peer. */
+#define SLUICE_LISTEN_UNDUMPABLE 1u
 
 /** Who may be what, and where. A peer is let in if one row has its uid, its gid
  * (or one of its further groups), its role and its stages. */
@@ -71,7 +97,7 @@ struct sluice_peer_allow {
 /** A field that is 0 has its default. */
 struct sluice_listen_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* zero */
+	uint32_t flags; /* SLUICE_LISTEN_UNDUMPABLE */
 	/** Where the socket lies; NULL: $SLUICE_DIR, else $XDG_RUNTIME_DIR/sluice,
 	 * else, as root, /run/sluice, else sluice-UID in the temporary folder. */
 	const char *folder;
@@ -96,8 +122,13 @@ struct sluice_listen_opts {
 	 * options, up to SLUICE_HOLD_MS_MAX; SLUICE_HOLD_MS(0): not at all; 0 =
 	 * 5000. See "Places that are kept". */
 	uint32_t hold_ms;
-	uint32_t resv0[3]; /* zero */
-	uint64_t resv[6];  /* zero */
+	/** What becomes of a consumer that has events and has acknowledged none of
+	 * them for stall_ms: enum sluice_on_stall. See "Who stands still". */
+	uint32_t on_stall;
+	/** 1 to SLUICE_STALL_MS_MAX, with an on_stall; else 0. */
+	uint32_t stall_ms;
+	uint32_t resv0;   /* zero */
+	uint64_t resv[6]; /* zero */
 };
 
 /** Listen options; a field that is not named has its default. */

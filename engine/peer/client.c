@@ -6,6 +6,7 @@
 #include "engine/attach.h"
 #include "engine/control/door_priv.h"
 #include "engine/peer/attached_priv.h"
+#include "engine/peer/memory_priv.h"
 #include "engine/peer/packet_priv.h"
 #include "engine/port.h"
 #include "engine/run/port_priv.h"
@@ -115,7 +116,8 @@ static int client_opts(struct sluice_attach_opts *o,
 	rc = opts_copy(o, opts, sizeof(*o), "attach options");
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 8, "attach options");
-	if (rc == 0 && o->flags & ~(SLUICE_ATTACH_MANUAL | SLUICE_ATTACH_WAIT))
+	if (rc == 0 && o->flags & ~(SLUICE_ATTACH_MANUAL | SLUICE_ATTACH_WAIT |
+				    SLUICE_ATTACH_UNDUMPABLE))
 		rc = sluice_fail(-EINVAL, "attach: unknown flags %#x",
 				 o->flags);
 	if (o->timeout_ms == 0)
@@ -252,7 +254,7 @@ static int client_spawn(struct client *c)
 		      : 0;
 }
 
-static int client_begin(struct client *c)
+static int client_begin(struct client *c, const struct sluice_attach_opts *o)
 {
 	int rc = attached_open(&c->attached, &c->hello, &c->attach, NULL);
 
@@ -261,6 +263,8 @@ static int client_begin(struct client *c)
 	rc = pipeline_let(c->attached.pipeline, &c->tenant);
 	if (rc == 0)
 		rc = client_spawn(c);
+	if (rc == 0 && o->flags & SLUICE_ATTACH_UNDUMPABLE)
+		rc = memory_hide("attach");
 	return rc < 0 ? rc : attach_ready(&c->attach);
 }
 
@@ -301,7 +305,7 @@ int sluice_attach(struct sluice_stage **port,
 	if (rc == 0)
 		rc = client_connect(c, &o);
 	if (rc == 0)
-		rc = client_begin(c);
+		rc = client_begin(c, &o);
 	if (rc < 0) {
 		client_end(c, SLUICE_REASON_ERROR, rc);
 		return rc;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* F_DUPFD_CLOEXEC */
 #include "engine/control/door_priv.h"
 #include "engine/peer/listener_priv.h"
+#include "engine/peer/memory_priv.h"
 #include "ring/base_priv.h"
 
 #include <fcntl.h>
@@ -28,13 +29,36 @@ static int listen_limit(const char *field, uint32_t *value, uint32_t otherwise,
 	return 0;
 }
 
+static int listen_check_times(struct sluice_listen_opts *o)
+{
+	int rc = listen_limit("hello_ms", &o->hello_ms, SLUICE_HELLO_MS_DEFAULT,
+			      SLUICE_HELLO_MS_MAX);
+
+	if (rc == 0 && o->hold_ms == 0)
+		o->hold_ms = SLUICE_HOLD_MS(SLUICE_HOLD_MS_DEFAULT);
+	if (rc == 0 && o->hold_ms > SLUICE_HOLD_MS(SLUICE_HOLD_MS_MAX))
+		rc = sluice_fail(-EINVAL,
+				 "listen: hold_ms %u is over the limit of %u",
+				 o->hold_ms - 1, SLUICE_HOLD_MS_MAX);
+	if (rc == 0 && o->on_stall > SLUICE_STALL_EVICT)
+		rc = sluice_fail(-EINVAL, "listen: on_stall %u is unknown",
+				 o->on_stall);
+	if (rc == 0 && (o->on_stall == SLUICE_STALL_WAIT) != (o->stall_ms == 0))
+		rc = sluice_fail(-EINVAL,
+				 "listen: on_stall %u with stall_ms %u",
+				 o->on_stall, o->stall_ms);
+	return rc < 0 ? rc
+		      : listen_limit("stall_ms", &o->stall_ms, 0,
+				     SLUICE_STALL_MS_MAX);
+}
+
 static int listen_check(struct sluice_listen_opts *o)
 {
 	int rc = opts_check_resv(o->resv, 6, "listen options");
 
-	if (rc == 0 && (o->resv0[0] | o->resv0[1] | o->resv0[2]) != 0)
+	if (rc == 0 && o->resv0 != 0)
 		rc = sluice_fail(-EINVAL, "listen: resv0 is not zero");
-	if (rc == 0 && o->flags != 0)
+	if (rc == 0 && (o->flags & ~SLUICE_LISTEN_UNDUMPABLE) != 0)
 		rc = sluice_fail(-EINVAL, "listen: unknown flags %#x",
 				 o->flags);
 	if (rc == 0)
@@ -45,16 +69,7 @@ static int listen_check(struct sluice_listen_opts *o)
 	if (rc == 0)
 		rc = listen_limit("peers_per_uid", &o->peers_per_uid,
 				  o->peers_max, o->peers_max);
-	if (rc == 0)
-		rc = listen_limit("hello_ms", &o->hello_ms,
-				  SLUICE_HELLO_MS_DEFAULT, SLUICE_HELLO_MS_MAX);
-	if (rc == 0 && o->hold_ms == 0)
-		o->hold_ms = SLUICE_HOLD_MS(SLUICE_HOLD_MS_DEFAULT);
-	if (rc == 0 && o->hold_ms > SLUICE_HOLD_MS(SLUICE_HOLD_MS_MAX))
-		rc = sluice_fail(-EINVAL,
-				 "listen: hold_ms %u is over the limit of %u",
-				 o->hold_ms - 1, SLUICE_HOLD_MS_MAX);
-	return rc;
+	return rc < 0 ? rc : listen_check_times(o);
 }
 
 static int listen_take(struct listener *l,
@@ -253,6 +268,8 @@ static int listen_at(struct sluice_pipeline *p, struct listener *l)
 
 	if (rc == 0)
 		rc = listener_open_socket(l);
+	if (rc == 0 && l->opts.flags & SLUICE_LISTEN_UNDUMPABLE)
+		rc = memory_hide("listen");
 	/* From here on the supervisor may call it. */
 	if (rc == 0)
 		rc = pipeline_let(p, &l->tenant);

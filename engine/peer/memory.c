@@ -8,7 +8,20 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
+
+int memory_hide(const char *call)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
+		return 0;
+	rc = -errno;
+	return sluice_fail(rc, "%s: PR_SET_DUMPABLE refused: %s", call,
+			   sluice_errno_text(rc));
+}
 
 int memory_open(struct sluice_region *region, enum memory_writer writer,
 		const char *owner, uint64_t bytes, uint32_t object_max)

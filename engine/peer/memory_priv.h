@@ -31,6 +31,12 @@ enum memory_writer {
 	MEMORY_OF_PEER = 1,
 };
 
+/* ---- both ------------------------------------------------------------------ */
+
+/* Nobody but root may look at what else this process has in its memory, from now on.
+ * @call: for the text. Returns 0 or a negative errno. */
+int memory_hide(const char *call);
+
 /* ---- the engine ------------------------------------------------------------ */
 
 /* A region as sluice_region_open() makes it, with that writer. A peer's is the

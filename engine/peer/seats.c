@@ -24,6 +24,7 @@ struct seat {
 	int named;               /* by its peer: it can come back */
 	int held;                /* kept, and no peer is ready there */
 	uint64_t due_ns;         /* until when */
+	struct stall stall;
 	struct seat *next;
 };
 
@@ -36,7 +37,8 @@ struct sent {
 
 struct seats {
 	struct sluice_pipeline *pipeline;
-	uint64_t hold_ns; /* how long a place is kept; 0: it is not */
+	uint64_t hold_ns;  /* how long a place is kept; 0: it is not */
+	uint64_t stall_ns; /* how long one may stand still; 0: for ever */
 	struct seat *first;
 	struct sent *sent;
 	uint32_t sent_count;
@@ -195,6 +197,42 @@ static int seat_suits(const struct seat *seat, const struct wire_hello *hello)
 	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 
+/* ---- who stands still ------------------------------------------------------------ */
+
+/* One that a policy of `evict` would kill has been started by this pipeline; all that
+ * have come so far were started by others. */
+static void seat_send_away(const struct seats *seats, const struct seat *seat)
+{
+	char text[160];
+
+	(void)snprintf(
+		text, sizeof(text),
+		"'%s' has had events, and acknowledged none, for "
+		"stall_ms, %llu",
+		seat->in.name,
+		(unsigned long long)(seats->stall_ns / PLATFORM_NS_PER_MS));
+	host_log(&seats->pipeline->host, "peer is sent away: %s", text);
+	peer_dismiss(seat->peer, SLUICE_REASON_ERROR, -ETIMEDOUT, text);
+}
+
+/* Returns when to look again, ns from now. */
+static uint64_t seats_look_stalls(struct seats *seats)
+{
+	uint64_t now_ns = seats_now(seats);
+	int some = 0;
+
+	for (struct seat *seat = seats->first;
+	     seats->stall_ns > 0 && seat != NULL; seat = seat->next) {
+		if (seat->peer == NULL || seat->held)
+			continue;
+		some = 1;
+		if (stand_in_stalls(&seat->in, &seat->stall, now_ns,
+				    seats->stall_ns))
+			seat_send_away(seats, seat);
+	}
+	return some ? seats->stall_ns / STALL_LOOKS + 1 : UINT64_MAX;
+}
+
 /* ---- stages that end ------------------------------------------------------------- */
 
 /* Its stage has ended while it is there: it is told, the first time. */
@@ -214,8 +252,13 @@ static uint64_t seats_look(void *ctx)
 	struct seats *seats = ctx;
 	uint64_t board_ns = observers_look(&seats->observers);
 	uint64_t held_ns = seats_look_held(seats);
-	uint64_t look_ns = held_ns < board_ns ? held_ns : board_ns;
+	uint64_t look_ns = seats_look_stalls(seats);
 	uint32_t closed;
+
+	if (held_ns < look_ns)
+		look_ns = held_ns;
+	if (board_ns < look_ns)
+		look_ns = board_ns;
 
 	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
 		if (seat->peer != NULL && stand_in_over(&seat->in, &closed))
@@ -355,6 +398,7 @@ static void seats_ready(void *ctx, struct peer *peer)
 	if (wire_watches(&peer->hello) || !seat->held)
 		return;
 	seat->held = 0;
+	seat->stall = (struct stall){0};
 	stand_in_resume(&seat->in);
 }
 
@@ -424,6 +468,7 @@ static void seats_begin(void *ctx, const struct sluice_listen_opts *opts)
 	struct seats *seats = ctx;
 
 	seats->hold_ns = (opts->hold_ms - 1) * PLATFORM_NS_PER_MS;
+	seats->stall_ns = opts->stall_ms * PLATFORM_NS_PER_MS;
 }
 
 const struct peer_ops seats_ops = {

@@ -148,6 +148,18 @@ static uint64_t stand_in_published(const struct stand_in *in)
 		       : sluice_load_acquire(&sub->by_producer.end);
 }
 
+int stand_in_stalls(const struct stand_in *in, struct stall *stall,
+		    uint64_t now_ns, uint64_t stall_ns)
+{
+	const struct share_words *words = &in->share->words;
+	uint64_t acked = sluice_load_stale(&words->rx->acked);
+
+	return in->share->side == WIRE_FROM &&
+	       stall_look(stall, acked,
+			  acked != sluice_load_stale(&words->tx->published),
+			  now_ns, stall_ns);
+}
+
 uint64_t stand_in_sent(const struct stand_in *in)
 {
 	uint64_t acked = sluice_load_acquire(&in->share->words.rx->acked);

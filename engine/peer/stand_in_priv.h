@@ -11,6 +11,7 @@
 #define SLUICE_ENGINE_STAND_IN_PRIV_H
 
 #include "engine/peer/share_priv.h"
+#include "engine/peer/stall_priv.h"
 #include "engine/pipeline.h"
 
 struct stand_in {
@@ -44,6 +45,11 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed);
 
 /* How many events it has sent that are taken, or will be. */
 uint64_t stand_in_sent(const struct stand_in *in);
+
+/* Has it had events for @stall_ns, and finished none? To be asked now and then; never of
+ * one that feeds. */
+int stand_in_stalls(const struct stand_in *in, struct stall *stall,
+		    uint64_t now_ns, uint64_t stall_ns);
 
 /* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason);

@@ -442,6 +442,7 @@ check_listen()
 	ends 0 $engine
 	# In a folder beside the file; who is not allowed is told.
 	sed -i "s/listen: .*/listen: {folder: there, mode: 0700, peers_max: 9, hold_ms: 0, \
+on_stall: detach, stall_ms: 60000, \
 allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 		"$scratch/relay.yaml"
 	"$program" run "$scratch/relay.yaml" --quiet &

@@ -715,6 +715,14 @@ sluice_unit_mutant(back-to-the-beginning engine/peer/share.c peers_held "one_com
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
 sluice_unit_mutant(back-with-any-options engine/peer/seats.c peers_held "it_comes_with_other_options"
 	[[s/return memcmp(&a, &b, sizeof(a)) == 0;/return 1;/]])
+sluice_unit_mutant(still-without-events engine/peer/stall_priv.h peers_stall "by_receipts_that_stand"
+	[[s/if (!waits ||/if (/]])
+sluice_unit_mutant(still-though-it-moves engine/peer/stall_priv.h peers_stall "by_receipts_that_stand"
+	[[s/ || acked != stall->acked)/)/]])
+sluice_unit_mutant(hidden-unasked engine/peer/client.c peers_stall "both_hide"
+	[[s/if (rc == 0 \&\& o->flags & SLUICE_ATTACH_UNDUMPABLE)/if (rc == 0)/]])
+sluice_unit_mutant(not-hidden engine/peer/listen.c peers_stall "both_hide"
+	[[s/rc = memory_hide("listen");/rc = 0;/]])
 sluice_unit_mutant(port-of-another-process engine/run/port.c peers "a_stage_stands_for_it"
 	[[s/return !port->stands_in$/return 1/]])
 sluice_unit_mutant(death-unheard engine/peer/client.c peers "the_engine_dies"

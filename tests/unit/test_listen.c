@@ -19,7 +19,7 @@ static const struct sluice_peer_allow bad_roles = {.roles = 1};
 static const struct sluice_peer_allow bad_resv = {.resv = 1};
 
 static struct opts_row opts_rows[] = {
-	{"opts_flags", {.flags = 1}, "unknown flags 0x1"},
+	{"opts_flags", {.flags = 2}, "unknown flags 0x2"},
 	{"opts_mode", {.mode = 01000}, "mode 512 is over the limit of 511"},
 	{"opts_peers", {.peers_max = 1025}, "peers_max 1025"},
 	{"opts_per_uid",
@@ -28,7 +28,17 @@ static struct opts_row opts_rows[] = {
 	{"opts_hello", {.hello_ms = 3600001}, "hello_ms 3600001"},
 	{"opts_hold", {.hold_ms = SLUICE_HOLD_MS(3600001)}, "hold_ms 3600001"},
 	{"opts_resv", {.resv = {[5] = 1}}, "resv[5]"},
-	{"opts_resv0", {.resv0 = {0, 1}}, "resv0"},
+	{"opts_resv0", {.resv0 = 1}, "resv0"},
+	{"opts_on_stall", {.on_stall = 3, .stall_ms = 1}, "on_stall 3"},
+	{"opts_stall_never",
+	 {.on_stall = SLUICE_STALL_EVICT},
+	 "on_stall 2 with stall_ms 0"},
+	{"opts_stall_for_nothing",
+	 {.stall_ms = 5},
+	 "on_stall 0 with stall_ms 5"},
+	{"opts_stall_long",
+	 {.on_stall = SLUICE_STALL_DETACH, .stall_ms = 3600001},
+	 "stall_ms 3600001 is over the limit"},
 	{"opts_allow_count", {.allow = &bad_roles}, "allow_count 0"},
 	{"opts_allow_null", {.allow_count = 1}, "allow is NULL"},
 	{"opts_allow_many",

@@ -28,6 +28,11 @@
 #define BURST_MAX  64u        /* events that a feeder sends at once */
 #define WINDOW     64u        /* of a reader */
 
+#define STALL_MS 2500u /* a reader that runs is not as slow as that */
+
+/* A reader ends with that when it has been sent away. */
+#define SENT_AWAY 4
+
 #define PIPELINE "kills"
 
 struct event {
@@ -93,6 +98,8 @@ extern const struct part *part;
 extern char folder[64];
 /* The places of those that died are kept until they come back. */
 extern int holds;
+/* Who stands still is sent away. */
+extern int stalls;
 /* A mistake on purpose: a reader acknowledges before it acts. */
 extern int early_ack;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *     stress_kills [--hold] [--early-ack] KILLS [DISPATCHER]
+ *     stress_kills [--hold] [--stall] [--early-ack] KILLS [DISPATCHER]
  *
  * So many kills in all, in equal parts with each dispatcher; --hold: places are kept for
- * those that come back. --early-ack is a mistake on purpose that must be found. Ends with 3 when the books are wrong.
+ * those that come back; --stall: who stands still is sent away, so that it stops nobody. --early-ack is a mistake on purpose that must be found. Ends with 3 when the books are wrong.
  */
 #include "tests/stress/kills/kills.h"
 #include "tests/support/child_threads.h"
@@ -32,6 +32,7 @@ struct books *books;
 const struct part *part;
 char folder[64];
 int holds;
+int stalls;
 int early_ack;
 
 /* What main knows of one part. */
@@ -87,11 +88,13 @@ static void visitor_begin(uint32_t visitor)
 /* It has ended; nobody uses its words any more. */
 static void visitor_ended(uint32_t visitor, int status)
 {
+	int away = WIFEXITED(status) && WEXITSTATUS(status) == SENT_AWAY;
+
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+	if (!away && (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL))
 		die("a visitor has failed");
-	run.kills++;
+	run.kills += !away;
 	if (visitor < FEEDERS)
 		return;
 	run.allowed += sluice_load_acquire(&books->hand[visitor - FEEDERS]);
@@ -113,7 +116,7 @@ static void visitors_reap(enum over over)
 		run.pid[i] = 0;
 		if (over == OVER_NOT ||
 		    (i >= FEEDERS && over == OVER_FEEDERS) ||
-		    WIFSIGNALED(status))
+		    !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 			visitor_begin(i);
 	}
 }
@@ -207,12 +210,13 @@ static void stop_one(void)
 		progress_watch();
 		got = effects_of_others(reader) - before;
 	} while (!all_is_sent() &&
-		 (part->passes_over
+		 (part->passes_over || stalls
 			  ? got < STOP_EVENTS
 			  : now_ns() - began_ns < STOP_MS * NS_PER_MS));
 	run.stopped += got;
+	/* One that was sent away would go on with what others have done. */
 	(void)kill(run.pid[visitor],
-		   rng_below(&run.rng, 2) ? SIGCONT : SIGKILL);
+		   stalls || rng_below(&run.rng, 2) ? SIGKILL : SIGCONT);
 }
 
 static void kill_many(uint32_t kills)
@@ -351,9 +355,10 @@ static uint32_t run_part(uint32_t kills, struct rng *rng)
 
 static int usage(void)
 {
-	(void)fprintf(stderr,
-		      "usage: stress_kills [--hold] [--early-ack] KILLS "
-		      "[DISPATCHER]\n");
+	(void)fprintf(
+		stderr,
+		"usage: stress_kills [--hold] [--stall] [--early-ack] KILLS "
+		"[DISPATCHER]\n");
 	return 2;
 }
 
@@ -367,6 +372,9 @@ int main(int argc, char **argv)
 	holds = argc > 1 && strcmp(argv[1], "--hold") == 0;
 	argc -= holds;
 	argv += holds;
+	stalls = argc > 1 && strcmp(argv[1], "--stall") == 0;
+	argc -= stalls;
+	argv += stalls;
 	early_ack = argc > 1 && strcmp(argv[1], "--early-ack") == 0;
 	argc -= early_ack;
 	argv += early_ack;

@@ -161,6 +161,14 @@ static void act_late(const struct sluice_batch *batch)
 	before.events = kept;
 }
 
+static int was_sent_away(struct sluice_stage *port)
+{
+	struct sluice_port_status status;
+
+	return sluice_port_closed(port, &status) < 0 &&
+	       status.code == ETIMEDOUT;
+}
+
 static void read_all(void)
 {
 	struct sluice_stage *port = attach(NULL);
@@ -179,6 +187,8 @@ static void read_all(void)
 		else
 			act_all(&batch);
 	}
+	if (rc == -EIO && stalls && was_sent_away(port))
+		_exit(SENT_AWAY);
 	if (rc < 0 && rc != -EPIPE)
 		wrong("receives", rc);
 	batch.count = 0;
