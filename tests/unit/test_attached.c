@@ -2,6 +2,7 @@
 /* A stand-in in one pipeline and a peer's port in another, with the memory between
  * them; both in this process, so nobody says hello over a socket. */
 #include "engine/control.h"
+#include "engine/control/control_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/peer/attached_priv.h"
 #include "engine/peer/stand_in_priv.h"
@@ -12,6 +13,7 @@
 #include <poll.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define EVENTS 3000u
@@ -74,14 +76,8 @@ static void answer_end(void)
 }
 
 /* As the handshake would hand it over. */
-static void grant_open(const struct wire_hello *hello)
+static void grant_map(const int fds[WIRE_MEMORY_MAX])
 {
-	int fds[WIRE_MEMORY_MAX];
-
-	grant = ATTACH_NONE;
-	assert_int_equal(
-		stand_in_open(&stand_in, pipeline, hello, &grant.welcome, fds),
-		0);
 	for (uint32_t i = 0; i < grant.welcome.memory_count; i++) {
 		grant.events[i] = -1;
 		if (grant.welcome.memory[i].kind == WIRE_SIGNAL) {
@@ -93,6 +89,17 @@ static void grant_open(const struct wire_hello *hello)
 				 0);
 		(void)close(fds[i]);
 	}
+}
+
+static void grant_open(const struct wire_hello *hello)
+{
+	int fds[WIRE_MEMORY_MAX];
+
+	grant = ATTACH_NONE;
+	assert_int_equal(
+		stand_in_open(&stand_in, pipeline, hello, &grant.welcome, fds),
+		0);
+	grant_map(fds);
 }
 
 static void grant_close(void)
@@ -294,6 +301,80 @@ static void ask_for_more(void **state)
 	close_all();
 }
 
+/* ---- its place is kept ---------------------------------------------------- */
+
+static int is_held(void)
+{
+	struct subscription_held_at at;
+
+	return subscription_held_at(stand_in.sub, &at) == 0;
+}
+
+/* Each time with one descriptor more, until nothing is refused. Returns how often
+ * something was. */
+static uint32_t renew(int fds[WIRE_MEMORY_MAX])
+{
+	struct rlimit was;
+	struct rlimit now;
+	uint32_t refused = 0;
+	int rc;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = was;
+	now.rlim_cur = 4;
+	do {
+		grant = ATTACH_NONE;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+		rc = stand_in_renew(&stand_in, &grant.welcome, fds);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		for (uint32_t i = 0; rc < 0 && i < grant.welcome.memory_count;
+		     i++)
+			(void)close(fds[i]);
+		assert_true(rc == 0 || rc == -EMFILE);
+		refused += rc < 0;
+		now.rlim_cur++;
+	} while (rc < 0);
+	return refused;
+}
+
+/* Whatever is refused on the way, the place is there, and what was in hand. */
+static void another_comes_to_its_place(void **state)
+{
+	struct wire_hello hello = hello_as(WIRE_CONSUMER, "source");
+	struct sluice_batch batch;
+	int fds[WIRE_MEMORY_MAX];
+	uint64_t first;
+
+	(void)state;
+	start_source(UINT64_MAX);
+	attach_as(&hello);
+	for (uint32_t got = 0; got < WINDOW; got += batch.count)
+		assert_true(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS) >
+			    0);
+	first = SLUICE_EVENTS(&batch, uint64_t)[0];
+	answer_end();
+	attached_close(&peer);
+	grant_close();
+	assert_int_equal(stand_in_hold(&stand_in), 0);
+	for (uint32_t ms = 0; !is_held(); ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	assert_in_range(renew(fds), 5, 1000);
+	grant_map(fds);
+	assert_int_equal(attached_open(&peer, &hello, &grant, NULL), 0);
+	answer_begin();
+	stand_in_resume(&stand_in);
+	assert_true(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS) > 0);
+	assert_int_equal(SLUICE_EVENTS(&batch, uint64_t)[0], first);
+	assert_true(batch.flags & SLUICE_BATCH_REDELIVERED);
+	assert_int_equal(batch.deliveries, 2);
+	for (uint32_t got = 0; got < 4 * WINDOW; got += batch.count)
+		assert_true(sluice_recv(peer.port, &batch, FLOW_DEADLINE_MS) >
+			    0);
+	close_all();
+}
+
 /* ---- it feeds ------------------------------------------------------------ */
 
 static sluice_a32 holding; /* the sink keeps what it has in hand */
@@ -331,6 +412,15 @@ static void send_all(uint64_t end)
 		assert_true(rc > 0);
 		next += (uint32_t)rc;
 	}
+}
+
+static void the_place_of_who_feeds(void **state)
+{
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	assert_int_equal(stand_in_hold(&stand_in), -ENOTSUP);
+	close_all();
 }
 
 static void a_peer_feeds(void **state)
@@ -556,6 +646,8 @@ int main(void)
 		cmocka_unit_test(the_engine_goes_while_it_reads),
 		cmocka_unit_test(there_is_nothing_to_read_any_more),
 		cmocka_unit_test(ask_for_more),
+		cmocka_unit_test(another_comes_to_its_place),
+		cmocka_unit_test(the_place_of_who_feeds),
 		cmocka_unit_test(a_peer_feeds),
 		cmocka_unit_test(a_peer_that_fed_has_gone),
 		cmocka_unit_test(it_feeds_behind_its_end),
