@@ -20,6 +20,11 @@
  * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
  * in the ring is received before.
  *
+ * Of a stage that broadcasts the port gets every event from where it came, which may be
+ * a little later than sluice_attach() returns, and with manual demand is where it asks
+ * first. When the engine ends such a port (sluice_stage_end() there) what its user has in
+ * hand may be written over from then on; the next sluice_recv() says that it has ended.
+ *
  * A child of fork() cannot use it; it may detach, which tells the engine nothing.
  */
 #ifndef SLUICE_ENGINE_ATTACH_H

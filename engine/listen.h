@@ -10,9 +10,15 @@
  * believed: positions are taken only as far as they are possible, and events are
  * copied before a handler sees them.
  *
+ * Of a stage that broadcasts a peer reads the one ring that its other consumers read: it
+ * has all events from where it came, and the slowest of all holds up the others. It can
+ * read there what was emitted before it came, as far as that has not been written over.
+ * A stage with dispatcher "shared" has no peers but onlookers (tee, conflate_keys): -ENOTSUP.
+ *
  * A peer has gone when it says so or when its process has ended, as the kernel tells;
  * not when it is slow. A consumer that has gone leaves what it has not finished:
- * these events go to other consumers first of all, marked as handed out before. What
+ * these events go to other consumers first of all, marked as handed out before; of a
+ * broadcast the others have them anyway. What
  * a producer has sent counts, whatever becomes of it.
  *
  * Places that are kept  A consumer with a name of its own (sluice_attach_opts.name)
@@ -26,7 +32,8 @@
  *        until its ring is full, one that chooses by credit passes it over. After
  *        that, or when the pipeline drains, or when one of that name comes with
  *        other options, the stage ends, and what it had goes to others. Who leaves,
- *        or had no name, or is an onlooker (tee, conflate), has nothing kept.
+ *        or had no name, or is an onlooker (tee, conflate), or reads what a stage
+ *        broadcasts, has nothing kept.
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With

@@ -295,7 +295,8 @@ struct sluice_stage_opts {
 	enum sluice_demand_mode demand;
 	/** Dispatchers broadcast, shared: slots of the ring that all consumers
 	 * read, up to 2^20. 0 = shared: 1024; broadcast: the largest max_demand
-	 * at the start, at least 1024 with SLUICE_IDLE_STAY. */
+	 * at the start, at least 1024 with SLUICE_IDLE_STAY, or where peers may
+	 * consume. */
 	uint32_t ring_events;
 
 	/* ---- sharing events out, kinds that produce ---------------------- */

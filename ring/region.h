@@ -48,6 +48,8 @@ enum sluice_object_kind {
 	SLUICE_OBJECT_PEER_BELLS = 11,
 	SLUICE_OBJECT_PEER_FENCES = 12,
 	SLUICE_OBJECT_BOARD = 13, /* for observers: docs/format.md */
+	/* A reader's own stream in a ring that others read, too: docs/format.md */
+	SLUICE_OBJECT_STREAM = 14,
 };
 
 /** One line of the directory. */

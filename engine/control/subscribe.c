@@ -323,6 +323,8 @@ static int subscription_late(struct sluice_pipeline *p, struct making *m)
 	pipeline_unlock(p);
 	subscription_unmap(sub); /* of the one before */
 	sub->far = m->wish.far;
+	if (sub->far.capacity != 0)
+		sub->capacity = sub->far.capacity;
 	rc = plan_late(sub);
 	pipeline_lock(p);
 	if (rc == 0)
@@ -372,17 +374,33 @@ static int subscription_wish(struct sluice_pipeline *p, struct making *m,
 	return subscription_check(&m->wish, opts);
 }
 
-/* One with another process goes through rings of its own. */
+/* One with another process goes through a ring of its own, or a common ring that the
+ * process has been given: that of this very stage. */
 static int subscription_check_far(const struct subscription *wish)
 {
-	if (wish->far.side == FAR_NONE || rings_of(wish->rings)->own ||
-	    subscription_aside(wish))
+	const struct subscription_far *far = &wish->far;
+
+	if (far->side == FAR_NONE || subscription_aside(wish))
 		return 0;
-	return SUBSCRIPTION_FAIL(wish, -ENOTSUP,
-				 "dispatcher '%s' has one ring for all its "
-				 "consumers, and another process is given none "
-				 "but its own",
-				 wish->producer->strategy->name);
+	if (far->serial != 0 && far->serial != wish->producer->serial)
+		return SUBSCRIPTION_FAIL(wish, -ENOENT, "%s",
+					 "the producer was removed meanwhile, "
+					 "and another has its name");
+	if (wish->rings == SLUICE_RINGS_POOL)
+		return SUBSCRIPTION_FAIL(
+			wish, -ENOTSUP,
+			"with dispatcher '%s' consumers take events "
+			"themselves, and another process may take none: "
+			"'demand' and 'jbsq' deal them out, and a tee is "
+			"possible",
+			wish->producer->strategy->name);
+	if (wish->rings == SLUICE_RINGS_COMMON && far->stream == NULL)
+		return SUBSCRIPTION_FAIL(
+			wish, -ENOTSUP,
+			"dispatcher '%s' has one ring for all its consumers, "
+			"and another process has not been given it",
+			wish->producer->strategy->name);
+	return 0;
 }
 
 static int subscription_between(struct sluice_pipeline *pipeline,

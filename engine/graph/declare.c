@@ -108,6 +108,7 @@ struct sluice_stage *stage_alloc(struct sluice_pipeline *pipeline,
 	stage->host = &pipeline->host;
 	stage->index = index;
 	stage->region.fd = -1;
+	stage->ring_region.fd = -1;
 	/* Relaxed: not shared yet. */
 	sluice_store_relaxed(&stage->words.gate, GATE_CLOSED);
 	mailbox_take(&stage->mail, &stage->post.letters,

@@ -7,7 +7,8 @@
  *   header, directory | counters | tx words | rx words | latencies | slots of ring
  *   0, 1 ...
  *
- * each part on pages of its own.
+ * each part on pages of its own. A common ring that peers may read has a region of
+ * its own, which they are given: words and slots of the ring, and nothing else.
  */
 #include "engine/graph/declare_priv.h"
 #include "engine/link/memory_priv.h"
@@ -34,10 +35,17 @@ static int stage_has_ring(const struct sluice_stage *stage)
 	       !rings_of((enum sluice_rings)stage->strategy->rings)->own;
 }
 
-/* Rings a stage writes: one per subscription, or one for all. */
+/* And processes that attach may, too. */
+static int stage_shows_ring(const struct sluice_stage *stage)
+{
+	return stage_has_ring(stage) &&
+	       (stage->opts.flags & SLUICE_STAGE_PEERS_CONSUME) != 0;
+}
+
+/* Rings in the region of a stage: one per subscription, or one for all. */
 static uint32_t stage_rings(const struct sluice_stage *stage)
 {
-	if (!stage_produces(stage))
+	if (!stage_produces(stage) || stage_shows_ring(stage))
 		return 0;
 	return stage_has_ring(stage) ? 1 : stage->declared_out;
 }
@@ -51,7 +59,7 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 
 	if (most > 0)
 		return sluice_pow2_at_least(most);
-	if (stage->opts.on_idle == SLUICE_IDLE_STAY)
+	if (stage->opts.on_idle == SLUICE_IDLE_STAY || stage_shows_ring(stage))
 		most = RING_EVENTS_DEFAULT;
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
@@ -92,7 +100,9 @@ static uint64_t plan_all_slots_bytes(const struct sluice_pipeline *p,
 	uint64_t bytes = 0;
 
 	if (stage_has_ring(stage))
-		return plan_slots_bytes(stage, common);
+		return stage_shows_ring(stage)
+			       ? 0
+			       : plan_slots_bytes(stage, common);
 	for (uint32_t s = 0; stage->declared_out > 0 && s < p->sub_count; s++)
 		if (subscription_at(p, s)->producer == stage &&
 		    !subscription_aside(subscription_at(p, s)))
@@ -251,17 +261,48 @@ int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
 	return rc;
 }
 
+/* A region for the common ring alone. */
+static int plan_shown(struct sluice_stage *stage, uint32_t capacity,
+		      struct sluice_tx_words **tx)
+{
+	struct sluice_region *region = &stage->ring_region;
+	char name[SLUICE_NAME_BYTES];
+	void *block = NULL;
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "%.40s.ring", stage->name);
+	rc = sluice_region_open_shared(
+		region, name,
+		sluice_region_footprint(2) +
+			SLUICE_ALIGN_UP(sizeof(**tx),
+					sluice_region_page_bytes()) +
+			plan_slots_bytes(stage, capacity),
+		2);
+	if (rc == 0)
+		rc = plan_block(region, SLUICE_OBJECT_TX_WORDS, "tx",
+				sizeof(**tx), sizeof(**tx), &block);
+	*tx = block;
+	return rc;
+}
+
 /* The common ring, of @capacity: all consumers of a broadcast read it. @rx: their
  * words, by lane. */
 static int plan_common(struct sluice_stage *stage, uint32_t capacity,
 		       struct sluice_tx_words *tx,
 		       const struct sluice_rx_words *const *rx)
 {
+	int shown = stage_shows_ring(stage);
+	struct sluice_region *region =
+		shown ? &stage->ring_region : &stage->region;
 	struct outlet *out = &stage->out;
 	sluice_slot *slots;
-	int rc = plan_slots(&stage->region, 0, capacity, stage->opts.out_bytes,
-			    &slots);
+	int rc = shown ? plan_shown(stage, capacity, &tx) : 0;
 
+	if (rc == 0)
+		rc = plan_slots(region, 0, capacity, stage->opts.out_bytes,
+				&slots);
+	if (rc == 0 && shown)
+		rc = sluice_region_seal(region);
 	if (rc == 0)
 		sluice_broadcast_writer_attach(&out->common, tx,
 					       out->common.cursors, rx,
@@ -347,6 +388,7 @@ void plan_release_stage(struct sluice_stage *stage)
 	hold_close(&stage->hold);
 	stage->counters = NULL;
 	sluice_region_close(&stage->region);
+	sluice_region_close(&stage->ring_region);
 }
 
 /* A region of ours. That of a pipeline with a name keeps its descriptor: processes

@@ -22,6 +22,17 @@ void far_attach(struct inlet *in, struct subscription *sub, uint64_t position)
 	link->reader.published = position;
 }
 
+/* What was published for that reader, of what was published for all. */
+static uint64_t far_own(const struct subscription *sub, uint64_t published)
+{
+	uint64_t end;
+
+	if (sluice_load_acquire(&sub->by_producer.closed) == SLUICE_REASON_OPEN)
+		return published;
+	end = sluice_load_acquire(&sub->by_producer.end);
+	return position_reached(published, end) ? end : published;
+}
+
 void far_settle(struct inlet_link *link)
 {
 	struct sluice_spsc_reader *r = &link->reader;
@@ -29,7 +40,8 @@ void far_settle(struct inlet_link *link)
 	uint64_t acked = sluice_load_acquire(&r->rx->acked);
 	uint64_t granted = sluice_load_acquire(&r->rx->granted);
 
-	r->published = sluice_load_acquire(&r->tx->published);
+	r->published =
+		far_own(link->sub, sluice_load_acquire(&r->tx->published));
 	r->acked = sluice_credit_clamp_acked(acked, r->acked, r->published);
 	/* What was sent had been asked for, and what lay there before finished,
 	 * though it may have taken that back before we looked. */
@@ -43,14 +55,40 @@ void far_settle(struct inlet_link *link)
 
 uint32_t far_over(struct inlet_link *link)
 {
-	uint32_t closed = sluice_load_acquire(&link->reader.tx->closed);
+	uint32_t closed = sluice_load_acquire(&link->sub->by_producer.closed);
 
+	if (closed == SLUICE_REASON_OPEN)
+		closed = sluice_load_acquire(&link->reader.tx->closed);
 	if (closed == SLUICE_REASON_OPEN)
 		return SLUICE_REASON_OPEN;
 	far_settle(link);
 	return link->reader.acked == link->reader.published
 		       ? closed
 		       : SLUICE_REASON_OPEN;
+}
+
+void far_begin(struct subscription *sub, uint64_t position)
+{
+	struct far_stream *stream = sub->far.stream;
+
+	if (stream == NULL)
+		return;
+	sluice_store_release(&stream->start, position);
+	sluice_store_release(&stream->begun, 1);
+	/* Its process looks for that nowhere else. */
+	sluice_far_signal(&sub->far.bell);
+}
+
+void far_finish(struct subscription *sub, uint64_t end, uint32_t closed)
+{
+	struct far_stream *stream = sub->far.stream;
+
+	/* Relaxed: our own words. */
+	if (stream == NULL ||
+	    sluice_load_relaxed(&stream->closed) != SLUICE_REASON_OPEN)
+		return;
+	sluice_store_release(&stream->end, end);
+	sluice_store_release(&stream->closed, closed);
 }
 
 uint32_t far_notes_made(struct subscription *sub)
@@ -96,6 +134,37 @@ void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
 
 /* ---- the producer is in the other process -------------------------------- */
 
+void far_want(struct subscription *sub)
+{
+	uint64_t asked;
+
+	if (sub->far.side != FAR_PRODUCER || sub->far.stream == NULL ||
+	    !subscription_manual(sub))
+		return;
+	asked = subscription_asked(sub);
+	sluice_store_release(&sub->rx->granted,
+			     asked < sub->capacity ? asked : sub->capacity);
+	sluice_far_signal(&sub->far.bell);
+}
+
+/* Where its stream ends, and how; 0: it goes on. What the producer tells of a common
+ * ring comes first: others read that on. */
+static uint32_t far_told_end(const struct subscription *sub, uint64_t *end)
+{
+	const struct far_stream *stream = sub->far.stream;
+	uint32_t closed = stream != NULL ? sluice_load_acquire(&stream->closed)
+					 : SLUICE_REASON_OPEN;
+
+	if (closed != SLUICE_REASON_OPEN) {
+		*end = sluice_load_acquire(&stream->end);
+		return closed;
+	}
+	closed = sluice_load_acquire(&sub->by_producer.closed);
+	if (closed != SLUICE_REASON_OPEN)
+		*end = sluice_load_acquire(&sub->by_producer.end);
+	return closed;
+}
+
 /* As far as the reader, whose words are ours, believes it; what he has acknowledged
  * was there, whatever is said now. */
 void far_refresh(struct outlet *out, uint32_t lane)
@@ -104,10 +173,12 @@ void far_refresh(struct outlet *out, uint32_t lane)
 	const struct subscription *sub = out->subs[lane];
 	uint64_t acked = sluice_load_acquire(&w->rx->acked);
 	uint64_t published = sluice_load_acquire(&w->tx->published);
+	/* Relaxed: our own word. It may not have opened yet. */
+	uint64_t start = sluice_load_relaxed(&sub->by_producer.start);
 
-	/* Relaxed: our own words. */
-	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
-		published = sluice_load_relaxed(&sub->by_producer.end);
+	if (!position_reached(acked, start))
+		acked = start;
+	(void)far_told_end(sub, &published);
 	if (published - acked <= w->capacity)
 		w->published = published;
 	else if (position_reached(acked, w->published))
@@ -118,7 +189,9 @@ void far_refresh(struct outlet *out, uint32_t lane)
 /* How it has closed its stream itself counts, if that makes sense. */
 static uint32_t far_told(const struct subscription *sub, uint32_t closed)
 {
-	uint32_t told = sluice_load_acquire(&sub->tx->closed);
+	uint32_t told = sluice_load_acquire(sub->far.stream != NULL
+						    ? &sub->far.stream->closed
+						    : &sub->tx->closed);
 
 	return SLUICE_CLOSED_REASON(told) >= SLUICE_REASON_NORMAL &&
 			       SLUICE_CLOSED_REASON(told) <=
@@ -155,4 +228,43 @@ const struct rings_ops rings_far = {
 	.own = 1,
 	.fetch = common_fetch,
 	.ended = common_ended,
+};
+
+/* What lies there may be written over once its stream is closed, so that is looked at
+ * last. */
+static int far_common_fetch(struct inlet *in, struct inlet_link *link,
+			    uint32_t limit)
+{
+	struct sluice_spsc_reader *r = &link->reader;
+	uint64_t end;
+
+	(void)in;
+	(void)limit;
+	if (sluice_spsc_depth(r) == 0)
+		(void)sluice_spsc_look(r);
+	if (far_told_end(link->sub, &end) == SLUICE_REASON_OPEN)
+		return sluice_spsc_depth(r) > 0;
+	if (position_reached(r->acked, end))
+		return 0;
+	sluice_spsc_cut(r, end);
+	return sluice_spsc_depth(r) > 0;
+}
+
+/* The ring goes on when its stream is over, and is not looked at any more. */
+static uint32_t far_common_ended(struct inlet_link *link)
+{
+	const struct sluice_spsc_reader *r = &link->reader;
+	uint64_t end;
+	uint32_t closed = far_told_end(link->sub, &end);
+
+	if (closed != SLUICE_REASON_OPEN && position_reached(r->acked, end))
+		return closed;
+	return sluice_spsc_broken(r) ? SLUICE_CLOSED_BROKEN
+				     : SLUICE_REASON_OPEN;
+}
+
+const struct rings_ops rings_far_common = {
+	.own = 1,
+	.fetch = far_common_fetch,
+	.ended = far_common_ended,
 };

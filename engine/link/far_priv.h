@@ -14,6 +14,11 @@
  * notes         the producer     the consumer   filled: release; see notes
  * rx            the consumer     the producer   as in ring/spsc.h
  * notes_read    the consumer     the producer   release
+ * stream        the producer     the consumer   see struct far_stream
+ *
+ * A common ring goes to readers in other processes, too: they map it, and each is
+ * told of its own stream there. Until that has begun a reader has stored nothing but
+ * how much it asks for at first, where demand is manual.
  *
  * Life  The consumer's end is in the other process: the stage here opens, asks for
  *       nothing, and leaves when the stream is over and all is acknowledged, when it
@@ -42,7 +47,8 @@
 
 /* Its link opens at @position: nothing is asked for from here. */
 void far_attach(struct inlet *in, struct subscription *sub, uint64_t position);
-/* What it has granted and acknowledged by now, as far as that is possible. */
+/* What it has granted and acknowledged by now, as far as that is possible: not beyond
+ * the end of its stream. */
 void far_settle(struct inlet_link *link);
 /* How its stream has ended, and all of it is acknowledged: a SLUICE_CLOSED() word;
  * 0: not yet. */
@@ -66,7 +72,23 @@ int far_passed_over(const struct outlet *out, uint32_t lane);
 void far_hold(struct outlet *out, struct subscription *sub);
 void far_resume(struct outlet *out, struct subscription *sub);
 
+/* Its stream in a common ring begins at @position, whose slot is written again only
+ * after its receipt; and ends at @end, if it has not ended yet. By the producer.
+ * Neither does anything to one that has a ring of its own. */
+void far_begin(struct subscription *sub, uint64_t position);
+void far_finish(struct subscription *sub, uint64_t end, uint32_t closed);
+
 /* ---- far.c: the producer is in the other process ---- */
+
+/* Its stream in a common ring has not begun yet: the stage here cannot join. */
+static inline int far_unbegun(const struct subscription *sub)
+{
+	return sub->far.side == FAR_PRODUCER && sub->far.stream != NULL &&
+	       sluice_load_acquire(&sub->far.stream->begun) == 0;
+}
+/* The consumer here wants it now: with manual demand its first ask is told, for which
+ * the producer waits. */
+void far_want(struct subscription *sub);
 
 /* Is that lane written there? Others of the outlet may not be. */
 static inline int far_lane(const struct outlet *out, uint32_t lane)
@@ -83,5 +105,7 @@ void far_stop(struct outlet *out, uint32_t closed);
 /* The consuming end of it: what is written there is read as of any ring, up to that
  * end. */
 extern const struct rings_ops rings_far;
+/* The same of a common ring. */
+extern const struct rings_ops rings_far_common;
 
 #endif

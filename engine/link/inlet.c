@@ -52,6 +52,14 @@ int inlet_deserted(const struct inlet *in)
 	return in->linked == 0 && !places_used(in->places, in->places_max);
 }
 
+/* What another process writes is read by a table of its own. */
+static const struct rings_ops *inlet_rings(const struct subscription *sub)
+{
+	if (SLUICE_LIKELY(sub->far.side != FAR_PRODUCER))
+		return rings_of(sub->rings);
+	return sub->far.stream != NULL ? &rings_far_common : &rings_far;
+}
+
 void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 		  struct sluice_bell *bell)
 {
@@ -61,7 +69,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->far = sub->far.side == FAR_PRODUCER;
 	link->bell = link->far ? NULL : bell;
 	link->open = 1;
-	link->rings = link->far ? &rings_far : rings_of(sub->rings);
+	link->rings = inlet_rings(sub);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = sub->pool;
 	link->counted = 0;

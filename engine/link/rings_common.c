@@ -2,8 +2,9 @@
 /*
  * One ring that all consumers of a stage read, each with a cursor of its own: the
  * producer has as much room as the last of them leaves it, and what one has left
- * unread the others have read.
+ * unread the others have read. Some may be in other processes: see far_priv.h.
  */
+#include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
 #include "ring/probe_priv.h"
 
@@ -58,22 +59,32 @@ static int common_lend(const struct outlet *out, struct subscription *sub)
 	return 0;
 }
 
+/* It is known what it will ask for first, so that nobody waits for it to come to
+ * it. */
+static uint64_t common_first_ask(const struct subscription *sub,
+				 uint64_t capacity)
+{
+	uint64_t ask = sub->credit.max_events;
+
+	if (subscription_manual(sub))
+		/* Another process has told it (far_want()). */
+		ask = sub->far.side == FAR_CONSUMER
+			      ? sluice_load_acquire(&sub->rx->granted)
+			      : subscription_asked(sub);
+	return ask < capacity ? ask : capacity;
+}
+
 /* Who is there at the start has its cursor since the ring was made. */
 static uint64_t common_attach(struct outlet *out, struct subscription *sub,
 			      int late)
 {
 	struct sluice_broadcast_writer *w = &out->common;
 	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
-	/* It is known what it will ask for first, so that nobody waits for it to
-	 * come to it. */
-	uint64_t ask = subscription_manual(sub) ? subscription_asked(sub)
-						: sub->credit.max_events;
+	uint64_t ask = common_first_ask(sub, w->base.capacity);
 	uint64_t position = w->base.published;
 
 	if (!late)
 		return 0;
-	if (ask > w->base.capacity)
-		ask = w->base.capacity;
 	w->cursors[sub->lane] = (struct sluice_broadcast_cursor){
 		.rx = sub->rx,
 		.granted = position + ask,
@@ -83,6 +94,8 @@ static uint64_t common_attach(struct outlet *out, struct subscription *sub,
 		w->count = out->lanes.count;
 	lane->sent = position;
 	lane->acked = position;
+	/* From here on its slots are its own to read. */
+	far_begin(sub, position);
 	return position;
 }
 
@@ -103,6 +116,7 @@ static void common_cancel(struct outlet *out, struct subscription *sub,
 	out->common.cursors[sub->lane].leaving = 1;
 	sluice_store_release(&sub->by_producer.end, out->common.base.published);
 	sluice_store_release(&sub->by_producer.closed, closed);
+	far_finish(sub, out->common.base.published, closed);
 	/* The others' credit was counted without it. */
 	(void)common_refresh(out);
 }
@@ -166,6 +180,10 @@ static uint64_t common_unread(struct outlet *out,
 static void common_leave(struct outlet *out, struct subscription *sub)
 {
 	out->unread += common_unread(out, sub);
+	/* One that is still alive, and was not asked, reads no further: the ring goes
+	 * on. */
+	far_finish(sub, out->common.cursors[sub->lane].acked,
+		   SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0));
 	out->common.cursors[sub->lane] = (struct sluice_broadcast_cursor){0};
 	outlet_release(out, sub);
 }
@@ -194,6 +212,10 @@ static int common_answered(struct outlet *out)
 static void common_end(struct outlet *out, uint32_t closed)
 {
 	sluice_spsc_close(&out->common.base, closed);
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->subs[i] != NULL)
+			far_finish(out->subs[i], out->common.base.published,
+				   closed);
 }
 
 static uint64_t common_asks(struct outlet *out, int now)

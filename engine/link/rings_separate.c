@@ -205,18 +205,22 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 {
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
+	uint64_t start = sub->far.stream != NULL
+				 ? sluice_load_acquire(&sub->far.stream->start)
+				 : 0;
 
 	(void)late;
 	sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, out->event_bytes);
 	/* The ring is new, whatever another process has written there already: nothing
-	 * lies before its first slot that could be dealt again, or that it has sent. */
+	 * lies before its first slot that could be dealt again, or that it has sent. A
+	 * common ring is read from where this reader was let in. */
 	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
-		w->published = w->reserved = w->granted = w->acked = 0;
+		w->published = w->reserved = w->granted = w->acked = start;
 	out->stampers[sub->lane] = (struct stamper){
 		.next = out->writers[sub->lane].reserved,
 	};
-	return 0;
+	return start;
 }
 
 /* What another process writes has its end told beside it. */

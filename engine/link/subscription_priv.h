@@ -201,6 +201,20 @@ struct held_words {
 	sluice_a32 notes_read;
 };
 
+/* Where the stream of a reader in another process begins and ends, in a common ring
+ * whose own words are of all its readers. Written by the producer, once each:
+ *
+ *   begun   release   1: with `start`, from where on the ring waits for its receipts
+ *   closed  release   a SLUICE_CLOSED() word: with `end`; before anything behind that
+ *                     is published, or written over what the reader has not finished
+ */
+struct far_stream {
+	sluice_a32 begun;
+	sluice_a32 closed;
+	sluice_a64 start;
+	sluice_a64 end;
+} __attribute__((aligned(SLUICE_LINE_BYTES)));
+
 struct subscription_far {
 	enum far_side side;
 	uint32_t trusted; /* its events need not be copied */
@@ -210,6 +224,11 @@ struct subscription_far {
 	struct notes *notes; /* NULL, and the next: none are shared */
 	sluice_a32 *notes_read;
 	struct held_words *held; /* NULL: its place is never kept */
+	/* Of a common ring, which is the producer's: here tx and slots are NULL, and
+	 * the other process has mapped them. NULL: the ring is its own. */
+	struct far_stream *stream;
+	uint32_t capacity; /* slots; 0: as many as the window needs */
+	uint64_t serial;   /* of the producer whose ring that is; 0: of any */
 	/* Of the thread there that writes or reads; rung by the one here that does.
 	 * Without `parked` nobody is rung. */
 	struct sluice_far_bell bell;
@@ -396,10 +415,14 @@ static inline void subscription_ring_far(struct subscription *sub)
  * joins the others with its first ask. */
 static inline int subscription_silent(const struct subscription *sub)
 {
-	/* What another process asks for is seen in its words, once it is there. */
-	return subscription_manual(sub) && !subscription_aside(sub) &&
-	       sub->far.side != FAR_CONSUMER && subscription_asked(sub) == 0 &&
-	       sub->ask_taken == 0;
+	if (!subscription_manual(sub) || subscription_aside(sub))
+		return 0;
+	/* What another process asks for is seen in its words, once it is there: of a
+	 * ring of its own it holds up nobody. */
+	if (sub->far.side == FAR_CONSUMER)
+		return sub->far.stream != NULL &&
+		       sluice_load_acquire(&sub->far.rx->granted) == 0;
+	return subscription_asked(sub) == 0 && sub->ask_taken == 0;
 }
 
 /* A consumer of a pool: how often the event at @at of its own ring had been handed

@@ -55,7 +55,8 @@ static int attached_subscribe(struct attached *a, const char *own,
 {
 	int reads = wish->side == WIRE_FROM;
 
-	if (sluice_pow2_at_least(wish->opts.max_demand) != capacity)
+	if (far->stream == NULL &&
+	    sluice_pow2_at_least(wish->opts.max_demand) != capacity)
 		return sluice_fail(
 			-EPROTO,
 			"welcome: the ring has %u slots for a window "
@@ -78,7 +79,9 @@ int attached_open(struct attached *a, const struct wire_hello *hello,
 	const char *own;
 	int rc = share_find(&found, attach, side);
 
-	*a = (struct attached){.pipeline = NULL, .signalled = found.signalled};
+	*a = (struct attached){.pipeline = NULL,
+			       .signalled = found.signalled,
+			       .unbegun = found.words.stream};
 	wish_of(&wish, hello, side);
 	own = attached_name(hello, &wish);
 	if (rc == 0)
@@ -97,8 +100,19 @@ int attached_open(struct attached *a, const struct wire_hello *hello,
 	return rc;
 }
 
+/* The engine has let it join the readers of a common ring: the stage that stands for
+ * the engine's can now, too. */
+static void attached_begin(struct attached *a)
+{
+	if (a->unbegun == NULL || sluice_load_acquire(&a->unbegun->begun) == 0)
+		return;
+	a->unbegun = NULL;
+	stage_signal(a->engine, SIGNAL_SUBS);
+}
+
 void attached_answer(struct attached *a)
 {
+	attached_begin(a);
 	/* What it fed has been finished, perhaps. */
 	if (a->engine->opts.kind == SLUICE_CONSUMER)
 		port_call(a->engine);

@@ -19,6 +19,8 @@ struct attached {
 	struct sluice_stage *engine; /* stands for the engine's stage */
 	struct sluice_sub sub;
 	int signalled; /* of what it was given */
+	const struct far_stream
+		*unbegun; /* NULL: it has begun, or has no such */
 };
 
 /* What @hello asked for has been granted as @attach has it, which stays mapped until

@@ -19,25 +19,31 @@ struct share_object {
 	const char *name;
 	size_t at;      /* of its address in struct share_words */
 	uint32_t sides; /* bits of enum wire_side */
+	uint32_t kinds; /* of rings: OWN, COMMON */
 };
 
 #define FROM_ONLY (1u << WIRE_FROM)
 #define BOTH      (1u << WIRE_FROM | 1u << WIRE_TO)
+#define OWN       1u /* the ring is the peer's and nobody else's */
+#define COMMON    2u
+#define ANY       (OWN | COMMON)
+
+#define OBJECT(kind, name, sides, kinds)                                       \
+	{                                                                      \
+		(kind), #name, offsetof(struct share_words, name), (sides),    \
+			(kinds)                                                \
+	}
 
 static const struct share_object share_objects[] = {
-	{SLUICE_OBJECT_TX_WORDS, "tx", offsetof(struct share_words, tx), BOTH},
-	{SLUICE_OBJECT_RX_WORDS, "rx", offsetof(struct share_words, rx), BOTH},
-	{SLUICE_OBJECT_SLOTS, "slots", offsetof(struct share_words, slots),
-	 BOTH},
-	{SLUICE_OBJECT_NOTES, "notes", offsetof(struct share_words, notes),
-	 FROM_ONLY},
-	{SLUICE_OBJECT_NOTES_READ, "notes_read",
-	 offsetof(struct share_words, notes_read), FROM_ONLY},
-	{SLUICE_OBJECT_RUNG, "rung", offsetof(struct share_words, rung), BOTH},
-	{SLUICE_OBJECT_PEER_BELLS, "bells", offsetof(struct share_words, bells),
-	 BOTH},
-	{SLUICE_OBJECT_PEER_FENCES, "fences",
-	 offsetof(struct share_words, fences), BOTH},
+	OBJECT(SLUICE_OBJECT_TX_WORDS, tx, BOTH, OWN),
+	OBJECT(SLUICE_OBJECT_RX_WORDS, rx, BOTH, ANY),
+	OBJECT(SLUICE_OBJECT_SLOTS, slots, BOTH, OWN),
+	OBJECT(SLUICE_OBJECT_NOTES, notes, FROM_ONLY, ANY),
+	OBJECT(SLUICE_OBJECT_NOTES_READ, notes_read, FROM_ONLY, ANY),
+	OBJECT(SLUICE_OBJECT_STREAM, stream, FROM_ONLY, COMMON),
+	OBJECT(SLUICE_OBJECT_RUNG, rung, BOTH, ANY),
+	OBJECT(SLUICE_OBJECT_PEER_BELLS, bells, BOTH, ANY),
+	OBJECT(SLUICE_OBJECT_PEER_FENCES, fences, BOTH, ANY),
 };
 
 #define SHARE_OBJECTS (sizeof(share_objects) / sizeof(share_objects[0]))
@@ -45,6 +51,13 @@ static const struct share_object share_objects[] = {
 static int share_has(enum wire_side side, uint32_t i)
 {
 	return (share_objects[i].sides >> side & 1) != 0;
+}
+
+/* In one of its two parts. */
+static int share_holds(const struct share *share, uint32_t i)
+{
+	return share_has(share->side, i) &&
+	       (share_objects[i].kinds & (share->common ? COMMON : OWN)) != 0;
 }
 
 static enum memory_writer share_writer(const struct share *share, uint32_t i)
@@ -81,6 +94,7 @@ static struct subscription_far share_end(const struct share_words *words,
 		.slots = words->slots,
 		.notes = words->notes,
 		.notes_read = words->notes_read,
+		.stream = words->stream,
 	};
 }
 
@@ -89,7 +103,7 @@ static struct subscription_far share_end(const struct share_words *words,
 static int share_part_has(const struct share *share, enum memory_writer writer,
 			  uint32_t i)
 {
-	return share_has(share->side, i) && share_writer(share, i) == writer;
+	return share_holds(share, i) && share_writer(share, i) == writer;
 }
 
 /* One of its two parts, with its objects, each on pages of its own; not sealed. */
@@ -198,7 +212,7 @@ static void share_let_go(void *share)
 }
 
 int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes)
+	       uint32_t capacity, uint32_t event_bytes, int common)
 {
 	SLUICE_KEEP_ERRNO;
 	struct share *share = calloc(1, sizeof(*share));
@@ -208,6 +222,7 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 		return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
 	*share = (struct share){
 		.side = side,
+		.common = (uint32_t)common,
 		.ring = {.event_bytes = event_bytes,
 			 .slot_bytes = event_bytes,
 			 .capacity = capacity},
@@ -302,6 +317,20 @@ int share_renew(struct share *share, const char *owner,
 
 /* ---- the engine's end ------------------------------------------------------ */
 
+int share_closed(const struct share *share)
+{
+	const struct share_words *words = &share->words;
+
+	return sluice_load_acquire(share->common ? &words->stream->closed
+						 : &words->tx->closed) != 0;
+}
+
+int share_unbegun(const struct share *share)
+{
+	return share->common &&
+	       sluice_load_acquire(&share->words.stream->begun) == 0;
+}
+
 struct subscription_far share_far(struct share *share)
 {
 	const struct share_words *words = &share->words;
@@ -342,18 +371,39 @@ static int tell_signal(struct wire_welcome *welcome, int *fds, int signal,
 
 static void tell_object(struct wire_welcome *welcome, const struct share *share,
 			enum sluice_object_kind kind, uint32_t memory,
-			const struct sluice_region *region, const void *at)
+			uint64_t offset)
 {
 	welcome->object[welcome->object_count++] = (struct wire_object){
 		.kind = kind,
 		.memory = memory,
 		.side = share->side,
-		.offset = (uint64_t)((const unsigned char *)at - region->base),
+		.offset = offset,
 		.bytes = wire_object_bytes(&share->ring, kind),
 	};
 }
 
-int share_tell(const struct share *share, const struct sluice_region *bells,
+static uint64_t offset_in(const struct sluice_region *region, const void *at)
+{
+	return (uint64_t)((const unsigned char *)at - region->base);
+}
+
+/* The ring that it shares with others: to read only. */
+static int tell_common(struct wire_welcome *welcome, int *fds,
+		       const struct share *share,
+		       const struct wish_ring *common)
+{
+	uint32_t memory = welcome->memory_count;
+	int rc = memory_tell(&common->region, MEMORY_OF_ENGINE, welcome, fds);
+
+	if (rc < 0)
+		return rc;
+	tell_object(welcome, share, SLUICE_OBJECT_TX_WORDS, memory, common->tx);
+	tell_object(welcome, share, SLUICE_OBJECT_SLOTS, memory, common->slots);
+	return 0;
+}
+
+int share_tell(const struct share *share, const struct wish_ring *common,
+	       const struct sluice_region *bells,
 	       const struct sluice_bell *bell,
 	       const struct sluice_fences *fences, struct wire_welcome *welcome,
 	       int fds[WIRE_MEMORY_MAX])
@@ -373,20 +423,23 @@ int share_tell(const struct share *share, const struct sluice_region *bells,
 	if (rc == 0)
 		rc = tell_signal(welcome, fds, share->signalled,
 				 WIRE_READ | WIRE_WRITE);
+	if (rc == 0 && share->common)
+		rc = tell_common(welcome, fds, share, common);
 	if (rc < 0)
 		return rc;
 	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
 		enum memory_writer writer = share_writer(share, i);
 
-		if (share_has(share->side, i))
+		if (share_holds(share, i))
 			tell_object(welcome, share, share_objects[i].kind,
-				    first + writer, &share->part[writer],
-				    share_get(&share->words, i));
+				    first + writer,
+				    offset_in(&share->part[writer],
+					      share_get(&share->words, i)));
 	}
-	tell_object(welcome, share, SLUICE_OBJECT_BELLS, first + 2, bells,
-		    bell);
-	tell_object(welcome, share, SLUICE_OBJECT_FENCES, first + 2, bells,
-		    fences);
+	tell_object(welcome, share, SLUICE_OBJECT_BELLS, first + 2,
+		    offset_in(bells, bell));
+	tell_object(welcome, share, SLUICE_OBJECT_FENCES, first + 2,
+		    offset_in(bells, fences));
 	welcome->ring[share->side] = share->ring;
 	return 0;
 }
@@ -432,12 +485,16 @@ int share_find(struct share_found *found, const struct attach *attach,
 	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
 		void *at = share_object(attach, side, share_objects[i].kind);
 
-		if (at == NULL && share_has(side, i))
+		/* Whether there is a stream says the engine. */
+		if (at == NULL && share_has(side, i) &&
+		    share_objects[i].kinds != COMMON)
 			return share_missing(share_objects[i].name);
 		share_put(words, i, at);
 	}
 	found->far = share_end(words,
 			       side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER);
+	if (words->stream != NULL)
+		found->far.capacity = attach->welcome.ring[side].capacity;
 	/* An engine has nothing to gain: its events are not copied. */
 	found->far.trusted = 1;
 	found->far.bell = (struct sluice_far_bell){

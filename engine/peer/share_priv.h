@@ -8,6 +8,10 @@
  *   engine's      tx words, slots, notes       rx words
  *   peer's        rx words, notes_read         tx words, slots
  *
+ * Of a common ring tx words and slots are in a third memory, the engine's, which all
+ * its readers are given; and in the engine's part for this one is its own stream in
+ * that ring.
+ *
  * And once for a peer, with the first of its subscriptions, what they wake each other
  * by (ring/far.h): the engine counts its rings in a word of its own, and signals when
  * the peer's port does not sleep itself; the peer signals, and the engine's thread
@@ -25,6 +29,7 @@
 
 #include "engine/link/subscription_priv.h"
 #include "engine/peer/attach_priv.h"
+#include "engine/peer/wish_priv.h"
 
 /* What lies there. */
 struct share_words {
@@ -33,6 +38,7 @@ struct share_words {
 	sluice_slot *slots;
 	struct notes *notes;
 	sluice_a32 *notes_read;
+	struct far_stream *stream; /* NULL: the ring is its own */
 	sluice_a32 *rung;
 	struct sluice_bell *bells; /* WIRE_BELLS of a peer's */
 	struct sluice_fences *fences;
@@ -46,6 +52,7 @@ struct share_words {
  */
 struct share {
 	enum wire_side side;
+	uint32_t common; /* the ring is: here its words and slots are not */
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
 	struct share_words words;
@@ -56,10 +63,10 @@ struct share {
 	sluice_a32 holders;
 };
 
-/* With one holder. @owner: whom tools are told of. Returns 0 or a negative errno;
- * after a failure nothing is held. */
+/* With one holder. @owner: whom tools are told of; @common: it reads a ring that others
+ * read, too. Returns 0 or a negative errno; after a failure nothing is held. */
 int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes);
+	       uint32_t capacity, uint32_t event_bytes, int common);
 /* Another process reads in place of one that has gone: words of its own, which begin
  * @at what the producer has seen of that one, and signals. The producer looks at none
  * of them meanwhile. What the engine writes stays. After a failure the place may be
@@ -72,12 +79,18 @@ void share_release(struct share *share);
 
 /* Enter it in @welcome, and its descriptors in @fds behind those that @welcome has;
  * they are the caller's to close, by welcome->memory_count, after a failure too.
- * @bells: the region of a pipeline's bells and fences, and which of the bells is that
+ * @common: the ring of a share that has one for all. @bells: the region of a pipeline's bells and fences, and which of the bells is that
  * of the stage at the other end. */
-int share_tell(const struct share *share, const struct sluice_region *bells,
+int share_tell(const struct share *share, const struct wish_ring *common,
+	       const struct sluice_region *bells,
 	       const struct sluice_bell *bell,
 	       const struct sluice_fences *fences, struct wire_welcome *welcome,
 	       int fds[WIRE_MEMORY_MAX]);
+
+/* Of what a peer reads: has its stream ended; and has it not begun yet, in a common
+ * ring? */
+int share_closed(const struct share *share);
+int share_unbegun(const struct share *share);
 
 /* The engine's end of the subscription, which will hold it, too. */
 struct subscription_far share_far(struct share *share);

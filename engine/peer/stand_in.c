@@ -23,8 +23,10 @@ static void stand_in_deal(struct sluice_subscription_opts *o,
 	o->key_bytes = hello->key_bytes;
 }
 
+/* *ring is dropped by whoever calls. */
 static int stand_in_wish(struct wish *wish, const struct wire_hello *hello,
-			 struct sluice_pipeline *pipeline)
+			 struct sluice_pipeline *pipeline,
+			 struct wish_ring *ring)
 {
 	int rc;
 
@@ -36,14 +38,24 @@ static int stand_in_wish(struct wish *wish, const struct wire_hello *hello,
 		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO);
 	if (wish->side == WIRE_FROM)
 		stand_in_deal(&wish->opts, hello);
-	rc = wish_find(wish, pipeline);
+	rc = wish_find_ring(wish, pipeline, ring);
 	return rc < 0 ? rc : wish_fits(wish);
+}
+
+/* In a ring for all there is room for so many, whatever its window. */
+static uint32_t stand_in_capacity(const struct wish *wish,
+				  const struct wish_ring *ring)
+{
+	return ring->region.fd >= 0
+		       ? ring->capacity
+		       : sluice_pow2_at_least(wish->opts.max_demand);
 }
 
 /* ---- its memory ------------------------------------------------------------ */
 
 /* Bells and fences stay where they are while the pipeline has not ended. */
 static int stand_in_tell(const struct stand_in *in,
+			 const struct wish_ring *ring,
 			 struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
 {
 	const struct sluice_pipeline *p = in->pipeline;
@@ -52,7 +64,7 @@ static int stand_in_tell(const struct stand_in *in,
 					  SLUICE_FENCES_SPLIT
 				  ? SLUICE_FENCES_SPLIT
 				  : SLUICE_FENCES_FULL;
-	return share_tell(in->share, &p->region, in->bell, p->wait.fences,
+	return share_tell(in->share, ring, &p->region, in->bell, p->wait.fences,
 			  welcome, fds);
 }
 
@@ -65,6 +77,8 @@ static int stand_in_subscribe(struct stand_in *in, struct wish *wish)
 	struct subscription_far far = share_far(in->share);
 	int rc;
 
+	if (far.stream != NULL)
+		far.serial = wish->serial;
 	wish->opts.sub = &in->sub;
 	share_hold(in->share);
 	rc = subscribe_far(in->pipeline, consumer, producer, &wish->opts, &far);
@@ -77,19 +91,21 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		  const struct wire_hello *hello, struct wire_welcome *welcome,
 		  int fds[WIRE_MEMORY_MAX])
 {
+	struct wish_ring ring = {.region = {.fd = -1}};
 	struct wish wish;
-	int rc = stand_in_wish(&wish, hello, pipeline);
+	int rc = stand_in_wish(&wish, hello, pipeline, &ring);
 
 	*in = (struct stand_in){.pipeline = pipeline};
 	(void)snprintf(in->name, sizeof(in->name), "%s", hello->peer);
-	if (rc < 0)
-		return rc;
-	in->bell = wish.bell;
-	rc = share_open(&in->share, wish.side, in->name,
-			sluice_pow2_at_least(wish.opts.max_demand),
-			wish.event_bytes);
+	if (rc == 0) {
+		in->bell = wish.bell;
+		rc = share_open(&in->share, wish.side, in->name,
+				stand_in_capacity(&wish, &ring),
+				wish.event_bytes, ring.region.fd >= 0);
+	}
 	if (rc == 0)
-		rc = stand_in_tell(in, welcome, fds);
+		rc = stand_in_tell(in, &ring, welcome, fds);
+	wish_drop_ring(&ring);
 	if (rc == 0)
 		rc = wish_port(pipeline, in->name, wish.side == WIRE_FROM,
 			       wish.event_bytes, SLUICE_IDLE_END, 1,
@@ -117,10 +133,14 @@ void stand_in_answer(struct stand_in *in)
 
 	(void)sluice_far_answer(sluice_far_linux(), share->signalled, &in->bell,
 				1, in->pipeline->host.wait);
+	if (share->side != WIRE_FROM || in->stage == NULL)
+		return;
 	/* What it reads has ended, and perhaps it has finished all of that. */
-	if (share->side == WIRE_FROM && in->stage != NULL &&
-	    sluice_load_acquire(&share->words.tx->closed) != 0)
+	if (share_closed(share))
 		port_call(in->stage);
+	/* It has asked for something, which is what it would have to do first. */
+	else if (share_unbegun(share))
+		stage_signal(in->stage, SIGNAL_SUBS);
 }
 
 int stand_in_over(const struct stand_in *in, uint32_t *closed)
@@ -148,16 +168,26 @@ static uint64_t stand_in_published(const struct stand_in *in)
 		       : sluice_load_acquire(&sub->by_producer.end);
 }
 
+/* Has it been sent something that it has not acknowledged as @acked says? Of a ring for
+ * all the words are its producer's, which may have gone. */
+static int stand_in_waits(const struct stand_in *in, uint64_t acked)
+{
+	struct sluice_subscription_stats stat;
+
+	if (in->share->common)
+		return sluice_subscription_stat(in->sub, &stat) == 0 &&
+		       stat.depth > 0;
+	return acked != sluice_load_stale(&in->share->words.tx->published);
+}
+
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns)
 {
-	const struct share_words *words = &in->share->words;
-	uint64_t acked = sluice_load_stale(&words->rx->acked);
+	uint64_t acked = sluice_load_stale(&in->share->words.rx->acked);
 
 	return in->share->side == WIRE_FROM &&
-	       stall_look(stall, acked,
-			  acked != sluice_load_stale(&words->tx->published),
-			  now_ns, stall_ns);
+	       stall_look(stall, acked, stand_in_waits(in, acked), now_ns,
+			  stall_ns);
 }
 
 uint64_t stand_in_sent(const struct stand_in *in)
@@ -194,6 +224,8 @@ int stand_in_hold(const struct stand_in *in)
 int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
 		   int fds[WIRE_MEMORY_MAX])
 {
+	/* A ring for all is never kept. */
+	const struct wish_ring none = {.region = {.fd = -1}};
 	struct subscription_held_at at;
 	int rc = subscription_held_at(in->sub, &at);
 
@@ -203,7 +235,7 @@ int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
 				   "settled yet; try again",
 				   in->name);
 	rc = share_renew(in->share, in->name, &at);
-	return rc < 0 ? rc : stand_in_tell(in, welcome, fds);
+	return rc < 0 ? rc : stand_in_tell(in, &none, welcome, fds);
 }
 
 void stand_in_resume(const struct stand_in *in)

@@ -115,6 +115,8 @@ uint64_t wire_object_bytes(const struct wire_ring *ring,
 	case SLUICE_OBJECT_NOTES_READ:
 	case SLUICE_OBJECT_RUNG:
 		return sizeof(sluice_a32);
+	case SLUICE_OBJECT_STREAM:
+		return sizeof(struct far_stream);
 	case SLUICE_OBJECT_BELLS: /* one of them */
 		return sizeof(struct sluice_bell);
 	case SLUICE_OBJECT_PEER_BELLS:
@@ -148,7 +150,7 @@ static int object_check_place(const struct wire_welcome *w, uint32_t i)
 	uint64_t bytes;
 
 	if (object->kind < SLUICE_OBJECT_TX_WORDS ||
-	    object->kind > SLUICE_OBJECT_BOARD || object->side > WIRE_TO ||
+	    object->kind > SLUICE_OBJECT_STREAM || object->side > WIRE_TO ||
 	    object->memory >= w->memory_count || object->resv != 0)
 		return sluice_fail(-EINVAL,
 				   "welcome: object[%u] is of kind %u, side "
@@ -233,7 +235,8 @@ static int side_wakes(const struct wire_welcome *w, enum wire_side side,
 }
 
 /* Is all there that an end of the ring needs? An observer has no receipts, and wakes
- * nobody; and marks of redelivery has only who reads. */
+ * nobody; and marks of redelivery has only who reads, and perhaps a stream of its own in
+ * a ring for all. */
 static int side_check(const struct wire_welcome *w, enum wire_side side,
 		      int receipts)
 {
@@ -246,6 +249,7 @@ static int side_check(const struct wire_welcome *w, enum wire_side side,
 	    object_there(w, side, SLUICE_OBJECT_RX_WORDS) == receipts &&
 	    object_there(w, side, SLUICE_OBJECT_NOTES) == marks &&
 	    object_there(w, side, SLUICE_OBJECT_NOTES_READ) == marks &&
+	    object_there(w, side, SLUICE_OBJECT_STREAM) <= marks &&
 	    side_wakes(w, side, receipts))
 		return 0;
 	return sluice_fail(-EINVAL,

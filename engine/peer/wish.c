@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* F_DUPFD_CLOEXEC */
 #include "engine/graph/pipeline_priv.h"
 #include "engine/peer/wish_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 void wish_of(struct wish *wish, const struct wire_hello *hello,
 	     enum wire_side side)
@@ -29,7 +32,39 @@ void wish_of(struct wish *wish, const struct wire_hello *hello,
 		o->flags = SLUICE_SUBSCRIBE_MANUAL;
 }
 
-int wish_find(struct wish *wish, struct sluice_pipeline *p)
+/* Who reads beside the dispatcher has a ring of his own. */
+static int wish_shares(const struct wish *wish,
+		       const struct sluice_stage *stage)
+{
+	return wish->side == WIRE_FROM && wish->opts.tee == 0 &&
+	       wish->opts.conflate_keys == 0 && stage->ring_region.fd >= 0;
+}
+
+/* A duplicate: under the lock the descriptor is that of this stage. */
+static int wish_take_ring(struct wish_ring *ring,
+			  const struct sluice_stage *stage)
+{
+	const struct sluice_spsc_writer *w = &stage->out.common.base;
+	const unsigned char *base = stage->ring_region.base;
+	int fd = fcntl(stage->ring_region.fd, F_DUPFD_CLOEXEC, 0);
+	int rc = -errno;
+
+	if (fd < 0)
+		return sluice_fail(rc,
+				   "stage '%s': dup of its ring refused: %s",
+				   stage->name, sluice_errno_text(rc));
+	*ring = (struct wish_ring){
+		.region = {.bytes = stage->ring_region.bytes, .fd = fd},
+		.tx = (uint64_t)((const unsigned char *)w->tx - base),
+		.slots = (uint64_t)(w->slots - base),
+		.capacity = (uint32_t)w->capacity,
+	};
+	return 0;
+}
+
+/* @ring: NULL when it is not wanted. */
+static int wish_look(struct wish *wish, struct sluice_pipeline *p,
+		     struct wish_ring *ring)
 {
 	const struct sluice_stage *stage;
 	int rc = 0;
@@ -49,9 +84,35 @@ int wish_find(struct wish *wish, struct sluice_pipeline *p)
 					    : stage->opts.in_bytes;
 		wish->bell = stage->bell;
 		wish->resequences = stage->opts.order_of != NULL;
+		wish->serial = stage->serial;
+		if (ring != NULL && wish_shares(wish, stage))
+			rc = wish_take_ring(ring, stage);
 	}
 	pipeline_unlock(p);
 	return rc;
+}
+
+int wish_find(struct wish *wish, struct sluice_pipeline *p)
+{
+	return wish_look(wish, p, NULL);
+}
+
+int wish_find_ring(struct wish *wish, struct sluice_pipeline *p,
+		   struct wish_ring *ring)
+{
+	SLUICE_KEEP_ERRNO;
+
+	*ring = (struct wish_ring){.region = {.fd = -1}};
+	return wish_look(wish, p, ring);
+}
+
+void wish_drop_ring(struct wish_ring *ring)
+{
+	SLUICE_KEEP_ERRNO;
+
+	if (ring->region.fd >= 0)
+		(void)close(ring->region.fd);
+	ring->region.fd = -1;
 }
 
 int wish_fits(const struct wish *wish)

@@ -13,6 +13,17 @@
 #include "engine/peer/wire_priv.h"
 #include "engine/pipeline.h"
 #include "engine/subscription.h"
+#include "ring/region.h"
+
+/* A ring that all consumers of a stage read: what a process needs that is to read it,
+ * too. */
+struct wish_ring {
+	struct sluice_region
+		region; /* of it, a descriptor that is ours; -1: none */
+	uint64_t tx;    /* where in it: words, and slots */
+	uint64_t slots;
+	uint32_t capacity;
+};
 
 struct wish {
 	enum wire_side side;
@@ -25,6 +36,7 @@ struct wish {
 	uint32_t flags;
 	uint32_t resequences;
 	struct sluice_bell *bell; /* rung to have it look; NULL: not started */
+	uint64_t serial;
 };
 
 void wish_of(struct wish *wish, const struct wire_hello *hello,
@@ -36,6 +48,12 @@ int wish_find(struct wish *wish, struct sluice_pipeline *pipeline);
 
 /* Does what was found do what is wished, with such events? Returns 0 or -EINVAL. */
 int wish_fits(const struct wish *wish);
+
+/* As wish_find(), and the ring to read, where there is one for all: *ring, which is
+ * the caller's to drop, after a failure too. */
+int wish_find_ring(struct wish *wish, struct sluice_pipeline *pipeline,
+		   struct wish_ring *ring);
+void wish_drop_ring(struct wish_ring *ring);
 
 /* A port of that name, which reads or feeds, and what it is found as. @stands_in: for
  * another process, so that nobody here can use it. */

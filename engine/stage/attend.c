@@ -114,6 +114,8 @@ static void producer_meet(struct sluice_stage *stage, struct subscription *sub)
 		producer_forgo(stage, sub);
 		return;
 	}
+	if (SLUICE_UNLIKELY(far_unbegun(sub)))
+		return; /* its process will be signalled */
 	/* Of what was declared it was told at the start. */
 	rc = sub->later ? stage_hook(stage, CALLBACK_SUBSCRIBE, sub,
 				     SLUICE_SIDE_PRODUCER, 0, 0)
@@ -237,9 +239,14 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 	struct sluice_stage *consumer = sub->consumer;
 
 	stage->out.subs[sub->lane] = NULL;
+	/* One that stands for another process ends as that did. */
 	if (subscription_producer(sub) == PRODUCER_NEW)
 		subscription_refuse(
-			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
+			sub,
+			sub->far.side == FAR_PRODUCER
+				? SLUICE_CLOSED(stage->run.reason,
+						stage->run.reason_code)
+				: SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else
 		outlet_release(&stage->out, sub);
 	stage_signal(consumer, SIGNAL_SUBS);

@@ -133,6 +133,8 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	    subscription_producer(sub) == PRODUCER_NEW &&
 	    sluice_load_acquire(&sub->by_control.cancel) == 0)
 		return 0;
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
+		far_want(sub);
 	sluice_store_release(&sub->by_consumer.state, CONSUMER_WANTS);
 	stage_signal(sub->producer, SIGNAL_SUBS);
 	return 1;

@@ -662,7 +662,7 @@ sluice_unit_mutant(far-asks-for-another engine/stage/attend_in.c far "it_reads_a
 sluice_unit_mutant(far-published-believed engine/link/far.c far_feeds "it_publishes_nonsense"
 	[[s/if (published - acked <= w->capacity)/if (1)/]])
 sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far_feeds "it_dies_while_it_writes"
-	[[s/^\t\tpublished = sluice_load_relaxed(&sub->by_producer.end);$/\t\t(void)0;/]])
+	[[s/^\t(void)far_told_end(sub, &published);$/\t(void)0;/]])
 sluice_unit_mutant(far-read-past-its-end engine/link/far.c far_feeds "it_writes_on_though_it_died"
 	[[s/^\t.fetch = common_fetch,$//]])
 sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "it_is_looked_at_in_between"
@@ -684,19 +684,49 @@ sluice_unit_mutant(far-held-in-one-go engine/link/far_held.c far_held "it_writes
 sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_held "nobody_comes_in_time"
 	[[s/!subscription_held(sub))/1)/]])
 
+# ---- and a ring for all ---------------------------------------------------------
+sluice_unit_mutant(stream-of-a-leaver-goes-on engine/link/rings_common.c far_common "it_dies"
+	[[/^static void common_leave/,/^}/s/far_finish(/if (0) far_finish(/]])
+sluice_unit_mutant(stream-is-not-cancelled engine/link/rings_common.c far_common "it_is_cancelled"
+	[[/^static void common_cancel/,/^}/s/far_finish(sub, .*);/(void)0;/]])
+sluice_unit_mutant(stream-never-ends engine/link/rings_common.c far_common "it_reads_all"
+	[[/^static void common_end/,/^}/s/if (out->subs\[i\] != NULL)/if (0)/]])
+sluice_unit_mutant(far-asks-for-all engine/link/rings_common.c far_common "it_asks_later"
+	[[s/? sluice_load_acquire(&sub->rx->granted)/? capacity/]])
+sluice_unit_mutant(far-behind-its-end engine/link/far.c far_words "it_reads_behind_its_end"
+	[[s/return position_reached(published, end) ? end : published;/return published;/]])
+sluice_unit_mutant(ring-of-any-stage engine/control/subscribe.c far_common "of_another_stage"
+	[[s/if (far->serial != 0 \&\& far->serial != wish->producer->serial)/if (0)/]])
+sluice_unit_mutant(pool-to-another-process engine/control/subscribe.c far_common "of_a_pool"
+	[[s/if (wish->rings == SLUICE_RINGS_POOL)/if (0)/]])
+sluice_unit_mutant(joined-before-it-began engine/stage/attend.c far_common_feeds "it_begins_where_it_is_let_in"
+	[[s/if (SLUICE_UNLIKELY(far_unbegun(sub)))/if (0)/]])
+sluice_unit_mutant(far-reads-the-others engine/link/far.c far_common_feeds "it_ends_before_the_others"
+	[[/^static int far_common_fetch/,/^}/s/sluice_spsc_cut(r, end);/(void)0;/]])
+sluice_unit_mutant(far-place-is-kept engine/link/far.c far_common_feeds "its_place_is_given_up"
+	[[/^static uint32_t far_common_ended/,/^}/s/position_reached(r->acked, end))/r->acked == end)/]])
+sluice_unit_mutant(far-wishes-in-silence engine/stage/attend_in.c far_common_feeds "it_asks"
+	[[s/^\t\tfar_want(sub);/\t\t(void)0;/]])
+sluice_unit_mutant(ends-as-nobody engine/stage/attend.c far_common_feeds "its_engine_dies_before"
+	[[s/sub->far.side == FAR_PRODUCER$/0/]])
+sluice_unit_mutant(asked-and-unheard engine/peer/stand_in.c peers_common "one_asks_by_itself"
+	[[s/^\t\tstage_signal(in->stage, SIGNAL_SUBS);/\t\t(void)0;/]])
+sluice_unit_mutant(let-in-and-unheard engine/peer/attached.c peers_common "each_gets_all"
+	[[s/if (a->unbegun == NULL ||/if (1 ||/]])
+
 # ---- stand-ins, and a peer's port -----------------------------------------------
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached "what_is_refused"
 	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
 sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is_refused"
 	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_ERROR);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
-	[[s|sub->far.side != FAR_CONSUMER \&\& ||]])
+	[[s/^\tif (sub->far.side == FAR_CONSUMER)$/\tif (0)/]])
 sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"
 	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
 sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached "it_feeds_behind_its_end"
 	[[s/: sluice_load_acquire(&sub->by_producer.end);/: sluice_load_acquire(\&in->share->words.tx->published);/]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
-	[[s/first + writer, &share->part\[writer\],/first, \&share->part[writer],/]])
+	[[s/first + writer,$/first,/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"
 	[[s/(parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {/0) {/]])
 sluice_unit_mutant(far-signal-waits ring/far.c far_linux "signal_does_not_block_on_a_socket"

@@ -81,7 +81,8 @@ static const struct sluice_credit credit = {
  * what was sent had been asked for, and what lay there before finished. */
 static void it_takes_its_receipts_back(void **state)
 {
-	struct inlet_link link = {.open = 1};
+	struct subscription own = {0};
+	struct inlet_link link = {.open = 1, .sub = &own};
 
 	(void)state;
 	memset(&far, 0, sizeof(far));
@@ -97,11 +98,34 @@ static void it_takes_its_receipts_back(void **state)
 	assert_int_equal(link.reader.published, 2 * WINDOW);
 }
 
+/* Others read that ring on. What it says of what lies behind its own end counts for
+ * nothing, and when it has finished up to there it is over. */
+static void it_reads_behind_its_end(void **state)
+{
+	uint32_t closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+	struct subscription own = {0};
+	struct inlet_link link = {.open = 1, .sub = &own};
+
+	(void)state;
+	memset(&far, 0, sizeof(far));
+	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	sluice_store_release(&far.tx.published, 9);
+	sluice_store_release(&own.by_producer.end, 5);
+	sluice_store_release(&own.by_producer.closed, closed);
+	sluice_store_release(&far.rx.acked, 6);
+	assert_int_equal(far_over(&link), SLUICE_REASON_OPEN);
+	assert_int_equal(link.reader.acked, 0);
+	sluice_store_release(&far.rx.acked, 5);
+	assert_int_equal(far_over(&link), closed);
+}
+
 /* The stream has ended, and its reader has not. */
 static void what_is_not_finished_is_not_over(void **state)
 {
 	uint32_t closed = SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0);
-	struct inlet_link link = {0};
+	struct subscription own = {0};
+	struct inlet_link link = {.sub = &own};
 
 	(void)state;
 	memset(&far, 0, sizeof(far));
@@ -157,6 +181,7 @@ int main(void)
 		cmocka_unit_test(it_lies_about_notes),
 		cmocka_unit_test(it_makes_the_notes),
 		cmocka_unit_test(it_takes_its_receipts_back),
+		cmocka_unit_test(it_reads_behind_its_end),
 		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(what_is_not_finished_is_not_over),
 		cmocka_unit_test(it_writes_after_it_has_published),

@@ -182,6 +182,30 @@ static void who_watches_has_a_board(void **state)
 	assert_text_has(sluice_last_error(), "there is a board");
 }
 
+/* Where others read the ring, too; none of those fills it. */
+static void who_reads_may_have_a_stream(void **state)
+{
+	struct wire_welcome w = peer_welcome(WIRE_CONSUMER);
+	struct wire_welcome read;
+
+	(void)state;
+	peer_object(&w, SLUICE_OBJECT_STREAM, 0, WIRE_FROM,
+		    sizeof(struct far_stream));
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_CONSUMER),
+			 0);
+	w.object[w.object_count - 1].memory = 1;
+	w.object[w.object_count - 1].offset = 0;
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_CONSUMER),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "that the peer may write");
+	w = peer_welcome(WIRE_PRODUCER);
+	peer_object(&w, SLUICE_OBJECT_STREAM, 0, WIRE_TO,
+		    sizeof(struct far_stream));
+	assert_int_equal(wire_welcome_read(&read, &w, sizeof(w), WIRE_PRODUCER),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(), "ring to has not the objects");
+}
+
 static void what_is_not_there_is_not_found(void **state)
 {
 	struct wire_welcome w = peer_welcome(WIRE_PRODUCER);
@@ -198,6 +222,7 @@ int main(void)
 	static const struct CMUnitTest plain[] = {
 		cmocka_unit_test(an_observer_is_given_nothing_to_write),
 		cmocka_unit_test(who_watches_has_a_board),
+		cmocka_unit_test(who_reads_may_have_a_stream),
 		cmocka_unit_test(what_is_not_there_is_not_found),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(plain) + UNIT_COUNT(welcome_rows)];

@@ -52,6 +52,33 @@ static uint64_t hub_key(const void *event, uint32_t bytes, void *ctx)
 	return it.feeder * KEYS + it.number % KEYS;
 }
 
+/* What it sees is what has come. */
+static int keeper_handle(struct sluice_stage *self,
+			 const struct sluice_batch *batch)
+{
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+
+	(void)self;
+	for (uint32_t i = 0; i < batch->count; i++)
+		if (event_is_whole(&events[i]))
+			count(&books->effect[events[i].feeder]
+					    [events[i].number],
+			      1);
+		else
+			count(&books->torn, 1);
+	return SLUICE_OK;
+}
+
+static void keep(struct sluice_pipeline *p)
+{
+	must(sluice_stage_add(p, SLUICE_STAGE(.name = "keeper",
+					      .kind = SLUICE_CONSUMER,
+					      .in_bytes = sizeof(struct event),
+					      .handle_events = keeper_handle)),
+	     "keeper");
+	must(sluice_subscribe(p, "keeper", "hub", NULL), "subscribe");
+}
+
 static void tell(struct sluice_pipeline *p)
 {
 	struct sluice_snapshot *now = NULL;
@@ -100,6 +127,8 @@ void engine_main(void)
 					   .on_idle = SLUICE_IDLE_STAY,
 					   .handle_events = hub_handle)),
 	     "hub");
+	if (part->each)
+		keep(p);
 	must(sluice_pipeline_listen(
 		     p, SLUICE_LISTEN(.folder = folder,
 				      .hold_ms = SLUICE_HOLD_MS(

@@ -6,6 +6,10 @@
  *
  *     feeder 0, 1, 2  ->  "hub", in the engine  ->  reader 0, 1, 2
  *
+ * Where each reader gets every event, a stage of the engine does so, too, and its are
+ * the effects that are written down; a reader sees that it has missed nothing since it
+ * came.
+ *
  * main.c kills, brings back, and holds the books against what was promised; engine.c
  * is the engine; visitor.c those who attach.
  */
@@ -91,6 +95,7 @@ struct part {
 	uint32_t key;         /* it deals by key */
 	uint32_t keyed;       /* and promises order for each */
 	uint32_t passes_over; /* one that is stopped stops no other */
+	uint32_t each; /* every reader gets every event from where it came */
 };
 
 extern struct books *books;
@@ -120,6 +125,16 @@ static inline void rest_us(uint32_t us)
 	struct timespec time = {0, (long)us * 1000};
 
 	(void)nanosleep(&time, NULL);
+}
+
+static inline int event_is_whole(const struct event *event)
+{
+	int whole = event->feeder < FEEDERS && event->number < EVENTS_MAX;
+
+	for (uint32_t i = 0; whole && i < 7; i++)
+		whole = event->check[i] ==
+			event_check(event->feeder, event->number, i);
+	return whole;
 }
 
 /* Both end the process. */

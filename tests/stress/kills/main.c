@@ -22,9 +22,10 @@
 #define STOP_MS     50u
 
 static const struct part parts[] = {
-	{"demand", 0, 0, 1}, {"partition", 1, 1, 0}, {"jbsq", 0, 0, 1},
-	{"p2c", 0, 0, 1},    {"rr", 0, 0, 0},        {"atomic", 1, 1, 0},
-	{"sticky", 1, 0, 1},
+	{"demand", 0, 0, 1, 0}, {"partition", 1, 1, 0, 0},
+	{"jbsq", 0, 0, 1, 0},   {"p2c", 0, 0, 1, 0},
+	{"rr", 0, 0, 0, 0},     {"atomic", 1, 1, 0, 0},
+	{"sticky", 1, 0, 1, 0}, {"broadcast", 0, 0, 0, 1},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

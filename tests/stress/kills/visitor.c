@@ -15,8 +15,10 @@ static struct {
 	uint32_t visitor;
 	char name[32];
 	struct rng rng;
-	enum point dies_at; /* POINTS: nowhere */
-	uint32_t passes;    /* that are left to it there */
+	enum point dies_at;    /* POINTS: nowhere */
+	uint32_t passes;       /* that are left to it there */
+	uint32_t met[FEEDERS]; /* it has seen an event of it, and expects */
+	uint32_t next[FEEDERS];
 } life;
 
 static void wrong(const char *what, int rc)
@@ -94,16 +96,6 @@ static void leave(struct sluice_stage *port)
 
 /* ---- a reader ------------------------------------------------------------------- */
 
-static int event_is_whole(const struct event *event)
-{
-	int whole = event->feeder < FEEDERS && event->number < EVENTS_MAX;
-
-	for (uint32_t i = 0; whole && i < 7; i++)
-		whole = event->check[i] ==
-			event_check(event->feeder, event->number, i);
-	return whole;
-}
-
 /* Each is the next of its key, or one that was handed out before. */
 static void act_in_order(const struct event *event)
 {
@@ -117,10 +109,33 @@ static void act_in_order(const struct event *event)
 		sluice_store_release(&books->done[key], at + 1);
 }
 
+/* The next of its feeder, since it came. */
+static void act_beside(const struct event *event)
+{
+	if (life.met[event->feeder] &&
+	    event->number != life.next[event->feeder])
+		count(&books->gaps, 1);
+	life.met[event->feeder] = 1;
+	life.next[event->feeder] = event->number + 1;
+}
+
+/* All there was has come to those who were there at the end. */
+static void check_all_came(void)
+{
+	for (uint32_t f = 0; f < FEEDERS; f++)
+		if (life.met[f] &&
+		    life.next[f] != sluice_load_acquire(&books->taken[f]))
+			count(&books->gaps, 1);
+}
+
 static void act(const struct event *event, uint32_t flags)
 {
 	if (!event_is_whole(event)) {
 		count(&books->torn, 1);
+		return;
+	}
+	if (part->each) {
+		act_beside(event);
 		return;
 	}
 	if (sluice_fetch_add(&books->effect[event->feeder][event->number], 1) >
@@ -191,6 +206,8 @@ static void read_all(void)
 		_exit(SENT_AWAY);
 	if (rc < 0 && rc != -EPIPE)
 		wrong("receives", rc);
+	if (part->each && rc == -EPIPE)
+		check_all_came();
 	batch.count = 0;
 	if (early_ack)
 		act_late(&batch);

@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTLAWS 2u /* one feeds, one reads */
-#define BURST   32u
+#define BURST 32u
 
 struct seen *seen;
 char folder[64];
@@ -65,6 +64,50 @@ static int wild_make(struct sluice_stage *self, uint32_t demand)
 	return SLUICE_OK;
 }
 
+static int loud_make(struct sluice_stage *self, uint32_t demand)
+{
+	static uint64_t number;
+	uint32_t n = demand < BURST ? demand : BURST;
+	struct event *out = sluice_emit(self, n);
+
+	for (uint32_t i = 0; out != NULL && i < n; i++, number++)
+		out[i] = (struct event){number, check_of(number)};
+	return SLUICE_OK;
+}
+
+static int witness_hear(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+	uint64_t number = sluice_load_acquire(&seen->heard);
+
+	(void)self;
+	for (uint32_t i = 0; i < batch->count; i++, number++)
+		must(events[i].number == number &&
+			     events[i].check == check_of(number),
+		     "the witness hears each once, and in order");
+	sluice_store_release(&seen->heard, number);
+	return SLUICE_OK;
+}
+
+static void add_loud(struct sluice_pipeline *p)
+{
+	must(sluice_stage_add(
+		     p, SLUICE_STAGE(.name = "loud", .kind = SLUICE_PRODUCER,
+				     .flags = SLUICE_STAGE_PEERS_CONSUME,
+				     .dispatcher = "broadcast",
+				     .out_bytes = sizeof(struct event),
+				     .on_idle = SLUICE_IDLE_STAY,
+				     .handle_demand = loud_make)) == 0,
+	     "loud");
+	must(sluice_stage_add(
+		     p, SLUICE_STAGE(.name = "witness", .kind = SLUICE_CONSUMER,
+				     .in_bytes = sizeof(struct event),
+				     .handle_events = witness_hear)) == 0,
+	     "witness");
+	must(sluice_subscribe(p, "witness", "loud", NULL) == 0, "subscribe");
+}
+
 static void engine_main(void)
 {
 	struct sluice_pipeline *p = NULL;
@@ -89,6 +132,7 @@ static void engine_main(void)
 				     .on_idle = SLUICE_IDLE_STAY,
 				     .handle_demand = wild_make)) == 0,
 	     "wild");
+	add_loud(p);
 	must(sluice_pipeline_listen(p, SLUICE_LISTEN(.folder = folder)) == 0,
 	     "listen");
 	must(sluice_pipeline_start(p) == 0, "start");
@@ -173,7 +217,7 @@ static pid_t begin(void (*part)(void))
 	_exit(0);
 }
 
-static pid_t begin_outlaw(uint32_t feeds, struct rng *rng)
+static pid_t begin_outlaw(uint32_t kind, struct rng *rng)
 {
 	uint64_t seed = rng_u64(rng);
 	pid_t pid = fork();
@@ -182,7 +226,7 @@ static pid_t begin_outlaw(uint32_t feeds, struct rng *rng)
 	if (pid > 0)
 		return pid;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	outlaw_main(feeds, seed);
+	outlaw_main(kind, seed);
 	return pid;
 }
 
@@ -269,7 +313,8 @@ int main(int argc, char **argv)
 		     sluice_load_acquire(&seen->sent) > 0,
 	     "all that was sent has come");
 	must(sluice_load_acquire(&seen->garbage) > 0 &&
-		     sluice_load_acquire(&seen->tries) > 0,
+		     sluice_load_acquire(&seen->tries) > 0 &&
+		     sluice_load_acquire(&seen->heard) > 0,
 	     "outlaws were there");
 	(void)rmdir(folder);
 	return 0;

@@ -22,6 +22,7 @@
 static struct {
 	struct rng rng;
 	uint32_t feeds;
+	const char *stage;
 	int socket;
 	struct wire_welcome welcome;
 	int fds[PACKET_FDS_MAX];
@@ -37,8 +38,7 @@ static void outlaw_hello(void)
 	hello.max_demand = outlaw.feeds ? 0 : 64;
 	hello.ring_events = outlaw.feeds ? 64 : 0;
 	(void)strcpy(hello.pipeline, PIPELINE);
-	(void)strcpy(outlaw.feeds ? hello.to : hello.from,
-		     outlaw.feeds ? "hub" : "wild");
+	(void)strcpy(outlaw.feeds ? hello.to : hello.from, outlaw.stage);
 	must(packet_send(outlaw.socket, &hello, sizeof(hello), NULL, 0) == 0,
 	     "hello is said");
 }
@@ -257,13 +257,15 @@ static void scribble(void)
 	}
 }
 
-void outlaw_main(uint32_t feeds, uint64_t seed)
+void outlaw_main(uint32_t kind, uint64_t seed)
 {
+	static const char *const stages[] = {"wild", "hub", "loud"};
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	struct wire_ready ready;
 
 	outlaw.rng.state = seed;
-	outlaw.feeds = feeds;
+	outlaw.feeds = kind == OUTLAW_FEEDS;
+	outlaw.stage = stages[kind];
 	(void)alarm(TEST_DEADLINE_S);
 	(void)signal(SIGPIPE, SIG_IGN);
 	outlaw.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

@@ -7,6 +7,10 @@
  *
  *     honest feeder, outlaw feeder  ->  "hub"   ->  honest reader
  *                                       "wild"  ->  outlaw reader
+ *                                       "loud"  ->  outlaw reader, and "witness"
+ *
+ * "loud" broadcasts: the one ring is read by an outlaw and by a stage of the engine,
+ * which gets each event once and in order.
  *
  * outlaw.c is one of them; main.c all else.
  */
@@ -38,6 +42,7 @@ struct seen {
 	sluice_a64 sent;     /* by the honest feeder */
 	sluice_a64 received; /* by the honest reader */
 	sluice_a64 garbage;  /* events of outlaws that the hub got */
+	sluice_a64 heard;    /* by the witness */
 	sluice_a32 lives;    /* of outlaws that were let in */
 	sluice_a32 tries;    /* of what is refused */
 };
@@ -61,7 +66,9 @@ static inline void rest_ms(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
+enum outlaw_kind { OUTLAW_WILD, OUTLAW_FEEDS, OUTLAW_LOUD, OUTLAWS };
+
 /* One life; ends the process. */
-void outlaw_main(uint32_t feeds, uint64_t seed);
+void outlaw_main(uint32_t kind, uint64_t seed);
 
 #endif

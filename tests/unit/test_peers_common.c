@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Other processes read what a stage broadcasts, beside a stage of its own pipeline:
+ * everybody gets every event from where he came. */
+#include "visitor.h"
+
+#define SHARE (VISITOR_EVENTS / 4)
+
+static sluice_a64 may_emit; /* the source, so many in all */
+
+static int count_so_many(struct sluice_stage *self, uint32_t demand)
+{
+	uint64_t left = sluice_load_acquire(&may_emit) - source.next;
+
+	if (left == 0)
+		return SLUICE_OK;
+	return flow_count(self, left < demand ? (uint32_t)left : demand);
+}
+
+static void go(uint64_t events)
+{
+	sluice_store_release(&may_emit, events);
+	sluice_wake(sluice_stage_find(pipeline, "source"));
+}
+
+static void open_as(const char *dispatcher)
+{
+	source = (struct flow_source){.end = VISITOR_EVENTS};
+	memset(&sink, 0, sizeof(sink));
+	sluice_store_release(&may_emit, 0);
+	pipeline = flow_open_named(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = count_so_many,
+			      .flags = SLUICE_STAGE_PEERS_CONSUME,
+			      .dispatcher = dispatcher, .state = &source));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
+			      .in_bytes = 8, .handle_events = flow_collect,
+			      .state = &sink));
+	flow_subscribe(pipeline, "sink", "source", NULL);
+	visitor_listen();
+	flow_start(pipeline);
+}
+
+/* Is there such a reader, and has its stream begun? */
+static int reads(const char *name)
+{
+	struct sluice_snapshot *list;
+	int found = 0;
+
+	assert_int_equal(sluice_pipeline_stat(pipeline, &list), 0);
+	for (uint32_t i = 0; i < list->subscription_count; i++)
+		found |= strcmp(list->subscriptions[i]->consumer, name) == 0 &&
+			 list->subscriptions[i]->phase == SLUICE_SUB_OPEN;
+	sluice_snapshot_close(list);
+	return found;
+}
+
+static void await_reader(const char *name)
+{
+	for (uint32_t ms = 0; !reads(name); ms++) {
+		assert_true(ms < TEST_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+static void one_reads(void)
+{
+	visitor_receives("one", UINT32_MAX);
+}
+
+static void two_reads(void)
+{
+	visitor_receives("two", UINT32_MAX);
+}
+
+static void handled_so_often(uint32_t from, uint32_t to, uint32_t times)
+{
+	for (uint32_t i = from; i < to; i++) {
+		assert_int_equal(sluice_load_acquire(&visited->handled[i]),
+				 times);
+		assert_int_equal(sluice_load_acquire(&visited->again[i]), 0);
+	}
+}
+
+static void join_and_close(void)
+{
+	assert_int_equal(flow_join(pipeline), 0);
+	sluice_pipeline_close(pipeline);
+	flow_check_all(&sink, VISITOR_EVENTS);
+}
+
+static void each_gets_all(void **state)
+{
+	struct visitor one = visitor_fork(one_reads);
+	struct visitor two = visitor_fork(two_reads);
+
+	(void)state;
+	open_as("broadcast");
+	visitor_go(&one);
+	visitor_go(&two);
+	await_reader("one");
+	await_reader("two");
+	go(VISITOR_EVENTS);
+	visitor_wait(&one);
+	visitor_wait(&two);
+	join_and_close();
+	handled_so_often(0, VISITOR_EVENTS, 2);
+}
+
+static void one_reads_some_and_stays(void)
+{
+	visitor_receives("one", SHARE / 2);
+}
+
+/* One that was killed holds up nobody; one that comes later begins there. */
+static void one_dies_and_one_comes(void **state)
+{
+	struct visitor one = visitor_fork(one_reads_some_and_stays);
+	struct visitor two = visitor_fork(two_reads);
+
+	(void)state;
+	open_as("broadcast");
+	visitor_go(&one);
+	await_reader("one");
+	go(SHARE);
+	visitor_await(&visited->count, SHARE / 2);
+	visitor_kill(&one);
+	flow_wait_events(pipeline, &sink, SHARE);
+	visitor_go(&two);
+	await_reader("two");
+	go(VISITOR_EVENTS);
+	visitor_wait(&two);
+	join_and_close();
+	handled_so_often(SHARE, VISITOR_EVENTS, 1);
+	handled_so_often(0, SHARE / 4, 1);
+}
+
+static void one_reads_and_leaves(void)
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .name = "one",
+						   .from = "source")) == 0);
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	VISITOR_MUST(batch.seq == 0);
+	visitor_count(&batch);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+	sluice_store_release(&visited->stage, 1);
+}
+
+static void one_leaves(void **state)
+{
+	struct visitor one = visitor_fork(one_reads_and_leaves);
+
+	(void)state;
+	open_as("broadcast");
+	visitor_go(&one);
+	await_reader("one");
+	go(VISITOR_EVENTS);
+	visitor_wait(&one);
+	join_and_close();
+	handled_so_often(0, 1, 1);
+}
+
+static void one_asks(void)
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_attach(&port,
+				   SLUICE_ATTACH(.pipeline = "test",
+						 .folder = visitor_folder,
+						 .flags = SLUICE_ATTACH_MANUAL,
+						 .name = "one",
+						 .from = "source")) == 0);
+	sluice_store_release(&visited->stage, 1);
+	while (sluice_load_acquire(&visited->stage) != 2)
+		flow_sleep_ms(1);
+	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 3) == 0);
+	for (uint32_t got = 0; got < 3; got += batch.count) {
+		VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+		visitor_count(&batch);
+	}
+	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* It holds up nobody before it has asked. */
+static void one_asks_by_itself(void **state)
+{
+	struct visitor one = visitor_fork(one_asks);
+
+	(void)state;
+	open_as("broadcast");
+	visitor_go(&one);
+	visitor_await(&visited->stage, 1);
+	go(SHARE);
+	flow_wait_events(pipeline, &sink, SHARE);
+	sluice_store_release(&visited->stage, 2);
+	await_reader("one");
+	go(VISITOR_EVENTS);
+	visitor_wait(&one);
+	join_and_close();
+	handled_so_often(0, SHARE, 0);
+	handled_so_often(SHARE, SHARE + 3, 1);
+	handled_so_often(SHARE + 3, VISITOR_EVENTS, 0);
+}
+
+static void one_reads_beside(void)
+{
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+	uint64_t next = 0;
+	int rc;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .name = "one", .tee = 1,
+						   .from = "source")) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		for (uint32_t i = 0; i < batch.count; i++) {
+			uint64_t event = SLUICE_EVENTS(&batch, uint64_t)[i];
+
+			VISITOR_MUST(event >= next);
+			next = event + 1;
+			(void)sluice_fetch_add(&visited->count, 1);
+		}
+	VISITOR_MUST(rc == -EPIPE && next > 0);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void a_tee_works_still(void **state)
+{
+	struct visitor one = visitor_fork(one_reads_beside);
+
+	(void)state;
+	open_as("broadcast");
+	visitor_go(&one);
+	await_reader("one");
+	/* It is given no more than it can take, and perhaps nothing yet. */
+	for (uint64_t n = 1; sluice_load_acquire(&visited->count) == 0; n++) {
+		assert_true(n < VISITOR_EVENTS);
+		go(n);
+		flow_sleep_ms(1);
+	}
+	go(VISITOR_EVENTS);
+	visitor_wait(&one);
+	join_and_close();
+}
+
+static void runs_an_engine(void)
+{
+	open_as("broadcast");
+	await_reader("one");
+	go(SHARE);
+	visitor_stays(1);
+}
+
+static void one_hears_of_its_death(void)
+{
+	struct sluice_port_status status;
+	struct sluice_stage *port;
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .flags = SLUICE_ATTACH_WAIT,
+						   .name = "one",
+						   .from = "source")) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		visitor_count(&batch);
+	VISITOR_MUST(rc == -EIO);
+	VISITOR_MUST(sluice_port_closed(port, &status) < 0);
+	VISITOR_MUST(status.code == EOWNERDEAD);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void the_engine_dies(void **state)
+{
+	struct visitor engine = visitor_fork(runs_an_engine);
+	struct visitor one = visitor_fork(one_hears_of_its_death);
+
+	(void)state;
+	visitor_go(&engine);
+	visitor_go(&one);
+	visitor_await(&visited->count, SHARE);
+	visitor_kill(&engine);
+	visitor_wait(&one);
+	handled_so_often(0, SHARE, 1);
+	/* What the dead one has left goes with the next. */
+	open_as("broadcast");
+	go(VISITOR_EVENTS);
+	join_and_close();
+}
+
+static void is_refused(void)
+{
+	struct sluice_stage *port;
+
+	VISITOR_MUST(
+		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
+						   .folder = visitor_folder,
+						   .from = "source")) ==
+		-ENOTSUP);
+	VISITOR_MUST(strstr(sluice_last_error(), "'shared'"));
+	VISITOR_MUST(strstr(sluice_last_error(), "a tee is possible"));
+}
+
+/* Nobody takes from a pool but threads of the engine. */
+static void of_a_pool(void **state)
+{
+	struct visitor one = visitor_fork(is_refused);
+
+	(void)state;
+	open_as("shared");
+	visitor_go(&one);
+	visitor_wait(&one);
+	go(VISITOR_EVENTS);
+	join_and_close();
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_gets_all),
+		cmocka_unit_test(one_dies_and_one_comes),
+		cmocka_unit_test(one_leaves),
+		cmocka_unit_test(one_asks_by_itself),
+		cmocka_unit_test(a_tee_works_still),
+		cmocka_unit_test(the_engine_dies),
+		cmocka_unit_test(of_a_pool),
+	};
+
+	visitor_watch(tests, UNIT_COUNT(tests));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
