@@ -234,7 +234,12 @@ check_inspect()
 check_export()
 {
 	watch orders
+	# Both consumers have finished something: it says so, and not that they may.
 	expect 0 export orders
+	while grep -q '^sluice_subscription_carried_total.* 0$' "$scratch/out"; do
+		sleep 0.05
+		expect 0 export orders
+	done
 	[ "$(tail -n 1 "$scratch/out")" = "# EOF" ] || fail "no end"
 	unwatch
 	unset SLUICE_DIR
