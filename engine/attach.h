@@ -16,6 +16,42 @@
  * is copied on the way but what a sender copies in, and no call enters the kernel while
  * the other side is awake.
  *
+ * A peer with both `from` and `to` is a worker: one stage of that pipeline that
+ * consumes and produces, which comes and dies as one. It has two ports, the one that
+ * sluice_attach() gives, which receives, and sluice_port_sender() of it. The order of
+ * the calls is
+ *
+ *   struct sluice_stage *in, *out;
+ *   rc = sluice_attach(&in, SLUICE_ATTACH(.pipeline = "orders", .from = "quotes",
+ *                                         .to = "book"));
+ *   out = sluice_port_sender(in);
+ *   while ((rc = sluice_recv(in, &batch, SLUICE_FOREVER)) > 0)
+ *           if (!send_all(out, make(&batch)))
+ *                   break;
+ *   sluice_detach(in, SLUICE_FOREVER);
+ *
+ * that is: receive a batch, send all that is made of it, receive the next. The next
+ * sluice_recv() acknowledges the batch, as ever, and what was sent before has been
+ * published before: so a worker that dies leaves no event without its results. An
+ * event that it has not acknowledged goes to others, marked as handed out before
+ * (SLUICE_BATCH_REDELIVERED), and results of it that it had sent come twice. Once the
+ * sending port has ended by anything but sluice_port_end() with SLUICE_REASON_NORMAL
+ * (the stage that it feeds is gone, say), nothing is acknowledged any more, and
+ * sluice_recv() returns what sluice_send() does. So a worker that cannot send the
+ * results of a batch ends the sending port with SLUICE_REASON_ERROR, and detaches:
+ * then the batch goes to others.
+ *
+ * When the stream that a worker reads is complete, its receiving port ends; what it
+ * feeds ends when the worker closes that, with sluice_detach() or sluice_port_end():
+ * it may still have something to send. The pipeline waits for it. Who closes it before
+ * that leaves: what is not acknowledged then goes to others.
+ *
+ * Behind dispatcher `ordered` a worker feeds the stage that restores the order, and
+ * each result has the sequence number of the event that it was made of, in the field
+ * that the pipeline's program names; one result or none for an event. A number that it
+ * was not given, or one twice, ends the worker (code EBADMSG), and such a result is
+ * dropped; what it has not acknowledged keeps its place, and goes to others.
+ *
  * A port ends as the stage in the engine does, and with its reason. When the engine's
  * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
  * in the ring is received before.
@@ -55,13 +91,13 @@ struct sluice_attach_opts {
 	/** Its own name in that pipeline, 1 to 63 of A-Z a-z 0-9 _ . - and not that
 	 * of another stage; NULL: one is made up, peer-PID-N. */
 	const char *name;
-	/** The stage to consume from, or the stage to feed; one of them. */
+	/** The stage to consume from, the stage to feed; a worker names both. */
 	const char *from;
 	const char *to;
 	/** Of an event, bytes; 0 = whatever that stage has. Another size is
-	 * refused. */
+	 * refused. Of a worker: of the events that it reads. */
 	uint32_t event_bytes;
-	/** Of a consumer: its window and place. */
+	/** Of a consumer or a worker: its window and place. */
 	uint32_t max_demand;
 	int32_t min_demand;
 	uint32_t refill_events;
@@ -71,7 +107,8 @@ struct sluice_attach_opts {
 	uint32_t conflate_keys;
 	uint32_t key_offset;
 	uint32_t key_bytes;
-	/** Of a producer: the window of the stage that it feeds, events. */
+	/** Of a producer or a worker: the window of the stage that it feeds,
+	 * events. */
 	uint32_t ring_events;
 	/** How long to wait for the engine, which is asked again while its pipeline
 	 * does not run yet; 0 = 5000; SLUICE_FOREVER. Nobody is waited for who does
@@ -79,10 +116,13 @@ struct sluice_attach_opts {
 	uint32_t timeout_ms;
 	/** Where the socket lies; NULL: as in struct sluice_listen_opts. */
 	const char *folder;
-	/** Of a producer with a name, if not NULL: events that were taken of peers of
-	 * that name before, since the engine began to listen. */
+	/** Of a producer or a worker with a name, if not NULL: events that were
+	 * taken of peers of that name before, since the engine began to listen. */
 	uint64_t *accepted;
-	uint64_t resv[8]; /* zero */
+	/** Of a worker: of the events that it sends; as event_bytes. */
+	uint32_t to_bytes;
+	uint32_t resv32;
+	uint64_t resv[7]; /* zero */
 };
 
 /** Attach options; a field that is not named has its default. */
@@ -91,7 +131,7 @@ struct sluice_attach_opts {
 /**
  * sluice_attach - be a stage of a pipeline of another process.
  *
- * @port  out: a port that receives, with `from`, or sends, with `to`
+ * @port  out: a port that receives, with `from`, or sends, with `to` alone
  *
  * Returns 0; -EINVAL for options that are wrong; -ECONNREFUSED when no such pipeline
  * listens; -ETIMEDOUT; what the engine answers, and sluice_last_error() is in its
@@ -104,13 +144,27 @@ sluice_attach(struct sluice_stage **port,
 	      const struct sluice_attach_opts *opts) SLUICE_MUST_CHECK;
 
 /**
+ * sluice_port_sender - the port by which a worker sends.
+ *
+ * @port  of sluice_attach(), with both `from` and `to`
+ *
+ * Lives as long as @port. Another thread may send by it; but the batch that something
+ * was made of is acknowledged by the next sluice_recv(), so that waits for the send.
+ *
+ * Returns NULL for the port of whoever is no worker. Threads: any.
+ */
+SLUICE_API struct sluice_stage *sluice_port_sender(struct sluice_stage *port);
+
+/**
  * sluice_detach - leave, and free the port.
  *
  * Ends the port if nobody has (SLUICE_REASON_NORMAL). What it has sent and is not in
  * the ring yet, for there was no credit, is waited for; what is there counts as sent.
  * The batch that it has received last is acknowledged, as by sluice_port_end(); what
  * lies in the ring behind it goes to other consumers. A process that is not to
- * acknowledge that batch ends without detaching.
+ * acknowledge that batch ends without detaching. A worker detaches by the port that
+ * receives, and both are freed; its batch is acknowledged when what it has sent is in
+ * the ring, see above.
  *
  * @timeout_ms  how long to wait; SLUICE_FOREVER
  *

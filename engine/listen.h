@@ -4,7 +4,7 @@
  * A pipeline that other processes may attach to: who may, and as what.
  *
  * A peer that attaches (attach.h) is a stage of the pipeline from then on, under the
- * name it gives, with one subscription: it can be seen in snapshots, cancelled,
+ * name it gives, with one subscription, a worker with two: it can be seen in snapshots, cancelled,
  * resubscribed and ended as any other. It shares the memory of its own ring with the
  * pipeline, and no other memory that it may write. What it writes there is never
  * believed: positions are taken only as far as they are possible, and events are

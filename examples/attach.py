@@ -15,6 +15,10 @@ As a module it has one class:
     with Port("lesson", sink="squares", name="feeder") as squares:
         squares.send(b"...")                # any number of events, one behind the other
 
+    with Port("lesson", source="numbers", sink="squares") as worker:
+        for batch in worker:                # acknowledged behind what is sent before
+            worker.send(b"...")
+
 Needs cffi (Debian: python3-cffi) and the shared library; LIBSLUICE names another one.
 What is declared below is as sluice/attach.h and sluice/port.h have it.
 """
@@ -50,7 +54,9 @@ ffi.cdef(
         uint32_t timeout_ms;
         const char *folder;
         uint64_t *accepted;
-        uint64_t resv[8];
+        uint32_t to_bytes;
+        uint32_t resv32;
+        uint64_t resv[7];
     };
     struct sluice_batch {
         const void *events;
@@ -65,6 +71,7 @@ ffi.cdef(
     struct sluice_stage;
 
     int sluice_attach(struct sluice_stage **, const struct sluice_attach_opts *);
+    struct sluice_stage *sluice_port_sender(struct sluice_stage *);
     int sluice_detach(struct sluice_stage *, uint32_t timeout_ms);
     int sluice_recv(struct sluice_stage *, struct sluice_batch *, uint32_t timeout_ms);
     int sluice_send(struct sluice_stage *, const void *, uint32_t n, uint32_t timeout_ms);
@@ -90,7 +97,7 @@ class SluiceError(OSError):
 class Port:
     """A stage of ours in a pipeline of another process.
 
-    source, sink: the stage to consume from, or the stage to feed; one of them.
+    source, sink: the stage to consume from, the stage to feed; a worker has both.
     Options are fields of struct sluice_attach_opts: max_demand, ring_events,
     timeout_ms, event_bytes, tee, ...
     """
@@ -111,6 +118,9 @@ class Port:
         self.redelivered = False  # the last batch has perhaps been handed out before
         self.accepted = accepted[0]  # events taken of this name before
         self.event_bytes = lib.sluice_port_event_bytes(self._port)
+        sender = lib.sluice_port_sender(self._port)
+        self._sender = sender if sender else self._port
+        self.send_bytes = lib.sluice_port_event_bytes(self._sender)  # of events that it sends
 
     def __enter__(self):
         return self
@@ -120,7 +130,7 @@ class Port:
 
     def close(self, timeout_ms=5000):
         """Leave. What was received last is acknowledged, and what was sent counts."""
-        port, self._port = self._port, None
+        port, self._port, self._sender = self._port, None, None
         rc = lib.sluice_detach(port, timeout_ms) if port else 0
         if rc < 0:
             raise SluiceError(rc)
@@ -157,15 +167,15 @@ class Port:
 
     def send(self, events):
         """Send whole events, one behind the other; waits for credit."""
-        count, rest = divmod(len(events), self.event_bytes)
+        count, rest = divmod(len(events), self.send_bytes)
         if rest:
-            raise ValueError(f"{len(events)} bytes are no events of {self.event_bytes}")
+            raise ValueError(f"{len(events)} bytes are no events of {self.send_bytes}")
         at = ffi.from_buffer(events)
         while count > 0:
-            rc = lib.sluice_send(self._port, at, count, LOOK_MS)
+            rc = lib.sluice_send(self._sender, at, count, LOOK_MS)
             if rc > 0:
                 count -= rc
-                at += rc * self.event_bytes
+                at += rc * self.send_bytes
             elif rc != -errno.EAGAIN:
                 raise SluiceError(rc)
 

@@ -95,11 +95,6 @@ static int stage_check_port(const struct sluice_stage_opts *o)
 {
 	if ((o->flags & SLUICE_STAGE_PORT) == 0)
 		return 0;
-	if (o->kind == SLUICE_PRODUCER_CONSUMER)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': a port is a producer or a "
-				   "consumer",
-				   o->name);
 	if (o->handle_demand || o->handle_events || o->init || o->fini ||
 	    o->handle_call || o->handle_cast || o->handle_info ||
 	    o->handle_timer || o->on_subscribe || o->on_cancel ||

@@ -200,6 +200,22 @@ static uint32_t far_told(const struct subscription *sub, uint32_t closed)
 		       : closed;
 }
 
+int far_writes(const struct outlet *out)
+{
+	for (uint32_t i = 0; out->far && i < out->lanes.count; i++) {
+		const struct subscription *sub = out->subs[i];
+
+		/* Relaxed: our own words. */
+		if (far_lane(out, i) &&
+		    sluice_load_acquire(&sub->tx->closed) ==
+			    SLUICE_REASON_OPEN &&
+		    sluice_load_relaxed(&sub->by_producer.closed) ==
+			    SLUICE_REASON_OPEN)
+			return 1;
+	}
+	return 0;
+}
+
 void far_close(struct outlet *out, uint32_t lane, uint32_t closed)
 {
 	struct subscription *sub = out->subs[lane];

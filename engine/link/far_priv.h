@@ -25,7 +25,10 @@
  *       is ended, or when that process has died: what is not acknowledged then is
  *       dealt again. The producer's end is there: the stage here joins, places
  *       nothing, and ends when it is told to, or when that process has died: its
- *       stream ends at what was published then.
+ *       stream ends at what was published then. One that has both ends there (a worker)
+ *       ends its output last: when the producers that it reads look at its receipts
+ *       no more. What it made of an event is published before the receipt; so it lies
+ *       before that end for every event that counts as finished.
  *
  * Away  A consumer whose process has died may come back, in another one: until then
  *       its place is kept (far_heed). The producer looks at its words for the last
@@ -96,6 +99,9 @@ static inline int far_lane(const struct outlet *out, uint32_t lane)
 	return out->subs[lane] != NULL &&
 	       out->subs[lane]->far.side == FAR_PRODUCER;
 }
+/* Does a process there still write? It has closed no stream, and none was closed for
+ * it. */
+int far_writes(const struct outlet *out);
 /* What it has published on @lane by now, as far as that is possible. */
 void far_refresh(struct outlet *out, uint32_t lane);
 /* That stream ends there, for @closed: whatever is published later is not read. */

@@ -140,6 +140,20 @@ void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
 		sluice_spsc_write(w, events, n);
 }
 
+/* Who has which number, before he is shown its event. */
+static void outlet_write_numbers(struct outlet *out,
+				 const struct sluice_run *run,
+				 const unsigned char *events, uint64_t position)
+{
+	const struct subscription_far *far = &out->subs[run->lane]->far;
+
+	sequence_note(out->sequence, events, out->event_bytes, run->count,
+		      run->lane, position);
+	if (far->side == FAR_CONSUMER)
+		sequence_give(out->sequence, events, out->event_bytes,
+			      run->count, far->peer);
+}
+
 static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 			     const unsigned char *events, uint32_t deliveries)
 {
@@ -151,8 +165,7 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 			outlet_note(out->subs[run->lane], w->reserved,
 				    run->count, deliveries);
 		if (SLUICE_UNLIKELY(out->sequence != NULL))
-			sequence_note(out->sequence, events, out->event_bytes,
-				      run->count, run->lane, w->reserved);
+			outlet_write_numbers(out, run, events, w->reserved);
 		outlet_write(out, w, events, run->count);
 	} else if (run->lane & SLUICE_RUN_SPILL) {
 		outlet_write_spill(out, run->lane & ~SLUICE_RUN_SPILL, events,

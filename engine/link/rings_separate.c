@@ -223,13 +223,18 @@ uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 	return start;
 }
 
-/* What another process writes has its end told beside it. */
+/* What another process writes has its end told beside it. What another process reads
+ * is looked at there by others than its reader, who look when they are signalled. */
 static void separate_close(struct outlet *out, uint32_t lane, uint32_t closed)
 {
-	if (SLUICE_UNLIKELY(out->far) && far_lane(out, lane))
+	if (SLUICE_UNLIKELY(out->far) && far_lane(out, lane)) {
 		far_close(out, lane, closed);
-	else
-		sluice_spsc_close(&out->writers[lane], closed);
+		return;
+	}
+	sluice_spsc_close(&out->writers[lane], closed);
+	if (SLUICE_UNLIKELY(out->far) && out->subs[lane] != NULL &&
+	    out->subs[lane]->far.side == FAR_CONSUMER)
+		sluice_far_signal(&out->subs[lane]->far.bell);
 }
 
 void separate_cancel(struct outlet *out, struct subscription *sub,

@@ -19,7 +19,8 @@ int sequence_open(struct sequence **out, uint32_t window, uint32_t offset)
 	sequence->mask = window - 1;
 	sequence->offset = offset;
 	sequence->log = line_calloc(window, sizeof(*sequence->log));
-	return sequence->log ? 0 : -ENOMEM;
+	sequence->given = line_calloc(window, sizeof(*sequence->given));
+	return sequence->log && sequence->given ? 0 : -ENOMEM;
 }
 
 void sequence_close(struct sequence *sequence)
@@ -27,6 +28,7 @@ void sequence_close(struct sequence *sequence)
 	if (sequence == NULL)
 		return;
 	free(sequence->log);
+	free(sequence->given);
 	free(sequence);
 }
 
@@ -56,6 +58,17 @@ void sequence_note(struct sequence *sequence, const unsigned char *events,
 	}
 }
 
+void sequence_give(struct sequence *sequence, const unsigned char *events,
+		   uint32_t event_bytes, uint32_t n, uint32_t peer)
+{
+	for (uint32_t i = 0; i < n; i++, events += event_bytes) {
+		uint64_t seq = sluice_order_of(events, sequence->offset);
+
+		sluice_store_release(&sequence->given[seq & sequence->mask],
+				     sequence_given(seq, peer)); /* R3 */
+	}
+}
+
 void sequence_lane_left(struct sequence *sequence, uint32_t lane,
 			uint64_t acked)
 {
@@ -63,11 +76,15 @@ void sequence_lane_left(struct sequence *sequence, uint32_t lane,
 		struct sequence_entry *entry =
 			&sequence->log[seq & sequence->mask];
 
-		if (entry->lane == lane)
-			entry->lane =
-				position_reached(acked, entry->position + 1)
-					? SEQUENCE_DONE
-					: SEQUENCE_ORPHAN;
+		if (entry->lane != lane)
+			continue;
+		if (position_reached(acked, entry->position + 1)) {
+			entry->lane = SEQUENCE_DONE;
+			continue;
+		}
+		entry->lane = SEQUENCE_ORPHAN;
+		sluice_store_release(&sequence->given[seq & sequence->mask],
+				     0); /* R3 */
 	}
 }
 

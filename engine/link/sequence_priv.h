@@ -17,6 +17,8 @@
  * rx.acked   resequencer  producer     release R1  events below have been handled
  * over       resequencer  producer     release R2  1: the resequencer reads no
  *                                                  more: it is ending
+ * given      producer     resequencer  release R3  by place in the window: to which
+ *                                                  process that number was given
  *
  * Edges      A worker publishes what it made of an event before it acknowledges
  *            it, spilled or not (sequence_between.c), so a resequencer that sees
@@ -24,6 +26,10 @@
  *            ever come for the events below: what is missing was filtered out,
  *            or given up.
  *            R1 -> A1: the producer sees that the resequencer's slots are free.
+ *            R3 -> A3: a process is given a number before it can answer it. One
+ *            whose event goes to others is taken back first, and before that the
+ *            stage that stands for the process has shown that it ends: who sees
+ *            a number taken back sees that, too.
  *            R2 -> A2: the sequence is not restored any more: room is for what
  *            the producer's consumers have not acknowledged.
  *
@@ -54,8 +60,9 @@ struct sequence {
 	/* The producer's thread only. */
 	struct sequence_entry *log; /* of the events in [done, next) */
 	uint64_t mask;
-	uint64_t next; /* number of the next new event */
-	uint64_t done; /* all below have been acknowledged */
+	uint64_t next;     /* number of the next new event */
+	uint64_t done;     /* all below have been acknowledged */
+	sluice_a64 *given; /* as large as the log; see above */
 	uint32_t offset;
 	struct sluice_bell *bell; /* the resequencer's; NULL: same worker */
 
@@ -64,6 +71,16 @@ struct sequence {
 	struct sluice_tx_words tx;
 	struct sluice_rx_words rx;
 };
+
+/* A word of `given`: @peer, of struct subscription_far, has @number. 0: nobody. */
+#define SEQUENCE_GIVEN_BITS 40
+#define SEQUENCE_GIVEN_MAX  ((UINT64_C(1) << (64 - SEQUENCE_GIVEN_BITS)) - 2)
+
+static inline uint64_t sequence_given(uint64_t number, uint32_t peer)
+{
+	return (uint64_t)peer << SEQUENCE_GIVEN_BITS |
+	       (number & ((UINT64_C(1) << SEQUENCE_GIVEN_BITS) - 1));
+}
 
 int sequence_open(struct sequence **out, uint32_t window, uint32_t offset);
 void sequence_close(struct sequence *sequence);
@@ -75,6 +92,9 @@ void sequence_stamp(const struct sequence *sequence, unsigned char *events,
 void sequence_note(struct sequence *sequence, const unsigned char *events,
 		   uint32_t event_bytes, uint32_t n, uint32_t lane,
 		   uint64_t position);
+/* The same events, to another process. */
+void sequence_give(struct sequence *sequence, const unsigned char *events,
+		   uint32_t event_bytes, uint32_t n, uint32_t peer);
 /* @lane has gone; it had finished what lies below @acked. */
 void sequence_lane_left(struct sequence *sequence, uint32_t lane,
 			uint64_t acked);

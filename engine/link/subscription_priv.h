@@ -218,6 +218,9 @@ struct far_stream {
 struct subscription_far {
 	enum far_side side;
 	uint32_t trusted; /* its events need not be copied */
+	/* Which process: the same in both subscriptions of a worker, above 0; for
+	 * sequence_give(). */
+	uint32_t peer;
 	struct sluice_tx_words *tx;
 	struct sluice_rx_words *rx;
 	sluice_slot *slots;

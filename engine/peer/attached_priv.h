@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A peer's end: a pipeline of two ports, the user's and one that stands for the stage
- * of the engine. So the user's calls are those of any port. Of attached.c. Not
+ * of the engine; of a worker that twice. So the user's calls are those of any port. Of attached.c. Not
  * installed.
  *
  * Knows      what a peer was given, two ports
@@ -15,10 +15,12 @@
 
 struct attached {
 	struct sluice_pipeline *pipeline;
-	struct sluice_stage *port;   /* the user's */
-	struct sluice_stage *engine; /* stands for the engine's stage */
-	struct sluice_sub sub;
-	int signalled; /* of what it was given */
+	struct sluice_stage *port;   /* the user's; a worker's: it receives */
+	struct sluice_stage *sender; /* a worker's, else NULL */
+	struct sluice_stage
+		*engine[2];    /* stand for the engine's, by wire_side */
+	struct sluice_sub sub; /* of the port */
+	int signalled;         /* of what it was given */
 	const struct far_stream
 		*unbegun; /* NULL: it has begun, or has no such */
 };

@@ -59,12 +59,11 @@ static int client_names(struct wire_hello *hello,
 
 	if (o->pipeline == NULL)
 		rc = sluice_fail(-EINVAL, "attach: pipeline is NULL");
-	else if ((o->from == NULL) == (o->to == NULL))
+	else if (o->from == NULL && o->to == NULL)
 		rc = sluice_fail(-EINVAL,
-				 "attach: %s; a peer consumes from a "
-				 "stage, or feeds one",
-				 o->from == NULL ? "from and to are NULL"
-						 : "from and to are both set");
+				 "attach: from and to are NULL; a peer "
+				 "consumes from a stage, feeds one, or does "
+				 "both");
 	if (rc == 0)
 		rc = client_name(hello->pipeline, o->pipeline, "pipeline");
 	if (rc == 0)
@@ -72,6 +71,22 @@ static int client_names(struct wire_hello *hello,
 	if (rc == 0)
 		rc = client_name(hello->from, o->from, "from");
 	return rc < 0 ? rc : client_name(hello->to, o->to, "to");
+}
+
+static int client_role(struct wire_hello *hello,
+		       const struct sluice_attach_opts *o)
+{
+	hello->role = o->from != NULL && o->to != NULL ? WIRE_WORKER
+		      : o->from != NULL                ? WIRE_CONSUMER
+						       : WIRE_PRODUCER;
+	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
+	hello->to_bytes = o->from != NULL ? o->to_bytes : o->event_bytes;
+	if (o->to_bytes == 0 || hello->role == WIRE_WORKER)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "attach: to_bytes %u is set, and from and to are "
+			   "not both; event_bytes is what one of them has",
+			   o->to_bytes);
 }
 
 /* What a role does not have is refused there, by its name. */
@@ -85,9 +100,9 @@ static int client_hello(struct wire_hello *hello,
 	rc = client_names(hello, o);
 	if (rc < 0)
 		return rc;
-	hello->role = o->from != NULL ? WIRE_CONSUMER : WIRE_PRODUCER;
-	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
-	hello->to_bytes = o->to != NULL ? o->event_bytes : 0;
+	rc = client_role(hello, o);
+	if (rc < 0)
+		return rc;
 	if (o->flags & SLUICE_ATTACH_MANUAL)
 		hello->flags |= WIRE_MANUAL;
 	if (sluice_wait_registered())
@@ -115,7 +130,10 @@ static int client_opts(struct sluice_attach_opts *o,
 		return sluice_fail(-EINVAL, "attach: opts are NULL");
 	rc = opts_copy(o, opts, sizeof(*o), "attach options");
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 8, "attach options");
+		rc = opts_check_resv(o->resv, 7, "attach options");
+	if (rc == 0 && o->resv32 != 0)
+		rc = sluice_fail(-EINVAL,
+				 "attach options: resv32 must be zero");
 	if (rc == 0 && o->flags & ~(SLUICE_ATTACH_MANUAL | SLUICE_ATTACH_WAIT |
 				    SLUICE_ATTACH_UNDUMPABLE))
 		rc = sluice_fail(-EINVAL, "attach: unknown flags %#x",
@@ -316,6 +334,16 @@ int sluice_attach(struct sluice_stage **port,
 	return 0;
 }
 
+struct sluice_stage *sluice_port_sender(struct sluice_stage *port)
+{
+	struct client *c;
+
+	if (door_stage(port, __func__) < 0)
+		return NULL;
+	c = client_of(port);
+	return c != NULL ? c->attached.sender : NULL;
+}
+
 /* ---- detaching ------------------------------------------------------------------------ */
 
 /* All that it has sent is in the ring, whether or not it has been finished there; it
@@ -329,11 +357,9 @@ static int client_is_flushed(const struct sluice_stage *port)
 		       0;
 }
 
-static int client_flush(struct client *c, uint32_t timeout_ms)
+static int client_flush(struct sluice_stage *port, uint64_t due_ns)
 {
-	struct sluice_stage *port = c->attached.port;
 	const struct sluice_wait_ops *ops = port_ops(port);
-	uint64_t due_ns = port_deadline(port, timeout_ms);
 
 	while (!client_is_flushed(port)) {
 		if (port_late(port, due_ns))
@@ -344,10 +370,47 @@ static int client_flush(struct client *c, uint32_t timeout_ms)
 	return 0;
 }
 
+static int client_end_port(struct sluice_stage *port, uint64_t due_ns)
+{
+	(void)sluice_port_end(port, SLUICE_REASON_NORMAL);
+	return client_flush(port, due_ns);
+}
+
+/* Of a worker the port that receives ends, and acknowledges, between the results and
+ * the end behind them: with that the engine's stage may end, and then nothing is
+ * acknowledged any more. */
+static int client_leave(struct client *c, uint64_t due_ns)
+{
+	struct sluice_stage *sender = c->attached.sender;
+	int rc = sender != NULL ? client_flush(sender, due_ns) : 0;
+	int left = client_end_port(c->attached.port, due_ns);
+
+	if (rc == 0)
+		rc = left;
+	if (sender != NULL)
+		left = client_end_port(sender, due_ns);
+	return rc == 0 ? left : rc;
+}
+
+/* How its ports have ended; the worse of two. */
+static enum sluice_reason client_reason(const struct client *c)
+{
+	const struct sluice_stage *sender = c->attached.sender;
+	struct sluice_port_status status;
+	enum sluice_reason reason;
+
+	if (sluice_port_closed(c->attached.port, &status) == 0)
+		return SLUICE_REASON_ERROR;
+	reason = status.reason;
+	if (sender == NULL)
+		return reason;
+	(void)sluice_port_closed(sender, &status);
+	return status.reason > reason ? status.reason : reason;
+}
+
 int sluice_detach(struct sluice_stage *port, uint32_t timeout_ms)
 {
 	SLUICE_KEEP_ERRNO;
-	struct sluice_port_status status;
 	struct client *c;
 	int rc = door_stage(port, __func__);
 
@@ -363,11 +426,8 @@ int sluice_detach(struct sluice_stage *port, uint32_t timeout_ms)
 		sluice_pipeline_close(port->pipeline);
 		return 0;
 	}
-	(void)sluice_port_end(port, SLUICE_REASON_NORMAL);
-	rc = client_flush(c, timeout_ms);
-	if (sluice_port_closed(port, &status) == 0)
-		status.reason = SLUICE_REASON_ERROR;
-	client_end(c, rc < 0 ? SLUICE_REASON_ERROR : status.reason, rc);
+	rc = client_leave(c, port_deadline(port, timeout_ms));
+	client_end(c, rc < 0 ? SLUICE_REASON_ERROR : client_reason(c), rc);
 	return rc < 0 ? sluice_fail(rc, "detach: events were sent for which "
 					"there was no credit in time, and are "
 					"dropped")

@@ -241,7 +241,11 @@ static void seat_dismiss(const struct seat *seat, uint32_t closed)
 	char text[160];
 	uint32_t code = SLUICE_CLOSED_CODE(closed);
 
-	(void)snprintf(text, sizeof(text), "the stream of '%s' has ended",
+	(void)snprintf(text, sizeof(text),
+		       closed == SLUICE_CLOSED(SLUICE_REASON_ERROR, EBADMSG)
+			       ? "'%s' has sent a sequence number that it was "
+				 "not given, or one twice"
+			       : "the stream of '%s' has ended",
 		       seat->in.name);
 	peer_dismiss(seat->peer, SLUICE_CLOSED_REASON(closed),
 		     code <= WIRE_CODE_MAX ? -(int)code : -EIO, text);

@@ -48,15 +48,24 @@ static const struct share_object share_objects[] = {
 
 #define SHARE_OBJECTS (sizeof(share_objects) / sizeof(share_objects[0]))
 
-static int share_has(enum wire_side side, uint32_t i)
+/* There once for a peer. */
+static int share_wakes(enum sluice_object_kind kind)
 {
-	return (share_objects[i].sides >> side & 1) != 0;
+	return kind == SLUICE_OBJECT_RUNG || kind == SLUICE_OBJECT_PEER_BELLS ||
+	       kind == SLUICE_OBJECT_PEER_FENCES;
+}
+
+/* @first: of what a peer is given, it is the first. */
+static int share_has(enum wire_side side, int first, uint32_t i)
+{
+	return (share_objects[i].sides >> side & 1) != 0 &&
+	       (first || !share_wakes(share_objects[i].kind));
 }
 
 /* In one of its two parts. */
 static int share_holds(const struct share *share, uint32_t i)
 {
-	return share_has(share->side, i) &&
+	return share_has(share->side, share->first == NULL, i) &&
 	       (share_objects[i].kinds & (share->common ? COMMON : OWN)) != 0;
 }
 
@@ -175,8 +184,9 @@ static int share_theirs(struct share *share, const char *owner)
 {
 	int rc = sluice_region_seal(&share->part[MEMORY_OF_PEER]);
 
-	if (rc == 0)
-		rc = share_signal(share, owner);
+	if (rc < 0 || share->first != NULL)
+		return rc;
+	rc = share_signal(share, owner);
 	return rc < 0 ? rc : share_signalled(share, owner);
 }
 
@@ -192,6 +202,7 @@ static void share_close(struct share *share)
 	}
 	if (share->signalled >= 0)
 		(void)close(share->signalled);
+	share_release(share->first);
 	free(share);
 }
 
@@ -212,7 +223,8 @@ static void share_let_go(void *share)
 }
 
 int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes, int common)
+	       uint32_t capacity, uint32_t event_bytes, int common,
+	       struct share *first)
 {
 	SLUICE_KEEP_ERRNO;
 	struct share *share = calloc(1, sizeof(*share));
@@ -232,6 +244,9 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 	};
 	share->part[MEMORY_OF_ENGINE].fd = -1;
 	share->part[MEMORY_OF_PEER].fd = -1;
+	share->first = first;
+	if (first != NULL)
+		share_hold(first);
 	sluice_store_release(&share->holders, 1);
 	rc = share_part(share, MEMORY_OF_ENGINE, owner);
 	if (rc == 0)
@@ -333,16 +348,20 @@ int share_unbegun(const struct share *share)
 
 struct subscription_far share_far(struct share *share)
 {
-	const struct share_words *words = &share->words;
+	const struct share *wakes = share->first ? share->first : share;
 	struct subscription_far far = share_end(
-		words, share->side == WIRE_FROM ? FAR_CONSUMER : FAR_PRODUCER);
+		&share->words,
+		share->side == WIRE_FROM ? FAR_CONSUMER : FAR_PRODUCER);
 
 	far.bell = (struct sluice_far_bell){
-		.parked = &words->bells[WIRE_BELL_PORT].parked,
-		.fences = words->fences,
+		.parked = &wakes->words
+				   .bells[share->first ? WIRE_BELL_SENDER
+						       : WIRE_BELL_PORT]
+				   .parked,
+		.fences = wakes->words.fences,
 		.ops = sluice_far_linux(),
-		.rung = words->rung,
-		.fd = share->signal,
+		.rung = wakes->words.rung,
+		.fd = wakes->signal,
 		.registered = (uint32_t)sluice_wait_registered(),
 	};
 	if (far.side == FAR_CONSUMER)
@@ -382,6 +401,23 @@ static void tell_object(struct wire_welcome *welcome, const struct share *share,
 	};
 }
 
+/* Which of the memories is that of the pipeline's bells: told once, behind the two
+ * parts of the first subscription. */
+#define TOLD_BELLS 2u
+
+static int tell_wakes(const struct share *share,
+		      const struct sluice_region *bells,
+		      struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
+{
+	int rc = memory_tell(bells, MEMORY_OF_ENGINE, welcome, fds);
+
+	if (rc == 0)
+		rc = tell_signal(welcome, fds, share->signal_peers, WIRE_READ);
+	return rc < 0 ? rc
+		      : tell_signal(welcome, fds, share->signalled,
+				    WIRE_READ | WIRE_WRITE);
+}
+
 static uint64_t offset_in(const struct sluice_region *region, const void *at)
 {
 	return (uint64_t)((const unsigned char *)at - region->base);
@@ -416,13 +452,8 @@ int share_tell(const struct share *share, const struct wish_ring *common,
 	if (rc == 0)
 		rc = memory_tell(&share->part[MEMORY_OF_PEER], MEMORY_OF_PEER,
 				 welcome, fds);
-	if (rc == 0)
-		rc = memory_tell(bells, MEMORY_OF_ENGINE, welcome, fds);
-	if (rc == 0)
-		rc = tell_signal(welcome, fds, share->signal_peers, WIRE_READ);
-	if (rc == 0)
-		rc = tell_signal(welcome, fds, share->signalled,
-				 WIRE_READ | WIRE_WRITE);
+	if (rc == 0 && share->first == NULL)
+		rc = tell_wakes(share, bells, welcome, fds);
 	if (rc == 0 && share->common)
 		rc = tell_common(welcome, fds, share, common);
 	if (rc < 0)
@@ -436,9 +467,9 @@ int share_tell(const struct share *share, const struct wish_ring *common,
 				    offset_in(&share->part[writer],
 					      share_get(&share->words, i)));
 	}
-	tell_object(welcome, share, SLUICE_OBJECT_BELLS, first + 2,
+	tell_object(welcome, share, SLUICE_OBJECT_BELLS, TOLD_BELLS,
 		    offset_in(bells, bell));
-	tell_object(welcome, share, SLUICE_OBJECT_FENCES, first + 2,
+	tell_object(welcome, share, SLUICE_OBJECT_FENCES, TOLD_BELLS,
 		    offset_in(bells, fences));
 	welcome->ring[share->side] = share->ring;
 	return 0;
@@ -479,6 +510,8 @@ int share_find(struct share_found *found, const struct attach *attach,
 	struct share_words *words = &found->words;
 	const struct sluice_bell *bell =
 		share_object(attach, side, SLUICE_OBJECT_BELLS);
+	int first = side == WIRE_FROM ||
+		    attach->welcome.ring[WIRE_FROM].event_bytes == 0;
 
 	*found = (struct share_found){.signalled =
 					      share_event(attach, WIRE_READ)};
@@ -486,7 +519,7 @@ int share_find(struct share_found *found, const struct attach *attach,
 		void *at = share_object(attach, side, share_objects[i].kind);
 
 		/* Whether there is a stream says the engine. */
-		if (at == NULL && share_has(side, i) &&
+		if (at == NULL && share_has(side, first, i) &&
 		    share_objects[i].kinds != COMMON)
 			return share_missing(share_objects[i].name);
 		share_put(words, i, at);

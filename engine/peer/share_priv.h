@@ -12,8 +12,9 @@
  * its readers are given; and in the engine's part for this one is its own stream in
  * that ring.
  *
- * And once for a peer, with the first of its subscriptions, what they wake each other
- * by (ring/far.h): the engine counts its rings in a word of its own, and signals when
+ * And once for a peer, with the first of its subscriptions (of a worker: the one that
+ * it reads), what they wake each other by (ring/far.h): the engine counts its rings in
+ * a word of its own, and signals when
  * the peer's port does not sleep itself; the peer signals, and the engine's thread
  * for peers rings the stage.
  *
@@ -56,6 +57,9 @@ struct share {
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
 	struct share_words words;
+	/* The other one of a worker, which has what they wake each other by; held.
+	 * NULL: it is here. */
+	struct share *first;
 	int signal;             /* a socket that signals the peer; -1: none */
 	int signal_peers;       /* its other end, which is the peer's */
 	int signalled;          /* an eventfd, by the peer */
@@ -64,9 +68,11 @@ struct share {
 };
 
 /* With one holder. @owner: whom tools are told of; @common: it reads a ring that others
- * read, too. Returns 0 or a negative errno; after a failure nothing is held. */
+ * read, too; @first: what the same peer has been given before, or NULL. Returns 0 or a
+ * negative errno; after a failure nothing is held. */
 int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes, int common);
+	       uint32_t capacity, uint32_t event_bytes, int common,
+	       struct share *first);
 /* Another process reads in place of one that has gone: words of its own, which begin
  * @at what the producer has seen of that one, and signals. The producer looks at none
  * of them meanwhile. What the engine writes stays. After a failure the place may be
@@ -99,8 +105,8 @@ struct subscription_far share_far(struct share *share);
 
 struct share_found {
 	struct subscription_far far; /* the peer's end of the subscription */
-	struct share_words words;
-	int signalled; /* by the engine */
+	struct share_words words; /* without bells on a worker's second side */
+	int signalled;            /* by the engine */
 };
 
 /* Where the end of a subscription that @attach was given on that side lies. */

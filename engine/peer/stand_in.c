@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/control/control_priv.h"
 #include "engine/graph/subscriptions_priv.h"
+#include "engine/link/sequence_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/peer/wish_priv.h"
 #include "engine/port.h"
@@ -23,23 +24,40 @@ static void stand_in_deal(struct sluice_subscription_opts *o,
 	o->key_bytes = hello->key_bytes;
 }
 
-/* *ring is dropped by whoever calls. */
+/* What is wished on one side, if that is possible. *ring is dropped by whoever
+ * calls. */
 static int stand_in_wish(struct wish *wish, const struct wire_hello *hello,
-			 struct sluice_pipeline *pipeline,
+			 enum wire_side side, struct sluice_pipeline *pipeline,
 			 struct wish_ring *ring)
 {
 	int rc;
 
-	if (hello->role != WIRE_PRODUCER && hello->role != WIRE_CONSUMER)
-		return sluice_fail(-ENOTSUP,
-				   "role %s is not offered to peers yet",
-				   wire_role_text(hello->role));
-	wish_of(wish, hello,
-		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO);
-	if (wish->side == WIRE_FROM)
+	wish_of(wish, hello, side);
+	if (side == WIRE_FROM)
 		stand_in_deal(&wish->opts, hello);
 	rc = wish_find_ring(wish, pipeline, ring);
 	return rc < 0 ? rc : wish_fits(wish);
+}
+
+/* On each of its sides: the wish is of 0 bytes where it has none. */
+static int stand_in_wishes(struct wish wish[2], const struct wire_hello *hello,
+			   struct sluice_pipeline *pipeline,
+			   struct wish_ring ring[2])
+{
+	int rc = 0;
+
+	memset(wish, 0, 2 * sizeof(*wish));
+	if (hello->role == WIRE_OBSERVER)
+		return sluice_fail(-ENOTSUP,
+				   "role %s is not offered to peers yet",
+				   wire_role_text(hello->role));
+	if (wire_reads(hello->role))
+		rc = stand_in_wish(&wish[WIRE_FROM], hello, WIRE_FROM, pipeline,
+				   &ring[WIRE_FROM]);
+	if (rc == 0 && wire_feeds(hello->role))
+		rc = stand_in_wish(&wish[WIRE_TO], hello, WIRE_TO, pipeline,
+				   &ring[WIRE_TO]);
+	return rc;
 }
 
 /* In a ring for all there is room for so many, whatever its window. */
@@ -54,7 +72,7 @@ static uint32_t stand_in_capacity(const struct wish *wish,
 /* ---- its memory ------------------------------------------------------------ */
 
 /* Bells and fences stay where they are while the pipeline has not ended. */
-static int stand_in_tell(const struct stand_in *in,
+static int stand_in_tell(const struct stand_in *in, const struct share *share,
 			 const struct wish_ring *ring,
 			 struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
 {
@@ -64,57 +82,99 @@ static int stand_in_tell(const struct stand_in *in,
 					  SLUICE_FENCES_SPLIT
 				  ? SLUICE_FENCES_SPLIT
 				  : SLUICE_FENCES_FULL;
-	return share_tell(in->share, ring, &p->region, in->bell, p->wait.fences,
-			  welcome, fds);
+	return share_tell(share, ring, &p->region, in->bells[share->side],
+			  p->wait.fences, welcome, fds);
+}
+
+/* The first one is `share`, whichever side it is on. */
+static int stand_in_share(struct stand_in *in, const struct wish *wish,
+			  const struct wish_ring *ring,
+			  struct wire_welcome *welcome,
+			  int fds[WIRE_MEMORY_MAX])
+{
+	struct share **share = in->share == NULL ? &in->share : &in->output;
+	int rc;
+
+	in->bells[wish->side] = wish->bell;
+	rc = share_open(share, wish->side, in->name,
+			stand_in_capacity(wish, ring), wish->event_bytes,
+			ring->region.fd >= 0, in->share);
+	return rc < 0 ? rc : stand_in_tell(in, *share, ring, welcome, fds);
 }
 
 /* ---- its stage ------------------------------------------------------------- */
 
-static int stand_in_subscribe(struct stand_in *in, struct wish *wish)
+static int stand_in_subscribe(struct stand_in *in, struct wish *wish,
+			      struct share *share)
 {
 	const char *consumer = wish->side == WIRE_FROM ? in->name : wish->stage;
 	const char *producer = wish->side == WIRE_FROM ? wish->stage : in->name;
-	struct subscription_far far = share_far(in->share);
+	struct subscription_far far = share_far(share);
 	int rc;
 
 	if (far.stream != NULL)
 		far.serial = wish->serial;
-	wish->opts.sub = &in->sub;
-	share_hold(in->share);
+	wish->opts.sub = wish->side == WIRE_TO ? &in->fed : &in->sub;
+	far.peer = (uint32_t)(in->stage->serial % SEQUENCE_GIVEN_MAX) + 1;
+	share_hold(share);
 	rc = subscribe_far(in->pipeline, consumer, producer, &wish->opts, &far);
 	if (rc < 0)
-		share_release(in->share);
+		share_release(share);
 	return rc;
+}
+
+/* A stage that restores an order has to read a worker before that gets events. */
+static int stand_in_subscribe_all(struct stand_in *in, struct wish wish[2])
+{
+	int rc = 0;
+
+	if (wish[WIRE_TO].event_bytes != 0)
+		rc = stand_in_subscribe(in, &wish[WIRE_TO],
+					in->output ? in->output : in->share);
+	in->sub = in->fed;
+	if (rc == 0 && wish[WIRE_FROM].event_bytes != 0)
+		rc = stand_in_subscribe(in, &wish[WIRE_FROM], in->share);
+	return rc;
+}
+
+static int stand_in_place(struct stand_in *in, struct wish wish[2],
+			  const struct wish_ring ring[2],
+			  struct wire_welcome *welcome,
+			  int fds[WIRE_MEMORY_MAX])
+{
+	int rc = 0;
+
+	for (uint32_t side = 0; rc == 0 && side < 2; side++)
+		if (wish[side].event_bytes != 0)
+			rc = stand_in_share(in, &wish[side], &ring[side],
+					    welcome, fds);
+	if (rc == 0)
+		rc = wish_port(in->pipeline, in->name,
+			       wish[WIRE_FROM].event_bytes,
+			       wish[WIRE_TO].event_bytes, SLUICE_IDLE_END, 1,
+			       &in->stage);
+	return rc < 0 ? rc : stand_in_subscribe_all(in, wish);
 }
 
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		  const struct wire_hello *hello, struct wire_welcome *welcome,
 		  int fds[WIRE_MEMORY_MAX])
 {
-	struct wish_ring ring = {.region = {.fd = -1}};
-	struct wish wish;
-	int rc = stand_in_wish(&wish, hello, pipeline, &ring);
+	struct wish_ring ring[2] = {{.region = {.fd = -1}},
+				    {.region = {.fd = -1}}};
+	struct wish wish[2];
+	int rc = stand_in_wishes(wish, hello, pipeline, ring);
 
 	*in = (struct stand_in){.pipeline = pipeline};
 	(void)snprintf(in->name, sizeof(in->name), "%s", hello->peer);
-	if (rc == 0) {
-		in->bell = wish.bell;
-		rc = share_open(&in->share, wish.side, in->name,
-				stand_in_capacity(&wish, &ring),
-				wish.event_bytes, ring.region.fd >= 0);
-	}
 	if (rc == 0)
-		rc = stand_in_tell(in, &ring, welcome, fds);
-	wish_drop_ring(&ring);
-	if (rc == 0)
-		rc = wish_port(pipeline, in->name, wish.side == WIRE_FROM,
-			       wish.event_bytes, SLUICE_IDLE_END, 1,
-			       &in->stage);
-	if (rc == 0)
-		rc = stand_in_subscribe(in, &wish);
+		rc = stand_in_place(in, wish, ring, welcome, fds);
+	for (uint32_t side = 0; side < 2; side++)
+		wish_drop_ring(&ring[side]);
 	if (rc == 0)
 		return 0;
-	stand_in_end(in, SLUICE_REASON_ERROR);
+	/* Nothing has come of it: no stage is told that it has failed. */
+	stand_in_end(in, SLUICE_REASON_NORMAL);
 	if (in->stage == NULL)
 		(void)stand_in_close(in);
 	return rc;
@@ -131,11 +191,12 @@ void stand_in_answer(struct stand_in *in)
 {
 	const struct share *share = in->share;
 
-	(void)sluice_far_answer(sluice_far_linux(), share->signalled, &in->bell,
-				1, in->pipeline->host.wait);
+	(void)sluice_far_answer(sluice_far_linux(), share->signalled, in->bells,
+				2, in->pipeline->host.wait);
 	if (share->side != WIRE_FROM || in->stage == NULL)
 		return;
-	/* What it reads has ended, and perhaps it has finished all of that. */
+	/* What it reads has ended, and perhaps it has finished all of that; and, a
+	 * worker, what it feeds. */
 	if (share_closed(share))
 		port_call(in->stage);
 	/* It has asked for something, which is what it would have to do first. */
@@ -154,18 +215,6 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed)
 			  ? SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0)
 			  : end.closed;
 	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
-}
-
-/* Nothing is read beyond where its stream was ended from here, if it was. */
-static uint64_t stand_in_published(const struct stand_in *in)
-{
-	const struct subscription *sub =
-		subscription_at(in->pipeline, in->sub.index);
-
-	return sluice_load_acquire(&sub->by_producer.closed) ==
-			       SLUICE_REASON_OPEN
-		       ? sluice_load_acquire(&in->share->words.tx->published)
-		       : sluice_load_acquire(&sub->by_producer.end);
 }
 
 /* Has it been sent something that it has not acknowledged as @acked says? Of a ring for
@@ -190,17 +239,31 @@ int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 			  stall_ns);
 }
 
+/* Nothing is read beyond where its stream was ended from here, if it was. */
+static uint64_t stand_in_published(const struct stand_in *in,
+				   const struct share *share)
+{
+	const struct subscription *sub =
+		subscription_at(in->pipeline, in->fed.index);
+
+	return sluice_load_acquire(&sub->by_producer.closed) ==
+			       SLUICE_REASON_OPEN
+		       ? sluice_load_acquire(&share->words.tx->published)
+		       : sluice_load_acquire(&sub->by_producer.end);
+}
+
 uint64_t stand_in_sent(const struct stand_in *in)
 {
-	uint64_t acked = sluice_load_acquire(&in->share->words.rx->acked);
+	const struct share *share = in->output ? in->output : in->share;
+	uint64_t acked = sluice_load_acquire(&share->words.rx->acked);
 	uint64_t published;
 	uint32_t closed;
 
 	/* Whoever took them ended before all were read; or they cannot be. */
 	if (stand_in_over(in, &closed))
 		return acked;
-	published = stand_in_published(in);
-	return published - acked > in->share->ring.capacity ? acked : published;
+	published = stand_in_published(in, share);
+	return published - acked > share->ring.capacity ? acked : published;
 }
 
 void stand_in_end(struct stand_in *in, enum sluice_reason reason)
@@ -216,7 +279,8 @@ int stand_in_hold(const struct stand_in *in)
 {
 	uint32_t closed;
 
-	if (in->stage == NULL || in->share->side != WIRE_FROM)
+	if (in->stage == NULL || in->share->side != WIRE_FROM ||
+	    in->output != NULL)
 		return -ENOTSUP;
 	return stand_in_over(in, &closed) ? -EPIPE : subscription_hold(in->sub);
 }
@@ -235,7 +299,7 @@ int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
 				   "settled yet; try again",
 				   in->name);
 	rc = share_renew(in->share, in->name, &at);
-	return rc < 0 ? rc : stand_in_tell(in, &none, welcome, fds);
+	return rc < 0 ? rc : stand_in_tell(in, in->share, &none, welcome, fds);
 }
 
 void stand_in_resume(const struct stand_in *in)
@@ -250,8 +314,9 @@ void stand_in_resume(const struct stand_in *in)
 void stand_in_forget(struct stand_in *in)
 {
 	in->stage = NULL;
+	share_release(in->output);
 	share_release(in->share);
-	in->share = NULL;
+	in->share = in->output = NULL;
 }
 
 int stand_in_close(struct stand_in *in)

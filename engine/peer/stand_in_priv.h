@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a peer gets of a pipeline: a stage that stands for it, with a name of its own,
- * and a subscription whose ring both share; what it had is settled when it goes. Of
+ * and a subscription whose ring both share, of a worker two; what it had is settled
+ * when it goes. Of
  * stand_in.c. Not installed.
  *
  * Knows      a peer's wishes, stages, subscriptions, their memory
@@ -18,9 +19,13 @@ struct stand_in {
 	struct sluice_pipeline *pipeline;
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_stage *stage; /* NULL: none */
-	struct sluice_sub sub;
+	struct sluice_sub sub; /* a worker's: with the stage that it reads */
+	struct sluice_sub fed; /* with the stage that it feeds */
 	struct share *share;
-	struct sluice_bell *bell; /* of the stage at the other end */
+	/* A worker's, to the stage that it feeds; the other is to the one that it
+	 * reads. NULL: it is no worker. */
+	struct share *output;
+	struct sluice_bell *bells[2]; /* of the stages at the other ends */
 };
 
 #define STAND_IN_NONE ((struct stand_in){.stage = NULL})

@@ -156,9 +156,11 @@ struct wire_object {
 	uint64_t bytes;
 };
 
-/* Of a peer: that of its port is the third. */
-#define WIRE_BELLS     8u
-#define WIRE_BELL_PORT 2u
+/* Of a peer: that of its port is the third; a worker's, which receives by that one,
+ * sends by the port of the fifth. */
+#define WIRE_BELLS       8u
+#define WIRE_BELL_PORT   2u
+#define WIRE_BELL_SENDER 4u
 
 #define WIRE_MEMORY_MAX  8u
 #define WIRE_OBJECTS_MAX 16u

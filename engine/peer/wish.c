@@ -134,17 +134,24 @@ int wish_fits(const struct wish *wish)
 	return 0;
 }
 
-int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
-	      uint32_t event_bytes, enum sluice_idle on_idle,
+static enum sluice_stage_kind wish_kind(uint32_t in_bytes, uint32_t out_bytes)
+{
+	if (in_bytes == 0)
+		return SLUICE_PRODUCER;
+	return out_bytes == 0 ? SLUICE_CONSUMER : SLUICE_PRODUCER_CONSUMER;
+}
+
+int wish_port(struct sluice_pipeline *pipeline, const char *name,
+	      uint32_t in_bytes, uint32_t out_bytes, enum sluice_idle on_idle,
 	      uint32_t stands_in, struct sluice_stage **out)
 {
 	struct sluice_stage_opts opts = {
 		.size = sizeof(opts),
 		.name = name,
 		.flags = SLUICE_STAGE_PORT,
-		.kind = reads ? SLUICE_CONSUMER : SLUICE_PRODUCER,
-		.in_bytes = reads ? event_bytes : 0,
-		.out_bytes = reads ? 0 : event_bytes,
+		.kind = wish_kind(in_bytes, out_bytes),
+		.in_bytes = in_bytes,
+		.out_bytes = out_bytes,
 		.on_idle = on_idle,
 	};
 	const struct stage_ready ready = {.stands_in = stands_in};

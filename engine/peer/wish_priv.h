@@ -55,10 +55,11 @@ int wish_find_ring(struct wish *wish, struct sluice_pipeline *pipeline,
 		   struct wish_ring *ring);
 void wish_drop_ring(struct wish_ring *ring);
 
-/* A port of that name, which reads or feeds, and what it is found as. @stands_in: for
- * another process, so that nobody here can use it. */
-int wish_port(struct sluice_pipeline *pipeline, const char *name, int reads,
-	      uint32_t event_bytes, enum sluice_idle on_idle,
+/* A port of that name, and what it is found as. @in_bytes, @out_bytes: of the events
+ * that it reads, and feeds; 0: it does not. @stands_in: for another process, so that
+ * nobody here can use it; only such a port does both. */
+int wish_port(struct sluice_pipeline *pipeline, const char *name,
+	      uint32_t in_bytes, uint32_t out_bytes, enum sluice_idle on_idle,
 	      uint32_t stands_in, struct sluice_stage **out);
 
 #endif

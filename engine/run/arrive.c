@@ -318,6 +318,20 @@ static int arrive_waits(struct sluice_pipeline *p)
 	return 1;
 }
 
+/* A thread of the program is at one end; at both is only who stands for another
+ * process. */
+static int arrive_check_port(const struct sluice_stage_opts *o,
+			     const struct stage_ready *ready)
+{
+	if ((o->flags & SLUICE_STAGE_PORT) == 0 ||
+	    o->kind != SLUICE_PRODUCER_CONSUMER ||
+	    (ready != NULL && ready->stands_in))
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "stage '%s': a port is a producer or a consumer",
+			   o->name);
+}
+
 int stage_arrive(struct sluice_pipeline *p,
 		 const struct sluice_stage_opts *opts,
 		 const struct stage_ready *ready, struct sluice_stage **out)
@@ -326,6 +340,8 @@ int stage_arrive(struct sluice_pipeline *p,
 	int soon;
 	int rc = stage_opts_take(&o, opts);
 
+	if (rc == 0)
+		rc = arrive_check_port(&o, ready);
 	if (rc < 0)
 		return rc;
 	rc = arrive_once(p, &o, ready, out, &soon);

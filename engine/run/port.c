@@ -251,6 +251,35 @@ uint32_t sluice_port_event_bytes(const struct sluice_stage *port)
 
 /* ---- receiving ----------------------------------------------------------- */
 
+/* Has its user ended it himself, in good order; or has it not ended? */
+static int port_serves(const struct port_end *end)
+{
+	return end->closed == 0 ||
+	       (SLUICE_CLOSED_REASON(end->closed) == SLUICE_REASON_NORMAL &&
+		!end->stopped && end->by == NULL);
+}
+
+/* A worker's batch is acknowledged behind what was made of it. Returns 0 if that is
+ * out, or can be; or answers why not. */
+static int port_check_sender(const struct sluice_stage *port)
+{
+	const struct sluice_stage *sender = port->sender;
+	struct port_end end;
+
+	if (SLUICE_LIKELY(sender == NULL))
+		return 0;
+	end = port_end_of(sender);
+	if (!port_serves(&end))
+		return port_refuse(sender);
+	if (sluice_counter_read(sender->counters, SLUICE_COUNTER_BUFFERED) > 0)
+		return sluice_fail(-EBUSY,
+				   "stage '%s': what was sent by '%s' waits "
+				   "for credit: the batch that it was made of "
+				   "cannot be acknowledged",
+				   port->name, sender->name);
+	return 0;
+}
+
 static void port_acknowledge(struct sluice_stage *port)
 {
 	if (stage_parked(port) && port->in.links[port->hand.inlet].open)
@@ -333,6 +362,11 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		rc = port_check(port, SLUICE_CONSUMER, "receive", 0);
 	if (rc < 0)
 		return rc;
+	rc = port_check_sender(port);
+	if (rc < 0) {
+		port_leave(port);
+		return rc;
+	}
 	port_acknowledge(port);
 	port_let_refill(port);
 	rc = port_recv(port, port_deadline(port, timeout_ms));
@@ -368,6 +402,8 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 	if (rc < 0)
 		return rc;
 	/* First, before anything can end it that was signalled meanwhile. */
+	if (port_check_sender(port) < 0)
+		port->hand.unacked = 0;
 	port_acknowledge(port);
 	port_attend(port);
 	if (port->run.phase >= STAGE_ENDING)

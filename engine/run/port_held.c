@@ -263,18 +263,29 @@ static void supervisor_give(struct sluice_stage *port)
 		ops->wake(ops->ctx, &port->words.port_busy);
 }
 
+/* The rounds of a stage in another process are made there: here its links end, and
+ * then it. */
+static int supervisor_round(struct sluice_stage *port)
+{
+	if (!stage_is_far_worker(port) || port->run.phase != STAGE_RUNNING)
+		return port_round(port);
+	port_attend(port);
+	stage_look_far(port);
+	return port->run.phase != STAGE_RUNNING;
+}
+
 /* Move what can be moved, and be rung for the rest. Returns non-zero when it has had
  * the port's bell. */
 static int supervisor_drive(struct sluice_stage *port, struct supervised *seen)
 {
 	struct sluice_bell *bell = port->worker->bell;
 
-	while (port_round(port))
+	while (supervisor_round(port))
 		;
 	if (!port_leaves_something(port))
 		return 0;
 	sluice_bell_relay(bell, port_ops(port));
-	while (port_round(port))
+	while (supervisor_round(port))
 		;
 	seen->relayed = (uint32_t)port_leaves_something(port);
 	if (!seen->relayed)

@@ -138,6 +138,11 @@ static void producer_cancel(struct sluice_stage *stage,
 {
 	uint32_t closed = sluice_load_acquire(&sub->by_control.cancel);
 
+	/* It has no other output: it ends, and its input first. */
+	if (stage_is_far_worker(stage)) {
+		stage_conclude(stage, NULL, closed);
+		return;
+	}
 	outlet_cancel(&stage->out, sub, closed);
 	sluice_store_release(&sub->by_producer.state, PRODUCER_CLOSED);
 	stage_answer(stage, CALLBACK_CANCEL,
@@ -152,6 +157,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	int told = subscription_producer(sub) == PRODUCER_CLOSED;
 	/* Once it is released, its place may be used again. */
 	struct peer_name consumer = peer_name_of(sub->consumer);
+	struct sluice_stage *waits =
+		sub->far.side == FAR_CONSUMER ? sub->consumer : NULL;
 	int rc = 0;
 
 	if (!told)
@@ -161,6 +168,10 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	/* No new ask. */
 	stage->run.asks -= outlet_asks_of(&stage->out, sub);
 	outlet_leave(&stage->out, sub);
+	/* Its output may end now (far_priv.h). It may be gone itself: a signal too
+	 * many does no harm. */
+	if (SLUICE_UNLIKELY(waits != NULL))
+		stage_signal(waits, SIGNAL_SUBS);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage);
 	stage_strand(stage, stage->out.unread);
@@ -226,6 +237,9 @@ int stage_attend(struct sluice_stage *stage)
 		stage_attend_inlets(stage);
 		attend_outlets(stage);
 	}
+	if (SLUICE_UNLIKELY(signals & SIGNAL_BREACH) && stage->stands_in)
+		stage_conclude(stage, NULL,
+			       SLUICE_CLOSED(SLUICE_REASON_ERROR, EBADMSG));
 	if (stage->run.phase == STAGE_ENDING && !stage->run.initialised)
 		stage_close_mail(stage); /* nobody is left to read it */
 	/* One that has just ended has closed it. */

@@ -53,6 +53,9 @@ static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)
 		stage_markers_forget(stage, sub->inlet);
 	}
 	place_leave(&stage->in.places[sub->inlet], sub);
+	stage->run.left = sub;
+	stage->run.left_generation =
+		sluice_load_acquire(&sub->by_control.generation);
 	sluice_store_release(&sub->by_consumer.state, CONSUMER_LEFT);
 	stage_signal(producer, SIGNAL_SUBS);
 	/* It may have been the last, and the producer's callback block. */
@@ -220,6 +223,30 @@ void stage_look_far(struct sluice_stage *stage)
 		if (closed != SLUICE_REASON_OPEN)
 			stage_link_ended(stage, i, closed);
 	}
+	if (stage_is_far_worker(stage) && stage->run.phase == STAGE_RUNNING &&
+	    stage->run.worst != 0)
+		stage_heed_end(stage, &stage->run.worst_by,
+			       SLUICE_ON_END_DEFAULT, stage->run.worst);
+}
+
+int stage_far_parted(const struct sluice_stage *stage)
+{
+	const struct subscription *sub = stage->run.left;
+
+	if (sub == NULL || sluice_load_acquire(&sub->by_control.generation) !=
+				   stage->run.left_generation)
+		return 1;
+	switch (subscription_producer(sub)) {
+	case PRODUCER_REFUSED:
+	case PRODUCER_RELEASED:
+	case PRODUCER_PARTED:
+		return 1;
+	case PRODUCER_NEW:
+	case PRODUCER_JOINED:
+	case PRODUCER_CLOSED:
+		break;
+	}
+	return 0;
 }
 
 /* The stream of @sub is over, or somebody has cancelled it: with this word; 0 if

@@ -147,10 +147,10 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 			.stopped = 1};
 	stage->run.phase = STAGE_ENDING;
 	stage_show_phase(stage, STAGE_ENDING);
-	if (stage_produces(stage))
-		far_stop(&stage->out, stage->run.ended.closed);
-	else
+	if (!stage_produces(stage))
 		stage_end(stage);
+	else if (!stage_consumes(stage))
+		far_stop(&stage->out, stage->run.ended.closed);
 }
 
 void stage_conclude(struct sluice_stage *stage, const struct peer_name *by,
@@ -180,7 +180,8 @@ int stage_stays(const struct sluice_stage *stage)
 int stage_dry(const struct sluice_stage *stage)
 {
 	return inlet_deserted(&stage->in) &&
-	       (stage->resequencer == NULL || !resequencer_reads(stage));
+	       (stage->resequencer == NULL || !resequencer_reads(stage)) &&
+	       !far_writes(&stage->out);
 }
 
 static int stage_forsaken(const struct sluice_stage *stage)
@@ -224,6 +225,11 @@ int stage_step_ending(struct sluice_stage *stage)
 	moved |= flushed;
 	if (stage_consumes(stage) && stage_give_back(stage))
 		return 1;
+	if (stage_is_far_worker(stage)) {
+		if (!stage_far_parted(stage))
+			return moved;
+		far_stop(&stage->out, stage->run.ended.closed);
+	}
 	moved |= stage_strand_vacant(stage);
 	if (!stage_ahead(stage, AHEAD_HELD | AHEAD_PLACED)) {
 		if (!outlet_quiet(&stage->out))

@@ -44,6 +44,8 @@ enum stage_restart {
 #define SIGNAL_SUBS  2u /* a subscription has changed */
 #define SIGNAL_MAIL  4u /* a letter has come */
 #define SIGNAL_STATE 8u /* told to restart, or another demand mode */
+/* Of a stage that stands for a process: that has sent what it may not. */
+#define SIGNAL_BREACH 16u
 
 /* How far a stage's on_stop is: see stop.c. */
 #define STOP_SHUT    0u /* init has not begun, or fini has */
@@ -90,6 +92,10 @@ struct stage_run {
 	uint64_t stranded;   /* events that had no consumer left to go to */
 	uint32_t gave_back;  /* ending: events that it was sent, unhandled */
 	uint32_t accumulate; /* its demand mode, as it heeds it */
+	/* Of one that stands for a worker: the subscription that it has left, whose
+	 * producer may not know; and which one that was. */
+	struct subscription *left;
+	uint32_t left_generation;
 
 	/* Of a producer. */
 	uint32_t asked_once; /* handle_demand has been called */

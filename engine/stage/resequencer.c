@@ -47,7 +47,8 @@ int resequencer_open(struct sluice_stage *stage)
 	sub->slots = line_calloc(window, stage->opts.in_bytes);
 	sub->counts = line_calloc(window, sizeof(*sub->counts));
 	rs->window.come = line_calloc(window, 1);
-	if (!sub->slots || !sub->counts || !rs->window.come)
+	rs->answered = line_calloc(window, sizeof(*rs->answered));
+	if (!sub->slots || !sub->counts || !rs->window.come || !rs->answered)
 		return resequencer_no_memory(stage);
 	rc = sluice_credit_init(&sub->credit, window, 0, 0); /* 0: see above */
 	sluice_reorder_init(&rs->window, sub->slots, rs->window.come, window,
@@ -66,6 +67,7 @@ void resequencer_close(struct sluice_stage *stage)
 	free(rs->sub.slots);
 	free(rs->sub.counts);
 	free(rs->window.come);
+	free(rs->answered);
 	free(rs);
 	stage->resequencer = NULL;
 }
@@ -118,7 +120,45 @@ static void resequencer_mark(struct sluice_stage *stage, uint64_t number,
 	counts[number & mask] = deliveries;
 }
 
+/* It has broken the protocol, unless it is going: then others have its events. */
+static void resequencer_accuse(struct sluice_stage *stage,
+			       const struct subscription *sub, uint64_t number)
+{
+	if (sluice_load_acquire(&sub->producer->words.phase_seen) !=
+	    STAGE_RUNNING)
+		return;
+	stage_log(stage,
+		  "'%s' has sent sequence number %llu, which it was not given, "
+		  "or has sent before: it is sent away",
+		  sub->producer->name, (unsigned long long)number);
+	stage_signal(sub->producer, SIGNAL_BREACH);
+}
+
+/* Was event @number given to the process that has sent it, and not answered by that
+ * yet? Numbers below the window are nobody's any more. Else the event is dropped: who
+ * has its number will answer it. */
+static int resequencer_believes(struct sluice_stage *stage,
+				const struct subscription *sub, uint64_t number)
+{
+	struct resequencer *rs = stage->resequencer;
+	uint64_t at = number & rs->sequence->mask;
+	uint64_t word = sequence_given(number, sub->far.peer);
+
+	if (SLUICE_LIKELY(sub->far.side != FAR_PRODUCER) ||
+	    !position_reached(number, rs->window.head))
+		return 1;
+	if (sluice_load_acquire(&rs->sequence->given[at]) == word && /* A3 */
+	    rs->answered[at] != word) {
+		rs->answered[at] = word;
+		return 1;
+	}
+	sluice_counter_add(stage->counters, SLUICE_COUNTER_DISCARDED, 1);
+	resequencer_accuse(stage, sub, number);
+	return 0;
+}
+
 static int resequencer_put(struct sluice_stage *stage,
+			   const struct subscription *sub,
 			   const struct sluice_batch *batch)
 {
 	struct sluice_reorder *w = &stage->resequencer->window;
@@ -127,6 +167,8 @@ static int resequencer_put(struct sluice_stage *stage,
 	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
 		uint64_t number = sluice_order_of(event, w->offset);
 
+		if (!resequencer_believes(stage, sub, number))
+			continue;
 		switch (sluice_reorder_put(w, event)) {
 		case SLUICE_REORDER_TAKEN:
 			if (SLUICE_UNLIKELY(batch->deliveries > 1))
@@ -166,7 +208,8 @@ int resequencer_take(struct sluice_stage *stage, uint32_t index)
 		/* Looked at after `published`: no event that was placed with
 		 * the room that this left is taken for a wrong one. */
 		rs->window.first = resequencer_link(stage)->reader.acked;
-		if (resequencer_put(stage, &batch) < 0)
+		if (resequencer_put(stage, stage->in.links[index].sub, &batch) <
+		    0)
 			return 1;
 		inlet_ack(&stage->in, index, taken);
 		worked = 1;
@@ -205,11 +248,11 @@ int resequencer_step(struct sluice_stage *stage)
 		return resequencer_pass(stage, rs->settled);
 	/* Nobody is left to send anything. */
 	rs->window.first = resequencer_link(stage)->reader.acked;
+	if (stage_stays(stage))
+		return resequencer_pass(stage, rs->settled);
 	if (sluice_reorder_holds(&rs->window))
 		return resequencer_pass(stage,
 					rs->window.head + rs->window.window);
-	if (stage_stays(stage))
-		return resequencer_pass(stage, rs->settled);
 	if (resequencer_reads(stage)) {
 		resequencer_link(stage)->open = 0;
 		stage_heed_end(stage, &stage->run.worst_by,

@@ -54,6 +54,9 @@ struct sluice_stage {
 	const char *subscribe_with;
 	uint32_t stop_in_fini;
 	uint32_t stands_in; /* for another process, which is its user */
+	/* Of a port that receives, in a worker: the port by which that sends what it
+	 * makes of a batch. Else NULL. */
+	struct sluice_stage *sender;
 	/* Declared subscriptions, each side; and the demand mode, should the start
 	 * fail: the control calls'. */
 	uint32_t declared_in;
@@ -137,6 +140,13 @@ static inline void stage_leave(struct sluice_stage *stage)
 static inline int stage_consumes(const struct sluice_stage *stage)
 {
 	return stage->opts.kind != SLUICE_PRODUCER;
+}
+
+/* It stands for another process that consumes and produces. */
+static inline int stage_is_far_worker(const struct sluice_stage *stage)
+{
+	return SLUICE_UNLIKELY(stage->stands_in) &&
+	       stage->opts.kind == SLUICE_PRODUCER_CONSUMER;
 }
 
 /* The bell @from rings to wake @to; NULL where one thread steps both: it is
@@ -266,7 +276,7 @@ void stage_begin(struct sluice_stage *stage);
 /* With nobody to read from, or emit to, it waits: somebody may come. */
 int stage_stays(const struct sluice_stage *stage);
 /* Nobody is there to read from, nor on the way, and nothing is left of what was
- * read. */
+ * read; nor does another process that has read it still write. */
 int stage_dry(const struct sluice_stage *stage);
 /* In a drain: is it a producer, or has it nobody left to read from, or to emit to?
  * Then it ends. Asked once a round; all else that ends a stage happens to it. */
@@ -352,7 +362,8 @@ void stage_attend_inlets(struct sluice_stage *stage);
 /* What the end of a subscription with @peer means to its consumer. */
 void stage_heed_end(struct sluice_stage *stage, const struct peer_name *peer,
 		    enum sluice_on_end mode, uint32_t closed);
-/* Of links that another process reads: those whose stream is over end. */
+/* Of links that another process reads: those whose stream is over end. And so does a
+ * stage that stands for a worker, when it has closed what it writes behind that. */
 void stage_look_far(struct sluice_stage *stage);
 /* Link @index has ended, for @closed, after its last event. */
 void stage_link_ended(struct sluice_stage *stage, uint32_t index,
@@ -360,6 +371,9 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 /* The stage is ending: let go of them, as far as it has nothing of them in hand.
  * Returns non-zero when something changed. */
 int stage_give_back(struct sluice_stage *stage);
+/* Of one that stands for a worker: the producer of what it has left looks no more at
+ * what that process acknowledges. */
+int stage_far_parted(const struct sluice_stage *stage);
 /* The stage ends, and lets go of @sub. */
 void stage_let_go_inlet(struct sluice_stage *stage, struct subscription *sub);
 

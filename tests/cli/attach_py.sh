@@ -46,6 +46,7 @@ int main(void)
 	AT(sluice_attach_opts, min_demand);
 	AT(sluice_attach_opts, timeout_ms);
 	AT(sluice_attach_opts, accepted);
+	AT(sluice_attach_opts, to_bytes);
 	AT(sluice_attach_opts, resv);
 	AT(sluice_batch, count);
 	AT(sluice_batch, flags);
@@ -111,6 +112,27 @@ END
 wait $engine || fail "the engine ends with $?"
 grep -qx '1000000 squares, their sum is 333332833333500000; 0 came twice' \
 	"$scratch/out" || fail "says $(cat "$scratch/out")"
+
+"$lesson" >"$scratch/out" &
+engine=$!
+started="$started $engine"
+until_there lesson $engine
+timeout $deadline python3 - <<'END' || fail "a worker in Python ends with $?"
+import struct
+from attach import Port
+
+with Port("lesson", source="numbers", sink="squares", to_bytes=16) as worker:
+    assert (worker.event_bytes, worker.send_bytes) == (8, 16)
+    for batch in worker:
+        done = bytearray()
+        for event in batch:
+            (number,) = struct.unpack("Q", event)
+            done += struct.pack("QQ", number, number * number)
+        worker.send(done)
+END
+wait $engine || fail "the engine of a worker ends with $?"
+grep -qx '1000000 squares, their sum is 333332833333500000; 0 came twice' \
+	"$scratch/out" || fail "of a worker says $(cat "$scratch/out")"
 
 rc=0
 "$tree/examples/attach.py" nonsense 2>/dev/null || rc=$?

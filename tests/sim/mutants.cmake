@@ -291,10 +291,10 @@ sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
 sluice_sim_mutant(peer-told-of-less engine/peer/stand_in.c "were taken before"
 	[[/^uint64_t stand_in_sent/,/^}/s/: published;$/: acked;/]])
 sluice_sim_mutant(peer-end-refused engine/peer/attached.c "${STUCK}"
-	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
+	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]] 29800)
 sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "torn"
 	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
-	[[s/a->port->worker->rung = found.words.rung/(void)0/]])
+	[[s/(\*port)->worker->rung = rung;/(void)rung;/]])
 sluice_sim_mutant(peer-name-never-free engine/peer/seats.c "${STUCK}"
 	[[/^static int seats_admit/,/^}/s/== PIPELINE_FINISHED)/> PIPELINE_FINISHED)/]])

@@ -544,7 +544,7 @@ sluice_unit_mutant(leaver-has-answered-all engine/link/sequence.c ordered_answer
 sluice_unit_mutant(count-below-the-counted engine/stage/resequencer.c ordered_answers "counts_come_in_any_order"
 	[[s/^\tcounts\[number & mask\] = deliveries;/\tif (link->counted == number + 1) counts[number \& mask] = deliveries;/]])
 sluice_unit_mutant(second-answer-not-counted engine/stage/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
-	[[s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
+	[[/case SLUICE_REORDER_DUPLICATE:/,/break;/s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
 sluice_unit_mutant(window-not-stranded engine/stage/life.c ordered_end "join_is_forsaken_in_a_drain"
 	[[s/left += resequencer_leave(stage);/(void)resequencer_leave(stage);/]])
 sluice_unit_mutant(out-of-order-not-stranded engine/stage/resequencer.c ordered_answers "what_a_join_leaves_is_stranded"
@@ -652,7 +652,7 @@ sluice_unit_mutant(far-unflagged engine/link/outlet_member.c far "it_dies"
 sluice_unit_mutant(far-believed-at-first engine/link/rings_separate.c far "it_lies_before_it_has_any"
 	[[/^uint64_t separate_attach/,/^}/s/sub->far.side != FAR_NONE/0/]])
 sluice_unit_mutant(far-never-over engine/run/port_held.c far "it_reads_all"
-	[[s/^\tstage_look_far(port);$//]])
+	[[/^static void supervisor_heed/,/^}/s/^\tstage_look_far(port);$//]])
 sluice_unit_mutant(far-notes-believed engine/link/far.c far_words "it_lies_about_notes"
 	[[s/return made - read <= NOTES_MAX ? read/return 1 ? read/]])
 sluice_unit_mutant(far-notes-counted-here engine/link/far.c far_words "it_makes_the_notes"
@@ -668,7 +668,7 @@ sluice_unit_mutant(far-read-past-its-end engine/link/far.c far_feeds "it_writes_
 sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "it_is_looked_at_in_between"
 	[[s/^\t\tfar_refresh(out, sub->lane);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far_feeds "it_dies_while_it_writes"
-	[[s/far_stop(&stage->out, .*);/(void)0;/]])
+	[[/^void stage_finish/,/^}/s/far_stop(&stage->out, .*);/(void)0;/]])
 sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after_it_has_published"
 	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
 sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
@@ -718,11 +718,11 @@ sluice_unit_mutant(let-in-and-unheard engine/peer/attached.c peers_common "each_
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached "what_is_refused"
 	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
 sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is_refused"
-	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_ERROR);/(void)0;/]])
+	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_NORMAL);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s/^\tif (sub->far.side == FAR_CONSUMER)$/\tif (0)/]])
 sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"
-	[[s/stage_end_as(a->engine, SLUICE_CLOSED(reason, code))/sluice_stage_end(a->engine, reason, code)/]])
+	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]])
 sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached "it_feeds_behind_its_end"
 	[[s/: sluice_load_acquire(&sub->by_producer.end);/: sluice_load_acquire(\&in->share->words.tx->published);/]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
@@ -735,6 +735,17 @@ sluice_unit_mutant(far-signal-kills ring/far.c far_linux "signal_does_not_block_
 	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_DONTWAIT) < 0 \&\&/]])
 sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_its_descriptors"
 	[[s/tell_signal(welcome, fds, share->signal_peers, WIRE_READ)/tell_signal(welcome, fds, share->signal, WIRE_READ)/]])
+# A worker's output is cut off where its input ends.
+sluice_unit_mutant(worker-cut-short engine/stage/life.c peer_worker "the_end_passes_through"
+	[[/^int stage_dry/,/^}/s/!far_writes(&stage->out)/1/]])
+# It acknowledges what it could not send.
+sluice_unit_mutant(worker-acks-unsent engine/run/port.c peer_worker "one_gives_up"
+	[[/^static int port_check_sender/,/^}/s/if (!port_serves(&end))/if (0)/]])
+# Any number is taken from it.
+sluice_unit_mutant(worker-believed engine/stage/resequencer.c peer_worker "one_invents_a_number"
+	[[/^static int resequencer_believes/,/^}/s/SLUICE_LIKELY(sub->far.side != FAR_PRODUCER)/1/]])
+sluice_unit_mutant(order-passes-orphans engine/stage/resequencer.c peer_worker "one_leaves_a_hole_in_the_order"
+	[[s/^\tif (stage_stays(stage))$/\tif (stage_stays(stage) \&\& !sluice_reorder_holds(\&rs->window))/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
@@ -766,9 +777,9 @@ sluice_unit_mutant(refused-and-named engine/run/arrive.c attach_fault "let_read_
 sluice_unit_mutant(refused-and-seated engine/peer/seats.c attach_fault "let_read_calloc"
 	[[/^static void seat_refuse/,/^}/s/free(seat);/seat_add(seats, seat);/]])
 sluice_unit_mutant(refused-and-held engine/peer/seats.c attach_fault "let_read_calloc"
-	[[/^static int seats_admit/,/^}/s/(void)close(grant->fds.i.);/(void)0;/]])
+	[[/^static void grant_undo/,/^}/s/(void)close(grant->fds.i.);/(void)0;/]])
 sluice_unit_mutant(refused-and-shared engine/peer/stand_in.c attach_fault "let_read_calloc"
-	[[/^static int stand_in_subscribe/,/^}/s/share_release(in->share);/(void)0;/]])
+	[[/^static int stand_in_subscribe/,/^}/s/share_release(share);/(void)0;/]])
 sluice_unit_mutant(refused-and-late engine/peer/attach.c attach_fault "reads_poll"
 	[[/^static int attach_wait/,/^}/s/if (n < 0)/if (0)/]])
 sluice_unit_mutant(refused-without-a-word engine/peer/attach.c attach_fault "reads_sendmsg"
@@ -780,9 +791,9 @@ sluice_unit_mutant(refused-and-dead engine/peer/peers.c attach_fault "the_engine
 sluice_unit_mutant(refused-and-outgrown engine/peer/observers.c attach_fault "who_watches_sees_on"
 	[[/^int observers_admit/,/^}/s/if (o->first == NULL)/if (1)/]])
 sluice_unit_mutant(sent-is-believed engine/peer/stand_in.c attached "what_it_says_it_has_sent_is_not_believed"
-	[[s/published - acked > in->share->ring.capacity)/0)/]])
+	[[s/published - acked > share->ring.capacity ?/0 ?/]])
 sluice_unit_mutant(grant-of-another-size engine/peer/attached.c attached "a_grant_that_cannot_be_used"
-	[[s/if (sluice_pow2_at_least(wish->opts.max_demand) != capacity)/if (0)/]])
+	[[s/sluice_pow2_at_least(s->wish.opts.max_demand) == s->ring->capacity)/1)/]])
 sluice_unit_mutant(ending-is-running engine/peer/judge.c judge "by_what_the_pipeline_is_doing"
 	[[s/host_command(&p->host) != PIPELINE_RUN)/0)/]])
 sluice_unit_mutant(fed-out-of-order engine/peer/judge.c judge "by_its_stages"

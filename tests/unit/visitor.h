@@ -231,6 +231,7 @@ static inline void visitor_listen_holding(uint32_t hold_ms)
 		sluice_pipeline_listen(
 			pipeline,
 			SLUICE_LISTEN(.folder = visitor_folder,
+				      .hello_ms = TEST_DEADLINE_MS,
 				      .hold_ms = SLUICE_HOLD_MS(hold_ms))),
 		0);
 }
