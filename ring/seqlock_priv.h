@@ -19,6 +19,9 @@
  *        reader that meets the writer tries later.
  *
  * Crash  A writer that dies leaves `turn` odd, perhaps for good: then nothing is read.
+ *
+ * Knows      words, and turns
+ * Knows not  what they mean, or whose they are
  */
 #ifndef SLUICE_RING_SEQLOCK_PRIV_H
 #define SLUICE_RING_SEQLOCK_PRIV_H
