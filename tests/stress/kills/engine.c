@@ -2,7 +2,10 @@
 #include "tests/stress/kills/kills.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
+
+#define ORDER_AT SLUICE_ORDER_OFFSET(offsetof(struct event, order))
 
 static void must(int rc, const char *what)
 {
@@ -79,6 +82,31 @@ static void keep(struct sluice_pipeline *p)
 	must(sluice_subscribe(p, "keeper", "hub", NULL), "subscribe");
 }
 
+static void sink_check(const struct event *event)
+{
+	sluice_a32 *next;
+
+	if (event->feeder >= FEEDERS || event->number >= EVENTS_MAX) {
+		count(&books->torn, 1);
+		return;
+	}
+	count(&books->result[event->feeder][event->number], 1);
+	next = &books->next[event->feeder];
+	/* Relaxed: the one writer is here. */
+	if (part->ordered && event->number != sluice_load_relaxed(next))
+		count(&books->disorder, 1);
+	sluice_store_release(next, event->number + 1);
+}
+
+static int sink_handle(struct sluice_stage *self,
+		       const struct sluice_batch *batch)
+{
+	(void)self;
+	for (uint32_t i = 0; i < batch->count; i++)
+		sink_check(&SLUICE_EVENTS(batch, struct event)[i]);
+	return SLUICE_OK;
+}
+
 static void tell(struct sluice_pipeline *p)
 {
 	struct sluice_snapshot *now = NULL;
@@ -115,20 +143,33 @@ void engine_main(void)
 	must(sluice_pipeline_open(
 		     &p, SLUICE_PIPELINE(.name = PIPELINE, .workers = 1)),
 	     "open");
-	must(sluice_stage_add(p,
-			      SLUICE_STAGE(.name = "hub",
-					   .kind = SLUICE_PRODUCER_CONSUMER,
-					   .flags = SLUICE_STAGE_PEERS_FEED |
-						    SLUICE_STAGE_PEERS_CONSUME,
-					   .in_bytes = sizeof(struct event),
-					   .out_bytes = sizeof(struct event),
-					   .dispatcher = part->dispatcher,
-					   .key_of = part->key ? hub_key : NULL,
-					   .on_idle = SLUICE_IDLE_STAY,
-					   .handle_events = hub_handle)),
+	must(sluice_stage_add(
+		     p,
+		     SLUICE_STAGE(.name = "hub",
+				  .kind = SLUICE_PRODUCER_CONSUMER,
+				  .flags = SLUICE_STAGE_PEERS_FEED |
+					   SLUICE_STAGE_PEERS_CONSUME,
+				  .in_bytes = sizeof(struct event),
+				  .out_bytes = sizeof(struct event),
+				  .dispatcher = part->dispatcher,
+				  .key_of = part->key ? hub_key : NULL,
+				  .order_offset = part->ordered ? ORDER_AT : 0,
+				  .on_idle = SLUICE_IDLE_STAY,
+				  .handle_events = hub_handle)),
 	     "hub");
 	if (part->each)
 		keep(p);
+	if (part->workers)
+		must(sluice_stage_add(
+			     p, SLUICE_STAGE(.name = "sink",
+					     .kind = SLUICE_CONSUMER,
+					     .flags = SLUICE_STAGE_PEERS_FEED,
+					     .in_bytes = sizeof(struct event),
+					     .order_of = part->ordered ? "hub"
+								       : NULL,
+					     .on_idle = SLUICE_IDLE_STAY,
+					     .handle_events = sink_handle)),
+		     "sink");
 	must(sluice_pipeline_listen(
 		     p, SLUICE_LISTEN(.folder = folder,
 				      .hold_ms = SLUICE_HOLD_MS(

@@ -10,6 +10,10 @@
  * the effects that are written down; a reader sees that it has missed nothing since it
  * came.
  *
+ * or, in parts with workers, the readers send on what they have read:
+ *
+ *     feeder 0, 1, 2  ->  "hub"  ->  worker 0, 1, 2  ->  "sink", in the engine
+ *
  * main.c kills, brings back, and holds the books against what was promised; engine.c
  * is the engine; visitor.c those who attach.
  */
@@ -29,8 +33,9 @@
 #define VISITORS   (FEEDERS + READERS)
 #define EVENTS_MAX (1u << 20) /* of each feeder */
 #define KEYS       8u         /* of each feeder */
-#define BURST_MAX  64u        /* events that a feeder sends at once */
-#define WINDOW     64u        /* of a reader */
+#define CHECKS     6u
+#define BURST_MAX  64u /* events that a feeder sends at once */
+#define WINDOW     64u /* of a reader */
 
 #define STALL_MS 2500u /* a reader that runs is not as slow as that */
 
@@ -42,7 +47,8 @@
 struct event {
 	uint32_t feeder;
 	uint32_t number; /* of its events, from 0 */
-	uint64_t check[7];
+	uint64_t order;  /* of `ordered` */
+	uint64_t check[CHECKS];
 };
 
 /* Where a visitor may kill itself. */
@@ -51,7 +57,9 @@ enum point {
 	POINT_ATTACHED,
 	POINT_RECEIVED, /* before the first effect */
 	POINT_HALF,     /* of the effects are done */
-	POINT_DONE,     /* before the receipt */
+	POINT_DONE,     /* before the receipt; a worker: before it sends */
+	POINT_ANSWERED, /* a worker has sent half of the results */
+	POINT_FINISHED, /* all of them, before the receipt */
 	POINT_RESERVED, /* half of a span is written */
 	POINT_WRITTEN,  /* and not committed */
 	POINT_SENT,
@@ -88,14 +96,19 @@ struct books {
 	sluice_a32 accounts; /* of what a feeder was told is taken */
 	sluice_a32 done[FEEDERS * KEYS]; /* events of that key */
 	sluice_a32 effect[FEEDERS][EVENTS_MAX];
+	sluice_a32 result[FEEDERS][EVENTS_MAX]; /* that have come to the sink */
+	sluice_a32 next[FEEDERS];               /* one above the last of them */
 };
 
 struct part {
+	const char *name;
 	const char *dispatcher;
 	uint32_t key;         /* it deals by key */
 	uint32_t keyed;       /* and promises order for each */
 	uint32_t passes_over; /* one that is stopped stops no other */
-	uint32_t each; /* every reader gets every event from where it came */
+	uint32_t each;    /* every reader gets every event from where it came */
+	uint32_t workers; /* readers send on what they read */
+	uint32_t ordered; /* and that comes in order, and once */
 };
 
 extern struct books *books;
@@ -131,7 +144,7 @@ static inline int event_is_whole(const struct event *event)
 {
 	int whole = event->feeder < FEEDERS && event->number < EVENTS_MAX;
 
-	for (uint32_t i = 0; whole && i < 7; i++)
+	for (uint32_t i = 0; whole && i < CHECKS; i++)
 		whole = event->check[i] ==
 			event_check(event->feeder, event->number, i);
 	return whole;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *     stress_kills [--hold] [--stall] [--early-ack] KILLS [DISPATCHER]
+ *     stress_kills [--hold] [--stall] [--early-ack] KILLS [PART]
  *
- * So many kills in all, in equal parts with each dispatcher; --hold: places are kept for
- * those that come back; --stall: who stands still is sent away, so that it stops nobody. --early-ack is a mistake on purpose that must be found. Ends with 3 when the books are wrong.
+ * So many kills in all, in equal parts with each dispatcher, and some with workers;
+ * --hold: places are kept for those that come back; --stall: who stands still is sent
+ * away, so that it stops nobody. --early-ack is a mistake on purpose that must be
+ * found. Ends with 3 when the books are wrong.
  */
 #include "tests/stress/kills/kills.h"
 #include "tests/support/child_threads.h"
@@ -16,16 +18,24 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define LONG_MS   1000u /* a pause that is looked at */
-#define STOPS     2u /* times that a reader is stopped, with each dispatcher */
+#define STOPS     2u    /* times that a reader is stopped, in each part */
 /* Until the others got so many, where that is promised; or else for so long. */
 #define STOP_EVENTS 2000u
 #define STOP_MS     50u
 
 static const struct part parts[] = {
-	{"demand", 0, 0, 1, 0}, {"partition", 1, 1, 0, 0},
-	{"jbsq", 0, 0, 1, 0},   {"p2c", 0, 0, 1, 0},
-	{"rr", 0, 0, 0, 0},     {"atomic", 1, 1, 0, 0},
-	{"sticky", 1, 0, 1, 0}, {"broadcast", 0, 0, 0, 1},
+	{"demand", "demand", 0, 0, 1, 0, 0, 0},
+	{"partition", "partition", 1, 1, 0, 0, 0, 0},
+	{"jbsq", "jbsq", 0, 0, 1, 0, 0, 0},
+	{"p2c", "p2c", 0, 0, 1, 0, 0, 0},
+	{"rr", "rr", 0, 0, 0, 0, 0, 0},
+	{"atomic", "atomic", 1, 1, 0, 0, 0, 0},
+	{"sticky", "sticky", 1, 0, 1, 0, 0, 0},
+	{"broadcast", "broadcast", 0, 0, 0, 1, 0, 0},
+	{"workers-demand", "demand", 0, 0, 1, 0, 1, 0},
+	{"workers-partition", "partition", 1, 1, 0, 0, 1, 0},
+	{"workers-jbsq", "jbsq", 0, 0, 1, 0, 1, 0},
+	{"workers-ordered", "ordered", 0, 0, 0, 0, 1, 1},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -53,7 +63,7 @@ static struct {
 static void die(const char *what)
 {
 	(void)fprintf(stderr, "stress_kills: %s: %s\n",
-		      part ? part->dispatcher : "start", what);
+		      part ? part->name : "start", what);
 	for (uint32_t i = 0; i < VISITORS; i++)
 		if (run.pid[i] > 0)
 			(void)kill(run.pid[i], SIGKILL);
@@ -286,6 +296,8 @@ static uint32_t books_check(void)
 {
 	uint64_t lost = 0;
 	uint64_t again = 0;
+	uint64_t unanswered = 0;
+	uint64_t answers = 0; /* that were not the first */
 	uint64_t events = 0;
 	uint32_t bad = 0;
 	uint32_t labelled = 0;
@@ -301,6 +313,9 @@ static uint32_t books_check(void)
 
 			lost += times == 0;
 			again += times > 0 ? times - 1 : 0;
+			times = sluice_load_acquire(&books->result[f][i]);
+			unanswered += times == 0 && part->workers;
+			answers += times > 0 ? times - 1 : 0;
 		}
 	}
 	for (uint32_t i = 0; i < POINTS; i++)
@@ -309,11 +324,13 @@ static uint32_t books_check(void)
 		"%s: %u kills, %u of them at points; %llu events, %llu "
 		"twice of %llu in hand; longest pause %llu ms; %u while one "
 		"was stopped\n",
-		part->dispatcher, run.kills, labelled,
-		(unsigned long long)events, (unsigned long long)again,
-		(unsigned long long)run.allowed,
+		part->name, run.kills, labelled, (unsigned long long)events,
+		(unsigned long long)again, (unsigned long long)run.allowed,
 		(unsigned long long)(run.pause_ns / NS_PER_MS), run.stopped);
 	bad += wrong("lost", lost, 0);
+	bad += wrong("without a result", unanswered, 0);
+	bad += wrong("results twice, and nobody had them in hand", answers,
+		     part->ordered ? 0 : run.allowed);
 	bad += wrong("seen twice, and nobody had them in hand", again,
 		     run.allowed);
 	bad += wrong("gaps", sluice_load_acquire(&books->gaps), 0);
@@ -359,7 +376,7 @@ static int usage(void)
 	(void)fprintf(
 		stderr,
 		"usage: stress_kills [--hold] [--stall] [--early-ack] KILLS "
-		"[DISPATCHER]\n");
+		"[PART]\n");
 	return 2;
 }
 
@@ -390,7 +407,7 @@ int main(int argc, char **argv)
 		part = &parts[i];
 		if (only == NULL)
 			bad += run_part(kills / (uint32_t)PARTS + 1, &rng);
-		else if (strcmp(only, part->dispatcher) == 0)
+		else if (strcmp(only, part->name) == 0)
 			bad += run_part(kills, &rng);
 	}
 	(void)rmdir(folder);

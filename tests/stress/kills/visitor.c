@@ -19,6 +19,7 @@ static struct {
 	uint32_t passes;       /* that are left to it there */
 	uint32_t met[FEEDERS]; /* it has seen an event of it, and expects */
 	uint32_t next[FEEDERS];
+	struct sluice_stage *sender; /* a worker's port, else NULL */
 } life;
 
 static void wrong(const char *what, int rc)
@@ -42,6 +43,11 @@ static int reads(void)
 	return life.visitor >= FEEDERS;
 }
 
+static int works(void)
+{
+	return reads() && part->workers;
+}
+
 /* ---- attaching ------------------------------------------------------------------ */
 
 /* What a library does between the two messages, and no more. */
@@ -51,10 +57,14 @@ static void dies_welcomed(void)
 	struct wire_hello hello;
 
 	wire_init(&hello, WIRE_HELLO, sizeof(hello));
-	hello.role = reads() ? WIRE_CONSUMER : WIRE_PRODUCER;
+	hello.role = works()   ? WIRE_WORKER
+		     : reads() ? WIRE_CONSUMER
+			       : WIRE_PRODUCER;
 	(void)strcpy(hello.pipeline, PIPELINE);
 	(void)strcpy(hello.peer, life.name);
 	(void)strcpy(reads() ? hello.from : hello.to, "hub");
+	if (works())
+		(void)strcpy(hello.to, "sink");
 	if (attach_open(&attach, &hello, folder,
 			attach_due(TEST_DEADLINE_MS)) == 0) {
 		life.passes = 1;
@@ -74,9 +84,12 @@ static struct sluice_stage *attach(uint64_t *accepted)
 		&port,
 		SLUICE_ATTACH(.pipeline = PIPELINE, .folder = folder,
 			      .name = life.name, .from = reads() ? "hub" : NULL,
-			      .to = reads() ? NULL : "hub",
+			      .to = works()   ? "sink"
+				    : reads() ? NULL
+					      : "hub",
 			      .max_demand = reads() ? WINDOW : 0,
-			      .ring_events = reads() ? 0 : 4 * BURST_MAX,
+			      .ring_events =
+				      reads() && !works() ? 0 : 4 * BURST_MAX,
 			      .timeout_ms = TEST_DEADLINE_MS,
 			      .accepted = accepted));
 	if (rc < 0)
@@ -146,6 +159,30 @@ static void act(const struct event *event, uint32_t flags)
 		act_in_order(event);
 }
 
+static void send_on(const struct event *events, uint32_t n)
+{
+	while (n > 0) {
+		int rc = sluice_send(life.sender, events, n, TEST_DEADLINE_MS);
+
+		if (rc <= 0)
+			wrong("sends on", rc);
+		events += rc;
+		n -= (uint32_t)rc;
+	}
+}
+
+/* A worker's: all results are out before the receipt. */
+static void answer(const struct sluice_batch *batch)
+{
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+	uint32_t half = batch->count / 2;
+
+	send_on(events, half);
+	pass(POINT_ANSWERED);
+	send_on(events + half, batch->count - half);
+	pass(POINT_FINISHED);
+}
+
 static void act_all(const struct sluice_batch *batch)
 {
 	const struct event *events = SLUICE_EVENTS(batch, struct event);
@@ -159,6 +196,8 @@ static void act_all(const struct sluice_batch *batch)
 	count(&books->effects_by[life.who], batch->count);
 	count(&books->effects, batch->count);
 	pass(POINT_DONE);
+	if (life.sender != NULL)
+		answer(batch);
 }
 
 /* As a reader does that acknowledges first: it takes the events away, asks for more,
@@ -194,6 +233,7 @@ static void read_all(void)
 	struct sluice_batch batch = {0};
 	int rc = 0;
 
+	life.sender = sluice_port_sender(port);
 	while (batches-- > 0 &&
 	       (rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
 		sluice_store_release(&books->hand[life.who], batch.count);
@@ -221,7 +261,8 @@ static void event_fill(struct event *event, uint32_t number)
 {
 	event->feeder = life.who;
 	event->number = number;
-	for (uint32_t i = 0; i < 7; i++)
+	event->order = 0;
+	for (uint32_t i = 0; i < CHECKS; i++)
 		event->check[i] = event_check(life.who, number, i);
 }
 
@@ -316,13 +357,14 @@ static enum point draw_point(struct rng *rng)
 	static const enum point feeders[] = {POINT_WELCOMED, POINT_ATTACHED,
 					     POINT_RESERVED, POINT_WRITTEN,
 					     POINT_SENT};
-	static const enum point readers[] = {POINT_WELCOMED, POINT_ATTACHED,
-					     POINT_RECEIVED, POINT_HALF,
-					     POINT_DONE};
+	/* The last two are a worker's. */
+	static const enum point readers[] = {
+		POINT_WELCOMED, POINT_ATTACHED, POINT_RECEIVED, POINT_HALF,
+		POINT_DONE,     POINT_ANSWERED, POINT_FINISHED};
 
 	if (rng_below(rng, 3) == 0)
 		return POINTS;
-	return reads() ? readers[rng_below(rng, 5)]
+	return reads() ? readers[rng_below(rng, works() ? 7 : 5)]
 		       : feeders[rng_below(rng, 5)];
 }
 

@@ -21,8 +21,9 @@
 
 static struct {
 	struct rng rng;
-	uint32_t feeds;
-	const char *stage;
+	enum wire_role role;
+	const char *from; /* NULL: it does not read */
+	const char *to;
 	int socket;
 	struct wire_welcome welcome;
 	int fds[PACKET_FDS_MAX];
@@ -34,11 +35,14 @@ static void outlaw_hello(void)
 	struct wire_hello hello;
 
 	wire_init(&hello, WIRE_HELLO, sizeof(hello));
-	hello.role = outlaw.feeds ? WIRE_PRODUCER : WIRE_CONSUMER;
-	hello.max_demand = outlaw.feeds ? 0 : 64;
-	hello.ring_events = outlaw.feeds ? 64 : 0;
+	hello.role = outlaw.role;
+	hello.max_demand = wire_reads(outlaw.role) ? 64 : 0;
+	hello.ring_events = wire_feeds(outlaw.role) ? 64 : 0;
 	(void)strcpy(hello.pipeline, PIPELINE);
-	(void)strcpy(outlaw.feeds ? hello.to : hello.from, outlaw.stage);
+	if (outlaw.from != NULL)
+		(void)strcpy(hello.from, outlaw.from);
+	if (outlaw.to != NULL)
+		(void)strcpy(hello.to, outlaw.to);
 	must(packet_send(outlaw.socket, &hello, sizeof(hello), NULL, 0) == 0,
 	     "hello is said");
 }
@@ -56,8 +60,7 @@ static int outlaw_is_welcome(void)
 				outlaw.fds, &count);
 	return n > 0 && wire_kind_of(message, (size_t)n) == WIRE_WELCOME &&
 	       wire_welcome_read(&outlaw.welcome, message, (size_t)n,
-				 outlaw.feeds ? WIRE_PRODUCER
-					      : WIRE_CONSUMER) == 0;
+				 outlaw.role) == 0;
 }
 
 static int outlaw_may_write(uint32_t i)
@@ -151,9 +154,10 @@ static void scribble_object(void)
 	const struct wire_object *object =
 		&outlaw.welcome
 			 .object[rng_below(rng, outlaw.welcome.object_count)];
+	int feeds = object->side == WIRE_TO;
 	const struct wire_object *other = wire_object_find(
-		&outlaw.welcome, outlaw.feeds ? WIRE_TO : WIRE_FROM,
-		outlaw.feeds ? SLUICE_OBJECT_RX_WORDS : SLUICE_OBJECT_TX_WORDS);
+		&outlaw.welcome, feeds ? WIRE_TO : WIRE_FROM,
+		feeds ? SLUICE_OBJECT_RX_WORDS : SLUICE_OBJECT_TX_WORDS);
 	uint64_t near;
 	uint64_t word;
 	uint64_t at;
@@ -259,13 +263,23 @@ static void scribble(void)
 
 void outlaw_main(uint32_t kind, uint64_t seed)
 {
-	static const char *const stages[] = {"wild", "hub", "loud"};
+	static const struct {
+		enum wire_role role;
+		const char *from;
+		const char *to;
+	} lives[OUTLAWS] = {
+		[OUTLAW_WILD] = {WIRE_CONSUMER, "wild", NULL},
+		[OUTLAW_FEEDS] = {WIRE_PRODUCER, NULL, "hub"},
+		[OUTLAW_LOUD] = {WIRE_CONSUMER, "loud", NULL},
+		[OUTLAW_WORKS] = {WIRE_WORKER, "wild", "hub"},
+	};
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	struct wire_ready ready;
 
 	outlaw.rng.state = seed;
-	outlaw.feeds = kind == OUTLAW_FEEDS;
-	outlaw.stage = stages[kind];
+	outlaw.role = lives[kind].role;
+	outlaw.from = lives[kind].from;
+	outlaw.to = lives[kind].to;
 	(void)alarm(TEST_DEADLINE_S);
 	(void)signal(SIGPIPE, SIG_IGN);
 	outlaw.socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

@@ -19,6 +19,7 @@
 
 #include "sluice.h"
 #include "ring/atomic.h"
+#include "engine/peer/wire_priv.h"
 #include "tests/support/deadline.h"
 #include "tests/support/rng.h"
 
@@ -66,7 +67,13 @@ static inline void rest_ms(int ms)
 	(void)poll(NULL, 0, ms);
 }
 
-enum outlaw_kind { OUTLAW_WILD, OUTLAW_FEEDS, OUTLAW_LOUD, OUTLAWS };
+enum outlaw_kind {
+	OUTLAW_WILD, /* reads a ring of its own */
+	OUTLAW_FEEDS,
+	OUTLAW_LOUD,  /* reads a ring that others read */
+	OUTLAW_WORKS, /* reads and feeds */
+	OUTLAWS
+};
 
 /* One life; ends the process. */
 void outlaw_main(uint32_t kind, uint64_t seed);
