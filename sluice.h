@@ -15,6 +15,7 @@
 #include "engine/listen.h"
 #include "engine/pipeline.h"
 #include "engine/port.h"
+#include "engine/process.h"
 #include "engine/snapshot.h"
 #include "engine/stage.h"
 #include "engine/subscription.h"

@@ -15,6 +15,7 @@ set(SLUICE_MAN_PAGES
 	sluice_control.3
 	sluice_pipeline.3
 	sluice_port.3
+	sluice_process.3
 	sluice_snapshot.3
 	sluice_stage.3
 	sluice_strategy.3

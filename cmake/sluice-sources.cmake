@@ -46,6 +46,7 @@ set(SLUICE_PUBLIC_HEADERS
 	engine/listen.h
 	engine/pipeline.h
 	engine/port.h
+	engine/process.h
 	engine/snapshot.h
 	engine/stage.h
 	engine/subscription.h
@@ -131,15 +132,19 @@ set(SLUICE_SOURCES
 	engine/run/restart.c
 	engine/run/run.c
 	engine/run/stopping.c
+	engine/run/tenant.c
 	engine/run/supervisor.c
 	engine/run/worker.c
 	engine/peer/address.c
 	engine/peer/allow.c
 	engine/peer/board.c
 	engine/peer/attach.c
+	engine/peer/due.c
+	engine/peer/exec.c
 	engine/peer/file.c
 	engine/peer/guest.c
 	engine/peer/judge.c
+	engine/peer/inherit.c
 	engine/peer/kin.c
 	engine/peer/listen.c
 	engine/peer/memory.c
@@ -148,6 +153,8 @@ set(SLUICE_SOURCES
 	engine/peer/client.c
 	engine/peer/packet.c
 	engine/peer/peers.c
+	engine/peer/process.c
+	engine/peer/process_opts.c
 	engine/peer/seats.c
 	engine/peer/share.c
 	engine/peer/stand_in.c

@@ -86,7 +86,9 @@ SLUICE_BEGIN_DECLS
 struct sluice_attach_opts {
 	uint32_t size;  /* of this struct, bytes */
 	uint32_t flags; /* SLUICE_ATTACH_MANUAL and its like */
-	/** The pipeline's name. */
+	/** The pipeline's name; NULL: that which has started this process as one of its
+	 * stages (process.h), and has said what it is; names that are given must be
+	 * those. */
 	const char *pipeline;
 	/** Its own name in that pipeline, 1 to 63 of A-Z a-z 0-9 _ . - and not that
 	 * of another stage; NULL: one is made up, peer-PID-N. */
@@ -132,12 +134,14 @@ struct sluice_attach_opts {
  * sluice_attach - be a stage of a pipeline of another process.
  *
  * @port  out: a port that receives, with `from`, or sends, with `to` alone
+ * @opts  NULL: SLUICE_ATTACH(), for a process stage
  *
  * Returns 0; -EINVAL for options that are wrong; -ECONNREFUSED when no such pipeline
  * listens; -ETIMEDOUT; what the engine answers, and sluice_last_error() is in its
  * words then: -EACCES, -EPERM, -ENOENT, -EEXIST, -ENOSPC, -ENOTSUP, -EINVAL, -EAGAIN,
- * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. Threads: any. Blocks:
- * up to the timeout.
+ * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. Threads: any; for
+ * a process stage no other thread uses the environment meanwhile. Blocks: up to the
+ * timeout.
  */
 SLUICE_API int
 sluice_attach(struct sluice_stage **port,

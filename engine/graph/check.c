@@ -17,15 +17,15 @@ static int check_connected(const struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
 
-		if (stage->opts.on_idle == SLUICE_IDLE_STAY)
-			continue;
-		if (stage_consumes(stage) && stage->declared_in == 0)
+		if (stage_consumes(stage) && stage->declared_in == 0 &&
+		    !stage_awaits_feeders(stage))
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a consumer without a "
 					   "producer: subscribe it to one, or "
 					   "set on_idle to SLUICE_IDLE_STAY",
 					   stage->name);
-		if (stage_produces(stage) && stage->declared_out == 0)
+		if (stage_produces(stage) && stage->declared_out == 0 &&
+		    !stage_awaits_readers(stage))
 			return sluice_fail(-EINVAL,
 					   "stage '%s' is a producer without a "
 					   "consumer: subscribe one to it, or "

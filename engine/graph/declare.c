@@ -158,6 +158,8 @@ void stage_forget(struct sluice_stage *stage)
 	stage->stands_in = 0;
 	stage->declared_in = 0;
 	stage->declared_out = 0;
+	sluice_store_stale(&stage->words.feeders_due, 0);
+	sluice_store_stale(&stage->words.readers_due, 0);
 }
 
 void stage_free(struct sluice_stage *stage)

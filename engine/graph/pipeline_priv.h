@@ -84,6 +84,9 @@ struct sluice_pipeline {
 	struct host host; /* as its stages see it; first */
 	char name[SLUICE_NAME_BYTES];
 	uint32_t named; /* by its user */
+	/* Other processes may come to see its bells; under the lock, before the
+	 * start. */
+	uint32_t peered;
 	struct sluice_pipeline_opts opts;
 	const struct platform *platform;
 	/* The platform's; while it is planned, with fences of its own, which lie

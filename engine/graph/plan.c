@@ -68,6 +68,8 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 		    sub->opts.max_demand > most)
 			most = sub->opts.max_demand;
 	}
+	if (stage_awaits_readers(stage) && most < RING_EVENTS_DEFAULT)
+		most = RING_EVENTS_DEFAULT;
 	return sluice_pow2_at_least(most);
 }
 
@@ -399,7 +401,7 @@ static int plan_bells_region(struct sluice_pipeline *p,
 	uint64_t bytes = (p->workers_max + 1) * sizeof(struct sluice_bell);
 	uint64_t page = sluice_region_page_bytes();
 	void *block[2] = {NULL, NULL};
-	int rc = (p->named ? sluice_region_open_shared : sluice_region_open)(
+	int rc = (p->peered ? sluice_region_open_shared : sluice_region_open)(
 		&p->region, p->name,
 		sluice_region_footprint(2) + SLUICE_ALIGN_UP(bytes, page) +
 			page,

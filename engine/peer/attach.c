@@ -249,23 +249,46 @@ int attach_open(struct attach *a, const struct wire_hello *hello,
 	struct address address;
 	int rc;
 
-	*a = ATTACH_NONE;
-	for (uint32_t i = 0; i < WIRE_MEMORY_MAX; i++)
-		a->events[i] = -1;
 	rc = address_find(&address, hello->pipeline, folder, 0);
 	if (rc == -ENOENT)
 		rc = attach_no_folder(hello->pipeline);
 	if (rc == 0)
 		rc = attach_connect(address.path, due_ns);
 	if (rc < 0)
-		return rc;
-	a->socket = rc;
+		*a = ATTACH_NONE;
+	return rc < 0 ? rc : attach_over(a, rc, hello, due_ns);
+}
+
+int attach_over(struct attach *a, int socket, const struct wire_hello *hello,
+		uint64_t due_ns)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc;
+
+	*a = (struct attach){.socket = socket};
+	for (uint32_t i = 0; i < WIRE_MEMORY_MAX; i++)
+		a->events[i] = -1;
 	rc = attach_hello(a, hello);
 	if (rc == 0)
 		rc = attach_answer(a, (enum wire_role)hello->role, due_ns);
 	if (rc < 0)
 		attach_free(a);
 	return rc;
+}
+
+int attach_offer(int socket, struct wire_hello *offer, uint64_t due_ns)
+{
+	SLUICE_KEEP_ERRNO;
+	struct answer answer = {.n = 0};
+	int rc = attach_wait(socket, due_ns);
+
+	if (rc == 0)
+		rc = attach_receive(socket, &answer);
+	for (uint32_t i = 0; rc == 0 && i < answer.count; i++)
+		(void)close(answer.fds[i]);
+	return rc < 0 ? rc
+		      : wire_hello_read(offer, &answer.message,
+					(size_t)answer.n);
 }
 
 int attach_ready(const struct attach *a)

@@ -40,6 +40,14 @@ uint64_t attach_due(uint32_t timeout_ms);
 int attach_open(struct attach *attach, const struct wire_hello *hello,
 		const char *folder, uint64_t due_ns);
 
+/* The same over a @socket that is connected, which is closed after a failure. */
+int attach_over(struct attach *attach, int socket,
+		const struct wire_hello *hello, uint64_t due_ns);
+
+/* What an engine that has started this process says first, over a @socket that it has
+ * made: the hello that it is to be greeted with. Returns 0 or a negative errno. */
+int attach_offer(int socket, struct wire_hello *offer, uint64_t due_ns);
+
 /* Everything is in place: events may flow. Returns 0 or a negative errno. */
 int attach_ready(const struct attach *attach);
 

@@ -6,6 +6,7 @@
 #include "engine/attach.h"
 #include "engine/control/door_priv.h"
 #include "engine/peer/attached_priv.h"
+#include "engine/peer/inherit_priv.h"
 #include "engine/peer/memory_priv.h"
 #include "engine/peer/packet_priv.h"
 #include "engine/port.h"
@@ -30,6 +31,7 @@ struct client {
 	struct tenant tenant; /* first */
 	struct attach attach;
 	struct attached attached;
+	struct inherited inherited;
 	struct wire_hello hello;
 	const struct platform *platform;
 	int wake; /* an eventfd */
@@ -57,9 +59,7 @@ static int client_names(struct wire_hello *hello,
 {
 	int rc = 0;
 
-	if (o->pipeline == NULL)
-		rc = sluice_fail(-EINVAL, "attach: pipeline is NULL");
-	else if (o->from == NULL && o->to == NULL)
+	if (o->from == NULL && o->to == NULL)
 		rc = sluice_fail(-EINVAL,
 				 "attach: from and to are NULL; a peer "
 				 "consumes from a stage, feeds one, or does "
@@ -126,9 +126,8 @@ static int client_opts(struct sluice_attach_opts *o,
 	int rc;
 
 	*o = (struct sluice_attach_opts){.size = sizeof(*o)};
-	if (opts == NULL)
-		return sluice_fail(-EINVAL, "attach: opts are NULL");
-	rc = opts_copy(o, opts, sizeof(*o), "attach options");
+	rc = opts != NULL ? opts_copy(o, opts, sizeof(*o), "attach options")
+			  : 0;
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 7, "attach options");
 	if (rc == 0 && o->resv32 != 0)
@@ -200,6 +199,8 @@ static void client_free(struct client *c)
 {
 	if (c->wake >= 0)
 		(void)close(c->wake);
+	if (c->inherited.socket >= 0)
+		(void)close(c->inherited.socket);
 	free(c);
 }
 
@@ -243,6 +244,9 @@ static int client_connect(struct client *c, const struct sluice_attach_opts *o)
 {
 	uint64_t due_ns = attach_due(o->timeout_ms);
 
+	if (c->inherited.socket >= 0)
+		return attach_over(&c->attach, inherited_take(&c->inherited),
+				   &c->hello, due_ns);
 	for (;;) {
 		int rc = attach_open(&c->attach, &c->hello, o->folder, due_ns);
 
@@ -319,7 +323,11 @@ int sluice_attach(struct sluice_stage **port,
 	c->tenant.ops = &client_ops;
 	c->wake = -1;
 	c->attach = ATTACH_NONE;
-	rc = client_hello(&c->hello, &o);
+	c->inherited.socket = -1;
+	if (o.pipeline == NULL)
+		rc = inherited_open(&c->inherited, &o);
+	if (rc == 0)
+		rc = client_hello(&c->hello, &o);
 	if (rc == 0)
 		rc = client_connect(c, &o);
 	if (rc == 0)

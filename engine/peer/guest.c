@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection from its first word to its last. */
-#include "engine/peer/listener_priv.h"
+#include "engine/peer/process_priv.h"
 #include "ring/base_priv.h"
 
 #include <stdlib.h>
@@ -37,6 +37,8 @@ static void guest_free(struct guest *guest)
 /* Before it is admitted: the text is that of the last error. */
 static void guest_refuse(struct guest *guest, int rc)
 {
+	if (guest->process != NULL)
+		process_refused(guest->process, rc);
 	guest_say(guest->socket, WIRE_REFUSAL, rc, SLUICE_REASON_OPEN,
 		  sluice_last_error());
 	guest_free(guest);
@@ -51,6 +53,8 @@ static int guest_admitted(const struct guest *guest)
 static void guest_gone(struct listener *l, struct guest *guest,
 		       enum peer_gone why, enum sluice_reason reason, int code)
 {
+	if (guest->process != NULL)
+		process_gone(guest->process, why, code);
 	l->ops->gone(l->ctx, &guest->peer, why, reason, code);
 	l->look_ns = 0; /* its place may be one to look after */
 	guest_free(guest);
@@ -73,6 +77,19 @@ static void guest_log(const struct listener *l, const struct guest *guest,
 		 guest->peer.identity.pid, what);
 }
 
+/* How long it has to say hello, and then to be ready; and what limits that. */
+static uint32_t guest_limit_ms(const struct listener *l,
+			       const struct guest *guest)
+{
+	return guest->process != NULL ? guest->process->attach_ms
+				      : l->opts.hello_ms;
+}
+
+static const char *guest_limit_text(const struct guest *guest)
+{
+	return guest->process != NULL ? "attach_ms" : "hello_ms";
+}
+
 /* ---- hello ----------------------------------------------------------------------- */
 
 void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
@@ -86,9 +103,9 @@ void guest_begin(struct listener *l, struct guest *guest, int socket, int pidfd,
 	guest->peer.identity = *identity;
 	guest->peer.listener = l;
 	guest->peer.signalled = -1;
-	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
+	guest->deadline_ns = listener_in_ms(l, guest_limit_ms(l, guest));
 	rc = allow_groups(guest);
-	if (rc == 0)
+	if (rc == 0 && guest->process == NULL)
 		rc = allow_anything(l, guest);
 	if (rc < 0)
 		guest_refuse(guest, rc);
@@ -132,7 +149,7 @@ static void guest_admit(struct listener *l, struct guest *guest)
 		return;
 	}
 	guest->state = GUEST_WELCOMED;
-	guest->deadline_ns = listener_in_ms(l, l->opts.hello_ms);
+	guest->deadline_ns = listener_in_ms(l, guest_limit_ms(l, guest));
 	l->look_ns = 0; /* it may be one to look after */
 	rc = guest_welcome(guest, &grant);
 	for (uint32_t i = 0;
@@ -207,10 +224,24 @@ static void guest_ready(struct listener *l, struct guest *guest,
 	l->ops->ready(l->ctx, &guest->peer);
 }
 
+/* Of a process that we have started: it could not become its program. */
+static void guest_not_executed(struct guest *guest, const void *message,
+			       size_t n)
+{
+	struct wire_word word;
+	int rc = wire_word_read(&word, message, n, WIRE_END);
+
+	process_not_executed(guest->process, rc < 0 ? rc : word.code);
+	guest_free(guest);
+}
+
 static void guest_hear(struct listener *l, struct guest *guest,
 		       const void *message, size_t n)
 {
-	if (guest->state == GUEST_HELLO)
+	if (guest->state == GUEST_HELLO && guest->process != NULL &&
+	    wire_kind_of(message, n) == WIRE_END)
+		guest_not_executed(guest, message, n);
+	else if (guest->state == GUEST_HELLO)
 		guest_hello(l, guest, message, n);
 	else if (guest->state == GUEST_WELCOMED &&
 		 wire_kind_of(message, n) != WIRE_END)
@@ -281,9 +312,9 @@ void guest_late(struct listener *l, struct guest *guest)
 		guest_gone(l, guest, PEER_LOST, SLUICE_REASON_ERROR, -EPIPE);
 		return;
 	}
-	(void)sluice_fail(-ETIMEDOUT, "no %s within hello_ms, %u",
+	(void)sluice_fail(-ETIMEDOUT, "no %s within %s, %u",
 			  guest->state == GUEST_HELLO ? "hello" : "ready",
-			  l->opts.hello_ms);
+			  guest_limit_text(guest), guest_limit_ms(l, guest));
 	if (guest->state == GUEST_HELLO) {
 		guest_refuse(guest, -ETIMEDOUT);
 		return;

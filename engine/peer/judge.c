@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* May a peer have what it asks for? What can be told from its hello and from what
  * was declared; the rest is admit()'s. */
-#include "engine/peer/listener_priv.h"
+#include "engine/peer/process_priv.h"
 #include "engine/peer/wish_priv.h"
 #include "ring/base_priv.h"
 
 #include <string.h>
 
-static int judge_from(struct sluice_pipeline *p, const struct wire_hello *hello)
+static int judge_from(struct sluice_pipeline *p, const struct wire_hello *hello,
+		      int invited)
 {
 	struct wish wish;
 	int rc;
@@ -16,7 +17,7 @@ static int judge_from(struct sluice_pipeline *p, const struct wire_hello *hello)
 	rc = wish_find(&wish, p);
 	if (rc < 0)
 		return rc;
-	if ((wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)
+	if (!invited && (wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)
 		return sluice_fail(-EPERM,
 				   "stage '%s': peers may not consume from it; "
 				   "its flags have no "
@@ -25,7 +26,8 @@ static int judge_from(struct sluice_pipeline *p, const struct wire_hello *hello)
 	return wish_fits(&wish);
 }
 
-static int judge_to(struct sluice_pipeline *p, const struct wire_hello *hello)
+static int judge_to(struct sluice_pipeline *p, const struct wire_hello *hello,
+		    int invited)
 {
 	struct wish wish;
 	int rc;
@@ -34,7 +36,7 @@ static int judge_to(struct sluice_pipeline *p, const struct wire_hello *hello)
 	rc = wish_find(&wish, p);
 	if (rc < 0)
 		return rc;
-	if ((wish.flags & SLUICE_STAGE_PEERS_FEED) == 0)
+	if (!invited && (wish.flags & SLUICE_STAGE_PEERS_FEED) == 0)
 		return sluice_fail(-EPERM,
 				   "stage '%s': peers may not feed it; its "
 				   "flags have no SLUICE_STAGE_PEERS_FEED",
@@ -72,20 +74,23 @@ static int judge_pipeline(const struct sluice_pipeline *p,
 	return 0;
 }
 
-/* What it may comes before what there is: a stranger learns no names. */
+/* What it may comes before what there is: a stranger learns no names. A process that
+ * we have started may be what it was started for. */
 int judge_hello(struct listener *l, const struct guest *guest,
 		const struct wire_hello *hello)
 {
+	int invited = guest->process != NULL;
 	int rc = judge_pipeline(l->pipeline, hello);
 
 	if (rc == 0)
-		rc = allow_hello(l, guest, hello);
+		rc = invited ? process_judge(guest->process, hello)
+			     : allow_hello(l, guest, hello);
 	if (rc == 0 && wire_watches(hello))
 		return 0;
 	if (rc == 0 && wire_reads(hello->role))
-		rc = judge_from(l->pipeline, hello);
+		rc = judge_from(l->pipeline, hello, invited);
 	if (rc == 0 && wire_feeds(hello->role))
-		rc = judge_to(l->pipeline, hello);
+		rc = judge_to(l->pipeline, hello, invited);
 	if (rc == 0 && strcmp(hello->from, hello->to) == 0)
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s': a worker that feeds the stage "

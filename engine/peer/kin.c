@@ -6,7 +6,7 @@
  * their engine is gone. So a child closes these at once. (exec closes them too; a
  * child that was made by a bare clone() keeps them until it closes the pipeline.)
  */
-#include "engine/peer/listener_priv.h"
+#include "engine/peer/process_priv.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -30,6 +30,9 @@ static void kin_in_child(void)
 		address_drop(&l->address);
 		for (uint32_t i = 0; i < l->opts.peers_max; i++)
 			kin_shut(&l->guests[i].socket);
+		for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++)
+			if (listener_process(l, i) != NULL)
+				kin_shut(&listener_process(l, i)->guest.socket);
 	}
 	first = NULL;
 	(void)pthread_mutex_unlock(&lock);

@@ -20,6 +20,11 @@
  * Words  writer          readers   order    meaning
  * over   closing thread  listener  acq_rel  1: end, and let all go, as when the
  *                                           pipeline has ended
+ * named  who listens     the same  acq_rel  a pipeline with processes may come to
+ *                                           listen later, once
+ * late   who listens     listener  acq_rel  what it is to take over then
+ * process  who adds it;  listener  acq_rel  it is there, whole; 0: none
+ *          listener
  *
  * Knows      pipelines, handshakes, descriptors
  * Knows not  what a peer is given (peer_priv.h)
@@ -29,9 +34,12 @@
 
 #include "engine/peer/address_priv.h"
 #include "engine/peer/listen_priv.h"
+#include "engine/process.h"
 #include "engine/run/run_priv.h"
 
 #include <poll.h>
+
+struct process;
 
 enum guest_state {
 	GUEST_FREE = 0,
@@ -49,6 +57,7 @@ struct guest {
 	uint64_t deadline_ns; /* UINT64_MAX: none */
 	uint32_t *groups;     /* that it is in, beside its gid */
 	uint32_t group_count;
+	struct process *process; /* that it is of, if we have started it */
 	struct peer peer;
 };
 
@@ -67,13 +76,26 @@ struct listener {
 	uint64_t look_ns; /* when ops->look() is due */
 	uint64_t epochs;  /* that were given */
 	struct guest *guests;
-	struct pollfd *polled; /* wake, socket, and three for each guest */
+	/* struct process *: those that we start; written under the lock of kin.c. */
+	sluice_a64 process[SLUICE_PROCESSES_MAX];
+	struct pollfd
+		*polled; /* wake, socket, three for each guest, four for each
+				  process */
 	uint32_t polled_count;
 	void *thread;
 	struct listener *next; /* kin.c */
 	struct listener **link;
 	sluice_a32 over;
+	sluice_a32 named; /* 1: it listens at an address, or is about to */
+	/* struct listener *, without a thread: has what this one lacks to listen. */
+	sluice_a64 late;
 };
+
+static inline struct process *listener_process(const struct listener *l,
+					       uint32_t i)
+{
+	return (struct process *)(uintptr_t)sluice_load_acquire(&l->process[i]);
+}
 
 static inline uint64_t listener_now(const struct listener *l)
 {
@@ -90,6 +112,20 @@ static inline uint64_t listener_in_ms(const struct listener *l, uint64_t ms)
 void peers_run(void *listener);
 /* Its thread is to look again. Threads: any, signal handlers too. */
 void listener_wake(const struct listener *listener);
+/* One more descriptor for this round's poll. Returns where it stands. No more is polled
+ * than is open: poll() takes no more than RLIMIT_NOFILE. */
+uint32_t listener_watch(struct listener *l, int fd);
+
+/* ---- listen.c ---------------------------------------------------------------- */
+
+/* Take over what listener->late has. Threads: its own. */
+void listener_adopt(struct listener *l);
+/* That of @pipeline, for its processes, which is opened if there is none. */
+int listener_of_pipeline(struct sluice_pipeline *pipeline,
+			 const struct peer_ops *ops, void *ctx,
+			 struct listener **out);
+/* Show it a process. Returns 0, -EEXIST or -ENOSPC. */
+int listener_enter(struct listener *l, struct process *process);
 
 /* ---- guest.c ----------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * its process. */
 #define _GNU_SOURCE /* accept4 */
 #include "engine/control/door_priv.h"
-#include "engine/peer/listener_priv.h"
+#include "engine/peer/process_priv.h"
 #include "ring/base_priv.h"
 
 #include <fcntl.h>
@@ -168,13 +168,24 @@ static int peers_over(const struct listener *l)
 	       host_phase(&l->pipeline->host) == PIPELINE_FINISHED;
 }
 
-/* Returns where it stands. No more is polled than is open: poll() takes no more
- * than RLIMIT_NOFILE. */
-static uint32_t peers_watch(struct listener *l, int fd)
+uint32_t listener_watch(struct listener *l, int fd)
 {
 	l->polled[l->polled_count] =
 		(struct pollfd){.fd = fd, .events = POLLIN};
 	return l->polled_count++;
+}
+
+static void peers_prepare_guest(struct listener *l, struct guest *guest,
+				uint64_t *next_ns)
+{
+	if (guest->state == GUEST_FREE)
+		return;
+	/* Its socket is -1 if it has hung up. */
+	guest->polled = listener_watch(l, guest->socket);
+	(void)listener_watch(l, guest->pidfd);
+	(void)listener_watch(l, guest->peer.signalled);
+	if (guest->deadline_ns < *next_ns)
+		*next_ns = guest->deadline_ns;
 }
 
 /* Returns when there is something to do without being told, ns. */
@@ -188,19 +199,17 @@ static uint64_t peers_prepare(struct listener *l)
 	else if (l->rest_ns < next_ns)
 		next_ns = l->rest_ns;
 	l->polled_count = 0;
-	(void)peers_watch(l, l->wake);
-	(void)peers_watch(l, rests ? -1 : l->socket);
-	for (uint32_t i = 0; i < l->opts.peers_max; i++) {
-		struct guest *guest = &l->guests[i];
+	(void)listener_watch(l, l->wake);
+	(void)listener_watch(l, rests ? -1 : l->socket);
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
+		peers_prepare_guest(l, &l->guests[i], &next_ns);
+	for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++) {
+		struct process *process = listener_process(l, i);
 
-		if (guest->state == GUEST_FREE)
+		if (process == NULL)
 			continue;
-		/* Its socket is -1 if it has hung up. */
-		guest->polled = peers_watch(l, guest->socket);
-		(void)peers_watch(l, guest->pidfd);
-		(void)peers_watch(l, guest->peer.signalled);
-		if (guest->deadline_ns < next_ns)
-			next_ns = guest->deadline_ns;
+		peers_prepare_guest(l, &process->guest, &next_ns);
+		process_prepare(l, process, &next_ns);
 	}
 	return next_ns;
 }
@@ -243,6 +252,31 @@ static void peers_guests(struct listener *l, int coming)
 	}
 }
 
+static void peers_processes(struct listener *l)
+{
+	for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++) {
+		struct process *process = listener_process(l, i);
+
+		/* One that has just come was not polled, and has no guest. */
+		if (process == NULL)
+			continue;
+		peers_guest(l, &process->guest);
+		if (!process_look(l, process))
+			continue;
+		kin_lock();
+		sluice_store_release(&l->process[i], 0);
+		kin_unlock();
+		process_free(process);
+	}
+}
+
+static void guest_was_not_polled(const struct listener *l,
+				 const struct guest *guest)
+{
+	if (guest->state != GUEST_FREE)
+		l->polled[guest->polled + 1].revents = 0;
+}
+
 /* If it cannot be told who has something to say, all are asked, now and then. Whether
  * a process has died its socket says then. */
 static void peers_poll(struct listener *l, int timeout_ms)
@@ -250,8 +284,13 @@ static void peers_poll(struct listener *l, int timeout_ms)
 	if (!packet_poll(l->polled, l->polled_count, timeout_ms))
 		return;
 	for (uint32_t i = 0; i < l->opts.peers_max; i++)
-		if (l->guests[i].state != GUEST_FREE)
-			l->polled[l->guests[i].polled + 1].revents = 0;
+		guest_was_not_polled(l, &l->guests[i]);
+	for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++) {
+		const struct process *process = listener_process(l, i);
+
+		if (process != NULL)
+			guest_was_not_polled(l, &process->guest);
+	}
 }
 
 static void peers_look(struct listener *l)
@@ -264,8 +303,10 @@ static void peers_look(struct listener *l)
 static void peers_round(struct listener *l)
 {
 	const struct platform *platform = l->pipeline->platform;
-	uint64_t next_ns = peers_prepare(l);
+	uint64_t next_ns;
 
+	listener_adopt(l);
+	next_ns = peers_prepare(l);
 	peers_poll(l, peers_timeout_ms(l, next_ns));
 	if (l->polled[POLLED_WAKE].revents != 0)
 		platform->event_clear(platform->ctx, l->wake);
@@ -275,9 +316,26 @@ static void peers_round(struct listener *l)
 	peers_look(l);
 	/* Who has gone leaves his name to whoever is just coming. */
 	peers_guests(l, 0);
+	peers_processes(l);
 	peers_guests(l, 1);
 	if (l->polled[POLLED_SOCKET].revents != 0)
 		peers_accept(l);
+}
+
+/* The pipeline has not ended while one of them was up. */
+static void peers_end_processes(struct listener *l)
+{
+	for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++) {
+		struct process *process = listener_process(l, i);
+
+		if (process == NULL)
+			continue;
+		guest_end(l, &process->guest);
+		kin_lock();
+		sluice_store_release(&l->process[i], 0);
+		kin_unlock();
+		process_abandon(process);
+	}
 }
 
 void peers_run(void *arg)
@@ -291,9 +349,11 @@ void peers_run(void *arg)
 		l->ops->over(l->ctx);
 	for (uint32_t i = 0; i < l->opts.peers_max; i++)
 		guest_end(l, &l->guests[i]);
+	peers_end_processes(l);
 	kin_lock();
 	kin_remove(l);
-	(void)close(l->socket);
+	if (l->socket >= 0)
+		(void)close(l->socket);
 	l->socket = -1;
 	address_leave(&l->address);
 	kin_unlock();

@@ -475,6 +475,23 @@ static void seats_begin(void *ctx, const struct sluice_listen_opts *opts)
 	seats->stall_ns = opts->stall_ms * PLATFORM_NS_PER_MS;
 }
 
+/* One that is kept for who comes again is, unless nobody does. */
+static int seats_settled(void *ctx, const char *name, int again)
+{
+	struct seats *seats = ctx;
+	struct seat *seat;
+
+	(void)seats_clear(seats);
+	seat = seats_find(seats, name);
+	if (seat == NULL)
+		return 1;
+	if (!seat_is_away(seat))
+		return 0;
+	if (!again)
+		seat_give_up(seats, seat, "its process stage is over");
+	return again;
+}
+
 const struct peer_ops seats_ops = {
 	.begin = seats_begin,
 	.admit = seats_admit,
@@ -482,6 +499,7 @@ const struct peer_ops seats_ops = {
 	.gone = seats_gone,
 	.signalled = seats_signalled,
 	.look = seats_look,
+	.settled = seats_settled,
 	.over = seats_over,
 	.close = seats_close,
 };

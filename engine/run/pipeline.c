@@ -85,6 +85,7 @@ int pipeline_open_on(struct sluice_pipeline **out,
 	}
 	engine->policy = policy;
 	p->named = opts != NULL && opts->name != NULL;
+	p->peered = p->named;
 	p->pin = pin;
 	o.pin = NULL; /* the caller's */
 	(void)snprintf(p->name, sizeof(p->name), "%s", o.name);

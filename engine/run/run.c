@@ -203,8 +203,10 @@ static int pipeline_launch(struct sluice_pipeline *p)
 		pipeline_reset(p);
 		return rc;
 	}
-	if (pipeline_wait_phase(p, PIPELINE_RUNNING) == 0)
+	if (pipeline_wait_phase(p, PIPELINE_RUNNING) == 0) {
+		pipeline_tell_tenant(p);
 		return 0;
+	}
 	pipeline_reap(p);
 	rc = p->start_stopped ? pipeline_stopped(p) : pipeline_result(p);
 	pipeline_reset(p);
@@ -375,43 +377,6 @@ void sluice_pipeline_stop(struct sluice_pipeline *p)
 		return;
 	(void)sluice_exchange(&p->stopped, 1);
 	pipeline_raise(p, PIPELINE_STOP);
-}
-
-/* ---- who stands on it ----------------------------------------------------- */
-
-int pipeline_let(struct sluice_pipeline *p, struct tenant *tenant)
-{
-	int rc = 0;
-
-	pipeline_lock(p);
-	if (host_phase(&p->host) == PIPELINE_FINISHED)
-		rc = sluice_fail(-EPIPE, "pipeline '%s' has ended", p->name);
-	else if (engine_of(p)->tenant != NULL)
-		rc = sluice_fail(-EALREADY, "pipeline '%s' listens already",
-				 p->name);
-	else
-		engine_of(p)->tenant = tenant;
-	pipeline_unlock(p);
-	return rc;
-}
-
-void pipeline_unlet(struct sluice_pipeline *p)
-{
-	pipeline_lock(p);
-	engine_of(p)->tenant = NULL;
-	pipeline_unlock(p);
-}
-
-/* Whoever is let in later finds the phase. */
-void pipeline_stir_tenant(struct sluice_pipeline *p)
-{
-	struct tenant *tenant;
-
-	pipeline_lock(p);
-	tenant = engine_of(p)->tenant;
-	if (tenant != NULL)
-		tenant->ops->stirred(tenant);
-	pipeline_unlock(p);
 }
 
 /* ---- close ----------------------------------------------------------------- */

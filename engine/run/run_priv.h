@@ -37,8 +37,8 @@ struct late {
 /* What stands on a pipeline and ends with it: of a wing above. */
 struct tenant;
 struct tenant_ops {
-	/* A port has ended, or the pipeline has: look. Threads: the supervisor,
-	 * under the pipeline's lock. */
+	/* A port has ended; the pipeline runs, drains, stops, or has ended: look. Threads: the
+	 * supervisor and the starting one, under the pipeline's lock. */
 	void (*stirred)(struct tenant *tenant);
 	/* The pipeline is closed, and every stage has ended: release all, and
 	 * @tenant. Threads: the closing one; it may wait for the tenant's. */
@@ -55,6 +55,7 @@ struct engine {
 	struct sluice_pipeline pipeline; /* first */
 	void *supervisor;                /* its thread */
 	struct tenant *tenant;           /* or NULL; under the lock */
+	sluice_a32 tenanted;             /* there has been one */
 	struct restart_policy policy;
 	struct restart_history history;
 
@@ -97,13 +98,21 @@ int pipeline_wait_phase(struct sluice_pipeline *pipeline,
 void pipeline_set_phase(struct sluice_pipeline *pipeline,
 			enum pipeline_phase phase);
 
+/* ---- tenant.c ------------------------------------------------------------- */
+
 /* Let @tenant in. Returns 0; -EALREADY when there is one; -EPIPE when the pipeline
  * has ended. From then on it may be called, but for close while the caller calls.
  * pipeline_unlet() takes it back. Threads: any. */
 int pipeline_let(struct sluice_pipeline *pipeline, struct tenant *tenant);
 void pipeline_unlet(struct sluice_pipeline *pipeline);
-/* A port has ended, or the pipeline has: tell it. */
+/* A port has ended, or the pipeline has: tell it. The second, that it runs, drains or
+ * stops, costs nothing where nobody is. */
 void pipeline_stir_tenant(struct sluice_pipeline *pipeline);
+void pipeline_tell_tenant(struct sluice_pipeline *pipeline);
+/* Keep the pipeline from ending, until as many calls of the second. Returns 0, or
+ * -EPIPE unless it runs and is to go on. Threads: any. */
+int pipeline_stay(struct sluice_pipeline *pipeline);
+void pipeline_stay_no_more(struct sluice_pipeline *pipeline);
 
 /* ---- supervisor.c, worker.c: the bodies of the threads -------------------- */
 

@@ -254,6 +254,7 @@ struct supervisor_watch {
 	struct sluice_pipeline *pipeline;
 	uint32_t seen; /* alarms */
 	uint32_t workers;
+	uint32_t command; /* as it was when that was noticed last */
 };
 
 /* A port, since the last look? */
@@ -353,8 +354,7 @@ static int supervisor_deserted(const struct sluice_pipeline *p)
 		if (phase == STAGE_ENDED)
 			continue;
 		if (phase != STAGE_RUNNING || stage_is_port(stage) ||
-		    stage->opts.on_idle == SLUICE_IDLE_STAY ||
-		    !supervisor_alone(stage))
+		    stage_awaits(stage) || !supervisor_alone(stage))
 			return 0;
 		alone = 1;
 	}
@@ -378,6 +378,18 @@ static void supervisor_end_deserted(struct sluice_pipeline *p)
 				   "left: the pipeline ends");
 }
 
+/* Whoever stands on the pipeline is told of a drain and of a stop. */
+static void supervisor_heed_command(struct sluice_pipeline *p,
+				    struct supervisor_watch *watch)
+{
+	uint32_t command = sluice_load_stale(&p->host.command);
+
+	if (command == watch->command)
+		return;
+	watch->command = command;
+	pipeline_tell_tenant(p);
+}
+
 /* Until every worker, and every port, has ended. */
 static void supervisor_watch(struct sluice_pipeline *p)
 {
@@ -389,6 +401,7 @@ static void supervisor_watch(struct sluice_pipeline *p)
 		uint64_t next_ns;
 
 		watch.seen = sluice_load_acquire(&p->alarms);
+		supervisor_heed_command(p, &watch);
 		supervisor_vacate(p);
 		supervisor_end_deserted(p);
 		stop_tell(p);

@@ -55,8 +55,7 @@ int stage_hook(struct sluice_stage *stage, enum stage_callback which,
 static void producer_end_idle(struct sluice_stage *stage,
 			      const struct peer_name *consumer, uint32_t closed)
 {
-	if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
-	    !outlet_deserted(&stage->out))
+	if (stage_awaits_readers(stage) || !outlet_deserted(&stage->out))
 		return;
 	if (closed == 0)
 		closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);

@@ -83,8 +83,7 @@ void stage_heed_end(struct sluice_stage *stage, const struct peer_name *peer,
 			stage->run.worst = closed;
 			stage->run.worst_by = *peer;
 		}
-		if (stage->opts.on_idle == SLUICE_IDLE_STAY ||
-		    !stage_dry(stage))
+		if (stage_awaits_feeders(stage) || !stage_dry(stage))
 			return;
 		closed = stage->run.worst;
 		peer = &stage->run.worst_by;

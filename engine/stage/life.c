@@ -170,10 +170,15 @@ void stage_conclude(struct sluice_stage *stage, const struct peer_name *by,
 	stage->run.resume = STAGE_ENDING;
 }
 
-int stage_stays(const struct sluice_stage *stage)
+int stage_stays_for_feeders(const struct sluice_stage *stage)
 {
-	/* Once the pipeline drains, nobody can come. */
-	return stage->opts.on_idle == SLUICE_IDLE_STAY &&
+	return stage_awaits_feeders(stage) &&
+	       host_command(stage->host) == PIPELINE_RUN;
+}
+
+int stage_stays_for_readers(const struct sluice_stage *stage)
+{
+	return stage_awaits_readers(stage) &&
 	       host_command(stage->host) == PIPELINE_RUN;
 }
 
@@ -186,7 +191,7 @@ int stage_dry(const struct sluice_stage *stage)
 
 static int stage_forsaken(const struct sluice_stage *stage)
 {
-	return !stage_stays(stage) && outlet_deserted(&stage->out);
+	return !stage_stays_for_readers(stage) && outlet_deserted(&stage->out);
 }
 
 int stage_over(const struct sluice_stage *stage)

@@ -180,6 +180,10 @@ struct stage_post {
  *                                                      pipeline runs
  * fed         control calls       supervisor  release  1: it has subscribed while
  *                                                      the pipeline runs
+ * feeders_due control calls       any         release  who is to feed it, and may
+ *             under the lock                           be gone just now; then it
+ *                                                      waits, as if it stayed
+ * readers_due the same            any         release  likewise, to read from it
  * seat        control calls; its  any         release  enum stage_seat; TAKEN
  *             worker; supervisor                       carries its definition and
  *                                                      its seat
@@ -198,6 +202,8 @@ struct stage_words {
 	sluice_a32 inside;
 	sluice_a32 wanted;
 	sluice_a32 fed;
+	sluice_a32 feeders_due;
+	sluice_a32 readers_due;
 	sluice_a32 seat;
 	sluice_a64 noticed;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));

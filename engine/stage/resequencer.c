@@ -248,7 +248,7 @@ int resequencer_step(struct sluice_stage *stage)
 		return resequencer_pass(stage, rs->settled);
 	/* Nobody is left to send anything. */
 	rs->window.first = resequencer_link(stage)->reader.acked;
-	if (stage_stays(stage))
+	if (stage_stays_for_feeders(stage))
 		return resequencer_pass(stage, rs->settled);
 	if (sluice_reorder_holds(&rs->window))
 		return resequencer_pass(stage,

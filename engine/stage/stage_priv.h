@@ -273,8 +273,25 @@ int stage_init(struct sluice_stage *stage);
 /* fault.c: the same of a stage that comes while the pipeline runs; what a refusal
  * means its `restart` says. */
 void stage_begin(struct sluice_stage *stage);
-/* With nobody to read from, or emit to, it waits: somebody may come. */
-int stage_stays(const struct sluice_stage *stage);
+/* With nobody to read from it waits, for somebody may come; with nobody to emit to;
+ * with neither. */
+static inline int stage_awaits_feeders(const struct sluice_stage *stage)
+{
+	return stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	       sluice_load_stale(&stage->words.feeders_due) > 0;
+}
+static inline int stage_awaits_readers(const struct sluice_stage *stage)
+{
+	return stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	       sluice_load_stale(&stage->words.readers_due) > 0;
+}
+static inline int stage_awaits(const struct sluice_stage *stage)
+{
+	return stage_awaits_feeders(stage) || stage_awaits_readers(stage);
+}
+/* The same, of a pipeline that does not drain: once it does, nobody can come. */
+int stage_stays_for_feeders(const struct sluice_stage *stage);
+int stage_stays_for_readers(const struct sluice_stage *stage);
 /* Nobody is there to read from, nor on the way, and nothing is left of what was
  * read; nor does another process that has read it still write. */
 int stage_dry(const struct sluice_stage *stage);

@@ -23,7 +23,7 @@
  * because the stage is ending. One that has just come has had none yet. */
 static int stop_deserted(const struct sluice_stage *stage)
 {
-	if (!stage_produces(stage) || stage->opts.on_idle == SLUICE_IDLE_STAY ||
+	if (!stage_produces(stage) || stage_awaits_readers(stage) ||
 	    (stage->declared_out == 0 &&
 	     !sluice_load_acquire(&stage->words.wanted)) ||
 	    sluice_load_acquire(&stage->words.phase_seen) != STAGE_RUNNING)

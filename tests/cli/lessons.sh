@@ -185,6 +185,22 @@ case $lesson in
 	grep -q '^1000000 squares, their sum is 333332833333500000; ' \
 		"$scratch/out" || fail "not all squares: $(cat "$scratch/out")"
 	;;
+12_handler)
+	if "$program" >"$scratch/out" 2>"$scratch/err"; then
+		fail "nobody has started it, no error"
+	fi
+	grep -q '^12_handler: attach: .*no engine has started' "$scratch/err" ||
+		fail "no reason: $(cat "$scratch/err")"
+	;;
+12_process)
+	"$program" >"$scratch/out" 2>"$scratch/log" ||
+		fail "ended with $?: $(cat "$scratch/log")"
+	printed_by handler | sort -n -u >"$scratch/numbers"
+	seq 0 999 | cmp - "$scratch/numbers" || fail "not every number"
+	grep -q '^1000 numbers were handled$' "$scratch/out" || fail "no sum"
+	grep -q 'killed by signal 9; restarting in' "$scratch/log" ||
+		fail "no restart told: $(cat "$scratch/log")"
+	;;
 *)
 	fail "no such lesson"
 	;;

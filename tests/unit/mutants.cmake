@@ -442,7 +442,7 @@ sluice_unit_mutant(ending-acknowledges-what-is-over engine/stage/attend_in.c can
 sluice_unit_mutant(deserted-waits engine/run/supervisor.c stage_alone "nobody_feeds_it"
 	[[s/deserted = p->arrivals == 0 \&\& supervisor_deserted(p);/deserted = 0;/]])
 sluice_unit_mutant(deserted-though-one-stays engine/run/supervisor.c stage_alone "it_is_to_wait_for_somebody"
-	[[s/stage->opts.on_idle == SLUICE_IDLE_STAY ||/0 ||/]])
+	[[s/stage_awaits(stage) ||/0 ||/]])
 sluice_unit_mutant(deserted-though-it-was-fed engine/run/supervisor.c subscription_end "idle_temporary_stays_all_the_same"
 	[[s/^\treturn stage->declared_in == 0 \&\& stage->declared_out == 0 \&\&$/\treturn/]])
 sluice_unit_mutant(ending-subscribes engine/control/subscribe.c cancel_ending "it_reads_from_nobody_else"
@@ -596,7 +596,7 @@ sluice_unit_mutant(descriptors-pass engine/peer/packet.c packet "descriptors_are
 sluice_unit_mutant(peer-of-any-pipeline engine/peer/judge.c guest "other_versions_are_refused_in_words"
 	[[s/if (strcmp(hello->pipeline, p->name) != 0)/if (0)/]])
 sluice_unit_mutant(stage-that-said-nothing engine/peer/judge.c guest "refused_closed"
-	[[s/if ((wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
+	[[s/if (!invited \&\& (wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
 sluice_unit_mutant(events-of-another-size engine/peer/wish.c guest "refused_size_to"
 	[[s/wish->bytes != wish->event_bytes)/wish->bytes < wish->event_bytes)/]])
 sluice_unit_mutant(row-without-its-roles engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
@@ -631,6 +631,32 @@ sluice_unit_mutant(user-without-a-limit engine/peer/peers.c listen "a_user_has_s
 	[[s/else if (peers_of_uid(l, identity.uid) >= l->opts.peers_per_uid)/else if (0)/]])
 sluice_unit_mutant(no-descriptor-no-word engine/peer/peers.c listen "without_a_descriptor_it_says_so"
 	[[s/(void)close(l->spare);/(void)0;/]])
+sluice_unit_mutant(process-may-be-anybody engine/peer/process.c process_start "what_it_says_is_judged"
+	[[s/strcmp(hello->peer, own->peer) == 0 &&/1 \&\&/]])
+sluice_unit_mutant(process-is-over-though-it-failed engine/peer/process.c process "without_a_restart_the_pipeline_ends"
+	[[s/else if (end.known && end.status != 0)/else if (0)/]])
+sluice_unit_mutant(process-comes-back-though-it-is-over engine/peer/process.c process "one_is_ended"
+	[[s/else if (!process->told &&/else if (1 \&\&/]])
+sluice_unit_mutant(process-is-never-killed engine/peer/process.c process_start "what_makes_no_sense_is_refused"
+	[[s/^\texec_kill(process->pidfd);/\t(void)0;/]])
+sluice_unit_mutant(stage-ends-while-its-process-is-away engine/peer/due.c process "what_it_had_comes_again"
+	[[s/(void)sluice_fetch_add(due_word(due, stage), 1);/(void)0;/]])
+sluice_unit_mutant(stage-waits-for-one-that-is-over engine/peer/due.c process "one_feeds"
+	[[s/due_is_deserted(due, stage);/0;/]])
+sluice_unit_mutant(program-with-all-descriptors engine/peer/exec.c process_start "it_has_what_it_was_given"
+	[[s/child_close_from(EXEC_SOCKET + 1);/(void)0;/]])
+sluice_unit_mutant(program-with-the-hosts-mask engine/peer/exec.c process_start "it_has_what_it_was_given"
+	[[s/(void)sigprocmask(SIG_SETMASK, &none, NULL);/(void)0;/]])
+sluice_unit_mutant(program-outlives-its-engine engine/peer/exec.c process_start "a_killed_engine_takes_its_processes_with_it"
+	[[s/(void)prctl(PR_SET_PDEATHSIG, SIGKILL);/(void)0;/]])
+sluice_unit_mutant(last-words-are-lost engine/peer/exec.c process_start "one_that_cannot_be_executed_fails"
+	[[s/(void)send(EXEC_SOCKET, exec->message, exec->bytes, MSG_NOSIGNAL);/(void)0;/]])
+sluice_unit_mutant(socket-is-taken-twice engine/peer/inherit.c process_start "it_has_what_it_was_given"
+	[[s/(void)unsetenv(EXEC_FD);/(void)0;/]])
+sluice_unit_mutant(not-told-of-the-start engine/run/run.c process "one_consumes"
+	[[s/pipeline_tell_tenant(p);/(void)0;/]])
+sluice_unit_mutant(not-told-of-a-stop engine/run/supervisor.c process "one_that_has_not_attached_is_killed_in_a_stop"
+	[[s/pipeline_tell_tenant(p);/(void)0;/]])
 sluice_unit_mutant(not-told-of-the-end engine/run/supervisor.c listen "peers_are_told_of_the_end"
 	[[/PIPELINE_FINISHED);$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 
@@ -745,7 +771,7 @@ sluice_unit_mutant(worker-acks-unsent engine/run/port.c peer_worker "one_gives_u
 sluice_unit_mutant(worker-believed engine/stage/resequencer.c peer_worker "one_invents_a_number"
 	[[/^static int resequencer_believes/,/^}/s/SLUICE_LIKELY(sub->far.side != FAR_PRODUCER)/1/]])
 sluice_unit_mutant(order-passes-orphans engine/stage/resequencer.c peer_worker "one_leaves_a_hole_in_the_order"
-	[[s/^\tif (stage_stays(stage))$/\tif (stage_stays(stage) \&\& !sluice_reorder_holds(\&rs->window))/]])
+	[[s/^\tif (stage_stays_for_feeders(stage))$/\tif (stage_stays_for_feeders(stage) \&\& !sluice_reorder_holds(\&rs->window))/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
@@ -787,7 +813,7 @@ sluice_unit_mutant(refused-without-a-word engine/peer/attach.c attach_fault "rea
 sluice_unit_mutant(refused-and-deaf engine/peer/packet.c attach_fault "the_engine_may_not_poll"
 	[[s/polled.i.[.]revents = polled.i.[.]fd >= 0 . POLLIN : 0;/(void)0;/]])
 sluice_unit_mutant(refused-and-dead engine/peer/peers.c attach_fault "the_engine_may_not_poll"
-	[[/^static void peers_poll/,/^}/s/revents = 0;/revents |= 0;/]])
+	[[/^static void guest_was_not_polled/,/^}/s/revents = 0;/revents |= 0;/]])
 sluice_unit_mutant(refused-and-outgrown engine/peer/observers.c attach_fault "who_watches_sees_on"
 	[[/^int observers_admit/,/^}/s/if (o->first == NULL)/if (1)/]])
 sluice_unit_mutant(sent-is-believed engine/peer/stand_in.c attached "what_it_says_it_has_sent_is_not_believed"

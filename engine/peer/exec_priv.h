@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program that is started, and what becomes of it. Of exec.c. Not installed.
+ *
+ * The program finds the default signal mask and dispositions, a process group of its
+ * own, descriptors 0, 1 and 2 as this process has them, a socket at 3, and no other.
+ * It is killed when the thread that has started it ends.
+ *
+ * Nobody needs to tell this process of it (SIGCHLD), and nothing here waits for other
+ * children. If others wait for this one the kernel may still say how it ended; else
+ * that is not known.
+ *
+ * Knows      processes, descriptors
+ * Knows not  stages, handshakes
+ */
+#ifndef SLUICE_ENGINE_EXEC_PRIV_H
+#define SLUICE_ENGINE_EXEC_PRIV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where a program finds its socket, and what tells it so. */
+#define EXEC_SOCKET 3
+#define EXEC_FD     "SLUICE_FD"
+
+struct exec {
+	const char *program; /* a path */
+	char *const *argv;
+	char *const *env;
+	int socket; /* the program's end, which the caller closes */
+	/* What is said over it if it cannot become the program; *error lies in
+	 * there, and is set to why: a negative errno. */
+	const void *message;
+	size_t bytes;
+	int32_t *error;
+};
+
+/* What it exits with then. */
+#define EXEC_FAILED 127
+
+struct exec_end {
+	int known;
+	int status; /* that it has exited with; or */
+	int signal; /* that has killed it, else 0 */
+};
+
+/* Where a program is found: what has a '/' is a path, other names are looked up in
+ * $PATH. Returns memory that is the caller's; or NULL, and *rc says why: -ENOENT,
+ * -EACCES, -ENOMEM. Reads the environment. */
+char *exec_find(const char *name, int *rc);
+
+/* Start it. Returns its number, and *pidfd; or a negative errno: there is no child. It
+ * does not wait until that is the program. */
+int exec_start(const struct exec *exec, int *pidfd);
+
+/* Kill it; it may be dead. */
+void exec_kill(int pidfd);
+
+/* Its pidfd is readable: see how it ended, and have the kernel forget it. */
+struct exec_end exec_reap(int pidfd);
+
+#endif
