@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # sluice run: pipelines that a file describes.
 #
-#   sluice_run.sh PART PROGRAM SCHEMA_CHECK TREE HANDLERS
+#   sluice_run.sh PART PROGRAM SCHEMA_CHECK TREE HANDLERS TAKER
 set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
-handlers=$5
+handlers=$5 taker=$6
 
 # What the environment of who runs the tests says is not meant.
 unset SLUICE_DIR XDG_RUNTIME_DIR
@@ -100,6 +100,46 @@ END
 		fail "the log is not there"
 }
 
+# A program, which is named before what it reads from, and comes back.
+check_exec()
+{
+	file <<'END'
+pipeline: {backoff_ms: 1}
+stages:
+  - name: taker
+    exec: {argv: [./taker, got.bin], from: numbers, max_demand: 64,
+           restart: transient}
+  - name: numbers
+    kind: producer
+    out_bytes: 8
+    object: handlers.so
+    state: numbers_state
+    handle_demand: numbers
+END
+	ln -sf "$taker" "$scratch/taker"
+	(cd "$scratch" && expect 0 run "$scratch/pipeline.yaml")
+	all_taken
+	rm "$scratch/got.bin"
+	sed -i 's/max_demand: 64/&, env: [TAKER_DIES=1]/' "$scratch/pipeline.yaml"
+	(cd "$scratch" && expect 0 run "$scratch/pipeline.yaml")
+	grep -q "^sluice run: stage 'taker': .*signal 9; restarting in" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	all_taken
+	rm "$scratch/got.bin"
+	sed -i 's/restart: transient/end_ms: 1/' "$scratch/pipeline.yaml"
+	(cd "$scratch" && expect 1 run "$scratch/pipeline.yaml")
+	grep -q "stage 'taker': process [0-9]* was killed by signal 9" \
+		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+}
+
+# Of "numbers", 1 to 100000, each at least once.
+all_taken()
+{
+	od -An -v -tu8 -w8 "$scratch/got.bin" | tr -d ' ' | sort -n -u \
+		>"$scratch/got"
+	seq 1 100000 | cmp - "$scratch/got" || fail "events are lost"
+}
+
 # wrong PLACE SENTENCE: what is on stdin is refused there.
 wrong()
 {
@@ -122,6 +162,13 @@ wrong_at()
 one()
 {
 	echo "stages: [{name: it, $2}]" | wrong_at "stages[0]$1"
+}
+
+# program SENTENCE KEYS: a program with these, beside a stage that may be read from.
+program()
+{
+	echo "stages: [{name: it, exec: $2}, {name: src, out_bytes: 8, source: {file: pipeline.yaml}}]" |
+		wrong_at "stages[0]$1"
 }
 
 check_wrong()
@@ -173,7 +220,25 @@ check_wrong()
 	one ": stage 'it': handle_events is missing for its kind" \
 		"kind: @consumer, in_bytes: 8"
 	echo "stages: [@{name: it, source: {}, sink: {file: x}}]" |
-		wrong_at "stages[0]: source, sink, spawn and relay: one of them at"
+		wrong_at "stages[0]: source, sink, spawn, exec and relay: one of th"
+	one ".exec.argv: is missing" "exec: @{}"
+	one ".exec: there is no key 'args'" "exec: {@args: []}"
+	one ".exec.argv[1]: must be one value" "exec: {argv: [true, @[]]}"
+	one ".exec.env[0]: must be one value" "exec: {argv: [a], env: [@{}]}"
+	one ".exec.end_ms: must be a whole number in [1, 3600000]" \
+		"exec: {argv: [true], end_ms: @0}"
+	one ".exec.restart: must be one of none, permanent, tra" \
+		"exec: {argv: [true], restart: @never}"
+	one ".exec: stage 'it': argv names no program" "exec: {argv: @[]}"
+	one ".exec: stage 'it': from and to are NULL" "exec: @{argv: [true]}"
+	echo "stages: [@{name: it, in_bytes: 8, exec: {argv: [true]}}]" |
+		wrong_at "stages[0]: exec has nothing beside it but a name"
+	program ".exec: stage 'it': there is no stage 'none'" \
+		"{argv: [true], from: @none}"
+	program ".exec: stage 'it': no-such-program: No such file or directory" \
+		"@{argv: [no-such-program], from: src}"
+	program ".exec: stage 'it': $scratch/./none: No such file or directory" \
+		"@{argv: [./none], from: src}"
 	echo "{pipeline: {workers: @99999}, stages: []}" | wrong_at \
 		"pipeline: pipeline 'pipeline': workers 99999 is over the limit"
 	subscribed ".max_demand: must be a whole number" \
@@ -300,7 +365,7 @@ END
 }
 
 case $part in
-run | wrong | signals) ;;
+run | exec | wrong | signals) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

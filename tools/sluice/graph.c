@@ -173,7 +173,7 @@ static int graph_stages(struct graph *graph, const yaml_node_t *list)
 		rc = graph_stage_add(graph, &graph->stage[graph->stages++], map,
 				     where.at);
 	}
-	return rc;
+	return rc == 0 ? graph_exec_add(graph) : rc;
 }
 
 int graph_open(struct graph *graph, const char *file, int check,
@@ -244,6 +244,7 @@ int graph_close(struct graph *graph)
 				      stage->path != NULL ? stage->path : "-",
 				      strerror(-closed));
 		free(stage->path);
+		graph_exec_free(stage);
 	}
 	free(graph->stage);
 	graph_listen_free(graph);

@@ -2,7 +2,7 @@
 /*
  * A pipeline as a file describes it: declared and subscribed, ready to start.
  *
- * Of graph.c, of graph_stage.c for its stages, of graph_listen.c for its peers. Knows
+ * Of graph.c, of graph_stage.c and graph_exec.c for its stages, of graph_listen.c for its peers. Knows
  * what the keys mean; not how YAML is read, nor how a pipeline is run.
  */
 #ifndef SLUICE_TOOLS_SLUICE_GRAPH_H
@@ -11,12 +11,21 @@
 #include "tools/sluice/document.h"
 #include "sluice.h"
 
+/* A program. */
+struct graph_exec {
+	const yaml_node_t *map; /* in the file */
+	struct sluice_process_opts opts;
+	const char **argv;
+	const char **env; /* NULL: that of the command */
+};
+
 /* A stage, and what it is made with. */
 struct graph_stage {
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_spawn *spawn; /* NULL: it is none */
+	struct graph_exec *exec;    /* NULL: it is none */
 	FILE *stream;               /* of a source or sink; or NULL */
-	char *path;                 /* of that */
+	char *path;                 /* of that, or of the program */
 	const yaml_node_t *map;     /* in the file */
 	int is_sink;
 	int appends;
@@ -68,6 +77,15 @@ int graph_close(struct graph *graph);
 /* Declare the stage that @map says. Returns 0 or -EINVAL. */
 int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 		    const yaml_node_t *map, const char *where);
+
+/* ---- graph_exec.c --------------------------------------------------------- */
+
+/* What @map says of a program. Returns 0, -EINVAL or -ENOMEM. Freed in any case. */
+int graph_exec_read(struct graph *graph, struct graph_stage *stage,
+		    const yaml_node_t *map, const char *where);
+/* Declare all of them. Returns 0 or -EINVAL. */
+int graph_exec_add(struct graph *graph);
+void graph_exec_free(struct graph_stage *stage);
 
 /* ---- graph_listen.c ------------------------------------------------------- */
 

@@ -8,12 +8,13 @@
 
 /* ---- what may stand in it --------------------------------------------------- */
 
-/* What a mapping says; one of the last three at most. */
+/* What a mapping says; one of the last five at most. */
 struct stage_said {
 	struct sluice_stage_opts opts;
 	const yaml_node_t *source;
 	const yaml_node_t *sink;
 	const yaml_node_t *spawn;
+	const yaml_node_t *exec;
 	uint32_t relay;
 };
 
@@ -33,6 +34,7 @@ static const struct key stage_key[] = {
 	KEY_PLAIN(MAP, "source", stage_said, source),
 	KEY_PLAIN(MAP, "sink", stage_said, sink),
 	KEY_PLAIN(MAP, "spawn", stage_said, spawn),
+	KEY_PLAIN(MAP, "exec", stage_said, exec),
 	KEY(TRUTH, "relay", stage_said, relay, .bits = 1),
 	O_SYMBOL(state),
 	O_SYMBOL(handle_demand),
@@ -280,6 +282,21 @@ static int relay_prepare(struct sluice_stage_opts *opts)
 	return 0;
 }
 
+/* A program says all there is to say in there. */
+static int exec_take(struct graph *graph, struct graph_stage *stage,
+		     struct stage_said *said, const char *where)
+{
+	struct sluice_stage_opts plain;
+
+	sluice_stage_opts_init(&plain);
+	plain.name = said->opts.name;
+	if (memcmp(&plain, &said->opts, sizeof(plain)) != 0)
+		return REFUSE_AT(&graph->document, stage->map,
+				 "%s: exec has nothing beside it but a name",
+				 where);
+	return graph_exec_read(graph, stage, said->exec, where);
+}
+
 int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 		    const yaml_node_t *map, const char *where)
 {
@@ -295,12 +312,14 @@ int graph_stage_add(struct graph *graph, struct graph_stage *stage,
 	stage->map = map;
 	(void)snprintf(stage->name, sizeof(stage->name), "%s", said.opts.name);
 	ready = (said.source != NULL) + (said.sink != NULL) +
-		(said.spawn != NULL) + (said.relay != 0);
+		(said.spawn != NULL) + (said.exec != NULL) + (said.relay != 0);
 	if (ready > 1)
 		return REFUSE_AT(&graph->document, map,
-				 "%s: source, sink, spawn and relay: one of "
-				 "them at most",
+				 "%s: source, sink, spawn, exec and relay: one "
+				 "of them at most",
 				 where);
+	if (said.exec != NULL)
+		return exec_take(graph, stage, &said, where);
 	if (ready == 1 && !said.relay)
 		return ready_add(graph, stage, &said, object, where);
 	if (said.relay)
