@@ -296,5 +296,3 @@ sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "tor
 	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
 	[[s/(\*port)->worker->rung = rung;/(void)rung;/]])
-sluice_sim_mutant(peer-name-never-free engine/peer/seats.c "${STUCK}"
-	[[/^static int seats_admit/,/^}/s/== PIPELINE_FINISHED)/> PIPELINE_FINISHED)/]])
