@@ -156,7 +156,9 @@ set(SLUICE_SOURCES
 	engine/peer/process.c
 	engine/peer/process_opts.c
 	engine/peer/seats.c
+	engine/peer/sent.c
 	engine/peer/share.c
+	engine/peer/share_objects.c
 	engine/peer/stand_in.c
 	engine/peer/watch.c
 	engine/peer/welcome.c

@@ -2,6 +2,7 @@
 #include "engine/peer/listen_priv.h"
 #include "engine/peer/observers_priv.h"
 #include "engine/peer/seats_priv.h"
+#include "engine/peer/sent_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
@@ -28,62 +29,14 @@ struct seat {
 	struct seat *next;
 };
 
-/* What peers of one name have sent. */
-struct sent {
-	char name[SLUICE_NAME_BYTES];
-	uint64_t events;
-	struct sent *next;
-};
-
 struct seats {
 	struct sluice_pipeline *pipeline;
 	uint64_t hold_ns;  /* how long a place is kept; 0: it is not */
 	uint64_t stall_ns; /* how long one may stand still; 0: for ever */
 	struct seat *first;
-	struct sent *sent;
-	uint32_t sent_count;
+	struct sent sent;           /* by their names */
 	struct observers observers; /* who have no seat */
 };
-
-/* ---- what a name has sent before --------------------------------------------- */
-
-static struct sent *sent_find(const struct seats *seats, const char *name)
-{
-	for (struct sent *sent = seats->sent; sent != NULL; sent = sent->next)
-		if (strcmp(sent->name, name) == 0)
-			return sent;
-	return NULL;
-}
-
-/* The name that was added first makes room. */
-static void sent_forget_one(struct seats *seats)
-{
-	struct sent **link = &seats->sent;
-
-	while ((*link)->next != NULL)
-		link = &(*link)->next;
-	free(*link);
-	*link = NULL;
-	seats->sent_count--;
-}
-
-/* Without memory a name that comes again is told less than was taken. */
-static void sent_add(struct seats *seats, const char *name, uint64_t events)
-{
-	struct sent *sent = sent_find(seats, name);
-
-	if (sent == NULL) {
-		sent = calloc(1, sizeof(*sent));
-		if (sent == NULL)
-			return;
-		(void)snprintf(sent->name, sizeof(sent->name), "%s", name);
-		sent->next = seats->sent;
-		seats->sent = sent;
-		if (++seats->sent_count > SLUICE_PEERS_MAX)
-			sent_forget_one(seats);
-	}
-	sent->events += events;
-}
 
 /* ---- seats that are given up ---------------------------------------------------- */
 
@@ -360,7 +313,6 @@ static int seat_open(struct seats *seats, const struct peer *peer,
 static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 {
 	struct seats *seats = ctx;
-	const struct sent *sent;
 	struct seat *seat;
 	int named = peer->hello.peer[0] != '\0';
 	int rc;
@@ -389,8 +341,7 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	seat->named = named;
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);
-	sent = sent_find(seats, peer->hello.peer);
-	grant->welcome.resume = sent != NULL ? sent->events : 0;
+	grant->welcome.resume = sent_of(&seats->sent, peer->hello.peer);
 	return 0;
 }
 
@@ -426,7 +377,7 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 		return;
 	}
 	if (wire_feeds(peer->hello.role))
-		sent_add(seats, seat->in.name, stand_in_sent(&seat->in));
+		sent_add(&seats->sent, seat->in.name, stand_in_sent(&seat->in));
 	seat->peer = NULL;
 	/* One that came back and was never ready has changed nothing. */
 	if (seat->held && why != PEER_ENDED && why != PEER_DISMISSED)
@@ -458,12 +409,7 @@ static void seats_close(void *ctx)
 		stand_in_forget(&seat->in);
 		free(seat);
 	}
-	while (seats->sent != NULL) {
-		struct sent *sent = seats->sent;
-
-		seats->sent = sent->next;
-		free(sent);
-	}
+	sent_forget(&seats->sent);
 	free(seats);
 }
 

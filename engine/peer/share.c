@@ -1,96 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* F_DUPFD_CLOEXEC */
-#include "engine/peer/share_priv.h"
+#include "engine/peer/share_objects_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* ---- what lies where ------------------------------------------------------- */
-
-struct share_object {
-	enum sluice_object_kind kind;
-	const char *name;
-	size_t at;      /* of its address in struct share_words */
-	uint32_t sides; /* bits of enum wire_side */
-	uint32_t kinds; /* of rings: OWN, COMMON */
-};
-
-#define FROM_ONLY (1u << WIRE_FROM)
-#define BOTH      (1u << WIRE_FROM | 1u << WIRE_TO)
-#define OWN       1u /* the ring is the peer's and nobody else's */
-#define COMMON    2u
-#define ANY       (OWN | COMMON)
-
-#define OBJECT(kind, name, sides, kinds)                                       \
-	{                                                                      \
-		(kind), #name, offsetof(struct share_words, name), (sides),    \
-			(kinds)                                                \
-	}
-
-static const struct share_object share_objects[] = {
-	OBJECT(SLUICE_OBJECT_TX_WORDS, tx, BOTH, OWN),
-	OBJECT(SLUICE_OBJECT_RX_WORDS, rx, BOTH, ANY),
-	OBJECT(SLUICE_OBJECT_SLOTS, slots, BOTH, OWN),
-	OBJECT(SLUICE_OBJECT_NOTES, notes, FROM_ONLY, ANY),
-	OBJECT(SLUICE_OBJECT_NOTES_READ, notes_read, FROM_ONLY, ANY),
-	OBJECT(SLUICE_OBJECT_STREAM, stream, FROM_ONLY, COMMON),
-	OBJECT(SLUICE_OBJECT_RUNG, rung, BOTH, ANY),
-	OBJECT(SLUICE_OBJECT_PEER_BELLS, bells, BOTH, ANY),
-	OBJECT(SLUICE_OBJECT_PEER_FENCES, fences, BOTH, ANY),
-};
-
-#define SHARE_OBJECTS (sizeof(share_objects) / sizeof(share_objects[0]))
-
-/* There once for a peer. */
-static int share_wakes(enum sluice_object_kind kind)
-{
-	return kind == SLUICE_OBJECT_RUNG || kind == SLUICE_OBJECT_PEER_BELLS ||
-	       kind == SLUICE_OBJECT_PEER_FENCES;
-}
-
-/* @first: of what a peer is given, it is the first. */
-static int share_has(enum wire_side side, int first, uint32_t i)
-{
-	return (share_objects[i].sides >> side & 1) != 0 &&
-	       (first || !share_wakes(share_objects[i].kind));
-}
-
-/* In one of its two parts. */
-static int share_holds(const struct share *share, uint32_t i)
-{
-	return share_has(share->side, share->first == NULL, i) &&
-	       (share_objects[i].kinds & (share->common ? COMMON : OWN)) != 0;
-}
-
-static enum memory_writer share_writer(const struct share *share, uint32_t i)
-{
-	return wire_object_is_peers(share->side, share_objects[i].kind)
-		       ? MEMORY_OF_PEER
-		       : MEMORY_OF_ENGINE;
-}
-
-/* Pointers of several types, all of one form (as POSIX has it). */
-static void share_put(struct share_words *words, uint32_t i, void *address)
-{
-	memcpy((unsigned char *)words + share_objects[i].at, &address,
-	       sizeof(address));
-}
-
-static unsigned char *share_get(const struct share_words *words, uint32_t i)
-{
-	void *address;
-
-	memcpy(&address, (const unsigned char *)words + share_objects[i].at,
-	       sizeof(address));
-	return address;
-}
 
 /* What an end of the subscription finds there. */
 static struct subscription_far share_end(const struct share_words *words,
@@ -520,7 +439,7 @@ int share_find(struct share_found *found, const struct attach *attach,
 
 		/* Whether there is a stream says the engine. */
 		if (at == NULL && share_has(side, first, i) &&
-		    share_objects[i].kinds != COMMON)
+		    share_objects[i].kinds != SHARE_COMMON)
 			return share_missing(share_objects[i].name);
 		share_put(words, i, at);
 	}
