@@ -131,7 +131,7 @@ sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
 sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without its flag"
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
 sluice_sim_mutant(output-of-a-failure engine/stage/stage_priv.h "that nobody emitted|of a call that failed|${TWICE}"
-	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]])
+	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]] 3)
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}|of its output are out"
 	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]] 735)
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
@@ -230,7 +230,7 @@ sluice_sim_mutant(told-and-forgotten engine/control/control.c "and not stopping"
 sluice_sim_mutant(sent-all-that-was-reserved engine/run/port_send.c "nobody emitted"
 	[[s/placed = port_place(port, events, n)/placed = port_place(port, events, port->span.count)/]] 0 spans,ports)
 sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${TWICE}|that nobody emitted"
-	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 0 spans,ports,members)
+	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 1000 spans,ports,members)
 
 # ---- several threads at a port -------------------------------------------------------------------
 sluice_sim_mutant(left-without-a-word engine/run/port_held.c "${STUCK}"
@@ -252,9 +252,9 @@ sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
 sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 	[[/^static int worker_round/,/^}/s/sluice_load_relaxed(&worker->arriving) != 0/0/]])
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
-	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 14000 late-stages)
+	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 57000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
-	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 710500 late-stages,heed)
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 808000 late-stages,heed)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
 	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
