@@ -235,7 +235,8 @@ static struct exec_end end_of_reaped(int pidfd)
 {
 	struct pidfd_info info = {.mask = PIDFD_HAS_EXIT};
 
-	if (ioctl(pidfd, PIDFD_GET_EXIT, &info) < 0 ||
+	/* Not by ioctl(): its second argument is an int with musl. */
+	if (syscall(SYS_ioctl, pidfd, PIDFD_GET_EXIT, &info) < 0 ||
 	    (info.mask & PIDFD_HAS_EXIT) == 0)
 		return (struct exec_end){.known = 0};
 	return end_of(WIFEXITED(info.exit_code),
