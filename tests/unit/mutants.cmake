@@ -741,15 +741,15 @@ sluice_unit_mutant(let-in-and-unheard engine/peer/attached.c peers_common "each_
 	[[s/if (a->unbegun == NULL ||/if (1 ||/]])
 
 # ---- stand-ins, and a peer's port -----------------------------------------------
-sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached "what_is_refused"
+sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached_refused "what_is_refused"
 	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
-sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached "what_is_refused"
+sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached_refused "what_is_refused"
 	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_NORMAL);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s/^\tif (sub->far.side == FAR_CONSUMER)$/\tif (0)/]])
 sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"
 	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]])
-sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached "it_feeds_behind_its_end"
+sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached_feeds "it_feeds_behind_its_end"
 	[[s/: sluice_load_acquire(&sub->by_producer.end);/: sluice_load_acquire(\&in->share->words.tx->published);/]])
 sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
 	[[s/first + writer,$/first,/]])
@@ -765,12 +765,12 @@ sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_
 sluice_unit_mutant(worker-cut-short engine/stage/life.c peer_worker "the_end_passes_through"
 	[[/^int stage_dry/,/^}/s/!far_writes(&stage->out)/1/]])
 # It acknowledges what it could not send.
-sluice_unit_mutant(worker-acks-unsent engine/run/port.c peer_worker "one_gives_up"
+sluice_unit_mutant(worker-acks-unsent engine/run/port.c peer_worker_gone "one_gives_up"
 	[[/^static int port_check_sender/,/^}/s/if (!port_serves(&end))/if (0)/]])
 # Any number is taken from it.
-sluice_unit_mutant(worker-believed engine/stage/resequencer.c peer_worker "one_invents_a_number"
+sluice_unit_mutant(worker-believed engine/stage/resequencer.c peer_worker_refused "one_invents_a_number"
 	[[/^static int resequencer_believes/,/^}/s/SLUICE_LIKELY(sub->far.side != FAR_PRODUCER)/1/]])
-sluice_unit_mutant(order-passes-orphans engine/stage/resequencer.c peer_worker "one_leaves_a_hole_in_the_order"
+sluice_unit_mutant(order-passes-orphans engine/stage/resequencer.c peer_worker_gone "one_leaves_a_hole_in_the_order"
 	[[s/^\tif (stage_stays_for_feeders(stage))$/\tif (stage_stays_for_feeders(stage) \&\& !sluice_reorder_holds(\&rs->window))/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
@@ -816,9 +816,9 @@ sluice_unit_mutant(refused-and-dead engine/peer/peers.c attach_fault "the_engine
 	[[/^static void guest_was_not_polled/,/^}/s/revents = 0;/revents |= 0;/]])
 sluice_unit_mutant(refused-and-outgrown engine/peer/observers.c attach_fault "who_watches_sees_on"
 	[[/^int observers_admit/,/^}/s/if (o->first == NULL)/if (1)/]])
-sluice_unit_mutant(sent-is-believed engine/peer/stand_in.c attached "what_it_says_it_has_sent_is_not_believed"
+sluice_unit_mutant(sent-is-believed engine/peer/stand_in.c attached_feeds "what_it_says_it_has_sent_is_not_believed"
 	[[s/published - acked > share->ring.capacity ?/0 ?/]])
-sluice_unit_mutant(grant-of-another-size engine/peer/attached.c attached "a_grant_that_cannot_be_used"
+sluice_unit_mutant(grant-of-another-size engine/peer/attached.c attached_refused "a_grant_that_cannot_be_used"
 	[[s/sluice_pow2_at_least(s->wish.opts.max_demand) == s->ring->capacity)/1)/]])
 sluice_unit_mutant(ending-is-running engine/peer/judge.c judge "by_what_the_pipeline_is_doing"
 	[[s/host_command(&p->host) != PIPELINE_RUN)/0)/]])

@@ -94,6 +94,14 @@ static inline struct sluice_stage *program_attach(void)
 	return port;
 }
 
+/* Until it is killed. */
+static inline int program_hangs(void)
+{
+	while (programs != NULL)
+		(void)pause();
+	return 0;
+}
+
 /* It is to die, or to stay, once and for all. */
 static inline int program_is_first(void)
 {
@@ -203,6 +211,16 @@ static inline void program_sink(void)
 	flow_add_sink(pipeline, "sink", &sink);
 }
 
+/* An endless "source", and "sink" behind it. */
+static inline void program_open_flow(const struct sluice_pipeline_opts *opts)
+{
+	program_open(opts);
+	program_source();
+	program_sink();
+	flow_subscribe(pipeline, "sink", "source", NULL);
+	source.end = UINT64_MAX;
+}
+
 static inline int program_try(const struct sluice_process_opts *opts,
 			      const char *part)
 {
@@ -224,6 +242,12 @@ static inline void program_close(void)
 {
 	sluice_pipeline_close(pipeline);
 	pipeline = NULL;
+}
+
+static inline void program_drain(void)
+{
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	program_close();
 }
 
 /* Each event was handled, at most so often; what came twice was marked. */

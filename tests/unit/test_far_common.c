@@ -2,6 +2,7 @@
 /* Another process reads the ring that all consumers of a stage read. It is played by
  * the test: it has the producer's ring, and words of its own. */
 #include "far_end.h"
+#include "paced.h"
 
 #define RING       1024u
 #define EVENTS_ALL (10 * RING)
@@ -10,19 +11,9 @@ static struct far_stream stream;
 static struct flow_source source;
 static struct sluice_spsc_reader reader;
 static const struct outlet *out; /* of the source */
-static sluice_a64 may_emit;      /* the source, so many in all */
 
 static const struct sluice_credit credit = {
 	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
-
-static int count_so_many(struct sluice_stage *self, uint32_t demand)
-{
-	uint64_t left = sluice_load_acquire(&may_emit) - source.next;
-
-	if (left == 0)
-		return SLUICE_OK;
-	return flow_count(self, left < demand ? (uint32_t)left : demand);
-}
 
 /* A source that waits for the word, and a sink that reads all. */
 static void start_source(const char *dispatcher)
@@ -31,12 +22,12 @@ static void start_source(const char *dispatcher)
 	memset(&stream, 0, sizeof(stream));
 	memset(&sink, 0, sizeof(sink));
 	released = 0;
-	sluice_store_release(&may_emit, 0);
+	sluice_store_release(&paced_events, 0);
 	source = (struct flow_source){.end = EVENTS_ALL, .most = 8};
 	pipeline = flow_open(2);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = count_so_many,
+			      .out_bytes = 8, .handle_demand = paced_count,
 			      .flags = SLUICE_STAGE_PEERS_CONSUME,
 			      .dispatcher = dispatcher, .state = &source));
 	flow_add_sink(pipeline, "sink", &sink);
@@ -68,12 +59,6 @@ static int come(uint64_t serial, uint32_t flags)
 			     SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
 						 .flags = flags, .sub = &sub),
 			     &end);
-}
-
-static void go(uint64_t events)
-{
-	sluice_store_release(&may_emit, events);
-	sluice_wake(sluice_stage_find(pipeline, "source"));
 }
 
 /* From where it is told that its stream begins. */
@@ -146,7 +131,7 @@ static void it_reads_all(void **state)
 	(void)state;
 	start_source("broadcast");
 	come_to_read();
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	read_events(UINT64_MAX);
 	assert_int_equal(reader.acked, source.end);
 	assert_int_equal(
@@ -162,7 +147,7 @@ static void it_holds_up_the_others(void **state)
 	(void)state;
 	start_source("broadcast");
 	come_to_read();
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	/* As far as it has asked. */
 	flow_wait_events(pipeline, &sink, WINDOW);
 	flow_sleep_ms(20);
@@ -178,11 +163,11 @@ static void it_comes_late(void **state)
 {
 	(void)state;
 	start_source("broadcast");
-	go(2 * RING);
+	paced_go(pipeline, 2 * RING);
 	flow_wait_events(pipeline, &sink, 2 * RING);
 	come_to_read();
 	assert_int_equal(reader.acked, 2 * RING);
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	read_events(UINT64_MAX);
 	assert_int_equal(reader.acked, source.end);
 	port_call(stand);
@@ -203,7 +188,7 @@ static void it_dies(void **state)
 	(void)state;
 	start_source("broadcast");
 	come_to_read();
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	read_events(RING);
 	acked = reader.acked;
 	leave(SLUICE_REASON_ERROR);
@@ -219,7 +204,7 @@ static void it_is_cancelled(void **state)
 	(void)state;
 	start_source("broadcast");
 	come_to_read();
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	read_events(RING);
 	assert_int_equal(sluice_cancel(sub, SLUICE_REASON_SHUTDOWN, 7), 0);
 	wait_for(stream_is_closed);
@@ -241,7 +226,7 @@ static void it_lies(void **state)
 	(void)state;
 	start_source("broadcast");
 	come_to_read();
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	for (uint32_t i = 0; i < 600; i++) {
 		sluice_store_release(&far.rx.acked, lies[i % 6] + i);
 		sluice_store_release(&far.rx.granted, lies[(i / 6) % 6] + i);
@@ -267,14 +252,14 @@ static void it_asks_later(void **state)
 	(void)state;
 	start_source("broadcast");
 	assert_int_equal(come(0, SLUICE_SUBSCRIBE_MANUAL), 0);
-	go(2 * RING);
+	paced_go(pipeline, 2 * RING);
 	flow_wait_events(pipeline, &sink, 2 * RING);
 	assert_int_equal(sluice_load_acquire(&stream.begun), 0);
 	sluice_store_release(&far.rx.granted, 5);
 	stage_signal(stand, SIGNAL_SUBS);
 	wait_for(is_open);
 	assert_int_equal(sluice_load_acquire(&stream.start), 2 * RING);
-	go(EVENTS_ALL);
+	paced_go(pipeline, EVENTS_ALL);
 	wait_for(five_are_there);
 	flow_sleep_ms(10);
 	assert_true(five_are_there());

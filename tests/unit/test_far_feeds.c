@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another process writes; test_far.c is where it reads. */
 #include "far_end.h"
+#include "paced.h"
 
 #define MOST (EVENTS - WINDOW / 2)
 
 static struct sluice_spsc_writer writer;
-
-static sluice_a32 holding; /* the sink keeps what it has in hand */
-
-static int collect_later(struct sluice_stage *self,
-			 const struct sluice_batch *batch)
-{
-	while (sluice_load_acquire(&holding))
-		flow_sleep_ms(1);
-	return flow_collect(self, batch);
-}
 
 static void start_sink(void)
 {
@@ -24,7 +15,7 @@ static void start_sink(void)
 	pipeline = flow_open(2);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = collect_later,
+			      .in_bytes = 8, .handle_events = paced_collect,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
 	flow_start(pipeline);
 	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .out_bytes = 8,
@@ -96,11 +87,11 @@ static void it_is_looked_at_in_between(void **state)
 
 	(void)state;
 	start_sink();
-	sluice_store_release(&holding, 1);
+	sluice_store_release(&paced_holds, 1);
 	write_events(&next, WINDOW);
 	port_call(stand);
 	flow_sleep_ms(20);
-	sluice_store_release(&holding, 0);
+	sluice_store_release(&paced_holds, 0);
 	write_rest(&next);
 	drain_and_check();
 }
@@ -130,11 +121,11 @@ static void it_writes_on_though_it_died(void **state)
 	start_sink();
 	write_events(&next, MOST);
 	wait_for(sink_has_most);
-	sluice_store_release(&holding, 1);
+	sluice_store_release(&paced_holds, 1);
 	write_events(&next, EVENTS);
 	leave(SLUICE_REASON_ERROR);
 	sluice_store_release(&far.tx.published, writer.published + 3);
-	sluice_store_release(&holding, 0);
+	sluice_store_release(&paced_holds, 0);
 	wait_for(has_ended);
 	drain_and_check();
 }

@@ -2,35 +2,19 @@
 /* Other processes read what a stage broadcasts, beside a stage of its own pipeline:
  * everybody gets every event from where he came. */
 #include "visitor.h"
+#include "paced.h"
 
 #define SHARE (VISITOR_EVENTS / 4)
-
-static sluice_a64 may_emit; /* the source, so many in all */
-
-static int count_so_many(struct sluice_stage *self, uint32_t demand)
-{
-	uint64_t left = sluice_load_acquire(&may_emit) - source.next;
-
-	if (left == 0)
-		return SLUICE_OK;
-	return flow_count(self, left < demand ? (uint32_t)left : demand);
-}
-
-static void go(uint64_t events)
-{
-	sluice_store_release(&may_emit, events);
-	sluice_wake(sluice_stage_find(pipeline, "source"));
-}
 
 static void open_as(const char *dispatcher)
 {
 	source = (struct flow_source){.end = VISITOR_EVENTS};
 	memset(&sink, 0, sizeof(sink));
-	sluice_store_release(&may_emit, 0);
+	sluice_store_release(&paced_events, 0);
 	pipeline = flow_open_named(2);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = count_so_many,
+			      .out_bytes = 8, .handle_demand = paced_count,
 			      .flags = SLUICE_STAGE_PEERS_CONSUME,
 			      .dispatcher = dispatcher, .state = &source));
 	flow_add(pipeline,
@@ -101,7 +85,7 @@ static void each_gets_all(void **state)
 	visitor_go(&two);
 	await_reader("one");
 	await_reader("two");
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	visitor_wait(&one);
 	visitor_wait(&two);
 	join_and_close();
@@ -123,13 +107,13 @@ static void one_dies_and_one_comes(void **state)
 	open_as("broadcast");
 	visitor_go(&one);
 	await_reader("one");
-	go(SHARE);
+	paced_go(pipeline, SHARE);
 	visitor_await(&visited->count, SHARE / 2);
 	visitor_kill(&one);
 	flow_wait_events(pipeline, &sink, SHARE);
 	visitor_go(&two);
 	await_reader("two");
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	visitor_wait(&two);
 	join_and_close();
 	handled_so_often(SHARE, VISITOR_EVENTS, 1);
@@ -161,7 +145,7 @@ static void one_leaves(void **state)
 	open_as("broadcast");
 	visitor_go(&one);
 	await_reader("one");
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	visitor_wait(&one);
 	join_and_close();
 	handled_so_often(0, 1, 1);
@@ -199,11 +183,11 @@ static void one_asks_by_itself(void **state)
 	open_as("broadcast");
 	visitor_go(&one);
 	visitor_await(&visited->stage, 1);
-	go(SHARE);
+	paced_go(pipeline, SHARE);
 	flow_wait_events(pipeline, &sink, SHARE);
 	sluice_store_release(&visited->stage, 2);
 	await_reader("one");
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	visitor_wait(&one);
 	join_and_close();
 	handled_so_often(0, SHARE, 0);
@@ -246,10 +230,10 @@ static void a_tee_works_still(void **state)
 	/* It is given no more than it can take, and perhaps nothing yet. */
 	for (uint64_t n = 1; sluice_load_acquire(&visited->count) == 0; n++) {
 		assert_true(n < VISITOR_EVENTS);
-		go(n);
+		paced_go(pipeline, n);
 		flow_sleep_ms(1);
 	}
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	visitor_wait(&one);
 	join_and_close();
 }
@@ -258,7 +242,7 @@ static void runs_an_engine(void)
 {
 	open_as("broadcast");
 	await_reader("one");
-	go(SHARE);
+	paced_go(pipeline, SHARE);
 	visitor_stays(1);
 }
 
@@ -297,7 +281,7 @@ static void the_engine_dies(void **state)
 	handled_so_often(0, SHARE, 1);
 	/* What the dead one has left goes with the next. */
 	open_as("broadcast");
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	join_and_close();
 }
 
@@ -323,7 +307,7 @@ static void of_a_pool(void **state)
 	open_as("shared");
 	visitor_go(&one);
 	visitor_wait(&one);
-	go(VISITOR_EVENTS);
+	paced_go(pipeline, VISITOR_EVENTS);
 	join_and_close();
 }
 

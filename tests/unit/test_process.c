@@ -62,17 +62,10 @@ static int reads_and_fails(void)
 	return 7;
 }
 
-static int hangs(void)
-{
-	while (programs != NULL)
-		(void)pause();
-	return 0;
-}
-
 static int reads_and_hangs(void)
 {
 	(void)part_read(UINT32_MAX);
-	return hangs();
+	return program_hangs();
 }
 
 static int dies_always(void)
@@ -112,7 +105,7 @@ static int exits_with_3(void)
 static int attaches_and_hangs(void)
 {
 	(void)program_attach();
-	return hangs();
+	return program_hangs();
 }
 
 static const struct program_part parts[] = {
@@ -124,7 +117,7 @@ static const struct program_part parts[] = {
 	{"sends", sends},
 	{"exits_with_0", exits_with_0},
 	{"exits_with_3", exits_with_3},
-	{"hangs", hangs},
+	{"hangs", program_hangs},
 	{"attaches_and_hangs", attaches_and_hangs},
 };
 
@@ -287,16 +280,11 @@ static void one_that_exits_with_0_is_over(void **state)
 static void others_go_on(void **state)
 {
 	(void)state;
-	program_open(SLUICE_PIPELINE(FAST));
-	program_source();
-	program_sink();
-	flow_subscribe(pipeline, "sink", "source", NULL);
-	source.end = UINT64_MAX;
+	program_open_flow(SLUICE_PIPELINE(FAST));
 	add_reader("exits_with_3", SLUICE_RESTART_TEMPORARY);
 	flow_start(pipeline);
 	program_await_said("has exited with 3");
-	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
-	program_close();
+	program_drain();
 	assert_int_equal(sink.events, source.next);
 }
 

@@ -12,14 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* ---- parts ---------------------------------------------------------------------- */
-
-static int hangs(void)
-{
-	while (programs != NULL)
-		(void)pause();
-	return 0;
-}
+/* ---- parts --------------------------------------------------------------------- */
 
 static void looks_at_signals(void)
 {
@@ -105,13 +98,13 @@ static int hangs_up(void)
 				 attach_due(TEST_DEADLINE_MS)) == 0);
 	PROGRAM_MUST(attach_ready(&attach) == 0);
 	(void)close(EXEC_SOCKET);
-	return hangs();
+	return program_hangs();
 }
 
 static int talks_nonsense(void)
 {
 	(void)send(EXEC_SOCKET, "hello", 5, 0);
-	return hangs();
+	return program_hangs();
 }
 
 /* Windows of its own. */
@@ -151,7 +144,7 @@ static int fd_is_wrong(void)
 }
 
 static const struct program_part parts[] = {
-	{"hangs", hangs},
+	{"hangs", program_hangs},
 	{"looks", looks},
 	{"is_another", is_another},
 	{"names_another_size", names_another_size},
@@ -162,28 +155,13 @@ static const struct program_part parts[] = {
 	{"fd_is_wrong", fd_is_wrong},
 };
 
-/* ---- what it finds ------------------------------------------------------------------- */
-
-static void open_it(void)
-{
-	program_open(SLUICE_PIPELINE(.name = "test"));
-	program_source();
-	program_sink();
-	flow_subscribe(pipeline, "sink", "source", NULL);
-	source.end = UINT64_MAX;
-}
+/* ---- what it finds ------------------------------------------------------------- */
 
 static void add_reader(const char *part)
 {
 	program_add(SLUICE_PROCESS(.name = "reader", .from = "source",
 				   .restart = SLUICE_RESTART_TEMPORARY),
 		    part);
-}
-
-static void end_it(void)
-{
-	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
-	program_close();
 }
 
 static void it_has_what_it_was_given(void **state)
@@ -193,7 +171,7 @@ static void it_has_what_it_was_given(void **state)
 	sigset_t before;
 
 	(void)state;
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	(void)sigfillset(&shut);
 	(void)pthread_sigmask(SIG_SETMASK, &shut, &before);
 	(void)signal(SIGUSR1, SIG_IGN);
@@ -205,7 +183,7 @@ static void it_has_what_it_was_given(void **state)
 	(void)signal(SIGUSR1, SIG_DFL);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	program_await_said("has died");
-	end_it();
+	program_drain();
 }
 
 /* This process has no stdin, stdout or stderr of its own. */
@@ -217,7 +195,7 @@ static void one_of_a_daemon(void **state)
 	(void)state;
 	for (int fd = 0; fd < 3; fd++)
 		kept[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	program_add(SLUICE_PROCESS(.name = "reader", .from = "source"),
 		    "reads_its_way");
 	for (int fd = 0; fd < 3; fd++)
@@ -248,11 +226,11 @@ static void it_may_have_windows_of_its_own(void **state)
 
 static void told(const char *part)
 {
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader(part);
 	flow_start(pipeline);
 	program_await(&programs->told, 1);
-	end_it();
+	program_drain();
 }
 
 static void it_is_nobody_else(void **state)
@@ -269,11 +247,11 @@ static void a_wrong_number_is_refused(void **state)
 
 static void refused(const char *part, const char *says)
 {
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader(part);
 	flow_start(pipeline);
 	program_await_said(says);
-	end_it();
+	program_drain();
 }
 
 static void what_it_says_is_judged(void **state)
@@ -302,7 +280,7 @@ static void another_size_is_refused(void **state)
 		"stage 'source': from_bytes 16 does not match");
 }
 
-/* ---- what cannot be executed ----------------------------------------------------------- */
+/* ---- what cannot be executed --------------------------------------------------- */
 
 static char script[80];
 
@@ -330,7 +308,7 @@ static int add_program(const char *program)
 static void one_that_is_not_there_is_refused(void **state)
 {
 	(void)state;
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	assert_int_equal(add_program("./prog"), -ENOENT);
 	assert_string_equal(sluice_last_error(),
 			    "stage 'x': ./prog: No such file or directory");
@@ -380,234 +358,13 @@ static void one_is_found_by_the_path(void **state)
 	(void)setenv("PATH", before, 1);
 	free(before);
 	(void)unlink(script);
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	assert_int_equal(add_program("true"), 0);
 	flow_start(pipeline);
-	end_it();
+	program_drain();
 }
 
-/* ---- what is refused -------------------------------------------------------------------- */
-
-#define ARGV                                                                   \
-	.argv = (const char *const[])                                          \
-	{                                                                      \
-		"/bin/true", NULL                                              \
-	}
-#define LONG                                                                   \
-	"a-name-that-is-longer-than-the-sixty-three-bytes-that-names-may-have"
-
-static const struct refused_row {
-	struct sluice_process_opts opts;
-	int code;
-	const char *says;
-} refused_rows[] = {
-	{{.name = NULL}, -EINVAL, "process: name is NULL"},
-	{{.name = "a b"}, -EINVAL, "name 'a b' is not 1 to 63 of"},
-	{{.name = ""}, -EINVAL, "name '' is not"},
-	{{.name = LONG}, -EINVAL, "is not 1 to 63 of"},
-	{{.name = "x", .flags = 1}, -EINVAL, "stage 'x': unknown flags 0x1"},
-	{{.name = "x", .resv = {1}}, -EINVAL, "process options"},
-	{{.name = "x"}, -EINVAL, "stage 'x': argv names no program"},
-	{{.name = "x", ARGV}, -EINVAL, "from and to are NULL"},
-	{{.name = "x", ARGV, .from = "source", .to = "sink"},
-	 -EINVAL,
-	 "from and to are both set"},
-	{{.name = "x", ARGV, .from = LONG}, -EINVAL, "from 'a-name-that"},
-	{{.name = "x", ARGV, .from = "none"}, -ENOENT, "no stage 'none'"},
-	{{.name = "x", ARGV, .from = "sink"},
-	 -EINVAL,
-	 "stage 'x': stage 'sink' produces nothing to read"},
-	{{.name = "x", ARGV, .to = "source"}, -EINVAL, "consumes nothing"},
-	{{.name = "x", ARGV, .to = LONG}, -EINVAL, "to 'a-name-that"},
-	{{.name = "x", ARGV, .from = "source", .event_bytes = 16},
-	 -EINVAL,
-	 "from_bytes 16 does not match"},
-	{{.name = "x", ARGV, .from = "source", .max_demand = 1u << 21},
-	 -EINVAL,
-	 "max_demand 2097152 is over the limit"},
-	{{.name = "x", ARGV, .from = "source", .restart = 4},
-	 -EINVAL,
-	 "restart 4 is none of"},
-	{{.name = "x", ARGV, .from = "source", .attach_ms = 3600001},
-	 -EINVAL,
-	 "attach_ms 3600001 is over the limit of 3600000"},
-	{{.name = "x", ARGV, .from = "source", .end_ms = 3600001},
-	 -EINVAL,
-	 "end_ms 3600001 is over"},
-	{{.name = "sink", ARGV, .from = "source"}, -EEXIST, "is taken already"},
-	{{.name = "twice", ARGV, .from = "source"}, -EEXIST, "taken already"},
-};
-
-static void what_is_wrong_is_refused(void **state)
-{
-	struct sluice_process_opts opts;
-
-	(void)state;
-	open_it();
-	sluice_process_opts_init(NULL);
-	sluice_process_opts_init(&opts);
-	opts.name = "twice";
-	opts.from = "source";
-	program_add(&opts, "hangs");
-	for (size_t i = 0; i < UNIT_COUNT(refused_rows); i++) {
-		opts = refused_rows[i].opts;
-		opts.size = sizeof(opts);
-		assert_int_equal(sluice_process_add(pipeline, &opts),
-				 refused_rows[i].code);
-		assert_text_has(sluice_last_error(), refused_rows[i].says);
-	}
-	assert_int_equal(sluice_process_add(pipeline, NULL), -EINVAL);
-	assert_int_equal(sluice_process_add(NULL, &opts), -EINVAL);
-	program_close();
-}
-
-static void words_have_a_limit(void **state)
-{
-	const char **argv = calloc(SLUICE_PROCESS_ARGS_MAX + 2, sizeof(*argv));
-
-	(void)state;
-	assert_non_null(argv);
-	for (uint32_t i = 0; i <= SLUICE_PROCESS_ARGS_MAX; i++)
-		argv[i] = "/bin/true";
-	open_it();
-	assert_int_equal(
-		sluice_process_add(pipeline,
-				   SLUICE_PROCESS(.name = "x", .argv = argv,
-						  .from = "source")),
-		-EINVAL);
-	assert_text_has(sluice_last_error(), "argv is over the limit of 4096");
-	argv[1] = NULL;
-	assert_int_equal(
-		sluice_process_add(pipeline,
-				   SLUICE_PROCESS(.name = "x", .argv = argv,
-						  .env = argv + 2,
-						  .from = "source")),
-		0);
-	program_close();
-	free(argv);
-}
-
-static void stages_have_a_limit(void **state)
-{
-	char name[16];
-
-	(void)state;
-	open_it();
-	for (uint32_t i = 0; i <= SLUICE_PROCESSES_MAX; i++) {
-		int rc;
-
-		(void)snprintf(name, sizeof(name), "x%u", i);
-		rc = program_try(SLUICE_PROCESS(.name = name, .from = "source"),
-				 "hangs");
-		assert_int_equal(rc, i < SLUICE_PROCESSES_MAX ? 0 : -ENOSPC);
-	}
-	assert_text_has(sluice_last_error(), "limit of 256 process stages");
-	program_close();
-}
-
-/* Its bells would have to be where others see them. */
-static void one_without_a_name_takes_none_while_it_runs(void **state)
-{
-	(void)state;
-	program_open(SLUICE_PIPELINE(.workers = 1));
-	program_source();
-	program_sink();
-	flow_subscribe(pipeline, "sink", "source", NULL);
-	source.end = UINT64_MAX;
-	flow_start(pipeline);
-	assert_int_equal(add_program("/bin/true"), -EINVAL);
-	assert_text_has(sluice_last_error(), "a pipeline without a name");
-	end_it();
-}
-
-static void one_that_has_ended_takes_none(void **state)
-{
-	(void)state;
-	open_it();
-	source.end = 10;
-	assert_int_equal(flow_run(pipeline), 0);
-	assert_int_equal(add_program("/bin/true"), -EPIPE);
-	program_close();
-}
-
-/* ---- who listens as well ------------------------------------------------------------------ */
-
-static char folder[64];
-
-static int listens(void)
-{
-	return sluice_pipeline_listen(pipeline,
-				      SLUICE_LISTEN(.folder = folder));
-}
-
-/* Before or after: peers find it, once. */
-static void it_may_listen_too(int first)
-{
-	struct sluice_stage *port = NULL;
-
-	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	program_open(SLUICE_PIPELINE(.name = "test"));
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = flow_count,
-			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .state = &source));
-	source = (struct flow_source){.end = PROGRAM_EVENTS};
-	if (first)
-		assert_int_equal(listens(), 0);
-	program_add(SLUICE_PROCESS(.name = "reader", .from = "source"),
-		    "hangs");
-	flow_start(pipeline);
-	program_await(&programs->starts, 1);
-	if (!first)
-		assert_int_equal(listens(), 0);
-	assert_int_equal(listens(), -EADDRINUSE);
-	assert_int_equal(
-		sluice_attach(&port,
-			      SLUICE_ATTACH(.pipeline = "test",
-					    .folder = folder, .from = "source",
-					    .timeout_ms = TEST_DEADLINE_MS)),
-		0);
-	assert_int_equal(sluice_detach(port, 0), 0);
-	sluice_pipeline_stop(pipeline);
-	program_close();
-	assert_int_equal(rmdir(folder), 0);
-}
-
-static void it_listens_before(void **state)
-{
-	(void)state;
-	it_may_listen_too(1);
-}
-
-static void it_listens_later(void **state)
-{
-	(void)state;
-	it_may_listen_too(0);
-}
-
-/* In two folders it would be found twice; and nobody has taken over what came last. */
-static void it_listens_once(void **state)
-{
-	char other[64] = "/tmp/sluice-test-XXXXXX";
-
-	(void)state;
-	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	assert_non_null(mkdtemp(other));
-	open_it();
-	add_reader("hangs");
-	assert_int_equal(listens(), 0);
-	assert_int_equal(sluice_pipeline_listen(pipeline,
-						SLUICE_LISTEN(.folder = other)),
-			 -EALREADY);
-	program_close();
-	assert_int_equal(rmdir(folder), 0);
-	assert_int_equal(rmdir(other), 0);
-}
-
-/* ---- children, and death --------------------------------------------------------------- */
+/* ---- children, and death ------------------------------------------------------- */
 
 /* A child of this process may close its copy. */
 static void a_child_closes_its_copy(void **state)
@@ -616,7 +373,7 @@ static void a_child_closes_its_copy(void **state)
 	int status = -1;
 
 	(void)state;
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader("hangs");
 	flow_start(pipeline);
 	program_await(&programs->starts, 1);
@@ -633,11 +390,11 @@ static void a_child_closes_its_copy(void **state)
 
 static void engine(void)
 {
-	open_it();
+	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader("hangs");
 	if (sluice_pipeline_start(pipeline) < 0)
 		_exit(1);
-	hangs();
+	program_hangs();
 }
 
 /* In a child, which is killed: who was started goes with it. */
@@ -670,19 +427,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_wrong_number_is_refused),
 		cmocka_unit_test(what_it_says_is_judged),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
-		cmocka_unit_test(another_size_is_refused),
 		cmocka_unit_test(one_that_hangs_up_is_killed),
+		cmocka_unit_test(another_size_is_refused),
 		cmocka_unit_test(one_that_is_not_there_is_refused),
 		cmocka_unit_test(one_that_cannot_be_executed_fails),
 		cmocka_unit_test(one_is_found_by_the_path),
-		cmocka_unit_test(what_is_wrong_is_refused),
-		cmocka_unit_test(words_have_a_limit),
-		cmocka_unit_test(stages_have_a_limit),
-		cmocka_unit_test(one_without_a_name_takes_none_while_it_runs),
-		cmocka_unit_test(one_that_has_ended_takes_none),
-		cmocka_unit_test(it_listens_before),
-		cmocka_unit_test(it_listens_later),
-		cmocka_unit_test(it_listens_once),
 		cmocka_unit_test(a_child_closes_its_copy),
 	};
 
