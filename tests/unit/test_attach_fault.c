@@ -32,9 +32,11 @@ static void engine_open(void)
 			      .in_bytes = 8, .handle_events = flow_collect,
 			      .flags = SLUICE_STAGE_PEERS_FEED,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
-	assert_int_equal(sluice_pipeline_listen(
-				 pipeline, SLUICE_LISTEN(.folder = folder)),
-			 0);
+	assert_int_equal(
+		sluice_pipeline_listen(
+			pipeline, SLUICE_LISTEN(.folder = folder,
+						.hold_ms = SLUICE_HOLD_MS(0))),
+		0);
 	flow_start(pipeline);
 }
 
