@@ -776,6 +776,8 @@ sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_f
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/^\t\t    stand_in_close(&seat->in) == 0) {/\t\t    0) {/]])
+sluice_unit_mutant(stays-though-it-stops engine/run/tenant.c stay "a_pipeline_does_not_end_while_somebody_stays"
+	[[s/host_command(&p->host) == PIPELINE_RUN) {/1) {/]])
 sluice_unit_mutant(sent-of-the-last-name engine/peer/sent.c sent "the_first_name_makes_room"
 	[[s/while ((\*link)->next != NULL)/while (0)/]])
 sluice_unit_mutant(sent-forgotten engine/peer/sent.c peers "one_feeds_and_comes_back"
