@@ -2,13 +2,13 @@
 /* Who is at the other end of a socket, by the kernel's word, and what it may. */
 #define _GNU_SOURCE /* struct ucred */
 #include "engine/peer/listener_priv.h"
+#include "engine/peer/pidfd_priv.h"
 #include "ring/base_priv.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef SO_PEERGROUPS /* since Linux 4.13 */
@@ -16,9 +16,6 @@
 #endif
 #ifndef SO_PEERPIDFD /* since Linux 6.5 */
 #define SO_PEERPIDFD 77
-#endif
-#ifndef SYS_pidfd_open /* since Linux 5.3 */
-#define SYS_pidfd_open 434
 #endif
 
 /* What a process may be in, see setgroups(2). */
@@ -31,11 +28,11 @@
  * socket is closed. */
 static int pidfd_by_number(int socket, uint32_t pid)
 {
-	int fd = (int)syscall(SYS_pidfd_open, (int)pid, 0);
+	int fd = pidfd_of((int)pid);
 	struct pollfd hung = {.fd = socket};
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (poll(&hung, 1, 0) == 0)
 		return fd;
 	(void)close(fd);

@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE /* _SC_OPEN_MAX, socketpair with SOCK_CLOEXEC */
 #include "engine/peer/exec_priv.h"
+#include "engine/peer/pidfd_priv.h"
 #include "ring/base_priv.h"
 
 #include <fcntl.h>
@@ -22,12 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_send_signal /* since Linux 5.1 */
-#define SYS_pidfd_send_signal 424
-#endif
-#ifndef SYS_pidfd_open /* since Linux 5.3 */
-#define SYS_pidfd_open 434
-#endif
 #ifndef SYS_close_range /* since Linux 5.9 */
 #define SYS_close_range 436
 #endif
@@ -186,10 +181,10 @@ static pid_t start_fork(const struct exec *exec, const int gate[2])
 /* Returns its pidfd. */
 static int start_let_go(pid_t pid, int gate)
 {
-	int pidfd = (int)syscall(SYS_pidfd_open, (int)pid, 0);
+	int pidfd = pidfd_of((int)pid);
 
 	if (pidfd < 0)
-		return -errno;
+		return pidfd;
 	(void)send(gate, "g", 1, MSG_NOSIGNAL); /* it may have been killed */
 	return pidfd;
 }
@@ -216,7 +211,7 @@ void exec_kill(int pidfd)
 {
 	SLUICE_KEEP_ERRNO;
 
-	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	pidfd_signal(pidfd, SIGKILL);
 }
 
 /* ---- how it has ended ----------------------------------------------------------------- */

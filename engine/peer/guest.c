@@ -21,15 +21,22 @@ void guest_say(int socket, enum wire_kind kind, int code,
 	(void)packet_send(socket, &word, sizeof(word), NULL, 0);
 }
 
-static void guest_free(struct guest *guest)
+void guest_drop(struct guest *guest)
 {
-	kin_close(&guest->socket);
+	if (guest->socket >= 0)
+		(void)close(guest->socket);
 	if (guest->pidfd >= 0)
 		(void)close(guest->pidfd);
-	guest->pidfd = -1;
+	guest->socket = guest->pidfd = -1;
 	free(guest->groups);
 	guest->groups = NULL;
 	guest->group_count = 0;
+}
+
+static void guest_free(struct guest *guest)
+{
+	kin_close(&guest->socket);
+	guest_drop(guest);
 	memset(&guest->peer, 0, sizeof(guest->peer));
 	guest->state = GUEST_FREE;
 }

@@ -100,13 +100,8 @@ static void listener_shut(struct listener *l)
 		(void)close(l->wake);
 	if (l->spare >= 0)
 		(void)close(l->spare);
-	for (uint32_t i = 0; l->guests != NULL && i < l->opts.peers_max; i++) {
-		if (l->guests[i].socket >= 0)
-			(void)close(l->guests[i].socket);
-		if (l->guests[i].pidfd >= 0)
-			(void)close(l->guests[i].pidfd);
-		free(l->guests[i].groups);
-	}
+	for (uint32_t i = 0; l->guests != NULL && i < l->opts.peers_max; i++)
+		guest_drop(&l->guests[i]);
 }
 
 static void listener_undo(struct listener *l);

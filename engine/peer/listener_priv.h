@@ -139,6 +139,9 @@ void guest_heed(struct listener *l, struct guest *guest, short socket,
 void guest_late(struct listener *l, struct guest *guest);
 void guest_dismiss(struct listener *l, struct guest *guest);
 void guest_end(struct listener *l, struct guest *guest);
+/* Its descriptors and memory alone, without the lock of kin.c: nobody hears it any
+ * more, or it is a copy, in a child of the process. */
+void guest_drop(struct guest *guest);
 /* Say a word to a socket, and do not wait for anything. */
 void guest_say(int socket, enum wire_kind kind, int code,
 	       enum sluice_reason reason, const char *text);

@@ -245,13 +245,9 @@ static int process_words(struct process *process,
 
 void process_drop(struct process *process)
 {
-	if (process->guest.socket >= 0)
-		(void)close(process->guest.socket);
-	if (process->guest.pidfd >= 0)
-		(void)close(process->guest.pidfd);
+	guest_drop(&process->guest);
 	if (process->pidfd >= 0)
 		(void)close(process->pidfd);
-	free(process->guest.groups);
 	words_free(process->argv);
 	words_free(process->env);
 	free(process->program);

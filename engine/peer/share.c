@@ -141,28 +141,43 @@ static void share_let_go(void *share)
 	share_release(share);
 }
 
+static int share_no_memory(const char *owner)
+{
+	return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
+}
+
+/* With nothing open. NULL: no memory. */
+static struct share *share_empty(enum wire_side side,
+				 const struct wire_ring *ring)
+{
+	struct share *share = calloc(1, sizeof(*share));
+
+	if (share == NULL)
+		return NULL;
+	*share = (struct share){.side = side,
+				.ring = *ring,
+				.signal = -1,
+				.signal_peers = -1,
+				.signalled = -1};
+	share->part[MEMORY_OF_ENGINE].fd = -1;
+	share->part[MEMORY_OF_PEER].fd = -1;
+	return share;
+}
+
 int share_open(struct share **out, enum wire_side side, const char *owner,
 	       uint32_t capacity, uint32_t event_bytes, int common,
 	       struct share *first)
 {
 	SLUICE_KEEP_ERRNO;
-	struct share *share = calloc(1, sizeof(*share));
+	const struct wire_ring ring = {.event_bytes = event_bytes,
+				       .slot_bytes = event_bytes,
+				       .capacity = capacity};
+	struct share *share = share_empty(side, &ring);
 	int rc;
 
 	if (share == NULL)
-		return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
-	*share = (struct share){
-		.side = side,
-		.common = (uint32_t)common,
-		.ring = {.event_bytes = event_bytes,
-			 .slot_bytes = event_bytes,
-			 .capacity = capacity},
-		.signal = -1,
-		.signal_peers = -1,
-		.signalled = -1,
-	};
-	share->part[MEMORY_OF_ENGINE].fd = -1;
-	share->part[MEMORY_OF_PEER].fd = -1;
+		return share_no_memory(owner);
+	share->common = (uint32_t)common;
 	share->first = first;
 	if (first != NULL)
 		share_hold(first);
@@ -224,20 +239,11 @@ int share_renew(struct share *share, const char *owner,
 		const struct subscription_held_at *at)
 {
 	SLUICE_KEEP_ERRNO;
-	struct share *next = calloc(1, sizeof(*next));
+	struct share *next = share_empty(share->side, &share->ring);
 	int rc;
 
 	if (next == NULL)
-		return sluice_fail(-ENOMEM, "peer '%s': no memory", owner);
-	*next = (struct share){
-		.side = share->side,
-		.ring = share->ring,
-		.signal = -1,
-		.signal_peers = -1,
-		.signalled = -1,
-	};
-	next->part[MEMORY_OF_ENGINE].fd = -1;
-	next->part[MEMORY_OF_PEER].fd = -1;
+		return share_no_memory(owner);
 	rc = share_part(next, MEMORY_OF_PEER, owner);
 	if (rc == 0) {
 		share_begin_at(next, share, at);
