@@ -59,7 +59,7 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 
 	if (most > 0)
 		return sluice_pow2_at_least(most);
-	if (stage->opts.on_idle == SLUICE_IDLE_STAY || stage_shows_ring(stage))
+	if (stage_awaits_readers(stage) || stage_shows_ring(stage))
 		most = RING_EVENTS_DEFAULT;
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
@@ -68,8 +68,6 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 		    sub->opts.max_demand > most)
 			most = sub->opts.max_demand;
 	}
-	if (stage_awaits_readers(stage) && most < RING_EVENTS_DEFAULT)
-		most = RING_EVENTS_DEFAULT;
 	return sluice_pow2_at_least(most);
 }
 
