@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between the files of this folder, and what ends a pipeline asks of the control
- * calls that may be under way. Of subscribe.c,
- * subscription.c and control.c. Not installed.
+ * calls that may be under way. Of subscribe.c, subscription.c and control.c. Not
+ * installed.
  *
  * Knows      subscriptions that are being made, the counters of a stage
  * Knows not  why the pipeline ends

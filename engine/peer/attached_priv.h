@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A peer's end: a pipeline of two ports, the user's and one that stands for the stage
- * of the engine; of a worker that twice. So the user's calls are those of any port. Of attached.c. Not
- * installed.
+ * of the engine; of a worker that twice. So the user's calls are those of any port. Of
+ * attached.c. Not installed.
  *
  * Knows      what a peer was given, two ports
  * Knows not  sockets
@@ -17,12 +17,12 @@ struct attached {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage *port;   /* the user's; a worker's: it receives */
 	struct sluice_stage *sender; /* a worker's, else NULL */
-	struct sluice_stage
-		*engine[2];    /* stand for the engine's, by wire_side */
+	/* Stand for the engine's, by enum wire_side. */
+	struct sluice_stage *engine[2];
 	struct sluice_sub sub; /* of the port */
 	int signalled;         /* of what it was given */
-	const struct far_stream
-		*unbegun; /* NULL: it has begun, or has no such */
+	/* NULL: it has begun, or has no such. */
+	const struct far_stream *unbegun;
 };
 
 /* What @hello asked for has been granted as @attach has it, which stays mapped until

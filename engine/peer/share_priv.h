@@ -14,9 +14,8 @@
  *
  * And once for a peer, with the first of its subscriptions (of a worker: the one that
  * it reads), what they wake each other by (ring/far.h): the engine counts its rings in
- * a word of its own, and signals when
- * the peer's port does not sleep itself; the peer signals, and the engine's thread
- * for peers rings the stage.
+ * a word of its own, and signals when the peer's port does not sleep itself; the peer
+ * signals, and the engine's thread for peers rings the stage.
  *
  *   engine's      rung
  *   peer's        bells, and their fences
@@ -85,8 +84,8 @@ void share_release(struct share *share);
 
 /* Enter it in @welcome, and its descriptors in @fds behind those that @welcome has;
  * they are the caller's to close, by welcome->memory_count, after a failure too.
- * @common: the ring of a share that has one for all. @bells: the region of a pipeline's bells and fences, and which of the bells is that
- * of the stage at the other end. */
+ * @common: the ring of a share that has one for all. @bells: the region of a pipeline's
+ * bells and fences, and which of the bells is that of the stage at the other end. */
 int share_tell(const struct share *share, const struct wish_ring *common,
 	       const struct sluice_region *bells,
 	       const struct sluice_bell *bell,

@@ -23,8 +23,8 @@ struct resequencer {
 	struct subscription sub; /* to the producer, in nobody's list */
 	struct sluice_reorder window;
 	uint64_t settled; /* as seen before the rings were looked at */
-	uint64_t
-		*answered; /* as sequence->given: by whom, of other processes */
+	/* As sequence->given: by whom, of other processes. */
+	uint64_t *answered;
 };
 
 int resequencer_open(struct sluice_stage *stage);

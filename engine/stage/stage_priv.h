@@ -69,8 +69,7 @@ struct sluice_stage {
 	struct worker *worker;              /* who steps it; opaque here */
 	struct sluice_stage *next_arriving; /* on its way to the worker */
 	struct sluice_region region;
-	struct sluice_region
-		ring_region; /* its common ring, if peers read it */
+	struct sluice_region ring_region; /* a common ring that peers read */
 	struct sluice_counters *counters;
 
 	/* The thread's that steps it. */
