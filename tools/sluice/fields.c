@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sluice/fields.h"
+#include "tools/sluice/frame.h"
 #include "tools/cli/spec.h"
 #include "sluice.h"
 
@@ -161,6 +162,13 @@ static int real_write(const struct field *field, char *line, const void *at)
 	return snprintf(line, FIELD_NUMBER_BYTES, "%.17g", f64);
 }
 
+static int escape_write(char *line, const unsigned char *byte)
+{
+	line[0] = '\\';
+	line[1] = 'x';
+	return (int)(hex_write(line + 2, byte, 1) - line);
+}
+
 static int text_write(const struct field *field, char *line, const void *at)
 {
 	const unsigned char *byte = at;
@@ -168,19 +176,9 @@ static int text_write(const struct field *field, char *line, const void *at)
 
 	for (uint32_t i = 0; i < field->bytes && byte[i] != '\0'; i++)
 		if (byte[i] < ' ' || byte[i] == '\\' || byte[i] == 0x7f)
-			n += sprintf(line + n, "\\x%02x", byte[i]);
+			n += escape_write(line + n, &byte[i]);
 		else
 			line[n++] = (char)byte[i];
-	return n;
-}
-
-static int hex_write(const struct field *field, char *line, const void *at)
-{
-	const unsigned char *byte = at;
-	int n = 0;
-
-	for (uint32_t i = 0; i < field->bytes; i++)
-		n += sprintf(line + n, "%02x", byte[i]);
 	return n;
 }
 
@@ -198,7 +196,7 @@ static int field_write(const struct field *field, char *line, const void *at)
 	case FIELD_TEXT:
 		return text_write(field, line, at);
 	case FIELD_HEX:
-		return hex_write(field, line, at);
+		return (int)(hex_write(line, at, field->bytes) - line);
 	case FIELD_SKIP:
 		break;
 	}

@@ -6,6 +6,17 @@
 
 static const char digits[] = "0123456789abcdef";
 
+char *hex_write(char *to, const void *bytes, size_t n)
+{
+	const unsigned char *byte = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		*to++ = digits[byte[i] >> 4];
+		*to++ = digits[byte[i] & 15];
+	}
+	return to;
+}
+
 size_t frame_bytes(enum frame_format format, uint32_t event_bytes)
 {
 	if (format == FRAME_HEX)
@@ -16,15 +27,10 @@ size_t frame_bytes(enum frame_format format, uint32_t event_bytes)
 size_t frame_write(enum frame_format format, char *frame, const void *event,
 		   uint32_t event_bytes)
 {
-	const unsigned char *byte = event;
 	size_t n = event_bytes;
 
 	if (format == FRAME_HEX) {
-		for (uint32_t i = 0; i < event_bytes; i++) {
-			*frame++ = digits[byte[i] >> 4];
-			*frame++ = digits[byte[i] & 15];
-		}
-		*frame = '\n';
+		*hex_write(frame, event, event_bytes) = '\n';
 		return frame_bytes(format, event_bytes);
 	}
 	if (format == FRAME_TEXT)

@@ -13,6 +13,9 @@ enum frame_format {
 	FRAME_RAW,  /* all bytes of the event, and nothing between */
 };
 
+/* Two digits for each of the bytes. Returns where the next character goes. */
+char *hex_write(char *to, const void *bytes, size_t n);
+
 /* The most bytes that an event takes as a frame. */
 size_t frame_bytes(enum frame_format format, uint32_t event_bytes);
 /* Write @event as a frame. Returns its bytes, at most frame_bytes(). */
