@@ -89,6 +89,8 @@ static int client_role(struct wire_hello *hello,
 			   o->to_bytes);
 }
 
+#define TAKE(number) hello->number = o->number;
+
 /* What a role does not have is refused there, by its name. */
 static int client_hello(struct wire_hello *hello,
 			const struct sluice_attach_opts *o)
@@ -107,16 +109,7 @@ static int client_hello(struct wire_hello *hello,
 		hello->flags |= WIRE_MANUAL;
 	if (sluice_wait_registered())
 		hello->flags |= WIRE_SPLIT_FENCES;
-	hello->max_demand = o->max_demand;
-	hello->min_demand = o->min_demand;
-	hello->refill_events = o->refill_events;
-	hello->weight = o->weight;
-	hello->partition = o->partition;
-	hello->tee = o->tee;
-	hello->conflate_keys = o->conflate_keys;
-	hello->key_offset = o->key_offset;
-	hello->key_bytes = o->key_bytes;
-	hello->ring_events = o->ring_events;
+	WIRE_HELLO_NUMBERS(TAKE)
 	return wire_hello_read(&checked, hello, sizeof(*hello));
 }
 

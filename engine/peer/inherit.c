@@ -60,27 +60,17 @@ static int inherited_name(const char **name, const char *field,
 	return 0;
 }
 
-static void inherited_number(uint32_t *number, uint32_t offered)
-{
-	if (*number == 0)
-		*number = offered;
-}
+/* What is not given is as it is offered. */
+#define TAKE(number)                                                           \
+	if (o->number == 0)                                                    \
+		o->number = offer->number;
 
 static void inherited_numbers(struct sluice_attach_opts *o,
 			      const struct wire_hello *offer)
 {
-	inherited_number(&o->event_bytes, offer->from_bytes | offer->to_bytes);
-	inherited_number(&o->max_demand, offer->max_demand);
-	if (o->min_demand == 0)
-		o->min_demand = offer->min_demand;
-	inherited_number(&o->refill_events, offer->refill_events);
-	inherited_number(&o->weight, offer->weight);
-	inherited_number(&o->partition, offer->partition);
-	inherited_number(&o->tee, offer->tee);
-	inherited_number(&o->conflate_keys, offer->conflate_keys);
-	inherited_number(&o->key_offset, offer->key_offset);
-	inherited_number(&o->key_bytes, offer->key_bytes);
-	inherited_number(&o->ring_events, offer->ring_events);
+	if (o->event_bytes == 0)
+		o->event_bytes = offer->from_bytes | offer->to_bytes;
+	WIRE_HELLO_NUMBERS(TAKE)
 }
 
 static int inherited_fill(struct sluice_attach_opts *o,

@@ -147,22 +147,15 @@ static int process_stage_name(char to[SLUICE_NAME_BYTES], const char *name,
 	return 0;
 }
 
+#define TAKE(number) hello->number = o->number;
+
 static void process_numbers(struct wire_hello *hello,
 			    const struct sluice_process_opts *o)
 {
 	hello->role = o->from != NULL ? WIRE_CONSUMER : WIRE_PRODUCER;
 	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
 	hello->to_bytes = o->to != NULL ? o->event_bytes : 0;
-	hello->max_demand = o->max_demand;
-	hello->min_demand = o->min_demand;
-	hello->refill_events = o->refill_events;
-	hello->weight = o->weight;
-	hello->partition = o->partition;
-	hello->tee = o->tee;
-	hello->conflate_keys = o->conflate_keys;
-	hello->key_offset = o->key_offset;
-	hello->key_bytes = o->key_bytes;
-	hello->ring_events = o->ring_events;
+	WIRE_HELLO_NUMBERS(TAKE)
 }
 
 /* Would it be let in, as far as can be told now? */

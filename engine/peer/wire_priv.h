@@ -109,6 +109,19 @@ struct wire_hello {
 	uint64_t resv[19];    /* zero */
 };
 
+/* Its numbers that options of peers have under the same names: DO(name) for each. */
+#define WIRE_HELLO_NUMBERS(DO)                                                 \
+	DO(max_demand)                                                         \
+	DO(min_demand)                                                         \
+	DO(refill_events)                                                      \
+	DO(weight)                                                             \
+	DO(partition)                                                          \
+	DO(tee)                                                                \
+	DO(conflate_keys)                                                      \
+	DO(key_offset)                                                         \
+	DO(key_bytes)                                                          \
+	DO(ring_events)
+
 /* All of a pipeline, and none of its events? */
 static inline int wire_watches(const struct wire_hello *hello)
 {
