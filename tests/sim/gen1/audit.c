@@ -17,7 +17,7 @@ static struct sluice_stage_stats stat_of(const struct node *node)
 	struct sluice_stage_stats stat = {0};
 
 	if (sluice_stage_stat(scenario.pipeline, node->name, &stat) < 0)
-		complain("%s: %s", node->name, sluice_last_error());
+		wrong("%s: %s", node->name, sluice_last_error());
 	return stat;
 }
 
@@ -49,10 +49,10 @@ void audit_receipts(struct node *node)
 	/* Its input is acknowledged: its output was out before. */
 	stat = stat_of(node);
 	if (stat.events_out + stat.overflowed + stat.stranded < emitted)
-		complain("%s: input acknowledged to %llu, and %llu of %u "
-			 "events of its output are out",
-			 node->name, (unsigned long long)sub.acked,
-			 (unsigned long long)stat.events_out, emitted);
+		wrong("%s: input acknowledged to %llu, and %llu of %u "
+		      "events of its output are out",
+		      node->name, (unsigned long long)sub.acked,
+		      (unsigned long long)stat.events_out, emitted);
 }
 
 void audit_in_hand(const struct node *node, const struct edge *edge,
@@ -62,9 +62,9 @@ void audit_in_hand(const struct node *node, const struct edge *edge,
 
 	if (sluice_subscription_stat(edge->sub, &sub) == 0 &&
 	    sub.acked > batch->seq)
-		complain("%s: acknowledged to %llu, and %llu is in its hands",
-			 node->name, (unsigned long long)sub.acked,
-			 (unsigned long long)batch->seq);
+		wrong("%s: acknowledged to %llu, and %llu is in its hands",
+		      node->name, (unsigned long long)sub.acked,
+		      (unsigned long long)batch->seq);
 }
 
 void audit_marker(struct node *node, uint32_t index)
@@ -72,26 +72,25 @@ void audit_marker(struct node *node, uint32_t index)
 	struct marker *marker = &scenario.markers[index % MARKERS_MAX];
 	struct sluice_stage_stats stat = stat_of(node);
 
-	tell("%s has marker %u", node->name, index);
+	say("%s has marker %u", node->name, index);
 	if (index >= scenario.marker_count || marker->node != node->index ||
 	    marker->handled++ > 0)
-		complain("%s: a marker that is not its own, or again",
-			 node->name);
+		wrong("%s: a marker that is not its own, or again", node->name);
 	if (node->kind != SLUICE_CONSUMER &&
 	    stat.events_out + stat.overflowed < marker->emitted)
-		complain("%s: marker behind %u events, and %llu have left",
-			 node->name, marker->emitted,
-			 (unsigned long long)stat.events_out);
+		wrong("%s: marker behind %u events, and %llu have left",
+		      node->name, marker->emitted,
+		      (unsigned long long)stat.events_out);
 	for (uint32_t i = 0; i < scenario.edge_count; i++) {
 		const struct edge *edge = &scenario.edges[i];
 
 		if (edge->started && !edge->over[0] && !edge->odd_only &&
 		    edge->position < marker->position[i])
-			complain("%s: marker behind input %llu, and it has got "
-				 "to %llu",
-				 node->name,
-				 (unsigned long long)marker->position[i],
-				 (unsigned long long)edge->position);
+			wrong("%s: marker behind input %llu, and it has got "
+			      "to %llu",
+			      node->name,
+			      (unsigned long long)marker->position[i],
+			      (unsigned long long)edge->position);
 	}
 }
 
@@ -127,17 +126,16 @@ static void balance(const struct node *node, const char *when)
 	uint64_t lost = missing(node);
 
 	if (lost != named)
-		complain("%s (%s) %s: %llu of %u events missing, e.g. %u "
-			 "delivered 0 times; discarded %llu overflowed %llu "
-			 "stranded %llu buffered %llu held %llu",
-			 node->name, build_dispatcher(node), when,
-			 (unsigned long long)lost, node->emitted,
-			 first_missing(node),
-			 (unsigned long long)stat.discarded,
-			 (unsigned long long)stat.overflowed,
-			 (unsigned long long)stat.stranded,
-			 (unsigned long long)stat.buffered,
-			 (unsigned long long)stat.held);
+		wrong("%s (%s) %s: %llu of %u events missing, e.g. %u "
+		      "delivered 0 times; discarded %llu overflowed %llu "
+		      "stranded %llu buffered %llu held %llu",
+		      node->name, build_dispatcher(node), when,
+		      (unsigned long long)lost, node->emitted,
+		      first_missing(node), (unsigned long long)stat.discarded,
+		      (unsigned long long)stat.overflowed,
+		      (unsigned long long)stat.stranded,
+		      (unsigned long long)stat.buffered,
+		      (unsigned long long)stat.held);
 }
 
 /* A member of a broadcast has seen all, from its first event on. */
@@ -147,17 +145,17 @@ static void complete_member(const struct node *origin, const struct edge *edge,
 	if (!edge->started && (edge->joined || edge->manual))
 		return; /* nobody knows where it began */
 	if (!edge->odd_only && edge->position != placed)
-		complain("%s: got to %llu of %llu events of %s: the next "
-			 "delivered 0 times",
-			 scenario.nodes[edge->consumer].name,
-			 (unsigned long long)edge->position,
-			 (unsigned long long)placed, origin->name);
+		wrong("%s: got to %llu of %llu events of %s: the next "
+		      "delivered 0 times",
+		      scenario.nodes[edge->consumer].name,
+		      (unsigned long long)edge->position,
+		      (unsigned long long)placed, origin->name);
 	for (uint64_t p = edge->first; edge->odd_only && p < placed; p++)
 		if (origin->at[p] != 0 && ((origin->at[p] - 1) & 1) &&
 		    !edge->got[origin->at[p] - 1])
-			complain("%s: event %u of %s delivered 0 times",
-				 scenario.nodes[edge->consumer].name,
-				 origin->at[p] - 1, origin->name);
+			wrong("%s: event %u of %s delivered 0 times",
+			      scenario.nodes[edge->consumer].name,
+			      origin->at[p] - 1, origin->name);
 }
 
 /* ---- everybody sleeps ---------------------------------------------------- */
@@ -224,12 +222,12 @@ static void idle_node(const struct node *node)
 		return;
 	if (!node->port && !node->willed && node->made != node->total &&
 	    node->kind == SLUICE_PRODUCER)
-		complain("stall: %s has made %u of %u, and its consumers wait",
-			 node->name, node->made, node->total);
+		wrong("stall: %s has made %u of %u, and its consumers wait",
+		      node->name, node->made, node->total);
 	if (stat.buffered + stat.held > 0)
-		complain("stall: %s has %llu events, and its consumers wait",
-			 node->name,
-			 (unsigned long long)(stat.buffered + stat.held));
+		wrong("stall: %s has %llu events, and its consumers wait",
+		      node->name,
+		      (unsigned long long)(stat.buffered + stat.held));
 	if (!all_get(node)) {
 		balance(node, "stalled");
 		return;
@@ -251,8 +249,8 @@ static void idle_edge(const struct edge *edge)
 		if (edge->begun[side] && !edge->refused[side] &&
 		    !has_ended(node) && node->downs == 0 && !node->port &&
 		    !edge->over[side] && (side == 1 || flows(node)))
-			complain("%s: cancelled, and on_cancel was not called",
-				 node->name);
+			wrong("%s: cancelled, and on_cancel was not called",
+			      node->name);
 	}
 }
 
@@ -261,12 +259,12 @@ void audit_tell(void)
 	for (uint32_t i = 0; i < scenario.node_count; i++) {
 		const struct sluice_stage *s = scenario.nodes[i].stage;
 
-		tell("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
-		     "unacked %u, orphans %d, made %u of %u",
-		     s->name, (int)s->run.phase, s->in.linked, s->out.joined,
-		     hold_count(&s->hold), outlet_spilled(&s->out),
-		     s->hand.unacked, s->out.orphans != NULL,
-		     scenario.nodes[i].made, scenario.nodes[i].total);
+		say("  %s phase %d, %u in, %u out, %u hold, %u spilled, "
+		    "unacked %u, orphans %d, made %u of %u",
+		    s->name, (int)s->run.phase, s->in.linked, s->out.joined,
+		    hold_count(&s->hold), outlet_spilled(&s->out),
+		    s->hand.unacked, s->out.orphans != NULL,
+		    scenario.nodes[i].made, scenario.nodes[i].total);
 	}
 }
 
@@ -277,20 +275,20 @@ static void tell_edges(void)
 
 		if (scenario.edges[i].live &&
 		    sluice_subscription_stat(scenario.edges[i].sub, &sub) == 0)
-			tell("  edge %u granted %llu published %llu acked %llu",
-			     i, (unsigned long long)sub.granted,
-			     (unsigned long long)sub.published,
-			     (unsigned long long)sub.acked);
+			say("  edge %u granted %llu published %llu acked %llu",
+			    i, (unsigned long long)sub.granted,
+			    (unsigned long long)sub.published,
+			    (unsigned long long)sub.acked);
 	}
 }
 
 void audit_idle(void)
 {
-	tell("everybody sleeps");
+	say("everybody sleeps");
 	audit_tell();
 	tell_edges();
 	if (!may_wait())
-		complain("stall: everybody sleeps and it has not ended");
+		wrong("stall: everybody sleeps and it has not ended");
 	for (uint32_t i = 0; i < scenario.node_count; i++)
 		if (scenario.nodes[i].kind != SLUICE_CONSUMER)
 			idle_node(&scenario.nodes[i]);
@@ -329,12 +327,12 @@ static void end_result(int rc)
 	if (rc == -EPIPE && told > 0)
 		return;
 	if (rc == 0 && stranded > 0)
-		complain("ended with 0, and %llu events were stranded",
-			 (unsigned long long)stranded);
+		wrong("ended with 0, and %llu events were stranded",
+		      (unsigned long long)stranded);
 	if (rc == 0 && scenario.must_fail && !scenario.stopped)
-		complain("ended with 0, and a stage has failed");
+		wrong("ended with 0, and a stage has failed");
 	if (rc < 0 && !(code_of(rc) & scenario.codes))
-		complain("ended with %d: %s", rc, sluice_last_error());
+		wrong("ended with %d: %s", rc, sluice_last_error());
 }
 
 static void end_counters(const struct node *node)
@@ -342,24 +340,24 @@ static void end_counters(const struct node *node)
 	struct sluice_stage_stats stat = stat_of(node);
 
 	if (node->up)
-		complain("%s: no fini", node->name);
+		wrong("%s: no fini", node->name);
 	if (stat.events_in != node->handled)
-		complain("%s: counted %llu in, handled %u", node->name,
-			 (unsigned long long)stat.events_in, node->handled);
+		wrong("%s: counted %llu in, handled %u", node->name,
+		      (unsigned long long)stat.events_in, node->handled);
 	if (stat.dead_letters != node->dead)
-		complain("%s: counted %llu dead letters, there were %u",
-			 node->name, (unsigned long long)stat.dead_letters,
-			 node->dead);
+		wrong("%s: counted %llu dead letters, there were %u",
+		      node->name, (unsigned long long)stat.dead_letters,
+		      node->dead);
 	if (!node->port && stat.overflowed != node->discarded)
-		complain("%s: counted %llu overflowed, told of %u", node->name,
-			 (unsigned long long)stat.overflowed, node->discarded);
+		wrong("%s: counted %llu overflowed, told of %u", node->name,
+		      (unsigned long long)stat.overflowed, node->discarded);
 	if (node->inits > 0 && stat.restarts + 1 != node->inits)
-		complain("%s: counted %llu restarts, %u inits", node->name,
-			 (unsigned long long)stat.restarts, node->inits);
+		wrong("%s: counted %llu restarts, %u inits", node->name,
+		      (unsigned long long)stat.restarts, node->inits);
 	if (stat.buffered + stat.held > 0)
-		complain("%s: %llu buffered and %llu held after its end",
-			 node->name, (unsigned long long)stat.buffered,
-			 (unsigned long long)stat.held);
+		wrong("%s: %llu buffered and %llu held after its end",
+		      node->name, (unsigned long long)stat.buffered,
+		      (unsigned long long)stat.held);
 }
 
 static void end_edge(const struct edge *edge)
@@ -373,8 +371,8 @@ static void end_edge(const struct edge *edge)
 	if (consumer->kind == SLUICE_CONSUMER && !consumer->port &&
 	    !consumer->willed && consumer->downs == 0 && edge->begun[0] &&
 	    !edge->over[0])
-		complain("%s: ended, and on_cancel was not called",
-			 consumer->name);
+		wrong("%s: ended, and on_cancel was not called",
+		      consumer->name);
 	if (all_get(origin) && !edge->cancelled &&
 	    (edge->down ||
 	     (consumer->port && !consumer->willed && !has(FEATURE_MODES))))
@@ -412,22 +410,22 @@ static void end_flow(const struct node *node)
 
 	if (never_given(node, &stat) > 0 && !node->partitions &&
 	    ended_first(node))
-		complain("%s: stranded %llu, and its consumers were there: "
-			 "delivered 0 times",
-			 node->name, (unsigned long long)stat.stranded);
+		wrong("%s: stranded %llu, and its consumers were there: "
+		      "delivered 0 times",
+		      node->name, (unsigned long long)stat.stranded);
 	if (!all_get(node))
 		balance(node, "at the end");
 	else if (!placed_or_named(&stat, node->emitted))
-		complain("%s: emitted %u, placed %llu overflowed %llu "
-			 "stranded %llu: delivered 0 times",
-			 node->name, node->emitted,
-			 (unsigned long long)stat.events_out,
-			 (unsigned long long)stat.overflowed,
-			 (unsigned long long)stat.stranded);
+		wrong("%s: emitted %u, placed %llu overflowed %llu "
+		      "stranded %llu: delivered 0 times",
+		      node->name, node->emitted,
+		      (unsigned long long)stat.events_out,
+		      (unsigned long long)stat.overflowed,
+		      (unsigned long long)stat.stranded);
 	if (!has(unsettled) && scenario.outcome == RUN_OUT && !node->port &&
 	    node->kind == SLUICE_PRODUCER && node->made != node->total)
-		complain("%s: ended after %u of %u", node->name, node->made,
-			 node->total);
+		wrong("%s: ended after %u of %u", node->name, node->made,
+		      node->total);
 }
 
 void audit_end(int rc)

@@ -68,7 +68,7 @@ static int fail(struct node *node)
 {
 	int rc = sim_below(2) ? SLUICE_FAIL : -EPROTO;
 
-	tell("%s fails with %d", node->name, rc);
+	say("%s fails with %d", node->name, rc);
 	scenario.codes |= rc == SLUICE_FAIL ? CODE_EIO : CODE_EPROTO;
 	if (node->restart == SLUICE_RESTART_NONE ||
 	    node->restart == SLUICE_RESTART_TEMPORARY) {
@@ -99,7 +99,7 @@ static int plain(struct node *node)
 
 static int end(struct node *node)
 {
-	tell("%s says END", node->name);
+	say("%s says END", node->name);
 	if (node->restart == SLUICE_RESTART_PERMANENT)
 		scenario.codes |= CODE_ECANCELED;
 	node->willed = 1;
@@ -150,7 +150,7 @@ static int on_demand(struct sluice_stage *self, uint32_t demand)
 	begin(node);
 	linger();
 	if (demand == 0)
-		complain("%s: asked for 0 events", node->name);
+		wrong("%s: asked for 0 events", node->name);
 	if (n > demand)
 		n = demand;
 	if (node->dribbles && n > 1)
@@ -158,8 +158,8 @@ static int on_demand(struct sluice_stage *self, uint32_t demand)
 	if (n > 0) {
 		node->staged_made = emit(node, n);
 		if (node->staged_made != n)
-			complain("%s: no room for %u events it was asked for",
-				 node->name, n);
+			wrong("%s: no room for %u events it was asked for",
+			      node->name, n);
 		/* More than it was asked for. */
 		if (has(FEATURE_BUFFERS) && sim_below(3) == 0)
 			(void)emit(node, 1 + sim_below(6));
@@ -223,9 +223,9 @@ static int on_events(struct sluice_stage *self,
 
 	begin(node);
 	if (!node->up)
-		complain("%s: events, and it is not initialised", node->name);
+		wrong("%s: events, and it is not initialised", node->name);
 	if (edge == NULL || edge->consumer != node->index) {
-		complain("%s: batch of inlet %u", node->name, batch->inlet);
+		wrong("%s: batch of inlet %u", node->name, batch->inlet);
 		return SLUICE_OK;
 	}
 	if (!ledger_take(node, edge, batch))
@@ -240,8 +240,8 @@ static int on_events(struct sluice_stage *self,
 
 		if (n > 0 && node->emitted + node->staged + n <= EVENTS_MAX &&
 		    emit(node, n) != n)
-			complain("%s: no room for the output of its input",
-				 node->name);
+			wrong("%s: no room for the output of its input",
+			      node->name);
 	}
 	linger();
 	rc = consumer_verdict(node, batch);
@@ -265,8 +265,8 @@ static void on_dead_letter(struct sluice_stage *self,
 
 	if (letter->code != SLUICE_SKIP &&
 	    letter->deliveries < node->max_deliveries)
-		complain("%s: given up after %u of %u deliveries", node->name,
-			 letter->deliveries, node->max_deliveries);
+		wrong("%s: given up after %u of %u deliveries", node->name,
+		      letter->deliveries, node->max_deliveries);
 	if (edge != NULL)
 		ledger_dead(node, edge, letter->event, letter->seq);
 }
@@ -311,7 +311,7 @@ static int on_call(struct sluice_stage *self,
 static int on_timer(struct sluice_stage *self, uint32_t timer)
 {
 	if (timer != 3)
-		complain("timer %u was never set", timer);
+		wrong("timer %u was never set", timer);
 	return on_extra(sluice_stage_state(self));
 }
 
@@ -340,7 +340,7 @@ static int on_init(struct sluice_stage *self)
 	struct node *node = sluice_stage_state(self);
 
 	if (node->up)
-		complain("%s: initialised twice", node->name);
+		wrong("%s: initialised twice", node->name);
 	begin(node);
 	if (node->inits > 0 && fault_now(node)) {
 		(void)fail(node);
@@ -349,7 +349,7 @@ static int on_init(struct sluice_stage *self)
 	}
 	if (has(FEATURE_MAIL) && sim_below(3) == 0 &&
 	    sluice_timer_set(self, 3, sim_below(20), 0) < 0)
-		complain("%s: %s", node->name, sluice_last_error());
+		wrong("%s: %s", node->name, sluice_last_error());
 	node->inits++;
 	node->retries = 0;
 	node->up = 1;
@@ -360,10 +360,10 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 {
 	struct node *node = sluice_stage_state(self);
 
-	tell("%s fini, reason %d%s", node->name, (int)reason,
-	     self->run.phase == STAGE_DOWN ? ", to come again" : "");
+	say("%s fini, reason %d%s", node->name, (int)reason,
+	    self->run.phase == STAGE_DOWN ? ", to come again" : "");
 	if (!node->up)
-		complain("%s: fini without init", node->name);
+		wrong("%s: fini without init", node->name);
 	node->up = 0;
 	if (self->run.phase == STAGE_DOWN) {
 		node->downs++;
@@ -382,13 +382,13 @@ static int on_subscribe(struct sluice_stage *self,
 	uint32_t side = event->side == SLUICE_SIDE_PRODUCER;
 
 	if (edge == NULL) {
-		complain("%s: on_subscribe of nothing", node->name);
+		wrong("%s: on_subscribe of nothing", node->name);
 		return 0;
 	}
-	tell("%s on_subscribe, edge %u side %u", node->name,
-	     (uint32_t)(edge - scenario.edges), side);
+	say("%s on_subscribe, edge %u side %u", node->name,
+	    (uint32_t)(edge - scenario.edges), side);
 	if (edge->begun[side]++ > 0)
-		complain("%s: on_subscribe twice", node->name);
+		wrong("%s: on_subscribe twice", node->name);
 	if (scenario.started && has(FEATURE_FAULTS) && sim_below(12) == 0) {
 		edge->refused[side] = 1;
 		return -EPERM;
@@ -400,16 +400,16 @@ static void check_cancel(const struct node *node, const struct edge *edge,
 			 const struct sluice_link_event *event, uint32_t side)
 {
 	if (edge->taken && side == 0)
-		complain("%s: on_cancel while its handler runs", node->name);
+		wrong("%s: on_cancel while its handler runs", node->name);
 	if (edge->refused[side])
-		complain("%s: on_cancel of what it refused", node->name);
+		wrong("%s: on_cancel of what it refused", node->name);
 	if (event->kind != SLUICE_CANCEL)
 		return;
 	if (!edge->cancelled || edge->reason != (uint32_t)event->reason ||
 	    edge->code != event->code)
-		complain("%s: on_cancel with reason %d, code %u, that nobody "
-			 "gave",
-			 node->name, (int)event->reason, event->code);
+		wrong("%s: on_cancel with reason %d, code %u, that nobody "
+		      "gave",
+		      node->name, (int)event->reason, event->code);
 }
 
 static int on_cancel(struct sluice_stage *self,
@@ -420,14 +420,14 @@ static int on_cancel(struct sluice_stage *self,
 	uint32_t side = event->side == SLUICE_SIDE_PRODUCER;
 
 	if (edge == NULL) {
-		complain("%s: on_cancel of nothing", node->name);
+		wrong("%s: on_cancel of nothing", node->name);
 		return 0;
 	}
-	tell("%s on_cancel, edge %u side %u kind %u reason %d", node->name,
-	     (uint32_t)(edge - scenario.edges), side, event->kind,
-	     (int)event->reason);
+	say("%s on_cancel, edge %u side %u kind %u reason %d", node->name,
+	    (uint32_t)(edge - scenario.edges), side, event->kind,
+	    (int)event->reason);
 	if (edge->over[side]++ > 0)
-		complain("%s: on_cancel twice", node->name);
+		wrong("%s: on_cancel twice", node->name);
 	check_cancel(node, edge, event, side);
 	edge->down |= side == 0 && event->kind == SLUICE_DOWN &&
 		      event->reason != SLUICE_REASON_NO_PRODUCER;

@@ -28,7 +28,7 @@ static struct edge *any_edge(void)
 
 static void unexpected(const char *what, int rc)
 {
-	complain("%s: %d, %s", what, rc, sluice_last_error());
+	wrong("%s: %d, %s", what, rc, sluice_last_error());
 }
 
 /* ---- one thing at a time ------------------------------------------------- */
@@ -51,7 +51,7 @@ static void pause_or_go(void)
 
 	if (node->kind != SLUICE_PRODUCER || node->port)
 		return;
-	tell("demand of %s changes", node->name);
+	say("demand of %s changes", node->name);
 	rc = sluice_demand_set(node->stage, sim_below(2)
 						    ? SLUICE_DEMAND_FORWARD
 						    : SLUICE_DEMAND_ACCUMULATE);
@@ -95,18 +95,18 @@ static void join(void)
 		return;
 	build_edge(edge,
 		   producer->partitions ? sim_below(producer->partitions) : 0);
-	tell("%s joins %s, edge %u, max %u min %d refill %u, on_end %d%s",
-	     consumer->name, producer->name, scenario.edge_count - 1,
-	     edge->opts.max_demand, edge->opts.min_demand,
-	     edge->opts.refill_events, (int)edge->opts.on_end,
-	     edge->manual ? ", manual" : "");
+	say("%s joins %s, edge %u, max %u min %d refill %u, on_end %d%s",
+	    consumer->name, producer->name, scenario.edge_count - 1,
+	    edge->opts.max_demand, edge->opts.min_demand,
+	    edge->opts.refill_events, (int)edge->opts.on_end,
+	    edge->manual ? ", manual" : "");
 	/* Before the call: its end may be seen before it returns. */
 	edge->live = 1;
 	edge->joined = 1;
 	rc = sluice_subscribe(scenario.pipeline, consumer->name, producer->name,
 			      &edge->opts);
 	if (rc < 0) {
-		tell("edge is refused with %d", rc);
+		say("edge is refused with %d", rc);
 		edge->live = 0;
 		join_refused(edge, rc);
 	} else if (scenario.settled) {
@@ -122,7 +122,7 @@ static void cancel(struct edge *edge)
 
 	if (edge == NULL || edge->cancelled)
 		return;
-	tell("edge %u is cancelled", (uint32_t)(edge - scenario.edges));
+	say("edge %u is cancelled", (uint32_t)(edge - scenario.edges));
 	edge->reason = SLUICE_REASON_NORMAL + sim_below(3);
 	edge->code = sim_below(1000);
 	edge->cancelled = 1;
@@ -142,7 +142,7 @@ static void end_stage(void)
 
 	if (sim_below(4) != 0 || node->port)
 		return;
-	tell("%s is told to end", node->name);
+	say("%s is told to end", node->name);
 	node->willed = 1;
 	node->leaving = 1;
 	rc = sluice_stage_end(node->stage, SLUICE_REASON_SHUTDOWN, 0);
@@ -163,9 +163,9 @@ static void resize(void)
 	sluice_subscription_opts_init(&o);
 	build_window(&o, sluice_pow2_at_least(edge->opts.max_demand));
 	build_allow(edge, &o);
-	tell("edge %u gets max %u min %d refill %u",
-	     (uint32_t)(edge - scenario.edges), o.max_demand, o.min_demand,
-	     o.refill_events);
+	say("edge %u gets max %u min %d refill %u",
+	    (uint32_t)(edge - scenario.edges), o.max_demand, o.min_demand,
+	    o.refill_events);
 	rc = sluice_resubscribe(edge->sub, &o);
 	/* A broadcast's ring may have fewer slots than the window. */
 	if (rc < 0 && rc != -ENOENT &&
@@ -208,7 +208,7 @@ static void mark(void)
 		    sluice_subscription_stat(edge->sub, &stat) == 0)
 			marker->position[i] = stat.published;
 	}
-	tell("marker %u to %s, behind %u", index, node->name, marker->emitted);
+	say("marker %u to %s, behind %u", index, node->name, marker->emitted);
 	rc = sluice_info(node->stage, &index, sizeof(index));
 	if (rc < 0 && rc != -EPIPE)
 		unexpected("info", rc);
@@ -280,7 +280,7 @@ void chaos_inside(struct node *node, struct edge *edge)
 		break;
 	case 4:
 		if (has(FEATURE_MAIL) && sluice_cast(node->stage, "!", 1) < 0)
-			tell("%s cannot write to itself", node->name);
+			say("%s cannot write to itself", node->name);
 		break;
 	default:
 		ask(edge, 1 + sim_below(5));

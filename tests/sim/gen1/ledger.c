@@ -33,18 +33,17 @@ static int valid(const struct node *node, const struct edge *edge,
 
 	if (e->origin != edge->producer || e->seq >= EVENTS_MAX ||
 	    e->seq >= origin->emitted + origin->emitting) {
-		complain("%s: an event %u/%u that nobody emitted", node->name,
-			 e->origin, e->seq);
+		wrong("%s: an event %u/%u that nobody emitted", node->name,
+		      e->origin, e->seq);
 		return 0;
 	}
 	if (e->call != origin->call_of[e->seq]) {
-		complain("%s: event %u/%u of a call that failed", node->name,
-			 e->origin, e->seq);
+		wrong("%s: event %u/%u of a call that failed", node->name,
+		      e->origin, e->seq);
 		return 0;
 	}
 	if (e->check != event_checksum(e)) {
-		complain("%s: a torn event %u/%u", node->name, e->origin,
-			 e->seq);
+		wrong("%s: a torn event %u/%u", node->name, e->origin, e->seq);
 		return 0;
 	}
 	return 1;
@@ -56,30 +55,30 @@ static void check_batch(const struct node *node, struct edge *edge,
 			const struct sluice_batch *batch)
 {
 	if (batch->count == 0 || batch->count > edge->batch_events)
-		complain("%s: batch of %u, limit %u", node->name, batch->count,
-			 edge->batch_events);
+		wrong("%s: batch of %u, limit %u", node->name, batch->count,
+		      edge->batch_events);
 	if (batch->depth + batch->count > edge->window)
-		complain("%s: %u in flight, window %u", node->name,
-			 (uint32_t)batch->depth + batch->count, edge->window);
+		wrong("%s: %u in flight, window %u", node->name,
+		      (uint32_t)batch->depth + batch->count, edge->window);
 	if (!edge->begun[0] && !node->port)
-		complain("%s: events before on_subscribe", node->name);
+		wrong("%s: events before on_subscribe", node->name);
 	if (edge->over[0])
-		complain("%s: events after on_cancel", node->name);
+		wrong("%s: events after on_cancel", node->name);
 	if (!edge->started) {
 		edge->started = 1;
 		edge->first = batch->seq;
 		edge->position = batch->seq;
 		if (scenario.nodes[edge->producer].dispatcher != BY_BROADCAST &&
 		    batch->seq != 0)
-			complain("%s: a ring that begins at %llu", node->name,
-				 (unsigned long long)batch->seq);
+			wrong("%s: a ring that begins at %llu", node->name,
+			      (unsigned long long)batch->seq);
 	}
 	/* With a selector the events before it may have been refused. */
 	if (batch->seq < edge->position ||
 	    (!edge->odd_only && batch->seq != edge->position))
-		complain("%s: batch at %llu, expected %llu", node->name,
-			 (unsigned long long)batch->seq,
-			 (unsigned long long)edge->position);
+		wrong("%s: batch at %llu, expected %llu", node->name,
+		      (unsigned long long)batch->seq,
+		      (unsigned long long)edge->position);
 }
 
 /* ---- order --------------------------------------------------------------- */
@@ -113,8 +112,8 @@ static void check_late(const struct node *node, struct edge *edge,
 {
 	if (e->seq < edge->next_seq && tries == 0 &&
 	    ++origin->late > late_allowed(origin))
-		complain("%s: event %u after %u", node->name, e->seq,
-			 edge->next_seq - 1);
+		wrong("%s: event %u after %u", node->name, e->seq,
+		      edge->next_seq - 1);
 	if (e->seq >= edge->next_seq)
 		edge->next_seq = e->seq + 1;
 }
@@ -127,20 +126,20 @@ static void check_key(const struct node *node, struct node *origin,
 	uint32_t least;
 
 	if (key == SLUICE_KEY_NONE) {
-		complain("%s: event %u/%u is for nobody", node->name, e->origin,
-			 e->seq);
+		wrong("%s: event %u/%u is for nobody", node->name, e->origin,
+		      e->seq);
 		return;
 	}
 	if (origin->key_holder[key] != 0 &&
 	    origin->key_holder[key] != node->index + 1)
-		complain("%s: key %llu of n%u is in two hands", node->name,
-			 (unsigned long long)key, origin->index);
+		wrong("%s: key %llu of n%u is in two hands", node->name,
+		      (unsigned long long)key, origin->index);
 	origin->key_holder[key] = node->index + 1;
 	least = next[key] > origin->key_next[key] ? next[key]
 						  : origin->key_next[key];
 	if (e->seq < least)
-		complain("%s: event %u after %u, key %llu", node->name, e->seq,
-			 least - 1, (unsigned long long)key);
+		wrong("%s: event %u after %u, key %llu", node->name, e->seq,
+		      least - 1, (unsigned long long)key);
 	next[key] = e->seq + 1;
 }
 
@@ -150,19 +149,18 @@ static void check_position(const struct node *node, struct edge *edge,
 {
 	if (!edge->odd_only) {
 		if (position >= EVENTS_MAX) {
-			complain("%s: position %llu", node->name,
-				 (unsigned long long)position);
+			wrong("%s: position %llu", node->name,
+			      (unsigned long long)position);
 			return;
 		}
 		if (origin->at[position] == 0)
 			origin->at[position] = e->seq + 1;
 		else if (origin->at[position] != e->seq + 1)
-			complain("%s: event %u at %llu, another saw %u there",
-				 node->name, e->seq,
-				 (unsigned long long)position,
-				 origin->at[position] - 1);
+			wrong("%s: event %u at %llu, another saw %u there",
+			      node->name, e->seq, (unsigned long long)position,
+			      origin->at[position] - 1);
 	} else if ((e->seq & 1) == 0) {
-		complain("%s: event %u, which it refused", node->name, e->seq);
+		wrong("%s: event %u, which it refused", node->name, e->seq);
 	}
 }
 
@@ -180,16 +178,16 @@ static int take_event(struct node *node, struct edge *edge,
 	uint8_t done = all ? edge->got[e->seq] : origin->done[e->seq];
 
 	if (done)
-		complain("%s: event %u/%u again, and it is done: delivered 2 "
-			 "times",
-			 node->name, e->origin, e->seq);
+		wrong("%s: event %u/%u again, and it is done: delivered 2 "
+		      "times",
+		      node->name, e->origin, e->seq);
 	if (*tries > 0 && !(batch->flags & SLUICE_BATCH_REDELIVERED))
-		complain("%s: event %u/%u again, without its flag", node->name,
-			 e->origin, e->seq);
+		wrong("%s: event %u/%u again, without its flag", node->name,
+		      e->origin, e->seq);
 	if (i == 0 && batch->deliveries != *tries + 1u)
-		complain("%s: event %u/%u: deliveries %u, it is the %u.",
-			 node->name, e->origin, e->seq, batch->deliveries,
-			 *tries + 1u);
+		wrong("%s: event %u/%u: deliveries %u, it is the %u.",
+		      node->name, e->origin, e->seq, batch->deliveries,
+		      *tries + 1u);
 	if (origin->dispatcher == BY_PARTITION)
 		check_key(node, origin, e, next);
 	else
@@ -199,9 +197,9 @@ static int take_event(struct node *node, struct edge *edge,
 	if ((*tries)++ > 0)
 		return 1;
 	if (++edge->fresh > edge->asked && edge->manual)
-		complain("%s: %llu events, asked for %llu", node->name,
-			 (unsigned long long)edge->fresh,
-			 (unsigned long long)edge->asked);
+		wrong("%s: %llu events, asked for %llu", node->name,
+		      (unsigned long long)edge->fresh,
+		      (unsigned long long)edge->asked);
 	return 0;
 }
 
@@ -212,21 +210,21 @@ int ledger_take(struct node *node, struct edge *edge,
 	uint32_t next[KEYS] = {0};
 	int known = 0;
 
-	tell("%s takes %u from n%u/%u on, edge %u at %llu%s, delivery %u",
-	     node->name, batch->count, e->origin, e->seq,
-	     (uint32_t)(edge - scenario.edges), (unsigned long long)batch->seq,
-	     batch->flags & SLUICE_BATCH_REDELIVERED ? " again" : "",
-	     batch->deliveries);
+	say("%s takes %u from n%u/%u on, edge %u at %llu%s, delivery %u",
+	    node->name, batch->count, e->origin, e->seq,
+	    (uint32_t)(edge - scenario.edges), (unsigned long long)batch->seq,
+	    batch->flags & SLUICE_BATCH_REDELIVERED ? " again" : "",
+	    batch->deliveries);
 	check_batch(node, edge, batch);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		if (!valid(node, edge, &e[i]))
 			return 0;
 		known += take_event(node, edge, batch, i, next);
-		scenario.report.events++;
+		report.events++;
 	}
 	if ((batch->flags & SLUICE_BATCH_REDELIVERED) && known == 0)
-		complain("%s: event %u/%u is flagged, and was never handed out",
-			 node->name, e->origin, e->seq);
+		wrong("%s: event %u/%u is flagged, and was never handed out",
+		      node->name, e->origin, e->seq);
 	edge->taken = 1;
 	return 1;
 }
@@ -271,8 +269,8 @@ void ledger_finish(struct node *node, struct edge *edge,
 	static const char *const hows[] = {"handled", "given up", "returned"};
 	const struct event *e = SLUICE_EVENTS(batch, struct event);
 
-	tell("%s: %u from n%u/%u on are %s", node->name, batch->count,
-	     e->origin, e->seq, hows[how]);
+	say("%s: %u from n%u/%u on are %s", node->name, batch->count, e->origin,
+	    e->seq, hows[how]);
 	edge->taken = 0;
 	release_keys(node, &scenario.nodes[edge->producer]);
 	if (how == FINISH_RETURNED)

@@ -11,41 +11,9 @@
 #include "tests/sim/sim.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 struct scenario scenario;
-
-void complain(const char *fmt, ...)
-{
-	va_list args;
-
-	if (scenario.report.text[0] != '\0')
-		return; /* the first is the one that matters */
-	va_start(args, fmt);
-	(void)vsnprintf(scenario.report.text, sizeof(scenario.report.text), fmt,
-			args);
-	va_end(args);
-	tell("WRONG: %s", scenario.report.text);
-}
-
-void tell(const char *fmt, ...)
-{
-	va_list args;
-
-	if (!scenario.verbose)
-		return;
-	va_start(args, fmt);
-	(void)vprintf(fmt, args);
-	(void)printf("\n");
-	va_end(args);
-}
-
-static void log_line(void *ctx, const char *text)
-{
-	(void)ctx;
-	tell("log: %s", text);
-}
 
 /* ---- what it is ---------------------------------------------------------- */
 
@@ -53,30 +21,30 @@ static void describe(void)
 {
 	static const char *const outcomes[] = {"run out", "drain", "stop"};
 
-	tell("%s, %u workers, features %#x, supervision %d, max_restarts %u",
-	     outcomes[scenario.outcome], scenario.opts.workers,
-	     scenario.features, (int)scenario.opts.supervision,
-	     scenario.opts.max_restarts);
+	say("%s, %u workers, features %#x, supervision %d, max_restarts %u",
+	    outcomes[scenario.outcome], scenario.opts.workers,
+	    scenario.features, (int)scenario.opts.supervision,
+	    scenario.opts.max_restarts);
 	for (uint32_t i = 0; i < scenario.node_count; i++) {
 		const struct node *n = &scenario.nodes[i];
 
-		tell("  %s kind %d %s total %u available %u fan_out %u "
-		     "partitions %u restart %d buffer %u keep %d%s%s%s%s",
-		     n->name, (int)n->kind, build_dispatcher(n), n->total,
-		     n->available, n->fan_out, n->partitions, (int)n->restart,
-		     n->buffer, (int)n->keep, n->port ? " port" : "",
-		     n->stays ? " stays" : "", n->faulty ? " faulty" : "",
-		     n->poisoned ? " poisoned" : "");
+		say("  %s kind %d %s total %u available %u fan_out %u "
+		    "partitions %u restart %d buffer %u keep %d%s%s%s%s",
+		    n->name, (int)n->kind, build_dispatcher(n), n->total,
+		    n->available, n->fan_out, n->partitions, (int)n->restart,
+		    n->buffer, (int)n->keep, n->port ? " port" : "",
+		    n->stays ? " stays" : "", n->faulty ? " faulty" : "",
+		    n->poisoned ? " poisoned" : "");
 	}
 	for (uint32_t i = 0; i < scenario.edge_count; i++) {
 		const struct edge *e = &scenario.edges[i];
 
-		tell("  edge %u: n%u -> n%u max %u min %d refill %u on_end "
-		     "%d%s%s",
-		     i, e->producer, e->consumer, e->opts.max_demand,
-		     e->opts.min_demand, e->opts.refill_events,
-		     (int)e->opts.on_end, e->odd_only ? " odd only" : "",
-		     e->manual ? " manual" : "");
+		say("  edge %u: n%u -> n%u max %u min %d refill %u on_end "
+		    "%d%s%s",
+		    i, e->producer, e->consumer, e->opts.max_demand,
+		    e->opts.min_demand, e->opts.refill_events,
+		    (int)e->opts.on_end, e->odd_only ? " odd only" : "",
+		    e->manual ? " manual" : "");
 	}
 }
 
@@ -105,7 +73,7 @@ static void choose_opts(void)
 	o->max_restarts = sim_below(4) ? 1000 : 1 + sim_below(4);
 	o->backoff_ms = 1 + sim_below(20);
 	o->backoff_max_ms = o->backoff_ms + sim_below(1000);
-	o->log = log_line;
+	o->log = say_log;
 }
 
 /* ---- one run ------------------------------------------------------------- */
@@ -132,9 +100,9 @@ static int run_out(struct sluice_pipeline *p)
 	if (sluice_pipeline_join(p, 0) != -ETIMEDOUT)
 		return sluice_pipeline_join(p, SLUICE_FOREVER);
 	audit_idle();
-	if (scenario.report.text[0] != '\0')
+	if (report.text[0] != '\0')
 		sluice_pipeline_stop(p); /* it is known to be wrong */
-	tell("drain");
+	say("drain");
 	return sluice_pipeline_drain(p, SLUICE_FOREVER);
 }
 
@@ -143,10 +111,10 @@ static int interrupt(struct sluice_pipeline *p)
 	for (uint32_t i = sim_below(400); i > 0; i--)
 		sim_yield();
 	if (scenario.outcome == DRAIN) {
-		tell("drain");
+		say("drain");
 		return sluice_pipeline_drain(p, SLUICE_FOREVER);
 	}
-	tell("stop");
+	say("stop");
 	scenario.stopped = 1;
 	scenario.codes |= CODE_ECANCELED;
 	for (uint32_t i = 0; i < scenario.node_count; i++)
@@ -162,11 +130,11 @@ static void run(struct sluice_pipeline *p)
 	scenario.started = 1;
 	spawn_foreign();
 	rc = scenario.outcome == RUN_OUT ? run_out(p) : interrupt(p);
-	tell("ended with %d", rc);
+	say("ended with %d", rc);
 	sim_await_idle();
 	if (scenario.foreign > 0)
-		complain("stall: the pipeline has ended, and a thread of the "
-			 "program waits for it");
+		wrong("stall: the pipeline has ended, and a thread of the "
+		      "program waits for it");
 	audit_end(rc);
 }
 
@@ -183,12 +151,12 @@ static void scenario_main(void *arg)
 	scenario.pipeline = p;
 	if (rc == 0)
 		rc = build_declare(&scenario, p);
-	if (scenario.verbose)
+	if (is_replay())
 		describe();
 	if (rc == 0)
 		rc = sluice_pipeline_start(p);
 	if (rc < 0)
-		complain("not started: %s", sluice_last_error());
+		wrong("not started: %s", sluice_last_error());
 	else
 		run(p);
 	sluice_pipeline_close(p);
@@ -208,25 +176,11 @@ static void forget(void)
 	scenario.stopped = 0;
 	scenario.started = 0;
 	scenario.settled = 0;
-	memset(&scenario.report, 0, sizeof(scenario.report));
 }
 
 struct scenario_report gen1_run(uint64_t seed,
 				const struct scenario_options *options)
 {
-	struct sim_result result;
-
 	forget();
-	scenario.verbose = options->verbose;
-	result = sim_run(seed, scenario_main, NULL);
-	if (result.verdict == SIM_STALL)
-		complain("stall: everybody sleeps and work is left");
-	if (result.verdict == SIM_LIVELOCK)
-		complain("livelock: no end after %llu switches",
-			 (unsigned long long)result.switches);
-	if (result.verdict != SIM_DONE)
-		audit_tell();
-	scenario.report.switches = result.switches;
-	scenario.report.parks = result.parks;
-	return scenario.report;
+	return report_run(seed, options, scenario_main, NULL, audit_tell);
 }

@@ -16,7 +16,7 @@
 #include "engine/control.h"
 #include "engine/graph/pipeline_priv.h"
 #include "engine/port.h"
-#include "tests/sim/scenario.h"
+#include "tests/sim/report.h"
 
 #include <stdio.h>
 
@@ -172,8 +172,6 @@ struct scenario {
 	uint32_t started;
 	uint32_t settled; /* nothing is held back any more */
 	uint32_t foreign; /* foreign threads that have not returned */
-	int verbose;
-	struct scenario_report report;
 };
 
 /* How a run may fail. */
@@ -183,11 +181,6 @@ struct scenario {
 #define CODE_ECANCELED 8u
 
 extern struct scenario scenario;
-
-/* Note the first thing that is wrong. */
-void complain(const char *fmt, ...) SLUICE_PRINTF(1, 2);
-/* In a replay: tell what happens. */
-void tell(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 
 static inline int has(uint32_t feature)
 {

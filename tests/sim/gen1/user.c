@@ -42,11 +42,11 @@ static int send_some(struct node *node, uint32_t n, uint32_t vain)
 	rc = sluice_send(node->stage, events, n, timeout(vain));
 	node->emitting = 0;
 	if (rc == 0 || rc > (int)n)
-		complain("%s: %d of %u sent", node->name, rc, n);
+		wrong("%s: %d of %u sent", node->name, rc, n);
 	else if (rc > 0)
 		node->emitted += (uint32_t)rc;
 	else if (rc != -EAGAIN && !over(rc))
-		complain("%s: %s", node->name, sluice_last_error());
+		wrong("%s: %s", node->name, sluice_last_error());
 	return rc;
 }
 
@@ -70,7 +70,7 @@ void user_send(void *arg)
 	}
 	node->willed = 1;
 	rc = sluice_port_end(node->stage, SLUICE_REASON_NORMAL);
-	tell("%s ends its sending: %d", node->name, rc);
+	say("%s ends its sending: %d", node->name, rc);
 	scenario.foreign--;
 }
 
@@ -101,13 +101,12 @@ void user_recv(void *arg)
 		if (rc == -EAGAIN)
 			continue;
 		if (rc != (int)batch.count || rc == 0) {
-			complain("%s: recv says %d", node->name, rc);
+			wrong("%s: recv says %d", node->name, rc);
 			break;
 		}
 		edge = ledger_edge(sluice_inlet_sub(node->stage, batch.inlet));
 		if (edge == NULL) {
-			complain("%s: batch of inlet %u", node->name,
-				 batch.inlet);
+			wrong("%s: batch of inlet %u", node->name, batch.inlet);
 			break;
 		}
 		if (!ledger_take(node, edge, &batch))
@@ -117,7 +116,7 @@ void user_recv(void *arg)
 	}
 	node->leaving = 1;
 	rc = sluice_port_end(node->stage, SLUICE_REASON_NORMAL);
-	tell("%s ends its receiving: %d", node->name, rc);
+	say("%s ends its receiving: %d", node->name, rc);
 	node->ended = 1;
 	scenario.foreign--;
 }

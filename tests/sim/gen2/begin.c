@@ -123,7 +123,7 @@ int begin_run(struct sluice_pipeline *p)
 		if (sim_below(4) == 0)
 			prepare();
 		rc = start(p, scarce);
-		if (rc == 0 || rc == -ECANCELED || world.report.text[0] != '\0')
+		if (rc == 0 || rc == -ECANCELED || report.text[0] != '\0')
 			return rc;
 		say("start failed with %d", rc);
 		check_left_over();

@@ -132,7 +132,7 @@ static int take_event(struct node *node, struct edge *edge,
 		promise_check_number(node, batch, i);
 	else
 		promise_check(node, edge, batch, i, *tries);
-	world.report.events++;
+	report.events++;
 	if ((*tries)++ > 0)
 		return 1;
 	if (++edge->fresh > edge->asked && edge->manual)

@@ -192,7 +192,7 @@ int quiet_run_out(struct sluice_pipeline *p)
 	if (sluice_pipeline_join(p, 0) != -ETIMEDOUT)
 		return sluice_pipeline_join(p, SLUICE_FOREVER);
 	check_all();
-	if (world.report.text[0] != '\0')
+	if (report.text[0] != '\0')
 		finale_stop(); /* it is known to be wrong */
 	return finale_drain(SLUICE_FOREVER);
 }

@@ -9,46 +9,14 @@
 #include "sluice.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 struct world world;
-
-void wrong(const char *fmt, ...)
-{
-	va_list args;
-
-	if (world.report.text[0] != '\0')
-		return; /* the first is the one that matters */
-	va_start(args, fmt);
-	(void)vsnprintf(world.report.text, sizeof(world.report.text), fmt,
-			args);
-	va_end(args);
-	say("WRONG: %s", world.report.text);
-}
 
 void world_spawn(void (*run)(void *), void *arg)
 {
 	world.foreign++;
 	sim_spawn(run, arg);
-}
-
-void say(const char *fmt, ...)
-{
-	va_list args;
-
-	if (!world.verbose)
-		return;
-	va_start(args, fmt);
-	(void)vprintf(fmt, args);
-	va_end(args);
-	(void)printf("\n");
-}
-
-static void log_line(void *ctx, const char *text)
-{
-	(void)ctx;
-	say("log: %s", text);
 }
 
 /* ---- what it is ---------------------------------------------------------- */
@@ -130,7 +98,7 @@ static void choose_opts(void)
 	o->max_restarts = sim_below(4) ? 1000 : 1 + sim_below(4);
 	o->backoff_ms = 1 + sim_below(20);
 	o->backoff_max_ms = o->backoff_ms + sim_below(1000);
-	o->log = log_line;
+	o->log = say_log;
 }
 
 static void describe(void)
@@ -219,7 +187,7 @@ static void world_main(void *arg)
 	world.pipeline = p;
 	if (rc == 0)
 		rc = option_declare(p);
-	if (world.verbose)
+	if (is_replay())
 		describe();
 	if (rc < 0)
 		wrong("not declared: %s", sluice_last_error());
@@ -240,23 +208,11 @@ struct scenario_report gen2_run(uint64_t seed,
 				const struct scenario_options *options)
 {
 	struct scenario_options copy = *options;
-	struct sim_result result;
 
 	forget();
-	world.verbose = options->verbose;
 	world.scale = options->scale ? options->scale : 1;
 	world.more.state = ~seed;
 	world.late.state = seed ^ UINT64_C(0x6c61746573746167);
 	world.user.state = seed ^ UINT64_C(0x706f727473757365);
-	result = sim_run(seed, world_main, &copy);
-	if (result.verdict == SIM_STALL)
-		wrong("stall: everybody sleeps and work is left");
-	if (result.verdict == SIM_LIVELOCK)
-		wrong("livelock: no end after %llu switches",
-		      (unsigned long long)result.switches);
-	if (result.verdict != SIM_DONE)
-		inspect_tell();
-	world.report.switches = result.switches;
-	world.report.parks = result.parks;
-	return world.report;
+	return report_run(seed, options, world_main, &copy, inspect_tell);
 }

@@ -38,7 +38,7 @@
 #include "engine/port.h"
 #include "stages/spawn.h"
 #include "tests/sim/gen2/node.h"
-#include "tests/sim/scenario.h"
+#include "tests/sim/report.h"
 #include "tests/sim/sim.h"
 #include "tests/support/rng.h"
 
@@ -86,16 +86,9 @@ struct world {
 	uint32_t settled;  /* and now */
 	uint32_t late_threads; /* foreign ones that add stages */
 	uint32_t foreign;      /* foreign threads that have not returned */
-	int verbose;
-	struct scenario_report report;
 };
 
 extern struct world world;
-
-/* Note the first thing that is wrong. */
-void wrong(const char *fmt, ...) SLUICE_PRINTF(1, 2);
-/* In a replay: say what happens. */
-void say(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 
 static inline int with(enum feature feature)
 {

@@ -97,7 +97,7 @@ static void take_grant(struct visitor *v, struct attach *a)
 		v->maps[i] = a->maps[i];
 	}
 	if (rc < 0)
-		visit_wrong("%s: welcome: %s", v->name, sluice_last_error());
+		wrong("%s: welcome: %s", v->name, sluice_last_error());
 }
 
 int __wrap_attach_open(struct attach *a, const struct wire_hello *hello,
@@ -112,7 +112,7 @@ int __wrap_attach_open(struct attach *a, const struct wire_hello *hello,
 		a->events[i] = -1;
 	sim_point();
 	if (wire_hello_read(&v->hello, hello, sizeof(*hello)) < 0)
-		visit_wrong("%s: hello: %s", v->name, sluice_last_error());
+		wrong("%s: hello: %s", v->name, sluice_last_error());
 	v->answered = 0;
 	v->asked = 1;
 	desk_wake();
@@ -206,7 +206,7 @@ static void admitted(struct visitor *v)
 	v->engines = in->share->part[MEMORY_OF_ENGINE].base;
 	v->seated = 1;
 	desk.look_ns = 0; /* it may be one to look after */
-	visit_say("%s is admitted", v->name);
+	say("%s is admitted", v->name);
 }
 
 static void admit(struct visitor *v)
@@ -226,7 +226,7 @@ static void admit(struct visitor *v)
 	} else {
 		(void)snprintf(v->refusal, sizeof(v->refusal), "%s",
 			       sluice_last_error());
-		visit_say("%s is refused: %s", v->name, v->refusal);
+		say("%s is refused: %s", v->name, v->refusal);
 	}
 	v->answered = 1;
 	sim_wake(&v->answered, 0);

@@ -6,7 +6,6 @@
 #include "tests/sim/sim.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,37 +19,6 @@ static struct name {
 	uint32_t lives;
 	uint32_t outlaw; /* the last is one */
 } names[NAMES_MAX];
-
-void visit_wrong(const char *fmt, ...)
-{
-	va_list args;
-
-	if (visit.report.text[0] != '\0')
-		return; /* the first is the one that matters */
-	va_start(args, fmt);
-	(void)vsnprintf(visit.report.text, sizeof(visit.report.text), fmt,
-			args);
-	va_end(args);
-	visit_say("WRONG: %s", visit.report.text);
-}
-
-void visit_say(const char *fmt, ...)
-{
-	va_list args;
-
-	if (!visit.verbose)
-		return;
-	va_start(args, fmt);
-	(void)vprintf(fmt, args);
-	(void)printf("\n");
-	va_end(args);
-}
-
-static void log_line(void *ctx, const char *text)
-{
-	(void)ctx;
-	visit_say("log: %s", text);
-}
 
 /* ---- what it is ------------------------------------------------------------------ */
 
@@ -136,18 +104,17 @@ static void choose(void)
 
 static void describe(const struct sluice_pipeline_opts *o)
 {
-	visit_say("%u workers, %u events", o->workers, visit.total);
+	say("%u workers, %u events", o->workers, visit.total);
 	for (uint32_t i = 0; i < 2; i++)
-		visit_say("  %s by %s, %u consumers, %u partitions",
-			  i == PLACE_SOURCE ? "source" : "middle",
-			  visit.spring[i].there ? visit.spring[i].dispatcher
-						: "nobody",
-			  visit.spring[i].workers, visit.spring[i].partitions);
+		say("  %s by %s, %u consumers, %u partitions",
+		    i == PLACE_SOURCE ? "source" : "middle",
+		    visit.spring[i].there ? visit.spring[i].dispatcher
+					  : "nobody",
+		    visit.spring[i].workers, visit.spring[i].partitions);
 	for (uint32_t i = 0; i < visit.coming; i++)
-		visit_say("  %s: %u lives, role %d at %d%s", names[i].text,
-			  names[i].lives, (int)names[i].role,
-			  (int)names[i].place,
-			  names[i].outlaw ? ", an outlaw at last" : "");
+		say("  %s: %u lives, role %d at %d%s", names[i].text,
+		    names[i].lives, (int)names[i].role, (int)names[i].place,
+		    names[i].outlaw ? ", an outlaw at last" : "");
 }
 
 /* ---- who comes --------------------------------------------------------------------- */
@@ -193,10 +160,9 @@ static void name_run(void *arg)
 		await_end(v);
 		if (process_state(v->process) == PROCESS_DEAD)
 			desk_died(v);
-		visit_say("%s is %s, after %llu accesses", v->name,
-			  process_state(v->process) == PROCESS_DEAD ? "dead"
-								    : "over",
-			  (unsigned long long)process_accesses(v->process));
+		say("%s is %s, after %llu accesses", v->name,
+		    process_state(v->process) == PROCESS_DEAD ? "dead" : "over",
+		    (unsigned long long)process_accesses(v->process));
 	}
 	visit.coming--;
 	sim_wake(&visit.coming, 0);
@@ -251,18 +217,18 @@ static int run(struct sluice_pipeline *p)
 	come_last(PLACE_SOURCE);
 	come_last(PLACE_MIDDLE);
 	stages_pour_all();
-	visit_say("drain");
+	say("drain");
 	visit.draining = 1;
 	rc = sluice_pipeline_drain(p, SLUICE_FOREVER);
-	visit_say("ended with %d", rc);
+	say("ended with %d", rc);
 	visit.stranded = stages_stranded();
 	/* What an outlaw says that it has sent nobody can read. In an early drain whoever
 	 * comes last may come too late for what others leave. */
 	if (rc == -EPIPE && (visit.outlaws || visit.early))
 		rc = 0;
 	else if (visit.stranded > 0)
-		visit_wrong("%llu are stranded, and somebody was there",
-			    (unsigned long long)visit.stranded);
+		wrong("%llu are stranded, and somebody was there",
+		      (unsigned long long)visit.stranded);
 	while (visit.coming > 0)
 		(void)sim_sleep(&visit.coming, UINT64_MAX);
 	for (uint32_t i = 0; i < visit.count; i++)
@@ -280,8 +246,8 @@ static void check_leaks(void)
 			continue;
 		held = process_reap(v->process);
 		if (held > 0)
-			visit_wrong("%s has ended, and holds %u things",
-				    v->name, held);
+			wrong("%s has ended, and holds %u things", v->name,
+			      held);
 	}
 }
 
@@ -298,8 +264,8 @@ static void visit_main(void *arg)
 	o.workers = sim_below(4);
 	o.spin_rounds = 1 + sim_below(3);
 	o.yield_rounds = UINT32_MAX;
-	o.log = log_line;
-	if (visit.verbose)
+	o.log = say_log;
+	if (is_replay())
 		describe(&o);
 	rc = pipeline_open_on(&p, &o, sim_platform());
 	visit.pipeline = p;
@@ -310,7 +276,7 @@ static void visit_main(void *arg)
 	if (rc == 0)
 		rc = run(p);
 	if (rc < 0)
-		visit_wrong("%d: %s", rc, sluice_last_error());
+		wrong("%d: %s", rc, sluice_last_error());
 	sluice_pipeline_close(p);
 	tally_close();
 	check_leaks();
@@ -319,20 +285,12 @@ static void visit_main(void *arg)
 struct scenario_report gen3_run(uint64_t seed,
 				const struct scenario_options *options)
 {
-	struct sim_result result;
+	struct scenario_report found;
 
 	memset(&visit, 0, sizeof(visit));
-	visit.verbose = options->verbose;
 	tally_reset();
-	result = sim_run(seed, visit_main, NULL);
-	if (result.verdict == SIM_STALL)
-		visit_wrong("stall: everybody sleeps and work is left");
-	if (result.verdict == SIM_LIVELOCK)
-		visit_wrong("livelock: no end after %llu switches",
-			    (unsigned long long)result.switches);
+	found = report_run(seed, options, visit_main, NULL, NULL);
 	for (uint32_t i = 0; i < visit.count; i++)
 		desk_close_fds(&visit.visitors[i]);
-	visit.report.switches = result.switches;
-	visit.report.parks = result.parks;
-	return visit.report;
+	return found;
 }

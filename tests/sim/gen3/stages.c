@@ -56,7 +56,7 @@ static uint64_t stranded(const char *name)
 	struct sluice_stage_stats stat = {0};
 
 	if (sluice_stage_stat(visit.pipeline, name, &stat) < 0)
-		visit_wrong("stat: %s", sluice_last_error());
+		wrong("stat: %s", sluice_last_error());
 	return stat.stranded;
 }
 
@@ -110,9 +110,9 @@ static const struct visitor *fed(struct sluice_stage *self,
 	memcpy(seen, batch->events, n * sizeof(seen[0]));
 	linger();
 	if (memcmp(seen, batch->events, n * sizeof(seen[0])) != 0)
-		visit_wrong("a batch has changed in its handler's hands");
+		wrong("a batch has changed in its handler's hands");
 	if (v == NULL)
-		visit_wrong("a batch of a subscription that nobody has");
+		wrong("a batch of a subscription that nobody has");
 	return v != NULL && !v->outlaw ? v : NULL;
 }
 
@@ -128,7 +128,7 @@ static int on_fed(struct sluice_stage *self, const struct sluice_batch *batch)
 	linger();
 	out = sluice_emit(self, batch->count);
 	if (out == NULL)
-		visit_wrong("the middle has no room for what it was given");
+		wrong("the middle has no room for what it was given");
 	else
 		memcpy(out, batch->events, batch->count * sizeof(*out));
 	tally_done(LEVEL_MIDDLE, HOLDER_MIDDLE, batch);

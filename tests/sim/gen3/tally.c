@@ -45,8 +45,8 @@ static int is_sound(const struct event *e, uint32_t holder)
 	if (e->origin < ORIGINS_MAX && e->seq < EVENTS_MAX &&
 	    e->check == check_of(e))
 		return 1;
-	visit_wrong("torn: %s has an event of origin %u, %u", name_of(holder),
-		    e->origin, e->seq);
+	wrong("torn: %s has an event of origin %u, %u", name_of(holder),
+	      e->origin, e->seq);
 	return 0;
 }
 
@@ -73,10 +73,9 @@ static void check_key(enum level level, const struct event *e, uint32_t holder)
 		if (tally_event(e->origin, s).key != e->key || is_done(cell) ||
 		    (cell->state == CELL_HELD && cell->holder == holder))
 			continue;
-		visit_wrong(
-			"order: %s has %u of origin %u, and %u of its key is "
-			"not finished",
-			name_of(holder), e->seq, e->origin, s);
+		wrong("order: %s has %u of origin %u, and %u of its key is "
+		      "not finished",
+		      name_of(holder), e->seq, e->origin, s);
 	}
 }
 
@@ -84,21 +83,20 @@ static void check_again(const struct cell *cell, const struct event *e,
 			uint32_t holder, int flagged)
 {
 	if (is_done(cell))
-		visit_wrong("twice: %s has %u of origin %u, which %s has "
-			    "finished",
-			    name_of(holder), e->seq, e->origin,
-			    name_of(cell->holder));
+		wrong("twice: %s has %u of origin %u, which %s has "
+		      "finished",
+		      name_of(holder), e->seq, e->origin,
+		      name_of(cell->holder));
 	else if (cell->state == CELL_HELD)
-		visit_wrong(
-			"in two hands: %s has %u of origin %u, and so has %s",
-			name_of(holder), e->seq, e->origin,
-			name_of(cell->holder));
+		wrong("in two hands: %s has %u of origin %u, and so has %s",
+		      name_of(holder), e->seq, e->origin,
+		      name_of(cell->holder));
 	else if (cell->orphan && !flagged)
-		visit_wrong("again, without its flag: %s has %u of origin %u",
-			    name_of(holder), e->seq, e->origin);
+		wrong("again, without its flag: %s has %u of origin %u",
+		      name_of(holder), e->seq, e->origin);
 	else if (flagged && visit.readers == 0)
-		visit_wrong("flagged: %u of origin %u, and nobody had it",
-			    e->seq, e->origin);
+		wrong("flagged: %u of origin %u, and nobody had it", e->seq,
+		      e->origin);
 }
 
 static void check_line(struct line *line, const struct event *e, int flagged)
@@ -107,8 +105,8 @@ static void check_line(struct line *line, const struct event *e, int flagged)
 	if (flagged || visit.readers > 0)
 		return;
 	if (e->seq < line->next[e->origin])
-		visit_wrong("order: %u of origin %u after %u", e->seq,
-			    e->origin, line->next[e->origin] - 1);
+		wrong("order: %u of origin %u after %u", e->seq, e->origin,
+		      line->next[e->origin] - 1);
 	line->next[e->origin] = e->seq + 1;
 }
 
@@ -119,8 +117,8 @@ void tally_take(struct line *line, enum level level, uint32_t holder,
 	int flagged = (batch->flags & SLUICE_BATCH_REDELIVERED) != 0;
 
 	if (flagged != (batch->deliveries > 1))
-		visit_wrong("flags %u, and deliveries %u", batch->flags,
-			    batch->deliveries);
+		wrong("flags %u, and deliveries %u", batch->flags,
+		      batch->deliveries);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		const struct event *e = &events[i];
 		struct cell *cell;
@@ -204,13 +202,12 @@ void tally_died(struct visitor *v, uint32_t end)
 {
 	if (!v->outlaw && v->role == ROLE_READER &&
 	    v->rx->acked.value > v->finished)
-		visit_wrong(
-			"lost: %s has died with a receipt for %llu, and had "
-			"finished %llu",
-			v->name, (unsigned long long)v->rx->acked.value,
-			(unsigned long long)v->finished);
+		wrong("lost: %s has died with a receipt for %llu, and had "
+		      "finished %llu",
+		      v->name, (unsigned long long)v->rx->acked.value,
+		      (unsigned long long)v->finished);
 	settle(v, end);
-	visit_say("%s has died: %u taken", v->name, v->taken);
+	say("%s has died: %u taken", v->name, v->taken);
 }
 
 void tally_left(struct visitor *v, uint32_t end)
@@ -221,18 +218,17 @@ void tally_left(struct visitor *v, uint32_t end)
 	}
 	if (!v->outlaw && v->role == ROLE_FEEDER && !visit.draining &&
 	    v->tx->published.value != v->sent)
-		visit_wrong("lost: %s has left, and %llu of %u are in its ring",
-			    v->name, (unsigned long long)v->tx->published.value,
-			    v->sent);
+		wrong("lost: %s has left, and %llu of %u are in its ring",
+		      v->name, (unsigned long long)v->tx->published.value,
+		      v->sent);
 	if (!v->outlaw && v->role == ROLE_READER &&
 	    v->rx->acked.value != v->finished)
-		visit_wrong(
-			"lost: %s has left with a receipt for %llu, and had "
-			"finished %llu",
-			v->name, (unsigned long long)v->rx->acked.value,
-			(unsigned long long)v->finished);
+		wrong("lost: %s has left with a receipt for %llu, and had "
+		      "finished %llu",
+		      v->name, (unsigned long long)v->rx->acked.value,
+		      (unsigned long long)v->finished);
 	settle(v, end);
-	visit_say("%s has left: %u taken", v->name, v->taken);
+	say("%s has left: %u taken", v->name, v->taken);
 }
 
 uint64_t tally_taken(const char *name)
@@ -258,16 +254,16 @@ static uint32_t close_origin(enum level level, uint32_t origin, uint32_t count,
 	for (uint32_t s = 0; s < EVENTS_MAX; s++) {
 		const struct cell *cell = &cells[level][origin][s];
 
-		visit.report.events += cell->state == CELL_DONE;
+		report.events += cell->state == CELL_DONE;
 		if (s < count && cell->state != CELL_DONE) {
 			lost++;
-			visit_say("not finished: %u of origin %u, level %d", s,
-				  origin, (int)level);
+			say("not finished: %u of origin %u, level %d", s,
+			    origin, (int)level);
 		}
 		if (s >= most && (cell->state != CELL_FREE || cell->orphan))
-			visit_wrong("%u of origin %u was handled, and it had "
-				    "sent %u",
-				    s, origin, most);
+			wrong("%u of origin %u was handled, and it had "
+			      "sent %u",
+			      s, origin, most);
 	}
 	return lost;
 }
@@ -289,6 +285,5 @@ void tally_close(void)
 					       v->most);
 	}
 	if (middle > 0 || last > visit.robbed + visit.stranded)
-		visit_wrong("lost: %u events, and %u in the middle", last,
-			    middle);
+		wrong("lost: %u events, and %u in the middle", last, middle);
 }

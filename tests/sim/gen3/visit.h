@@ -21,7 +21,7 @@
 #include "engine/peer/seats_priv.h"
 #include "engine/port.h"
 #include "sluice.h"
-#include "tests/sim/scenario.h"
+#include "tests/sim/report.h"
 
 #define VISITORS_MAX 13u
 #define NAMES_MAX    3u
@@ -194,15 +194,8 @@ struct visit {
 	uint32_t draining;
 	uint64_t robbed;   /* events that were dealt to outlaws */
 	uint64_t stranded; /* that nobody was left for, as it says */
-	int verbose;
-	struct scenario_report report;
 };
 
 extern struct visit visit;
-
-/* Note the first thing that is wrong. */
-void visit_wrong(const char *fmt, ...) SLUICE_PRINTF(1, 2);
-/* In a replay: tell what happens. */
-void visit_say(const char *fmt, ...) SLUICE_PRINTF(1, 2);
 
 #endif

@@ -84,8 +84,7 @@ static void feed(struct visitor *v, struct sluice_stage *port)
 		if (rc > 0)
 			v->sent += (uint32_t)rc;
 		else if (rc != -EAGAIN)
-			visit_wrong("%s: send: %s", v->name,
-				    sluice_last_error());
+			wrong("%s: send: %s", v->name, sluice_last_error());
 		linger();
 	}
 }
@@ -103,11 +102,10 @@ static void handle(struct visitor *v, const struct sluice_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++) {
 		sim_point();
 		if (v->rx != NULL && v->rx->acked.value > batch->seq)
-			visit_wrong("lost: %s has a receipt for %llu, and %llu "
-				    "is in its hands",
-				    v->name,
-				    (unsigned long long)v->rx->acked.value,
-				    (unsigned long long)batch->seq);
+			wrong("lost: %s has a receipt for %llu, and %llu "
+			      "is in its hands",
+			      v->name, (unsigned long long)v->rx->acked.value,
+			      (unsigned long long)batch->seq);
 		v->finished = batch->seq + i + 1;
 	}
 	linger();
@@ -129,9 +127,8 @@ static void count(struct visitor *v, const struct sluice_batch *batch)
 {
 	v->got += batch->count;
 	if (v->opts.flags & SLUICE_ATTACH_MANUAL && v->got > v->asks)
-		visit_wrong("%s has got %llu, and asked for %llu", v->name,
-			    (unsigned long long)v->got,
-			    (unsigned long long)v->asks);
+		wrong("%s has got %llu, and asked for %llu", v->name,
+		      (unsigned long long)v->got, (unsigned long long)v->asks);
 }
 
 static void leave_hand(struct visitor *v, const struct sluice_batch *batch)
@@ -163,8 +160,8 @@ static void read_on(struct visitor *v, struct sluice_stage *port)
 		if (rc == -EAGAIN)
 			continue;
 		if (rc <= 0 || rc != (int)batch.count || rc > (int)EVENTS_MAX) {
-			visit_wrong("%s: recv: %d, %s", v->name, rc,
-				    sluice_last_error());
+			wrong("%s: recv: %d, %s", v->name, rc,
+			      sluice_last_error());
 			break;
 		}
 		count(v, &batch);
@@ -194,9 +191,9 @@ static int attach(struct visitor *v, struct sluice_stage **port)
 					PLATFORM_NS_PER_MS);
 	}
 	if (rc == 0 && before != tally_taken(v->name))
-		visit_wrong("%s: %llu were taken before, and it is told %llu",
-			    v->name, (unsigned long long)tally_taken(v->name),
-			    (unsigned long long)before);
+		wrong("%s: %llu were taken before, and it is told %llu",
+		      v->name, (unsigned long long)tally_taken(v->name),
+		      (unsigned long long)before);
 	return rc;
 }
 
@@ -210,12 +207,12 @@ static void visitor_run(void *arg)
 	sim_wake(&v->attached, 0);
 	if (rc < 0) {
 		if (rc != -EPIPE || !visit.draining)
-			visit_wrong("%s: attach: %d, %s", v->name, rc,
-				    sluice_last_error());
+			wrong("%s: attach: %d, %s", v->name, rc,
+			      sluice_last_error());
 	} else {
-		visit_say("%s has attached, process %u, after %llu accesses",
-			  v->name, v->process,
-			  (unsigned long long)process_accesses(v->process));
+		say("%s has attached, process %u, after %llu accesses", v->name,
+		    v->process,
+		    (unsigned long long)process_accesses(v->process));
 		if (v->late)
 			process_doom(v->process, v->late);
 		if (v->outlaw)
@@ -226,8 +223,7 @@ static void visitor_run(void *arg)
 			read_on(v, port);
 		rc = sluice_detach(port, SLUICE_FOREVER);
 		if (rc < 0 && !visit.draining)
-			visit_wrong("%s: detach: %s", v->name,
-				    sluice_last_error());
+			wrong("%s: detach: %s", v->name, sluice_last_error());
 	}
 	v->over = 1;
 	sim_wake(&v->over, 0);

@@ -43,7 +43,7 @@ int quiet_run_out(struct sluice_pipeline *p)
 
 		if (rc != -ETIMEDOUT)
 			return rc;
-		if (world.report.text[0] != '\0')
+		if (report.text[0] != '\0')
 			finale_stop(); /* it is known to be wrong */
 		else if (is_quiet(&patience) && inspect_may_wait())
 			return finale_drain(SLUICE_FOREVER);

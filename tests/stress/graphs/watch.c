@@ -32,8 +32,7 @@ static struct moves look(void)
 {
 	return (struct moves){
 		.scenarios = __atomic_load_n(&scenarios, __ATOMIC_ACQUIRE),
-		.events =
-			__atomic_load_n(&world.report.events, __ATOMIC_RELAXED),
+		.events = __atomic_load_n(&report.events, __ATOMIC_RELAXED),
 		.foreign = __atomic_load_n(&world.foreign, __ATOMIC_RELAXED),
 		.settled = __atomic_load_n(&world.settled, __ATOMIC_RELAXED),
 		.ended = __atomic_load_n(&world.ended, __ATOMIC_RELAXED),
@@ -49,13 +48,13 @@ static int has_moved(const struct moves *a, const struct moves *b)
 
 static void give_up(void)
 {
-	(void)fprintf(
-		stderr, "seed %llu: nothing has moved for %u s; so far: %s\n",
-		(unsigned long long)__atomic_load_n(&seed_now,
-						    __ATOMIC_RELAXED),
-		TEST_DEADLINE_S,
-		world.report.text[0] ? world.report.text : "nothing wrong");
-	world.verbose = 1;
+	(void)fprintf(stderr,
+		      "seed %llu: nothing has moved for %u s; so far: %s\n",
+		      (unsigned long long)__atomic_load_n(&seed_now,
+							  __ATOMIC_RELAXED),
+		      TEST_DEADLINE_S,
+		      report.text[0] ? report.text : "nothing wrong");
+	say_from_now_on();
 	(void)printf("%u threads of the program have not returned\n",
 		     world.foreign);
 	option_tell();
