@@ -121,12 +121,9 @@ static struct sluice_stage *out;
 
 static inline void attach_as(const char *name)
 {
-	VISITOR_MUST(
-		sluice_attach(&in, SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .name = name, .from = "source",
-						 .to = "sink", .max_demand = 64,
-						 .ring_events = 128)) == 0);
+	in = visitor_attach(SLUICE_ATTACH(.name = name, .from = "source",
+					  .to = "sink", .max_demand = 64,
+					  .ring_events = 128));
 	out = sluice_port_sender(in);
 	VISITOR_MUST(out != NULL && out != in);
 	VISITOR_MUST(sluice_port_sender(out) == out);
@@ -199,6 +196,23 @@ static inline void works_too(void)
 	attach_as("other");
 	work();
 	leave();
+}
+
+/* One worker does @part, and when it has gone another does @next: nothing is done
+ * twice. */
+static inline void work_in_turn(const char *dispatcher, void (*part)(void),
+				void (*next)(void))
+{
+	struct visitor first = visitor_fork(part);
+	struct visitor second = visitor_fork(next);
+
+	open_as(dispatcher);
+	visitor_go(&first);
+	visitor_wait(&first);
+	visitor_go(&second);
+	visitor_wait(&second);
+	visitor_drain();
+	assert_int_equal(check_book(0), 0);
 }
 
 #endif

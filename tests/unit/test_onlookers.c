@@ -49,11 +49,10 @@ static uint64_t send_stream(struct sluice_stage *in)
 static void look_on(const struct sluice_attach_opts *opts,
 		    void (*seen)(uint64_t event))
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(opts);
 	struct sluice_batch batch;
 	int rc;
 
-	VISITOR_MUST(sluice_attach(&port, opts) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
 		for (uint32_t i = 0; i < batch.count; i++) {
 			seen(SLUICE_EVENTS(&batch, uint64_t)[i]);
@@ -75,9 +74,7 @@ static void one_in_ten(uint64_t event)
 
 static void looks_at_one_in_ten(void)
 {
-	look_on(SLUICE_ATTACH(.pipeline = "test", .folder = visitor_folder,
-			      .from = "in", .tee = 10),
-		one_in_ten);
+	look_on(SLUICE_ATTACH(.from = "in", .tee = 10), one_in_ten);
 }
 
 static uint64_t latest[4];
@@ -92,8 +89,7 @@ static void latest_of_key(uint64_t event)
 
 static void looks_at_the_latest(void)
 {
-	look_on(SLUICE_ATTACH(.pipeline = "test", .folder = visitor_folder,
-			      .from = "in", .conflate_keys = 8, .key_offset = 4,
+	look_on(SLUICE_ATTACH(.from = "in", .conflate_keys = 8, .key_offset = 4,
 			      .key_bytes = 4, .max_demand = 4),
 		latest_of_key);
 	for (uint64_t i = 0; i < 4; i++)

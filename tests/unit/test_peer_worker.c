@@ -122,16 +122,7 @@ static void works_a_little(void)
 
 static void one_leaves(const char *dispatcher)
 {
-	struct visitor first = visitor_fork(works_a_little);
-	struct visitor second = visitor_fork(works);
-
-	open_as(dispatcher);
-	visitor_go(&first);
-	visitor_wait(&first);
-	visitor_go(&second);
-	visitor_wait(&second);
-	visitor_drain();
-	assert_int_equal(check_book(0), 0);
+	work_in_turn(dispatcher, works_a_little, works);
 	for (uint32_t i = 0; i < EVENTS; i++)
 		assert_int_equal(sluice_load_acquire(&visited->handled[i]), 1);
 }

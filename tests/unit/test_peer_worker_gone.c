@@ -131,17 +131,8 @@ static void gives_up(void)
 
 static void one_gives_up(void **state)
 {
-	struct visitor first = visitor_fork(gives_up);
-	struct visitor second = visitor_fork(works);
-
 	(void)state;
-	open_as("demand");
-	visitor_go(&first);
-	visitor_wait(&first);
-	visitor_go(&second);
-	visitor_wait(&second);
-	visitor_drain();
-	assert_int_equal(check_book(0), 0);
+	work_in_turn("demand", gives_up, works);
 }
 
 static void works_until_the_sink_goes(void)
@@ -166,14 +157,10 @@ static void works_until_the_sink_goes(void)
 
 static void reads_the_rest(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.name = "reader", .from = "source"));
 	struct sluice_batch batch;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .name = "reader",
-						   .from = "source")) == 0);
 	while (sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0)
 		for (uint32_t i = 0; i < batch.count; i++) {
 			uint64_t value =

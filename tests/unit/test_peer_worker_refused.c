@@ -5,13 +5,7 @@
 
 /* ---- options ------------------------------------------------------------------- */
 
-struct refusal_row {
-	struct sluice_attach_opts opts;
-	int rc;
-	const char *says;
-};
-
-static const struct refusal_row refusals[] = {
+static const struct visitor_refusal refusals[] = {
 	{{.to = "sink", .to_bytes = 16},
 	 -EINVAL,
 	 "to_bytes 16 is set, and from and to are not both"},
@@ -37,22 +31,7 @@ static const struct refusal_row refusals[] = {
 
 static void is_refused(void)
 {
-	for (size_t i = 0; i < UNIT_COUNT(refusals); i++) {
-		struct sluice_attach_opts opts = refusals[i].opts;
-		struct sluice_stage *port;
-		int rc;
-
-		opts.size = sizeof(opts);
-		opts.folder = visitor_folder;
-		opts.pipeline = "test";
-		rc = sluice_attach(&port, &opts);
-		if (rc != refusals[i].rc ||
-		    strstr(sluice_last_error(), refusals[i].says) == NULL) {
-			fprintf(stderr, "row %zu: %d, %s\n", i, rc,
-				sluice_last_error());
-			_exit(1);
-		}
-	}
+	visitor_is_refused(refusals, UNIT_COUNT(refusals), "test");
 	VISITOR_MUST(sluice_port_sender(NULL) == NULL);
 }
 
@@ -208,40 +187,38 @@ static void lends_its_number(void)
 	leave();
 }
 
-static void one_lies(void (*part)(void), void (*next)(void), int together)
+static void one_lies(void (*part)(void))
 {
-	struct visitor liar = visitor_fork(part);
-	struct visitor honest = visitor_fork(next);
-
-	open_as("ordered");
-	visitor_go(&liar);
-	if (!together)
-		visitor_wait(&liar);
-	visitor_go(&honest);
-	if (together)
-		visitor_wait(&liar);
-	visitor_wait(&honest);
-	visitor_drain();
-	assert_int_equal(check_book(0), 0);
+	work_in_turn("ordered", part, works_too);
 	assert_int_equal(book.disorder, 0);
 }
 
 static void one_invents_a_number(void **state)
 {
 	(void)state;
-	one_lies(invents_a_number, works_too, 0);
+	one_lies(invents_a_number);
 }
 
 static void one_answers_twice(void **state)
 {
 	(void)state;
-	one_lies(answers_twice, works_too, 0);
+	one_lies(answers_twice);
 }
 
 static void one_answers_for_another(void **state)
 {
+	struct visitor liar = visitor_fork(answers_for_another);
+	struct visitor honest = visitor_fork(lends_its_number);
+
 	(void)state;
-	one_lies(answers_for_another, lends_its_number, 1);
+	open_as("ordered");
+	visitor_go(&liar);
+	visitor_go(&honest);
+	visitor_wait(&liar);
+	visitor_wait(&honest);
+	visitor_drain();
+	assert_int_equal(check_book(0), 0);
+	assert_int_equal(book.disorder, 0);
 }
 
 int main(void)

@@ -80,14 +80,7 @@ static void one_of_two_dies(void **state)
 	visitor_go(&other);
 	visitor_wait(&other);
 	visitor_drain();
-	for (uint32_t i = 0; i < VISITOR_EVENTS; i++) {
-		uint32_t times = sluice_load_acquire(&visited->handled[i]);
-
-		assert_in_range(times, 1, 2);
-		if (times == 2)
-			assert_int_equal(
-				sluice_load_acquire(&visited->again[i]), 1);
-	}
+	(void)visitor_check_all();
 }
 
 /* ---- they feed ------------------------------------------------------------------- */
@@ -161,14 +154,10 @@ static void runs_an_engine(void)
 static void hears_of_its_death(void)
 {
 	struct sluice_port_status status;
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(SLUICE_ATTACH(.to = "sink"));
 	uint64_t event = 0;
 	int rc;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .to = "sink")) == 0);
 	VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) == 1);
 	sluice_store_release(&visited->stage, 2);
 	do
@@ -183,15 +172,11 @@ static void hears_of_its_death(void)
 
 static void waits_for_the_next(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.flags = SLUICE_ATTACH_WAIT,
+			      .timeout_ms = SLUICE_FOREVER, .to = "sink"));
 	uint64_t event = 0;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .flags = SLUICE_ATTACH_WAIT,
-						   .timeout_ms = SLUICE_FOREVER,
-						   .to = "sink")) == 0);
 	VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) == 1);
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
@@ -224,13 +209,7 @@ static void the_engine_dies(void **state)
 
 /* ---- what is refused ------------------------------------------------------------- */
 
-struct refusal_row {
-	struct sluice_attach_opts opts;
-	int rc;
-	const char *says;
-};
-
-static const struct refusal_row refusals[] = {
+static const struct visitor_refusal refusals[] = {
 	{{.from = "source"}, -EINVAL, "pipeline is NULL"},
 	{{.pipeline = "test"}, -EINVAL, "from and to are NULL"},
 	{{.pipeline = "test", .from = "source", .flags = 8},
@@ -258,21 +237,7 @@ static const struct refusal_row refusals[] = {
 
 static void is_refused(void)
 {
-	for (size_t i = 0; i < UNIT_COUNT(refusals); i++) {
-		struct sluice_attach_opts opts = refusals[i].opts;
-		struct sluice_stage *port;
-		int rc;
-
-		opts.size = sizeof(opts);
-		opts.folder = visitor_folder;
-		rc = sluice_attach(&port, &opts);
-		if (rc != refusals[i].rc ||
-		    strstr(sluice_last_error(), refusals[i].says) == NULL) {
-			fprintf(stderr, "row %zu: %d, %s\n", i, rc,
-				sluice_last_error());
-			_exit(1);
-		}
-	}
+	visitor_is_refused(refusals, UNIT_COUNT(refusals), NULL);
 }
 
 static void refused(void **state)
@@ -288,15 +253,11 @@ static void refused(void **state)
 
 static void stays(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.flags = SLUICE_ATTACH_MANUAL, .name = "reader",
+			      .from = "source"));
 	struct sluice_batch batch;
 
-	VISITOR_MUST(sluice_attach(&port,
-				   SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .flags = SLUICE_ATTACH_MANUAL,
-						 .name = "reader",
-						 .from = "source")) == 0);
 	VISITOR_MUST(sluice_port_event_bytes(port) == 8);
 	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
 	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 3) == 0);
@@ -313,11 +274,10 @@ static void comes_by_the_same_name(void)
 {
 	struct sluice_stage *port;
 
-	VISITOR_MUST(sluice_attach(&port,
-				   SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .name = "reader",
-						 .from = "source")) == -EEXIST);
+	VISITOR_MUST(
+		visitor_try_attach(&port, SLUICE_ATTACH(.name = "reader",
+							.from = "source")) ==
+		-EEXIST);
 	VISITOR_MUST(strstr(sluice_last_error(), "is attached already"));
 }
 

@@ -122,14 +122,10 @@ static void one_dies_and_one_comes(void **state)
 
 static void one_reads_and_leaves(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.name = "one", .from = "source"));
 	struct sluice_batch batch;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .name = "one",
-						   .from = "source")) == 0);
 	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
 	VISITOR_MUST(batch.seq == 0);
 	visitor_count(&batch);
@@ -153,15 +149,11 @@ static void one_leaves(void **state)
 
 static void one_asks(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.flags = SLUICE_ATTACH_MANUAL,
+					     .name = "one", .from = "source"));
 	struct sluice_batch batch;
 
-	VISITOR_MUST(sluice_attach(&port,
-				   SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .flags = SLUICE_ATTACH_MANUAL,
-						 .name = "one",
-						 .from = "source")) == 0);
 	sluice_store_release(&visited->stage, 1);
 	while (sluice_load_acquire(&visited->stage) != 2)
 		flow_sleep_ms(1);
@@ -197,16 +189,12 @@ static void one_asks_by_itself(void **state)
 
 static void one_reads_beside(void)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.name = "one", .tee = 1, .from = "source"));
 	struct sluice_batch batch;
 	uint64_t next = 0;
 	int rc;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .name = "one", .tee = 1,
-						   .from = "source")) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
 		for (uint32_t i = 0; i < batch.count; i++) {
 			uint64_t event = SLUICE_EVENTS(&batch, uint64_t)[i];
@@ -249,16 +237,12 @@ static void runs_an_engine(void)
 static void one_hears_of_its_death(void)
 {
 	struct sluice_port_status status;
-	struct sluice_stage *port;
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.flags = SLUICE_ATTACH_WAIT,
+					     .name = "one", .from = "source"));
 	struct sluice_batch batch;
 	int rc;
 
-	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .flags = SLUICE_ATTACH_WAIT,
-						   .name = "one",
-						   .from = "source")) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
 		visitor_count(&batch);
 	VISITOR_MUST(rc == -EIO);
@@ -290,9 +274,7 @@ static void is_refused(void)
 	struct sluice_stage *port;
 
 	VISITOR_MUST(
-		sluice_attach(&port, SLUICE_ATTACH(.pipeline = "test",
-						   .folder = visitor_folder,
-						   .from = "source")) ==
+		visitor_try_attach(&port, SLUICE_ATTACH(.from = "source")) ==
 		-ENOTSUP);
 	VISITOR_MUST(strstr(sluice_last_error(), "'shared'"));
 	VISITOR_MUST(strstr(sluice_last_error(), "a tee is possible"));

@@ -69,16 +69,9 @@ static void check_all(uint32_t times_most)
 
 static struct sluice_stage *attach(const char *name, uint32_t window)
 {
-	struct sluice_stage *port;
-
-	VISITOR_MUST(
-		sluice_attach(
-			&port,
-			SLUICE_ATTACH(.pipeline = "test",
-				      .folder = visitor_folder, .name = name,
-				      .from = "source", .max_demand = window,
-				      .timeout_ms = TEST_DEADLINE_MS)) == 0);
-	return port;
+	return visitor_attach(SLUICE_ATTACH(.name = name, .from = "source",
+					    .max_demand = window,
+					    .timeout_ms = TEST_DEADLINE_MS));
 }
 
 static void note_key(uint64_t event, uint32_t shift)

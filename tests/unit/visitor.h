@@ -155,20 +155,67 @@ static inline void visitor_count(const struct sluice_batch *batch)
 	}
 }
 
+/* Asks the engine of the test, otherwise as @opts say. Returns as sluice_attach(). */
+static inline int visitor_try_attach(struct sluice_stage **port,
+				     const struct sluice_attach_opts *opts)
+{
+	struct sluice_attach_opts o = *opts;
+
+	o.pipeline = "test";
+	o.folder = visitor_folder;
+	return sluice_attach(port, &o);
+}
+
+static inline struct sluice_stage *
+visitor_attach(const struct sluice_attach_opts *opts)
+{
+	struct sluice_stage *port;
+
+	VISITOR_MUST(visitor_try_attach(&port, opts) == 0);
+	return port;
+}
+
+/* An attach that is refused. */
+struct visitor_refusal {
+	struct sluice_attach_opts opts; /* without their size and the folder */
+	int rc;
+	const char *says;
+};
+
+/* @asked: the pipeline that is asked where a row names none. */
+static inline void visitor_is_refused(const struct visitor_refusal *rows,
+				      size_t count, const char *asked)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct sluice_attach_opts opts = rows[i].opts;
+		struct sluice_stage *port;
+		int rc;
+
+		opts.size = sizeof(opts);
+		opts.folder = visitor_folder;
+		if (opts.pipeline == NULL)
+			opts.pipeline = asked;
+		rc = sluice_attach(&port, &opts);
+		if (rc != rows[i].rc ||
+		    strstr(sluice_last_error(), rows[i].says) == NULL) {
+			fprintf(stderr, "row %zu: %d, %s\n", i, rc,
+				sluice_last_error());
+			_exit(1);
+		}
+	}
+}
+
 /* Receives from "source" until the end, as @name; or until @most events are handled
  * by all, and then it holds what it has for good. */
 static inline struct sluice_stage *visitor_reads_all(const char *name,
 						     uint32_t most)
 {
-	struct sluice_stage *port;
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.name = name, .from = "source",
+					     .max_demand = 64));
 	struct sluice_batch batch;
 	int rc;
 
-	VISITOR_MUST(sluice_attach(&port,
-				   SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .name = name, .from = "source",
-						 .max_demand = 64)) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
 		visitor_count(&batch);
 		while (sluice_load_acquire(&visited->count) >= most)
@@ -190,11 +237,8 @@ static inline void visitor_sends(uint64_t from, uint64_t to)
 	struct sluice_stage *port;
 	uint64_t accepted = UINT64_MAX;
 
-	VISITOR_MUST(sluice_attach(&port,
-				   SLUICE_ATTACH(.pipeline = "test",
-						 .folder = visitor_folder,
-						 .name = "writer", .to = "sink",
-						 .accepted = &accepted)) == 0);
+	port = visitor_attach(SLUICE_ATTACH(.name = "writer", .to = "sink",
+					    .accepted = &accepted));
 	VISITOR_MUST(accepted == from);
 	for (uint64_t event = from; event < to; event++) {
 		VISITOR_MUST(sluice_send(port, &event, 1, TEST_DEADLINE_MS) ==
@@ -245,6 +289,24 @@ static inline void visitor_drain(void)
 {
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	sluice_pipeline_close(pipeline);
+}
+
+/* Each event was handled, or was in somebody's hands and came again, once, and marked.
+ * Returns how many came twice. */
+static inline uint32_t visitor_check_all(void)
+{
+	uint32_t twice = 0;
+
+	for (uint32_t i = 0; i < VISITOR_EVENTS; i++) {
+		uint32_t times = sluice_load_acquire(&visited->handled[i]);
+
+		assert_in_range(times, 1, 2);
+		twice += times == 2;
+		if (times == 2)
+			assert_int_equal(
+				sluice_load_acquire(&visited->again[i]), 1);
+	}
+	return twice;
 }
 
 static inline void visitor_stop(void)
