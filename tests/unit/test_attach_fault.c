@@ -2,7 +2,7 @@
 /* A peer attaches, and the system refuses something: each call that may fail does so
  * once, in the peer, and then in the engine's thread for peers. Both are this process.
  * The peer is told why, both hold nothing then, and the next one is let in. */
-#include "flow.h"
+#include "neighbour.h"
 #include "ring/base_priv.h"
 #include "tests/support/faults.h"
 
@@ -11,17 +11,13 @@
 #define N_MAX  200u /* nobody makes so many calls of one kind */
 #define ENGINE "test/peers"
 
-static char folder[64];
-static struct sluice_pipeline *pipeline;
 static struct flow_sink sink;
 
 /* What is read comes from a port, so that there is none of it that nobody has read. */
 static void engine_open(void)
 {
 	memset(&sink, 0, sizeof(sink));
-	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	pipeline = flow_open_named(1);
+	neighbour_open();
 	flow_add(pipeline, SLUICE_STAGE(.name = "source",
 					.kind = SLUICE_PRODUCER, .out_bytes = 8,
 					.flags = SLUICE_STAGE_PORT |
@@ -32,19 +28,7 @@ static void engine_open(void)
 			      .in_bytes = 8, .handle_events = flow_collect,
 			      .flags = SLUICE_STAGE_PEERS_FEED,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
-	assert_int_equal(
-		sluice_pipeline_listen(
-			pipeline, SLUICE_LISTEN(.folder = folder,
-						.hold_ms = SLUICE_HOLD_MS(0))),
-		0);
-	flow_start(pipeline);
-}
-
-static void engine_close(void)
-{
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
-	assert_int_equal(rmdir(folder), 0);
+	neighbour_start(SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(0)));
 }
 
 /* ---- what both hold --------------------------------------------------------------- */
@@ -71,17 +55,6 @@ static int held_no_more_than(const struct held *before)
 }
 
 /* ---- a peer ------------------------------------------------------------------------ */
-
-static int attach_as(struct sluice_stage **port, const char *name,
-		     struct sluice_attach_opts opts)
-{
-	opts.size = sizeof(opts);
-	opts.pipeline = "test";
-	opts.folder = folder;
-	opts.name = name;
-	opts.timeout_ms = FLOW_DEADLINE_MS;
-	return sluice_attach(port, &opts);
-}
 
 /* The engine lets go a moment later. It has heard of whoever came before when it
  * refuses the next one. */
@@ -283,19 +256,11 @@ static void attaching_fails_and_holds_nothing(void **state)
 	}
 	assert_int_equal(rc, 0);
 	assert_in_range(refused, row->at_least, N_MAX - 2);
-	engine_close();
+	neighbour_close();
 	assert_int_equal(flow_teardown(state), 0);
 }
 
 /* ---- observers -------------------------------------------------------------------------- */
-
-static void sees_on(struct sluice_watch *watch)
-{
-	struct sluice_snapshot *now;
-
-	assert_int_equal(sluice_watch_read(watch, &now, FLOW_DEADLINE_MS), 0);
-	sluice_snapshot_close(now);
-}
 
 /* Another is refused; and for a while there is no memory for a snapshot. */
 static void who_watches_sees_on(void **state)
@@ -304,25 +269,22 @@ static void who_watches_sees_on(void **state)
 
 	(void)state;
 	engine_open();
-	assert_int_equal(
-		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test",
-						       .folder = folder)),
-		0);
-	sees_on(watch);
+	watch = watch_open();
+	watch_sees(watch);
 	fault_arm("open", EMFILE, 1, ENGINE);
 	assert_int_equal(look(), -EMFILE);
 	assert_int_equal(fault_disarm(), 1);
-	sees_on(watch);
+	watch_sees(watch);
 	fault_arm("heap", ENOMEM, FAULT_EACH, ENGINE);
 	for (uint32_t ms = 0; FAULT_LOAD(refused) == 0; ms++) {
 		assert_true(ms < FLOW_DEADLINE_MS);
 		flow_sleep_ms(1);
 	}
 	(void)fault_disarm();
-	sees_on(watch);
-	sees_on(watch);
+	watch_sees(watch);
+	watch_sees(watch);
 	sluice_watch_close(watch);
-	engine_close();
+	neighbour_close();
 }
 
 /* Whoever waits does not spin. */
@@ -332,17 +294,14 @@ static void who_watches_may_not_poll(void **state)
 
 	(void)state;
 	engine_open();
-	assert_int_equal(
-		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test",
-						       .folder = folder)),
-		0);
-	sees_on(watch);
+	watch = watch_open();
+	watch_sees(watch);
 	fault_arm("poll", ENOSYS, FAULT_EACH, FAULT_MINE);
-	sees_on(watch);
-	sees_on(watch);
+	watch_sees(watch);
+	watch_sees(watch);
 	(void)fault_disarm();
 	sluice_watch_close(watch);
-	engine_close();
+	neighbour_close();
 }
 
 /* ---- without poll() ------------------------------------------------------------------ */
@@ -369,7 +328,7 @@ static void without_a_poll(const char *thread)
 	assert_int_equal(sluice_detach(in, FLOW_DEADLINE_MS), 0);
 	(void)!sluice_detach(out, FLOW_DEADLINE_MS);
 	assert_true(fault_disarm() > 0);
-	engine_close();
+	neighbour_close();
 }
 
 static void the_engine_may_not_poll(void **state)

@@ -1,72 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of a process that attaches, and what they refuse; its engine is in the same
  * process. */
-#include "flow.h"
+#include "gated.h"
+#include "neighbour.h"
 #include "tests/support/child_threads.h"
-#include "tests/support/gate.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-static char folder[64];
-static struct sluice_pipeline *pipeline;
-static struct gate gate;
-static int verdict; /* of what has passed the gate */
-
-static int handle_at_the_gate(struct sluice_stage *self,
-			      const struct sluice_batch *batch)
-{
-	(void)self;
-	(void)batch;
-	gate_pass(&gate);
-	return verdict;
-}
-
-/* A port that peers may read, and a consumer that they may feed and that waits at the
- * gate with what it gets. */
 static void engine_open(void)
 {
-	gate = GATE_CLOSED;
-	verdict = SLUICE_OK;
-	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	pipeline = flow_open_named(1);
-	flow_add(pipeline, SLUICE_STAGE(.name = "out", .kind = SLUICE_PRODUCER,
-					.out_bytes = 8,
-					.flags = SLUICE_STAGE_PORT |
-						 SLUICE_STAGE_PEERS_CONSUME,
-					.on_idle = SLUICE_IDLE_STAY));
-	flow_add(pipeline, SLUICE_STAGE(.name = "in", .kind = SLUICE_CONSUMER,
-					.in_bytes = 8, .blocking = 1,
-					.flags = SLUICE_STAGE_PEERS_FEED,
-					.handle_events = handle_at_the_gate,
-					.on_idle = SLUICE_IDLE_STAY));
-	assert_int_equal(sluice_pipeline_listen(
-				 pipeline, SLUICE_LISTEN(.folder = folder)),
-			 0);
-	flow_start(pipeline);
+	neighbour_open();
+	gated_add(pipeline, "in");
+	neighbour_start(SLUICE_LISTEN());
 }
 
 static void engine_close(void)
 {
 	gate_open(&gate, 1000);
-	sluice_pipeline_stop(pipeline);
-	sluice_pipeline_close(pipeline);
-	assert_int_equal(rmdir(folder), 0);
-}
-
-static int attach_as(struct sluice_stage **port, const char *name,
-		     struct sluice_attach_opts opts)
-{
-	opts.size = sizeof(opts);
-	opts.pipeline = "test";
-	opts.folder = folder;
-	opts.name = name;
-	if (opts.timeout_ms == 0)
-		opts.timeout_ms = FLOW_DEADLINE_MS;
-	return sluice_attach(port, &opts);
+	neighbour_close();
 }
 
 static const struct sluice_attach_opts reads = {.from = "out"};
@@ -235,7 +187,7 @@ static void the_pipeline_fails(void **state)
 
 	(void)state;
 	engine_open();
-	verdict = SLUICE_FAIL;
+	gate_verdict = SLUICE_FAIL;
 	assert_int_equal(attach_as(&reader, "reader", reads), 0);
 	assert_int_equal(attach_as(&writer, "writer", writes), 0);
 	assert_int_equal(sluice_send(writer, &event, 1, FLOW_DEADLINE_MS), 1);
@@ -285,7 +237,6 @@ static void a_child_of_the_engine_lets_go_of_all(void **state)
 	struct sluice_stage *reader;
 	struct sluice_stage *writer;
 	struct sluice_watch *watch;
-	struct sluice_snapshot *now;
 	struct sluice_batch batch;
 	uint64_t event = 1;
 	pid_t child;
@@ -298,10 +249,7 @@ static void a_child_of_the_engine_lets_go_of_all(void **state)
 	assert_int_equal(sluice_detach(writer, FLOW_DEADLINE_MS), 0);
 	assert_int_equal(attach_as(&reader, "reader", reads), 0);
 	assert_int_equal(attach_as(&writer, "other", writes), 0);
-	assert_int_equal(
-		sluice_watch_open(&watch, SLUICE_WATCH(.pipeline = "test",
-						       .folder = folder)),
-		0);
+	watch = watch_open();
 	child = fork();
 	if (child == 0) {
 		int rc = sluice_pipeline_listen(pipeline, NULL);
@@ -315,8 +263,7 @@ static void a_child_of_the_engine_lets_go_of_all(void **state)
 				     1, FLOW_DEADLINE_MS),
 			 1);
 	assert_int_equal(sluice_recv(reader, &batch, FLOW_DEADLINE_MS), 1);
-	assert_int_equal(sluice_watch_read(watch, &now, FLOW_DEADLINE_MS), 0);
-	sluice_snapshot_close(now);
+	watch_sees(watch);
 	sluice_watch_close(watch);
 	assert_int_equal(sluice_detach(writer, FLOW_DEADLINE_MS), 0);
 	assert_int_equal(sluice_detach(reader, FLOW_DEADLINE_MS), 0);

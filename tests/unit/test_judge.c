@@ -2,8 +2,8 @@
 /* What a hello may have, by what the pipeline is just doing and by its stages; nobody
  * says it over a socket. */
 #include "engine/peer/listener_priv.h"
+#include "gated.h"
 #include "ordered_flow.h"
-#include "tests/support/gate.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -13,16 +13,6 @@ static struct listener listener;
 static struct guest guest;
 static struct flow_source numbers;
 static struct item_sink joined;
-static struct gate gate;
-
-static int handle_at_the_gate(struct sluice_stage *self,
-			      const struct sluice_batch *batch)
-{
-	(void)self;
-	(void)batch;
-	gate_pass(&gate);
-	return SLUICE_OK;
-}
 
 /*
  *     out -> slow     a port, and a consumer that waits at the gate
@@ -34,19 +24,9 @@ static int setup(void **state)
 	const uint32_t both =
 		SLUICE_STAGE_PEERS_CONSUME | SLUICE_STAGE_PEERS_FEED;
 
-	gate = GATE_CLOSED;
 	numbers = (struct flow_source){.end = 10};
 	pipeline = flow_open_named(2);
-	flow_add(pipeline, SLUICE_STAGE(.name = "out", .kind = SLUICE_PRODUCER,
-					.out_bytes = 8,
-					.flags = SLUICE_STAGE_PORT |
-						 SLUICE_STAGE_PEERS_CONSUME,
-					.on_idle = SLUICE_IDLE_STAY));
-	flow_add(pipeline, SLUICE_STAGE(.name = "slow", .kind = SLUICE_CONSUMER,
-					.in_bytes = 8, .blocking = 1,
-					.flags = SLUICE_STAGE_PEERS_FEED,
-					.handle_events = handle_at_the_gate,
-					.on_idle = SLUICE_IDLE_STAY));
+	gated_add(pipeline, "slow");
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "both", .in_bytes = 8, .out_bytes = 8,
 			      .flags = both, .kind = SLUICE_PRODUCER_CONSUMER,
