@@ -213,14 +213,36 @@ static struct sluice_far_bell far_bell(struct process *from,
 	return bell;
 }
 
-/* An edge between the two, and what each of its ends does to sleep and to ring. */
-template <uint32_t total, bool peer_produces, bool chance>
-struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3> {
+/* The engine and a peer; the peer sleeps, and the engine rings it. */
+struct two_processes {
 	struct process engine;
 	struct process peer;
-	struct sluice_far_bell to_engine; /* the peer's */
-	struct sluice_far_bell to_peer;   /* the worker's */
+	struct sluice_far_bell to_peer;
 	struct sluice_far_sleeper sleeper;
+
+	void open(bool chance)
+	{
+		struct sluice_far_sleeper s = {&peer.bell, &engine.rung,
+					       &peer.far, &peer.ops};
+
+		process_open(&engine, &peer, rl::rand(3), chance);
+		process_open(&peer, &engine, rl::rand(3), chance);
+		to_peer = far_bell(&engine, &peer, true);
+		sleeper = s;
+	}
+
+	void close()
+	{
+		process_close(&engine);
+		process_close(&peer);
+	}
+};
+
+/* An edge between the two, and what each of its ends does to sleep and to ring. */
+template <uint32_t total, bool peer_produces, bool chance>
+struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3>,
+	       two_processes {
+	struct sluice_far_bell to_engine; /* the peer's */
 	struct sluice_tx_words tx;
 	struct sluice_rx_words rx;
 	sluice_slot slots[CAPACITY];
@@ -231,14 +253,9 @@ struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3> {
 	void before()
 	{
 		struct sluice_credit credit = {CAPACITY, CAPACITY - 1, 1, 1};
-		struct sluice_far_sleeper s = {&peer.bell, &engine.rung,
-					       &peer.far, &peer.ops};
 
-		process_open(&engine, &peer, rl::rand(3), chance);
-		process_open(&peer, &engine, rl::rand(3), chance);
+		open(chance);
 		to_engine = far_bell(&peer, &engine, false);
-		to_peer = far_bell(&engine, &peer, true);
-		sleeper = s;
 		ended = 0;
 		sluice_spsc_writer_attach(&writer, &tx, &rx, slots, CAPACITY,
 					  1);
@@ -249,8 +266,7 @@ struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3> {
 
 	void after()
 	{
-		process_close(&engine);
-		process_close(&peer);
+		close();
 	}
 
 	void thread(unsigned index)
@@ -337,32 +353,22 @@ struct apart : rl::test_suite<apart<total, peer_produces, chance>, 3> {
 /* The peer waits for @total grants of the engine's and for one of a thread of its
  * own, which rings its bell as a neighbour. */
 template <uint32_t total, bool chance>
-struct both : rl::test_suite<both<total, chance>, 3> {
-	struct process engine;
-	struct process peer;
-	struct sluice_far_bell to_peer;
-	struct sluice_far_sleeper sleeper;
+struct both : rl::test_suite<both<total, chance>, 3>, two_processes {
 	sluice_a32 granted[2];
 	uint32_t last; /* how much it has seen of both */
 
 	void before()
 	{
-		struct sluice_far_sleeper s = {&peer.bell, &engine.rung,
-					       &peer.far, &peer.ops};
-
-		process_open(&engine, &peer, rl::rand(3), chance);
-		process_open(&peer, &engine, rl::rand(3), chance);
+		open(chance);
 		/* Its own threads are what the barrier is for, too. */
 		engine.registered = true;
 		to_peer = far_bell(&engine, &peer, true);
-		sleeper = s;
 		last = 0;
 	}
 
 	void after()
 	{
-		process_close(&engine);
-		process_close(&peer);
+		close();
 	}
 
 	uint32_t seen()
@@ -400,30 +406,19 @@ struct both : rl::test_suite<both<total, chance>, 3> {
  * and now on a descriptor, which a thread of its own makes readable when the engine has
  * signalled. Each time the engine finds out which it is, or that nobody is there. */
 template <uint32_t total, bool chance>
-struct either : rl::test_suite<either<total, chance>, 3> {
-	struct process engine;
-	struct process peer;
-	struct sluice_far_bell to_peer;
-	struct sluice_far_sleeper sleeper;
+struct either : rl::test_suite<either<total, chance>, 3>, two_processes {
 	sluice_a32 granted;
 	uint32_t last; /* how much it has seen */
 
 	void before()
 	{
-		struct sluice_far_sleeper s = {&peer.bell, &engine.rung,
-					       &peer.far, &peer.ops};
-
-		process_open(&engine, &peer, rl::rand(3), chance);
-		process_open(&peer, &engine, rl::rand(3), chance);
-		to_peer = far_bell(&engine, &peer, true);
-		sleeper = s;
+		open(chance);
 		last = 0;
 	}
 
 	void after()
 	{
-		process_close(&engine);
-		process_close(&peer);
+		close();
 	}
 
 	static int is_new(void *ctx)
