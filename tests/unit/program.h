@@ -10,8 +10,7 @@
 #ifndef SLUICE_TESTS_UNIT_PROGRAM_H
 #define SLUICE_TESTS_UNIT_PROGRAM_H
 
-#include "flow.h"
-#include "tests/support/child_threads.h"
+#include "child.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -50,15 +49,7 @@ static struct flow_sink sink;
 
 /* ---- in the program -------------------------------------------------------------- */
 
-#define PROGRAM_MUST(what)                                                     \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			fprintf(stderr, "%s:%d: %s is not so (%s)\n",          \
-				__FILE__, __LINE__, #what,                     \
-				sluice_last_error());                          \
-			_exit(99);                                             \
-		}                                                              \
-	} while (0)
+#define PROGRAM_MUST(what) CHILD_MUST(what, #what, 99)
 
 static inline struct programs *program_map(const char *file)
 {
@@ -173,14 +164,6 @@ static inline int program_has_said(const char *part)
 static inline void program_await_said(const char *part)
 {
 	for (uint32_t ms = 0; !program_has_said(part); ms++) {
-		assert_true(ms < TEST_DEADLINE_MS);
-		flow_sleep_ms(1);
-	}
-}
-
-static inline void program_await(const sluice_a32 *count, uint32_t n)
-{
-	for (uint32_t ms = 0; sluice_load_acquire(count) < n; ms++) {
 		assert_true(ms < TEST_DEADLINE_MS);
 		flow_sleep_ms(1);
 	}

@@ -80,7 +80,7 @@ static void the_end_passes_through(void **state)
 	(void)state;
 	open_as("demand");
 	visitor_go(&worker);
-	visitor_await(&visited->count, EVENTS);
+	child_await(&visited->count, EVENTS);
 	visitor_drain();
 	visitor_wait(&worker);
 	assert_int_equal(book.times[EVENTS], 1);
@@ -103,7 +103,7 @@ static void it_closes_and_stays(void **state)
 	(void)state;
 	open_as("demand");
 	visitor_go(&worker);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_drain();
 	visitor_kill(&worker);
 	assert_int_equal(check_book(0), 0);
@@ -174,7 +174,7 @@ static void it_is_ended(const char *dispatcher, int cancels)
 
 	open_as(dispatcher);
 	visitor_go(&first);
-	visitor_await(&visited->count, 100);
+	child_await(&visited->count, 100);
 	stage = sluice_stage_find(pipeline, "worker");
 	if (stage != NULL && cancels)
 		rc = sluice_cancel(sluice_port_sub(stage),

@@ -62,7 +62,7 @@ static uint32_t one_dies(const char *dispatcher, void (*part)(void))
 
 	open_as(dispatcher);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	hand = sluice_load_acquire(&visited->sent);
 	visitor_kill(&first);
 	visitor_go(&second);
@@ -181,7 +181,7 @@ static void what_it_feeds_goes(void **state)
 	(void)state;
 	open_as("demand");
 	visitor_go(&worker);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "sink"),
 					  SLUICE_REASON_NORMAL, 0),
 			 0);
@@ -229,9 +229,9 @@ static void the_engine_goes(void **state)
 
 	(void)state;
 	visitor_go(&engine);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_go(&worker);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	visitor_kill(&engine);
 	visitor_wait(&worker);
 	for (uint32_t i = 0; i < 2; i++) {

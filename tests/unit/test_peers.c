@@ -56,7 +56,7 @@ static void one_reads_all_and_stays(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&reader);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_drain();
 	visitor_kill(&reader);
 }
@@ -75,7 +75,7 @@ static void one_of_two_dies(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&reader);
-	visitor_await(&visited->count, 500);
+	child_await(&visited->count, 500);
 	visitor_kill(&reader);
 	visitor_go(&other);
 	visitor_wait(&other);
@@ -128,7 +128,7 @@ static void one_dies_that_feeds(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&first);
-	visitor_await(&visited->sent, 500);
+	child_await(&visited->sent, 500);
 	visitor_kill(&first);
 	sent = sluice_load_acquire(&visited->sent);
 	/* The stage that stood for it goes. */
@@ -193,10 +193,10 @@ static void the_engine_dies(void **state)
 	visitor_go(&early);
 	flow_sleep_ms(20);
 	visitor_go(&engine);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_wait(&early);
 	visitor_go(&peer);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	visitor_kill(&engine);
 	visitor_wait(&peer);
 	visitor_go(&late);
@@ -294,7 +294,7 @@ static void a_stage_stands_for_it(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&reader);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	stage = sluice_stage_find(pipeline, "reader");
 	assert_non_null(stage);
 	assert_int_equal(sluice_recv(stage, &batch, 0), -EINVAL);

@@ -108,7 +108,7 @@ static void one_dies_and_one_comes(void **state)
 	visitor_go(&one);
 	await_reader("one");
 	paced_go(pipeline, SHARE);
-	visitor_await(&visited->count, SHARE / 2);
+	child_await(&visited->count, SHARE / 2);
 	visitor_kill(&one);
 	flow_wait_events(pipeline, &sink, SHARE);
 	visitor_go(&two);
@@ -174,7 +174,7 @@ static void one_asks_by_itself(void **state)
 	(void)state;
 	open_as("broadcast");
 	visitor_go(&one);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	paced_go(pipeline, SHARE);
 	flow_wait_events(pipeline, &sink, SHARE);
 	sluice_store_release(&visited->stage, 2);
@@ -259,7 +259,7 @@ static void the_engine_dies(void **state)
 	(void)state;
 	visitor_go(&engine);
 	visitor_go(&one);
-	visitor_await(&visited->count, SHARE);
+	child_await(&visited->count, SHARE);
 	visitor_kill(&engine);
 	visitor_wait(&one);
 	handled_so_often(0, SHARE, 1);

@@ -93,7 +93,7 @@ static void reads_keys(const char *name, uint32_t shift, uint32_t most)
 
 	/* Who is to have something in hand comes first. */
 	if (shift > 0)
-		visitor_await(&visited->stage, 1);
+		child_await(&visited->stage, 1);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
 		VISITOR_MUST((batch.flags & SLUICE_BATCH_REDELIVERED) == 0 ||
 			     batch.deliveries == 2);
@@ -187,7 +187,7 @@ static void one_comes_back(void **state)
 	(void)state;
 	open_plain(LONG_MS);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_kill(&first);
 	await_phase(SLUICE_SUB_HELD);
 	visitor_go(&second);
@@ -212,7 +212,7 @@ static void keys_stay(const char *dispatcher)
 	await_phase_of("other", SLUICE_SUB_OPEN);
 	sluice_store_release(&begun, 1);
 	sluice_wake(sluice_stage_find(pipeline, "source"));
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_kill(&first);
 	await_phase(SLUICE_SUB_HELD);
 	/* The other goes on as far as it can without those keys. */
@@ -299,13 +299,13 @@ static void it_dies_again(void **state)
 	(void)state;
 	open_plain(LONG_MS);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_kill(&first);
 	visitor_go(&welcomed);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	visitor_kill(&welcomed);
 	visitor_go(&second);
-	visitor_await(&visited->stage, 3);
+	child_await(&visited->stage, 3);
 	visitor_kill(&second);
 	visitor_go(&third);
 	visitor_wait(&third);
@@ -323,7 +323,7 @@ static void given_up(uint32_t hold_ms, void (*dies)(void), void (*why)(void))
 
 	open_plain(hold_ms);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_go(&other);
 	visitor_kill(&first);
 	if (why != NULL)
@@ -383,9 +383,9 @@ static void others_drain_it(void **state)
 	(void)state;
 	open_plain(LONG_MS);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_go(&other);
-	visitor_await(&visited->count, 600);
+	child_await(&visited->count, 600);
 	visitor_kill(&first);
 	drain_meanwhile();
 	visitor_wait(&other);
@@ -417,7 +417,7 @@ static void it_comes_with_other_options(void **state)
 	(void)state;
 	open_plain(LONG_MS);
 	visitor_go(&first);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_kill(&first);
 	visitor_go(&second);
 	visitor_wait(&second);

@@ -190,7 +190,7 @@ static void hides_as_an_engine(void)
 				.flags = SLUICE_LISTEN_UNDUMPABLE));
 	VISITOR_MUST(prctl(PR_GET_DUMPABLE) == 0);
 	sluice_store_release(&visited->stage, 1);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	visitor_drain();
 	VISITOR_MUST(sink.events == 2);
 }
@@ -217,7 +217,7 @@ static void both_hide(void **state)
 
 	(void)state;
 	visitor_go(&engine);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_go(&peer);
 	visitor_wait(&peer);
 	visitor_wait(&engine);

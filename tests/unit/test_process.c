@@ -339,7 +339,7 @@ static void one_that_hangs_in_a_stop_is_killed(void **state)
 		SLUICE_PROCESS(.name = "reader", .from = "source", .end_ms = 1),
 		"attaches_and_hangs");
 	flow_start(pipeline);
-	program_await(&programs->attached, 1);
+	child_await(&programs->attached, 1);
 	sluice_pipeline_stop(pipeline);
 	assert_int_equal(flow_join(pipeline), -ECANCELED);
 	program_close();
@@ -356,7 +356,7 @@ static void one_that_has_not_attached_is_killed_in_a_stop(void **state)
 		SLUICE_PROCESS(.name = "reader", .from = "source", .end_ms = 1),
 		"hangs");
 	flow_start(pipeline);
-	program_await(&programs->starts, 1);
+	child_await(&programs->starts, 1);
 	sluice_pipeline_stop(pipeline);
 	assert_int_equal(flow_join(pipeline), -ECANCELED);
 	program_close();
@@ -385,7 +385,7 @@ static void one_is_ended(void **state)
 	source.end = UINT64_MAX;
 	source.most = 1;
 	flow_start(pipeline);
-	program_await(&programs->attached, 1);
+	child_await(&programs->attached, 1);
 	while (stage == NULL)
 		stage = sluice_stage_find(pipeline, "reader");
 	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);

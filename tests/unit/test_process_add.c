@@ -182,7 +182,7 @@ static void it_may_listen_too(int first)
 	program_add(SLUICE_PROCESS(.name = "reader", .from = "source"),
 		    "hangs");
 	flow_start(pipeline);
-	program_await(&programs->starts, 1);
+	child_await(&programs->starts, 1);
 	if (!first)
 		assert_int_equal(listens(), 0);
 	assert_int_equal(listens(), -EADDRINUSE);

@@ -181,7 +181,7 @@ static void it_has_what_it_was_given(void **state)
 		SLUICE_PROCESS(.name = "reader", .from = "source", .env = env),
 		"looks");
 	flow_start(pipeline);
-	program_await(&programs->attached, 1);
+	child_await(&programs->attached, 1);
 	(void)signal(SIGUSR1, SIG_DFL);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	program_await_said("has died");
@@ -203,7 +203,7 @@ static void one_of_a_daemon(void **state)
 	for (int fd = 0; fd < 3; fd++)
 		(void)close(fd);
 	flow_start(pipeline);
-	program_await(&programs->attached, 1);
+	child_await(&programs->attached, 1);
 	rc = sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS);
 	program_close();
 	for (int fd = 0; fd < 3; fd++) {
@@ -231,7 +231,7 @@ static void told(const char *part)
 	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader(part);
 	flow_start(pipeline);
-	program_await(&programs->told, 1);
+	child_await(&programs->told, 1);
 	program_drain();
 }
 
@@ -378,7 +378,7 @@ static void a_child_closes_its_copy(void **state)
 	program_open_flow(SLUICE_PIPELINE(.name = "test"));
 	add_reader("hangs");
 	flow_start(pipeline);
-	program_await(&programs->starts, 1);
+	child_await(&programs->starts, 1);
 	child = fork();
 	if (child == 0) {
 		sluice_pipeline_close(pipeline);
@@ -408,7 +408,7 @@ static void a_killed_engine_takes_its_processes_with_it(void **state)
 	(void)state;
 	if (child == 0)
 		engine();
-	program_await(&programs->starts, 1);
+	child_await(&programs->starts, 1);
 	polled.fd = (int)syscall(SYS_pidfd_open,
 				 sluice_load_acquire(&programs->pid), 0);
 	assert_true(polled.fd >= 0);

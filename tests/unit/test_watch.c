@@ -77,10 +77,10 @@ static void one_sees_it_from_before_the_start_to_the_end(void **state)
 	visitor_open(0, 0);
 	visitor_listen();
 	visitor_go(&watcher);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	flow_subscribe(pipeline, "sink", "source", NULL);
 	flow_start(pipeline);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
 	visitor_wait(&watcher);
 	sluice_pipeline_close(pipeline);
@@ -112,7 +112,7 @@ static void a_pipeline_outgrows_its_board(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&watcher);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	for (uint32_t i = 0; i < 100; i++) {
 		(void)snprintf(name, sizeof(name), "late%u", i);
 		flow_add(pipeline,
@@ -150,7 +150,7 @@ static void they_come_and_go(void **state)
 	(void)state;
 	open_and_start();
 	visitor_go(&watcher);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_kill(&watcher);
 	visitor_stop();
 }
@@ -182,7 +182,7 @@ static void hears_of_its_death(void)
 	VISITOR_MUST(waitpid(child, &status, 0) == child && status == 0);
 	sluice_snapshot_close(watch_read(watch));
 	sluice_store_release(&visited->stage, 2);
-	visitor_await(&visited->stage, 3);
+	child_await(&visited->stage, 3);
 	while ((rc = sluice_watch_read(watch, &now, 250)) == 0)
 		sluice_snapshot_close(now);
 	VISITOR_MUST(rc == -EAGAIN);
@@ -202,12 +202,12 @@ static void the_engine_stands_still_and_dies(void **state)
 
 	(void)state;
 	visitor_go(&engine);
-	visitor_await(&visited->stage, 1);
+	child_await(&visited->stage, 1);
 	visitor_go(&peer);
-	visitor_await(&visited->stage, 2);
+	child_await(&visited->stage, 2);
 	assert_int_equal(kill(engine.pid, SIGSTOP), 0);
 	sluice_store_release(&visited->stage, 3);
-	visitor_await(&visited->stage, 4);
+	child_await(&visited->stage, 4);
 	visitor_kill(&engine);
 	visitor_wait(&peer);
 	(void)snprintf(path, sizeof(path), "%s/test.sock", visitor_folder);

@@ -7,8 +7,7 @@
 #ifndef SLUICE_TESTS_UNIT_VISITOR_H
 #define SLUICE_TESTS_UNIT_VISITOR_H
 
-#include "flow.h"
-#include "tests/support/child_threads.h"
+#include "child.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -40,15 +39,7 @@ static struct sluice_pipeline *pipeline;
 static struct flow_source source;
 static struct flow_sink sink;
 
-#define VISITOR_MUST(what)                                                     \
-	do {                                                                   \
-		if (!(what)) {                                                 \
-			fprintf(stderr, "%s:%d: %s is not so (%s)\n",          \
-				__FILE__, __LINE__, #what,                     \
-				sluice_last_error());                          \
-			_exit(1);                                              \
-		}                                                              \
-	} while (0)
+#define VISITOR_MUST(what) CHILD_MUST(what, #what, 1)
 
 static inline int visitor_setup(void **state)
 {
@@ -121,15 +112,6 @@ static inline void visitor_kill(const struct visitor *visitor)
 	assert_int_equal(kill(visitor->pid, SIGKILL), 0);
 	assert_int_equal(waitpid(visitor->pid, &status, 0), visitor->pid);
 	assert_true(WIFSIGNALED(status));
-}
-
-/* Wait until a count of theirs has come to @n. */
-static inline void visitor_await(const sluice_a32 *count, uint32_t n)
-{
-	for (uint32_t ms = 0; sluice_load_acquire(count) < n; ms++) {
-		assert_true(ms < TEST_DEADLINE_MS);
-		flow_sleep_ms(1);
-	}
 }
 
 /* ---- parts ------------------------------------------------------------------- */
