@@ -3,8 +3,8 @@
  * A kind of comparison: its cells, the ways of use that take part, and how one
  * figure is had. The rounds around it are in contest.h.
  *
- * Of kind_spsc.c, kind_mpmc.c and kind_trip.c, one kind each, and kind_process.c, three. Knows cells and
- * ways of use; not rounds and ratios.
+ * Of kind_spsc.c, kind_mpmc.c, kind_trip.c and kind_process.c, one kind each, and
+ * kind_process_trip.c, two. Knows cells and ways of use; not rounds and ratios.
  */
 #ifndef SLUICE_BENCH_KIND_H
 #define SLUICE_BENCH_KIND_H

@@ -39,8 +39,8 @@ struct run_record {
 	uint64_t placed_ns;
 	uint64_t started_ns;
 	uint64_t ended_ns;
-	uint64_t
-		left_ns; /* the resequencer, if there is one; then it is over */
+	/* The resequencer, if there is one; then it is over. */
+	uint64_t left_ns;
 	uint32_t consumer;
 	uint32_t times; /* how often it was handled */
 };

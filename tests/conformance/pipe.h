@@ -37,10 +37,10 @@ struct pipe_stage {
 	/* How it behaves; set before the start. */
 	uint32_t silent; /* asked for events it makes none: casts emit */
 	uint32_t copies; /* a middle: of each event; 0 = it drops them */
-	uint32_t
-		no_link; /* on_subscribe refuses, from this link on; 0: never */
-	uint64_t next;   /* a counter's next event */
-	uint64_t end;    /* one above its last; 0 = endless */
+	/* on_subscribe refuses, from this link on; 0: never. */
+	uint32_t no_link;
+	uint64_t next;    /* a counter's next event */
+	uint64_t end;     /* one above its last; 0 = endless */
 	uint64_t fail_at; /* handle_events fails at this event; 0 = never */
 	/* Calls back into the pipeline, where a test wants them. */
 	int (*on_init)(struct sluice_stage *self);

@@ -120,8 +120,8 @@ struct counter {
 	uint64_t end;
 	uint64_t fail_at; /* answer `failure` before this one */
 	int failure;
-	uint32_t
-		fail_every; /* answer `failure` once before so many; 0: never */
+	/* Answer `failure` once before so many; 0: never. */
+	uint32_t fail_every;
 	uint32_t failures;
 	uint32_t dirty; /* events that were not zeros */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When all is over the list of what the pipeline was made of agrees with the books:
- * every stage that was not removed is there, each subscription that was made too, or another has its
- * place, and what they have carried is what was handled. */
+ * every stage that was not removed is there, each subscription that was made too, or
+ * another has its place, and what they have carried is what was handled. */
 #include "tests/sim/gen2/book.h"
 #include "sluice.h"
 

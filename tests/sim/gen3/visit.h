@@ -99,8 +99,8 @@ struct visitor {
 	enum sluice_reason reason;
 	int code;
 	struct memory_map maps[WIRE_MEMORY_MAX];
-	const unsigned char
-		*engines; /* its part, as the engine has mapped it */
+	/* The engine's part, as the engine has mapped it. */
+	const unsigned char *engines;
 
 	/* The desk's. */
 	struct peer peer;
@@ -116,8 +116,8 @@ struct visitor {
 	uint32_t sent;    /* accepted by its port */
 	uint32_t settled; /* has gone, and what it had is known */
 	uint32_t taken;   /* of a feeder: what counts */
-	uint32_t
-		most; /* and what may: it publishes while its stream is ended */
+	/* And what may: it publishes while its stream is ended. */
+	uint32_t most;
 	uint64_t finished; /* of a reader: positions below it */
 	uint64_t asks;     /* by hand */
 	uint64_t got;
@@ -189,8 +189,8 @@ struct visit {
 	uint32_t coming;  /* names under which somebody is still to come */
 	uint32_t readers; /* that have gone */
 	uint32_t outlaws; /* there are some */
-	uint32_t
-		early; /* it is drained while some come, and others are there */
+	/* It is drained while some come, and others are there. */
+	uint32_t early;
 	uint32_t draining;
 	uint64_t robbed;   /* events that were dealt to outlaws */
 	uint64_t stranded; /* that nobody was left for, as it says */
