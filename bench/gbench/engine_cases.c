@@ -4,8 +4,7 @@
  * with default options, a worker per CPU. The clock runs from the first demand
  * to the end of the last stage; opening, allocating and closing are outside.
  */
-#include "bench/rivals/ring.h"
-#include "sluice.h"
+#include "bench/rivals/stage_events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,8 +48,7 @@ RING_INLINE int engine_demand(struct sluice_stage *self, uint32_t demand,
 		run->began_ns = bench_now_ns();
 	if (n > 0 && events == NULL)
 		return -ENOBUFS;
-	for (uint32_t i = 0; i < n; i++)
-		ring_fill(events + (size_t)i * bytes, bytes, run->next + i);
+	stage_fill(events, n, bytes, run->next);
 	run->next += n;
 	return run->next == run->end ? SLUICE_END : SLUICE_OK;
 }
@@ -59,28 +57,14 @@ RING_INLINE int engine_events(struct sluice_stage *self,
 			      const struct sluice_batch *batch, uint32_t bytes)
 {
 	struct engine_consumer *consumer = sluice_stage_state(self);
-	const unsigned char *events = batch->events;
-	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < batch->count; i++)
-		sum += ring_sum(events + (size_t)i * bytes, bytes);
-	consumer->sum += sum;
+	consumer->sum += stage_sum(batch, bytes);
 	consumer->events += batch->count;
 	return SLUICE_OK;
 }
 
-#define ENGINE_CALLBACKS(bytes)                                                \
-	static int demand_##bytes(struct sluice_stage *self, uint32_t demand)  \
-	{                                                                      \
-		return engine_demand(self, demand, bytes);                     \
-	}                                                                      \
-	static int events_##bytes(struct sluice_stage *self,                   \
-				  const struct sluice_batch *batch)            \
-	{                                                                      \
-		return engine_events(self, batch, bytes);                      \
-	}
-ENGINE_CALLBACKS(8)
-ENGINE_CALLBACKS(64)
+STAGE_CALLBACKS(8)
+STAGE_CALLBACKS(64)
 
 static int engine_declare(struct engine_run *run, struct sluice_pipeline *p)
 {

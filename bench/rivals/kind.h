@@ -4,7 +4,8 @@
  * figure is had. The rounds around it are in contest.h.
  *
  * Of kind_spsc.c, kind_mpmc.c, kind_trip.c and kind_process.c, one kind each, and
- * kind_process_trip.c, two. Knows cells and ways of use; not rounds and ratios.
+ * kind_process_trip.c, two; kind.c has what they share. Knows cells and ways of use; not
+ * rounds and ratios.
  */
 #ifndef SLUICE_BENCH_KIND_H
 #define SLUICE_BENCH_KIND_H
@@ -17,6 +18,9 @@ struct ring_figure {
 	double value; /* in the kind's unit */
 	double tail;  /* the 99th percentile, where there is one, else 0 */
 };
+
+/* The median of @n times, and their tail; it sorts them. */
+struct ring_figure ring_figure_of_times(uint32_t *times, uint64_t n);
 
 struct ring_way {
 	const char *name;

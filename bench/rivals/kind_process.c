@@ -108,10 +108,8 @@ static int run_events(const struct process_cell *cell, enum process_way way,
 		      uint64_t n, double *rate)
 {
 	static struct process_run run;
-	int rc;
+	int rc = run_open(&run, cell, way, n);
 
-	run = (struct process_run){.cell = NULL};
-	rc = run_open(&run, cell, way, n);
 	if (rc < 0)
 		return rc;
 	if (cell->shape == ENGINE_WHOLE)

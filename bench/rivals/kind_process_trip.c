@@ -121,10 +121,8 @@ static int run_trips(const struct process_cell *cell, enum process_way way,
 		     uint64_t n, uint32_t *ns)
 {
 	static struct process_run run;
-	int rc;
+	int rc = run_open(&run, cell, way, n);
 
-	run = (struct process_run){.cell = NULL};
-	rc = run_open(&run, cell, way, n);
 	if (rc < 0)
 		return rc;
 	run.trip.ns = ns;
@@ -142,21 +140,6 @@ static int run_trips(const struct process_cell *cell, enum process_way way,
 		rc = -EBADMSG;
 	process_close(&run.other);
 	return rc;
-}
-
-static int trip_compare(const void *a, const void *b)
-{
-	const uint32_t *x = a;
-	const uint32_t *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static struct ring_figure trip_figure(uint32_t *ns, uint64_t n)
-{
-	qsort(ns, n, sizeof(*ns), trip_compare);
-	return (struct ring_figure){(double)ns[n / 2],
-				    (double)ns[n * 99 / 100]};
 }
 
 static void trip_cell_name(uint32_t cell, char *text, size_t bytes)
@@ -187,14 +170,15 @@ static int trip_measure(uint32_t cell, uint32_t way, int64_t run_ns,
 	if (rc == 0 && *events == 0) {
 		rc = run_trips(&trip_cells[cell], way, TRIPS_FIRST, ns);
 		if (rc == 0)
-			*events = trips_in(run_ns,
-					   trip_figure(ns, TRIPS_FIRST).value);
+			*events = trips_in(
+				run_ns,
+				ring_figure_of_times(ns, TRIPS_FIRST).value);
 	}
 	if (rc == 0)
 		rc = run_trips(&trip_cells[cell], way, TRIPS_WARM + *events,
 			       ns);
 	if (rc == 0)
-		*out = trip_figure(ns + TRIPS_WARM, *events);
+		*out = ring_figure_of_times(ns + TRIPS_WARM, *events);
 	free(ns);
 	return rc;
 }
@@ -248,7 +232,6 @@ static int attach_measure(uint32_t cell, uint32_t way, int64_t run_ns,
 
 	(void)cell;
 	(void)run_ns;
-	run = (struct process_run){.cell = NULL};
 	rc = run_open(&run, &trip_cells[1], WAY_ATTACHED, 1);
 	if (rc < 0)
 		return rc;
@@ -263,7 +246,7 @@ static int attach_measure(uint32_t cell, uint32_t way, int64_t run_ns,
 	process_close(&run.other);
 	bench_team_note_preempted(0);
 	*events = PROCESS_ATTACHES;
-	*out = trip_figure(us, PROCESS_ATTACHES);
+	*out = ring_figure_of_times(us, PROCESS_ATTACHES);
 	return rc;
 }
 

@@ -62,14 +62,6 @@ static int64_t trip_run(const struct ring_rival *rival, struct ring_trip *trip,
 	return trip->sum == ring_sum_expected(n, 8) + n ? ns : -EBADMSG;
 }
 
-static int trip_compare(const void *a, const void *b)
-{
-	const uint32_t *x = a;
-	const uint32_t *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static int trip_measure_open(const struct ring_rival *rival,
 			     struct ring_trip *trip, int64_t run_ns,
 			     uint64_t *events, struct ring_figure *out)
@@ -87,9 +79,7 @@ static int trip_measure_open(const struct ring_rival *rival,
 		ns = trip_run(rival, trip, *events);
 	if (ns < 0)
 		return (int)ns;
-	qsort(trip->ns, *events, sizeof(*trip->ns), trip_compare);
-	*out = (struct ring_figure){(double)trip->ns[*events / 2],
-				    (double)trip->ns[*events * 99 / 100]};
+	*out = ring_figure_of_times(trip->ns, *events);
 	return 0;
 }
 

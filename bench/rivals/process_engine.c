@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/rivals/process_engine.h"
+#include "bench/rivals/stage_events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,8 +25,7 @@ RING_INLINE int engine_demand(struct sluice_stage *self, uint32_t demand,
 		engine->warm = 1;
 		engine->preempted = bench_thread_preempted();
 	}
-	for (uint32_t i = 0; i < n; i++)
-		ring_fill(events + (size_t)i * bytes, bytes, engine->next + i);
+	stage_fill(events, n, bytes, engine->next);
 	engine->next += n;
 	if (engine->next < engine->end)
 		return SLUICE_OK;
@@ -37,27 +37,13 @@ RING_INLINE int engine_events(struct sluice_stage *self,
 			      const struct sluice_batch *batch, uint32_t bytes)
 {
 	const struct engine *engine = sluice_stage_state(self);
-	const unsigned char *events = batch->events;
-	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < batch->count; i++)
-		sum += ring_sum(events + (size_t)i * bytes, bytes);
-	process_count(engine->meter, batch->count, sum);
+	process_count(engine->meter, batch->count, stage_sum(batch, bytes));
 	return engine->meter->seen < engine->meter->n ? SLUICE_OK : SLUICE_END;
 }
 
-#define ENGINE_CALLBACKS(bytes)                                                \
-	static int demand_##bytes(struct sluice_stage *self, uint32_t demand)  \
-	{                                                                      \
-		return engine_demand(self, demand, bytes);                     \
-	}                                                                      \
-	static int events_##bytes(struct sluice_stage *self,                   \
-				  const struct sluice_batch *batch)            \
-	{                                                                      \
-		return engine_events(self, batch, bytes);                      \
-	}
-ENGINE_CALLBACKS(8)
-ENGINE_CALLBACKS(64)
+STAGE_CALLBACKS(8)
+STAGE_CALLBACKS(64)
 
 /* ---- its stages ------------------------------------------------------------------ */
 

@@ -48,12 +48,12 @@ enum process_link_kind process_link_of(enum process_way way)
 int run_open(struct process_run *run, const struct process_cell *cell,
 	     enum process_way way, uint64_t n)
 {
-	int rc = process_open(&run->other);
+	int rc;
 
+	*run = (struct process_run){.cell = cell, .way = way};
+	rc = process_open(&run->other);
 	if (rc < 0)
 		return rc;
-	run->cell = cell;
-	run->way = way;
 	run->in = (struct process_end){.kind = process_link_of(way),
 				       .bytes = cell->bytes};
 	run->out = run->far_in = run->far_out = run->in;

@@ -59,8 +59,8 @@ struct process_run {
 	struct ring_trip trip;
 };
 
-/* Memory for @n events. Returns 0, or a negative errno and there is nothing to be
- * closed; process_close() closes it. */
+/* A new one, with memory for @n events. Returns 0, or a negative errno and there is
+ * nothing to be closed; process_close() closes it. */
 int run_open(struct process_run *run, const struct process_cell *cell,
 	     enum process_way way, uint64_t n);
 /* An engine for it; @own: with ports of this process at the other end. */
