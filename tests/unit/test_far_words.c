@@ -77,6 +77,14 @@ static struct {
 static const struct sluice_credit credit = {
 	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
 
+/* Nothing has been sent, or asked for. */
+static void attach_far(struct inlet_link *link)
+{
+	memset(&far, 0, sizeof(far));
+	sluice_spsc_reader_attach(&link->reader, &far.tx, &far.rx,
+				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+}
+
 /* It has acknowledged a ring, and been sent another, and says now that nothing was so:
  * what was sent had been asked for, and what lay there before finished. */
 static void it_takes_its_receipts_back(void **state)
@@ -85,9 +93,7 @@ static void it_takes_its_receipts_back(void **state)
 	struct inlet_link link = {.open = 1, .sub = &own};
 
 	(void)state;
-	memset(&far, 0, sizeof(far));
-	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	attach_far(&link);
 	link.reader.granted = 0;
 	sluice_store_release(&far.tx.published, 2 * WINDOW);
 	sluice_store_release(&far.rx.acked, 0);
@@ -107,9 +113,7 @@ static void it_reads_behind_its_end(void **state)
 	struct inlet_link link = {.open = 1, .sub = &own};
 
 	(void)state;
-	memset(&far, 0, sizeof(far));
-	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	attach_far(&link);
 	sluice_store_release(&far.tx.published, 9);
 	sluice_store_release(&own.by_producer.end, 5);
 	sluice_store_release(&own.by_producer.closed, closed);
@@ -128,9 +132,7 @@ static void what_is_not_finished_is_not_over(void **state)
 	struct inlet_link link = {.sub = &own};
 
 	(void)state;
-	memset(&far, 0, sizeof(far));
-	sluice_spsc_reader_attach(&link.reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	attach_far(&link);
 	sluice_store_release(&far.tx.published, 3);
 	sluice_store_release(&far.rx.acked, 2);
 	assert_int_equal(far_over(&link), SLUICE_REASON_OPEN);

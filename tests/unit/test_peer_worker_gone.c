@@ -225,7 +225,6 @@ static void the_engine_goes(void **state)
 {
 	struct visitor engine = visitor_fork(runs_an_engine);
 	struct visitor worker = visitor_fork(works_until_the_engine_goes);
-	char path[80];
 
 	(void)state;
 	visitor_go(&engine);
@@ -234,11 +233,7 @@ static void the_engine_goes(void **state)
 	child_await(&visited->stage, 2);
 	visitor_kill(&engine);
 	visitor_wait(&worker);
-	for (uint32_t i = 0; i < 2; i++) {
-		(void)snprintf(path, sizeof(path), "%s/test.%s", visitor_folder,
-			       i ? "lock" : "sock");
-		(void)unlink(path);
-	}
+	visitor_unlink();
 }
 
 int main(void)

@@ -198,7 +198,6 @@ static void the_engine_stands_still_and_dies(void **state)
 {
 	struct visitor engine = visitor_fork(runs_an_engine);
 	struct visitor peer = visitor_fork(hears_of_its_death);
-	char path[96];
 
 	(void)state;
 	visitor_go(&engine);
@@ -210,10 +209,7 @@ static void the_engine_stands_still_and_dies(void **state)
 	child_await(&visited->stage, 4);
 	visitor_kill(&engine);
 	visitor_wait(&peer);
-	(void)snprintf(path, sizeof(path), "%s/test.sock", visitor_folder);
-	assert_int_equal(unlink(path), 0);
-	(void)snprintf(path, sizeof(path), "%s/test.lock", visitor_folder);
-	assert_int_equal(unlink(path), 0);
+	visitor_unlink();
 }
 
 /* ---- who may -------------------------------------------------------------------- */

@@ -291,6 +291,19 @@ static inline uint32_t visitor_check_all(void)
 	return twice;
 }
 
+/* Remove the socket and the lock of an engine that was killed. */
+static inline void visitor_unlink(void)
+{
+	static const char *const left[] = {"sock", "lock"};
+	char path[96];
+
+	for (uint32_t i = 0; i < UNIT_COUNT(left); i++) {
+		(void)snprintf(path, sizeof(path), "%s/test.%s", visitor_folder,
+			       left[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static inline void visitor_stop(void)
 {
 	sluice_pipeline_stop(pipeline);
