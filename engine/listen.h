@@ -36,14 +36,18 @@
  *        broadcasts, has nothing kept.
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
- *        dead, and by default it is waited for, as any slow consumer is. With
- *        `on_stall` one that has had events for `stall_ms` and has not acknowledged
- *        any of them is sent away: it is told an end (SLUICE_REASON_ERROR, ETIMEDOUT),
- *        its stage ends, its memory is looked at no more, whatever it writes there
- *        later, and what it had goes to others, marked; no place is kept. A batch
- *        that takes longer than that to handle counts as standing still. It is looked
- *        at now and then, so it may take a quarter longer. Nobody waits for the
- *        events of a producer that stands still, so nothing happens to it.
+ *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`
+ *        one that is waited for, and for `stall_ms` has neither acknowledged an event
+ *        nor asked for more, is sent away: it is told an end (SLUICE_REASON_ERROR,
+ *        ETIMEDOUT), its stage ends, its memory is looked at no more, whatever it writes
+ *        there later, and what it had goes to others, marked; no place is kept. One is
+ *        waited for that has events; and one that has finished all it asked for, or
+ *        never asked, while the stage can go on with no event before it does: with `rr`,
+ *        say, when its turn has come. One that asks for itself (SLUICE_ATTACH_MANUAL)
+ *        need not, unless others have asked and get nothing. A batch that takes longer
+ *        than stall_ms to handle counts as standing still. It is looked at now and then,
+ *        so it may take a quarter longer. Nobody waits for the events of a producer that
+ *        stands still, so nothing happens to it.
  */
 #ifndef SLUICE_ENGINE_LISTEN_H
 #define SLUICE_ENGINE_LISTEN_H
@@ -129,8 +133,8 @@ struct sluice_listen_opts {
 	 * options, up to SLUICE_HOLD_MS_MAX; SLUICE_HOLD_MS(0): not at all; 0 =
 	 * 5000. See "Places that are kept". */
 	uint32_t hold_ms;
-	/** What becomes of a consumer that has events and has acknowledged none of
-	 * them for stall_ms: enum sluice_on_stall. See "Who stands still". */
+	/** What becomes of a consumer that is waited for and has said nothing for
+	 * stall_ms: enum sluice_on_stall. See "Who stands still". */
 	uint32_t on_stall;
 	/** 1 to SLUICE_STALL_MS_MAX, with an on_stall; else 0. */
 	uint32_t stall_ms;

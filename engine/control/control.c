@@ -416,6 +416,17 @@ void control_stage_stats(const struct sluice_stage *stage,
 	};
 }
 
+/* A port says itself what its user lets it do. */
+void control_stage_times(struct sluice_stage *stage, struct sluice_times *times)
+{
+	struct stage_words *words = &stage->words;
+	int port = stage_is_port(stage);
+
+	sluice_times_read(stage->counters, stage->host->wait,
+			  port ? NULL : &words->inside,
+			  port ? NULL : &words->noticed, times);
+}
+
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		      struct sluice_stage_stats *stat)
 {

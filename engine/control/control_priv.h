@@ -16,6 +16,10 @@
 void control_stage_stats(const struct sluice_stage *stage,
 			 struct sluice_stage_stats *stat);
 
+/* control.c: what @stage has spent its time on, and what it does just now. As above. */
+void control_stage_times(struct sluice_stage *stage,
+			 struct sluice_times *times);
+
 /* control.c: as sluice_stage_end(), for a SLUICE_CLOSED() word, which may be one that
  * only an engine gives. Threads: any; the stage is there. */
 int stage_end_as(struct sluice_stage *stage, uint32_t closed);
@@ -37,6 +41,11 @@ int subscription_resume(struct sluice_sub id);
 /* The producer has done so: its consumer may go on at *at. Returns 0; -EAGAIN: not yet;
  * or -EPIPE. */
 int subscription_held_at(struct sluice_sub id, struct subscription_held_at *at);
+
+/* Does the producer of @id stand still for want of room while @id has all it asked for,
+ * and has finished that? As things are just now. One that asks for itself need not, unless
+ * another has asked and gets nothing. */
+int subscription_waited_for(struct sluice_sub id);
 
 /* Wait for subscriptions that are being made: no more come. */
 void subscriptions_settle(struct sluice_pipeline *pipeline);

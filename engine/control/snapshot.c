@@ -77,17 +77,6 @@ static void snapshot_worker(struct sluice_stage_snapshot *row,
 		row->cpu = worker->cpu;
 }
 
-/* A port says itself what its user lets it do. */
-static void snapshot_time(struct sluice_stage_snapshot *row,
-			  struct sluice_stage *stage)
-{
-	struct stage_words *words = &stage->words;
-
-	sluice_times_read(stage->counters, stage->host->wait,
-			  row->port ? NULL : &words->inside,
-			  row->port ? NULL : &words->noticed, &row->time);
-}
-
 /* @planned: it has counters, and a worker; @running: every init has returned. */
 static void snapshot_stage(struct sluice_stage_snapshot *row,
 			   struct sluice_stage *stage, int planned, int running)
@@ -109,7 +98,7 @@ static void snapshot_stage(struct sluice_stage_snapshot *row,
 		return;
 	snapshot_worker(row, stage);
 	control_stage_stats(stage, &row->counts);
-	snapshot_time(row, stage);
+	control_stage_times(stage, &row->time);
 }
 
 /* ---- a subscription ------------------------------------------------------ */

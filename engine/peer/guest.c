@@ -229,6 +229,7 @@ static void guest_ready(struct listener *l, struct guest *guest,
 	guest->state = GUEST_IN;
 	guest->deadline_ns = UINT64_MAX;
 	l->ops->ready(l->ctx, &guest->peer);
+	l->look_ns = 0; /* a place that was kept is one to look after */
 }
 
 /* Of a process that we have started: it could not become its program. */

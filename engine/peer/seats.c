@@ -23,6 +23,7 @@ struct seat {
 	struct peer *peer;       /* NULL: it has gone */
 	struct wire_hello hello; /* of the last that had it */
 	int named;               /* by its peer: it can come back */
+	int begun;               /* a peer was ready there, once */
 	int held;                /* kept, and no peer is ready there */
 	uint64_t due_ns;         /* until when */
 	struct stall stall;
@@ -78,7 +79,8 @@ static int seat_is_away(const struct seat *seat)
  * kept. */
 static int seat_hold(struct seats *seats, struct seat *seat)
 {
-	if (seats->hold_ns == 0 || !seat->named || stand_in_hold(&seat->in) < 0)
+	if (seats->hold_ns == 0 || !seat->named || !seat->begun ||
+	    stand_in_hold(&seat->in) < 0)
 		return 0;
 	seat->held = 1;
 	seat->due_ns = seats_now(seats) + seats->hold_ns;
@@ -156,12 +158,12 @@ static int seat_suits(const struct seat *seat, const struct wire_hello *hello)
  * have come so far were started by others. */
 static void seat_send_away(const struct seats *seats, const struct seat *seat)
 {
-	char text[160];
+	char text[192];
 
 	(void)snprintf(
 		text, sizeof(text),
-		"'%s' has had events, and acknowledged none, for "
-		"stall_ms, %llu",
+		"'%s' is waited for, and has acknowledged nothing, nor "
+		"asked for more, for stall_ms, %llu",
 		seat->in.name,
 		(unsigned long long)(seats->stall_ns / PLATFORM_NS_PER_MS));
 	host_log(&seats->pipeline->host, "peer is sent away: %s", text);
@@ -350,7 +352,10 @@ static void seats_ready(void *ctx, struct peer *peer)
 	struct seat *seat = peer->seat;
 
 	(void)ctx;
-	if (wire_watches(&peer->hello) || !seat->held)
+	if (wire_watches(&peer->hello))
+		return;
+	seat->begun = 1;
+	if (!seat->held)
 		return;
 	seat->held = 0;
 	seat->stall = (struct stall){0};

@@ -232,11 +232,14 @@ static int stand_in_waits(const struct stand_in *in, uint64_t acked)
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns)
 {
-	uint64_t acked = sluice_load_stale(&in->share->words.rx->acked);
+	const struct sluice_rx_words *rx = in->share->words.rx;
+	uint64_t acked = sluice_load_stale(&rx->acked);
 
 	return in->share->side == WIRE_FROM &&
-	       stall_look(stall, acked, stand_in_waits(in, acked), now_ns,
-			  stall_ns);
+	       stall_look(stall, acked + sluice_load_stale(&rx->granted),
+			  stand_in_waits(in, acked) ||
+				  subscription_waited_for(in->sub),
+			  now_ns, stall_ns);
 }
 
 /* Nothing is read beyond where its stream was ended from here, if it was. */

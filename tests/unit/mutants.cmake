@@ -786,10 +786,18 @@ sluice_unit_mutant(back-to-the-beginning engine/peer/share.c peers_held "one_com
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
 sluice_unit_mutant(back-with-any-options engine/peer/seats.c peers_held "it_comes_with_other_options"
 	[[s/return memcmp(&a, &b, sizeof(a)) == 0;/return 1;/]])
-sluice_unit_mutant(still-without-events engine/peer/stall_priv.h peers_stall "by_receipts_that_stand"
-	[[s/if (!waits ||/if (/]])
-sluice_unit_mutant(still-though-it-moves engine/peer/stall_priv.h peers_stall "by_receipts_that_stand"
-	[[s/ || acked != stall->acked)/)/]])
+sluice_unit_mutant(still-without-events engine/peer/stall_priv.h peers_stall "by_words_that_stand"
+	[[s/if (!waited ||/if (/]])
+sluice_unit_mutant(still-though-it-moves engine/peer/stall_priv.h peers_stall "by_words_that_stand"
+	[[s/ || said != stall->said)/)/]])
+sluice_unit_mutant(still-and-never-asked engine/peer/stand_in.c peers_stall "one_never_asks"
+	[[s/^\t\t\t\t  subscription_waited_for(in->sub),/\t\t\t\t  0,/]])
+sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
+	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
+sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
+	[[/^static void guest_ready/,/^}/s/l->look_ns = 0;/(void)0;/]])
+sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_held "one_was_never_ready"
+	[[s/!seat->named || !seat->begun ||/!seat->named ||/]])
 sluice_unit_mutant(hidden-unasked engine/peer/client.c peers_stall "both_hide"
 	[[s/if (rc == 0 \&\& o->flags & SLUICE_ATTACH_UNDUMPABLE)/if (rc == 0)/]])
 sluice_unit_mutant(not-hidden engine/peer/listen.c peers_stall "both_hide"

@@ -313,6 +313,58 @@ static void it_dies_again(void **state)
 	check_all(2);
 }
 
+static void comes_back_and_stops(void)
+{
+	struct sluice_stage *port = attach("reader", 64);
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(raise(SIGSTOP) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		;
+	VISITOR_MUST(rc == -EIO);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void other_takes_the_rest(void)
+{
+	visitor_receives("other", UINT32_MAX);
+}
+
+/* What was in hand waits for it, and nobody else has a word to say that would make
+ * anybody look. */
+static void it_comes_back_and_stops(void **state)
+{
+	struct visitor first = visitor_fork(first_reads);
+	struct visitor second = visitor_fork(comes_back_and_stops);
+	struct visitor other = visitor_fork(other_takes_the_rest);
+	int status = 0;
+
+	(void)state;
+	visitor_open(SLUICE_STAGE_PEERS_CONSUME, 0);
+	assert_int_equal(
+		sluice_pipeline_listen(
+			pipeline, SLUICE_LISTEN(.folder = visitor_folder,
+						.on_stall = SLUICE_STALL_DETACH,
+						.stall_ms = 1500)),
+		0);
+	flow_start(pipeline);
+	visitor_go(&first);
+	child_await(&visited->stage, 1);
+	visitor_kill(&first);
+	await_phase(SLUICE_SUB_HELD);
+	visitor_go(&second);
+	assert_int_equal(waitpid(second.pid, &status, WUNTRACED), second.pid);
+	assert_true(WIFSTOPPED(status));
+	await_phase(SLUICE_SUB_ENDED);
+	assert_int_equal(kill(second.pid, SIGCONT), 0);
+	visitor_wait(&second);
+	visitor_go(&other);
+	visitor_wait(&other);
+	visitor_drain();
+	check_all(2);
+}
+
 /* ---- it does not ------------------------------------------------------------------- */
 
 /* @first dies, and what it had goes to the other, because of @why. */
@@ -337,6 +389,25 @@ static void nobody_comes_in_time(void **state)
 {
 	(void)state;
 	given_up(50, first_reads, NULL);
+}
+
+/* It had nothing, and the others do not wait for it. */
+static void one_was_never_ready(void **state)
+{
+	struct visitor welcomed = visitor_fork(dies_welcomed);
+	struct visitor other = visitor_fork(other_reads);
+
+	(void)state;
+	visitor_open_dealing("rr", SLUICE_STAGE_PEERS_CONSUME, 0);
+	visitor_listen_holding(LONG_MS);
+	flow_start(pipeline);
+	visitor_go(&welcomed);
+	child_await(&visited->stage, 2);
+	visitor_kill(&welcomed);
+	visitor_go(&other);
+	visitor_wait(&other);
+	visitor_drain();
+	check_all(1);
 }
 
 static void one_without_a_name_reads(void)
@@ -432,6 +503,8 @@ int main(void)
 		cmocka_unit_test(keys_of_a_partition),
 		cmocka_unit_test(who_chooses_passes_it_over),
 		cmocka_unit_test(it_dies_again),
+		cmocka_unit_test(it_comes_back_and_stops),
+		cmocka_unit_test(one_was_never_ready),
 		cmocka_unit_test(nobody_comes_in_time),
 		cmocka_unit_test(one_without_a_name),
 		cmocka_unit_test(its_stage_is_ended),

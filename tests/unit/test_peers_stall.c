@@ -10,28 +10,29 @@
 /* One that runs says something within this time, however busy the machine is. */
 #define STALL_MS 1500u
 
-static void open_with(const struct sluice_listen_opts *opts)
+static void open_dealing(const char *dispatcher,
+			 const struct sluice_listen_opts *opts)
 {
-	visitor_open(SLUICE_STAGE_PEERS_CONSUME, SLUICE_STAGE_PEERS_FEED);
+	visitor_open_dealing(dispatcher, SLUICE_STAGE_PEERS_CONSUME,
+			     SLUICE_STAGE_PEERS_FEED);
 	assert_int_equal(sluice_pipeline_listen(pipeline, opts), 0);
 	flow_start(pipeline);
 }
 
+static void open_with(const struct sluice_listen_opts *opts)
+{
+	open_dealing(NULL, opts);
+}
+
 /* ---- who reads --------------------------------------------------------------------- */
 
-/* A batch is in its hands; what it says later, nobody hears. */
-static void stands_still(void)
+/* What it says later, nobody hears. */
+static void stops_for_good(struct sluice_stage *port)
 {
 	struct sluice_port_status status;
-	struct sluice_stage *port =
-		visitor_attach(SLUICE_ATTACH(.name = "reader", .from = "source",
-					     .max_demand = 64));
 	struct sluice_batch batch;
 	int rc;
 
-	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
-	visitor_count(&batch);
-	sluice_store_release(&visited->stage, 1);
 	VISITOR_MUST(raise(SIGSTOP) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
 		;
@@ -40,6 +41,41 @@ static void stands_still(void)
 	VISITOR_MUST(status.reason == SLUICE_REASON_ERROR &&
 		     status.code == ETIMEDOUT);
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* A batch is in its hands. */
+static void stands_still(void)
+{
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.name = "reader", .from = "source",
+					     .max_demand = 64));
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	visitor_count(&batch);
+	stops_for_good(port);
+}
+
+/* It has nothing, and has asked for nothing yet. */
+static void stands_still_at_once(void)
+{
+	stops_for_good(visitor_attach(
+		SLUICE_ATTACH(.name = "reader", .from = "source")));
+}
+
+/* It has finished all that it asked for. */
+static void asks_no_more(void)
+{
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.flags = SLUICE_ATTACH_MANUAL, .name = "reader",
+			      .from = "source"));
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 1) == 0);
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) == 1);
+	visitor_count(&batch);
+	VISITOR_MUST(sluice_recv(port, &batch, 0) == -EAGAIN);
+	stops_for_good(port);
 }
 
 static void reads_the_rest(void)
@@ -56,15 +92,18 @@ static void await_stopped(const struct visitor *visitor)
 	assert_true(WIFSTOPPED(status));
 }
 
-/* It lives on, and what it had the other gets, though a place would be kept. */
-static void sent_away(enum sluice_on_stall on_stall)
+/* It lives on, and what it had the other gets, though a place would be kept. Returns how
+ * many events that were. */
+static uint32_t sent_away(void (*part)(void), const char *dispatcher,
+			  enum sluice_on_stall on_stall)
 {
-	struct visitor still = visitor_fork(stands_still);
+	struct visitor still = visitor_fork(part);
 	struct visitor other = visitor_fork(reads_the_rest);
 
-	open_with(SLUICE_LISTEN(.folder = visitor_folder, .on_stall = on_stall,
-				.stall_ms = STALL_MS,
-				.hold_ms = SLUICE_HOLD_MS(3600000)));
+	open_dealing(dispatcher,
+		     SLUICE_LISTEN(.folder = visitor_folder,
+				   .on_stall = on_stall, .stall_ms = STALL_MS,
+				   .hold_ms = SLUICE_HOLD_MS(3600000)));
 	visitor_go(&still);
 	await_stopped(&still);
 	visitor_go(&other);
@@ -72,20 +111,34 @@ static void sent_away(enum sluice_on_stall on_stall)
 	assert_int_equal(kill(still.pid, SIGCONT), 0);
 	visitor_wait(&still);
 	visitor_drain();
-	assert_true(visitor_check_all() > 0);
+	return visitor_check_all();
 }
 
 static void one_is_detached(void **state)
 {
 	(void)state;
-	sent_away(SLUICE_STALL_DETACH);
+	assert_true(sent_away(stands_still, NULL, SLUICE_STALL_DETACH) > 0);
+}
+
+/* Nobody else gets anything before it asks. */
+static void one_never_asks(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		sent_away(stands_still_at_once, "rr", SLUICE_STALL_DETACH), 0);
+}
+
+static void one_asks_no_more(void **state)
+{
+	(void)state;
+	assert_int_equal(sent_away(asks_no_more, "rr", SLUICE_STALL_DETACH), 0);
 }
 
 /* Who was not started here is not killed. */
 static void a_stranger_is_evicted(void **state)
 {
 	(void)state;
-	sent_away(SLUICE_STALL_EVICT);
+	assert_true(sent_away(stands_still, NULL, SLUICE_STALL_EVICT) > 0);
 }
 
 static void stops_and_reads_all(void)
@@ -159,11 +212,11 @@ static void who_feeds_may(void **state)
 
 /* ---- the judgement ------------------------------------------------------------------- */
 
-static void by_receipts_that_stand(void **state)
+static void by_words_that_stand(void **state)
 {
 	static const struct {
-		uint64_t acked;
-		int waits;
+		uint64_t said;
+		int waited;
 		uint64_t now_ns;
 		int stands;
 	} looks[] = {
@@ -175,8 +228,8 @@ static void by_receipts_that_stand(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < UNIT_COUNT(looks); i++)
-		assert_int_equal(stall_look(&stall, looks[i].acked,
-					    looks[i].waits, looks[i].now_ns,
+		assert_int_equal(stall_look(&stall, looks[i].said,
+					    looks[i].waited, looks[i].now_ns,
 					    10),
 				 looks[i].stands);
 }
@@ -227,10 +280,12 @@ int main(void)
 {
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_is_detached),
+		cmocka_unit_test(one_never_asks),
+		cmocka_unit_test(one_asks_no_more),
 		cmocka_unit_test(a_stranger_is_evicted),
 		cmocka_unit_test(who_has_no_events),
 		cmocka_unit_test(who_feeds_may),
-		cmocka_unit_test(by_receipts_that_stand),
+		cmocka_unit_test(by_words_that_stand),
 		cmocka_unit_test(both_hide),
 	};
 

@@ -233,7 +233,9 @@ static inline void visitor_sends(uint64_t from, uint64_t to)
 /* ---- the engine --------------------------------------------------------------- */
 
 /* "source", which counts, and "sink"; not subscribed, both stay. */
-static inline void visitor_open(uint32_t source_flags, uint32_t sink_flags)
+static inline void visitor_open_dealing(const char *dispatcher,
+					uint32_t source_flags,
+					uint32_t sink_flags)
 {
 	source = (struct flow_source){.end = VISITOR_EVENTS};
 	memset(&sink, 0, sizeof(sink));
@@ -241,13 +243,18 @@ static inline void visitor_open(uint32_t source_flags, uint32_t sink_flags)
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = flow_count,
-			      .flags = source_flags,
+			      .flags = source_flags, .dispatcher = dispatcher,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
 			      .in_bytes = 8, .handle_events = flow_collect,
 			      .flags = sink_flags, .on_idle = SLUICE_IDLE_STAY,
 			      .state = &sink));
+}
+
+static inline void visitor_open(uint32_t source_flags, uint32_t sink_flags)
+{
+	visitor_open_dealing(NULL, source_flags, sink_flags);
 }
 
 /* @hold_ms 0: who has died leaves what it had to others. */
