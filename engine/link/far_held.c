@@ -47,6 +47,8 @@ void far_hold(struct outlet *out, struct subscription *sub)
 void far_resume(struct outlet *out, struct subscription *sub)
 {
 	out->writers[sub->lane].rx = sub->rx;
+	/* Its bell counts from the beginning: none of its sleeps has been told. */
+	sub->far.bell.told = 0;
 }
 
 void far_heed(struct outlet *out, struct subscription *sub)
@@ -63,6 +65,8 @@ void far_heed(struct outlet *out, struct subscription *sub)
 	if (wanted % 2 != 0)
 		out->rings->hold(out, sub);
 	sluice_store_release(&sub->by_producer.held, wanted);
+	/* It may sleep in front of what came while nobody rang. */
+	subscription_ring_far(sub);
 	(void)out->rings->refresh(out);
 }
 

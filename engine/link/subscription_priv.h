@@ -349,10 +349,11 @@ static inline int subscription_held(const struct subscription *sub)
 	return sluice_load_relaxed(&sub->by_producer.held) % 2 != 0;
 }
 
-/* Wake whom it has in the other process. */
+/* Wake whom it has in the other process. While that is away nobody sleeps there, and
+ * its words may be changed for those of the next: see far_heed(). */
 static inline void subscription_ring_far(struct subscription *sub)
 {
-	if (sub->far.bell.parked != NULL)
+	if (sub->far.bell.parked != NULL && !subscription_held(sub))
 		(void)sluice_far_ring(&sub->far.bell);
 }
 

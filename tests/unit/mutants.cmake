@@ -796,6 +796,12 @@ sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c pee
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
 	[[/^static void guest_ready/,/^}/s/l->look_ns = 0;/(void)0;/]])
+sluice_unit_mutant(back-and-told-before engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
+	[[s/sub->far.bell.told = 0;/(void)0;/]])
+sluice_unit_mutant(back-and-not-rung engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
+	[[/^void far_heed/,/^}/s/subscription_ring_far(sub);/(void)0;/]])
+sluice_unit_mutant(rung-while-away engine/link/subscription_priv.h far_words "it_sleeps_as_the_one_before"
+	[[s/ != NULL && !subscription_held(sub))/ != NULL)/]])
 sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_held "one_was_never_ready"
 	[[s/!seat->named || !seat->begun ||/!seat->named ||/]])
 sluice_unit_mutant(hidden-unasked engine/peer/client.c peers_stall "both_hide"

@@ -3,6 +3,7 @@
  * its events. test_far.c and test_far_feeds.c have it in a pipeline. */
 #include "engine/link/far_priv.h"
 #include "engine/link/memory_priv.h"
+#include "engine/link/rings_priv.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
@@ -177,6 +178,62 @@ static void it_writes_after_it_has_published(void **state)
 	free(fake);
 }
 
+/* ---- its place is kept -------------------------------------------------------------- */
+
+static uint32_t rings;
+
+static void count_signal(void *ctx, int fd)
+{
+	(void)ctx;
+	(void)fd;
+	rings++;
+}
+
+static int refreshes_nothing(struct outlet *out)
+{
+	(void)out;
+	return 0;
+}
+
+static const struct rings_ops kept = {.resume = far_resume,
+				      .refresh = refreshes_nothing};
+
+/* Nobody is woken there while it is away; and who comes back is woken from a sleep that
+ * looks like the last one of its predecessor. */
+static void it_sleeps_as_the_one_before(void **state)
+{
+	static const struct sluice_far_ops ops = {.signal = count_signal};
+	struct sluice_fences fences = {0};
+	sluice_a32 parked = {0};
+	struct subscription fake = {
+		.rx = &far.rx,
+		.far = {.side = FAR_CONSUMER,
+			.bell = {.parked = &parked,
+				 .fences = &fences,
+				 .ops = &ops,
+				 .fd = -1}},
+	};
+	struct subscription *subs[] = {&fake};
+	struct sluice_spsc_writer writer = {0};
+	struct outlet out = {.rings = &kept, .writers = &writer, .subs = subs};
+
+	(void)state;
+	rings = 0;
+	sluice_store_release(&parked, 5);
+	subscription_ring_far(&fake);
+	assert_int_equal(rings, 1);
+	sluice_store_release(&fake.by_producer.held, 1);
+	sluice_store_release(&fake.by_control.hold, 1);
+	sluice_store_release(&parked, 9);
+	subscription_ring_far(&fake);
+	assert_int_equal(rings, 1);
+	sluice_store_release(&parked, 5);
+	sluice_store_release(&fake.by_control.hold, 2);
+	far_heed(&out, &fake);
+	assert_int_equal(rings, 2);
+	assert_ptr_equal(writer.rx, &far.rx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +244,7 @@ int main(void)
 		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(what_is_not_finished_is_not_over),
 		cmocka_unit_test(it_writes_after_it_has_published),
+		cmocka_unit_test(it_sleeps_as_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
