@@ -124,7 +124,13 @@ void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
 {
 	if (stage->run.phase == STAGE_ENDED)
 		return;
-	stage->run.reason = reason;
+	/* One that was ending has a reason of its own, which holds if its streams are
+	 * whole. */
+	if (stage->run.phase != STAGE_ENDING ||
+	    stage_ahead(stage, AHEAD_PLACED | AHEAD_HELD | AHEAD_ASIDE)) {
+		stage->run.reason = reason;
+		stage->run.reason_code = 0;
+	}
 	if (stage->run.phase < STAGE_ENDING)
 		stage->run.ended = (struct stage_ended){
 			.closed = SLUICE_CLOSED(reason, 0), .stopped = 1};

@@ -774,6 +774,10 @@ sluice_unit_mutant(order-passes-orphans engine/stage/resequencer.c peer_worker_g
 	[[s/^\tif (stage_stays_for_feeders(stage))$/\tif (stage_stays_for_feeders(stage) \&\& !sluice_reorder_holds(\&rs->window))/]])
 sluice_unit_mutant(told-by-nobody engine/run/supervisor.c peers "one_dies_that_feeds"
 	[[/^\tif (ended)$/{n;s/pipeline_stir_tenant(p);/(void)0;/}]])
+sluice_unit_mutant(stop-takes-its-reason engine/stage/life.c stop "who_was_ending_keeps_its_reason"
+	[[s/if (stage->run.phase != STAGE_ENDING ||/if (1 ||/]])
+sluice_unit_mutant(stop-leaves-a-reason engine/stage/life.c stop "unless_events_were_left"
+	[[s/stage_ahead(stage, AHEAD_PLACED | AHEAD_HELD | AHEAD_ASIDE)) {/0) {/]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/^\t\t    stand_in_close(&seat->in) == 0) {/\t\t    0) {/]])
 sluice_unit_mutant(stays-though-it-stops engine/run/tenant.c stay "a_pipeline_does_not_end_while_somebody_stays"

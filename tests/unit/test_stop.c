@@ -250,6 +250,84 @@ static void a_stop_is_not_taken_back(void **state)
 	sluice_pipeline_close(pipeline);
 }
 
+/* ---- who is ending ---------------------------------------------------------- */
+
+static struct gate in_handler;
+
+static int handle_at_the_gate(struct sluice_stage *self,
+			      const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	gate_pass(&in_handler);
+	return SLUICE_OK;
+}
+
+static void await_ending(const char *name)
+{
+	enum sluice_phase phase = SLUICE_PHASE_RUNNING;
+
+	for (uint32_t ms = 0; phase != SLUICE_PHASE_ENDING; ms++) {
+		struct sluice_snapshot *now = NULL;
+
+		assert_true(ms < TEST_DEADLINE_MS);
+		assert_int_equal(sluice_pipeline_stat(pipeline, &now), 0);
+		phase = sluice_snapshot_stage(now, name)->phase;
+		sluice_snapshot_close(now);
+		flow_sleep_ms(1);
+	}
+}
+
+/* All at once, whatever is asked for. */
+static int count_three(struct sluice_stage *self, uint32_t demand)
+{
+	(void)demand;
+	return flow_count(self, 3);
+}
+
+/* Stopped when it has made all of its three events, and one is being handled. Returns
+ * why the source has ended. */
+static enum sluice_reason stopped_while_ending(uint32_t window)
+{
+	in_handler = GATE_CLOSED;
+	memset(&sink, 0, sizeof(sink));
+	source = (struct flow_source){.end = 3, .most = 3};
+	pipeline = flow_open(2);
+	flow_add(pipeline, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
+					.out_bytes = 8, .batch_events = 3,
+					.handle_demand = count_three,
+					.fini = flow_fini, .state = &source));
+	flow_add(pipeline, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
+					.in_bytes = 8,
+					.handle_events = handle_at_the_gate,
+					.fini = flow_fini, .state = &sink));
+	flow_subscribe(pipeline, "c", "a",
+		       SLUICE_SUBSCRIPTION(.max_demand = window));
+	flow_start(pipeline);
+	assert_int_equal(gate_await(&in_handler, 1), 0);
+	await_ending("a");
+	sluice_pipeline_stop(pipeline);
+	gate_open(&in_handler, 3);
+	assert_int_equal(flow_join(pipeline), -ECANCELED);
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(source.ended.finis, 1);
+	return source.ended.reason;
+}
+
+/* Its stream is whole: whoever reads it is told so. */
+static void who_was_ending_keeps_its_reason(void **state)
+{
+	(void)state;
+	assert_int_equal(stopped_while_ending(4), SLUICE_REASON_NORMAL);
+}
+
+/* Two of them had not gone. */
+static void unless_events_were_left(void **state)
+{
+	(void)state;
+	assert_int_equal(stopped_while_ending(1), SLUICE_REASON_SHUTDOWN);
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -262,6 +340,8 @@ int main(void)
 		cmocka_unit_test(a_stop_is_not_taken_back),
 		cmocka_unit_test(at_any_moment),
 		cmocka_unit_test(in_a_signal_handler),
+		cmocka_unit_test(who_was_ending_keeps_its_reason),
+		cmocka_unit_test(unless_events_were_left),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));
