@@ -16,6 +16,10 @@
  * is. The pipeline needs neither a name (unless it is running already) nor
  * sluice_pipeline_listen(), and its stages no SLUICE_STAGE_PEERS_... flags for it.
  *
+ * One with both `from` and `to` is a worker: one program, one stage, one death, with two
+ * ports (sluice_port_sender()), also behind `ordered`. What it had not acknowledged is
+ * dealt again when it dies, so no event stays without its results.
+ *
  * It is started when the pipeline runs, and reads from when it has attached: what a
  * producer has dealt to others by then, or what a broadcast has sent, it does not see.
  *
@@ -75,13 +79,14 @@ struct sluice_process_opts {
 	/** Its environment, the last one NULL; NULL: that of this process, now.
 	 * SLUICE_FD is added. */
 	const char *const *env;
-	/** The stage that it consumes from, or the stage that it feeds: one of them,
-	 * which was added before. */
+	/** The stage that it consumes from, the stage that it feeds; a worker names
+	 * both. They were added before. */
 	const char *from;
 	const char *to;
-	/** Of an event, bytes; 0 = whatever that stage has. Another size is refused. */
+	/** Of an event, bytes; 0 = whatever that stage has. Another size is refused. Of
+	 * a worker: of the events that it reads. */
 	uint32_t event_bytes;
-	/** Of a consumer: its window and place. */
+	/** Of a consumer or a worker: its window and place. */
 	uint32_t max_demand;
 	int32_t min_demand;
 	uint32_t refill_events;
@@ -91,7 +96,8 @@ struct sluice_process_opts {
 	uint32_t conflate_keys;
 	uint32_t key_offset;
 	uint32_t key_bytes;
-	/** Of a producer: the window of the stage that it feeds, events. */
+	/** Of a producer or a worker: the window of the stage that it feeds,
+	 * events. */
 	uint32_t ring_events;
 	/** When it has failed: the pipeline ends (NONE); it is started again (TRANSIENT,
 	 * and PERMANENT, which is also for one that exits with 0 while its stream goes
@@ -103,7 +109,10 @@ struct sluice_process_opts {
 	/** How long it has to exit when it is to end, before it is killed; likewise;
 	 * 0 = 5000. */
 	uint32_t end_ms;
-	uint64_t resv[8]; /* zero */
+	/** Of a worker: of the events that it sends; as event_bytes. */
+	uint32_t to_bytes;
+	uint32_t resv32;
+	uint64_t resv[7]; /* zero */
 };
 
 /** Process options; a field that is not named has its default. */

@@ -68,8 +68,12 @@ static int inherited_name(const char **name, const char *field,
 static void inherited_numbers(struct sluice_attach_opts *o,
 			      const struct wire_hello *offer)
 {
+	int reads = offer->from[0] != '\0';
+
 	if (o->event_bytes == 0)
-		o->event_bytes = offer->from_bytes | offer->to_bytes;
+		o->event_bytes = reads ? offer->from_bytes : offer->to_bytes;
+	if (o->to_bytes == 0 && reads)
+		o->to_bytes = offer->to_bytes;
 	WIRE_HELLO_NUMBERS(TAKE)
 }
 

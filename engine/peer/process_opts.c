@@ -103,20 +103,27 @@ static int process_check(struct sluice_process_opts *o)
 	int rc = process_check_name(o->name);
 
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 8, "process options");
+		rc = opts_check_resv(o->resv, 7, "process options");
+	if (rc == 0 && o->resv32 != 0)
+		rc = sluice_fail(-EINVAL,
+				 "process options: resv32 must be zero");
 	if (rc == 0 && o->flags != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
 	if (rc == 0 && (o->argv == NULL || o->argv[0] == NULL))
 		rc = sluice_fail(-EINVAL, "stage '%s': argv names no program",
 				 o->name);
-	if (rc == 0 && (o->from == NULL) == (o->to == NULL))
+	if (rc == 0 && o->from == NULL && o->to == NULL)
 		rc = sluice_fail(-EINVAL,
-				 "stage '%s': %s; a process consumes from a "
-				 "stage, or feeds one",
-				 o->name,
-				 o->from == NULL ? "from and to are NULL"
-						 : "from and to are both set");
+				 "stage '%s': from and to are NULL; a process "
+				 "consumes from a stage, or feeds one, or both",
+				 o->name);
+	if (rc == 0 && o->to_bytes != 0 && (o->from == NULL || o->to == NULL))
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': to_bytes %u is set, and from and "
+				 "to are not both; event_bytes is what one of "
+				 "them has",
+				 o->name, o->to_bytes);
 	if (rc == 0 && (o->restart < SLUICE_RESTART_NONE ||
 			o->restart > SLUICE_RESTART_TEMPORARY))
 		rc = sluice_fail(-EINVAL,
@@ -152,29 +159,41 @@ static int process_stage_name(char to[SLUICE_NAME_BYTES], const char *name,
 static void process_numbers(struct wire_hello *hello,
 			    const struct sluice_process_opts *o)
 {
-	hello->role = o->from != NULL ? WIRE_CONSUMER : WIRE_PRODUCER;
+	hello->role = o->from == NULL ? WIRE_PRODUCER
+		      : o->to == NULL ? WIRE_CONSUMER
+				      : WIRE_WORKER;
 	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
-	hello->to_bytes = o->to != NULL ? o->event_bytes : 0;
+	hello->to_bytes = o->from != NULL ? o->to_bytes : o->event_bytes;
 	WIRE_HELLO_NUMBERS(TAKE)
 }
 
-/* Would it be let in, as far as can be told now? */
-static int process_wish(struct process *process)
+static int process_wish_of(struct process *process, enum wire_side side)
 {
 	const struct wire_hello *hello = &process->hello;
 	struct wish wish;
 	int rc;
 
-	wish_of(&wish, hello,
-		hello->role == WIRE_CONSUMER ? WIRE_FROM : WIRE_TO);
+	wish_of(&wish, hello, side);
 	rc = wish_find(&wish, process->pipeline);
 	if (rc == 0)
 		rc = wish_fits(&wish);
-	if (rc == 0 && wish.side == WIRE_TO && wish.resequences)
+	if (rc == 0 && hello->role == WIRE_PRODUCER && wish.resequences)
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s' restores an order, and is fed by "
 				 "workers only",
 				 wish.stage);
+	return rc;
+}
+
+/* Would it be let in, as far as can be told now? */
+static int process_wish(struct process *process)
+{
+	int rc = 0;
+
+	if (wire_reads(process->hello.role))
+		rc = process_wish_of(process, WIRE_FROM);
+	if (rc == 0 && wire_feeds(process->hello.role))
+		rc = process_wish_of(process, WIRE_TO);
 	return rc;
 }
 
@@ -247,7 +266,7 @@ void process_drop(struct process *process)
 	free(process);
 }
 
-void process_free(struct process *process)
+static void process_due_end(struct process *process)
 {
 	uint32_t code = process->reason == SLUICE_REASON_ERROR
 				? (uint32_t)-process->code
@@ -256,17 +275,25 @@ void process_free(struct process *process)
 	for (int side = 0; side < 2; side++)
 		due_end(&process->due[side], process->pipeline, process->reason,
 			code);
+}
+
+void process_free(struct process *process)
+{
+	process_due_end(process);
 	process_drop(process);
 }
 
 static int process_due(struct process *process,
 		       const struct sluice_process_opts *o)
 {
-	if (o->from != NULL)
-		return due_begin(&process->due[WIRE_FROM], process->pipeline,
-				 o->from, WIRE_FROM);
-	return due_begin(&process->due[WIRE_TO], process->pipeline, o->to,
-			 WIRE_TO);
+	const char *const stage[2] = {[WIRE_FROM] = o->from, [WIRE_TO] = o->to};
+	int rc = 0;
+
+	for (int side = 0; rc == 0 && side < 2; side++)
+		if (stage[side] != NULL)
+			rc = due_begin(&process->due[side], process->pipeline,
+				       stage[side], (enum wire_side)side);
+	return rc;
 }
 
 int process_new(struct process **out, struct sluice_pipeline *pipeline,
@@ -291,7 +318,7 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 	if (rc == 0)
 		rc = process_due(process, o);
 	if (rc < 0) {
-		process_drop(process);
+		process_free(process);
 		return rc;
 	}
 	*out = process;

@@ -778,6 +778,8 @@ sluice_unit_mutant(stop-takes-its-reason engine/stage/life.c stop "who_was_endin
 	[[s/if (stage->run.phase != STAGE_ENDING ||/if (1 ||/]])
 sluice_unit_mutant(stop-leaves-a-reason engine/stage/life.c stop "unless_events_were_left"
 	[[s/stage_ahead(stage, AHEAD_PLACED | AHEAD_HELD | AHEAD_ASIDE)) {/0) {/]])
+sluice_unit_mutant(due-on-one-side engine/peer/process_opts.c process_worker "one_works"
+	[[/^static int process_due(/,/^}/s/side < 2/side < 1/]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
 	[[s/^\t\t    stand_in_close(&seat->in) == 0) {/\t\t    0) {/]])
 sluice_unit_mutant(stays-though-it-stops engine/run/tenant.c stay "a_pipeline_does_not_end_while_somebody_stays"

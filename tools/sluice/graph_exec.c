@@ -25,6 +25,8 @@ static const struct key exec_key[] = {
 	E(NUMBER, to, KEY_TEXT),
 	E(NUMBER, event_bytes,
 	  .form = NUMBER_FORM(U32, 1, SLUICE_EVENT_BYTES_MAX)),
+	E(NUMBER, to_bytes,
+	  .form = NUMBER_FORM(U32, 1, SLUICE_EVENT_BYTES_MAX)),
 	E(NUMBER, max_demand, .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)),
 	E(NUMBER, min_demand,
 	  .form = NUMBER_FORM(U32, 0, SLUICE_DEMAND_MAX, .word = "half",
