@@ -129,6 +129,9 @@ int __wrap_attach_open(struct attach *a, const struct wire_hello *hello,
 int __wrap_attach_ready(const struct attach *a)
 {
 	(void)a;
+	sim_point();
+	self()->ready = 1;
+	desk_wake();
 	return 0;
 }
 
@@ -204,6 +207,9 @@ static void admitted(struct visitor *v)
 	v->tx = in->share->words.tx;
 	v->rx = in->share->words.rx;
 	v->engines = in->share->part[MEMORY_OF_ENGINE].base;
+	/* It goes on where the last one who had its place has ended. */
+	v->finished = v->rx->acked.value;
+	v->asks = v->rx->granted.value - v->rx->acked.value;
 	v->seated = 1;
 	desk.look_ns = 0; /* it may be one to look after */
 	say("%s is admitted", v->name);
@@ -253,6 +259,7 @@ static void gone(struct visitor *v, enum peer_gone why,
 {
 	seats_ops.gone(desk.seats, &v->peer, why, reason, code);
 	v->seated = 0;
+	desk.look_ns = 0; /* its place may be one to look after */
 }
 
 int desk_has_joined(const struct visitor *v)
@@ -296,6 +303,11 @@ static void heed(struct visitor *v)
 	if (v->seated && v->signalled)
 		seats_ops.signalled(desk.seats, &v->peer);
 	v->signalled = 0;
+	if (v->seated && v->ready) {
+		v->ready = 0;
+		seats_ops.ready(desk.seats, &v->peer);
+		desk.look_ns = 0;
+	}
 	if (v->seated && v->left) {
 		tally_left(v, end_of(v));
 		gone(v, PEER_LEFT, v->reason, v->code);
@@ -395,6 +407,8 @@ int desk_open(struct sluice_pipeline *p)
 			     .seats = seats_open(p),
 			     .wake = sim_event_open(NULL),
 			     .look_ns = UINT64_MAX};
+	seats_ops.begin(desk.seats, SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(
+							  visit.hold_ms)));
 	far_words_are(engines_word);
 	rc = pipeline_let(p, &desk.tenant);
 	return rc < 0 ? rc

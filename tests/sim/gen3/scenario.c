@@ -17,7 +17,8 @@ static struct name {
 	enum role role;
 	enum place place;
 	uint32_t lives;
-	uint32_t outlaw; /* the last is one */
+	uint32_t outlaw;                /* the last is one */
+	struct sluice_attach_opts opts; /* of the first */
 } names[NAMES_MAX];
 
 /* ---- what it is ------------------------------------------------------------------ */
@@ -92,6 +93,7 @@ static void choose(void)
 {
 	visit.total = sim_below(EVENTS_MAX);
 	visit.early = sim_below(4) == 0;
+	visit.hold_ms = sim_below(2) ? 0 : 1u << sim_below(10);
 	visit.spring[PLACE_SOURCE].there = 1;
 	visit.spring[PLACE_MIDDLE].there = sim_below(2);
 	choose_spring(&visit.spring[PLACE_SOURCE]);
@@ -104,7 +106,8 @@ static void choose(void)
 
 static void describe(const struct sluice_pipeline_opts *o)
 {
-	say("%u workers, %u events", o->workers, visit.total);
+	say("%u workers, %u events, places are kept %u ms", o->workers,
+	    visit.total, visit.hold_ms);
 	for (uint32_t i = 0; i < 2; i++)
 		say("  %s by %s, %u consumers, %u partitions",
 		    i == PLACE_SOURCE ? "source" : "middle",
@@ -144,12 +147,17 @@ static void await_end(const struct visitor *v)
 
 static void name_run(void *arg)
 {
-	const struct name *name = arg;
+	struct name *name = arg;
 
 	for (uint32_t life = 0; life < name->lives; life++) {
 		struct visitor *v =
 			visitor_add(name->text, name->role, name->place);
 
+		/* Only one that wishes for the same may go on in its place. */
+		if (life == 0)
+			name->opts = v->opts;
+		else if (visit.hold_ms > 0 && sim_below(4))
+			visitor_wishes(v, &name->opts);
 		choose_doom(v);
 		if (name->outlaw && life + 1 == name->lives) {
 			v->outlaw = 1;

@@ -93,6 +93,7 @@ struct visitor {
 	uint32_t answered;
 	int rc;
 	char refusal[160];
+	uint32_t ready; /* it has said so */
 	uint32_t ended; /* the engine has said @end */
 	struct wire_word end;
 	uint32_t left; /* it has said so */
@@ -128,6 +129,8 @@ struct visitor {
 struct visitor *visitor_of(struct sluice_sub sub);
 /* Who comes next under @name, and when he has gone. */
 struct visitor *visitor_add(const char *name, enum role role, enum place place);
+/* It wishes for the same as another of its name. */
+void visitor_wishes(struct visitor *v, const struct sluice_attach_opts *opts);
 void visitor_start(struct visitor *v);
 
 /* Of one that has died: what it had finished counts, the rest comes again. @end: of one
@@ -189,6 +192,8 @@ struct visit {
 	uint32_t coming;  /* names under which somebody is still to come */
 	uint32_t readers; /* that have gone */
 	uint32_t outlaws; /* there are some */
+	/* Places of readers that have died are kept so long, ms; 0: they are not. */
+	uint32_t hold_ms;
 	/* It is drained while some come, and others are there. */
 	uint32_t early;
 	uint32_t draining;

@@ -15,7 +15,8 @@
 
 struct visitor *visitor_of(struct sluice_sub sub)
 {
-	for (uint32_t i = 0; i < visit.count; i++) {
+	/* Who has it now comes last. */
+	for (uint32_t i = visit.count; i-- > 0;) {
 		struct visitor *v = &visit.visitors[i];
 
 		if (v->sub.pipeline == sub.pipeline &&
@@ -227,6 +228,12 @@ static void visitor_run(void *arg)
 	}
 	v->over = 1;
 	sim_wake(&v->over, 0);
+}
+
+void visitor_wishes(struct visitor *v, const struct sluice_attach_opts *opts)
+{
+	v->opts = *opts;
+	v->opts.name = v->name;
 }
 
 void visitor_start(struct visitor *v)
