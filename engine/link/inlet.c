@@ -96,6 +96,9 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
+	/* In a common ring it has perhaps told its own first ask: far_want(). */
+	link->inherited =
+		link->far && sub->far.stream == NULL ? link->reader.granted : 0;
 	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
 	       sub->rx);
 	inlet_weigh(in);
@@ -132,7 +135,7 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 
 	subscription_take_asked(sub);
 	granted = sluice_load_acquire(&sub->by_producer.start) +
-		  sub->ask_taken + link->refused;
+		  link->inherited + sub->ask_taken + link->refused;
 	if (granted - r->acked > ASKED_MOST) {
 		sub->ask_taken -= granted - r->acked - ASKED_MOST;
 		granted = r->acked + ASKED_MOST;

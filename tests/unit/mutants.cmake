@@ -802,6 +802,8 @@ sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c pee
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
 	[[/^static void guest_ready/,/^}/s/l->look_ns = 0;/(void)0;/]])
+sluice_unit_mutant(back-and-asks-from-the-first engine/link/inlet.c peers_held "it_asks_as_before"
+	[[s/link->inherited + sub->ask_taken/sub->ask_taken/]])
 sluice_unit_mutant(back-and-told-before engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
 	[[s/sub->far.bell.told = 0;/(void)0;/]])
 sluice_unit_mutant(back-and-not-rung engine/link/far_held.c far_words "it_sleeps_as_the_one_before"

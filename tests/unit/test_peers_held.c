@@ -331,6 +331,57 @@ static void other_takes_the_rest(void)
 	visitor_receives("other", UINT32_MAX);
 }
 
+static struct sluice_stage *asks(uint32_t n)
+{
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.flags = SLUICE_ATTACH_MANUAL, .name = "reader",
+			      .from = "source", .max_demand = 64));
+	struct sluice_batch batch;
+	uint32_t got = 0;
+
+	VISITOR_MUST(sluice_ask(sluice_port_sub(port), n) == 0);
+	while (got < n) {
+		VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+		visitor_count(&batch);
+		got += batch.count;
+	}
+	VISITOR_MUST(got == n);
+	VISITOR_MUST(sluice_recv(port, &batch, 20) == -EAGAIN);
+	return port;
+}
+
+static void asks_for_five(void)
+{
+	(void)asks(5);
+	visitor_stays(1);
+}
+
+static void asks_for_three(void)
+{
+	VISITOR_MUST(sluice_detach(asks(3), TEST_DEADLINE_MS) == 0);
+}
+
+/* Who comes back is given what was asked for, and no more. */
+static void it_asks_as_before(void **state)
+{
+	struct visitor first = visitor_fork(asks_for_five);
+	struct visitor second = visitor_fork(asks_for_three);
+	struct visitor other = visitor_fork(other_takes_the_rest);
+
+	(void)state;
+	open_plain(LONG_MS);
+	visitor_go(&first);
+	child_await(&visited->stage, 1);
+	visitor_kill(&first);
+	await_phase(SLUICE_SUB_HELD);
+	visitor_go(&second);
+	visitor_wait(&second);
+	visitor_go(&other);
+	visitor_wait(&other);
+	visitor_drain();
+	check_all(1);
+}
+
 /* What was in hand waits for it, and nobody else has a word to say that would make
  * anybody look. */
 static void it_comes_back_and_stops(void **state)
@@ -503,6 +554,7 @@ int main(void)
 		cmocka_unit_test(keys_of_a_partition),
 		cmocka_unit_test(who_chooses_passes_it_over),
 		cmocka_unit_test(it_dies_again),
+		cmocka_unit_test(it_asks_as_before),
 		cmocka_unit_test(it_comes_back_and_stops),
 		cmocka_unit_test(one_was_never_ready),
 		cmocka_unit_test(nobody_comes_in_time),
