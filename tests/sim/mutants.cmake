@@ -296,3 +296,13 @@ sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "tor
 	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
 	[[s/(\*port)->worker->rung = rung;/(void)rung;/]])
+sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its flag"
+	[[/^void far_hold/,/^}/s/far_mark(sub, w->acked, w->published);/(void)far_mark;/]])
+sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
+	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
+sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
+	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]])
+sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
+	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])
+sluice_sim_mutant(kept-and-asks-from-the-first engine/link/inlet.c "has got .*, and asked for"
+	[[s/link->inherited + sub->ask_taken/sub->ask_taken/]] 800022400)
