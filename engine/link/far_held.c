@@ -67,6 +67,9 @@ void far_heed(struct outlet *out, struct subscription *sub)
 	sluice_store_release(&sub->by_producer.held, wanted);
 	/* It may sleep in front of what came while nobody rang. */
 	subscription_ring_far(sub);
+	/* And its lane is behind what the writer has seen of its words, so it is looked
+	 * at though it seems to have enough. */
+	out->joining = 1;
 	(void)out->rings->refresh(out);
 }
 

@@ -808,6 +808,8 @@ sluice_unit_mutant(back-and-told-before engine/link/far_held.c far_words "it_sle
 	[[s/sub->far.bell.told = 0;/(void)0;/]])
 sluice_unit_mutant(back-and-not-rung engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
 	[[/^void far_heed/,/^}/s/subscription_ring_far(sub);/(void)0;/]])
+sluice_unit_mutant(back-and-not-counted engine/link/far_held.c far_held "its_last_words_were_not_heard"
+	[[/^void far_heed/,/^}/s/out->joining = 1;/(void)0;/]])
 sluice_unit_mutant(rung-while-away engine/link/subscription_priv.h far_words "it_sleeps_as_the_one_before"
 	[[s/ != NULL && !subscription_held(sub))/ != NULL)/]])
 sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_held "one_was_never_ready"

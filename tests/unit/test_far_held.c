@@ -140,6 +140,25 @@ static void it_writes_on(void **state)
 	end_it();
 }
 
+/* It has finished all that it had, has asked for more, and goes before it has rung:
+ * whoever comes back has nothing to ask for. */
+static void its_last_words_were_not_heard(void **state)
+{
+	const sluice_slot *first;
+
+	(void)state;
+	come_to_read(1);
+	await_published(WINDOW);
+	assert_int_equal(sluice_spsc_peek(&reader, WINDOW, &first), WINDOW);
+	(void)sluice_spsc_release(&reader, WINDOW);
+	hold();
+	assert_int_equal(at.acked, WINDOW);
+	assert_int_equal(at.granted, 2 * WINDOW);
+	come_back();
+	await_published(2 * WINDOW);
+	end_it();
+}
+
 /* What was there each time it went is marked with how often. */
 static void it_goes_again_and_again(void **state)
 {
@@ -196,6 +215,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_writes_on, flow_setup,
 						flow_teardown),
+		cmocka_unit_test_setup_teardown(its_last_words_were_not_heard,
+						flow_setup, flow_teardown),
 		cmocka_unit_test_setup_teardown(it_goes_again_and_again,
 						flow_setup, flow_teardown),
 		cmocka_unit_test_setup_teardown(it_is_there_for_a_moment,
