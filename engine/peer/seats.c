@@ -440,7 +440,7 @@ static int seats_settled(void *ctx, const char *name, int again)
 		return 0;
 	if (!again)
 		seat_give_up(seats, seat, "its process stage is over");
-	return again;
+	return again && stand_in_settled(&seat->in);
 }
 
 const struct peer_ops seats_ops = {

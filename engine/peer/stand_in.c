@@ -288,6 +288,13 @@ int stand_in_hold(const struct stand_in *in)
 	return stand_in_over(in, &closed) ? -EPIPE : subscription_hold(in->sub);
 }
 
+int stand_in_settled(const struct stand_in *in)
+{
+	struct subscription_held_at at;
+
+	return subscription_held_at(in->sub, &at) == 0;
+}
+
 int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
 		   int fds[WIRE_MEMORY_MAX])
 {

@@ -63,6 +63,8 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason);
 /* The peer has gone, and its place is kept for one that comes back. Returns 0; -EPIPE
  * when its stream is over; -ENOTSUP for a place that is not kept: then it goes. */
 int stand_in_hold(const struct stand_in *in);
+/* Has its producer seen that it has gone? Before that whoever comes back is refused. */
+int stand_in_settled(const struct stand_in *in);
 /* One has come, who is told what to map as by stand_in_open(), or a refusal. -EAGAIN: what
  * the last one had in hand is not settled yet. */
 int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,

@@ -651,6 +651,12 @@ sluice_unit_mutant(program-outlives-its-engine engine/peer/exec.c process_start 
 	[[s/(void)prctl(PR_SET_PDEATHSIG, SIGKILL);/(void)0;/]])
 sluice_unit_mutant(last-words-are-lost engine/peer/exec.c process_start "one_that_cannot_be_executed_fails"
 	[[s/(void)send(EXEC_SOCKET, exec->message, exec->bytes, MSG_NOSIGNAL);/(void)0;/]])
+sluice_unit_mutant(process-may-read-anything engine/peer/process.c process_gone "reads_another"
+	[[s/strcmp(hello->from, own->from) == 0 &&/1 \&\&/]])
+sluice_unit_mutant(started-again-in-a-drain engine/peer/process.c process_gone "one_dies_in_a_drain"
+	[[/^static void process_decide/,/^}/s/if (host_command(host) != PIPELINE_RUN) {/if (0) {/]])
+sluice_unit_mutant(back-before-it-may engine/peer/seats.c process_gone "one_comes_back_when_that_is_settled"
+	[[s/return again && stand_in_settled(&seat->in);/return again;/]])
 sluice_unit_mutant(socket-is-taken-twice engine/peer/inherit.c process_start "it_has_what_it_was_given"
 	[[s/(void)unsetenv(EXEC_FD);/(void)0;/]])
 sluice_unit_mutant(not-told-of-the-start engine/run/run.c process "one_consumes"

@@ -93,6 +93,20 @@ static inline int program_hangs(void)
 	return 0;
 }
 
+static inline void program_count(const struct sluice_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++) {
+		uint64_t event = SLUICE_EVENTS(batch, uint64_t)[i];
+
+		if (event >= PROGRAM_EVENTS)
+			continue; /* of an endless source */
+		(void)sluice_fetch_add(&programs->handled[event], 1);
+		if (batch->flags & SLUICE_BATCH_REDELIVERED)
+			(void)sluice_fetch_add(&programs->again[event], 1);
+		(void)sluice_fetch_add(&programs->count, 1);
+	}
+}
+
 /* It is to die, or to stay, once and for all. */
 static inline int program_is_first(void)
 {

@@ -8,20 +8,6 @@
 
 /* ---- parts --------------------------------------------------------------------- */
 
-static void part_count(const struct sluice_batch *batch)
-{
-	for (uint32_t i = 0; i < batch->count; i++) {
-		uint64_t event = SLUICE_EVENTS(batch, uint64_t)[i];
-
-		if (event >= PROGRAM_EVENTS)
-			continue; /* of an endless source */
-		(void)sluice_fetch_add(&programs->handled[event], 1);
-		if (batch->flags & SLUICE_BATCH_REDELIVERED)
-			(void)sluice_fetch_add(&programs->again[event], 1);
-		(void)sluice_fetch_add(&programs->count, 1);
-	}
-}
-
 /* The first one dies when so many are handled. */
 static struct sluice_stage *part_read(uint32_t most)
 {
@@ -30,7 +16,7 @@ static struct sluice_stage *part_read(uint32_t most)
 	int rc;
 
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
-		part_count(&batch);
+		program_count(&batch);
 		if (sluice_load_acquire(&programs->count) >= most &&
 		    program_is_first())
 			(void)raise(SIGKILL);
