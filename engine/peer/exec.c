@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,13 +57,27 @@ static char *find_copy(const char *folder, size_t length, const char *name,
 	return path;
 }
 
+/* Else errno says why not. A folder that may be entered is no program. */
+static int find_may_run(const char *path)
+{
+	struct stat is;
+
+	if (stat(path, &is) < 0)
+		return 0;
+	if (!S_ISREG(is.st_mode)) {
+		errno = EACCES;
+		return 0;
+	}
+	return access(path, X_OK) == 0;
+}
+
 /* In one folder, or as a path. What is there and may not be run is remembered. */
 static char *find_at(const char *folder, size_t length, const char *name,
 		     int *rc)
 {
 	char *path = find_copy(folder, length, name, rc);
 
-	if (path == NULL || access(path, X_OK) == 0)
+	if (path == NULL || find_may_run(path))
 		return path;
 	if (*rc == -ENOENT && errno == EACCES)
 		*rc = -EACCES;
@@ -109,28 +124,32 @@ static void child_signals(void)
 
 static void child_close_from(int first)
 {
-	long limit;
+	long limit = sysconf(_SC_OPEN_MAX); /* Linux has one always */
 
 	if (syscall(SYS_close_range, (unsigned)first, ~0u, 0) == 0)
 		return;
-	limit = sysconf(_SC_OPEN_MAX);
-	for (int fd = first; fd < (limit > 0 ? limit : 1024); fd++)
+	for (int fd = first; fd < limit; fd++)
 		(void)close(fd);
 }
 
-/* The socket at its place, and nothing behind it. */
-static int child_descriptors(int socket)
+/* The socket at its place, and nothing behind it. *socket: where it is now; if it did
+ * not get there, what is there is somebody else's. */
+static int child_descriptors(int *socket)
 {
-	if (socket != EXEC_SOCKET && dup2(socket, EXEC_SOCKET) < 0)
+	int before = *socket;
+
+	if (before != EXEC_SOCKET && dup2(before, EXEC_SOCKET) < 0)
 		return -1;
+	*socket = EXEC_SOCKET;
 	child_close_from(EXEC_SOCKET + 1);
-	if (socket < EXEC_SOCKET)
-		return close(socket); /* this process has no stdin, or so */
+	if (before < EXEC_SOCKET)
+		return close(before); /* this process has no stdin, or so */
 	return fcntl(EXEC_SOCKET, F_SETFD, 0);
 }
 
 static void child_run(const struct exec *exec, int gate, pid_t parent)
 {
+	int socket = exec->socket;
 	char byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -138,12 +157,12 @@ static void child_run(const struct exec *exec, int gate, pid_t parent)
 		_exit(EXEC_FAILED);
 	child_signals();
 	(void)setpgid(0, 0);
-	if (child_descriptors(exec->socket) == 0)
+	if (child_descriptors(&socket) == 0)
 		(void)execve(exec->program, exec->argv, exec->env);
 	*exec->error = -errno;
 	/* What lies unread at a close throws away what was said before it. */
-	(void)recv(EXEC_SOCKET, &byte, 1, MSG_DONTWAIT);
-	(void)send(EXEC_SOCKET, exec->message, exec->bytes, MSG_NOSIGNAL);
+	(void)recv(socket, &byte, 1, MSG_DONTWAIT);
+	(void)send(socket, exec->message, exec->bytes, MSG_NOSIGNAL);
 	_exit(EXEC_FAILED);
 }
 
@@ -194,17 +213,21 @@ int exec_start(const struct exec *exec, int *pidfd)
 	SLUICE_KEEP_ERRNO;
 	int gate[2];
 	pid_t pid;
+	int rc;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) < 0)
 		return -errno;
 	pid = start_fork(exec, gate);
 	(void)close(gate[1]);
-	*pidfd = pid > 0 ? start_let_go(pid, gate[0]) : -1;
+	rc = pid > 0 ? start_let_go(pid, gate[0]) : (int)pid;
 	(void)close(gate[0]);
-	if (pid < 0 || *pidfd >= 0)
+	if (rc >= 0) {
+		*pidfd = rc;
 		return (int)pid;
-	start_forget(pid);
-	return *pidfd;
+	}
+	if (pid > 0)
+		start_forget(pid);
+	return rc;
 }
 
 void exec_kill(int pidfd)
@@ -239,16 +262,16 @@ static struct exec_end end_of_reaped(int pidfd)
 						: WTERMSIG(info.exit_code));
 }
 
-struct exec_end exec_reap(int pidfd)
+int exec_reap(int pidfd, struct exec_end *end)
 {
 	SLUICE_KEEP_ERRNO;
 	siginfo_t info = {0};
-	int rc;
 
-	do
-		rc = waitid(WAIT_BY_PIDFD, (id_t)pidfd, &info, WEXITED);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0)
-		return end_of_reaped(pidfd);
-	return end_of(info.si_code == CLD_EXITED, info.si_status);
+	if (waitid(WAIT_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
+		*end = end_of_reaped(pidfd);
+	else if (info.si_pid != 0)
+		*end = end_of(info.si_code == CLD_EXITED, info.si_status);
+	else
+		return 0;
+	return 1;
 }

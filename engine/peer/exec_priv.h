@@ -49,14 +49,14 @@ struct exec_end {
  * -EACCES, -ENOMEM. Reads the environment. */
 char *exec_find(const char *name, int *rc);
 
-/* Start it. Returns its number, and *pidfd; or a negative errno: there is no child. It
- * does not wait until that is the program. */
+/* Start it. Returns its number, and *pidfd; or a negative errno: there is no child, and
+ * *pidfd is as it was. It does not wait until that is the program. */
 int exec_start(const struct exec *exec, int *pidfd);
 
 /* Kill it; it may be dead. */
 void exec_kill(int pidfd);
 
-/* Its pidfd is readable: see how it ended, and have the kernel forget it. */
-struct exec_end exec_reap(int pidfd);
+/* Has it ended? Then *end says how, and the kernel forgets it. Does not wait. */
+int exec_reap(int pidfd, struct exec_end *end);
 
 #endif

@@ -91,8 +91,8 @@ struct peer_ops {
 	/* Stages may have ended: look at those of peers. Returns when to look
 	 * again in any case, ns from now; UINT64_MAX: when some end. */
 	uint64_t (*look)(void *ctx);
-	/* May one of that name come, @again; or is nothing left of it, and nobody to
-	 * come? NULL: always. */
+	/* Asked of those that are started here: may one of that name come, @again; or
+	 * is nothing left of it, and nobody to come? */
 	int (*settled)(void *ctx, const char *name, int again);
 	/* The pipeline has ended, and nobody is told yet. NULL: nothing to do. */
 	void (*over)(void *ctx);

@@ -322,7 +322,7 @@ static void peers_round(struct listener *l)
 		peers_accept(l);
 }
 
-/* The pipeline has not ended while one of them was up. */
+/* None of them is up: the pipeline has ended, or has never begun. */
 static void peers_end_processes(struct listener *l)
 {
 	for (uint32_t i = 0; i < SLUICE_PROCESSES_MAX; i++) {
@@ -330,11 +330,10 @@ static void peers_end_processes(struct listener *l)
 
 		if (process == NULL)
 			continue;
-		guest_end(l, &process->guest);
 		kin_lock();
 		sluice_store_release(&l->process[i], 0);
 		kin_unlock();
-		process_abandon(process);
+		process_free(process);
 	}
 }
 

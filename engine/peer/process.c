@@ -77,10 +77,6 @@ void process_gone(struct process *process, enum peer_gone why, int code)
 		process->told = 1;
 		process->late = !is_in;
 		break;
-	case PEER_ENDED:
-		process->told = 1;
-		process->late = !is_in;
-		break;
 	case PEER_LOST:
 		process_fails(process, -EPIPE,
 			      "stage '%s': process %u has closed its "
@@ -93,7 +89,8 @@ void process_gone(struct process *process, enum peer_gone why, int code)
 			      process_name(process), process->pid,
 			      sluice_last_error());
 		break;
-	case PEER_DIED: /* how, is not known yet */
+	case PEER_DIED:  /* how, is not known yet */
+	case PEER_ENDED: /* not while it is up */
 		break;
 	}
 }
@@ -141,9 +138,7 @@ int process_judge(const struct process *process, const struct wire_hello *hello)
 {
 	const struct wire_hello *own = &process->hello;
 
-	if (hello->role == own->role &&
-	    strcmp(hello->pipeline, own->pipeline) == 0 &&
-	    strcmp(hello->peer, own->peer) == 0 &&
+	if (hello->role == own->role && strcmp(hello->peer, own->peer) == 0 &&
 	    strcmp(hello->from, own->from) == 0 &&
 	    strcmp(hello->to, own->to) == 0)
 		return 0;
@@ -316,12 +311,18 @@ static void process_settle(struct process *process)
 	pipeline_stay_no_more(process->pipeline);
 }
 
-static void process_reap(struct process *process)
+/* Returns non-zero: it has ended. */
+static int process_reap(struct process *process)
 {
-	process_ended(process, exec_reap(process->pidfd));
+	struct exec_end end;
+
+	if (!exec_reap(process->pidfd, &end))
+		return 0;
+	process_ended(process, end);
 	(void)close(process->pidfd);
 	process->pidfd = -1;
 	process_settle(process);
+	return 1;
 }
 
 /* ---- rounds ------------------------------------------------------------------------- */
@@ -333,10 +334,9 @@ static void process_look_up(struct listener *l, struct process *process)
 		guest_end(l, &process->guest); /* it comes too late */
 	if (process->guest.state != GUEST_FREE)
 		return;
-	if (process->polled != 0 && l->polled[process->polled].revents != 0) {
-		process_reap(process);
+	/* If nothing can be polled, this is no more than a hint. */
+	if (l->polled[process->polled].revents != 0 && process_reap(process))
 		return;
-	}
 	if (process->kill_ns == UINT64_MAX)
 		process->kill_ns = process->code != 0
 					   ? 0
@@ -351,8 +351,7 @@ static void process_look_up(struct listener *l, struct process *process)
 static int process_has_place(const struct listener *l,
 			     const struct process *process)
 {
-	return l->ops->settled == NULL ||
-	       l->ops->settled(l->ctx, process_name(process), process->again);
+	return l->ops->settled(l->ctx, process_name(process), process->again);
 }
 
 /* Are those still there that it is for, and is anything to go on? */
@@ -404,7 +403,6 @@ void process_prepare(struct listener *l, struct process *process,
 {
 	uint64_t due_ns = UINT64_MAX;
 
-	process->polled = 0;
 	switch (process->state) {
 	case PROCESS_DUE:
 		if (host_phase(&l->pipeline->host) >= PIPELINE_RUNNING)
@@ -422,14 +420,4 @@ void process_prepare(struct listener *l, struct process *process,
 	}
 	if (due_ns < *next_ns)
 		*next_ns = due_ns;
-}
-
-void process_abandon(struct process *process)
-{
-	if (process->pidfd >= 0) {
-		exec_kill(process->pidfd);
-		process->killed = 1;
-		process_reap(process);
-	}
-	process_free(process);
 }

@@ -53,7 +53,7 @@ struct process {
 	/* UP. */
 	int pidfd; /* else -1 */
 	uint32_t pid;
-	uint32_t polled;  /* where its pidfd stands */
+	uint32_t polled;  /* where its pidfd stands, from the next round on */
 	uint64_t kill_ns; /* UINT64_MAX: it is not leaving */
 	int killed;       /* by us */
 	int told;         /* its end: the stage has ended */
@@ -70,7 +70,7 @@ struct process {
 /* Made of options that were checked; it is due with its stages. */
 int process_new(struct process **out, struct sluice_pipeline *pipeline,
 		const struct sluice_process_opts *opts);
-/* It is over: its stages wait no more, and end if they are deserted. */
+/* It is over, and not UP: its stages wait no more, and end if they are deserted. */
 void process_free(struct process *process);
 /* Its memory and descriptors alone: its pipeline ends too, or it is a copy, in a child
  * of the process. */
@@ -93,7 +93,5 @@ void process_prepare(struct listener *l, struct process *process,
 		     uint64_t *next_ns);
 /* Its guest was heard. Returns non-zero: it is over. */
 int process_look(struct listener *l, struct process *process);
-/* The listener ends: whatever is left of it goes. */
-void process_abandon(struct process *process);
 
 #endif

@@ -157,11 +157,18 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 }
 
 /* Those that libc has no name for, or not everywhere. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 static inline int fault_of_number(long number, long flags)
 {
 	if (number == SYS_statx)
 		return edge_fails("statx") || (flags & AT_SYMLINK_NOFOLLOW &&
 					       edge_fails("statx_itself"));
+	if (number == SYS_close_range)
+		return edge_fails("close_range");
+	if (number == SYS_ioctl)
+		return edge_fails("ioctl");
 	return number == SYS_pidfd_open && edge_fails("pidfd_open");
 }
 
@@ -175,6 +182,12 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 		       ? -1
 		       : __real_syscall(number, a, b, c, d, e, f);
 }
+
+/* ---- processes --------------------------------------------------------------------- */
+
+/* A child is armed as its parent was, and counts on alone. */
+FAULT_WRAP(fork, (void), ())
+FAULT_WRAP(dup2, (int fd, int at), (fd, at))
 
 /* ---- threads and memory ---------------------------------------------------------- */
 

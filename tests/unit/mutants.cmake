@@ -641,6 +641,12 @@ sluice_unit_mutant(process-is-never-killed engine/peer/process.c process_start "
 	[[s/^\texec_kill(process->pidfd);/\t(void)0;/]])
 sluice_unit_mutant(stage-ends-while-its-process-is-away engine/peer/due.c process "what_it_had_comes_again"
 	[[s/(void)sluice_fetch_add(due_word(due, stage), 1);/(void)0;/]])
+sluice_unit_mutant(any-stage-of-that-name engine/peer/due.c due "one_that_comes_later_is_another"
+	[[s/return stage != NULL && stage->serial == due->serial/return stage != NULL/]])
+sluice_unit_mutant(ended-with-the-first engine/peer/due.c due "nobody_is_to_read"
+	[[s/return !stage_awaits_readers(stage) &&/return/]])
+sluice_unit_mutant(ended-under-others engine/peer/due.c due "others_are_there"
+	[[s/!places_taken(stage->out.places, stage->out.places_max);/1;/]])
 sluice_unit_mutant(stage-waits-for-one-that-is-over engine/peer/due.c process "one_feeds"
 	[[s/due_is_deserted(due, stage);/0;/]])
 sluice_unit_mutant(program-with-all-descriptors engine/peer/exec.c process_start "it_has_what_it_was_given"
@@ -650,7 +656,27 @@ sluice_unit_mutant(program-with-the-hosts-mask engine/peer/exec.c process_start 
 sluice_unit_mutant(program-outlives-its-engine engine/peer/exec.c process_start "a_killed_engine_takes_its_processes_with_it"
 	[[s/(void)prctl(PR_SET_PDEATHSIG, SIGKILL);/(void)0;/]])
 sluice_unit_mutant(last-words-are-lost engine/peer/exec.c process_start "one_that_cannot_be_executed_fails"
-	[[s/(void)send(EXEC_SOCKET, exec->message, exec->bytes, MSG_NOSIGNAL);/(void)0;/]])
+	[[s/(void)send(socket, exec->message, exec->bytes, MSG_NOSIGNAL);/(void)0;/]])
+sluice_unit_mutant(said-over-anothers-socket engine/peer/exec.c exec "the_socket_cannot_be_moved"
+	[[s/(void)send(socket, exec->message,/(void)send(EXEC_SOCKET, exec->message,/]])
+sluice_unit_mutant(heard-from-anothers-socket engine/peer/exec.c exec "the_socket_cannot_be_moved"
+	[[s/(void)recv(socket, &byte, 1, MSG_DONTWAIT);/(void)recv(EXEC_SOCKET, \&byte, 1, MSG_DONTWAIT);/]])
+sluice_unit_mutant(folder-is-a-program engine/peer/exec.c exec "a_folder_is_no_program"
+	[[s/if (!S_ISREG(is.st_mode))/if (0)/]])
+sluice_unit_mutant(descriptors-stay-open engine/peer/exec.c exec "descriptors_are_closed_one_by_one"
+	[[s/for (int fd = first; fd < limit; fd++)/for (int fd = first; fd < first; fd++)/]])
+sluice_unit_mutant(program-without-a-host engine/peer/exec.c exec "one_without_a_host_does_not_begin"
+	[[s/if (getppid() != parent || /if (/]])
+sluice_unit_mutant(child-is-left engine/peer/exec.c exec "no_pidfd"
+	[[s/^\t\tstart_forget(pid);/\t\t(void)0;/]])
+sluice_unit_mutant(ended-while-it-runs engine/peer/exec.c exec "one_has_not_ended"
+	[[s/else if (info.si_pid != 0)/else if (1)/]])
+sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"
+	[[s/(info.mask & PIDFD_HAS_EXIT) == 0)/0)/]])
+sluice_unit_mutant(left-and-failed engine/peer/process.c process_fault "one_that_has_left_has_ended"
+	[[s/else if (!end.known && !process->left &&/else if (!end.known \&\&/]])
+sluice_unit_mutant(told-and-failed engine/peer/process.c process_fault "one_that_was_told_has_ended"
+	[[s/!process->left && !process->told)/!process->left)/]])
 sluice_unit_mutant(process-may-read-anything engine/peer/process.c process_gone "reads_another"
 	[[s/strcmp(hello->from, own->from) == 0 &&/1 \&\&/]])
 sluice_unit_mutant(started-again-in-a-drain engine/peer/process.c process_gone "one_dies_in_a_drain"
