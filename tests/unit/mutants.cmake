@@ -679,7 +679,7 @@ sluice_unit_mutant(told-and-failed engine/peer/process.c process_fault "one_that
 	[[s/!process->left && !process->told)/!process->left)/]])
 sluice_unit_mutant(process-may-read-anything engine/peer/process.c process_gone "reads_another"
 	[[s/strcmp(hello->from, own->from) == 0 &&/1 \&\&/]])
-sluice_unit_mutant(started-again-in-a-drain engine/peer/process.c process_gone "one_dies_in_a_drain"
+sluice_unit_mutant(started-again-in-a-drain engine/peer/process.c process_gone "one_leaves_in_a_drain"
 	[[/^static void process_decide/,/^}/s/if (host_command(host) != PIPELINE_RUN) {/if (0) {/]])
 sluice_unit_mutant(back-before-it-may engine/peer/seats.c process_gone "one_comes_back_when_that_is_settled"
 	[[s/return again && stand_in_settled(&seat->in);/return again;/]])
