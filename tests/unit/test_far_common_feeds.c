@@ -147,6 +147,7 @@ static void its_engine_dies(void **state)
 	(void)state;
 	attach(0);
 	begin();
+	wait_for(is_open);
 	publish(START + 12);
 	assert_int_equal(
 		sluice_stage_end(stand, SLUICE_REASON_ERROR, EOWNERDEAD), 0);
