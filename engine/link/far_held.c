@@ -34,6 +34,9 @@ void far_hold(struct outlet *out, struct subscription *sub)
 	/* Our own words now. */
 	sluice_store_relaxed(&held->rx.acked, w->acked);
 	sluice_store_relaxed(&held->rx.granted, w->granted);
+	sluice_store_relaxed(&held->rx.batches,
+			     sluice_load_stale(&sub->rx->batches));
+	sluice_store_relaxed(&held->rx.high, sluice_load_stale(&sub->rx->high));
 	sluice_store_relaxed(&held->notes_read, notes);
 	w->rx = &held->rx;
 	far_mark(sub, w->acked, w->published);

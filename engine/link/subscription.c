@@ -52,6 +52,19 @@ void subscription_unmap(struct subscription *sub)
 
 /* ---- what it has carried -------------------------------------------------- */
 
+/* While its consumer is away the words are ours: its own may be changed for those of the
+ * next one. Under the lock, as whoever changes them has been since it was so. */
+static const struct sluice_rx_words *
+subscription_rx(const struct subscription *sub)
+{
+	uint32_t held = sluice_load_acquire(&sub->by_producer.held);
+
+	return held % 2 != 0 && held == sluice_load_acquire(
+						&sub->by_control.hold)
+		       ? &sub->far.held->rx
+		       : sub->rx;
+}
+
 /* In the order in which these were read what was granted or sent is never more than
  * the receipt read last allows; it may be less, for each was read a moment before.
  * From a pool more may be taken than was asked for.
@@ -61,6 +74,7 @@ static struct subscription_left subscription_cut(const struct subscription *sub,
 						 uint64_t published,
 						 uint64_t acked)
 {
+	const struct sluice_rx_words *rx = subscription_rx(sub);
 	uint64_t end = sluice_load_stale(&sub->by_producer.end);
 
 	/* A reader of a common ring that was cancelled has its end behind it,
@@ -76,8 +90,8 @@ static struct subscription_left subscription_cut(const struct subscription *sub,
 		.granted = granted,
 		.published = published,
 		.acked = acked,
-		.batches = sluice_load_stale(&sub->rx->batches),
-		.high = sluice_load_stale(&sub->rx->high),
+		.batches = sluice_load_stale(&rx->batches),
+		.high = sluice_load_stale(&rx->high),
 	};
 }
 
@@ -94,9 +108,10 @@ void subscription_note_left(struct subscription *sub, uint64_t granted,
 
 static struct subscription_left subscription_now(const struct subscription *sub)
 {
-	uint64_t granted = sluice_load_acquire(&sub->rx->granted);
+	const struct sluice_rx_words *rx = subscription_rx(sub);
+	uint64_t granted = sluice_load_acquire(&rx->granted);
 	uint64_t published = sluice_load_acquire(&sub->tx->published);
-	uint64_t acked = sluice_load_acquire(&sub->rx->acked);
+	uint64_t acked = sluice_load_acquire(&rx->acked);
 
 	return subscription_cut(sub, granted, published, acked);
 }
