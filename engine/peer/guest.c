@@ -151,13 +151,13 @@ static void guest_admit(struct listener *l, struct guest *guest)
 	guest->peer.epoch = ++l->epochs;
 	grant_init(&grant, guest->peer.epoch);
 	rc = l->ops->admit(l->ctx, &guest->peer, &grant);
+	l->look_ns = 0; /* it may be one to look after, or to clear away */
 	if (rc < 0) {
 		guest_refuse(guest, rc);
 		return;
 	}
 	guest->state = GUEST_WELCOMED;
 	guest->deadline_ns = listener_in_ms(l, guest_limit_ms(l, guest));
-	l->look_ns = 0; /* it may be one to look after */
 	rc = guest_welcome(guest, &grant);
 	for (uint32_t i = 0;
 	     i < grant.welcome.memory_count && i < PACKET_FDS_MAX; i++)

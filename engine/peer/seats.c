@@ -283,15 +283,6 @@ static void seat_add(struct seats *seats, struct seat *seat)
 	seats->first = seat;
 }
 
-/* One that was refused; if a stage stands there already, that has to end first. */
-static void seat_refuse(struct seats *seats, struct seat *seat)
-{
-	if (seat->in.stage != NULL)
-		seat_add(seats, seat);
-	else
-		free(seat);
-}
-
 static int seat_open(struct seats *seats, const struct peer *peer,
 		     struct peer_grant *grant, struct seat **out)
 {
@@ -303,13 +294,11 @@ static int seat_open(struct seats *seats, const struct peer *peer,
 				   peer->hello.peer);
 	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello,
 			   &grant->welcome, grant->fds);
-	if (rc < 0) {
-		seat_refuse(seats, seat);
-		return rc;
-	}
+	/* One that was refused as well: if a stage stands there, that has to end
+	 * before its seat can go. */
 	seat_add(seats, seat);
 	*out = seat;
-	return 0;
+	return rc;
 }
 
 static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)

@@ -175,8 +175,6 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		return 0;
 	/* Nothing has come of it: no stage is told that it has failed. */
 	stand_in_end(in, SLUICE_REASON_NORMAL);
-	if (in->stage == NULL)
-		(void)stand_in_close(in);
 	return rc;
 }
 
@@ -184,7 +182,7 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 
 int stand_in_fd(const struct stand_in *in)
 {
-	return in->share != NULL ? in->share->signalled : -1;
+	return in->share->signalled;
 }
 
 void stand_in_answer(struct stand_in *in)
@@ -193,7 +191,7 @@ void stand_in_answer(struct stand_in *in)
 
 	(void)sluice_far_answer(sluice_far_linux(), share->signalled, in->bells,
 				2, in->pipeline->host.wait);
-	if (share->side != WIRE_FROM || in->stage == NULL)
+	if (share->side != WIRE_FROM)
 		return;
 	/* What it reads has ended, and perhaps it has finished all of that; and, a
 	 * worker, what it feeds. */
@@ -206,11 +204,8 @@ void stand_in_answer(struct stand_in *in)
 
 int stand_in_over(const struct stand_in *in, uint32_t *closed)
 {
-	struct port_end end;
+	struct port_end end = port_end_of(in->stage);
 
-	if (in->stage == NULL)
-		return 0;
-	end = port_end_of(in->stage);
 	*closed = end.stopped && end.closed == 0
 			  ? SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0)
 			  : end.closed;
@@ -280,12 +275,9 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason)
 
 int stand_in_hold(const struct stand_in *in)
 {
-	uint32_t closed;
-
-	if (in->stage == NULL || in->share->side != WIRE_FROM ||
-	    in->output != NULL)
+	if (in->share->side != WIRE_FROM || in->output != NULL)
 		return -ENOTSUP;
-	return stand_in_over(in, &closed) ? -EPIPE : subscription_hold(in->sub);
+	return subscription_hold(in->sub);
 }
 
 int stand_in_settled(const struct stand_in *in)

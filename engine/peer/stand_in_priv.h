@@ -32,7 +32,7 @@ struct stand_in {
 
 /* @hello was accepted, and its peer may do what it wishes. Fills in what @welcome says
  * of the rings, and @fds, which are the caller's to close (welcome->memory_count), after
- * a failure too.
+ * a failure too: then @in has ended, and is to be closed like others.
  *
  * Returns 0; -ENOENT for a stage that is not there; -EINVAL for one that does not do
  * what is wished, or has other events; -ENOTSUP for what is not offered to peers; or as

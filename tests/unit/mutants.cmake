@@ -861,7 +861,9 @@ sluice_unit_mutant(refused-and-listening engine/peer/listen.c listen_fault "bind
 sluice_unit_mutant(refused-and-named engine/run/arrive.c attach_fault "let_read_aligned"
 	[[/^int stage_arrive/,/^}/s/\*out = NULL;/(void)0;/]])
 sluice_unit_mutant(refused-and-seated engine/peer/seats.c attach_fault "let_read_calloc"
-	[[/^static void seat_refuse/,/^}/s/free(seat);/seat_add(seats, seat);/]])
+	[[/^static int seat_open/,/^}/s/seat_add(seats, seat);/if (rc == 0) seat_add(seats, seat);/]])
+sluice_unit_mutant(refused-and-not-cleared-away engine/peer/guest.c attach_fault "let_read_calloc"
+	[[/^static void guest_admit/,/^}/s/l->look_ns = 0;/(void)0;/]])
 sluice_unit_mutant(refused-and-held engine/peer/seats.c attach_fault "let_read_calloc"
 	[[/^static void grant_undo/,/^}/s/(void)close(grant->fds.i.);/(void)0;/]])
 sluice_unit_mutant(refused-and-shared engine/peer/stand_in.c attach_fault "let_read_calloc"
