@@ -60,7 +60,8 @@ void far_heed(struct outlet *out, struct subscription *sub)
 	/* Relaxed: our own word. */
 	uint32_t held = sluice_load_relaxed(&sub->by_producer.held);
 
-	if (wanted == held || out->subs[sub->lane] != sub)
+	/* Only one that has joined is wished to be held: its lane is its own. */
+	if (wanted == held)
 		return;
 	/* It may have been there in between. */
 	if (held % 2 != 0)
@@ -78,6 +79,5 @@ void far_heed(struct outlet *out, struct subscription *sub)
 
 int far_passed_over(const struct outlet *out, uint32_t lane)
 {
-	return out->subs[lane] != NULL && subscription_held(out->subs[lane]) &&
-	       outlet_chooses(out);
+	return subscription_held(out->subs[lane]) && outlet_chooses(out);
 }

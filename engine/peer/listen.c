@@ -100,7 +100,7 @@ static void listener_shut(struct listener *l)
 		(void)close(l->wake);
 	if (l->spare >= 0)
 		(void)close(l->spare);
-	for (uint32_t i = 0; l->guests != NULL && i < l->opts.peers_max; i++)
+	for (uint32_t i = 0; i < l->opts.peers_max; i++)
 		guest_drop(&l->guests[i]);
 }
 
@@ -394,7 +394,7 @@ static int listener_make(struct sluice_pipeline *p,
 {
 	int rc = listener_new(out, p, opts);
 
-	if (rc < 0 || *out == NULL) {
+	if (rc < 0) {
 		if (ops->close != NULL)
 			ops->close(ctx);
 		return rc;
