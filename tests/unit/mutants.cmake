@@ -639,6 +639,12 @@ sluice_unit_mutant(process-comes-back-though-it-is-over engine/peer/process.c pr
 	[[s/else if (!process->told &&/else if (1 \&\&/]])
 sluice_unit_mutant(process-is-never-killed engine/peer/process.c process_start "what_makes_no_sense_is_refused"
 	[[s/^\texec_kill(process->pidfd);/\t(void)0;/]])
+sluice_unit_mutant(program-not-found-and-no-reason engine/peer/exec.c process_start "one_is_found_by_the_path"
+	[[s/if (\*rc == -ENOENT && errno == EACCES)/if (0)/]])
+sluice_unit_mutant(any-socket-is-the-engines engine/peer/inherit.c inherit "another_socket_is_none_of_its_own"
+	[[s/type == SOCK_SEQPACKET/1/]])
+sluice_unit_mutant(what-is-given-is-overwritten engine/peer/inherit.c inherit "what_is_given_stays"
+	[[s/if (o->number == 0) /if (1) /]])
 sluice_unit_mutant(stage-ends-while-its-process-is-away engine/peer/due.c process "what_it_had_comes_again"
 	[[s/(void)sluice_fetch_add(due_word(due, stage), 1);/(void)0;/]])
 sluice_unit_mutant(any-stage-of-that-name engine/peer/due.c due "one_that_comes_later_is_another"
@@ -830,6 +836,10 @@ sluice_unit_mutant(still-though-it-moves engine/peer/stall_priv.h peers_stall "b
 	[[s/ || said != stall->said)/)/]])
 sluice_unit_mutant(still-and-never-asked engine/peer/stand_in.c peers_stall "one_never_asks"
 	[[s/^\t\t\t\t  subscription_waited_for(in->sub),/\t\t\t\t  0,/]])
+sluice_unit_mutant(still-among-all engine/peer/stand_in.c peers_stall "one_of_all_is_detached"
+	[[s/stat.depth > 0;/0;/]])
+sluice_unit_mutant(held-though-it-feeds engine/peer/stand_in.c stand_in "a_worker_is_not_kept"
+	[[s/if (in->share->side != WIRE_FROM || in->output != NULL)/if (in->share->side != WIRE_FROM)/]])
 sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"

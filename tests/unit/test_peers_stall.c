@@ -141,6 +141,50 @@ static void a_stranger_is_evicted(void **state)
 	assert_true(sent_away(stands_still, NULL, SLUICE_STALL_EVICT) > 0);
 }
 
+/* It is told so, unless it finds the end of the ring first, which is that of all. */
+static void stands_still_among_all(void)
+{
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.name = "reader", .from = "source",
+					     .max_demand = 64));
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	visitor_count(&batch);
+	VISITOR_MUST(raise(SIGSTOP) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		;
+	VISITOR_MUST(rc == -EIO || rc == -EPIPE);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+/* Of what all of them get, it holds up the others: these go on. */
+static void one_of_all_is_detached(void **state)
+{
+	struct visitor still = visitor_fork(stands_still_among_all);
+	struct visitor other = visitor_fork(reads_the_rest);
+	uint32_t had;
+
+	(void)state;
+	open_dealing("broadcast", SLUICE_LISTEN(.folder = visitor_folder,
+						.on_stall = SLUICE_STALL_DETACH,
+						.stall_ms = STALL_MS));
+	visitor_go(&still);
+	await_stopped(&still);
+	had = sluice_load_acquire(&visited->count);
+	visitor_go(&other);
+	visitor_wait(&other);
+	assert_true(sluice_load_acquire(&visited->count) > had);
+	assert_int_equal(kill(still.pid, SIGCONT), 0);
+	visitor_wait(&still);
+	/* What was there before the other came nobody has read. */
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS),
+			 -EPIPE);
+	assert_text_has(sluice_last_error(), "had no consumer left to go to");
+	sluice_pipeline_close(pipeline);
+}
+
 static void stops_and_reads_all(void)
 {
 	VISITOR_MUST(raise(SIGSTOP) == 0);
@@ -283,6 +327,7 @@ int main(void)
 		cmocka_unit_test(one_never_asks),
 		cmocka_unit_test(one_asks_no_more),
 		cmocka_unit_test(a_stranger_is_evicted),
+		cmocka_unit_test(one_of_all_is_detached),
 		cmocka_unit_test(who_has_no_events),
 		cmocka_unit_test(who_feeds_may),
 		cmocka_unit_test(by_words_that_stand),

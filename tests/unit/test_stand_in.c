@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stage that stands for a peer: when its place may be kept, and how it ends. The
+ * peer does not come here, what it would map is let go. */
+#include "engine/peer/stand_in_priv.h"
+#include "flow.h"
+#include "peer_messages.h"
+
+#include <unistd.h>
+
+static struct sluice_pipeline *pipeline;
+static struct stand_in in;
+static struct flow_sink sink;
+static struct wire_welcome welcome;
+
+static void let_go(int fds[WIRE_MEMORY_MAX])
+{
+	for (uint32_t i = 0; i < welcome.memory_count; i++)
+		(void)close(fds[i]);
+	welcome.memory_count = 0;
+}
+
+static int open_with(const struct wire_hello *hello)
+{
+	int fds[WIRE_MEMORY_MAX];
+	int rc;
+
+	assert_int_equal(
+		sluice_pipeline_open(&pipeline, SLUICE_PIPELINE(.name = "p")),
+		0);
+	flow_add(pipeline, SLUICE_STAGE(.name = "out", .out_bytes = 16,
+					.kind = SLUICE_PRODUCER,
+					.flags = SLUICE_STAGE_PORT |
+						 SLUICE_STAGE_PEERS_CONSUME,
+					.on_idle = SLUICE_IDLE_STAY));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "in", .in_bytes = 8,
+			      .kind = SLUICE_CONSUMER,
+			      .handle_events = flow_collect,
+			      .flags = SLUICE_STAGE_PEERS_FEED,
+			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
+	flow_start(pipeline);
+	wire_init(&welcome, WIRE_WELCOME, sizeof(welcome));
+	rc = stand_in_open(&in, pipeline, hello, &welcome, fds);
+	let_go(fds);
+	return rc;
+}
+
+static void open_as(enum wire_role role)
+{
+	const struct wire_hello hello = peer_hello(role);
+
+	if (open_with(&hello) != 0)
+		fail_msg("%s", sluice_last_error());
+}
+
+static void close_all(void)
+{
+	for (uint32_t ms = 0; stand_in_close(&in) != 0; ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	sluice_pipeline_stop(pipeline);
+	sluice_pipeline_close(pipeline);
+}
+
+static uint32_t await_over(void)
+{
+	uint32_t closed = 0;
+
+	for (uint32_t ms = 0; !stand_in_over(&in, &closed); ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+	return closed;
+}
+
+static int renew(void)
+{
+	int fds[WIRE_MEMORY_MAX];
+	int rc = stand_in_renew(&in, &welcome, fds);
+
+	let_go(fds);
+	return rc;
+}
+
+/* Nothing stands there, and it is closed like others. */
+static void one_is_refused(void **state)
+{
+	struct wire_hello hello = peer_hello(WIRE_WORKER);
+
+	(void)state;
+	(void)strcpy(hello.to, "none");
+	assert_int_equal(open_with(&hello), -ENOENT);
+	assert_text_has(sluice_last_error(), "there is no stage 'none'");
+	close_all();
+}
+
+/* It dies just when all is over: nothing is kept. */
+static void one_that_is_over_is_not_kept(void **state)
+{
+	(void)state;
+	open_as(WIRE_CONSUMER);
+	stand_in_end(&in, SLUICE_REASON_ERROR);
+	assert_int_equal(SLUICE_CLOSED_REASON(await_over()),
+			 SLUICE_REASON_ERROR);
+	assert_int_equal(stand_in_hold(&in), -EPIPE);
+	assert_int_equal(renew(), -EAGAIN);
+	assert_text_has(sluice_last_error(),
+			"peer 'me' has gone just now, and is not settled yet");
+	/* Nothing comes of it. */
+	stand_in_resume(&in);
+	close_all();
+}
+
+/* Its stage ends with the pipeline. */
+static void one_is_stopped(void **state)
+{
+	(void)state;
+	open_as(WIRE_CONSUMER);
+	sluice_pipeline_stop(pipeline);
+	assert_int_equal(SLUICE_CLOSED_REASON(await_over()),
+			 SLUICE_REASON_SHUTDOWN);
+	stand_in_forget(&in);
+	sluice_pipeline_close(pipeline);
+}
+
+/* It has not asked for anything, so that its producer has not met it. */
+static void one_that_never_began_is_not_kept(void **state)
+{
+	(void)state;
+	open_as(WIRE_CONSUMER);
+	assert_int_equal(stand_in_hold(&in), -EPIPE);
+	stand_in_end(&in, SLUICE_REASON_NORMAL);
+	close_all();
+}
+
+static void who_feeds_is_not_kept(enum wire_role role)
+{
+	open_as(role);
+	assert_int_equal(stand_in_hold(&in), -ENOTSUP);
+	stand_in_end(&in, SLUICE_REASON_NORMAL);
+	close_all();
+}
+
+static void a_feeder_is_not_kept(void **state)
+{
+	(void)state;
+	who_feeds_is_not_kept(WIRE_PRODUCER);
+}
+
+static void a_worker_is_not_kept(void **state)
+{
+	(void)state;
+	who_feeds_is_not_kept(WIRE_WORKER);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_is_refused),
+		cmocka_unit_test(one_that_is_over_is_not_kept),
+		cmocka_unit_test(one_is_stopped),
+		cmocka_unit_test(one_that_never_began_is_not_kept),
+		cmocka_unit_test(a_feeder_is_not_kept),
+		cmocka_unit_test(a_worker_is_not_kept),
+	};
+
+	flow_watch(tests, UNIT_COUNT(tests));
+	return cmocka_run_group_tests_name("stand_in", tests, NULL, NULL);
+}
