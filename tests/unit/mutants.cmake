@@ -368,7 +368,7 @@ sluice_unit_mutant(as-full-as-last engine/link/inlet.c snapshot_ended "the_fulle
 sluice_unit_mutant(batches-never-counted engine/link/inlet.c snapshot_ended "the_fullest_is_remembered"
 	[[s/sluice_store_stale(&link->reader.rx->batches, ++link->batches);/(void)0;/]])
 sluice_unit_mutant(fullest-is-forgotten engine/link/subscription.c snapshot_ended "the_fullest_is_remembered"
-	[[s/.high = sluice_load_stale(&sub->rx->high),/.high = subscription_consumer(sub) == CONSUMER_OPEN,/]])
+	[[s/.high = sluice_load_stale(&rx->high),/.high = subscription_consumer(sub) == CONSUMER_OPEN,/]])
 sluice_unit_mutant(latency-in-the-next-bucket ring/latency.c latency "each_bucket_holds_what_it_says"
 	[[s/uint64_t part = bucket - (cut << SLUICE_LATENCY_PART_BITS);/uint64_t part = bucket - (cut << SLUICE_LATENCY_PART_BITS) + 1;/]])
 sluice_unit_mutant(places-rounded-down ring/latency.c latency "a_share_is_what_it_does_not_exceed"
@@ -668,7 +668,7 @@ sluice_unit_mutant(said-over-anothers-socket engine/peer/exec.c exec "the_socket
 sluice_unit_mutant(heard-from-anothers-socket engine/peer/exec.c exec "the_socket_cannot_be_moved"
 	[[s/(void)recv(socket, &byte, 1, MSG_DONTWAIT);/(void)recv(EXEC_SOCKET, \&byte, 1, MSG_DONTWAIT);/]])
 sluice_unit_mutant(folder-is-a-program engine/peer/exec.c exec "a_folder_is_no_program"
-	[[s/if (!S_ISREG(is.st_mode))/if (0)/]])
+	[[/^static int find_may_run/,/^}/s/if (fd < 0)/if (1)/]])
 sluice_unit_mutant(descriptors-stay-open engine/peer/exec.c exec "descriptors_are_closed_one_by_one"
 	[[s/for (int fd = first; fd < limit; fd++)/for (int fd = first; fd < first; fd++)/]])
 sluice_unit_mutant(program-without-a-host engine/peer/exec.c exec "one_without_a_host_does_not_begin"
