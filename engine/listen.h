@@ -29,11 +29,12 @@
  *        not finished, marked, then what came meanwhile; demand that was given by
  *        sluice_ask() and not used stands. Until then the place counts as one of a
  *        consumer that is slow: a dispatcher that chooses by the event goes on
- *        until its ring is full, one that chooses by credit passes it over. After
+ *        until its ring is full, one that chooses by credit passes it over; a
+ *        broadcast goes on as far as that one had asked, and waits then. After
  *        that, or when the pipeline drains, or when one of that name comes with
- *        other options, the stage ends, and what it had goes to others. Who leaves,
- *        or had no name, or is an onlooker (tee, conflate), or reads what a stage
- *        broadcasts, has nothing kept.
+ *        other options, the stage ends, and what it had goes to others, or, of a
+ *        broadcast, is not read by it. Who leaves, or had no name, or is an
+ *        onlooker (tee, conflate), has nothing kept.
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`

@@ -139,7 +139,7 @@ void far_want(struct subscription *sub)
 	uint64_t asked;
 
 	if (sub->far.side != FAR_PRODUCER || sub->far.stream == NULL ||
-	    !subscription_manual(sub))
+	    sub->far.granted != 0 || !subscription_manual(sub))
 		return;
 	asked = subscription_asked(sub);
 	sluice_store_release(&sub->rx->granted,

@@ -24,34 +24,38 @@ static void far_mark(struct subscription *sub, uint64_t at, uint64_t to)
 	sluice_store_release(&notes->filled, sub->notes_pending);
 }
 
-void far_hold(struct outlet *out, struct subscription *sub)
+const struct sluice_rx_words *far_keep(struct subscription *sub, uint64_t acked,
+				       uint64_t granted, uint64_t end)
 {
-	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	struct held_words *held = sub->far.held;
 	uint32_t notes = sub->notes_pending;
 
-	(void)sluice_spsc_refresh(w); /* its last receipt */
-	/* Our own words now. */
-	sluice_store_relaxed(&held->rx.acked, w->acked);
-	sluice_store_relaxed(&held->rx.granted, w->granted);
+	sluice_store_relaxed(&held->rx.acked, acked);
+	sluice_store_relaxed(&held->rx.granted, granted);
 	sluice_store_relaxed(&held->rx.batches,
 			     sluice_load_stale(&sub->rx->batches));
 	sluice_store_relaxed(&held->rx.high, sluice_load_stale(&sub->rx->high));
 	sluice_store_relaxed(&held->notes_read, notes);
-	w->rx = &held->rx;
-	far_mark(sub, w->acked, w->published);
+	far_mark(sub, acked, end);
 	sub->by_producer.held_at = (struct subscription_held_at){
-		.acked = w->acked,
-		.granted = w->granted,
+		.acked = acked,
+		.granted = granted,
 		.notes = notes,
 	};
+	return &held->rx;
+}
+
+void far_hold(struct outlet *out, struct subscription *sub)
+{
+	struct sluice_spsc_writer *w = &out->writers[sub->lane];
+
+	(void)sluice_spsc_refresh(w); /* its last receipt */
+	w->rx = far_keep(sub, w->acked, w->granted, w->published);
 }
 
 void far_resume(struct outlet *out, struct subscription *sub)
 {
 	out->writers[sub->lane].rx = sub->rx;
-	/* Its bell counts from the beginning: none of its sleeps has been told. */
-	sub->far.bell.told = 0;
 }
 
 void far_heed(struct outlet *out, struct subscription *sub)
@@ -64,8 +68,12 @@ void far_heed(struct outlet *out, struct subscription *sub)
 	if (wanted == held)
 		return;
 	/* It may have been there in between. */
-	if (held % 2 != 0)
+	if (held % 2 != 0) {
 		out->rings->resume(out, sub);
+		/* Its bell counts from the beginning: none of its sleeps has been
+		 * told. */
+		sub->far.bell.told = 0;
+	}
 	if (wanted % 2 != 0)
 		out->rings->hold(out, sub);
 	sluice_store_release(&sub->by_producer.held, wanted);

@@ -71,6 +71,10 @@ uint32_t far_notes_read(struct subscription *sub);
 void far_heed(struct outlet *out, struct subscription *sub);
 /* Are others better off with what could go to @lane? */
 int far_passed_over(const struct outlet *out, uint32_t lane);
+/* @sub's consumer is @acked and @granted far, and what lies there up to @end is marked.
+ * Returns the words, of our own, that say so as long as its place is kept. */
+const struct sluice_rx_words *far_keep(struct subscription *sub, uint64_t acked,
+				       uint64_t granted, uint64_t end);
 /* Of rings that are separate. */
 void far_hold(struct outlet *out, struct subscription *sub);
 void far_resume(struct outlet *out, struct subscription *sub);

@@ -63,7 +63,10 @@ struct subscription_far {
 	 * the other process has mapped them. NULL: the ring is its own. */
 	struct far_stream *stream;
 	uint32_t capacity; /* slots; 0: as many as the window needs */
-	uint64_t serial;   /* of the producer whose ring that is; 0: of any */
+	/* What a consumer has granted that had the place of this one before, and whose
+	 * receipts lie in `rx`. 0: it is the first there. */
+	uint64_t granted;
+	uint64_t serial; /* of the producer whose ring that is; 0: of any */
 	/* Of the thread there that writes or reads; rung by the one here that does.
 	 * Without `parked` nobody is rung. */
 	struct sluice_far_bell bell;

@@ -88,7 +88,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->latency = sub->latency;
 	link->stamp.ns = 0;
 	link->stamp_looked = position;
-	if (position > 0) {
+	if (position > 0 && sub->far.granted == 0) {
 		/* A broadcast that has begun: the words take up there. */
 		sluice_store_release(&sub->rx->acked, position);
 		sluice_store_release(&sub->rx->granted, position);
@@ -96,9 +96,6 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
-	/* In a common ring it has perhaps told its own first ask: far_want(). */
-	link->inherited =
-		link->far && sub->far.stream == NULL ? link->reader.granted : 0;
 	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
 	       sub->rx);
 	inlet_weigh(in);
@@ -126,6 +123,14 @@ static void inlet_granted(const struct inlet_link *link)
 	       link->reader.acked);
 }
 
+/* The position from which on what is asked for is counted. */
+static uint64_t inlet_asked_from(const struct subscription *sub)
+{
+	return sub->far.granted != 0
+		       ? sub->far.granted
+		       : sluice_load_acquire(&sub->by_producer.start);
+}
+
 void inlet_grant_asked(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
@@ -134,8 +139,7 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 	uint64_t granted;
 
 	subscription_take_asked(sub);
-	granted = sluice_load_acquire(&sub->by_producer.start) +
-		  link->inherited + sub->ask_taken + link->refused;
+	granted = inlet_asked_from(sub) + sub->ask_taken + link->refused;
 	if (granted - r->acked > ASKED_MOST) {
 		sub->ask_taken -= granted - r->acked - ASKED_MOST;
 		granted = r->acked + ASKED_MOST;

@@ -44,8 +44,6 @@ struct inlet_link {
 	uint32_t refusing;
 	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
 	uint64_t refused;
-	/* Manual demand that somebody gave in whose place it goes on: a position. */
-	uint64_t inherited;
 	/* Twins of the shared words. */
 	uint64_t batches;
 	uint64_t high;

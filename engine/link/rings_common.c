@@ -151,13 +151,14 @@ static uint64_t common_covered(const struct outlet *out, uint32_t but,
 static uint64_t common_unread(struct outlet *out,
 			      const struct subscription *sub)
 {
+	const struct sluice_broadcast_cursor *c =
+		&out->common.cursors[sub->lane];
+	/* Not the words of one that is away. */
 	uint64_t at =
-		sluice_credit_clamp_acked(sluice_load_acquire(&sub->rx->acked),
-					  out->common.cursors[sub->lane].acked,
-					  out->common.base.published);
-	uint64_t end = out->common.cursors[sub->lane].leaving
-			       ? sluice_load_acquire(&sub->by_producer.end)
-			       : out->common.base.published;
+		sluice_credit_clamp_acked(sluice_load_acquire(&c->rx->acked),
+					  c->acked, out->common.base.published);
+	uint64_t end = c->leaving ? sluice_load_acquire(&sub->by_producer.end)
+				  : out->common.base.published;
 	uint64_t unread = 0;
 
 	if (position_reached(at, out->read_to))
@@ -186,6 +187,21 @@ static void common_leave(struct outlet *out, struct subscription *sub)
 		   SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0));
 	out->common.cursors[sub->lane] = (struct sluice_broadcast_cursor){0};
 	outlet_release(out, sub);
+}
+
+static void common_hold(struct outlet *out, struct subscription *sub)
+{
+	struct sluice_broadcast_cursor *c = &out->common.cursors[sub->lane];
+
+	(void)common_refresh(out); /* its last receipt */
+	c->rx = far_keep(sub, c->acked, c->granted,
+			 c->leaving ? sluice_load_acquire(&sub->by_producer.end)
+				    : out->common.base.published);
+}
+
+static void common_resume(struct outlet *out, struct subscription *sub)
+{
+	out->common.cursors[sub->lane].rx = sub->rx;
 }
 
 static int common_quiet(struct outlet *out)
@@ -275,6 +291,8 @@ const struct rings_ops rings_common = {
 	.write = common_write,
 	.cancel = common_cancel,
 	.leave = common_leave,
+	.hold = common_hold,
+	.resume = common_resume,
 	.quiet = common_quiet,
 	.answered = common_answered,
 	.end = common_end,

@@ -368,7 +368,8 @@ static inline int subscription_silent(const struct subscription *sub)
 	if (sub->far.side == FAR_CONSUMER)
 		return sub->far.stream != NULL &&
 		       sluice_load_acquire(&sub->far.rx->granted) == 0;
-	return subscription_asked(sub) == 0 && sub->ask_taken == 0;
+	return subscription_asked(sub) == 0 && sub->ask_taken == 0 &&
+	       sub->far.granted == 0;
 }
 
 /* A consumer of a pool: how often the event at @at of its own ring had been handed

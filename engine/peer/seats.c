@@ -320,7 +320,8 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	if (rc < 0)
 		return rc;
 	if (seat != NULL)
-		rc = stand_in_renew(&seat->in, &grant->welcome, grant->fds);
+		rc = stand_in_renew(&seat->in, &peer->hello, &grant->welcome,
+				    grant->fds);
 	else
 		rc = seat_open(seats, peer, grant, &seat);
 	if (rc < 0) {

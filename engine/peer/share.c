@@ -244,6 +244,7 @@ int share_renew(struct share *share, const char *owner,
 
 	if (next == NULL)
 		return share_no_memory(owner);
+	next->common = share->common;
 	rc = share_part(next, MEMORY_OF_PEER, owner);
 	if (rc == 0) {
 		share_begin_at(next, share, at);
@@ -453,6 +454,8 @@ int share_find(struct share_found *found, const struct attach *attach,
 			       side == WIRE_FROM ? FAR_PRODUCER : FAR_CONSUMER);
 	if (words->stream != NULL)
 		found->far.capacity = attach->welcome.ring[side].capacity;
+	if (side == WIRE_FROM)
+		found->far.granted = sluice_load_acquire(&words->rx->granted);
 	/* An engine has nothing to gain: its events are not copied. */
 	found->far.trusted = 1;
 	found->far.bell = (struct sluice_far_bell){

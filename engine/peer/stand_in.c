@@ -287,21 +287,38 @@ int stand_in_settled(const struct stand_in *in)
 	return subscription_held_at(in->sub, &at) == 0;
 }
 
-int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
-		   int fds[WIRE_MEMORY_MAX])
+static int stand_in_unsettled(const struct stand_in *in, int rc)
 {
-	/* A ring for all is never kept. */
-	const struct wish_ring none = {.region = {.fd = -1}};
-	struct subscription_held_at at;
-	int rc = subscription_held_at(in->sub, &at);
+	return sluice_fail(rc == -EPIPE ? -EAGAIN : rc,
+			   "peer '%s' has gone just now, and is not settled "
+			   "yet; try again",
+			   in->name);
+}
 
+/* The stage that it reads is there as long as their subscription is, and looked for
+ * before that: so it is that one. */
+int stand_in_renew(struct stand_in *in, const struct wire_hello *hello,
+		   struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
+{
+	struct wish_ring ring;
+	struct subscription_held_at at;
+	struct wish wish;
+	int rc;
+
+	wish_of(&wish, hello, WIRE_FROM);
+	stand_in_deal(&wish.opts, hello);
+	rc = wish_find_ring(&wish, in->pipeline, &ring);
 	if (rc < 0)
-		return sluice_fail(rc == -EPIPE ? -EAGAIN : rc,
-				   "peer '%s' has gone just now, and is not "
-				   "settled yet; try again",
-				   in->name);
-	rc = share_renew(in->share, in->name, &at);
-	return rc < 0 ? rc : stand_in_tell(in, in->share, &none, welcome, fds);
+		return rc;
+	rc = subscription_held_at(in->sub, &at);
+	if (rc < 0)
+		rc = stand_in_unsettled(in, rc);
+	else
+		rc = share_renew(in->share, in->name, &at);
+	if (rc == 0)
+		rc = stand_in_tell(in, in->share, &ring, welcome, fds);
+	wish_drop_ring(&ring);
+	return rc;
 }
 
 void stand_in_resume(const struct stand_in *in)

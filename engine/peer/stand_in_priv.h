@@ -67,8 +67,8 @@ int stand_in_hold(const struct stand_in *in);
 int stand_in_settled(const struct stand_in *in);
 /* One has come, who is told what to map as by stand_in_open(), or a refusal. -EAGAIN: what
  * the last one had in hand is not settled yet. */
-int stand_in_renew(struct stand_in *in, struct wire_welcome *welcome,
-		   int fds[WIRE_MEMORY_MAX]);
+int stand_in_renew(struct stand_in *in, const struct wire_hello *hello,
+		   struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX]);
 /* It has mapped all: events flow again. */
 void stand_in_resume(const struct stand_in *in);
 

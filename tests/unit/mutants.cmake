@@ -332,7 +332,7 @@ sluice_unit_mutant(room-for-what-found-nobody engine/link/outlet_member.c outlet
 sluice_unit_mutant(read-counts-as-unread engine/link/rings_common.c outlet_leave "one_reader_is_enough"
 	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
 sluice_unit_mutant(unread-before-it-came engine/link/rings_common.c outlet_leave "who_never_opened_left_nothing"
-	[[/^static uint64_t common_unread/,/^}/s/out->common.cursors\[sub->lane\].acked,/0,/]])
+	[[/^static uint64_t common_unread/,/^}/s/c->acked,/0,/]])
 sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
 	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])
 sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
@@ -740,7 +740,7 @@ sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 sluice_unit_mutant(far-held-without-a-look engine/link/far_held.c far_held "it_writes_on"
 	[[s/(void)sluice_spsc_refresh(w);/(void)0;/]])
 sluice_unit_mutant(far-held-and-believed engine/link/far_held.c far_held "it_writes_on"
-	[[s/w->rx = &held->rx;/(void)0;/]])
+	[[s/w->rx = far_keep(/(void)far_keep(/]])
 sluice_unit_mutant(far-held-marks-of-before engine/link/far_held.c far_held "it_goes_again_and_again"
 	[[s/notes->note\[i\] = (struct note){at, at, 0};/(void)0;/]])
 sluice_unit_mutant(far-held-in-one-go engine/link/far_held.c far_held "it_writes_on"
@@ -749,6 +749,22 @@ sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_held "n
 	[[s/!subscription_held(sub))/1)/]])
 
 # ---- and a ring for all ---------------------------------------------------------
+sluice_unit_mutant(common-held-and-believed engine/link/rings_common.c far_common "it_goes_and_comes_back"
+	[[s/^\tc->rx = far_keep(/\t(void)far_keep(/]])
+sluice_unit_mutant(common-held-for-good engine/link/rings_common.c far_common "it_goes_and_comes_back"
+	[[/^static void common_resume/,/^}/s/= sub->rx;/= \&sub->far.held->rx;/]])
+sluice_unit_mutant(common-held-without-a-look engine/link/rings_common.c far_common "it_goes_and_comes_back"
+	[[/^static void common_hold/,/^}/s/(void)common_refresh(out);/(void)0;/]])
+sluice_unit_mutant(common-back-to-the-beginning engine/link/inlet.c peers_held_common "one_comes_back"
+	[[s/if (position > 0 \&\& sub->far.granted == 0)/if (position > 0)/]])
+sluice_unit_mutant(common-back-to-another-ring engine/peer/stand_in.c peers_held_common "one_comes_back"
+	[[s/^\t\trc = stand_in_tell(in, in->share, &ring, welcome, fds);/\t\trc = stand_in_tell(in, in->share, \&(struct wish_ring){.region = {.fd = -1}}, welcome, fds);/]])
+sluice_unit_mutant(demand-from-the-start engine/link/inlet.c peers_held_common "demand_stands_in_a_ring_of_its_own"
+	[[s/return sub->far.granted != 0$/return 0/]])
+sluice_unit_mutant(demand-of-before-unheard engine/link/subscription_priv.h peers_held_common "demand_stands_in_a_broadcast"
+	[[s/^\t       sub->far.granted == 0;/\t       1;/]])
+sluice_unit_mutant(demand-of-before-told-anew engine/link/far.c peers_held_common "demand_stands_in_a_broadcast"
+	[[s/sub->far.granted != 0 || !subscription_manual(sub))/!subscription_manual(sub))/]])
 sluice_unit_mutant(stream-of-a-leaver-goes-on engine/link/rings_common.c far_common "it_dies"
 	[[/^static void common_leave/,/^}/s/far_finish(/if (0) far_finish(/]])
 sluice_unit_mutant(stream-is-not-cancelled engine/link/rings_common.c far_common "it_is_cancelled"
@@ -845,7 +861,7 @@ sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c pee
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
 	[[/^static void guest_ready/,/^}/s/l->look_ns = 0;/(void)0;/]])
 sluice_unit_mutant(back-and-asks-from-the-first engine/link/inlet.c peers_held "it_asks_as_before"
-	[[s/link->inherited + sub->ask_taken/sub->ask_taken/]])
+	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]])
 sluice_unit_mutant(back-and-told-before engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
 	[[s/sub->far.bell.told = 0;/(void)0;/]])
 sluice_unit_mutant(back-and-not-rung engine/link/far_held.c far_words "it_sleeps_as_the_one_before"

@@ -152,7 +152,7 @@ static int is_held(void)
 
 /* Each time with one descriptor more, until nothing is refused. Returns how often
  * something was. */
-static uint32_t renew(int fds[WIRE_MEMORY_MAX])
+static uint32_t renew(const struct wire_hello *hello, int fds[WIRE_MEMORY_MAX])
 {
 	struct rlimit was;
 	struct rlimit now;
@@ -165,7 +165,7 @@ static uint32_t renew(int fds[WIRE_MEMORY_MAX])
 	do {
 		grant = ATTACH_NONE;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
-		rc = stand_in_renew(&stand_in, &grant.welcome, fds);
+		rc = stand_in_renew(&stand_in, hello, &grant.welcome, fds);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 		for (uint32_t i = 0; rc < 0 && i < grant.welcome.memory_count;
 		     i++)
@@ -200,7 +200,7 @@ static void another_comes_to_its_place(void **state)
 		assert_true(ms < FLOW_DEADLINE_MS);
 		flow_sleep_ms(1);
 	}
-	assert_in_range(renew(fds), 5, 1000);
+	assert_in_range(renew(&hello, fds), 5, 1000);
 	grant_map(fds);
 	assert_int_equal(attached_open(&peer, &hello, &grant, NULL), 0);
 	answer_begin();

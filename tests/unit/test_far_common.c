@@ -8,6 +8,8 @@
 #define EVENTS_ALL (10 * RING)
 
 static struct far_stream stream;
+static struct held_words held;
+static struct subscription_held_at at;
 static struct flow_source source;
 static struct sluice_spsc_reader reader;
 static const struct outlet *out; /* of the source */
@@ -47,6 +49,7 @@ static struct subscription_far common_end(uint64_t serial)
 	end.tx = NULL;
 	end.slots = NULL;
 	end.stream = &stream;
+	end.held = &held;
 	end.serial = serial;
 	return end;
 }
@@ -239,6 +242,80 @@ static void it_lies(void **state)
 	sink_has_all_and_close();
 }
 
+/* ---- its place is kept ---------------------------------------------------------- */
+
+static int is_held(void)
+{
+	return subscription_held_at(sub, &at) == 0;
+}
+
+static void hold(void)
+{
+	assert_int_equal(subscription_hold(sub), 0);
+	wait_for(is_held);
+}
+
+/* That it has asked for. */
+static int all_are_there(void)
+{
+	return sluice_load_acquire(&out->common.base.tx->published) ==
+	       reader.granted;
+}
+
+/* It has read a ring, and goes with some in hand; whatever is written where
+ * its words were, nobody believes. */
+static void go_away(void)
+{
+	start_source("broadcast");
+	come_to_read();
+	paced_go(pipeline, EVENTS_ALL);
+	read_events(RING);
+	wait_for(all_are_there);
+	/* Nobody is rung. */
+	(void)sluice_spsc_release(&reader, 3);
+	hold();
+	assert_int_equal(at.acked, reader.acked);
+	assert_int_equal(at.granted, reader.granted);
+	sluice_store_release(&far.rx.acked, reader.acked + 1);
+	sluice_store_release(&far.rx.granted, reader.granted + 1);
+	ring("source");
+	flow_wait_events(pipeline, &sink, at.granted);
+	flow_sleep_ms(5);
+	assert_true(all_are_there());
+}
+
+/* What was there when it went is marked, from the first on. */
+static void it_goes_and_comes_back(void **state)
+{
+	const struct note *note = &far.notes.note[0];
+
+	(void)state;
+	go_away();
+	assert_int_equal(at.notes, 0);
+	assert_int_equal(sluice_load_acquire(&far.notes.filled), 1);
+	assert_int_equal(note->from, at.acked);
+	assert_int_equal(note->to, at.granted);
+	assert_int_equal(note->deliveries, 1);
+	sluice_store_release(&far.rx.acked, at.acked);
+	sluice_store_release(&far.rx.granted, at.granted);
+	assert_int_equal(subscription_resume(sub), 0);
+	read_events(UINT64_MAX);
+	assert_int_equal(reader.acked, source.end);
+	port_call(stand);
+	sink_has_all_and_close();
+}
+
+/* The others go on without it. */
+static void it_goes_for_good(void **state)
+{
+	(void)state;
+	go_away();
+	leave(SLUICE_REASON_ERROR);
+	wait_for(stream_is_closed);
+	assert_int_equal(sluice_load_acquire(&stream.end), at.acked);
+	sink_has_all_and_close();
+}
+
 static int five_are_there(void)
 {
 	return sluice_load_acquire(&out->common.base.tx->published) ==
@@ -305,6 +382,8 @@ int main(void)
 		cmocka_unit_test(it_dies),
 		cmocka_unit_test(it_is_cancelled),
 		cmocka_unit_test(it_lies),
+		cmocka_unit_test(it_goes_and_comes_back),
+		cmocka_unit_test(it_goes_for_good),
 		cmocka_unit_test(it_asks_later),
 		cmocka_unit_test(of_another_stage),
 		cmocka_unit_test(of_a_pool),

@@ -153,28 +153,9 @@ static void reads_in_order(void)
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
 
-/* Wait until the place of @name is @phase. */
-static void await_phase_of(const char *name, enum sluice_sub_phase phase)
-{
-	int is = 0;
-
-	for (uint32_t ms = 0; !is; ms++) {
-		struct sluice_snapshot *now = NULL;
-
-		assert_true(ms < TEST_DEADLINE_MS);
-		assert_int_equal(sluice_pipeline_stat(pipeline, &now), 0);
-		for (uint32_t i = 0; i < now->subscription_count; i++)
-			is |= strcmp(now->subscriptions[i]->consumer, name) ==
-				      0 &&
-			      now->subscriptions[i]->phase == phase;
-		sluice_snapshot_close(now);
-		flow_sleep_ms(1);
-	}
-}
-
 static void await_phase(enum sluice_sub_phase phase)
 {
-	await_phase_of("reader", phase);
+	visitor_await_phase("reader", phase);
 }
 
 /* ---- it comes back ----------------------------------------------------------------- */
@@ -209,7 +190,7 @@ static void keys_stay(const char *dispatcher)
 	visitor_go(&first);
 	visitor_go(&other);
 	await_phase(SLUICE_SUB_OPEN);
-	await_phase_of("other", SLUICE_SUB_OPEN);
+	visitor_await_phase("other", SLUICE_SUB_OPEN);
 	sluice_store_release(&begun, 1);
 	sluice_wake(sluice_stage_find(pipeline, "source"));
 	child_await(&visited->stage, 1);

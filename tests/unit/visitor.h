@@ -274,6 +274,26 @@ static inline void visitor_listen(void)
 	visitor_listen_holding(0);
 }
 
+/* Wait until the place of @name is @phase. */
+static inline void visitor_await_phase(const char *name,
+				       enum sluice_sub_phase phase)
+{
+	int is = 0;
+
+	for (uint32_t ms = 0; !is; ms++) {
+		struct sluice_snapshot *now = NULL;
+
+		assert_true(ms < TEST_DEADLINE_MS);
+		assert_int_equal(sluice_pipeline_stat(pipeline, &now), 0);
+		for (uint32_t i = 0; i < now->subscription_count; i++)
+			is |= strcmp(now->subscriptions[i]->consumer, name) ==
+				      0 &&
+			      now->subscriptions[i]->phase == phase;
+		sluice_snapshot_close(now);
+		flow_sleep_ms(1);
+	}
+}
+
 static inline void visitor_drain(void)
 {
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);

@@ -8,7 +8,7 @@
  *
  * Where each reader gets every event, a stage of the engine does so, too, and its are
  * the effects that are written down; a reader sees that it has missed nothing since it
- * came.
+ * came; or, where places are kept, since anybody of its name did.
  *
  * or, in parts with workers, the readers send on what they have read:
  *
@@ -88,6 +88,10 @@ struct books {
 	sluice_a32 effects_by[READERS];
 	sluice_a32 hand[READERS]; /* events of the batch it has in hand */
 	sluice_a32 died[POINTS];
+	/* Of a reader that gets every event: one above the last that came, of each
+	 * feeder; 0: none has, since it came or its place was last kept for it. */
+	sluice_a32 beside[READERS][FEEDERS];
+	sluice_a32 twice_beside; /* that had come to it before */
 	/* What must not be. */
 	sluice_a32 gaps;     /* events that the hub did not expect */
 	sluice_a32 torn;     /* events that are not as they were sent */

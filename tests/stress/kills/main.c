@@ -333,6 +333,8 @@ static uint32_t books_check(void)
 		     part->ordered ? 0 : run.allowed);
 	bad += wrong("seen twice, and nobody had them in hand", again,
 		     run.allowed);
+	bad += wrong("twice to a reader, and not in hand",
+		     sluice_load_acquire(&books->twice_beside), run.allowed);
 	bad += wrong("gaps", sluice_load_acquire(&books->gaps), 0);
 	bad += wrong("torn", sluice_load_acquire(&books->torn), 0);
 	bad += wrong("not marked", sluice_load_acquire(&books->unmarked), 0);

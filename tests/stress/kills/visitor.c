@@ -15,10 +15,8 @@ static struct {
 	uint32_t visitor;
 	char name[32];
 	struct rng rng;
-	enum point dies_at;    /* POINTS: nowhere */
-	uint32_t passes;       /* that are left to it there */
-	uint32_t met[FEEDERS]; /* it has seen an event of it, and expects */
-	uint32_t next[FEEDERS];
+	enum point dies_at;          /* POINTS: nowhere */
+	uint32_t passes;             /* that are left to it there */
 	struct sluice_stage *sender; /* a worker's port, else NULL */
 } life;
 
@@ -48,6 +46,16 @@ static int works(void)
 	return reads() && part->workers;
 }
 
+static uint32_t window(void)
+{
+	return reads() ? WINDOW : 0;
+}
+
+static uint32_t ring_events(void)
+{
+	return reads() && !works() ? 0 : 4 * BURST_MAX;
+}
+
 /* ---- attaching ------------------------------------------------------------------ */
 
 /* What a library does between the two messages, and no more. */
@@ -65,6 +73,9 @@ static void dies_welcomed(void)
 	(void)strcpy(reads() ? hello.from : hello.to, "hub");
 	if (works())
 		(void)strcpy(hello.to, "sink");
+	/* As below, or a place that is kept would not be for it. */
+	hello.max_demand = window();
+	hello.ring_events = ring_events();
 	if (attach_open(&attach, &hello, folder,
 			attach_due(TEST_DEADLINE_MS)) == 0) {
 		life.passes = 1;
@@ -80,18 +91,17 @@ static struct sluice_stage *attach(uint64_t *accepted)
 	int rc;
 
 	/* Whoever had its name before is gone: nobody has to ask twice. */
-	rc = sluice_attach(
-		&port,
-		SLUICE_ATTACH(.pipeline = PIPELINE, .folder = folder,
-			      .name = life.name, .from = reads() ? "hub" : NULL,
-			      .to = works()   ? "sink"
-				    : reads() ? NULL
-					      : "hub",
-			      .max_demand = reads() ? WINDOW : 0,
-			      .ring_events =
-				      reads() && !works() ? 0 : 4 * BURST_MAX,
-			      .timeout_ms = TEST_DEADLINE_MS,
-			      .accepted = accepted));
+	rc = sluice_attach(&port,
+			   SLUICE_ATTACH(.pipeline = PIPELINE, .folder = folder,
+					 .name = life.name,
+					 .from = reads() ? "hub" : NULL,
+					 .to = works()   ? "sink"
+					       : reads() ? NULL
+							 : "hub",
+					 .max_demand = window(),
+					 .ring_events = ring_events(),
+					 .timeout_ms = TEST_DEADLINE_MS,
+					 .accepted = accepted));
 	if (rc < 0)
 		wrong("attaches", rc);
 	sluice_store_release(&books->attached[life.visitor], 1);
@@ -122,23 +132,41 @@ static void act_in_order(const struct event *event)
 		sluice_store_release(&books->done[key], at + 1);
 }
 
-/* The next of its feeder, since it came. */
-static void act_beside(const struct event *event)
+/* The next of its feeder, or one that was handed out before. */
+static void act_beside(const struct event *event, uint32_t flags)
 {
-	if (life.met[event->feeder] &&
-	    event->number != life.next[event->feeder])
+	sluice_a32 *next = &books->beside[life.who][event->feeder];
+	/* Relaxed: one process at a time writes it. */
+	uint32_t due = sluice_load_relaxed(next);
+
+	if (due != 0 && event->number < due) {
+		count(&books->twice_beside, 1);
+		if (!(flags & SLUICE_BATCH_REDELIVERED))
+			count(&books->unmarked, 1);
+		return;
+	}
+	if (due != 0 && event->number > due)
 		count(&books->gaps, 1);
-	life.met[event->feeder] = 1;
-	life.next[event->feeder] = event->number + 1;
+	sluice_store_relaxed(next, event->number + 1);
+}
+
+/* Whatever comes next is the first. */
+static void begin_beside(void)
+{
+	for (uint32_t f = 0; f < FEEDERS; f++)
+		sluice_store_relaxed(&books->beside[life.who][f], 0);
 }
 
 /* All there was has come to those who were there at the end. */
 static void check_all_came(void)
 {
-	for (uint32_t f = 0; f < FEEDERS; f++)
-		if (life.met[f] &&
-		    life.next[f] != sluice_load_acquire(&books->taken[f]))
+	for (uint32_t f = 0; f < FEEDERS; f++) {
+		uint32_t next =
+			sluice_load_relaxed(&books->beside[life.who][f]);
+
+		if (next != 0 && next != sluice_load_acquire(&books->taken[f]))
 			count(&books->gaps, 1);
+	}
 }
 
 static void act(const struct event *event, uint32_t flags)
@@ -148,7 +176,7 @@ static void act(const struct event *event, uint32_t flags)
 		return;
 	}
 	if (part->each) {
-		act_beside(event);
+		act_beside(event, flags);
 		return;
 	}
 	if (sluice_fetch_add(&books->effect[event->feeder][event->number], 1) >
@@ -233,6 +261,9 @@ static void read_all(void)
 	struct sluice_batch batch = {0};
 	int rc = 0;
 
+	/* Of one that was sent away the place is not kept. */
+	if (!holds || stalls)
+		begin_beside();
 	life.sender = sluice_port_sender(port);
 	while (batches-- > 0 &&
 	       (rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
@@ -251,6 +282,8 @@ static void read_all(void)
 	batch.count = 0;
 	if (early_ack)
 		act_late(&batch);
+	/* Before it leaves: it may be killed on its way. */
+	begin_beside();
 	leave(port);
 	sluice_store_release(&books->hand[life.who], 0);
 }
