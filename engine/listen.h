@@ -21,7 +21,7 @@
  * broadcast the others have them anyway. What
  * a producer has sent counts, whatever becomes of it.
  *
- * Places that are kept  A consumer with a name of its own (sluice_attach_opts.name)
+ * Places that are kept  A consumer, or a worker, with a name of its own (sluice_attach_opts.name)
  *        that has died may come back, and what it had in hand may be nobody else's
  *        business: keys that are its, a batch that it has half done. So its place,
  *        with the stage, is kept for `hold_ms`, for one of the same name that
@@ -34,7 +34,14 @@
  *        that, or when the pipeline drains, or when one of that name comes with
  *        other options, the stage ends, and what it had goes to others, or, of a
  *        broadcast, is not read by it. Who leaves, or had no name, or is an
- *        onlooker (tee, conflate), has nothing kept.
+ *        onlooker (tee, conflate), has nothing kept. Of a worker that has died what
+ *        it had sent counts, and its successor sends on behind that; it handles
+ *        the batch that was not acknowledged again, so results of that may come
+ *        twice, but not behind `ordered`, where they are dropped: there the numbers
+ *        that it was given stay its own, and those behind them wait. One that lives
+ *        on, though its connection is lost, or that had closed what it feeds, is
+ *        given up at once. Of a producer no place is kept; it learns how many of its
+ *        events were taken (sluice_attach_opts.accepted).
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`

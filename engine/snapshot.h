@@ -68,8 +68,9 @@ enum sluice_sub_phase {
 	/** Its consumer has left it. It is listed until another subscription
 	 * takes its place, also when its stages have been removed. */
 	SLUICE_SUB_ENDED = 3,
-	/** Open, and its consumer, in another process, has died: its place is kept
-	 * for one that comes back (`hold_ms` of listen.h). */
+	/** Open, and its consumer, in another process, has died, or its producer, a
+	 * worker: the place is kept for one that comes back (`hold_ms` of
+	 * listen.h). */
 	SLUICE_SUB_HELD = 4,
 };
 

@@ -95,6 +95,14 @@ int sluice_cancel(struct sluice_sub id, enum sluice_reason reason,
 
 /* ---- one whose consumer is away ------------------------------------------ */
 
+static int subscription_keeps(const struct subscription *sub)
+{
+	if (sub->far.side == FAR_PRODUCER)
+		return 1;
+	return sub->far.held != NULL && !subscription_aside(sub) &&
+	       rings_of(sub->rings)->hold != NULL;
+}
+
 /* Under the lock: @id, if events may have gone there and its place may be kept. Who
  * stands in for the consumer may not have seen that it has begun. */
 static int subscription_keep(struct sluice_sub id, struct subscription **out)
@@ -105,10 +113,7 @@ static int subscription_keep(struct sluice_sub id, struct subscription **out)
 	    sluice_load_acquire(&sub->by_control.cancel) != 0)
 		return -EPIPE;
 	*out = sub;
-	return sub->far.held != NULL && !subscription_aside(sub) &&
-			       rings_of(sub->rings)->hold != NULL
-		       ? 0
-		       : -ENOTSUP;
+	return subscription_keeps(sub) ? 0 : -ENOTSUP;
 }
 
 /* @held: odd and even in turn, so that the last wish is the one that counts. */
@@ -121,7 +126,9 @@ static int subscription_wish_held(struct sluice_sub id, uint32_t held)
 	rc = subscription_keep(id, &sub);
 	if (rc == 0 && sluice_load_acquire(&sub->by_control.hold) % 2 != held) {
 		(void)sluice_fetch_add(&sub->by_control.hold, 1);
-		stage_signal(sub->producer, SIGNAL_SUBS);
+		stage_signal(sub->far.side == FAR_PRODUCER ? sub->consumer
+							   : sub->producer,
+			     SIGNAL_SUBS);
 	}
 	pipeline_unlock(id.pipeline);
 	return rc;

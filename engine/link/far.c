@@ -100,9 +100,10 @@ uint32_t far_notes_made(struct subscription *sub)
 
 uint32_t far_notes_read(struct subscription *sub)
 {
-	const sluice_a32 *word = subscription_held(sub)
-					 ? &sub->far.held->notes_read
-					 : subscription_notes_read(sub);
+	const sluice_a32 *word =
+		sub->far.side == FAR_CONSUMER && subscription_held(sub)
+			? &sub->far.held->notes_read
+			: subscription_notes_read(sub);
 	uint32_t read = sluice_load_acquire(word);
 	uint32_t made = far_notes_made(sub);
 
@@ -205,10 +206,12 @@ int far_writes(const struct outlet *out)
 	for (uint32_t i = 0; out->far && i < out->lanes.count; i++) {
 		const struct subscription *sub = out->subs[i];
 
-		/* Relaxed: our own words. */
+		/* One that is away is waited for, or given up. Relaxed: our own
+		 * words. */
 		if (far_lane(out, i) &&
-		    sluice_load_acquire(&sub->tx->closed) ==
-			    SLUICE_REASON_OPEN &&
+		    (subscription_held(sub) ||
+		     sluice_load_acquire(&sub->tx->closed) ==
+			     SLUICE_REASON_OPEN) &&
 		    sluice_load_relaxed(&sub->by_producer.closed) ==
 			    SLUICE_REASON_OPEN)
 			return 1;
@@ -238,12 +241,37 @@ void far_stop(struct outlet *out, uint32_t closed)
 			far_close(out, i, closed);
 }
 
+/* While that process is away what lies there may be moved to other memory: not once
+ * there is another, though we have not heeded that, nor once its place is given up, and
+ * the stream ended. Acquire: whoever sees that the next one has acknowledged something
+ * (sequence_priv.h) sees here that it has come. */
+static int far_away(const struct subscription *sub)
+{
+	/* Relaxed: our own word. */
+	uint32_t held = sluice_load_relaxed(&sub->by_producer.held);
+
+	return held % 2 != 0 &&
+	       sluice_load_acquire(&sub->by_control.hold) == held &&
+	       sluice_load_acquire(&sub->by_producer.closed) ==
+		       SLUICE_REASON_OPEN;
+}
+
+static int far_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
+{
+	return !far_away(link->sub) && common_fetch(in, link, limit);
+}
+
+static uint32_t far_ended(struct inlet_link *link)
+{
+	return far_away(link->sub) ? SLUICE_REASON_OPEN : common_ended(link);
+}
+
 /* The end of its stream is told beside the ring, as that of a reader who leaves a
  * common ring. */
 const struct rings_ops rings_far = {
 	.own = 1,
-	.fetch = common_fetch,
-	.ended = common_ended,
+	.fetch = far_fetch,
+	.ended = far_ended,
 };
 
 /* What lies there may be written over once its stream is closed, so that is looked at

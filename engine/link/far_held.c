@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A consumer in another process that is away, and whose place is kept. */
+/* A consumer in another process that is away, and whose place is kept; if it is a
+ * worker, it feeds as well. */
 #include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
 
@@ -83,6 +84,24 @@ void far_heed(struct outlet *out, struct subscription *sub)
 	 * at though it seems to have enough. */
 	out->joining = 1;
 	(void)out->rings->refresh(out);
+}
+
+uint32_t far_feeder_wanted(const struct subscription *sub)
+{
+	uint32_t wanted = sluice_load_acquire(&sub->by_control.hold);
+
+	/* Relaxed: our own word. */
+	return wanted != sluice_load_relaxed(&sub->by_producer.held) ? wanted
+								     : 0;
+}
+
+void far_feeder_heed(struct subscription *sub, uint32_t wanted)
+{
+	/* As above: of who has been away. */
+	if (subscription_held(sub))
+		sub->far.bell.told = 0;
+	sluice_store_release(&sub->by_producer.held, wanted);
+	subscription_ring_far(sub);
 }
 
 int far_passed_over(const struct outlet *out, uint32_t lane)

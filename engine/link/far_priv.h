@@ -69,6 +69,11 @@ uint32_t far_notes_read(struct subscription *sub);
 
 /* Heed what is wanted of @sub's place: it is kept, or goes on. Of the producer. */
 void far_heed(struct outlet *out, struct subscription *sub);
+/* The same of @sub's producer, a worker: what is wanted now, above 0, or 0: nothing new;
+ * and that it is so. Of the consumer, who touches nothing of that process meanwhile
+ * but what it has published. */
+uint32_t far_feeder_wanted(const struct subscription *sub);
+void far_feeder_heed(struct subscription *sub, uint32_t wanted);
 /* Are others better off with what could go to @lane? */
 int far_passed_over(const struct outlet *out, uint32_t lane);
 /* @sub's consumer is @acked and @granted far, and what lies there up to @end is marked.

@@ -66,6 +66,9 @@ struct subscription_far {
 	/* What a consumer has granted that had the place of this one before, and whose
 	 * receipts lie in `rx`. 0: it is the first there. */
 	uint64_t granted;
+	/* What a producer has published that had the place of this one before; 0: as
+	 * there. */
+	uint64_t published;
 	uint64_t serial; /* of the producer whose ring that is; 0: of any */
 	/* Of the thread there that writes or reads; rung by the one here that does.
 	 * Without `parked` nobody is rung. */

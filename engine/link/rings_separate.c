@@ -207,16 +207,19 @@ uint64_t separate_attach(struct outlet *out, struct subscription *sub, int late)
 	struct sluice_spsc_writer *w = &out->writers[sub->lane];
 	uint64_t start = sub->far.stream != NULL
 				 ? sluice_load_acquire(&sub->far.stream->start)
-				 : 0;
+				 : sub->far.published;
 
 	(void)late;
 	sluice_spsc_writer_attach(w, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, out->event_bytes);
 	/* The ring is new, whatever another process has written there already: nothing
 	 * lies before its first slot that could be dealt again, or that it has sent. A
-	 * common ring is read from where this reader was let in. */
+	 * common ring is read from where this reader was let in; and one who comes back
+	 * to a ring writes on behind what its predecessor has published. */
 	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
 		w->published = w->reserved = w->granted = w->acked = start;
+	out->lanes.lane[sub->lane].sent = start;
+	out->lanes.lane[sub->lane].acked = start;
 	out->stampers[sub->lane] = (struct stamper){
 		.next = out->writers[sub->lane].reserved,
 	};

@@ -59,8 +59,10 @@ subscription_rx(const struct subscription *sub)
 {
 	uint32_t held = sluice_load_acquire(&sub->by_producer.held);
 
-	return held % 2 != 0 && held == sluice_load_acquire(
-						&sub->by_control.hold)
+	/* A worker's output has none. */
+	return sub->far.held != NULL && held % 2 != 0 &&
+			       held == sluice_load_acquire(
+					       &sub->by_control.hold)
 		       ? &sub->far.held->rx
 		       : sub->rx;
 }

@@ -17,7 +17,10 @@
  *                                                         may be old
  *   hold         control calls      producer     release  odd: the consumer, in
  *                                                         another process, is
- *                                                         away; see far_priv.h
+ *                                                         away; see far_priv.h.
+ *                                                         If the producer is, a
+ *                                                         worker, the consumer
+ *                                                         reads it
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
@@ -29,8 +32,8 @@
  *                                                         refused
  *   waiting      producer           any          relaxed  a gauge: its events
  *                                                         in the spill
- *   held         producer           any          release  `hold`, once it is so;
- *                                                         carries held_at
+ *   held         whoever reads      any          release  `hold`, once it is so;
+ *                `hold`                                   carries held_at
  *
  * notes.filled   producer           consumer     release  carries marks of
  *                                                         redelivery
@@ -342,7 +345,8 @@ static inline int subscription_copied(const struct subscription *sub)
 	return sub->far.side == FAR_PRODUCER && !sub->far.trusted;
 }
 
-/* Is its consumer away, and its place kept? As the producer has it. */
+/* Is its consumer away, and its place kept? As the producer has it; or is its producer,
+ * a worker, as the consumer has it? */
 static inline int subscription_held(const struct subscription *sub)
 {
 	/* Relaxed: of the thread that writes it; others want no more than a hint. */

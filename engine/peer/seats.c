@@ -77,10 +77,12 @@ static int seat_is_away(const struct seat *seat)
 
 /* Its peer has died, or closed its connection. Returns non-zero when its place is
  * kept. */
-static int seat_hold(struct seats *seats, struct seat *seat)
+static int seat_hold(struct seats *seats, struct seat *seat, enum peer_gone why)
 {
+	if (why != PEER_DIED && why != PEER_LOST)
+		return 0;
 	if (seats->hold_ns == 0 || !seat->named || !seat->begun ||
-	    stand_in_hold(&seat->in) < 0)
+	    stand_in_hold(&seat->in, why == PEER_DIED) < 0)
 		return 0;
 	seat->held = 1;
 	seat->due_ns = seats_now(seats) + seats->hold_ns;
@@ -90,13 +92,21 @@ static int seat_hold(struct seats *seats, struct seat *seat)
 	return 1;
 }
 
+/* What has come of those who had it is counted, once it is all. */
+static void seat_count_sent(struct seats *seats, const struct seat *seat)
+{
+	if (wire_feeds(seat->hello.role))
+		sent_add(&seats->sent, seat->in.name, stand_in_sent(&seat->in));
+}
+
 /* Nobody came, or comes. */
-static void seat_give_up(const struct seats *seats, struct seat *seat,
+static void seat_give_up(struct seats *seats, struct seat *seat,
 			 const char *why)
 {
 	host_log(&seats->pipeline->host, "peer '%s': its place is given up: %s",
 		 seat->in.name, why);
 	seat->held = 0;
+	seat_count_sent(seats, seat);
 	stand_in_end(&seat->in, SLUICE_REASON_ERROR);
 }
 
@@ -106,7 +116,7 @@ static const char *seat_why_not(const struct seats *seats,
 {
 	uint32_t closed;
 
-	if (stand_in_over(&seat->in, &closed))
+	if (stand_in_over(&seat->in, &closed) || stand_in_lapsed(&seat->in))
 		return "its stream has ended";
 	if (host_command(&seats->pipeline->host) != PIPELINE_RUN)
 		return "the pipeline is ending";
@@ -334,6 +344,8 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);
 	grant->welcome.resume = sent_of(&seats->sent, peer->hello.peer);
+	if (seat->held && wire_feeds(peer->hello.role))
+		grant->welcome.resume += stand_in_sent(&seat->in);
 	return 0;
 }
 
@@ -371,15 +383,14 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 		observers_gone(&seats->observers, peer);
 		return;
 	}
-	if (wire_feeds(peer->hello.role))
-		sent_add(&seats->sent, seat->in.name, stand_in_sent(&seat->in));
 	seat->peer = NULL;
 	/* One that came back and was never ready has changed nothing. */
 	if (seat->held && why != PEER_ENDED && why != PEER_DISMISSED)
 		return;
 	seat->held = 0;
-	if ((why == PEER_DIED || why == PEER_LOST) && seat_hold(seats, seat))
+	if (seat_hold(seats, seat, why))
 		return;
+	seat_count_sent(seats, seat);
 	stand_in_end(&seat->in, reason);
 	(void)seats_clear(seats);
 }

@@ -213,6 +213,31 @@ static void share_begin_at(const struct share *share, const struct share *last,
 	sluice_store_relaxed(share->words.notes_read, at->notes);
 }
 
+/* What the last one has published is read on as if nothing had happened. */
+static void share_go_on(const struct share *share, const struct share *last)
+{
+	uint64_t published = sluice_load_acquire(&last->words.tx->published);
+
+	sluice_slot_copy(share->words.slots, last->words.slots,
+			 (size_t)last->ring.capacity * last->ring.slot_bytes);
+	/* Relaxed: as above. */
+	sluice_store_relaxed(&share->words.tx->published, published);
+}
+
+static int share_take_over_signals(struct share *share, struct share *next,
+				   const char *owner)
+{
+	if (dup3(next->signal, share->signal, O_CLOEXEC) < 0)
+		return share_refused(owner, "dup3");
+	(void)close(share->signal_peers);
+	(void)close(share->signalled);
+	share->signal_peers = next->signal_peers;
+	share->signalled = next->signalled;
+	(void)close(next->signal);
+	next->signal = next->signalled = -1;
+	return 0;
+}
+
 /* What @next has in place of what the last process had. Nothing that workers look at
  * moves: memory has the same address, and their signal the same number. */
 static int share_take_over(struct share *share, struct share *next,
@@ -224,15 +249,9 @@ static int share_take_over(struct share *share, struct share *next,
 	if (rc < 0)
 		return sluice_fail(rc, "peer '%s': mmap refused: %s", owner,
 				   sluice_errno_text(rc));
-	if (dup3(next->signal, share->signal, O_CLOEXEC) < 0)
-		return share_refused(owner, "dup3");
-	(void)close(share->signal_peers);
-	(void)close(share->signalled);
-	share->signal_peers = next->signal_peers;
-	share->signalled = next->signalled;
-	(void)close(next->signal);
-	next->signal = next->signalled = -1;
-	return 0;
+	return share->first != NULL
+		       ? 0
+		       : share_take_over_signals(share, next, owner);
 }
 
 int share_renew(struct share *share, const char *owner,
@@ -245,9 +264,15 @@ int share_renew(struct share *share, const char *owner,
 	if (next == NULL)
 		return share_no_memory(owner);
 	next->common = share->common;
+	next->first = share->first;
+	if (next->first != NULL)
+		share_hold(next->first);
 	rc = share_part(next, MEMORY_OF_PEER, owner);
 	if (rc == 0) {
-		share_begin_at(next, share, at);
+		if (share->side == WIRE_FROM)
+			share_begin_at(next, share, at);
+		else
+			share_go_on(next, share);
 		rc = share_theirs(next, owner);
 	}
 	if (rc == 0)
@@ -456,6 +481,9 @@ int share_find(struct share_found *found, const struct attach *attach,
 		found->far.capacity = attach->welcome.ring[side].capacity;
 	if (side == WIRE_FROM)
 		found->far.granted = sluice_load_acquire(&words->rx->granted);
+	else
+		found->far.published =
+			sluice_load_acquire(&words->tx->published);
 	/* An engine has nothing to gain: its events are not copied. */
 	found->far.trusted = 1;
 	found->far.bell = (struct sluice_far_bell){

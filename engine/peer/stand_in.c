@@ -273,18 +273,56 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason)
 
 /* ---- while its peer is away ---------------------------------------------------- */
 
-int stand_in_hold(const struct stand_in *in)
+/* Of a worker that can have no successor: it may write on, and what it has sent would
+ * be no stream; or it has closed what it feeds. */
+static int stand_in_feeds_on(const struct stand_in *in, int dead)
 {
-	if (in->share->side != WIRE_FROM || in->output != NULL)
+	if (!dead)
 		return -ENOTSUP;
-	return subscription_hold(in->sub);
+	return sluice_load_acquire(&in->output->words.tx->closed) !=
+			       SLUICE_REASON_OPEN
+		       ? -EPIPE
+		       : 0;
+}
+
+int stand_in_hold(const struct stand_in *in, int dead)
+{
+	int rc;
+
+	if (in->share->side != WIRE_FROM)
+		return -ENOTSUP;
+	rc = in->output != NULL ? stand_in_feeds_on(in, dead) : 0;
+	if (rc == 0)
+		rc = subscription_hold(in->sub);
+	if (rc == 0 && in->output != NULL)
+		rc = subscription_hold(in->fed);
+	return rc;
+}
+
+int stand_in_lapsed(const struct stand_in *in)
+{
+	struct subscription_held_at at;
+
+	return subscription_held_at(in->sub, &at) == -EPIPE;
+}
+
+/* Is what the last one had in hand settled, and where did it stand? */
+static int stand_in_stood(const struct stand_in *in,
+			  struct subscription_held_at *at)
+{
+	struct subscription_held_at fed;
+	int rc = subscription_held_at(in->sub, at);
+
+	if (rc == 0 && in->output != NULL)
+		rc = subscription_held_at(in->fed, &fed);
+	return rc;
 }
 
 int stand_in_settled(const struct stand_in *in)
 {
 	struct subscription_held_at at;
 
-	return subscription_held_at(in->sub, &at) == 0;
+	return stand_in_stood(in, &at) == 0;
 }
 
 static int stand_in_unsettled(const struct stand_in *in, int rc)
@@ -293,6 +331,17 @@ static int stand_in_unsettled(const struct stand_in *in, int rc)
 			   "peer '%s' has gone just now, and is not settled "
 			   "yet; try again",
 			   in->name);
+}
+
+/* What a worker feeds. */
+static int stand_in_renew_output(struct stand_in *in,
+				 struct wire_welcome *welcome,
+				 int fds[WIRE_MEMORY_MAX])
+{
+	const struct wish_ring none = {.region = {.fd = -1}};
+	int rc = share_renew(in->output, in->name, NULL);
+
+	return rc < 0 ? rc : stand_in_tell(in, in->output, &none, welcome, fds);
 }
 
 /* The stage that it reads is there as long as their subscription is, and looked for
@@ -307,24 +356,32 @@ int stand_in_renew(struct stand_in *in, const struct wire_hello *hello,
 
 	wish_of(&wish, hello, WIRE_FROM);
 	stand_in_deal(&wish.opts, hello);
+	rc = stand_in_stood(in, &at);
+	if (rc < 0)
+		return stand_in_unsettled(in, rc);
 	rc = wish_find_ring(&wish, in->pipeline, &ring);
 	if (rc < 0)
 		return rc;
-	rc = subscription_held_at(in->sub, &at);
+	rc = stand_in_stood(in, &at);
 	if (rc < 0)
 		rc = stand_in_unsettled(in, rc);
 	else
 		rc = share_renew(in->share, in->name, &at);
 	if (rc == 0)
 		rc = stand_in_tell(in, in->share, &ring, welcome, fds);
+	if (rc == 0 && in->output != NULL)
+		rc = stand_in_renew_output(in, welcome, fds);
 	wish_drop_ring(&ring);
 	return rc;
 }
 
 void stand_in_resume(const struct stand_in *in)
 {
-	int rc = subscription_resume(in->sub);
+	/* First, see far_fetch(): before it can acknowledge anything. */
+	int rc = in->output != NULL ? subscription_resume(in->fed) : 0;
 
+	if (rc == 0)
+		rc = subscription_resume(in->sub);
 	(void)rc; /* it may be over by now */
 }
 

@@ -60,9 +60,12 @@ int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 /* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason);
 
-/* The peer has gone, and its place is kept for one that comes back. Returns 0; -EPIPE
- * when its stream is over; -ENOTSUP for a place that is not kept: then it goes. */
-int stand_in_hold(const struct stand_in *in);
+/* The peer has gone, and its place is kept for one that comes back. @dead: its process
+ * has ended, and writes nothing more. Returns 0; -EPIPE when its stream is over;
+ * -ENOTSUP for a place that is not kept: then it goes. */
+int stand_in_hold(const struct stand_in *in, int dead);
+/* Its stream is over since then: there is nothing to come back to. */
+int stand_in_lapsed(const struct stand_in *in);
 /* Has its producer seen that it has gone? Before that whoever comes back is refused. */
 int stand_in_settled(const struct stand_in *in);
 /* One has come, who is told what to map as by stand_in_open(), or a refusal. -EAGAIN: what

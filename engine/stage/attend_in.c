@@ -142,7 +142,24 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	return 1;
 }
 
-/* Demand or a window that somebody wished for. */
+/* A worker that feeds it is to be away, or there again. While it is away it has sent
+ * all that it ever will. */
+static void consumer_heed_feeder(struct sluice_stage *stage,
+				 struct subscription *sub)
+{
+	const struct inlet_link *link = &stage->in.links[sub->inlet];
+	uint32_t wanted = far_feeder_wanted(sub);
+
+	if (wanted == 0)
+		return;
+	if (wanted % 2 != 0 && stage->resequencer != NULL)
+		resequencer_forget(stage, sub->inlet);
+	/* Its stream may have ended with that, and its place be used again. */
+	if (link->sub == sub)
+		far_feeder_heed(sub, wanted);
+}
+
+/* Demand or a window that somebody wished for, or that its producer be waited for. */
 static void consumer_adjust(struct sluice_stage *stage,
 			    struct subscription *sub)
 {
@@ -155,6 +172,8 @@ static void consumer_adjust(struct sluice_stage *stage,
 			sluice_exchange(&sub->by_control.window, 0));
 		inlet_resize(&stage->in, sub->inlet, &sub->credit);
 	}
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
+		consumer_heed_feeder(stage, sub);
 }
 
 static void consumer_open(struct sluice_stage *stage, struct subscription *sub)

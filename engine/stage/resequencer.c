@@ -216,6 +216,17 @@ int resequencer_take(struct sluice_stage *stage, uint32_t index)
 	}
 }
 
+void resequencer_forget(struct sluice_stage *stage, uint32_t index)
+{
+	struct resequencer *rs = stage->resequencer;
+	uint32_t peer = stage->in.links[index].sub->far.peer;
+
+	(void)resequencer_take(stage, index);
+	for (uint64_t i = 0; i < rs->window.window; i++)
+		if (rs->answered[i] >> SEQUENCE_GIVEN_BITS == peer)
+			rs->answered[i] = 0;
+}
+
 /* Events below @settled that are not there will not come. */
 static int resequencer_pass(struct sluice_stage *stage, uint64_t settled)
 {

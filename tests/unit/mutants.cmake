@@ -728,7 +728,7 @@ sluice_unit_mutant(far-published-believed engine/link/far.c far_feeds "it_publis
 sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far_feeds "it_dies_while_it_writes"
 	[[s/^\t(void)far_told_end(sub, &published);$/\t(void)0;/]])
 sluice_unit_mutant(far-read-past-its-end engine/link/far.c far_feeds "it_writes_on_though_it_died"
-	[[s/^\t.fetch = common_fetch,$//]])
+	[[/^static int far_fetch/,/^}/s/common_fetch(in, link, limit);/in != NULL \&\& limit > 0;/]])
 sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "it_is_looked_at_in_between"
 	[[s/^\t\tfar_refresh(out, sub->lane);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far_feeds "it_dies_while_it_writes"
@@ -855,7 +855,7 @@ sluice_unit_mutant(still-and-never-asked engine/peer/stand_in.c peers_stall "one
 sluice_unit_mutant(still-among-all engine/peer/stand_in.c peers_stall "one_of_all_is_detached"
 	[[s/stat.depth > 0;/0;/]])
 sluice_unit_mutant(held-though-it-feeds engine/peer/stand_in.c stand_in "a_worker_is_not_kept"
-	[[s/if (in->share->side != WIRE_FROM || in->output != NULL)/if (in->share->side != WIRE_FROM)/]])
+	[[s/^\tif (!dead)/\tif (dead \&\& !dead)/]])
 sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
@@ -863,13 +863,41 @@ sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_com
 sluice_unit_mutant(back-and-asks-from-the-first engine/link/inlet.c peers_held "it_asks_as_before"
 	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]])
 sluice_unit_mutant(back-and-told-before engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
-	[[s/sub->far.bell.told = 0;/(void)0;/]])
+	[[/^void far_heed(/,/^}/s/sub->far.bell.told = 0;/(void)0;/]])
 sluice_unit_mutant(back-and-not-rung engine/link/far_held.c far_words "it_sleeps_as_the_one_before"
 	[[/^void far_heed/,/^}/s/subscription_ring_far(sub);/(void)0;/]])
 sluice_unit_mutant(back-and-not-counted engine/link/far_held.c far_held "its_last_words_were_not_heard"
 	[[/^void far_heed/,/^}/s/out->joining = 1;/(void)0;/]])
 sluice_unit_mutant(rung-while-away engine/link/subscription_priv.h far_words "it_sleeps_as_the_one_before"
 	[[s/ != NULL && !subscription_held(sub))/ != NULL)/]])
+sluice_unit_mutant(worker-held-and-told-before engine/link/far_held.c far_words "it_feeds_as_the_one_before"
+	[[/^void far_feeder_heed/,/^}/s/if (subscription_held(sub))/if (0)/]])
+sluice_unit_mutant(worker-away-and-read engine/link/far.c far_words "it_is_away"
+	[[/^static int far_away/,/^}/s/return held % 2 != 0 \&\&/return 0 \&\& held % 2 != 0 \&\&/]])
+sluice_unit_mutant(worker-there-and-not-read engine/link/far.c far_words "it_is_away"
+	[[/^static int far_away/,/^}/s/sluice_load_acquire(&sub->by_control.hold) == held \&\&/1 \&\&/]])
+sluice_unit_mutant(worker-given-up-and-not-read engine/link/far.c peer_worker_held "nobody_comes_in_time"
+	[[/^static int far_away/,/^}/s/sluice_load_acquire(&sub->by_producer.closed) ==/sluice_load_acquire(\&(sluice_a32){SLUICE_REASON_OPEN}) ==/]])
+sluice_unit_mutant(worker-away-and-over engine/link/far.c far_words "it_is_away"
+	[[/^static uint32_t far_ended/,/^}/s/return far_away(link->sub) ?/return 0 ?/]])
+sluice_unit_mutant(worker-back-and-not-rung engine/link/far_held.c far_words "it_feeds_as_the_one_before"
+	[[/^void far_feeder_heed/,/^}/s/subscription_ring_far(sub);/(void)0;/]])
+sluice_unit_mutant(worker-loses-its-slots engine/peer/share.c share "what_was_published_is_read_on"
+	[[/^static void share_go_on/,/^}/s/sluice_slot_copy(share->words.slots/if (0) sluice_slot_copy(share->words.slots/]])
+sluice_unit_mutant(worker-begins-anew engine/peer/share.c share "what_was_published_is_read_on"
+	[[s/sluice_store_relaxed(&share->words.tx->published, published);/(void)published;/]])
+sluice_unit_mutant(worker-writes-over-it engine/link/rings_separate.c peer_worker_held "one_had_sent_nothing"
+	[[s/: sub->far.published;/: 0;/]])
+sluice_unit_mutant(worker-answers-are-known engine/stage/attend_in.c peer_worker_held "one_answers_backwards"
+	[[s/^\t\tresequencer_forget(stage, sub->inlet);/\t\t(void)0;/]])
+sluice_unit_mutant(worker-counted-at-each-death engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
+	[[s/^\tif (seat_hold(seats, seat, why))/\tif ((seat_count_sent(seats, seat), seat_hold(seats, seat, why)))/]])
+sluice_unit_mutant(worker-not-counted-yet engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
+	[[s/grant->welcome.resume += stand_in_sent(&seat->in);/(void)0;/]])
+sluice_unit_mutant(worker-held-though-it-lives engine/peer/seats.c peer_worker_held "one_is_lost_and_lives"
+	[[s/stand_in_hold(&seat->in, why == PEER_DIED)/stand_in_hold(\&seat->in, 1)/]])
+sluice_unit_mutant(held-for-a-stream-that-is-over engine/peer/seats.c peer_worker_held "its_stream_ends_while_it_is_away"
+	[[s/ || stand_in_lapsed(&seat->in))/)/]])
 sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_held "one_was_never_ready"
 	[[s/!seat->named || !seat->begun ||/!seat->named ||/]])
 sluice_unit_mutant(hidden-unasked engine/peer/client.c peers_stall "both_hide"

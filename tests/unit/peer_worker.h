@@ -71,7 +71,8 @@ static inline uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
 	return item.value % 13;
 }
 
-static inline void open_as(const char *dispatcher)
+/* Places are kept for @hold_ms; 0: they are not. */
+static inline void open_holding(const char *dispatcher, uint32_t hold_ms)
 {
 	int orders = strcmp(dispatcher, "ordered") == 0;
 	int keys = strcmp(dispatcher, "partition") == 0;
@@ -95,8 +96,13 @@ static inline void open_as(const char *dispatcher)
 					.order_of = orders ? "source" : NULL,
 					.flags = SLUICE_STAGE_PEERS_FEED,
 					.on_idle = SLUICE_IDLE_STAY));
-	visitor_listen();
+	visitor_listen_holding(hold_ms);
 	flow_start(pipeline);
+}
+
+static inline void open_as(const char *dispatcher)
+{
+	open_holding(dispatcher, 0);
 }
 
 /* Each result has come at least once; @twice of them twice, at most. Returns how many
@@ -213,6 +219,54 @@ static inline void work_in_turn(const char *dispatcher, void (*part)(void),
 	visitor_wait(&second);
 	visitor_drain();
 	assert_int_equal(check_book(0), 0);
+}
+
+/* ---- they die: `sent` is what was in hand then -------------------------------- */
+
+static inline void hand_over(const struct sluice_batch *batch)
+{
+	sluice_store_release(&visited->sent, batch->count);
+	visitor_stays(1);
+}
+
+static inline void dies_before_it_sends(void)
+{
+	struct sluice_batch batch;
+
+	attach_as("worker");
+	batch = receive();
+	answer(&batch);
+	batch = receive();
+	hand_over(&batch);
+}
+
+static inline void dies_with_a_hole(void)
+{
+	struct sluice_batch batch;
+	struct sluice_batch rest;
+
+	attach_as("worker");
+	batch = receive();
+	answer(&batch);
+	batch = receive();
+	VISITOR_MUST(batch.count > 1);
+	rest = batch;
+	rest.events = (const struct item *)batch.events + 1;
+	rest.count--;
+	answer(&rest);
+	hand_over(&batch);
+}
+
+static inline void dies_before_the_receipt(void)
+{
+	struct sluice_batch batch;
+
+	attach_as("worker");
+	batch = receive();
+	answer(&batch);
+	batch = receive();
+	answer(&batch);
+	hand_over(&batch);
 }
 
 #endif

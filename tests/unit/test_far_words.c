@@ -143,21 +143,16 @@ static void what_is_not_finished_is_not_over(void **state)
 	assert_int_equal(far_over(&link), closed);
 }
 
-/* It may change what it has published; the handler sees one thing. */
-static void it_writes_after_it_has_published(void **state)
+/* What it writes, one event, and @in that reads it. */
+static struct subscription *attach_feeder(struct inlet *in, uint64_t *gathered)
 {
-	struct inlet in = {0};
 	struct subscription *fake = line_calloc(1, sizeof(*fake));
-	struct sluice_batch batch = {0};
 	uint64_t event = 7;
-	uint64_t gathered[WINDOW];
 
-	(void)state;
 	memset(&far, 0, sizeof(far));
 	assert_non_null(fake);
-	assert_int_equal(inlet_open(&in, 1), 0);
-	in.ops = sluice_wait_linux();
-	in.tries_max = 5;
+	*in = (struct inlet){.ops = sluice_wait_linux(), .tries_max = 5};
+	assert_int_equal(inlet_open(in, 1), 0);
 	*fake = (struct subscription){.tx = &far.tx,
 				      .rx = &far.rx,
 				      .slots = (sluice_slot *)far.slots,
@@ -166,11 +161,23 @@ static void it_writes_after_it_has_published(void **state)
 				      .credit = credit,
 				      .gathered = (unsigned char *)gathered,
 				      .far = {.side = FAR_PRODUCER}};
-	inlet_meet(&in, fake);
-	inlet_attach(&in, fake, 0, NULL);
-	inlet_ask(&in, 0);
+	inlet_meet(in, fake);
+	inlet_attach(in, fake, 0, NULL);
+	inlet_ask(in, 0);
 	memcpy(far.slots, &event, 8);
 	sluice_store_release(&far.tx.published, 1);
+	return fake;
+}
+
+/* It may change what it has published; the handler sees one thing. */
+static void it_writes_after_it_has_published(void **state)
+{
+	struct inlet in;
+	uint64_t gathered[WINDOW];
+	struct subscription *fake = attach_feeder(&in, gathered);
+	struct sluice_batch batch = {0};
+
+	(void)state;
 	assert_int_equal(inlet_take(&in, 0, 8, &batch), 1);
 	memset(far.slots, 0xff, 8);
 	assert_int_equal(*SLUICE_EVENTS(&batch, uint64_t), 7);
@@ -234,6 +241,78 @@ static void it_sleeps_as_the_one_before(void **state)
 	assert_ptr_equal(writer.rx, &far.rx);
 }
 
+/* The same of who is fed by a worker. */
+static void it_feeds_as_the_one_before(void **state)
+{
+	static const struct sluice_far_ops ops = {.signal = count_signal};
+	struct sluice_fences fences = {0};
+	sluice_a32 parked = {0};
+	struct subscription fake = {
+		.far = {.side = FAR_PRODUCER,
+			.bell = {.parked = &parked,
+				 .fences = &fences,
+				 .ops = &ops,
+				 .fd = -1}},
+	};
+
+	(void)state;
+	rings = 0;
+	assert_int_equal(far_feeder_wanted(&fake), 0);
+	sluice_store_release(&parked, 5);
+	subscription_ring_far(&fake);
+	assert_int_equal(rings, 1);
+	sluice_store_release(&fake.by_control.hold, 1);
+	assert_int_equal(far_feeder_wanted(&fake), 1);
+	far_feeder_heed(&fake, 1);
+	assert_int_equal(far_feeder_wanted(&fake), 0);
+	sluice_store_release(&parked, 9);
+	subscription_ring_far(&fake);
+	assert_int_equal(rings, 1);
+	sluice_store_release(&parked, 5);
+	sluice_store_release(&fake.by_control.hold, 2);
+	far_feeder_heed(&fake, far_feeder_wanted(&fake));
+	assert_int_equal(rings, 2);
+	/* Its notes are its own. */
+	sluice_store_release(&fake.by_producer.held, 3);
+	assert_int_equal(far_notes_read(&fake), 0);
+}
+
+/* While it is away nobody looks there; but as soon as another has come, which may have
+ * sent something, and when its stream has been ended. */
+static void it_is_looked_at(uint32_t held, uint32_t hold, uint32_t closed,
+			    uint32_t events)
+{
+	struct inlet in;
+	uint64_t gathered[WINDOW];
+	struct subscription *fake = attach_feeder(&in, gathered);
+	struct sluice_batch batch = {0};
+
+	sluice_store_release(&fake->by_producer.held, held);
+	sluice_store_release(&fake->by_control.hold, hold);
+	sluice_store_release(&fake->by_producer.end, 1);
+	sluice_store_release(&fake->by_producer.closed, closed);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), events);
+	if (events == 0) {
+		sluice_store_release(&far.tx.published, 0);
+		sluice_store_release(&far.tx.closed,
+				     SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+		assert_int_equal(inlet_idle(&in, 0), SLUICE_REASON_OPEN);
+	}
+	inlet_close(&in);
+	free(fake);
+}
+
+static void it_is_away(void **state)
+{
+	(void)state;
+	it_is_looked_at(0, 0, 0, 1);
+	it_is_looked_at(0, 1, 0, 1);
+	it_is_looked_at(1, 1, 0, 0);
+	it_is_looked_at(1, 2, 0, 1);
+	it_is_looked_at(1, 1, SLUICE_CLOSED(SLUICE_REASON_ERROR, 0), 1);
+	it_is_looked_at(2, 2, 0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +324,8 @@ int main(void)
 		cmocka_unit_test(what_is_not_finished_is_not_over),
 		cmocka_unit_test(it_writes_after_it_has_published),
 		cmocka_unit_test(it_sleeps_as_the_one_before),
+		cmocka_unit_test(it_feeds_as_the_one_before),
+		cmocka_unit_test(it_is_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

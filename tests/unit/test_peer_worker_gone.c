@@ -5,52 +5,6 @@
 
 /* ---- they die ------------------------------------------------------------------ */
 
-static void hand_over(const struct sluice_batch *batch)
-{
-	sluice_store_release(&visited->sent, batch->count);
-	visitor_stays(1);
-}
-
-static void dies_before_it_sends(void)
-{
-	struct sluice_batch batch;
-
-	attach_as("worker");
-	batch = receive();
-	answer(&batch);
-	batch = receive();
-	hand_over(&batch);
-}
-
-static void dies_with_a_hole(void)
-{
-	struct sluice_batch batch;
-	struct sluice_batch rest;
-
-	attach_as("worker");
-	batch = receive();
-	answer(&batch);
-	batch = receive();
-	VISITOR_MUST(batch.count > 1);
-	rest = batch;
-	rest.events = (const struct item *)batch.events + 1;
-	rest.count--;
-	answer(&rest);
-	hand_over(&batch);
-}
-
-static void dies_before_the_receipt(void)
-{
-	struct sluice_batch batch;
-
-	attach_as("worker");
-	batch = receive();
-	answer(&batch);
-	batch = receive();
-	answer(&batch);
-	hand_over(&batch);
-}
-
 /* @part comes to a point, and is killed there; the next one does the rest. Returns
  * how many results came twice. */
 static uint32_t one_dies(const char *dispatcher, void (*part)(void))
