@@ -72,6 +72,7 @@ set(SLUICE_SOURCES
 	engine/link/aside.c
 	engine/link/far.c
 	engine/link/far_held.c
+	engine/link/far_pool.c
 	engine/link/inlet.c
 	engine/link/key.c
 	engine/link/lent.c

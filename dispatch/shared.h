@@ -6,9 +6,9 @@
  *
  * As late as can be: the consumer itself chooses, when it is free. So no event
  * waits behind a slow consumer while another is idle, and no credit has to be
- * told; the price is that consumers touch each other's cache lines. In one
- * process only: a consumer that died while it takes an event would stop the
- * others.
+ * told; the price is that consumers touch each other's cache lines. Only threads
+ * of one process take: a consumer that died while it takes an event would stop
+ * the others. For a consumer in another process the producer takes.
  *
  * A lane may come and go at any time: events that it took and did not finish
  * are placed again. No order is kept, except that events are taken in the order

@@ -13,7 +13,9 @@
  * Of a stage that broadcasts a peer reads the one ring that its other consumers read: it
  * has all events from where it came, and the slowest of all holds up the others. It can
  * read there what was emitted before it came, as far as that has not been written over.
- * A stage with dispatcher "shared" has no peers but onlookers (tee, conflate_keys): -ENOTSUP.
+ * Of a stage with dispatcher "shared", whose consumers compete for one ring, a peer cannot
+ * write that ring, so the stage takes from it for the peer: an even share of what lies there
+ * while the peer has nothing to do, and besides a piece that waits for it.
  *
  * A peer has gone when it says so or when its process has ended, as the kernel tells;
  * not when it is slow. A consumer that has gone leaves what it has not finished:
@@ -29,8 +31,9 @@
  *        not finished, marked, then what came meanwhile; demand that was given by
  *        sluice_ask() and not used stands. Until then the place counts as one of a
  *        consumer that is slow: a dispatcher that chooses by the event goes on
- *        until its ring is full, one that chooses by credit passes it over; a
- *        broadcast goes on as far as that one had asked, and waits then. After
+ *        until its ring is full, one that chooses by credit, or lets consumers compete,
+ *        passes it over; a broadcast goes on as far as that one had asked, and waits
+ *        then. After
  *        that, or when the pipeline drains, or when one of that name comes with
  *        other options, the stage ends, and what it had goes to others, or, of a
  *        broadcast, is not read by it. Who leaves, or had no name, or is an

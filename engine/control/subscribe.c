@@ -386,14 +386,6 @@ static int subscription_check_far(const struct subscription *wish)
 		return SUBSCRIPTION_FAIL(wish, -ENOENT, "%s",
 					 "the producer was removed meanwhile, "
 					 "and another has its name");
-	if (wish->rings == SLUICE_RINGS_POOL)
-		return SUBSCRIPTION_FAIL(
-			wish, -ENOTSUP,
-			"with dispatcher '%s' consumers take events "
-			"themselves, and another process may take none: "
-			"'demand' and 'jbsq' deal them out, and a tee is "
-			"possible",
-			wish->producer->strategy->name);
 	if (wish->rings == SLUICE_RINGS_COMMON && far->stream == NULL)
 		return SUBSCRIPTION_FAIL(
 			wish, -ENOTSUP,

@@ -3,7 +3,8 @@
  * A subscription one of whose two stages is driven by another process: here stands
  * a port in its place, which no user drives. Its ring and words lie in memory that
  * both processes have mapped, each writing what is its own: that end's ring is never
- * touched from here, only looked at. Of far.c. Not installed.
+ * touched from here, only looked at. Of far.c, far_pool.c and far_held.c. Not
+ * installed.
  *
  * Nothing that is read there is believed: positions are taken only as far as they
  * are possible, and an event is copied before anybody sees it, unless its sender is
@@ -65,6 +66,21 @@ void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
 uint32_t far_notes_made(struct subscription *sub);
 uint32_t far_notes_read(struct subscription *sub);
 
+/* Marks that may be made before it takes up more. */
+static inline uint32_t far_notes_room(struct subscription *sub)
+{
+	uint32_t made = far_notes_made(sub) - far_notes_read(sub);
+
+	/* A process that has died may have had a batch of the note before. */
+	return made < NOTES_MAX - 1 ? NOTES_MAX - 1 - made : 0;
+}
+
+/* ---- far_pool.c: it would take from a pool ---- */
+
+/* Give each of them what it may have of the pool now. Returns 1 when any was given
+ * something, or 0. */
+int far_pool_feed(struct outlet *out);
+
 /* ---- far_held.c: the consumer is away ---- */
 
 /* Heed what is wanted of @sub's place: it is kept, or goes on. Of the producer. */
@@ -80,7 +96,7 @@ int far_passed_over(const struct outlet *out, uint32_t lane);
  * Returns the words, of our own, that say so as long as its place is kept. */
 const struct sluice_rx_words *far_keep(struct subscription *sub, uint64_t acked,
 				       uint64_t granted, uint64_t end);
-/* Of rings that are separate. */
+/* Of rings that are separate, or lie behind a pool. */
 void far_hold(struct outlet *out, struct subscription *sub);
 void far_resume(struct outlet *out, struct subscription *sub);
 

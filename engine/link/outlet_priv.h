@@ -32,6 +32,7 @@ struct outlet_pool {
 	uint64_t pushed; /* events, ever */
 	uint64_t free;   /* slots below it are free for this position */
 	uint64_t left;   /* taken by consumers that have gone */
+	uint32_t far;    /* consumers in other processes; see far_pool.c */
 };
 
 struct rings_ops;
@@ -163,6 +164,8 @@ int outlet_note_room(struct subscription *sub);
  * @deliveries times. The caller has seen that there is room. */
 void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
 		 uint32_t deliveries);
+/* So far; before these events are published. */
+void outlet_show_notes(struct subscription *sub);
 
 /* Does it matter what each consumer has? */
 static inline int outlet_chooses(const struct outlet *out)
@@ -201,10 +204,11 @@ static inline uint64_t outlet_waiting(const struct outlet *out)
 /* What waits for a consumer, ahead of what is emitted next. */
 #define AHEAD_ORPHANS 1u /* events of one that has left, to be dealt again */
 #define AHEAD_SPILLED 2u
-#define AHEAD_ASIDE   4u /* beside the dispatcher */
-#define AHEAD_POOLED  8u /* in a pool that nobody takes from */
+#define AHEAD_ASIDE   4u   /* beside the dispatcher */
+#define AHEAD_POOLED  8u   /* in a pool that nobody takes from */
+#define AHEAD_FAR     256u /* in a pool, for who cannot take it */
 /* Whoever grants may move these, and nothing need be emitted for it. */
-#define AHEAD_LEFT (AHEAD_ORPHANS | AHEAD_SPILLED | AHEAD_ASIDE)
+#define AHEAD_LEFT (AHEAD_ORPHANS | AHEAD_SPILLED | AHEAD_ASIDE | AHEAD_FAR)
 
 /* Does any of @which wait? They are constants: nothing else is looked at. */
 static inline int outlet_ahead(const struct outlet *out, uint32_t which)
@@ -213,6 +217,8 @@ static inline int outlet_ahead(const struct outlet *out, uint32_t which)
 	       (which & AHEAD_ASIDE && out->asides_waiting > 0) ||
 	       (which & AHEAD_SPILLED && outlet_spilled(out) > 0) ||
 	       (which & AHEAD_POOLED && out->joined == 0 &&
+		outlet_pool_left(out) > 0) ||
+	       (which & AHEAD_FAR && SLUICE_UNLIKELY(out->pool.far > 0) &&
 		outlet_pool_left(out) > 0);
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ring that all consumers of a stage take from. Each has a ring of its own
  * behind it, which it fills itself with what it takes: so what it has in hand is
- * acknowledged, comes again and is left behind as with any other dispatcher.
- * In-process only: here a consumer writes what is its producer's elsewhere. */
+ * acknowledged, comes again and is left behind as with any other dispatcher. For one
+ * in another process, which may write none of the words of the pool, its producer does
+ * that (far_pool.c). */
+#include "engine/link/far_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/link/rings_priv.h"
 #include "ring/probe_priv.h"
@@ -89,6 +91,9 @@ void outlet_pool_drop(struct outlet *out)
 
 static int pool_lend(const struct outlet *out, struct subscription *sub)
 {
+	/* It has marks, as behind any other dispatcher. */
+	if (sub->far.side == FAR_CONSUMER)
+		return 0;
 	sub->pool = out->pool.ring;
 	sub->counts = line_calloc(sub->capacity, sizeof(*sub->counts));
 	return sub->counts ? 0 : -ENOMEM;
@@ -105,6 +110,7 @@ static uint64_t pool_attach(struct outlet *out, struct subscription *sub,
 			    int late)
 {
 	pool_tell(out);
+	out->pool.far += sub->far.side == FAR_CONSUMER;
 	return separate_attach(out, sub, late);
 }
 
@@ -137,16 +143,33 @@ static void pool_write(struct outlet *out, const unsigned char *events,
 		       uint32_t n, uint32_t deliveries)
 {
 	outlet_pool_push(out, events, n, deliveries);
-	outlet_ring_all(out);
+	/* Who is elsewhere has none of it yet. */
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->bells[i] != NULL)
+			sluice_bell_ring(out->bells[i], out->ops);
 }
 
 static void pool_leave(struct outlet *out, struct subscription *sub)
 {
-	/* It has filled its ring itself. */
-	(void)separate_attach(out, sub, 0);
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
+		out->pool.far--;
+	else /* it has filled its ring itself */
+		(void)separate_attach(out, sub, 0);
 	out->pool.left += out->writers[sub->lane].published;
 	outlet_orphan(out, sub);
 	pool_tell(out);
+}
+
+/* What the consumer of lane @i has finished: of one elsewhere, as far as that is
+ * possible. */
+static uint64_t pool_finished(struct outlet *out, uint32_t i)
+{
+	struct sluice_spsc_writer *w = &out->writers[i];
+
+	if (SLUICE_LIKELY(out->subs[i]->far.side != FAR_CONSUMER))
+		return sluice_load_acquire(&w->rx->acked);
+	(void)sluice_spsc_refresh(w);
+	return w->acked;
 }
 
 /* Everything that was pushed has been finished by somebody, or was left behind
@@ -157,8 +180,7 @@ static int pool_quiet(struct outlet *out)
 
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
-			finished +=
-				sluice_load_acquire(&out->writers[i].rx->acked);
+			finished += pool_finished(out, i);
 	return finished == out->pool.pushed;
 }
 
@@ -238,6 +260,8 @@ const struct rings_ops rings_pool = {
 	.write = pool_write,
 	.cancel = separate_cancel,
 	.leave = pool_leave,
+	.hold = far_hold,
+	.resume = far_resume,
 	.quiet = pool_quiet,
 	.answered = pool_answered,
 	.end = separate_end,

@@ -16,10 +16,8 @@
 
 int outlet_note_room(struct subscription *sub)
 {
-	/* A process that has died may have had a batch of the note before. */
 	if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))
-		return far_notes_made(sub) - far_notes_read(sub) <
-		       NOTES_MAX - 1;
+		return far_notes_room(sub) > 0;
 	return sub->notes_pending -
 		       sluice_load_acquire(subscription_notes_read(sub)) <
 	       NOTES_MAX;
@@ -43,8 +41,7 @@ void outlet_note(struct subscription *sub, uint64_t position, uint32_t n,
 		(struct note){position, position + n, deliveries};
 }
 
-/* Before the events are published. */
-static void separate_show_notes(struct subscription *sub)
+void outlet_show_notes(struct subscription *sub)
 {
 	/* Relaxed: our own word. */
 	if (sub->notes_pending !=
@@ -93,7 +90,7 @@ static int separate_unspill(struct outlet *out, uint32_t index)
 	} while (lane->spilled > 0 && lane->credit > 0);
 	if (w->reserved == w->published)
 		return 0;
-	separate_show_notes(out->subs[index]);
+	outlet_show_notes(out->subs[index]);
 	separate_publish_lane(out, index);
 	return 1;
 }
@@ -197,7 +194,7 @@ static void separate_publish(struct outlet *out, uint32_t deliveries)
 		if (w->reserved == w->published)
 			continue;
 		if (SLUICE_UNLIKELY(deliveries > 0))
-			separate_show_notes(out->subs[i]);
+			outlet_show_notes(out->subs[i]);
 		separate_publish_lane(out, i);
 	}
 }

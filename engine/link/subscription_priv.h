@@ -233,6 +233,7 @@ struct subscription {
 	uint32_t given_back;    /* it has looked at that */
 	uint32_t began;         /* its lane has been active */
 	uint32_t notes_pending; /* filled, not shown yet */
+	uint64_t piece; /* of a pool: where the last begins; see far_pool.c */
 
 	struct subscription_consumer_words by_consumer;
 	sluice_a32 own_notes_read; /* beside the consumer's */

@@ -5,6 +5,7 @@
  * the input it came from once its output is out.
  */
 #include "engine/link/aside_priv.h"
+#include "engine/link/far_priv.h"
 #include "engine/link/sequence_priv.h"
 #include "engine/stage/stage_priv.h"
 
@@ -191,6 +192,9 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	}
 	if (!held)
 		moved |= stage_place(stage, look);
+	/* Behind what was placed just now: a callback may take its time. */
+	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_FAR)))
+		moved |= far_pool_feed(out);
 	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_MARKERS)))
 		moved |= stage_markers_pass(stage);
 	if (stage_ahead(stage, AHEAD_UNACKED) && stage_answered(stage)) {

@@ -777,8 +777,6 @@ sluice_unit_mutant(far-behind-its-end engine/link/far.c far_words "it_reads_behi
 	[[s/return position_reached(published, end) ? end : published;/return published;/]])
 sluice_unit_mutant(ring-of-any-stage engine/control/subscribe.c far_common "of_another_stage"
 	[[s/if (far->serial != 0 \&\& far->serial != wish->producer->serial)/if (0)/]])
-sluice_unit_mutant(pool-to-another-process engine/control/subscribe.c far_common "of_a_pool"
-	[[s/if (wish->rings == SLUICE_RINGS_POOL)/if (0)/]])
 sluice_unit_mutant(joined-before-it-began engine/stage/attend.c far_common_feeds "it_begins_where_it_is_let_in"
 	[[s/if (SLUICE_UNLIKELY(far_unbegun(sub)))/if (0)/]])
 sluice_unit_mutant(far-reads-the-others engine/link/far.c far_common_feeds "it_ends_before_the_others"
@@ -793,6 +791,34 @@ sluice_unit_mutant(asked-and-unheard engine/peer/stand_in.c peers_common "one_as
 	[[s/^\t\tstage_signal(in->stage, SIGNAL_SUBS);/\t\t(void)0;/]])
 sluice_unit_mutant(let-in-and-unheard engine/peer/attached.c peers_common "each_gets_all"
 	[[s/if (a->unbegun == NULL ||/if (1 ||/]])
+
+# ---- and a pool ------------------------------------------------------------------
+sluice_unit_mutant(piece-beyond-credit engine/link/far_pool.c far_pool "it_asks_for_little"
+	[[s/^\t\tsluice_spsc_credit(w),/\t\tw->capacity,/]])
+sluice_unit_mutant(piece-of-all engine/link/far_pool.c far_pool "it_has_its_share"
+	[[s/return there \/ out->joined;/return there;/]])
+sluice_unit_mutant(piece-rounded-down engine/link/far_pool.c far_pool "it_has_its_share"
+	[[s/^\t\tthere += others;/\t\t(void)others;/]])
+sluice_unit_mutant(pieces-without-end engine/link/far_pool.c far_pool "it_has_its_share"
+	[[s/if (!position_reached(w->acked, piece))/if (0)/]])
+sluice_unit_mutant(piece-without-marks engine/link/far_pool.c far_pool "each_has_its_mark"
+	[[s/^\tpiece_note(out, sub, first, n);/\toutlet_show_notes(sub);/]])
+sluice_unit_mutant(piece-of-more-marks engine/link/far_pool.c far_pool "each_has_its_mark"
+	[[s/return far_notes_room(sub);/return UINT64_MAX;/]])
+sluice_unit_mutant(piece-and-no-bell engine/link/far_pool.c peers_pool "alone"
+	[[s/^\tsubscription_ring_far(sub);/\t(void)0;/]])
+sluice_unit_mutant(piece-for-the-cancelled engine/link/far_pool.c far_pool "it_is_cancelled"
+	[[s/out->lanes.lane\[i\].state != SLUICE_LANE_ACTIVE/out->lanes.lane[i].state == SLUICE_LANE_VACANT/]])
+sluice_unit_mutant(piece-for-who-is-away engine/link/far_pool.c peers_held "who_competes_passes_it_over"
+	[[s/|| subscription_held(sub) ||/||/]])
+sluice_unit_mutant(pool-left-by-a-port engine/link/outlet_priv.h far_pool "its_source_is_a_port"
+	[[s/AHEAD_ASIDE | AHEAD_FAR)/AHEAD_ASIDE)/]])
+sluice_unit_mutant(pool-held-back engine/stage/emit.c far_pool "its_source_accumulates"
+	[[s/if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_FAR)))/if (!held \&\& stage_ahead(stage, AHEAD_FAR))/]])
+sluice_unit_mutant(far-leaves-the-pool engine/link/rings_pool.c far_pool "it_dies"
+	[[/^static void pool_leave/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))/if (0)/]])
+sluice_unit_mutant(far-quiet-as-it-says engine/link/rings_pool.c far_pool "it_lies_at_the_end"
+	[[/^static uint64_t pool_finished/,/^}/s/if (SLUICE_LIKELY(.*$/if (1)/]])
 
 # ---- stand-ins, and a peer's port -----------------------------------------------
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached_refused "what_is_refused"

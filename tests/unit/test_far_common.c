@@ -18,7 +18,7 @@ static const struct sluice_credit credit = {
 	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
 
 /* A source that waits for the word, and a sink that reads all. */
-static void start_source(const char *dispatcher)
+static void start_source(void)
 {
 	memset(&far, 0, sizeof(far));
 	memset(&stream, 0, sizeof(stream));
@@ -31,7 +31,7 @@ static void start_source(const char *dispatcher)
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = paced_count,
 			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .dispatcher = dispatcher, .state = &source));
+			      .dispatcher = "broadcast", .state = &source));
 	flow_add_sink(pipeline, "sink", &sink);
 	flow_subscribe(pipeline, "sink", "source", NULL);
 	flow_start(pipeline);
@@ -132,7 +132,7 @@ static void sink_has_all_and_close(void)
 static void it_reads_all(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	read_events(UINT64_MAX);
@@ -148,7 +148,7 @@ static void it_reads_all(void **state)
 static void it_holds_up_the_others(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	/* As far as it has asked. */
@@ -165,7 +165,7 @@ static void it_holds_up_the_others(void **state)
 static void it_comes_late(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	paced_go(pipeline, 2 * RING);
 	flow_wait_events(pipeline, &sink, 2 * RING);
 	come_to_read();
@@ -189,7 +189,7 @@ static void it_dies(void **state)
 	uint64_t acked;
 
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	read_events(RING);
@@ -205,7 +205,7 @@ static void it_dies(void **state)
 static void it_is_cancelled(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	read_events(RING);
@@ -227,7 +227,7 @@ static void it_lies(void **state)
 					0,          RING,           5 * RING};
 
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	for (uint32_t i = 0; i < 600; i++) {
@@ -327,7 +327,7 @@ static int five_are_there(void)
 static void it_asks_later(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	assert_int_equal(come(0, SLUICE_SUBSCRIBE_MANUAL), 0);
 	paced_go(pipeline, 2 * RING);
 	flow_wait_events(pipeline, &sink, 2 * RING);
@@ -357,19 +357,9 @@ static void stop_and_close(void)
 static void of_another_stage(void **state)
 {
 	(void)state;
-	start_source("broadcast");
+	start_source();
 	assert_int_equal(come(77, 0), -ENOENT);
 	assert_text_has(sluice_last_error(), "another has its name");
-	stop_and_close();
-}
-
-static void of_a_pool(void **state)
-{
-	(void)state;
-	start_source("shared");
-	assert_int_equal(come(0, 0), -ENOTSUP);
-	assert_text_has(sluice_last_error(), "'shared'");
-	assert_text_has(sluice_last_error(), "'demand'");
 	stop_and_close();
 }
 
@@ -386,7 +376,6 @@ int main(void)
 		cmocka_unit_test(it_goes_for_good),
 		cmocka_unit_test(it_asks_later),
 		cmocka_unit_test(of_another_stage),
-		cmocka_unit_test(of_a_pool),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));

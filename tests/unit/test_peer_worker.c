@@ -54,6 +54,12 @@ static void three_work_behind_jbsq(void **state)
 	three_work("jbsq");
 }
 
+static void three_work_behind_shared(void **state)
+{
+	(void)state;
+	three_work("shared");
+}
+
 static void three_work_in_order(void **state)
 {
 	(void)state;
@@ -132,6 +138,12 @@ static void one_leaves_in_good_order(void **state)
 {
 	(void)state;
 	one_leaves("demand");
+}
+
+static void one_leaves_the_pool(void **state)
+{
+	(void)state;
+	one_leaves("shared");
 }
 
 static void one_leaves_the_order(void **state)
@@ -216,10 +228,12 @@ int main(void)
 		cmocka_unit_test(one_works),
 		cmocka_unit_test(three_work_behind_partition),
 		cmocka_unit_test(three_work_behind_jbsq),
+		cmocka_unit_test(three_work_behind_shared),
 		cmocka_unit_test(three_work_in_order),
 		cmocka_unit_test(the_end_passes_through),
 		cmocka_unit_test(it_closes_and_stays),
 		cmocka_unit_test(one_leaves_in_good_order),
+		cmocka_unit_test(one_leaves_the_pool),
 		cmocka_unit_test(one_leaves_the_order),
 		cmocka_unit_test(the_program_ends_it),
 		cmocka_unit_test(the_program_ends_it_in_the_order),

@@ -45,6 +45,14 @@ static void one_dies_before_the_receipt(void **state)
 	assert_int_equal(twice, sluice_load_acquire(&visited->sent));
 }
 
+static void one_dies_behind_shared(void **state)
+{
+	uint32_t twice = one_dies("shared", dies_before_the_receipt);
+
+	(void)state;
+	assert_int_equal(twice, sluice_load_acquire(&visited->sent));
+}
+
 /* No hole, and nothing twice: numbers that have come are known. */
 static void one_dies_in_the_order(void **state)
 {
@@ -195,6 +203,7 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_dies_before_it_sends),
 		cmocka_unit_test(one_dies_before_the_receipt),
+		cmocka_unit_test(one_dies_behind_shared),
 		cmocka_unit_test(one_dies_in_the_order),
 		cmocka_unit_test(one_dies_in_the_order_later),
 		cmocka_unit_test(one_leaves_a_hole_in_the_order),

@@ -18,7 +18,6 @@ static const struct visitor_refusal refusals[] = {
 	 "to_bytes 8 does not match its in_bytes 16"},
 	{{.from = "source", .to = "nobody"}, -ENOENT, "'nobody'"},
 	{{.from = "both", .to = "both"}, -EINVAL, "is a cycle"},
-	{{.from = "all", .to = "sink"}, -ENOTSUP, "'shared'"},
 	{{.from = "numbered", .to = "sink"}, -EINVAL, "restores the order"},
 	{{.from = "source", .to = "join"},
 	 -EINVAL,
@@ -70,7 +69,6 @@ static void declare_refused(void)
 {
 	pipeline = flow_open_named(1);
 	add_producer("source", "demand", 0);
-	add_producer("all", "shared", 0);
 	add_producer("numbered", "ordered", SLUICE_ORDER_OFFSET(8));
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "both", .kind = SLUICE_PRODUCER_CONSUMER,

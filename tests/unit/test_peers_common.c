@@ -6,7 +6,7 @@
 
 #define SHARE (VISITOR_EVENTS / 4)
 
-static void open_as(const char *dispatcher)
+static void open_broadcast(void)
 {
 	source = (struct flow_source){.end = VISITOR_EVENTS};
 	memset(&sink, 0, sizeof(sink));
@@ -16,7 +16,7 @@ static void open_as(const char *dispatcher)
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = paced_count,
 			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .dispatcher = dispatcher, .state = &source));
+			      .dispatcher = "broadcast", .state = &source));
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
 			      .in_bytes = 8, .handle_events = flow_collect,
@@ -80,7 +80,7 @@ static void each_gets_all(void **state)
 	struct visitor two = visitor_fork(two_reads);
 
 	(void)state;
-	open_as("broadcast");
+	open_broadcast();
 	visitor_go(&one);
 	visitor_go(&two);
 	await_reader("one");
@@ -104,7 +104,7 @@ static void one_dies_and_one_comes(void **state)
 	struct visitor two = visitor_fork(two_reads);
 
 	(void)state;
-	open_as("broadcast");
+	open_broadcast();
 	visitor_go(&one);
 	await_reader("one");
 	paced_go(pipeline, SHARE);
@@ -138,7 +138,7 @@ static void one_leaves(void **state)
 	struct visitor one = visitor_fork(one_reads_and_leaves);
 
 	(void)state;
-	open_as("broadcast");
+	open_broadcast();
 	visitor_go(&one);
 	await_reader("one");
 	paced_go(pipeline, VISITOR_EVENTS);
@@ -172,7 +172,7 @@ static void one_asks_by_itself(void **state)
 	struct visitor one = visitor_fork(one_asks);
 
 	(void)state;
-	open_as("broadcast");
+	open_broadcast();
 	visitor_go(&one);
 	child_await(&visited->stage, 1);
 	paced_go(pipeline, SHARE);
@@ -212,7 +212,7 @@ static void a_tee_works_still(void **state)
 	struct visitor one = visitor_fork(one_reads_beside);
 
 	(void)state;
-	open_as("broadcast");
+	open_broadcast();
 	visitor_go(&one);
 	await_reader("one");
 	/* It is given no more than it can take, and perhaps nothing yet. */
@@ -228,7 +228,7 @@ static void a_tee_works_still(void **state)
 
 static void runs_an_engine(void)
 {
-	open_as("broadcast");
+	open_broadcast();
 	await_reader("one");
 	paced_go(pipeline, SHARE);
 	visitor_stays(1);
@@ -264,31 +264,7 @@ static void the_engine_dies(void **state)
 	visitor_wait(&one);
 	handled_so_often(0, SHARE, 1);
 	/* What the dead one has left goes with the next. */
-	open_as("broadcast");
-	paced_go(pipeline, VISITOR_EVENTS);
-	join_and_close();
-}
-
-static void is_refused(void)
-{
-	struct sluice_stage *port;
-
-	VISITOR_MUST(
-		visitor_try_attach(&port, SLUICE_ATTACH(.from = "source")) ==
-		-ENOTSUP);
-	VISITOR_MUST(strstr(sluice_last_error(), "'shared'"));
-	VISITOR_MUST(strstr(sluice_last_error(), "a tee is possible"));
-}
-
-/* Nobody takes from a pool but threads of the engine. */
-static void of_a_pool(void **state)
-{
-	struct visitor one = visitor_fork(is_refused);
-
-	(void)state;
-	open_as("shared");
-	visitor_go(&one);
-	visitor_wait(&one);
+	open_broadcast();
 	paced_go(pipeline, VISITOR_EVENTS);
 	join_and_close();
 }
@@ -302,7 +278,6 @@ int main(void)
 		cmocka_unit_test(one_asks_by_itself),
 		cmocka_unit_test(a_tee_works_still),
 		cmocka_unit_test(the_engine_dies),
-		cmocka_unit_test(of_a_pool),
 	};
 
 	visitor_watch(tests, UNIT_COUNT(tests));

@@ -19,7 +19,7 @@ static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
 
 static int keyed(const char *dispatcher)
 {
-	return strcmp(dispatcher, "demand") != 0;
+	return strcmp(dispatcher, "partition") == 0;
 }
 
 static sluice_a32 begun;
@@ -218,6 +218,12 @@ static void who_chooses_passes_it_over(void **state)
 {
 	(void)state;
 	keys_stay("demand");
+}
+
+static void who_competes_passes_it_over(void **state)
+{
+	(void)state;
+	keys_stay("shared");
 }
 
 static void dies_welcomed(void)
@@ -534,6 +540,7 @@ int main(void)
 		cmocka_unit_test(one_comes_back),
 		cmocka_unit_test(keys_of_a_partition),
 		cmocka_unit_test(who_chooses_passes_it_over),
+		cmocka_unit_test(who_competes_passes_it_over),
 		cmocka_unit_test(it_dies_again),
 		cmocka_unit_test(it_asks_as_before),
 		cmocka_unit_test(it_comes_back_and_stops),

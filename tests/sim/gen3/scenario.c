@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* So many seeds have one that may deal by a pool; the others go on meaning what they
+ * meant. */
+#define POOLS_ONE_IN 8u
+
 struct visit visit;
 
 /* Under a name one comes after the other. */
@@ -33,10 +37,13 @@ static void choose_spring(struct spring *spring)
 		{"jbsq", 0, 0, 0},      {"p2c", 0, 0, 0},
 		{"partition", 1, 1, 1}, {"hash", 1, 1, 1},
 		{"atomic", 1, 1, 1},    {"pkg", 0, 1, 1},
-		{"sticky", 0, 1, 0},
+		{"sticky", 0, 1, 0},    {"shared", 0, 0, 0},
 	};
-	uint32_t kind = sim_below(sizeof(kinds) / sizeof(kinds[0]));
+	uint32_t all = sizeof(kinds) / sizeof(kinds[0]);
+	uint32_t kind = sim_below(all - 1);
 
+	if (visit.pools && sim_below(2))
+		kind = all - 1;
 	spring->dispatcher = kinds[kind].dispatcher;
 	spring->keyed = kinds[kind].keyed;
 	spring->needs_keys = kinds[kind].needs_keys;
@@ -296,6 +303,7 @@ struct scenario_report gen3_run(uint64_t seed,
 	struct scenario_report found;
 
 	memset(&visit, 0, sizeof(visit));
+	visit.pools = seed % POOLS_ONE_IN == POOLS_ONE_IN - 1;
 	tally_reset();
 	found = report_run(seed, options, visit_main, NULL, NULL);
 	for (uint32_t i = 0; i < visit.count; i++)

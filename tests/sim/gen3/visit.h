@@ -196,6 +196,7 @@ struct visit {
 	uint32_t hold_ms;
 	/* It is drained while some come, and others are there. */
 	uint32_t early;
+	uint32_t pools; /* a spring may be "shared" */
 	uint32_t draining;
 	uint64_t robbed;   /* events that were dealt to outlaws */
 	uint64_t stranded; /* that nobody was left for, as it says */

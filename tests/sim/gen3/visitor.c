@@ -244,6 +244,12 @@ void visitor_start(struct visitor *v)
 		process_doom(v->process, v->doom);
 }
 
+/* Nobody may ask by hand then. */
+static int deals_by_pool(const struct visitor *v)
+{
+	return strcmp(visit.spring[v->place].dispatcher, "shared") == 0;
+}
+
 static void opts_reading(struct sluice_attach_opts *o, const struct visitor *v)
 {
 	o->max_demand = 1 + sim_below(20);
@@ -261,7 +267,8 @@ static void opts_reading(struct sluice_attach_opts *o, const struct visitor *v)
 	} else if (v->role == ROLE_ONLOOKER) {
 		o->tee = 1;
 	}
-	if (sim_below(4) == 0 && o->conflate_keys == 0 && !v->lasts) {
+	if (sim_below(4) == 0 && o->conflate_keys == 0 && !v->lasts &&
+	    (o->tee || !deals_by_pool(v))) {
 		o->flags = SLUICE_ATTACH_MANUAL;
 		o->min_demand = 0;
 	}

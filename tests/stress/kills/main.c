@@ -32,9 +32,11 @@ static const struct part parts[] = {
 	{"atomic", "atomic", 1, 1, 0, 0, 0, 0},
 	{"sticky", "sticky", 1, 0, 1, 0, 0, 0},
 	{"broadcast", "broadcast", 0, 0, 0, 1, 0, 0},
+	{"shared", "shared", 0, 0, 1, 0, 0, 0},
 	{"workers-demand", "demand", 0, 0, 1, 0, 1, 0},
 	{"workers-partition", "partition", 1, 1, 0, 0, 1, 0},
 	{"workers-jbsq", "jbsq", 0, 0, 1, 0, 1, 0},
+	{"workers-shared", "shared", 0, 0, 1, 0, 1, 0},
 	{"workers-ordered", "ordered", 0, 0, 0, 0, 1, 1},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
