@@ -793,7 +793,7 @@ sluice_unit_mutant(let-in-and-unheard engine/peer/attached.c peers_common "each_
 	[[s/if (a->unbegun == NULL ||/if (1 ||/]])
 
 # ---- and a pool ------------------------------------------------------------------
-sluice_unit_mutant(piece-beyond-credit engine/link/far_pool.c far_pool "it_asks_for_little"
+sluice_unit_mutant(piece-beyond-credit engine/link/far_pool.c far_pool "it_is_alone"
 	[[s/^\t\tsluice_spsc_credit(w),/\t\tw->capacity,/]])
 sluice_unit_mutant(piece-of-all engine/link/far_pool.c far_pool "it_has_its_share"
 	[[s/return there \/ out->joined;/return there;/]])
@@ -805,19 +805,21 @@ sluice_unit_mutant(piece-without-marks engine/link/far_pool.c far_pool "each_has
 	[[s/^\tpiece_note(out, sub, first, n);/\toutlet_show_notes(sub);/]])
 sluice_unit_mutant(piece-of-more-marks engine/link/far_pool.c far_pool "each_has_its_mark"
 	[[s/return far_notes_room(sub);/return UINT64_MAX;/]])
-sluice_unit_mutant(piece-and-no-bell engine/link/far_pool.c peers_pool "alone"
+sluice_unit_mutant(piece-and-no-bell engine/link/far_pool.c far_pool "it_is_woken"
 	[[s/^\tsubscription_ring_far(sub);/\t(void)0;/]])
-sluice_unit_mutant(piece-for-the-cancelled engine/link/far_pool.c far_pool "it_is_cancelled"
+sluice_unit_mutant(piece-for-the-cancelled engine/link/far_pool.c far_pool_gone "it_is_cancelled"
 	[[s/out->lanes.lane\[i\].state != SLUICE_LANE_ACTIVE/out->lanes.lane[i].state == SLUICE_LANE_VACANT/]])
-sluice_unit_mutant(piece-for-who-is-away engine/link/far_pool.c peers_held "who_competes_passes_it_over"
+sluice_unit_mutant(piece-for-who-is-away engine/link/far_pool.c far_pool_gone "it_is_away"
 	[[s/|| subscription_held(sub) ||/||/]])
+sluice_unit_mutant(bell-for-others engine/link/rings_pool.c far_pool "it_is_woken"
+	[[/^static void pool_write/,/^}/s/if (out->bells\[i\] != NULL)$/if (outlet_ring(out, i), 0)/]])
 sluice_unit_mutant(pool-left-by-a-port engine/link/outlet_priv.h far_pool "its_source_is_a_port"
 	[[s/AHEAD_ASIDE | AHEAD_FAR)/AHEAD_ASIDE)/]])
 sluice_unit_mutant(pool-held-back engine/stage/emit.c far_pool "its_source_accumulates"
 	[[s/if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_FAR)))/if (!held \&\& stage_ahead(stage, AHEAD_FAR))/]])
-sluice_unit_mutant(far-leaves-the-pool engine/link/rings_pool.c far_pool "it_dies"
+sluice_unit_mutant(far-leaves-the-pool engine/link/rings_pool.c far_pool_gone "it_dies"
 	[[/^static void pool_leave/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))/if (0)/]])
-sluice_unit_mutant(far-quiet-as-it-says engine/link/rings_pool.c far_pool "it_lies_at_the_end"
+sluice_unit_mutant(far-quiet-as-it-says engine/link/rings_pool.c far_pool_gone "it_lies_at_the_end"
 	[[/^static uint64_t pool_finished/,/^}/s/if (SLUICE_LIKELY(.*$/if (1)/]])
 
 # ---- stand-ins, and a peer's port -----------------------------------------------
