@@ -297,7 +297,7 @@ sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "tor
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
 	[[s/(\*port)->worker->rung = rung;/(void)rung;/]])
 sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its flag"
-	[[/^void far_hold/,/^}/s/far_mark(sub, w->acked, w->published);/(void)far_mark;/]])
+	[[/^const struct sluice_rx_words .far_keep/,/^}/s/far_mark(sub, acked, end);/(void)far_mark, (void)end;/]])
 sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
 sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
@@ -305,4 +305,4 @@ sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
 sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
 	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])
 sluice_sim_mutant(kept-and-asks-from-the-first engine/link/inlet.c "has got .*, and asked for"
-	[[s/link->inherited + sub->ask_taken/sub->ask_taken/]] 800022400)
+	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]] 800022400)

@@ -266,7 +266,7 @@ static int all_are_there(void)
  * its words were, nobody believes. */
 static void go_away(void)
 {
-	start_source("broadcast");
+	start_source();
 	come_to_read();
 	paced_go(pipeline, EVENTS_ALL);
 	read_events(RING);
