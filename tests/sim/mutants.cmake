@@ -109,7 +109,7 @@ sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|$
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected|have carried"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
-	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]])
+	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]] 100)
 
 # ---- coming and going ------------------------------------------------------------
 sluice_sim_mutant(orphans-dropped engine/link/outlet_member.c "${LOST}"
@@ -240,7 +240,7 @@ sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delive
 
 # ---- users who sleep on a descriptor --------------------------------------------------------------
 sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
-	[[/^static int port_arm/,/^}/{/poll->thread = /{n;s/if (!port_has_some(port))/if (1)/}}]] 0 polls,ports)
+	[[/^static int port_arm/,/^}/{/poll->thread = /{n;s/if (!port_has_some(port))/if (1)/}}]] 300 polls,ports)
 sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
