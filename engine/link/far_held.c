@@ -100,6 +100,9 @@ void far_feeder_heed(struct subscription *sub, uint32_t wanted)
 	/* As above: of who has been away. */
 	if (subscription_held(sub))
 		sub->far.bell.told = 0;
+	if (wanted % 2 != 0)
+		sub->by_producer.held_at.published =
+			sluice_load_acquire(&sub->tx->published);
 	sluice_store_release(&sub->by_producer.held, wanted);
 	subscription_ring_far(sub);
 }

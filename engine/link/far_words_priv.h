@@ -15,11 +15,13 @@
 
 struct notes;
 
-/* Where a consumer that is away had come to, when its producer last looked. */
+/* Where one that is away had come to, when the other end last looked: a consumer, or a
+ * worker that feeds. */
 struct subscription_held_at {
 	uint64_t acked;
 	uint64_t granted;
 	uint32_t notes; /* of the notes, the first that is of what comes next */
+	uint64_t published; /* of one that feeds */
 };
 
 /* Which of its stages stands for another process, and where its memory is mapped

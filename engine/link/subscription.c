@@ -53,19 +53,30 @@ void subscription_unmap(struct subscription *sub)
 
 /* ---- what it has carried -------------------------------------------------- */
 
-/* While its consumer is away the words are ours: its own may be changed for those of the
- * next one. Under the lock, as whoever changes them has been since it was so. */
-static const struct sluice_rx_words *
-subscription_rx(const struct subscription *sub)
+/* Is the end of it that lies in another process away? Then that one's words may be
+ * changed for those of the next, and ours stand for them. Under the lock, as whoever
+ * changes them has been since it was so. */
+static int subscription_away(const struct subscription *sub)
 {
 	uint32_t held = sluice_load_acquire(&sub->by_producer.held);
 
-	/* A worker's output has none. */
-	return sub->far.held != NULL && held % 2 != 0 &&
-			       held == sluice_load_acquire(
-					       &sub->by_control.hold)
+	return held % 2 != 0 &&
+	       held == sluice_load_acquire(&sub->by_control.hold);
+}
+
+static const struct sluice_rx_words *
+subscription_rx(const struct subscription *sub)
+{
+	return sub->far.side == FAR_CONSUMER && subscription_away(sub)
 		       ? &sub->far.held->rx
 		       : sub->rx;
+}
+
+static uint64_t subscription_published(const struct subscription *sub)
+{
+	return sub->far.side == FAR_PRODUCER && subscription_away(sub)
+		       ? sub->by_producer.held_at.published
+		       : sluice_load_acquire(&sub->tx->published);
 }
 
 /* In the order in which these were read what was granted or sent is never more than
@@ -113,7 +124,7 @@ static struct subscription_left subscription_now(const struct subscription *sub)
 {
 	const struct sluice_rx_words *rx = subscription_rx(sub);
 	uint64_t granted = sluice_load_acquire(&rx->granted);
-	uint64_t published = sluice_load_acquire(&sub->tx->published);
+	uint64_t published = subscription_published(sub);
 	uint64_t acked = sluice_load_acquire(&rx->acked);
 
 	return subscription_cut(sub, granted, published, acked);

@@ -248,6 +248,7 @@ static void it_feeds_as_the_one_before(void **state)
 	struct sluice_fences fences = {0};
 	sluice_a32 parked = {0};
 	struct subscription fake = {
+		.tx = &far.tx,
 		.far = {.side = FAR_PRODUCER,
 			.bell = {.parked = &parked,
 				 .fences = &fences,
@@ -263,8 +264,10 @@ static void it_feeds_as_the_one_before(void **state)
 	assert_int_equal(rings, 1);
 	sluice_store_release(&fake.by_control.hold, 1);
 	assert_int_equal(far_feeder_wanted(&fake), 1);
+	sluice_store_release(&far.tx.published, 7);
 	far_feeder_heed(&fake, 1);
 	assert_int_equal(far_feeder_wanted(&fake), 0);
+	assert_int_equal(fake.by_producer.held_at.published, 7);
 	sluice_store_release(&parked, 9);
 	subscription_ring_far(&fake);
 	assert_int_equal(rings, 1);
