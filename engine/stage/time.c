@@ -59,21 +59,7 @@ static int time_is_fresh(const struct stage_time *t, enum sluice_doing told,
 	       now_ns - t->told.since_ns < TIME_FRESH_NS;
 }
 
-/* In every round it has worked, as before, and that is not old: whenever it is told
- * next, this is in it. */
-static int time_goes_on(const struct sluice_stage *stage,
-			const struct time_window *window)
-{
-	const struct stage_time *t = &stage->run.time;
-
-	return t->worked == window->rounds && !window->waits && !t->look &&
-	       t->told.doing == SLUICE_DOING_WORK && t->own == window->own &&
-	       window->to_ns - t->told.since_ns < TIME_FRESH_NS &&
-	       time_claimed(stage) == SLUICE_DOING_NOTHING;
-}
-
-static void time_account(struct sluice_stage *stage,
-			 const struct time_window *window)
+void time_window(struct sluice_stage *stage, const struct time_window *window)
 {
 	struct stage_time *t = &stage->run.time;
 	uint64_t spent_ns[SLUICE_DOING_COUNT] = {0};
@@ -101,14 +87,6 @@ static void time_account(struct sluice_stage *stage,
 		time_share(spent_ns, window, &moved, window->to_ns - from_ns);
 	sluice_times_spend(&t->told, stage->counters, spent_ns,
 			   works ? SLUICE_DOING_WORK : moved.waits);
-}
-
-void time_window(struct sluice_stage *stage, const struct time_window *window)
-{
-	if (time_goes_on(stage, window))
-		stage->run.time.worked = 0;
-	else
-		time_account(stage, window);
 }
 
 void time_turn(struct sluice_stage *stage, enum sluice_doing doing,
