@@ -67,7 +67,7 @@ enum point {
 };
 
 enum over {
-	OVER_NOT,
+	OVER_NOT,     /* 0 */
 	OVER_FEEDERS, /* are to leave; nobody kills himself any more */
 	OVER_ALL,     /* the engine drains */
 };

@@ -176,22 +176,51 @@ static void await(const sluice_a32 *word, uint32_t n, enum over over)
 	}
 }
 
+/* All readers at once. */
+static int all_are_attached(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = FEEDERS; i < VISITORS; i++)
+		n += sluice_load_acquire(&books->attached[i]);
+	return n == READERS;
+}
+
+static void await_readers(void)
+{
+	uint64_t due_ns = now_ns() + TEST_DEADLINE_S * 1000 * NS_PER_MS;
+
+	while (!all_are_attached()) {
+		if (now_ns() > due_ns)
+			die("waited in vain");
+		rest_us(200);
+		visitors_reap(OVER_FEEDERS);
+	}
+}
+
 /* ---- kills ------------------------------------------------------------------------ */
 
-static void kill_one(void)
+/* It comes back at once. */
+static void visitor_kill(uint32_t visitor)
 {
-	uint32_t visitor = (uint32_t)rng_below(&run.rng, VISITORS);
 	int status;
 
-	if (rng_below(&run.rng, 4) > 0)
-		await(&books->attached[visitor], 1, OVER_NOT);
-	rest_us((uint32_t)rng_below(&run.rng, 2000));
-	visitors_reap(OVER_NOT);
 	(void)kill(run.pid[visitor], SIGKILL);
 	if (waitpid(run.pid[visitor], &status, 0) != run.pid[visitor])
 		die("a visitor cannot be waited for");
 	visitor_ended(visitor, status);
 	visitor_begin(visitor);
+}
+
+static void kill_one(void)
+{
+	uint32_t visitor = (uint32_t)rng_below(&run.rng, VISITORS);
+
+	if (rng_below(&run.rng, 4) > 0)
+		await(&books->attached[visitor], 1, OVER_NOT);
+	rest_us((uint32_t)rng_below(&run.rng, 2000));
+	visitors_reap(OVER_NOT);
+	visitor_kill(visitor);
 }
 
 static uint32_t effects_of_others(uint32_t reader)
@@ -228,8 +257,10 @@ static void stop_one(void)
 			  : now_ns() - began_ns < STOP_MS * NS_PER_MS));
 	run.stopped += got;
 	/* One that was sent away would go on with what others have done. */
-	(void)kill(run.pid[visitor],
-		   stalls || rng_below(&run.rng, 2) ? SIGKILL : SIGCONT);
+	if (stalls || rng_below(&run.rng, 2))
+		visitor_kill(visitor);
+	else
+		(void)kill(run.pid[visitor], SIGCONT);
 }
 
 static void kill_many(uint32_t kills)
@@ -253,16 +284,15 @@ static void kill_many(uint32_t kills)
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-static void wait_for(pid_t *pid, uint32_t visitor)
+/* How it has ended; 0: there is none. */
+static int wait_for(pid_t *pid)
 {
-	int status;
+	int status = 0;
 
 	if (*pid > 0 && waitpid(*pid, &status, 0) != *pid)
 		die("it cannot be waited for");
-	if (*pid > 0 && status != 0)
-		die(visitor < VISITORS ? "a visitor has failed at the end"
-				       : "the engine has failed");
 	*pid = 0;
+	return status;
 }
 
 /* The feeders leave; when all readers are there the engine drains. */
@@ -270,7 +300,7 @@ static void finish(void)
 {
 	int left;
 
-	sluice_store_release(&books->over, OVER_FEEDERS);
+	(void)sluice_fetch_add(&books->over, OVER_FEEDERS);
 	do {
 		visitors_reap(OVER_FEEDERS);
 		rest_us(200);
@@ -278,12 +308,13 @@ static void finish(void)
 		for (uint32_t i = 0; i < FEEDERS; i++)
 			left |= run.pid[i] > 0;
 	} while (left);
-	for (uint32_t i = FEEDERS; i < VISITORS; i++)
-		await(&books->attached[i], 1, OVER_FEEDERS);
+	await_readers();
 	sluice_store_release(&books->over, OVER_ALL);
-	wait_for(&run.engine, VISITORS);
+	if (wait_for(&run.engine) != 0)
+		die("the engine has failed");
+	/* One may have been sent away up to the last. */
 	for (uint32_t i = FEEDERS; i < VISITORS; i++)
-		wait_for(&run.pid[i], i);
+		visitor_ended(i, wait_for(&run.pid[i]));
 }
 
 static uint32_t wrong(const char *what, uint64_t n, uint64_t most)

@@ -27,10 +27,23 @@ static void wrong(const char *what, int rc)
 	_exit(2);
 }
 
+/* Nobody goes of his own will once all are waited for to be there: who means to is
+ * not there any more, and asks then. One of the two additions is the first: either
+ * the other one is seen here, or main sees that the visitor has gone. */
+static int may_go(void)
+{
+	sluice_a32 *attached = &books->attached[life.visitor];
+	uint32_t was = sluice_exchange(attached, 0);
+
+	if (sluice_fetch_add(&books->over, 0) == OVER_NOT)
+		return 1;
+	sluice_store_release(attached, was);
+	return 0;
+}
+
 static void pass(enum point point)
 {
-	if (point != life.dies_at || --life.passes > 0 ||
-	    sluice_load_acquire(&books->over) != OVER_NOT)
+	if (point != life.dies_at || --life.passes > 0 || !may_go())
 		return;
 	count(&books->died[point], 1);
 	(void)raise(SIGKILL);
@@ -265,7 +278,7 @@ static void read_all(void)
 	if (!holds || stalls)
 		begin_beside();
 	life.sender = sluice_port_sender(port);
-	while (batches-- > 0 &&
+	while ((batches-- > 0 || !may_go()) &&
 	       (rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
 		sluice_store_release(&books->hand[life.who], batch.count);
 		if (early_ack)
