@@ -42,9 +42,10 @@ int subscription_resume(struct sluice_sub id);
  * or -EPIPE. */
 int subscription_held_at(struct sluice_sub id, struct subscription_held_at *at);
 
-/* Does the producer of @id stand still for want of room while @id has all it asked for,
- * and has finished that? As things are just now. One that asks for itself need not, unless
- * another has asked and gets nothing. */
+/* Is the consumer of @id waited for: has it events that it has not acknowledged; or has
+ * it finished all that it asked for, while its producer stands still for want of room? As
+ * things are just now. One that asks for itself need not ask, unless another has asked
+ * and gets nothing. */
 int subscription_waited_for(struct sluice_sub id);
 
 /* Wait for subscriptions that are being made: no more come. */

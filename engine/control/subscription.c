@@ -363,16 +363,13 @@ int sluice_subscription_stat(struct sluice_sub id,
 	return rc;
 }
 
-/* Is it one that its producer deals to, and how many more could it have? */
-static int subscription_takes(const struct subscription *sub,
-			      struct sluice_subscription_stats *stat)
+/* ---- who is waited for --------------------------------------------------- */
+
+static int subscription_is_dealt(const struct subscription *sub)
 {
-	if (sub->made != SUBSCRIPTION_MADE || subscription_aside(sub) ||
-	    subscription_consumer(sub) != CONSUMER_OPEN ||
-	    subscription_producer(sub) != PRODUCER_JOINED)
-		return 0;
-	(void)subscription_counts(sub, stat);
-	return 1;
+	return sub->made == SUBSCRIPTION_MADE && !subscription_aside(sub) &&
+	       subscription_consumer(sub) == CONSUMER_OPEN &&
+	       subscription_producer(sub) == PRODUCER_JOINED;
 }
 
 static int another_has_credit(const struct subscription *sub)
@@ -383,25 +380,36 @@ static int another_has_credit(const struct subscription *sub)
 	for (uint32_t i = 0; i < p->sub_count; i++) {
 		const struct subscription *other = subscription_at(p, i);
 
-		if (other != sub && other->producer == sub->producer &&
-		    subscription_takes(other, &stat) && stat.credit > 0)
+		if (other == sub || other->producer != sub->producer ||
+		    !subscription_is_dealt(other))
+			continue;
+		(void)subscription_counts(other, &stat);
+		if (stat.credit > 0)
 			return 1;
 	}
 	return 0;
 }
 
-/* Under the lock. */
+/* @sub has finished all that it has asked for. */
 static int subscription_stops_producer(const struct subscription *sub)
 {
-	struct sluice_subscription_stats stat;
 	struct sluice_times times;
 
-	if (!subscription_takes(sub, &stat) || stat.credit != 0 ||
-	    stat.depth != 0)
+	if (!subscription_is_dealt(sub))
 		return 0;
 	control_stage_times(sub->producer, &times);
 	return times.doing == SLUICE_DOING_NO_CREDIT &&
 	       (!subscription_manual(sub) || another_has_credit(sub));
+}
+
+/* Under the lock. */
+static int subscription_is_waited_for(const struct subscription *sub)
+{
+	struct sluice_subscription_stats stat;
+
+	(void)subscription_counts(sub, &stat);
+	return stat.depth > 0 ||
+	       (stat.credit == 0 && subscription_stops_producer(sub));
 }
 
 int subscription_waited_for(struct sluice_sub id)
@@ -411,7 +419,7 @@ int subscription_waited_for(struct sluice_sub id)
 
 	pipeline_lock(id.pipeline);
 	sub = subscription_find(id);
-	waited = sub != NULL && subscription_stops_producer(sub);
+	waited = sub != NULL && subscription_is_waited_for(sub);
 	pipeline_unlock(id.pipeline);
 	return waited;
 }

@@ -212,29 +212,16 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed)
 	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
 }
 
-/* Has it been sent something that it has not acknowledged as @acked says? Of a ring for
- * all the words are its producer's, which may have gone. */
-static int stand_in_waits(const struct stand_in *in, uint64_t acked)
-{
-	struct sluice_subscription_stats stat;
-
-	if (in->share->common)
-		return sluice_subscription_stat(in->sub, &stat) == 0 &&
-		       stat.depth > 0;
-	return acked != sluice_load_stale(&in->share->words.tx->published);
-}
-
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns)
 {
 	const struct sluice_rx_words *rx = in->share->words.rx;
-	uint64_t acked = sluice_load_stale(&rx->acked);
 
 	return in->share->side == WIRE_FROM &&
-	       stall_look(stall, acked + sluice_load_stale(&rx->granted),
-			  stand_in_waits(in, acked) ||
-				  subscription_waited_for(in->sub),
-			  now_ns, stall_ns);
+	       stall_look(stall,
+			  sluice_load_stale(&rx->acked) +
+				  sluice_load_stale(&rx->granted),
+			  subscription_waited_for(in->sub), now_ns, stall_ns);
 }
 
 /* Nothing is read beyond where its stream was ended from here, if it was. */
@@ -352,19 +339,17 @@ int stand_in_renew(struct stand_in *in, const struct wire_hello *hello,
 	struct wish_ring ring;
 	struct subscription_held_at at;
 	struct wish wish;
+	int found;
 	int rc;
 
 	wish_of(&wish, hello, WIRE_FROM);
 	stand_in_deal(&wish.opts, hello);
-	rc = stand_in_stood(in, &at);
-	if (rc < 0)
-		return stand_in_unsettled(in, rc);
-	rc = wish_find_ring(&wish, in->pipeline, &ring);
-	if (rc < 0)
-		return rc;
+	found = wish_find_ring(&wish, in->pipeline, &ring);
 	rc = stand_in_stood(in, &at);
 	if (rc < 0)
 		rc = stand_in_unsettled(in, rc);
+	else if (found < 0)
+		rc = found;
 	else
 		rc = share_renew(in->share, in->name, &at);
 	if (rc == 0)

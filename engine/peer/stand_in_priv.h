@@ -51,9 +51,8 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed);
 /* How many events it has sent that are taken, or will be. */
 uint64_t stand_in_sent(const struct stand_in *in);
 
-/* Has it been waited for for @stall_ns, and neither finished an event nor asked for one:
- * does it have some, or does its producer stand still for want of room? To be asked now and then; never of
- * one that feeds. */
+/* Has it been waited for for @stall_ns (subscription_waited_for()), and neither finished
+ * an event nor asked for one? To be asked now and then; never of one that feeds. */
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns);
 

@@ -745,7 +745,7 @@ sluice_unit_mutant(far-held-marks-of-before engine/link/far_held.c far_held "it_
 	[[s/notes->note\[i\] = (struct note){at, at, 0};/(void)0;/]])
 sluice_unit_mutant(far-held-in-one-go engine/link/far_held.c far_held "it_writes_on"
 	[[s/if (held % 2 != 0)/if (0)/]])
-sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_held "nobody_comes_in_time"
+sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_given_up "nobody_comes_in_time"
 	[[s/!subscription_held(sub))/1)/]])
 
 # ---- and a ring for all ---------------------------------------------------------
@@ -872,16 +872,16 @@ sluice_unit_mutant(sent-forgotten engine/peer/sent.c peers "one_feeds_and_comes_
 	[[s/^\tat->events += events;$/\t(void)0;/]])
 sluice_unit_mutant(back-to-the-beginning engine/peer/share.c peers_held "one_comes_back"
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
-sluice_unit_mutant(back-with-any-options engine/peer/seats.c peers_held "it_comes_with_other_options"
+sluice_unit_mutant(back-with-any-options engine/peer/seats.c peers_given_up "it_comes_with_other_options"
 	[[s/return memcmp(&a, &b, sizeof(a)) == 0;/return 1;/]])
 sluice_unit_mutant(still-without-events engine/peer/stall_priv.h peers_stall "by_words_that_stand"
 	[[s/if (!waited ||/if (/]])
 sluice_unit_mutant(still-though-it-moves engine/peer/stall_priv.h peers_stall "by_words_that_stand"
 	[[s/ || said != stall->said)/)/]])
-sluice_unit_mutant(still-and-never-asked engine/peer/stand_in.c peers_stall "one_never_asks"
-	[[s/^\t\t\t\t  subscription_waited_for(in->sub),/\t\t\t\t  0,/]])
-sluice_unit_mutant(still-among-all engine/peer/stand_in.c peers_stall "one_of_all_is_detached"
-	[[s/stat.depth > 0;/0;/]])
+sluice_unit_mutant(still-and-never-asked engine/control/subscription.c peers_stall "one_never_asks"
+	[[s/(stat.credit == 0 \&\& subscription_stops/(0 \&\& subscription_stops/]])
+sluice_unit_mutant(still-with-events engine/control/subscription.c peers_stall "one_is_detached"
+	[[s/return stat.depth > 0 ||/return stat.depth == 0 \&\&/]])
 sluice_unit_mutant(held-though-it-feeds engine/peer/stand_in.c stand_in "a_worker_is_not_kept"
 	[[s/^\tif (!dead)/\tif (dead \&\& !dead)/]])
 sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
@@ -901,9 +901,9 @@ sluice_unit_mutant(rung-while-away engine/link/subscription_priv.h far_words "it
 sluice_unit_mutant(worker-held-and-told-before engine/link/far_held.c far_words "it_feeds_as_the_one_before"
 	[[/^void far_feeder_heed/,/^}/s/if (subscription_held(sub))/if (0)/]])
 sluice_unit_mutant(worker-away-and-read engine/link/far.c far_words "it_is_away"
-	[[/^static int far_away/,/^}/s/return held % 2 != 0 \&\&/return 0 \&\& held % 2 != 0 \&\&/]])
-sluice_unit_mutant(worker-there-and-not-read engine/link/far.c far_words "it_is_away"
-	[[/^static int far_away/,/^}/s/sluice_load_acquire(&sub->by_control.hold) == held \&\&/1 \&\&/]])
+	[[/^static int far_away/,/^}/s/return subscription_away(sub)/return 0/]])
+sluice_unit_mutant(worker-there-and-not-read engine/link/subscription_priv.h far_words "it_is_away"
+	[[/^static inline int subscription_away/,/^}/s/held == sluice_load_acquire(&sub->by_control.hold)/1/]])
 sluice_unit_mutant(worker-given-up-and-not-read engine/link/far.c peer_worker_held "nobody_comes_in_time"
 	[[/^static int far_away/,/^}/s/sluice_load_acquire(&sub->by_producer.closed) ==/sluice_load_acquire(\&(sluice_a32){SLUICE_REASON_OPEN}) ==/]])
 sluice_unit_mutant(worker-away-and-over engine/link/far.c far_words "it_is_away"
@@ -926,7 +926,7 @@ sluice_unit_mutant(worker-held-though-it-lives engine/peer/seats.c peer_worker_h
 	[[s/stand_in_hold(&seat->in, why == PEER_DIED)/stand_in_hold(\&seat->in, 1)/]])
 sluice_unit_mutant(held-for-a-stream-that-is-over engine/peer/seats.c peer_worker_held "its_stream_ends_while_it_is_away"
 	[[s/ || stand_in_lapsed(&seat->in))/)/]])
-sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_held "one_was_never_ready"
+sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_given_up "one_was_never_ready"
 	[[s/!seat->named || !seat->begun ||/!seat->named ||/]])
 sluice_unit_mutant(hidden-unasked engine/peer/client.c peers_stall "both_hide"
 	[[s/if (rc == 0 \&\& o->flags & SLUICE_ATTACH_UNDUMPABLE)/if (rc == 0)/]])
