@@ -73,24 +73,6 @@ static int client_names(struct wire_hello *hello,
 	return rc < 0 ? rc : client_name(hello->to, o->to, "to");
 }
 
-static int client_role(struct wire_hello *hello,
-		       const struct sluice_attach_opts *o)
-{
-	hello->role = o->from != NULL && o->to != NULL ? WIRE_WORKER
-		      : o->from != NULL                ? WIRE_CONSUMER
-						       : WIRE_PRODUCER;
-	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
-	hello->to_bytes = o->from != NULL ? o->to_bytes : o->event_bytes;
-	if (o->to_bytes == 0 || hello->role == WIRE_WORKER)
-		return 0;
-	return sluice_fail(-EINVAL,
-			   "attach: to_bytes %u is set, and from and to are "
-			   "not both; event_bytes is what one of them has",
-			   o->to_bytes);
-}
-
-#define TAKE(number) hello->number = o->number;
-
 /* What a role does not have is refused there, by its name. */
 static int client_hello(struct wire_hello *hello,
 			const struct sluice_attach_opts *o)
@@ -102,14 +84,15 @@ static int client_hello(struct wire_hello *hello,
 	rc = client_names(hello, o);
 	if (rc < 0)
 		return rc;
-	rc = client_role(hello, o);
+	rc = wire_hello_sides(hello, o->from, o->to, o->event_bytes,
+			      o->to_bytes);
 	if (rc < 0)
-		return rc;
+		return sluice_fail(rc, "attach: %s", sluice_last_error());
 	if (o->flags & SLUICE_ATTACH_MANUAL)
 		hello->flags |= WIRE_MANUAL;
 	if (sluice_wait_registered())
 		hello->flags |= WIRE_SPLIT_FENCES;
-	WIRE_HELLO_NUMBERS(TAKE)
+	WIRE_HELLO_NUMBERS(WIRE_HELLO_TAKE)
 	return wire_hello_read(&checked, hello, sizeof(*hello));
 }
 

@@ -118,12 +118,6 @@ static int process_check(struct sluice_process_opts *o)
 				 "stage '%s': from and to are NULL; a process "
 				 "consumes from a stage, or feeds one, or both",
 				 o->name);
-	if (rc == 0 && o->to_bytes != 0 && (o->from == NULL || o->to == NULL))
-		rc = sluice_fail(-EINVAL,
-				 "stage '%s': to_bytes %u is set, and from and "
-				 "to are not both; event_bytes is what one of "
-				 "them has",
-				 o->name, o->to_bytes);
 	if (rc == 0 && (o->restart < SLUICE_RESTART_NONE ||
 			o->restart > SLUICE_RESTART_TEMPORARY))
 		rc = sluice_fail(-EINVAL,
@@ -152,19 +146,6 @@ static int process_stage_name(char to[SLUICE_NAME_BYTES], const char *name,
 				   name, field, stage, SLUICE_NAME_BYTES - 1);
 	(void)snprintf(to, SLUICE_NAME_BYTES, "%s", stage);
 	return 0;
-}
-
-#define TAKE(number) hello->number = o->number;
-
-static void process_numbers(struct wire_hello *hello,
-			    const struct sluice_process_opts *o)
-{
-	hello->role = o->from == NULL ? WIRE_PRODUCER
-		      : o->to == NULL ? WIRE_CONSUMER
-				      : WIRE_WORKER;
-	hello->from_bytes = o->from != NULL ? o->event_bytes : 0;
-	hello->to_bytes = o->from != NULL ? o->to_bytes : o->event_bytes;
-	WIRE_HELLO_NUMBERS(TAKE)
 }
 
 static int process_wish_of(struct process *process, enum wire_side side)
@@ -213,8 +194,11 @@ static int process_hello(struct process *process,
 		rc = process_stage_name(hello->to, o->name, "to", o->to);
 	if (rc < 0)
 		return rc;
-	process_numbers(hello, o);
-	rc = wire_hello_read(&checked, hello, sizeof(*hello));
+	WIRE_HELLO_NUMBERS(WIRE_HELLO_TAKE)
+	rc = wire_hello_sides(hello, o->from, o->to, o->event_bytes,
+			      o->to_bytes);
+	if (rc == 0)
+		rc = wire_hello_read(&checked, hello, sizeof(*hello));
 	if (rc == 0)
 		rc = process_wish(process);
 	return rc < 0 ? sluice_fail(rc, "stage '%s': %s", o->name,
@@ -266,7 +250,7 @@ void process_drop(struct process *process)
 	free(process);
 }
 
-static void process_due_end(struct process *process)
+void process_free(struct process *process)
 {
 	uint32_t code = process->reason == SLUICE_REASON_ERROR
 				? (uint32_t)-process->code
@@ -275,11 +259,6 @@ static void process_due_end(struct process *process)
 	for (int side = 0; side < 2; side++)
 		due_end(&process->due[side], process->pipeline, process->reason,
 			code);
-}
-
-void process_free(struct process *process)
-{
-	process_due_end(process);
 	process_drop(process);
 }
 

@@ -255,6 +255,22 @@ static int hello_check_rest(const struct wire_hello *hello, unsigned role)
 			       "hello");
 }
 
+int wire_hello_sides(struct wire_hello *hello, const char *from, const char *to,
+		     uint32_t event_bytes, uint32_t to_bytes)
+{
+	hello->role = from == NULL ? WIRE_PRODUCER
+		      : to == NULL ? WIRE_CONSUMER
+				   : WIRE_WORKER;
+	hello->from_bytes = from != NULL ? event_bytes : 0;
+	hello->to_bytes = from != NULL ? to_bytes : event_bytes;
+	if (to_bytes == 0 || hello->role == WIRE_WORKER)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "to_bytes %u is set, and from and to are not both; "
+			   "event_bytes is what one of them has",
+			   to_bytes);
+}
+
 int wire_hello_read(struct wire_hello *out, const void *message, size_t n)
 {
 	int rc = wire_head_check(message, n, WIRE_HELLO, sizeof(*out));

@@ -109,7 +109,8 @@ struct wire_hello {
 	uint64_t resv[19];    /* zero */
 };
 
-/* Its numbers that options of peers have under the same names: DO(name) for each. */
+/* Its numbers that options of peers have under the same names: DO(name) for each, with
+ * WIRE_HELLO_TAKE from @o into @hello, which the caller calls so. */
 #define WIRE_HELLO_NUMBERS(DO)                                                 \
 	DO(max_demand)                                                         \
 	DO(min_demand)                                                         \
@@ -121,6 +122,7 @@ struct wire_hello {
 	DO(key_offset)                                                         \
 	DO(key_bytes)                                                          \
 	DO(ring_events)
+#define WIRE_HELLO_TAKE(number) hello->number = o->number;
 
 /* All of a pipeline, and none of its events? */
 static inline int wire_watches(const struct wire_hello *hello)
@@ -225,6 +227,11 @@ SLUICE_STATIC_ASSERT(sizeof(struct wire_head) == 32 &&
 
 /* Zero @message, of @bytes, and say what it is. */
 void wire_init(void *message, enum wire_kind kind, uint32_t bytes);
+
+/* What one is that names the stages @from and @to, NULL for none, and the sizes of its
+ * events, as options have them. Returns 0, or -EINVAL: @to_bytes is a worker's. */
+int wire_hello_sides(struct wire_hello *hello, const char *from, const char *to,
+		     uint32_t event_bytes, uint32_t to_bytes);
 
 /* Check @n bytes that were received, and copy them. Each returns 0; -EPROTO for
  * something that is no such message of this version; -EINVAL for a field that is
