@@ -247,11 +247,7 @@ void far_stop(struct outlet *out, uint32_t closed)
  * (sequence_priv.h) sees here that it has come. */
 static int far_away(const struct subscription *sub)
 {
-	/* Relaxed: our own word. */
-	uint32_t held = sluice_load_relaxed(&sub->by_producer.held);
-
-	return held % 2 != 0 &&
-	       sluice_load_acquire(&sub->by_control.hold) == held &&
+	return subscription_away(sub) &&
 	       sluice_load_acquire(&sub->by_producer.closed) ==
 		       SLUICE_REASON_OPEN;
 }

@@ -16,7 +16,7 @@
 #include "engine/link/pool_priv.h"
 #include "engine/link/stamp_priv.h"
 #include "engine/stage.h"
-#include "engine/link/subscription_priv.h"
+#include "engine/link/place_priv.h"
 
 struct rings_ops;
 

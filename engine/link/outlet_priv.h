@@ -23,7 +23,7 @@
 #include "engine/link/pool_priv.h"
 #include "engine/link/spill_priv.h"
 #include "engine/link/stamp_priv.h"
-#include "engine/link/subscription_priv.h"
+#include "engine/link/place_priv.h"
 
 /* The pool: one ring, each event for one of its readers (rings_pool.c). */
 struct outlet_pool {

@@ -53,17 +53,8 @@ void subscription_unmap(struct subscription *sub)
 
 /* ---- what it has carried -------------------------------------------------- */
 
-/* Is the end of it that lies in another process away? Then that one's words may be
- * changed for those of the next, and ours stand for them. Under the lock, as whoever
- * changes them has been since it was so. */
-static int subscription_away(const struct subscription *sub)
-{
-	uint32_t held = sluice_load_acquire(&sub->by_producer.held);
-
-	return held % 2 != 0 &&
-	       held == sluice_load_acquire(&sub->by_control.hold);
-}
-
+/* While the other end is away its words may be changed: ours stand for them. Under the
+ * lock, as whoever changes them has been since it was so. */
 static const struct sluice_rx_words *
 subscription_rx(const struct subscription *sub)
 {
