@@ -49,6 +49,20 @@ void say_log(void *ctx, const char *text)
 	say("log: %s", text);
 }
 
+void wrong_missing(const struct missing *m,
+		   const struct sluice_stage_stats *stat)
+{
+	wrong("%s (%s) %s: %llu of %u events missing, e.g. %u delivered 0 "
+	      "times; discarded %llu overflowed %llu stranded %llu buffered "
+	      "%llu held %llu",
+	      m->node, m->dispatcher, m->when, (unsigned long long)m->lost,
+	      m->emitted, m->first, (unsigned long long)stat->discarded,
+	      (unsigned long long)stat->overflowed,
+	      (unsigned long long)stat->stranded,
+	      (unsigned long long)stat->buffered,
+	      (unsigned long long)stat->held);
+}
+
 struct scenario_report report_run(uint64_t seed,
 				  const struct scenario_options *options,
 				  void (*scenario)(void *arg), void *arg,

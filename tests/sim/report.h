@@ -7,7 +7,7 @@
 #ifndef SLUICE_TESTS_SIM_REPORT_H
 #define SLUICE_TESTS_SIM_REPORT_H
 
-#include "ring/base.h"
+#include "engine/pipeline.h"
 #include "tests/sim/scenario.h"
 
 extern struct scenario_report report;
@@ -22,6 +22,27 @@ int is_replay(void);
 void say_from_now_on(void);
 /* What a pipeline logs, in a replay. */
 void say_log(void *ctx, const char *text);
+
+/* Events that a producer has emitted, and nobody has handled, as its statistics have
+ * names for them. */
+static inline uint64_t stat_named(const struct sluice_stage_stats *stat)
+{
+	return stat->discarded + stat->overflowed + stat->stranded +
+	       stat->buffered + stat->held;
+}
+
+/* @lost of what @node has emitted are missing, @first before all, and @stat names
+ * others. */
+struct missing {
+	const char *node;
+	const char *dispatcher;
+	const char *when;
+	uint64_t lost;
+	uint32_t emitted;
+	uint32_t first;
+};
+void wrong_missing(const struct missing *missing,
+		   const struct sluice_stage_stats *stat);
 
 /*
  * Run @scenario with @arg on the simulated machine, by the schedule of @seed, and

@@ -64,17 +64,23 @@ static inline int is_open(void)
 		       CONSUMER_OPEN;
 }
 
+static inline void subscribe_with(const struct subscription_far *end,
+				  const char *consumer, const char *producer)
+{
+	assert_int_equal(subscribe_far(pipeline, consumer, producer,
+				       SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
+							   .sub = &sub),
+				       end),
+			 0);
+	wait_for(is_open);
+}
+
 static inline void subscribe_as(enum far_side side, const char *consumer,
 				const char *producer)
 {
 	struct subscription_far end = far_end(side);
 
-	assert_int_equal(subscribe_far(pipeline, consumer, producer,
-				       SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
-							   .sub = &sub),
-				       &end),
-			 0);
-	wait_for(is_open);
+	subscribe_with(&end, consumer, producer);
 }
 
 static inline void ring(const char *name)

@@ -4,14 +4,12 @@
 #ifndef SLUICE_TESTS_UNIT_FAR_POOL_END_H
 #define SLUICE_TESTS_UNIT_FAR_POOL_END_H
 
-#include "far_end.h"
+#include "far_reader.h"
 #include "paced.h"
 
 static struct flow_source source;
 static struct sluice_sub beside_sub;
-static struct sluice_spsc_reader reader;
 static uint64_t got_sum; /* of what the process has acknowledged */
-static struct held_words held;
 /* Of its bell. */
 static struct sluice_fences fences;
 static sluice_a32 parked, rung;
@@ -66,28 +64,23 @@ static inline void add_beside(void)
 		       SLUICE_SUBSCRIPTION(.sub = &beside_sub));
 }
 
+static inline int beside_holds_one(void)
+{
+	struct sluice_subscription_stats stat;
+
+	return sluice_subscription_stat(beside_sub, &stat) == 0 &&
+	       stat.depth == 1;
+}
+
 static inline void come(void)
 {
 	static const struct sluice_far_ops ops = {.signal = count_ring};
 	struct subscription_far end = far_end(FAR_CONSUMER);
 
-	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
-					.kind = SLUICE_CONSUMER,
-					.flags = SLUICE_STAGE_PORT));
-	stand = sluice_stage_find(pipeline, "peer");
 	end.held = &held;
 	end.bell = (struct sluice_far_bell){
 		.parked = &parked, .fences = &fences, .ops = &ops, .fd = -1};
-	assert_int_equal(subscribe_far(pipeline, "peer", "source",
-				       SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
-							   .sub = &sub),
-				       &end),
-			 0);
-	wait_for(is_open);
-	sluice_spsc_reader_attach(&reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
-	(void)sluice_spsc_release(&reader, 0);
-	ring("source");
+	reader_comes(&end, &credit);
 }
 
 /* One that is alone, or beside a stage of the engine. */
@@ -98,19 +91,6 @@ static inline void open_with(int two)
 		add_beside();
 	flow_start(pipeline);
 	come();
-}
-
-static inline uint64_t published(void)
-{
-	return sluice_load_acquire(&far.tx.published);
-}
-
-static inline void await_published(uint64_t position)
-{
-	for (uint32_t ms = 0; published() != position; ms++) {
-		assert_true(ms < FLOW_DEADLINE_MS);
-		flow_sleep_ms(1);
-	}
 }
 
 /* It takes up to @n that lie there, and acknowledges them. Returns how many. */
@@ -157,6 +137,18 @@ static inline void take_what_comes(uint64_t n)
 	}
 }
 
+/* Beside a stage that has an event in hand, and keeps it. */
+static inline void open_beside_one(void)
+{
+	start_source(0);
+	add_beside();
+	sluice_store_release(&paced_holds, 1);
+	flow_start(pipeline);
+	paced_go(pipeline, 1);
+	wait_for(beside_holds_one);
+	come();
+}
+
 static inline void drain_and_close(void)
 {
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
@@ -182,14 +174,6 @@ static inline void close_after(uint64_t events)
 	end_and_close();
 	assert_int_equal(reader.acked + sink.events, events);
 	assert_int_equal(got_sum + sink.sum, flow_sum(events));
-}
-
-static inline int beside_holds_one(void)
-{
-	struct sluice_subscription_stats stat;
-
-	return sluice_subscription_stat(beside_sub, &stat) == 0 &&
-	       stat.depth == 1;
 }
 
 #endif

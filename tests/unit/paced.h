@@ -19,6 +19,20 @@ static inline int paced_count(struct sluice_stage *self, uint32_t demand)
 	return flow_count(self, left < demand ? (uint32_t)left : demand);
 }
 
+/* "source", for consumers in other processes as well; it emits nothing yet. */
+static inline void paced_add_source(struct sluice_pipeline *p,
+				    const char *dispatcher,
+				    enum sluice_idle on_idle,
+				    struct flow_source *state)
+{
+	sluice_store_release(&paced_events, 0);
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .handle_demand = paced_count,
+				 .flags = SLUICE_STAGE_PEERS_CONSUME,
+				 .dispatcher = dispatcher, .on_idle = on_idle,
+				 .state = state));
+}
+
 /* The "source" of @p may emit so many in all. */
 static inline void paced_go(struct sluice_pipeline *p, uint64_t events)
 {

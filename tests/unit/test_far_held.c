@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another process reads, goes away, and its place is kept. */
-#include "far_end.h"
+#include "far_reader.h"
 
 static struct flow_source source;
-static struct sluice_spsc_reader reader;
-static struct held_words held;
 static struct subscription_held_at at;
 
 static const struct sluice_credit credit = {
@@ -25,30 +23,8 @@ static void come_to_read(uint32_t keeps)
 			      .out_bytes = 8, .handle_demand = flow_count,
 			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
 	flow_start(pipeline);
-	flow_add(pipeline, SLUICE_STAGE(.name = "peer", .in_bytes = 8,
-					.kind = SLUICE_CONSUMER,
-					.flags = SLUICE_STAGE_PORT));
-	stand = sluice_stage_find(pipeline, "peer");
 	end.held = keeps ? &held : NULL;
-	assert_int_equal(subscribe_far(pipeline, "peer", "source",
-				       SLUICE_SUBSCRIPTION(.max_demand = WINDOW,
-							   .sub = &sub),
-				       &end),
-			 0);
-	wait_for(is_open);
-	sluice_spsc_reader_attach(&reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
-	(void)sluice_spsc_release(&reader, 0);
-	ring("source");
-}
-
-static void await_published(uint64_t position)
-{
-	for (uint32_t ms = 0;
-	     sluice_load_acquire(&far.tx.published) != position; ms++) {
-		assert_true(ms < FLOW_DEADLINE_MS);
-		flow_sleep_ms(1);
-	}
+	reader_comes(&end, &credit);
 }
 
 static void read_some(uint32_t n)
@@ -105,8 +81,7 @@ static void come_back(void)
 	sluice_store_release(&far.rx.granted, at.granted);
 	sluice_store_release(&far.notes_read, at.notes);
 	assert_int_equal(subscription_resume(sub), 0);
-	sluice_spsc_reader_attach(&reader, &far.tx, &far.rx,
-				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
+	reader_attach(&credit);
 }
 
 /* What the dead one writes then, for it lives after all, nobody believes. */

@@ -57,14 +57,7 @@ static void each_goes_to_one(void **state)
 static void it_has_its_share(void **state)
 {
 	(void)state;
-	sluice_store_release(&paced_holds, 0);
-	start_source(0);
-	add_beside();
-	sluice_store_release(&paced_holds, 1);
-	flow_start(pipeline);
-	paced_go(pipeline, 1);
-	wait_for(beside_holds_one);
-	come();
+	open_beside_one();
 	paced_go(pipeline, 1 + 2 * BATCH);
 	await_published(BATCH + BATCH / 2); /* of 16, and then of 8 */
 	take_all(BATCH);
@@ -103,13 +96,7 @@ static int it_is_rung(void)
 static void it_is_woken(void **state)
 {
 	(void)state;
-	start_source(0);
-	add_beside();
-	sluice_store_release(&paced_holds, 1);
-	flow_start(pipeline);
-	paced_go(pipeline, 1);
-	wait_for(beside_holds_one);
-	come();
+	open_beside_one();
 	sluice_store_release(&parked, 5);
 	paced_go(pipeline, 2);
 	wait_for(it_is_rung);

@@ -68,13 +68,7 @@ static void it_is_away(void **state)
 static void it_is_left_alone(void **state)
 {
 	(void)state;
-	start_source(0);
-	add_beside();
-	sluice_store_release(&paced_holds, 1);
-	flow_start(pipeline);
-	paced_go(pipeline, 1);
-	wait_for(beside_holds_one);
-	come();
+	open_beside_one();
 	paced_go(pipeline, EVENTS);
 	assert_int_equal(sluice_cancel(beside_sub, SLUICE_REASON_SHUTDOWN, 0),
 			 0);

@@ -10,17 +10,9 @@ static void open_broadcast(void)
 {
 	source = (struct flow_source){.end = VISITOR_EVENTS};
 	memset(&sink, 0, sizeof(sink));
-	sluice_store_release(&paced_events, 0);
 	pipeline = flow_open_named(2);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = paced_count,
-			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .dispatcher = "broadcast", .state = &source));
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-			      .in_bytes = 8, .handle_events = flow_collect,
-			      .state = &sink));
+	paced_add_source(pipeline, "broadcast", SLUICE_IDLE_END, &source);
+	flow_add_sink(pipeline, "sink", &sink);
 	flow_subscribe(pipeline, "sink", "source", NULL);
 	visitor_listen();
 	flow_start(pipeline);

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A consumer in another process dies: its place is kept for one of its name. */
-#include "visitor.h"
-
-#include "engine/peer/attach_priv.h"
-
-#define KEYS    16u
-#define LONG_MS 3600000u
+#include "held.h"
 
 static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
 {
@@ -45,72 +40,7 @@ static void open_keyed(uint32_t hold_ms, const char *dispatcher)
 	flow_start(pipeline);
 }
 
-static void open_plain(uint32_t hold_ms)
-{
-	visitor_open(SLUICE_STAGE_PEERS_CONSUME, 0);
-	visitor_listen_holding(hold_ms);
-	flow_start(pipeline);
-}
-
-/* Each came once, or was in somebody's hands and came again, marked. */
-static void check_all(uint32_t times_most)
-{
-	for (uint32_t i = 0; i < VISITOR_EVENTS; i++) {
-		uint32_t times = sluice_load_acquire(&visited->handled[i]);
-
-		assert_in_range(times, 1, times_most);
-		if (times > 1)
-			assert_true(sluice_load_acquire(&visited->again[i]) >=
-				    times - 1);
-	}
-}
-
 /* ---- who reads ------------------------------------------------------------------- */
-
-static struct sluice_stage *attach(const char *name, uint32_t window)
-{
-	return visitor_attach(SLUICE_ATTACH(.name = name, .from = "source",
-					    .max_demand = window,
-					    .timeout_ms = TEST_DEADLINE_MS));
-}
-
-static void note_key(uint64_t event, uint32_t shift)
-{
-	uint32_t keys = sluice_load_acquire(&visited->sent);
-
-	while (!sluice_compare_exchange(
-		&visited->sent, &keys,
-		keys | 1u << (shift + (uint32_t)(event % KEYS))))
-		;
-}
-
-/* As visitor_reads_all(), and which keys it has seen stands at @shift. */
-static void reads_keys(const char *name, uint32_t shift, uint32_t most)
-{
-	struct sluice_stage *port = attach(name, 64);
-	struct sluice_batch batch;
-	int rc;
-
-	/* Who is to have something in hand comes first. */
-	if (shift > 0)
-		child_await(&visited->stage, 1);
-	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
-		VISITOR_MUST((batch.flags & SLUICE_BATCH_REDELIVERED) == 0 ||
-			     batch.deliveries == 2);
-		for (uint32_t i = 0; i < batch.count; i++)
-			note_key(SLUICE_EVENTS(&batch, uint64_t)[i], shift);
-		visitor_count(&batch);
-		while (sluice_load_acquire(&visited->count) >= most)
-			visitor_stays(1);
-	}
-	VISITOR_MUST(rc == -EPIPE);
-	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
-}
-
-static void first_reads(void)
-{
-	reads_keys("reader", 0, 500);
-}
 
 static void first_takes_a_batch(void)
 {
@@ -120,11 +50,6 @@ static void first_takes_a_batch(void)
 static void second_reads(void)
 {
 	reads_keys("reader", 0, UINT32_MAX);
-}
-
-static void other_reads(void)
-{
-	reads_keys("other", KEYS, UINT32_MAX);
 }
 
 /* What was in hand comes first, in order and marked, and then the rest. */
@@ -153,11 +78,6 @@ static void reads_in_order(void)
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
 
-static void await_phase(enum sluice_sub_phase phase)
-{
-	visitor_await_phase("reader", phase);
-}
-
 /* ---- it comes back ----------------------------------------------------------------- */
 
 static void one_comes_back(void **state)
@@ -167,14 +87,11 @@ static void one_comes_back(void **state)
 
 	(void)state;
 	open_plain(LONG_MS);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_kill(&first);
-	await_phase(SLUICE_SUB_HELD);
+	first_goes_away(&first);
 	visitor_go(&second);
 	visitor_wait(&second);
 	visitor_drain();
-	check_all(2);
+	(void)visitor_check_all(2);
 }
 
 /* What is its business is nobody else's, however far the other has come. */
@@ -202,7 +119,7 @@ static void keys_stay(const char *dispatcher)
 	visitor_wait(&second);
 	visitor_wait(&other);
 	visitor_drain();
-	check_all(2);
+	(void)visitor_check_all(2);
 	keys = sluice_load_acquire(&visited->sent);
 	if (keyed(dispatcher))
 		assert_int_equal(keys & keys >> KEYS & 0xffff, 0);
@@ -224,27 +141,6 @@ static void who_competes_passes_it_over(void **state)
 {
 	(void)state;
 	keys_stay("shared");
-}
-
-static void dies_welcomed(void)
-{
-	struct attach attach = ATTACH_NONE;
-	struct wire_hello hello;
-	int rc;
-
-	wire_init(&hello, WIRE_HELLO, sizeof(hello));
-	hello.role = WIRE_CONSUMER;
-	hello.max_demand = 64;
-	(void)strcpy(hello.pipeline, "test");
-	(void)strcpy(hello.peer, "reader");
-	(void)strcpy(hello.from, "source");
-	/* What the first had in hand has to be settled. */
-	do
-		rc = attach_open(&attach, &hello, visitor_folder,
-				 attach_due(TEST_DEADLINE_MS));
-	while (rc == -EAGAIN);
-	VISITOR_MUST(rc == 0);
-	visitor_stays(2);
 }
 
 static void reads_a_batch(void)
@@ -297,7 +193,7 @@ static void it_dies_again(void **state)
 	visitor_go(&third);
 	visitor_wait(&third);
 	visitor_drain();
-	check_all(2);
+	(void)visitor_check_all(2);
 }
 
 static void comes_back_and_stops(void)
@@ -357,16 +253,13 @@ static void it_asks_as_before(void **state)
 
 	(void)state;
 	open_plain(LONG_MS);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_kill(&first);
-	await_phase(SLUICE_SUB_HELD);
+	first_goes_away(&first);
 	visitor_go(&second);
 	visitor_wait(&second);
 	visitor_go(&other);
 	visitor_wait(&other);
 	visitor_drain();
-	check_all(1);
+	(void)visitor_check_all(1);
 }
 
 /* What was in hand waits for it, and nobody else has a word to say that would make
@@ -387,10 +280,7 @@ static void it_comes_back_and_stops(void **state)
 						.stall_ms = 1500)),
 		0);
 	flow_start(pipeline);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_kill(&first);
-	await_phase(SLUICE_SUB_HELD);
+	first_goes_away(&first);
 	visitor_go(&second);
 	assert_int_equal(waitpid(second.pid, &status, WUNTRACED), second.pid);
 	assert_true(WIFSTOPPED(status));
@@ -400,138 +290,7 @@ static void it_comes_back_and_stops(void **state)
 	visitor_go(&other);
 	visitor_wait(&other);
 	visitor_drain();
-	check_all(2);
-}
-
-/* ---- it does not ------------------------------------------------------------------- */
-
-/* @first dies, and what it had goes to the other, because of @why. */
-static void given_up(uint32_t hold_ms, void (*dies)(void), void (*why)(void))
-{
-	struct visitor first = visitor_fork(dies);
-	struct visitor other = visitor_fork(other_reads);
-
-	open_plain(hold_ms);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_go(&other);
-	visitor_kill(&first);
-	if (why != NULL)
-		why();
-	visitor_wait(&other);
-	visitor_drain();
-	check_all(2);
-}
-
-static void nobody_comes_in_time(void **state)
-{
-	(void)state;
-	given_up(50, first_reads, NULL);
-}
-
-/* It had nothing, and the others do not wait for it. */
-static void one_was_never_ready(void **state)
-{
-	struct visitor welcomed = visitor_fork(dies_welcomed);
-	struct visitor other = visitor_fork(other_reads);
-
-	(void)state;
-	visitor_open_dealing("rr", SLUICE_STAGE_PEERS_CONSUME, 0);
-	visitor_listen_holding(LONG_MS);
-	flow_start(pipeline);
-	visitor_go(&welcomed);
-	child_await(&visited->stage, 2);
-	visitor_kill(&welcomed);
-	visitor_go(&other);
-	visitor_wait(&other);
-	visitor_drain();
-	check_all(1);
-}
-
-static void one_without_a_name_reads(void)
-{
-	reads_keys(NULL, 0, 500);
-}
-
-static void one_without_a_name(void **state)
-{
-	(void)state;
-	given_up(LONG_MS, one_without_a_name_reads, NULL);
-}
-
-static void end_its_stage(void)
-{
-	struct sluice_stage *stage;
-
-	await_phase(SLUICE_SUB_HELD);
-	stage = sluice_stage_find(pipeline, "reader");
-	assert_non_null(stage);
-	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_SHUTDOWN, 0), 0);
-}
-
-static void its_stage_is_ended(void **state)
-{
-	(void)state;
-	given_up(LONG_MS, first_reads, end_its_stage);
-}
-
-/* All that is left is handled by the other before the drain has ended. */
-static void drain_meanwhile(void)
-{
-	await_phase(SLUICE_SUB_HELD);
-	if (sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS) != 0)
-		fail_msg("%s", sluice_last_error());
-}
-
-static void others_drain_it(void **state)
-{
-	struct visitor first = visitor_fork(first_reads);
-	struct visitor other = visitor_fork(other_reads);
-	uint64_t handled = 0;
-
-	(void)state;
-	open_plain(LONG_MS);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_go(&other);
-	child_await(&visited->count, 600);
-	visitor_kill(&first);
-	drain_meanwhile();
-	visitor_wait(&other);
-	while (handled < VISITOR_EVENTS &&
-	       sluice_load_acquire(&visited->handled[handled]) > 0)
-		handled++;
-	assert_int_equal(handled, source.next);
-	sluice_pipeline_close(pipeline);
-}
-
-static void reads_with_another_window(void)
-{
-	struct sluice_stage *port = attach("reader", 32);
-	struct sluice_batch batch;
-	int rc;
-
-	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
-		visitor_count(&batch);
-	VISITOR_MUST(rc == -EPIPE);
-	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
-}
-
-/* It is let in, as anybody is; and what the first had comes to it as to anybody. */
-static void it_comes_with_other_options(void **state)
-{
-	struct visitor first = visitor_fork(first_reads);
-	struct visitor second = visitor_fork(reads_with_another_window);
-
-	(void)state;
-	open_plain(LONG_MS);
-	visitor_go(&first);
-	child_await(&visited->stage, 1);
-	visitor_kill(&first);
-	visitor_go(&second);
-	visitor_wait(&second);
-	visitor_drain();
-	check_all(2);
+	(void)visitor_check_all(2);
 }
 
 int main(void)
@@ -544,12 +303,6 @@ int main(void)
 		cmocka_unit_test(it_dies_again),
 		cmocka_unit_test(it_asks_as_before),
 		cmocka_unit_test(it_comes_back_and_stops),
-		cmocka_unit_test(one_was_never_ready),
-		cmocka_unit_test(nobody_comes_in_time),
-		cmocka_unit_test(one_without_a_name),
-		cmocka_unit_test(its_stage_is_ended),
-		cmocka_unit_test(others_drain_it),
-		cmocka_unit_test(it_comes_with_other_options),
 	};
 
 	visitor_watch(tests, UNIT_COUNT(tests));

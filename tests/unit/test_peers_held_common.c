@@ -18,22 +18,11 @@ static void open_holding(const char *dispatcher, uint32_t hold_ms)
 
 	source = (struct flow_source){.end = VISITOR_EVENTS};
 	memset(&sink, 0, sizeof(sink));
-	sluice_store_release(&paced_events, 0);
 	pipeline = flow_open_named(2);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = paced_count,
-			      .flags = SLUICE_STAGE_PEERS_CONSUME,
-			      .dispatcher = dispatcher,
-			      .on_idle = sinks ? SLUICE_IDLE_END
-					       : SLUICE_IDLE_STAY,
-			      .state = &source));
+	paced_add_source(pipeline, dispatcher,
+			 sinks ? SLUICE_IDLE_END : SLUICE_IDLE_STAY, &source);
 	if (sinks) {
-		flow_add(pipeline,
-			 SLUICE_STAGE(.name = "sink", .kind = SLUICE_CONSUMER,
-				      .in_bytes = 8,
-				      .handle_events = flow_collect,
-				      .state = &sink));
+		flow_add_sink(pipeline, "sink", &sink);
 		flow_subscribe(pipeline, "sink", "source", NULL);
 	}
 	visitor_listen_holding(hold_ms);

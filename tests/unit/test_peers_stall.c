@@ -111,7 +111,7 @@ static uint32_t sent_away(void (*part)(void), const char *dispatcher,
 	assert_int_equal(kill(still.pid, SIGCONT), 0);
 	visitor_wait(&still);
 	visitor_drain();
-	return visitor_check_all();
+	return visitor_check_all(2);
 }
 
 static void one_is_detached(void **state)

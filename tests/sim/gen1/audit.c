@@ -121,21 +121,19 @@ static uint32_t first_missing(const struct node *node)
 static void balance(const struct node *node, const char *when)
 {
 	struct sluice_stage_stats stat = stat_of(node);
-	uint64_t named = stat.discarded + stat.overflowed + stat.stranded +
-			 stat.buffered + stat.held;
 	uint64_t lost = missing(node);
+	struct missing what = {
+		.node = node->name,
+		.dispatcher = build_dispatcher(node),
+		.when = when,
+		.lost = lost,
+		.emitted = node->emitted,
+	};
 
-	if (lost != named)
-		wrong("%s (%s) %s: %llu of %u events missing, e.g. %u "
-		      "delivered 0 times; discarded %llu overflowed %llu "
-		      "stranded %llu buffered %llu held %llu",
-		      node->name, build_dispatcher(node), when,
-		      (unsigned long long)lost, node->emitted,
-		      first_missing(node), (unsigned long long)stat.discarded,
-		      (unsigned long long)stat.overflowed,
-		      (unsigned long long)stat.stranded,
-		      (unsigned long long)stat.buffered,
-		      (unsigned long long)stat.held);
+	if (lost == stat_named(&stat))
+		return;
+	what.first = first_missing(node);
+	wrong_missing(&what, &stat);
 }
 
 /* A member of a broadcast has seen all, from its first event on. */

@@ -39,26 +39,25 @@ static uint64_t named(const struct node *node)
 {
 	struct sluice_stage_stats stat = inspect_stat(node);
 
-	return stat.discarded + stat.overflowed + stat.stranded +
-	       stat.buffered + stat.held;
+	return stat_named(&stat);
 }
 
 static void check_equation(const struct node *node, const char *when)
 {
 	struct sluice_stage_stats stat = inspect_stat(node);
 	uint64_t lost = book_missing(node);
+	struct missing what = {
+		.node = node->name,
+		.dispatcher = option_dispatcher(node),
+		.when = when,
+		.lost = lost,
+		.emitted = node->emitted,
+	};
 
-	if (lost != named(node))
-		wrong("%s (%s) %s: %llu of %u events missing, e.g. %u "
-		      "delivered 0 times; discarded %llu overflowed %llu "
-		      "stranded %llu buffered %llu held %llu",
-		      node->name, option_dispatcher(node), when,
-		      (unsigned long long)lost, node->emitted,
-		      first_missing(node), (unsigned long long)stat.discarded,
-		      (unsigned long long)stat.overflowed,
-		      (unsigned long long)stat.stranded,
-		      (unsigned long long)stat.buffered,
-		      (unsigned long long)stat.held);
+	if (lost == stat_named(&stat))
+		return;
+	what.first = first_missing(node);
+	wrong_missing(&what, &stat);
 }
 
 /* ---- a join and its workers --------------------------------------------------- */
