@@ -63,7 +63,7 @@ static int plan_late_tx(struct subscription *sub)
 				sizeof(*sub->tx), sizeof(*sub->tx), &block);
 	if (rc == 0) {
 		sub->tx = block;
-		rc = plan_slots(&sub->tx_region, 0, sub->capacity,
+		rc = plan_slots(&sub->tx_region, sub->lane, sub->capacity,
 				producer->opts.out_bytes, &sub->slots);
 	}
 	if (rc == 0)

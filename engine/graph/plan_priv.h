@@ -57,7 +57,7 @@ struct plan_words {
 	uint32_t rings; /* attached so far */
 };
 
-/* Bytes of a ring's slots, in whole pages. */
+/* Bytes that plan_slots() takes for them at most, in whole pages. */
 uint64_t plan_slots_bytes(const struct sluice_stage *producer,
 			  uint32_t capacity);
 /* Set a block aside on pages of its own; *out is its address. */
@@ -70,6 +70,7 @@ int plan_link(struct subscription *sub, uint32_t ring,
 	      const struct plan_words *words);
 /* @sub's memory that no region holds. */
 int plan_private(struct subscription *sub);
+/* Slots of ring @ring of a stage: where they begin in a page depends on that. */
 int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
 	       uint32_t unit, sluice_slot **slots);
 

@@ -409,7 +409,11 @@ sluice_unit_mutant(last-callback-was-idle engine/stage/time.c worker_clock "its_
 	[[s/} else if (t->worked > 0) {/} else if (0) {/]])
 sluice_unit_mutant(no-room-is-idle engine/stage/time.c snapshot_time "who_has_no_room_is_named"
 	[[s/outlet_room(&stage->out) == 0/0/]])
-sluice_unit_mutant(looks-each-round engine/run/clock.c worker_clock "it_looks_about_every_10_us"
+sluice_unit_mutant(rings-page-by-page engine/graph/plan.c plan_slots "each_begins_elsewhere"
+	[[s/return (uint64_t)ring \* SKEW_LINES/return 0 * (uint64_t)ring * SKEW_LINES/]])
+sluice_unit_mutant(rings-on-half-the-lines engine/graph/plan.c plan_slots "each_begins_elsewhere"
+	[[s/define SKEW_LINES 9u/define SKEW_LINES 8u/]])
+sluice_unit_mutant(looks-each-round engine/run/clock.c worker_clock "it_looks_about_every_25_us"
 	[[s/clock->every \*= 2;/(void)0;/]])
 sluice_unit_mutant(never-exact engine/run/clock.c worker_clock "of_several_the_slow_one_is_told"
 	[[s/clock->exact = stages > 1 \&\&/clock->exact = 0 \&\&/]])
@@ -734,7 +738,7 @@ sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "i
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far_feeds "it_dies_while_it_writes"
 	[[/^void stage_finish/,/^}/s/far_stop(&stage->out, .*);/(void)0;/]])
 sluice_unit_mutant(far-not-copied engine/link/inlet.c far_words "it_writes_after_it_has_published"
-	[[s/SLUICE_UNLIKELY(subscription_copied(link->sub))/0/]])
+	[[s/SLUICE_UNLIKELY(link->copied)/0/]])
 sluice_unit_mutant(far-memory-kept engine/link/subscription.c far "it_reads_all"
 	[[s/^\t\tsub->far.release(sub->far.ctx);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-held-without-a-look engine/link/far_held.c far_held "it_writes_on"
