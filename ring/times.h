@@ -17,7 +17,7 @@
  * All but `noticed` are among the counters of counter.h, in the stage's region.
  *
  * The writer reads a clock when its thread finds nothing to do, and else about
- * every 10 us. So what is accounted for ends at its last look, and a reader adds
+ * every 25 us. So what is accounted for ends at its last look, and a reader adds
  * what has passed since, to what the stage was doing then, but for the last
  * SLUICE_TIMES_LOOK_NS. A step that lasts longer than that is work whatever was
  * told, and blocked beyond a callback's time. Time once told is told for good: a

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/run/clock_priv.h"
 
-/* What a window of a busy worker should be long, ns, and its bounds. */
-#define CLOCK_WINDOW_NS UINT64_C(10000)
-#define CLOCK_LEAST_NS  (CLOCK_WINDOW_NS / 2)
-#define CLOCK_MOST_NS   (CLOCK_WINDOW_NS * 2)
+/* What a window of a busy worker should be long, ns, and its bounds: looks at a dozen
+ * stages take half a microsecond, and a reader wants one each SLUICE_TIMES_LOOK_NS. */
+#define CLOCK_WINDOW_NS (SLUICE_TIMES_LOOK_NS / 2)
+#define CLOCK_LEAST_NS  UINT64_C(15000)
+#define CLOCK_MOST_NS   UINT64_C(40000)
 /* So that many rounds that grow slow at once do not look like one that blocks. */
-#define CLOCK_ROUNDS_MAX 256u
+#define CLOCK_ROUNDS_MAX 128u
 /* Steps that last so long may have a look each. */
 #define CLOCK_STEP_NS UINT64_C(4000)
 

@@ -4,7 +4,7 @@
  * (stage/time_priv.h): a worker, or a port's user. Of clock.c. Not installed.
  *
  * A look costs as much as two events. So a worker that has something to do looks
- * about every 10 us: every so many rounds, and how many follows from how long they
+ * about every 25 us: every so many rounds, and how many follows from how long they
  * took. Where its rounds last longer than that it looks behind each step. One that
  * has nothing to do looks after each pause, and after each sleep: that delays
  * nobody, and so the time that an idle worker takes to find its next event is told

@@ -72,7 +72,10 @@ void time_window(struct sluice_stage *stage, const struct time_window *window)
 	    (moved.claimed == SLUICE_DOING_NOTHING &&
 	     time_is_fresh(t, SLUICE_DOING_IDLE, window->to_ns)))
 		return;
-	moved.waits = time_waits(stage);
+	/* In each round it had something to do: it has not waited. */
+	moved.waits = works && moved.worked >= window->rounds
+			      ? SLUICE_DOING_WORK
+			      : time_waits(stage);
 	if (moved.claimed == SLUICE_DOING_NOTHING &&
 	    time_is_fresh(t, moved.waits, window->to_ns))
 		return;
