@@ -16,11 +16,11 @@
 #define HANDED_ROWS 8u
 
 struct handed {
+	uint32_t count;
 	struct {
 		uint64_t until;
 		uint32_t deliveries;
 	} row[HANDED_ROWS];
-	uint32_t count;
 };
 
 /* How often the event at @at was handed out. *limit: cut down to how many are

@@ -72,6 +72,11 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->rings = inlet_rings(sub);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = sub->pool;
+	link->marks = &subscription_notes(sub)->filled;
+	/* Relaxed: one reader, us. */
+	link->marks_read = sluice_load_relaxed(subscription_notes_read(sub));
+	link->copied = (uint32_t)subscription_copied(sub);
+	link->selects = sub->opts.selector != NULL;
 	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
@@ -247,23 +252,21 @@ static uint32_t inlet_read_notes(struct inlet_link *link, uint32_t limit)
 	uint64_t at = link->reader.acked;
 
 	for (;;) {
-		/* Relaxed: one reader, us. */
-		uint32_t read =
-			sluice_load_relaxed(subscription_notes_read(sub));
 		const struct note *note =
-			&subscription_notes(sub)->note[read % NOTES_MAX];
+			&subscription_notes(sub)
+				 ->note[link->marks_read % NOTES_MAX];
 
 		/* Acquire: with an event its mark is seen, which was shown
 		 * before the event was published. */
-		if (read ==
-		    sluice_load_acquire(&subscription_notes(sub)->filled))
+		if (link->marks_read == sluice_load_acquire(link->marks))
 			return limit;
 		if (!position_reached(at, note->from))
 			return note->from - at < limit
 				       ? (uint32_t)(note->from - at)
 				       : limit;
 		handed_note(&link->handed, at, note->to, note->deliveries);
-		sluice_store_release(subscription_notes_read(sub), read + 1);
+		sluice_store_release(subscription_notes_read(sub),
+				     ++link->marks_read);
 	}
 }
 
@@ -334,10 +337,8 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	if (link->stamp_looked != r->published)
 		inlet_look(link);
 	/* Relaxed: whoever made a mark for these events made it before. */
-	if (SLUICE_UNLIKELY(
-		    sluice_load_relaxed(
-			    &subscription_notes(link->sub)->filled) !=
-		    sluice_load_relaxed(subscription_notes_read(link->sub))))
+	if (SLUICE_UNLIKELY(sluice_load_relaxed(link->marks) !=
+			    link->marks_read))
 		limit = inlet_read_notes(link, limit);
 	if (SLUICE_UNLIKELY(!position_reached(r->acked, link->counted)))
 		limit = inlet_read_counts(link, limit);
@@ -352,7 +353,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		inlet_gather(link->sub->gathered, r, first, n, whole);
 		batch->events = link->sub->gathered;
 		n = whole;
-	} else if (SLUICE_UNLIKELY(subscription_copied(link->sub))) {
+	} else if (SLUICE_UNLIKELY(link->copied)) {
 		inlet_gather(link->sub->gathered, r, first, n, n);
 		batch->events = link->sub->gathered;
 	}
@@ -363,7 +364,7 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		batch->flags |= SLUICE_BATCH_END;
 	batch->inlet = index;
 	link->thinned = 0;
-	if (link->sub->opts.selector != NULL)
+	if (SLUICE_UNLIKELY(link->selects))
 		inlet_select(in, link, batch);
 	in->took = n;
 	return n;

@@ -20,30 +20,24 @@
 
 struct rings_ops;
 
-/* One subscription as its consumer sees it. */
+/* One subscription as its consumer sees it. What a batch needs is on its first lines;
+ * what is fixed while it is open is copied from the subscription, which is another cache
+ * miss a batch. */
 struct inlet_link {
 	struct sluice_spsc_reader reader;
-	struct subscription *sub; /* NULL: none here */
+	struct subscription *sub;      /* NULL: none here */
+	const struct rings_ops *rings; /* their kind; see rings_priv.h */
 	/* The producer's; NULL: same worker, or far. */
 	struct sluice_bell *bell;
 	uint32_t open; /* joined, and its stream has not ended */
 	uint32_t far;  /* another process has its producer */
-	/* Of the subscription, copied: a look at the producer's own struct, once
-	 * a batch, costs a cache miss. */
-	const struct rings_ops *rings; /* their kind; see rings_priv.h */
-	/* The pool, or NULL; and the writing end of our own ring, which is filled
-	 * from there. */
-	const struct pool_ring *pool;
-	struct sluice_spsc_writer filler;
-	uint64_t counted; /* some taken below it had been handed out before */
-	uint32_t manual;
-	struct handed handed;
-	struct sluice_share share; /* when links are weighted */
-	/* Events the selector refused: of the batch in hand, and ever. Manual
-	 * demand is given back for them. */
-	uint32_t refusing;
+	/* How many marks of redelivery there are, and how many were taken up. */
+	const sluice_a32 *marks;
+	uint32_t marks_read;
+	uint32_t copied;  /* its events may change while they are looked at */
+	uint32_t selects; /* it has a selector */
 	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
-	uint64_t refused;
+	uint64_t counted; /* some taken below it had been handed out before */
 	/* Twins of the shared words. */
 	uint64_t batches;
 	uint64_t high;
@@ -52,6 +46,17 @@ struct inlet_link {
 	struct stamp stamp;
 	uint64_t stamp_looked;
 	struct sluice_latency *latency; /* NULL: none is taken */
+	/* The pool, or NULL; and the writing end of our own ring, which is filled
+	 * from there. */
+	const struct pool_ring *pool;
+	struct handed handed;
+	struct sluice_spsc_writer filler;
+	uint32_t manual;
+	struct sluice_share share; /* when links are weighted */
+	/* Events the selector refused: of the batch in hand, and ever. Manual
+	 * demand is given back for them. */
+	uint32_t refusing;
+	uint64_t refused;
 };
 
 struct inlet {

@@ -73,9 +73,24 @@ struct stage_time {
 	uint32_t own;    /* the last window was its own */
 };
 
-/* What of a run is forgotten when it is over; see stage_reset(). */
+/* What of a run is forgotten when it is over; see stage_reset(). What each round looks
+ * at comes first, and so is on one line. */
 struct stage_run {
 	enum stage_phase phase;
+	uint32_t accumulate; /* its demand mode, as it heeds it */
+	uint32_t emit_left;  /* how much the running callback may emit */
+	uint32_t emitted;    /* what was kept of the last one's */
+	struct stage_time time;
+
+	/* Of a producer. */
+	uint32_t asked_once; /* handle_demand has been called */
+	uint32_t starved;    /* it said "not now" */
+	uint32_t awakened;   /* and somebody has called sluice_wake() */
+	uint32_t retries;    /* times in a row it said RETRY */
+	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
+	uint64_t asks;       /* outlet_asks() when it said "not now" */
+
+	uint64_t gauge;            /* events that wait, as last told */
 	enum stage_phase resume;   /* what a restart goes back to */
 	enum sluice_reason reason; /* why it is ending */
 	uint32_t reason_code;
@@ -88,27 +103,13 @@ struct stage_run {
 		struct peer_name by; /* whose end it was, if a peer's */
 	} ended;
 	uint32_t initialised;
-	uint32_t stop_told;  /* on_stop has been called */
-	uint64_t stranded;   /* events that had no consumer left to go to */
-	uint32_t gave_back;  /* ending: events that it was sent, unhandled */
-	uint32_t accumulate; /* its demand mode, as it heeds it */
+	uint32_t stop_told; /* on_stop has been called */
+	uint64_t stranded;  /* events that had no consumer left to go to */
+	uint32_t gave_back; /* ending: events that it was sent, unhandled */
 	/* Of one that stands for a worker: the subscription that it has left, whose
 	 * producer may not know; and which one that was. */
-	struct subscription *left;
 	uint32_t left_generation;
-
-	/* Of a producer. */
-	uint32_t asked_once; /* handle_demand has been called */
-	uint32_t starved;    /* it said "not now" */
-	uint32_t awakened;   /* and somebody has called sluice_wake() */
-	uint64_t asks;       /* outlet_asks() when it said "not now" */
-	uint32_t retries;    /* times in a row it said RETRY */
-	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
-
-	uint32_t emit_left; /* how much the running callback may emit */
-	uint32_t emitted;   /* what was kept of the last one's */
-	uint64_t gauge;     /* events that wait, as last told */
-	struct stage_time time;
+	struct subscription *left;
 };
 
 /* Input that was handed out and is not acknowledged: until the output up to `end`
@@ -142,10 +143,10 @@ struct stage_poll {
 struct stage_post {
 	struct letters letters;  /* came, not handled yet */
 	struct letters arriving; /* markers behind what lies in the inlets */
+	struct timers timers;
 	struct letters markers;  /* markers in the hold */
 	struct letters spilling; /* markers behind what lies in the spill */
 	struct letter *calling;  /* the call in hand, until it is answered */
-	struct timers timers;
 };
 
 /*

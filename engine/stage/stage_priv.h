@@ -37,11 +37,10 @@ struct worker;
 
 struct sluice_stage {
 	/* Its definition: fixed when it is added, but for what start finds. */
+	struct sluice_stage_opts opts; /* each round looks at its first line */
 	struct sluice_pipeline *pipeline; /* whose it is; opaque here */
-	struct host *host;                /* the same, as a stage sees it */
 	uint32_t index;
 	char name[SLUICE_NAME_BYTES];
-	struct sluice_stage_opts opts;
 	const struct sluice_strategy *strategy; /* producing kinds */
 	struct key_field key_field;
 	char order_of[SLUICE_NAME_BYTES]; /* empty: no resequencer */
@@ -70,18 +69,23 @@ struct sluice_stage {
 	struct sluice_stage *next_arriving; /* on its way to the worker */
 	struct sluice_region region;
 	struct sluice_region ring_region; /* a common ring that peers read */
+
+	/* What each round looks at lies on as few lines as may be: of the definition
+	 * and the seat as well. */
+	struct host *host /* its pipeline, as a stage sees it */
+		__attribute__((aligned(SLUICE_LINE_BYTES)));
 	struct sluice_counters *counters;
 
 	/* The thread's that steps it. */
 	struct stage_run run;
-	struct inlet in;
+	struct inlet in __attribute__((aligned(SLUICE_LINE_BYTES)));
+	struct resequencer *resequencer; /* NULL: events come in any order */
+	struct stage_post post;
 	struct stage_hand hand;
 	struct hold hold;
 	struct outlet out;
-	struct stage_poll poll;          /* likewise */
-	struct stage_span span;          /* a port's */
-	struct resequencer *resequencer; /* NULL: events come in any order */
-	struct stage_post post;
+	struct stage_poll poll; /* a port's */
+	struct stage_span span; /* likewise */
 
 	/* Everybody's. */
 	struct stage_words words;
