@@ -121,6 +121,7 @@ set(SLUICE_SOURCES
 	engine/run/arrive.c
 	engine/run/cgroup.c
 	engine/run/clock.c
+	engine/run/crowd.c
 	engine/run/cpus.c
 	engine/run/depart.c
 	engine/run/host.c

@@ -95,7 +95,9 @@ struct sluice_pipeline_opts {
 	 * instead of spinning. */
 	uint32_t workers;
 	/** How many rounds in which it finds nothing an idle worker spins, then
-	 * yields, before it sleeps; 0 = default, UINT32_MAX = none. */
+	 * yields, before it sleeps; 0 = default, UINT32_MAX = none. The user of
+	 * a port spins likewise, but not on the CPU of the worker that it waits
+	 * for: there both sleep at once. */
 	uint32_t spin_rounds;
 	uint32_t yield_rounds;
 

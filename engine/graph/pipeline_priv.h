@@ -45,6 +45,8 @@ enum worker_state {
  * fresh      control calls, the last    control calls under the lock, its thread;
  *            under the lock             1: it has no thread yet, or one that waits
  *                                       until its stage can be found
+ * crowded    users of ports; worker     the worker; relaxed, a hint: 1: one that
+ *                                       waits for it runs on its CPU
  */
 struct worker {
 	struct sluice_pipeline *pipeline;
@@ -73,6 +75,7 @@ struct worker {
 	sluice_a32 state;
 	sluice_a32 load;
 	sluice_a32 fresh;
+	sluice_a32 crowded;
 };
 
 static inline int worker_is_fresh(const struct worker *worker)

@@ -57,6 +57,8 @@ struct platform {
 	void (*mutex_unlock)(void *ctx, void *mutex);
 	/* The process's, whoever asks. */
 	void (*cpus)(void *ctx, struct platform_cpus *cpus);
+	/* The one that the calling thread is on just now, or PLATFORM_CPU_ANY. */
+	int (*cpu)(void *ctx);
 	/* Take @n turns of those that all pipelines of the process share;
 	 * returns the number of the first. */
 	uint32_t (*turns)(void *ctx, uint32_t n);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* pthread_setname_np */
+#define _GNU_SOURCE /* pthread_setname_np, sched_getcpu */
 #include "engine/run/cpus_priv.h"
 #include "ring/base_priv.h"
 #include "ring/wait_priv.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +213,14 @@ static void linux_event_close(void *ctx, int fd)
 	(void)close(fd);
 }
 
+static int linux_cpu(void *ctx)
+{
+	int cpu = sched_getcpu();
+
+	(void)ctx;
+	return cpu < 0 ? PLATFORM_CPU_ANY : cpu;
+}
+
 #define PLATFORM(wait_with)                                                    \
 	{                                                                      \
 		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
@@ -219,8 +228,9 @@ static void linux_event_close(void *ctx, int fd)
 		.mutex_close = linux_mutex_close,                              \
 		.mutex_lock = linux_mutex_lock,                                \
 		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
-		.turns = linux_turns, .random = linux_random,                  \
-		.self = linux_self, .event_open = linux_event_open,            \
+		.cpu = linux_cpu, .turns = linux_turns,                        \
+		.random = linux_random, .self = linux_self,                    \
+		.event_open = linux_event_open,                                \
 		.event_clear = linux_event_clear,                              \
 		.event_close = linux_event_close,                              \
 	}

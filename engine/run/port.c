@@ -7,6 +7,7 @@
 #include "engine/port.h"
 #include "engine/control/door_priv.h"
 #include "engine/run/clock_priv.h"
+#include "engine/run/crowd_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
 #include "ring/base_priv.h"
@@ -182,7 +183,8 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 		return -EAGAIN;
 	if (port->opts.kind == SLUICE_PRODUCER)
 		port_show_vain(port);
-	if (!sluice_backoff_wait(backoff, &port->worker->limits, ops)) {
+	if ((backoff->rounds > 0 || !crowd_on(port)) &&
+	    !sluice_backoff_wait(backoff, &port->worker->limits, ops)) {
 		if (backoff->rounds > port->worker->limits.spin_rounds)
 			clock_port_slept(port);
 		return 0;

@@ -5,6 +5,7 @@
  */
 #include "engine/graph/plan_priv.h"
 #include "engine/run/clock_priv.h"
+#include "engine/run/crowd_priv.h"
 #include "engine/run/run_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
@@ -199,6 +200,17 @@ static int worker_park(struct worker *worker)
 	return found;
 }
 
+static int worker_sleep(struct worker *worker)
+{
+	int found = worker_park(worker);
+
+	if (found)
+		clock_round(worker);
+	else
+		clock_look(worker, 1);
+	return found;
+}
+
 /* Nothing was found: pause, yield, or sleep until it is rung. Returns non-zero when
  * it found something to do before it slept. */
 static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
@@ -206,22 +218,22 @@ static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
 	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
 	uint32_t spins = worker->limits.spin_rounds;
 	int due = clock_is_due(worker);
-	int found = 0;
 
+	if (SLUICE_UNLIKELY(crowd_makes_way(worker))) {
+		clock_look(worker, 1);
+		return worker_sleep(worker);
+	}
 	if (backoff->rounds < SPINS_UNTOLD && backoff->rounds < spins)
 		return sluice_backoff_wait(backoff, &worker->limits, ops);
 	/* What it did ends here, however long it is away now. */
 	if (due)
 		clock_look(worker, 1);
 	if (sluice_backoff_wait(backoff, &worker->limits, ops))
-		found = worker_park(worker);
-	else if (due && backoff->rounds <= spins)
-		return 0; /* a short pause, behind a look */
-	if (found)
-		clock_round(worker);
-	else
+		return worker_sleep(worker);
+	if (!due ||
+	    backoff->rounds > spins) /* else a short pause, behind a look */
 		clock_look(worker, 1);
-	return found;
+	return 0;
 }
 
 static void worker_work(struct worker *worker)

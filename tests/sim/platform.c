@@ -129,6 +129,13 @@ static void op_cpus(void *ctx, struct platform_cpus *cpus)
 		cpus->list[i] = i;
 }
 
+/* Nobody is pinned here: it may be on any. */
+static int op_cpu(void *ctx)
+{
+	(void)ctx;
+	return (int)sim_below(3);
+}
+
 static uint32_t op_turns(void *ctx, uint32_t n)
 {
 	(void)ctx;
@@ -170,6 +177,7 @@ const struct platform *sim_platform(void)
 		.mutex_lock = op_mutex_lock,
 		.mutex_unlock = op_mutex_unlock,
 		.cpus = op_cpus,
+		.cpu = op_cpu,
 		.turns = op_turns,
 		.random = op_random,
 		.self = op_self,

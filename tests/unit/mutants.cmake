@@ -413,6 +413,16 @@ sluice_unit_mutant(rings-page-by-page engine/graph/plan.c plan_slots "each_begin
 	[[s/return (uint64_t)ring \* SKEW_LINES/return 0 * (uint64_t)ring * SKEW_LINES/]])
 sluice_unit_mutant(rings-on-half-the-lines engine/graph/plan.c plan_slots "each_begins_elsewhere"
 	[[s/define SKEW_LINES 9u/define SKEW_LINES 8u/]])
+sluice_unit_mutant(user-spins-on-its-worker engine/run/port.c crowd "who_receives_there_sleeps"
+	[[s/!crowd_on(port)) \&\&/crowd_on(port) >= 0) \&\&/]])
+sluice_unit_mutant(sender-spins-on-its-worker engine/run/crowd.c crowd "who_sends_there_sleeps"
+	[[s/found |= crowd_by(port->out.subs\[i\]->consumer, cpu);/(void)0;/]])
+sluice_unit_mutant(nowhere-is-a-place engine/run/crowd.c crowd "who_is_nowhere_spins"
+	[[s/if (cpu == PLATFORM_CPU_ANY)/if (0)/]])
+sluice_unit_mutant(worker-spins-on-its-user engine/run/crowd_priv.h crowd "a_worker_makes_way"
+	[[/^static inline int crowd_makes_way/,/^}/s/return 1;/return 0;/]])
+sluice_unit_mutant(crowded-for-ever engine/run/crowd_priv.h crowd "a_worker_makes_way"
+	[[s/sluice_store_relaxed(&worker->crowded, 0);/(void)0;/]])
 sluice_unit_mutant(looks-each-round engine/run/clock.c worker_clock "it_looks_about_every_25_us"
 	[[s/clock->every \*= 2;/(void)0;/]])
 sluice_unit_mutant(never-exact engine/run/clock.c worker_clock "of_several_the_slow_one_is_told"
