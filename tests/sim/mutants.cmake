@@ -160,7 +160,7 @@ sluice_sim_mutant(source-comes-late engine/graph/sequence_check.c "an order is r
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
 sluice_sim_mutant(onlooker-without-credit engine/link/aside.c "in flight|torn|asked for|looking on|${TWICE}"
-	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]] 200)
+	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]] 300)
 sluice_sim_mutant(conflate-unflushed engine/link/aside.c "the latest of its key|${STUCK}"
 	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
 sluice_sim_mutant(conflate-the-oldest engine/link/aside.c "the latest of its key|looking on"
@@ -244,7 +244,7 @@ sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
 sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
-	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 85000 polls,ports,asides)
+	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 116000 polls,ports,asides)
 sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
 	[[s/rung = sluice_bell_disarm(.*)/poll->told = (uint32_t)(&)/]] 0 polls,ports,asides)
 
@@ -254,7 +254,7 @@ sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
 	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 57000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
-	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 808000 late-stages,heed)
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 21600 late-stages,heed)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
 	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
