@@ -182,9 +182,9 @@ static void common_leave(struct outlet *out, struct subscription *sub)
 {
 	out->unread += common_unread(out, sub);
 	/* One that is still alive, and was not asked, reads no further: the ring goes
-	 * on. */
+	 * on. It may see that before its process is told anything else. */
 	far_finish(sub, out->common.cursors[sub->lane].acked,
-		   SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0));
+		   subscription_parted(sub));
 	out->common.cursors[sub->lane] = (struct sluice_broadcast_cursor){0};
 	outlet_release(out, sub);
 }

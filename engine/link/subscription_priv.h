@@ -326,6 +326,17 @@ static inline int subscription_aside(const struct subscription *sub)
 	return sub->opts.tee != 0 || sub->opts.conflate_keys != 0;
 }
 
+/* Why it is over, once the consumer has left: it has said so, or somebody cancelled
+ * it. */
+static inline uint32_t subscription_parted(const struct subscription *sub)
+{
+	uint32_t cancel = sluice_load_acquire(&sub->by_control.cancel);
+
+	if (sub->by_consumer.left_closed != 0)
+		return sub->by_consumer.left_closed;
+	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+}
+
 /* The marks of redelivery, and how many of them were taken up. */
 static inline struct notes *subscription_notes(struct subscription *sub)
 {

@@ -107,7 +107,7 @@ static void seat_give_up(struct seats *seats, struct seat *seat,
 		 seat->in.name, why);
 	seat->held = 0;
 	seat_count_sent(seats, seat);
-	stand_in_end(&seat->in, SLUICE_REASON_ERROR);
+	stand_in_end(&seat->in, SLUICE_REASON_ERROR, 0);
 }
 
 /* Why that of one that is away is kept no longer; NULL: it is. */
@@ -372,13 +372,21 @@ static void seats_signalled(void *ctx, struct peer *peer)
 	stand_in_answer(&seat->in);
 }
 
+/* One that lives on, and was told with which code it is ended, may read that in its
+ * ring first. */
+static uint32_t seat_code(enum peer_gone why, int code)
+{
+	return why == PEER_DISMISSED || why == PEER_PROTOCOL || why == PEER_LATE
+		       ? (uint32_t)-code
+		       : 0;
+}
+
 static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 		       enum sluice_reason reason, int code)
 {
 	struct seats *seats = ctx;
 	struct seat *seat = peer->seat;
 
-	(void)code;
 	if (wire_watches(&peer->hello)) {
 		observers_gone(&seats->observers, peer);
 		return;
@@ -391,7 +399,7 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	if (seat_hold(seats, seat, why))
 		return;
 	seat_count_sent(seats, seat);
-	stand_in_end(&seat->in, reason);
+	stand_in_end(&seat->in, reason, seat_code(why, code));
 	(void)seats_clear(seats);
 }
 

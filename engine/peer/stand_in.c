@@ -174,7 +174,7 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 	if (rc == 0)
 		return 0;
 	/* Nothing has come of it: no stage is told that it has failed. */
-	stand_in_end(in, SLUICE_REASON_NORMAL);
+	stand_in_end(in, SLUICE_REASON_NORMAL, 0);
 	return rc;
 }
 
@@ -251,11 +251,11 @@ uint64_t stand_in_sent(const struct stand_in *in)
 	return published - acked > share->ring.capacity ? acked : published;
 }
 
-void stand_in_end(struct stand_in *in, enum sluice_reason reason)
+void stand_in_end(struct stand_in *in, enum sluice_reason reason, uint32_t code)
 {
 	/* It may have ended by itself, with its streams. */
 	if (in->stage != NULL)
-		(void)sluice_port_end(in->stage, reason);
+		(void)port_end_as(in->stage, reason, code);
 }
 
 /* ---- while its peer is away ---------------------------------------------------- */

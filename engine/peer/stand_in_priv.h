@@ -56,8 +56,10 @@ uint64_t stand_in_sent(const struct stand_in *in);
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns);
 
-/* The peer has gone, or goes, for @reason: nothing of it is looked at any more. */
-void stand_in_end(struct stand_in *in, enum sluice_reason reason);
+/* The peer has gone, or goes, for @reason and @code: nothing of it is looked at any
+ * more. */
+void stand_in_end(struct stand_in *in, enum sluice_reason reason,
+		  uint32_t code);
 
 /* The peer has gone, and its place is kept for one that comes back. @dead: its process
  * has ended, and writes nothing more. Returns 0; -EPIPE when its stream is over;

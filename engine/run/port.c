@@ -397,8 +397,14 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 				   port->name, (int)reason, 0u,
 				   SLUICE_CODE_MAX);
 	rc = port_is_one(port);
-	if (rc == 0)
-		rc = port_take(port, 0);
+	return rc < 0 ? rc : port_end_as(port, reason, 0);
+}
+
+int port_end_as(struct sluice_stage *port, enum sluice_reason reason,
+		uint32_t code)
+{
+	int rc = port_take(port, 0);
+
 	if (rc == -EAGAIN)
 		rc = port_vain_elsewhere(port);
 	if (rc < 0)
@@ -412,7 +418,7 @@ int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 		rc = sluice_fail(-EALREADY, "port '%s' has ended already",
 				 port->name);
 	port_give_up_span(port);
-	stage_finish(port, reason, 0);
+	stage_finish(port, reason, code);
 	/* What it sent may wait in the spill: the supervisor sees to the rest. */
 	port_leave(port);
 	return rc;

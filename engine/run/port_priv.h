@@ -103,6 +103,9 @@ int port_of_program(const struct sluice_stage *port);
  * call answers. */
 int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 	       const char *what, uint64_t deadline_ns);
+/* As sluice_port_end(), with a code: of any port, stand-ins included. */
+int port_end_as(struct sluice_stage *port, enum sluice_reason reason,
+		uint32_t code);
 /* Answer that it has ended, and why. */
 int port_refuse(const struct sluice_stage *port);
 /* Answer that another user waits for credit. */

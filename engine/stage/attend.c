@@ -74,16 +74,6 @@ static void producer_refuse(struct sluice_stage *stage,
 	producer_end_idle(stage, &name, closed);
 }
 
-/* Why it is over: the consumer has said so, or somebody cancelled it. */
-static uint32_t parted_closed(const struct subscription *sub)
-{
-	uint32_t cancel = sluice_load_acquire(&sub->by_control.cancel);
-
-	if (sub->by_consumer.left_closed != 0)
-		return sub->by_consumer.left_closed;
-	return cancel ? cancel : SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
-}
-
 /* It is over before it began. Of one that was declared the stage was told that it
  * would begin. */
 static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
@@ -95,7 +85,8 @@ static void producer_forgo(struct sluice_stage *stage, struct subscription *sub)
 			    : stage_hook(stage, CALLBACK_CANCEL, sub,
 					 SLUICE_SIDE_PRODUCER,
 					 cancel ? SLUICE_CANCEL : SLUICE_DOWN,
-					 cancel ? cancel : parted_closed(sub));
+					 cancel ? cancel
+						: subscription_parted(sub));
 
 	producer_refuse(stage, sub, cancel);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
@@ -152,7 +143,7 @@ static void producer_cancel(struct sluice_stage *stage,
 /* The consumer has left, and whatever it has not finished is ours again. */
 static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 {
-	uint32_t closed = parted_closed(sub);
+	uint32_t closed = subscription_parted(sub);
 	int told = subscription_producer(sub) == PRODUCER_CLOSED;
 	/* Once it is released, its place may be used again. */
 	struct peer_name consumer = peer_name_of(sub->consumer);

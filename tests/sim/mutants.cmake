@@ -109,7 +109,7 @@ sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|$
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected|have carried"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
-	[[/^int sluice_port_end/,/^}/s/port_acknowledge(port)/(void)0/]] 100)
+	[[/^int port_end_as/,/^}/s/port_acknowledge(port)/(void)0/]] 100)
 
 # ---- coming and going ------------------------------------------------------------
 sluice_sim_mutant(orphans-dropped engine/link/outlet_member.c "${LOST}"
@@ -287,7 +287,7 @@ sluice_sim_mutant(peer-end-at-a-glance engine/link/far.c "${GONE}|${STUCK}"
 sluice_sim_mutant(peer-end-too-late engine/link/far.c "${STUCK}|torn|was handled"
 	[[/^void far_close/,/^}/s/out->writers\[lane\].published)/out->writers[lane].published + 1)/]])
 sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
-	[[/^void stand_in_end/,/^}/s/(void)sluice_port_end(in->stage, reason)/(void)0/]])
+	[[/^void stand_in_end/,/^}/s/(void)port_end_as(in->stage, reason, code)/(void)0/]])
 sluice_sim_mutant(peer-told-of-less engine/peer/stand_in.c "were taken before"
 	[[/^uint64_t stand_in_sent/,/^}/s/: published;$/: acked;/]])
 sluice_sim_mutant(peer-end-refused engine/peer/attached.c "${STUCK}"

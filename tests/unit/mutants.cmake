@@ -514,7 +514,7 @@ sluice_unit_mutant(descriptors-left-open engine/run/run.c port_poll "an_event_wa
 sluice_unit_mutant(behind-others-not-at-all engine/run/port_held.c port_many "each_in_its_order"
 	[[s/if (vain && port_late(port, deadline_ns))/if (vain)/]])
 sluice_unit_mutant(ended-over-his-head engine/run/port.c port_many "each_waits_as_long_as_it_likes"
-	[[/^int sluice_port_end/,/^}/s/if (rc == -EAGAIN)/if (0)/]])
+	[[/^int port_end_as/,/^}/s/if (rc == -EAGAIN)/if (0)/]])
 sluice_unit_mutant(none-is-sent-in-vain engine/run/port_send.c port_many "each_waits_as_long_as_it_likes"
 	[[s/return n == 0 && rc == -EAGAIN ? 0 : rc;/return rc;/]])
 
@@ -781,6 +781,10 @@ sluice_unit_mutant(demand-of-before-told-anew engine/link/far.c peers_held_commo
 	[[s/sub->far.granted != 0 || !subscription_manual(sub))/!subscription_manual(sub))/]])
 sluice_unit_mutant(stream-of-a-leaver-goes-on engine/link/rings_common.c far_common "it_dies"
 	[[/^static void common_leave/,/^}/s/far_finish(/if (0) far_finish(/]])
+sluice_unit_mutant(stream-of-a-leaver-complete engine/link/rings_common.c peers_common "one_is_ended"
+	[[/^static void common_leave/,/^}/s/subscription_parted(sub));/SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0));/]])
+sluice_unit_mutant(sent-away-without-a-code engine/peer/seats.c peers_stall "one_of_all_is_detached"
+	[[s/return why == PEER_DISMISSED || /return /]])
 sluice_unit_mutant(stream-is-not-cancelled engine/link/rings_common.c far_common "it_is_cancelled"
 	[[/^static void common_cancel/,/^}/s/far_finish(sub, .*);/(void)0;/]])
 sluice_unit_mutant(stream-never-ends engine/link/rings_common.c far_common "it_reads_all"
@@ -840,7 +844,7 @@ sluice_unit_mutant(far-quiet-as-it-says engine/link/rings_pool.c far_pool_gone "
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached_refused "what_is_refused"
 	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
 sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached_refused "what_is_refused"
-	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_NORMAL);/(void)0;/]])
+	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_NORMAL, 0);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
 	[[s/^\tif (sub->far.side == FAR_CONSUMER)$/\tif (0)/]])
 sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "there_is_nothing_to_read_any_more"

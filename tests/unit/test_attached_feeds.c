@@ -54,7 +54,7 @@ static void a_peer_that_fed_has_gone(void **state)
 	answer_end();
 	attached_close(&peer);
 	grant_close();
-	stand_in_end(&stand_in, SLUICE_REASON_ERROR);
+	stand_in_end(&stand_in, SLUICE_REASON_ERROR, 0);
 	answer_begin();
 	remove_stand_in();
 	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);

@@ -197,6 +197,8 @@ static void it_dies(void **state)
 	leave(SLUICE_REASON_ERROR);
 	wait_for(stream_is_closed);
 	assert_true(sluice_load_acquire(&stream.end) <= acked);
+	assert_int_equal(sluice_load_acquire(&stream.closed),
+			 SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
 	sink_has_all_and_close();
 }
 

@@ -218,6 +218,48 @@ static void a_tee_works_still(void **state)
 	join_and_close();
 }
 
+/* It has a batch in hand when it is told, and others wait. */
+static void one_is_told_why(void)
+{
+	struct sluice_stage *port =
+		visitor_attach(SLUICE_ATTACH(.name = "one", .from = "source",
+					     .max_demand = 64));
+	struct sluice_port_status status;
+	struct sluice_batch batch;
+	int rc;
+
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	sluice_store_release(&visited->stage, 1);
+	while (sluice_load_acquire(&visited->stage) != 2)
+		flow_sleep_ms(1);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		;
+	VISITOR_MUST(rc == -EIO);
+	VISITOR_MUST(sluice_port_closed(port, &status) == -EIO);
+	VISITOR_MUST(status.reason == SLUICE_REASON_ERROR && status.code == 7);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void one_is_ended(void **state)
+{
+	struct visitor one = visitor_fork(one_is_told_why);
+
+	(void)state;
+	open_broadcast();
+	visitor_go(&one);
+	await_reader("one");
+	paced_go(pipeline, SHARE);
+	child_await(&visited->stage, 1);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "one"),
+					  SLUICE_REASON_ERROR, 7),
+			 0);
+	flow_wait_events(pipeline, &sink, SHARE);
+	sluice_store_release(&visited->stage, 2);
+	paced_go(pipeline, VISITOR_EVENTS);
+	visitor_wait(&one);
+	join_and_close();
+}
+
 static void runs_an_engine(void)
 {
 	open_broadcast();
@@ -269,6 +311,7 @@ int main(void)
 		cmocka_unit_test(one_leaves),
 		cmocka_unit_test(one_asks_by_itself),
 		cmocka_unit_test(a_tee_works_still),
+		cmocka_unit_test(one_is_ended),
 		cmocka_unit_test(the_engine_dies),
 	};
 

@@ -101,7 +101,7 @@ static void one_that_is_over_is_not_kept(void **state)
 {
 	(void)state;
 	open_as(WIRE_CONSUMER);
-	stand_in_end(&in, SLUICE_REASON_ERROR);
+	stand_in_end(&in, SLUICE_REASON_ERROR, 0);
 	assert_int_equal(SLUICE_CLOSED_REASON(await_over()),
 			 SLUICE_REASON_ERROR);
 	assert_int_equal(stand_in_hold(&in, 0), -EPIPE);
@@ -131,7 +131,7 @@ static void one_that_never_began_is_not_kept(void **state)
 	(void)state;
 	open_as(WIRE_CONSUMER);
 	assert_int_equal(stand_in_hold(&in, 0), -EPIPE);
-	stand_in_end(&in, SLUICE_REASON_NORMAL);
+	stand_in_end(&in, SLUICE_REASON_NORMAL, 0);
 	close_all();
 }
 
@@ -139,7 +139,7 @@ static void who_feeds_is_not_kept(enum wire_role role)
 {
 	open_as(role);
 	assert_int_equal(stand_in_hold(&in, 0), -ENOTSUP);
-	stand_in_end(&in, SLUICE_REASON_NORMAL);
+	stand_in_end(&in, SLUICE_REASON_NORMAL, 0);
 	close_all();
 }
 
