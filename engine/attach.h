@@ -99,7 +99,8 @@ struct sluice_attach_opts {
 	/** Of an event, bytes; 0 = whatever that stage has. Another size is
 	 * refused. Of a worker: of the events that it reads. */
 	uint32_t event_bytes;
-	/** Of a consumer or a worker: its window and place. */
+	/** Of a consumer or a worker: its window and place. The ring, max_demand
+	 * rounded up to a power of two, has up to SLUICE_RING_BYTES_MAX bytes. */
 	uint32_t max_demand;
 	int32_t min_demand;
 	uint32_t refill_events;
@@ -110,7 +111,7 @@ struct sluice_attach_opts {
 	uint32_t key_offset;
 	uint32_t key_bytes;
 	/** Of a producer or a worker: the window of the stage that it feeds,
-	 * events. */
+	 * events; its ring is as limited. */
 	uint32_t ring_events;
 	/** How long to wait for the engine, which is asked again while its pipeline
 	 * does not run yet; 0 = 5000; SLUICE_FOREVER. Nobody is waited for who does

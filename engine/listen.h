@@ -130,7 +130,8 @@ struct sluice_listen_opts {
 	const struct sluice_peer_allow *allow;
 	uint32_t allow_count; /* rows, up to SLUICE_PEER_ALLOW_MAX */
 	/** Most peers at once, those included that are just saying hello, up to
-	 * SLUICE_PEERS_MAX; 0 = 64. */
+	 * SLUICE_PEERS_MAX; 0 = 64. Each may have a ring of SLUICE_RING_BYTES_MAX,
+	 * a worker two: there is no limit on what they have in all but this. */
 	uint32_t peers_max;
 	/** Of them, most of one user; 0 = peers_max. */
 	uint32_t peers_per_uid;

@@ -115,6 +115,26 @@ void wish_drop_ring(struct wish_ring *ring)
 	ring->region.fd = -1;
 }
 
+/* As subscription_check_ring() judges it, before there is a subscription: none is made
+ * before the memory is there. */
+static int wish_fits_ring(const struct wish *wish)
+{
+	uint32_t window = wish->opts.max_demand;
+	uint64_t bytes =
+		(uint64_t)sluice_pow2_at_least(window) * wish->event_bytes;
+
+	if (bytes <= SLUICE_RING_BYTES_MAX)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "stage '%s': %s %u of %u bytes each takes %llu "
+			   "bytes, over the limit of %llu bytes per ring",
+			   wish->stage,
+			   wish->side == WIRE_FROM ? "max_demand"
+						   : "ring_events",
+			   window, wish->event_bytes, (unsigned long long)bytes,
+			   (unsigned long long)SLUICE_RING_BYTES_MAX);
+}
+
 int wish_fits(const struct wish *wish)
 {
 	int reads = wish->side == WIRE_FROM;
@@ -131,7 +151,7 @@ int wish_fits(const struct wish *wish)
 				   wish->stage, reads ? "from" : "to",
 				   wish->bytes, reads ? "out" : "in",
 				   wish->event_bytes);
-	return 0;
+	return wish_fits_ring(wish);
 }
 
 static enum sluice_stage_kind wish_kind(uint32_t in_bytes, uint32_t out_bytes)

@@ -46,7 +46,8 @@ void wish_of(struct wish *wish, const struct wire_hello *hello,
  * or -EPIPE when it has ended. */
 int wish_find(struct wish *wish, struct sluice_pipeline *pipeline);
 
-/* Does what was found do what is wished, with such events? Returns 0 or -EINVAL. */
+/* Does what was found do what is wished, with such events, and may a ring of them be so
+ * long? Returns 0 or -EINVAL. */
 int wish_fits(const struct wish *wish);
 
 /* As wish_find(), and the ring to read, where there is one for all: *ring, which is

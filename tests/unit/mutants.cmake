@@ -843,6 +843,8 @@ sluice_unit_mutant(far-quiet-as-it-says engine/link/rings_pool.c far_pool_gone "
 # ---- stand-ins, and a peer's port -----------------------------------------------
 sluice_unit_mutant(stand-in-bytes-unchecked engine/peer/wish.c attached_refused "what_is_refused"
 	[[s/if (wish->bytes != 0 \&\& wish->bytes != wish->event_bytes)/if (0)/]])
+sluice_unit_mutant(ring-of-any-length engine/peer/wish.c attached_refused "a_ring_up_to_the_limit"
+	[[s/if (bytes <= SLUICE_RING_BYTES_MAX)/if (1)/]])
 sluice_unit_mutant(stand-in-left-behind engine/peer/stand_in.c attached_refused "what_is_refused"
 	[[/^int stand_in_open/,/^}/s/stand_in_end(in, SLUICE_REASON_NORMAL, 0);/(void)0;/]])
 sluice_unit_mutant(far-demand-unseen engine/link/subscription_priv.h attached "ask_for_more"
