@@ -122,6 +122,17 @@ END
 	# To look leaves it as it was.
 	expect 0 ls
 	cmp "$scratch/expected" "$scratch/out" || fail "looking has changed it"
+	# One that is stopped is there, and does not answer.
+	kill -STOP $pid
+	expect 0 ls
+	grep -qx "alive  *silent  *$pid  .*" "$scratch/out" ||
+		fail "one that is stopped: $(cat "$scratch/out")"
+	expect 0 ls --json
+	"$schema_check" "$tree/docs/sluice-ls.schema.json" "$scratch/out" ||
+		fail "ls --json is not what the schema says"
+	kill -CONT $pid
+	expect 0 ls
+	cmp "$scratch/expected" "$scratch/out" || fail "it answers again, not so"
 	exec 9>&-
 	wait $pid || fail "the listener has failed"
 	expect 0 ls

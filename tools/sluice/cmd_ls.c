@@ -16,7 +16,8 @@ struct ls {
 
 enum ls_column { LS_NAME, LS_STATE, LS_PID, LS_SOCKET, LS_COLUMNS };
 
-static const char *const ls_states[] = {"answers", "gone", "denied", "other"};
+static const char *const ls_states[] = {"answers", "gone", "denied", "other",
+					"silent"};
 
 static struct text ls_cell(const struct table *table, uint32_t row,
 			   uint32_t column)

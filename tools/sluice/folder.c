@@ -5,15 +5,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SUFFIX ".sock"
+/* How often one that has no place for another connection is asked again. */
+#define ASK_AGAIN_MS 20
 /* What the names of pipelines hold; another one might speak to the terminal. */
 #define CHARS                                                                  \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
@@ -115,20 +119,37 @@ static enum listener_state state_of(int error)
 {
 	if (error == ECONNREFUSED)
 		return LISTENER_GONE;
+	if (error == EAGAIN)
+		return LISTENER_SILENT;
 	if (error == EACCES || error == EPERM)
 		return LISTENER_DENIED;
 	return LISTENER_OTHER;
 }
 
-/* One that is as busy as can be answers all the same. */
-static int listener_connect(const char *folder, const char *file, int *pid)
+/* One that many ask at once has no place for more, as has one that is stopped: the
+ * former has soon, so it is tried again. */
+static int listener_reach(int fd, const struct sockaddr_un *to)
+{
+	for (uint32_t ms = 0; ms < FOLDER_ANSWER_MS; ms += ASK_AGAIN_MS) {
+		if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+			return 0;
+		if (errno != EAGAIN)
+			return errno;
+		(void)poll(NULL, 0, ASK_AGAIN_MS);
+	}
+	return EAGAIN;
+}
+
+/* *asked: the connection, from one that has been asked. */
+static int listener_connect(const char *folder, const char *file, int *pid,
+			    int *asked)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int length = snprintf(to.sun_path, sizeof(to.sun_path), "%s/%s", folder,
 			      file);
 	struct ucred who = {0};
 	socklen_t bytes = sizeof(who);
-	int error = 0;
+	int error;
 	int fd;
 
 	if (length < 0 || (size_t)length >= sizeof(to.sun_path))
@@ -136,27 +157,82 @@ static int listener_connect(const char *folder, const char *file, int *pid)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return errno;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
-		error = errno;
-	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0)
+	error = listener_reach(fd, &to);
+	if (error != 0) {
+		(void)close(fd);
+		return error;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &bytes) == 0)
 		*pid = who.pid;
-	(void)close(fd);
-	return error == EAGAIN ? 0 : error;
+	/* An engine says that this makes no sense; unless it has closed the connection
+	 * before, which is an answer, too. */
+	(void)send(fd, "?", 1, MSG_NOSIGNAL);
+	*asked = fd;
+	return 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Leaves those that have answered, though it be by closing the connection. Returns how
+ * many have not. */
+static int asked_left(struct pollfd *asked, int count)
+{
+	int left = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (asked[i].fd >= 0 && asked[i].revents != 0) {
+			(void)close(asked[i].fd);
+			asked[i].fd = -1;
+		}
+		left += asked[i].fd >= 0;
+	}
+	return left;
+}
+
+/* All have the same time to answer. */
+static void listeners_hear(struct listener *listeners, int count,
+			   struct pollfd *asked)
+{
+	uint64_t at_ms = now_ms();
+	uint64_t due_ms = at_ms + FOLDER_ANSWER_MS;
+
+	while (asked_left(asked, count) > 0 && at_ms < due_ms) {
+		int rc = poll(asked, (nfds_t)count, (int)(due_ms - at_ms));
+
+		if (rc < 0 && errno != EINTR)
+			break;
+		at_ms = now_ms();
+	}
+	for (int i = 0; i < count; i++) {
+		if (asked[i].fd < 0)
+			continue;
+		(void)close(asked[i].fd);
+		listeners[i].state = LISTENER_SILENT;
+		listeners[i].why = ETIMEDOUT;
+	}
 }
 
 /* Returns 0 when it is there no more, or never was a socket. */
 static int listener_look(const char *folder, int at, const char *file,
-			 struct listener *listener)
+			 struct listener *listener, struct pollfd *asked)
 {
 	struct stat is;
 
+	*asked = (struct pollfd){.fd = -1, .events = POLLIN};
 	if (fstatat(at, file, &is, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISSOCK(is.st_mode))
 		return 0;
 	*listener = (struct listener){.state = LISTENER_ANSWERS};
 	(void)snprintf(listener->name, sizeof(listener->name), "%.*s",
 		       (int)socket_name(file), file);
-	listener->why = listener_connect(folder, file, &listener->pid);
+	listener->why =
+		listener_connect(folder, file, &listener->pid, &asked->fd);
 	if (listener->why != 0)
 		listener->state = state_of(listener->why);
 	return listener->why != ENOENT;
@@ -175,6 +251,7 @@ static int socket_order(const struct dirent **a, const struct dirent **b)
 int folder_listeners(const char *folder, struct listener **listeners)
 {
 	struct dirent **entry = NULL;
+	struct pollfd *asked = NULL;
 	int at = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int n = at < 0 ? -1
 		       : scandirat(at, ".", &entry, socket_wanted,
@@ -188,16 +265,20 @@ int folder_listeners(const char *folder, struct listener **listeners)
 						   strerror(errno));
 	} else {
 		*listeners = calloc((size_t)n + 1, sizeof(**listeners));
-		if (*listeners == NULL)
+		asked = calloc((size_t)n + 1, sizeof(*asked));
+		if (*listeners == NULL || asked == NULL)
 			found = cli_fail(-ENOMEM, "no memory");
 	}
 	for (int i = 0; i < n; i++) {
-		if (*listeners != NULL)
+		if (found >= 0)
 			found += listener_look(folder, at, entry[i]->d_name,
-					       &(*listeners)[found]);
+					       &(*listeners)[found],
+					       &asked[found]);
 		free(entry[i]);
 	}
 	free(entry);
+	listeners_hear(*listeners, found, asked);
+	free(asked);
 	if (at >= 0)
 		(void)close(at);
 	return found;

@@ -7,6 +7,9 @@
 #include "sluice.h"
 
 #define FOLDER_BYTES 4096u
+/* How long a pipeline has to answer. Its own thread does, so however busy it is it
+ * answers, unless its process is stopped. */
+#define FOLDER_ANSWER_MS 1000u
 
 /* Of @given, or where the library looks: $SLUICE_DIR, else $XDG_RUNTIME_DIR/sluice,
  * else, as root, /run/sluice, else sluice-UID in the temporary folder. Returns 0,
@@ -22,6 +25,7 @@ enum listener_state {
 	LISTENER_GONE,   /* nobody listens there any more */
 	LISTENER_DENIED, /* the socket is not for this user */
 	LISTENER_OTHER,  /* see why */
+	LISTENER_SILENT, /* it is there, and does not answer in time */
 };
 
 /* A socket that is there. */
@@ -32,8 +36,8 @@ struct listener {
 	int why; /* an errno; 0: it answers */
 };
 
-/* Look at each socket of @folder: who answers is connected to, and left at once.
- * By name, into *@listeners, to be freed. Returns how many, 0 where there is no
+/* Look at each socket of @folder: who listens is asked, and left as soon as there is an
+ * answer, or after FOLDER_ANSWER_MS. By name, into *@listeners, to be freed. Returns how many, 0 where there is no
  * such folder, or a negative errno with a sentence in cli_error(). */
 int folder_listeners(const char *folder, struct listener **listeners);
 

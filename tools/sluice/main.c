@@ -20,8 +20,9 @@
 static const struct command commands[] = {
 	{"ls", LS, cmd_ls, "[OPTION...]", 0, 0, "the pipelines that listen here",
 	 "The pipelines that listen here: sockets in the folder where pipelines "
-	 "of this user have theirs. Each is connected to: it answers; its engine "
-	 "is gone; or it is denied to this user.",
+	 "of this user have theirs. Each is asked: it answers; it is silent for a "
+	 "second, as one that is stopped; its engine is gone; or it is denied to "
+	 "this user.",
 	 {NULL}},
 	{"recv", RECV, cmd_recv, "NAME --from=STAGE [OPTION...]", 1, 0,
 	 "events of a stage of a pipeline, to stdout",
