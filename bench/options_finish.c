@@ -2,7 +2,44 @@
 /* What can be judged of a command line only when all of it has been said. */
 #include "bench/command.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "-" is @standard. Returns non-zero if it is a file that holds what is written. */
+static int file_found(const char *file, int standard, struct stat *is)
+{
+	int rc = strcmp(file, "-") == 0 ? fstat(standard, is) : stat(file, is);
+
+	return rc == 0 && S_ISREG(is->st_mode);
+}
+
+/* What is read is not written over, under whatever name. */
+static int finish_files(const struct bench_options *options)
+{
+	const char *read = options->plan.trace.arrival.file;
+	const struct {
+		const char *name;
+		const char *file;
+	} written[] = {{"save-trace", options->save_trace},
+		       {"json", options->json},
+		       {"csv", options->csv},
+		       {"html", options->html}};
+	struct stat from;
+	struct stat to;
+
+	if (!file_found(read, STDIN_FILENO, &from))
+		return 0;
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++)
+		if (written[i].file != NULL &&
+		    file_found(written[i].file, STDOUT_FILENO, &to) &&
+		    to.st_dev == from.st_dev && to.st_ino == from.st_ino)
+			return REFUSE("--%s=%.200s would overwrite the file "
+				      "that --arrivals=trace:%.200s reads",
+				      written[i].name, written[i].file, read);
+	return 0;
+}
 
 static int finish_list(const char *name, const char *text,
 		       const struct number_form *form, double *number,
@@ -64,6 +101,8 @@ static int finish_trace(struct bench_options *options,
 
 	if (trace->arrival.kind != ARRIVAL_TRACE)
 		return 0;
+	if (finish_files(options) < 0)
+		return -EINVAL;
 	trace->draw_keys = option_given(&options->line, "keys") != NULL;
 	if (trace_read(&options->own, trace) < 0)
 		return COMMAND_FAILED;

@@ -268,6 +268,24 @@ EOT
 	cmp "$scratch/saved" "$scratch/again" || fail "saved twice, not alike"
 	expect 0 run --events=100 --save-trace=-
 	[ "$(wc -l <"$scratch/out")" -eq 102 ] || fail "not the trace alone"
+	# What is read is never written over, under whatever name.
+	cp "$scratch/saved" "$scratch/before"
+	ln "$scratch/saved" "$scratch/linked"
+	for option in save-trace json csv html; do
+		for name in saved linked; do
+			refused "--$option=$scratch/$name would overwrite the file that \
+--arrivals=trace:$scratch/saved reads" \
+				run --arrivals=trace:"$scratch/saved" \
+				--$option="$scratch/$name"
+		done
+	done
+	refused "--save-trace=$scratch/saved would overwrite the file that \
+--arrivals=trace:- reads" \
+		run --arrivals=trace:- --save-trace="$scratch/saved" \
+		<"$scratch/saved"
+	refused "--json=$scratch/saved would overwrite" size --json="$scratch/saved" \
+		--arrivals=trace:"$scratch/saved"
+	cmp "$scratch/saved" "$scratch/before" || fail "a trace was overwritten"
 	printf 'arrival_us,service_us\n1,2\n3,x\n' >"$scratch/bad"
 	expect 1 run --arrivals=trace:"$scratch/bad"
 	grep -qF "bad:3: column service_us: 'x' must be a number of us" \
