@@ -10,7 +10,8 @@
 #define WARM_SHARE 10u
 
 /* A backlog grows when it has so many times the standard error of its steps, and
- * of the events this share. A run that only goes up and down has that about once
+ * when those of it that had not come at the last instant are of all events this
+ * share: one burst is served from then on, whatever its size. A run that only goes up and down has that about once
  * in a hundred times. */
 #define GROW_STEPS 8u /* the parts are so many times as many */
 #define GROW_SURE  3.0
@@ -93,6 +94,13 @@ static uint64_t tally_since(uint64_t later, uint64_t earlier)
 	return later > earlier ? later - earlier : 0;
 }
 
+static uint64_t tally_arrival(const struct run *run,
+			      const struct run_record *record, uint64_t i)
+{
+	return run->closed_depth ? record[i].intended_ns
+				 : run->trace->event[i].arrival_ns;
+}
+
 /* How it went on. What was never handled counts in no backlog. */
 static void tally_parts(struct run *run, const struct run_record *record)
 {
@@ -104,14 +112,17 @@ static void tally_parts(struct run *run, const struct run_record *record)
 	for (uint32_t k = 0; k < RUN_PARTS; k++) {
 		struct run_part *part = &run->result->part[k];
 
-		part->from_ns = run->closed_depth
-					? record[first].intended_ns
-					: run->trace->event[first].arrival_ns;
+		part->from_ns = tally_arrival(run, record, first);
 		while (oldest < first &&
 		       record[oldest].left_ns <= part->from_ns)
 			oldest++; /* it does not come back */
-		for (i = oldest; i < first; i++)
-			part->backlog += record[i].left_ns > part->from_ns;
+		for (i = oldest; i < first; i++) {
+			uint64_t is = record[i].left_ns > part->from_ns;
+
+			part->backlog += is;
+			if (tally_arrival(run, record, i) < part->from_ns)
+				part->earlier += is;
+		}
 		sluice_hist_reset(hist);
 		first = run->trace->count * (k + 1) / RUN_PARTS;
 		for (; i < first; i++)
@@ -141,7 +152,8 @@ int tally_grows(const struct run_part *part, uint64_t events)
 	}
 	deviation =
 		sqrt((squares - last * last / GROW_STEPS) / (GROW_STEPS - 1));
-	return last > GROW_SHARE * (double)events &&
+	return (double)part[RUN_PARTS - 1].earlier >
+		       GROW_SHARE * (double)events &&
 	       last > GROW_SURE * sqrt(GROW_STEPS) * deviation;
 }
 

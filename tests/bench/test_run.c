@@ -257,9 +257,11 @@ static int grows(const int *steps, uint32_t n)
 {
 	struct run_part part[RUN_PARTS] = {{0}};
 
-	for (uint32_t k = 1; k < RUN_PARTS; k++)
+	for (uint32_t k = 1; k < RUN_PARTS; k++) {
 		part[k].backlog =
 			(uint64_t)((int64_t)part[k - 1].backlog + steps[k % n]);
+		part[k].earlier = part[k].backlog;
+	}
 	return tally_grows(part, 4000);
 }
 
@@ -285,6 +287,30 @@ static void a_backlog_that_grows_is_seen(void **state)
 	assert_false(grows(late, RUN_PARTS));
 	early[1] = 900;
 	assert_false(grows(early, RUN_PARTS));
+}
+
+/* All come at once, and half of them at another instant, before which nothing, or
+ * much, of the others has been served. */
+static void one_burst_is_no_growing_backlog(void **state)
+{
+	(void)state;
+	for (uint32_t burst = 0; burst < 3; burst++) {
+		uint64_t second_ns = burst == 0 ? 100 : burst == 1 ? 150 : 1500;
+
+		for (uint32_t i = 0; i < COUNT; i++)
+			events[i].arrival_ns = i < COUNT / 2 ? 100 : second_ns;
+		live_begin();
+		for (uint32_t i = 0; i < COUNT; i++)
+			handle(i, 0, 50 * i);
+		assert_int_equal(live_tally(0, 0), 0);
+		assert_int_equal(result.saturated, burst == 1);
+		/* The last one finds those that have come. */
+		assert_int_equal(result.part[RUN_PARTS - 1].backlog,
+				 burst == 2 ? COUNT / 2 - 1 : COUNT - 1);
+		assert_int_equal(result.part[RUN_PARTS - 1].earlier,
+				 burst == 1 ? COUNT / 2 : 0);
+		(void)live_teardown(state);
+	}
 }
 
 /* Two parts for each event: they come each 100 ns, and are served for 50 from 20
@@ -423,6 +449,7 @@ int main(void)
 		LIVE_TEST(an_event_handled_twice_fails_the_run),
 		LIVE_TEST(what_was_dropped_is_not_lost),
 		LIVE_TEST(a_backlog_that_grows_is_seen),
+		LIVE_TEST(one_burst_is_no_growing_backlog),
 		LIVE_TEST(parts_have_what_waits),
 		LIVE_TEST(an_arrival_is_late_when_somebody_looked),
 		LIVE_TEST(what_waits_is_measured_between_looks),

@@ -149,6 +149,11 @@ check_table()
 	[ "$(grep -c ' sat\. ' "$scratch/out")" -ge 2 ] || fail "not saturated"
 	grep -q '^Nothing can be compared: the backlog grows' "$scratch/out" ||
 		fail "what is saturated is compared"
+	# One burst is served, however large it is.
+	expect 0 run --arrivals=burst:64 --events=64
+	grep -qF 'sat. ' "$scratch/out" && fail "one burst is saturated"
+	grep -q '^demand at load 0.8: p99 slowdown ' "$scratch/out" ||
+		fail "one burst: $(cat "$scratch/out")"
 	small compare --quiet
 	grep -q 'intended arrival' "$scratch/out" && fail "a legend with --quiet"
 	return 0
