@@ -16,22 +16,35 @@ struct trace_opts command_trace(const struct bench_plan *plan, double load)
 }
 
 /* The trace that all of it is about, at its one load. */
-static int command_save(const struct bench_options *options)
+static int command_save(const struct bench_options *options,
+			const struct trace *trace)
+{
+	const char *file = options->save_trace;
+	FILE *out = file != NULL ? output_open(file) : NULL;
+
+	return file == NULL ? 0
+			    : output_close(out, file,
+					   out ? trace_save(trace, out) : 0);
+}
+
+/* The first trace: what this machine cannot do with it is refused, as other options
+ * are; then it is saved. */
+static int command_first(const struct command *command,
+			 const struct bench_options *options)
 {
 	struct trace_opts opts =
 		command_trace(&options->plan, options->plan.load[0]);
 	struct trace trace;
-	FILE *out;
-	int rc;
+	int rc = trace_open(&trace, &opts);
 
-	if (options->save_trace == NULL)
-		return 0;
-	rc = trace_open(&trace, &opts);
 	if (rc < 0)
 		return rc;
-	out = output_open(options->save_trace);
-	rc = output_close(out, options->save_trace,
-			  out != NULL ? trace_save(&trace, out) : 0);
+	if (run_possible(&options->plan, &trace) < 0) {
+		command_complain(command, cli_error());
+		rc = COMMAND_USAGE;
+	} else {
+		rc = command_save(options, &trace);
+	}
 	trace_close(&trace);
 	return rc;
 }
@@ -124,8 +137,6 @@ static int compare_round(const struct bench_plan *plan, double load,
 	struct trace trace = {0};
 	int rc = trace_open(&trace, &plan->trace);
 
-	if (rc == 0)
-		rc = run_possible(plan, &trace);
 	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
 		struct run_result *result = &results[i * rounds + round];
 
@@ -201,7 +212,7 @@ int cmd_measure(const struct command *command, void *of)
 	int rc = report_open(&report, report_document(command->name));
 
 	if (rc == 0)
-		rc = command_save(options);
+		rc = command_first(command, options);
 	if (rc == 0)
 		rc = command_measure(options, &report);
 	if (rc == 0) {

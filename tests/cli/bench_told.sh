@@ -56,9 +56,9 @@ check_json()
 		fail "threads tells times that it has not measured"
 	# Who is busy needs a CPU: more than there are cannot be compared.
 	[ "$(nproc)" -ge 80 ] || {
-		expect 1 compare --mode=threads --consumers=64 --producers=16
-		grep -qF -e '--mode=virtual can do' \
-			"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+		refused '--mode=virtual can do' compare --mode=threads \
+			--consumers=64 --producers=16 --save-trace="$scratch/none"
+		[ ! -e "$scratch/none" ] || fail "what is refused writes a trace"
 	}
 	expect 0 ring --kind=roundtrip --rounds=3 --run-ms=1 --json
 	"$schema_check" "$tree/docs/sluice-bench-ring.schema.json" \
