@@ -3,6 +3,8 @@
  * measured. */
 #include "bench/report/report.h"
 
+#include <math.h>
+
 const struct figure figures[FIGURES] = {
 #define FIGURE(name, group, member, unit, better, value, table, head, about)   \
 	{group, member, UNIT_##unit, BETTER_##better, table, head, about},
@@ -13,6 +15,9 @@ double figure_read(enum figure_id id, const struct run_result *run)
 {
 	double is = 0;
 
+	if ((figure_is_time(id) || id == FIGURE_OBJECTIVE) &&
+	    sluice_hist_count(&run->latency) == 0)
+		return NAN;
 	switch (id) {
 #define FIGURE(name, group, member, unit, better, value, table, head, about)   \
 	case FIGURE_##name:                                                    \

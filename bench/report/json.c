@@ -28,14 +28,16 @@ static void document_put(json_t *run, const struct figure *figure,
 				  figure->member, value);
 }
 
-/* Whole ones as such. JSON has no infinity and no "not a number". */
+/* Whole ones as such; null: not measured. */
 static json_t *document_number(const struct figure *figure, double number)
 {
 	if (figure->unit == UNIT_FLAG)
 		return json_boolean(number > 0);
+	if (!isfinite(number))
+		return json_null();
 	return number >= 0 && number < 0x1p53 && !(number > floor(number))
 		       ? json_integer((json_int_t)number)
-		       : json_real(isfinite(number) ? number : 0);
+		       : json_real(number);
 }
 
 void report_json_put(json_t *run, const struct figure *figure, double mid,
@@ -50,6 +52,7 @@ void report_json_put(json_t *run, const struct figure *figure, double mid,
 				       document_number(figure, high)));
 }
 
+/* Of what was not measured, 0: nothing is made of that. */
 static double document_value(const json_t *value)
 {
 	return json_is_true(value) ? 1 : json_number_value(value);
@@ -67,7 +70,7 @@ int report_json_get(struct report_run *run)
 			report_member(ranges, of->group, of->member);
 
 		if (mid != NULL && !json_is_number(mid) &&
-		    !json_is_boolean(mid))
+		    !json_is_boolean(mid) && !json_is_null(mid))
 			return cli_fail(-EINVAL, "%s%s%s: not a number",
 					of->group, of->group[0] ? "." : "",
 					of->member);

@@ -52,8 +52,19 @@ check_json()
 		--json
 	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
 		fail "threads: --json is not what the schema says"
-	grep -qE '"latency_ns": .*"max": 0, .*"curve": \[\]' "$scratch/out" ||
-		fail "threads tells times that it has not measured"
+	sed -n '/^"runs"/,$p' "$scratch/out" >"$scratch/runs"
+	for figure in objective p50 p90 p99 p99_9 p99_99; do
+		grep -oE "\"$figure\": (\[[^]]*\]|[^],}]*)" "$scratch/runs" \
+			>"$scratch/told" || fail "no $figure"
+		grep -v null "$scratch/told" &&
+			fail "threads tells a $figure that it has not measured"
+	done
+	grep -qE '"latency_ns": \{[^{]*"mean": null, .*"max": null, .*"count": 0' \
+		"$scratch/runs" || fail "no null: $(cat "$scratch/runs")"
+	cp "$scratch/out" "$scratch/fast"
+	expect 0 plot "$scratch/fast" --csv=-
+	grep -q '^"demand",0.8,' "$scratch/out" || fail "a null is not read"
+	expect 0 diff "$scratch/fast" "$scratch/fast"
 	# Who is busy needs a CPU: more than there are cannot be compared.
 	[ "$(nproc)" -ge 80 ] || {
 		refused '--mode=virtual can do' compare --mode=threads \
