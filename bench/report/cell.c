@@ -139,6 +139,11 @@ struct text report_cell(const struct report_run *run, enum figure_id id)
 
 struct text report_head(const struct report *report, enum figure_id id)
 {
+	enum figure_id rank = report_rank(report);
+
+	if (id == FIGURE_RANGE && rank != FIGURE_OBJECTIVE)
+		return text_format("%s %s", figures[rank].head,
+				   figures[id].head);
 	return figures[id].head != NULL
 		       ? text_format("%s", figures[id].head)
 		       : text_format("p%.10g %s", 100 * report->slo.quantile,

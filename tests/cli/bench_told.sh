@@ -165,6 +165,10 @@ check_table()
 	grep -qF 'sat. ' "$scratch/out" && fail "one burst is saturated"
 	grep -q '^demand at load 0.8: p99 slowdown ' "$scratch/out" ||
 		fail "one burst: $(cat "$scratch/out")"
+	# A range says of what.
+	grep -Eq ' p99 slowdown +range ' "$scratch/out" || fail "another range"
+	small run --arrivals=closed:8
+	grep -Eq ' done/s range ' "$scratch/out" || fail "a range of what?"
 	small compare --quiet
 	grep -q 'intended arrival' "$scratch/out" && fail "a legend with --quiet"
 	return 0
