@@ -22,27 +22,30 @@
  * events go to other consumers first of all, marked as handed out before; of a broadcast
  * the others have them anyway. What a producer has sent counts, whatever becomes of it.
  *
- * Places that are kept  A consumer, or a worker, with a name of its own
- *        (sluice_attach_opts.name) that has died may come back, and what it had in hand
- *        may be nobody else's business: keys that are its, a batch that it has half
- *        done. So its place, with the stage, is kept for `hold_ms`, for one of the same
- *        name that attaches with the same options. That one is given what its
- *        predecessor had not finished, marked, then what came meanwhile; demand that was
- *        given by sluice_ask() and not used stands. Until then the place counts as one
- *        of a consumer that is slow: a dispatcher that chooses by the event goes on
+ * Places that are kept  A consumer, or a worker, with a name of its own (sluice_attach_opts.name)
+ *        that has died may come back, as may one that lives and has lost its connection (a
+ *        socket that was closed without a goodbye), and what it had in hand may be
+ *        nobody else's business: keys that are its, a batch half done. So its place,
+ *        with the stage, is kept for `hold_ms`, for one of the same name that
+ *        attaches with the same options. That one is given what its predecessor had
+ *        not finished, marked, then what came meanwhile; demand that was given by
+ *        sluice_ask() and not used stands. Until then the place counts as one of a
+ *        consumer that is slow: a dispatcher that chooses by the event goes on
  *        until its ring is full, one that chooses by credit, or lets consumers compete,
  *        passes it over; a broadcast goes on as far as that one had asked, and waits
- *        then. After that, or when the pipeline drains, or when one of that name comes
- *        with other options, the stage ends, and what it had goes to others, or, of a
- *        broadcast, is not read by it. Who leaves, or had no name, or is an onlooker
- *        (tee, conflate), has nothing kept. Of a worker that has died what it had sent
- *        counts, and its successor sends on behind that; it handles the batch that was
- *        not acknowledged again, so results of that may come twice, but not behind
- *        `ordered`, where they are dropped: there the numbers that it was given stay its
- *        own, and those behind them wait. One that lives on, though its connection is
- *        lost, or that had closed what it feeds, is given up at once. Of a producer no
- *        place is kept; it learns how many of its events were taken
- *        (sluice_attach_opts.accepted).
+ *        then. After
+ *        that, or when the pipeline drains, or when one of that name comes with
+ *        other options, the stage ends, and what it had goes to others, or, of a
+ *        broadcast, is not read by it. Who leaves, or had no name, or is an
+ *        onlooker (tee, conflate), has nothing kept. Of a worker that has gone what
+ *        it had sent counts, and its successor sends on behind that; it handles
+ *        the batch that was not acknowledged again, so results of that may come
+ *        twice, but not behind `ordered`, where they are dropped: there the numbers
+ *        that it was given stay its own, and those behind them wait. What one that
+ *        lives on though its connection is lost still writes, is read by nobody: its
+ *        successor has memory of its own. A worker that had closed what it feeds is
+ *        given up at once. Of a producer no place is kept; it learns how many of its
+ *        events were taken (sluice_attach_opts.accepted).
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`

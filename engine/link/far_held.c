@@ -95,14 +95,25 @@ uint32_t far_feeder_wanted(const struct subscription *sub)
 								     : 0;
 }
 
-void far_feeder_heed(struct subscription *sub, uint32_t wanted)
+uint64_t far_feeder_cut(const struct inlet_link *link)
+{
+	const struct sluice_spsc_reader *r = &link->reader;
+	uint64_t published = sluice_load_acquire(&r->tx->published);
+
+	/* Not behind what was seen, which may be in hand. */
+	return published - r->acked <= r->capacity &&
+			       position_reached(published, r->published)
+		       ? published
+		       : r->published;
+}
+
+void far_feeder_heed(struct subscription *sub, uint32_t wanted, uint64_t cut)
 {
 	/* As above: of who has been away. */
 	if (subscription_held(sub))
 		sub->far.bell.told = 0;
 	if (wanted % 2 != 0)
-		sub->by_producer.held_at.published =
-			sluice_load_acquire(&sub->tx->published);
+		sub->by_producer.held_at.published = cut;
 	sluice_store_release(&sub->by_producer.held, wanted);
 	subscription_ring_far(sub);
 }

@@ -31,8 +31,8 @@
  *       no more. What it made of an event is published before the receipt; so it lies
  *       before that end for every event that counts as finished.
  *
- * Away  A consumer whose process has died may come back, in another one: until then
- *       its place is kept (far_heed). The producer looks at its words for the last
+ * Away  A consumer whose process has died, or whose connection is lost, may come
+ *       back, in another one: until then its place is kept (far_heed). The producer looks at its words for the last
  *       time, marks what was perhaps in its hands, and looks at words of its own
  *       from then on; whatever is dealt to that place waits in the ring. The next
  *       process has words of its own, at the same address, which begin at what the
@@ -86,10 +86,13 @@ int far_pool_feed(struct outlet *out);
 /* Heed what is wanted of @sub's place: it is kept, or goes on. Of the producer. */
 void far_heed(struct outlet *out, struct subscription *sub);
 /* The same of @sub's producer, a worker: what is wanted now, above 0, or 0: nothing new;
- * and that it is so. Of the consumer, who touches nothing of that process meanwhile
- * but what it has published. */
+ * and that it is so, what it had published before @cut being all that counts. Of the
+ * consumer, who touches nothing of that process meanwhile but that. */
 uint32_t far_feeder_wanted(const struct subscription *sub);
-void far_feeder_heed(struct subscription *sub, uint32_t wanted);
+void far_feeder_heed(struct subscription *sub, uint32_t wanted, uint64_t cut);
+/* Where it is cut off, if it is to be away: what it has published by now, as far as that
+ * is possible. It may live, and publish more. */
+uint64_t far_feeder_cut(const struct inlet_link *link);
 /* Are others better off with what could go to @lane? */
 int far_passed_over(const struct outlet *out, uint32_t lane);
 /* @sub's consumer is @acked and @granted far, and what lies there up to @end is marked.

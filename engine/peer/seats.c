@@ -82,7 +82,7 @@ static int seat_hold(struct seats *seats, struct seat *seat, enum peer_gone why)
 	if (why != PEER_DIED && why != PEER_LOST)
 		return 0;
 	if (seats->hold_ns == 0 || !seat->named || !seat->begun ||
-	    stand_in_hold(&seat->in, why == PEER_DIED) < 0)
+	    stand_in_hold(&seat->in) < 0)
 		return 0;
 	seat->held = 1;
 	seat->due_ns = seats_now(seats) + seats->hold_ns;
@@ -140,6 +140,8 @@ static uint64_t seats_look_held(struct seats *seats)
 			seat_give_up(seats, seat, why);
 			continue;
 		}
+		if (stand_in_cut(&seat->in) < 0 && look_ns > SEATS_LOOK_NS)
+			look_ns = SEATS_LOOK_NS;
 		if (seat->due_ns - now_ns < look_ns)
 			look_ns = seat->due_ns - now_ns;
 		if (look_ns > SEATS_HELD_LOOK_NS)

@@ -213,15 +213,15 @@ static void share_begin_at(const struct share *share, const struct share *last,
 	sluice_store_relaxed(share->words.notes_read, at->notes);
 }
 
-/* What the last one has published is read on as if nothing had happened. */
-static void share_go_on(const struct share *share, const struct share *last)
+/* What the last one had published when its consumer cut it off is read on as if nothing
+ * had happened; it may have gone on writing, into slots behind that. */
+static void share_go_on(const struct share *share, const struct share *last,
+			const struct subscription_held_at *at)
 {
-	uint64_t published = sluice_load_acquire(&last->words.tx->published);
-
 	sluice_slot_copy(share->words.slots, last->words.slots,
 			 (size_t)last->ring.capacity * last->ring.slot_bytes);
 	/* Relaxed: as above. */
-	sluice_store_relaxed(&share->words.tx->published, published);
+	sluice_store_relaxed(&share->words.tx->published, at->published);
 }
 
 static int share_take_over_signals(struct share *share, struct share *next,
@@ -272,7 +272,7 @@ int share_renew(struct share *share, const char *owner,
 		if (share->side == WIRE_FROM)
 			share_begin_at(next, share, at);
 		else
-			share_go_on(next, share);
+			share_go_on(next, share, at);
 		rc = share_theirs(next, owner);
 	}
 	if (rc == 0)

@@ -74,9 +74,9 @@ int share_open(struct share **out, enum wire_side side, const char *owner,
 	       struct share *first);
 /* Another process reads in place of one that has gone: words of its own, which begin
  * @at what the producer has seen of that one, and signals. The producer looks at none
- * of them meanwhile. Or it feeds in place of one that has died: words and slots of its
- * own, in which lies what that one has published (@at is not looked at), and which the
- * consumer may read meanwhile. What the engine writes stays. After a failure the place
+ * of them meanwhile. Or it feeds in place of one that has gone: words and slots of its
+ * own, in which lies what that one had published @at that, and which the consumer may
+ * read meanwhile. What the engine writes stays. After a failure the place
  * may be renewed again. */
 int share_renew(struct share *share, const char *owner,
 		const struct subscription_held_at *at);

@@ -260,37 +260,47 @@ void stand_in_end(struct stand_in *in, enum sluice_reason reason, uint32_t code)
 
 /* ---- while its peer is away ---------------------------------------------------- */
 
-/* Of a worker that can have no successor: it may write on, and what it has sent would
- * be no stream; or it has closed what it feeds. */
-static int stand_in_feeds_on(const struct stand_in *in, int dead)
+/* Of a worker: has it closed what it feeds? Then it can have no successor there. */
+static int stand_in_has_closed(const struct stand_in *in)
 {
-	if (!dead)
-		return -ENOTSUP;
-	return sluice_load_acquire(&in->output->words.tx->closed) !=
-			       SLUICE_REASON_OPEN
-		       ? -EPIPE
-		       : 0;
+	return in->output != NULL &&
+	       sluice_load_acquire(&in->output->words.tx->closed) !=
+		       SLUICE_REASON_OPEN;
 }
 
-int stand_in_hold(const struct stand_in *in, int dead)
+int stand_in_hold(struct stand_in *in)
 {
-	int rc;
-
+	in->cut = 0;
 	if (in->share->side != WIRE_FROM)
 		return -ENOTSUP;
-	rc = in->output != NULL ? stand_in_feeds_on(in, dead) : 0;
-	if (rc == 0)
-		rc = subscription_hold(in->sub);
-	if (rc == 0 && in->output != NULL)
+	return stand_in_has_closed(in) ? -EPIPE : subscription_hold(in->sub);
+}
+
+int stand_in_cut(struct stand_in *in)
+{
+	struct subscription_held_at at;
+	int rc = in->cut || in->output == NULL
+			 ? 0
+			 : subscription_held_at(in->sub, &at);
+
+	if (rc == 0 && !in->cut && in->output != NULL) {
 		rc = subscription_hold(in->fed);
+		in->cut = rc == 0;
+	}
 	return rc;
+}
+
+static int subscription_lapsed(struct sluice_sub sub)
+{
+	struct subscription_held_at at;
+
+	return subscription_held_at(sub, &at) == -EPIPE;
 }
 
 int stand_in_lapsed(const struct stand_in *in)
 {
-	struct subscription_held_at at;
-
-	return subscription_held_at(in->sub, &at) == -EPIPE;
+	return subscription_lapsed(in->sub) ||
+	       (in->output != NULL && subscription_lapsed(in->fed));
 }
 
 /* Is what the last one had in hand settled, and where did it stand? */
@@ -300,8 +310,11 @@ static int stand_in_stood(const struct stand_in *in,
 	struct subscription_held_at fed;
 	int rc = subscription_held_at(in->sub, at);
 
-	if (rc == 0 && in->output != NULL)
-		rc = subscription_held_at(in->fed, &fed);
+	if (rc < 0 || in->output == NULL)
+		return rc;
+	rc = in->cut ? subscription_held_at(in->fed, &fed) : -EAGAIN;
+	if (rc == 0)
+		at->published = fed.published;
 	return rc;
 }
 
@@ -322,11 +335,12 @@ static int stand_in_unsettled(const struct stand_in *in, int rc)
 
 /* What a worker feeds. */
 static int stand_in_renew_output(struct stand_in *in,
+				 const struct subscription_held_at *at,
 				 struct wire_welcome *welcome,
 				 int fds[WIRE_MEMORY_MAX])
 {
 	const struct wish_ring none = {.region = {.fd = -1}};
-	int rc = share_renew(in->output, in->name, NULL);
+	int rc = share_renew(in->output, in->name, at);
 
 	return rc < 0 ? rc : stand_in_tell(in, in->output, &none, welcome, fds);
 }
@@ -355,7 +369,7 @@ int stand_in_renew(struct stand_in *in, const struct wire_hello *hello,
 	if (rc == 0)
 		rc = stand_in_tell(in, in->share, &ring, welcome, fds);
 	if (rc == 0 && in->output != NULL)
-		rc = stand_in_renew_output(in, welcome, fds);
+		rc = stand_in_renew_output(in, &at, welcome, fds);
 	wish_drop_ring(&ring);
 	return rc;
 }

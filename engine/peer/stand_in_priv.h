@@ -26,6 +26,7 @@ struct stand_in {
 	 * reads. NULL: it is no worker. */
 	struct share *output;
 	struct sluice_bell *bells[2]; /* of the stages at the other ends */
+	int cut; /* while its place is kept: what it feeds has been told */
 };
 
 #define STAND_IN_NONE ((struct stand_in){.stage = NULL})
@@ -61,10 +62,14 @@ int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 void stand_in_end(struct stand_in *in, enum sluice_reason reason,
 		  uint32_t code);
 
-/* The peer has gone, and its place is kept for one that comes back. @dead: its process
- * has ended, and writes nothing more. Returns 0; -EPIPE when its stream is over;
+/* The peer has gone, and its place is kept for one that comes back; its process may live,
+ * and write on, where nobody reads it. Returns 0; -EPIPE when a stream of it is over;
  * -ENOTSUP for a place that is not kept: then it goes. */
-int stand_in_hold(const struct stand_in *in, int dead);
+int stand_in_hold(struct stand_in *in);
+/* To be called until it returns 0: of a worker what it feeds ends where it stands once
+ * the producer that it reads has looked at its last receipt, whose results lie before
+ * that. Returns -EAGAIN before; or -EPIPE, as above. */
+int stand_in_cut(struct stand_in *in);
 /* Its stream is over since then: there is nothing to come back to. */
 int stand_in_lapsed(const struct stand_in *in);
 /* Has its producer seen that it has gone? Before that whoever comes back is refused. */

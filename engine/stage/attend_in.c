@@ -142,21 +142,24 @@ static int consumer_meet(struct sluice_stage *stage, struct subscription *sub)
 	return 1;
 }
 
-/* A worker that feeds it is to be away, or there again. While it is away it has sent
- * all that it ever will. */
+/* A worker that feeds it is to be away, or there again. While it is away nothing
+ * more of it counts, though it may live and write. */
 static void consumer_heed_feeder(struct sluice_stage *stage,
 				 struct subscription *sub)
 {
 	const struct inlet_link *link = &stage->in.links[sub->inlet];
 	uint32_t wanted = far_feeder_wanted(sub);
+	uint64_t cut;
 
 	if (wanted == 0)
 		return;
+	/* What comes later is not its own any more, and is not taken as that. */
+	cut = far_feeder_cut(link);
 	if (wanted % 2 != 0 && stage->resequencer != NULL)
-		resequencer_forget(stage, sub->inlet);
+		cut = resequencer_forget(stage, sub->inlet);
 	/* Its stream may have ended with that, and its place be used again. */
 	if (link->sub == sub)
-		far_feeder_heed(sub, wanted);
+		far_feeder_heed(sub, wanted, cut);
 }
 
 /* Demand or a window that somebody wished for, or that its producer be waited for. */

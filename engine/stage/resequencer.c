@@ -216,7 +216,7 @@ int resequencer_take(struct sluice_stage *stage, uint32_t index)
 	}
 }
 
-void resequencer_forget(struct sluice_stage *stage, uint32_t index)
+uint64_t resequencer_forget(struct sluice_stage *stage, uint32_t index)
 {
 	struct resequencer *rs = stage->resequencer;
 	uint32_t peer = stage->in.links[index].sub->far.peer;
@@ -225,6 +225,7 @@ void resequencer_forget(struct sluice_stage *stage, uint32_t index)
 	for (uint64_t i = 0; i < rs->window.window; i++)
 		if (rs->answered[i] >> SEQUENCE_GIVEN_BITS == peer)
 			rs->answered[i] = 0;
+	return stage->in.links[index].reader.published;
 }
 
 /* Events below @settled that are not there will not come. */

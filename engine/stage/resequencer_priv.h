@@ -36,9 +36,9 @@ int resequencer_reads(const struct sluice_stage *stage);
 /* Events of link @index into the window. Returns non-zero: there were some, or
  * the stream has ended. */
 int resequencer_take(struct sluice_stage *stage, uint32_t index);
-/* The process that feeds link @index is away: take all that it has sent. What it was
- * given may be answered again, by the next in its place. */
-void resequencer_forget(struct sluice_stage *stage, uint32_t index);
+/* The process that feeds link @index is away: take all that it has sent, up to what is
+ * returned. What it was given may be answered again, by the next in its place. */
+uint64_t resequencer_forget(struct sluice_stage *stage, uint32_t index);
 /* Before the links are looked at; when they have been; and when the handler has
  * had what is in sequence: what is missing is passed over, and the stage ends.
  */

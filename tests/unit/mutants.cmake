@@ -902,8 +902,6 @@ sluice_unit_mutant(still-and-never-asked engine/control/subscription.c peers_sta
 	[[s/(stat.credit == 0 \&\& subscription_stops/(0 \&\& subscription_stops/]])
 sluice_unit_mutant(still-with-events engine/control/subscription.c peers_stall "one_is_detached"
 	[[s/return stat.depth > 0 ||/return stat.depth == 0 \&\&/]])
-sluice_unit_mutant(held-though-it-feeds engine/peer/stand_in.c stand_in "a_worker_is_not_kept"
-	[[s/^\tif (!dead)/\tif (dead \&\& !dead)/]])
 sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"
@@ -933,17 +931,25 @@ sluice_unit_mutant(worker-back-and-not-rung engine/link/far_held.c far_words "it
 sluice_unit_mutant(worker-loses-its-slots engine/peer/share.c share "what_was_published_is_read_on"
 	[[/^static void share_go_on/,/^}/s/sluice_slot_copy(share->words.slots/if (0) sluice_slot_copy(share->words.slots/]])
 sluice_unit_mutant(worker-begins-anew engine/peer/share.c share "what_was_published_is_read_on"
-	[[s/sluice_store_relaxed(&share->words.tx->published, published);/(void)published;/]])
+	[[s/sluice_store_relaxed(&share->words.tx->published, at->published);/(void)at;/]])
 sluice_unit_mutant(worker-writes-over-it engine/link/rings_separate.c peer_worker_held "one_had_sent_nothing"
 	[[s/: sub->far.published;/: 0;/]])
 sluice_unit_mutant(worker-answers-are-known engine/stage/attend_in.c peer_worker_held "one_answers_backwards"
-	[[s/^\t\tresequencer_forget(stage, sub->inlet);/\t\t(void)0;/]])
+	[[s/^\t\tcut = resequencer_forget(stage, sub->inlet);/\t\t(void)0;/]])
 sluice_unit_mutant(worker-counted-at-each-death engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
 	[[s/^\tif (seat_hold(seats, seat, why))/\tif ((seat_count_sent(seats, seat), seat_hold(seats, seat, why)))/]])
 sluice_unit_mutant(worker-not-counted-yet engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
 	[[s/grant->welcome.resume += stand_in_sent(&seat->in);/(void)0;/]])
-sluice_unit_mutant(worker-held-though-it-lives engine/peer/seats.c peer_worker_held "one_is_lost_and_lives"
-	[[s/stand_in_hold(&seat->in, why == PEER_DIED)/stand_in_hold(\&seat->in, 1)/]])
+sluice_unit_mutant(worker-cut-off-at-once engine/peer/stand_in.c peer_worker_lost "one_writes_on"
+	[[/^int stand_in_hold/,/^}/s/^\tin->cut = 0;/\tin->cut = in->output != NULL \&\& subscription_hold(in->fed) == 0;/]])
+sluice_unit_mutant(worker-never-cut-off engine/peer/seats.c peer_worker_lost "one_writes_on"
+	[[s/if (stand_in_cut(&seat->in) < 0/if (0/]])
+sluice_unit_mutant(worker-lost-and-not-held engine/peer/seats.c peer_worker_lost "its_place_is_kept"
+	[[s/if (why != PEER_DIED && why != PEER_LOST)/if (why != PEER_DIED)/]])
+sluice_unit_mutant(worker-cut-where-it-says engine/link/far_held.c far_words "one_is_cut_off"
+	[[s/^\treturn published - r->acked <= r->capacity &&/\treturn 1 ||/]])
+sluice_unit_mutant(worker-cut-behind-what-was-seen engine/link/far_held.c far_words "one_is_cut_off"
+	[[s/position_reached(published, r->published)$/1/]])
 sluice_unit_mutant(held-for-a-stream-that-is-over engine/peer/seats.c peer_worker_held "its_stream_ends_while_it_is_away"
 	[[s/ || stand_in_lapsed(&seat->in))/)/]])
 sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_given_up "one_was_never_ready"

@@ -29,12 +29,28 @@ static struct {
 
 static uint64_t counted;
 
+/* Above 0: once it has made so many the source stays in its callback, which it says, until
+ * it may go on. */
+static uint64_t count_stops_at;
+static sluice_a32 count_stopped;
+static sluice_a32 count_goes_on;
+
+static inline void count_stop(void)
+{
+	if (count_stops_at == 0 || counted < count_stops_at)
+		return;
+	sluice_store_release(&count_stopped, 1);
+	child_await(&count_goes_on, 1);
+}
+
 static inline int count_items(struct sluice_stage *self, uint32_t demand)
 {
 	uint32_t n = EVENTS - counted < demand ? (uint32_t)(EVENTS - counted)
 					       : demand;
-	struct item *items = sluice_emit(self, n);
+	struct item *items;
 
+	count_stop();
+	items = sluice_emit(self, n);
 	for (uint32_t i = 0; items != NULL && i < n; i++)
 		items[i] = (struct item){.value = counted++};
 	return counted == EVENTS ? SLUICE_END : SLUICE_OK;

@@ -195,7 +195,7 @@ static void another_comes_to_its_place(void **state)
 	answer_end();
 	attached_close(&peer);
 	grant_close();
-	assert_int_equal(stand_in_hold(&stand_in, 0), 0);
+	assert_int_equal(stand_in_hold(&stand_in), 0);
 	for (uint32_t ms = 0; !is_held(); ms++) {
 		assert_true(ms < FLOW_DEADLINE_MS);
 		flow_sleep_ms(1);

@@ -113,7 +113,7 @@ static void the_place_of_who_feeds(void **state)
 	(void)state;
 	start_sink();
 	attach(WIRE_PRODUCER, "sink");
-	assert_int_equal(stand_in_hold(&stand_in, 1), -ENOTSUP);
+	assert_int_equal(stand_in_hold(&stand_in), -ENOTSUP);
 	close_all();
 }
 

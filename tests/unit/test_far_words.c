@@ -264,8 +264,7 @@ static void it_feeds_as_the_one_before(void **state)
 	assert_int_equal(rings, 1);
 	sluice_store_release(&fake.by_control.hold, 1);
 	assert_int_equal(far_feeder_wanted(&fake), 1);
-	sluice_store_release(&far.tx.published, 7);
-	far_feeder_heed(&fake, 1);
+	far_feeder_heed(&fake, 1, 7);
 	assert_int_equal(far_feeder_wanted(&fake), 0);
 	assert_int_equal(fake.by_producer.held_at.published, 7);
 	sluice_store_release(&parked, 9);
@@ -273,11 +272,33 @@ static void it_feeds_as_the_one_before(void **state)
 	assert_int_equal(rings, 1);
 	sluice_store_release(&parked, 5);
 	sluice_store_release(&fake.by_control.hold, 2);
-	far_feeder_heed(&fake, far_feeder_wanted(&fake));
+	far_feeder_heed(&fake, far_feeder_wanted(&fake), 9);
+	assert_int_equal(fake.by_producer.held_at.published, 7);
 	assert_int_equal(rings, 2);
 	/* Its notes are its own. */
 	sluice_store_release(&fake.by_producer.held, 3);
 	assert_int_equal(far_notes_read(&fake), 0);
+}
+
+/* Where a worker is cut off: as far as that is possible, and not before what was seen. */
+static void one_is_cut_off(void **state)
+{
+	static const struct {
+		uint64_t published;
+		uint64_t cut;
+	} rows[] = {{10, 12}, {12, 12}, {15, 15}, {18, 18}, {19, 12}, {0, 12}};
+	struct inlet_link link = {
+		.reader = {.tx = &far.tx,
+			   .acked = 10,
+			   .published = 12,
+			   .capacity = 8},
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < UNIT_COUNT(rows); i++) {
+		sluice_store_release(&far.tx.published, rows[i].published);
+		assert_int_equal(far_feeder_cut(&link), rows[i].cut);
+	}
 }
 
 /* While it is away nobody looks there; but as soon as another has come, which may have
@@ -328,6 +349,7 @@ int main(void)
 		cmocka_unit_test(it_writes_after_it_has_published),
 		cmocka_unit_test(it_sleeps_as_the_one_before),
 		cmocka_unit_test(it_feeds_as_the_one_before),
+		cmocka_unit_test(one_is_cut_off),
 		cmocka_unit_test(it_is_away),
 	};
 

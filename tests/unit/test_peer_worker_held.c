@@ -3,10 +3,7 @@
  * sent counts, and what they had not finished is done by their successors. */
 #include "peer_worker.h"
 
-#include <sys/socket.h>
-
 #define LONG_MS 3600000u
-#define FDS     64 /* it has fewer */
 
 /* It has come to where it is to die, and its place is kept. */
 static void is_killed(const struct visitor *worker)
@@ -255,7 +252,7 @@ static void nothing_is_counted_twice(void **state)
 
 /* ---- its place is not kept --------------------------------------------------------- */
 
-static void given_up(uint32_t hold_ms, void (*part)(void), int dies)
+static void given_up(uint32_t hold_ms, void (*part)(void))
 {
 	struct visitor first = visitor_fork(part);
 	struct visitor other = visitor_fork(works_too);
@@ -263,42 +260,18 @@ static void given_up(uint32_t hold_ms, void (*part)(void), int dies)
 	open_holding("ordered", hold_ms);
 	visitor_go(&first);
 	child_await(&visited->stage, 1);
-	if (dies)
-		visitor_kill(&first);
+	visitor_kill(&first);
 	visitor_go(&other);
 	visitor_wait(&other);
 	visitor_drain();
 	assert_int_equal(check_book(0), 0);
 	assert_int_equal(book.disorder, 0);
-	if (!dies)
-		visitor_kill(&first);
 }
 
 static void nobody_comes_in_time(void **state)
 {
 	(void)state;
-	given_up(50, dies_with_a_hole, 1);
-}
-
-static void lives_without_a_connection(void)
-{
-	struct sluice_batch batch;
-
-	attach_as("worker");
-	batch = receive();
-	answer(&batch);
-	batch = receive();
-	VISITOR_MUST(batch.count > 0);
-	for (int fd = 3; fd < FDS; fd++)
-		(void)shutdown(fd, SHUT_RDWR);
-	visitor_stays(1);
-}
-
-/* It may write on, behind what its successor would. */
-static void one_is_lost_and_lives(void **state)
-{
-	(void)state;
-	given_up(LONG_MS, lives_without_a_connection, 0);
+	given_up(50, dies_with_a_hole);
 }
 
 static void cancel_what_it_reads(void)
@@ -375,7 +348,6 @@ int main(void)
 		cmocka_unit_test(its_numbers_stay_its_own),
 		cmocka_unit_test(nothing_is_counted_twice),
 		cmocka_unit_test(nobody_comes_in_time),
-		cmocka_unit_test(one_is_lost_and_lives),
 		cmocka_unit_test(its_stream_ends_while_it_is_away),
 		cmocka_unit_test(there_is_nothing_to_come_back_to),
 	};

@@ -8,6 +8,10 @@
 
 #define CAPACITY 8u
 
+/* Where one was cut off. */
+static const struct subscription_held_at at_5 = {.published = 5};
+static const struct subscription_held_at at_11 = {.published = 11};
+
 /* As the process has it: its part, mapped to write. */
 static struct {
 	struct share *share;
@@ -72,13 +76,13 @@ static void what_was_published_is_read_on(void **state)
 	tx = peer.share->words.tx;
 	come();
 	publish(0, 5);
-	publish(5, 11);
-	assert_int_equal(share_renew(peer.share, "one", NULL), 0);
+	publish(5, 12); /* the last one too late */
+	assert_int_equal(share_renew(peer.share, "one", &at_11), 0);
 	assert_ptr_equal(peer.share->words.tx, tx);
-	lie_there(3, 11);
+	lie_there(4, 11);
 	before = peer.base;
 	publish(3, 3);
-	lie_there(3, 11);
+	lie_there(4, 11);
 	come();
 	publish(11, 13);
 	lie_there(5, 13);
@@ -103,7 +107,7 @@ static void of_a_worker(void **state)
 	come();
 	publish(0, 5);
 	go();
-	assert_int_equal(share_renew(peer.share, "one", NULL), 0);
+	assert_int_equal(share_renew(peer.share, "one", &at_5), 0);
 	lie_there(0, 5);
 	assert_int_equal(first->signal_peers, signal);
 	assert_int_equal(sluice_load_acquire(&first->holders), 2);
