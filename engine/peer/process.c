@@ -393,6 +393,9 @@ int process_look(struct listener *l, struct process *process)
 		if (!process->again)
 			return 1;
 		process->state = PROCESS_DUE;
+		/* What it is for may have ended meanwhile, which nobody tells
+		 * again. */
+		process_look_due(l, process);
 		break;
 	}
 	return 0;

@@ -257,11 +257,13 @@ struct supervisor_watch {
 	uint32_t command; /* as it was when that was noticed last */
 };
 
-/* A port, since the last look? */
-static int supervisor_has_ended(const struct sluice_stage *port,
+/* A stage that peers have to do with, since the last look? */
+static int supervisor_has_ended(const struct sluice_stage *stage,
 				struct supervised *s)
 {
-	if (s->told || phase_of(port) != STAGE_ENDED)
+	if (!stage_is_port(stage) && !stage_is_due(stage))
+		return 0;
+	if (s->told || phase_of(stage) != STAGE_ENDED)
 		return 0;
 	s->told = 1;
 	return 1;
@@ -276,11 +278,12 @@ static void supervisor_ports(struct sluice_pipeline *p, uint64_t *next_ns)
 	PIPELINE_EACH(p, i, stage) {
 		uint64_t look_ns;
 
-		if (!stage_is_port(stage))
-			continue;
-		look_ns = port_look_after(stage, &engine_of(p)->supervised[i]);
-		if (look_ns < *next_ns)
-			*next_ns = look_ns;
+		if (stage_is_port(stage)) {
+			look_ns = port_look_after(stage,
+						  &engine_of(p)->supervised[i]);
+			if (look_ns < *next_ns)
+				*next_ns = look_ns;
+		}
 		ended |= supervisor_has_ended(stage,
 					      &engine_of(p)->supervised[i]);
 	}

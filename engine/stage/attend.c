@@ -272,4 +272,6 @@ void stage_let_go(struct sluice_stage *stage)
 			let_go_outlet(stage, sub);
 	}
 	stage_show_phase(stage, STAGE_ENDED);
+	if (stage_is_due(stage))
+		host_alarm(stage->host);
 }

@@ -288,6 +288,13 @@ static inline int stage_awaits_readers(const struct sluice_stage *stage)
 	return stage->opts.on_idle == SLUICE_IDLE_STAY ||
 	       sluice_load_stale(&stage->words.readers_due) > 0;
 }
+/* Does a process stage wait for it, which is to know at once when it ends? Stale: that
+ * was so long before its program was run. */
+static inline int stage_is_due(const struct sluice_stage *stage)
+{
+	return sluice_load_stale(&stage->words.feeders_due) > 0 ||
+	       sluice_load_stale(&stage->words.readers_due) > 0;
+}
 static inline int stage_awaits(const struct sluice_stage *stage)
 {
 	return stage_awaits_feeders(stage) || stage_awaits_readers(stage);

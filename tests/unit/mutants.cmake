@@ -11,6 +11,8 @@
 #   cgroup.c: the group "/" is a path as well.
 #   aside.c: what waits for nobody any more, and still counts as waiting, costs a
 #     look at each emission, and no event.
+#   attend.c, stage_let_go(): the end of a stage that is due rings the supervisor, which
+#   looks by itself ten times a second.
 #   hold.c: nothing is dropped while a callback has staged something.
 #   life.c: what an init that fails has emitted is forgotten with the whole start.
 set(UNIT_MUTANT_SH ${CMAKE_CURRENT_SOURCE_DIR}/../support/mutant.sh)
@@ -671,6 +673,10 @@ sluice_unit_mutant(stage-waits-for-one-that-is-over engine/peer/due.c process "o
 	[[s/due_is_deserted(due, stage);/0;/]])
 sluice_unit_mutant(program-with-all-descriptors engine/peer/exec.c process_start "it_has_what_it_was_given"
 	[[s/child_close_from(EXEC_SOCKET + 1);/(void)0;/]])
+sluice_unit_mutant(end-of-no-port-is-not-told engine/run/supervisor.c process_away "what_it_reads_ends"
+	[[s/if (!stage_is_port(stage) && !stage_is_due(stage))/if (!stage_is_port(stage))/]])
+sluice_unit_mutant(end-while-up-is-forgotten engine/peer/process.c process_away "its_stage_ends_before_it_is_away"
+	[[/^int process_look(/,/^}/{/nobody tells/,/break;/s/process_look_due(l, process);/(void)0;/}]])
 sluice_unit_mutant(program-with-the-hosts-mask engine/peer/exec.c process_start "it_has_what_it_was_given"
 	[[s/(void)sigprocmask(SIG_SETMASK, &none, NULL);/(void)0;/]])
 sluice_unit_mutant(program-outlives-its-engine engine/peer/exec.c process_start "a_killed_engine_takes_its_processes_with_it"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ways in which a process stage goes: by what it says, by standing still, while the
- * pipeline drains, and when the stage that it is for has gone before. */
+ * pipeline drains. */
 #include "engine/graph/pipeline_priv.h"
 #include "engine/peer/attach_priv.h"
 #include "engine/peer/exec_priv.h"
@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #define FAST .backoff_ms = 1, .backoff_max_ms = 20
-#define SLOW .backoff_ms = 3600000, .backoff_max_ms = 3600000
 
 /* One that runs says something within this time, however busy the machine is. */
 #define STALL_MS 1500u
@@ -389,48 +388,6 @@ static void one_leaves_in_a_drain(void **state)
 	assert_false(program_has_said("stage 'reader'"));
 }
 
-/* ---- when its stage has gone ----------------------------------------------------------- */
-
-/* It would come back much later. Somebody else's coming does not bring that forward; but
- * when nobody is there to read from any more it is over, and its name free. */
-static void one_that_is_away_is_over_when_its_stage_is(void **state)
-{
-	static struct flow_source other;
-	struct sluice_stage *stage;
-	int rc = -EEXIST;
-
-	(void)state;
-	other = (struct flow_source){.end = UINT64_MAX};
-	program_open_flow(SLUICE_PIPELINE(SLOW, .name = "test"));
-	flow_start(pipeline);
-	flow_add(pipeline,
-		 SLUICE_STAGE(.name = "other", .kind = SLUICE_PRODUCER,
-			      .out_bytes = 8, .handle_demand = flow_count,
-			      .state = &other));
-	program_add(SLUICE_PROCESS(.name = "x", .from = "other",
-				   .restart = SLUICE_RESTART_TRANSIENT),
-		    "exits_with_3");
-	program_await_said("has exited with 3; restarting in");
-	program_add(SLUICE_PROCESS(.name = "y", .from = "source"), "holds");
-	child_await(&programs->attached, 1);
-	assert_int_equal(sluice_load_acquire(&programs->starts), 2);
-	stage = sluice_stage_find(pipeline, "other");
-	assert_non_null(stage);
-	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
-	assert_int_equal(sluice_stage_remove(stage, TEST_DEADLINE_MS), 0);
-	program_add(SLUICE_PROCESS(.name = "z", .from = "source"), "hangs");
-	for (uint32_t ms = 0; rc == -EEXIST; ms++) {
-		assert_true(ms < TEST_DEADLINE_MS);
-		rc = program_try(SLUICE_PROCESS(.name = "x", .from = "source"),
-				 "hangs");
-		flow_sleep_ms(1);
-	}
-	assert_int_equal(rc, 0);
-	child_await(&programs->starts, 4);
-	sluice_pipeline_stop(pipeline);
-	program_close();
-}
-
 #define TEST(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
 
@@ -445,7 +402,6 @@ int main(int argc, char **argv)
 		TEST(one_dies_in_a_drain),
 		TEST(without_a_restart_a_drain_has_failed),
 		TEST(one_leaves_in_a_drain),
-		TEST(one_that_is_away_is_over_when_its_stage_is),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(lie_rows) + UNIT_COUNT(plain)];
 	size_t n;
