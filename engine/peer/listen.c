@@ -341,16 +341,20 @@ void listener_adopt(struct listener *l)
 		l->ops->begin(l->ctx, &l->opts);
 }
 
+/* The thread first: once it is let in other threads find it, and take it for one that
+ * runs. */
 static int listener_run(struct sluice_pipeline *p, struct listener *l)
 {
-	/* From here on the supervisor may call it. */
-	int rc = pipeline_let(p, &l->tenant);
+	int rc = listener_spawn(l);
 
 	if (rc < 0)
 		return rc;
-	rc = listener_spawn(l);
+	rc = pipeline_let(p, &l->tenant);
+	sluice_store_release(&l->word,
+			     rc == 0 ? LISTENER_RUNS : LISTENER_FORGOES);
+	p->host.wait->wake(p->host.wait->ctx, &l->word);
 	if (rc < 0)
-		pipeline_unlet(p);
+		p->platform->join(p->platform->ctx, l->thread);
 	return rc;
 }
 

@@ -20,6 +20,7 @@
  * Words  writer          readers   order    meaning
  * over   closing thread  listener  acq_rel  1: end, and let all go, as when the
  *                                           pipeline has ended
+ * word   who listens     listener  acq_rel  enum listener_word: whether it was let in
  * named  who listens     the same  acq_rel  a pipeline with processes may come to
  *                                           listen later, once
  * late   who listens     listener  acq_rel  what it is to take over then
@@ -40,6 +41,13 @@
 #include <poll.h>
 
 struct process;
+
+/* What its thread is told first. */
+enum listener_word {
+	LISTENER_WAITS = 0,
+	LISTENER_RUNS = 1,
+	LISTENER_FORGOES = 2,
+};
 
 enum guest_state {
 	GUEST_FREE = 0,
@@ -86,6 +94,7 @@ struct listener {
 	struct listener *next; /* kin.c */
 	struct listener **link;
 	sluice_a32 over;
+	sluice_a32 word;
 	sluice_a32 named; /* 1: it listens at an address, or is about to */
 	/* struct listener *, without a thread: has what this one lacks to listen. */
 	sluice_a64 late;
@@ -109,6 +118,7 @@ static inline uint64_t listener_in_ms(const struct listener *l, uint64_t ms)
 
 /* ---- peers.c ----------------------------------------------------------------- */
 
+/* The thread: it does nothing before listener->word says so. */
 void peers_run(void *listener);
 /* Its thread is to look again. Threads: any, signal handlers too. */
 void listener_wake(const struct listener *listener);

@@ -337,10 +337,23 @@ static void peers_end_processes(struct listener *l)
 	}
 }
 
+/* Returns non-zero once it is; or zero: it is not, and has touched nothing. */
+static int peers_begin(struct listener *l)
+{
+	const struct sluice_wait_ops *wait = l->pipeline->host.wait;
+	uint32_t word;
+
+	while ((word = sluice_load_acquire(&l->word)) == LISTENER_WAITS)
+		wait->park(wait->ctx, &l->word, LISTENER_WAITS, UINT64_MAX);
+	return word == LISTENER_RUNS;
+}
+
 void peers_run(void *arg)
 {
 	struct listener *l = arg;
 
+	if (!peers_begin(l))
+		return;
 	door_thread_begin(l->pipeline);
 	while (!peers_over(l))
 		peers_round(l);

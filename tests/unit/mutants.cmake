@@ -673,6 +673,8 @@ sluice_unit_mutant(stage-waits-for-one-that-is-over engine/peer/due.c process "o
 	[[s/due_is_deserted(due, stage);/0;/]])
 sluice_unit_mutant(program-with-all-descriptors engine/peer/exec.c process_start "it_has_what_it_was_given"
 	[[s/child_close_from(EXEC_SOCKET + 1);/(void)0;/]])
+sluice_unit_mutant(let-in-without-a-thread engine/peer/listen.c listen_meanwhile "who_comes_meanwhile_listens"
+	[[/^static int listener_run/,/^}/s/int rc = listener_spawn(l);/int rc = pipeline_let(p, \&l->tenant) + listener_spawn(l);/]])
 sluice_unit_mutant(end-of-no-port-is-not-told engine/run/supervisor.c process_away "what_it_reads_ends"
 	[[s/if (!stage_is_port(stage) && !stage_is_due(stage))/if (!stage_is_port(stage))/]])
 sluice_unit_mutant(end-while-up-is-forgotten engine/peer/process.c process_away "its_stage_ends_before_it_is_away"
