@@ -140,7 +140,13 @@ struct sluice_attach_opts {
  * Returns 0; -EINVAL for options that are wrong; -ECONNREFUSED when no such pipeline
  * listens; -ETIMEDOUT; what the engine answers, and sluice_last_error() is in its
  * words then: -EACCES, -EPERM, -ENOENT, -EEXIST, -ENOSPC, -ENOTSUP, -EINVAL, -EAGAIN,
- * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. Threads: any; for
+ * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. -EAGAIN is tried again
+ * until the timeout: the pipeline does not run yet, or who had that name before is not
+ * settled. That is so until the stages beside it have seen that it has gone: the one
+ * that it read, and then, of a worker whose place is kept, the one that it fed. A stage
+ * looks between its callbacks, so one that is blocked in a callback makes whoever comes
+ * back wait until that returns; set timeout_ms above what a callback may take. The
+ * time that the place is kept goes on meanwhile (hold_ms). Threads: any; for
  * a process stage no other thread uses the environment meanwhile. Blocks: up to the
  * timeout.
  */
