@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BURST 32u
+#define BURST       32u
+#define POOL_EVENTS (UINT64_C(1) << 24)
 
 struct seen *seen;
 char folder[64];
@@ -108,6 +109,33 @@ static void add_loud(struct sluice_pipeline *p)
 	must(sluice_subscribe(p, "witness", "loud", NULL) == 0, "subscribe");
 }
 
+static int pool_make(struct sluice_stage *self, uint32_t demand)
+{
+	uint64_t number = sluice_load_acquire(&seen->pooled);
+	uint32_t n = demand < BURST ? demand : BURST;
+	struct event *out;
+
+	if (n > POOL_EVENTS - number)
+		n = (uint32_t)(POOL_EVENTS - number);
+	out = sluice_emit(self, n);
+	for (uint32_t i = 0; out != NULL && i < n; i++, number++)
+		out[i] = (struct event){number, check_of(number)};
+	sluice_store_release(&seen->pooled, number);
+	return number < POOL_EVENTS ? SLUICE_OK : SLUICE_END;
+}
+
+static void add_pool(struct sluice_pipeline *p)
+{
+	must(sluice_stage_add(
+		     p, SLUICE_STAGE(.name = "pool", .kind = SLUICE_PRODUCER,
+				     .flags = SLUICE_STAGE_PEERS_CONSUME,
+				     .dispatcher = "shared",
+				     .out_bytes = sizeof(struct event),
+				     .on_idle = SLUICE_IDLE_STAY,
+				     .handle_demand = pool_make)) == 0,
+	     "pool");
+}
+
 static void engine_main(void)
 {
 	struct sluice_pipeline *p = NULL;
@@ -133,6 +161,7 @@ static void engine_main(void)
 				     .handle_demand = wild_make)) == 0,
 	     "wild");
 	add_loud(p);
+	add_pool(p);
 	must(sluice_pipeline_listen(p, SLUICE_LISTEN(.folder = folder)) == 0,
 	     "listen");
 	must(sluice_pipeline_start(p) == 0, "start");
@@ -198,6 +227,40 @@ static void reader_main(void)
 		sluice_store_release(&seen->received, number);
 	}
 	must(rc == -EPIPE, "the stream ends in good order");
+	must(sluice_detach(port, TEST_DEADLINE_MS) == 0, "detach");
+	_exit(0);
+}
+
+/* Whole, and each once unless it is marked. */
+static void taker_takes(const struct sluice_batch *batch)
+{
+	static unsigned char had[POOL_EVENTS];
+	const struct event *events = SLUICE_EVENTS(batch, struct event);
+	int again = (batch->flags & SLUICE_BATCH_REDELIVERED) != 0;
+
+	for (uint32_t i = 0; i < batch->count; i++) {
+		uint64_t number = events[i].number;
+
+		must(number < POOL_EVENTS &&
+			     events[i].check == check_of(number),
+		     "the taker gets what was made");
+		must(!had[number], "and each once");
+		had[number] = 1;
+		(void)sluice_fetch_add(again ? &seen->again : &seen->taken, 1);
+	}
+}
+
+static void taker_main(void)
+{
+	struct sluice_stage *port = attach("honest-taker", "pool", NULL);
+	struct sluice_batch batch;
+	int rc;
+
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
+		taker_takes(&batch);
+		rest_ms(1);
+	}
+	must(rc == -EPIPE, "the pool ends in good order");
 	must(sluice_detach(port, TEST_DEADLINE_MS) == 0, "detach");
 	_exit(0);
 }
@@ -270,12 +333,16 @@ static void go_on_until(uint64_t end_ms, struct rng *rng)
 static void report(void)
 {
 	(void)printf("%u lives of outlaws, %llu events of theirs, %u things "
-		     "refused; %llu honest events of %llu\n",
+		     "refused; %llu honest events of %llu; of a pool's %llu "
+		     "%llu, and %llu that outlaws had had\n",
 		     sluice_load_acquire(&seen->lives),
 		     (unsigned long long)sluice_load_acquire(&seen->garbage),
 		     sluice_load_acquire(&seen->tries),
 		     (unsigned long long)sluice_load_acquire(&seen->received),
-		     (unsigned long long)sluice_load_acquire(&seen->sent));
+		     (unsigned long long)sluice_load_acquire(&seen->sent),
+		     (unsigned long long)sluice_load_acquire(&seen->pooled),
+		     (unsigned long long)sluice_load_acquire(&seen->taken),
+		     (unsigned long long)sluice_load_acquire(&seen->again));
 }
 
 int main(int argc, char **argv)
@@ -284,6 +351,7 @@ int main(int argc, char **argv)
 	pid_t engine;
 	pid_t feeder;
 	pid_t reader;
+	pid_t taker;
 
 	if (argc != 2) {
 		(void)fprintf(stderr, "usage: stress_outlaws SECONDS\n");
@@ -300,6 +368,7 @@ int main(int argc, char **argv)
 		rest_ms(1);
 	}
 	reader = begin(reader_main);
+	taker = begin(taker_main);
 	feeder = begin(feeder_main);
 	go_on_until(now_ms() + 1000 * (uint64_t)atoi(argv[1]), &rng);
 	sluice_store_release(&seen->over, 1);
@@ -307,11 +376,17 @@ int main(int argc, char **argv)
 	sluice_store_release(&seen->drains, 1);
 	expect_end(engine, "the engine ends well");
 	expect_end(reader, "the honest reader ends well");
+	expect_end(taker, "the honest taker ends well");
 	report();
 	must(sluice_load_acquire(&seen->received) ==
 			     sluice_load_acquire(&seen->sent) &&
 		     sluice_load_acquire(&seen->sent) > 0,
 	     "all that was sent has come");
+	must(sluice_load_acquire(&seen->taken) > 0 &&
+		     sluice_load_acquire(&seen->taken) +
+				     sluice_load_acquire(&seen->again) <=
+			     sluice_load_acquire(&seen->pooled),
+	     "the pool has gone round");
 	must(sluice_load_acquire(&seen->garbage) > 0 &&
 		     sluice_load_acquire(&seen->tries) > 0 &&
 		     sluice_load_acquire(&seen->heard) > 0,

@@ -272,6 +272,7 @@ void outlaw_main(uint32_t kind, uint64_t seed)
 		[OUTLAW_FEEDS] = {WIRE_PRODUCER, NULL, "hub"},
 		[OUTLAW_LOUD] = {WIRE_CONSUMER, "loud", NULL},
 		[OUTLAW_WORKS] = {WIRE_WORKER, "wild", "hub"},
+		[OUTLAW_TAKES] = {WIRE_CONSUMER, "pool", NULL},
 	};
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	struct wire_ready ready;

@@ -8,9 +8,14 @@
  *     honest feeder, outlaw feeder  ->  "hub"   ->  honest reader
  *                                       "wild"  ->  outlaw reader
  *                                       "loud"  ->  outlaw reader, and "witness"
+ *                                       "pool"  ->  outlaw reader, honest taker
  *
  * "loud" broadcasts: the one ring is read by an outlaw and by a stage of the engine,
  * which gets each event once and in order.
+ *
+ * "pool" lets its consumers compete. An outlaw may lose what it was given, by saying
+ * that it is finished; the honest taker beside it gets what it gets whole, each event
+ * once, or again and marked.
  *
  * outlaw.c is one of them; main.c all else.
  */
@@ -44,8 +49,12 @@ struct seen {
 	sluice_a64 received; /* by the honest reader */
 	sluice_a64 garbage;  /* events of outlaws that the hub got */
 	sluice_a64 heard;    /* by the witness */
-	sluice_a32 lives;    /* of outlaws that were let in */
-	sluice_a32 tries;    /* of what is refused */
+	sluice_a64 pooled;   /* made by "pool" */
+	sluice_a64
+		taken; /* of these, by the honest taker, for the first time */
+	sluice_a64 again; /* and marked */
+	sluice_a32 lives; /* of outlaws that were let in */
+	sluice_a32 tries; /* of what is refused */
 };
 
 extern struct seen *seen;
@@ -72,6 +81,7 @@ enum outlaw_kind {
 	OUTLAW_FEEDS,
 	OUTLAW_LOUD,  /* reads a ring that others read */
 	OUTLAW_WORKS, /* reads and feeds */
+	OUTLAW_TAKES, /* competes with others */
 	OUTLAWS
 };
 
