@@ -27,7 +27,8 @@
  * Whole  No stage or subscription comes or is removed while the list is made.
  *        Counts are read one after the other while events flow, so two of them
  *        are of two moments; but of each subscription acked <= published <=
- *        granted holds.
+ *        granted holds. Of an end in another process its words are told as far as
+ *        they can be true; batches as it says.
  * Sizes  A later library may add fields behind those that are here: `size` of a
  *        struct, the library's, says which are there.
  *

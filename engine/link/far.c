@@ -36,9 +36,10 @@ static uint64_t far_own(const struct subscription *sub, uint64_t published)
 void far_settle(struct inlet_link *link)
 {
 	struct sluice_spsc_reader *r = &link->reader;
+	const struct sluice_rx_words *rx = subscription_rx(link->sub);
 	/* Acked first: it is not beyond what was published when it was stored. */
-	uint64_t acked = sluice_load_acquire(&r->rx->acked);
-	uint64_t granted = sluice_load_acquire(&r->rx->granted);
+	uint64_t acked = sluice_load_acquire(&rx->acked);
+	uint64_t granted = sluice_load_acquire(&rx->granted);
 
 	r->published =
 		far_own(link->sub, sluice_load_acquire(&r->tx->published));

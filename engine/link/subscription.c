@@ -55,19 +55,38 @@ void subscription_unmap(struct subscription *sub)
 
 /* While the other end is away its words may be changed: ours stand for them. Under the
  * lock, as whoever changes them has been since it was so. */
-static const struct sluice_rx_words *
-subscription_rx(const struct subscription *sub)
-{
-	return sub->far.side == FAR_CONSUMER && subscription_away(sub)
-		       ? &sub->far.held->rx
-		       : sub->rx;
-}
-
 static uint64_t subscription_published(const struct subscription *sub)
 {
 	return sub->far.side == FAR_PRODUCER && subscription_away(sub)
 		       ? sub->by_producer.held_at.published
 		       : sluice_load_acquire(&sub->tx->published);
+}
+
+/* What a process may have written, as far as it can be true beside the words that are the
+ * engine's own: a consumer is neither beyond what was published, nor further behind than
+ * its ring is long, and has asked for no more than has room; what a producer says that
+ * it has published has room. */
+static void subscription_doubt(const struct subscription *sub,
+			       struct subscription_left *now)
+{
+	uint64_t capacity = sub->capacity;
+	uint64_t start = sluice_load_stale(&sub->by_producer.start);
+
+	if (sub->far.side == FAR_PRODUCER &&
+	    now->published - now->acked > capacity)
+		now->published = now->acked;
+	if (sub->far.side != FAR_CONSUMER)
+		return;
+	if (!position_reached(now->published, now->acked))
+		now->acked = now->published;
+	if (now->published - now->acked > capacity)
+		now->acked = now->published - capacity;
+	if (!position_reached(now->acked, start))
+		now->acked = start;
+	if (!position_reached(now->acked + capacity, now->granted))
+		now->granted = now->acked + capacity;
+	if (now->high > capacity)
+		now->high = capacity;
 }
 
 /* In the order in which these were read what was granted or sent is never more than
@@ -81,23 +100,25 @@ static struct subscription_left subscription_cut(const struct subscription *sub,
 {
 	const struct sluice_rx_words *rx = subscription_rx(sub);
 	uint64_t end = sluice_load_stale(&sub->by_producer.end);
-
-	/* A reader of a common ring that was cancelled has its end behind it,
-	 * and the ring goes on. */
-	if (sluice_load_stale(&sub->by_producer.closed) != SLUICE_REASON_OPEN &&
-	    published - acked > end - acked)
-		published = end;
-	if (!position_reached(published, acked))
-		published = acked;
-	if (!position_reached(granted, published))
-		granted = published;
-	return (struct subscription_left){
+	struct subscription_left now = {
 		.granted = granted,
 		.published = published,
 		.acked = acked,
 		.batches = sluice_load_stale(&rx->batches),
 		.high = sluice_load_stale(&rx->high),
 	};
+
+	/* A reader of a common ring that was cancelled has its end behind it,
+	 * and the ring goes on. */
+	if (sluice_load_stale(&sub->by_producer.closed) != SLUICE_REASON_OPEN &&
+	    published - acked > end - acked)
+		now.published = end;
+	subscription_doubt(sub, &now);
+	if (!position_reached(now.published, now.acked))
+		now.published = now.acked;
+	if (!position_reached(now.granted, now.published))
+		now.granted = now.published;
+	return now;
 }
 
 void subscription_note_left(struct subscription *sub, uint64_t granted,
@@ -118,6 +139,10 @@ static struct subscription_left subscription_now(const struct subscription *sub)
 	uint64_t published = subscription_published(sub);
 	uint64_t acked = sluice_load_acquire(&rx->acked);
 
+	/* Once more, where that is the engine's word and the receipt is not: of one
+	 * that is true there is as much now. */
+	if (sub->far.side == FAR_CONSUMER)
+		published = subscription_published(sub);
 	return subscription_cut(sub, granted, published, acked);
 }
 

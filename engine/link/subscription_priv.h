@@ -375,6 +375,16 @@ static inline int subscription_away(const struct subscription *sub)
 	       held == sluice_load_acquire(&sub->by_control.hold);
 }
 
+/* The words of its consumer; while that is in another process, and away, what its producer
+ * has seen of them last. */
+static inline const struct sluice_rx_words *
+subscription_rx(const struct subscription *sub)
+{
+	return sub->far.side == FAR_CONSUMER && subscription_away(sub)
+		       ? &sub->far.held->rx
+		       : sub->rx;
+}
+
 /* Wake whom it has in the other process. While that is away nobody sleeps there, and
  * its words may be changed for those of the next: see far_heed(). */
 static inline void subscription_ring_far(struct subscription *sub)

@@ -837,6 +837,18 @@ sluice_unit_mutant(piece-for-the-cancelled engine/link/far_pool.c far_pool_gone 
 	[[s/out->lanes.lane\[i\].state != SLUICE_LANE_ACTIVE/out->lanes.lane[i].state == SLUICE_LANE_VACANT/]])
 sluice_unit_mutant(piece-for-who-is-away engine/link/far_pool.c far_pool_gone "it_is_away"
 	[[s/|| subscription_held(sub) ||/||/]])
+sluice_unit_mutant(liar-is-told-of engine/link/subscription.c far_pool_told "one_that_lies"
+	[[s/if (sub->far.side != FAR_CONSUMER)/if (1)/]])
+sluice_unit_mutant(liar-is-told-of-before-it-began engine/link/subscription.c far_pool_told "one_that_lies"
+	[[s/if (!position_reached(now->acked, start))/if (0)/]])
+sluice_unit_mutant(liar-asks-beyond-its-ring engine/link/subscription.c far_pool_told "one_that_lies"
+	[[s/^\t\tnow->granted = now->acked + capacity;/\t\t(void)0;/]])
+sluice_unit_mutant(liar-feeds-and-is-told-of engine/link/subscription.c far_feeds "it_publishes_nonsense"
+	[[s/^\t\tnow->published = now->acked;/\t\t(void)0;/]])
+sluice_unit_mutant(away-and-told-of engine/link/subscription_priv.h far_pool_told "one_that_is_away"
+	[[/^subscription_rx/,/^}/s/subscription_away(sub)/0/]])
+sluice_unit_mutant(left-as-it-says-then engine/link/far.c far_pool_told "one_that_is_away"
+	[[s/\*rx = subscription_rx(link->sub);/*rx = link->sub->rx;/]])
 sluice_unit_mutant(bell-for-others engine/link/rings_pool.c far_pool "it_is_woken"
 	[[/^static void pool_write/,/^}/s/if (out->bells\[i\] != NULL)$/if (outlet_ring(out, i), 0)/]])
 sluice_unit_mutant(pool-left-by-a-port engine/link/outlet_priv.h far_pool "its_source_is_a_port"

@@ -47,6 +47,11 @@ static int sink_has_all(void)
 	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == EVENTS;
 }
 
+static int sink_has_acked_all(void)
+{
+	return sluice_load_acquire(&far.rx.acked) == EVENTS;
+}
+
 static int sink_has_most(void)
 {
 	return __atomic_load_n(&sink.events, __ATOMIC_ACQUIRE) == MOST;
@@ -130,6 +135,17 @@ static void it_writes_on_though_it_died(void **state)
 	drain_and_check();
 }
 
+/* And is not told of. */
+static void check_told(uint64_t events)
+{
+	struct sluice_subscription_stats stat;
+
+	assert_int_equal(sluice_subscription_stat(sub, &stat), 0);
+	assert_int_equal(stat.published, events);
+	assert_int_equal(stat.acked, events);
+	assert_int_equal(stat.depth, 0);
+}
+
 /* More than it was allowed to write it has not written. */
 static void it_publishes_nonsense(void **state)
 {
@@ -140,6 +156,9 @@ static void it_publishes_nonsense(void **state)
 	start_sink();
 	write_events(&next, EVENTS);
 	wait_for(sink_has_all);
+	wait_for(sink_has_acked_all);
+	sluice_store_release(&far.tx.published, lies[2]);
+	check_told(EVENTS);
 	for (uint32_t i = 0; i < 300; i++) {
 		sluice_store_release(&far.tx.published, lies[i % 3]);
 		ring("sink");

@@ -82,6 +82,7 @@ static const struct sluice_credit credit = {
 static void attach_far(struct inlet_link *link)
 {
 	memset(&far, 0, sizeof(far));
+	link->sub->rx = &far.rx;
 	sluice_spsc_reader_attach(&link->reader, &far.tx, &far.rx,
 				  (sluice_slot *)far.slots, WINDOW, 8, &credit);
 }
