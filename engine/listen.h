@@ -3,12 +3,12 @@
  * @file listen.h
  * A pipeline that other processes may attach to: who may, and as what.
  *
- * A peer that attaches (attach.h) is a stage of the pipeline from then on, under the
- * name it gives, with one subscription, a worker with two: it can be seen in snapshots, cancelled,
- * resubscribed and ended as any other. It shares the memory of its own ring with the
- * pipeline, and no other memory that it may write. What it writes there is never
- * believed: positions are taken only as far as they are possible, and events are
- * copied before a handler sees them.
+ * A peer that attaches (attach.h) is a stage of the pipeline from then on, under the name
+ * it gives, with one subscription, or two of a worker: it can be seen in snapshots,
+ * cancelled, resubscribed and ended as any other. It shares the memory of its own ring
+ * with the pipeline, and no other memory that it may write. What it writes there is never
+ * believed: positions are taken only as far as they are possible, and events are copied
+ * before a handler sees them.
  *
  * Of a stage that broadcasts a peer reads the one ring that its other consumers read: it
  * has all events from where it came, and the slowest of all holds up the others. It can
@@ -22,30 +22,34 @@
  * events go to other consumers first of all, marked as handed out before; of a broadcast
  * the others have them anyway. What a producer has sent counts, whatever becomes of it.
  *
- * Places that are kept  A consumer, or a worker, with a name of its own (sluice_attach_opts.name)
- *        that has died may come back, as may one that lives and has lost its connection (a
- *        socket that was closed without a goodbye), and what it had in hand may be
- *        nobody else's business: keys that are its, a batch half done. So its place,
- *        with the stage, is kept for `hold_ms`, for one of the same name that
- *        attaches with the same options. That one is given what its predecessor had
- *        not finished, marked, then what came meanwhile; demand that was given by
+ * A producer that claims more than its ring has room for, or that publishes something
+ * behind the end of its stream, has broken the protocol, and is read no further. That is
+ * the end of its own stage, and no failure of the pipeline: sluice_pipeline_drain() and
+ * sluice_pipeline_join() count nothing that it had there. They count events of the
+ * pipeline's own stages that a peer has left and that nobody else is there to take.
+ *
+ * Places that are kept  A consumer, or a worker, with a name of its own
+ *        (sluice_attach_opts.name) that has died may come back, as may one that lives and
+ *        has lost its connection (a socket that was closed without a goodbye), and what
+ *        it had in hand may be nobody else's business: keys that are its, a batch half
+ *        done. So its place, with the stage, is kept for `hold_ms`, for one of the same
+ *        name that attaches with the same options. That one is given what its predecessor
+ *        had not finished, marked, then what came meanwhile; demand that was given by
  *        sluice_ask() and not used stands. Until then the place counts as one of a
- *        consumer that is slow: a dispatcher that chooses by the event goes on
- *        until its ring is full, one that chooses by credit, or lets consumers compete,
- *        passes it over; a broadcast goes on as far as that one had asked, and waits
- *        then. After
- *        that, or when the pipeline drains, or when one of that name comes with
- *        other options, the stage ends, and what it had goes to others, or, of a
- *        broadcast, is not read by it. Who leaves, or had no name, or is an
- *        onlooker (tee, conflate), has nothing kept. Of a worker that has gone what
- *        it had sent counts, and its successor sends on behind that; it handles
- *        the batch that was not acknowledged again, so results of that may come
- *        twice, but not behind `ordered`, where they are dropped: there the numbers
- *        that it was given stay its own, and those behind them wait. What one that
- *        lives on though its connection is lost still writes, is read by nobody: its
- *        successor has memory of its own. A worker that had closed what it feeds is
- *        given up at once. Of a producer no place is kept; it learns how many of its
- *        events were taken (sluice_attach_opts.accepted).
+ *        consumer that is slow: a dispatcher that chooses by the event goes on until its
+ *        ring is full, one that chooses by credit, or lets consumers compete, passes it
+ *        over; a broadcast goes on as far as that one had asked, and waits then. After
+ *        that, or when the pipeline drains, or when one of that name comes with other
+ *        options, the stage ends, and what it had goes to others, or, of a broadcast, is
+ *        not read by it. Who leaves, or had no name, or is an onlooker (tee, conflate),
+ *        has nothing kept. Of a worker that has gone what it had sent counts, and its
+ *        successor sends on behind that; it handles the batch that was not acknowledged
+ *        again, so results of that may come twice, but not behind `ordered`, where they
+ *        are dropped: there the numbers that it was given stay its own, and those behind
+ *        them wait. What one that lives on though its connection is lost still writes, is
+ *        read by nobody: its successor has memory of its own. A worker that had closed
+ *        what it feeds is given up at once. Of a producer no place is kept; it learns how
+ *        many of its events were taken (sluice_attach_opts.accepted).
  *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`

@@ -238,7 +238,8 @@ sluice_pipeline_start(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
  * that waited for a partition without a reader, and of a broadcast those that
  * its last reader left. It does not count events that were discarded, did not
  * fit a buffer, were refused by a selector or passed over, nor those that a
- * stop drops.
+ * stop drops; nor what another process has published behind the end of its stream,
+ * or without having room (listen.h).
  */
 SLUICE_API int sluice_pipeline_join(struct sluice_pipeline *pipeline,
 				    uint32_t timeout_ms) SLUICE_MUST_CHECK;

@@ -69,6 +69,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->far = sub->far.side == FAR_PRODUCER;
 	link->bell = link->far ? NULL : bell;
 	link->open = 1;
+	link->complete = 0;
 	link->rings = inlet_rings(sub);
 	link->manual = (uint32_t)subscription_manual(sub);
 	link->pool = sub->pool;
@@ -407,10 +408,14 @@ void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
 uint32_t inlet_idle(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
+	uint32_t closed;
 
 	if (sluice_spsc_idle(&link->reader)) {
 		inlet_granted(link);
 		inlet_ring(in, link);
 	}
-	return link->rings->ended(link);
+	closed = link->rings->ended(link);
+	if (closed != SLUICE_REASON_OPEN)
+		link->complete = 1;
+	return closed;
 }

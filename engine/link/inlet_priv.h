@@ -56,6 +56,7 @@ struct inlet_link {
 	/* Events the selector refused: of the batch in hand, and ever. Manual
 	 * demand is given back for them. */
 	uint32_t refusing;
+	uint32_t complete; /* read to the end of its stream, or it is broken */
 	uint64_t refused;
 };
 

@@ -139,6 +139,11 @@ void outlet_orphan(struct outlet *out, struct subscription *sub)
 	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
 		far_refresh(out, sub->lane);
 	(void)sluice_spsc_refresh(w); /* its last receipt */
+	/* What a process has published behind the end of its stream, or when that
+	 * was broken already, is no event. */
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER) &&
+	    sub->by_consumer.left_complete)
+		w->published = w->acked;
 	if (out->sequence != NULL)
 		sequence_lane_left(out->sequence, sub->lane, w->acked);
 	*orphan = (struct orphan){

@@ -21,6 +21,7 @@ void subscription_reset(struct subscription *sub)
 	sub->piece = 0;
 	sluice_store_release(&sub->by_control.window, 0);
 	sub->by_consumer.left_closed = 0;
+	sub->by_consumer.left_complete = 0;
 	sub->given_back = 0;
 	sub->began = 0;
 	sub->by_consumer.left_handed.count = 0;

@@ -159,9 +159,10 @@ struct subscription_left {
  * in memory that only its writer may write. */
 struct subscription_consumer_words {
 	sluice_a32 state;
-	/* What it had been handed when it left, and why it did: carried by
-	 * LEFT. */
+	/* What it had been handed when it left, why it did, and whether there
+	 * was nothing more to read: carried by LEFT. */
 	uint32_t left_closed;
+	uint32_t left_complete;
 	struct handed left_handed;
 	uint64_t left_counted;
 	struct subscription_left left;

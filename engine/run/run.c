@@ -293,6 +293,7 @@ static uint64_t subscription_left(const struct subscription *sub)
 	enum producer_state state = subscription_producer(sub);
 	uint64_t first = sluice_load_acquire(&sub->by_producer.start);
 	uint64_t acked;
+	uint64_t left;
 
 	/* What a consumer that left gave back is counted by its producer. */
 	if (sub->made != SUBSCRIPTION_MADE || sub->tx == NULL ||
@@ -302,7 +303,9 @@ static uint64_t subscription_left(const struct subscription *sub)
 	acked = sluice_load_acquire(&sub->rx->acked);
 	if (acked < first)
 		acked = first;
-	return sluice_load_acquire(&sub->tx->published) - acked;
+	left = sluice_load_acquire(&sub->tx->published) - acked;
+	/* One of the two may be a process's, which may lie. */
+	return left < sub->capacity ? left : sub->capacity;
 }
 
 /* Events that were emitted and never finished. */

@@ -36,6 +36,7 @@ static void consumer_note_left(struct sluice_stage *stage,
 	subscription_note_left(sub, link->reader.granted, at);
 	sub->by_consumer.left_handed = link->handed;
 	sub->by_consumer.left_counted = link->counted;
+	sub->by_consumer.left_complete = link->complete;
 }
 
 static void consumer_leave(struct sluice_stage *stage, struct subscription *sub)

@@ -843,6 +843,8 @@ sluice_unit_mutant(liar-is-told-of-before-it-began engine/link/subscription.c fa
 	[[s/if (!position_reached(now->acked, start))/if (0)/]])
 sluice_unit_mutant(liar-asks-beyond-its-ring engine/link/subscription.c far_pool_told "one_that_lies"
 	[[s/^\t\tnow->granted = now->acked + capacity;/\t\t(void)0;/]])
+sluice_unit_mutant(breaker-is-believed engine/link/outlet_member.c far_feeds "it_breaks_its_stream"
+	[[s/^\t    sub->by_consumer.left_complete)/\t    0)/]])
 sluice_unit_mutant(liar-feeds-and-is-told-of engine/link/subscription.c far_feeds "it_publishes_nonsense"
 	[[s/^\t\tnow->published = now->acked;/\t\t(void)0;/]])
 sluice_unit_mutant(away-and-told-of engine/link/subscription_priv.h far_pool_told "one_that_is_away"

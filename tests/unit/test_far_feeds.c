@@ -173,6 +173,46 @@ static void it_publishes_nonsense(void **state)
 	drain_and_check();
 }
 
+static int sink_has_left(void)
+{
+	return subscription_consumer(subscription_at(pipeline, sub.index)) ==
+	       CONSUMER_LEFT;
+}
+
+/* It breaks its stream, or ends it, and publishes something behind that before its
+ * stand-in has looked: that it has failed is no failure of the pipeline. */
+static void it_publishes_behind_its_end(uint64_t lie, uint32_t closed)
+{
+	uint64_t next = 0;
+
+	start_sink();
+	write_events(&next, EVENTS);
+	wait_for(sink_has_acked_all);
+	assert_int_equal(port_enter(stand, 0), 0);
+	sluice_store_release(&far.tx.published, EVENTS + lie);
+	sluice_store_release(&far.tx.closed, closed);
+	ring("sink");
+	wait_for(sink_has_left);
+	sluice_store_release(&far.tx.published, EVENTS + 3);
+	port_leave(stand);
+	port_call(stand);
+	wait_for(has_ended);
+	assert_int_equal(flow_stats(pipeline, "peer").stranded, 0);
+	drain_and_check();
+}
+
+static void it_breaks_its_stream(void **state)
+{
+	(void)state;
+	it_publishes_behind_its_end(1 << 20, SLUICE_REASON_OPEN);
+}
+
+static void it_ends_its_stream_and_goes_on(void **state)
+{
+	(void)state;
+	it_publishes_behind_its_end(0, SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0));
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -181,6 +221,8 @@ int main(void)
 		cmocka_unit_test(it_dies_while_it_writes),
 		cmocka_unit_test(it_writes_on_though_it_died),
 		cmocka_unit_test(it_publishes_nonsense),
+		cmocka_unit_test(it_breaks_its_stream),
+		cmocka_unit_test(it_ends_its_stream_and_goes_on),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));
