@@ -31,11 +31,11 @@
  *       no more. What it made of an event is published before the receipt; so it lies
  *       before that end for every event that counts as finished.
  *
- * Away  A consumer whose process has died, or whose connection is lost, may come
- *       back, in another one: until then its place is kept (far_heed). The producer looks at its words for the last
- *       time, marks what was perhaps in its hands, and looks at words of its own
- *       from then on; whatever is dealt to that place waits in the ring. The next
- *       process has words of its own, at the same address, which begin at what the
+ * Away  A consumer whose process has died, or whose connection is lost, may come back, in
+ *       another one: until then its place is kept (far_heed). The producer looks at its
+ *       words for the last time, marks what was perhaps in its hands, and looks at words
+ *       of its own from then on; whatever is dealt to that place waits in the ring. The
+ *       next process has words of its own, at the same address, which begin at what the
  *       producer has seen; then it is as if the consumer had never been away.
  *
  * Knows      rings and words of a subscription
