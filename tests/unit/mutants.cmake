@@ -845,7 +845,7 @@ sluice_unit_mutant(liar-asks-beyond-its-ring engine/link/subscription.c far_pool
 	[[s/^\t\tnow->granted = now->acked + capacity;/\t\t(void)0;/]])
 sluice_unit_mutant(breaker-is-believed engine/link/outlet_member.c far_feeds "it_breaks_its_stream"
 	[[s/^\t    sub->by_consumer.left_complete)/\t    0)/]])
-sluice_unit_mutant(liar-feeds-and-is-told-of engine/link/subscription.c far_feeds "it_publishes_nonsense"
+sluice_unit_mutant(liar-feeds-and-is-told-of engine/link/subscription.c far_feeds "its_nonsense_is_not_told"
 	[[s/^\t\tnow->published = now->acked;/\t\t(void)0;/]])
 sluice_unit_mutant(away-and-told-of engine/link/subscription_priv.h far_pool_told "one_that_is_away"
 	[[/^subscription_rx/,/^}/s/subscription_away(sub)/0/]])
