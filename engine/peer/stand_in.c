@@ -279,14 +279,14 @@ int stand_in_hold(struct stand_in *in)
 int stand_in_cut(struct stand_in *in)
 {
 	struct subscription_held_at at;
-	int rc = in->cut || in->output == NULL
-			 ? 0
-			 : subscription_held_at(in->sub, &at);
+	int rc;
 
-	if (rc == 0 && !in->cut && in->output != NULL) {
+	if (in->cut || in->output == NULL)
+		return 0;
+	rc = subscription_held_at(in->sub, &at);
+	if (rc == 0)
 		rc = subscription_hold(in->fed);
-		in->cut = rc == 0;
-	}
+	in->cut = rc == 0;
 	return rc;
 }
 
