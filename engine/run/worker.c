@@ -218,17 +218,15 @@ static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
 	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
 	uint32_t spins = worker->limits.spin_rounds;
 	int due = clock_is_due(worker);
+	int leaves = crowd_makes_way(worker);
 
-	if (SLUICE_UNLIKELY(crowd_makes_way(worker))) {
-		clock_look(worker, 1);
-		return worker_sleep(worker);
-	}
-	if (backoff->rounds < SPINS_UNTOLD && backoff->rounds < spins)
+	if (!leaves && backoff->rounds < SPINS_UNTOLD &&
+	    backoff->rounds < spins)
 		return sluice_backoff_wait(backoff, &worker->limits, ops);
 	/* What it did ends here, however long it is away now. */
-	if (due)
+	if (due || leaves)
 		clock_look(worker, 1);
-	if (sluice_backoff_wait(backoff, &worker->limits, ops))
+	if (leaves || sluice_backoff_wait(backoff, &worker->limits, ops))
 		return worker_sleep(worker);
 	if (!due ||
 	    backoff->rounds > spins) /* else a short pause, behind a look */
