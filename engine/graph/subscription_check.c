@@ -234,7 +234,8 @@ int subscription_check_ring(const struct subscription *sub)
 {
 	uint32_t max = sub->opts.max_demand;
 	uint32_t unit = sub->producer->opts.out_bytes;
-	uint64_t bytes = (uint64_t)sluice_pow2_at_least(max) * unit;
+	uint64_t bytes =
+		sluice_spsc_slots_bytes(sluice_pow2_at_least(max), unit);
 
 	if (bytes <= SLUICE_RING_BYTES_MAX)
 		return 0;

@@ -120,8 +120,8 @@ void wish_drop_ring(struct wish_ring *ring)
 static int wish_fits_ring(const struct wish *wish)
 {
 	uint32_t window = wish->opts.max_demand;
-	uint64_t bytes =
-		(uint64_t)sluice_pow2_at_least(window) * wish->event_bytes;
+	uint64_t bytes = sluice_spsc_slots_bytes(sluice_pow2_at_least(window),
+						 wish->event_bytes);
 
 	if (bytes <= SLUICE_RING_BYTES_MAX)
 		return 0;
