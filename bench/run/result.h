@@ -34,8 +34,7 @@ struct run_validity {
 struct run_part {
 	uint64_t from_ns; /* intended arrival of its first event */
 	uint64_t backlog; /* events that had arrived by then, and not ended */
-	uint64_t
-		earlier; /* those of them that had arrived before that instant */
+	uint64_t earlier; /* of them, those that had arrived before that */
 	uint64_t latency_p50_ns;
 	uint64_t latency_p99_ns;
 	uint64_t latency_max_ns;

@@ -10,9 +10,9 @@
 #define WARM_SHARE 10u
 
 /* A backlog grows when it has so many times the standard error of its steps, and
- * when those of it that had not come at the last instant are of all events this
- * share: one burst is served from then on, whatever its size. A run that only goes up and down has that about once
- * in a hundred times. */
+ * when those of it that had come before the last instant are of all events this
+ * share: one burst is served from then on, whatever its size. A run that only goes up
+ * and down has that about once in a hundred times. */
 #define GROW_STEPS 8u /* the parts are so many times as many */
 #define GROW_SURE  3.0
 #define GROW_SHARE 0.005
