@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice top: a pipeline while it runs, over and over. */
+#include "tools/sluice/clock.h"
 #include "tools/sluice/screen.h"
 #include "tools/sluice/view.h"
 
@@ -25,14 +26,6 @@ static void top_catch(void)
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
-}
-
-static uint64_t top_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static void top_rest(int drawn)
@@ -77,7 +70,8 @@ static int top_round(struct view *view, uint64_t until_ns, int drawn)
 {
 	int rc = 0;
 
-	while (!top_over && rc >= 0 && (top_now() < until_ns || !view->now)) {
+	while (!top_over && rc >= 0 &&
+	       (clock_now_ns() < until_ns || !view->now)) {
 		rc = view_read(view, 0);
 		if (rc == -EAGAIN)
 			rc = 0;
@@ -93,7 +87,7 @@ static int top_run(struct view *view, const struct options *options, int drawn)
 	int rc = view_read(view, VIEW_MS);
 
 	for (uint64_t n = 0; rc == 0 && !top_over; n++) {
-		uint64_t until_ns = top_now() + every_ns;
+		uint64_t until_ns = clock_now_ns() + every_ns;
 
 		if (n > 0 || drawn)
 			rc = top_show(view, drawn);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* secure_getenv, scandirat */
 #include "tools/sluice/folder.h"
+#include "tools/sluice/clock.h"
 #include "tools/cli/say.h"
 
 #include <dirent.h>
@@ -12,7 +13,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SUFFIX ".sock"
@@ -171,14 +171,6 @@ static int listener_connect(const char *folder, const char *file, int *pid,
 	return 0;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Leaves those that have answered, though it be by closing the connection. Returns how
  * many have not. */
 static int asked_left(struct pollfd *asked, int count)
@@ -199,7 +191,7 @@ static int asked_left(struct pollfd *asked, int count)
 static void listeners_hear(struct listener *listeners, int count,
 			   struct pollfd *asked)
 {
-	uint64_t at_ms = now_ms();
+	uint64_t at_ms = clock_now_ns() / NS_PER_MS;
 	uint64_t due_ms = at_ms + FOLDER_ANSWER_MS;
 
 	while (asked_left(asked, count) > 0 && at_ms < due_ms) {
@@ -207,7 +199,7 @@ static void listeners_hear(struct listener *listeners, int count,
 
 		if (rc < 0 && errno != EINTR)
 			break;
-		at_ms = now_ms();
+		at_ms = clock_now_ns() / NS_PER_MS;
 	}
 	for (int i = 0; i < count; i++) {
 		if (asked[i].fd < 0)

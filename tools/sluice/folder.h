@@ -37,8 +37,9 @@ struct listener {
 };
 
 /* Look at each socket of @folder: who listens is asked, and left as soon as there is an
- * answer, or after FOLDER_ANSWER_MS. By name, into *@listeners, to be freed. Returns how many, 0 where there is no
- * such folder, or a negative errno with a sentence in cli_error(). */
+ * answer, or after FOLDER_ANSWER_MS. By name, into *@listeners, to be freed. Returns how
+ * many, 0 where there is no such folder, or a negative errno with a sentence in
+ * cli_error(). */
 int folder_listeners(const char *folder, struct listener **listeners);
 
 #endif
