@@ -15,11 +15,11 @@
 #define SLUICE_TESTS_SUPPORT_FAULTS_H
 
 #include "tests/support/edge.h"
+#include "tests/support/pthread_create.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,11 +190,6 @@ FAULT_WRAP(fork, (void), ())
 FAULT_WRAP(dup2, (int fd, int at), (fd, at))
 
 /* ---- threads and memory ---------------------------------------------------------- */
-
-int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
 
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg)

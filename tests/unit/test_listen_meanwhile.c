@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pipeline begins to listen, its thread is refused, and just then it is asked to listen
  * once more: who asks meets no listener that is about to go. */
+#include "tests/support/pthread_create.h"
 #include "flow.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +18,6 @@ static char folders[2][64];
 /* What comes before the next thread, which is refused. */
 static int (*meanwhile)(void);
 static int meanwhile_rc;
-
-int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
 
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg)

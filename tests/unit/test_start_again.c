@@ -5,8 +5,7 @@
 #include "flow.h"
 
 #include "engine/graph/pipeline_priv.h"
-
-#include <pthread.h>
+#include "tests/support/pthread_create.h"
 
 #define EVENTS 100u
 #define WINDOW 16u
@@ -14,11 +13,6 @@
 /* ---- threads that are not to be had -------------------------------------- */
 
 static uint32_t threads_left = UINT32_MAX; /* atomic */
-
-int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
-			  void *(*run)(void *), void *arg);
 
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr,
 			  void *(*run)(void *), void *arg)
