@@ -103,6 +103,9 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 	uint32_t kind = sluice_load_acquire(&sub->by_control.cancel) == closed
 				? SLUICE_CANCEL
 				: SLUICE_DOWN;
+	/* The process of a worker that was never let in sees no end in that ring, and
+	 * would not close what it feeds. */
+	int unseen = stage_is_far_worker(stage) && !stage->in.links[index].open;
 	int rc;
 
 	if (stage->in.links[index].open)
@@ -112,7 +115,8 @@ void stage_link_ended(struct sluice_stage *stage, uint32_t index,
 			closed);
 	consumer_leave(stage, sub);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
-	stage_heed_end(stage, &producer, mode, closed);
+	stage_heed_end(stage, &producer, unseen ? SLUICE_PERMANENT : mode,
+		       closed);
 }
 
 /* A subscription that this stage has not seen before. Returns non-zero: it wants

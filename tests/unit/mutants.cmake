@@ -891,6 +891,8 @@ sluice_unit_mutant(worker-cut-short engine/stage/life.c peer_worker "the_end_pas
 # It acknowledges what it could not send.
 sluice_unit_mutant(worker-acks-unsent engine/run/port.c peer_worker_gone "one_gives_up"
 	[[/^static int port_check_sender/,/^}/s/if (!port_serves(&end))/if (0)/]])
+sluice_unit_mutant(worker-never-let-in engine/stage/attend_in.c peer_worker_gone "one_was_never_let_in"
+	[[s/int unseen = stage_is_far_worker(stage)/int unseen = 0 \&\& stage_is_far_worker(stage)/]])
 # Any number is taken from it.
 sluice_unit_mutant(worker-believed engine/stage/resequencer.c peer_worker_refused "one_invents_a_number"
 	[[/^static int resequencer_believes/,/^}/s/SLUICE_LIKELY(sub->far.side != FAR_PRODUCER)/1/]])

@@ -158,6 +158,89 @@ static void what_it_feeds_goes(void **state)
 		assert_int_equal(sluice_load_acquire(&visited->handled[i]), 1);
 }
 
+/* ---- what it never had ---------------------------------------------------------- */
+
+static sluice_a32 source_waits; /* 1: it is there; 2: it may go on */
+
+static int wait_to_go_on(struct sluice_stage *self, uint32_t demand)
+{
+	(void)self;
+	(void)demand;
+	if (sluice_load_acquire(&source_waits) == 0)
+		sluice_store_release(&source_waits, 1);
+	while (sluice_load_acquire(&source_waits) != 2)
+		flow_sleep_ms(1);
+	return SLUICE_OK;
+}
+
+/* Each has a thread, so that the sink takes what the worker feeds meanwhile. */
+static void add_waiting(void)
+{
+	pipeline = flow_open_named(3);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = sizeof(struct item),
+			      .handle_demand = wait_to_go_on,
+			      .flags = SLUICE_STAGE_PEERS_CONSUME));
+	for (uint32_t i = 0; i < 2; i++)
+		flow_add(pipeline,
+			 SLUICE_STAGE(.name = i ? "sink" : "rest",
+				      .kind = SLUICE_CONSUMER,
+				      .in_bytes = sizeof(struct item),
+				      .handle_events = book_items,
+				      .flags = SLUICE_STAGE_PEERS_FEED,
+				      .on_idle = i ? SLUICE_IDLE_STAY
+						   : SLUICE_IDLE_END));
+	flow_subscribe(pipeline, "rest", "source", NULL);
+}
+
+static void is_never_let_in(void)
+{
+	struct sluice_batch batch;
+
+	attach_as("worker");
+	sluice_store_release(&visited->stage, 1);
+	VISITOR_MUST(sluice_recv(in, &batch, TEST_DEADLINE_MS) == -EPIPE);
+	VISITOR_MUST(sluice_detach(in, TEST_DEADLINE_MS) == 0);
+}
+
+static void cancel_what_it_reads(void)
+{
+	struct sluice_snapshot *list;
+	uint32_t i = 0;
+
+	assert_int_equal(sluice_pipeline_stat(pipeline, &list), 0);
+	while (strcmp(list->subscriptions[i]->consumer, "worker") != 0) {
+		i++;
+		assert_true(i < list->subscription_count);
+	}
+	assert_int_equal(sluice_cancel(list->subscriptions[i]->sub,
+				       SLUICE_REASON_NORMAL, 0),
+			 0);
+	sluice_snapshot_close(list);
+}
+
+/* No ring tells the process that there is nothing to come: the engine does. */
+static void one_was_never_let_in(void **state)
+{
+	struct visitor worker = visitor_fork(is_never_let_in);
+
+	(void)state;
+	sluice_store_release(&source_waits, 0);
+	add_waiting();
+	visitor_listen();
+	flow_start(pipeline);
+	child_await(&source_waits, 1);
+	visitor_go(&worker);
+	child_await(&visited->stage, 1);
+	/* What it feeds is there, and its stage would wait for more of it. */
+	visitor_await_phase("sink", SLUICE_SUB_OPEN);
+	cancel_what_it_reads();
+	sluice_store_release(&source_waits, 2);
+	visitor_wait(&worker);
+	visitor_drain();
+}
+
 /* ---- the engine goes ----------------------------------------------------------- */
 
 static void runs_an_engine(void)
@@ -209,6 +292,7 @@ int main(void)
 		cmocka_unit_test(one_leaves_a_hole_in_the_order),
 		cmocka_unit_test(one_gives_up),
 		cmocka_unit_test(what_it_feeds_goes),
+		cmocka_unit_test(one_was_never_let_in),
 		cmocka_unit_test(the_engine_goes),
 	};
 
