@@ -315,6 +315,8 @@ static int plan_common(struct sluice_stage *stage, uint32_t capacity,
 	sluice_slot *slots;
 	int rc = shown ? plan_shown(stage, capacity, &tx) : 0;
 
+	if (rc == 0 && outlet_common_open(out, capacity) < 0)
+		rc = sluice_fail(-ENOMEM, "stage '%s': no memory", stage->name);
 	if (rc == 0)
 		rc = plan_slots(region, 0, capacity, stage->opts.out_bytes,
 				&slots);

@@ -59,10 +59,17 @@ void outlet_close(struct outlet *out)
 	free(out->subs);
 	free(out->places);
 	free(out->runs);
+	free(out->read);
 	spill_close(&out->spill);
 	sequence_close(out->sequence);
 	outlet_pool_close(out);
 	*out = (struct outlet){0};
+}
+
+int outlet_common_open(struct outlet *out, uint32_t capacity)
+{
+	out->read = calloc(capacity, sizeof(*out->read));
+	return out->read != NULL ? 0 : -ENOMEM;
 }
 
 void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts)

@@ -70,8 +70,11 @@ struct outlet {
 	uint32_t event_bytes;
 	struct sequence *sequence; /* NULL: events are not numbered */
 	struct aside *asides;      /* subscriptions beside the dispatcher */
-	uint64_t read_to; /* common ring: those who left have read below it */
-	uint64_t unread;  /* what one that left was the last to have: stranded,
+	/* Common ring: those who left have read nothing from there on, and below it,
+	 * by slot, that. */
+	uint64_t read_to;
+	unsigned char *read;
+	uint64_t unread; /* what one that left was the last to have: stranded,
 			     and not told yet */
 };
 
@@ -81,6 +84,9 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 		uint32_t places, uint32_t lanes, uint32_t event_bytes,
 		uint32_t batch, uint32_t spill_events);
 void outlet_close(struct outlet *out);
+
+/* Allocate what a common ring of @capacity has to remember. Returns 0 or -ENOMEM. */
+int outlet_common_open(struct outlet *out, uint32_t capacity);
 
 /* Let the strategy see its lanes, once they are attached. */
 void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts);

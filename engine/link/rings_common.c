@@ -145,34 +145,62 @@ static uint64_t common_covered(const struct outlet *out, uint32_t but,
 	return at;
 }
 
-/* Events of the common ring that the reader of @sub has left and nobody else reads
- * or has read. What it says is not believed below where it began: it may not have
- * opened. */
-static uint64_t common_unread(struct outlet *out,
-			      const struct subscription *sub)
+/* Has somebody who has left read what lies at @at? A reader that is there has no more
+ * than a ring behind it. */
+static int common_was_read(const struct outlet *out, uint64_t at)
 {
-	const struct sluice_broadcast_cursor *c =
-		&out->common.cursors[sub->lane];
-	/* Not the words of one that is away. */
-	uint64_t at =
-		sluice_credit_clamp_acked(sluice_load_acquire(&c->rx->acked),
-					  c->acked, out->common.base.published);
-	uint64_t end = c->leaving ? sluice_load_acquire(&sub->by_producer.end)
-				  : out->common.base.published;
+	uint64_t place = at & (out->common.base.capacity - 1);
+
+	return !position_reached(at, out->read_to) && out->read[place];
+}
+
+/* Up to where all have read, besides lane @but. */
+static uint64_t common_behind(const struct outlet *out, uint32_t but)
+{
+	uint64_t behind = out->common.base.published;
+
+	for (uint32_t i = 0; i < out->lanes.count; i++)
+		if (out->subs[i] != NULL && i != but &&
+		    !position_reached(out->common.cursors[i].acked, behind))
+			behind = out->common.cursors[i].acked;
+	return behind;
+}
+
+/* The reader of lane @but leaves, and has read [@from, @to). That matters only where
+ * others have not read yet. */
+static void common_note_read(struct outlet *out, uint32_t but, uint64_t from,
+			     uint64_t to)
+{
+	uint64_t mask = out->common.base.capacity - 1;
+	uint64_t behind = common_behind(out, but);
+
+	if (!position_reached(out->read_to, behind))
+		out->read_to = behind;
+	for (; !position_reached(out->read_to, to); out->read_to++)
+		out->read[out->read_to & mask] = 0;
+	if (!position_reached(from, behind))
+		from = behind;
+	for (; !position_reached(from, to); from++)
+		out->read[from & mask] = 1;
+}
+
+/* Events of the common ring that the reader of @sub has left at @at and nobody else
+ * reads or has read. */
+static uint64_t common_unread(const struct outlet *out,
+			      const struct subscription *sub, uint64_t at)
+{
+	uint64_t end = out->common.cursors[sub->lane].leaving
+			       ? sluice_load_acquire(&sub->by_producer.end)
+			       : out->common.base.published;
 	uint64_t unread = 0;
 
-	if (position_reached(at, out->read_to))
-		out->read_to = at;
-	else
-		at = out->read_to;
 	while (!position_reached(at, end)) {
 		uint64_t next = end;
 		uint64_t to = common_covered(out, sub->lane, at, &next);
 
-		if (to == at) {
-			unread += next - at;
-			to = next;
-		}
+		if (to == at)
+			for (to = next; at != to; at++)
+				unread += !common_was_read(out, at);
 		at = to;
 	}
 	return unread;
@@ -180,7 +208,17 @@ static uint64_t common_unread(struct outlet *out,
 
 static void common_leave(struct outlet *out, struct subscription *sub)
 {
-	out->unread += common_unread(out, sub);
+	const struct sluice_broadcast_cursor *c =
+		&out->common.cursors[sub->lane];
+	/* Not the words of one that is away; and not below where it began: it may not
+	 * have opened. */
+	uint64_t at =
+		sluice_credit_clamp_acked(sluice_load_acquire(&c->rx->acked),
+					  c->acked, out->common.base.published);
+
+	out->unread += common_unread(out, sub, at);
+	common_note_read(out, sub->lane,
+			 sluice_load_acquire(&sub->by_producer.start), at);
 	/* One that is still alive, and was not asked, reads no further: the ring goes
 	 * on. It may see that before its process is told anything else. */
 	far_finish(sub, out->common.cursors[sub->lane].acked,

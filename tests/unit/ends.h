@@ -58,11 +58,13 @@ static inline void ends_open(const struct sluice_strategy *strategy,
 	ends.out->ops = sluice_wait_linux();
 	ends.in.counters = &ends.counters;
 	ends.in.tries_max = UINT32_MAX;
-	if (strategy->rings == SLUICE_RINGS_COMMON)
+	if (strategy->rings == SLUICE_RINGS_COMMON) {
+		assert_int_equal(outlet_common_open(ends.out, ENDS_SLOTS), 0);
 		sluice_broadcast_writer_attach(&ends.out->common, &ends.all_tx,
 					       ends.out->common.cursors, NULL,
 					       0, (sluice_slot *)ends.all,
 					       ENDS_SLOTS, sizeof(uint64_t));
+	}
 	outlet_start(ends.out, opts);
 }
 

@@ -332,9 +332,13 @@ sluice_unit_mutant(gauge-stays-up engine/link/outlet.c outlet_leave "a_gauge_goe
 sluice_unit_mutant(room-for-what-found-nobody engine/link/outlet_member.c outlet_leave "what_finds_nobody_takes_no_room"
 	[[/^static uint32_t orphan_deal_queue/,/^}/s/out->lanes.spill_free--;/(void)0;/]])
 sluice_unit_mutant(read-counts-as-unread engine/link/rings_common.c outlet_leave "one_reader_is_enough"
-	[[s/\t\tout->read_to = at;/\t\t(void)0;/]])
+	[[s/\t\tout->read\[from & mask\] = 1;/\t\t(void)0;/]])
+sluice_unit_mutant(read-before-it-came engine/link/rings_common.c outlet_leave "what_was_before_a_reader_is_unread"
+	[[s/sluice_load_acquire(&sub->by_producer.start), at);/0, at);/]])
+sluice_unit_mutant(read-a-round-ago engine/link/rings_common.c outlet_leave "what_was_read_was_another_event"
+	[[s/\t\tout->read\[out->read_to & mask\] = 0;/\t\t(void)0;/]])
 sluice_unit_mutant(unread-before-it-came engine/link/rings_common.c outlet_leave "who_never_opened_left_nothing"
-	[[/^static uint64_t common_unread/,/^}/s/c->acked,/0,/]])
+	[[/^static void common_leave/,/^}/s/c->acked,/0,/]])
 sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "what_a_vacant_partition_has_is_dropped"
 	[[/^uint64_t outlet_drop_vacant/,/^}/s/\*link = sub->orphan.next;/link = \&sub->orphan.next;/]])
 sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"

@@ -56,6 +56,49 @@ static void one_reader_is_enough(void **state)
 	assert_int_equal(ends.out->unread, 5);
 }
 
+/* Who came later has not read what was there before; nor what came while he was not
+ * there. */
+static void what_was_before_a_reader_is_unread(void **state)
+{
+	(void)state;
+	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
+	ends_join(A, 0, ENDS_SLOTS, 0);
+	read_all(A, ends_emit(2, 0));
+	assert_int_equal(ends_emit(8, 0), 8);
+	ends_join(B, 1, ENDS_SLOTS, 0);
+	assert_int_equal(ends_emit(5, 0), 5);
+	read_all(B, 4);
+	ends_leave(B, 0);
+	assert_int_equal(ends_emit(3, 0), 3);
+	ends_join(C, 1, ENDS_SLOTS, 0);
+	assert_int_equal(ends_emit(6, 0), 6);
+	read_all(C, 6);
+	ends_leave(C, 0);
+	assert_int_equal(ends.out->unread, 0); /* A has them still */
+	ends_leave(A, 0);
+	assert_int_equal(ends.out->unread, 8 + 1 + 3);
+}
+
+/* A slot that somebody has read has other events later. */
+static void what_was_read_was_another_event(void **state)
+{
+	(void)state;
+	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
+	ends_join(A, 0, ENDS_SLOTS, 0);
+	ends_join(B, 1, ENDS_SLOTS, 0);
+	assert_int_equal(ends_emit(4, 0), 4);
+	read_all(B, 4);
+	ends_leave(B, 0);
+	read_all(A, 4);
+	assert_int_equal(ends_emit(ENDS_SLOTS - 2, 0), ENDS_SLOTS - 2);
+	ends_join(C, 1, ENDS_SLOTS, 0);
+	assert_int_equal(ends_emit(2, 0), 2);
+	read_all(C, 2);
+	ends_leave(C, 0);
+	ends_leave(A, 0);
+	assert_int_equal(ends.out->unread, ENDS_SLOTS - 2);
+}
+
 /* One that has joined and never opened has left nothing of what came before. */
 static void who_never_opened_left_nothing(void **state)
 {
@@ -342,6 +385,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LEAVE_TEST(one_reader_is_enough),
+		LEAVE_TEST(what_was_before_a_reader_is_unread),
+		LEAVE_TEST(what_was_read_was_another_event),
 		LEAVE_TEST(who_never_opened_left_nothing),
 		LEAVE_TEST(a_leaver_holds_up_no_end),
 		LEAVE_TEST(a_leaver_keeps_its_reason),
