@@ -204,12 +204,15 @@ void stand_in_answer(struct stand_in *in)
 
 int stand_in_over(const struct stand_in *in, uint32_t *closed)
 {
+	/* Before what it ended as, which is there then. */
+	int over = sluice_load_acquire(&in->stage->words.phase_seen) ==
+		   STAGE_ENDED;
 	struct port_end end = port_end_of(in->stage);
 
 	*closed = end.stopped && end.closed == 0
 			  ? SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0)
 			  : end.closed;
-	return sluice_load_acquire(&in->stage->words.phase_seen) == STAGE_ENDED;
+	return over;
 }
 
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,

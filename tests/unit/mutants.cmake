@@ -930,6 +930,8 @@ sluice_unit_mutant(still-and-never-asked engine/control/subscription.c peers_sta
 	[[s/(stat.credit == 0 \&\& subscription_stops/(0 \&\& subscription_stops/]])
 sluice_unit_mutant(still-with-events engine/control/subscription.c peers_stall "one_is_detached"
 	[[s/return stat.depth > 0 ||/return stat.depth == 0 \&\&/]])
+sluice_unit_mutant(over-behind-how engine/peer/stand_in.c stand_in "one_ends_while_it_is_looked_at"
+	[[/^int stand_in_over/,/^}/s/return over;/return over || sluice_load_acquire(\&in->stage->words.phase_seen) == STAGE_ENDED;/]])
 sluice_unit_mutant(still-where-it-need-not-ask engine/control/subscription.c peers_stall "who_has_no_events"
 	[[s/(!subscription_manual(sub) || another_has_credit(sub))/1/]])
 sluice_unit_mutant(back-and-not-looked-at engine/peer/guest.c peers_held "it_comes_back_and_stops"

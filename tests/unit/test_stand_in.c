@@ -2,6 +2,7 @@
 /* The stage that stands for a peer: when its place may be kept, and how it ends. The
  * peer does not come here, what it would map is let go. */
 #include "engine/peer/stand_in_priv.h"
+#include "engine/run/port_priv.h"
 #include "flow.h"
 #include "peer_messages.h"
 
@@ -11,6 +12,23 @@ static struct sluice_pipeline *pipeline;
 static struct stand_in in;
 static struct flow_sink sink;
 static struct wire_welcome welcome;
+
+/* Its stage ends just when somebody looks how it has ended. */
+static int ends_meanwhile;
+
+struct port_end __real_port_end_of(const struct sluice_stage *port);
+struct port_end __wrap_port_end_of(const struct sluice_stage *port);
+
+struct port_end __wrap_port_end_of(const struct sluice_stage *port)
+{
+	struct port_end end = __real_port_end_of(port);
+
+	if (ends_meanwhile) {
+		ends_meanwhile = 0;
+		stand_in_end(&in, SLUICE_REASON_NORMAL, 0);
+	}
+	return end;
+}
 
 static void let_go(int fds[WIRE_MEMORY_MAX])
 {
@@ -125,6 +143,21 @@ static void one_is_stopped(void **state)
 	sluice_pipeline_close(pipeline);
 }
 
+/* A peer is told how its stage has ended; it would refuse an end without a reason. */
+static void one_ends_while_it_is_looked_at(void **state)
+{
+	uint32_t closed = 0;
+
+	(void)state;
+	open_as(WIRE_CONSUMER);
+	ends_meanwhile = 1;
+	if (!stand_in_over(&in, &closed))
+		closed = await_over();
+	assert_int_equal(ends_meanwhile, 0);
+	assert_int_equal(SLUICE_CLOSED_REASON(closed), SLUICE_REASON_NORMAL);
+	close_all();
+}
+
 /* It has not asked for anything, so that its producer has not met it. */
 static void one_that_never_began_is_not_kept(void **state)
 {
@@ -150,6 +183,7 @@ int main(void)
 		cmocka_unit_test(one_is_refused),
 		cmocka_unit_test(one_that_is_over_is_not_kept),
 		cmocka_unit_test(one_is_stopped),
+		cmocka_unit_test(one_ends_while_it_is_looked_at),
 		cmocka_unit_test(one_that_never_began_is_not_kept),
 		cmocka_unit_test(a_feeder_is_not_kept),
 	};
