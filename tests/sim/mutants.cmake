@@ -299,10 +299,26 @@ sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
 sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its flag"
 	[[/^const struct sluice_rx_words .far_keep/,/^}/s/far_mark(sub, acked, end);/(void)far_mark, (void)end;/]])
 sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
-	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]])
+	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]] 2100)
 sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
 	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]])
 sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
 	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])
 sluice_sim_mutant(kept-and-asks-from-the-first engine/link/inlet.c "has got .*, and asked for"
-	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]] 800022400)
+	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]])
+
+# ---- readers of what all get, and workers, in other processes -----------------------------------
+sluice_sim_mutant(all-kept-at-what-was-published engine/link/rings_common.c "lost: "
+	[[/^static void common_hold/,/^}/s/far_keep(sub, c->acked,/far_keep(sub, out->common.base.published,/]])
+sluice_sim_mutant(all-given-up-and-waited-for engine/link/rings_common.c "${STUCK}|livelock"
+	[[/^static void common_leave/,/^}/s/out->common.cursors\[sub->lane\] = (struct sluice_broadcast_cursor){0};/{ static struct sluice_rx_words none; out->common.cursors[sub->lane].rx = \&none; }/]])
+sluice_sim_mutant(all-begin-too-late engine/link/rings_common.c "lost: |torn: "
+	[[/^static uint64_t common_attach/,/^}/s/far_begin(sub, position);/far_begin(sub, position + 1);/]])
+sluice_sim_mutant(all-read-before-they-came engine/link/rings_common.c "lost: "
+	[[/^static void common_note_read/,/^}/s/if (!position_reached(from, behind))/from = behind; if (0)/]])
+sluice_sim_mutant(worker-output-stays-away engine/peer/stand_in.c "${STUCK}|livelock"
+	[[s/int rc = in->output != NULL ? subscription_resume(in->fed) : 0;/int rc = 0;/]] 2700)
+sluice_sim_mutant(worker-results-read-again engine/peer/share.c "twice: |in two hands"
+	[[s/sluice_store_relaxed(&share->words.tx->published, at->published);/(void)at;/]])
+sluice_sim_mutant(worker-never-let-in engine/stage/attend_in.c "${STUCK}"
+	[[s/int unseen = stage_is_far_worker(stage)/int unseen = 0 \&\& stage_is_far_worker(stage)/]])

@@ -202,14 +202,24 @@ static void admitted(struct visitor *v)
 {
 	/* A seat begins with it. */
 	const struct stand_in *in = v->peer.seat;
+	const struct share *fed = in->output ? in->output : in->share;
 
 	v->sub = in->sub;
-	v->tx = in->share->words.tx;
 	v->rx = in->share->words.rx;
+	v->stream = in->share->words.stream;
+	if (v->role != ROLE_FEEDER)
+		v->dealt = in->share->words.tx;
+	if (visitor_feeds(v)) {
+		v->fed = in->fed;
+		v->tx = fed->words.tx;
+		v->taker = fed->words.rx;
+		v->base = v->tx->published.value;
+	}
 	v->engines = in->share->part[MEMORY_OF_ENGINE].base;
 	/* It goes on where the last one who had its place has ended. */
-	v->finished = v->rx->acked.value;
+	v->finished = v->start = v->rx->acked.value;
 	v->asks = v->rx->granted.value - v->rx->acked.value;
+	common_admitted(v);
 	v->seated = 1;
 	desk.look_ns = 0; /* it may be one to look after */
 	say("%s is admitted", v->name);
@@ -226,6 +236,7 @@ static void admit(struct visitor *v)
 	wire_init(&v->grant.welcome, WIRE_WELCOME, sizeof(v->grant.welcome));
 	v->grant.welcome.epoch = v->peer.epoch;
 	v->grant.welcome.page_bytes = (uint32_t)sluice_region_page_bytes();
+	common_comes(v);
 	v->rc = seats_ops.admit(desk.seats, &v->peer, &v->grant);
 	if (v->rc == 0) {
 		admitted(v);
@@ -240,18 +251,24 @@ static void admit(struct visitor *v)
 
 /* Where its stream ends for the engine: there, or where it was ended from here. A stage
  * that a drain has ended before it had begun to read finishes none of it. */
-static uint32_t end_of(const struct visitor *v)
+static uint64_t stream_end(const struct visitor *v)
 {
 	const struct subscription *sub =
-		subscription_at(desk.pipeline, v->sub.index);
+		subscription_at(desk.pipeline, v->fed.index);
 
-	if (v->role != ROLE_FEEDER)
-		return 0;
 	if (visit.draining)
-		return (uint32_t)v->rx->acked.value;
+		return v->taker->acked.value;
 	if (sub->by_producer.closed.value == SLUICE_REASON_OPEN)
-		return (uint32_t)v->tx->published.value;
-	return (uint32_t)sub->by_producer.end.value;
+		return v->tx->published.value;
+	return sub->by_producer.end.value;
+}
+
+/* Of what it has sent itself; others may have had its place before. */
+static uint32_t end_of(const struct visitor *v)
+{
+	uint64_t end = visitor_feeds(v) ? stream_end(v) : 0;
+
+	return end > v->base ? (uint32_t)(end - v->base) : 0;
 }
 
 static void gone(struct visitor *v, enum peer_gone why,
@@ -272,8 +289,11 @@ int desk_has_joined(const struct visitor *v)
 
 void desk_died(struct visitor *v)
 {
+	/* One after the other, as the rest of the schedule depends on it. */
+	uint32_t later = sim_below(2);
+
 	v->dead = 1;
-	v->known_ns = now() + sim_below(2) * sim_below(50000000);
+	v->known_ns = now() + (uint64_t)later * sim_below(50000000);
 	desk_wake();
 }
 
@@ -291,6 +311,9 @@ static void heed_dismissal(struct visitor *v)
 	    sluice_load_acquire(&v->peer.dismissed) != PEER_FILLED)
 		return;
 	v->end = v->peer.farewell;
+	if (!v->outlaw && v->end.code == -EBADMSG)
+		wrong("twice: %s is sent away, for numbers that it was given",
+		      v->name);
 	say_end(v);
 	tally_left(v, end_of(v));
 	gone(v, PEER_DISMISSED, (enum sluice_reason)v->end.reason, v->end.code);

@@ -56,7 +56,11 @@ static void *mapped(const struct visitor *v, enum wire_side side,
 /* And those that matter most. */
 static void scribble_words(const struct visitor *v)
 {
-	enum wire_side side = v->role == ROLE_FEEDER ? WIRE_TO : WIRE_FROM;
+	enum wire_side side =
+		v->role == ROLE_FEEDER ||
+				(v->role == ROLE_WORKER && sim_below(2))
+			? WIRE_TO
+			: WIRE_FROM;
 	struct sluice_tx_words *tx = mapped(v, side, SLUICE_OBJECT_TX_WORDS);
 	struct sluice_rx_words *rx = mapped(v, side, SLUICE_OBJECT_RX_WORDS);
 

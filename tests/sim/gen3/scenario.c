@@ -9,9 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* So many seeds have one that may deal by a pool; the others go on meaning what they
- * meant. */
-#define POOLS_ONE_IN 8u
+/* Of so many seeds one may deal by a pool, one broadcasts, and one has workers; the
+ * others go on meaning what they meant. */
+#define KINDS           8u
+#define KIND_POOLS      7u
+#define KIND_BROADCASTS 1u
+#define KIND_WORKS      5u
+
+/* No other ring is as large. */
+#define RING_OF_OUTLAWS 64u
 
 struct visit visit;
 
@@ -20,12 +26,16 @@ static struct name {
 	char text[8];
 	enum role role;
 	enum place place;
+	enum place feeds;
 	uint32_t lives;
 	uint32_t outlaw;                /* the last is one */
 	struct sluice_attach_opts opts; /* of the first */
 } names[NAMES_MAX];
 
 /* ---- what it is ------------------------------------------------------------------ */
+
+/* Behind the first so many, which any seed may have. */
+enum { SPRING_SHARED = 9, SPRING_BROADCAST, SPRING_ORDERED };
 
 static void choose_spring(struct spring *spring)
 {
@@ -38,16 +48,23 @@ static void choose_spring(struct spring *spring)
 		{"partition", 1, 1, 1}, {"hash", 1, 1, 1},
 		{"atomic", 1, 1, 1},    {"pkg", 0, 1, 1},
 		{"sticky", 0, 1, 0},    {"shared", 0, 0, 0},
+		{"broadcast", 0, 0, 0}, {"ordered", 0, 0, 0},
 	};
-	uint32_t all = sizeof(kinds) / sizeof(kinds[0]);
-	uint32_t kind = sim_below(all - 1);
+	int is_source = spring == &visit.spring[PLACE_SOURCE];
+	uint32_t kind = sim_below(SPRING_SHARED);
 
 	if (visit.pools && sim_below(2))
-		kind = all - 1;
+		kind = SPRING_SHARED;
+	if (visit.broadcasts && sim_below(4))
+		kind = SPRING_BROADCAST;
+	if (visit.works && is_source && sim_below(2))
+		kind = SPRING_ORDERED;
 	spring->dispatcher = kinds[kind].dispatcher;
 	spring->keyed = kinds[kind].keyed;
 	spring->needs_keys = kinds[kind].needs_keys;
 	spring->spills = kinds[kind].spills;
+	spring->common = kind == SPRING_BROADCAST;
+	spring->ordered = kind == SPRING_ORDERED;
 	spring->workers = sim_below(WORKERS_MAX);
 	if (strcmp(spring->dispatcher, "hash") == 0)
 		spring->partitions = 1 + sim_below(PARTITIONS);
@@ -69,6 +86,28 @@ static void serve(struct spring *spring)
 		spring->workers = 1;
 }
 
+/* Who reads of what is numbered works, and feeds the stage that restores the order; and
+ * nobody else does. */
+static void choose_work(struct name *name)
+{
+	int ordered = (int)visit.spring[PLACE_SOURCE].ordered;
+
+	if (sim_below(3))
+		name->role = ROLE_WORKER;
+	if (name->role == ROLE_READER && name->place == PLACE_SOURCE && ordered)
+		name->role = ROLE_WORKER;
+	if (name->role == ROLE_FEEDER && name->place == PLACE_SOURCE &&
+	    (ordered || visit.spring[PLACE_MIDDLE].there))
+		name->role = ROLE_WORKER;
+	if (name->role != ROLE_WORKER)
+		return;
+	name->place = PLACE_SOURCE;
+	name->feeds = PLACE_SINK;
+	if (visit.spring[PLACE_MIDDLE].there && !ordered && sim_below(2))
+		name->feeds = PLACE_MIDDLE;
+	visit.sink |= name->feeds == PLACE_SINK;
+}
+
 static void choose_role(struct name *name)
 {
 	const struct spring *spring;
@@ -77,11 +116,16 @@ static void choose_role(struct name *name)
 	name->place = visit.spring[PLACE_MIDDLE].there && sim_below(2)
 			      ? PLACE_MIDDLE
 			      : PLACE_SOURCE;
+	if (visit.broadcasts && sim_below(2))
+		name->role = ROLE_READER;
+	if (visit.works)
+		choose_work(name);
 	spring = &visit.spring[name->place];
 	if (name->role == ROLE_READER && spring->partitions == 0 &&
 	    sim_below(6) == 0)
 		name->role = ROLE_ONLOOKER;
-	if (name->role == ROLE_READER && spring_is_full(spring))
+	if ((name->role == ROLE_READER || name->role == ROLE_WORKER) &&
+	    spring_is_full(spring))
 		name->role = ROLE_FEEDER;
 	if (name->role == ROLE_FEEDER && name->place == PLACE_SOURCE)
 		name->place = PLACE_SINK;
@@ -103,9 +147,11 @@ static void choose(void)
 	visit.hold_ms = sim_below(2) ? 0 : 1u << sim_below(10);
 	visit.spring[PLACE_SOURCE].there = 1;
 	visit.spring[PLACE_MIDDLE].there = sim_below(2);
+	visit.filters = visit.works && sim_below(2);
 	choose_spring(&visit.spring[PLACE_SOURCE]);
 	choose_spring(&visit.spring[PLACE_MIDDLE]);
 	serve(&visit.spring[PLACE_MIDDLE]);
+	visit.sink = visit.spring[PLACE_SOURCE].ordered;
 	visit.coming = 1 + sim_below(NAMES_MAX - sim_below(2));
 	for (uint32_t i = 0; i < visit.coming; i++)
 		choose_name(&names[i], i);
@@ -122,8 +168,9 @@ static void describe(const struct sluice_pipeline_opts *o)
 					  : "nobody",
 		    visit.spring[i].workers, visit.spring[i].partitions);
 	for (uint32_t i = 0; i < visit.coming; i++)
-		say("  %s: %u lives, role %d at %d%s", names[i].text,
+		say("  %s: %u lives, role %d at %d, to %d%s", names[i].text,
 		    names[i].lives, (int)names[i].role, (int)names[i].place,
+		    (int)names[i].feeds,
 		    names[i].outlaw ? ", an outlaw at last" : "");
 }
 
@@ -157,8 +204,9 @@ static void name_run(void *arg)
 	struct name *name = arg;
 
 	for (uint32_t life = 0; life < name->lives; life++) {
-		struct visitor *v =
-			visitor_add(name->text, name->role, name->place);
+		struct visitor *v = visitor_add(name->text, name->role,
+						name->place, name->feeds);
+		int outlaw = (int)(name->outlaw && life + 1 == name->lives);
 
 		/* Only one that wishes for the same may go on in its place. */
 		if (life == 0)
@@ -166,7 +214,11 @@ static void name_run(void *arg)
 		else if (visit.hold_ms > 0 && sim_below(4))
 			visitor_wishes(v, &name->opts);
 		choose_doom(v);
-		if (name->outlaw && life + 1 == name->lives) {
+		if (outlaw) {
+			/* What an honest worker had sent is not to be its own to write
+			 * over. */
+			if (v->role == ROLE_WORKER)
+				v->opts.ring_events = RING_OF_OUTLAWS;
 			v->outlaw = 1;
 			v->late = 0;
 			visit.outlaws = 1;
@@ -199,14 +251,20 @@ static void come_last(enum place place)
 {
 	const struct spring *spring = &visit.spring[place];
 	uint32_t places = spring->partitions ? spring->partitions : 1;
+	enum role role = place == PLACE_SOURCE && visit.works && visit.sink
+				 ? ROLE_WORKER
+				 : ROLE_READER;
 
+	/* All get it, so there may be one more. */
+	if (spring->common)
+		places = spring->workers + 1;
 	for (uint32_t i = spring->workers; spring->there && i < places; i++) {
 		struct visitor *v;
 		char name[8];
 
 		(void)snprintf(name, sizeof(name), "last%d-%u", (int)place,
 			       i % 10);
-		v = visitor_add(name, ROLE_READER, place);
+		v = visitor_add(name, role, place, PLACE_SINK);
 		if (spring->partitions)
 			v->opts.partition = SLUICE_PARTITION(i);
 		visitor_start(v);
@@ -218,6 +276,13 @@ static void come_last(enum place place)
 }
 
 /* ---- one run ------------------------------------------------------------------------ */
+
+/* Who reads alone what all would get, and dies, leaves it to nobody. */
+static int may_strand(void)
+{
+	return visit.stranded == 0 && (visit.spring[PLACE_SOURCE].common ||
+				       visit.spring[PLACE_MIDDLE].common);
+}
 
 static int run(struct sluice_pipeline *p)
 {
@@ -236,10 +301,10 @@ static int run(struct sluice_pipeline *p)
 	visit.draining = 1;
 	rc = sluice_pipeline_drain(p, SLUICE_FOREVER);
 	say("ended with %d", rc);
-	visit.stranded = stages_stranded();
+	stages_note_stranded();
 	/* What an outlaw says that it has sent nobody can read. In an early drain whoever
 	 * comes last may come too late for what others leave. */
-	if (rc == -EPIPE && (visit.outlaws || visit.early))
+	if (rc == -EPIPE && (visit.outlaws || visit.early || may_strand()))
 		rc = 0;
 	else if (visit.stranded > 0)
 		wrong("%llu are stranded, and somebody was there",
@@ -293,6 +358,7 @@ static void visit_main(void *arg)
 	if (rc < 0)
 		wrong("%d: %s", rc, sluice_last_error());
 	sluice_pipeline_close(p);
+	stages_close();
 	tally_close();
 	check_leaks();
 }
@@ -303,8 +369,12 @@ struct scenario_report gen3_run(uint64_t seed,
 	struct scenario_report found;
 
 	memset(&visit, 0, sizeof(visit));
-	visit.pools = seed % POOLS_ONE_IN == POOLS_ONE_IN - 1;
+	visit.pools = seed % KINDS == KIND_POOLS;
+	visit.broadcasts = seed % KINDS == KIND_BROADCASTS;
+	visit.works = seed % KINDS == KIND_WORKS;
 	tally_reset();
+	common_reset();
+	results_reset();
 	found = report_run(seed, options, visit_main, NULL, NULL);
 	for (uint32_t i = 0; i < visit.count; i++)
 		desk_close_fds(&visit.visitors[i]);

@@ -12,18 +12,24 @@ struct consumer {
 	char name[8];
 	enum place place; /* whom it reads */
 	struct line line;
+	struct heard heard;
 };
 
 static struct consumer consumers[2 * WORKERS_MAX];
+static uint32_t consumer_count;
 static struct line middle_lines[VISITORS_MAX], sink_lines[VISITORS_MAX];
-
-#define HOLDER_MIDDLE (HOLDER_STAGES + 2 * WORKERS_MAX)
-#define HOLDER_SINK   (HOLDER_MIDDLE + 1)
 
 static void linger(void)
 {
 	for (uint32_t n = sim_below(3) ? 0 : sim_below(10); n > 0; n--)
 		sim_yield();
+}
+
+/* The events that @out is full of are @place's from now on. */
+static void emitted(enum place place, const struct event *out, uint32_t n)
+{
+	if (visit.spring[place].common)
+		common_emitted(place, out, n);
 }
 
 static uint64_t key_of(const void *event, uint32_t bytes, void *ctx)
@@ -51,19 +57,31 @@ void stages_pour_all(void)
 	sluice_wake(visit.source);
 }
 
-static uint64_t stranded(const char *name)
+static void note_stranded(struct spring *spring, const char *name)
 {
 	struct sluice_stage_stats stat = {0};
 
 	if (sluice_stage_stat(visit.pipeline, name, &stat) < 0)
 		wrong("stat: %s", sluice_last_error());
-	return stat.stranded;
+	spring->stranded = stat.stranded;
+	if (!spring->common)
+		visit.stranded += stat.stranded;
 }
 
-uint64_t stages_stranded(void)
+void stages_note_stranded(void)
 {
-	return stranded("source") +
-	       (visit.spring[PLACE_MIDDLE].there ? stranded("middle") : 0);
+	note_stranded(&visit.spring[PLACE_SOURCE], "source");
+	if (visit.spring[PLACE_MIDDLE].there)
+		note_stranded(&visit.spring[PLACE_MIDDLE], "middle");
+}
+
+void stages_close(void)
+{
+	for (uint32_t i = 0; i < consumer_count; i++)
+		if (visit.spring[consumers[i].place].common)
+			common_close_stage(consumers[i].place,
+					   &consumers[i].heard,
+					   consumers[i].name);
 }
 
 static int on_demand(struct sluice_stage *self, uint32_t demand)
@@ -79,6 +97,8 @@ static int on_demand(struct sluice_stage *self, uint32_t demand)
 	out = n > 0 ? sluice_emit(self, n) : NULL;
 	for (uint32_t i = 0; out != NULL && i < n; i++)
 		out[i] = tally_event(0, visit.emitted++);
+	if (out != NULL)
+		emitted(PLACE_SOURCE, out, n);
 	return SLUICE_OK;
 }
 
@@ -90,10 +110,15 @@ static int on_events(struct sluice_stage *self,
 	struct consumer *c = sluice_stage_state(self);
 	uint32_t holder = HOLDER_STAGES + c->index;
 
-	tally_take(&c->line, LEVEL_LAST, holder, batch,
+	if (visit.spring[c->place].common) {
+		common_take(c->place, &c->heard, c->name, batch);
+		linger();
+		return SLUICE_OK;
+	}
+	tally_take(&c->line, tally_level(c->place), holder, batch,
 		   (int)visit.spring[c->place].keyed);
 	linger();
-	tally_done(LEVEL_LAST, holder, batch);
+	tally_done(tally_level(c->place), holder, batch);
 	return SLUICE_OK;
 }
 
@@ -125,12 +150,15 @@ static int on_fed(struct sluice_stage *self, const struct sluice_batch *batch)
 		return SLUICE_OK;
 	tally_take(&middle_lines[v->index], LEVEL_MIDDLE, HOLDER_MIDDLE, batch,
 		   0);
+	results_take(batch);
 	linger();
 	out = sluice_emit(self, batch->count);
 	if (out == NULL)
 		wrong("the middle has no room for what it was given");
 	else
 		memcpy(out, batch->events, batch->count * sizeof(*out));
+	if (out != NULL)
+		emitted(PLACE_MIDDLE, out, batch->count);
 	tally_done(LEVEL_MIDDLE, HOLDER_MIDDLE, batch);
 	return SLUICE_OK;
 }
@@ -142,6 +170,7 @@ static int on_sunk(struct sluice_stage *self, const struct sluice_batch *batch)
 	if (v == NULL)
 		return SLUICE_OK;
 	tally_take(&sink_lines[v->index], LEVEL_LAST, HOLDER_SINK, batch, 0);
+	results_take(batch);
 	linger();
 	tally_done(LEVEL_LAST, HOLDER_SINK, batch);
 	return SLUICE_OK;
@@ -162,6 +191,15 @@ static void opts_producing(struct sluice_stage_opts *o, struct spring *spring)
 	o->partitions = spring->partitions;
 	if (spring->spills && sim_below(2))
 		o->spill_events = 1 + sim_below(12);
+	if (spring->common) {
+		o->flags |= SLUICE_STAGE_PEERS_CONSUME;
+		o->ring_events = 1u << sim_below(6);
+	}
+	if (spring->ordered) {
+		o->order_offset =
+			SLUICE_ORDER_OFFSET(offsetof(struct event, number));
+		o->order_events = 2u << sim_below(6);
+	}
 }
 
 static int declare(struct sluice_pipeline *p, struct sluice_stage_opts *o)
@@ -182,12 +220,14 @@ static int declare_source(struct sluice_pipeline *p)
 	opts_producing(&o, &visit.spring[PLACE_SOURCE]);
 	rc = declare(p, &o);
 	visit.source = sluice_stage_find(p, "source");
+	visit.spring[PLACE_SOURCE].stage = visit.source;
 	return rc;
 }
 
 static int declare_middle(struct sluice_pipeline *p)
 {
 	struct sluice_stage_opts o;
+	int rc;
 
 	sluice_stage_opts_init(&o);
 	o.name = "middle";
@@ -195,7 +235,9 @@ static int declare_middle(struct sluice_pipeline *p)
 	o.in_bytes = sizeof(struct event);
 	o.handle_events = on_fed;
 	opts_producing(&o, &visit.spring[PLACE_MIDDLE]);
-	return declare(p, &o);
+	rc = declare(p, &o);
+	visit.spring[PLACE_MIDDLE].stage = sluice_stage_find(p, "middle");
+	return rc;
 }
 
 static int declare_sink(struct sluice_pipeline *p)
@@ -252,6 +294,7 @@ static int declare_consumers(struct sluice_pipeline *p, enum place place,
 
 int stages_declare(struct sluice_pipeline *p)
 {
+	const struct spring *source = &visit.spring[PLACE_SOURCE];
 	uint32_t made = 0;
 	int rc = declare_source(p);
 
@@ -259,11 +302,14 @@ int stages_declare(struct sluice_pipeline *p)
 	memset(sink_lines, 0, sizeof(sink_lines));
 	if (rc == 0 && visit.spring[PLACE_MIDDLE].there)
 		rc = declare_middle(p);
-	if (rc == 0 && visit.sink)
+	if (rc == 0 && source->ordered)
+		rc = join_declare(p, source->workers);
+	else if (rc == 0 && visit.sink)
 		rc = declare_sink(p);
-	if (rc == 0)
+	if (rc == 0 && !source->ordered)
 		rc = declare_consumers(p, PLACE_SOURCE, &made);
 	if (rc == 0 && visit.spring[PLACE_MIDDLE].there)
 		rc = declare_consumers(p, PLACE_MIDDLE, &made);
+	consumer_count = made;
 	return rc;
 }

@@ -23,16 +23,30 @@ void tally_reset(void)
 
 static uint32_t check_of(const struct event *e)
 {
-	return (e->seq * 2654435761u) ^ (e->origin << 24) ^ (e->key << 8) ^
-	       0x5a5a5a5a;
+	return (e->seq * 2654435761u) ^ ((uint32_t)e->origin << 24) ^
+	       ((uint32_t)e->of << 16) ^ ((uint32_t)e->key << 8) ^ 0x5a5a5a5a;
 }
 
 struct event tally_event(uint32_t origin, uint32_t seq)
 {
-	struct event e = {origin, seq, (seq * 7 + origin) % KEYS, 0};
+	return tally_result(origin, seq, 0);
+}
+
+struct event tally_result(uint32_t origin, uint32_t seq, uint32_t of)
+{
+	struct event e = {.origin = (uint8_t)origin,
+			  .seq = (uint8_t)seq,
+			  .of = (uint8_t)of,
+			  .key = (uint8_t)((seq * 7 + origin) % KEYS)};
 
 	e.check = check_of(&e);
 	return e;
+}
+
+int tally_knows(const struct event *e)
+{
+	return e->origin < ORIGINS_MAX && e->seq < EVENTS_MAX &&
+	       e->of < EVENTS_MAX && e->check == check_of(e);
 }
 
 static const char *name_of(uint32_t holder)
@@ -42,8 +56,7 @@ static const char *name_of(uint32_t holder)
 
 static int is_sound(const struct event *e, uint32_t holder)
 {
-	if (e->origin < ORIGINS_MAX && e->seq < EVENTS_MAX &&
-	    e->check == check_of(e))
+	if (tally_knows(e))
 		return 1;
 	wrong("torn: %s has an event of origin %u, %u", name_of(holder),
 	      e->origin, e->seq);
@@ -61,7 +74,25 @@ static int is_done(const struct cell *cell)
 	return v->rx != NULL && v->rx->acked.value > cell->at;
 }
 
+enum level tally_level(enum place place)
+{
+	return place == PLACE_SOURCE && visit.works ? LEVEL_MIDDLE : LEVEL_LAST;
+}
+
+uint32_t tally_finisher(uint32_t seq)
+{
+	const struct cell *cell = &cells[LEVEL_MIDDLE][0][seq];
+
+	return is_done(cell) ? cell->holder : HOLDER_NONE;
+}
+
 /* ---- taking ------------------------------------------------------------------- */
+
+/* An outlaw that works, before anybody hears of it. */
+static int may_be_sent_away(void)
+{
+	return visit.works && visit.outlaws;
+}
 
 /* Of its key nothing older is left, but what the same holder has. */
 static void check_key(enum level level, const struct event *e, uint32_t holder)
@@ -94,7 +125,7 @@ static void check_again(const struct cell *cell, const struct event *e,
 	else if (cell->orphan && !flagged)
 		wrong("again, without its flag: %s has %u of origin %u",
 		      name_of(holder), e->seq, e->origin);
-	else if (flagged && visit.readers == 0)
+	else if (flagged && visit.readers == 0 && !may_be_sent_away())
 		wrong("flagged: %u of origin %u, and nobody had it", e->seq,
 		      e->origin);
 }
@@ -102,7 +133,7 @@ static void check_again(const struct cell *cell, const struct event *e,
 static void check_line(struct line *line, const struct event *e, int flagged)
 {
 	/* What lay before one who has gone, and was not in his hands, comes late. */
-	if (flagged || visit.readers > 0)
+	if (flagged || visit.readers > 0 || may_be_sent_away())
 		return;
 	if (e->seq < line->next[e->origin])
 		wrong("order: %u of origin %u after %u", e->seq, e->origin,
@@ -132,6 +163,8 @@ void tally_take(struct line *line, enum level level, uint32_t holder,
 			check_key(level, e, holder);
 		*cell = (struct cell){CELL_HELD, holder, batch->seq + i,
 				      cell->orphan};
+		if (level == LEVEL_MIDDLE && e->origin == 0)
+			results_hand(e->seq, holder);
 	}
 }
 
@@ -164,48 +197,72 @@ void tally_copy(struct line *line, const struct sluice_batch *batch,
 /* ---- going ---------------------------------------------------------------------- */
 
 /* What it has not finished others get. */
-static void settle_reader(struct visitor *v, uint64_t acked)
+static void settle_cell(struct cell *cell, const struct visitor *v,
+			uint64_t acked)
 {
-	for (uint32_t o = 0; o < ORIGINS_MAX; o++)
-		for (uint32_t s = 0; s < EVENTS_MAX; s++) {
-			struct cell *cell = &cells[LEVEL_LAST][o][s];
-
-			if (cell->state != CELL_HELD ||
-			    cell->holder != v->index)
-				continue;
-			cell->state = cell->at < acked ? CELL_DONE : CELL_FREE;
-			cell->orphan = cell->at >= acked;
-		}
-	visit.readers++;
+	if (cell->state != CELL_HELD || cell->holder != v->index)
+		return;
+	cell->state = cell->at < acked ? CELL_DONE : CELL_FREE;
+	cell->orphan = cell->at >= acked;
 }
 
-/* An outlaw's own words say nothing; the engine's do. @end: of a feeder's stream. */
+/* An outlaw's own words say nothing; the engine's do. */
+static void settle_reader(struct visitor *v, uint64_t acked)
+{
+	visit.readers++;
+	common_settle(v);
+	if (v->outlaw) {
+		/* With what it is sent until the engine heeds that it has gone. Of what
+		 * all get it takes nothing from anybody. */
+		if (v->dealt != NULL)
+			visit.robbed +=
+				v->dealt->published.value +
+				v->grant.welcome.ring[WIRE_FROM].capacity;
+		return;
+	}
+	for (uint32_t l = 0; l < LEVELS; l++)
+		for (uint32_t o = 0; o < ORIGINS_MAX; o++)
+			for (uint32_t s = 0; s < EVENTS_MAX; s++)
+				settle_cell(&cells[l][o][s], v, acked);
+}
+
+/* @end: of its stream, if it feeds, from where it began. */
 static void settle(struct visitor *v, uint32_t end)
 {
 	v->settled = 1;
-	if (v->role == ROLE_FEEDER) {
+	if (visitor_feeds(v)) {
 		v->taken = end;
-		v->most = (uint32_t)v->tx->published.value;
-	} else if (v->outlaw) {
-		/* With what it is sent until the engine heeds that it has gone. */
-		visit.robbed += v->tx->published.value +
-				v->grant.welcome.ring[WIRE_FROM].capacity;
-		visit.readers++;
-	} else {
-		settle_reader(v, v->rx->acked.value);
+		v->most = (uint32_t)(v->tx->published.value - v->base);
 	}
-	v->tx = NULL;
-	v->rx = NULL;
+	if (v->role != ROLE_FEEDER)
+		settle_reader(v, v->rx->acked.value);
+	v->tx = v->dealt = NULL;
+	v->rx = v->taker = NULL;
+	v->stream = NULL;
+}
+
+/* Nothing that it has not finished has a receipt, and when it has left all has that it
+ * has. */
+static void check_receipt(const struct visitor *v, const char *how, int all)
+{
+	uint64_t floor = common_floor(v);
+	uint64_t done = v->finished > floor ? v->finished : floor;
+
+	if (v->outlaw || !visitor_reads(v))
+		return;
+	if (v->rx->acked.value > done ||
+	    (all && v->got > 0 && v->rx->acked.value != done))
+		wrong("lost: %s has %s with a receipt for %llu, and had "
+		      "finished %llu",
+		      v->name, how, (unsigned long long)v->rx->acked.value,
+		      (unsigned long long)done);
+	if (v->role == ROLE_WORKER)
+		worker_check(v);
 }
 
 void tally_died(struct visitor *v, uint32_t end)
 {
-	if (!v->outlaw && v->role == ROLE_READER &&
-	    v->rx->acked.value > v->finished)
-		wrong("lost: %s has died with a receipt for %llu, and had "
-		      "finished %llu",
-		      v->name, (unsigned long long)v->rx->acked.value,
-		      (unsigned long long)v->finished);
+	check_receipt(v, "died", 0);
 	settle(v, end);
 	say("%s has died: %u taken", v->name, v->taken);
 }
@@ -216,17 +273,13 @@ void tally_left(struct visitor *v, uint32_t end)
 		tally_died(v, end); /* which is not known yet */
 		return;
 	}
-	if (!v->outlaw && v->role == ROLE_FEEDER && !visit.draining &&
-	    v->tx->published.value != v->sent)
+	if (!v->outlaw && visitor_feeds(v) && !visit.draining &&
+	    v->tx->published.value - v->base != v->sent)
 		wrong("lost: %s has left, and %llu of %u are in its ring",
-		      v->name, (unsigned long long)v->tx->published.value,
+		      v->name,
+		      (unsigned long long)(v->tx->published.value - v->base),
 		      v->sent);
-	if (!v->outlaw && v->role == ROLE_READER &&
-	    v->rx->acked.value != v->finished)
-		wrong("lost: %s has left with a receipt for %llu, and had "
-		      "finished %llu",
-		      v->name, (unsigned long long)v->rx->acked.value,
-		      (unsigned long long)v->finished);
+	check_receipt(v, "left", !v->failed);
 	settle(v, end);
 	say("%s has left: %u taken", v->name, v->taken);
 }
@@ -236,7 +289,7 @@ uint64_t tally_taken(const char *name)
 	uint64_t taken = 0;
 
 	for (uint32_t i = 0; i < visit.count; i++)
-		if (visit.visitors[i].role == ROLE_FEEDER &&
+		if (visitor_feeds(&visit.visitors[i]) &&
 		    strcmp(visit.visitors[i].name, name) == 0)
 			taken += visit.visitors[i].taken;
 	return taken;
@@ -268,22 +321,45 @@ static uint32_t close_origin(enum level level, uint32_t origin, uint32_t count,
 	return lost;
 }
 
-void tally_close(void)
+/* What visitors have sent. Returns how many are not finished; of those that the
+ * middle was to have wrong() is told. */
+static uint32_t close_visitors(void)
 {
-	uint32_t last =
-		close_origin(LEVEL_LAST, 0, visit.emitted, visit.emitted);
+	uint32_t last = 0;
 	uint32_t middle = 0;
 
 	for (uint32_t i = 0; i < visit.count; i++) {
 		const struct visitor *v = &visit.visitors[i];
+		uint32_t taken = v->taken;
+		enum place place = visitor_fed(v);
 
-		if (v->role != ROLE_FEEDER || v->outlaw)
+		if (!visitor_feeds(v) || v->outlaw)
 			continue;
-		last += close_origin(LEVEL_LAST, i + 1, v->taken, v->most);
-		if (v->place == PLACE_MIDDLE)
-			middle += close_origin(LEVEL_MIDDLE, i + 1, v->taken,
+		/* A number is answered once, so some of it is dropped. */
+		if (v->role == ROLE_WORKER &&
+		    visit.spring[PLACE_SOURCE].ordered)
+			taken = 0;
+		if (place == PLACE_MIDDLE)
+			middle += close_origin(LEVEL_MIDDLE, i + 1, taken,
 					       v->most);
+		if (place != PLACE_MIDDLE || !visit.spring[place].common)
+			last += close_origin(LEVEL_LAST, i + 1, taken, v->most);
 	}
-	if (middle > 0 || last > visit.robbed + visit.stranded)
-		wrong("lost: %u events, and %u in the middle", last, middle);
+	if (middle > 0)
+		wrong("lost: %u events in the middle", middle);
+	return last;
+}
+
+void tally_close(void)
+{
+	uint32_t last = close_visitors();
+
+	if (visit.works)
+		last += results_lost();
+	else if (!visit.spring[PLACE_SOURCE].common)
+		last += close_origin(LEVEL_LAST, 0, visit.emitted,
+				     visit.emitted);
+	if (last > visit.robbed + visit.stranded)
+		wrong("lost: %u events", last);
+	common_close();
 }

@@ -13,35 +13,50 @@
 /* Who may leave does so after so many vain tries. */
 #define PATIENCE 5u
 
+static int is_sub(struct sluice_sub a, struct sluice_sub b)
+{
+	return a.pipeline == b.pipeline && a.index == b.index &&
+	       a.generation == b.generation;
+}
+
 struct visitor *visitor_of(struct sluice_sub sub)
 {
 	/* Who has it now comes last. */
 	for (uint32_t i = visit.count; i-- > 0;) {
 		struct visitor *v = &visit.visitors[i];
 
-		if (v->sub.pipeline == sub.pipeline &&
-		    v->sub.index == sub.index &&
-		    v->sub.generation == sub.generation)
+		if (is_sub(v->fed, sub))
 			return v;
 	}
 	return NULL;
 }
 
-static uint32_t timeout(uint32_t lasts)
+struct visitor *visitor_before(const struct visitor *v)
+{
+	for (uint32_t i = v->index; i-- > 0;) {
+		struct visitor *before = &visit.visitors[i];
+
+		if (strcmp(before->name, v->name) == 0 &&
+		    is_sub(before->sub, v->sub))
+			return before;
+	}
+	return NULL;
+}
+
+uint32_t visitor_timeout(uint32_t lasts)
 {
 	static const uint32_t ms[] = {0, 1, 20, SLUICE_FOREVER};
 
 	return lasts ? ms[sim_below(4)] : ms[sim_below(3)];
 }
 
-static void linger(void)
+void visitor_lingers(void)
 {
 	for (uint32_t n = sim_below(3) ? 0 : sim_below(12); n > 0; n--)
 		sim_yield();
 }
 
-/* It has ended: in good order, or the engine has gone. */
-static int is_over(int rc)
+int visitor_is_over(int rc)
 {
 	return rc == -EPIPE || rc == -EIO || rc == -ECANCELED;
 }
@@ -78,28 +93,42 @@ static void feed(struct visitor *v, struct sluice_stage *port)
 {
 	while (v->sent < EVENTS_MAX && sim_below(20) != 0) {
 		/* Somebody will take it. */
-		int rc = send_some(v, port, timeout(1));
+		int rc = send_some(v, port, visitor_timeout(1));
 
-		if (is_over(rc))
+		if (visitor_is_over(rc))
 			break;
 		if (rc > 0)
 			v->sent += (uint32_t)rc;
 		else if (rc != -EAGAIN)
 			wrong("%s: send: %s", v->name, sluice_last_error());
-		linger();
+		visitor_lingers();
 	}
 }
 
 /* ---- reading -------------------------------------------------------------------- */
 
-static void handle(struct visitor *v, const struct sluice_batch *batch)
+static void take(struct visitor *v, const struct sluice_batch *batch)
+{
+	const struct spring *spring = &visit.spring[v->place];
+
+	if (spring->common)
+		common_visitor_takes(v, batch);
+	else
+		tally_take(&v->line, tally_level(v->place), v->index, batch,
+			   (int)spring->keyed);
+}
+
+/* Returns 0, or what keeps it from going on. */
+static int handle(struct visitor *v, struct sluice_stage *port,
+		  const struct sluice_batch *batch)
 {
 	if (v->role == ROLE_ONLOOKER) {
 		tally_copy(&v->line, batch, v->opts.conflate_keys != 0);
-		return;
+		return 0;
 	}
-	tally_take(&v->line, LEVEL_LAST, v->index, batch,
-		   (int)visit.spring[v->place].keyed);
+	take(v, batch);
+	if (v->role == ROLE_WORKER)
+		return worker_answers(v, port, batch);
 	for (uint32_t i = 0; i < batch->count; i++) {
 		sim_point();
 		if (v->rx != NULL && v->rx->acked.value > batch->seq)
@@ -109,7 +138,8 @@ static void handle(struct visitor *v, const struct sluice_batch *batch)
 			      (unsigned long long)batch->seq);
 		v->finished = batch->seq + i + 1;
 	}
-	linger();
+	visitor_lingers();
+	return 0;
 }
 
 static void ask(struct visitor *v, struct sluice_stage *port)
@@ -134,8 +164,9 @@ static void count(struct visitor *v, const struct sluice_batch *batch)
 
 static void leave_hand(struct visitor *v, const struct sluice_batch *batch)
 {
-	if (v->role == ROLE_READER && batch->count > 0)
-		tally_done(LEVEL_LAST, v->index, batch);
+	if (visitor_reads(v) && !visit.spring[v->place].common &&
+	    batch->count > 0)
+		tally_done(tally_level(v->place), v->index, batch);
 }
 
 static void read_on(struct visitor *v, struct sluice_stage *port)
@@ -152,11 +183,13 @@ static void read_on(struct visitor *v, struct sluice_stage *port)
 		rc = sluice_recv(port, &batch,
 				 v->opts.flags & SLUICE_ATTACH_MANUAL
 					 ? 1
-					 : timeout(v->lasts));
+					 : visitor_timeout(v->lasts));
 		leave_hand(v, &hand); /* whatever it returned */
 		hand.count = 0;
-		if (is_over(rc))
+		if (visitor_is_over(rc)) {
+			v->heard.ended = 1;
 			break;
+		}
 		vain = rc < 0 ? vain + 1 : 0;
 		if (rc == -EAGAIN)
 			continue;
@@ -166,7 +199,8 @@ static void read_on(struct visitor *v, struct sluice_stage *port)
 			break;
 		}
 		count(v, &batch);
-		handle(v, &batch);
+		if (handle(v, port, &batch) < 0)
+			break;
 		memcpy(kept, batch.events, batch.count * sizeof(kept[0]));
 		hand = batch;
 		hand.events = kept;
@@ -182,7 +216,7 @@ static int attach(struct visitor *v, struct sluice_stage **port)
 	uint64_t before = 0;
 	int rc;
 
-	v->opts.accepted = v->role == ROLE_FEEDER ? &before : NULL;
+	v->opts.accepted = visitor_feeds(v) ? &before : NULL;
 	for (;;) {
 		rc = sluice_attach(port, &v->opts);
 		if (rc != -EEXIST && rc != -EAGAIN && rc != -EBUSY)
@@ -222,6 +256,9 @@ static void visitor_run(void *arg)
 			feed(v, port);
 		else
 			read_on(v, port);
+		/* Its stage hears of that before we do. */
+		if (v->role == ROLE_WORKER)
+			visit.readers++;
 		rc = sluice_detach(port, SLUICE_FOREVER);
 		if (rc < 0 && !visit.draining)
 			wrong("%s: detach: %s", v->name, sluice_last_error());
@@ -255,7 +292,7 @@ static void opts_reading(struct sluice_attach_opts *o, const struct visitor *v)
 	o->max_demand = 1 + sim_below(20);
 	if (sim_below(3) == 0)
 		o->min_demand = (int32_t)sim_below(o->max_demand);
-	if (visit.spring[v->place].partitions && v->role == ROLE_READER)
+	if (visit.spring[v->place].partitions && visitor_reads(v))
 		o->partition = SLUICE_PARTITION(
 			visit.spring[v->place].workers +
 			sim_below(visit.spring[v->place].partitions -
@@ -274,16 +311,19 @@ static void opts_reading(struct sluice_attach_opts *o, const struct visitor *v)
 	}
 }
 
-struct visitor *visitor_add(const char *name, enum role role, enum place place)
+struct visitor *visitor_add(const char *name, enum role role, enum place place,
+			    enum place feeds)
 {
 	static const char *const stages[] = {"source", "middle", "sink"};
 	struct visitor *v = &visit.visitors[visit.count];
 
-	*v = (struct visitor){.index = visit.count++,
-			      .role = role,
-			      .place = place,
-			      .lasts =
-				      role == ROLE_READER && visit.coming == 0};
+	*v = (struct visitor){
+		.index = visit.count++,
+		.role = role,
+		.place = place,
+		.lasts = (role == ROLE_READER || role == ROLE_WORKER) &&
+			 visit.coming == 0,
+		.feeds = feeds};
 	(void)snprintf(v->name, sizeof(v->name), "%s", name);
 	v->opts = (struct sluice_attach_opts){
 		.size = sizeof(v->opts),
@@ -291,10 +331,11 @@ struct visitor *visitor_add(const char *name, enum role role, enum place place)
 		.name = v->name,
 		.timeout_ms = SLUICE_FOREVER,
 	};
-	if (role == ROLE_FEEDER) {
-		v->opts.to = stages[place];
+	if (visitor_feeds(v)) {
+		v->opts.to = stages[visitor_fed(v)];
 		v->opts.ring_events = 1u << sim_below(6);
-	} else {
+	}
+	if (role != ROLE_FEEDER) {
 		v->opts.from = stages[place];
 		opts_reading(&v->opts, v);
 	}
