@@ -180,9 +180,13 @@ int __wrap_sluice_pipeline_open(struct sluice_pipeline **out,
 
 /* ---- the engine's ------------------------------------------------------------------- */
 
-/* An end is said to it. */
+/* An end is said to it, which it can read. */
 static void say_end(struct visitor *v)
 {
+	struct wire_word read;
+
+	if (wire_word_read(&read, &v->end, sizeof(read), WIRE_END) < 0)
+		wrong("%s: %s", v->name, sluice_last_error());
 	v->ended = 1;
 	sim_notify(NULL, v->socket);
 }
