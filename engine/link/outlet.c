@@ -161,6 +161,19 @@ static void outlet_write_numbers(struct outlet *out,
 			      run->count, far->peer);
 }
 
+/* Nobody gets them. Of a sequence they have been answered before, or should have been. */
+static void outlet_discard(struct outlet *out, const unsigned char *events,
+			   uint32_t n)
+{
+	uint32_t missed = out->sequence != NULL
+				  ? sequence_missed(out->sequence, events,
+						    out->event_bytes, n)
+				  : 0;
+
+	out->unread += missed;
+	sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED, n - missed);
+}
+
 static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 			     const unsigned char *events, uint32_t deliveries)
 {
@@ -178,8 +191,7 @@ static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
 		outlet_write_spill(out, run->lane & ~SLUICE_RUN_SPILL, events,
 				   run->count, deliveries);
 	} else if (run->lane == SLUICE_LANE_NONE) {
-		sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,
-				   run->count);
+		outlet_discard(out, events, run->count);
 	} else if (run->lane == SLUICE_LANE_WRONG) {
 		out->wrong = 1;
 	} else { /* for all, or any */

@@ -74,8 +74,9 @@ struct outlet {
 	 * by slot, that. */
 	uint64_t read_to;
 	unsigned char *read;
-	uint64_t unread; /* what one that left was the last to have: stranded,
-			     and not told yet */
+	/* What one that left was the last to have, or what the resequencer missed:
+	 * stranded, and not told yet. */
+	uint64_t unread;
 };
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions

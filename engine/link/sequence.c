@@ -20,7 +20,9 @@ int sequence_open(struct sequence **out, uint32_t window, uint32_t offset)
 	sequence->offset = offset;
 	sequence->log = line_calloc(window, sizeof(*sequence->log));
 	sequence->given = line_calloc(window, sizeof(*sequence->given));
-	return sequence->log && sequence->given ? 0 : -ENOMEM;
+	sequence->missed = line_calloc(window, sizeof(*sequence->missed));
+	return sequence->log && sequence->given && sequence->missed ? 0
+								    : -ENOMEM;
 }
 
 void sequence_close(struct sequence *sequence)
@@ -29,6 +31,7 @@ void sequence_close(struct sequence *sequence)
 		return;
 	free(sequence->log);
 	free(sequence->given);
+	free(sequence->missed);
 	free(sequence);
 }
 
@@ -67,6 +70,23 @@ void sequence_give(struct sequence *sequence, const unsigned char *events,
 		sluice_store_release(&sequence->given[seq & sequence->mask],
 				     sequence_given(seq, peer)); /* R3 */
 	}
+}
+
+uint32_t sequence_missed(const struct sequence *sequence,
+			 const unsigned char *events, uint32_t event_bytes,
+			 uint32_t n)
+{
+	uint32_t missed = 0;
+
+	for (uint32_t i = 0; i < n; i++, events += event_bytes) {
+		uint64_t seq = sluice_order_of(events, sequence->offset);
+
+		/* Relaxed: A1 was before. */
+		missed += sluice_load_relaxed(
+				  &sequence->missed[seq & sequence->mask]) ==
+			  seq + 1;
+	}
+	return missed;
 }
 
 void sequence_lane_left(struct sequence *sequence, uint32_t lane,

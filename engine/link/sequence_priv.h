@@ -19,13 +19,18 @@
  *                                                  more: it is ending
  * given      producer     resequencer  release R3  by place in the window: to which
  *                                                  process that number was given
+ * missed     resequencer  producer     --          by place in the window: which
+ *                                                  number it passed over without
+ *                                                  knowing that nothing will
+ *                                                  come, as nobody is left to send
  *
  * Edges      A worker publishes what it made of an event before it acknowledges
  *            it, spilled or not (sequence_between.c), so a resequencer that sees
  *            settled (R0 -> A0), and then looks at its rings, sees all that will
  *            ever come for the events below: what is missing was filtered out,
  *            or given up.
- *            R1 -> A1: the producer sees that the resequencer's slots are free.
+ *            R1 -> A1: the producer sees that the resequencer's slots are free,
+ *            and which numbers below it missed.
  *            R3 -> A3: a process is given a number before it can answer it. One
  *            whose event goes to others is taken back first, and before that the
  *            stage that stands for the process has shown that it ends: who sees
@@ -60,9 +65,10 @@ struct sequence {
 	/* The producer's thread only. */
 	struct sequence_entry *log; /* of the events in [done, next) */
 	uint64_t mask;
-	uint64_t next;     /* number of the next new event */
-	uint64_t done;     /* all below have been acknowledged */
-	sluice_a64 *given; /* as large as the log; see above */
+	uint64_t next;      /* number of the next new event */
+	uint64_t done;      /* all below have been acknowledged */
+	sluice_a64 *given;  /* as large as the log; see above */
+	sluice_a64 *missed; /* so is it; number + 1 */
 	uint32_t offset;
 	struct sluice_bell *bell; /* the resequencer's; NULL: same worker */
 
@@ -95,6 +101,11 @@ void sequence_note(struct sequence *sequence, const unsigned char *events,
 /* The same events, to another process. */
 void sequence_give(struct sequence *sequence, const unsigned char *events,
 		   uint32_t event_bytes, uint32_t n, uint32_t peer);
+/* Of @n events that have passed the resequencer, which nobody has finished: how many have
+ * never come there? */
+uint32_t sequence_missed(const struct sequence *sequence,
+			 const unsigned char *events, uint32_t event_bytes,
+			 uint32_t n);
 /* @lane has gone; it had finished what lies below @acked. */
 void sequence_lane_left(struct sequence *sequence, uint32_t lane,
 			uint64_t acked);

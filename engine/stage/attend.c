@@ -164,8 +164,7 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 		stage_signal(waits, SIGNAL_SUBS);
 	/* In a ring that nobody takes from any more events wait from now on. */
 	stage_tell_gauges(stage);
-	stage_strand(stage, stage->out.unread);
-	stage->out.unread = 0;
+	stage_strand_unread(stage);
 	stage_markers_wait_again(stage);
 	stage_answer(stage, CALLBACK_CANCEL, rc);
 	producer_end_idle(stage, &consumer, closed);

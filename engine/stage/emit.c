@@ -184,6 +184,7 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	if (!held && SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_ORPHANS))) {
 		moved |= outlet_refresh(out, UINT64_MAX);
 		moved |= outlet_deal_orphans(out);
+		stage_strand_unread(stage);
 	} else if (!held && look == STAGE_LOOK &&
 		   stage_ahead(stage, AHEAD_SPILLED) &&
 		   !stage_ahead(stage, AHEAD_HELD)) {

@@ -86,6 +86,14 @@ void stage_strand(struct sluice_stage *stage, uint64_t n)
 	(void)sluice_fetch_add(&stage->host->undelivered, n);
 }
 
+void stage_strand_unread(struct sluice_stage *stage)
+{
+	uint64_t n = stage->out.unread;
+
+	stage->out.unread = 0;
+	stage_strand(stage, n);
+}
+
 void stage_end(struct sluice_stage *stage)
 {
 	uint64_t left = hold_count(&stage->hold);

@@ -228,6 +228,22 @@ uint64_t resequencer_forget(struct sluice_stage *stage, uint32_t index)
 	return stage->in.links[index].reader.published;
 }
 
+/* Numbers from @from to @to are passed over, and will not come. Below what is settled
+ * that is as it should be; an event behind that was perhaps answered by nobody, and who
+ * has it is to know. */
+static void resequencer_miss(const struct resequencer *rs, uint64_t from,
+			     uint64_t to)
+{
+	struct sequence *sequence = rs->sequence;
+
+	if (!position_reached(from, rs->settled))
+		from = rs->settled;
+	/* Relaxed: R1 comes behind it. */
+	for (; !position_reached(from, to); from++)
+		sluice_store_relaxed(&sequence->missed[from & sequence->mask],
+				     from + 1);
+}
+
 /* Events below @settled that are not there will not come. */
 static int resequencer_pass(struct sluice_stage *stage, uint64_t settled)
 {
@@ -239,6 +255,7 @@ static int resequencer_pass(struct sluice_stage *stage, uint64_t settled)
 	passed = sluice_reorder_pass(w, settled);
 	if (passed == 0)
 		return 0;
+	resequencer_miss(stage->resequencer, w->first - passed, w->first);
 	link->reader.published = w->head;
 	inlet_ack(&stage->in, stage->in.places_max, (uint32_t)passed);
 	return 1;

@@ -312,6 +312,8 @@ int stage_over(const struct sluice_stage *stage);
 /* @n events have nowhere to go: counted, and whoever waits for the pipeline's end
  * is to know. */
 void stage_strand(struct sluice_stage *stage, uint64_t n);
+/* The same of what its outlet has found to be so. */
+void stage_strand_unread(struct sluice_stage *stage);
 /* In a drain: strand what waits for partitions that nobody reads. Returns non-zero
  * when there was any. */
 int stage_strand_vacant(struct sluice_stage *stage);

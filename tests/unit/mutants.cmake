@@ -565,6 +565,10 @@ sluice_unit_mutant(count-below-the-counted engine/stage/resequencer.c ordered_an
 	[[s/^\tcounts\[number & mask\] = deliveries;/\tif (link->counted == number + 1) counts[number \& mask] = deliveries;/]])
 sluice_unit_mutant(second-answer-not-counted engine/stage/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
 	[[/case SLUICE_REORDER_DUPLICATE:/,/break;/s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
+sluice_unit_mutant(missed-is-answered engine/link/outlet.c ordered_end "nobody_answers_one"
+	[[s/^\tout->unread += missed;/\t(void)missed;/]])
+sluice_unit_mutant(missed-is-not-noted engine/stage/resequencer.c ordered_end "nobody_answers_one"
+	[[s/^\tresequencer_miss(.*/\t(void)resequencer_miss;/]])
 sluice_unit_mutant(window-not-stranded engine/stage/life.c ordered_end "join_is_forsaken_in_a_drain"
 	[[s/left += resequencer_leave(stage);/(void)resequencer_leave(stage);/]])
 sluice_unit_mutant(out-of-order-not-stranded engine/stage/resequencer.c ordered_answers "what_a_join_leaves_is_stranded"

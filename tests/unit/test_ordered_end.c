@@ -69,6 +69,22 @@ static void subscribe(struct sluice_pipeline *p, const char *consumer,
 		0);
 }
 
+/* One stage waits at the gate with the first event, the other has had @n. */
+static void wait_for_others(struct sluice_pipeline *p, uint32_t n)
+{
+	assert_int_equal(gate_await(&gate, 1), 0);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		if (flow_stats(p, "a").events_in +
+			    flow_stats(p, "b").events_in ==
+		    n)
+			return;
+		flow_sleep_ms(1);
+	}
+	gate_open(&gate, 1);
+	sluice_pipeline_close(p);
+	fail_msg("the other worker is not given its events");
+}
+
 /* ---- the join ends first ---------------------------------------------------- */
 
 /* The window was the join's: another reader of the answers gets them all. */
@@ -127,6 +143,87 @@ static void join_is_forsaken_in_a_drain(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- all who could answer have gone ---------------------------------------------- */
+
+#define SOME (WINDOW / 2)
+
+static struct gate made; /* all have been, and the source is in its callback */
+
+/* Value 0 first, until somebody has it in hand; then the others. */
+static int make_some(struct sluice_stage *self, uint32_t demand)
+{
+	struct flow_source *s = sluice_stage_state(self);
+
+	if (s->next == 1 && gate_await(&gate, 1) != 0)
+		return -ETIMEDOUT;
+	if (s->next == SOME) {
+		gate_pass(&made);
+		return SLUICE_OK;
+	}
+	s->most = s->next == 0 ? 1 : (uint32_t)(SOME - s->next);
+	return item_make(self, demand);
+}
+
+static int pass_held_up(struct sluice_stage *self,
+			const struct sluice_batch *batch)
+{
+	const struct item *items = batch->events;
+
+	if (items[0].value == 0)
+		gate_pass(&gate);
+	return item_pass(self, batch);
+}
+
+static void end_workers(struct sluice_pipeline *p)
+{
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "a"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(p, "b"),
+					  SLUICE_REASON_NORMAL, 0),
+			 0);
+}
+
+/* The join passes over what one of them has not come to, and its producer hears of
+ * that before it has the event again. */
+static void nobody_answers_one(void **state)
+{
+	struct sluice_pipeline *p = flow_open(2);
+
+	(void)state;
+	made = GATE_CLOSED;
+	source.end = EVENTS;
+	flow_add(p, SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+				 .out_bytes = sizeof(struct item),
+				 .dispatcher = "ordered", .blocking = 1,
+				 .order_offset = ITEM_OFFSET,
+				 .order_events = WINDOW,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .handle_demand = make_some, .state = &source));
+	for (uint32_t i = 0; i < 2; i++)
+		flow_add(p, SLUICE_STAGE(.name = i ? "b" : "a", ITEM_WORKER,
+					 .blocking = 1,
+					 .handle_events = pass_held_up));
+	item_add_join(p, "join", "source", &joined);
+	subscribe(p, "a", "source", 2);
+	subscribe(p, "b", "source", 2);
+	subscribe(p, "join", "a", WINDOW);
+	subscribe(p, "join", "b", WINDOW);
+	flow_start(p);
+	/* One has value 0 in hand, and another behind it. */
+	wait_for_others(p, SOME - 2);
+	assert_int_equal(gate_await(&made, 1), 0);
+	end_workers(p);
+	gate_open(&gate, 1);
+	flow_wait_handled(p, "join", SOME - 1);
+	gate_open(&made, 1);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), -EPIPE);
+	assert_int_equal(flow_stats(p, "source").stranded, 1);
+	assert_int_equal(flow_stats(p, "source").discarded, 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(joined.disorder, 0);
+}
+
 /* ---- the producer looks away -------------------------------------------------- */
 
 /* Two workers: one holds value 0 back, and drops it when all others have been
@@ -150,22 +247,6 @@ static void link_up(struct sluice_pipeline *p, const char *source_name)
 	subscribe(p, "join", "b", WINDOW);
 }
 
-/* One stage waits at the gate with the first event, the other has had all. */
-static void wait_for_the_others(struct sluice_pipeline *p)
-{
-	assert_int_equal(gate_await(&gate, 1), 0);
-	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
-		if (flow_stats(p, "a").events_in +
-			    flow_stats(p, "b").events_in ==
-		    WINDOW - 1)
-			return;
-		flow_sleep_ms(1);
-	}
-	gate_open(&gate, 1);
-	sluice_pipeline_close(p);
-	fail_msg("the other worker is not given its events");
-}
-
 static void producer_has_no_inputs_any_more(void **state)
 {
 	struct sluice_pipeline *p = held_up("numbers");
@@ -183,7 +264,7 @@ static void producer_has_no_inputs_any_more(void **state)
 	subscribe(p, "numbers", "source", WINDOW);
 	link_up(p, "numbers");
 	flow_start(p);
-	wait_for_the_others(p);
+	wait_for_others(p, WINDOW - 1);
 	gate_open(&gate, 1);
 	flow_wait_handled(p, "join", WINDOW - 1);
 	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
@@ -203,7 +284,7 @@ static void producer_holds_back(void **state)
 	source.end = EVENTS; /* so that it does not end */
 	source.most = 1;
 	flow_start(p);
-	wait_for_the_others(p);
+	wait_for_others(p, WINDOW - 1);
 	assert_int_equal(sluice_demand_set(numbers, SLUICE_DEMAND_ACCUMULATE),
 			 0);
 	gate_open(&gate, 1);
@@ -217,6 +298,7 @@ int main(void)
 	struct CMUnitTest tests[] = {
 		cmocka_unit_test(join_ends),
 		cmocka_unit_test(join_is_forsaken_in_a_drain),
+		cmocka_unit_test(nobody_answers_one),
 		cmocka_unit_test(producer_has_no_inputs_any_more),
 		cmocka_unit_test(producer_holds_back),
 	};
