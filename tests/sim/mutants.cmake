@@ -322,3 +322,5 @@ sluice_sim_mutant(worker-results-read-again engine/peer/share.c "twice: |in two 
 	[[s/sluice_store_relaxed(&share->words.tx->published, at->published);/(void)at;/]])
 sluice_sim_mutant(worker-never-let-in engine/stage/attend_in.c "${STUCK}"
 	[[s/int unseen = stage_is_far_worker(stage)/int unseen = 0 \&\& stage_is_far_worker(stage)/]])
+sluice_sim_mutant(peer-end-before-its-reason engine/peer/stand_in.c "reason 0 is not possible"
+	[[/^int stand_in_over/,/^}/s/return over;/return over || sluice_load_acquire(\&in->stage->words.phase_seen) == STAGE_ENDED;/]])
