@@ -94,6 +94,7 @@ set(SLUICE_SOURCES
 	engine/stage/life.c
 	engine/stage/mail.c
 	engine/stage/mailbox.c
+	engine/stage/produce.c
 	engine/stage/resequencer.c
 	engine/stage/stage.c
 	engine/stage/step.c

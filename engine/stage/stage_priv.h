@@ -14,8 +14,8 @@
  * definition, its seat, and what is everybody's.
  *
  * Of the files of this folder that have no header of their own: stage.c, step.c,
- * emit.c, life.c, fault.c, stop.c, attend.c, attend_in.c, mail.c; below, each under
- * its name, with what life.c needs of time.c.
+ * produce.c, emit.c, life.c, fault.c, stop.c, attend.c, attend_in.c, mail.c; below,
+ * each under its name, with what life.c needs of time.c.
  *
  * Knows      its two ends (link/), its host; of a peer the name, the bell, and how
  *            to signal it
@@ -197,6 +197,12 @@ static inline void stage_ask_anew(struct sluice_stage *stage)
 	stage->run.retries = 0;
 	stage->run.retry_ns = 0;
 }
+
+/* ---- produce.c: a round of a producer ---- */
+
+int stage_produce(struct sluice_stage *stage);
+/* Ask it, if there is room, whatever it said before. */
+void stage_produce_once(struct sluice_stage *stage);
 
 /* ---- emit.c ---- */
 

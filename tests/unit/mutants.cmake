@@ -479,7 +479,7 @@ sluice_unit_mutant(failure-without-its-code engine/stage/fault.c verdicts "a_fai
 	[[s/stage_finish(stage, SLUICE_REASON_ERROR, (uint32_t)-rc);/stage_finish(stage, SLUICE_REASON_ERROR, 0);/]])
 sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks "a_restart_asks_again"
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
-sluice_unit_mutant(retries-add-up engine/stage/step.c producer_asks "retries_are_counted_in_a_row"
+sluice_unit_mutant(retries-add-up engine/stage/produce.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_answer/s/\tstage->run.retries = 0;/\t(void)0;/]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
