@@ -272,6 +272,21 @@ sluice_demand_evenly(struct sluice_demand *s, struct sluice_lanes *lanes,
 	return placed;
 }
 
+/* All that it has credit for goes to the only lane. */
+static inline uint32_t sluice_demand_only(struct sluice_demand *s,
+					  struct sluice_lanes *lanes,
+					  uint32_t n, struct sluice_run *runs,
+					  uint32_t *n_runs)
+{
+	if (lanes->lane[0].credit < n)
+		n = (uint32_t)lanes->lane[0].credit;
+	if (n == 0)
+		return 0;
+	s->shuffle = 0;
+	sluice_lane_send(lanes, 0, n, runs, n_runs);
+	return n;
+}
+
 static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 					  struct sluice_lanes *lanes,
 					  const struct sluice_events *events,
@@ -280,6 +295,9 @@ static inline uint32_t sluice_demand_pick(struct sluice_demand *s,
 {
 	if (lanes->count == 0)
 		return 0;
+	if (lanes->count == 1)
+		return sluice_demand_only(s, lanes, events->count, runs,
+					  n_runs);
 	if (s->chunk == 0)
 		return sluice_demand_evenly(s, lanes, events->count, runs,
 					    n_runs);

@@ -396,7 +396,10 @@ struct sluice_stage_opts {
 
 	/** SLUICE_CPU(n) to run on that CPU; 0 = the planner chooses. */
 	uint32_t cpu;
-	/** Non-zero: its callbacks block, so it has a thread of its own. */
+	/** Non-zero: its callbacks block, so it has a thread of its own; and
+	 * what each emits is seen by the consumers before the next is called.
+	 * Events of a producer that emits little, and whose calls have been
+	 * short (250 ns), may wait for a few more calls, to be seen together. */
 	uint32_t blocking;
 
 	uint64_t resv[8]; /* zero */

@@ -73,8 +73,15 @@ typedef unsigned char sluice_private;
 
 /* A diagnostic read on which no decision rests, and a write for such reads. They are
  * in order among each other, so that words may be told together. */
-#define sluice_load_stale(word)           sluice_load_acquire(word)
-#define sluice_store_stale(word, v)       sluice_store_release((word), (v))
+#define sluice_load_stale(word)     sluice_load_acquire(word)
+#define sluice_store_stale(word, v) sluice_store_release((word), (v))
+
+/* The line at @p will be written soon: a hint, which takes it from other caches. */
+#if defined(__x86_64__)
+#define sluice_prefetch_write(p) __asm__ volatile("prefetchw %0" ::"m"(*(p)))
+#else
+#define sluice_prefetch_write(p) __builtin_prefetch((p), 1)
+#endif
 
 /* Copy whole slots; see copy.h. */
 #define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))

@@ -35,6 +35,7 @@ extern inline uint32_t sluice_spsc_reserve(struct sluice_spsc_writer *,
 					   uint32_t, sluice_slot **);
 extern inline void sluice_spsc_publish(struct sluice_spsc_writer *);
 extern inline void sluice_spsc_commit(struct sluice_spsc_writer *, uint32_t);
+extern inline void sluice_spsc_fetch(const struct sluice_spsc_writer *);
 extern inline void sluice_spsc_write(struct sluice_spsc_writer *,
 				     const sluice_private *, uint32_t);
 extern inline void sluice_spsc_close(struct sluice_spsc_writer *, uint32_t);

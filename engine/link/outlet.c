@@ -209,6 +209,20 @@ static void outlet_rejoin(struct outlet *out)
 			out->subs[i]->began = 0;
 }
 
+static void outlet_publish(struct outlet *out, uint32_t deliveries)
+{
+	if (out->rings->publish != NULL)
+		out->rings->publish(out, deliveries);
+}
+
+void outlet_uncork(struct outlet *out)
+{
+	if (!out->corked)
+		return;
+	out->corked = 0;
+	outlet_publish(out, 0);
+}
+
 uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		     uint32_t n, uint32_t deliveries)
 {
@@ -221,8 +235,8 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		outlet_write_run(out, &out->runs[i], events, deliveries);
 		events += (size_t)out->runs[i].count * out->event_bytes;
 	}
-	if (out->rings->publish != NULL)
-		out->rings->publish(out, deliveries);
+	if (!out->corked || deliveries > 0)
+		outlet_publish(out, deliveries);
 	if (SLUICE_UNLIKELY(out->lanes.rejoined))
 		outlet_rejoin(out);
 	return placed;

@@ -57,6 +57,7 @@ struct outlet {
 	uint32_t run_events; /* most events of one decision */
 	uint32_t lends;      /* its strategy suits that; see lent_priv.h */
 	uint32_t chooses;    /* by what lanes are known to have, or to lack */
+	uint32_t corked;     /* what is placed is published later */
 	uint32_t far;        /* another process writes: see far_priv.h */
 	uint32_t looked;     /* at every lane, since the last decision */
 	uint32_t look_next; /* the lane to look at next, for a large emission */
@@ -150,7 +151,15 @@ uint64_t outlet_asks(struct outlet *out);
 uint64_t outlet_asks_of(const struct outlet *out,
 			const struct subscription *sub);
 
-/* Place a prefix of @n events and publish it. Of an ordered producer the events have
+/* From here on what is placed is not published, until all of it is at once: that is
+ * cheaper than one publish an emission, and before it nobody sees these events. */
+static inline void outlet_cork(struct outlet *out)
+{
+	out->corked = 1;
+}
+void outlet_uncork(struct outlet *out);
+
+/* Place a prefix of @n events and publish it, unless corked. Of an ordered producer the events have
  * their numbers already (sequence_stamp()). Returns the length of the prefix, which
  * is @n whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,

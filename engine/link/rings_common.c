@@ -104,9 +104,18 @@ static void common_write(struct outlet *out, const unsigned char *events,
 {
 	(void)deliveries; /* nothing of it is dealt again */
 	outlet_write(out, &out->common.base, events, n);
-	stamp_publish(&out->stamper, &out->common.base, out->ops);
-	PROBE3(publish, out->common.base.tx, out->common.base.reserved, n);
-	sluice_spsc_publish(&out->common.base);
+}
+
+static void common_publish(struct outlet *out, uint32_t deliveries)
+{
+	struct sluice_spsc_writer *w = &out->common.base;
+
+	(void)deliveries;
+	if (w->reserved == w->published)
+		return;
+	stamp_publish(&out->stamper, w, out->ops);
+	PROBE3(publish, w->tx, w->reserved, w->reserved - w->published);
+	sluice_spsc_publish(w);
 	outlet_ring_all(out);
 }
 
@@ -327,6 +336,7 @@ const struct rings_ops rings_common = {
 	.attach = common_attach,
 	.refresh = common_refresh,
 	.write = common_write,
+	.publish = common_publish,
 	.cancel = common_cancel,
 	.leave = common_leave,
 	.hold = common_hold,

@@ -42,7 +42,7 @@ struct rings_ops {
 	/* @n events that are for all, or for any; NULL: there are none. */
 	void (*write)(struct outlet *out, const unsigned char *events,
 		      uint32_t n, uint32_t deliveries);
-	/* What was written to lanes; NULL: nothing ever is. */
+	/* What was written and is not published; NULL: there is nothing such. */
 	void (*publish)(struct outlet *out, uint32_t deliveries);
 	/* Nothing more for @sub: its stream ends here, for @closed. */
 	void (*cancel)(struct outlet *out, struct subscription *sub,

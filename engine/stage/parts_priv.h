@@ -83,12 +83,14 @@ struct stage_run {
 	struct stage_time time;
 
 	/* Of a producer. */
-	uint32_t asked_once; /* handle_demand has been called */
-	uint32_t starved;    /* it said "not now" */
-	uint32_t awakened;   /* and somebody has called sluice_wake() */
-	uint32_t retries;    /* times in a row it said RETRY */
-	uint64_t retry_ns;   /* when it is asked again then; 0: at any time */
-	uint64_t asks;       /* outlet_asks() when it said "not now" */
+	uint32_t asked_once;  /* handle_demand has been called */
+	uint32_t starved;     /* it said "not now" */
+	uint32_t quick;       /* its calls have been short */
+	uint32_t slow_rounds; /* while they were not */
+	uint32_t awakened;    /* and somebody has called sluice_wake() */
+	uint32_t retries;     /* times in a row it said RETRY */
+	uint64_t retry_ns;    /* when it is asked again then; 0: at any time */
+	uint64_t asks;        /* outlet_asks() when it said "not now" */
 
 	uint64_t gauge;            /* events that wait, as last told */
 	enum stage_phase resume;   /* what a restart goes back to */

@@ -101,6 +101,81 @@ void stage_produce_once(struct sluice_stage *stage)
 		producer_ask(stage, room);
 }
 
+/* ---- several calls in a row ------------------------------------------------ */
+
+/* A producer that emits little at a time pays for each publish with a line that its
+ * consumer looks at all the time. So while its calls are short it is called so often
+ * in a row, and what it emits is published together. */
+#define ROW_CALLS 16u
+/* An emission of more events pays for its own publish. */
+#define ROW_EVENTS 64u
+/* A call is short that takes less, ns; longer ones publish each their own. */
+#define ROW_CALL_NS UINT64_C(250)
+/* Behind so many calls of a row the clock is read: so many calls may be long, and
+ * what was emitted before waits, until it is known. */
+#define ROW_LOOK 8u
+/* And so many rounds of one that is slow, or new, are between two looks. */
+#define ROW_SLOW_ROUNDS 8u
+
+/* It has emitted little, and may be asked for as much again at once. */
+static int producer_goes_on(const struct sluice_stage *stage, uint32_t room)
+{
+	return stage->run.phase == STAGE_RUNNING && stage->run.emitted > 0 &&
+	       stage->run.emitted <= ROW_EVENTS && stage->run.emitted <= room &&
+	       stage->run.retry_ns == 0 &&
+	       /* Relaxed: the next round acquires what it says. */
+	       sluice_load_relaxed(&stage->words.signals) == 0 &&
+	       !stage_ahead(stage, AHEAD_FLUSHED);
+}
+
+/* Asked once; now and then the clock tells whether it has become quick. */
+static void producer_ask_slow(struct sluice_stage *stage, uint32_t room)
+{
+	uint64_t from_ns;
+
+	if (stage->run.slow_rounds++ % ROW_SLOW_ROUNDS != 0) {
+		producer_ask(stage, room);
+		return;
+	}
+	from_ns = host_now(stage->host);
+	producer_ask(stage, room);
+	stage->run.quick = stage->run.emitted > 0 &&
+			   host_now(stage->host) - from_ns < ROW_CALL_NS;
+}
+
+/* Asked several times; what it emits is published together. */
+static void producer_ask_row(struct sluice_stage *stage, uint32_t room)
+{
+	uint64_t from_ns = 0;
+
+	outlet_cork(&stage->out);
+	for (uint32_t i = 1;; i++) {
+		producer_ask(stage, room);
+		room = producer_room(stage);
+		if (i == ROW_CALLS || !producer_goes_on(stage, room))
+			break;
+		if (i % ROW_LOOK == 1) {
+			uint64_t now_ns = host_now(stage->host);
+
+			if (i > 1 &&
+			    now_ns - from_ns > ROW_LOOK * ROW_CALL_NS) {
+				stage->run.quick = 0;
+				break;
+			}
+			from_ns = now_ns;
+		}
+	}
+	outlet_uncork(&stage->out);
+}
+
+/* What it needs room for, as far as is known. */
+static uint64_t producer_wants(const struct sluice_stage *stage)
+{
+	uint64_t some = (uint64_t)stage->run.emitted * ROW_CALLS;
+
+	return some > 0 && some < stage->emit_max ? some : stage->emit_max;
+}
+
 int stage_produce(struct sluice_stage *stage)
 {
 	uint32_t room;
@@ -112,7 +187,7 @@ int stage_produce(struct sluice_stage *stage)
 		moved = stage_flush(stage, STAGE_LOOK);
 	if (stage->run.accumulate)
 		return moved;
-	moved |= outlet_refresh(&stage->out, stage->emit_max);
+	moved |= outlet_refresh(&stage->out, producer_wants(stage));
 	room = producer_room(stage);
 	if (room == 0) {
 		PROBE1(stall, stage->name);
@@ -122,6 +197,11 @@ int stage_produce(struct sluice_stage *stage)
 	if (stage->opts.handle_demand == NULL || backs_off ||
 	    producer_starved(stage))
 		return moved;
-	producer_ask(stage, room);
+	if (!stage->run.quick || stage->opts.blocking)
+		producer_ask_slow(stage, room);
+	else if (stage_ahead(stage, AHEAD_FLUSHED))
+		producer_ask(stage, room);
+	else
+		producer_ask_row(stage, room);
 	return 1;
 }

@@ -57,6 +57,8 @@ typedef uint32_t sluice_private;
 #define sluice_load_stale(word)     sluice_load_acquire(word)
 #define sluice_store_stale(word, v) sluice_store_release((word), (v))
 
+#define sluice_prefetch_write(p)    ((void)(p))
+
 static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
 				    uint64_t units)
 {

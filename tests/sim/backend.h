@@ -47,6 +47,8 @@ typedef unsigned char sluice_private;
 #define sluice_compare_exchange_relaxed(word, expected, v)                     \
 	sluice_compare_exchange((word), (expected), (v))
 
+#define sluice_prefetch_write(p)      ((void)(p))
+
 /* A copy takes time: whoever reads a slot too early sees half of it. */
 void sim_slot_copy(void *to, const void *from, size_t bytes);
 #define sluice_slot_copy(to, from, bytes) sim_slot_copy((to), (from), (bytes))

@@ -481,6 +481,14 @@ sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks 
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
 sluice_unit_mutant(retries-add-up engine/stage/produce.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_answer/s/\tstage->run.retries = 0;/\t(void)0;/]])
+sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_that_grow_long"
+	[[/^static void producer_ask_row/,/^}/s/stage->run.quick = 0;/(void)0;/]])
+sluice_unit_mutant(all-are-quick engine/stage/produce.c producer_row "long_calls_publish"
+	[[/^static void producer_ask_slow/,/^}/s/< ROW_CALL_NS/< UINT64_MAX/]])
+sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_may_block"
+	[[s/!stage->run.quick || stage->opts.blocking/!stage->run.quick/]])
+sluice_unit_mutant(corked-for-ever engine/link/outlet.c producer_row "a_row_may_end_early"
+	[[/^void outlet_uncork/,/^}/s/outlet_publish(out, 0);//]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"
