@@ -28,6 +28,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/atomic.h
 	ring/base.h
 	ring/broadcast.h
+	ring/copier.h
 	ring/copy.h
 	ring/counter.h
 	ring/credit.h
@@ -57,6 +58,7 @@ set(SLUICE_PUBLIC_HEADERS
 
 set(SLUICE_SOURCES
 	ring/base.c
+	ring/copier.c
 	ring/counter.c
 	ring/credit.c
 	ring/errno.c

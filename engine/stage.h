@@ -402,7 +402,12 @@ struct sluice_stage_opts {
 	 * short (250 ns), may wait for a few more calls, to be seen together. */
 	uint32_t blocking;
 
-	uint64_t resv[8]; /* zero */
+	/** How events are written into the rings of consumers that other workers
+	 * or processes have: an enum sluice_copy_method, see copier.h. 0 =
+	 * SLUICE_COPY_AUTO: measured while the stage runs, again and again. */
+	uint32_t copy_method;
+	uint32_t resv32;  /* zero */
+	uint64_t resv[7]; /* zero */
 };
 
 /** No callbacks: a thread of yours sends or receives instead, see port.h. */

@@ -85,6 +85,14 @@ typedef unsigned char sluice_private;
 
 /* Copy whole slots; see copy.h. */
 #define sluice_slot_copy(to, from, bytes) sluice_copy((to), (from), (bytes))
+#define sluice_slot_copy_plain(to, from, bytes)                                \
+	sluice_copy_plain((to), (from), (bytes))
+#define sluice_slot_copy_string(to, from, bytes)                               \
+	sluice_copy_string((to), (from), (bytes))
+/* Past the cache; visible at the fence, and not before a store ahead of that. */
+#define sluice_slot_stream(to, from, bytes, direct)                            \
+	sluice_copy_stream((to), (from), (bytes), (direct))
+#define sluice_stream_fence() sluice_copy_fence()
 
 /*
  * The fences of wait.h. Light is a compiler barrier where the other side makes

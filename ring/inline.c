@@ -9,6 +9,16 @@
 
 /* copy.h */
 extern inline void sluice_copy(void *, const void *, size_t);
+extern inline void sluice_copy_plain(void *, const void *, size_t);
+extern inline void sluice_copy_string(void *, const void *, size_t);
+extern inline void sluice_copy_line(unsigned char *, const unsigned char *,
+				    int);
+extern inline void sluice_copy_stream(unsigned char *, const unsigned char *,
+				      size_t, int);
+extern inline void sluice_copy_fence(void);
+/* copier.h */
+extern inline void sluice_copier_copy(struct sluice_copier *, sluice_slot *,
+				      const sluice_private *, uint64_t);
 /* credit.h */
 extern inline uint64_t sluice_credit_after_ack(const struct sluice_credit *,
 					       uint64_t, uint64_t);

@@ -51,6 +51,7 @@
 #ifndef SLUICE_RING_SPSC_H
 #define SLUICE_RING_SPSC_H
 
+#include "copier.h"
 #include "credit.h"
 
 SLUICE_BEGIN_DECLS
@@ -69,6 +70,9 @@ struct sluice_spsc_writer {
 	uint64_t granted;   /* as last seen, clamped */
 	uint64_t published; /* twin of the shared word */
 	uint64_t acked;     /* as last seen, clamped */
+	/** How events are copied in: NULL, as by sluice_copy(). Set it behind
+	 * the attach; several writers of one thread may share one. */
+	struct sluice_copier *copier;
 };
 
 /** The consumer's end: private to one thread. A broadcast ring has many. */
@@ -114,6 +118,7 @@ sluice_spsc_writer_attach(struct sluice_spsc_writer *w,
 	w->slots = slots;
 	w->capacity = capacity;
 	w->slot_bytes = slot_bytes;
+	w->copier = NULL;
 	/* Relaxed: our own word, or a dead predecessor's. */
 	w->published = sluice_load_relaxed(&tx->published);
 	w->reserved = w->published;
@@ -252,11 +257,12 @@ SLUICE_API inline void sluice_spsc_write(struct sluice_spsc_writer *w,
 	uint64_t room = w->capacity - place;
 	uint64_t head = n < room ? n : room;
 
-	sluice_slot_copy(w->slots + place * w->slot_bytes, events,
-			 head * w->slot_bytes);
+	sluice_copier_copy(w->copier, w->slots + place * w->slot_bytes, events,
+			   head * w->slot_bytes);
 	if (SLUICE_UNLIKELY(head < n))
-		sluice_slot_copy(w->slots, events + head * w->slot_bytes,
-				 (n - head) * w->slot_bytes);
+		sluice_copier_copy(w->copier, w->slots,
+				   events + head * w->slot_bytes,
+				   (n - head) * w->slot_bytes);
 	w->reserved += n;
 	if (n * w->slot_bytes <= 64)
 		sluice_spsc_fetch(w);

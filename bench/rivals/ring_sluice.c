@@ -22,6 +22,7 @@ struct sluice_ends {
 	struct sluice_rx_words *rx;
 	unsigned char *slots;
 	unsigned char *staged;
+	struct sluice_copier copier;
 };
 
 static void sluice_close(void *ring)
@@ -58,6 +59,8 @@ static void *sluice_open(const struct ring_link *link)
 				  ends->slots, RING_CAPACITY, link->bytes,
 				  &credit);
 	(void)sluice_spsc_release(&ends->reader, 0);
+	if (sluice_copier_init(&ends->copier, SLUICE_COPY_AUTO) == 0)
+		ends->writer.copier = &ends->copier;
 	return ends;
 }
 

@@ -237,6 +237,8 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->host.wait;
 	out->counters = stage->counters;
+	if (rc == 0)
+		rc = sluice_copier_init(&out->copier, stage->opts.copy_method);
 	if (rc == 0 && out->rings->open != NULL)
 		rc = out->rings->open(out, stage->opts.ring_events);
 	if (rc == 0 && stage->strategy->needs & SLUICE_NEEDS_ORDER)
@@ -327,6 +329,8 @@ static int plan_common(struct sluice_stage *stage, uint32_t capacity,
 					       out->common.cursors, rx,
 					       out->lanes.count, slots,
 					       capacity, stage->opts.out_bytes);
+	if (rc == 0)
+		out->common.base.copier = &out->copier;
 	return rc;
 }
 

@@ -136,13 +136,30 @@ int stage_check_limit(const char *name, const char *field, uint32_t value,
 static int stage_check_consumer_only(const struct sluice_stage_opts *o)
 {
 	if (o->fan_out_max || o->batch_events || o->buffer_events ||
-	    o->buffer_keep || o->demand || o->on_discard)
+	    o->buffer_keep || o->demand || o->on_discard || o->copy_method)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': fan_out_max, batch_events, "
-				   "buffer_*, demand and on_discard are for "
-				   "stages that produce",
+				   "buffer_*, demand, on_discard and "
+				   "copy_method are for stages that produce",
 				   o->name);
 	return dispatch_check_unused(o);
+}
+
+static int stage_check_copy(const struct sluice_stage_opts *o)
+{
+	if (o->copy_method >= SLUICE_COPY_METHODS)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': copy_method %u is not in 0 to "
+				   "%u",
+				   o->name, o->copy_method,
+				   SLUICE_COPY_METHODS - 1);
+	if (o->copy_method != SLUICE_COPY_AUTO &&
+	    !(sluice_copy_methods() & 1u << o->copy_method))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': copy_method %s: this machine "
+				   "has no such instruction",
+				   o->name, sluice_copy_name(o->copy_method));
+	return 0;
 }
 
 static int stage_check_producer(const struct sluice_stage_opts *o)
@@ -173,6 +190,8 @@ static int stage_check_producer(const struct sluice_stage_opts *o)
 				 "stage '%s': fan_out_max is for a "
 				 "producer_consumer",
 				 o->name);
+	if (rc == 0)
+		rc = stage_check_copy(o);
 	if (rc == 0)
 		rc = dispatch_check(o);
 	return rc;
@@ -258,7 +277,9 @@ int stage_check(const struct sluice_stage_opts *o)
 	int rc = stage_check_name(o->name);
 
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 8, "stage options");
+		rc = opts_check_resv(o->resv, 7, "stage options");
+	if (rc == 0 && o->resv32 != 0)
+		rc = sluice_fail(-EINVAL, "stage options: resv32 must be zero");
 	if (rc == 0 && (o->flags & ~STAGE_FLAGS) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);

@@ -21,6 +21,8 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 		uint32_t places, uint32_t lanes, uint32_t event_bytes,
 		uint32_t batch, uint32_t spill_events)
 {
+	int rc = sluice_copier_init(&out->copier, SLUICE_COPY_AUTO);
+
 	out->strategy = strategy;
 	out->rings = rings_of((enum sluice_rings)strategy->rings);
 	out->event_bytes = event_bytes;
@@ -38,7 +40,7 @@ int outlet_open(struct outlet *out, const struct sluice_strategy *strategy,
 	out->subs = line_calloc(places, sizeof(struct subscription *));
 	out->places = line_calloc(places, sizeof(*out->places));
 	out->runs = line_calloc(batch, sizeof(*out->runs));
-	if (!out->state || !out->lanes.lane || !out->writers ||
+	if (rc < 0 || !out->state || !out->lanes.lane || !out->writers ||
 	    !out->stampers || !out->common.cursors || !out->bells ||
 	    !out->subs || !out->places || !out->runs)
 		return -ENOMEM;

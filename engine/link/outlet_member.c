@@ -10,6 +10,8 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 				struct sluice_bell *bell, uint32_t state)
 {
 	struct sluice_lane *lane = &out->lanes.lane[sub->lane];
+	int far = sub->far.side == FAR_CONSUMER;
+	uint64_t start;
 
 	if (sub->lane >= out->lanes.count)
 		out->lanes.count = sub->lane + 1;
@@ -18,10 +20,14 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 				     .since = ++out->lanes.turn};
 	out->subs[sub->lane] = sub;
 	/* Its stage here waits for nothing. */
-	out->bells[sub->lane] = sub->far.side == FAR_CONSUMER ? NULL : bell;
+	out->bells[sub->lane] = far ? NULL : bell;
 	out->joined++;
 	out->far |= sub->far.side != FAR_NONE;
-	return out->rings->attach(out, sub, state == SLUICE_LANE_JOINING);
+	start = out->rings->attach(out, sub, state == SLUICE_LANE_JOINING);
+	/* On the same CPU lines stay where they are. */
+	out->writers[sub->lane].copier =
+		far || bell != NULL ? &out->copier : NULL;
+	return start;
 }
 
 void outlet_attach(struct outlet *out, struct subscription *sub,

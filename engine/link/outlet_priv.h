@@ -65,6 +65,7 @@ struct outlet {
 	struct sluice_counters *counters;
 	struct sluice_run *runs; /* room for one per event of an emission */
 	struct spill spill;
+	struct sluice_copier copier;  /* to other workers and processes */
 	struct subscription *orphans; /* dealt again, first before last */
 	struct lent lent;             /* slots that are filled in place */
 	uint32_t asides_waiting; /* events that wait beside the dispatcher */

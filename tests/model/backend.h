@@ -57,7 +57,7 @@ typedef uint32_t sluice_private;
 #define sluice_load_stale(word)     sluice_load_acquire(word)
 #define sluice_store_stale(word, v) sluice_store_release((word), (v))
 
-#define sluice_prefetch_write(p)    ((void)(p))
+#define sluice_prefetch_write(p) ((void)(p))
 
 static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
 				    uint64_t units)
@@ -66,11 +66,49 @@ static inline void sluice_slot_copy(sluice_slot *to, const sluice_private *from,
 		to[i](RL_INFO) = from[i];
 }
 
+#define sluice_slot_copy_plain(to, from, units)                                \
+	sluice_slot_copy(to, from, units)
+#define sluice_slot_copy_string(to, from, units)                               \
+	sluice_slot_copy(to, from, units)
+
 static inline void sluice_slot_copy(sluice_private *to, const sluice_slot *from,
 				    uint64_t units)
 {
 	for (uint64_t i = 0; i < units; i++)
 		to[i] = from[i](RL_INFO);
+}
+
+/*
+ * Stores past the cache become visible at the fence, and whatever a thread stores
+ * between may be seen before them: here they are made there. One thread streams.
+ */
+struct model_streamed {
+	sluice_slot *to;
+	sluice_private value;
+};
+static const uint32_t MODEL_STREAMED_MAX = 8;
+static struct model_streamed model_streamed[MODEL_STREAMED_MAX];
+static uint32_t model_streamed_count;
+
+#define SLUICE_COPIER_LEAST 1u
+
+static inline void sluice_slot_stream(sluice_slot *to,
+				      const sluice_private *from,
+				      uint64_t units, int direct)
+{
+	(void)direct;
+	for (uint64_t i = 0; i < units; i++) {
+		RL_ASSERT(model_streamed_count < MODEL_STREAMED_MAX);
+		model_streamed[model_streamed_count].to = &to[i];
+		model_streamed[model_streamed_count++].value = from[i];
+	}
+}
+
+static inline void sluice_stream_fence(void)
+{
+	for (uint32_t i = 0; i < model_streamed_count; i++)
+		(*model_streamed[i].to)(RL_INFO) = model_streamed[i].value;
+	model_streamed_count = 0;
 }
 
 /*

@@ -16,6 +16,7 @@ static const uint32_t GRANTED_MAX = 16;
 /* How the producer fills slots. */
 enum path {
 	PATH_WRITE,   /* ask for credit, copy in, publish */
+	PATH_STREAM,  /* the same past the cache */
 	PATH_RESERVE, /* reserve, fill in place, commit */
 	PATHS,
 };
@@ -28,13 +29,23 @@ enum consumer {
 	CONSUMERS,
 };
 
-static const char *const path_names[PATHS] = {"write", "reserve"};
+static const char *const path_names[PATHS] = {"write", "stream", "reserve"};
 static const char *const consumer_names[CONSUMERS] = {"exact", "idle", "wild"};
 static const struct sluice_credit consumer_credit[CONSUMERS] = {
 	{CAPACITY, 0, CAPACITY, 1},
 	{CAPACITY, 0, CAPACITY, 0},
 	{3 * CAPACITY + 1, 3 * CAPACITY, 1, 1},
 };
+
+/* Past the cache, always. */
+static struct sluice_copier *model_streaming(struct sluice_copier *copier)
+{
+	memset(copier, 0, sizeof(*copier));
+	copier->method = SLUICE_COPY_STREAM;
+	copier->left = INT64_MAX;
+	model_streamed_count = 0;
+	return copier;
+}
 
 static uint32_t event_at(uint64_t position)
 {
@@ -47,6 +58,7 @@ template <uint32_t total> struct spsc : rl::test_suite<spsc<total>, 2> {
 	sluice_slot slots[CAPACITY];
 	struct sluice_spsc_writer writer;
 	struct sluice_spsc_reader reader;
+	struct sluice_copier copier;
 	unsigned path;
 	unsigned consumer;
 	/* Every value that `granted` has had. Plain memory: relacy switches
@@ -61,6 +73,8 @@ template <uint32_t total> struct spsc : rl::test_suite<spsc<total>, 2> {
 		RL_LOG(consumer_names[consumer]);
 		sluice_spsc_writer_attach(&writer, &tx, &rx, slots, CAPACITY,
 					  1);
+		if (path == PATH_STREAM)
+			writer.copier = model_streaming(&copier);
 		sluice_spsc_reader_attach(&reader, &tx, &rx, slots, CAPACITY, 1,
 					  &consumer_credit[consumer]);
 		for (uint32_t i = 0; i < GRANTED_MAX; i++)
@@ -125,8 +139,8 @@ template <uint32_t total> struct spsc : rl::test_suite<spsc<total>, 2> {
 	{
 		while (writer.reserved < total) {
 			uint32_t left = total - (uint32_t)writer.reserved;
-			uint32_t n = path == PATH_WRITE ? write_some(left)
-							: reserve_some(left);
+			uint32_t n = path == PATH_RESERVE ? reserve_some(left)
+							  : write_some(left);
 
 			check_writer();
 			if (n == 0)

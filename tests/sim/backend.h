@@ -47,11 +47,22 @@ typedef unsigned char sluice_private;
 #define sluice_compare_exchange_relaxed(word, expected, v)                     \
 	sluice_compare_exchange((word), (expected), (v))
 
-#define sluice_prefetch_write(p)      ((void)(p))
+#define sluice_prefetch_write(p) ((void)(p))
 
 /* A copy takes time: whoever reads a slot too early sees half of it. */
 void sim_slot_copy(void *to, const void *from, size_t bytes);
 #define sluice_slot_copy(to, from, bytes) sim_slot_copy((to), (from), (bytes))
+#define sluice_slot_copy_plain(to, from, bytes)                                \
+	sim_slot_copy((to), (from), (bytes))
+#define sluice_slot_copy_string(to, from, bytes)                               \
+	sim_slot_copy((to), (from), (bytes))
+/* What is streamed is there at the fence, in no order. */
+#define SLUICE_COPIER_LEAST 8u
+void sim_slot_stream(void *to, const void *from, size_t bytes);
+void sim_stream_fence(void);
+#define sluice_slot_stream(to, from, bytes, direct)                            \
+	((void)(direct), sim_slot_stream((to), (from), (bytes)))
+#define sluice_stream_fence() sim_stream_fence()
 
 /* Sequential consistency needs no fences. */
 #define sluice_fence_light(asymmetric) ((void)(asymmetric))

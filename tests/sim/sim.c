@@ -154,6 +154,33 @@ void sim_slot_copy(void *to, const void *from, size_t bytes)
 	       bytes - half);
 }
 
+void sim_slot_stream(void *to, const void *from, size_t bytes)
+{
+	struct streamed *streamed = &sim_self()->streamed;
+
+	if (bytes > sizeof(streamed->bytes)) {
+		sim_slot_copy(to, from, bytes);
+		return;
+	}
+	memcpy(streamed->bytes, from, bytes);
+	streamed->to = to;
+	streamed->count = bytes;
+}
+
+void sim_stream_fence(void)
+{
+	struct streamed *streamed = &sim_self()->streamed;
+
+	if (streamed->count > 0)
+		sim_slot_copy(streamed->to, streamed->bytes, streamed->count);
+	streamed->count = 0;
+}
+
+uint32_t sim_copy_method(void)
+{
+	return sim_below(2) ? SLUICE_COPY_STREAM : SLUICE_COPY_PLAIN;
+}
+
 void sim_yield(void)
 {
 	sim_switch();
@@ -224,6 +251,7 @@ struct coroutine *sim_add(void (*run)(void *), void *arg)
 	c->inside = NULL;
 	c->process = sim_self()->process;
 	c->other = NULL;
+	c->streamed.count = 0;
 	c->state = RUNNABLE;
 	return c;
 }

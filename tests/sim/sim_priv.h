@@ -17,6 +17,13 @@
 
 enum state { UNUSED, RUNNABLE, PARKED, WAITING, RETURNED };
 
+/* Stores past the cache that no fence has made visible. */
+struct streamed {
+	void *to;
+	size_t count;
+	unsigned char bytes[4096];
+};
+
 struct coroutine {
 	ucontext_t context; /* how it begins */
 	jmp_buf jump;       /* where it goes on */
@@ -29,6 +36,7 @@ struct coroutine {
 	const void *word;               /* parked on it */
 	const void *other;              /* or on this one */
 	uint64_t deadline_ns;           /* until then at the latest */
+	struct streamed streamed;
 };
 
 struct sim {

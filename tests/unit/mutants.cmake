@@ -489,6 +489,20 @@ sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_m
 	[[s/!stage->run.quick || stage->opts.blocking/!stage->run.quick/]])
 sluice_unit_mutant(corked-for-ever engine/link/outlet.c producer_row "a_row_may_end_early"
 	[[/^void outlet_uncork/,/^}/s/outlet_publish(out, 0);//]])
+sluice_unit_mutant(worse-is-better ring/copier.c copier "equals_are_left_alone"
+	[[s/^#define BETTER       90u/#define BETTER       103u/]])
+sluice_unit_mutant(one-win-is-enough ring/copier.c copier "equals_are_left_alone|pauses_change"
+	[[s/if (++copier->wins == 2)/if (++copier->wins == 1)/]])
+sluice_unit_mutant(no-hurry ring/copier.c copier "a_change_is_followed|the_best_is_found"
+	[[/^static void copier_hurry/,/^}/s/copier->hurry = .*;/(void)0;/]])
+sluice_unit_mutant(tries-for-ever ring/copier.c copier "tries_cost_little"
+	[[s/copier->hurry > 0 || copier->wins > 0 || now_ns >= copier->next_ns/1/]])
+sluice_unit_mutant(slow-tries-to-the-end ring/copier.c copier "tries_cost_little"
+	[[/^static int copier_too_slow/,/^}/s/return .*/return 0 \&\&/]])
+sluice_unit_mutant(never-light ring/copier.c copier "light_load_is_plain"
+	[[s/^#define LIGHT_NS .*/#define LIGHT_NS UINT64_MAX/]])
+sluice_unit_mutant(tail-not-copied ring/copy.h copier "each_method_copies"
+	[[/^SLUICE_API inline void sluice_copy_stream/,/^}/s/memcpy(to + head, from + head, bytes - head);//]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
 sluice_unit_mutant(asks-of-a-failed-start engine/graph/undo.c start_again "what_was_done_is_undone"

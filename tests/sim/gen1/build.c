@@ -121,6 +121,7 @@ static void declare_producing(struct node *node, struct sluice_stage_opts *o)
 		SLUICE_KEEP_LAST, SLUICE_KEEP_FIRST, SLUICE_KEEP_BLOCK};
 
 	o->out_bytes = sizeof(struct event);
+	o->copy_method = sim_copy_method();
 	o->dispatcher = build_dispatcher(node);
 	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
 	if (node->kind == SLUICE_PRODUCER_CONSUMER)

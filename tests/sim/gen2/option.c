@@ -116,6 +116,7 @@ static void stage_producing(struct node *node, struct sluice_stage_opts *o)
 		SLUICE_KEEP_LAST, SLUICE_KEEP_FIRST, SLUICE_KEEP_BLOCK};
 
 	o->out_bytes = sizeof(struct event);
+	o->copy_method = sim_copy_method();
 	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
 	if (node->kind == SLUICE_PRODUCER_CONSUMER)
 		o->fan_out_max = node->fan_out;

@@ -181,6 +181,7 @@ static int on_sunk(struct sluice_stage *self, const struct sluice_batch *batch)
 static void opts_producing(struct sluice_stage_opts *o, struct spring *spring)
 {
 	o->out_bytes = sizeof(struct event);
+	o->copy_method = sim_copy_method();
 	o->dispatcher = spring->dispatcher;
 	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
 	o->state = spring;
