@@ -80,6 +80,7 @@ set(SLUICE_SOURCES
 	engine/link/lent.c
 	engine/link/outlet.c
 	engine/link/outlet_member.c
+	engine/link/outlet_write.c
 	engine/link/rings_common.c
 	engine/link/rings_pool.c
 	engine/link/rings_separate.c

@@ -63,11 +63,13 @@
 #define SLUICE_END_DECLS                 }
 #define SLUICE_STATIC_ASSERT(cond, text) static_assert(cond, text)
 #define SLUICE_CAST(type, value)         (static_cast<type>(value))
+#define SLUICE_ADDRESS(pointer)          (reinterpret_cast<uintptr_t>(pointer))
 #else
 #define SLUICE_BEGIN_DECLS
 #define SLUICE_END_DECLS
 #define SLUICE_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #define SLUICE_CAST(type, value)         ((type)(value))
+#define SLUICE_ADDRESS(pointer)          ((uintptr_t)(pointer))
 #endif
 
 #define SLUICE_LIKELY(cond)   __builtin_expect(!!(cond), 1)

@@ -217,6 +217,12 @@ void sluice_copier_look(struct sluice_copier *copier, uint64_t now_ns)
 	}
 }
 
+void sluice_copier_large(struct sluice_copier *copier, sluice_slot *to,
+			 const sluice_private *from, uint64_t bytes)
+{
+	sluice_copier_by(copier, to, from, bytes);
+}
+
 void sluice_copier_turn(struct sluice_copier *copier)
 {
 	struct timespec now;

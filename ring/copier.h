@@ -33,17 +33,6 @@
 
 SLUICE_BEGIN_DECLS
 
-/** How payload is written. */
-enum sluice_copy_method {
-	SLUICE_COPY_AUTO = 0,   /* by measuring; of options only */
-	SLUICE_COPY_PLAIN = 1,  /* stores through the cache */
-	SLUICE_COPY_STRING = 2, /* x86-64: rep movsb */
-	/** Past the cache: on x86-64 movntdq, on aarch64 stnp. */
-	SLUICE_COPY_STREAM = 3,
-	SLUICE_COPY_DIRECT = 4, /* x86-64: movdir64b, where there is one */
-};
-#define SLUICE_COPY_METHODS 5u
-
 /** Copies of fewer bytes are plain. */
 #ifndef SLUICE_COPIER_LEAST
 #define SLUICE_COPIER_LEAST 512u
@@ -92,6 +81,33 @@ SLUICE_API void sluice_copier_look(struct sluice_copier *copier,
 /** The same, by the clock. */
 SLUICE_API void sluice_copier_turn(struct sluice_copier *copier);
 
+/** The copies that count: by the method of the moment. */
+SLUICE_API inline void sluice_copier_by(struct sluice_copier *copier,
+					sluice_slot *to,
+					const sluice_private *from,
+					uint64_t bytes)
+{
+	if (copier->method == SLUICE_COPY_PLAIN) {
+		sluice_slot_copy_plain(to, from, bytes);
+	} else if (copier->method == SLUICE_COPY_STRING) {
+		sluice_slot_copy_string(to, from, bytes);
+	} else {
+		sluice_slot_stream(to, from, bytes,
+				   copier->method == SLUICE_COPY_DIRECT);
+		sluice_stream_fence();
+	}
+	copier->left -= SLUICE_CAST(int64_t, bytes);
+	if (SLUICE_UNLIKELY(copier->left <= 0))
+		sluice_copier_turn(copier);
+}
+
+/** The same out of line, so that small copies cost only what they must: inlined it
+ * keeps all that calls sluice_copier_copy() from being (measured: single events to two
+ * rings in turn 0.6 times as fast). */
+SLUICE_API void sluice_copier_large(struct sluice_copier *copier,
+				    sluice_slot *to, const sluice_private *from,
+				    uint64_t bytes);
+
 /**
  * sluice_copier_copy - copy @bytes into slots.
  *
@@ -105,22 +121,10 @@ SLUICE_API inline void sluice_copier_copy(struct sluice_copier *copier,
 					  const sluice_private *from,
 					  uint64_t bytes)
 {
-	if (copier == NULL || bytes < SLUICE_COPIER_LEAST) {
+	if (bytes < SLUICE_COPIER_LEAST || copier == NULL)
 		sluice_slot_copy(to, from, bytes);
-		return;
-	}
-	if (copier->method == SLUICE_COPY_PLAIN) {
-		sluice_slot_copy_plain(to, from, bytes);
-	} else if (copier->method == SLUICE_COPY_STRING) {
-		sluice_slot_copy_string(to, from, bytes);
-	} else {
-		sluice_slot_stream(to, from, bytes,
-				   copier->method == SLUICE_COPY_DIRECT);
-		sluice_stream_fence();
-	}
-	copier->left -= SLUICE_CAST(int64_t, bytes);
-	if (SLUICE_UNLIKELY(copier->left <= 0))
-		sluice_copier_turn(copier);
+	else
+		sluice_copier_large(copier, to, from, bytes);
 }
 
 SLUICE_END_DECLS

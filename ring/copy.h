@@ -123,7 +123,7 @@ SLUICE_API inline void sluice_copy_stream(unsigned char *to,
 					  const unsigned char *from,
 					  size_t bytes, int direct)
 {
-	size_t head = (64 - ((uintptr_t)to & 63)) & 63;
+	size_t head = (64 - (SLUICE_ADDRESS(to) & 63)) & 63;
 
 	if (head > bytes)
 		head = bytes;

@@ -35,6 +35,17 @@
 #define SLUICE_MPMC_SLOTS_MAX  (1u << 20)
 #define SLUICE_RING_BYTES_MAX  (UINT64_C(1) << 32)
 
+/** How payload is written into slots: see copier.h. */
+enum sluice_copy_method {
+	SLUICE_COPY_AUTO = 0,   /* by measuring; of options only */
+	SLUICE_COPY_PLAIN = 1,  /* stores through the cache */
+	SLUICE_COPY_STRING = 2, /* x86-64: rep movsb */
+	/** Past the cache: on x86-64 movntdq, on aarch64 stnp. */
+	SLUICE_COPY_STREAM = 3,
+	SLUICE_COPY_DIRECT = 4, /* x86-64: movdir64b, where there is one */
+};
+#define SLUICE_COPY_METHODS 5u
+
 /** Why a stream ended; travels behind its last event. */
 enum sluice_reason {
 	SLUICE_REASON_OPEN = 0,        /* it has not ended */

@@ -129,78 +129,6 @@ int outlet_refresh(struct outlet *out, uint64_t want)
 
 /* ---- placing ------------------------------------------------------------- */
 
-static void outlet_write_spill(struct outlet *out, uint32_t lane,
-			       const unsigned char *events, uint32_t n,
-			       uint32_t deliveries)
-{
-	for (uint32_t i = 0; i < n; i++)
-		spill_push(&out->spill, &out->spill.queue[lane],
-			   events + (size_t)i * out->event_bytes, deliveries);
-	sluice_counter_add(out->counters, SLUICE_COUNTER_SPILLED, n);
-}
-
-/* What lies there already, lent, need not be copied. */
-void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
-		  const unsigned char *events, uint32_t n)
-{
-	if (SLUICE_UNLIKELY(out->lent.slots != NULL) && events == lent_next(w))
-		w->reserved += n;
-	else
-		sluice_spsc_write(w, events, n);
-}
-
-/* Who has which number, before he is shown its event. */
-static void outlet_write_numbers(struct outlet *out,
-				 const struct sluice_run *run,
-				 const unsigned char *events, uint64_t position)
-{
-	const struct subscription_far *far = &out->subs[run->lane]->far;
-
-	sequence_note(out->sequence, events, out->event_bytes, run->count,
-		      run->lane, position);
-	if (far->side == FAR_CONSUMER)
-		sequence_give(out->sequence, events, out->event_bytes,
-			      run->count, far->peer);
-}
-
-/* Nobody gets them. Of a sequence they have been answered before, or should have been. */
-static void outlet_discard(struct outlet *out, const unsigned char *events,
-			   uint32_t n)
-{
-	uint32_t missed = out->sequence != NULL
-				  ? sequence_missed(out->sequence, events,
-						    out->event_bytes, n)
-				  : 0;
-
-	out->unread += missed;
-	sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED, n - missed);
-}
-
-static void outlet_write_run(struct outlet *out, const struct sluice_run *run,
-			     const unsigned char *events, uint32_t deliveries)
-{
-	/* Above all lanes lie the words for none, for all and their like. */
-	if (SLUICE_LIKELY(run->lane < SLUICE_LANE_ANY)) {
-		struct sluice_spsc_writer *w = &out->writers[run->lane];
-
-		if (SLUICE_UNLIKELY(deliveries > 0))
-			outlet_note(out->subs[run->lane], w->reserved,
-				    run->count, deliveries);
-		if (SLUICE_UNLIKELY(out->sequence != NULL))
-			outlet_write_numbers(out, run, events, w->reserved);
-		outlet_write(out, w, events, run->count);
-	} else if (run->lane & SLUICE_RUN_SPILL) {
-		outlet_write_spill(out, run->lane & ~SLUICE_RUN_SPILL, events,
-				   run->count, deliveries);
-	} else if (run->lane == SLUICE_LANE_NONE) {
-		outlet_discard(out, events, run->count);
-	} else if (run->lane == SLUICE_LANE_WRONG) {
-		out->wrong = 1;
-	} else { /* for all, or any */
-		out->rings->write(out, events, run->count, deliveries);
-	}
-}
-
 /* The strategy has lanes wait for others: they begin anew. */
 static void outlet_rejoin(struct outlet *out)
 {
@@ -209,6 +137,17 @@ static void outlet_rejoin(struct outlet *out)
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->lanes.lane[i].state == SLUICE_LANE_JOINING)
 			out->subs[i]->began = 0;
+}
+
+/* Little by little: then the lines of events to come are fetched. Bytes. */
+#define CORKED_LINE 64u
+
+static void outlet_fetch(const struct outlet *out, uint32_t lane)
+{
+	if (lane < SLUICE_LANE_ANY)
+		sluice_spsc_fetch(&out->writers[lane]);
+	else if (!out->rings->own)
+		sluice_spsc_fetch(&out->common.base);
 }
 
 static void outlet_publish(struct outlet *out, uint32_t deliveries)
@@ -233,12 +172,11 @@ uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 	uint32_t placed = out->strategy->pick(out->state, &out->lanes, &row,
 					      out->runs, &n_runs);
 
-	for (uint32_t i = 0; i < n_runs; i++) {
-		outlet_write_run(out, &out->runs[i], events, deliveries);
-		events += (size_t)out->runs[i].count * out->event_bytes;
-	}
+	outlet_write_runs(out, events, n_runs, deliveries);
 	if (!out->corked || deliveries > 0)
 		outlet_publish(out, deliveries);
+	else if (n_runs == 1 && placed * out->event_bytes <= CORKED_LINE)
+		outlet_fetch(out, out->runs[0].lane);
 	if (SLUICE_UNLIKELY(out->lanes.rejoined))
 		outlet_rejoin(out);
 	return placed;

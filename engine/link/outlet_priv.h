@@ -171,6 +171,9 @@ uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 uint32_t outlet_deal(struct outlet *out, const unsigned char *events,
 		     uint32_t n, uint32_t deliveries);
 
+/* The first @n_runs of out->runs, decided for @events: of outlet_write.c. */
+void outlet_write_runs(struct outlet *out, const unsigned char *events,
+		       uint32_t n_runs, uint32_t deliveries);
 /* @n events into the ring of @w, not published yet. */
 void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,
 		  const unsigned char *events, uint32_t n);

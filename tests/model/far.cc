@@ -13,6 +13,7 @@
 #include "kernel.h"
 #include "ring/far.h"
 #include "ring/spsc.h"
+#include "copier.h"
 
 static const uint32_t CAPACITY = 1;
 

@@ -18,8 +18,6 @@
 
 #include "backend.h"
 
-struct sluice_copier;
-
 enum {
 	MODEL_EXIT_VIOLATION = 10,
 	MODEL_EXIT_USAGE = 2,
@@ -32,16 +30,6 @@ struct model_range {
 	uint64_t first;
 	uint64_t count;
 };
-
-/* No copier of a model looks at the clock: its method is fixed. */
-extern "C" {
-void sluice_copier_turn(struct sluice_copier *copier);
-void sluice_copier_turn(struct sluice_copier *copier)
-{
-	(void)copier;
-	RL_ASSERT(false);
-}
-}
 
 static inline struct model_range model_arguments(int argc, char **argv,
 						 uint64_t count)

@@ -9,6 +9,7 @@
  */
 #include "model.h"
 #include "ring/spsc.h"
+#include "copier.h"
 
 static const uint32_t CAPACITY = 2;
 static const uint32_t GRANTED_MAX = 16;

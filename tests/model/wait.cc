@@ -14,6 +14,7 @@
  */
 #include "kernel.h"
 #include "ring/spsc.h"
+#include "copier.h"
 
 static const uint32_t CAPACITY_MAX = 4;
 

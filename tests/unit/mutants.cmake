@@ -392,7 +392,7 @@ sluice_unit_mutant(latency-is-forgotten engine/link/subscription.c snapshot_late
 sluice_unit_mutant(pool-without-stamps engine/link/rings_pool.c snapshot_latency "of_a_pool"
 	[[s/link->stamp.ns = stamp.ns;/(void)0;/]])
 sluice_unit_mutant(common-ring-without-stamps engine/link/rings_common.c snapshot_latency "of_a_common_ring"
-	[[s/stamp_publish(&out->stamper, &out->common.base, out->ops);/(void)0;/]])
+	[[s/stamp_publish(&out->stamper, w, out->ops);/(void)0;/]])
 sluice_unit_mutant(blocked-is-work ring/times.h times "a_step_that_lasts_is_work_and_then_blocked"
 	[[s/spent_ns\[SLUICE_DOING_BLOCKED\] += span_ns - work_ns;/spent_ns[SLUICE_DOING_WORK] += span_ns - work_ns;/]])
 sluice_unit_mutant(work-without-a-thread ring/times.c times "work_that_is_not_done_is_not_told"
@@ -481,19 +481,19 @@ sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks 
 	[[/^static int stage_restart/,/^}/s/stage_ask_anew(stage);//]])
 sluice_unit_mutant(retries-add-up engine/stage/produce.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_answer/s/\tstage->run.retries = 0;/\t(void)0;/]])
-sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_that_grow_long"
+sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_that_grow_long_wait_for_few"
 	[[/^static void producer_ask_row/,/^}/s/stage->run.quick = 0;/(void)0;/]])
-sluice_unit_mutant(all-are-quick engine/stage/produce.c producer_row "long_calls_publish"
+sluice_unit_mutant(all-are-quick engine/stage/produce.c producer_row "long_calls_publish_each_its_own"
 	[[/^static void producer_ask_slow/,/^}/s/< ROW_CALL_NS/< UINT64_MAX/]])
-sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_may_block"
+sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_may_block_keeps_nothing_back"
 	[[s/!stage->run.quick || stage->opts.blocking/!stage->run.quick/]])
 sluice_unit_mutant(corked-for-ever engine/link/outlet.c producer_row "a_row_may_end_early"
 	[[/^void outlet_uncork/,/^}/s/outlet_publish(out, 0);//]])
 sluice_unit_mutant(worse-is-better ring/copier.c copier "equals_are_left_alone"
 	[[s/^#define BETTER       90u/#define BETTER       103u/]])
-sluice_unit_mutant(one-win-is-enough ring/copier.c copier "equals_are_left_alone|pauses_change"
+sluice_unit_mutant(one-win-is-enough ring/copier.c copier "equals_are_left_alone"
 	[[s/if (++copier->wins == 2)/if (++copier->wins == 1)/]])
-sluice_unit_mutant(no-hurry ring/copier.c copier "a_change_is_followed|the_best_is_found"
+sluice_unit_mutant(no-hurry ring/copier.c copier "the_best_is_found"
 	[[/^static void copier_hurry/,/^}/s/copier->hurry = .*;/(void)0;/]])
 sluice_unit_mutant(tries-for-ever ring/copier.c copier "tries_cost_little"
 	[[s/copier->hurry > 0 || copier->wins > 0 || now_ns >= copier->next_ns/1/]])
@@ -501,7 +501,7 @@ sluice_unit_mutant(slow-tries-to-the-end ring/copier.c copier "tries_cost_little
 	[[/^static int copier_too_slow/,/^}/s/return .*/return 0 \&\&/]])
 sluice_unit_mutant(never-light ring/copier.c copier "light_load_is_plain"
 	[[s/^#define LIGHT_NS .*/#define LIGHT_NS UINT64_MAX/]])
-sluice_unit_mutant(tail-not-copied ring/copy.h copier "each_method_copies"
+sluice_unit_mutant(tail-not-copied ring/copy.h copier "each_method_copies_all_and_no_more"
 	[[/^SLUICE_API inline void sluice_copy_stream/,/^}/s/memcpy(to + head, from + head, bytes - head);//]])
 sluice_unit_mutant(run-not-forgotten engine/stage/stage.c start_again "a_stage_forgets_a_run"
 	[[/^void stage_reset/,/^}/s/(void)sluice_exchange(\&words->downs, 0);//]])
@@ -587,7 +587,7 @@ sluice_unit_mutant(count-below-the-counted engine/stage/resequencer.c ordered_an
 	[[s/^\tcounts\[number & mask\] = deliveries;/\tif (link->counted == number + 1) counts[number \& mask] = deliveries;/]])
 sluice_unit_mutant(second-answer-not-counted engine/stage/resequencer.c ordered_answers "a_second_answer_is_dropped_and_counted"
 	[[/case SLUICE_REORDER_DUPLICATE:/,/break;/s/SLUICE_COUNTER_DISCARDED, 1);/SLUICE_COUNTER_DISCARDED, 0);/]])
-sluice_unit_mutant(missed-is-answered engine/link/outlet.c ordered_end "nobody_answers_one"
+sluice_unit_mutant(missed-is-answered engine/link/outlet_write.c ordered_end "nobody_answers_one"
 	[[s/^\tout->unread += missed;/\t(void)missed;/]])
 sluice_unit_mutant(missed-is-not-noted engine/stage/resequencer.c ordered_end "nobody_answers_one"
 	[[s/^\tresequencer_miss(.*/\t(void)resequencer_miss;/]])

@@ -106,6 +106,12 @@ uint32_t sim_below(uint32_t n)
 	return (uint32_t)rng_below(chance_here(), n);
 }
 
+/* Whatever the machine likes: its stores are the real ones here. */
+uint32_t sim_copy_method(void)
+{
+	return sim_below(2) ? SLUICE_COPY_STREAM : SLUICE_COPY_AUTO;
+}
+
 uint64_t machine_now_ms(void)
 {
 	struct timespec now;
