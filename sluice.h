@@ -16,6 +16,7 @@
 #include "engine/pipeline.h"
 #include "engine/port.h"
 #include "engine/process.h"
+#include "engine/rates.h"
 #include "engine/snapshot.h"
 #include "engine/stage.h"
 #include "engine/subscription.h"

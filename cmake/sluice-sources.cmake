@@ -48,6 +48,7 @@ set(SLUICE_PUBLIC_HEADERS
 	engine/pipeline.h
 	engine/port.h
 	engine/process.h
+	engine/rates.h
 	engine/snapshot.h
 	engine/stage.h
 	engine/subscription.h
@@ -119,6 +120,7 @@ set(SLUICE_SOURCES
 	engine/graph/undo.c
 	engine/control/control.c
 	engine/control/door.c
+	engine/control/rates.c
 	engine/control/snapshot.c
 	engine/control/subscribe.c
 	engine/control/subscription.c

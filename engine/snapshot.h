@@ -13,11 +13,10 @@
  *                            (unsigned long long)now->subscriptions[i]->carried);
  *     sluice_snapshot_close(now);
  *
- * Rates  A count of one snapshot, less the same of an earlier one, times 1e9, by
- *        the difference of their time_ns is a rate per second. The two rows must
- *        be of the same thing: of a subscription its `sub` says that
- *        (sluice_snapshot_subscription() looks for it), of a stage its `serial`,
- *        for a name may be used again after sluice_stage_remove().
+ * Rates  rates.h has them, between two snapshots. Rows of two snapshots are of the
+ *        same thing if their `sub` says so (sluice_snapshot_subscription() looks for
+ *        it), of stages their `serial`: a name may be used again after
+ *        sluice_stage_remove().
  * Time   What a stage spends its time on adds up to the time since it began. A stage
  *        that shares its worker works while it waits for its turn, too. "Out of
  *        credit" is one that finds no room ahead, and held_up_by says whose; to

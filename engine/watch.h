@@ -20,11 +20,10 @@
  * pipeline listens (listen.h), and its allow list has SLUICE_PEER_OBSERVER for whoever
  * watches, in a row that names no stages.
  *
- * Snapshots are those of snapshot.h, and rates between two are computed in the same
- * way; their times are of the clock that all processes have. But a subscription's `sub`
- * has no pipeline here, so that calls refuse it: it is good for
- * sluice_snapshot_subscription() alone, and in held_up_at an index of UINT32_MAX is
- * none.
+ * Snapshots are those of snapshot.h, and rates.h has the rates between two; their times
+ * are of the clock that all processes have. But a subscription's `sub` has no pipeline
+ * here, so that calls refuse it: it is good for sluice_snapshot_subscription() and
+ * sluice_snapshot_rates() alone, and in held_up_at an index of UINT32_MAX is none.
  */
 #ifndef SLUICE_ENGINE_WATCH_H
 #define SLUICE_ENGINE_WATCH_H

@@ -113,36 +113,33 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Millions of events per second of one stage between two snapshots. */
-static double rate(const struct sluice_snapshot *before,
-		   const struct sluice_snapshot *after, const char *name)
+/* Millions of events per second of one stage: row @i of both. */
+static double rate(const struct sluice_rates *rates, uint32_t i)
 {
-	const struct sluice_stage_snapshot *was =
-		sluice_snapshot_stage(before, name);
-	const struct sluice_stage_snapshot *is =
-		sluice_snapshot_stage(after, name);
-	uint64_t events;
+	const struct sluice_stage_rates *stage = rates->stages[i];
 
-	if (was == NULL || is == NULL)
-		return 0;
-	events = is->counts.events_in + is->counts.events_out -
-		 was->counts.events_in - was->counts.events_out;
-	return (double)events * 1e3 /
-	       (double)(after->time_ns - before->time_ns);
+	return (stage->events_in_per_s + stage->events_out_per_s) / 1e6;
 }
 
-static void live_line(const struct sluice_snapshot *before,
-		      const struct sluice_snapshot *after, int tty)
+static int live_line(const struct sluice_snapshot *before,
+		     const struct sluice_snapshot *after, int tty)
 {
-	(void)fprintf(stderr, "%sM events/s: counter %.1f | consumers",
-		      tty ? "\r\033[K" : "", rate(before, after, "counter"));
+	struct sluice_rates *rates = NULL;
+	int rc = sluice_snapshot_rates(before, after, &rates);
+
+	if (rc < 0)
+		return rc;
+	(void)fprintf(stderr, "%sM events/s:", tty ? "\r\033[K" : "");
 	for (uint32_t i = 0; i < after->stage_count; i++)
-		if (after->stages[i]->kind == SLUICE_CONSUMER)
-			(void)fprintf(
-				stderr, " %.1f",
-				rate(before, after, after->stages[i]->name));
+		if (after->stages[i]->kind == SLUICE_PRODUCER)
+			(void)fprintf(stderr, " %s %.1f | consumers",
+				      after->stages[i]->name, rate(rates, i));
+		else
+			(void)fprintf(stderr, " %.1f", rate(rates, i));
 	(void)fprintf(stderr, "%s", tty ? "" : "\n");
 	(void)fflush(stderr);
+	sluice_rates_close(rates);
+	return 0;
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -195,7 +192,7 @@ static int watch(struct lesson *lesson, double seconds)
 		next = now_s();
 		rc = sluice_pipeline_stat(lesson->pipeline, &after);
 		if (rc == 0)
-			live_line(before, after, tty);
+			rc = live_line(before, after, tty);
 		sluice_snapshot_close(before);
 		before = after;
 	}

@@ -443,6 +443,18 @@ sluice_unit_mutant(onlookers-hold-up engine/control/snapshot.c snapshot_time "an
 	[[s/sub->kind == SLUICE_SUB_DISPATCHED \&\&/1 \&\&/]])
 sluice_unit_mutant(nobody-restores engine/control/snapshot.c snapshot_time "who_restores_its_order_is_named"
 	[[s/if (restorer != NULL \&\& worst != NULL \&\& worst->counts.credit > 0) {/if (0) {/]])
+sluice_unit_mutant(rates-by-name engine/control/rates.c rates "rows_are_matched_by_identity"
+	[[s/if (in->stages\[i\]->serial == row->serial \&\&/if (1 \&\&/]])
+sluice_unit_mutant(rates-by-place engine/control/rates.c rates "a_place_that_is_used_again_is_another_subscription"
+	[[s/sub->generation == row->sub.generation \&\&/1 \&\&/]])
+sluice_unit_mutant(rates-of-what-went-back engine/control/rates.c rates "events out"
+	[[s/if (now < before || span_ns == 0)/if (span_ns == 0)/]])
+sluice_unit_mutant(went-back-in-silence engine/control/rates.c rates "batches in"
+	[[s/if (now < before)$/if (0)/]])
+sluice_unit_mutant(shares-of-the-whole-life engine/control/rates.c rates "its_time_is_what_it_lived_in_between"
+	[[s/row->lived_ns = now->lived_ns - before->lived_ns;/row->lived_ns = now->lived_ns;/]])
+sluice_unit_mutant(who-went-is-forgotten engine/control/rates.c rates "all_may_have_gone"
+	[[s/stage_went(rates_add_stage(r, before->stages\[i\]));/(void)stage_went;/]])
 sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/stage->serial = ++p->serials;/stage->serial = 1;/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"

@@ -54,11 +54,9 @@ static int inspect_rounds(struct view *view, struct inspection *found,
 			break;
 		invariants_check(found, view->before, view->now);
 	}
-	if (view->now == NULL) {
-		view->now = view->before;
-		view->before = NULL;
-	}
-	return rc == -EPIPE ? found->rc : rc < 0 ? rc : found->rc;
+	if (view->now == NULL)
+		view_unmark(view);
+	return rc < 0 && rc != -EPIPE ? rc : found->rc;
 }
 
 int cmd_inspect(const struct command *command, void *of)

@@ -40,12 +40,21 @@ static json_t *stat_time(const struct sluice_times *time)
 		"blocked_ns", count(time->blocked_ns));
 }
 
-static json_t *stat_stage(const struct view *view,
-			  const struct sluice_stage_snapshot *row)
+/* Of what it lived since the last look. */
+static json_t *stat_shares(const struct sluice_stage_rates *rates)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "working",
+			 rate(rates->working), "idle", rate(rates->idle),
+			 "no_credit", rate(rates->no_credit), "blocked",
+			 rate(rates->blocked));
+}
+
+static json_t *stat_stage(const struct sluice_stage_snapshot *row,
+			  const struct sluice_stage_rates *rates)
 {
 	return json_pack(
 		"{s:o, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o}",
+		"s:o, s:o, s:o, s:o}",
 		"name", json_text(row->name), "kind", view_kind_text(row->kind),
 		"phase", view_phase_text(row->phase), "port",
 		(int)(row->port != 0), "blocking", (int)(row->blocking != 0),
@@ -61,9 +70,12 @@ static json_t *stat_stage(const struct view *view,
 		"held_up_by",
 		row->held_up_by[0] != '\0' ? json_text(row->held_up_by)
 					   : json_null(),
-		"in_per_second", rate(view_stage_rate(view, row, 0)),
-		"out_per_second", rate(view_stage_rate(view, row, 1)), "counts",
-		stat_counts(&row->counts), "time", stat_time(&row->time));
+		"in_per_second", rate(rates->events_in_per_s), "out_per_second",
+		rate(rates->events_out_per_s), "batches_in_per_second",
+		rate(rates->batches_in_per_s), "batches_out_per_second",
+		rate(rates->batches_out_per_s), "shares", stat_shares(rates),
+		"counts", stat_counts(&row->counts), "time",
+		stat_time(&row->time));
 }
 
 static json_t *stat_latency(const struct sluice_latency_stats *l)
@@ -75,23 +87,24 @@ static json_t *stat_latency(const struct sluice_latency_stats *l)
 			 count(l->max_ns));
 }
 
-static json_t *stat_sub(const struct view *view,
-			const struct sluice_subscription_snapshot *row)
+static json_t *stat_sub(const struct sluice_subscription_snapshot *row,
+			const struct sluice_subscription_rates *rates)
 {
 	const struct sluice_subscription_stats *c = &row->counts;
 
 	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o, s:o}",
 		"consumer", json_text(row->consumer), "producer",
 		json_text(row->producer), "phase",
 		view_sub_phase_text(row->phase), "kind",
 		view_sub_kind_text(row->kind), "index", count(row->sub.index),
 		"window", count(row->window), "carried", count(row->carried),
-		"per_second", rate(view_sub_rate(view, row)), "credit",
-		count(c->credit), "depth", count(c->depth), "waiting",
-		count(c->waiting), "batches", count(c->batches), "high",
-		count(c->high), "latency", stat_latency(&row->latency));
+		"per_second", rate(rates->events_per_s), "batches_per_second",
+		rate(rates->batches_per_s), "credit", count(c->credit), "depth",
+		count(c->depth), "waiting", count(c->waiting), "batches",
+		count(c->batches), "high", count(c->high), "latency",
+		stat_latency(&row->latency));
 }
 
 static json_t *stat_json(const struct view *view)
@@ -101,11 +114,13 @@ static json_t *stat_json(const struct view *view)
 	json_t *subs = json_array();
 
 	for (uint32_t i = 0; i < now->stage_count; i++)
-		(void)json_array_append_new(stages,
-					    stat_stage(view, now->stages[i]));
+		(void)json_array_append_new(
+			stages,
+			stat_stage(now->stages[i], view->rates->stages[i]));
 	for (uint32_t i = 0; i < now->subscription_count; i++)
 		(void)json_array_append_new(
-			subs, stat_sub(view, now->subscriptions[i]));
+			subs, stat_sub(now->subscriptions[i],
+				       view->rates->subscriptions[i]));
 	return json_pack(
 		"{s:i, s:s, s:o, s:s, s:o, s:o, s:o}", "schema", OPTIONS_SCHEMA,
 		"command", "stat", "pipeline", json_text(now->name), "phase",
@@ -122,11 +137,11 @@ static int stat_read(struct view *view)
 		return rc;
 	view_mark(view);
 	rc = view_read(view, VIEW_MS);
-	if (rc == 0)
-		return 0;
-	view->now = view->before;
-	view->before = NULL;
-	return rc == -EPIPE ? 0 : rc;
+	if (rc == -EPIPE)
+		view_unmark(view);
+	else if (rc < 0)
+		return rc;
+	return view_rate(view);
 }
 
 int cmd_stat(const struct command *command, void *of)

@@ -56,6 +56,10 @@ static int top_draw(struct view *view)
 
 static int top_show(struct view *view, int drawn)
 {
+	int rc = view_rate(view);
+
+	if (rc < 0)
+		return rc;
 	if (drawn)
 		return top_draw(view);
 	view_write(view, stdout);

@@ -86,6 +86,7 @@ int view_close(struct view *view, const struct command *command, int rc)
 {
 	sluice_snapshot_close(view->before);
 	sluice_snapshot_close(view->now);
+	sluice_rates_close(view->rates);
 	sluice_watch_close(view->watch);
 	*view = (struct view){.watch = NULL};
 	if (rc >= 0)
@@ -114,66 +115,21 @@ void view_mark(struct view *view)
 	view->now = NULL;
 }
 
-/* ---- rates --------------------------------------------------------------------- */
-
-/* A name may be another stage's by now. */
-static const struct sluice_stage_snapshot *
-view_stage_before(const struct view *view,
-		  const struct sluice_stage_snapshot *row)
+void view_unmark(struct view *view)
 {
-	const struct sluice_stage_snapshot *before =
-		sluice_snapshot_stage(view->before, row->name);
-
-	return before != NULL && before->serial == row->serial ? before : NULL;
+	view->now = view->before;
+	view->before = NULL;
 }
 
-static double view_rate(const struct view *view, uint64_t now, uint64_t before)
+int view_rate(struct view *view)
 {
-	uint64_t ns = view->now->time_ns - view->before->time_ns;
+	struct sluice_rates *rates = NULL;
+	int rc = cli_library(
+		sluice_snapshot_rates(view->before, view->now, &rates));
 
-	if (ns == 0 || now < before)
-		return -1;
-	return (double)(now - before) * 1e9 / (double)ns;
-}
-
-double view_stage_rate(const struct view *view,
-		       const struct sluice_stage_snapshot *row, int out)
-{
-	const struct sluice_stage_snapshot *before =
-		view_stage_before(view, row);
-
-	if (before == NULL)
-		return -1;
-	return out ? view_rate(view, row->counts.events_out,
-			       before->counts.events_out)
-		   : view_rate(view, row->counts.events_in,
-			       before->counts.events_in);
-}
-
-double view_sub_rate(const struct view *view,
-		     const struct sluice_subscription_snapshot *row)
-{
-	const struct sluice_subscription_snapshot *before =
-		sluice_snapshot_subscription(view->before, row->sub);
-
-	return before != NULL ? view_rate(view, row->carried, before->carried)
-			      : -1;
-}
-
-double view_share(const struct view *view,
-		  const struct sluice_stage_snapshot *row,
-		  enum sluice_doing doing)
-{
-	static const struct sluice_times none;
-	const struct sluice_stage_snapshot *before =
-		view_stage_before(view, row);
-	const struct sluice_times *since =
-		before != NULL ? &before->time : &none;
-	double lived = (double)row->time.lived_ns - (double)since->lived_ns;
-	double spent = (double)view_time_ns(&row->time, doing) -
-		       (double)view_time_ns(since, doing);
-
-	return lived > 0 && spent > 0 ? spent / lived : 0;
+	sluice_rates_close(view->rates);
+	view->rates = rates;
+	return rc;
 }
 
 /* ---- the table of stages ---------------------------------------------------------- */
@@ -209,7 +165,8 @@ static struct text rate_text(double rate)
 
 static struct text share_text(double share)
 {
-	return text_format("%.0f%%", share * 100);
+	return share < 0 ? text_format("-")
+			 : text_format("%.0f%%", share * 100);
 }
 
 /* Where its time goes now; or how far it is, when it does not run. */
@@ -236,10 +193,12 @@ static struct text stage_cell(const struct table *table, uint32_t row,
 {
 	const struct view *view = table->of;
 	const struct sluice_stage_snapshot *stage;
+	const struct sluice_stage_rates *rates;
 
 	if (row == 0)
 		return text_format("%s", stage_heads[column]);
 	stage = view->now->stages[row - 1];
+	rates = view->rates->stages[row - 1];
 	switch ((enum stage_column)column) {
 	case STAGE_NAME:
 		return text_format("%s", stage->name);
@@ -252,19 +211,17 @@ static struct text stage_cell(const struct table *table, uint32_t row,
 	case STAGE_OUT:
 		return text_count((double)stage->counts.events_out);
 	case STAGE_IN_RATE:
-		return rate_text(view_stage_rate(view, stage, 0));
+		return rate_text(rates->events_in_per_s);
 	case STAGE_OUT_RATE:
-		return rate_text(view_stage_rate(view, stage, 1));
+		return rate_text(rates->events_out_per_s);
 	case STAGE_WORKING:
-		return share_text(view_share(view, stage, SLUICE_DOING_WORK));
+		return share_text(rates->working);
 	case STAGE_IDLE:
-		return share_text(view_share(view, stage, SLUICE_DOING_IDLE));
+		return share_text(rates->idle);
 	case STAGE_NO_CREDIT:
-		return share_text(
-			view_share(view, stage, SLUICE_DOING_NO_CREDIT));
+		return share_text(rates->no_credit);
 	case STAGE_BLOCKED:
-		return share_text(
-			view_share(view, stage, SLUICE_DOING_BLOCKED));
+		return share_text(rates->blocked);
 	case STAGE_RESTARTS:
 		return text_count((double)stage->counts.restarts);
 	case STAGE_DEAD:
@@ -334,7 +291,8 @@ static struct text sub_cell(const struct table *table, uint32_t row,
 	case SUB_CARRIED:
 		return text_count((double)sub->carried);
 	case SUB_RATE:
-		return rate_text(view_sub_rate(view, sub));
+		return rate_text(
+			view->rates->subscriptions[row - 1]->events_per_s);
 	case SUB_WINDOW:
 		return text_count(sub->window);
 	case SUB_CREDIT:

@@ -16,7 +16,8 @@ struct view {
 	struct sluice_watch *watch;
 	struct sluice_snapshot *before; /* NULL: rates are none */
 	struct sluice_snapshot *now;
-	int width; /* of tables; 0: as wide as they get */
+	struct sluice_rates *rates; /* of view_rate() */
+	int width;                  /* of tables; 0: as wide as they get */
 };
 
 /* What the command line names. Returns 0 or a negative errno with a sentence in
@@ -29,16 +30,11 @@ int view_close(struct view *view, const struct command *command, int rc);
 int view_read(struct view *view, uint32_t timeout_ms);
 /* From here on rates are counted. */
 void view_mark(struct view *view);
+/* None has come behind the one that was marked: that is `now` again. */
+void view_unmark(struct view *view);
+/* Before `now` is shown: its rates. Returns 0 or a negative errno. */
+int view_rate(struct view *view);
 
-/* How many a second, of a stage or a subscription; negative: not known. */
-double view_stage_rate(const struct view *view,
-		       const struct sluice_stage_snapshot *row, int out);
-double view_sub_rate(const struct view *view,
-		     const struct sluice_subscription_snapshot *row);
-/* Part of the time that went to enum sluice_doing, since `before`, or ever. */
-double view_share(const struct view *view,
-		  const struct sluice_stage_snapshot *row,
-		  enum sluice_doing doing);
 /* Of all: as it is called. */
 const char *view_kind_text(enum sluice_stage_kind kind);
 const char *view_phase_text(enum sluice_phase phase);
