@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schema_check SCHEMA DOCUMENT: does the document keep to the schema?
+ * schema_check SCHEMA DOCUMENT [lines]: does the document keep to the schema? With
+ * "lines" each line is a document, and there is at least one.
  *
  * The words of JSON Schema that docs/ uses, and no others: one that is not known
  * here fails, so that no rule goes unchecked. Exit status: 0 it does, 1 it does
@@ -14,7 +15,8 @@
 #define PLACE_BYTES 256u
 
 struct check {
-	json_t *schema; /* the whole one, for $ref */
+	json_t *schema;   /* the whole one, for $ref */
+	const char *file; /* where it is from, as another one may be */
 	char place[PLACE_BYTES];
 	int failures;
 };
@@ -116,11 +118,46 @@ static void check_items(struct check *check, json_t *rule, json_t *value)
 	}
 }
 
+static json_t *check_load(const char *file, int code)
+{
+	json_error_t error;
+	json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+
+	if (root == NULL) {
+		(void)fprintf(stderr, "%s:%d: %s\n", file, error.line,
+			      error.text);
+		exit(code);
+	}
+	return root;
+}
+
+/* Another file, beside this one. */
+static void check_file(struct check *check, const char *name, json_t *value)
+{
+	const char *slash = strrchr(check->file, '/');
+	json_t *schema = check->schema;
+	const char *file = check->file;
+	char other[4096];
+
+	(void)snprintf(other, sizeof(other), "%.*s%s",
+		       slash != NULL ? (int)(slash + 1 - file) : 0, file, name);
+	check->file = other;
+	check->schema = check_load(other, 2);
+	check_value(check, check->schema, value);
+	json_decref(check->schema);
+	check->schema = schema;
+	check->file = file;
+}
+
 static void check_ref(struct check *check, const char *ref, json_t *value)
 {
 	static const char local[] = "#/$defs/";
 	json_t *rule = NULL;
 
+	if (ref != NULL && ref[0] != '#') {
+		check_file(check, ref, value);
+		return;
+	}
 	if (ref != NULL && strncmp(ref, local, strlen(local)) == 0)
 		rule = json_object_get(json_object_get(check->schema, "$defs"),
 				       ref + strlen(local));
@@ -191,17 +228,29 @@ static void check_value(struct check *check, json_t *schema, json_t *value)
 	}
 }
 
-static json_t *check_load(const char *file, int code)
+static void check_lines(struct check *check, const char *name)
 {
-	json_error_t error;
-	json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+	FILE *file = fopen(name, "r");
+	char *line = NULL;
+	size_t room = 0;
+	unsigned lines = 0;
 
-	if (root == NULL) {
-		(void)fprintf(stderr, "%s:%d: %s\n", file, error.line,
-			      error.text);
-		exit(code);
+	while (file != NULL && getline(&line, &room, file) > 0) {
+		json_t *document =
+			json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+		(void)snprintf(check->place, PLACE_BYTES, "line %u", ++lines);
+		if (document == NULL)
+			check_fail(check, "is no document:", line);
+		check_value(check, check->schema, document);
+		json_decref(document);
 	}
-	return root;
+	check->place[0] = '\0';
+	if (lines == 0)
+		check_fail(check, "has no lines", "");
+	free(line);
+	if (file != NULL)
+		(void)fclose(file);
 }
 
 int main(int argc, char **argv)
@@ -209,14 +258,20 @@ int main(int argc, char **argv)
 	struct check check = {0};
 	json_t *document;
 
-	if (argc != 3) {
-		(void)fprintf(stderr, "usage: schema_check SCHEMA DOCUMENT\n");
+	if (argc < 3 || (argc > 3 && strcmp(argv[3], "lines") != 0)) {
+		(void)fprintf(stderr,
+			      "usage: schema_check SCHEMA DOCUMENT [lines]\n");
 		return 2;
 	}
+	check.file = argv[1];
 	check.schema = check_load(argv[1], 2);
-	document = check_load(argv[2], 1);
-	check_value(&check, check.schema, document);
-	json_decref(document);
+	if (argc > 3) {
+		check_lines(&check, argv[2]);
+	} else {
+		document = check_load(argv[2], 1);
+		check_value(&check, check.schema, document);
+		json_decref(document);
+	}
 	json_decref(check.schema);
 	return check.failures > 0;
 }

@@ -183,6 +183,8 @@ check_stat()
 	expect 0 stat orders --json
 	"$schema_check" "$tree/docs/sluice-stat.schema.json" "$scratch/out" ||
 		fail "stat --json is not what the schema says"
+	grep -c '"came": false' "$scratch/out" | grep -qx 5 ||
+		fail "not three stages and two subscriptions"
 	expect 0 stat orders --json="$scratch/document"
 	grep -q '^pipeline orders' "$scratch/out" || fail "--json=FILE: no table"
 	# By an option, from anywhere; and who is not there.
@@ -206,6 +208,21 @@ check_top()
 	expect 0 top orders --rounds=2 --every=200ms
 	[ "$(grep -c '^pipeline orders, running$' "$scratch/out")" -eq 2 ] ||
 		fail "not two rounds"
+	expect 0 top orders --rounds=2 --every=200ms --json
+	[ "$(wc -l <"$scratch/out")" -eq 2 ] || fail "--json: not two lines"
+	"$schema_check" "$tree/docs/sluice-top.schema.json" "$scratch/out" lines ||
+		fail "top --json is not what the schema says"
+	grep -o '"came":false' "$scratch/out" | wc -l | grep -qx ' *10' ||
+		fail "--json: not two times five rows"
+	grep -qF '"span_ns":0,' "$scratch/out" && fail "--json: no time between"
+	expect 0 top orders --rounds=1 --every=200ms --json="$scratch/lines"
+	grep -q '^pipeline orders, running$' "$scratch/out" ||
+		fail "--json=FILE: no tables"
+	"$schema_check" "$tree/docs/sluice-top.schema.json" "$scratch/lines" \
+		lines || fail "--json=FILE: not what the schema says"
+	expect 1 top orders --rounds=1 --json="$scratch/nowhere/lines"
+	[ ! -w /dev/full ] ||
+		expect 1 top orders --rounds=1 --every=200ms --json=/dev/full
 	"$program" top orders --every=200ms >"$scratch/rounds" \
 		2>"$scratch/rounds.talk" 9>&- &
 	top=$!
@@ -252,6 +269,11 @@ check_export()
 		expect 0 export orders
 	done
 	[ "$(tail -n 1 "$scratch/out")" = "# EOF" ] || fail "no end"
+	rc=0
+	"$program" export orders --json >/dev/null 2>"$scratch/talk" || rc=$?
+	[ $rc -eq 2 ] || fail "--json ends with $rc"
+	grep -qF -e "--json: 'export' has no such option, others have" \
+		"$scratch/talk" || fail "--json says $(cat "$scratch/talk")"
 	unwatch
 	unset SLUICE_DIR
 	/usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || {

@@ -154,6 +154,75 @@ END
 		fail "other bytes"
 }
 
+# An object a line, and each is as the schema says.
+check_json()
+{
+	relay
+	recv --json
+	"$program" tap relay upper --json --format=text \
+		>"$scratch/tapped" 2>"$scratch/tap.told" &
+	tap=$!
+	started="$started $tap"
+	until "$program" stat relay | grep -q '^peer-.* upper  *tee '; do
+		kill -0 $tap || fail "no tap: $(cat "$scratch/tap.told")"
+		sleep 0.05
+	done
+	printf 'a\nb"\nc\n' | send
+	got_lines 3
+	drained
+	ends 0 $tap
+	cat >"$scratch/expected" <<'END'
+{"seq":0,"redelivered":false,"hex":"410000000000000000000000"}
+{"seq":1,"redelivered":false,"hex":"422200000000000000000000"}
+{"seq":2,"redelivered":false,"hex":"430000000000000000000000"}
+END
+	diff "$scratch/expected" "$scratch/got" || fail "other objects"
+	cat >"$scratch/expected" <<'END'
+{"seq":0,"redelivered":false,"text":"A"}
+{"seq":1,"redelivered":false,"text":"B\""}
+{"seq":2,"redelivered":false,"text":"C"}
+END
+	diff "$scratch/expected" "$scratch/tapped" || fail "the tap has others"
+	for command in recv tap; do
+		"$schema_check" "$tree/docs/sluice-$command.schema.json" \
+			"$scratch/tapped" lines ||
+			fail "$command --json is not what the schema says"
+	done
+	"$schema_check" "$tree/docs/sluice-recv.schema.json" "$scratch/got" \
+		lines || fail "recv --json is not what the schema says"
+	refused "--json: goes without --format=raw" \
+		recv relay --from=queue --json --format=raw
+	# What one has had that could not write it says so.
+	relay
+	mkfifo "$scratch/full"
+	exec 7<>"$scratch/full"
+	dd if=/dev/zero of="$scratch/full" bs=4096 oflag=nonblock 2>/dev/null || :
+	"$program" recv relay --from=queue --json >"$scratch/full" &
+	stuck=$!
+	started="$started $stuck"
+	printf 'a\nb\n' | timeout $deadline "$program" send relay --to=queue ||
+		fail "the queue is not fed"
+	until "$program" stat relay | awk '$2 == "queue" && $8 == 2' | grep -q .; do
+		kill -0 $stuck || fail "it ends"
+		sleep 0.05
+	done
+	kill -9 $stuck
+	wait $stuck 2>/dev/null || :
+	exec 7<&-
+	timeout $deadline "$program" recv relay --from=queue --json --count=2 \
+		--fields=text:5,hex:2 >"$scratch/got" || fail "nothing comes"
+	sed 's/"seq":[0-9]*/"seq":N/' "$scratch/got" >"$scratch/again"
+	cat >"$scratch/expected" <<'END'
+{"seq":N,"redelivered":true,"fields":["a","0000"]}
+{"seq":N,"redelivered":true,"fields":["b","0000"]}
+END
+	diff "$scratch/expected" "$scratch/again" || fail "what comes again"
+	"$schema_check" "$tree/docs/sluice-recv.schema.json" "$scratch/got" \
+		lines || fail "--fields is not what the schema says"
+	kill -INT $engine
+	ends 0 $engine
+}
+
 # So many and not one more: the others are there for the next.
 check_count()
 {
@@ -459,7 +528,7 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 }
 
 case $part in
-text | formats | count | resume | refused | signals | broken | tee | died | \
+text | formats | json | count | resume | refused | signals | broken | tee | died | \
 	listen) ;;
 *) fail "no such part" ;;
 esac

@@ -7,6 +7,7 @@
 #include "ring/base.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* A text; one that is no UTF-8, which a file's name may be, as "?". */
 json_t *json_text(const char *text);
@@ -14,5 +15,7 @@ json_t *json_text(const char *text);
  * no memory for it. Returns 0, or a negative errno with a sentence in
  * cli_error(). */
 int json_write(json_t *root, const char *file);
+/* A line to @out, which is @file, at once; likewise. */
+int json_line(json_t *root, FILE *out, const char *file);
 
 #endif

@@ -7,6 +7,7 @@
  * is left in good order. Who cannot write any more ends without that, and the engine
  * gives to others what was not acknowledged, as of any process that has died.
  */
+#include "tools/sluice/event.h"
 #include "tools/sluice/peer.h"
 #include "tools/cli/say.h"
 
@@ -33,24 +34,44 @@ struct recv {
 
 /* ---- an event --------------------------------------------------------------- */
 
+static struct event_form recv_form(const struct recv *recv)
+{
+	return (struct event_form){&recv->options->fields,
+				   recv->options->format,
+				   recv->peer.event_bytes};
+}
+
 static size_t recv_line_bytes(const struct recv *recv)
 {
 	const struct options *options = recv->options;
+	struct event_form form = recv_form(recv);
 
+	if (options->json_lines)
+		return event_bytes(&form);
 	return options->fields.count > 0
 		       ? fields_line_bytes(&options->fields)
 		       : frame_bytes(options->format, recv->peer.event_bytes);
 }
 
-static void recv_line(struct recv *recv, const void *event)
+/* Event @i of its batch. */
+static void recv_line(struct recv *recv, const struct sluice_batch *batch,
+		      uint32_t i)
 {
 	const struct options *options = recv->options;
+	const char *event = (const char *)batch->events +
+			    (size_t)i * recv->peer.event_bytes;
+	struct event_form form = recv_form(recv);
 	char *line = recv->buffer + recv->bytes;
 
-	recv->bytes += options->fields.count > 0
-			       ? fields_write(&options->fields, line, event)
-			       : frame_write(options->format, line, event,
-					     recv->peer.event_bytes);
+	if (options->json_lines)
+		recv->bytes += event_write(
+			&form, line, event, batch->seq + i,
+			(batch->flags & SLUICE_BATCH_REDELIVERED) != 0);
+	else if (options->fields.count > 0)
+		recv->bytes += fields_write(&options->fields, line, event);
+	else
+		recv->bytes += frame_write(options->format, line, event,
+					   recv->peer.event_bytes);
 }
 
 /* ---- stdout ----------------------------------------------------------------- */
@@ -92,11 +113,8 @@ static int recv_flush(struct recv *recv)
 
 static int recv_batch(struct recv *recv, const struct sluice_batch *batch)
 {
-	uint32_t event_bytes = recv->peer.event_bytes;
-	const char *event = batch->events;
-
-	for (uint32_t i = 0; i < batch->count; i++, event += event_bytes) {
-		recv_line(recv, event);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		recv_line(recv, batch, i);
 		if (recv->room - recv->bytes < recv->line_bytes &&
 		    recv_flush(recv) < 0)
 			return -EIO;

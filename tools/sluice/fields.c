@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/sluice/fields.h"
 #include "tools/sluice/frame.h"
+#include "tools/sluice/quote.h"
 #include "tools/cli/spec.h"
 #include "sluice.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Of a number, with its sign and a zero byte. */
@@ -148,18 +150,25 @@ static int64_t signed_of(const struct field *field, const void *at)
 	return (int64_t)(unsigned_of(field, at) << above) >> above;
 }
 
-/* As many digits as tell it from its neighbours. */
-static int real_write(const struct field *field, char *line, const void *at)
+static double real_of(const struct field *field, const void *at)
 {
 	float f32;
 	double f64;
 
-	if (field->bytes == sizeof(f32)) {
-		memcpy(&f32, at, sizeof(f32));
-		return snprintf(line, FIELD_NUMBER_BYTES, "%.9g", (double)f32);
+	if (field->bytes == sizeof(f64)) {
+		memcpy(&f64, at, sizeof(f64));
+		return f64;
 	}
-	memcpy(&f64, at, sizeof(f64));
-	return snprintf(line, FIELD_NUMBER_BYTES, "%.17g", f64);
+	memcpy(&f32, at, sizeof(f32));
+	return (double)f32;
+}
+
+/* As many digits as tell it from its neighbours. */
+static int real_write(const struct field *field, char *line, const void *at)
+{
+	return snprintf(line, FIELD_NUMBER_BYTES, "%.*g",
+			field->bytes == sizeof(float) ? 9 : 17,
+			real_of(field, at));
 }
 
 static int escape_write(char *line, const unsigned char *byte)
@@ -222,4 +231,63 @@ size_t fields_write(const struct fields *fields, char *line, const void *event)
 		n--;
 	line[n++] = '\n';
 	return n;
+}
+
+/* ---- as JSON ---------------------------------------------------------------- */
+
+size_t fields_json_bytes(const struct fields *fields)
+{
+	size_t bytes = 2; /* brackets; and a comma behind each */
+
+	for (uint32_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->field[i];
+
+		bytes += 1 + (types[field->type].shown == FIELD_TEXT
+				      ? quote_bytes(field->bytes)
+				      : field_bytes(field) + 1);
+	}
+	return bytes;
+}
+
+static char *field_json(const struct field *field, char *to, const void *at)
+{
+	switch (types[field->type].shown) {
+	case FIELD_TEXT:
+		return quote_write(to, at, strnlen(at, field->bytes));
+	case FIELD_HEX:
+		*to++ = '"';
+		to = hex_write(to, at, field->bytes);
+		*to++ = '"';
+		return to;
+	case FIELD_REAL:
+		if (!isfinite(real_of(field, at)))
+			return stpcpy(to, "null");
+		break;
+	case FIELD_UNSIGNED:
+	case FIELD_SIGNED:
+	case FIELD_SKIP:
+		break;
+	}
+	return to + field_write(field, to, at);
+}
+
+size_t fields_json(const struct fields *fields, char *line, const void *event)
+{
+	const char *at = event;
+	char *to = line;
+
+	*to++ = '[';
+	for (uint32_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->field[i];
+
+		if (types[field->type].shown != FIELD_SKIP) {
+			to = field_json(field, to, at);
+			*to++ = ',';
+		}
+		at += field->bytes;
+	}
+	if (to[-1] == ',')
+		to--;
+	*to++ = ']';
+	return (size_t)(to - line);
 }

@@ -31,5 +31,9 @@ size_t fields_line_bytes(const struct fields *fields);
  * a tab, the end of a line, a backslash, and all that cannot be printed are written
  * \xHH. Returns the bytes. */
 size_t fields_write(const struct fields *fields, char *line, const void *event);
+/* The same as a JSON array, without the end of a line: a number that JSON has not is
+ * null, texts are as quote.h has them. */
+size_t fields_json_bytes(const struct fields *fields);
+size_t fields_json(const struct fields *fields, char *line, const void *event);
 
 #endif

@@ -148,6 +148,13 @@ static const struct option_row rows[] = {
 	{LS | RUN | SEND | STAT | INSPECT, "json", "[=FILE]",
 	 "one JSON document, to a file or instead of the table",
 	 OPTION_PLACE(DOCUMENT, options, json)},
+	{TOP, "json", "[=FILE]",
+	 "a JSON object a line, to a file or instead of the pictures",
+	 OPTION_PLACE(DOCUMENT, options, json)},
+	{READ, "json", NULL,
+	 "a JSON object a line: seq, redelivered, and --fields, or the event as "
+	 "--format says, which is hex then",
+	 OPTION_PLACE(FLAG, options, json_lines)},
 	{RUN, "quiet", NULL, "no table, and nothing of what the pipeline logs",
 	 OPTION_PLACE(FLAG, options, quiet)},
 	{LS | RUN | PEER | WATCH, "help", NULL, "this text",
@@ -169,6 +176,11 @@ static int main_finish(void *of)
 	if (options->fields.count > 0 &&
 	    option_given(&options->line, "format") != NULL)
 		return REFUSE("--fields: goes without --format");
+	if (options->json_lines &&
+	    option_given(&options->line, "format") == NULL)
+		options->format = FRAME_HEX;
+	if (options->json_lines && options->format == FRAME_RAW)
+		return REFUSE("--json: goes without --format=raw");
 	if (bit == TAP && options->tee == 0)
 		return REFUSE(
 			"--tee=none: a tap takes copies; what takes events "

@@ -31,6 +31,7 @@ struct options {
 	double timeout_ns;
 	enum frame_format format;
 	struct fields fields; /* none: as the format says */
+	uint32_t json_lines;  /* an event is a JSON object a line */
 	uint32_t count;       /* events; 0: all */
 	uint32_t max_demand;  /* 0: the library's */
 	uint32_t ring_events; /* likewise */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pipeline as it is seen from outside: two snapshots, and tables of what has come
- * between them. Of view.c. Knows watches and snapshots; not terminals, nor what the
- * commands are. */
+/* A pipeline as it is seen from outside: two snapshots, and what has come between them,
+ * as tables and as JSON. Of view.c and view_json.c. Knows watches and snapshots; not
+ * terminals, nor what the commands are. */
 #ifndef SLUICE_TOOLS_SLUICE_VIEW_H
 #define SLUICE_TOOLS_SLUICE_VIEW_H
 
 #include "tools/sluice/options.h"
+#include "tools/cli/json.h"
 #include "tools/cli/text.h"
 #include "sluice.h"
 
@@ -45,5 +46,7 @@ uint64_t view_time_ns(const struct sluice_times *time, enum sluice_doing doing);
 
 /* A line on the pipeline, its stages and its subscriptions. */
 void view_write(const struct view *view, FILE *out);
+/* All that is shown, and more; NULL: no memory. */
+json_t *view_json(const struct view *view, const struct command *command);
 
 #endif
