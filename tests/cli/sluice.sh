@@ -72,6 +72,29 @@ check_exit()
 		expect 1 ls --folder="$scratch" --json=/dev/full
 		full_disk --help
 	}
+	for named in "recv a --from=b" "send a --to=b" "tap a b" "stat a" \
+		"top a" "inspect a" "export a"; do
+		same_exit "$named"
+	done
+}
+
+# same_exit COMMAND: for the same fault as all that take a NAME, here "a".
+same_exit()
+{
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	{
+		expect 4 $1 --folder="$scratch"
+		expect 4 $1 --folder="$scratch/none"
+		expect 1 $1 --folder="$tree/README.md"
+		SLUICE_DIR=relative expect 1 $1
+		grep -qF "SLUICE_DIR 'relative' is not an absolute path" \
+			"$scratch/talk" || fail "'$1' says $(cat "$scratch/talk")"
+		set -- $1
+		verb=$1
+		shift 2
+		refused "NAME 'a:b': a name is 1 to 63 of" "$verb" a:b "$@"
+	}
 }
 
 # start NAME: a listener of that name, in the folder of the environment; its pid is
@@ -254,6 +277,11 @@ check_inspect()
 	"$schema_check" "$tree/docs/sluice-inspect.schema.json" "$scratch/out" ||
 		fail "inspect --json is not what the schema says"
 	expect 4 inspect nobody
+	# What fails here is no answer of the pipeline's.
+	[ ! -w /dev/full ] || for command in stat inspect; do
+		expect 1 $command orders --json=/dev/full
+		expect 1 $command orders --json="$scratch/none/file"
+	done
 	unwatch
 	unset SLUICE_DIR
 }

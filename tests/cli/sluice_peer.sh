@@ -40,6 +40,8 @@ stages:
   - {name: closed, relay: true, in_bytes: 12, on_idle: stay}
   - {name: queue, relay: true, in_bytes: 7, on_idle: stay,
      peers_feed: true, peers_consume: true}
+  - {name: wide, relay: true, in_bytes: 65536, on_idle: stay,
+     buffer_events: 1, peers_feed: true, peers_consume: true}
 END
 	"$program" run "$scratch/relay.yaml" --quiet 2>"$scratch/engine" &
 	engine=$!
@@ -281,7 +283,19 @@ check_refused()
 	printf 'one\n' | send
 	got_lines 1
 	told 3 "reader" recv relay --from=upper --name=reader
-	told 2 "pipeline" recv 'a b' --from=upper
+	# What the pipeline does not take is its answer; what no pipeline may be
+	# asked for is not asked.
+	told 3 "ring_events 1000000 of 65536 bytes each takes" \
+		send relay --to=wide --ring-events=1M
+	told 3 "max_demand 1000000 of 65536 bytes each takes" \
+		recv relay --from=wide --max-demand=1M
+	name="a name is 1 to 63 of A-Z a-z 0-9 _ . -"
+	told 2 "NAME 'a b': $name" recv 'a b' --from=upper
+	told 2 "NAME '..': no pipeline is called so" send .. --to=upper
+	told 2 "STAGE '': $name" tap relay ''
+	told 2 "--from 'a b': $name" recv relay --from='a b'
+	told 2 "--to 'a/b': $name" send relay --to=a/b
+	told 2 "--name 'a b': $name" send relay --to=upper --name='a b'
 	# What stands before the wrong one is sent.
 	printf 'two\nthree\nmore than twelve\nfour\n' | told 1 \
 		"sluice send: stdin: line 3: is over the limit of 12 bytes, which \
@@ -528,8 +542,8 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 }
 
 case $part in
-text | formats | json | count | resume | refused | signals | broken | tee | died | \
-	listen) ;;
+text | formats | json | count | resume | refused | signals | broken | \
+	tee | died | listen) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

@@ -18,9 +18,6 @@
 #define SUFFIX ".sock"
 /* How often one that has no place for another connection is asked again. */
 #define ASK_AGAIN_MS 20
-/* What the names of pipelines hold; another one might speak to the terminal. */
-#define CHARS                                                                  \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 /* ---- which one ----------------------------------------------------------- */
 
@@ -86,7 +83,7 @@ int folder_absolute(char folder[FOLDER_BYTES], const char *given)
 
 	folder[0] = '\0';
 	if (given == NULL)
-		return 0;
+		return folder_find(here, NULL);
 	if (given[0] != '/' && getcwd(here, sizeof(here)) == NULL)
 		return cli_fail(-errno, "%.200s: %s", given, strerror(errno));
 	length = snprintf(folder, FOLDER_BYTES, "%s%s%s",
@@ -102,7 +99,7 @@ int folder_absolute(char folder[FOLDER_BYTES], const char *given)
 /* ---- who listens --------------------------------------------------------- */
 
 /* The name of a pipeline: what stands before the suffix. Returns its length; 0: it
- * is none. */
+ * is none, and might speak to the terminal. */
 static size_t socket_name(const char *file)
 {
 	size_t length = strlen(file);
@@ -110,7 +107,7 @@ static size_t socket_name(const char *file)
 	if (length <= strlen(SUFFIX) ||
 	    length >= SLUICE_NAME_BYTES + strlen(SUFFIX) ||
 	    strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0 ||
-	    strspn(file, CHARS) != length)
+	    strspn(file, FOLDER_NAME_CHARS) != length)
 		return 0;
 	return length - strlen(SUFFIX);
 }

@@ -16,9 +16,14 @@
  * or a negative errno with a sentence in cli_error(). */
 int folder_find(char folder[FOLDER_BYTES], const char *given);
 
-/* The same folder, from the root on. Returns 0, or a negative errno with a sentence.
- */
+/* What the library is told: the same folder, from the root on; "" without @given, when
+ * it looks itself, and the environment has been looked at before it does. Returns 0, or
+ * a negative errno with a sentence. */
 int folder_absolute(char folder[FOLDER_BYTES], const char *given);
+
+/* What names of pipelines, and of their stages, hold. */
+#define FOLDER_NAME_CHARS                                                      \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 enum listener_state {
 	LISTENER_ANSWERS,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice: the subcommands and their options, and nothing else. */
+#include "tools/sluice/folder.h"
 #include "tools/sluice/options.h"
 #include "sluice.h"
+
+#include <string.h>
 
 #define LS      1u
 #define RUN     2u
@@ -165,6 +168,35 @@ static const struct option_row rows[] = {
 _Static_assert(sizeof(rows) / sizeof(rows[0]) <= OPTION_ROWS_MAX,
 	       "more room for options");
 
+/* Is it the name of a pipeline or a stage? NULL: none is given. */
+static int main_name(const char *what, const char *name)
+{
+	size_t length = name != NULL ? strlen(name) : 1;
+
+	if (name == NULL || (length > 0 && length < SLUICE_NAME_BYTES &&
+			     strspn(name, FOLDER_NAME_CHARS) == length))
+		return 0;
+	return REFUSE("%s '%.80s': a name is 1 to %u of A-Z a-z 0-9 _ . -",
+		      what, name, SLUICE_NAME_BYTES - 1);
+}
+
+static int main_names(const struct options *options)
+{
+	const char *pipeline = options->line.word[0];
+	int rc = main_name("NAME", pipeline);
+
+	if (rc == 0 &&
+	    (strcmp(pipeline, ".") == 0 || strcmp(pipeline, "..") == 0))
+		rc = REFUSE("NAME '%s': no pipeline is called so", pipeline);
+	if (rc == 0)
+		rc = main_name("STAGE", options->line.word[1]);
+	if (rc == 0)
+		rc = main_name("--from", options->from);
+	if (rc == 0)
+		rc = main_name("--to", options->to);
+	return rc == 0 ? main_name("--name", options->name) : rc;
+}
+
 /* What has no default, and what needs another option. */
 static int main_finish(void *of)
 {
@@ -192,7 +224,7 @@ static int main_finish(void *of)
 	if (options->resume && options->name == NULL)
 		return REFUSE("--resume: needs a --name, of which events were "
 			      "taken before");
-	return 0;
+	return bit & (PEER | WATCH) ? main_names(options) : 0;
 }
 
 #define EXITS                                                                  \

@@ -13,12 +13,11 @@
 int peer_refused(int rc)
 {
 	switch (rc) {
-	case -EINVAL:
-		return COMMAND_USAGE;
 	case -ECONNREFUSED:
 	case -ETIMEDOUT:
 	case -EOWNERDEAD:
 		return PEER_GONE;
+	case -EINVAL:
 	case -EACCES:
 	case -EPERM:
 	case -ENOENT:

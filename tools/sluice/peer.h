@@ -17,7 +17,9 @@ enum peer_exit {
 	PEER_GONE = 4,    /* nobody listens, or the process has died */
 };
 
-/* The exit code for @rc, what a pipeline's process has answered, or did not. */
+/* The exit code for @rc, what a pipeline's process has answered, or did not. What the
+ * library would refuse here the command line and the folder have been asked for before,
+ * so that -EINVAL is an answer. */
 int peer_refused(int rc);
 
 struct peer {

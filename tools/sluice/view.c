@@ -67,6 +67,14 @@ uint64_t view_time_ns(const struct sluice_times *time, enum sluice_doing doing)
 
 /* ---- opening ------------------------------------------------------------------ */
 
+/* What a call of the watch has answered. Returns @rc. */
+static int view_answer(struct view *view, int rc)
+{
+	/* It is there, and does not answer. */
+	view->exit = rc >= 0 ? 0 : rc == -EAGAIN ? PEER_GONE : peer_refused(rc);
+	return cli_library(rc);
+}
+
 int view_open(struct view *view, const struct options *options)
 {
 	char folder[FOLDER_BYTES];
@@ -75,15 +83,19 @@ int view_open(struct view *view, const struct options *options)
 	*view = (struct view){.watch = NULL};
 	if (rc < 0)
 		return rc;
-	return cli_library(sluice_watch_open(
-		&view->watch,
-		SLUICE_WATCH(.pipeline = options->line.word[0],
-			     .folder =
-				     options->folder != NULL ? folder : NULL)));
+	return view_answer(
+		view, sluice_watch_open(
+			      &view->watch,
+			      SLUICE_WATCH(.pipeline = options->line.word[0],
+					   .folder = options->folder != NULL
+							     ? folder
+							     : NULL)));
 }
 
 int view_close(struct view *view, const struct command *command, int rc)
 {
+	int code = view->exit;
+
 	sluice_snapshot_close(view->before);
 	sluice_snapshot_close(view->now);
 	sluice_rates_close(view->rates);
@@ -92,14 +104,14 @@ int view_close(struct view *view, const struct command *command, int rc)
 	if (rc >= 0)
 		return COMMAND_DONE;
 	command_complain(command, cli_error());
-	/* It is there, and does not answer. */
-	return rc == -EAGAIN ? PEER_GONE : peer_refused(rc);
+	return code != 0 ? code : COMMAND_FAILED;
 }
 
 int view_read(struct view *view, uint32_t timeout_ms)
 {
 	struct sluice_snapshot *now = NULL;
-	int rc = cli_library(sluice_watch_read(view->watch, &now, timeout_ms));
+	int rc = view_answer(view,
+			     sluice_watch_read(view->watch, &now, timeout_ms));
 
 	if (rc < 0)
 		return rc;
@@ -127,6 +139,7 @@ int view_rate(struct view *view)
 	int rc = cli_library(
 		sluice_snapshot_rates(view->before, view->now, &rates));
 
+	view->exit = 0;
 	sluice_rates_close(view->rates);
 	view->rates = rates;
 	return rc;

@@ -18,13 +18,15 @@ struct view {
 	struct sluice_snapshot *before; /* NULL: rates are none */
 	struct sluice_snapshot *now;
 	struct sluice_rates *rates; /* of view_rate() */
-	int width;                  /* of tables; 0: as wide as they get */
+	int exit; /* that the pipeline's process is the cause of; 0: it is not */
+	int width; /* of tables; 0: as wide as they get */
 };
 
 /* What the command line names. Returns 0 or a negative errno with a sentence in
  * cli_error(). */
 int view_open(struct view *view, const struct options *options);
-/* Returns the exit code for @rc; if that is negative, cli_error() is said. */
+/* Returns the exit code for @rc; if that is negative, cli_error() is said. What is no
+ * answer of the pipeline's process has failed here. */
 int view_close(struct view *view, const struct command *command, int rc);
 
 /* The next snapshot becomes `now`. Returns what sluice_watch_read() says. */
