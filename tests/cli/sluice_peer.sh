@@ -243,6 +243,49 @@ check_count()
 	[ "$(cat "$scratch/got")" = NEXT ] || fail "again: $(cat "$scratch/got")"
 }
 
+# Each reads the partition that it asks for; what the stage has none of is refused.
+check_partition()
+{
+	relay "dispatcher: hash, partitions: 2, key_offset: 0, key_bytes: 1,"
+	told 3 "partition is missing; the producer has 0 to 1" \
+		recv relay --from=upper
+	told 3 "partition 2 does not exist; the producer has 0 to 1" \
+		recv relay --from=upper --partition=2
+	told 3 "partition 0 is set, but the producer has no partitions" \
+		recv relay --from=queue --partition=0
+	refused "--partition=4096: must be none, or a whole number in [0, 4095]" \
+		recv relay --from=upper --partition=4096
+	refused "--partition: goes without --tee" \
+		recv relay --from=upper --partition=0 --tee=1
+	timeout $deadline "$program" recv relay --from=upper --partition=1 \
+		--timeout=${deadline}s >"$scratch/other" 2>"$scratch/told" &
+	other=$!
+	started="$started $other"
+	recv --partition=0
+	for key in a b c d e f g h; do
+		echo ${key}1
+		echo ${key}2
+	done | send
+	until [ "$(cat "$scratch/got" "$scratch/other" | wc -l)" -eq 16 ]; do
+		kill -0 $other || fail "one has ended: $(cat "$scratch/told")"
+		sleep 0.05
+	done
+	drained
+	ends 0 $other
+	[ -s "$scratch/got" ] && [ -s "$scratch/other" ] || fail "one has all"
+	# No key is in both, and each is in order.
+	cut -c 1 "$scratch/got" | sort -u >"$scratch/keys"
+	cut -c 1 "$scratch/other" | sort -u |
+		comm -12 - "$scratch/keys" >"$scratch/both"
+	[ ! -s "$scratch/both" ] || fail "in both: $(cat "$scratch/both")"
+	for key in A B C D E F G H; do
+		echo ${key}1
+		echo ${key}2
+	done >"$scratch/expected"
+	cat "$scratch/got" "$scratch/other" | sort -s -k 1.1,1.1 |
+		cmp - "$scratch/expected" || fail "other events"
+}
+
 # Who comes back goes on where it was.
 check_resume()
 {
@@ -542,8 +585,8 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 }
 
 case $part in
-text | formats | json | count | resume | refused | signals | broken | \
-	tee | died | listen) ;;
+text | formats | json | count | partition | resume | refused | signals | \
+	broken | tee | died | listen) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

@@ -180,6 +180,9 @@ static int recv_open(struct recv *recv)
 					  .tee = options->tee};
 	int rc;
 
+	/* Of copies there is none. */
+	if (options->tee == 0)
+		opts.partition = SLUICE_PARTITION(options->partition);
 	if (options->count > 0)
 		opts.flags = SLUICE_ATTACH_MANUAL;
 	rc = peer_open(&recv->peer, options, &opts);

@@ -33,7 +33,7 @@ static const struct command commands[] = {
 	 "stdout, until their stream ends. An event is acknowledged when it is "
 	 "written; what is not goes to other consumers, as does all that comes "
 	 "after SIGINT or SIGTERM.",
-	 {"timeout=5s", "max-demand=1000"}},
+	 {"timeout=5s", "max-demand=1000", "partition=none"}},
 	{"run", RUN, cmd_run, "FILE [OPTION...]", 1, 0,
 	 "a pipeline that a file describes",
 	 "Runs the pipeline that FILE, in YAML, describes, until it ends; - is "
@@ -117,6 +117,11 @@ static const struct option_row rows[] = {
 	 .form = NUMBER_FORM(U32, 1, UINT32_MAX, .word = "all", .worth = 0)},
 	{PEER, "name", "NAME", "its own, in the pipeline; else peer-PID-N",
 	 OPTION_PLACE(NUMBER, options, name), .form = NUMBER_FORM(TEXT, 0, 0)},
+	{RECV, "partition", "N",
+	 "of a stage that deals by partitions (hash): the one to read, from 0",
+	 OPTION_PLACE(NUMBER, options, partition),
+	 .form = NUMBER_FORM(U32, 0, SLUICE_CONSUMERS_MAX - 1, .word = "none",
+			     .worth = OPTIONS_PARTITION_NONE)},
 	{READ, "max-demand", "N", "most events that it has in hand",
 	 OPTION_PLACE(NUMBER, options, max_demand),
 	 .form = NUMBER_FORM(U32, 1, SLUICE_DEMAND_MAX)},
@@ -217,6 +222,9 @@ static int main_finish(void *of)
 		return REFUSE(
 			"--tee=none: a tap takes copies; what takes events "
 			"is recv");
+	if (bit == RECV && options->tee > 0 &&
+	    options->partition != OPTIONS_PARTITION_NONE)
+		return REFUSE("--partition: goes without --tee");
 	if (bit == RECV && options->from == NULL)
 		return REFUSE("--from: is missing");
 	if (bit == SEND && options->to == NULL)

@@ -15,6 +15,9 @@
 /* Of documents. Grows when a member goes away or means something else. */
 #define OPTIONS_SCHEMA 1
 
+/* SLUICE_PARTITION() of it is 0. */
+#define OPTIONS_PARTITION_NONE UINT32_MAX
+
 struct options {
 	struct command_line line;
 	const char *json;   /* a file; "-": stdout; NULL: none */
@@ -36,6 +39,7 @@ struct options {
 	uint32_t max_demand;  /* 0: the library's */
 	uint32_t ring_events; /* likewise */
 	uint32_t tee;         /* 0: none */
+	uint32_t partition;   /* of recv */
 	uint32_t resume;
 	uint32_t wait;
 };
