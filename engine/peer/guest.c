@@ -239,7 +239,9 @@ static void guest_not_executed(struct guest *guest, const void *message,
 	struct wire_word word;
 	int rc = wire_word_read(&word, message, n, WIRE_END);
 
-	process_not_executed(guest->process, rc < 0 ? rc : word.code);
+	if (rc == 0)
+		rc = word.code >= -WIRE_CODE_MAX ? word.code : -EPROTO;
+	process_not_executed(guest->process, rc);
 	guest_free(guest);
 }
 

@@ -206,7 +206,6 @@ static uint64_t seats_look_stalls(struct seats *seats)
 static void seat_dismiss(const struct seat *seat, uint32_t closed)
 {
 	char text[160];
-	uint32_t code = SLUICE_CLOSED_CODE(closed);
 
 	(void)snprintf(text, sizeof(text),
 		       closed == SLUICE_CLOSED(SLUICE_REASON_ERROR, EBADMSG)
@@ -215,7 +214,7 @@ static void seat_dismiss(const struct seat *seat, uint32_t closed)
 			       : "the stream of '%s' has ended",
 		       seat->in.name);
 	peer_dismiss(seat->peer, SLUICE_CLOSED_REASON(closed),
-		     code <= WIRE_CODE_MAX ? -(int)code : -EIO, text);
+		     -(int)SLUICE_CLOSED_CODE(closed), text);
 }
 
 static uint64_t seats_look(void *ctx)

@@ -316,17 +316,18 @@ int wire_word_read(struct wire_word *out, const void *message, size_t n,
 		   enum wire_kind kind)
 {
 	const char *what = kind_texts[kind];
+	int most = kind == WIRE_REFUSAL ? WIRE_CODE_MAX : (int)SLUICE_CODE_MAX;
 	int rc = wire_head_check(message, n, kind, sizeof(*out));
 
 	if (rc < 0)
 		return rc;
 	memcpy(out, message, sizeof(*out));
-	if (out->code > 0 || out->code < -WIRE_CODE_MAX ||
+	if (out->code > 0 || out->code < -most ||
 	    (kind == WIRE_REFUSAL && out->code == 0))
 		return sluice_fail(-EINVAL,
-				   "%s: code %d is no negative errno down to "
-				   "-4095",
-				   what, out->code);
+				   "%s: code %d is no negative number down to "
+				   "%d",
+				   what, out->code, -most);
 	if (out->reason > SLUICE_REASON_NO_PRODUCER ||
 	    (kind == WIRE_REFUSAL) != (out->reason == SLUICE_REASON_OPEN))
 		return sluice_fail(-EINVAL, "%s: reason %u is not possible",

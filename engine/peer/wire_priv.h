@@ -196,13 +196,14 @@ struct wire_welcome {
 };
 
 #define WIRE_TEXT_BYTES 472u
-/* Of a code, which is negative. */
+/* Of the code of a refusal, which is negative. That of an end may go down to
+ * -SLUICE_CODE_MAX: whoever ends a stage may say what he likes. */
 #define WIRE_CODE_MAX 4095
 
 /* A refusal, or an end, in words. */
 struct wire_word {
 	struct wire_head head;
-	int32_t code;               /* a negative errno; end: 0, or that */
+	int32_t code;               /* a negative errno; end: less, or 0 */
 	uint32_t reason;            /* end: enum sluice_reason; refusal: 0 */
 	char text[WIRE_TEXT_BYTES]; /* with its NUL */
 };

@@ -455,6 +455,10 @@ sluice_unit_mutant(shares-of-the-whole-life engine/control/rates.c rates "its_ti
 	[[s/row->lived_ns = now->lived_ns - before->lived_ns;/row->lived_ns = now->lived_ns;/]])
 sluice_unit_mutant(who-went-is-forgotten engine/control/rates.c rates "all_may_have_gone"
 	[[s/stage_went(rates_add_stage(r, before->stages\[i\]));/(void)stage_went;/]])
+sluice_unit_mutant(code-of-an-end-is-an-errno engine/peer/wire.c wire "a_refusal_has_a_code_and_an_end_a_reason"
+	[[s/int most = kind == WIRE_REFUSAL ? /int most = 1 ? /]])
+sluice_unit_mutant(code-of-an-end-is-cut engine/peer/seats.c peers "the_code_of_its_end_is_told"
+	[[s/-(int)SLUICE_CLOSED_CODE(closed), text/-(int)(SLUICE_CLOSED_CODE(closed) % 4096), text/]])
 sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/stage->serial = ++p->serials;/stage->serial = 1;/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"

@@ -307,6 +307,40 @@ static void a_stage_stands_for_it(void **state)
 	visitor_stop();
 }
 
+/* A code that is no errno; of a stream that has more for it. */
+static void is_told_a_code(void)
+{
+	struct sluice_port_status status;
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.flags = SLUICE_ATTACH_MANUAL, .name = "reader",
+			      .from = "source"));
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_ask(sluice_port_sub(port), 1) == 0);
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) == 1);
+	sluice_store_release(&visited->stage, 1);
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) == -EIO);
+	VISITOR_MUST(sluice_port_closed(port, &status) == -EIO);
+	VISITOR_MUST(status.reason == SLUICE_REASON_ERROR &&
+		     status.code == SLUICE_CODE_MAX);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void the_code_of_its_end_is_told(void **state)
+{
+	struct visitor reader = visitor_fork(is_told_a_code);
+
+	(void)state;
+	open_and_start();
+	visitor_go(&reader);
+	child_await(&visited->stage, 1);
+	assert_int_equal(sluice_stage_end(sluice_stage_find(pipeline, "reader"),
+					  SLUICE_REASON_ERROR, SLUICE_CODE_MAX),
+			 0);
+	visitor_wait(&reader);
+	visitor_stop();
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -318,6 +352,7 @@ int main(void)
 		cmocka_unit_test(the_engine_dies),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(a_stage_stands_for_it),
+		cmocka_unit_test(the_code_of_its_end_is_told),
 	};
 
 	visitor_watch(tests, UNIT_COUNT(tests));

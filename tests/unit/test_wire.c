@@ -205,6 +205,13 @@ static void a_refusal_has_a_code_and_an_end_a_reason(void **state)
 	assert_int_equal(word_code(WIRE_REFUSAL, -4095, 0), 0);
 	assert_int_equal(word_code(WIRE_REFUSAL, -EINVAL, 1), -EINVAL);
 	assert_int_equal(word_code(WIRE_END, 0, 1), 0);
+	assert_int_equal(word_code(WIRE_END, -(int)SLUICE_CODE_MAX, 3), 0);
+	assert_int_equal(word_code(WIRE_END, -(int)SLUICE_CODE_MAX - 1, 3),
+			 -EINVAL);
+	assert_text_has(sluice_last_error(),
+			"end: code -16777216 is no "
+			"negative number down to -16777215");
+	assert_int_equal(word_code(WIRE_END, 1, 3), -EINVAL);
 	assert_int_equal(word_code(WIRE_END, 0, 0), -EINVAL);
 	assert_int_equal(word_code(WIRE_END, 0, 5), -EINVAL);
 	assert_text_has(sluice_last_error(), "end: reason 5");
