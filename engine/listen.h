@@ -125,8 +125,12 @@ struct sluice_peer_allow {
 struct sluice_listen_opts {
 	uint32_t size;  /* of this struct, bytes */
 	uint32_t flags; /* SLUICE_LISTEN_UNDUMPABLE */
-	/** Where the socket lies; NULL: $SLUICE_DIR, else $XDG_RUNTIME_DIR/sluice,
-	 * else, as root, /run/sluice, else sluice-UID in the temporary folder. */
+	/** Where the socket lies, from the root on; NULL: $SLUICE_DIR, else
+	 * $XDG_RUNTIME_DIR/sluice, else, as root, /run/sluice, else sluice-UID in the
+	 * temporary folder. A folder that is not there is made, also one that is
+	 * named, but not the one that it is in: with mode 0755 less the umask, or, of
+	 * those that this user has for himself, 0700. Who else may write to one that
+	 * is named, here or by $SLUICE_DIR, is up to whoever names it. */
 	const char *folder;
 	/** Of the socket: who may write to it may connect. 0 = 0700. */
 	uint32_t mode;
@@ -175,7 +179,8 @@ struct sluice_listen_opts {
  *
  * Returns 0; -EINVAL; -E2BIG; -EADDRINUSE when a pipeline of that name listens in
  * the folder; -ENAMETOOLONG when the socket's path has over 107 bytes; -EPERM when
- * the folder may be written to by others; -EALREADY; -EPIPE when the pipeline has
+ * a folder that nobody has named is another user's, or may be written to by others;
+ * -ENOENT when the folder that a missing one is in is not there; -EALREADY; -EPIPE when the pipeline has
  * ended; -ENOMEM; or why the system refuses the socket or the thread. Threads:
  * any; no other thread changes the environment meanwhile.
  */

@@ -147,6 +147,31 @@ static void a_folder_is_made_by_who_listens_only(void **state)
 	assert_int_equal(address_find(&address, "p", NULL, 0), 0);
 }
 
+/* So is one that is named, in a folder that is there. */
+static void a_folder_that_is_named_is_made(void **state)
+{
+	struct address address;
+	struct stat is;
+	char path[128];
+	mode_t mask = umask(0027);
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/named", folder);
+	assert_int_equal(address_find(&address, "p", path, 0), -ENOENT);
+	assert_int_not_equal(stat(path, &is), 0);
+	assert_int_equal(address_find(&address, "p", path, 1), 0);
+	expect_path(&address, "/named");
+	assert_int_equal(stat(path, &is), 0);
+	assert_int_equal(is.st_mode & 0777, 0750);
+	(void)snprintf(path, sizeof(path), "%s/none/named", folder);
+	assert_int_equal(address_find(&address, "p", path, 1), -ENOENT);
+	assert_text_has(sluice_last_error(),
+			"/none/named' (folder) refused by mkdir");
+	(void)snprintf(path, sizeof(path), "%s/none", folder);
+	assert_int_not_equal(stat(path, &is), 0);
+	(void)umask(mask);
+}
+
 static void a_path_has_107_bytes_at_most(void **state)
 {
 	struct address address;
@@ -430,6 +455,7 @@ int main(void)
 	static const struct CMUnitTest plain_tests[] = {
 		TEST(the_environment_says_where),
 		TEST(a_folder_is_made_by_who_listens_only),
+		TEST(a_folder_that_is_named_is_made),
 		TEST(a_path_has_107_bytes_at_most),
 		TEST(a_relative_folder_is_refused),
 		TEST(a_login_of_another_is_refused),
