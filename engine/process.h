@@ -55,6 +55,7 @@
 #define SLUICE_ENGINE_PROCESS_H
 
 #include "pipeline.h"
+#include "../ring/atomic.h"
 
 SLUICE_BEGIN_DECLS
 
@@ -112,7 +113,12 @@ struct sluice_process_opts {
 	/** Of a worker: of the events that it sends; as event_bytes. */
 	uint32_t to_bytes;
 	uint32_t resv32;
-	uint64_t resv[7]; /* zero */
+	/** Out, if not NULL: how often its program has attached so far, for
+	 * sluice_load_acquire(); set to 0, and written by a thread of the pipeline
+	 * until that has been closed. One that exits with 0 and never has was of no
+	 * use, and nobody else is told. */
+	sluice_a32 *attached;
+	uint64_t resv[6]; /* zero */
 };
 
 /** Process options; a field that is not named has its default. */

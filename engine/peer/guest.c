@@ -227,6 +227,8 @@ static void guest_ready(struct listener *l, struct guest *guest,
 		return;
 	}
 	guest->state = GUEST_IN;
+	if (guest->process != NULL)
+		process_attached(guest->process);
 	guest->deadline_ns = UINT64_MAX;
 	l->ops->ready(l->ctx, &guest->peer);
 	l->look_ns = 0; /* a place that was kept is one to look after */

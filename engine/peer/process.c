@@ -49,6 +49,12 @@ void process_refused(struct process *process, int code)
 			      process_name(process), sluice_last_error());
 }
 
+void process_attached(struct process *process)
+{
+	if (process->attached != NULL)
+		(void)sluice_fetch_add(process->attached, 1);
+}
+
 void process_not_executed(struct process *process, int code)
 {
 	process_fails(process, code, "stage '%s': %s: %s",

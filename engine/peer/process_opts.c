@@ -103,7 +103,7 @@ static int process_check(struct sluice_process_opts *o)
 	int rc = process_check_name(o->name);
 
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 7, "process options");
+		rc = opts_check_resv(o->resv, 6, "process options");
 	if (rc == 0 && o->resv32 != 0)
 		rc = sluice_fail(-EINVAL,
 				 "process options: resv32 must be zero");
@@ -289,6 +289,7 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 	process->restart = o->restart;
 	process->attach_ms = o->attach_ms;
 	process->end_ms = o->end_ms;
+	process->attached = o->attached;
 	process->kill_ns = UINT64_MAX;
 	process->reason = SLUICE_REASON_NORMAL;
 	rc = process_hello(process, o);
@@ -300,6 +301,8 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 		process_free(process);
 		return rc;
 	}
+	if (process->attached != NULL)
+		sluice_store_release(process->attached, 0);
 	*out = process;
 	return 0;
 }

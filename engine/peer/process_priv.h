@@ -44,7 +44,8 @@ struct process {
 	enum sluice_restart restart;
 	uint32_t attach_ms;
 	uint32_t end_ms;
-	struct due due[2]; /* by enum wire_side */
+	sluice_a32 *attached; /* the caller's, or NULL */
+	struct due due[2];    /* by enum wire_side */
 
 	enum process_state state;
 	int again; /* SETTLING: it is to be started again */
@@ -81,6 +82,8 @@ void process_drop(struct process *process);
 /* Who it is: its guest may be no other. Returns 0 or -EPERM. */
 int process_judge(const struct process *process,
 		  const struct wire_hello *hello);
+/* Its guest is in. */
+void process_attached(struct process *process);
 /* Its guest was refused, with the last error; or could not become its program, or has
  * gone for that reason. */
 void process_refused(struct process *process, int code);

@@ -132,6 +132,43 @@ END
 		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
 }
 
+# never OPTION: a program that does not attach, whatever becomes of it then, is no
+# success.
+never()
+{
+	file <<END
+pipeline: {backoff_ms: 1}
+stages:
+  - {name: numbers, kind: producer, out_bytes: 8, object: handlers.so,
+     state: numbers_state, handle_demand: numbers}
+  - {name: idler, exec: {argv: [sh, -c, "exit ${2:-0}"], from: numbers, $1}}
+END
+	expect 1 run "$scratch/pipeline.yaml"
+	grep -q complete "$scratch/out" && fail "$1 is complete"
+	grep -q '^numbers ' "$scratch/out" || fail "$1: no table"
+}
+
+check_never()
+{
+	said="sluice run: stage 'idler': its program never attached, and the pipeline has ended without it"
+	for restart in none transient temporary; do
+		never "restart: $restart"
+		grep -qxF "$said" "$scratch/talk" ||
+			fail "$restart says $(cat "$scratch/talk")"
+	done
+	never "restart: temporary" 3
+	grep -qxF "$said" "$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	expect 1 run "$scratch/pipeline.yaml" --json
+	"$schema_check" "$tree/docs/sluice-run.schema.json" "$scratch/out" ||
+		fail "run --json is not what the schema says"
+	grep -qF "\"end\": \"${said#sluice run: }\"" "$scratch/out" ||
+		fail "--json says $(cat "$scratch/out")"
+	# What the library says is said.
+	never "attach_ms: 60000" 3
+	grep -qF "has exited with 3" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
+}
+
 # Of "numbers", 1 to 100000, each at least once.
 all_taken()
 {
@@ -365,7 +402,7 @@ END
 }
 
 case $part in
-run | exec | wrong | signals) ;;
+run | exec | never | wrong | signals) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

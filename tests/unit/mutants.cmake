@@ -459,6 +459,8 @@ sluice_unit_mutant(code-of-an-end-is-an-errno engine/peer/wire.c wire "a_refusal
 	[[s/int most = kind == WIRE_REFUSAL ? /int most = 1 ? /]])
 sluice_unit_mutant(code-of-an-end-is-cut engine/peer/seats.c peers "the_code_of_its_end_is_told"
 	[[s/-(int)SLUICE_CLOSED_CODE(closed), text/-(int)(SLUICE_CLOSED_CODE(closed) % 4096), text/]])
+sluice_unit_mutant(attached-is-not-counted engine/peer/guest.c process "what_it_sent_counts"
+	[[s/process_attached(guest->process);/(void)0;/]])
 sluice_unit_mutant(named-folder-is-not-made engine/peer/address.c address "a_folder_that_is_named_is_made"
 	[[s/if (rc == 0 \&\& make)/if (rc == 0 \&\& make \&\& given == NULL)/]])
 sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"

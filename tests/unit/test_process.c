@@ -196,12 +196,15 @@ static void what_it_had_comes_again(void **state)
 /* It goes on where it was. */
 static void what_it_sent_counts(void **state)
 {
+	sluice_a32 attached = {7};
+
 	(void)state;
 	sluice_store_release(&programs->told, 1);
 	program_open(SLUICE_PIPELINE(FAST));
 	program_sink();
 	program_add(SLUICE_PROCESS(.name = "writer", .to = "sink",
-				   .restart = SLUICE_RESTART_PERMANENT),
+				   .restart = SLUICE_RESTART_PERMANENT,
+				   .attached = &attached),
 		    "sends");
 	flow_start(pipeline);
 	flow_wait_events(pipeline, &sink, PROGRAM_EVENTS);
@@ -209,6 +212,7 @@ static void what_it_sent_counts(void **state)
 	program_close();
 	assert_int_equal(sink.events, PROGRAM_EVENTS);
 	assert_int_equal(sink.sum, flow_sum(PROGRAM_EVENTS));
+	assert_int_equal(sluice_load_acquire(&attached), 2);
 }
 
 static void without_a_restart_the_pipeline_ends(void **state)
@@ -251,13 +255,17 @@ static void one_that_exits_is_not_always_over(void **state)
 /* Its stage ends with it, as one that has nobody left; nothing failed. */
 static void one_that_exits_with_0_is_over(void **state)
 {
+	sluice_a32 attached = {7};
+
 	(void)state;
 	program_open(SLUICE_PIPELINE(FAST));
 	program_sink();
 	program_add(SLUICE_PROCESS(.name = "writer", .to = "sink",
-				   .restart = SLUICE_RESTART_TRANSIENT),
+				   .restart = SLUICE_RESTART_TRANSIENT,
+				   .attached = &attached),
 		    "exits_with_0");
 	assert_int_equal(flow_run(pipeline), 0);
+	assert_int_equal(sluice_load_acquire(&attached), 0);
 	program_close();
 	assert_int_equal(sink.events, 0);
 	flow_check_ended(&sink.ended, SLUICE_REASON_NORMAL);

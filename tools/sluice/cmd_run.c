@@ -7,6 +7,7 @@
 #include "tools/cli/json.h"
 #include "tools/cli/table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +174,20 @@ static int run_tell(const struct options *options, const struct graph *graph,
 	return rc;
 }
 
+/* One that was drained early may have lacked the time. */
+static void run_judge(const struct graph *graph, struct run_end *end)
+{
+	const char *never = graph_exec_never(graph);
+
+	if (end->code != 0 || end->signals > 0 || never == NULL)
+		return;
+	end->code = -ENOTCONN;
+	(void)snprintf(end->sentence, sizeof(end->sentence),
+		       "stage '%s': its program never attached, and the "
+		       "pipeline has ended without it",
+		       never);
+}
+
 /* ---- the whole -------------------------------------------------------------- */
 
 static int run_graph(const struct options *options, struct graph *graph)
@@ -194,6 +209,7 @@ static int run_graph(const struct options *options, struct graph *graph)
 	rc = run_pipeline(graph->pipeline, options_ms(options->drain_ns), &end);
 	if (rc < 0)
 		graph_within(graph);
+	run_judge(graph, &end);
 	if (rc == 0)
 		rc = run_tell(options, graph, &end);
 	if (rc == 0 && end.code < 0)

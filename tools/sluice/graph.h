@@ -16,7 +16,8 @@ struct graph_exec {
 	const yaml_node_t *map; /* in the file */
 	struct sluice_process_opts opts;
 	const char **argv;
-	const char **env; /* NULL: that of the command */
+	const char **env;    /* NULL: that of the command */
+	sluice_a32 attached; /* how often it has */
 };
 
 /* A stage, and what it is made with. */
@@ -85,6 +86,8 @@ int graph_exec_read(struct graph *graph, struct graph_stage *stage,
 		    const yaml_node_t *map, const char *where);
 /* Declare all of them. Returns 0 or -EINVAL. */
 int graph_exec_add(struct graph *graph);
+/* The name of a stage whose program has never attached; NULL: all have. */
+const char *graph_exec_never(const struct graph *graph);
 void graph_exec_free(struct graph_stage *stage);
 
 /* ---- graph_listen.c ------------------------------------------------------- */

@@ -133,6 +133,7 @@ int graph_exec_add(struct graph *graph)
 		exec->opts.name = graph->stage[i].name;
 		exec->opts.argv = exec->argv;
 		exec->opts.env = exec->env;
+		exec->opts.attached = &exec->attached;
 		rc = cli_library(
 			sluice_process_add(graph->pipeline, &exec->opts));
 		if (rc < 0)
@@ -141,6 +142,18 @@ int graph_exec_add(struct graph *graph)
 				text_format("stages[%u].exec", i).at);
 	}
 	return rc;
+}
+
+const char *graph_exec_never(const struct graph *graph)
+{
+	for (uint32_t i = 0; i < graph->stages; i++) {
+		const struct graph_stage *stage = &graph->stage[i];
+
+		if (stage->exec != NULL &&
+		    sluice_load_acquire(&stage->exec->attached) == 0)
+			return stage->name;
+	}
+	return NULL;
 }
 
 void graph_exec_free(struct graph_stage *stage)
