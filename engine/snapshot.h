@@ -111,7 +111,10 @@ struct sluice_stage_snapshot {
 	struct sluice_times time;
 	/** While it is out of credit: the consumer that lacks it, and its
 	 * subscription; or the stage that restores its order (no subscription).
-	 * Empty: nobody is there. */
+	 * Of several it is who has events waiting for it alone, else who has least
+	 * credit. Behind "shared" no one alone holds it up, for whoever is free
+	 * takes: all are busy, and the one with the least room is named. Empty: it
+	 * has no consumer that takes part. */
 	char held_up_by[SLUICE_NAME_BYTES];
 	struct sluice_sub held_up_at;
 };

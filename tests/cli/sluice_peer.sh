@@ -141,6 +141,11 @@ END
 	got_lines 1
 	printf 'first\nsecond\n' | timeout $deadline "$program" send relay \
 		--to=queue || fail "the queue is not fed"
+	until "$program" stat relay | grep -q '^queue  *no consumers '; do
+		tries=$((${tries:-$((deadline * 20))} - 1))
+		[ $tries -gt 0 ] || fail "says $("$program" stat relay)"
+		sleep 0.05
+	done
 	timeout $deadline "$program" recv relay --from=queue --count=2 \
 		>"$scratch/queue" || fail "the queue gives nothing"
 	printf 'first\nsecond\n' | cmp - "$scratch/queue" || fail "other events"

@@ -182,9 +182,14 @@ static struct text share_text(double share)
 			 : text_format("%.0f%%", share * 100);
 }
 
-/* Where its time goes now; or how far it is, when it does not run. */
+/* Where its time goes now; or how far it is, when it does not run. Who has no consumers
+ * is held up by nobody. */
 static struct text stage_is(const struct sluice_stage_snapshot *row)
 {
+	if (row->phase == SLUICE_PHASE_RUNNING &&
+	    row->time.doing == SLUICE_DOING_NO_CREDIT &&
+	    row->held_up_by[0] == '\0')
+		return text_format("no consumers");
 	return text_format("%s", row->phase == SLUICE_PHASE_RUNNING
 					 ? view_doing_text(row->time.doing)
 					 : view_phase_text(row->phase));
