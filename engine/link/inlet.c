@@ -89,8 +89,9 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->handed.count = 0;
 	link->refusing = 0;
 	link->refused = 0;
-	link->batches = 0;
-	link->high = 0;
+	/* Those of whoever had the place before; else 0. */
+	link->batches = sluice_load_stale(&sub->rx->batches);
+	link->high = sluice_load_stale(&sub->rx->high);
 	link->latency = sub->latency;
 	link->stamp.ns = 0;
 	link->stamp_looked = position;

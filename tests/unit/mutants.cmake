@@ -463,6 +463,8 @@ sluice_unit_mutant(attached-is-not-counted engine/peer/guest.c process "what_it_
 	[[s/process_attached(guest->process);/(void)0;/]])
 sluice_unit_mutant(named-folder-is-not-made engine/peer/address.c address "a_folder_that_is_named_is_made"
 	[[s/if (rc == 0 \&\& make)/if (rc == 0 \&\& make \&\& given == NULL)/]])
+sluice_unit_mutant(batches-from-the-beginning engine/link/inlet.c peers_held "counts_go_on"
+	[[s/link->batches = sluice_load_stale(&sub->rx->batches);/link->batches = 0;/]])
 sluice_unit_mutant(all-stages-are-the-first engine/run/arrive.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/stage->serial = ++p->serials;/stage->serial = 1;/]])
 sluice_unit_mutant(second-cancel-is-busy engine/control/subscription.c subscription_stat "it_is_cancelled_once"

@@ -94,6 +94,53 @@ static void one_comes_back(void **state)
 	(void)visitor_check_all(2);
 }
 
+/* So many batches, and the most that it found. */
+static struct sluice_subscription_stats counts_of_reader(void)
+{
+	struct sluice_subscription_stats counts = {0};
+	struct sluice_snapshot *now = NULL;
+
+	assert_int_equal(sluice_pipeline_stat(pipeline, &now), 0);
+	for (uint32_t i = 0; i < now->subscription_count; i++)
+		if (strcmp(now->subscriptions[i]->consumer, "reader") == 0)
+			counts = now->subscriptions[i]->counts;
+	sluice_snapshot_close(now);
+	return counts;
+}
+
+static void finishes_one_batch(void)
+{
+	struct sluice_stage *port = attach("reader", 64);
+	struct sluice_batch batch;
+
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	visitor_stays(2);
+}
+
+/* What was counted of the place goes on. */
+static void counts_go_on(void **state)
+{
+	struct visitor first = visitor_fork(first_reads);
+	struct visitor second = visitor_fork(finishes_one_batch);
+	struct sluice_subscription_stats before;
+	struct sluice_subscription_stats after;
+
+	(void)state;
+	open_plain(LONG_MS);
+	first_goes_away(&first);
+	before = counts_of_reader();
+	assert_true(before.batches > 1 && before.high > 0);
+	visitor_go(&second);
+	child_await(&visited->stage, 2);
+	await_phase(SLUICE_SUB_OPEN); /* the stage looks where it writes */
+	after = counts_of_reader();
+	assert_int_equal(after.batches, before.batches + 1);
+	assert_true(after.high >= before.high);
+	visitor_kill(&second);
+	visitor_stop();
+}
+
 /* What is its business is nobody else's, however far the other has come. */
 static void keys_stay(const char *dispatcher)
 {
@@ -301,6 +348,7 @@ int main(void)
 		cmocka_unit_test(who_chooses_passes_it_over),
 		cmocka_unit_test(who_competes_passes_it_over),
 		cmocka_unit_test(it_dies_again),
+		cmocka_unit_test(counts_go_on),
 		cmocka_unit_test(it_asks_as_before),
 		cmocka_unit_test(it_comes_back_and_stops),
 	};
