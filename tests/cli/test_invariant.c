@@ -1,99 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two snapshots of a sound pipeline, and each thing that may be wrong with one. */
-#include "tools/sluice/invariant.h"
+#include "tests/cli/pair.h"
 #include "tests/support/unit.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-#define STAGES 3u
-#define SUBS   3u
-
-/* "a" feeds "m", which feeds "c"; "c" looks on at "a" as well. */
-struct pair {
-	struct sluice_stage_snapshot stage[STAGES];
-	struct sluice_subscription_snapshot sub[SUBS];
-	const struct sluice_stage_snapshot *stages[STAGES];
-	const struct sluice_subscription_snapshot *subs[SUBS];
-	struct sluice_snapshot snapshot;
-};
-
-static void stage_of(struct sluice_stage_snapshot *row, const char *name,
-		     enum sluice_stage_kind kind, uint64_t serial)
-{
-	*row = (struct sluice_stage_snapshot){.size = sizeof(*row),
-					      .kind = kind,
-					      .phase = SLUICE_PHASE_RUNNING,
-					      .serial = serial};
-	(void)snprintf(row->name, sizeof(row->name), "%s", name);
-	if (kind != SLUICE_CONSUMER)
-		(void)snprintf(row->dispatcher, sizeof(row->dispatcher),
-			       "demand");
-}
-
-static void sub_of(struct sluice_subscription_snapshot *row, uint32_t index,
-		   const char *consumer, const char *producer)
-{
-	*row = (struct sluice_subscription_snapshot){
-		.size = sizeof(*row),
-		.phase = SLUICE_SUB_OPEN,
-		.sub.index = index,
-	};
-	(void)snprintf(row->consumer, sizeof(row->consumer), "%s", consumer);
-	(void)snprintf(row->producer, sizeof(row->producer), "%s", producer);
-}
-
-/* After @n events. */
-static void pair_at(struct pair *pair, uint64_t n)
-{
-	memset(pair, 0, sizeof(*pair));
-	stage_of(&pair->stage[0], "a", SLUICE_PRODUCER, 1);
-	stage_of(&pair->stage[1], "m", SLUICE_PRODUCER_CONSUMER, 2);
-	stage_of(&pair->stage[2], "c", SLUICE_CONSUMER, 3);
-	sub_of(&pair->sub[0], 0, "m", "a");
-	sub_of(&pair->sub[1], 1, "c", "m");
-	sub_of(&pair->sub[2], 2, "c", "a");
-	pair->sub[2].kind = SLUICE_SUB_TEE;
-	for (uint32_t i = 0; i < SUBS; i++) {
-		pair->sub[i].carried = n;
-		pair->sub[i].latency =
-			(struct sluice_latency_stats){.count = n,
-						      .p50_ns = 1,
-						      .p90_ns = 2,
-						      .p99_ns = 3,
-						      .p999_ns = 4,
-						      .max_ns = 5};
-		pair->sub[i].counts =
-			(struct sluice_subscription_stats){.acked = n,
-							   .published = n + 2,
-							   .granted = n + 5,
-							   .depth = 2,
-							   .credit = 3,
-							   .batches = n / 2};
-		pair->subs[i] = &pair->sub[i];
-	}
-	for (uint32_t i = 0; i < STAGES; i++) {
-		pair->stage[i].time = (struct sluice_times){.lived_ns = 4 * n,
-							    .working_ns = n,
-							    .idle_ns = n,
-							    .no_credit_ns = n,
-							    .blocked_ns = n};
-		pair->stages[i] = &pair->stage[i];
-	}
-	pair->stage[0].counts.events_out = n + 2;
-	pair->stage[1].counts.events_in = n;
-	pair->stage[1].counts.events_out = n + 2;
-	pair->stage[2].counts.events_in = n;
-	pair->snapshot =
-		(struct sluice_snapshot){.size = sizeof(pair->snapshot),
-					 .phase = SLUICE_PHASE_RUNNING,
-					 .time_ns = n,
-					 .stages = pair->stages,
-					 .subscriptions = pair->subs,
-					 .stage_count = STAGES,
-					 .subscription_count = SUBS,
-					 .name = "p"};
-}
 
 /* ---- what may be wrong with the second ---------------------------------------- */
 
@@ -145,6 +55,7 @@ static void stage_back(void)
 static void was_down(void)
 {
 	before.stage[1].phase = SLUICE_PHASE_DOWN;
+	now.stage[1].counts.restarts = 1;
 }
 static void less_in(void)
 {
@@ -177,12 +88,16 @@ static void passed_on(void)
 	looked_on();
 	now.stage[0].counts.passed_over = 1;
 	now.sub[2].carried = 13;
+	now.sub[2].counts.acked = 13;
+	now.sub[2].counts.published = 15;
+	now.sub[2].counts.granted = 18;
 }
 static void each_has_all(void)
 {
-	now.stage[0].dispatcher[0] = 'b';
+	memcpy(before.stage[0].dispatcher, "broadcast", 10);
 	memcpy(now.stage[0].dispatcher, "broadcast", 10);
 	before.sub[2].kind = SLUICE_SUB_DISPATCHED;
+	now.sub[2].kind = SLUICE_SUB_DISPATCHED;
 }
 static void each_its_own(void)
 {
@@ -199,8 +114,10 @@ static void no_producer(void)
 static void has_ended(void)
 {
 	now.sub[1].phase = SLUICE_SUB_ENDED;
+	before.sub[1].consumer[0] = 'x';
 	now.sub[1].consumer[0] = 'x';
 	now.sub[1].counts.depth = 0;
+	now.sub[1].counts.credit = 0;
 	now.sub[1].counts.granted = now.sub[1].counts.published;
 }
 static void unsent_acked(void)
@@ -258,7 +175,195 @@ static void empty_batches(void)
 static void another_sub(void)
 {
 	carries_less();
+	now.sub[1].counts.acked = 8;
+	now.sub[1].counts.depth = 4;
 	now.sub[1].sub.generation++;
+}
+
+static void passed_by_a_stage_before(void)
+{
+	before.sub[1].carried = 99;
+	before.sub[1].phase = SLUICE_SUB_ENDED;
+	before.sub[1].counts.batches = now.sub[1].counts.batches;
+	before.sub[1].latency.count = now.sub[1].latency.count;
+	has_ended();
+	now.sub[1].carried = 99;
+}
+static void same_serial(void)
+{
+	now.stage[1].serial = 1;
+}
+static void no_serial(void)
+{
+	now.stage[1].serial = 0;
+}
+static void consumer_buffers(void)
+{
+	now.stage[2].counts.buffered = 1;
+}
+static void producer_gives_up(void)
+{
+	now.stage[0].counts.dead_letters = 1;
+}
+static void nowhere(void)
+{
+	now.stage[1].worker = SLUICE_WORKER_NONE;
+}
+static void port_somewhere(void)
+{
+	before.stage[1].port = 1;
+	now.stage[1].port = 1;
+}
+static void a_port(void)
+{
+	port_somewhere();
+	now.stage[1].worker = SLUICE_WORKER_NONE;
+	now.stage[1].cpu = SLUICE_CPU_NONE;
+}
+static void cpu_of_nobody(void)
+{
+	a_port();
+	now.stage[1].cpu = 3;
+}
+static void not_alone(void)
+{
+	before.stage[1].blocking = 1;
+	now.stage[1].blocking = 1;
+}
+static void on_two_cpus(void)
+{
+	now.stage[1].cpu = 3;
+}
+static void out_of_credit(void)
+{
+	now.stage[0].time.doing = SLUICE_DOING_NO_CREDIT;
+	now.stage[0].held_up_by[0] = 'm';
+}
+static void out_of_credit_by_nobody(void)
+{
+	now.stage[0].time.doing = SLUICE_DOING_NO_CREDIT;
+}
+static void held_and_idle(void)
+{
+	now.stage[0].held_up_by[0] = 'm';
+}
+static void held_by_an_onlooker(void)
+{
+	out_of_credit();
+	now.stage[0].held_up_by[0] = 'c';
+	now.stage[0].held_up_at.index = 2;
+}
+static void held_by_a_restorer(void)
+{
+	held_by_an_onlooker();
+	now.stage[0].held_up_at.index = UINT32_MAX;
+}
+static void without_consumers(void)
+{
+	now.stage[1].time.doing = SLUICE_DOING_NO_CREDIT;
+	has_ended();
+}
+static void other_dispatcher(void)
+{
+	now.stage[0].dispatcher[0] = 'x';
+}
+static void not_restarted(void)
+{
+	before.stage[1].phase = SLUICE_PHASE_DOWN;
+	now.stage[1].counts.restarts = 0;
+}
+static void goes_on(void)
+{
+	before.stage[1].phase = SLUICE_PHASE_ENDED;
+	now.stage[1].phase = SLUICE_PHASE_ENDED;
+}
+static void empty_calls(void)
+{
+	before.stage[1].counts.batches_in = 11;
+	now.stage[1].counts.batches_in = 11;
+}
+static void empty_emissions(void)
+{
+	before.stage[1].counts.batches_out = 13;
+	now.stage[1].counts.batches_out = 13;
+}
+static void less_spilled(void)
+{
+	before.stage[1].counts.spilled = 1;
+}
+static void ended_with_credit(void)
+{
+	has_ended();
+	now.sub[1].counts.credit = 1;
+}
+static void without_a_window(void)
+{
+	now.sub[1].window = 0;
+}
+static void never_full(void)
+{
+	before.sub[1].counts.high = 0;
+	now.sub[1].counts.high = 0;
+}
+static void onlooker_waits(void)
+{
+	now.sub[2].counts.waiting = 1;
+}
+static void without_a_sample(void)
+{
+	before.sub[1].latency = (struct sluice_latency_stats){0};
+	now.sub[1].latency = (struct sluice_latency_stats){.max_ns = 1};
+}
+static void carries_another(void)
+{
+	now.sub[1].counts.acked = 11;
+	now.sub[1].counts.depth = 1;
+}
+static void in_its_place(void)
+{
+	now.sub[1].sub.index = 0;
+	now.sub[1].sub.generation = 7;
+}
+static void two_at_an_inlet(void)
+{
+	before.sub[2].inlet = 0;
+	now.sub[2].inlet = 0;
+}
+static void other_producer(void)
+{
+	before.sub[1].producer[0] = 'a';
+}
+static void ended_and_went_on(void)
+{
+	before.sub[1].phase = SLUICE_SUB_ENDED;
+	has_ended();
+}
+static void less_full(void)
+{
+	before.sub[1].counts.high = 11;
+}
+static void less_late(void)
+{
+	before.sub[1].latency.max_ns = 6;
+}
+static void too_many_samples(void)
+{
+	before.sub[1].latency.count = 11;
+	now.sub[1].latency.count = 11;
+}
+static void was_held(void)
+{
+	before.sub[1].phase = SLUICE_SUB_HELD;
+}
+static void held_and_cancelled(void)
+{
+	before.sub[1].phase = SLUICE_SUB_CANCELLED;
+	now.sub[1].phase = SLUICE_SUB_HELD;
+}
+static void declared_and_runs(void)
+{
+	before.snapshot.phase = SLUICE_PHASE_DECLARED;
+	now.snapshot.phase = SLUICE_PHASE_DECLARED;
 }
 
 static struct wrong_row {
@@ -320,6 +425,65 @@ static struct wrong_row {
 	{"batches of nothing", empty_batches, "subscription 1, 'c' of 'm'",
 	 "batches, 11 is over events in them, 10"},
 	{"another subscription", another_sub, NULL, NULL},
+	{"of a stage that had the name", passed_by_a_stage_before, NULL, NULL},
+	{"a serial twice", same_serial, "stage 'm'", "serial 1 is that of 2"},
+	{"no serial", no_serial, "stage 'm'", "serial 0 is that of 1"},
+	{"a consumer buffers", consumer_buffers, "stage 'c'", "or wait"},
+	{"a producer gives up", producer_gives_up, "stage 'a'", "given up"},
+	{"runs nowhere", nowhere, "stage 'm'", "in phase 1 it is on worker -1"},
+	{"a port on a worker", port_somewhere, "stage 'm'", "is on worker 0"},
+	{"a cpu without a worker", cpu_of_nobody, "stage 'm'", "on cpu 3"},
+	{"a worker that is shared", not_alone, "stage 'm'",
+	 "it is blocking, and shares worker 0 with 'a'"},
+	{"a worker on two cpus", on_two_cpus, "stage 'm'",
+	 "on cpu 3, and with"},
+	{"out of credit", out_of_credit, NULL, NULL},
+	{"out of credit, by nobody", out_of_credit_by_nobody, "stage 'a'",
+	 "has 1 consumers, and is held up by ''"},
+	{"held up, and idle", held_and_idle, "stage 'a'", "not out of credit"},
+	{"held up by an onlooker", held_by_an_onlooker, "stage 'a'",
+	 "not on a subscription of the two"},
+	{"held up by who restores", held_by_a_restorer, NULL, NULL},
+	{"without consumers", without_consumers, NULL, NULL},
+	{"another dispatcher", other_dispatcher, "stage 'a'", "declared as"},
+	{"not restarted", not_restarted, "stage 'm'", "not been restarted"},
+	{"ended, and goes on", goes_on, "stage 'm'", "ended, and went on"},
+	{"calls with nothing", empty_calls, "stage 'm'",
+	 "batches_in, 11 is over events in them, 10"},
+	{"emissions of nothing", empty_emissions, "stage 'm'",
+	 "batches_out, 13 is over events in them, 12"},
+	{"less spilled", less_spilled, "stage 'm'", "spilled went from 1"},
+	{"ended, with credit", ended_with_credit, "subscription 1, 'x' of 'm'",
+	 "has ended, and has"},
+	{"no window", without_a_window, "subscription 1, 'c' of 'm'",
+	 "its window is 0"},
+	{"never found waiting", never_full, "subscription 1, 'c' of 'm'",
+	 "none was ever found"},
+	{"an onlooker's spill", onlooker_waits, "subscription 2, 'c' of 'a'",
+	 "it looks on, and has"},
+	{"a latency of nothing", without_a_sample, "subscription 1, 'c' of 'm'",
+	 "without a sample"},
+	{"carries another count", carries_another, "subscription 1, 'c' of 'm'",
+	 "carried 10, and acked 11"},
+	{"in another's place", in_its_place, "subscription 0, 'c' of 'm'",
+	 "another subscription has its place"},
+	{"two at an inlet", two_at_an_inlet, "subscription 1, 'c' of 'm'",
+	 "inlet 0 of its consumer is that of 'a', too"},
+	{"another producer", other_producer, "subscription 1, 'c' of 'm'",
+	 "made as has changed"},
+	{"one that ended, and goes on", ended_and_went_on,
+	 "subscription 1, 'x' of 'm'", "ended, and went on"},
+	{"less full", less_full, "subscription 1, 'c' of 'm'",
+	 "the most events found, went from 11 back to 10"},
+	{"less late", less_late, "subscription 1, 'c' of 'm'",
+	 "latency, went from 6 back to 5"},
+	{"more samples than events", too_many_samples,
+	 "subscription 1, 'c' of 'm'", "samples of its latency, 11 is over"},
+	{"a place that was kept", was_held, NULL, NULL},
+	{"cancelled, and kept", held_and_cancelled,
+	 "subscription 1, 'c' of 'm'", "phase 2 back to 4"},
+	{"declared, and runs", declared_and_runs, "pipeline 'p'",
+	 "a part of it has"},
 };
 
 static void is_found(void **state)
@@ -361,7 +525,7 @@ static void a_long_list_is_kept(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[64] = {
+	struct CMUnitTest tests[96] = {
 		cmocka_unit_test(a_long_list_is_kept),
 	};
 	size_t count = UNIT_ADD_ROWS(tests, 1, is_found, wrong_rows);

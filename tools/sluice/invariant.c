@@ -1,76 +1,86 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/sluice/invariant.h"
+#include "tools/sluice/inspection.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* ---- what is found ----------------------------------------------------------- */
-
-static struct violation *inspection_room(struct inspection *inspection)
-{
-	uint32_t room = inspection->room > 0 ? 2 * inspection->room : 16;
-	struct violation *wrong = inspection->wrong;
-
-	if (inspection->count == inspection->room) {
-		wrong = realloc(wrong, room * sizeof(*wrong));
-		if (wrong == NULL)
-			return NULL;
-		inspection->wrong = wrong;
-		inspection->room = room;
-	}
-	return &inspection->wrong[inspection->count++];
-}
-
-/* Whatever is not @true_ is told as @fmt. */
-static SLUICE_PRINTF(4, 5) void check(struct inspection *inspection,
-				      const struct text *of, int true_,
-				      const char *fmt, ...)
-{
-	struct violation *wrong;
-	va_list args;
-
-	inspection->checks++;
-	if (true_)
-		return;
-	wrong = inspection_room(inspection);
-	if (wrong == NULL) {
-		inspection->rc = -ENOMEM;
-		return;
-	}
-	wrong->of = *of;
-	va_start(args, fmt);
-	(void)vsnprintf(wrong->what.at, sizeof(wrong->what.at), fmt, args);
-	va_end(args);
-}
-
-static void check_grows(struct inspection *inspection, const struct text *of,
-			const char *count, uint64_t before, uint64_t now)
-{
-	check(inspection, of, now >= before,
-	      "%s went from %" PRIu64 " back to %" PRIu64, count, before, now);
-}
-
-static void check_below(struct inspection *inspection, const struct text *of,
-			const char *low, uint64_t a, const char *high,
-			uint64_t b)
-{
-	check(inspection, of, a <= b, "%s %" PRIu64 " is over %s %" PRIu64, low,
-	      a, high, b);
-}
 
 /* ---- a stage ----------------------------------------------------------------- */
 
-static int stage_consumes(const struct sluice_stage_snapshot *row)
+/* Where it runs: a port nowhere, one that has ended nowhere any more; a blocking one has
+ * its worker for itself, and of one worker there is one CPU. */
+static void stage_seat(struct inspection *inspection, const struct text *of,
+		       const struct sluice_snapshot *now,
+		       const struct sluice_stage_snapshot *row)
 {
-	return row->kind != SLUICE_PRODUCER;
+	int nowhere = row->port || row->phase == SLUICE_PHASE_ENDED;
+	int runs = !nowhere && row->phase != SLUICE_PHASE_DECLARED;
+
+	check(inspection, of,
+	      (!nowhere || row->worker == SLUICE_WORKER_NONE) &&
+		      (!runs || row->worker != SLUICE_WORKER_NONE),
+	      "in phase %d it is on worker %d", (int)row->phase,
+	      (int)row->worker);
+	check(inspection, of,
+	      row->cpu == SLUICE_CPU_NONE || row->worker != SLUICE_WORKER_NONE,
+	      "without a worker it is on cpu %d", (int)row->cpu);
+	for (uint32_t i = 0; i < now->stage_count; i++) {
+		const struct sluice_stage_snapshot *other = now->stages[i];
+
+		if (other == row || row->worker == SLUICE_WORKER_NONE ||
+		    other->worker != row->worker)
+			continue;
+		check(inspection, of, !row->blocking,
+		      "it is blocking, and shares worker %u with '%s'",
+		      row->worker, other->name);
+		check(inspection, of, other->cpu == row->cpu,
+		      "worker %u is on cpu %d, and with '%s' on cpu %d",
+		      row->worker, (int)row->cpu, other->name, (int)other->cpu);
+	}
 }
 
-static int stage_produces(const struct sluice_stage_snapshot *row)
+/* Does the subscription feed its consumer by the dispatcher? */
+static int sub_feeds(const struct sluice_subscription_snapshot *sub)
 {
-	return row->kind != SLUICE_CONSUMER;
+	return sub->kind == SLUICE_SUB_DISPATCHED &&
+	       (sub->phase == SLUICE_SUB_OPEN ||
+		sub->phase == SLUICE_SUB_CANCELLED ||
+		sub->phase == SLUICE_SUB_HELD);
+}
+
+/* By one of its consumers, or by who restores its order, and only while it is out of
+ * credit: all of that is of one time. */
+static void stage_held_up(struct inspection *inspection, const struct text *of,
+			  const struct sluice_snapshot *now,
+			  const struct sluice_stage_snapshot *row)
+{
+	int waits = row->time.doing == SLUICE_DOING_NO_CREDIT;
+	int is_held = row->held_up_by[0] != '\0';
+	uint32_t feeds = 0;
+	int is_its = 0;
+
+	for (uint32_t i = 0; i < now->subscription_count; i++) {
+		const struct sluice_subscription_snapshot *sub =
+			now->subscriptions[i];
+
+		if (strcmp(sub->producer, row->name) != 0 || !sub_feeds(sub))
+			continue;
+		feeds++;
+		is_its |= sub->sub.index == row->held_up_at.index &&
+			  sub->sub.generation == row->held_up_at.generation &&
+			  strcmp(sub->consumer, row->held_up_by) == 0;
+	}
+	check(inspection, of, waits || !is_held,
+	      "it is held up by '%s', and not out of credit", row->held_up_by);
+	check(inspection, of,
+	      !is_held || sluice_snapshot_stage(now, row->held_up_by) != NULL,
+	      "it is held up by '%s', which is not there", row->held_up_by);
+	check(inspection, of, !waits || is_held == (feeds > 0),
+	      "it is out of credit, has %u consumers, and is held up by '%s'",
+	      feeds, row->held_up_by);
+	check(inspection, of,
+	      !is_held || is_its || row->held_up_at.index == UINT32_MAX,
+	      "it is held up by '%s', and not on a subscription of the two",
+	      row->held_up_by);
 }
 
 static void stage_alone(struct inspection *inspection, const struct text *of,
@@ -78,11 +88,17 @@ static void stage_alone(struct inspection *inspection, const struct text *of,
 			const struct sluice_stage_snapshot *row)
 {
 	const struct sluice_times *t = &row->time;
+	const struct sluice_stage_stats *c = &row->counts;
 	uint32_t same = 0;
+	uint32_t serials = 0;
 
-	for (uint32_t i = 0; i < now->stage_count; i++)
+	for (uint32_t i = 0; i < now->stage_count; i++) {
 		same += strcmp(now->stages[i]->name, row->name) == 0;
+		serials += now->stages[i]->serial == row->serial;
+	}
 	check(inspection, of, same == 1, "%u stages have this name", same);
+	check(inspection, of, row->serial > 0 && serials == 1,
+	      "serial %" PRIu64 " is that of %u stages", row->serial, serials);
 	check(inspection, of,
 	      t->working_ns + t->idle_ns + t->no_credit_ns + t->blocked_ns ==
 		      t->lived_ns,
@@ -90,18 +106,29 @@ static void stage_alone(struct inspection *inspection, const struct text *of,
 	      t->working_ns + t->idle_ns + t->no_credit_ns + t->blocked_ns,
 	      t->lived_ns);
 	check(inspection, of,
-	      stage_produces(row) || row->counts.events_out == 0,
-	      "it only consumes, and has emitted %" PRIu64 " events",
-	      row->counts.events_out);
-	check(inspection, of, stage_consumes(row) || row->counts.events_in == 0,
-	      "it only produces, and has handled %" PRIu64 " events",
-	      row->counts.events_in);
+	      stage_produces(row) ||
+		      (c->events_out == 0 && c->batches_out == 0),
+	      "it only consumes, and has emitted %" PRIu64 " events in %" PRIu64
+	      " batches",
+	      c->events_out, c->batches_out);
+	check(inspection, of,
+	      stage_produces(row) ||
+		      (c->overflowed == 0 && c->passed_over == 0 &&
+		       c->spilled == 0 && c->buffered == 0),
+	      "it only consumes, and events have overflowed, were passed over, "
+	      "were spilled or wait");
+	check(inspection, of,
+	      stage_consumes(row) || (c->events_in == 0 && c->batches_in == 0),
+	      "it only produces, and has handled %" PRIu64 " events in %" PRIu64
+	      " batches",
+	      c->events_in, c->batches_in);
+	check(inspection, of,
+	      stage_consumes(row) || (c->dead_letters == 0 && c->refused == 0),
+	      "it only produces, and has given up or refused events");
 	check(inspection, of, stage_produces(row) == (row->dispatcher[0] != 0),
 	      "dispatcher '%s'", row->dispatcher);
-	check(inspection, of,
-	      row->held_up_by[0] == '\0' ||
-		      sluice_snapshot_stage(now, row->held_up_by) != NULL,
-	      "it is held up by '%s', which is not there", row->held_up_by);
+	stage_seat(inspection, of, now, row);
+	stage_held_up(inspection, of, now, row);
 }
 
 /* Only a stage that is down goes back. */
@@ -116,6 +143,29 @@ static void stage_since(struct inspection *inspection, const struct text *of,
 	      now->phase >= before->phase || before->phase == SLUICE_PHASE_DOWN,
 	      "it went from phase %d back to %d", (int)before->phase,
 	      (int)now->phase);
+	check(inspection, of,
+	      now->kind == before->kind && now->port == before->port &&
+		      now->blocking == before->blocking &&
+		      strcmp(now->name, before->name) == 0 &&
+		      strcmp(now->dispatcher, before->dispatcher) == 0,
+	      "what it was declared as has changed");
+	check(inspection, of,
+	      before->phase != SLUICE_PHASE_DOWN ||
+		      now->phase != SLUICE_PHASE_RUNNING ||
+		      b->restarts > a->restarts,
+	      "it was down, runs, and has not been restarted");
+	/* What is written behind its end is what it has left. */
+	check(inspection, of,
+	      before->phase != SLUICE_PHASE_ENDED ||
+		      (a->events_in == b->events_in &&
+		       a->events_out == b->events_out &&
+		       before->time.lived_ns == now->time.lived_ns),
+	      "it has ended, and went on");
+	check_below(inspection, of, "batches_in,", a->batches_in,
+		    "events in them,", b->events_in);
+	check_below(inspection, of, "batches_out,", a->batches_out,
+		    "events in them,", b->events_out);
+	check_grows(inspection, of, "spilled", a->spilled, b->spilled);
 	check_grows(inspection, of, "events_in", a->events_in, b->events_in);
 	check_grows(inspection, of, "batches_in", a->batches_in, b->batches_in);
 	check_grows(inspection, of, "events_out", a->events_out, b->events_out);
@@ -153,7 +203,9 @@ static void stage_sends(struct inspection *inspection, const struct text *of,
 		const struct sluice_subscription_snapshot *sub =
 			before->subscriptions[i];
 
-		if (strcmp(sub->producer, now->name) != 0)
+		/* One that has ended may be of a stage that had the name before. */
+		if (strcmp(sub->producer, now->name) != 0 ||
+		    sub->phase == SLUICE_SUB_ENDED)
 			continue;
 		if (broadcast || sub->kind != SLUICE_SUB_DISPATCHED)
 			check_below(inspection, of, sub->consumer, sub->carried,
@@ -191,97 +243,18 @@ static void stage_check(struct inspection *inspection,
 		stage_sends(inspection, &of, before, row);
 }
 
-/* ---- a subscription ---------------------------------------------------------- */
-
-static void sub_ends(struct inspection *inspection, const struct text *of,
-		     const struct sluice_snapshot *now,
-		     const struct sluice_subscription_snapshot *row)
-{
-	const struct sluice_stage_snapshot *consumer =
-		sluice_snapshot_stage(now, row->consumer);
-	const struct sluice_stage_snapshot *producer =
-		sluice_snapshot_stage(now, row->producer);
-
-	/* Stages of one that has ended may have been removed. */
-	if (row->phase == SLUICE_SUB_ENDED)
-		return;
-	check(inspection, of, consumer != NULL && stage_consumes(consumer),
-	      "there is no consumer '%s'", row->consumer);
-	check(inspection, of, producer != NULL && stage_produces(producer),
-	      "there is no producer '%s'", row->producer);
-}
-
-static void sub_alone(struct inspection *inspection, const struct text *of,
-		      const struct sluice_subscription_snapshot *row)
-{
-	const struct sluice_subscription_stats *c = &row->counts;
-	const struct sluice_latency_stats *l = &row->latency;
-
-	check(inspection, of, c->published - c->acked <= c->granted - c->acked,
-	      "acked %" PRIu64 ", published %" PRIu64 ", granted %" PRIu64
-	      " are not in this order",
-	      c->acked, c->published, c->granted);
-	check(inspection, of,
-	      row->phase == SLUICE_SUB_ENDED ||
-		      (c->depth == c->published - c->acked &&
-		       c->credit == c->granted - c->published),
-	      "depth %" PRIu64 " and credit %" PRIu64
-	      " are not those of its positions",
-	      c->depth, c->credit);
-	check(inspection, of,
-	      row->phase != SLUICE_SUB_COMING || row->carried == 0,
-	      "it has not begun, and carried %" PRIu64, row->carried);
-	check(inspection, of,
-	      l->count == 0 ||
-		      (l->p50_ns <= l->p90_ns && l->p90_ns <= l->p99_ns &&
-		       l->p99_ns <= l->p999_ns && l->p999_ns <= l->max_ns),
-	      "percentiles of its latency are not in order");
-}
-
-static void sub_since(struct inspection *inspection, const struct text *of,
-		      const struct sluice_subscription_snapshot *before,
-		      const struct sluice_subscription_snapshot *now)
-{
-	const struct sluice_subscription_stats *a = &before->counts;
-	const struct sluice_subscription_stats *b = &now->counts;
-
-	check(inspection, of, now->phase >= before->phase,
-	      "it went from phase %d back to %d", (int)before->phase,
-	      (int)now->phase);
-	check_grows(inspection, of, "carried", before->carried, now->carried);
-	check_grows(inspection, of, "batches", a->batches, b->batches);
-	check_grows(inspection, of, "acked", a->acked, b->acked);
-	check_grows(inspection, of, "samples of its latency",
-		    before->latency.count, now->latency.count);
-	/* Neither is taken back while it is open: at its end, what was not
-	 * handled is. */
-	if (now->phase == SLUICE_SUB_OPEN) {
-		check_grows(inspection, of, "granted", a->granted, b->granted);
-		check_grows(inspection, of, "published", a->published,
-			    b->published);
-	}
-	check_below(inspection, of, "batches,", a->batches, "events in them,",
-		    now->carried);
-}
-
-static void sub_check(struct inspection *inspection,
-		      const struct sluice_snapshot *before,
-		      const struct sluice_snapshot *now,
-		      const struct sluice_subscription_snapshot *row)
-{
-	struct text of =
-		text_format("subscription %u, '%s' of '%s'", row->sub.index,
-			    row->consumer, row->producer);
-	const struct sluice_subscription_snapshot *was =
-		sluice_snapshot_subscription(before, row->sub);
-
-	sub_ends(inspection, &of, now, row);
-	sub_alone(inspection, &of, row);
-	if (was != NULL)
-		sub_since(inspection, &of, was, row);
-}
-
 /* ---- all of it --------------------------------------------------------------- */
+
+static int invariants_all_declared(const struct sluice_snapshot *now)
+{
+	for (uint32_t i = 0; i < now->stage_count; i++)
+		if (now->stages[i]->phase != SLUICE_PHASE_DECLARED)
+			return 0;
+	for (uint32_t i = 0; i < now->subscription_count; i++)
+		if (now->subscriptions[i]->carried > 0)
+			return 0;
+	return 1;
+}
 
 void invariants_check(struct inspection *inspection,
 		      const struct sluice_snapshot *before,
@@ -296,6 +269,10 @@ void invariants_check(struct inspection *inspection,
 		check_grows(inspection, &of, "its clock", before->time_ns,
 			    now->time_ns);
 	}
+	check(inspection, &of,
+	      now->phase != SLUICE_PHASE_DECLARED ||
+		      invariants_all_declared(now),
+	      "it has not started, and a part of it has");
 	for (uint32_t i = 0; i < now->stage_count; i++)
 		stage_check(inspection, before, now, now->stages[i]);
 	for (uint32_t i = 0; i < now->subscription_count; i++)

@@ -5,7 +5,7 @@
  * count is compared with another of the snapshot before, or of the one after, where
  * the order of the two readings would matter.
  *
- * Of invariant.c. Knows snapshots; not where they come from.
+ * Of invariant.c and invariant_sub.c. Knows snapshots; not where they come from.
  */
 #ifndef SLUICE_TOOLS_SLUICE_INVARIANT_H
 #define SLUICE_TOOLS_SLUICE_INVARIANT_H
