@@ -4,8 +4,10 @@
 
     attach.py consume PIPELINE STAGE   each event of STAGE as a line of hex
     attach.py feed PIPELINE STAGE      lines of hex from stdin, to STAGE
+    attach.py watch PIPELINE [SECONDS] how fast its stages and subscriptions are, and what
+                                       stages spend their time on, every so often (1)
 
-As a module it has one class:
+As a module it has two classes:
 
     with Port("lesson", source="numbers") as numbers:
         for batch in numbers:               # acknowledged when the next one is asked for
@@ -19,14 +21,20 @@ As a module it has one class:
         for batch in worker:                # acknowledged behind what is sent before
             worker.send(b"...")
 
+    with Watch("lesson") as watch:          # takes part in nothing
+        for rates in watch:                 # between a look and the one before
+            for stage in rates.stages:
+                print(stage.name, stage.events_in_per_s)
+
 Needs cffi (Debian: python3-cffi) and the shared library; LIBSLUICE names another one.
-What is declared below is as sluice/attach.h and sluice/port.h have it.
+What is declared below is as sluice/attach.h, port.h, watch.h, snapshot.h and rates.h have it.
 """
 
 import errno
 import os
 import signal
 import sys
+from types import SimpleNamespace
 
 import cffi
 
@@ -69,7 +77,68 @@ ffi.cdef(
         uint32_t resv[2];
     };
     struct sluice_stage;
+    struct sluice_watch;
+    struct sluice_watch_opts {
+        uint32_t size;
+        uint32_t flags;
+        const char *pipeline;
+        const char *folder;
+        uint32_t timeout_ms;
+        uint32_t resv32;
+        uint64_t resv[8];
+    };
+    struct sluice_snapshot {
+        uint32_t size;
+        uint32_t phase;
+        uint64_t time_ns; /* and more behind it: it is never made here */
+    };
+    struct sluice_sub {
+        void *pipeline;
+        uint32_t index;
+        uint32_t generation;
+    };
+    struct sluice_stage_rates {
+        uint32_t size;
+        uint32_t flags;
+        uint64_t serial;
+        char name[64];
+        double events_in_per_s;
+        double batches_in_per_s;
+        double events_out_per_s;
+        double batches_out_per_s;
+        uint64_t lived_ns;
+        double working;
+        double idle;
+        double no_credit;
+        double blocked;
+        uint64_t restarts;
+    };
+    struct sluice_subscription_rates {
+        uint32_t size;
+        uint32_t flags;
+        struct sluice_sub sub;
+        char consumer[64];
+        char producer[64];
+        double events_per_s;
+        double batches_per_s;
+    };
+    struct sluice_rates {
+        uint32_t size;
+        uint32_t stage_count;
+        uint32_t subscription_count;
+        uint32_t resv;
+        uint64_t span_ns;
+        const struct sluice_stage_rates *const *stages;
+        const struct sluice_subscription_rates *const *subscriptions;
+    };
 
+    int sluice_watch_open(struct sluice_watch **, const struct sluice_watch_opts *);
+    int sluice_watch_read(struct sluice_watch *, struct sluice_snapshot **, uint32_t timeout_ms);
+    void sluice_watch_close(struct sluice_watch *);
+    void sluice_snapshot_close(struct sluice_snapshot *);
+    int sluice_snapshot_rates(const struct sluice_snapshot *, const struct sluice_snapshot *,
+                              struct sluice_rates **);
+    void sluice_rates_close(struct sluice_rates *);
     int sluice_attach(struct sluice_stage **, const struct sluice_attach_opts *);
     struct sluice_stage *sluice_port_sender(struct sluice_stage *);
     int sluice_detach(struct sluice_stage *, uint32_t timeout_ms);
@@ -82,6 +151,7 @@ ffi.cdef(
 lib = ffi.dlopen(os.environ.get("LIBSLUICE", "libsluice.so.0"))
 
 BATCH_REDELIVERED = 2
+RATES_CAME, RATES_WENT, RATES_BACK = 1, 2, 4
 
 # A call into C hears no signal: so none waits for longer.
 LOOK_MS = 100
@@ -180,6 +250,91 @@ class Port:
                 raise SluiceError(rc)
 
 
+def fields(row):
+    """A row of C as an object of Python; names as text, and a rate that is not known as
+    None."""
+    values = {}
+    for name, field in ffi.typeof(row[0]).fields:
+        value = getattr(row, name)
+        if field.type.kind == "array":
+            value = ffi.string(value).decode()
+        elif isinstance(value, float) and value < 0:
+            value = None
+        if not isinstance(value, ffi.CData):
+            values[name] = value
+    return SimpleNamespace(**values)
+
+
+class Watch:
+    """A pipeline of another process, seen from outside."""
+
+    def __init__(self, pipeline, folder=None, timeout_ms=0):
+        texts = {"pipeline": pipeline, "folder": folder}
+        kept = {k: ffi.new("char[]", os.fsencode(v)) for k, v in texts.items() if v is not None}
+        opts = ffi.new("struct sluice_watch_opts *", {**kept, "timeout_ms": timeout_ms})
+        opts.size = ffi.sizeof(opts[0])
+        watch = ffi.new("struct sluice_watch **")
+        rc = lib.sluice_watch_open(watch, opts)
+        if rc < 0:
+            raise SluiceError(rc)
+        self._watch = watch[0]
+        self._before = ffi.NULL
+        self._stopped = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        lib.sluice_snapshot_close(self._before)
+        lib.sluice_watch_close(self._watch)
+        self._before = self._watch = ffi.NULL
+
+    def stop(self, *_):
+        """From now on rates() ends as at the end of the pipeline; also a signal handler."""
+        self._stopped = True
+
+    def _read(self):
+        now = ffi.new("struct sluice_snapshot **")
+        rc = -errno.EAGAIN
+        while rc == -errno.EAGAIN and not self._stopped:
+            rc = lib.sluice_watch_read(self._watch, now, LOOK_MS)
+        if rc < 0 and rc not in (-errno.EAGAIN, -errno.EPIPE):
+            raise SluiceError(rc)
+        return now[0]  # NULL: no more come
+
+    def rates(self, seconds=1.0):
+        """Between two snapshots so far apart; None when the pipeline has ended."""
+        if not self._before:
+            self._before = self._read()
+        now = self._read() if self._before else ffi.NULL
+        while now and now.time_ns - self._before.time_ns < seconds * 1e9:
+            lib.sluice_snapshot_close(now)
+            now = self._read()
+        if not now:
+            return None
+        out = ffi.new("struct sluice_rates **")
+        rc = lib.sluice_snapshot_rates(self._before, now, out)
+        lib.sluice_snapshot_close(self._before)
+        self._before = now
+        if rc < 0:
+            raise SluiceError(rc)
+        rates = SimpleNamespace(
+            span_ns=out[0].span_ns,
+            stages=[fields(out[0].stages[i]) for i in range(out[0].stage_count)],
+            subscriptions=[
+                fields(out[0].subscriptions[i]) for i in range(out[0].subscription_count)
+            ],
+        )
+        lib.sluice_rates_close(out[0])
+        return rates
+
+    def __iter__(self):
+        return iter(self.rates, None)
+
+
 def consume(pipeline, stage):
     with Port(pipeline, source=stage) as port:
         # An exception in the middle of a batch would leave, and acknowledge all of it.
@@ -196,12 +351,31 @@ def feed(pipeline, stage):
             port.send(bytes.fromhex(line).ljust(port.event_bytes, b"\0"))
 
 
+def watch(pipeline, seconds="1"):
+    def number(value, digits=0):
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    with Watch(pipeline) as seen:
+        signal.signal(signal.SIGINT, seen.stop)
+        for rates in iter(lambda: seen.rates(float(seconds)), None):
+            for s in rates.stages:
+                shares = (s.working, s.idle, s.no_credit, s.blocked)
+                print("stage", s.name, number(s.events_in_per_s), number(s.events_out_per_s),
+                      *(number(share, 2) for share in shares))
+            for s in rates.subscriptions:
+                print("subscription", s.consumer, s.producer, number(s.events_per_s),
+                      number(s.batches_per_s))
+            print(flush=True)
+
+
 def main(arguments):
     try:
         if len(arguments) == 4 and arguments[1] == "consume":
             consume(*arguments[2:])
         elif len(arguments) == 4 and arguments[1] == "feed":
             feed(*arguments[2:])
+        elif len(arguments) in (3, 4) and arguments[1] == "watch":
+            watch(*arguments[2:])
         else:
             print(__doc__, file=sys.stderr)
             return 2

@@ -51,8 +51,27 @@ int main(void)
 	AT(sluice_batch, count);
 	AT(sluice_batch, flags);
 	AT(sluice_batch, resv);
-	printf("%zu %zu %u\n", sizeof(struct sluice_attach_opts),
-	       sizeof(struct sluice_batch), SLUICE_BATCH_REDELIVERED);
+	AT(sluice_watch_opts, folder);
+	AT(sluice_watch_opts, timeout_ms);
+	AT(sluice_watch_opts, resv);
+	AT(sluice_snapshot, phase);
+	AT(sluice_snapshot, time_ns);
+	AT(sluice_sub, generation);
+	AT(sluice_stage_rates, name);
+	AT(sluice_stage_rates, events_in_per_s);
+	AT(sluice_stage_rates, lived_ns);
+	AT(sluice_stage_rates, blocked);
+	AT(sluice_stage_rates, restarts);
+	AT(sluice_subscription_rates, sub);
+	AT(sluice_subscription_rates, producer);
+	AT(sluice_subscription_rates, batches_per_s);
+	AT(sluice_rates, span_ns);
+	AT(sluice_rates, stages);
+	AT(sluice_rates, subscriptions);
+	printf("%zu %zu %zu %u %u %u %u\n", sizeof(struct sluice_attach_opts),
+	       sizeof(struct sluice_batch), sizeof(struct sluice_watch_opts),
+	       SLUICE_BATCH_REDELIVERED, SLUICE_RATES_CAME, SLUICE_RATES_WENT,
+	       SLUICE_RATES_BACK);
 	return 0;
 }
 END
@@ -60,14 +79,15 @@ cc -I"$build/include" -o "$scratch/layout" "$scratch/layout.c"
 "$scratch/layout" >"$scratch/expected"
 timeout $deadline python3 - "$scratch/expected" >"$scratch/declared" <<'END'
 import sys
-from attach import ffi, BATCH_REDELIVERED
+from attach import ffi, BATCH_REDELIVERED, RATES_CAME, RATES_WENT, RATES_BACK
 
 for line in open(sys.argv[1]):
     words = line.split()
     if words[0].startswith("sluice"):
         print(*words[:2], ffi.offsetof("struct " + words[0], words[1]))
 print(ffi.sizeof("struct sluice_attach_opts"), ffi.sizeof("struct sluice_batch"),
-      BATCH_REDELIVERED)
+      ffi.sizeof("struct sluice_watch_opts"), BATCH_REDELIVERED, RATES_CAME, RATES_WENT,
+      RATES_BACK)
 END
 diff "$scratch/expected" "$scratch/declared" >&2 ||
 	fail "the headers (<) and attach.py (>) differ"
@@ -156,6 +176,26 @@ END
 engine=$!
 started="$started $engine"
 until_there relay $engine
+# Until the end of the pipeline; and until somebody has seen enough.
+timeout $deadline "$tree/examples/attach.py" watch relay 0.1 >"$scratch/rates" &
+watch=$!
+timeout $deadline python3 - <<'END' || fail "to watch ends with $?"
+from attach import SluiceError, Watch
+
+with Watch("relay") as watch:
+    rates = watch.rates(0.1)
+    assert rates.span_ns >= 100000000, rates
+    queue = next(stage for stage in rates.stages if stage.name == "queue")
+    assert queue.flags == 0 and queue.events_in_per_s == 0, queue
+    assert abs(queue.working + queue.idle + queue.no_credit + queue.blocked - 1) < 1e-9
+    watch.stop()
+    assert watch.rates() is None
+try:
+    Watch("nobody")
+    raise SystemExit("nobody is watched")
+except SluiceError as error:
+    assert "nobody" in str(error), error
+END
 printf '01020304\nff\n' |
 	timeout $deadline "$tree/examples/attach.py" feed relay queue ||
 	fail "feed ends with $?"
@@ -165,7 +205,14 @@ until [ "$(wc -l <"$scratch/got")" -ge 2 ]; do
 	kill -0 $consumer || fail "consume ends early"
 	sleep 0.05
 done
+until grep -qE '^subscription peer-[0-9-]+ queue [0-9]+ [0-9]+$' "$scratch/rates"; do
+	kill -0 $watch || fail "watch ends early"
+	sleep 0.05
+done
 kill -INT $engine
 wait $consumer || fail "consume ends with $?"
+wait $watch || fail "watch ends with $?"
+grep -qE '^stage queue [0-9]+ [0-9]+( [01][.][0-9]{2}){4}$' "$scratch/rates" ||
+	fail "no rates of the queue: $(cat "$scratch/rates")"
 wait $engine || fail "the relay ends with $?"
 printf '01020304\nff000000\n' | cmp - "$scratch/got" || fail "other events"
