@@ -339,6 +339,7 @@ void listener_adopt(struct listener *l)
 	listener_free(late);
 	if (l->ops->begin != NULL)
 		l->ops->begin(l->ctx, &l->opts);
+	l->look_ns = 0; /* who was of no concern may be one to look after */
 }
 
 /* The thread first: once it is let in other threads find it, and take it for one that

@@ -749,6 +749,8 @@ sluice_unit_mutant(program-without-a-host engine/peer/exec.c exec "one_without_a
 	[[s/if (getppid() != parent || /if (/]])
 sluice_unit_mutant(child-is-left engine/peer/exec.c exec "no_pidfd"
 	[[s/^\t\tstart_forget(pid);/\t\t(void)0;/]])
+sluice_unit_mutant(late-listener-does-not-look engine/peer/listen.c process_gone "one_that_has_stood_still_for_long_is_killed"
+	[[s/l->look_ns = 0; .* who was of no concern.*/(void)0;/]])
 sluice_unit_mutant(ended-while-it-runs engine/peer/exec.c exec "one_has_not_ended"
 	[[s/else if (info.si_pid != 0)/else if (1)/]])
 sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"

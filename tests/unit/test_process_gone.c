@@ -259,27 +259,52 @@ static void one_that_lies_is_refused(void **state)
 
 /* ---- by standing still ------------------------------------------------------------- */
 
-/* It is no stranger: it is killed, and the next one has what it had. */
-static void one_that_stands_still_is_killed(void **state)
-{
-	char folder[64] = "/tmp/sluice-test-XXXXXX";
+static char folder[64];
 
-	(void)state;
+static void listen_and_evict(void)
+{
+	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
 	assert_non_null(mkdtemp(folder));
-	program_open(SLUICE_PIPELINE(FAST, .name = "test"));
-	program_source();
-	add_reader("stands_still", SLUICE_RESTART_TRANSIENT);
 	assert_int_equal(
 		sluice_pipeline_listen(
 			pipeline, SLUICE_LISTEN(.folder = folder,
 						.on_stall = SLUICE_STALL_DETACH,
 						.stall_ms = STALL_MS)),
 		0);
-	assert_int_equal(flow_run(pipeline), 0);
+}
+
+static void expect_evicted(void)
+{
 	program_close();
 	program_check_all(1);
 	assert_true(program_has_said("stands still; restarting in"));
 	assert_int_equal(rmdir(folder), 0);
+}
+
+/* It is no stranger: it is killed, and the next one has what it had. */
+static void one_that_stands_still_is_killed(void **state)
+{
+	(void)state;
+	program_open(SLUICE_PIPELINE(FAST, .name = "test"));
+	program_source();
+	add_reader("stands_still", SLUICE_RESTART_TRANSIENT);
+	listen_and_evict();
+	assert_int_equal(flow_run(pipeline), 0);
+	expect_evicted();
+}
+
+/* And nothing else happens in the pipeline. */
+static void one_that_has_stood_still_for_long_is_killed(void **state)
+{
+	(void)state;
+	program_open(SLUICE_PIPELINE(FAST, .name = "test"));
+	program_source();
+	add_reader("stands_still", SLUICE_RESTART_TRANSIENT);
+	flow_start(pipeline);
+	child_await(&programs->count, 1);
+	listen_and_evict();
+	assert_int_equal(flow_join(pipeline), 0);
+	expect_evicted();
 }
 
 /* ---- while its producer is busy ------------------------------------------------------ */
@@ -398,6 +423,7 @@ int main(int argc, char **argv)
 		TEST(one_that_is_never_ready_is_killed),
 		TEST(one_leaves_before_it_is_in),
 		TEST(one_that_stands_still_is_killed),
+		TEST(one_that_has_stood_still_for_long_is_killed),
 		TEST(one_comes_back_when_that_is_settled),
 		TEST(one_dies_in_a_drain),
 		TEST(without_a_restart_a_drain_has_failed),
