@@ -29,8 +29,16 @@
  *
  * What a process starts with: the default signal mask and dispositions; a process group
  * of its own, so that Ctrl-C in a terminal reaches the pipeline's process alone, which
- * may drain; descriptors 0, 1 and 2 of this process, and no other but 3; the folder that
+ * may drain (for the terminal it is in the background: if it reads there it is stopped,
+ * SIGTTIN); descriptors 0, 1 and 2 of this process, and no other but 3; the folder that
  * this process is in. It is killed when the pipeline's process dies.
+ *
+ * What it starts itself is in its process group, and goes with it: when the program is
+ * killed, and when it has ended, however that was, what is left in that group is killed. A
+ * program that starts something which is to outlive it gives that a session of its own
+ * (setsid()). Not when the pipeline's process dies: then the program alone is killed, by
+ * the kernel. On Linux before 6.9 the group is killed only when the program has ended, and
+ * not if the host program has waited for it by then.
  *
  * How it ends. A process that exits with 0 has ended, and one that exits with another
  * number, or is killed, or is refused, or does not attach in time, has failed: what

@@ -151,10 +151,10 @@ static void child_run(const struct exec *exec, int gate, pid_t parent)
 	char byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)setpgid(0, 0); /* nobody has asked a terminal for anything yet */
 	if (getppid() != parent || recv(gate, &byte, 1, 0) != 1)
 		_exit(EXEC_FAILED);
 	child_signals();
-	(void)setpgid(0, 0);
 	if (child_descriptors(&socket) == 0)
 		(void)execve(exec->program, exec->argv, exec->env);
 	*exec->error = -errno;
@@ -228,11 +228,23 @@ int exec_start(const struct exec *exec, int *pidfd)
 	return rc;
 }
 
+/* Whoever is in the group that has its number. @pid: that number, if nobody has waited for
+ * it yet, so that it is no other's; else 0. */
+static void kill_group(int pidfd, pid_t pid)
+{
+	int rc = pidfd_signal_group(pidfd, SIGKILL);
+
+	if (rc < 0 && rc != -ESRCH && pid != 0) /* Linux before 6.9 */
+		(void)kill(-pid, SIGKILL);
+}
+
+/* The program first: it starts nobody any more. */
 void exec_kill(int pidfd)
 {
 	SLUICE_KEEP_ERRNO;
 
 	pidfd_signal(pidfd, SIGKILL);
+	kill_group(pidfd, 0);
 }
 
 /* ---- how it has ended ----------------------------------------------------------------- */
@@ -265,11 +277,16 @@ int exec_reap(int pidfd, struct exec_end *end)
 	SLUICE_KEEP_ERRNO;
 	siginfo_t info = {0};
 
-	if (waitid(WAIT_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
-		*end = end_of_reaped(pidfd);
-	else if (info.si_pid != 0)
+	if (waitid(WAIT_BY_PIDFD, (id_t)pidfd, &info,
+		   WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid == 0)
+		return 0;
+	kill_group(pidfd, info.si_pid);
+	info.si_pid = 0;
+	if (waitid(WAIT_BY_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) == 0 &&
+	    info.si_pid != 0)
 		*end = end_of(info.si_code == CLD_EXITED, info.si_status);
 	else
-		return 0;
+		*end = end_of_reaped(pidfd);
 	return 1;
 }

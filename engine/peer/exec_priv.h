@@ -6,6 +6,11 @@
  * own, descriptors 0, 1 and 2 as this process has them, a socket at 3, and no other.
  * It is killed when the thread that has started it ends.
  *
+ * What it starts itself is in its group, unless it sees to it otherwise, and goes with it:
+ * that group is killed when it is, and when it has ended. On Linux before 6.9 that is done
+ * only when it has ended, and not if others have waited for it: the number is all that there
+ * is to kill a group by, and could be somebody else's then.
+ *
  * Nobody needs to tell this process of it (SIGCHLD), and nothing here waits for other
  * children. If others wait for this one the kernel may still say how it ended; else
  * that is not known.
@@ -53,10 +58,11 @@ char *exec_find(const char *name, int *rc);
  * *pidfd is as it was. It does not wait until that is the program. */
 int exec_start(const struct exec *exec, int *pidfd);
 
-/* Kill it; it may be dead. */
+/* Kill it, and its group; it may be dead. */
 void exec_kill(int pidfd);
 
-/* Has it ended? Then *end says how, and the kernel forgets it. Does not wait. */
+/* Has it ended? Then *end says how, the rest of its group is killed, and the kernel forgets
+ * it. Does not wait. */
 int exec_reap(int pidfd, struct exec_end *end);
 
 #endif

@@ -20,6 +20,7 @@
 #ifndef SYS_pidfd_open /* since Linux 5.3 */
 #define SYS_pidfd_open 434
 #endif
+#define PIDFD_TO_GROUP 4u /* PIDFD_SIGNAL_PROCESS_GROUP, since Linux 6.9 */
 
 /* The caller's to close; or a negative errno. */
 static inline int pidfd_of(int pid)
@@ -33,6 +34,17 @@ static inline int pidfd_of(int pid)
 static inline void pidfd_signal(int pidfd, int signal)
 {
 	(void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+/* To all that are in the process group which has its number, also when it has ended and
+ * was waited for: that is no other's number as long as one of them lives. Returns 0 or a
+ * negative errno: -ESRCH, there is none. */
+static inline int pidfd_signal_group(int pidfd, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL,
+		       PIDFD_TO_GROUP) == 0
+		       ? 0
+		       : -errno;
 }
 
 #endif

@@ -749,10 +749,18 @@ sluice_unit_mutant(program-without-a-host engine/peer/exec.c exec "one_without_a
 	[[s/if (getppid() != parent || /if (/]])
 sluice_unit_mutant(child-is-left engine/peer/exec.c exec "no_pidfd"
 	[[s/^\t\tstart_forget(pid);/\t\t(void)0;/]])
+sluice_unit_mutant(ended-while-it-runs engine/peer/exec.c exec "one_has_not_ended"
+	[[s/^\t    info.si_pid == 0)/\t    0)/]])
+sluice_unit_mutant(children-outlive-the-program engine/peer/exec.c exec_group "one_ends"
+	[[/^int exec_reap/,/^}/s/kill_group(pidfd, info.si_pid);/(void)0;/]])
+sluice_unit_mutant(children-outlive-it-on-an-old-kernel engine/peer/exec.c exec_group "one_ends_on_linux_5_15"
+	[[/^int exec_reap/,/^}/s/kill_group(pidfd, info.si_pid);/kill_group(pidfd, 0);/]])
+sluice_unit_mutant(children-wait-until-it-is-dead engine/peer/exec.c exec_group "its_group_does_not_wait_for_it"
+	[[/^void exec_kill/,/^}/s/kill_group(pidfd, 0);/(void)0;/]])
+sluice_unit_mutant(program-in-its-hosts-group engine/peer/exec.c process_group "exits_with_3"
+	[[s/(void)setpgid(0, 0);/(void)0;/]])
 sluice_unit_mutant(late-listener-does-not-look engine/peer/listen.c process_gone "one_that_has_stood_still_for_long_is_killed"
 	[[s/l->look_ns = 0; .* who was of no concern.*/(void)0;/]])
-sluice_unit_mutant(ended-while-it-runs engine/peer/exec.c exec "one_has_not_ended"
-	[[s/else if (info.si_pid != 0)/else if (1)/]])
 sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"
 	[[s/(info.mask & PIDFD_HAS_EXIT) == 0)/0)/]])
 sluice_unit_mutant(left-and-failed engine/peer/process.c process_fault "one_that_has_left_has_ended"

@@ -30,9 +30,10 @@ struct programs {
 	sluice_a32 count;                   /* handled, by all */
 	sluice_a32 starts;
 	sluice_a32 attached;
-	sluice_a32 died; /* on purpose */
-	sluice_a32 told; /* the end of their stream */
-	sluice_a32 pid;  /* of the last */
+	sluice_a32 died;  /* on purpose */
+	sluice_a32 told;  /* the end of their stream */
+	sluice_a32 pid;   /* of the last */
+	sluice_a32 child; /* that one has started */
 };
 
 struct program_part {
