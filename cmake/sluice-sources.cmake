@@ -146,6 +146,7 @@ set(SLUICE_SOURCES
 	engine/peer/address.c
 	engine/peer/allow.c
 	engine/peer/board.c
+	engine/peer/budget.c
 	engine/peer/attach.c
 	engine/peer/due.c
 	engine/peer/exec.c
@@ -167,6 +168,7 @@ set(SLUICE_SOURCES
 	engine/peer/sent.c
 	engine/peer/share.c
 	engine/peer/share_objects.c
+	engine/peer/share_tell.c
 	engine/peer/stand_in.c
 	engine/peer/watch.c
 	engine/peer/welcome.c

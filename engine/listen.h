@@ -51,6 +51,18 @@
  *        what it feeds is given up at once. Of a producer no place is kept; it learns how
  *        many of its events were taken (sluice_attach_opts.accepted).
  *
+ * What peers take up  Of each peer the pipeline has a ring, a worker has two, of a size
+ *        that the peer chooses (max_demand, ring_events; up to SLUICE_RING_BYTES_MAX), and
+ *        some pages beside them. That memory is allocated whole when the peer comes, and
+ *        counts until it is unmapped: while a place is kept, too, and while what a peer
+ *        has left is dealt again. A peer whose memory would be more than `bytes_max` has
+ *        left, or `bytes_per_peer` allows, is refused (-ENOSPC). Process stages count as
+ *        well; in a pipeline that does not listen they have the default. Whoever reads a
+ *        ring that all consumers of a stage read has but the pages. Not counted is what
+ *        an observer of the pipeline reads, which is there once for all; nor what a
+ *        process maps still that has lost its connection, while its successor has
+ *        memory of its own.
+ *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`
  *        one that is waited for, and for `stall_ms` has neither acknowledged an event
@@ -92,7 +104,9 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_HOLD_MS_MAX      3600000u
 #define SLUICE_STALL_MS_MAX     3600000u
 #define SLUICE_PEER_ALLOW_MAX   256u
-#define SLUICE_PEER_BACKLOG     16
+/** As much as the largest ring; 4 GiB. */
+#define SLUICE_PEERS_BYTES_DEFAULT (UINT64_C(1) << 32)
+#define SLUICE_PEER_BACKLOG        16
 
 /** What becomes of a consumer that stands still. */
 enum sluice_on_stall {
@@ -141,8 +155,7 @@ struct sluice_listen_opts {
 	const struct sluice_peer_allow *allow;
 	uint32_t allow_count; /* rows, up to SLUICE_PEER_ALLOW_MAX */
 	/** Most peers at once, those included that are just saying hello, up to
-	 * SLUICE_PEERS_MAX; 0 = 64. Each may have a ring of SLUICE_RING_BYTES_MAX,
-	 * a worker two: there is no limit on what they have in all but this. */
+	 * SLUICE_PEERS_MAX; 0 = 64. What they may have in all says bytes_max. */
 	uint32_t peers_max;
 	/** Of them, most of one user; 0 = peers_max. */
 	uint32_t peers_per_uid;
@@ -159,8 +172,13 @@ struct sluice_listen_opts {
 	uint32_t on_stall;
 	/** 1 to SLUICE_STALL_MS_MAX, with an on_stall; else 0. */
 	uint32_t stall_ms;
-	uint32_t resv0;   /* zero */
-	uint64_t resv[6]; /* zero */
+	uint32_t resv0; /* zero */
+	/** Most memory of all peers together, bytes; 0 =
+	 * SLUICE_PEERS_BYTES_DEFAULT. See "What peers take up". */
+	uint64_t bytes_max;
+	/** Of it, most of one peer; 0 = bytes_max. */
+	uint64_t bytes_per_peer;
+	uint64_t resv[4]; /* zero */
 };
 
 /** Listen options; a field that is not named has its default. */

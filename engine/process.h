@@ -54,6 +54,9 @@
  * end_ms to exit, and then it is killed; one without a restart that fails at the end is
  * told of by sluice_pipeline_join(). The pipeline has ended when its processes have.
  *
+ * The memory that it shares with the pipeline counts as a peer's does, for bytes_max of
+ * sluice_pipeline_listen(), or the default of that.
+ *
  * The process is waited for by its pidfd alone. A host program may wait for all its
  * children, or ignore SIGCHLD: then how the process ended is asked of the kernel, which
  * knows it since Linux 6.15. On an older one it counts as ended if it has left by

@@ -52,9 +52,23 @@ static int listen_check_times(struct sluice_listen_opts *o)
 				     SLUICE_STALL_MS_MAX);
 }
 
+static int listen_check_bytes(const struct sluice_listen_opts *o)
+{
+	uint64_t most =
+		o->bytes_max != 0 ? o->bytes_max : SLUICE_PEERS_BYTES_DEFAULT;
+
+	if (o->bytes_per_peer <= most)
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "listen: bytes_per_peer %llu is over bytes_max, "
+			   "%llu",
+			   (unsigned long long)o->bytes_per_peer,
+			   (unsigned long long)most);
+}
+
 static int listen_check(struct sluice_listen_opts *o)
 {
-	int rc = opts_check_resv(o->resv, 6, "listen options");
+	int rc = opts_check_resv(o->resv, 4, "listen options");
 
 	if (rc == 0 && o->resv0 != 0)
 		rc = sluice_fail(-EINVAL, "listen: resv0 is not zero");
@@ -69,6 +83,8 @@ static int listen_check(struct sluice_listen_opts *o)
 	if (rc == 0)
 		rc = listen_limit("peers_per_uid", &o->peers_per_uid,
 				  o->peers_max, o->peers_max);
+	if (rc == 0)
+		rc = listen_check_bytes(o);
 	return rc < 0 ? rc : listen_check_times(o);
 }
 

@@ -32,8 +32,9 @@ struct seat {
 
 struct seats {
 	struct sluice_pipeline *pipeline;
-	uint64_t hold_ns;  /* how long a place is kept; 0: it is not */
-	uint64_t stall_ns; /* how long one may stand still; 0: for ever */
+	uint64_t hold_ns;      /* how long a place is kept; 0: it is not */
+	uint64_t stall_ns;     /* how long one may stand still; 0: for ever */
+	struct budget *budget; /* of the memory of all */
 	struct seat *first;
 	struct sent sent;           /* by their names */
 	struct observers observers; /* who have no seat */
@@ -298,12 +299,13 @@ static int seat_open(struct seats *seats, const struct peer *peer,
 		     struct peer_grant *grant, struct seat **out)
 {
 	struct seat *seat = calloc(1, sizeof(*seat));
+	const struct stand_in_terms terms = {.budget = seats->budget};
 	int rc;
 
 	if (seat == NULL)
 		return sluice_fail(-ENOMEM, "peer '%s': no memory",
 				   peer->hello.peer);
-	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello,
+	rc = stand_in_open(&seat->in, seats->pipeline, &peer->hello, &terms,
 			   &grant->welcome, grant->fds);
 	/* One that was refused as well: if a stage stands there, that has to end
 	 * before its seat can go. */
@@ -425,6 +427,7 @@ static void seats_close(void *ctx)
 		free(seat);
 	}
 	sent_forget(&seats->sent);
+	budget_drop(seats->budget);
 	free(seats);
 }
 
@@ -434,6 +437,7 @@ static void seats_begin(void *ctx, const struct sluice_listen_opts *opts)
 
 	seats->hold_ns = (opts->hold_ms - 1) * PLATFORM_NS_PER_MS;
 	seats->stall_ns = opts->stall_ms * PLATFORM_NS_PER_MS;
+	budget_limit(seats->budget, opts->bytes_max, opts->bytes_per_peer);
 }
 
 /* One that is kept for who comes again is, unless nobody does. */
@@ -469,8 +473,14 @@ void *seats_open(struct sluice_pipeline *pipeline)
 {
 	struct seats *seats = calloc(1, sizeof(*seats));
 
-	if (seats != NULL)
-		seats->pipeline = seats->observers.pipeline = pipeline;
+	if (seats == NULL)
+		return NULL;
+	seats->budget = budget_new();
+	if (seats->budget == NULL) {
+		free(seats);
+		return NULL;
+	}
+	seats->pipeline = seats->observers.pipeline = pipeline;
 	return seats;
 }
 

@@ -34,23 +34,30 @@ static int share_part_has(const struct share *share, enum memory_writer writer,
 	return share_holds(share, i) && share_writer(share, i) == writer;
 }
 
-/* One of its two parts, with its objects, each on pages of its own; not sealed. */
-static int share_part(struct share *share, enum memory_writer writer,
-		      const char *owner)
+/* Each object on pages of its own. */
+static uint64_t share_part_bytes(const struct share *share,
+				 enum memory_writer writer)
 {
-	struct sluice_region *region = &share->part[writer];
-	uint64_t page = sluice_region_page_bytes();
 	uint64_t bytes = sluice_region_footprint(SHARE_OBJECTS);
-	uint64_t offset;
-	int rc;
 
 	for (uint32_t i = 0; i < SHARE_OBJECTS; i++)
 		if (share_part_has(share, writer, i))
 			bytes += SLUICE_ALIGN_UP(
 				wire_object_bytes(&share->ring,
 						  share_objects[i].kind),
-				page);
-	rc = memory_open(region, writer, owner, bytes, SHARE_OBJECTS);
+				sluice_region_page_bytes());
+	return bytes;
+}
+
+/* One of its two parts, with its objects; not sealed. */
+static int share_part(struct share *share, enum memory_writer writer,
+		      const char *owner)
+{
+	struct sluice_region *region = &share->part[writer];
+	uint64_t offset;
+	int rc = memory_open(region, writer, owner,
+			     share_part_bytes(share, writer), SHARE_OBJECTS);
+
 	for (uint32_t i = 0; rc == 0 && i < SHARE_OBJECTS; i++) {
 		const struct share_object *object = &share_objects[i];
 
@@ -62,12 +69,35 @@ static int share_part(struct share *share, enum memory_writer writer,
 			object->kind == SLUICE_OBJECT_SLOTS
 				? share->ring.slot_bytes
 				: 1,
-			page, &offset);
+			sluice_region_page_bytes(), &offset);
 		if (rc == 0)
 			share_put(&share->words, i,
 				  sluice_region_at(region, offset));
 	}
 	return rc;
+}
+
+/* Before there is anything of it. */
+static int share_take(struct share *share, const struct share_opts *opts)
+{
+	uint64_t bytes = share_part_bytes(share, MEMORY_OF_ENGINE) +
+			 share_part_bytes(share, MEMORY_OF_PEER);
+	char what[160];
+	int rc;
+
+	(void)snprintf(what, sizeof(what),
+		       share->common ? "peer '%s': to read a ring"
+				     : "peer '%s': %s %u of %u bytes each",
+		       opts->owner,
+		       share->side == WIRE_FROM ? "max_demand" : "ring_events",
+		       opts->capacity, opts->event_bytes);
+	rc = budget_take(opts->budget, bytes,
+			 share->first != NULL ? share->first->bytes : 0, what);
+	if (rc < 0)
+		return rc;
+	share->budget = opts->budget;
+	share->bytes = bytes;
+	return 0;
 }
 
 static int share_refused(const char *owner, const char *what)
@@ -121,6 +151,7 @@ static void share_close(struct share *share)
 	}
 	if (share->signalled >= 0)
 		(void)close(share->signalled);
+	budget_give(share->budget, share->bytes);
 	share_release(share->first);
 	free(share);
 }
@@ -164,31 +195,31 @@ static struct share *share_empty(enum wire_side side,
 	return share;
 }
 
-int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes, int common,
-	       struct share *first)
+int share_open(struct share **out, const struct share_opts *opts)
 {
 	SLUICE_KEEP_ERRNO;
-	const struct wire_ring ring = {.event_bytes = event_bytes,
-				       .slot_bytes = event_bytes,
-				       .capacity = capacity};
-	struct share *share = share_empty(side, &ring);
+	const struct wire_ring ring = {.event_bytes = opts->event_bytes,
+				       .slot_bytes = opts->event_bytes,
+				       .capacity = opts->capacity};
+	struct share *share = share_empty(opts->side, &ring);
 	int rc;
 
 	if (share == NULL)
-		return share_no_memory(owner);
-	share->common = (uint32_t)common;
-	share->first = first;
-	if (first != NULL)
-		share_hold(first);
+		return share_no_memory(opts->owner);
+	share->common = (uint32_t)opts->common;
+	share->first = opts->first;
+	if (opts->first != NULL)
+		share_hold(opts->first);
 	sluice_store_release(&share->holders, 1);
-	rc = share_part(share, MEMORY_OF_ENGINE, owner);
+	rc = share_take(share, opts);
+	if (rc == 0)
+		rc = share_part(share, MEMORY_OF_ENGINE, opts->owner);
 	if (rc == 0)
 		rc = sluice_region_seal(&share->part[MEMORY_OF_ENGINE]);
 	if (rc == 0)
-		rc = share_part(share, MEMORY_OF_PEER, owner);
+		rc = share_part(share, MEMORY_OF_PEER, opts->owner);
 	if (rc == 0)
-		rc = share_theirs(share, owner);
+		rc = share_theirs(share, opts->owner);
 	if (rc < 0)
 		share_close(share);
 	else
@@ -320,110 +351,6 @@ struct subscription_far share_far(struct share *share)
 	far.release = share_let_go;
 	far.ctx = share;
 	return far;
-}
-
-/* ---- telling it ------------------------------------------------------------- */
-
-static int tell_signal(struct wire_welcome *welcome, int *fds, int signal,
-		       uint32_t rights)
-{
-	int fd = fcntl(signal, F_DUPFD_CLOEXEC, 0);
-	int rc = fd < 0 ? -errno : 0;
-
-	if (fd < 0)
-		return sluice_fail(rc, "peers: dup of a signal refused: %s",
-				   sluice_errno_text(rc));
-	fds[welcome->memory_count] = fd;
-	welcome->memory[welcome->memory_count++] =
-		(struct wire_memory){.kind = WIRE_SIGNAL, .rights = rights};
-	return 0;
-}
-
-static void tell_object(struct wire_welcome *welcome, const struct share *share,
-			enum sluice_object_kind kind, uint32_t memory,
-			uint64_t offset)
-{
-	welcome->object[welcome->object_count++] = (struct wire_object){
-		.kind = kind,
-		.memory = memory,
-		.side = share->side,
-		.offset = offset,
-		.bytes = wire_object_bytes(&share->ring, kind),
-	};
-}
-
-/* Which of the memories is that of the pipeline's bells: told once, behind the two
- * parts of the first subscription. */
-#define TOLD_BELLS 2u
-
-static int tell_wakes(const struct share *share,
-		      const struct sluice_region *bells,
-		      struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
-{
-	int rc = memory_tell(bells, MEMORY_OF_ENGINE, welcome, fds);
-
-	if (rc == 0)
-		rc = tell_signal(welcome, fds, share->signal_peers, WIRE_READ);
-	return rc < 0 ? rc
-		      : tell_signal(welcome, fds, share->signalled,
-				    WIRE_READ | WIRE_WRITE);
-}
-
-static uint64_t offset_in(const struct sluice_region *region, const void *at)
-{
-	return (uint64_t)((const unsigned char *)at - region->base);
-}
-
-/* The ring that it shares with others: to read only. */
-static int tell_common(struct wire_welcome *welcome, int *fds,
-		       const struct share *share,
-		       const struct wish_ring *common)
-{
-	uint32_t memory = welcome->memory_count;
-	int rc = memory_tell(&common->region, MEMORY_OF_ENGINE, welcome, fds);
-
-	if (rc < 0)
-		return rc;
-	tell_object(welcome, share, SLUICE_OBJECT_TX_WORDS, memory, common->tx);
-	tell_object(welcome, share, SLUICE_OBJECT_SLOTS, memory, common->slots);
-	return 0;
-}
-
-int share_tell(const struct share *share, const struct wish_ring *common,
-	       const struct sluice_region *bells,
-	       const struct sluice_bell *bell,
-	       const struct sluice_fences *fences, struct wire_welcome *welcome,
-	       int fds[WIRE_MEMORY_MAX])
-{
-	SLUICE_KEEP_ERRNO;
-	uint32_t first = welcome->memory_count;
-	int rc = memory_tell(&share->part[MEMORY_OF_ENGINE], MEMORY_OF_ENGINE,
-			     welcome, fds);
-
-	if (rc == 0)
-		rc = memory_tell(&share->part[MEMORY_OF_PEER], MEMORY_OF_PEER,
-				 welcome, fds);
-	if (rc == 0 && share->first == NULL)
-		rc = tell_wakes(share, bells, welcome, fds);
-	if (rc == 0 && share->common)
-		rc = tell_common(welcome, fds, share, common);
-	if (rc < 0)
-		return rc;
-	for (uint32_t i = 0; i < SHARE_OBJECTS; i++) {
-		enum memory_writer writer = share_writer(share, i);
-
-		if (share_holds(share, i))
-			tell_object(welcome, share, share_objects[i].kind,
-				    first + writer,
-				    offset_in(&share->part[writer],
-					      share_get(&share->words, i)));
-	}
-	tell_object(welcome, share, SLUICE_OBJECT_BELLS, TOLD_BELLS,
-		    offset_in(bells, bell));
-	tell_object(welcome, share, SLUICE_OBJECT_FENCES, TOLD_BELLS,
-		    offset_in(bells, fences));
-	welcome->ring[share->side] = share->ring;
-	return 0;
 }
 
 /* ---- a peer ---------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The memory of one subscription with a peer: what lies where in the engine's part
- * and in the peer's, made and told by the engine, mapped by the peer. Of share.c. Not
- * installed.
+ * and in the peer's, made and told by the engine, mapped by the peer. Of share.c and
+ * share_tell.c. Not installed.
  *
  *                 peer reads (WIRE_FROM)       peer feeds (WIRE_TO)
  *   engine's      tx words, slots, notes       rx words
@@ -29,6 +29,7 @@
 
 #include "engine/link/subscription_priv.h"
 #include "engine/peer/attach_priv.h"
+#include "engine/peer/budget_priv.h"
 #include "engine/peer/wish_priv.h"
 
 /* What lies there. */
@@ -52,6 +53,8 @@ struct share_words {
  */
 struct share {
 	enum wire_side side;
+	struct budget *budget; /* NULL: there is none */
+	uint64_t bytes;        /* of it */
 	uint32_t common; /* the ring is: here its words and slots are not */
 	struct wire_ring ring;
 	struct sluice_region part[2]; /* by enum memory_writer */
@@ -66,12 +69,20 @@ struct share {
 	sluice_a32 holders;
 };
 
-/* With one holder. @owner: whom tools are told of; @common: it reads a ring that others
- * read, too; @first: what the same peer has been given before, or NULL. Returns 0 or a
- * negative errno; after a failure nothing is held. */
-int share_open(struct share **out, enum wire_side side, const char *owner,
-	       uint32_t capacity, uint32_t event_bytes, int common,
-	       struct share *first);
+struct share_opts {
+	enum wire_side side;
+	const char *owner; /* whom tools are told of */
+	uint32_t capacity;
+	uint32_t event_bytes;
+	int common; /* it reads a ring that others read, too */
+	struct share
+		*first; /* what the same peer has been given before, or NULL */
+	struct budget *budget; /* what its memory is taken from; NULL: none */
+};
+
+/* With one holder. Returns 0; -ENOSPC, and nothing was allocated, when it would be too
+ * much; or a negative errno. After a failure nothing is held. */
+int share_open(struct share **out, const struct share_opts *opts);
 /* Another process reads in place of one that has gone: words of its own, which begin
  * @at what the producer has seen of that one, and signals. The producer looks at none
  * of them meanwhile. Or it feeds in place of one that has gone: words and slots of its

@@ -93,12 +93,19 @@ static int stand_in_share(struct stand_in *in, const struct wish *wish,
 			  int fds[WIRE_MEMORY_MAX])
 {
 	struct share **share = in->share == NULL ? &in->share : &in->output;
+	const struct share_opts opts = {
+		.side = wish->side,
+		.owner = in->name,
+		.capacity = stand_in_capacity(wish, ring),
+		.event_bytes = wish->event_bytes,
+		.common = ring->region.fd >= 0,
+		.first = in->share,
+		.budget = in->terms.budget,
+	};
 	int rc;
 
 	in->bells[wish->side] = wish->bell;
-	rc = share_open(share, wish->side, in->name,
-			stand_in_capacity(wish, ring), wish->event_bytes,
-			ring->region.fd >= 0, in->share);
+	rc = share_open(share, &opts);
 	return rc < 0 ? rc : stand_in_tell(in, *share, ring, welcome, fds);
 }
 
@@ -157,15 +164,16 @@ static int stand_in_place(struct stand_in *in, struct wish wish[2],
 }
 
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
-		  const struct wire_hello *hello, struct wire_welcome *welcome,
-		  int fds[WIRE_MEMORY_MAX])
+		  const struct wire_hello *hello,
+		  const struct stand_in_terms *terms,
+		  struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX])
 {
 	struct wish_ring ring[2] = {{.region = {.fd = -1}},
 				    {.region = {.fd = -1}}};
 	struct wish wish[2];
 	int rc = stand_in_wishes(wish, hello, pipeline, ring);
 
-	*in = (struct stand_in){.pipeline = pipeline};
+	*in = (struct stand_in){.pipeline = pipeline, .terms = *terms};
 	(void)snprintf(in->name, sizeof(in->name), "%s", hello->peer);
 	if (rc == 0)
 		rc = stand_in_place(in, wish, ring, welcome, fds);

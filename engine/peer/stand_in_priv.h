@@ -15,8 +15,14 @@
 #include "engine/peer/stall_priv.h"
 #include "engine/pipeline.h"
 
+/* What it may have besides what it wishes. */
+struct stand_in_terms {
+	struct budget *budget; /* of its memory; NULL: none */
+};
+
 struct stand_in {
 	struct sluice_pipeline *pipeline;
+	struct stand_in_terms terms;
 	char name[SLUICE_NAME_BYTES];
 	struct sluice_stage *stage; /* NULL: none */
 	struct sluice_sub sub; /* a worker's: with the stage that it reads */
@@ -31,16 +37,17 @@ struct stand_in {
 
 #define STAND_IN_NONE ((struct stand_in){.stage = NULL})
 
-/* @hello was accepted, and its peer may do what it wishes. Fills in what @welcome says
+/* @hello was accepted, and its peer may do what it wishes, on those @terms. Fills in what @welcome says
  * of the rings, and @fds, which are the caller's to close (welcome->memory_count), after
  * a failure too: then @in has ended, and is to be closed like others.
  *
- * Returns 0; -ENOENT for a stage that is not there; -EINVAL for one that does not do
+ * Returns 0; -ENOSPC when its memory would be too much; -ENOENT for a stage that is not there; -EINVAL for one that does not do
  * what is wished, or has other events; -ENOTSUP for what is not offered to peers; or as
  * sluice_stage_add() and sluice_subscribe() do. */
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
-		  const struct wire_hello *hello, struct wire_welcome *welcome,
-		  int fds[WIRE_MEMORY_MAX]);
+		  const struct wire_hello *hello,
+		  const struct stand_in_terms *terms,
+		  struct wire_welcome *welcome, int fds[WIRE_MEMORY_MAX]);
 
 /* What becomes readable when the peer has signalled; and what is to be done then. */
 int stand_in_fd(const struct stand_in *in);

@@ -24,6 +24,7 @@ static struct flow_source source;
 static struct flow_sink sink;
 static struct stand_in stand_in;
 static struct attached peer;
+static const struct stand_in_terms no_terms = {.budget = NULL};
 
 static inline struct wire_hello hello_as(enum wire_role role, const char *stage)
 {
@@ -65,9 +66,9 @@ static inline void grant_open(const struct wire_hello *hello)
 	int fds[WIRE_MEMORY_MAX];
 
 	grant = ATTACH_NONE;
-	assert_int_equal(
-		stand_in_open(&stand_in, pipeline, hello, &grant.welcome, fds),
-		0);
+	assert_int_equal(stand_in_open(&stand_in, pipeline, hello, &no_terms,
+				       &grant.welcome, fds),
+			 0);
 	grant_map(fds);
 }
 

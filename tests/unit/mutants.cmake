@@ -759,6 +759,20 @@ sluice_unit_mutant(children-wait-until-it-is-dead engine/peer/exec.c exec_group 
 	[[/^void exec_kill/,/^}/s/kill_group(pidfd, 0);/(void)0;/]])
 sluice_unit_mutant(program-in-its-hosts-group engine/peer/exec.c process_group "exits_with_3"
 	[[s/(void)setpgid(0, 0);/(void)0;/]])
+sluice_unit_mutant(room-for-all-but-one-byte engine/peer/budget.c budget "all_of_it_is_taken_and_no_more"
+	[[s/bytes <= most - used &&/bytes <= most - used + 1 \&\&/]])
+sluice_unit_mutant(budget-is-not-used-up engine/peer/budget.c peers_memory "of_many_at_once_as_many_as_there_is_room"
+	[[s/(void)sluice_fetch_add(&budget->used, bytes);/(void)0;/]])
+sluice_unit_mutant(budget-without-a-limit-for-one engine/peer/budget.c budget "one_has_its_own_limit"
+	[[s/if (!budget_has(budget->bytes_per_peer, had, bytes))/if (0)/]])
+sluice_unit_mutant(second-ring-of-a-worker-is-free engine/peer/share.c peers_memory "a_worker_has_two_rings"
+	[[s/share->first != NULL ? share->first->bytes : 0, what/0, what/]])
+sluice_unit_mutant(memory-is-never-given-back engine/peer/share.c share "its_memory_counts_until_it_is_unmapped"
+	[[s/budget_give(share->budget, share->bytes);/(void)0;/]])
+sluice_unit_mutant(readers-of-a-broadcast-pay-for-it engine/peer/share.c peers_memory "a_reader_of_a_broadcast_takes_no_ring"
+	[[/^static uint64_t share_part_bytes/,/^}/s/if (share_part_has(share, writer, i))/if (1 || writer)/]])
+sluice_unit_mutant(limits-are-not-heeded engine/peer/seats.c peers_memory "who_leaves_makes_room"
+	[[s/^\tbudget_limit(seats->budget, .*/\t(void)0;/]])
 sluice_unit_mutant(late-listener-does-not-look engine/peer/listen.c process_gone "one_that_has_stood_still_for_long_is_killed"
 	[[s/l->look_ns = 0; .* who was of no concern.*/(void)0;/]])
 sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"
@@ -937,7 +951,7 @@ sluice_unit_mutant(end-that-no-program-gives engine/peer/attached.c attached "th
 	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]])
 sluice_unit_mutant(told-of-what-is-not-read engine/peer/stand_in.c attached_feeds "it_feeds_behind_its_end"
 	[[s/: sluice_load_acquire(&sub->by_producer.end);/: sluice_load_acquire(\&in->share->words.tx->published);/]])
-sluice_unit_mutant(share-told-twice engine/peer/share.c attached "a_peer_reads"
+sluice_unit_mutant(share-told-twice engine/peer/share_tell.c attached "a_peer_reads"
 	[[s/first + writer,$/first,/]])
 sluice_unit_mutant(far-rung-on-a-word-of-nobody ring/far.h far_wait "a_relayed_bell_is_rung_by_a_signal"
 	[[s/(parked & SLUICE_BELL_STATE) != SLUICE_BELL_PARKED) {/0) {/]])
@@ -945,7 +959,7 @@ sluice_unit_mutant(far-signal-waits ring/far.c far_linux "signal_does_not_block_
 	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_NOSIGNAL) < 0 \&\&/]])
 sluice_unit_mutant(far-signal-kills ring/far.c far_linux "signal_does_not_block_on_a_socket"
 	[[s/MSG_DONTWAIT | MSG_NOSIGNAL) < 0 \&\&/MSG_DONTWAIT) < 0 \&\&/]])
-sluice_unit_mutant(share-flags-of-both engine/peer/share.c attached "it_changes_its_descriptors"
+sluice_unit_mutant(share-flags-of-both engine/peer/share_tell.c attached "it_changes_its_descriptors"
 	[[s/tell_signal(welcome, fds, share->signal_peers, WIRE_READ)/tell_signal(welcome, fds, share->signal, WIRE_READ)/]])
 # A worker's output is cut off where its input ends.
 sluice_unit_mutant(worker-cut-short engine/stage/life.c peer_worker "the_end_passes_through"

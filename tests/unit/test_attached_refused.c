@@ -8,8 +8,9 @@ static void is_refused(const struct wire_hello *hello, int rc, const char *text)
 	struct wire_welcome welcome = {.memory_count = 0};
 	int fds[WIRE_MEMORY_MAX];
 
-	assert_int_equal(
-		stand_in_open(&stand_in, pipeline, hello, &welcome, fds), rc);
+	assert_int_equal(stand_in_open(&stand_in, pipeline, hello, &no_terms,
+				       &welcome, fds),
+			 rc);
 	assert_text_has(sluice_last_error(), text);
 	for (uint32_t k = 0; k < welcome.memory_count; k++)
 		(void)close(fds[k]);

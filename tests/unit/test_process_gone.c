@@ -307,6 +307,31 @@ static void one_that_has_stood_still_for_long_is_killed(void **state)
 	expect_evicted();
 }
 
+/* ---- by what it takes up ----------------------------------------------------------- */
+
+/* As any peer. */
+static void one_that_takes_too_much_is_refused(void **state)
+{
+	(void)state;
+	(void)strcpy(folder, "/tmp/sluice-test-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	program_open(SLUICE_PIPELINE(FAST, .name = "test"));
+	program_source();
+	program_add(SLUICE_PROCESS(.name = "x", .from = "source",
+				   .max_demand = 4096),
+		    "reads");
+	assert_int_equal(sluice_pipeline_listen(
+				 pipeline, SLUICE_LISTEN(.folder = folder,
+							 .bytes_max = 32768)),
+			 0);
+	assert_int_equal(flow_run(pipeline), -ENOSPC);
+	assert_text_has(sluice_last_error(),
+			"stage 'x': peer 'x': max_demand 4096 of 8 bytes each "
+			"takes ");
+	program_close();
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* ---- while its producer is busy ------------------------------------------------------ */
 
 static struct gate busy;
@@ -424,6 +449,7 @@ int main(int argc, char **argv)
 		TEST(one_leaves_before_it_is_in),
 		TEST(one_that_stands_still_is_killed),
 		TEST(one_that_has_stood_still_for_long_is_killed),
+		TEST(one_that_takes_too_much_is_refused),
 		TEST(one_comes_back_when_that_is_settled),
 		TEST(one_dies_in_a_drain),
 		TEST(without_a_restart_a_drain_has_failed),

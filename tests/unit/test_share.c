@@ -12,6 +12,21 @@
 static const struct subscription_held_at at_5 = {.published = 5};
 static const struct subscription_held_at at_11 = {.published = 11};
 
+static struct share *opened(enum wire_side side, struct share *first,
+			    struct budget *budget)
+{
+	const struct share_opts opts = {.side = side,
+					.owner = "one",
+					.capacity = CAPACITY,
+					.event_bytes = 8,
+					.first = first,
+					.budget = budget};
+	struct share *share = NULL;
+
+	assert_int_equal(share_open(&share, &opts), 0);
+	return share;
+}
+
 /* As the process has it: its part, mapped to write. */
 static struct {
 	struct share *share;
@@ -70,9 +85,7 @@ static void what_was_published_is_read_on(void **state)
 	unsigned char *before;
 
 	(void)state;
-	assert_int_equal(
-		share_open(&peer.share, WIRE_TO, "one", CAPACITY, 8, 0, NULL),
-		0);
+	peer.share = opened(WIRE_TO, NULL, NULL);
 	tx = peer.share->words.tx;
 	come();
 	publish(0, 5);
@@ -98,11 +111,8 @@ static void of_a_worker(void **state)
 	int signal;
 
 	(void)state;
-	assert_int_equal(
-		share_open(&first, WIRE_FROM, "one", CAPACITY, 8, 0, NULL), 0);
-	assert_int_equal(
-		share_open(&peer.share, WIRE_TO, "one", CAPACITY, 8, 0, first),
-		0);
+	first = opened(WIRE_FROM, NULL, NULL);
+	peer.share = opened(WIRE_TO, first, NULL);
 	signal = first->signal_peers;
 	come();
 	publish(0, 5);
@@ -116,9 +126,42 @@ static void of_a_worker(void **state)
 	share_release(first);
 }
 
+static uint64_t mapped_bytes(const struct share *share)
+{
+	return share->part[MEMORY_OF_ENGINE].bytes +
+	       share->part[MEMORY_OF_PEER].bytes;
+}
+
+/* What counts is what is mapped, until the last one has let go; one that comes in place
+ * of another takes no more. */
+static void its_memory_counts_until_it_is_unmapped(void **state)
+{
+	struct budget *budget = budget_new();
+	uint64_t none;
+	uint64_t both;
+
+	(void)state;
+	assert_non_null(budget);
+	none = sluice_load_acquire(&budget->used);
+	peer.share = opened(WIRE_TO, opened(WIRE_FROM, NULL, budget), budget);
+	both = mapped_bytes(peer.share) + mapped_bytes(peer.share->first);
+	assert_int_equal(sluice_load_acquire(&budget->used), none + both);
+	assert_int_equal(share_renew(peer.share, "one", &at_5), 0);
+	assert_int_equal(sluice_load_acquire(&budget->used), none + both);
+	share_release(peer.share->first);
+	assert_int_equal(sluice_load_acquire(&budget->used), none + both);
+	share_hold(peer.share);
+	share_release(peer.share);
+	assert_int_equal(sluice_load_acquire(&budget->used), none + both);
+	share_release(peer.share);
+	assert_int_equal(sluice_load_acquire(&budget->used), none);
+	budget_drop(budget);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_memory_counts_until_it_is_unmapped),
 		cmocka_unit_test(what_was_published_is_read_on),
 		cmocka_unit_test(of_a_worker),
 	};

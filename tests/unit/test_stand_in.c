@@ -39,6 +39,7 @@ static void let_go(int fds[WIRE_MEMORY_MAX])
 
 static int open_with(const struct wire_hello *hello)
 {
+	const struct stand_in_terms terms = {.budget = NULL};
 	int fds[WIRE_MEMORY_MAX];
 	int rc;
 
@@ -58,7 +59,7 @@ static int open_with(const struct wire_hello *hello)
 			      .on_idle = SLUICE_IDLE_STAY, .state = &sink));
 	flow_start(pipeline);
 	wire_init(&welcome, WIRE_WELCOME, sizeof(welcome));
-	rc = stand_in_open(&in, pipeline, hello, &welcome, fds);
+	rc = stand_in_open(&in, pipeline, hello, &terms, &welcome, fds);
 	let_go(fds);
 	return rc;
 }

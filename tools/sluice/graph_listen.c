@@ -32,6 +32,8 @@ static const struct key listen_key[] = {
 	KEY_PLAIN(LIST, "allow", listen_said, allow),
 	L(NUMBER, peers_max, .form = NUMBER_FORM(U32, 1, SLUICE_PEERS_MAX)),
 	L(NUMBER, peers_per_uid, .form = NUMBER_FORM(U32, 1, SLUICE_PEERS_MAX)),
+	L(NUMBER, bytes_max, .form = NUMBER_FORM(U64, 1, UINT64_C(1) << 62)),
+	L(NUMBER, bytes_per_peer, .form = NUMBER_FORM(U64, 1, UINT64_C(1) << 62)),
 	L(NUMBER, hello_ms, .form = NUMBER_FORM(U32, 1, SLUICE_HELLO_MS_MAX)),
 	L(NUMBER, hold_ms, .form = NUMBER_FORM(U32, 0, SLUICE_HOLD_MS_MAX),
 	  .add = 1),
