@@ -8,7 +8,7 @@
  * cancelled, resubscribed and ended as any other. It shares the memory of its own ring
  * with the pipeline, and no other memory that it may write. What it writes there is never
  * believed: positions are taken only as far as they are possible, and events are copied
- * before a handler sees them.
+ * before a handler sees them, unless the peer is trusted ("Who is trusted").
  *
  * Of a stage that broadcasts a peer reads the one ring that its other consumers read: it
  * has all events from where it came, and the slowest of all holds up the others. It can
@@ -63,6 +63,21 @@
  *        process maps still that has lost its connection, while its successor has
  *        memory of its own.
  *
+ * Who is trusted  What a peer sends is copied before a handler sees it: once more than an
+ *        event of a thread is. Of a peer that is let in by a row with SLUICE_PEER_TRUSTED,
+ *        or a process stage with SLUICE_PROCESS_TRUSTED, it is not: handlers read where
+ *        the peer writes. So the bytes of a batch may change while a handler looks at
+ *        them, if that process has a mistake or bad intentions: a length that was checked
+ *        may be another when it is used. Handlers read what they decide by once, into a
+ *        variable of their own, as they would read a file that others write. A batch
+ *        that comes again (SLUICE_RETRY) may then have other bytes than before. All else
+ *        stays: positions are taken only as far as they are possible, memory cannot go
+ *        away, and the peer sees nothing that it does not see without. What a worker
+ *        sends to a stage that restores an order is copied in any case, and so is a
+ *        batch that crosses the end of the ring where it may not be split. By default
+ *        nobody is trusted, process stages included: a program of one's own has its
+ *        mistakes as well, and is a process so that they are its own.
+ *
  * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
  *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`
  *        one that is waited for, and for `stall_ms` has neither acknowledged an event
@@ -89,6 +104,10 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_PEER_CONSUMER (1u << 2)
 #define SLUICE_PEER_WORKER   (1u << 3)
 #define SLUICE_PEER_OBSERVER (1u << 4)
+
+/** For sluice_peer_allow.flags: what such a peer sends is handed to handlers where it
+ * lies, and not copied before. See "Who is trusted". */
+#define SLUICE_PEER_TRUSTED 1u
 
 /** For uid and gid below, where 0 means "any". */
 #define SLUICE_ID(n) (SLUICE_CAST(uint32_t, n) + 1)
@@ -129,7 +148,9 @@ struct sluice_peer_allow {
 	uint32_t uid;   /* SLUICE_ID(n); 0: any */
 	uint32_t gid;   /* likewise */
 	uint32_t roles; /* SLUICE_PEER_...; 0: all */
-	uint32_t resv;  /* zero */
+	/** SLUICE_PEER_TRUSTED. A peer that several rows let in has the flags of all
+	 * of them. */
+	uint32_t flags;
 	/** Names of stages, the last one NULL; NULL: all whose options say so, and
 	 * an observer may watch the pipeline (watch.h). */
 	const char *const *stages;

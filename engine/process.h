@@ -77,12 +77,16 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_PROCESS_END_DEFAULT    5000u
 #define SLUICE_PROCESS_MS_MAX         3600000u
 
+/** For sluice_process_opts.flags: what it sends is handed to handlers where it lies, and
+ * not copied before; what that means says listen.h, "Who is trusted". */
+#define SLUICE_PROCESS_TRUSTED 1u
+
 /** A field that is 0 has its default. What a field of the process's subscription means
  * struct sluice_subscription_opts says; the program may give other windows when it
  * attaches. */
 struct sluice_process_opts {
 	uint32_t size;  /* of this struct, bytes */
-	uint32_t flags; /* zero */
+	uint32_t flags; /* SLUICE_PROCESS_TRUSTED */
 	/** The stage's name; that of no other stage. */
 	const char *name;
 	/** The program and its arguments, the last one NULL. A program without a '/' is

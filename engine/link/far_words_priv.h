@@ -51,7 +51,7 @@ struct far_stream {
 
 struct subscription_far {
 	enum far_side side;
-	uint32_t trusted; /* its events need not be copied */
+	uint32_t trusted; /* its events are not copied before they are handled */
 	/* Which process: the same in both subscriptions of a worker, above 0; for
 	 * sequence_give(). */
 	uint32_t peer;

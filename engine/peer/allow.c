@@ -127,17 +127,30 @@ int allow_anything(const struct listener *l, const struct guest *guest)
 			   guest->peer.identity.gid);
 }
 
+static int allow_row(const struct sluice_peer_allow *row,
+		     const struct guest *guest, const struct wire_hello *hello)
+{
+	return allow_who(row, guest) &&
+	       (row->roles == 0 || row->roles & 1u << hello->role) &&
+	       allow_stages(row, hello);
+}
+
+int allow_trusts(const struct listener *l, const struct guest *guest,
+		 const struct wire_hello *hello)
+{
+	for (uint32_t i = 0; i < l->opts.allow_count; i++)
+		if (l->allow[i].flags & SLUICE_PEER_TRUSTED &&
+		    allow_row(&l->allow[i], guest, hello))
+			return 1;
+	return 0;
+}
+
 int allow_hello(const struct listener *l, const struct guest *guest,
 		const struct wire_hello *hello)
 {
-	for (uint32_t i = 0; i < l->opts.allow_count; i++) {
-		const struct sluice_peer_allow *row = &l->allow[i];
-
-		if (allow_who(row, guest) &&
-		    (row->roles == 0 || row->roles & 1u << hello->role) &&
-		    allow_stages(row, hello))
+	for (uint32_t i = 0; i < l->opts.allow_count; i++)
+		if (allow_row(&l->allow[i], guest, hello))
 			return 0;
-	}
 	if (wire_watches(hello))
 		return sluice_fail(-EACCES,
 				   "pipeline '%s': uid %u, gid %u may not "
@@ -198,9 +211,11 @@ static int allow_check(const struct sluice_peer_allow *row, uint32_t i)
 				   "listen: allow[%u] has roles %#x, which are "
 				   "not known",
 				   i, row->roles & ~all);
-	if (row->resv != 0)
+	if (row->flags & ~SLUICE_PEER_TRUSTED)
 		return sluice_fail(-EINVAL,
-				   "listen: allow[%u]: resv must be zero", i);
+				   "listen: allow[%u] has flags %#x, which are "
+				   "not known",
+				   i, row->flags & ~SLUICE_PEER_TRUSTED);
 	return 0;
 }
 

@@ -177,10 +177,15 @@ static void guest_hello(struct listener *l, struct guest *guest,
 
 	if (rc == 0)
 		rc = judge_hello(l, guest, &guest->peer.hello);
-	if (rc < 0)
+	if (rc < 0) {
 		guest_refuse(guest, rc);
-	else
-		guest_admit(l, guest);
+		return;
+	}
+	guest->peer.trusted =
+		guest->process != NULL
+			? guest->process->trusted
+			: allow_trusts(l, guest, &guest->peer.hello);
+	guest_admit(l, guest);
 }
 
 /* ---- what it says then -------------------------------------------------------------- */

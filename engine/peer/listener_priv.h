@@ -173,10 +173,13 @@ void allow_free(struct listener *l);
 int allow_identify(int socket, struct peer_identity *identity);
 /* Its further groups. Returns 0 or -ENOMEM. */
 int allow_groups(struct guest *guest);
-/* May it be anything at all? May it be that? 0 or -EACCES. */
+/* May it be anything at all? May it be that? Each 0 or -EACCES. */
 int allow_anything(const struct listener *l, const struct guest *guest);
 int allow_hello(const struct listener *l, const struct guest *guest,
 		const struct wire_hello *hello);
+/* Is it trusted, as that? */
+int allow_trusts(const struct listener *l, const struct guest *guest,
+		 const struct wire_hello *hello);
 
 /* ---- kin.c -------------------------------------------------------------------- */
 

@@ -52,6 +52,7 @@ enum peer_gone {
 struct peer {
 	struct wire_hello hello; /* checked */
 	struct peer_identity identity;
+	int trusted; /* its events are not copied before a handler sees them */
 	uint64_t epoch; /* of its place; no other peer had it */
 	struct listener *listener;
 	void *seat;    /* admit()'s own */

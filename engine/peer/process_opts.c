@@ -107,7 +107,7 @@ static int process_check(struct sluice_process_opts *o)
 	if (rc == 0 && o->resv32 != 0)
 		rc = sluice_fail(-EINVAL,
 				 "process options: resv32 must be zero");
-	if (rc == 0 && o->flags != 0)
+	if (rc == 0 && (o->flags & ~SLUICE_PROCESS_TRUSTED) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
 	if (rc == 0 && (o->argv == NULL || o->argv[0] == NULL))
@@ -286,6 +286,7 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 	process->pipeline = pipeline;
 	process->guest.process = process;
 	process->guest.socket = process->guest.pidfd = process->pidfd = -1;
+	process->trusted = (o->flags & SLUICE_PROCESS_TRUSTED) != 0;
 	process->restart = o->restart;
 	process->attach_ms = o->attach_ms;
 	process->end_ms = o->end_ms;

@@ -41,6 +41,7 @@ struct process {
 	char *program;
 	char **argv;
 	char **env;
+	int trusted;
 	enum sluice_restart restart;
 	uint32_t attach_ms;
 	uint32_t end_ms;

@@ -151,12 +151,14 @@ static uint64_t seats_look_held(struct seats *seats)
 	return look_ns;
 }
 
-/* All that a hello wishes for, whatever its head says. */
-static int seat_suits(const struct seat *seat, const struct wire_hello *hello)
+/* All that a hello wishes for, whatever its head says; and of one who is as trusted. */
+static int seat_suits(const struct seat *seat, const struct peer *peer)
 {
 	struct wire_hello a = seat->hello;
-	struct wire_hello b = *hello;
+	struct wire_hello b = peer->hello;
 
+	if (seat->in.terms.trusted != (uint32_t)peer->trusted)
+		return 0;
 	a.head = b.head;
 	a.flags &= WIRE_MANUAL;
 	b.flags &= WIRE_MANUAL;
@@ -259,9 +261,10 @@ static struct seat *seats_find(const struct seats *seats, const char *name)
 
 /* Is there a seat of that name for it, *back? One that nobody has any more is given up
  * first, if that may be: it may be the same peer that comes again. */
-static int seats_make_room(struct seats *seats, const struct wire_hello *hello,
+static int seats_make_room(struct seats *seats, const struct peer *peer,
 			   struct seat **back)
 {
+	const struct wire_hello *hello = &peer->hello;
 	struct seat *seat;
 
 	(void)seats_clear(seats);
@@ -272,7 +275,7 @@ static int seats_make_room(struct seats *seats, const struct wire_hello *hello,
 	if (seat->peer != NULL)
 		return sluice_fail(-EEXIST, "peer '%s' is attached already",
 				   hello->peer);
-	if (seat->held && !seat_suits(seat, hello))
+	if (seat->held && !seat_suits(seat, peer))
 		seat_give_up(seats, seat, "who comes back has other options");
 	if (!seat->held)
 		return sluice_fail(-EAGAIN,
@@ -299,7 +302,8 @@ static int seat_open(struct seats *seats, const struct peer *peer,
 		     struct peer_grant *grant, struct seat **out)
 {
 	struct seat *seat = calloc(1, sizeof(*seat));
-	const struct stand_in_terms terms = {.budget = seats->budget};
+	const struct stand_in_terms terms = {
+		.budget = seats->budget, .trusted = (uint32_t)peer->trusted};
 	int rc;
 
 	if (seat == NULL)
@@ -329,7 +333,7 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	if (host_phase(&seats->pipeline->host) == PIPELINE_FINISHED)
 		return sluice_fail(-EPIPE, "pipeline '%s' has ended",
 				   seats->pipeline->name);
-	rc = seats_make_room(seats, &peer->hello, &seat);
+	rc = seats_make_room(seats, peer, &seat);
 	if (rc < 0)
 		return rc;
 	if (seat != NULL)

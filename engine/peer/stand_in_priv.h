@@ -18,6 +18,9 @@
 /* What it may have besides what it wishes. */
 struct stand_in_terms {
 	struct budget *budget; /* of its memory; NULL: none */
+	/* What it sends is not copied before it is handled, unless that restores an
+	 * order: there a number is looked at more than once. */
+	uint32_t trusted;
 };
 
 struct stand_in {

@@ -773,6 +773,14 @@ sluice_unit_mutant(readers-of-a-broadcast-pay-for-it engine/peer/share.c peers_m
 	[[/^static uint64_t share_part_bytes/,/^}/s/if (share_part_has(share, writer, i))/if (1 || writer)/]])
 sluice_unit_mutant(limits-are-not-heeded engine/peer/seats.c peers_memory "who_leaves_makes_room"
 	[[s/^\tbudget_limit(seats->budget, .*/\t(void)0;/]])
+sluice_unit_mutant(nobody-is-trusted engine/peer/guest.c peers_trust "by_a_row_that_trusts"
+	[[s/: allow_trusts(l, guest, &guest->peer.hello);/: 0;/]])
+sluice_unit_mutant(trusted-by-any-row engine/peer/allow.c peers_trust "by_rows_that_are_not_its"
+	[[/^int allow_trusts/,/^}/s/allow_row(&l->allow\[i\], guest, hello))/(guest \&\& hello))/]])
+sluice_unit_mutant(order-of-the-trusted engine/peer/stand_in.c peers_trust "what_is_put_in_order_is_copied"
+	[[s/in->terms.trusted && !wish->resequences;/in->terms.trusted;/]])
+sluice_unit_mutant(processes-are-trusted engine/peer/process_opts.c process_trust "one_is_not_trusted"
+	[[s/process->trusted = (o->flags & SLUICE_PROCESS_TRUSTED) != 0;/process->trusted = 1;/]])
 sluice_unit_mutant(late-listener-does-not-look engine/peer/listen.c process_gone "one_that_has_stood_still_for_long_is_killed"
 	[[s/l->look_ns = 0; .* who was of no concern.*/(void)0;/]])
 sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"

@@ -16,7 +16,7 @@ struct opts_row {
 };
 
 static const struct sluice_peer_allow bad_roles = {.roles = 1};
-static const struct sluice_peer_allow bad_resv = {.resv = 1};
+static const struct sluice_peer_allow bad_flags = {.flags = 3};
 
 static struct opts_row opts_rows[] = {
 	{"opts_flags", {.flags = 2}, "unknown flags 0x2"},
@@ -53,9 +53,9 @@ static struct opts_row opts_rows[] = {
 	{"opts_allow_roles",
 	 {.allow = &bad_roles, .allow_count = 1},
 	 "allow[0] has roles 0x1"},
-	{"opts_allow_resv",
-	 {.allow = &bad_resv, .allow_count = 1},
-	 "allow[0]: resv"},
+	{"opts_allow_flags",
+	 {.allow = &bad_flags, .allow_count = 1},
+	 "allow[0] has flags 0x2"},
 };
 
 static void options(void **state)

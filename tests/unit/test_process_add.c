@@ -26,7 +26,7 @@ static const struct refused_row {
 	{{.name = "a b"}, -EINVAL, "name 'a b' is not 1 to 63 of"},
 	{{.name = ""}, -EINVAL, "name '' is not"},
 	{{.name = LONG}, -EINVAL, "is not 1 to 63 of"},
-	{{.name = "x", .flags = 1}, -EINVAL, "stage 'x': unknown flags 0x1"},
+	{{.name = "x", .flags = 3}, -EINVAL, "stage 'x': unknown flags 0x3"},
 	{{.name = "x", .resv = {1}}, -EINVAL, "process options: resv[0]"},
 	{{.name = "x", .resv32 = 1}, -EINVAL, "options: resv32 must be zero"},
 	{{.name = "x"}, -EINVAL, "stage 'x': argv names no program"},

@@ -44,6 +44,8 @@ static const struct key exec_key[] = {
 				  "temporary"}),
 	E(NUMBER, attach_ms, EXEC_MS),
 	E(NUMBER, end_ms, EXEC_MS),
+	KEY(TRUTH, "trusted", exec_said, opts.flags,
+	    .bits = SLUICE_PROCESS_TRUSTED),
 };
 /* clang-format on */
 

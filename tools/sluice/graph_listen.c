@@ -45,6 +45,8 @@ static const struct key allow_key[] = {
 	KEY(NUMBER, "gid", allow_said, row.gid, LISTEN_ID),
 	KEY_PLAIN(LIST, "roles", allow_said, roles),
 	KEY_PLAIN(LIST, "stages", allow_said, stages),
+	KEY(TRUTH, "trusted", allow_said, row.flags,
+	    .bits = SLUICE_PEER_TRUSTED),
 };
 /* clang-format on */
 
