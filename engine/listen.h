@@ -51,6 +51,20 @@
  *        what it feeds is given up at once. Of a producer no place is kept; it learns how
  *        many of its events were taken (sluice_attach_opts.accepted).
  *
+ * Who looks on  A peer with `tee` or `conflate_keys` (attach.h) takes no event from others: it
+ *        has a ring of its own into which the stage copies one event in so many, or the
+ *        latest of each key, as far as that has room; what there is no room for it does
+ *        not see (passed_over counts these). So no event waits for it, whatever the
+ *        dispatcher. It may do so where it may consume; then it is waited for at the end
+ *        of the stream, until it has read what it was sent. And there is a right of its
+ *        own: at a stage with SLUICE_STAGE_PEERS_WATCH whoever a row allows to be an
+ *        observer, or a consumer, may look on, and nothing else. Nobody waits for one that
+ *        has no more than this right: when the stream ends the stage that stands for it
+ *        ends, too; it reads what lies in its ring by then, and of the latest of keys
+ *        what waited for room there is lost. Its share of memory counts, and what it
+ *        costs the stage is the copy. Others cannot be told that it is there but by a
+ *        snapshot.
+ *
  * What peers take up  Of each peer the pipeline has a ring, a worker has two, of a size
  *        that the peer chooses (max_demand, ring_events; up to SLUICE_RING_BYTES_MAX), and
  *        some pages beside them. That memory is allocated whole when the peer comes, and
@@ -99,7 +113,8 @@
 
 SLUICE_BEGIN_DECLS
 
-/** Roles of peers, for struct sluice_peer_allow. */
+/** Roles of peers, for struct sluice_peer_allow. An observer watches the pipeline
+ * (watch.h), or looks on at stages that let it ("Who looks on"). */
 #define SLUICE_PEER_PRODUCER (1u << 1)
 #define SLUICE_PEER_CONSUMER (1u << 2)
 #define SLUICE_PEER_WORKER   (1u << 3)
@@ -210,9 +225,9 @@ struct sluice_listen_opts {
  * pipeline has ended or is closed.
  *
  * The pipeline needs a name of 1 to 63 of A-Z a-z 0-9 _ . - and the stages say
- * whether peers may feed them or consume from them (SLUICE_STAGE_PEERS_FEED,
- * SLUICE_STAGE_PEERS_CONSUME). A peer that comes before the start is told to try
- * again.
+ * whether peers may feed them, consume from them or look on at them
+ * (SLUICE_STAGE_PEERS_FEED, SLUICE_STAGE_PEERS_CONSUME, SLUICE_STAGE_PEERS_WATCH). A
+ * peer that comes before the start is told to try again.
  *
  * @opts  NULL for defaults
  *

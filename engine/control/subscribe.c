@@ -116,11 +116,40 @@ static void subscription_tell(const struct subscription *sub,
 		*wish->opts.sub = subscription_id(sub);
 }
 
+/* Places behind its partitions that a producer has given: to onlookers. */
+static uint32_t declared_asides(const struct sluice_pipeline *p,
+				const struct sluice_stage *producer)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->sub_count; i++) {
+		const struct subscription *sub = subscription_at(p, i);
+
+		n += sub->made && sub->producer == producer &&
+		     subscription_aside(sub);
+	}
+	return n;
+}
+
+static uint32_t declared_lane(const struct sluice_pipeline *p,
+			      const struct subscription *wish)
+{
+	const struct sluice_stage *producer = wish->producer;
+
+	if (wish->opts.partition != 0)
+		return wish->opts.partition - 1;
+	return producer->opts.partitions != 0
+		       ? producer->opts.partitions +
+				 declared_asides(p, producer)
+		       : producer->declared_out;
+}
+
 /* Before the start. */
 static int subscription_declare(struct sluice_pipeline *p, struct making *m)
 {
 	const struct subscription *wish = &m->wish;
 	struct subscription *sub;
+	uint32_t lane = declared_lane(p, wish);
 	int rc;
 
 	if (wish->producer->declared_out == SLUICE_CONSUMERS_MAX)
@@ -132,8 +161,7 @@ static int subscription_declare(struct sluice_pipeline *p, struct making *m)
 		return rc;
 	subscription_take(sub, wish);
 	sub->inlet = sub->consumer->declared_in++;
-	sub->lane = sub->opts.partition ? sub->opts.partition - 1
-					: sub->producer->declared_out;
+	sub->lane = lane;
 	sub->producer->declared_out++;
 	subscription_tell(sub, wish);
 	return 0;
@@ -141,9 +169,10 @@ static int subscription_declare(struct sluice_pipeline *p, struct making *m)
 
 /* ---- while it runs ------------------------------------------------------- */
 
-static int place_free(const sluice_a64 *places, uint32_t count, uint32_t *out)
+static int place_free(const sluice_a64 *places, uint32_t from, uint32_t count,
+		      uint32_t *out)
 {
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = from; i < count; i++)
 		if (sluice_load_acquire(&places[i]) == PLACE_FREE) {
 			*out = i;
 			return 1;
@@ -190,14 +219,15 @@ static int late_choose(struct subscription *wish)
 	const struct inlet *in = &wish->consumer->in;
 	const struct outlet *out = &wish->producer->out;
 
-	if (!place_free(in->places, in->places_max, &wish->inlet))
+	if (!place_free(in->places, 0, in->places_max, &wish->inlet))
 		return place_closed(&in->places[0])
 			       ? late_consumer_ended(wish)
 			       : late_no_place(wish, wish->consumer,
 					       in->places_max);
 	if (wish->opts.partition != 0)
 		wish->lane = wish->opts.partition - 1;
-	else if (!place_free(out->places, out->places_max, &wish->lane)) {
+	else if (!place_free(out->places, wish->producer->opts.partitions,
+			     out->places_max, &wish->lane)) {
 		if (!place_closed(&out->places[0]))
 			return late_no_place(wish, wish->producer,
 					     out->places_max);

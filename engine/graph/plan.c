@@ -223,14 +223,19 @@ static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 	return rc;
 }
 
+/* Each partition has one, behind which onlookers have theirs. */
+static uint32_t plan_out_places(const struct sluice_stage *stage)
+{
+	uint32_t places = plan_places(stage, stage->declared_out);
+
+	return stage->opts.partitions + places;
+}
+
 static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 {
 	uint32_t partitions = stage->opts.partitions;
 	struct outlet *out = &stage->out;
-	int rc = outlet_open(out, stage->strategy,
-			     partitions
-				     ? partitions
-				     : plan_places(stage, stage->declared_out),
+	int rc = outlet_open(out, stage->strategy, plan_out_places(stage),
 			     partitions ? partitions : stage->declared_out,
 			     stage->opts.out_bytes, stage->emit_max,
 			     stage->opts.spill_events);

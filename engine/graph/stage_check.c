@@ -222,7 +222,8 @@ static int stage_check_order(const struct sluice_stage_opts *o)
 
 #define STAGE_FLAGS                                                            \
 	(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP |        \
-	 SLUICE_STAGE_PEERS_FEED | SLUICE_STAGE_PEERS_CONSUME)
+	 SLUICE_STAGE_PEERS_FEED | SLUICE_STAGE_PEERS_CONSUME |                \
+	 SLUICE_STAGE_PEERS_WATCH)
 
 /* What other processes may do. */
 static int stage_check_peers(const struct sluice_stage_opts *o)
@@ -237,6 +238,12 @@ static int stage_check_peers(const struct sluice_stage_opts *o)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': flags: "
 				   "SLUICE_STAGE_PEERS_CONSUME is for stages "
+				   "that produce",
+				   o->name);
+	if (o->flags & SLUICE_STAGE_PEERS_WATCH && o->kind == SLUICE_CONSUMER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': flags: "
+				   "SLUICE_STAGE_PEERS_WATCH is for stages "
 				   "that produce",
 				   o->name);
 	return 0;

@@ -123,11 +123,12 @@ static int subscription_check_aside(const struct subscription *sub)
 			     why, sizeof(why));
 	if (rc < 0)
 		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
-	if (subscription_aside(sub) && sub->producer->opts.partitions)
+	if (subscription_aside(sub) && o->partition != 0)
 		return SUBSCRIPTION_FAIL(
-			sub, -EINVAL, "%s",
-			"tee and conflate_keys are not for a producer with "
-			"partitions");
+			sub, -EINVAL,
+			"partition %u is set, and %s looks on at all events; "
+			"set one",
+			o->partition - 1, o->tee ? "tee" : "conflate_keys");
 	return 0;
 }
 
@@ -142,7 +143,7 @@ static int subscription_check_partition(const struct subscription *sub)
 			"partition %u is set, but the producer has no "
 			"partitions",
 			partition - 1);
-	if (partitions > 0 && partition == 0)
+	if (partitions > 0 && partition == 0 && !subscription_aside(sub))
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
 			"partition is missing; the producer has 0 to %u",

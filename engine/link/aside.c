@@ -215,7 +215,7 @@ int asides_busy(struct outlet *out)
 {
 	(void)asides_flush(out);
 	for (struct aside *aside = out->asides; aside; aside = aside->next) {
-		if (aside->ended)
+		if (aside->ended || aside->sub->far.unawaited)
 			continue;
 		(void)sluice_spsc_refresh(&aside->writer);
 		if (aside->conflate.count > 0 ||

@@ -63,7 +63,8 @@ uint32_t far_over(struct inlet_link *link)
 	if (closed == SLUICE_REASON_OPEN)
 		return SLUICE_REASON_OPEN;
 	far_settle(link);
-	return link->reader.acked == link->reader.published
+	return link->sub->far.unawaited ||
+			       link->reader.acked == link->reader.published
 		       ? closed
 		       : SLUICE_REASON_OPEN;
 }

@@ -127,12 +127,35 @@ int allow_anything(const struct listener *l, const struct guest *guest)
 			   guest->peer.identity.gid);
 }
 
+/* Who looks on may be an observer, or what says that it may consume. */
+static uint32_t allow_roles(const struct wire_hello *hello)
+{
+	return 1u << hello->role |
+	       (wire_looks_on(hello) ? SLUICE_PEER_OBSERVER : 0);
+}
+
+static int allow_row_as(const struct sluice_peer_allow *row,
+			const struct guest *guest,
+			const struct wire_hello *hello, uint32_t roles)
+{
+	return allow_who(row, guest) &&
+	       (row->roles == 0 || row->roles & roles) &&
+	       allow_stages(row, hello);
+}
+
 static int allow_row(const struct sluice_peer_allow *row,
 		     const struct guest *guest, const struct wire_hello *hello)
 {
-	return allow_who(row, guest) &&
-	       (row->roles == 0 || row->roles & 1u << hello->role) &&
-	       allow_stages(row, hello);
+	return allow_row_as(row, guest, hello, allow_roles(hello));
+}
+
+int allow_consumes(const struct listener *l, const struct guest *guest,
+		   const struct wire_hello *hello)
+{
+	for (uint32_t i = 0; i < l->opts.allow_count; i++)
+		if (allow_row_as(&l->allow[i], guest, hello, 1u << hello->role))
+			return 1;
+	return 0;
 }
 
 int allow_trusts(const struct listener *l, const struct guest *guest,

@@ -181,10 +181,6 @@ static void guest_hello(struct listener *l, struct guest *guest,
 		guest_refuse(guest, rc);
 		return;
 	}
-	guest->peer.trusted =
-		guest->process != NULL
-			? guest->process->trusted
-			: allow_trusts(l, guest, &guest->peer.hello);
 	guest_admit(l, guest);
 }
 

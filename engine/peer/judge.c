@@ -7,23 +7,45 @@
 
 #include <string.h>
 
-static int judge_from(struct sluice_pipeline *p, const struct wire_hello *hello,
-		      int invited)
+/* Is the right to consume there, or, for who looks on, that to watch? *watches: that one
+ * alone. */
+static int judge_reads(const struct wish *wish, const struct wire_hello *hello,
+		       int consumes, int *watches)
+{
+	int looks_on = wire_looks_on(hello);
+
+	if (consumes && wish->flags & SLUICE_STAGE_PEERS_CONSUME)
+		return 0;
+	*watches = 1;
+	if (looks_on && wish->flags & SLUICE_STAGE_PEERS_WATCH)
+		return 0;
+	if (looks_on)
+		return sluice_fail(-EPERM,
+				   "stage '%s': peers may not look on at it; "
+				   "its flags have no SLUICE_STAGE_PEERS_WATCH",
+				   wish->stage);
+	return sluice_fail(-EPERM,
+			   "stage '%s': peers may not consume from it; its "
+			   "flags have no SLUICE_STAGE_PEERS_CONSUME%s",
+			   wish->stage,
+			   wish->flags & SLUICE_STAGE_PEERS_WATCH
+				   ? ", and one that looks on has tee or "
+				     "conflate_keys"
+				   : "");
+}
+
+static int judge_from(struct listener *l, struct guest *guest,
+		      const struct wire_hello *hello)
 {
 	struct wish wish;
 	int rc;
 
 	wish_of(&wish, hello, WIRE_FROM);
-	rc = wish_find(&wish, p);
-	if (rc < 0)
-		return rc;
-	if (!invited && (wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)
-		return sluice_fail(-EPERM,
-				   "stage '%s': peers may not consume from it; "
-				   "its flags have no "
-				   "SLUICE_STAGE_PEERS_CONSUME",
-				   wish.stage);
-	return wish_fits(&wish);
+	rc = wish_find(&wish, l->pipeline);
+	if (rc == 0 && guest->process == NULL)
+		rc = judge_reads(&wish, hello, allow_consumes(l, guest, hello),
+				 &guest->peer.watches);
+	return rc < 0 ? rc : wish_fits(&wish);
 }
 
 static int judge_to(struct sluice_pipeline *p, const struct wire_hello *hello,
@@ -76,7 +98,7 @@ static int judge_pipeline(const struct sluice_pipeline *p,
 
 /* What it may comes before what there is: a stranger learns no names. A process that
  * we have started may be what it was started for. */
-int judge_hello(struct listener *l, const struct guest *guest,
+int judge_hello(struct listener *l, struct guest *guest,
 		const struct wire_hello *hello)
 {
 	int invited = guest->process != NULL;
@@ -87,8 +109,11 @@ int judge_hello(struct listener *l, const struct guest *guest,
 			     : allow_hello(l, guest, hello);
 	if (rc == 0 && wire_watches(hello))
 		return 0;
+	guest->peer.watches = 0;
+	guest->peer.trusted = invited ? guest->process->trusted
+				      : allow_trusts(l, guest, hello);
 	if (rc == 0 && wire_reads(hello->role))
-		rc = judge_from(l->pipeline, hello, invited);
+		rc = judge_from(l, guest, hello);
 	if (rc == 0 && wire_feeds(hello->role))
 		rc = judge_to(l->pipeline, hello, invited);
 	if (rc == 0 && strcmp(hello->from, hello->to) == 0)

@@ -158,8 +158,9 @@ void guest_say(int socket, enum wire_kind kind, int code,
 
 /* ---- judge.c ------------------------------------------------------------------ */
 
-/* May a guest have what its hello asks for? 0, or a refusal. */
-int judge_hello(struct listener *l, const struct guest *guest,
+/* May a guest have what its hello asks for? 0, or a refusal. Says whether it is trusted, and
+ * may but watch. */
+int judge_hello(struct listener *l, struct guest *guest,
 		const struct wire_hello *hello);
 
 /* ---- allow.c ------------------------------------------------------------------ */
@@ -177,9 +178,11 @@ int allow_groups(struct guest *guest);
 int allow_anything(const struct listener *l, const struct guest *guest);
 int allow_hello(const struct listener *l, const struct guest *guest,
 		const struct wire_hello *hello);
-/* Is it trusted, as that? */
+/* Is it trusted, as that? May it look on at a stage as who may consume from it? */
 int allow_trusts(const struct listener *l, const struct guest *guest,
 		 const struct wire_hello *hello);
+int allow_consumes(const struct listener *l, const struct guest *guest,
+		   const struct wire_hello *hello);
 
 /* ---- kin.c -------------------------------------------------------------------- */
 

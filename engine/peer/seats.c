@@ -124,6 +124,11 @@ static const char *seat_why_not(const struct seats *seats,
 	return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;
 }
 
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Returns when to look again, ns from now. */
 static uint64_t seats_look_held(struct seats *seats)
 {
@@ -141,12 +146,10 @@ static uint64_t seats_look_held(struct seats *seats)
 			seat_give_up(seats, seat, why);
 			continue;
 		}
-		if (stand_in_cut(&seat->in) < 0 && look_ns > SEATS_LOOK_NS)
-			look_ns = SEATS_LOOK_NS;
-		if (seat->due_ns - now_ns < look_ns)
-			look_ns = seat->due_ns - now_ns;
-		if (look_ns > SEATS_HELD_LOOK_NS)
-			look_ns = SEATS_HELD_LOOK_NS;
+		if (stand_in_cut(&seat->in) < 0)
+			look_ns = sooner(look_ns, SEATS_LOOK_NS);
+		look_ns = sooner(look_ns, seat->due_ns - now_ns);
+		look_ns = sooner(look_ns, SEATS_HELD_LOOK_NS);
 	}
 	return look_ns;
 }
@@ -169,8 +172,7 @@ static int seat_suits(const struct seat *seat, const struct peer *peer)
 
 /* ---- who stands still ------------------------------------------------------------ */
 
-/* One that a policy of `evict` would kill has been started by this pipeline; all that
- * have come so far were started by others. */
+/* One that this pipeline has started is killed for it: process_gone(). */
 static void seat_send_away(const struct seats *seats, const struct seat *seat)
 {
 	char text[192];
@@ -223,21 +225,15 @@ static void seat_dismiss(const struct seat *seat, uint32_t closed)
 static uint64_t seats_look(void *ctx)
 {
 	struct seats *seats = ctx;
-	uint64_t board_ns = observers_look(&seats->observers);
-	uint64_t held_ns = seats_look_held(seats);
-	uint64_t look_ns = seats_look_stalls(seats);
+	uint64_t look_ns = observers_look(&seats->observers);
 	uint32_t closed;
 
-	if (held_ns < look_ns)
-		look_ns = held_ns;
-	if (board_ns < look_ns)
-		look_ns = board_ns;
-
+	look_ns = sooner(look_ns, seats_look_held(seats));
+	look_ns = sooner(look_ns, seats_look_stalls(seats));
 	for (struct seat *seat = seats->first; seat != NULL; seat = seat->next)
 		if (seat->peer != NULL && stand_in_over(&seat->in, &closed))
 			seat_dismiss(seat, closed);
-	return seats_clear(seats) && SEATS_LOOK_NS < look_ns ? SEATS_LOOK_NS
-							     : look_ns;
+	return seats_clear(seats) ? sooner(look_ns, SEATS_LOOK_NS) : look_ns;
 }
 
 /* ---- peers ------------------------------------------------------------------------ */
@@ -302,8 +298,10 @@ static int seat_open(struct seats *seats, const struct peer *peer,
 		     struct peer_grant *grant, struct seat **out)
 {
 	struct seat *seat = calloc(1, sizeof(*seat));
-	const struct stand_in_terms terms = {
-		.budget = seats->budget, .trusted = (uint32_t)peer->trusted};
+	const struct stand_in_terms terms = {.budget = seats->budget,
+					     .trusted = (uint32_t)peer->trusted,
+					     .watches =
+						     (uint32_t)peer->watches};
 	int rc;
 
 	if (seat == NULL)
@@ -476,14 +474,14 @@ const struct peer_ops seats_ops = {
 void *seats_open(struct sluice_pipeline *pipeline)
 {
 	struct seats *seats = calloc(1, sizeof(*seats));
+	struct budget *budget = budget_new();
 
-	if (seats == NULL)
-		return NULL;
-	seats->budget = budget_new();
-	if (seats->budget == NULL) {
+	if (seats == NULL || budget == NULL) {
 		free(seats);
+		budget_drop(budget);
 		return NULL;
 	}
+	seats->budget = budget;
 	seats->pipeline = seats->observers.pipeline = pipeline;
 	return seats;
 }

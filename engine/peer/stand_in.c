@@ -122,6 +122,7 @@ static int stand_in_subscribe(struct stand_in *in, struct wish *wish,
 	if (far.stream != NULL)
 		far.serial = wish->serial;
 	wish->opts.sub = wish->side == WIRE_TO ? &in->fed : &in->sub;
+	far.unawaited = in->terms.watches;
 	far.trusted = in->terms.trusted && !wish->resequences;
 	far.peer = (uint32_t)(in->stage->serial % SEQUENCE_GIVEN_MAX) + 1;
 	share_hold(share);

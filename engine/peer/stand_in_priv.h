@@ -21,6 +21,7 @@ struct stand_in_terms {
 	/* What it sends is not copied before it is handled, unless that restores an
 	 * order: there a number is looked at more than once. */
 	uint32_t trusted;
+	uint32_t watches; /* it looks on, and nobody waits for it */
 };
 
 struct stand_in {

@@ -130,6 +130,13 @@ static inline int wire_watches(const struct wire_hello *hello)
 	return hello->role == WIRE_OBSERVER && hello->from[0] == '\0';
 }
 
+/* Does it look on, beside the dispatcher, and take nothing from others? */
+static inline int wire_looks_on(const struct wire_hello *hello)
+{
+	return hello->role == WIRE_CONSUMER &&
+	       (hello->tee != 0 || hello->conflate_keys != 0);
+}
+
 /* A descriptor that comes with a welcome, in this order. */
 enum wire_memory_kind {
 	WIRE_MEMFD = 1, /* sealed memory, whole pages */

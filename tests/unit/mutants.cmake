@@ -781,6 +781,18 @@ sluice_unit_mutant(order-of-the-trusted engine/peer/stand_in.c peers_trust "what
 	[[s/in->terms.trusted && !wish->resequences;/in->terms.trusted;/]])
 sluice_unit_mutant(processes-are-trusted engine/peer/process_opts.c process_trust "one_is_not_trusted"
 	[[s/process->trusted = (o->flags & SLUICE_PROCESS_TRUSTED) != 0;/process->trusted = 1;/]])
+sluice_unit_mutant(end-waits-for-a-watcher engine/link/aside.c onlookers "jbsq"
+	[[s/if (aside->ended || aside->sub->far.unawaited)/if (aside->ended)/]])
+sluice_unit_mutant(watcher-leaves-when-it-has-read-all engine/link/far.c onlookers "jbsq"
+	[[s/return link->sub->far.unawaited ||/return 0 ||/]])
+sluice_unit_mutant(who-may-watch-consumes engine/peer/judge.c judge "who_may_look_on"
+	[[s/if (looks_on && wish->flags & SLUICE_STAGE_PEERS_WATCH)/if (wish->flags \& SLUICE_STAGE_PEERS_WATCH)/]])
+sluice_unit_mutant(observer-looks-on-everywhere engine/peer/judge.c judge "an_observer_looks_on_where_it_is_shown"
+	[[s/if (consumes && wish->flags & SLUICE_STAGE_PEERS_CONSUME)/if (wish->flags \& SLUICE_STAGE_PEERS_CONSUME)/]])
+sluice_unit_mutant(onlooker-takes-a-partition engine/control/subscribe.c aside "onlookers_see_all_partitions"
+	[[s/else if (!place_free(out->places, wish->producer->opts.partitions,/else if (!place_free(out->places, 0,/]])
+sluice_unit_mutant(declared-onlooker-takes-a-partition engine/control/subscribe.c aside "onlookers_see_all_partitions"
+	[[s/^\t\t       ? producer->opts.partitions +$/\t\t       ? 0 +/]])
 sluice_unit_mutant(late-listener-does-not-look engine/peer/listen.c process_gone "one_that_has_stood_still_for_long_is_killed"
 	[[s/l->look_ns = 0; .* who was of no concern.*/(void)0;/]])
 sluice_unit_mutant(old-kernel-is-believed engine/peer/exec.c exec_end "linux_6_13"

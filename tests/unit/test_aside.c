@@ -292,6 +292,113 @@ static void lanes_are_read_by_weight(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- beside partitions ---------------------------------------------------------- */
+
+static struct flow_sink lane_sinks[LANES];
+static struct flow_sink looker[2]; /* declared, and come later */
+
+static void add_lane(struct sluice_pipeline *p, const char *name, uint32_t i)
+{
+	memset(&lane_sinks[i], 0, sizeof(lane_sinks[i]));
+	memset(&looker[i], 0, sizeof(looker[i]));
+	flow_add(p, SLUICE_STAGE(.name = name, .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .state = &lane_sinks[i]));
+}
+
+static void read_lane(struct sluice_pipeline *p, const char *name, uint32_t i)
+{
+	flow_subscribe(p, name, "in",
+		       SLUICE_SUBSCRIPTION(.partition = SLUICE_PARTITION(i)));
+}
+
+static void await_phase(struct sluice_pipeline *p, const char *consumer,
+			enum sluice_sub_phase phase)
+{
+	int is = 0;
+
+	for (uint32_t ms = 0; !is; ms++) {
+		struct sluice_snapshot *now = NULL;
+
+		assert_true(ms < FLOW_DEADLINE_MS);
+		assert_int_equal(sluice_pipeline_stat(p, &now), 0);
+		for (uint32_t i = 0; i < now->subscription_count; i++)
+			is |= strcmp(now->subscriptions[i]->consumer,
+				     consumer) == 0 &&
+			      now->subscriptions[i]->phase == phase;
+		sluice_snapshot_close(now);
+		flow_sleep_ms(1);
+	}
+}
+
+static void send_counted(struct sluice_stage *in, uint64_t from, uint64_t to)
+{
+	for (uint64_t i = from; i < to; i++)
+		assert_int_equal(sluice_send(in, &i, 1, FLOW_DEADLINE_MS), 1);
+}
+
+static void open_partitions(struct sluice_pipeline *p, struct sluice_sub *looks)
+{
+	flow_add(p, SLUICE_STAGE(.name = "in", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .dispatcher = "partition",
+				 .partitions = LANES, .key_of = lane_of,
+				 .flags = SLUICE_STAGE_PORT));
+	flow_add(p, SLUICE_STAGE(.name = "looks", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .state = &looker[0]));
+	flow_add(p, SLUICE_STAGE(.name = "late", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = flow_collect,
+				 .on_idle = SLUICE_IDLE_STAY,
+				 .state = &looker[1]));
+	flow_subscribe(
+		p, "looks", "in",
+		SLUICE_SUBSCRIPTION(.tee = 1, .max_demand = 256, .sub = looks));
+	add_lane(p, "first", 0);
+	add_lane(p, "second", 1);
+	read_lane(p, "first", 0);
+	flow_start(p);
+}
+
+/* Each sees all events from where it came, and takes no partition, also one that nobody
+ * reads yet. */
+static void onlookers_see_all_partitions(void **state)
+{
+	struct sluice_pipeline *p = flow_open_named(2);
+	struct sluice_sub looks = {0};
+	struct sluice_stage *in;
+
+	(void)state;
+	open_partitions(p, &looks);
+	in = sluice_stage_find(p, "in");
+	send_counted(in, 0, 100);
+	flow_subscribe(p, "late", "in",
+		       SLUICE_SUBSCRIPTION(.tee = 1, .max_demand = 256));
+	await_phase(p, "late", SLUICE_SUB_OPEN);
+	read_lane(p, "second", 1);
+	send_counted(in, 100, 200);
+	assert_int_equal(
+		sluice_subscribe(
+			p, "late", "in",
+			SLUICE_SUBSCRIPTION(.tee = 1,
+					    .partition = SLUICE_PARTITION(1))),
+		-EINVAL);
+	assert_text_has(sluice_last_error(),
+			"partition 1 is set, and tee looks on at all events");
+	assert_int_equal(sluice_cancel(looks, SLUICE_REASON_NORMAL, 0), 0);
+	await_phase(p, "looks", SLUICE_SUB_ENDED);
+	assert_int_equal(sluice_port_end(in, SLUICE_REASON_NORMAL), 0);
+	assert_int_equal(sluice_pipeline_drain(p, FLOW_DEADLINE_MS), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(lane_sinks[0].events, 100);
+	assert_int_equal(lane_sinks[1].events, 100);
+	assert_int_equal(looker[0].events, 200);
+	assert_int_equal(looker[0].sum, flow_sum(200));
+	assert_int_equal(looker[1].events, 100);
+	assert_int_equal(looker[1].sum, flow_sum(200) - flow_sum(100));
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -302,6 +409,7 @@ int main(void)
 		cmocka_unit_test(onlookers_come_and_go),
 		cmocka_unit_test(onlookers_are_no_consumers),
 		cmocka_unit_test(lanes_are_read_by_weight),
+		cmocka_unit_test(onlookers_see_all_partitions),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));

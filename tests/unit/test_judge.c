@@ -17,6 +17,7 @@ static struct item_sink joined;
 /*
  *     out -> slow     a port, and a consumer that waits at the gate
  *     both            consumes and produces
+ *     shown           the same, and peers may look on
  *     numbers -> worker -> join
  */
 static int setup(void **state)
@@ -38,6 +39,12 @@ static int setup(void **state)
 			      .dispatcher = "ordered",
 			      .order_offset = ITEM_OFFSET,
 			      .handle_demand = item_make, .state = &numbers));
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "shown", .in_bytes = 8, .out_bytes = 8,
+			      .flags = SLUICE_STAGE_PEERS_WATCH,
+			      .kind = SLUICE_PRODUCER_CONSUMER,
+			      .handle_events = flow_pass,
+			      .on_idle = SLUICE_IDLE_STAY));
 	flow_add(pipeline, SLUICE_STAGE(ITEM_WORKER, .name = "worker",
 					.handle_events = item_pass));
 	flow_add(pipeline,
@@ -62,6 +69,16 @@ static int teardown(void **state)
 	allow_free(&listener);
 	sluice_pipeline_close(pipeline);
 	return 0;
+}
+
+/* Who looks on at one event in @tee; 0: who consumes. */
+static int judge_reader(const char *from, uint32_t tee)
+{
+	struct wire_hello hello = {.role = WIRE_CONSUMER, .tee = tee};
+
+	(void)snprintf(hello.pipeline, sizeof(hello.pipeline), "test");
+	(void)snprintf(hello.from, sizeof(hello.from), "%s", from);
+	return judge_hello(&listener, &guest, &hello);
 }
 
 static int judge(enum wire_role role, const char *from, const char *to)
@@ -120,11 +137,60 @@ static void by_its_stages(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* As the stages say. */
+static void who_may_look_on(void **state)
+{
+	(void)state;
+	flow_start(pipeline);
+	assert_int_equal(judge_reader("both", 1), 0);
+	assert_int_equal(guest.peer.watches, 0);
+	assert_int_equal(judge_reader("shown", 1), 0);
+	assert_int_equal(guest.peer.watches, 1);
+	assert_int_equal(judge_reader("both", 1), 0);
+	assert_int_equal(guest.peer.watches, 0);
+	expect(judge_reader("shown", 0), -EPERM,
+	       "stage 'shown': peers may not consume from it; its flags have "
+	       "no SLUICE_STAGE_PEERS_CONSUME, and one that looks on has tee");
+	expect(judge_reader("slow", 1), -EPERM,
+	       "stage 'slow': peers may not look on at it; its flags have "
+	       "no SLUICE_STAGE_PEERS_WATCH");
+	sluice_pipeline_stop(pipeline);
+}
+
+/* As the allow list says: an observer may not what a consumer may. */
+static void an_observer_looks_on_where_it_is_shown(void **state)
+{
+	const struct sluice_peer_allow observer = {
+		.roles = SLUICE_PEER_OBSERVER};
+	const struct sluice_peer_allow consumer = {
+		.roles = SLUICE_PEER_CONSUMER};
+
+	(void)state;
+	flow_start(pipeline);
+	allow_free(&listener);
+	assert_int_equal(allow_take(&listener, &observer, 1), 0);
+	assert_int_equal(judge_reader("shown", 1), 0);
+	assert_int_equal(guest.peer.watches, 1);
+	expect(judge_reader("both", 1), -EPERM, "SLUICE_STAGE_PEERS_WATCH");
+	expect(judge_reader("both", 0), -EACCES, "may not be a consumer");
+	expect(judge(WIRE_WORKER, "both", "join"), -EACCES,
+	       "may not be a worker");
+	allow_free(&listener);
+	assert_int_equal(allow_take(&listener, &consumer, 1), 0);
+	assert_int_equal(judge_reader("shown", 1), 0);
+	assert_int_equal(guest.peer.watches, 1);
+	assert_int_equal(judge_reader("both", 1), 0);
+	assert_int_equal(guest.peer.watches, 0);
+	sluice_pipeline_stop(pipeline);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(by_what_the_pipeline_is_doing),
 		TEST(by_its_stages),
+		TEST(who_may_look_on),
+		TEST(an_observer_looks_on_where_it_is_shown),
 	};
 
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

@@ -124,13 +124,179 @@ static void the_latest_of_each_key(void **state)
 	look(&visitor);
 }
 
+/* ---- without the right to consume ------------------------------------------------ */
+
+#define SHOWN_EVENTS 20000u
+
+static uint64_t half_of(const void *event, uint32_t bytes, void *ctx)
+{
+	uint64_t number;
+
+	(void)bytes;
+	(void)ctx;
+	memcpy(&number, event, sizeof(number));
+	return number % 2;
+}
+
+static struct sluice_peer_allow observers[] = {{.roles = SLUICE_PEER_OBSERVER}};
+
+static struct shown_row {
+	const char *test; /* the dispatcher */
+} shown_rows[] = {{"demand"}, {"broadcast"}, {"partition"}, {"rr"},
+		  {"jbsq"},   {"p2c"},       {"sticky"},    {"shared"},
+		  {"hash"},   {"atomic"},    {"pkg"}};
+
+static int is_keyed(const char *dispatcher)
+{
+	static const char *const keyed[] = {"partition", "hash", "atomic",
+					    "pkg", "sticky"};
+	int is = 0;
+
+	for (size_t i = 0; i < UNIT_COUNT(keyed); i++)
+		is |= strcmp(keyed[i], dispatcher) == 0;
+	return is;
+}
+
+static int is_hash(const char *dispatcher)
+{
+	return strcmp(dispatcher, "hash") == 0;
+}
+
+/* "source" once the onlooker is there, and a consumer, or one for each half. */
+static sluice_a32 shown_may_begin;
+
+static int count_when_it_may(struct sluice_stage *self, uint32_t demand)
+{
+	return sluice_load_acquire(&shown_may_begin) ? flow_count(self, demand)
+						     : SLUICE_OK;
+}
+
+static struct flow_sink far_half;
+
+static void open_shown(const char *dispatcher)
+{
+	source = (struct flow_source){.end = SHOWN_EVENTS};
+	memset(&sink, 0, sizeof(sink));
+	memset(&far_half, 0, sizeof(far_half));
+	sluice_store_release(&shown_may_begin, 0);
+	pipeline = flow_open_named(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8,
+			      .handle_demand = count_when_it_may,
+			      .dispatcher = dispatcher,
+			      .key_of = is_keyed(dispatcher) ? half_of : NULL,
+			      .partitions = is_hash(dispatcher) ? 2 : 0,
+			      .flags = SLUICE_STAGE_PEERS_WATCH,
+			      .state = &source));
+	flow_add_sink(pipeline, "near", &sink);
+	flow_add_sink(pipeline, "far", &far_half);
+	for (uint32_t i = 0; i < (is_hash(dispatcher) ? 2u : 1u); i++)
+		flow_subscribe(
+			pipeline, i == 0 ? "near" : "far", "source",
+			SLUICE_SUBSCRIPTION(.max_demand = 256,
+					    .partition =
+						    is_hash(dispatcher)
+							    ? SLUICE_PARTITION(
+								      i)
+							    : 0));
+	if (!is_hash(dispatcher))
+		flow_subscribe(pipeline, "far", "source",
+			       SLUICE_SUBSCRIPTION(.max_demand = 256));
+	assert_int_equal(
+		sluice_pipeline_listen(
+			pipeline,
+			SLUICE_LISTEN(.folder = visitor_folder,
+				      .hello_ms = TEST_DEADLINE_MS,
+				      .allow = observers, .allow_count = 1)),
+		0);
+	flow_start(pipeline);
+}
+
+static void begin_shown(void)
+{
+	sluice_store_release(&shown_may_begin, 1);
+	sluice_wake(sluice_stage_find(pipeline, "source"));
+}
+
+/* There is nothing yet, and its whole window is granted. */
+static void asks_for_all(struct sluice_stage *port, uint32_t window)
+{
+	struct sluice_subscription_stats stat = {0};
+	struct sluice_batch batch;
+
+	for (uint32_t ms = 0; stat.credit < window; ms++) {
+		VISITOR_MUST(ms < TEST_DEADLINE_MS);
+		VISITOR_MUST(sluice_recv(port, &batch, 1) == -EAGAIN);
+		VISITOR_MUST(sluice_subscription_stat(sluice_port_sub(port),
+						      &stat) == 0);
+	}
+}
+
+/* It stands still with all its window full, until the engine is gone; and then it has
+ * what it was sent, and the end. */
+static void looks_on_and_stops(void)
+{
+	struct sluice_stage *port = visitor_attach(
+		SLUICE_ATTACH(.name = "onlooker", .from = "source", .tee = 1,
+			      .max_demand = 64));
+	struct sluice_batch batch;
+	uint64_t next = 0;
+	int rc;
+
+	asks_for_all(port, 64);
+	VISITOR_MUST(raise(SIGSTOP) == 0);
+	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
+		for (uint32_t i = 0; i < batch.count; i++)
+			VISITOR_MUST(SLUICE_EVENTS(&batch, uint64_t)[i] ==
+				     next++);
+	VISITOR_MUST(rc == -EPIPE && next == 64);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void await_stopped(const struct visitor *visitor)
+{
+	int status = 0;
+
+	assert_int_equal(waitpid(visitor->pid, &status, WUNTRACED),
+			 visitor->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+/* Nobody waits for it, on the way or at the end, whatever the dispatcher; and it takes
+ * nothing. */
+static void one_that_stands_still(void **state)
+{
+	const struct shown_row *row = *state;
+	struct visitor visitor;
+	int all = strcmp(row->test, "broadcast") == 0;
+
+	assert_int_equal(visitor_setup(state), 0);
+	visitor = visitor_fork(looks_on_and_stops);
+	open_shown(row->test);
+	visitor_go(&visitor);
+	await_stopped(&visitor);
+	visitor_await_phase("onlooker", SLUICE_SUB_OPEN);
+	begin_shown();
+	assert_int_equal(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS), 0);
+	assert_int_equal(sink.events + far_half.events,
+			 SHOWN_EVENTS * (all ? 2u : 1u));
+	sluice_pipeline_close(pipeline);
+	assert_int_equal(kill(visitor.pid, SIGCONT), 0);
+	visitor_wait(&visitor);
+	assert_int_equal(visitor_teardown(state), 0);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[] = {
+	struct CMUnitTest plain[] = {
 		cmocka_unit_test(one_event_in_ten),
 		cmocka_unit_test(the_latest_of_each_key),
 	};
+	struct CMUnitTest tests[UNIT_COUNT(plain) + UNIT_COUNT(shown_rows)];
+	size_t n = UNIT_ADD_ROWS(tests, 0, one_that_stands_still, shown_rows);
 
-	visitor_watch(tests, UNIT_COUNT(tests));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	visitor_watch(plain, UNIT_COUNT(plain));
+	memcpy(tests + n, plain, sizeof(plain));
+	return cmocka_run_group_tests_name("onlookers", tests, NULL, NULL);
 }

@@ -91,6 +91,8 @@ static const struct key stage_key[] = {
 	    .bits = SLUICE_STAGE_PEERS_FEED),
 	KEY(TRUTH, "peers_consume", stage_said, opts.flags,
 	    .bits = SLUICE_STAGE_PEERS_CONSUME),
+	KEY(TRUTH, "peers_watch", stage_said, opts.flags,
+	    .bits = SLUICE_STAGE_PEERS_WATCH),
 };
 
 /* Of a source, a sink. */
