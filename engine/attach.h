@@ -61,6 +61,29 @@
  * first. When the engine ends such a port (sluice_stage_end() there) what its user has in
  * hand may be written over from then on; the next sluice_recv() says that it has ended.
  *
+ * What a peer cannot have  What would have to run in the other process, or be written there
+ *        by several, has no field in struct sluice_attach_opts, or is refused by its name
+ *        (-EINVAL):
+ *
+ *        key_of, of conflate_keys   it would be called on the producer's thread, in the
+ *                           engine's process. A peer names the key's place instead
+ *                           (key_offset, key_bytes). What key_of the stage itself has is
+ *                           no concern of the peer's: it runs where the stage does.
+ *        selector           it is called on the consumer's thread, beside the engine's
+ *                           receipts. A peer leaves out what it does not want, or the
+ *                           pipeline has a stage that does.
+ *        on_end, hooks      a stand-in has no callbacks. A port says how it has ended
+ *                           (sluice_port_closed()).
+ *        SLUICE_ATTACH_MANUAL behind `shared`   consumers take from one ring, and the
+ *                           stage takes for a peer, an even share: there is nothing to
+ *                           ask for.
+ *        partition          with a stage that has none; or with tee or conflate_keys,
+ *                           which look on at all events. Where there are partitions a
+ *                           consumer names one that is free.
+ *        windows, tee, keys of one that only feeds; ring_events of one that only reads
+ *        to read from a stage whose order is restored later (`ordered`) unless it is a
+ *                           worker that feeds the stage which does that, or looks on
+ *
  * A child of fork() cannot use it; it may detach, which tells the engine nothing.
  */
 #ifndef SLUICE_ENGINE_ATTACH_H
