@@ -165,8 +165,6 @@ static int seat_suits(const struct seat *seat, const struct peer *peer)
 	a.head = b.head;
 	a.flags &= WIRE_MANUAL;
 	b.flags &= WIRE_MANUAL;
-	a.epoch = b.epoch;
-	a.resume = b.resume;
 	return memcmp(&a, &b, sizeof(a)) == 0;
 }
 

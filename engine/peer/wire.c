@@ -235,12 +235,11 @@ static int hello_check_rest(const struct wire_hello *hello, unsigned role)
 		return sluice_fail(-EINVAL, "hello: flags %#x are not known",
 				   hello->flags &
 					   ~(WIRE_MANUAL | WIRE_SPLIT_FENCES));
-	if (!demands && (hello->flags & WIRE_MANUAL || hello->min_demand != 0 ||
-			 hello->resume != 0))
+	if (!demands && (hello->flags & WIRE_MANUAL || hello->min_demand != 0))
 		return sluice_fail(-EINVAL,
-				   "hello: min_demand, resume and the flag of "
-				   "manual demand are for a consumer or a "
-				   "worker, not for role %s",
+				   "hello: min_demand and the flag of manual "
+				   "demand are for a consumer or a worker, not "
+				   "for role %s",
 				   wire_role_text(hello->role));
 	if (hello->min_demand != SLUICE_MIN_ZERO &&
 	    hello->min_demand != SLUICE_MIN_HALF &&

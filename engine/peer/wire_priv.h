@@ -104,9 +104,7 @@ struct wire_hello {
 	uint32_t key_offset;
 	uint32_t key_bytes;
 	uint32_t ring_events; /* slots of the ring that it fills */
-	uint64_t epoch;       /* of the place that it had before; 0: none */
-	uint64_t resume;      /* it has finished the events below; 0: none */
-	uint64_t resv[19];    /* zero */
+	uint64_t resv[21];    /* zero */
 };
 
 /* Its numbers that options of peers have under the same names: DO(name) for each, with

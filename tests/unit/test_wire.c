@@ -86,9 +86,8 @@ SPOIL(key_offset, h->key_offset = SLUICE_EVENT_BYTES_MAX)
 SPOIL(key_bytes, h->key_bytes = SLUICE_EVENT_BYTES_MAX + 1)
 SPOIL(ring_events, h->ring_events = SLUICE_DEMAND_MAX + 1)
 SPOIL(ring_events_set, h->ring_events = 1)
-SPOIL(resume, h->resume = 1)
 SPOIL(resv_first, h->resv[0] = 1)
-SPOIL(resv_last, h->resv[18] = 1)
+SPOIL(resv_last, h->resv[20] = 1)
 
 static struct hello_row hello_rows[] = {
 	{"hello_magic", WIRE_CONSUMER, magic, -EPROTO, "magic"},
@@ -150,9 +149,8 @@ static struct hello_row hello_rows[] = {
 	 "ring_events 1048577"},
 	{"hello_ring_events_set", WIRE_CONSUMER, ring_events_set, -EINVAL,
 	 "ring_events is set"},
-	{"hello_resume", WIRE_PRODUCER, resume, -EINVAL, "resume"},
 	{"hello_resv_first", WIRE_CONSUMER, resv_first, -EINVAL, "resv[0]"},
-	{"hello_resv_last", WIRE_CONSUMER, resv_last, -EINVAL, "resv[18]"},
+	{"hello_resv_last", WIRE_CONSUMER, resv_last, -EINVAL, "resv[20]"},
 };
 
 static void hellos(void **state)

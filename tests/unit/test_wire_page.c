@@ -46,8 +46,6 @@ static const struct format_row format_rows[] = {
 	FIELD(hello, key_offset),
 	FIELD(hello, key_bytes),
 	FIELD(hello, ring_events),
-	FIELD(hello, epoch),
-	FIELD(hello, resume),
 	FIELD(hello, resv),
 	FIELD(welcome, epoch),
 	FIELD(welcome, resume),
