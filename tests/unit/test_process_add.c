@@ -183,8 +183,9 @@ static void it_may_listen_too(int first)
 	source = (struct flow_source){.end = PROGRAM_EVENTS};
 	if (first)
 		assert_int_equal(listens(), 0);
-	program_add(SLUICE_PROCESS(.name = "reader", .from = "source"),
-		    "hangs");
+	program_add(
+		SLUICE_PROCESS(.name = "reader", .from = "source", .end_ms = 1),
+		"hangs");
 	flow_start(pipeline);
 	child_await(&programs->starts, 1);
 	if (!first)

@@ -61,13 +61,15 @@ static void one_that_is_away_is_over_when_its_stage_is(void **state)
 				   .restart = SLUICE_RESTART_TRANSIENT),
 		    "exits_with_3");
 	program_await_said("has exited with 3; restarting in");
-	program_add(SLUICE_PROCESS(.name = "y", .from = "source"), "holds");
+	program_add(SLUICE_PROCESS(.name = "y", .from = "source", .end_ms = 1),
+		    "holds");
 	child_await(&programs->attached, 1);
 	assert_int_equal(sluice_load_acquire(&programs->starts), 2);
 	end_stage("other");
 	for (uint32_t ms = 0; rc == -EEXIST; ms++) {
 		assert_true(ms < TEST_DEADLINE_MS);
-		rc = program_try(SLUICE_PROCESS(.name = "x", .from = "source"),
+		rc = program_try(SLUICE_PROCESS(.name = "x", .from = "source",
+						.end_ms = 1),
 				 "hangs");
 		flow_sleep_ms(1);
 	}

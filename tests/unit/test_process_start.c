@@ -374,7 +374,9 @@ static void a_child_closes_its_copy(void **state)
 
 	(void)state;
 	program_open_flow(SLUICE_PIPELINE(.name = "test"));
-	add_reader("hangs");
+	program_add(
+		SLUICE_PROCESS(.name = "reader", .from = "source", .end_ms = 1),
+		"hangs");
 	flow_start(pipeline);
 	child_await(&programs->starts, 1);
 	child = fork();
