@@ -135,6 +135,13 @@ static void visitors_reap(enum over over)
 }
 
 /* How long has nothing come to anybody? */
+/* Where one that stands still is waited for until it is sent away, nothing comes for as
+ * long; that is looked at four times in this time. */
+static uint64_t long_ms(void)
+{
+	return LONG_MS + (stalls ? STALL_MS + STALL_MS / 4 : 0);
+}
+
 static void progress_watch(void)
 {
 	uint32_t effects = sluice_load_acquire(&books->effects);
@@ -142,7 +149,7 @@ static void progress_watch(void)
 
 	if (ns - run.seen_ns > run.pause_ns)
 		run.pause_ns = ns - run.seen_ns;
-	if (ns - run.seen_ns > LONG_MS * NS_PER_MS && !run.told) {
+	if (ns - run.seen_ns > long_ms() * NS_PER_MS && !run.told) {
 		run.told = 1;
 		sluice_store_release(&books->tell, 1);
 	}
