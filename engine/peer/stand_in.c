@@ -253,15 +253,17 @@ static uint64_t stand_in_published(const struct stand_in *in,
 uint64_t stand_in_sent(const struct stand_in *in)
 {
 	const struct share *share = in->output ? in->output : in->share;
-	uint64_t acked = sluice_load_acquire(&share->words.rx->acked);
-	uint64_t published;
+	/* How many were taken is looked at last: once it is over that is final, and if
+	 * it goes on no more can have been published by now than the ring has room for
+	 * behind that. */
+	uint64_t published = stand_in_published(in, share);
 	uint32_t closed;
+	int over = stand_in_over(in, &closed);
+	uint64_t acked = sluice_load_acquire(&share->words.rx->acked);
 
 	/* Whoever took them ended before all were read; or they cannot be. */
-	if (stand_in_over(in, &closed))
-		return acked;
-	published = stand_in_published(in, share);
-	return published - acked > share->ring.capacity ? acked : published;
+	return over || published - acked > share->ring.capacity ? acked
+								: published;
 }
 
 void stand_in_end(struct stand_in *in, enum sluice_reason reason, uint32_t code)
