@@ -56,6 +56,13 @@
  * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
  * in the ring is received before.
  *
+ * A port that the engine ends with an error while its process lives (it stood still, it broke
+ * the protocol, its stage was ended there) may receive what lay in its ring by then, a
+ * window at most, before its calls say so. What it acknowledges of that counts no more:
+ * these events go to others, marked as handed out before. Who must not handle an event
+ * that another handles, too, looks at sluice_port_closed() before it has an effect, which
+ * makes that rare and not impossible: the end is on its way for a moment.
+ *
  * Of a stage that broadcasts the port gets every event from where it came, which may be
  * a little later than sluice_attach() returns, and with manual demand is where it asks
  * first. When the engine ends such a port (sluice_stage_end() there) what its user has in
