@@ -76,6 +76,12 @@
  *        an observer of the pipeline reads, which is there once for all; nor what a
  *        process maps still that has lost its connection, while its successor has
  *        memory of its own.
+ *        One thread hears all peers, and makes their memory, one after the other: the
+ *        kernel allocates and zeroes each page of it then, which for gigabytes takes
+ *        seconds. Meanwhile nobody else is let in, told an end, or found dead, no
+ *        process stage is started or killed, and a stage that sleeps is not woken by
+ *        what a peer has sent, or finished: it finds that later. Stages that are awake
+ *        do not notice. `bytes_per_peer` bounds that pause.
  *
  * Who is trusted  What a peer sends is copied before a handler sees it: once more than an
  *        event of a thread is. Of a peer that is let in by a row with SLUICE_PEER_TRUSTED,
