@@ -296,24 +296,55 @@ int flow_finish(struct flow *flow, uint32_t c)
 
 /* ---- taking -------------------------------------------------------------- */
 
-/* The next batch of producer @p. Apart, one sees of the pool what has come there
- * as far as that is known; everything else in it is the consumers' own. */
+void flow_see(struct flow *flow)
+{
+	for (uint32_t p = 0; flow->pool && p < flow->run->producers; p++) {
+		struct flow_producer *producer = &flow->producer[p];
+		const struct sluice_mpmc *pool = &producer->out.pool.ring->mpmc;
+
+		sluice_store_relaxed(&producer->pushed,
+				     sluice_load_acquire(&pool->words->pushed));
+	}
+}
+
+/* The next batch of producer @p. One sees of the pool what has come there as far as
+ * that is known; everything else in it is the consumers' own. */
 static uint32_t serve_look(struct flow *flow, struct flow_consumer *consumer,
 			   uint32_t p, struct sluice_batch *batch)
 {
 	const struct flow_producer *producer = &flow->producer[p];
-	struct pool_ring *ring = flow->apart ? producer->out.pool.ring : NULL;
-	uint32_t most = flow->run->plan->batch;
+	struct pool_ring *ring = producer->out.pool.ring;
+	uint64_t pushed = sluice_load_relaxed(&producer->pushed);
+	uint64_t most = flow->run->plan->batch;
 	uint32_t n;
 
-	if (ring != NULL)
-		sluice_store_relaxed(&ring->mpmc.words->pushed,
-				     sluice_load_relaxed(&producer->pushed));
-	n = inlet_take(&consumer->in, p, most > 0 ? most : UINT32_MAX, batch);
-	if (ring != NULL)
+	if (most == 0)
+		most = UINT32_MAX;
+	if (ring != NULL && !flow->apart) {
+		pushed -= sluice_load_relaxed(&ring->mpmc.words->popped);
+		most = run_min(most, (int64_t)pushed > 0 ? pushed : 0);
+	} else if (ring != NULL) {
+		sluice_store_relaxed(&ring->mpmc.words->pushed, pushed);
+	}
+	n = most > 0 ? inlet_take(&consumer->in, p, (uint32_t)most, batch) : 0;
+	if (ring != NULL && flow->apart)
 		sluice_store_relaxed(&ring->mpmc.words->pushed,
 				     producer->out.pool.pushed);
 	return n;
+}
+
+uint32_t flow_first(const struct flow *flow, uint64_t some)
+{
+	const struct flow_consumer *consumer = flow->consumer;
+	uint32_t best = (uint32_t)__builtin_ctzll(some);
+
+	while ((some &= some - 1) != 0) {
+		uint32_t c = (uint32_t)__builtin_ctzll(some);
+
+		if (consumer[c].free_ns < consumer[best].free_ns)
+			best = c;
+	}
+	return best;
 }
 
 /* What came first, of all producers; from pools one claim at a time, in turn. */

@@ -193,27 +193,12 @@ static void sim_finish(struct sim *sim, uint32_t c)
 	sim_tell(sim, sim_wire(sim, p, sim->run->consumers, WIRE_ACKED));
 }
 
-/* The one that has been idle longest. */
-static uint32_t sim_looker(const struct sim *sim, uint64_t lookers)
-{
-	const struct flow_consumer *consumer = sim->flow.consumer;
-	uint32_t best = (uint32_t)__builtin_ctzll(lookers);
-
-	while ((lookers &= lookers - 1) != 0) {
-		uint32_t c = (uint32_t)__builtin_ctzll(lookers);
-
-		if (consumer[c].free_ns < consumer[best].free_ns)
-			best = c;
-	}
-	return best;
-}
-
 static void sim_look(struct sim *sim)
 {
 	struct flow *flow = &sim->flow;
 
 	while ((sim->looks & sim->idle) != 0) {
-		uint32_t c = sim_looker(sim, sim->looks & sim->idle);
+		uint32_t c = flow_first(flow, sim->looks & sim->idle);
 		int taken = flow_take(flow, c, sim->now);
 
 		sim->looks &= ~SIM_BIT(c);

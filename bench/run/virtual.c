@@ -146,6 +146,31 @@ static void virtual_dispatch(void *arg)
 
 /* ---- the consumers ------------------------------------------------------- */
 
+/* Of a pool one after the other takes, whoever became idle first, as of all that
+ * lay there when the round began: it matters who is first, so it must not be where
+ * the round is. */
+static void serve_pool(struct virtual_run *v, uint64_t now)
+{
+	struct flow *flow = &v->flow;
+	uint64_t rest = 0; /* a bit for each that is to be looked at */
+
+	for (uint32_t c = 0; c < v->run->consumers; c++)
+		rest |= (uint64_t)(flow->consumer[c].alive != 0) << c;
+	while (rest != 0) {
+		uint32_t c = flow_first(flow, rest);
+		int busy = flow->consumer[c].batch.count > 0;
+
+		if (busy && flow->consumer[c].free_ns > now)
+			break;
+		if (busy)
+			(void)flow_finish(flow, c);
+		else if (flow_take(flow, c, now))
+			flow_begin(flow, c, now);
+		else
+			rest &= ~(UINT64_C(1) << c);
+	}
+}
+
 /* One look at a consumer; a batch at most. */
 static void serve_look(struct virtual_run *v, uint32_t c, uint64_t now)
 {
@@ -172,9 +197,13 @@ static void virtual_serve(void *arg)
 	while (!sluice_load_acquire(&v->stop)) {
 		uint64_t then = end->now;
 
+		flow_see(&v->flow); /* what came before now */
 		if (!virtual_look(v, CONSUMERS))
 			sluice_hist_add(&v->poll, end->now - then);
-		for (uint32_t c = 0; c < v->run->consumers; c++)
+		if (v->flow.pool)
+			serve_pool(v, end->now);
+		for (uint32_t c = 0; !v->flow.pool && c < v->run->consumers;
+		     c++)
 			if (v->flow.consumer[c].alive)
 				serve_look(v, c, end->now);
 		/* Relaxed: our own word. */

@@ -7,6 +7,10 @@ set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
 
+# They share out a burst at once.
+early="demand demand:all demand:1 rr rr:skip jbsq p2c ordered hash partition \
+atomic pkg sticky"
+
 # With another process: every cell runs, its sums are right; what it takes is there.
 check_process()
 {
@@ -264,6 +268,47 @@ check_diff()
 	expect 1 diff "$scratch/before" /nonexistent/report
 }
 
+# handled MODE STRATEGY OPTION...: how many of one burst each consumer handles.
+handled()
+{
+	mode=$1 strategy=$2
+	shift 2
+	expect 0 run --mode="$mode" --strategy="$strategy" --arrivals=burst:64 \
+		--events=64 --repeats=1 --json "$@"
+	grep -o '"handled": \[[^]]*\]' "$scratch/out" >"$scratch/$mode" ||
+		fail "$mode tells of no consumers"
+}
+
+# Each consumer gets as much of a burst in all modes. In threads 8 consumers that
+# serve would need as many CPUs; without services any machine will do.
+check_modes()
+{
+	[ "$(nproc)" -ge 2 ] || exit 77
+	for strategy in $early shared; do
+		handled sim "$strategy"
+		handled virtual "$strategy"
+		cmp -s "$scratch/sim" "$scratch/virtual" ||
+			fail "$strategy: $(cat "$scratch/sim") in sim, \
+$(cat "$scratch/virtual") in virtual"
+	done
+	for strategy in $early; do
+		handled sim "$strategy" --service=fixed --service-mean=1ns
+		handled threads "$strategy" --service=fixed --service-mean=1ns
+		cmp -s "$scratch/sim" "$scratch/threads" ||
+			fail "$strategy: $(cat "$scratch/sim") in sim, \
+$(cat "$scratch/threads") in threads"
+	done
+	# All there are but broadcast, which gives everybody everything.
+	expect 0 --help
+	sed -n '/^Strategies/,/^Figures/s/^  \([a-z0-9]*\)  .*/\1/p' "$scratch/out" |
+		grep -vx broadcast >"$scratch/there"
+	for strategy in $early shared; do
+		echo "${strategy%%:*}"
+	done | sort -u >"$scratch/tried"
+	sort "$scratch/there" | cmp -s - "$scratch/tried" ||
+		fail "not tried in all modes: $(cat "$scratch/there")"
+}
+
 # For other programs.
 check_export()
 {
@@ -295,7 +340,7 @@ check_export()
 }
 
 case $part in
-json | same | table | plot | diff | export) ;;
+json | same | table | plot | diff | modes | export) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"
