@@ -51,15 +51,16 @@ static int command_first(const struct command *command,
 
 /* A file for each plot, or for each run its percentiles, called PREFIX-NAME: what
  * cannot be in the name of a file is left out of it. */
-static int plot_files(const struct report *report, const char *prefix,
-		      int plots, int named)
+static int plot_files(const struct report *report,
+		      const struct bench_options *options, int plots, int named)
 {
+	const char *prefix = plots ? options->svg : options->hgrm;
 	struct plot plot[PLOTS_MAX];
 	uint32_t count = plots ? plot_list(report, plot) : report->runs;
 	char file[1400];
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < count; i++) {
+	for (uint32_t i = 0; prefix != NULL && rc == 0 && i < count; i++) {
 		const struct report_run *run = &report->run[i];
 		struct text name =
 			plots ? text_format("%s.svg", plot[i].name.at)
@@ -72,12 +73,13 @@ static int plot_files(const struct report *report, const char *prefix,
 				*at = '_';
 		(void)snprintf(file, sizeof(file), "%.1000s-%s", prefix,
 			       name.at);
-		out = output_open(file);
+		rc = options_spare(options, plots ? "svg" : "hgrm", file);
+		out = rc == 0 ? output_open(file) : NULL;
 		if (out != NULL && plots)
 			plot_svg(&plot[i], 1, out);
 		else if (out != NULL)
 			report_hgrm_write(run, out);
-		rc = output_close(out, file, 0);
+		rc = output_close(out, file, rc);
 		if (rc == 0 && named)
 			(void)puts(file);
 	}
@@ -105,10 +107,8 @@ static int command_outputs(const struct report *report,
 					  out ? outputs[i].write(report, out)
 					      : 0);
 	}
-	if (rc == 0 && options->svg != NULL)
-		rc = plot_files(report, options->svg, 1, named);
-	if (rc == 0 && options->hgrm != NULL)
-		rc = plot_files(report, options->hgrm, 0, named);
+	for (int plots = 1; rc == 0 && plots >= 0; plots--)
+		rc = plot_files(report, options, plots, named);
 	return rc;
 }
 

@@ -73,6 +73,10 @@ void options_init(void *of);
  * is refused. What was read, own, is closed in any case. Returns 0, -EINVAL or an
  * exit code. */
 int options_finish(void *of);
+/* What is read is not written over, under whatever name: -EINVAL if @file, NULL or
+ * what option @name writes to, is that. */
+int options_spare(const struct bench_options *options, const char *name,
+		  const char *file);
 
 /* All options that shape a run, as they would be written; of what was read from
  * a file, what is in the report of it. */

@@ -15,10 +15,30 @@ static int file_found(const char *file, int standard, struct stat *is)
 	return rc == 0 && S_ISREG(is->st_mode);
 }
 
-/* What is read is not written over, under whatever name. */
+int options_spare(const struct bench_options *options, const char *name,
+		  const char *file)
+{
+	int by_trace = options->plan.trace.arrival.kind == ARRIVAL_TRACE;
+	const char *read = by_trace ? options->plan.trace.arrival.file
+				    : options->line.word[0];
+	struct stat from;
+	struct stat to;
+
+	if (read == NULL || file == NULL ||
+	    !file_found(read, STDIN_FILENO, &from) ||
+	    !file_found(file, STDOUT_FILENO, &to) || to.st_dev != from.st_dev ||
+	    to.st_ino != from.st_ino)
+		return 0;
+	return REFUSE("--%s=%.200s would overwrite the file that %s%.200s "
+		      "reads",
+		      name, file,
+		      by_trace ? "--arrivals=trace:"
+			       : options->line.command->name,
+		      by_trace ? read : "");
+}
+
 static int finish_files(const struct bench_options *options)
 {
-	const char *read = options->plan.trace.arrival.file;
 	const struct {
 		const char *name;
 		const char *file;
@@ -26,19 +46,12 @@ static int finish_files(const struct bench_options *options)
 		       {"json", options->json},
 		       {"csv", options->csv},
 		       {"html", options->html}};
-	struct stat from;
-	struct stat to;
+	int rc = 0;
 
-	if (!file_found(read, STDIN_FILENO, &from))
-		return 0;
-	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++)
-		if (written[i].file != NULL &&
-		    file_found(written[i].file, STDOUT_FILENO, &to) &&
-		    to.st_dev == from.st_dev && to.st_ino == from.st_ino)
-			return REFUSE("--%s=%.200s would overwrite the file "
-				      "that --arrivals=trace:%.200s reads",
-				      written[i].name, written[i].file, read);
-	return 0;
+	for (size_t i = 0; rc == 0 && i < sizeof(written) / sizeof(*written);
+	     i++)
+		rc = options_spare(options, written[i].name, written[i].file);
+	return rc;
 }
 
 static int finish_list(const char *name, const char *text,
@@ -101,8 +114,6 @@ static int finish_trace(struct bench_options *options,
 
 	if (trace->arrival.kind != ARRIVAL_TRACE)
 		return 0;
-	if (finish_files(options) < 0)
-		return -EINVAL;
 	trace->draw_keys = option_given(&options->line, "keys") != NULL;
 	if (trace_read(&options->own, trace) < 0)
 		return COMMAND_FAILED;
@@ -239,10 +250,10 @@ int options_finish(void *of)
 	struct bench_options *options = of;
 	const struct command *command = options->line.command;
 	struct bench_plan *plan = &options->plan;
-	int rc = 0;
+	int rc = finish_files(options);
 
-	if (!(command->bit & (COMMAND_MEASURE | COMMAND_SIZE)))
-		return 0;
+	if (rc < 0 || !(command->bit & (COMMAND_MEASURE | COMMAND_SIZE)))
+		return rc;
 	rc = finish_strategies(options, command);
 	if (plan->mode != PLAN_SIM &&
 	    !option_given(&options->line, "service-mean")) {

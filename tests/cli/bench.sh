@@ -285,6 +285,14 @@ EOT
 		<"$scratch/saved"
 	refused "--json=$scratch/saved would overwrite" size --json="$scratch/saved" \
 		--arrivals=trace:"$scratch/saved"
+	refused "--html=$scratch/saved would overwrite" size --html="$scratch/saved" \
+		--arrivals=trace:"$scratch/saved"
+	# Nor under a name that is put together.
+	ln "$scratch/saved" "$scratch/by-demand-0.5.hgrm"
+	expect 1 run --arrivals=trace:"$scratch/saved" --load=0.5 \
+		--hgrm="$scratch/by"
+	grep -qF "by-demand-0.5.hgrm would overwrite" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
 	cmp "$scratch/saved" "$scratch/before" || fail "a trace was overwritten"
 	printf 'arrival_us,service_us\n1,2\n3,x\n' >"$scratch/bad"
 	expect 1 run --arrivals=trace:"$scratch/bad"

@@ -213,6 +213,23 @@ check_plot()
 	[ ! -e "$scratch/pwned" ] || fail "a name was run"
 	grep -qF '&lt;b&gt;' "$scratch/odd.html" || fail "the odd name is lost"
 	grep -qF "<b>'" "$scratch/odd.html" && fail "a name became markup"
+	# What is read is not written over.
+	cp "$scratch/report" "$scratch/before"
+	ln "$scratch/report" "$scratch/linked"
+	for option in csv html; do
+		for name in report linked; do
+			refused "--$option=$scratch/$name would overwrite the file \
+that plot reads" plot "$scratch/report" --$option="$scratch/$name"
+		done
+	done
+	refused "would overwrite" plot - --csv="$scratch/report" <"$scratch/report"
+	ln -f "$scratch/report" "$scratch/by-latency-load.svg"
+	expect 1 plot "$scratch/report" --svg="$scratch/by"
+	grep -qF "by-latency-load.svg would overwrite" "$scratch/talk" ||
+		fail "says $(cat "$scratch/talk")"
+	ln -f "$scratch/report" "$scratch/by-rr-0.6.hgrm"
+	expect 1 plot "$scratch/report" --hgrm="$scratch/by"
+	cmp "$scratch/before" "$scratch/report" || fail "a report was overwritten"
 	expect 1 plot "$scratch/none" --html=-
 	grep -q "none: unable to open .*: No such file" "$scratch/talk" ||
 		fail "does not say there is no file: $(cat "$scratch/talk")"
