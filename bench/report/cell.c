@@ -15,9 +15,6 @@ double figure_read(enum figure_id id, const struct run_result *run)
 {
 	double is = 0;
 
-	if ((figure_is_time(id) || id == FIGURE_OBJECTIVE) &&
-	    sluice_hist_count(&run->latency) == 0)
-		return NAN;
 	switch (id) {
 #define FIGURE(name, group, member, unit, better, value, table, head, about)   \
 	case FIGURE_##name:                                                    \
@@ -44,7 +41,8 @@ static struct text cell_value(const struct report_run *run, enum figure_id id,
 
 	if (unit == UNIT_OBJECTIVE)
 		unit = run->report->slo.is_latency ? UNIT_TIME : UNIT_TIMES;
-	if (unit >= UNIT_TIME && unit <= UNIT_SOME && !(value > 0))
+	if (isnan(value) ||
+	    (unit >= UNIT_TIME && unit <= UNIT_SOME && !(value > 0)))
 		return TEXT_NONE;
 	if (unit <= UNIT_TIME)
 		return text_ns(value);
@@ -128,9 +126,6 @@ struct text report_cell(const struct report_run *run, enum figure_id id)
 
 	if (figures[id].unit == UNIT_CELL)
 		return cell_derived(run, id);
-	if ((is_time && !(run->mid[FIGURE_LATENCY_COUNT] > 0)) ||
-	    (id == FIGURE_KEPT && !(run->mid[FIGURE_TRIES] > 0)))
-		return TEXT_NONE;
 	/* Times tell how long it was, and nothing else. */
 	return run->saturated && (is_time || id == FIGURE_OBJECTIVE)
 		       ? text_format("sat.")

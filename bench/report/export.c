@@ -26,9 +26,17 @@ static void csv_line(const struct report_run *run, FILE *out)
 				      figure->group[0] ? "_" : "",
 				      figure->member, ends[i % 3]);
 		else
-			(void)fprintf(out, ",%.12g", run->side[i % 3][id]);
+			(void)fprintf(out,
+				      isnan(run->side[i % 3][id]) ? ","
+								  : ",%.12g",
+				      run->side[i % 3][id]);
 	}
-	(void)fputc('\n', out);
+	if (run == NULL)
+		(void)fputs(",consumers\n", out);
+	else
+		(void)fprintf(out, ",%.12g\n",
+			      json_number_value(report_member(run->json, "",
+							      "consumers")));
 }
 
 int report_csv_write(const struct report *report, FILE *out)
@@ -64,6 +72,6 @@ void report_hgrm_write(const struct report_run *run, FILE *out)
 	(void)fprintf(out,
 		      "#[Mean    = %12.3f]\n"
 		      "#[Max     = %12.3f, Total count    = %12.0f]\n",
-		      value[FIGURE_LATENCY_MEAN] / 1e3,
-		      value[FIGURE_LATENCY_MAX] / 1e3, count);
+		      fmax(0, value[FIGURE_LATENCY_MEAN]) / 1e3,
+		      fmax(0, value[FIGURE_LATENCY_MAX]) / 1e3, count);
 }

@@ -52,10 +52,12 @@ void report_json_put(json_t *run, const struct figure *figure, double mid,
 				       document_number(figure, high)));
 }
 
-/* Of what was not measured, 0: nothing is made of that. */
+/* NAN: not measured. */
 static double document_value(const json_t *value)
 {
-	return json_is_true(value) ? 1 : json_number_value(value);
+	if (json_is_boolean(value))
+		return json_is_true(value);
+	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
 int report_json_get(struct report_run *run)
@@ -92,6 +94,12 @@ json_t *report_member(json_t *run, const char *group, const char *member)
 
 /* ---- writing ------------------------------------------------------------- */
 
+/* What all at one instant has none of. */
+static json_t *document_rate(const struct trace_facts *facts, double rate)
+{
+	return facts->span_ns > 0 ? json_real(rate) : json_null();
+}
+
 void report_json_trace(struct report *report, const struct trace_facts *facts,
 		       uint32_t consumers)
 {
@@ -103,14 +111,15 @@ void report_json_trace(struct report *report, const struct trace_facts *facts,
 		(void)json_array_append_new(told, json_text(sentence[i].at));
 #define COUNT(member) #member, (json_int_t)facts->member
 #define REAL(member)  #member, facts->member
+#define RATE(member)  #member, document_rate(facts, facts->member)
 	(void)json_object_set_new(
 		report->root, "trace",
-		json_pack("{s:I, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:I, s:f, "
+		json_pack("{s:I, s:I, s:o, s:o, s:I, s:f, s:f, s:o, s:I, s:f, "
 			  "s:I, s:I, s:I, s:b, s:b, s:o, s:o}",
-			  COUNT(events), COUNT(span_ns), REAL(rate_per_s),
-			  REAL(peak_per_s), COUNT(peak_window_ns),
+			  COUNT(events), COUNT(span_ns), RATE(rate_per_s),
+			  RATE(peak_per_s), COUNT(peak_window_ns),
 			  REAL(service_mean_ns), REAL(service_p99_9_ns),
-			  REAL(load), COUNT(keys), REAL(key_share),
+			  RATE(load), COUNT(keys), REAL(key_share),
 			  COUNT(moved), COUNT(moved_ns), COUNT(no_time),
 			  "has_service", (int)facts->has_service, "has_keys",
 			  (int)facts->has_keys, "ignored",

@@ -35,7 +35,8 @@ enum figure_id report_rank(const struct report *report)
 int report_counts(const struct report_run *run)
 {
 	return !run->contended && !run->saturated &&
-	       !(run->mid[FIGURE_OVERFLOW] + run->mid[FIGURE_UNPLACED] > 0) &&
+	       !(run->mid[FIGURE_OVERFLOW] > 0) &&
+	       !(run->mid[FIGURE_UNPLACED] > 0) &&
 	       run->mid[report_rank(run->report)] > 0;
 }
 

@@ -73,8 +73,8 @@ struct figure {
 
 extern const struct figure figures[FIGURES];
 
-/* Of one run. Times in ns, slowdowns as they are; 0: it is derived; NAN: times of
- * single events were not taken. */
+/* Of one run. Times in ns, slowdowns as they are; 0: it is derived; NAN: it was not
+ * measured. */
 double figure_read(enum figure_id id, const struct run_result *run);
 /* Is it of a histogram of times? */
 static inline int figure_is_time(enum figure_id id)

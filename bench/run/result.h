@@ -43,7 +43,11 @@ struct run_part {
 struct run_result {
 	char strategy[48];
 	double load;
-	double offered_per_s;
+	/* What was looked at: a figure that was not is told as none. */
+	enum plan_mode mode;
+	uint32_t closed;      /* arrivals have no times */
+	uint32_t resequenced; /* there was one */
+	double offered_per_s; /* 0: all at one instant, or closed */
 	double achieved_per_s;
 	uint64_t events;               /* handled */
 	struct sluice_hist latency;    /* from the intended time to the end */
@@ -54,12 +58,12 @@ struct run_result {
 	double jain;              /* of events handled per consumer */
 	uint64_t order_key;       /* handled after a later one of their key */
 	uint64_t order_global;    /* handled after a later one */
-	uint64_t reordered;       /* the same behind a resequencer, or 0 */
+	uint64_t reordered;       /* the same behind the resequencer */
 	uint64_t credit_stall_ns; /* an event waited and nobody had credit */
 	uint64_t depth_max;       /* waiting to be placed, and spilled */
 	double depth_mean;
 	double pick_ns; /* real time per event in pick; 0: not measured */
-	uint64_t join_depth_max;
+	uint64_t join_depth_max; /* in threads it is the engine's own */
 	struct run_drops drops;
 	struct run_validity valid;
 	uint64_t handled[PLAN_CONSUMERS_MAX];

@@ -137,8 +137,12 @@ static int run_try(struct run *run)
 	uint32_t threads = run->producers + run->consumers + 1;
 	int rc;
 
-	memset(run->result, 0, sizeof(*run->result));
-	run->result->valid.kept = 1;
+	*run->result = (struct run_result){
+		.mode = run->plan->mode,
+		.closed = run->closed_depth > 0,
+		.resequenced = run->ordered,
+		.valid = {.kept = 1},
+	};
 	if (!run->throughput)
 		memset(run->record, 0,
 		       run->trace->count * sizeof(*run->record));

@@ -56,6 +56,7 @@ check_json()
 		--json
 	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
 		fail "threads: --json is not what the schema says"
+	cp "$scratch/out" "$scratch/whole"
 	sed -n '/^"runs"/,$p' "$scratch/out" >"$scratch/runs"
 	for figure in objective p50 p90 p99 p99_9 p99_99; do
 		grep -oE "\"$figure\": (\[[^]]*\]|[^],}]*)" "$scratch/runs" \
@@ -65,7 +66,29 @@ check_json()
 	done
 	grep -qE '"latency_ns": \{[^{]*"mean": null, .*"max": null, .*"count": 0' \
 		"$scratch/runs" || fail "no null: $(cat "$scratch/runs")"
-	cp "$scratch/out" "$scratch/fast"
+	for figure in per_key global behind_resequencer resequencer_max poll_ns; do
+		grep -qF "\"$figure\": null" "$scratch/runs" ||
+			fail "threads tells a $figure that it has not measured"
+	done
+	# Nor is anything told of a machine that has no part in it.
+	small run --json
+	for figure in pick_ns kept tries lost_ns generator_lag_ns poll_ns clock_ns \
+		behind_resequencer resequencer_max; do
+		grep -qF "\"$figure\": null" "$scratch/out" ||
+			fail "sim tells a $figure"
+	done
+	grep -qE '"per_key": [0-9]+, "global": [0-9]+,' "$scratch/out" ||
+		fail "sim tells of no order"
+	small run --strategy=ordered --arrivals=closed:9 --json
+	grep -qF '"offered_per_s": null' "$scratch/out" ||
+		fail "closed arrivals have a rate"
+	grep -qE '"behind_resequencer": 0}' "$scratch/out" ||
+		fail "nothing is told of the resequencer"
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" "$scratch/out" ||
+		fail "closed: --json is not what the schema says"
+	# A busy machine is no matter here.
+	sed 's/"contended": true/"contended": false/' "$scratch/whole" \
+		>"$scratch/fast"
 	expect 0 plot "$scratch/fast" --csv=-
 	grep -q '^"demand",0.8,' "$scratch/out" || fail "a null is not read"
 	expect 0 diff "$scratch/fast" "$scratch/fast"
