@@ -351,20 +351,29 @@ static const char *svg_note(const struct svg *svg, uint32_t s)
 /* What each is called, one behind the other; @draw 0: the rows are only counted. */
 static double svg_legend(const struct svg *svg, int draw)
 {
+	const struct report *report = svg->plot->report;
 	double x = 0;
 	double y = 16;
 
-	for (uint32_t s = 0; s < svg->plot->report->strategies; s++) {
-		const char *note = svg_note(svg, s);
-		struct text name = text_format(
-			"%s%s", svg->plot->report->strategy[s], note);
+	for (uint32_t s = 0; s < report->strategies + (svg->plot->limit > 0);
+	     s++) {
+		int is_slo = s == report->strategies;
+		const char *note = is_slo ? "" : svg_note(svg, s);
+		struct text name =
+			text_format("%s%s",
+				    is_slo ? report_setting(report, "slo")
+					   : report->strategy[s],
+				    note);
 		double width = 64 + SVG_GLYPH * (double)strlen(name.at);
 
 		if (x > 0 && x + width > SVG_WIDTH) {
 			y += SVG_ROW;
 			x = 0;
 		}
-		if (draw) {
+		if (draw && is_slo) {
+			svg_draw(svg, "slo", x, y, "h32");
+			svg_text(svg, x + 42, y + 8, "start", name.at);
+		} else if (draw) {
 			(void)fprintf(svg->out, "<g class=\"s%u%s\">",
 				      s % SVG_COLORS,
 				      note[0] != '\0'  ? " dots"
@@ -400,12 +409,8 @@ void plot_svg(const struct plot *plot, int alone, FILE *out)
 			      plot_css);
 	svg_axes(&svg);
 	(void)svg_legend(&svg, 1);
-	if (plot->limit > 0) {
-		double y = svg_y(&svg, plot->limit);
-
-		svg_draw(&svg, "slo", SVG_LEFT, y, SVG_ACROSS);
-		svg_text(&svg, SVG_RIGHT, y - 7, "end",
-			 report_setting(plot->report, "slo"));
-	}
+	if (plot->limit > 0)
+		svg_draw(&svg, "slo", SVG_LEFT, svg_y(&svg, plot->limit),
+			 SVG_ACROSS);
 	(void)fputs("</svg>\n", out);
 }
