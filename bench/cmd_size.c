@@ -2,12 +2,13 @@
 /* sluice-bench size: how few consumers meet an objective, by strategy; and when
  * none do, why. In the simulation. */
 #include "bench/command.h"
+#include "tools/cli/table.h"
 
 #include <math.h>
 #include <string.h>
 
-#define SIZE_SATURATED (-1.0)
-#define WARM_SHARE     10u /* as in a run */
+#define WARM_SHARE 10u /* as in a run */
+#define SIZE_WIDTH 120
 
 /* What no strategy can be better than, whatever there are of consumers. */
 enum size_bound {
@@ -20,12 +21,14 @@ enum size_bound {
 struct size {
 	const struct bench_options *options;
 	const struct bench_plan *plan;
+	struct report report; /* a run for each that was tried */
 	char slo[NUMBER_TEXT_BYTES];
 	double bound[BOUNDS];
 	double work; /* consumers that would be busy all the time */
-	double value[PLAN_STRATEGIES_MAX][PLAN_CONSUMERS_MAX]; /* 0: not run */
-	uint32_t fewest[PLAN_STRATEGIES_MAX]; /* that meet it; 0: none do */
-	uint32_t best;                        /* strategy, if any has some */
+	/* By strategy, that meet it in every repeat; and in some; 0: none do. */
+	uint32_t fewest[PLAN_STRATEGIES_MAX];
+	uint32_t perhaps[PLAN_STRATEGIES_MAX];
+	uint32_t best; /* strategy, if any has some */
 };
 
 /* Does it keep the order of each key, one event after the other? */
@@ -45,12 +48,20 @@ static int size_hopeless(const struct size *size, uint32_t strategy)
 	       size->plan->slo.limit;
 }
 
-static int size_meets(const struct size *size, uint32_t strategy,
-		      uint32_t consumers)
+/* What came of it; NULL: it was not run. */
+static const struct report_run *size_at(const struct size *size,
+					uint32_t strategy, uint32_t consumers)
 {
-	double value = size->value[strategy][consumers - 1];
+	const char *name = size->plan->strategy[strategy].name;
 
-	return value > 0 && value <= size->plan->slo.limit;
+	for (uint32_t i = 0; i < size->report.runs; i++) {
+		const struct report_run *run = &size->report.run[i];
+
+		if (fabs(run->load - consumers) < 0.5 &&
+		    strcmp(run->strategy, name) == 0)
+			return run;
+	}
+	return NULL;
 }
 
 /* The objective with consumers without end. @free_at: by key, when the event
@@ -126,46 +137,28 @@ static int size_open(struct size *size)
 	return rc;
 }
 
-/* Of several traces the one in the middle. */
-static double size_value(const struct run_result *results, uint32_t rounds)
-{
-	double value[REPORT_REPEATS_MAX];
-	uint32_t saturated = 0;
-
-	for (uint32_t i = 0; i < rounds; i++) {
-		const struct run_result *r = &results[i];
-
-		value[i] = r->objective;
-		saturated += r->saturated ||
-			     r->drops.overflow + r->drops.unplaced > 0;
-	}
-	qsort(value, rounds, sizeof(*value), number_order);
-	return 2 * saturated > rounds ? SIZE_SATURATED
-				      : value[(rounds - 1) / 2];
-}
-
-/* With so many. What a strategy cannot do with so few is no failure: @value is
- * 0 then. */
-static int size_run(const struct size *size, uint32_t strategy,
-		    uint32_t consumers, double *value)
+/* With so many. What a strategy cannot do with so few is no failure, and with what
+ * the work alone keeps busy nothing is tried. */
+static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 {
 	struct bench_plan plan = *size->plan;
+	uint32_t rounds;
 	struct run_result *results;
+	int rc;
 
 	plan.consumers = consumers;
 	plan.strategy[0] = size->plan->strategy[strategy];
 	plan.strategies = 1;
-	if (plan_check(&plan) < 0)
+	if (plan_check(&plan) < 0 || size->work >= consumers)
 		return 0;
-	*value = SIZE_SATURATED;
-	if (size->work >= consumers)
-		return 0;
+	rounds = compare_rounds(&plan);
 	results = compare_load(&plan, size_load(size, consumers), 0);
 	if (results == NULL)
 		return -EIO;
-	*value = size_value(results, compare_rounds(&plan));
+	rc = report_add(&size->report,
+			report_run_json(results, rounds, consumers));
 	free(results);
-	return 0;
+	return rc;
 }
 
 /* With more and more, until it is known. One success may be luck: the next number
@@ -175,16 +168,25 @@ static int size_strategy(struct size *size, uint32_t strategy)
 	const struct bench_options *options = size->options;
 	int watched = !options->quiet && output_watched();
 	uint32_t *fewest = &size->fewest[strategy];
+	uint32_t *perhaps = &size->perhaps[strategy];
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < options->sizes; i++) {
 		uint32_t n = (uint32_t)options->size[i];
+		const struct report_run *run;
+		int meets;
 
 		if (watched)
 			output_watch("%s: %u consumers",
 				     size->plan->strategy[strategy].name, n);
-		rc = size_run(size, strategy, n, &size->value[strategy][n - 1]);
-		if (!size_meets(size, strategy, n))
+		rc = size_run(size, strategy, n);
+		run = size_at(size, strategy, n);
+		meets = run != NULL ? report_meets(run) : 0;
+		if (meets == 0)
+			*perhaps = 0;
+		else if (*perhaps == 0)
+			*perhaps = n;
+		if (meets < 2)
 			*fewest = 0;
 		else if (*fewest > 0)
 			break;
@@ -194,6 +196,12 @@ static int size_strategy(struct size *size, uint32_t strategy)
 	if (watched)
 		output_watch_end();
 	return rc;
+}
+
+static double size_value(const struct size *size, uint32_t strategy)
+{
+	return size_at(size, strategy, size->fewest[strategy])
+		->mid[FIGURE_OBJECTIVE];
 }
 
 static int size_all(struct size *size)
@@ -210,8 +218,8 @@ static int size_all(struct size *size)
 		few = size->fewest[i];
 		if (few > 0 &&
 		    (best == 0 || few < best ||
-		     (few == best && size->value[i][few - 1] <
-					     size->value[size->best][few - 1])))
+		     (few == best &&
+		      size_value(size, i) < size_value(size, size->best))))
 			size->best = i;
 	}
 	return rc;
@@ -257,75 +265,141 @@ static struct text size_why(const struct size *size, uint32_t most)
 			   most, 100 * size->work / most);
 }
 
+/* The strategy that meets it in some repeats with fewer than @fewest, 0: of all,
+ * which is the fewest of these; or none. */
+static uint32_t size_chance(const struct size *size, uint32_t fewest)
+{
+	uint32_t best = size->plan->strategies;
+
+	for (uint32_t i = 0; i < size->plan->strategies; i++) {
+		uint32_t few = size->perhaps[i];
+
+		if (few == 0 || (fewest > 0 && few >= fewest) ||
+		    (best < size->plan->strategies &&
+		     few >= size->perhaps[best]))
+			continue;
+		best = i;
+	}
+	return best;
+}
+
+/* Where the ranges have it on both sides. */
+static struct text size_perhaps(const struct size *size, uint32_t fewest)
+{
+	uint32_t i = size_chance(size, fewest);
+
+	if (i == size->plan->strategies)
+		return TEXT_NONE;
+	return text_format(
+		" With %u consumer%s it is a matter of chance: %s has %s.",
+		size->perhaps[i], size->perhaps[i] == 1 ? "" : "s",
+		size->plan->strategy[i].name,
+		report_value(size_at(size, i, size->perhaps[i]),
+			     FIGURE_OBJECTIVE)
+			.at);
+}
+
+/* Those that need as few and are not apart from the best. */
+static struct text size_others(const struct size *size)
+{
+	uint32_t fewest = size->fewest[size->best];
+	const struct report_run *best = size_at(size, size->best, fewest);
+	struct text others = TEXT_NONE;
+
+	for (uint32_t i = 0; i < size->plan->strategies; i++)
+		if (i != size->best && size->fewest[i] == fewest &&
+		    !report_apart(FIGURE_OBJECTIVE, best,
+				  size_at(size, i, fewest)))
+			others = text_format("%s%s%s", others.at,
+					     others.at[0] != '\0' ? ", " : "",
+					     size->plan->strategy[i].name);
+	return others.at[0] == '\0'
+		       ? TEXT_NONE
+		       : text_format(" No worse, as ranges overlap: %s.",
+				     others.at);
+}
+
 /* The answer. */
 static struct text size_sentence(const struct size *size)
 {
 	const struct bench_options *options = size->options;
 	uint32_t fewest = size->fewest[size->best];
 	uint32_t most = (uint32_t)options->size[options->sizes - 1];
+	struct text perhaps = size_perhaps(size, fewest);
 
+	if (fewest == 0 && perhaps.at[0] != '\0')
+		return text_format("Nothing meets %s in every repeat with up "
+				   "to %u consumers.%s",
+				   size->slo, most, perhaps.at);
 	if (fewest == 0)
 		return text_format("Nothing meets %s%s.", size->slo,
 				   size_why(size, most).at);
 	return text_format(
 		"%s with %u consumer%s is the cheapest that meets %s: it keeps "
-		"%s, and they are busy %.0f %% of the time.",
+		"%s, and they are busy %.0f %% of the time.%s%s",
 		size->plan->strategy[size->best].name, fewest,
 		fewest == 1 ? "" : "s", size->slo,
-		size_text(size, size->value[size->best][fewest - 1]).at,
-		100 * size->work / fewest);
+		report_value(size_at(size, size->best, fewest),
+			     FIGURE_OBJECTIVE)
+			.at,
+		100 * size->work / fewest, size_others(size).at, perhaps.at);
 }
 
-/* A line for each number with which something was run. */
-static void size_table(const struct size *size)
+/* A line for each number with which something was run; row 0 has the heads. */
+static struct text size_cell(const struct table *table, uint32_t row,
+			     uint32_t column)
 {
-	const struct bench_plan *plan = size->plan;
-	int width[PLAN_STRATEGIES_MAX];
+	static const char *const marks[] = {"", "~", "*"};
+	const struct size *size = table->of;
+	const struct report_run *run;
+	uint32_t n;
 
-	(void)printf("\nconsumers  busy");
-	for (uint32_t i = 0; i < plan->strategies; i++) {
-		const char *name = plan->strategy[i].name;
-
-		width[i] = strlen(name) > 9 ? (int)strlen(name) : 9;
-		(void)printf("  %*s", width[i], name);
-	}
-	(void)putchar('\n');
-	for (uint32_t n = 1; n <= PLAN_CONSUMERS_MAX; n++) {
-		int run = 0;
-
-		for (uint32_t i = 0; i < plan->strategies; i++)
-			run |= size->value[i][n - 1] > 0;
-		if (run)
-			(void)printf("%9u  %2.0f %%", n, 100 * size->work / n);
-		for (uint32_t i = 0; run && i < plan->strategies; i++) {
-			double value = size->value[i][n - 1];
-			struct text text = size_text(size, fabs(value));
-
-			if (size_meets(size, i, n))
-				text = text_format("*%s", text.at);
-			(void)printf("  %*s%s", width[i],
-				     value > 0   ? text.at
-				     : value < 0 ? "sat."
-						 : "",
-				     i + 1 < plan->strategies ? "" : "\n");
-		}
-	}
+	if (row == 0)
+		return text_format(
+			"%s", column == 0 ? "consumers"
+			      : column == 1
+				      ? "busy"
+				      : size->plan->strategy[column - 2].name);
+	n = (uint32_t)size->report.load[row - 1];
+	if (column == 0)
+		return text_format("%u", n);
+	if (column == 1)
+		return text_format("%.0f %%", 100 * size->work / n);
+	run = size_at(size, column - 2, n);
+	if (run == NULL)
+		return TEXT_NONE;
+	return run->saturated
+		       ? report_cell(run, FIGURE_OBJECTIVE)
+		       : text_format("%s%s", marks[report_meets(run)],
+				     report_value(run, FIGURE_OBJECTIVE).at);
 }
 
 static void size_tell(const struct size *size)
 {
 	const struct bench_plan *plan = size->plan;
 	const struct trace *own = plan->trace.own;
+	struct table table = {
+		.rows = size->report.loads,
+		.columns = 2 + plan->strategies,
+		.keys = 2,
+		.width = SIZE_WIDTH,
+		.of = size,
+		.cell = size_cell,
+	};
 	struct text sentence[TEXT_TRACE];
 	uint32_t n = own != NULL ? text_trace(&own->facts, 0, sentence) : 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		(void)puts(sentence[i].at);
-	(void)printf("sim: %s of the %s, work for %.3g consumers; *: meets it, "
-		     "sat.: never catches up\n",
+	(void)printf("sim: %s of the %s and its range over the repeats, work "
+		     "for %.3g consumers\n*: all meet it, ~: some do, sat.: "
+		     "never catches up\n",
 		     size->slo, plan->slo.is_latency ? "latency" : "slowdown",
 		     size->work);
-	size_table(size);
+	if (table.rows > 0) {
+		(void)putchar('\n');
+		table_write(&table, stdout);
+	}
 	for (uint32_t i = 0; i < plan->strategies; i++)
 		if (size_hopeless(size, i) && size_by_key(size, i))
 			(void)printf(
@@ -336,57 +410,49 @@ static void size_tell(const struct size *size)
 	(void)printf("\n%s\n", size_sentence(size).at);
 }
 
-/* What one strategy was run with. */
-static json_t *size_json_runs(const struct size *size, uint32_t strategy)
-{
-	json_t *runs = json_array();
-
-	for (uint32_t n = 1; n <= PLAN_CONSUMERS_MAX; n++) {
-		double value = size->value[strategy][n - 1];
-
-		if (value > 0 || value < 0)
-			(void)json_array_append_new(
-				runs, json_pack("{s:i, s:o, s:b, s:b}",
-						"consumers", (int)n, "value",
-						value > 0 ? json_real(value)
-							  : json_null(),
-						"meets",
-						size_meets(size, strategy, n),
-						"saturated", value < 0));
-	}
-	return runs;
-}
-
-static json_t *size_json(const struct size *size)
+/* What the document has beside the runs. */
+static void size_record(struct size *size)
 {
 	const double *bound = size->bound;
-	json_t *strategies = json_array();
+	json_t *root = size->report.root;
+	json_t *fewest = json_object();
 
+	options_record(size->options, &size->report);
+	(void)json_object_set_new(json_object_get(root, "plan"), "mode",
+				  json_string("sim"));
 	for (uint32_t i = 0; i < size->plan->strategies; i++)
-		(void)json_array_append_new(
-			strategies, json_pack("{s:s, s:i, s:o}", "strategy",
-					      size->plan->strategy[i].name,
-					      "fewest", (int)size->fewest[i],
-					      "runs", size_json_runs(size, i)));
-	return json_pack("{s:i, s:s, s:s, s:f, s:{s:f, s:f, s:f}, s:o, s:s}",
-			 "schema", 1, "command", "size", "slo", size->slo,
-			 "work", size->work, "bound", "alone",
-			 bound[BOUND_ALONE], "idle", bound[BOUND_IDLE],
-			 "by_key", bound[BOUND_KEY], "strategies", strategies,
-			 "answer", size_sentence(size).at);
+		(void)json_object_set_new(
+			fewest, size->plan->strategy[i].name,
+			size->fewest[i] > 0
+				? json_integer((json_int_t)size->fewest[i])
+				: json_null());
+	(void)json_object_update_new(
+		root,
+		json_pack("{s:f, s:{s:f, s:f, s:f}, s:o, s:s}", "work",
+			  size->work, "bound", "alone", bound[BOUND_ALONE],
+			  "idle", bound[BOUND_IDLE], "by_key", bound[BOUND_KEY],
+			  "fewest", fewest, "answer", size_sentence(size).at));
 }
 
 int cmd_size(const struct command *command, void *of)
 {
 	struct bench_options *options = of;
+	const struct trace *own = options->plan.trace.own;
 	struct size size = {.options = options, .plan = &options->plan};
-	int rc = size_all(&size);
+	int rc = report_open(&size.report, report_document(command->name));
 
-	(void)command;
+	size.report.slo = options->plan.slo;
 	(void)plan_slo_text(&options->plan.slo, size.slo);
-	if (rc == 0 && options->json != NULL)
-		rc = json_write(size_json(&size), options->json);
+	if (rc == 0 && own != NULL)
+		report_json_trace(&size.report, &own->facts, 0);
+	if (rc == 0)
+		rc = size_all(&size);
+	if (rc == 0) {
+		size_record(&size);
+		rc = command_outputs(&size.report, options, 0);
+	}
 	if (rc == 0 && !options->line.to_stdout)
 		size_tell(&size);
+	report_close(&size.report);
 	return rc;
 }

@@ -86,9 +86,8 @@ static int plot_files(const struct report *report,
 	return rc;
 }
 
-/* All that was asked for but the tables; @named: files are named on stdout. */
-static int command_outputs(const struct report *report,
-			   const struct bench_options *options, int named)
+int command_outputs(const struct report *report,
+		    const struct bench_options *options, int named)
 {
 	const struct {
 		const char *file;

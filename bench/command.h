@@ -106,6 +106,9 @@ struct run_result *compare_load(const struct bench_plan *plan, double load,
  * event: in sim, when nothing is drawn. */
 uint32_t compare_rounds(const struct bench_plan *plan);
 
+/* All that was asked for but the tables; @named: files are named on stdout. */
+int command_outputs(const struct report *report,
+		    const struct bench_options *options, int named);
 /* What the trace of a run at that load, or speed, is made of. */
 struct trace_opts command_trace(const struct bench_plan *plan, double load);
 

@@ -105,7 +105,8 @@ void options_record(const struct bench_options *options, struct report *report)
 		const struct option_row *row = &options_rows[i];
 		const char *own;
 
-		if (!row->recorded || !(row->commands & COMMAND_MEASURE))
+		if (!row->recorded ||
+		    !(row->commands & options->line.command->bit))
 			continue;
 		own = record_own(options, row->name);
 		option_text(row, &options->line, text);

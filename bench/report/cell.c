@@ -113,7 +113,8 @@ static struct text cell_derived(const struct report_run *run, enum figure_id id)
 		return report_range(run, rank);
 	if (id == FIGURE_RATIO)
 		return cell_ratio(run);
-	if (id == FIGURE_AT_SLO && rank == FIGURE_OBJECTIVE)
+	if (id == FIGURE_AT_SLO && rank == FIGURE_OBJECTIVE &&
+	    !report_is_size(run->report))
 		return cell_slo(run);
 	return id == FIGURE_LOAD && rank == FIGURE_OBJECTIVE
 		       ? text_format("%.4g", run->load)
@@ -139,6 +140,8 @@ struct text report_head(const struct report *report, enum figure_id id)
 	if (id == FIGURE_RANGE && rank != FIGURE_OBJECTIVE)
 		return text_format("%s %s", figures[rank].head,
 				   figures[id].head);
+	if (id == FIGURE_LOAD && report_is_size(report))
+		return text_format("consumers");
 	return figures[id].head != NULL
 		       ? text_format("%s", figures[id].head)
 		       : text_format("p%.10g %s", 100 * report->slo.quantile,
@@ -176,7 +179,8 @@ json_t *report_legend(const struct report *report)
 	json_t *legend = json_object();
 
 	for (uint32_t id = 0; id < FIGURES; id++)
-		if (figures[id].about != NULL && report_column(report, id))
+		if (figures[id].about != NULL && report_column(report, id) &&
+		    (id != FIGURE_LOAD || !report_is_size(report)))
 			(void)json_object_set_new(
 				legend, report_head(report, id).at,
 				json_string(figures[id].about));
@@ -196,8 +200,13 @@ struct text report_about(const struct report *report, uint32_t i)
 
 	if (i >= 2)
 		return told != NULL ? text_format("%s", told) : TEXT_NONE;
-	for (uint32_t k = 6 * i; k < 6 * i + 6; k++)
-		text = text_format("%s%s%s %s", text.at, k > 6 * i ? ", " : "",
-				   said[k], report_setting(report, said[k]));
+	for (uint32_t k = 6 * i; k < 6 * i + 6; k++) {
+		const char *was = report_setting(report, said[k]);
+
+		if (was[0] != '\0')
+			text = text_format("%s%s%s %s", text.at,
+					   text.at[0] ? ", " : "", said[k],
+					   was);
+	}
 	return text;
 }

@@ -13,7 +13,9 @@ static void csv_line(const struct report_run *run, FILE *out)
 	if (run == NULL)
 		(void)fputs("strategy,load", out);
 	else
-		(void)fprintf(out, "\"%s\",%.12g", run->strategy, run->load);
+		(void)fprintf(out, "\"%s\",%.12g", run->strategy,
+			      json_number_value(
+				      report_member(run->json, "", "load")));
 	for (uint32_t i = 0; i < 3 * FIGURES; i++) {
 		uint32_t id = i / 3;
 		const struct figure *figure = &figures[id];

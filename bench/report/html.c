@@ -82,9 +82,12 @@ static void html_table(const struct report *report, int table, FILE *out)
 {
 	enum figure_id column[FIGURES];
 	uint32_t load = report_load_told(report);
-	struct text at = report->loads > 1 ? text_format(" at load %.4g",
-							 report->load[load])
-					   : TEXT_NONE;
+	struct text at =
+		report->loads > 1
+			? text_format(" %s", report_load_text(
+						     report, report->load[load])
+						     .at)
+			: TEXT_NONE;
 
 	if (report_columns(report, table, column) == 0)
 		return;
@@ -92,7 +95,7 @@ static void html_table(const struct report *report, int table, FILE *out)
 		    report_tables[table], at.at);
 	html_rows(report, table, load, load, out);
 	if (report->loads > 1) {
-		(void)fputs("<details><summary>All loads</summary>\n", out);
+		(void)fputs("<details><summary>All of them</summary>\n", out);
 		html_rows(report, table, 0, report->loads, out);
 		(void)fputs("</details>\n", out);
 	}

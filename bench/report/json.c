@@ -152,8 +152,9 @@ int report_json_write(const struct report *report, FILE *out)
 	json_t *value;
 	int rc = 0;
 
-	(void)json_object_set_new(report->root, "load_at_slo",
-				  document_loads(report));
+	if (!report_is_size(report))
+		(void)json_object_set_new(report->root, "load_at_slo",
+					  document_loads(report));
 	(void)fputs("{\n", out);
 	json_object_foreach(report->root, name, value) {
 		(void)fprintf(out, "\"%s\": ", name);

@@ -42,11 +42,13 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 
 	if (kind == PLOT_BY_LOAD)
 		plot.title = text_format(
-			"p%.10g %s by load",
-			is_slo ? 100 * report->slo.quantile : 99, what);
+			"p%.10g %s by %s",
+			is_slo ? 100 * report->slo.quantile : 99, what,
+			report_is_size(report) ? "consumers" : "load");
 	else if (report_rank(report) == FIGURE_OBJECTIVE)
-		plot.title = text_format("%s at load %.4g", plot.title.at,
-					 report->load[plot.load]);
+		plot.title = text_format(
+			"%s %s", plot.title.at,
+			report_load_text(report, report->load[plot.load]).at);
 	return plot;
 }
 

@@ -119,7 +119,7 @@ struct report_span report_load_at_slo(const struct report *report,
 {
 	const char *name = report->strategy[strategy];
 
-	if (report_rank(report) != FIGURE_OBJECTIVE)
+	if (report_rank(report) != FIGURE_OBJECTIVE || report_is_size(report))
 		return (struct report_span){name, -1, -1, -1};
 	/* What is high keeps to the slo up to the least load. */
 	return (struct report_span){name, rank_span(report, strategy, 0),
@@ -127,16 +127,32 @@ struct report_span report_load_at_slo(const struct report *report,
 				    rank_span(report, strategy, 1)};
 }
 
+int report_meets(const struct report_run *run)
+{
+	double limit = run->report->slo.limit;
+
+	if (!report_counts(run) || run->low[FIGURE_OBJECTIVE] > limit)
+		return 0;
+	return run->high[FIGURE_OBJECTIVE] > limit ||
+			       run->high[FIGURE_SATURATED] > 0 ||
+			       run->high[FIGURE_DROPS] > 0
+		       ? 1
+		       : 2;
+}
+
 uint32_t report_load_told(const struct report *report)
 {
-	uint32_t told = 0;
+	int is_size = report_is_size(report);
+	uint32_t told = is_size && report->loads > 0 ? report->loads - 1 : 0;
 
 	for (uint32_t i = 0; i < report->loads; i++) {
-		const struct report_run *best = report_best(report, i, NULL);
+		uint32_t at = is_size ? report->loads - 1 - i : i;
+		const struct report_run *best = report_best(report, at, NULL);
 
-		if (best != NULL &&
-		    best->mid[FIGURE_OBJECTIVE] <= report->slo.limit)
-			told = i;
+		if (best != NULL && (is_size ? report_meets(best) == 2
+					     : best->mid[FIGURE_OBJECTIVE] <=
+						       report->slo.limit))
+			told = at;
 	}
 	return told;
 }
@@ -161,8 +177,11 @@ static struct text verdict_at(const struct report *report, uint32_t load)
 	enum figure_id rank = report_rank(report);
 	int has_load = rank == FIGURE_OBJECTIVE;
 	struct text at =
-		has_load ? text_format(" at load %.4g", report->load[load])
-			 : TEXT_NONE;
+		has_load
+			? text_format(" %s", report_load_text(
+						     report, report->load[load])
+						     .at)
+			: TEXT_NONE;
 	struct text figure = has_load ? report_head(report, rank)
 				      : text_format("events per second");
 	struct text value[2];
@@ -210,8 +229,12 @@ struct text report_verdict(const struct report *report)
 {
 	struct report_span best = {0};
 	struct report_span next = {0};
+	const char *answer =
+		json_string_value(json_object_get(report->root, "answer"));
 	struct text up_to;
 
+	if (answer != NULL)
+		return text_format("%s", answer);
 	for (uint32_t i = 0; i < report->strategies; i++) {
 		struct report_span span = report_load_at_slo(report, i);
 

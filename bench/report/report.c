@@ -72,6 +72,21 @@ void report_close(struct report *report)
 	*report = (struct report){0};
 }
 
+int report_is_size(const struct report *report)
+{
+	const char *command =
+		json_string_value(json_object_get(report->root, "command"));
+
+	return command != NULL && strcmp(command, "size") == 0;
+}
+
+struct text report_load_text(const struct report *report, double load)
+{
+	return report_is_size(report) ? text_format("with %.0f consumer%s",
+						    load, load > 1 ? "s" : "")
+				      : text_format("at load %.4g", load);
+}
+
 const char *report_setting(const struct report *report, const char *name)
 {
 	const char *text = json_string_value(
@@ -177,12 +192,12 @@ json_t *report_run_json(const struct run_result *repeats, uint32_t count,
 		(void)json_array_append_new(
 			handled, json_integer((json_int_t)told->handled[i]));
 	run = json_pack(
-		"{s:s, s:f, s:{}, s:{s:i, s:i}, s:{s:s}, s:o, s:o, s:{s:o}, "
-		"s:{s:o}}",
-		"strategy", told->strategy, "load", told->load, "range",
-		"repeats", "count", (int)count, "used", (int)n, "valid", "why",
-		told->valid.why, "handled", handled, "over_time",
-		repeats_parts(told), "latency_ns", "curve",
+		"{s:s, s:f, s:i, s:{}, s:{s:i, s:i}, s:{s:s}, s:o, s:o, "
+		"s:{s:o}, s:{s:o}}",
+		"strategy", told->strategy, "load", told->load, "consumers",
+		(int)consumers, "range", "repeats", "count", (int)count, "used",
+		(int)n, "valid", "why", told->valid.why, "handled", handled,
+		"over_time", repeats_parts(told), "latency_ns", "curve",
 		repeats_curve(used, n, offsetof(struct run_result, latency), 1),
 		"slowdown", "curve",
 		repeats_curve(used, n, offsetof(struct run_result, slowdown),
@@ -220,11 +235,11 @@ static int report_count(struct report *report)
 		while (at < report->strategies &&
 		       strcmp(report->strategy[at], run->strategy) != 0)
 			at++;
-		if (report->runs > REPORT_RUNS_MAX || loads > PLAN_LOADS_MAX ||
-		    at == PLAN_STRATEGIES_MAX)
+		if (report->runs > REPORT_RUNS_MAX ||
+		    loads > REPORT_LOADS_MAX || at == PLAN_STRATEGIES_MAX)
 			return cli_fail(-EINVAL,
 					"more than %u loads or %u strategies",
-					PLAN_LOADS_MAX, PLAN_STRATEGIES_MAX);
+					REPORT_LOADS_MAX, PLAN_STRATEGIES_MAX);
 		run->load_at = loads - 1;
 		run->strategy_at = at;
 		report->load[loads - 1] = run->load;
@@ -242,9 +257,10 @@ int report_add(struct report *report, json_t *json)
 	json_error_t error;
 
 	if (json_unpack_ex(json, &error, 0, "{s:s, s:F, s:{s:i}, s:{s:s}}",
-			   "strategy", &run.strategy, "load", &run.load,
-			   "repeats", "used", &run.repeats, "valid", "why",
-			   &run.why) < 0) {
+			   "strategy", &run.strategy,
+			   report_is_size(report) ? "consumers" : "load",
+			   &run.load, "repeats", "used", &run.repeats, "valid",
+			   "why", &run.why) < 0) {
 		json_decref(json);
 		return cli_fail(-EINVAL, "%s", error.text);
 	}

@@ -17,7 +17,9 @@
 #include <stdio.h>
 
 #define REPORT_REPEATS_MAX 31u
-#define REPORT_RUNS_MAX    (PLAN_STRATEGIES_MAX * PLAN_LOADS_MAX)
+/* Loads, or numbers of consumers. */
+#define REPORT_LOADS_MAX PLAN_CONSUMERS_MAX
+#define REPORT_RUNS_MAX  (PLAN_STRATEGIES_MAX * REPORT_LOADS_MAX)
 /* Grows when a member of the document goes away or means something else. */
 #define REPORT_SCHEMA 2
 
@@ -87,8 +89,8 @@ struct report_run {
 	const struct report *report; /* that it is in */
 	json_t *json; /* what it is made of; texts are in there */
 	const char *strategy;
-	const char *why; /* it is contended */
-	double load;
+	const char *why;      /* it is contended */
+	double load;          /* of size: how many consumers */
 	uint32_t strategy_at; /* in the report's lists */
 	uint32_t load_at;
 	uint32_t repeats; /* that are used: not contended, if any is not */
@@ -112,7 +114,7 @@ struct report {
 	struct report_run *run; /* as they were added, by load, upwards */
 	uint32_t runs;
 	/* Each that there is, once, in the order of the runs. */
-	double load[PLAN_LOADS_MAX];
+	double load[REPORT_LOADS_MAX];
 	uint32_t loads;
 	const char *strategy[PLAN_STRATEGIES_MAX];
 	uint32_t strategies;
@@ -126,6 +128,10 @@ json_t *report_document(const char *command);
  * in cli_error(). */
 int report_open(struct report *report, json_t *root);
 void report_close(struct report *report);
+/* Is it of size: for each number of consumers, instead of loads? */
+int report_is_size(const struct report *report);
+/* "at load 0.8", or "with 8 consumers". */
+struct text report_load_text(const struct report *report, double load);
 /* What option @name was; "": not given, and no default. */
 const char *report_setting(const struct report *report, const char *name);
 /* A run of several that are the same but for chance, as it is in the document;
@@ -170,9 +176,12 @@ enum report_mark report_mark(const struct report_run *run);
 struct report_span report_load_at_slo(const struct report *report,
 				      uint32_t strategy);
 /* The load that matters: the highest at which anybody meets the slo, or else
- * the lowest. */
+ * the lowest; the fewest consumers with which anybody does, or else the most. */
 uint32_t report_load_told(const struct report *report);
-/* Who wins, and by how much; or that nobody does, and why. */
+/* Does it meet the slo? 0: not even at its best, 2: in every repeat; between the
+ * two it is a matter of chance. */
+int report_meets(const struct report_run *run);
+/* Who wins, and by how much; or that nobody does, and why. Of size the answer. */
 struct text report_verdict(const struct report *report);
 
 /* ---- cell.c: figures for people -------------------------------------------- */

@@ -336,8 +336,31 @@ check_size()
 	asked "1 consumer is saturated, and the work is enough for 1.11" --speed=1000 \
 		--consumers=1 --slo=p99:50ms
 	expect 0 size --rate=4M --events=20000 --consumers=4:8:2 --json
-	"$schema_check" "$tree/docs/sluice-bench-size.schema.json" \
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" \
 		"$scratch/out" || fail "size --json is not what the schema says"
+	# All that siblings write; a document of it is read like others.
+	expect 0 size --rate=40k --service-mean=100us --events=5000 --slo=p99:950us \
+		--consumers=4:12 --claim=0.2 --strategies=shared,rr,jbsq:2 \
+		--csv="$scratch/size.csv" --html="$scratch/size.html" \
+		--json="$scratch/size.json" --repeats=5
+	grep -Eq '^ +5 +[0-9]+ %.* ~[0-9.]+us \([0-9.]+us\.\.[0-9.]+us\)' \
+		"$scratch/out" || fail "no range on both sides: $(cat "$scratch/out")"
+	tail -1 "$scratch/out" | grep -q ' it is a matter of chance: ' ||
+		fail "says nothing of chance: $(tail -1 "$scratch/out")"
+	[ "$(grep -c '^"rr",' "$scratch/size.csv")" -eq \
+		"$(grep -c '"strategy": "rr"' "$scratch/size.json")" ] ||
+		fail "CSV and JSON differ"
+	head -1 "$scratch/size.csv" | grep -q ',consumers$' || fail "of how many?"
+	grep -q 'latency by consumers' "$scratch/size.html" || fail "no plot"
+	grep -q 'with [0-9]* consumers is the cheapest' "$scratch/size.html" ||
+		fail "the page has no answer"
+	expect 0 plot "$scratch/size.json" --html=-
+	cmp "$scratch/out" "$scratch/size.html" || fail "plot has another page"
+	expect 0 diff "$scratch/size.json" "$scratch/size.json"
+	"$schema_check" "$tree/docs/sluice-bench.schema.json" \
+		"$scratch/size.json" || fail "not what the schema says"
+	refused "--claim=0.2: has no effect: no strategy here" size --rate=1M \
+		--strategies=rr --claim=0.2
 	refused "--rate=N is missing" size
 	refused "--rate=5: has no effect: a trace has its own" size --rate=5 \
 		--arrivals=trace:"$scratch/bursts"
