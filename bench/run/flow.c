@@ -231,8 +231,8 @@ void flow_begin(struct flow *flow, uint32_t c, uint64_t found_ns)
 
 	memcpy(event, events + (size_t)consumer->at * run->plan->event_bytes,
 	       sizeof(*event));
-	if ((consumer->looked || event->placed_ns > start) && found_ns > start)
-		start = found_ns;
+	if (consumer->looked || event->placed_ns > start)
+		start = run_max(start, run_max(found_ns, event->placed_ns));
 	if (flow->pool && consumer->at == 0) {
 		uint64_t *head =
 			&flow->producer[consumer->batch.inlet].head_free_ns;
@@ -307,6 +307,25 @@ void flow_see(struct flow *flow)
 	}
 }
 
+/* Of what is known to have come into the pool, not taken. */
+static uint64_t pool_rest(const struct flow_producer *producer)
+{
+	const struct sluice_mpmc *pool = &producer->out.pool.ring->mpmc;
+	uint64_t rest = sluice_load_relaxed(&producer->pushed) -
+			sluice_load_relaxed(&pool->words->popped);
+
+	return (int64_t)rest > 0 ? rest : 0;
+}
+
+int flow_pooled(const struct flow *flow)
+{
+	uint64_t rest = 0;
+
+	for (uint32_t p = 0; flow->pool && p < flow->run->producers; p++)
+		rest += pool_rest(&flow->producer[p]);
+	return rest > 0;
+}
+
 /* The next batch of producer @p. One sees of the pool what has come there as far as
  * that is known; everything else in it is the consumers' own. */
 static uint32_t serve_look(struct flow *flow, struct flow_consumer *consumer,
@@ -314,18 +333,16 @@ static uint32_t serve_look(struct flow *flow, struct flow_consumer *consumer,
 {
 	const struct flow_producer *producer = &flow->producer[p];
 	struct pool_ring *ring = producer->out.pool.ring;
-	uint64_t pushed = sluice_load_relaxed(&producer->pushed);
 	uint64_t most = flow->run->plan->batch;
 	uint32_t n;
 
 	if (most == 0)
 		most = UINT32_MAX;
-	if (ring != NULL && !flow->apart) {
-		pushed -= sluice_load_relaxed(&ring->mpmc.words->popped);
-		most = run_min(most, (int64_t)pushed > 0 ? pushed : 0);
-	} else if (ring != NULL) {
-		sluice_store_relaxed(&ring->mpmc.words->pushed, pushed);
-	}
+	if (ring != NULL && flow->apart)
+		sluice_store_relaxed(&ring->mpmc.words->pushed,
+				     sluice_load_relaxed(&producer->pushed));
+	else if (ring != NULL)
+		most = run_min(most, pool_rest(producer));
 	n = most > 0 ? inlet_take(&consumer->in, p, (uint32_t)most, batch) : 0;
 	if (ring != NULL && flow->apart)
 		sluice_store_relaxed(&ring->mpmc.words->pushed,

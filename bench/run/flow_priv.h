@@ -91,6 +91,8 @@ uint64_t flow_left(const struct flow *flow);
 uint32_t flow_first(const struct flow *flow, uint64_t some);
 /* Not apart: what is in the pools now, they see from now on, and no more. */
 void flow_see(struct flow *flow);
+/* Is there any of that? */
+int flow_pooled(const struct flow *flow);
 /* Take a batch. Returns 0 when nothing is there; then all credit has gone back
  * that an idle consumer returns. */
 int flow_take(struct flow *flow, uint32_t c, uint64_t now);

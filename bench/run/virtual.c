@@ -146,10 +146,9 @@ static void virtual_dispatch(void *arg)
 
 /* ---- the consumers ------------------------------------------------------- */
 
-/* Of a pool one after the other takes, whoever became idle first, as of all that
- * lay there when the round began: it matters who is first, so it must not be where
- * the round is. */
-static void serve_pool(struct virtual_run *v, uint64_t now)
+/* All that is due. While something lies in a pool, in the order in which consumers
+ * became idle: it matters who is first, so it must not be where the round is. */
+static void serve_round(struct virtual_run *v, uint64_t now)
 {
 	struct flow *flow = &v->flow;
 	uint64_t rest = 0; /* a bit for each that is to be looked at */
@@ -157,33 +156,21 @@ static void serve_pool(struct virtual_run *v, uint64_t now)
 	for (uint32_t c = 0; c < v->run->consumers; c++)
 		rest |= (uint64_t)(flow->consumer[c].alive != 0) << c;
 	while (rest != 0) {
-		uint32_t c = flow_first(flow, rest);
+		int pooled = flow_pooled(flow);
+		uint32_t c = pooled ? flow_first(flow, rest)
+				    : (uint32_t)__builtin_ctzll(rest);
 		int busy = flow->consumer[c].batch.count > 0;
+		int due = !busy || flow->consumer[c].free_ns <= now;
 
-		if (busy && flow->consumer[c].free_ns > now)
+		if (pooled && !due)
 			break;
-		if (busy)
+		if (busy && due)
 			(void)flow_finish(flow, c);
-		else if (flow_take(flow, c, now))
+		else if (due && flow_take(flow, c, now))
 			flow_begin(flow, c, now);
 		else
 			rest &= ~(UINT64_C(1) << c);
 	}
-}
-
-/* One look at a consumer; a batch at most. */
-static void serve_look(struct virtual_run *v, uint32_t c, uint64_t now)
-{
-	struct flow *flow = &v->flow;
-	const struct flow_consumer *consumer = &flow->consumer[c];
-
-	while (consumer->batch.count > 0) {
-		if (consumer->free_ns > now)
-			return;
-		(void)flow_finish(flow, c);
-	}
-	if (flow_take(flow, c, now))
-		flow_begin(flow, c, run_now(v->run));
 }
 
 static void virtual_serve(void *arg)
@@ -200,12 +187,7 @@ static void virtual_serve(void *arg)
 		flow_see(&v->flow); /* what came before now */
 		if (!virtual_look(v, CONSUMERS))
 			sluice_hist_add(&v->poll, end->now - then);
-		if (v->flow.pool)
-			serve_pool(v, end->now);
-		for (uint32_t c = 0; !v->flow.pool && c < v->run->consumers;
-		     c++)
-			if (v->flow.consumer[c].alive)
-				serve_look(v, c, end->now);
+		serve_round(v, end->now);
 		/* Relaxed: our own word. */
 		end->idle = sluice_load_relaxed(&v->flow.finished) == finished;
 		finished = sluice_load_relaxed(&v->flow.finished);
