@@ -4,16 +4,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* "-" is @standard. Returns non-zero if it is a file that holds what is written. */
-static int file_found(const char *file, int standard, struct stat *is)
-{
-	int rc = strcmp(file, "-") == 0 ? fstat(standard, is) : stat(file, is);
-
-	return rc == 0 && S_ISREG(is->st_mode);
-}
 
 int options_spare(const struct bench_options *options, const char *name,
 		  const char *file)
@@ -21,13 +11,8 @@ int options_spare(const struct bench_options *options, const char *name,
 	int by_trace = options->plan.trace.arrival.kind == ARRIVAL_TRACE;
 	const char *read = by_trace ? options->plan.trace.arrival.file
 				    : options->line.word[0];
-	struct stat from;
-	struct stat to;
 
-	if (read == NULL || file == NULL ||
-	    !file_found(read, STDIN_FILENO, &from) ||
-	    !file_found(file, STDOUT_FILENO, &to) || to.st_dev != from.st_dev ||
-	    to.st_ino != from.st_ino)
+	if (read == NULL || file == NULL || !output_spoils(file, read))
 		return 0;
 	return REFUSE("--%s=%.200s would overwrite the file that %s%.200s "
 		      "reads",
@@ -175,41 +160,7 @@ static int finish_idle(const struct bench_options *options)
 		int idle;
 		const char *why;
 	} rules[] = {
-		{"repeats", sim && !drawn, nothing},
-		{"rate", file, "a trace has its own; see --speed"},
-		{"load", closed, "closed arrivals have no load"},
-		{"load", option_given(&options->line, "speed") != NULL,
-		 "--speed is given as well; one of them is too many"},
-		{"speed", !file,
-		 "only --arrivals=trace:FILE has a rate of its own; --load "
-		 "sets that of others"},
-		{"service", (int)facts->has_service, services},
-		{"service-mean", (int)facts->has_service, services},
-		{"keys", (int)facts->has_keys, "the trace has keys of its own"},
-		{"events", file, "the trace has events of its own"},
-		{"seed", !drawn, nothing},
-		{"save-trace", closed,
-		 "closed arrivals have no times that could be saved"},
-		{"save-trace", plan->loads > 1,
-		 "with several loads there is more than one trace"},
-		{"window", !windows, "each strategy has an @window of its own"},
-		{"refill", !refills,
-		 "each strategy has an @refill or @min of its own, or a ring "
-		 "for all, with which consumers do not ask"},
-		{"capacity", !pool && !spill,
-		 "no strategy here has a spill or a shared ring"},
-		{"event-bytes", sim,
-		 "--mode=sim has no use for it; virtual and threads do"},
-		{"hop", !sim,
-		 "only --mode=sim has a distance to set; in the others it is "
-		 "what the machine makes it"},
-		{"claim", plan->mode == PLAN_THREADS,
-		 "in --mode=threads a claim costs what it costs"},
-		{"claim", !pool, "no strategy here has a shared ring"},
-		{"slo", closed,
-		 "closed arrivals have no load that could meet it"},
-		{"color", (int)options->line.to_stdout,
-		 "stdout gets no tables"},
+#include "bench/idle.def"
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

@@ -5,10 +5,29 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What is left of the line that was there. */
 #define LINE_CLEAR "\033[K"
+
+/* "-" is @standard. Returns non-zero if it is a file that holds what is written. */
+static int output_found(const char *file, int standard, struct stat *is)
+{
+	int rc = strcmp(file, "-") == 0 ? fstat(standard, is) : stat(file, is);
+
+	return rc == 0 && S_ISREG(is->st_mode);
+}
+
+int output_spoils(const char *file, const char *read)
+{
+	struct stat from;
+	struct stat to;
+
+	return output_found(read, STDIN_FILENO, &from) &&
+	       output_found(file, STDOUT_FILENO, &to) &&
+	       to.st_dev == from.st_dev && to.st_ino == from.st_ino;
+}
 
 FILE *output_open(const char *file)
 {

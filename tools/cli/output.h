@@ -8,6 +8,9 @@
 
 #include <stdio.h>
 
+/* Is @file, to be written, what is read as @read? Of regular files, by whatever
+ * name; "-" is stdout and stdin. */
+int output_spoils(const char *file, const char *read);
 /* "-" is stdout. Returns NULL with a sentence in cli_error(). */
 FILE *output_open(const char *file);
 /* @rc: how writing went. Returns that, or what went wrong in the end; the sentence
