@@ -40,11 +40,10 @@ static struct text cell_value(const struct report_run *run, enum figure_id id,
 	enum figure_unit unit = figures[id].unit;
 
 	if (unit == UNIT_OBJECTIVE)
-		unit = run->report->slo.is_latency ? UNIT_TIME : UNIT_TIMES;
-	if (isnan(value) ||
-	    (unit >= UNIT_TIME && unit <= UNIT_SOME && !(value > 0)))
+		unit = run->report->slo.is_latency ? UNIT_NS : UNIT_TIMES;
+	if (isnan(value))
 		return TEXT_NONE;
-	if (unit <= UNIT_TIME)
+	if (unit <= UNIT_NS)
 		return text_ns(value);
 	if (unit == UNIT_PART)
 		return text_format("%.3g %%", 100 * value);
@@ -52,8 +51,7 @@ static struct text cell_value(const struct report_run *run, enum figure_id id,
 		return text_format("%s", value > 0 ? "yes" : "no");
 	if (unit == UNIT_SHARE)
 		return text_format("%.3f", value);
-	return unit == UNIT_COUNT || unit == UNIT_SOME ? text_count(value)
-						       : text_number(value);
+	return unit == UNIT_COUNT ? text_count(value) : text_number(value);
 }
 
 struct text report_range(const struct report_run *run, enum figure_id id)

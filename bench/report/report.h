@@ -36,10 +36,8 @@ uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
 enum figure_unit {
 	UNIT_WAIT,      /* ns, of a histogram */
 	UNIT_NS,        /* of anything else */
-	UNIT_TIME,      /* ns; this and the next three are blank when 0 */
 	UNIT_TIMES,     /* of the own service, of a histogram */
 	UNIT_RATE,      /* a second, or whatever has three digits */
-	UNIT_SOME,      /* a count */
 	UNIT_PART,      /* 0 to 1, as a percentage */
 	UNIT_NUMBER,    /* three digits */
 	UNIT_COUNT,     /* all digits, up to 99999 */
