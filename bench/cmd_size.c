@@ -265,38 +265,24 @@ static struct text size_why(const struct size *size, uint32_t most)
 			   most, 100 * size->work / most);
 }
 
-/* The strategy that meets it in some repeats with fewer than @fewest, 0: of all,
- * which is the fewest of these; or none. */
-static uint32_t size_chance(const struct size *size, uint32_t fewest)
+/* With fewer than @fewest, 0: of all, some repeats meet it: the fewest of these. */
+static struct text size_perhaps(const struct size *size, uint32_t fewest)
 {
-	uint32_t best = size->plan->strategies;
+	const struct report_run *best = NULL;
 
 	for (uint32_t i = 0; i < size->plan->strategies; i++) {
 		uint32_t few = size->perhaps[i];
 
-		if (few == 0 || (fewest > 0 && few >= fewest) ||
-		    (best < size->plan->strategies &&
-		     few >= size->perhaps[best]))
-			continue;
-		best = i;
+		if (few > 0 && (fewest == 0 || few < fewest) &&
+		    (best == NULL || few < best->load))
+			best = size_at(size, i, few);
 	}
-	return best;
-}
-
-/* Where the ranges have it on both sides. */
-static struct text size_perhaps(const struct size *size, uint32_t fewest)
-{
-	uint32_t i = size_chance(size, fewest);
-
-	if (i == size->plan->strategies)
+	if (best == NULL)
 		return TEXT_NONE;
-	return text_format(
-		" With %u consumer%s it is a matter of chance: %s has %s.",
-		size->perhaps[i], size->perhaps[i] == 1 ? "" : "s",
-		size->plan->strategy[i].name,
-		report_value(size_at(size, i, size->perhaps[i]),
-			     FIGURE_OBJECTIVE)
-			.at);
+	return text_format(" %s it is a matter of chance: %s has %s.",
+			   report_load_text(&size->report, best->load).at,
+			   best->strategy,
+			   report_value(best, FIGURE_OBJECTIVE).at);
 }
 
 /* Those that need as few and are not apart from the best. */

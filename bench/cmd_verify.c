@@ -22,6 +22,7 @@ struct verify_metric {
 		PER_1000,
 		WAITS, /* all of them, by the mean service */
 		MOST,  /* of one consumer, by an even share */
+		FIRST, /* of consumer 0, likewise */
 	} per;
 };
 
@@ -127,13 +128,14 @@ static double verify_value(const struct bench_plan *plan,
 		[PER_1000] = (double)r->events / 1e3,
 		[WAITS] = service_ns,
 		[MOST] = (double)r->events / plan->consumers,
+		[FIRST] = (double)r->events / plan->consumers,
 	};
 
 	if (metric->per == WAITS)
 		value += sluice_hist_mean(&r->dispatcher);
-	if (metric->per == MOST)
-		value = 0;
-	for (uint32_t c = 0; metric->per == MOST && c < plan->consumers; c++)
+	if (metric->per == MOST || metric->per == FIRST)
+		value = (double)r->handled[0];
+	for (uint32_t c = 1; metric->per == MOST && c < plan->consumers; c++)
 		value = fmax(value, (double)r->handled[c]);
 	return value / per[metric->per];
 }

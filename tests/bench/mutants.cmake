@@ -14,6 +14,14 @@
 #   shared.h: how many of an emission go into the ring at once.
 #   ordered.h: how many events fit the window, which bounds what is placeable.
 #   ranks.h: who is first, when the fallback finds the same.
+#   jbsq.h: one event a look, where a lane alone at its level may have several;
+#     that is slower, and nothing else. What is left out of a level: of 65 lanes.
+#   p2c.h: which of two that have as much. rr.h: what a lane that left had of its
+#     turn, which tells with weights only. rebalance.h: that no lane both gives and
+#     gets, which keeps two from waiting for each other.
+#   pkg.h: that a home without credit is the worse one: it has more in hand as well.
+#   sticky.h: whether points of one lane are walked or leapt over; which of two lanes
+#     has a point that both claim, or takes what all have too much for.
 set(VERIFY_MUTANT_SH ${CMAKE_CURRENT_SOURCE_DIR}/../support/mutant.sh)
 set(VERIFY_MUTANT_TABLE ${CMAKE_CURRENT_BINARY_DIR}/mutants.txt)
 set(VERIFY_MUTANTS "")
@@ -79,6 +87,12 @@ sluice_verify_mutant(jbsq-ties-to-the-newest dispatch/jbsq.h jbsq
 	[=[s/lanes->lane\[level->lane\[at - 1\]\].since > since; at--)/lanes->lane[level->lane[at - 1]].since < since; at--)/]=])
 sluice_verify_mutant(jbsq-any-lane dispatch/jbsq.h jbsq
 	[[s/\t\tuint64_t in_flight = sluice_lane_in_flight(&lanes->lane\[i\]);$/\t\tuint64_t in_flight = 0;/]])
+sluice_verify_mutant(jbsq-next-level-is-the-bound dispatch/jbsq.h jbsq
+	[[s/level->next = level->in_flight;/level->next = s->most;/]])
+sluice_verify_mutant(jbsq-next-level-never-lowered dispatch/jbsq.h jbsq
+	[[s/if (in_flight < level->next)/if (0)/]])
+sluice_verify_mutant(jbsq-rounds-past-the-next-level dispatch/jbsq.h jbsq
+	[[s/level.in_flight < level.next)$/1)/]])
 sluice_verify_mutant(p2c-draws-the-same-twice dispatch/p2c.h p2c
 	[[s/b += b >= a; .*another one.*/b = a;/]] QUICK)
 sluice_verify_mutant(p2c-one-may-be-both dispatch/p2c.h p2c
@@ -95,6 +109,16 @@ sluice_verify_mutant(demand-to-busy-ones-too dispatch/demand.h demand
 	[[s/return lane->credit > level \&\& idle == group->idle/return lane->credit > level/]] QUICK)
 sluice_verify_mutant(demand-always-from-the-first dispatch/demand.h demand
 	[[s/\t\ts->turn < lanes->count ? s->turn : 0, lanes->count,/\t\t0, lanes->count,/]])
+sluice_verify_mutant(demand-fewer-pieces dispatch/demand.h demand
+	[[s/SLUICE_DEMAND_PIECES 8u/SLUICE_DEMAND_PIECES 4u/]])
+sluice_verify_mutant(demand-more-pieces dispatch/demand.h demand
+	[[s/SLUICE_DEMAND_PIECES 8u/SLUICE_DEMAND_PIECES 24u/]])
+sluice_verify_mutant(demand-large-is-larger dispatch/demand.h demand
+	[[s/SLUICE_DEMAND_LARGE  1024u/SLUICE_DEMAND_LARGE  2048u/]])
+sluice_verify_mutant(demand-pieces-of-the-busy dispatch/demand.h demand
+	[[s/some += sluice_demand_above(group, &lanes->lane\[i\], 0) > 0;/some++;/]])
+sluice_verify_mutant(demand-turn-stays-behind-pieces dispatch/demand.h demand
+	[[s/if (group->count < lanes->count)$/if (0)/]])
 sluice_verify_mutant(demand-least-credit dispatch/demand.h demand
 	[[s/if (lane\[i\].credit > lane\[best\].credit ||/if (lane[i].credit < lane[best].credit ||/]])
 sluice_verify_mutant(demand-ties-to-the-newest dispatch/demand.h demand
@@ -103,6 +127,26 @@ sluice_verify_mutant(demand-one-by-one dispatch/demand.h demand
 	[[s/uint32_t n = left < s->chunk ? left : s->chunk;/uint32_t n = 1;/]])
 
 # ---- by key ------------------------------------------------------------------
+sluice_verify_mutant(spill-never-when-hungry dispatch/spill.h partition
+	[[s/if (fair < SLUICE_SPILL_QUANTUM \&\& view->hungry)/if (0)/]])
+sluice_verify_mutant(spill-when-nobody-is-hungry dispatch/spill.h partition
+	[[s/if (fair < SLUICE_SPILL_QUANTUM \&\& view->hungry)/if (fair < SLUICE_SPILL_QUANTUM)/]])
+sluice_verify_mutant(spill-a-few-when-hungry dispatch/spill.h partition
+	[[s/SLUICE_SPILL_QUANTUM 64u/SLUICE_SPILL_QUANTUM 8u/]])
+sluice_verify_mutant(spill-many-when-hungry dispatch/spill.h hash
+	[[s/SLUICE_SPILL_QUANTUM 64u/SLUICE_SPILL_QUANTUM 256u/]])
+sluice_verify_mutant(spill-fair-share-of-one dispatch/spill.h atomic
+	[[s/fair = view->lowest \* view->active;/fair = view->lowest;/]])
+sluice_verify_mutant(partition-joiner-takes-more dispatch/partition.h partition
+	[[s/sluice_partition_take(s, lanes, i, low, low);/sluice_partition_take(s, lanes, i, low \/ 2, 2 * low);/]])
+sluice_verify_mutant(partition-joiner-takes-no-rest dispatch/partition.h partition
+	[[s/if (low > 0)$/if (0)/]])
+sluice_verify_mutant(partition-heir-has-most dispatch/partition.h partition
+	[[s/s->groups\[i\] < s->groups\[heir\])/s->groups[i] > s->groups[heir])/]])
+sluice_verify_mutant(pkg-joiner-is-no-home dispatch/pkg.h pkg
+	[[/^static inline void sluice_pkg_join/,/^}/s/sluice_pkg_settle(s, lanes);/;/]])
+sluice_verify_mutant(sticky-joiner-has-no-points dispatch/sticky.h sticky
+	[[/^static inline void sluice_sticky_join/,/^}/s/sluice_sticky_settle(s, lanes);/;/]])
 sluice_verify_mutant(hash-ignores-bytes dispatch/hash.h hash
 	[[s/key %= s->partitions;/key = (key \& 15) % s->partitions;/]])
 sluice_verify_mutant(hash-of-one-less dispatch/hash.h hash
@@ -123,6 +167,14 @@ sluice_verify_mutant(atomic-lets-go-early dispatch/atomic.h atomic
 	[[s/flow->lane == SLUICE_LANE_NONE ||$/flow->lane == SLUICE_LANE_NONE || lanes->lane[flow->lane].acked + 1 == flow->position ||/]] QUICK)
 sluice_verify_mutant(atomic-never-lets-go dispatch/atomic.h atomic
 	[[s/(int64_t)(lanes->lane\[flow->lane\].acked - flow->position) >= 0;/0;/]])
+sluice_verify_mutant(atomic-ties-to-stale-stamps dispatch/atomic.h atomic
+	[[s/lane->since = ++lanes->turn;/++lanes->turn;/]])
+sluice_verify_mutant(atomic-ties-to-the-lowest dispatch/ranks.h atomic
+	[[s/since << SLUICE_RANK_SINCE_BIT | i$/0 | i/]])
+sluice_verify_mutant(atomic-ties-to-the-raised dispatch/ranks.h atomic
+	[[s/since << SLUICE_RANK_SINCE_BIT | lane;/0 | lane;/]])
+sluice_verify_mutant(atomic-forgets-what-spilled dispatch/atomic.h atomic
+	[[s/flow->position = lane->sent + lane->spilled;/flow->position = lane->sent;/]])
 sluice_verify_mutant(atomic-any-lane dispatch/ranks.h atomic
 	[[s/? sluice_spill_load(lane)$/? (uint64_t)0/]])
 sluice_verify_mutant(pkg-worse-home dispatch/pkg.h pkg
