@@ -378,7 +378,8 @@ static void size_tell(const struct size *size)
 	for (uint32_t i = 0; i < n; i++)
 		(void)puts(sentence[i].at);
 	(void)printf("sim: %s of the %s and its range over the repeats, work "
-		     "for %.3g consumers\n*: all meet it, ~: some do, sat.: "
+		     "for %.3g consumers\n*: all meet it, ~: some do, blank: "
+		     "not tried, sat.: "
 		     "never catches up\n",
 		     size->slo, plan->slo.is_latency ? "latency" : "slowdown",
 		     size->work);
