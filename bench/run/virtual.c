@@ -168,6 +168,8 @@ static void serve_round(struct virtual_run *v, uint64_t now)
 			(void)flow_finish(flow, c);
 		else if (due && flow_take(flow, c, now))
 			flow_begin(flow, c, now);
+		else if (pooled && !run_stalled(v->run, c, now))
+			break; /* it is being written: nobody passes */
 		else
 			rest &= ~(UINT64_C(1) << c);
 	}
