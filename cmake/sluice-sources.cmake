@@ -156,6 +156,7 @@ set(SLUICE_SOURCES
 	engine/peer/inherit.c
 	engine/peer/kin.c
 	engine/peer/listen.c
+	engine/peer/listen_opts.c
 	engine/peer/memory.c
 	engine/peer/observers.c
 	engine/peer/attached.c

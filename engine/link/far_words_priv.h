@@ -51,7 +51,8 @@ struct far_stream {
 
 struct subscription_far {
 	enum far_side side;
-	uint32_t trusted; /* its events are not copied before they are handled */
+	/* Its events are not copied before they are handled. */
+	uint32_t trusted;
 	/* It looks on, and nobody waits for it: neither at the end of the stream. */
 	uint32_t unawaited;
 	/* Which process: the same in both subscriptions of a worker, above 0; for

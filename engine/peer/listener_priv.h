@@ -3,7 +3,8 @@
  * The listener from the inside: its thread, its socket and its guests. A *guest* is
  * a connection; admitted, it is a peer. Of peers.c (the thread), guest.c (a guest's
  * life), judge.c (what a hello may have), allow.c (who is who), kin.c (what a child
- * of the process must not keep) and listen.c (open and close). Not installed.
+ * of the process must not keep), listen_opts.c and listen.c (open and close). Not
+ * installed.
  *
  * Life of a guest
  *
@@ -125,6 +126,11 @@ void listener_wake(const struct listener *listener);
 /* One more descriptor for this round's poll. Returns where it stands. No more is polled
  * than is open: poll() takes no more than RLIMIT_NOFILE. */
 uint32_t listener_watch(struct listener *l, int fd);
+
+/* ---- listen_opts.c ----------------------------------------------------------- */
+
+/* Copy @opts, which may be NULL, and check them, the allow list too. */
+int listen_take(struct listener *l, const struct sluice_listen_opts *opts);
 
 /* ---- listen.c ---------------------------------------------------------------- */
 

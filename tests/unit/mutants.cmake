@@ -308,7 +308,7 @@ sluice_unit_mutant(position-without-wrap engine/link/position_priv.h handed "row
 sluice_unit_mutant(shared-count-unmarked engine/link/rings_pool.c shared "what_was_only_taken_keeps_its_count"
 	[[s/sluice_store_relaxed(&ring->marked, end);/sluice_store_relaxed(\&ring->marked, end - 1);/]])
 sluice_unit_mutant(cancelled-onlooker-awaited engine/link/aside.c aside_latest "who_is_cancelled_holds_up_no_end"
-	[[/^int asides_busy/,/^}/s/if (aside->ended)/if (0)/]])
+	[[/^int asides_busy/,/^}/s/if (aside->ended || /if (/]])
 
 # ---- those who come, ask and go ----------------------------------------------
 sluice_unit_mutant(mark-without-room engine/link/rings_separate.c outlet "what_spilled_waits_for_room_for_its_mark"
@@ -664,11 +664,11 @@ sluice_unit_mutant(descriptors-pass engine/peer/packet.c packet "descriptors_are
 sluice_unit_mutant(peer-of-any-pipeline engine/peer/judge.c guest "other_versions_are_refused_in_words"
 	[[s/if (strcmp(hello->pipeline, p->name) != 0)/if (0)/]])
 sluice_unit_mutant(stage-that-said-nothing engine/peer/judge.c guest "refused_closed"
-	[[s/if (!invited \&\& (wish.flags & SLUICE_STAGE_PEERS_CONSUME) == 0)/if (0)/]])
+	[[s/if (consumes && wish->flags & SLUICE_STAGE_PEERS_CONSUME)/if (consumes)/]])
 sluice_unit_mutant(events-of-another-size engine/peer/wish.c guest "refused_size_to"
 	[[s/wish->bytes != wish->event_bytes)/wish->bytes < wish->event_bytes)/]])
 sluice_unit_mutant(row-without-its-roles engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
-	[[s/(row->roles == 0 || row->roles & 1u << hello->role) &&/1 \&\&/]])
+	[[s/(row->roles == 0 || row->roles & roles) &&/1 \&\&/]])
 sluice_unit_mutant(first-group-only engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
 	[[s/if (guest->groups\[i\] == gid)/if (0)/]])
 sluice_unit_mutant(row-without-its-stages engine/peer/allow.c allow "others_may_not_unless_they_are_listed"
@@ -773,8 +773,8 @@ sluice_unit_mutant(readers-of-a-broadcast-pay-for-it engine/peer/share.c peers_m
 	[[/^static uint64_t share_part_bytes/,/^}/s/if (share_part_has(share, writer, i))/if (1 || writer)/]])
 sluice_unit_mutant(limits-are-not-heeded engine/peer/seats.c peers_memory "who_leaves_makes_room"
 	[[s/^\tbudget_limit(seats->budget, .*/\t(void)0;/]])
-sluice_unit_mutant(nobody-is-trusted engine/peer/guest.c peers_trust "by_a_row_that_trusts"
-	[[s/: allow_trusts(l, guest, &guest->peer.hello);/: 0;/]])
+sluice_unit_mutant(nobody-is-trusted engine/peer/judge.c peers_trust "by_a_row_that_trusts"
+	[[s/: allow_trusts(l, guest, hello);/: 0;/]])
 sluice_unit_mutant(trusted-by-any-row engine/peer/allow.c peers_trust "by_rows_that_are_not_its"
 	[[/^int allow_trusts/,/^}/s/allow_row(&l->allow\[i\], guest, hello))/(guest \&\& hello))/]])
 sluice_unit_mutant(order-of-the-trusted engine/peer/stand_in.c peers_trust "what_is_put_in_order_is_copied"
@@ -1135,7 +1135,7 @@ sluice_unit_mutant(board-outgrown engine/peer/observers.c watch "a_pipeline_outg
 sluice_unit_mutant(board-not-of-the-end engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
 	[[s/^\tobservers_over(&seats->observers);$/\t(void)0;/]])
 sluice_unit_mutant(board-shown-once engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
-	[[s/uint64_t board_ns = observers_look(&seats->observers);/uint64_t board_ns = UINT64_MAX;/]])
+	[[s/uint64_t look_ns = observers_look(&seats->observers);/uint64_t look_ns = UINT64_MAX;/]])
 sluice_unit_mutant(watches-by-a-row-of-stages engine/peer/allow.c watch "the_allow_list_says_who_may_watch"
 	[[s/return row->stages == NULL;/return 1;/]])
 sluice_unit_mutant(watches-when-it-runs engine/peer/judge.c watch "one_sees_it_from_before_the_start_to_the_end"

@@ -56,7 +56,11 @@ static struct stage_row {
 	int rc;
 	const char *says[3];
 } stage_rows[] = {
-	{"flags_unknown", {PRODUCES, .flags = 32}, -EINVAL, {"flags", "0x20"}},
+	{"flags_unknown", {PRODUCES, .flags = 64}, -EINVAL, {"flags", "0x40"}},
+	{"watch_consumer",
+	 {CONSUMES, .flags = SLUICE_STAGE_PEERS_WATCH},
+	 -EINVAL,
+	 {"flags", "PEERS_WATCH", "produce"}},
 	{"feed_producer",
 	 {PRODUCES, .flags = SLUICE_STAGE_PEERS_FEED},
 	 -EINVAL,
