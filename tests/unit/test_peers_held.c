@@ -243,6 +243,23 @@ static void it_dies_again(void **state)
 	(void)visitor_check_all(2);
 }
 
+/* It may be given some more before it is told that it was sent away. What it has
+ * acknowledged by then may be believed, and is nobody else's; the rest comes again. */
+static void is_given(const struct sluice_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->count; i++)
+		(void)sluice_fetch_add(
+			&visited->given[SLUICE_EVENTS(batch, uint64_t)[i]], 1);
+}
+
+static void given_at_the_end(void)
+{
+	for (uint32_t i = 0; i < VISITOR_EVENTS; i++)
+		if (sluice_load_acquire(&visited->handled[i]) == 0 &&
+		    sluice_load_acquire(&visited->given[i]) == 1)
+			sluice_store_release(&visited->handled[i], 1);
+}
+
 static void comes_back_and_stops(void)
 {
 	struct sluice_stage *port = attach("reader", 64);
@@ -251,7 +268,7 @@ static void comes_back_and_stops(void)
 
 	VISITOR_MUST(raise(SIGSTOP) == 0);
 	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
-		;
+		is_given(&batch);
 	VISITOR_MUST(rc == -EIO);
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
@@ -337,6 +354,7 @@ static void it_comes_back_and_stops(void **state)
 	visitor_go(&other);
 	visitor_wait(&other);
 	visitor_drain();
+	given_at_the_end();
 	(void)visitor_check_all(2);
 }
 

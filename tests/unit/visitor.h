@@ -22,6 +22,7 @@
 struct visited {
 	sluice_a32 handled[VISITOR_EVENTS]; /* so often */
 	sluice_a32 again[VISITOR_EVENTS];   /* of these, marked */
+	sluice_a32 given[VISITOR_EVENTS];   /* to who was sent away */
 	sluice_a32 count;                   /* handled, by all */
 	sluice_a32 sent;                    /* taken from a visitor */
 	sluice_a32 stage;                   /* where a visitor has come to */
