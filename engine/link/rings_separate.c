@@ -285,7 +285,11 @@ uint64_t separate_asks(struct outlet *out, int now)
 
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->lanes.lane[i].state != SLUICE_LANE_VACANT)
-			asks += now ? separate_asks_of(out->subs[i])
+			/* The words that the lane has now: of a process that is
+			 * away those are not in its memory, which may be just
+			 * taken over. */
+			asks += now ? sluice_load_acquire(
+					      &out->writers[i].rx->granted)
 				    : out->writers[i].granted;
 	return asks;
 }
