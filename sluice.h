@@ -22,6 +22,7 @@
 #include "engine/subscription.h"
 #include "engine/watch.h"
 #include "ring/base.h"
+#include "ring/copier.h"
 #include "ring/hist.h"
 #include "ring/latency.h"
 #include "ring/mpmc.h"

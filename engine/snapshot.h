@@ -97,7 +97,9 @@ struct sluice_stage_snapshot {
 	 * ended, of a port; no CPU: the worker is not pinned. */
 	uint32_t worker;
 	int32_t cpu;
-	uint32_t resv;
+	/** How it writes its events into rings just now, enum sluice_copy_method
+	 * (copier.h); SLUICE_COPY_AUTO: it has not, or only consumes. */
+	uint32_t copy_method;
 	/** Of the stages ever added to this pipeline it is this one, from 1. */
 	uint64_t serial;
 	char name[SLUICE_NAME_BYTES];

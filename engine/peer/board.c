@@ -85,6 +85,7 @@ static struct board_stage stage_shown(const struct sluice_stage_snapshot *row)
 		.blocking = row->blocking,
 		.worker = row->worker,
 		.cpu = row->cpu,
+		.copy_method = row->copy_method,
 		.doing = (uint32_t)row->time.doing,
 		.held_index = row->held_up_at.pipeline != NULL
 				      ? row->held_up_at.index
@@ -239,6 +240,7 @@ static void stage_take(struct sluice_stage_snapshot *row,
 	row->blocking = shown->blocking;
 	row->worker = shown->worker;
 	row->cpu = shown->cpu;
+	row->copy_method = at_most(shown->copy_method, SLUICE_COPY_METHODS - 1);
 	row->serial = shown->serial;
 	row->counts = shown->counts;
 	time->working_ns = shown->working_ns;

@@ -60,7 +60,7 @@ struct board_stage {
 	uint32_t doing;
 	uint32_t held_index; /* UINT32_MAX: no subscription */
 	uint32_t held_generation;
-	uint32_t resv32;
+	uint32_t copy_method;
 	uint64_t serial;
 	struct sluice_stage_stats counts;
 	uint64_t working_ns;

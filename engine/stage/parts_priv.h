@@ -178,6 +178,8 @@ struct stage_post {
  * inside      who steps it        any         release  1: it is being stepped
  * noticed     any                 any         acq_rel  what somebody has been told
  *                                                      that it does: see times.h
+ * copying     who steps it        any         relaxed  its copy method of the moment
+ *                                                      (copier.h); 0: none yet
  * wanted      control calls       any         release  1: a consumer has subscribed
  *                                                      since it came, while the
  *                                                      pipeline runs
@@ -209,6 +211,7 @@ struct stage_words {
 	sluice_a32 readers_due;
 	sluice_a32 seat;
 	sluice_a64 noticed;
+	sluice_a32 copying;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 #endif

@@ -59,6 +59,14 @@ static int time_is_fresh(const struct stage_time *t, enum sluice_doing told,
 	       now_ns - t->told.since_ns < TIME_FRESH_NS;
 }
 
+/* Told with the time, so that it costs no emission anything. */
+static void time_tell_copying(struct sluice_stage *stage)
+{
+	if (stage_produces(stage))
+		sluice_store_relaxed(&stage->words.copying,
+				     stage->out.copier.home);
+}
+
 void time_window(struct sluice_stage *stage, const struct time_window *window)
 {
 	struct stage_time *t = &stage->run.time;
@@ -79,6 +87,7 @@ void time_window(struct sluice_stage *stage, const struct time_window *window)
 	if (moved.claimed == SLUICE_DOING_NOTHING &&
 	    time_is_fresh(t, moved.waits, window->to_ns))
 		return;
+	time_tell_copying(stage);
 	t->worked = 0;
 	t->look = 0;
 	t->own = window->own;
@@ -98,6 +107,7 @@ void time_turn(struct sluice_stage *stage, enum sluice_doing doing,
 	struct stage_time *t = &stage->run.time;
 	uint64_t spent_ns[SLUICE_DOING_COUNT] = {0};
 
+	time_tell_copying(stage);
 	t->worked = 0;
 	if (now_ns > t->told.since_ns) {
 		if (t->told.doing == SLUICE_DOING_WORK && t->own)

@@ -225,6 +225,34 @@ static void what_lies_there_is_told(void **state)
 	assert_int_equal(stage_row("gated")->counts.events_in, EVENTS);
 }
 
+/* Of who writes into rings; until it ends it is told with its time. */
+static void how_events_are_written_is_told(void **state)
+{
+	struct flow_source endless = {.end = UINT64_MAX};
+	struct flow_sink end = {0};
+
+	(void)state;
+	pipeline = flow_open(2);
+	flow_add(pipeline,
+		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
+			      .out_bytes = 8, .handle_demand = flow_count,
+			      .copy_method = SLUICE_COPY_STREAM,
+			      .state = &endless));
+	flow_add_sink(pipeline, "sink", &end);
+	flow_subscribe(pipeline, "sink", "source", NULL);
+	look();
+	assert_int_equal(stage_row("source")->copy_method, SLUICE_COPY_AUTO);
+	flow_start(pipeline);
+	for (uint32_t ms = 0; ms < FLOW_DEADLINE_MS; ms++) {
+		look();
+		if (stage_row("source")->copy_method != SLUICE_COPY_AUTO)
+			break;
+		flow_sleep_ms(1);
+	}
+	assert_int_equal(stage_row("source")->copy_method, SLUICE_COPY_STREAM);
+	assert_int_equal(stage_row("sink")->copy_method, SLUICE_COPY_AUTO);
+}
+
 static void open_breaking(uint32_t backoff_ms)
 {
 	broken = 0;
@@ -339,6 +367,7 @@ int main(void)
 		cmocka_unit_test(each_subscription_is_what_was_declared),
 		cmocka_unit_test(a_start_that_fails_leaves_it_as_it_was),
 		cmocka_unit_test(what_lies_there_is_told),
+		cmocka_unit_test(how_events_are_written_is_told),
 		cmocka_unit_test(a_stage_that_failed_is_down),
 		cmocka_unit_test(a_stage_that_was_restarted_runs),
 		cmocka_unit_test(the_list_grows_meanwhile),

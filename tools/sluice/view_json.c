@@ -52,6 +52,7 @@ static json_t *view_stage_json(const struct sluice_stage_snapshot *row,
 {
 	return json_pack(
 		"{s:o, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, "
 		"s:o, s:o, s:b, s:o, s:o}",
 		"name", json_text(row->name), "kind", view_kind_text(row->kind),
 		"phase", view_phase_text(row->phase), "port",
@@ -65,6 +66,10 @@ static json_t *view_stage_json(const struct sluice_stage_snapshot *row,
 		"dispatcher",
 		row->dispatcher[0] != '\0' ? json_text(row->dispatcher)
 					   : json_null(),
+		"copy_method",
+		row->copy_method != SLUICE_COPY_AUTO
+			? json_text(sluice_copy_name(row->copy_method))
+			: json_null(),
 		"held_up_by",
 		row->held_up_by[0] != '\0' ? json_text(row->held_up_by)
 					   : json_null(),
