@@ -338,7 +338,8 @@ class Watch:
 def consume(pipeline, stage):
     with Port(pipeline, source=stage) as port:
         # An exception in the middle of a batch would leave, and acknowledge all of it.
-        signal.signal(signal.SIGINT, port.stop)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, port.stop)
         for batch in port:
             for event in batch:
                 print(event.hex())
@@ -356,7 +357,8 @@ def watch(pipeline, seconds="1"):
         return "-" if value is None else f"{value:.{digits}f}"
 
     with Watch(pipeline) as seen:
-        signal.signal(signal.SIGINT, seen.stop)
+        for which in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(which, seen.stop)
         for rates in iter(lambda: seen.rates(float(seconds)), None):
             for s in rates.stages:
                 shares = (s.working, s.idle, s.no_credit, s.blocked)
@@ -376,6 +378,8 @@ def main(arguments):
             feed(*arguments[2:])
         elif len(arguments) in (3, 4) and arguments[1] == "watch":
             watch(*arguments[2:])
+        elif arguments[1:] in (["--help"], ["-h"]):
+            print(__doc__)
         else:
             print(__doc__, file=sys.stderr)
             return 2

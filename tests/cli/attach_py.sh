@@ -155,6 +155,8 @@ grep -qx '1000000 squares, their sum is 333332833333500000; 0 came twice' \
 	"$scratch/out" || fail "of a worker says $(cat "$scratch/out")"
 
 rc=0
+"$tree/examples/attach.py" --help | grep -q 'consume PIPELINE STAGE' ||
+	fail "no help was told"
 "$tree/examples/attach.py" nonsense 2>/dev/null || rc=$?
 [ $rc -eq 2 ] || fail "wrong usage ends with $rc"
 rc=0
