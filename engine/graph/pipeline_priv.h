@@ -99,7 +99,7 @@ struct sluice_pipeline {
 	const uint32_t *mark_at; /* the mark of this process; see door_priv.h */
 	uint32_t mark;           /* and of that which opened it */
 
-	/* By place; what is there stays there until close, and `seat` says whether
+	/* By place; what is there stays there until close, and `berth` says whether
 	 * it is a stage just now: see pipeline_each(). */
 	struct sluice_stage **stages;
 	sluice_a32 stage_count; /* places that have been used */
@@ -204,7 +204,7 @@ static inline struct sluice_stage *
 pipeline_each(const struct sluice_pipeline *pipeline, uint32_t *place)
 {
 	for (; *place < pipeline_stages(pipeline); ++*place)
-		if (stage_seated(pipeline->stages[*place]))
+		if (stage_berthed(pipeline->stages[*place]))
 			return pipeline->stages[*place];
 	return NULL;
 }

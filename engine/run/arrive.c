@@ -30,8 +30,9 @@ static int arrive_name_taken(const struct sluice_pipeline *p, const char *name)
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
 
-		if ((stage_seated(stage) ||
-		     sluice_load_acquire(&stage->words.seat) == SEAT_MAKING) &&
+		if ((stage_berthed(stage) ||
+		     sluice_load_acquire(&stage->words.berth) ==
+			     BERTH_MAKING) &&
 		    strcmp(stage->name, name) == 0)
 			return sluice_fail(-EEXIST,
 					   "stage '%s': the name is taken "
@@ -49,7 +50,8 @@ static struct sluice_stage *arrive_place(struct sluice_pipeline *p,
 	struct sluice_stage *stage = *spare;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (sluice_load_acquire(&p->stages[i]->words.seat) == SEAT_FREE)
+		if (sluice_load_acquire(&p->stages[i]->words.berth) ==
+		    BERTH_FREE)
 			return p->stages[i];
 	if (count == SLUICE_STAGES_MAX)
 		return NULL;
@@ -65,9 +67,9 @@ static struct sluice_stage *arrive_place(struct sluice_pipeline *p,
 static int arrive_place_soon(const struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
-		uint32_t seat = sluice_load_acquire(&p->stages[i]->words.seat);
+		uint32_t seat = sluice_load_acquire(&p->stages[i]->words.berth);
 
-		if (seat == SEAT_LEAVING || seat == SEAT_FREE)
+		if (seat == BERTH_LEAVING || seat == BERTH_FREE)
 			return host_phase(&p->host) == PIPELINE_RUNNING;
 	}
 	return 0;
@@ -154,8 +156,8 @@ static int arrive_begin(struct sluice_pipeline *p,
 	stage_forget(stage);
 	stage_define(stage, o);
 	stage->serial = ++p->serials;
-	(void)sluice_exchange(&stage->words.seat,
-			      *later ? SEAT_MAKING : SEAT_TAKEN);
+	(void)sluice_exchange(&stage->words.berth,
+			      *later ? BERTH_MAKING : BERTH_TAKEN);
 	p->arrivals += *later != 0;
 	*out = stage;
 	return 0;
@@ -189,9 +191,10 @@ static void arrive_at(struct sluice_stage *stage, struct worker *worker)
 /* From now on it can be found; unless it has ended by now, which stands. */
 static void arrive_show(struct sluice_stage *stage)
 {
-	uint32_t making = SEAT_MAKING;
+	uint32_t making = BERTH_MAKING;
 
-	(void)sluice_compare_exchange(&stage->words.seat, &making, SEAT_TAKEN);
+	(void)sluice_compare_exchange(&stage->words.berth, &making,
+				      BERTH_TAKEN);
 }
 
 /* To a new one, without the lock. */
@@ -222,8 +225,8 @@ static int arrive_fresh(struct sluice_pipeline *p, struct sluice_stage *stage,
 	return rc;
 }
 
-static int arrive_seat(struct sluice_pipeline *p, struct sluice_stage *stage,
-		       int *soon)
+static int arrive_berth(struct sluice_pipeline *p, struct sluice_stage *stage,
+			int *soon)
 {
 	struct worker *worker;
 	int given = 0;
@@ -260,7 +263,7 @@ static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage,
 	int rc = plan_late_stage(stage);
 
 	if (rc == 0)
-		rc = arrive_seat(p, stage, soon);
+		rc = arrive_berth(p, stage, soon);
 	if (rc < 0) {
 		stage_close_gate(stage);
 		plan_release_stage(stage);
@@ -269,7 +272,7 @@ static int arrive_late(struct sluice_pipeline *p, struct sluice_stage *stage,
 	pipeline_lock(p);
 	p->arrivals--;
 	if (rc < 0)
-		(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING);
+		(void)sluice_exchange(&stage->words.berth, BERTH_LEAVING);
 	pipeline_unlock(p);
 	host_alarm(&p->host);
 	return rc;

@@ -72,7 +72,7 @@ static int depart_check(struct sluice_pipeline *p,
 						 "it is not over");
 	}
 	if (!stage_is_port(stage) &&
-	    sluice_load_acquire(&stage->words.seat) != SEAT_LEFT)
+	    sluice_load_acquire(&stage->words.berth) != BERTH_LEFT)
 		return sluice_fail(-EAGAIN,
 				   "stage '%s': its worker has not let go of "
 				   "it",
@@ -119,7 +119,7 @@ static void depart_release(struct sluice_pipeline *p,
 	if (stage->opts.state_free)
 		stage->opts.state_free(stage->opts.state);
 	stage->opts.state_free = NULL;
-	(void)sluice_exchange(&stage->words.seat, SEAT_LEAVING);
+	(void)sluice_exchange(&stage->words.berth, BERTH_LEAVING);
 	host_alarm(&p->host);
 }
 
@@ -129,7 +129,7 @@ static int depart(struct sluice_pipeline *p, struct sluice_stage *stage)
 	int rc;
 
 	pipeline_lock(p);
-	rc = stage_seated(stage)
+	rc = stage_berthed(stage)
 		     ? depart_check(p, stage)
 		     : sluice_fail(-ENOENT, "the stage has been removed "
 					    "already");
@@ -138,7 +138,7 @@ static int depart(struct sluice_pipeline *p, struct sluice_stage *stage)
 		follower = sequence_resequencer_of(p, stage);
 		if (follower != NULL)
 			follower->order_from = NULL;
-		(void)sluice_exchange(&stage->words.seat, SEAT_MAKING);
+		(void)sluice_exchange(&stage->words.berth, BERTH_MAKING);
 	}
 	pipeline_unlock(p);
 	if (rc == 0)

@@ -71,7 +71,7 @@ static void worker_lose(struct worker *worker, uint32_t index)
 	memmove(&worker->stages[index], &worker->stages[index + 1],
 		(worker->count - index) * sizeof(struct sluice_stage *));
 	(void)sluice_fetch_add(&worker->load, UINT32_MAX);
-	(void)sluice_exchange(&stage->words.seat, SEAT_LEFT);
+	(void)sluice_exchange(&stage->words.berth, BERTH_LEFT);
 }
 
 static void worker_stop(struct worker *worker)

@@ -23,12 +23,12 @@ enum stage_phase {
 };
 
 /* Whose a place among a pipeline's stages is. */
-enum stage_seat {
-	SEAT_FREE = 0,    /* nobody's */
-	SEAT_MAKING = 1,  /* a stage's that is being made, or removed */
-	SEAT_LEAVING = 2, /* removed; free when the supervisor has seen it */
-	SEAT_TAKEN = 3,   /* a stage's; from here on it is there */
-	SEAT_LEFT = 4, /* the same, it has ended, and its worker does not know
+enum stage_berth {
+	BERTH_FREE = 0,    /* nobody's */
+	BERTH_MAKING = 1,  /* a stage's that is being made, or removed */
+	BERTH_LEAVING = 2, /* removed; free when the supervisor has seen it */
+	BERTH_TAKEN = 3,   /* a stage's; from here on it is there */
+	BERTH_LEFT = 4, /* the same, it has ended, and its worker does not know
 			     it any more */
 };
 
@@ -189,9 +189,9 @@ struct stage_post {
  *             under the lock                           be gone just now; then it
  *                                                      waits, as if it stayed
  * readers_due the same            any         release  likewise, to read from it
- * seat        control calls; its  any         release  enum stage_seat; TAKEN
+ * berth       control calls; its  any         release  enum stage_berth; TAKEN
  *             worker; supervisor                       carries its definition and
- *                                                      its seat
+ *                                                      its berth
  */
 struct stage_words {
 	sluice_a32 signals;
@@ -209,7 +209,7 @@ struct stage_words {
 	sluice_a32 fed;
 	sluice_a32 feeders_due;
 	sluice_a32 readers_due;
-	sluice_a32 seat;
+	sluice_a32 berth;
 	sluice_a64 noticed;
 	sluice_a32 copying;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));

@@ -11,7 +11,7 @@
  * on_stop before fini (stop.c).
  *
  * Everything in struct sluice_stage belongs to the thread that steps it, except its
- * definition, its seat, and what is everybody's.
+ * definition, its berth, and what is everybody's.
  *
  * Of the files of this folder that have no header of their own: stage.c, step.c,
  * produce.c, emit.c, life.c, fault.c, stop.c, attend.c, attend_in.c, mail.c; below,
@@ -63,7 +63,7 @@ struct sluice_stage {
 	uint32_t demand_before;
 	uint64_t serial; /* of the stages that were ever here it is this one */
 
-	/* Its seat: from the plan of a start to the end of the run. */
+	/* Its berth: from the plan of a start to the end of the run. */
 	struct sluice_bell *bell;           /* rung to have it stepped */
 	struct worker *worker;              /* who steps it; opaque here */
 	struct sluice_stage *next_arriving; /* on its way to the worker */
@@ -71,7 +71,7 @@ struct sluice_stage {
 	struct sluice_region ring_region; /* a common ring that peers read */
 
 	/* What each round looks at lies on as few lines as may be: of the definition
-	 * and the seat as well. */
+	 * and the berth as well. */
 	struct host *host /* its pipeline, as a stage sees it */
 		__attribute__((aligned(SLUICE_LINE_BYTES)));
 	struct sluice_counters *counters;
@@ -116,9 +116,9 @@ static inline int stage_produces(const struct sluice_stage *stage)
 	return stage->opts.kind != SLUICE_CONSUMER;
 }
 
-static inline int stage_seated(const struct sluice_stage *stage)
+static inline int stage_berthed(const struct sluice_stage *stage)
 {
-	return sluice_load_acquire(&stage->words.seat) >= SEAT_TAKEN;
+	return sluice_load_acquire(&stage->words.berth) >= BERTH_TAKEN;
 }
 
 /* A port's user has a batch of it. */

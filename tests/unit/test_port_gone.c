@@ -71,7 +71,7 @@ static void one_that_is_closed_is_let_be(void **state)
 	assert_int_equal(sluice_port_end(port, SLUICE_REASON_NORMAL), 0);
 	assert_int_equal(sluice_stage_remove(port, 0), 0);
 	sluice_store_release(&on, 1);
-	wait_until(&port->words.seat, SEAT_FREE);
+	wait_until(&port->words.berth, BERTH_FREE);
 	assert_ptr_equal(add_port(p, "comes"), port);
 	assert_int_equal(sluice_recv(port, &batch, 0), -EAGAIN);
 	sluice_pipeline_stop(p);

@@ -102,7 +102,7 @@ void __wrap_plan_release_stage(struct sluice_stage *stage)
 {
 	/* Of others it is called under the lock: a start has failed, or all is
 	 * closed. */
-	if (sluice_load_stale(&stage->words.seat) == SEAT_MAKING)
+	if (sluice_load_stale(&stage->words.berth) == BERTH_MAKING)
 		sim_apart(keep, stage);
 	__real_plan_release_stage(stage);
 }
@@ -239,9 +239,9 @@ static void check_goes(struct node *node)
 static void check_places(const struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count.value; i++) {
-		uint32_t seat = sluice_load_stale(&p->stages[i]->words.seat);
+		uint32_t seat = sluice_load_stale(&p->stages[i]->words.berth);
 
-		if (seat == SEAT_MAKING || seat == SEAT_LEAVING)
+		if (seat == BERTH_MAKING || seat == BERTH_LEAVING)
 			wrong("stall: place %u is kept for nobody", i);
 	}
 	if (p->arrivals > 0)
