@@ -114,10 +114,12 @@ static int sink_copies(void)
 	int copies = -1;
 
 	assert_int_equal(sluice_pipeline_stat(pipeline, &now), 0);
+	pipeline_lock(pipeline);
 	for (uint32_t i = 0; i < now->subscription_count; i++)
 		if (strcmp(now->subscriptions[i]->consumer, "sink") == 0)
 			copies = subscription_copied(subscription_at(
 				pipeline, now->subscriptions[i]->sub.index));
+	pipeline_unlock(pipeline);
 	sluice_snapshot_close(now);
 	return copies;
 }
