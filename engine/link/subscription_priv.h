@@ -442,8 +442,8 @@ static inline void subscription_refuse(struct subscription *sub,
 void subscription_reset(struct subscription *sub);
 /* Release what was allocated for a run. */
 void subscription_unmap(struct subscription *sub);
-/* Its consumer, which has had it open and is going to leave, has granted and
- * acknowledged so much; carried by LEFT. */
+/* The positions up to which its consumer, which has had it open and is going to
+ * leave, has granted and acknowledged; carried by LEFT. */
 void subscription_note_left(struct subscription *sub, uint64_t granted,
 			    uint64_t acked);
 /* What it has carried, or had when its consumer left; while it is open its words are
