@@ -142,23 +142,13 @@ static int size_open(struct size *size)
 static int size_run(struct size *size, uint32_t strategy, uint32_t consumers)
 {
 	struct bench_plan plan = *size->plan;
-	uint32_t rounds;
-	struct run_result *results;
-	int rc;
 
 	plan.consumers = consumers;
 	plan.strategy[0] = size->plan->strategy[strategy];
 	plan.strategies = 1;
 	if (plan_check(&plan) < 0 || size->work >= consumers)
 		return 0;
-	rounds = compare_rounds(&plan);
-	results = compare_load(&plan, size_load(size, consumers), 0);
-	if (results == NULL)
-		return -EIO;
-	rc = report_add(&size->report,
-			report_run_json(results, rounds, consumers));
-	free(results);
-	return rc;
+	return compare_add(&plan, size_load(size, consumers), 0, &size->report);
 }
 
 /* With more and more, until it is known. One success may be luck: the next number
@@ -279,7 +269,7 @@ static struct text size_perhaps(const struct size *size, uint32_t fewest)
 	}
 	if (best == NULL)
 		return TEXT_NONE;
-	return text_format(" %s it is a matter of chance: %s has %s.",
+	return text_format("%s it is a matter of chance: %s has %s.",
 			   report_load_text(&size->report, best->load).at,
 			   best->strategy,
 			   report_value(best, FIGURE_OBJECTIVE).at);

@@ -117,7 +117,9 @@ int command_outputs(const struct report *report,
  * their lower halves meet those of another --seed. */
 #define COMPARE_SEED UINT64_C(0x9e3779b97f4a7c15)
 
-uint32_t compare_rounds(const struct bench_plan *plan)
+/* As many as the plan has; 1 where the same again is the same, to the last
+ * event: in sim, when nothing is drawn. */
+static uint32_t compare_rounds(const struct bench_plan *plan)
 {
 	uint32_t chance = plan->mode != PLAN_SIM || trace_draws(&plan->trace);
 
@@ -173,6 +175,21 @@ struct run_result *compare_load(const struct bench_plan *asked, double load,
 	return NULL;
 }
 
+int compare_add(const struct bench_plan *plan, double load, int watched,
+		struct report *report)
+{
+	uint32_t rounds = compare_rounds(plan);
+	struct run_result *results = compare_load(plan, load, watched);
+	int rc = results != NULL ? 0 : -EIO;
+
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++)
+		rc = report_add(report,
+				report_run_json(&results[i * rounds], rounds,
+						plan->consumers));
+	free(results);
+	return rc;
+}
+
 /* ---- what is told -------------------------------------------------------- */
 
 /* All loads; what has been measured when one fails is in the report. */
@@ -181,24 +198,13 @@ static int command_measure(const struct bench_options *options,
 {
 	const struct bench_plan *plan = &options->plan;
 	int watched = !options->quiet && output_watched();
-	uint32_t rounds = compare_rounds(plan);
 	int rc = 0;
 
 	if (plan->trace.own != NULL)
 		report_json_trace(report, &plan->trace.own->facts,
 				  plan->consumers);
-	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++) {
-		struct run_result *results =
-			compare_load(plan, plan->load[i], watched);
-
-		rc = results != NULL ? 0 : -EIO;
-		for (uint32_t j = 0; rc == 0 && j < plan->strategies; j++)
-			rc = report_add(report,
-					report_run_json(&results[j * rounds],
-							rounds,
-							plan->consumers));
-		free(results);
-	}
+	for (uint32_t i = 0; rc == 0 && i < plan->loads; i++)
+		rc = compare_add(plan, plan->load[i], watched, report);
 	if (watched)
 		output_watch_end();
 	return rc;

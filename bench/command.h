@@ -102,9 +102,9 @@ int cmd_verify(const struct command *command, void *of);
  */
 struct run_result *compare_load(const struct bench_plan *plan, double load,
 				int watched);
-/* As many as the plan has; 1 where the same again is the same, to the last
- * event: in sim, when nothing is drawn. */
-uint32_t compare_rounds(const struct bench_plan *plan);
+/* The same, and all of it into the report. Returns 0 or a negative errno. */
+int compare_add(const struct bench_plan *plan, double load, int watched,
+		struct report *report);
 
 /* All that was asked for but the tables; @named: files are named on stdout. */
 int command_outputs(const struct report *report,

@@ -54,7 +54,8 @@ static struct text cell_value(const struct report_run *run, enum figure_id id,
 	return unit == UNIT_COUNT ? text_count(value) : text_number(value);
 }
 
-struct text report_range(const struct report_run *run, enum figure_id id)
+/* "12.1..12.5"; "": of one repeat. */
+static struct text cell_range(const struct report_run *run, enum figure_id id)
 {
 	if (run->repeats < 2 || figures[id].unit == UNIT_FLAG)
 		return TEXT_NONE;
@@ -64,7 +65,7 @@ struct text report_range(const struct report_run *run, enum figure_id id)
 
 struct text report_value(const struct report_run *run, enum figure_id id)
 {
-	struct text range = report_range(run, id);
+	struct text range = cell_range(run, id);
 
 	return text_format(range.at[0] != '\0' ? "%s (%s)" : "%s",
 			   report_cell(run, id).at, range.at);
@@ -108,7 +109,7 @@ static struct text cell_derived(const struct report_run *run, enum figure_id id)
 		return text_format("%s%s", run->contended ? "! " : "",
 				   run->strategy);
 	if (id == FIGURE_RANGE && !run->saturated)
-		return report_range(run, rank);
+		return cell_range(run, rank);
 	if (id == FIGURE_RATIO)
 		return cell_ratio(run);
 	if (id == FIGURE_AT_SLO && rank == FIGURE_OBJECTIVE &&

@@ -82,12 +82,9 @@ static void html_table(const struct report *report, int table, FILE *out)
 {
 	enum figure_id column[FIGURES];
 	uint32_t load = report_load_told(report);
-	struct text at =
-		report->loads > 1
-			? text_format(" %s", report_load_text(
-						     report, report->load[load])
-						     .at)
-			: TEXT_NONE;
+	struct text at = report->loads > 1
+				 ? report_load_text(report, report->load[load])
+				 : TEXT_NONE;
 
 	if (report_columns(report, table, column) == 0)
 		return;

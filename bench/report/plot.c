@@ -47,7 +47,7 @@ static struct plot plot_make(const struct report *report, enum plot_kind kind,
 			report_is_size(report) ? "consumers" : "load");
 	else if (report_rank(report) == FIGURE_OBJECTIVE)
 		plot.title = text_format(
-			"%s %s", plot.title.at,
+			"%s%s", plot.title.at,
 			report_load_text(report, report->load[plot.load]).at);
 	return plot;
 }
@@ -319,7 +319,8 @@ static void svg_path(const struct svg *svg, const struct plot_point *points,
 
 #define AT(member) offsetof(struct plot_point, member)
 
-static void svg_curve(const struct svg *svg, uint32_t s)
+/* And its mark in the legend, at @x and @y. */
+static void svg_curve(const struct svg *svg, uint32_t s, double x, double y)
 {
 	struct plot_point point[PLOT_POINTS_MAX];
 	uint32_t n = plot_points(svg->plot, s, point);
@@ -331,6 +332,7 @@ static void svg_curve(const struct svg *svg, uint32_t s)
 	if (over_time)
 		svg_path(svg, point, n, "thin", AT(low), 0);
 	svg_path(svg, point, n, "line", AT(y), 0);
+	svg_draw(svg, "mark", x, y, svg_marks[s % SVG_COLORS]);
 	for (uint32_t i = s % every; i < n; i += every)
 		svg_draw(svg, isinf(point[i].y) ? "open" : "mark",
 			 svg_x(svg, point[i].x), svg_y(svg, point[i].y),
@@ -372,20 +374,16 @@ static double svg_legend(const struct svg *svg, int draw)
 			y += SVG_ROW;
 			x = 0;
 		}
-		if (draw && is_slo) {
-			svg_draw(svg, "slo", x, y, "h32");
-			svg_text(svg, x + 42, y + 8, "start", name.at);
-		} else if (draw) {
+		if (draw) {
 			(void)fprintf(svg->out, "<g class=\"s%u%s\">",
 				      s % SVG_COLORS,
 				      note[0] != '\0'  ? " dots"
 				      : s < SVG_COLORS ? ""
 						       : " dash");
-			svg_draw(svg, "line", x, y, "h32");
-			svg_draw(svg, "mark", x + 16, y,
-				 svg_marks[s % SVG_COLORS]);
+			svg_draw(svg, is_slo ? "slo" : "line", x, y, "h32");
 			svg_text(svg, x + 42, y + 8, "start", name.at);
-			svg_curve(svg, s);
+			if (!is_slo)
+				svg_curve(svg, s, x + 16, y);
 			(void)fputs("</g>\n", svg->out);
 		}
 		x += width;

@@ -176,12 +176,8 @@ static struct text verdict_at(const struct report *report, uint32_t load)
 	const struct report_run *next = report_best(report, load, best);
 	enum figure_id rank = report_rank(report);
 	int has_load = rank == FIGURE_OBJECTIVE;
-	struct text at =
-		has_load
-			? text_format(" %s", report_load_text(
-						     report, report->load[load])
-						     .at)
-			: TEXT_NONE;
+	struct text at = has_load ? report_load_text(report, report->load[load])
+				  : TEXT_NONE;
 	struct text figure = has_load ? report_head(report, rank)
 				      : text_format("events per second");
 	struct text value[2];

@@ -82,9 +82,9 @@ int report_is_size(const struct report *report)
 
 struct text report_load_text(const struct report *report, double load)
 {
-	return report_is_size(report) ? text_format("with %.0f consumer%s",
+	return report_is_size(report) ? text_format(" with %.0f consumer%s",
 						    load, load > 1 ? "s" : "")
-				      : text_format("at load %.4g", load);
+				      : text_format(" at load %.4g", load);
 }
 
 const char *report_setting(const struct report *report, const char *name)

@@ -128,7 +128,7 @@ int report_open(struct report *report, json_t *root);
 void report_close(struct report *report);
 /* Is it of size: for each number of consumers, instead of loads? */
 int report_is_size(const struct report *report);
-/* "at load 0.8", or "with 8 consumers". */
+/* " at load 0.8", or " with 8 consumers". */
 struct text report_load_text(const struct report *report, double load);
 /* What option @name was; "": not given, and no default. */
 const char *report_setting(const struct report *report, const char *name);
@@ -189,8 +189,6 @@ extern const char *const report_tables[REPORT_TABLES];
 
 /* "": was not measured. */
 struct text report_cell(const struct report_run *run, enum figure_id id);
-/* "12.1..12.5"; "": of one repeat. */
-struct text report_range(const struct report_run *run, enum figure_id id);
 /* "12.2 (12.1..12.5)" */
 struct text report_value(const struct report_run *run, enum figure_id id);
 struct text report_head(const struct report *report, enum figure_id id);

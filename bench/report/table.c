@@ -19,9 +19,11 @@ struct columns {
 	enum figure_id id[FIGURES];
 };
 
-static const struct report_run *columns_run(const struct columns *columns,
+static const struct report_run *columns_run(const struct table *table,
 					    uint32_t row)
 {
+	const struct columns *columns = table->of;
+
 	return row > 0 ? &columns->report->run[row - 1] : NULL;
 }
 
@@ -29,7 +31,7 @@ static struct text columns_cell(const struct table *table, uint32_t row,
 				uint32_t column)
 {
 	const struct columns *columns = table->of;
-	const struct report_run *run = columns_run(columns, row);
+	const struct report_run *run = columns_run(table, row);
 	enum figure_id id = columns->id[column];
 
 	return run != NULL ? report_cell(run, id)
@@ -39,7 +41,7 @@ static struct text columns_cell(const struct table *table, uint32_t row,
 static const char *columns_style(const struct table *table, uint32_t row)
 {
 	const struct columns *columns = table->of;
-	const struct report_run *run = columns_run(columns, row);
+	const struct report_run *run = columns_run(table, row);
 
 	return columns->style[run != NULL ? (int)report_mark(run) : STYLE_HEAD];
 }
@@ -47,10 +49,9 @@ static const char *columns_style(const struct table *table, uint32_t row)
 /* Between loads. */
 static int columns_apart(const struct table *table, uint32_t row)
 {
-	const struct columns *columns = table->of;
-	const struct report_run *run = columns_run(columns, row);
+	const struct report_run *run = columns_run(table, row);
 
-	return row > 1 && columns->report->strategies > 1 &&
+	return row > 1 && run->report->strategies > 1 &&
 	       run->load_at > run[-1].load_at;
 }
 
@@ -58,7 +59,7 @@ static int columns_apart(const struct table *table, uint32_t row)
 static struct text columns_note(const struct table *table, uint32_t row)
 {
 	const struct columns *columns = table->of;
-	const struct report_run *run = columns_run(columns, row);
+	const struct report_run *run = columns_run(table, row);
 
 	return run != NULL && run->contended
 		       ? text_format("%s  ! %s%s",
