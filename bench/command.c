@@ -175,7 +175,7 @@ struct run_result *compare_load(const struct bench_plan *asked, double load,
 	return NULL;
 }
 
-int compare_add(const struct bench_plan *plan, double load, int watched,
+int compare_add(struct bench_plan *plan, double load, int watched,
 		struct report *report)
 {
 	uint32_t rounds = compare_rounds(plan);
@@ -186,6 +186,9 @@ int compare_add(const struct bench_plan *plan, double load, int watched,
 		rc = report_add(report,
 				report_run_json(&results[i * rounds], rounds,
 						plan->consumers));
+	for (uint32_t i = 0; rc == 0 && i < plan->strategies * rounds; i++)
+		for (uint32_t k = 0; k < plan->faults; k++)
+			plan->late[k] += results[i].late >> k & 1;
 	free(results);
 	return rc;
 }
@@ -193,10 +196,9 @@ int compare_add(const struct bench_plan *plan, double load, int watched,
 /* ---- what is told -------------------------------------------------------- */
 
 /* All loads; what has been measured when one fails is in the report. */
-static int command_measure(const struct bench_options *options,
-			   struct report *report)
+static int command_measure(struct bench_options *options, struct report *report)
 {
-	const struct bench_plan *plan = &options->plan;
+	struct bench_plan *plan = &options->plan;
 	int watched = !options->quiet && output_watched();
 	int rc = 0;
 
@@ -210,6 +212,28 @@ static int command_measure(const struct bench_options *options,
 	return rc;
 }
 
+/* What came when a run was over has changed nothing there. */
+static void command_late(const struct command *command,
+			 const struct bench_plan *plan, uint32_t runs)
+{
+	for (uint32_t i = 0; i < plan->faults; i++) {
+		const struct plan_fault *fault = &plan->fault[i];
+
+		if (plan->late[i] > 0)
+			command_complain(
+				command,
+				text_format("note: --%s of consumer %u at %s "
+					    "changed nothing in %u of %u runs: "
+					    "they had ended before",
+					    plan_fault_names[fault->kind],
+					    fault->consumer,
+					    text_ns((double)fault->at_ns).at,
+					    plan->late[i],
+					    runs * compare_rounds(plan))
+					.at);
+	}
+}
+
 int cmd_measure(const struct command *command, void *of)
 {
 	struct bench_options *options = of;
@@ -221,6 +245,7 @@ int cmd_measure(const struct command *command, void *of)
 	if (rc == 0)
 		rc = command_measure(options, &report);
 	if (rc == 0) {
+		command_late(command, &options->plan, report.runs);
 		options_record(options, &report);
 		rc = command_outputs(&report, options, 0);
 	}

@@ -102,8 +102,9 @@ int cmd_verify(const struct command *command, void *of);
  */
 struct run_result *compare_load(const struct bench_plan *plan, double load,
 				int watched);
-/* The same, and all of it into the report. Returns 0 or a negative errno. */
-int compare_add(const struct bench_plan *plan, double load, int watched,
+/* The same, and all of it into the report; of the plan's faults it counts how often
+ * they came late. Returns 0 or a negative errno. */
+int compare_add(struct bench_plan *plan, double load, int watched,
 		struct report *report);
 
 /* All that was asked for but the tables; @named: files are named on stdout. */

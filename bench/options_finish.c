@@ -133,12 +133,19 @@ static int finish_idle(const struct bench_options *options)
 	static const char nothing[] = "nothing is drawn: the trace has all, "
 				      "and no strategy here goes by chance";
 	static const char services[] = "the trace has services of its own";
+	static const char untimed[] = "without services, of 1 ns or less, "
+				      "threads take no times";
 	const struct bench_plan *plan = &options->plan;
 	const struct trace_facts *facts = &options->own.facts;
 	int sim = plan->mode == PLAN_SIM;
 	int closed = plan->trace.arrival.kind == ARRIVAL_CLOSED;
 	int file = plan->trace.arrival.kind == ARRIVAL_TRACE;
 	int drawn = trace_draws(&plan->trace);
+	int throughput = plan->mode == PLAN_THREADS &&
+			 plan->trace.service.mean_ns <= PLAN_SERVICE_NONE_NS &&
+			 (facts->has_service ||
+			  plan->trace.service.kind == SERVICE_FIXED);
+	int keyed = 0;
 	int pool = 0;
 	int spill = 0;
 	int windows = 0;
@@ -151,6 +158,7 @@ static int finish_idle(const struct bench_options *options)
 
 		pool |= shared;
 		drawn |= (needs & SLUICE_NEEDS_CHANCE) != 0;
+		keyed |= (needs & SLUICE_NEEDS_KEYS) != 0;
 		spill |= (needs & SLUICE_NEEDS_SPILL) != 0;
 		windows |= one->window == 0;
 		refills |= !shared && one->refill == 0 && one->min == 0;

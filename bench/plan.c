@@ -39,6 +39,8 @@ static const struct spec_form setting_forms[] = {
 static const struct spec plan_arguments = SPEC_TABLE(":", argument_forms);
 static const struct spec plan_settings = SPEC_TABLE("=", setting_forms);
 
+const char *const plan_fault_names[] = {"slow", "stall", "kill", "join"};
+
 void plan_init(struct bench_plan *plan)
 {
 	*plan = (struct bench_plan){
@@ -195,8 +197,6 @@ const char *plan_slo_text(const struct plan_slo *slo, char *text)
 
 int plan_check(struct bench_plan *plan)
 {
-	static const char *const kinds[] = {"slow", "stall", "kill", "join"};
-
 	for (uint32_t i = 0; i < plan->strategies; i++) {
 		struct sluice_dispatch_opts *o = &plan->strategy[i].opts;
 
@@ -210,7 +210,7 @@ int plan_check(struct bench_plan *plan)
 	for (uint32_t i = 0; i < plan->faults; i++)
 		if (plan->fault[i].consumer >= plan->consumers)
 			return REFUSE("--%s: consumer %u: there are 0 to %u",
-				      kinds[plan->fault[i].kind],
+				      plan_fault_names[plan->fault[i].kind],
 				      plan->fault[i].consumer,
 				      plan->consumers - 1);
 	plan->trace.consumers = plan->consumers;

@@ -25,6 +25,8 @@
  * a driver spends on an event nor an interrupt is much. */
 #define PLAN_LIVE_MEAN_NS 100000
 #define PLAN_LIVE_EVENTS  50000
+/* In threads services of this mean are none: no times are taken. */
+#define PLAN_SERVICE_NONE_NS 1.0
 
 enum plan_mode {
 	PLAN_SIM,     /* virtual time, one thread, deterministic */
@@ -65,6 +67,9 @@ struct plan_fault {
 	uint64_t for_ns;
 };
 
+/* The option, by kind. */
+extern const char *const plan_fault_names[];
+
 /* An objective: a percentile of the latency or of the slowdown, and what it may
  * be at most. */
 struct plan_slo {
@@ -98,6 +103,7 @@ struct bench_plan {
 			      * drawn from a seed of its own */
 	struct plan_fault fault[PLAN_FAULTS_MAX];
 	uint32_t faults;
+	uint32_t late[PLAN_FAULTS_MAX]; /* runs that had ended before each */
 };
 
 /* Everything at its default: 8 consumers, bimodal, Poisson at 0.8, in sim. */

@@ -65,6 +65,7 @@ struct run_result {
 	double pick_ns; /* real time per event in pick; 0: not measured */
 	uint64_t join_depth_max; /* in threads it is the engine's own */
 	struct run_drops drops;
+	uint32_t late; /* a bit for each fault that came when all was over */
 	struct run_validity valid;
 	uint64_t handled[PLAN_CONSUMERS_MAX];
 	/* The backlog grows to the end: what is told of times depends on how

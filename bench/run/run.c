@@ -12,8 +12,6 @@
 
 /* What a machine that does other things too may take for one event. */
 #define DEADLINE_NS 1e11
-/* Services of this mean are none. */
-#define SERVICE_NONE_NS 1.0
 
 /* What is disturbed is done again, so often at most; and of so many of the events
  * there must be times in the end. */
@@ -119,7 +117,7 @@ int run_possible(const struct bench_plan *plan, const struct trace *trace)
 
 	platform_linux()->cpus(NULL, &cpus);
 	if (plan->mode == PLAN_SIM || busy <= cpus.count ||
-	    (!virtual && trace->service_mean_ns <= SERVICE_NONE_NS))
+	    (!virtual && trace->service_mean_ns <= PLAN_SERVICE_NONE_NS))
 		return 0;
 	return cli_fail(-EINVAL,
 			"--mode=%s keeps %u threads busy, on %u CPUs: they "
@@ -276,7 +274,7 @@ int run_strategy(const struct bench_plan *plan,
 		.ordered =
 			(strategy->strategy->needs & SLUICE_NEEDS_ORDER) != 0,
 		.throughput = plan->mode == PLAN_THREADS &&
-			      trace->service_mean_ns <= SERVICE_NONE_NS,
+			      trace->service_mean_ns <= PLAN_SERVICE_NONE_NS,
 		.closed_depth =
 			arrival->kind == ARRIVAL_CLOSED ? arrival->depth : 0,
 		.claim_ns = (uint64_t)llround(claim * trace->service_mean_ns),
@@ -303,6 +301,10 @@ int run_strategy(const struct bench_plan *plan,
 		tally_times(&run, run.record);
 	if (rc == 0)
 		run_mark(&run);
+	for (uint32_t k = 0; k < plan->faults; k++)
+		result->late |= (uint32_t)(result->drops.unplaced == 0 &&
+					   plan->fault[k].at_ns >= run.ended_ns)
+				<< k;
 	run_forget(&run, NULL);
 	if (rc < 0)
 		(void)cli_within("%s: ", strategy->name);

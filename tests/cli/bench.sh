@@ -196,6 +196,33 @@ check_idle()
 		run --strategies=shared --refill=5
 	refused "--capacity=64: has no effect: no strategy here has a spill" \
 		run --strategies=rr --capacity=64
+	refused "--slow=1:1: has no effect: it takes as long as" run --slow=1:1
+	refused "--stall=1:5us:0s: has no effect: it lasts no time" \
+		run --stall=1:5us:0s
+	refused "--join=1:0s: has no effect: it is there from the start" \
+		run --join=1:0s
+	# It undoes what the command has by itself.
+	small slow --strategies=rr --slow=0:1 --json="$scratch/even"
+	# What comes when all is over is told of, and no more.
+	expect 0 run --events=5000 --kill=1:10s --stall=2:1us:1us \
+		--load=0.5,0.8 --json="$scratch/late"
+	grep -qF "note: --kill of consumer 1 at 10.0s changed nothing in 6 of 6" \
+		"$scratch/talk" || fail "late: $(cat "$scratch/talk")"
+	[ "$(wc -l <"$scratch/talk")" -eq 1 ] || fail "$(cat "$scratch/talk")"
+	[ "$(grep -c '"faults_late": 1' "$scratch/late")" -eq 2 ] ||
+		fail "JSON knows nothing of what came late"
+	# Nobody is left: the run does not end before the other is gone.
+	expect 0 run --events=5000 --consumers=1 --kill=0:1us
+	[ ! -s "$scratch/talk" ] || fail "killed: $(cat "$scratch/talk")"
+	# Where no times are taken nothing looks at them.
+	for option in --slo=5 --hgrm="$scratch/none" --slow=0:2 --stall=0:1us:1us; do
+		refused "$option: has no effect: without services" run \
+			--mode=threads --service=fixed --service-mean=1ns $option
+	done
+	refused "--keys=uniform:9: has no effect: without services no order" \
+		run --mode=threads --service=fixed --service-mean=1ns \
+		--keys=uniform:9
+	refused "--rate sets that of others" size --rate=1M --speed=2
 	refused "--color=always: has no effect: stdout gets no tables" \
 		run --json --color=always
 	# And what has one is taken.
