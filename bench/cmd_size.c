@@ -14,8 +14,22 @@
 enum size_bound {
 	BOUND_ALONE, /* the services */
 	BOUND_IDLE,  /* they and the way there, when nobody waits */
-	BOUND_KEY,   /* when events of one key wait for each other */
+	BOUND_TWO,   /* when two consumers at most serve one key, its homes */
+	BOUND_ONE,   /* when events of one key wait for each other */
 	BOUNDS,
+};
+
+/* Where events of a key are served at a time; 0: anywhere. */
+static const uint32_t size_homes[BOUNDS] = {[BOUND_TWO] = 2, [BOUND_ONE] = 1};
+static const char *const size_where[BOUNDS] = {
+	[BOUND_TWO] = "no more than two consumers serve a key",
+	[BOUND_ONE] = "events of one key wait for each other",
+};
+
+/* Of a key: when each home is free, of two and of one; and its work, ns. */
+struct size_key {
+	uint64_t free_ns[2][2];
+	uint64_t work_ns;
 };
 
 struct size {
@@ -24,28 +38,33 @@ struct size {
 	struct report report; /* a run for each that was tried */
 	char slo[NUMBER_TEXT_BYTES];
 	double bound[BOUNDS];
-	double work; /* consumers that would be busy all the time */
+	double work;    /* consumers that would be busy all the time */
+	double hottest; /* the same, of the key that has most */
 	/* By strategy, that meet it in every repeat; and in some; 0: none do. */
 	uint32_t fewest[PLAN_STRATEGIES_MAX];
 	uint32_t perhaps[PLAN_STRATEGIES_MAX];
 	uint32_t best; /* strategy, if any has some */
 };
 
-/* Does it keep the order of each key, one event after the other? */
-static int size_by_key(const struct size *size, uint32_t strategy)
+/* What bounds a strategy. */
+static enum size_bound size_by(const struct size *size, uint32_t strategy)
 {
 	const char *name = size->plan->strategy[strategy].strategy->name;
 
+	if (strcmp(name, "pkg") == 0)
+		return BOUND_TWO;
 	return strcmp(name, "hash") == 0 || strcmp(name, "partition") == 0 ||
-	       strcmp(name, "atomic") == 0;
+			       strcmp(name, "atomic") == 0
+		       ? BOUND_ONE
+		       : BOUND_IDLE;
 }
 
-/* Nothing that is run could meet it. */
-static int size_hopeless(const struct size *size, uint32_t strategy)
+/* Nothing that is so bounded could meet it: it takes too long, or the homes of the
+ * hottest key never catch up. */
+static int size_hopeless(const struct size *size, enum size_bound by)
 {
-	return size->bound[size_by_key(size, strategy) ? BOUND_KEY
-						       : BOUND_IDLE] >
-	       size->plan->slo.limit;
+	return size->bound[by] > size->plan->slo.limit ||
+	       (size_homes[by] > 0 && size->hottest >= size_homes[by]);
 }
 
 /* What came of it; NULL: it was not run. */
@@ -64,39 +83,52 @@ static const struct report_run *size_at(const struct size *size,
 	return NULL;
 }
 
-/* The objective with consumers without end. @free_at: by key, when the event
- * before it has been handled; all 0. */
+/* When an event that comes @there_ns is over, at the home that is free first. */
+static uint64_t size_serve(uint64_t *free_ns, uint32_t homes, uint64_t there_ns,
+			   uint64_t service_ns)
+{
+	uint64_t *home = &free_ns[homes > 1 && free_ns[1] < free_ns[0]];
+
+	*home = service_ns + (*home > there_ns ? *home : there_ns);
+	return *home;
+}
+
+/* The objective with consumers without end. @key: of each key, all 0. What waits
+ * for nobody needs no time to warm up. */
 static void size_bounds(struct size *size, const struct trace *trace,
-			uint64_t *free_at)
+			struct size_key *key)
 {
 	const struct plan_slo *slo = &size->plan->slo;
 	struct sluice_hist hist[BOUNDS] = {0};
-	double unit = slo->is_latency ? 1 : 1e3;
 	uint64_t hop_ns =
 		(uint64_t)llround(size->plan->hop * trace->service_mean_ns);
 
 	for (uint64_t i = 0; i < trace->count; i++) {
 		const struct trace_event *event = &trace->event[i];
-		uint64_t *key_ns = &free_at[event->key];
+		struct size_key *of = &key[event->key];
+		uint64_t ns = event->service_ns;
 		uint64_t there_ns = event->arrival_ns + hop_ns;
-		double per = slo->is_latency ? 1 : (double)event->service_ns;
+		double unit = slo->is_latency ? 1 : 1e3 / (double)ns;
+		uint64_t took_ns[BOUNDS] = {ns, ns + hop_ns};
 
-		*key_ns = event->service_ns +
-			  (*key_ns > there_ns ? *key_ns : there_ns);
-		const uint64_t took_ns[BOUNDS] = {event->service_ns,
-						  event->service_ns + hop_ns,
-						  *key_ns - event->arrival_ns};
-
-		for (int b = 0; i >= trace->count / WARM_SHARE && b < BOUNDS;
-		     b++)
-			sluice_hist_add(
-				&hist[b],
-				(uint64_t)((double)took_ns[b] * unit / per));
+		for (int b = BOUND_TWO; b < BOUNDS; b++)
+			took_ns[b] = size_serve(of->free_ns[b - BOUND_TWO],
+						size_homes[b], there_ns, ns) -
+				     event->arrival_ns;
+		of->work_ns += ns;
+		size->hottest =
+			fmax(size->hottest,
+			     (double)of->work_ns / (double)trace->span_ns);
+		for (int b = 0; b < BOUNDS; b++)
+			if (b == BOUND_ALONE || i >= trace->count / WARM_SHARE)
+				sluice_hist_add(
+					&hist[b],
+					(uint64_t)((double)took_ns[b] * unit));
 	}
 	for (int b = 0; b < BOUNDS; b++)
 		size->bound[b] =
 			(double)sluice_hist_quantile(&hist[b], slo->quantile) /
-			unit;
+			(slo->is_latency ? 1 : 1e3);
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -117,23 +149,25 @@ static double size_load(const struct size *size, uint32_t consumers)
 static int size_open(struct size *size)
 {
 	struct trace_opts opts = command_trace(size->plan, size_load(size, 1));
-	uint64_t *free_at;
+	struct size_key *key;
 	struct trace trace;
 	int rc = trace_open(&trace, &opts);
 
 	if (rc < 0)
 		return rc;
 	/* Keys of a file, or drawn. */
-	free_at = calloc(trace.count + opts.keys.count, sizeof(*free_at));
-	if (free_at == NULL)
+	key = calloc(trace.count + opts.keys.count, sizeof(*key));
+	if (key == NULL)
 		rc = cli_fail(-ENOMEM, "no memory");
 	else
-		size_bounds(size, &trace, free_at);
+		size_bounds(size, &trace, key);
 	if (trace.span_ns > 0)
 		size->work = trace.service_mean_ns * (double)trace.count /
 			     (double)trace.span_ns;
+	else
+		size->hottest = 0; /* it is no rate */
 	trace_close(&trace);
-	free(free_at);
+	free(key);
 	return rc;
 }
 
@@ -202,7 +236,7 @@ static int size_all(struct size *size)
 		uint32_t best = size->fewest[size->best];
 		uint32_t few;
 
-		if (!size_hopeless(size, i))
+		if (!size_hopeless(size, size_by(size, i)))
 			rc = size_strategy(size, i);
 		/* Of those that need as few the one with the lowest value. */
 		few = size->fewest[i];
@@ -222,15 +256,25 @@ static struct text size_text(const struct size *size, double value)
 	return size->plan->slo.is_latency ? text_ns(value) : text_number(value);
 }
 
+/* Why a strategy that is bounded by keys cannot. */
+static struct text size_stuck(const struct size *size, enum size_bound by)
+{
+	return text_format(
+		"%s, so that it is %s at least, whatever there are of "
+		"consumers",
+		size_where[by], size_text(size, size->bound[by]).at);
+}
+
 /* Why none does. */
 static struct text size_why(const struct size *size, uint32_t most)
 {
 	const double *bound = size->bound;
 	double limit = size->plan->slo.limit;
-	int keyed = 1;
+	enum size_bound by = BOUND_ONE; /* of all strategies the lowest */
 
 	for (uint32_t i = 0; i < size->plan->strategies; i++)
-		keyed &= size_by_key(size, i);
+		if (size_by(size, i) < by)
+			by = size_by(size, i);
 	if (bound[BOUND_ALONE] > limit)
 		return text_format(": the services alone exceed it, with %s if "
 				   "no event ever waits",
@@ -239,17 +283,16 @@ static struct text size_why(const struct size *size, uint32_t most)
 		return text_format(
 			": service and one hop make %s if no event waits",
 			size_text(size, bound[BOUND_IDLE]).at);
+	if (by > BOUND_IDLE && size_hopeless(size, by))
+		return text_format(
+			": the hottest key, work for %.3g consumers, "
+			"is too much: %s. A strategy without keys could",
+			size->hottest, size_stuck(size, by).at);
 	if (size->work >= most)
 		return text_format(
 			": %u consumer%s saturated, and the work is enough "
 			"for %.3g",
 			most, most == 1 ? " is" : "s are", size->work);
-	if (keyed && bound[BOUND_KEY] > limit)
-		return text_format(
-			": the hottest key exceeds it. Where events of one key "
-			"wait for each other it is %s with any number of "
-			"consumers; a strategy without keys could",
-			size_text(size, bound[BOUND_KEY]).at);
 	return text_format(" with up to %u consumers, which would be busy %.0f "
 			   "%% of the time; more could",
 			   most, 100 * size->work / most);
@@ -295,6 +338,20 @@ static struct text size_others(const struct size *size)
 				     others.at);
 }
 
+/* Where keys were read: does the best keep their order? */
+static struct text size_order(const struct size *size,
+			      const struct report_run *run)
+{
+	const struct trace *own = size->plan->trace.own;
+
+	return own != NULL && own->facts.has_keys &&
+			       run->mid[FIGURE_ORDER_KEY] > 0
+		       ? text_format(
+				 "; it breaks the order of keys (%s events)",
+				 report_cell(run, FIGURE_ORDER_KEY).at)
+		       : TEXT_NONE;
+}
+
 /* The answer. */
 static struct text size_sentence(const struct size *size)
 {
@@ -312,13 +369,15 @@ static struct text size_sentence(const struct size *size)
 				   size_why(size, most).at);
 	return text_format(
 		"%s with %u consumer%s is the cheapest that meets %s: it keeps "
-		"%s, and they are busy %.0f %% of the time.%s%s",
+		"%s, and they are busy %.0f %% of the time%s.%s%s",
 		size->plan->strategy[size->best].name, fewest,
 		fewest == 1 ? "" : "s", size->slo,
 		report_value(size_at(size, size->best, fewest),
 			     FIGURE_OBJECTIVE)
 			.at,
-		100 * size->work / fewest, size_others(size).at, perhaps.at);
+		100 * size->work / fewest,
+		size_order(size, size_at(size, size->best, fewest)).at,
+		size_others(size).at, perhaps.at);
 }
 
 /* A line for each number with which something was run; row 0 has the heads. */
@@ -378,12 +437,10 @@ static void size_tell(const struct size *size)
 		table_write(&table, stdout);
 	}
 	for (uint32_t i = 0; i < plan->strategies; i++)
-		if (size_hopeless(size, i) && size_by_key(size, i))
-			(void)printf(
-				"\n%s: events of one key wait for each "
-				"other; with any number of consumers %s\n",
-				plan->strategy[i].name,
-				size_text(size, size->bound[BOUND_KEY]).at);
+		if (size_by(size, i) > BOUND_IDLE &&
+		    size_hopeless(size, size_by(size, i)))
+			(void)printf("\n%s: %s\n", plan->strategy[i].name,
+				     size_stuck(size, size_by(size, i)).at);
 	(void)printf("\n%s\n", size_sentence(size).at);
 }
 
@@ -404,11 +461,12 @@ static void size_record(struct size *size)
 				? json_integer((json_int_t)size->fewest[i])
 				: json_null());
 	(void)json_object_update_new(
-		root,
-		json_pack("{s:f, s:{s:f, s:f, s:f}, s:o, s:s}", "work",
-			  size->work, "bound", "alone", bound[BOUND_ALONE],
-			  "idle", bound[BOUND_IDLE], "by_key", bound[BOUND_KEY],
-			  "fewest", fewest, "answer", size_sentence(size).at));
+		root, json_pack("{s:f, s:f, s:{s:f, s:f, s:f, s:f}, s:o, s:s}",
+				"work", size->work, "hottest", size->hottest,
+				"bound", "alone", bound[BOUND_ALONE], "idle",
+				bound[BOUND_IDLE], "by_two", bound[BOUND_TWO],
+				"by_key", bound[BOUND_ONE], "fewest", fewest,
+				"answer", size_sentence(size).at));
 }
 
 int cmd_size(const struct command *command, void *of)

@@ -358,8 +358,28 @@ check_size()
 		--hop=0 --strategies=jbsq:1 --slo=p99.9:201us --consumers=1:4
 	asked "the services alone exceed it, with 100us" --hop=0 --slo=p99.9:50us
 	asked "service and one hop make 200us" --slo=p99:150us --hop=1
-	asked "the hottest key exceeds it. Where events of one key wait for" \
+	asked "consumers, is too much: events of one key wait for each other, so" \
 		--hop=0 --strategies=atomic,partition --slo=p99.9:201us
+	# One key in front of two homes: slow, then too much for them.
+	asked "is too much: no more than two consumers serve a key, so that it is 300us" \
+		--hop=0 --strategies=pkg,hash --slo=p99.9:201us
+	grep -qF "hash: events of one key wait for each other, so that it is 500us" \
+		"$scratch/out" || fail "hash has another bound"
+	asked "is the cheapest" --hop=0 --slo=p99.9:301us \
+		--strategies=pkg --consumers=5:32
+	cp "$scratch/bursts" "$scratch/spared"
+	{
+		echo arrival_us,service_us,key
+		seq 0 40 40000 | sed 's/$/,100,7/'
+	} >"$scratch/bursts"
+	asked "the hottest key, work for 2.5 consumers, is too much: no more than two" \
+		--hop=0 --strategies=pkg --slo=p99:1s
+	{
+		echo arrival_us,service_us,key
+		seq 0 40 40000 | sed 's/[048]0$/&,500,7/; t; s/$/,10,7/'
+	} >"$scratch/bursts"
+	asked "; it breaks the order of keys (" --slo=p99:1ms --strategies=jbsq:1
+	mv "$scratch/spared" "$scratch/bursts"
 	asked "1 consumer is saturated, and the work is enough for 1.11" --speed=1000 \
 		--consumers=1 --slo=p99:50ms
 	expect 0 size --rate=4M --events=20000 --consumers=4:8:2 --json
