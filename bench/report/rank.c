@@ -170,6 +170,26 @@ static struct text verdict_none(const struct report *report)
 	return text_format("Nothing can be compared: %s.", why);
 }
 
+/* Has chance shown nothing of these two? One trace, of a file or drawn, is one
+ * sample: another may have another order. */
+static int verdict_single(const struct report *report, const char *a,
+			  const char *b)
+{
+	enum figure_id rank = report_rank(report);
+	int read = json_object_get(report->root, "trace") != NULL;
+	int ranged = 0;
+
+	for (uint32_t i = 0; i < report->runs; i++) {
+		const struct report_run *run = &report->run[i];
+
+		if (strcmp(run->strategy, a) == 0 ||
+		    strcmp(run->strategy, b) == 0)
+			ranged |= read ? run->high[rank] > run->low[rank]
+				       : run->repeats > 1;
+	}
+	return !ranged;
+}
+
 static struct text verdict_at(const struct report *report, uint32_t load)
 {
 	const struct report_run *best = report_best(report, load, NULL);
@@ -178,8 +198,9 @@ static struct text verdict_at(const struct report *report, uint32_t load)
 	int has_load = rank == FIGURE_OBJECTIVE;
 	struct text at = has_load ? report_load_text(report, report->load[load])
 				  : TEXT_NONE;
-	struct text figure = has_load ? report_head(report, rank)
-				      : text_format("events per second");
+	struct text figure =
+		has_load ? report_head(report, rank)
+			 : text_format("number of events per second");
 	struct text value[2];
 	double ratio;
 
@@ -198,13 +219,19 @@ static struct text verdict_at(const struct report *report, uint32_t load)
 				   "%s and %s.",
 				   at.at, best->strategy, next->strategy,
 				   figure.at, value[0].at, value[1].at);
+	if (verdict_single(report, best->strategy, next->strategy))
+		return text_format("%s has the %s %s%s, %s; the next, %s, has "
+				   "%s: one trace, no range.",
+				   best->strategy,
+				   has_load ? "lowest" : "highest", figure.at,
+				   at.at, report_cell(best, rank).at,
+				   next->strategy, report_cell(next, rank).at);
 	ratio = next->mid[rank] / best->mid[rank];
-	return text_format(has_load ? "%s wins%s: its %s, %s, is %.2f times "
-				      "lower than that of the next, %s, %s."
-				    : "%s wins%s: its %s, %s, are %.2f times "
-				      "higher than those of the next, %s, %s.",
+	return text_format("%s wins%s: its %s, %s, is %.2f times %s than that "
+			   "of the next, %s, %s.",
 			   best->strategy, at.at, figure.at, value[0].at,
-			   has_load ? ratio : 1 / ratio, next->strategy,
+			   has_load ? ratio : 1 / ratio,
+			   has_load ? "lower" : "higher", next->strategy,
 			   value[1].at);
 }
 
@@ -254,6 +281,11 @@ struct text report_verdict(const struct report *report)
 	if (!(next.mid > 0))
 		return text_format("%s wins: it %s; no other does.",
 				   best.strategy, up_to.at);
+	if (verdict_single(report, best.strategy, next.strategy))
+		return text_format("%s %s, the next, %s, up to %s: one trace, "
+				   "no range.",
+				   best.strategy, up_to.at, next.strategy,
+				   verdict_span(report, &next).at);
 	return text_format(best.low > next.high
 				   ? "%s wins: it %s; the next, %s, up to %s."
 				   : "No winner: %s %s, %s up to %s.",

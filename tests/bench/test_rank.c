@@ -102,8 +102,9 @@ static void closed_is_ranked_by_rate(void **state)
 	assert_int_equal(report_mark(&report.run[1]), MARK_BEST);
 	assert_true(load_at(&report, 0) < 0);
 	assert_string_equal(report_verdict(&report).at,
-			    "b wins: its events per second, 2.00M, are 2.00 "
-			    "times higher than those of the next, a, 1.00M.");
+			    "b has the highest number of events per second, "
+			    "2.00M; the next, a, has 1.00M: one trace, no "
+			    "range.");
 	report_close(&report);
 }
 
@@ -220,7 +221,8 @@ static const struct {
 	  {"a", 0.7, 20, 20, 20, IS_FINE},
 	  {"b", 0.5, 2.5, 2.5, 2.5, IS_FINE},
 	  {"b", 0.7, 12.5, 12.5, 12.5, IS_FINE}},
-	 "b wins: it meets p99:10 up to load 0.672; the next, a, up to 0.6."},
+	 "b meets p99:10 up to load 0.672, the next, a, up to 0.6: one trace, "
+	 "no range."},
 	{{{"a", 0.5, 2, 5, 5, IS_FINE},
 	  {"a", 0.7, 12, 20, 20, IS_FINE},
 	  {"b", 0.5, 2.5, 2.5, 2.5, IS_FINE},
@@ -234,8 +236,8 @@ static const struct {
 	  {"a", 0.7, 3, 3, 3, IS_FINE},
 	  {"b", 0.5, 1, 1, 1, IS_FINE},
 	  {"b", 0.7, 4, 4, 4, IS_FINE}},
-	 "a wins at load 0.7: its p99 slowdown, 3.00, is 1.33 times lower than "
-	 "that of the next, b, 4.00."},
+	 "a has the lowest p99 slowdown at load 0.7, 3.00; the next, b, has "
+	 "4.00: one trace, no range."},
 };
 
 static void the_verdict_says_who_wins(void **state)

@@ -290,6 +290,11 @@ EOT
 	done
 	cmp "$scratch/drawn.runs" "$scratch/read.runs" ||
 		fail "what was saved is another run"
+	# One trace shows no range.
+	expect 0 compare --arrivals=trace:"$scratch/saved" --quiet \
+		--strategies=rr,jbsq:2
+	tail -1 "$scratch/out" | grep -q '^jbsq:2 has the lowest .* no range' ||
+		fail "one trace: $(tail -1 "$scratch/out")"
 	expect 0 run --arrivals=trace:"$scratch/saved" \
 		--save-trace="$scratch/again"
 	cmp "$scratch/saved" "$scratch/again" || fail "saved twice, not alike"
