@@ -19,11 +19,13 @@ enum size_bound {
 	BOUNDS,
 };
 
-/* Where events of a key are served at a time; 0: anywhere. */
-static const uint32_t size_homes[BOUNDS] = {[BOUND_TWO] = 2, [BOUND_ONE] = 1};
-static const char *const size_where[BOUNDS] = {
-	[BOUND_TWO] = "no more than two consumers serve a key",
-	[BOUND_ONE] = "events of one key wait for each other",
+/* How many consumers serve one key at a time, its homes; 0: any number. */
+static const struct {
+	uint32_t homes;
+	const char *where;
+} size_keys[BOUNDS] = {
+	[BOUND_TWO] = {2, "no more than two consumers serve a key"},
+	[BOUND_ONE] = {1, "events of one key wait for each other"},
 };
 
 /* Of a key: when each home is free, of two and of one; and its work, ns. */
@@ -64,7 +66,8 @@ static enum size_bound size_by(const struct size *size, uint32_t strategy)
 static int size_hopeless(const struct size *size, enum size_bound by)
 {
 	return size->bound[by] > size->plan->slo.limit ||
-	       (size_homes[by] > 0 && size->hottest >= size_homes[by]);
+	       (size_keys[by].homes > 0 &&
+		size->hottest >= size_keys[by].homes);
 }
 
 /* What came of it; NULL: it was not run. */
@@ -112,13 +115,12 @@ static void size_bounds(struct size *size, const struct trace *trace,
 		uint64_t took_ns[BOUNDS] = {ns, ns + hop_ns};
 
 		for (int b = BOUND_TWO; b < BOUNDS; b++)
-			took_ns[b] = size_serve(of->free_ns[b - BOUND_TWO],
-						size_homes[b], there_ns, ns) -
-				     event->arrival_ns;
+			took_ns[b] =
+				size_serve(of->free_ns[b - BOUND_TWO],
+					   size_keys[b].homes, there_ns, ns) -
+				event->arrival_ns;
 		of->work_ns += ns;
-		size->hottest =
-			fmax(size->hottest,
-			     (double)of->work_ns / (double)trace->span_ns);
+		size->hottest = fmax(size->hottest, (double)of->work_ns);
 		for (int b = 0; b < BOUNDS; b++)
 			if (b == BOUND_ALONE || i >= trace->count / WARM_SHARE)
 				sluice_hist_add(
@@ -151,6 +153,7 @@ static int size_open(struct size *size)
 	struct trace_opts opts = command_trace(size->plan, size_load(size, 1));
 	struct size_key *key;
 	struct trace trace;
+	double span;
 	int rc = trace_open(&trace, &opts);
 
 	if (rc < 0)
@@ -161,11 +164,10 @@ static int size_open(struct size *size)
 		rc = cli_fail(-ENOMEM, "no memory");
 	else
 		size_bounds(size, &trace, key);
-	if (trace.span_ns > 0)
-		size->work = trace.service_mean_ns * (double)trace.count /
-			     (double)trace.span_ns;
-	else
-		size->hottest = 0; /* it is no rate */
+	/* What comes at one instant has no rate. */
+	span = trace.span_ns > 0 ? (double)trace.span_ns : INFINITY;
+	size->work = trace.service_mean_ns * (double)trace.count / span;
+	size->hottest /= span;
 	trace_close(&trace);
 	free(key);
 	return rc;
@@ -222,12 +224,6 @@ static int size_strategy(struct size *size, uint32_t strategy)
 	return rc;
 }
 
-static double size_value(const struct size *size, uint32_t strategy)
-{
-	return size_at(size, strategy, size->fewest[strategy])
-		->mid[FIGURE_OBJECTIVE];
-}
-
 static int size_all(struct size *size)
 {
 	int rc = size_open(size);
@@ -240,10 +236,11 @@ static int size_all(struct size *size)
 			rc = size_strategy(size, i);
 		/* Of those that need as few the one with the lowest value. */
 		few = size->fewest[i];
-		if (few > 0 &&
-		    (best == 0 || few < best ||
-		     (few == best &&
-		      size_value(size, i) < size_value(size, size->best))))
+		if (few > 0 && (best == 0 || few < best ||
+				(few == best &&
+				 size_at(size, i, few)->mid[FIGURE_OBJECTIVE] <
+					 size_at(size, size->best, few)
+						 ->mid[FIGURE_OBJECTIVE])))
 			size->best = i;
 	}
 	return rc;
@@ -262,7 +259,7 @@ static struct text size_stuck(const struct size *size, enum size_bound by)
 	return text_format(
 		"%s, so that it is %s at least, whatever there are of "
 		"consumers",
-		size_where[by], size_text(size, size->bound[by]).at);
+		size_keys[by].where, size_text(size, size->bound[by]).at);
 }
 
 /* Why none does. */

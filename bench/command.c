@@ -218,19 +218,15 @@ static void command_late(const struct command *command,
 {
 	for (uint32_t i = 0; i < plan->faults; i++) {
 		const struct plan_fault *fault = &plan->fault[i];
+		struct text note = text_format(
+			"note: --%s of consumer %u at %s changed nothing in %u "
+			"of %u runs: they had ended before",
+			plan_fault_names[fault->kind], fault->consumer,
+			text_ns((double)fault->at_ns).at, plan->late[i],
+			runs * compare_rounds(plan));
 
 		if (plan->late[i] > 0)
-			command_complain(
-				command,
-				text_format("note: --%s of consumer %u at %s "
-					    "changed nothing in %u of %u runs: "
-					    "they had ended before",
-					    plan_fault_names[fault->kind],
-					    fault->consumer,
-					    text_ns((double)fault->at_ns).at,
-					    plan->late[i],
-					    runs * compare_rounds(plan))
-					.at);
+			command_complain(command, note.at);
 	}
 }
 

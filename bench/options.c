@@ -8,18 +8,6 @@
 
 /* ---- values of their own -------------------------------------------------- */
 
-/* Why it changes nothing, or NULL. */
-static const char *fault_idle(const struct plan_fault *fault)
-{
-	if (fault->kind == PLAN_SLOW && fault->factor == 1)
-		return "it takes as long as it does anyway";
-	if (fault->kind == PLAN_STALL && fault->for_ns == 0)
-		return "it lasts no time";
-	return fault->kind == PLAN_JOIN && fault->at_ns == 0
-		       ? "it is there from the start anyway"
-		       : NULL;
-}
-
 /* Slow is what a consumer is; the last word counts, and may undo a default. */
 static int fault_read(const struct option_row *row, void *of, const char *text)
 {
@@ -33,8 +21,12 @@ static int fault_read(const struct option_row *row, void *of, const char *text)
 	       (fault.kind != PLAN_SLOW || plan->fault[i].kind != PLAN_SLOW ||
 		plan->fault[i].consumer != fault.consumer))
 		i++;
-	if (i == plan->faults && fault_idle(&fault) != NULL)
-		return REFUSE("has no effect: %s", fault_idle(&fault));
+	if (i == plan->faults && fault.factor == 1 && fault.kind == PLAN_SLOW)
+		return REFUSE("has no effect: it takes as long as it does");
+	if (fault.kind == PLAN_STALL && fault.for_ns == 0)
+		return REFUSE("has no effect: it lasts no time");
+	if (fault.kind == PLAN_JOIN && fault.at_ns == 0)
+		return REFUSE("has no effect: it is there from the start");
 	if (i == PLAN_FAULTS_MAX)
 		return REFUSE("at most %u faults are taken", PLAN_FAULTS_MAX);
 	plan->fault[i] = fault;
