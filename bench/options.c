@@ -18,7 +18,7 @@ static int fault_read(const struct option_row *row, void *of, const char *text)
 	if (spec_read(row->spec, text, &fault) < 0)
 		return cli_within("must be %s; ", row->argument);
 	while (i < plan->faults &&
-	       (fault.kind != PLAN_SLOW || plan->fault[i].kind != PLAN_SLOW ||
+	       (fault.kind > PLAN_STALL || plan->fault[i].kind != fault.kind ||
 		plan->fault[i].consumer != fault.consumer))
 		i++;
 	if (i == plan->faults && fault.factor == 1 && fault.kind == PLAN_SLOW)
@@ -27,6 +27,9 @@ static int fault_read(const struct option_row *row, void *of, const char *text)
 		return REFUSE("has no effect: it lasts no time");
 	if (fault.kind == PLAN_JOIN && fault.at_ns == 0)
 		return REFUSE("has no effect: it is there from the start");
+	if (i < plan->faults && fault.kind == PLAN_STALL)
+		return REFUSE("consumer %u stalls already; once is possible",
+			      fault.consumer);
 	if (i == PLAN_FAULTS_MAX)
 		return REFUSE("at most %u faults are taken", PLAN_FAULTS_MAX);
 	plan->fault[i] = fault;

@@ -199,6 +199,8 @@ check_idle()
 	refused "--slow=1:1: has no effect: it takes as long as" run --slow=1:1
 	refused "--stall=1:5us:0s: has no effect: it lasts no time" \
 		run --stall=1:5us:0s
+	refused "--stall=1:9us:1us: consumer 1 stalls already" \
+		run --stall=1:5us:1us --stall=2:5us:1us --stall=1:9us:1us
 	refused "--join=1:0s: has no effect: it is there from the start" \
 		run --join=1:0s
 	# It undoes what the command has by itself.
