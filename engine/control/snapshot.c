@@ -97,8 +97,7 @@ static void snapshot_stage(struct sluice_stage_snapshot *row,
 	if (!planned)
 		return;
 	snapshot_worker(row, stage);
-	/* Relaxed: a gauge. */
-	row->copy_method = sluice_load_relaxed(&stage->words.copying);
+	row->copy_method = sluice_load_stale(&stage->words.copying);
 	control_stage_stats(stage, &row->counts);
 	control_stage_times(stage, &row->time);
 }

@@ -178,7 +178,7 @@ struct stage_post {
  * inside      who steps it        any         release  1: it is being stepped
  * noticed     any                 any         acq_rel  what somebody has been told
  *                                                      that it does: see times.h
- * copying     who steps it        any         relaxed  its copy method of the moment
+ * copying     who steps it        any         (told)   its copy method of the moment
  *                                                      (copier.h); 0: none yet
  * wanted      control calls       any         release  1: a consumer has subscribed
  *                                                      since it came, while the

@@ -91,7 +91,7 @@ void stage_reset(struct sluice_stage *stage)
 	(void)sluice_exchange(&words->restart, RESTART_NONE);
 	(void)sluice_exchange(&words->downs, 0);
 	sluice_store_relaxed(&words->between, 0);
-	sluice_store_relaxed(&words->copying, SLUICE_COPY_AUTO);
+	sluice_store_stale(&words->copying, SLUICE_COPY_AUTO);
 	sluice_store_stale(&words->noticed, 0);
 	(void)sluice_exchange(&words->stop, STOP_SHUT);
 	(void)sluice_exchange(&words->end_wished, 0);

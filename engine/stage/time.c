@@ -63,8 +63,8 @@ static int time_is_fresh(const struct stage_time *t, enum sluice_doing told,
 static void time_tell_copying(struct sluice_stage *stage)
 {
 	if (stage_produces(stage))
-		sluice_store_relaxed(&stage->words.copying,
-				     stage->out.copier.home);
+		sluice_store_stale(&stage->words.copying,
+				   stage->out.copier.home);
 }
 
 void time_window(struct sluice_stage *stage, const struct time_window *window)
