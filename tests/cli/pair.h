@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots of a sound pipeline, for test_invariant.c. */
+/* Snapshots of a sound pipeline, for wrong.h. */
 #ifndef SLUICE_TESTS_CLI_PAIR_H
 #define SLUICE_TESTS_CLI_PAIR_H
 
