@@ -40,13 +40,19 @@ static uint64_t counted(enum sluice_counter counter)
 
 /* ---- a broadcast ----------------------------------------------------------- */
 
+/* A broadcast that A and B read. */
+static void open_for_two(void)
+{
+	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
+	ends_join(A, 0, ENDS_SLOTS, 0);
+	ends_join(B, 1, ENDS_SLOTS, 0);
+}
+
 /* What somebody has read is not unread, whoever else leaves without it. */
 static void one_reader_is_enough(void **state)
 {
 	(void)state;
-	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
-	ends_join(A, 0, ENDS_SLOTS, 0);
-	ends_join(B, 1, ENDS_SLOTS, 0);
+	open_for_two();
 	assert_int_equal(ends_emit(10, 0), 10);
 	read_all(A, 5);
 	read_all(B, 3);
@@ -83,9 +89,7 @@ static void what_was_before_a_reader_is_unread(void **state)
 static void what_was_read_was_another_event(void **state)
 {
 	(void)state;
-	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
-	ends_join(A, 0, ENDS_SLOTS, 0);
-	ends_join(B, 1, ENDS_SLOTS, 0);
+	open_for_two();
 	assert_int_equal(ends_emit(4, 0), 4);
 	read_all(B, 4);
 	ends_leave(B, 0);
@@ -120,9 +124,7 @@ static void who_never_opened_left_nothing(void **state)
 static void a_leaver_holds_up_no_end(void **state)
 {
 	(void)state;
-	ends_open(sluice_strategy_find("broadcast"), 0, 0, &no_opts);
-	ends_join(A, 0, ENDS_SLOTS, 0);
-	ends_join(B, 1, ENDS_SLOTS, 0);
+	open_for_two();
 	assert_int_equal(ends_emit(10, 0), 10);
 	assert_int_equal(outlet_quiet(ends.out), 0);
 	read_all(B, 10);

@@ -53,6 +53,19 @@ static struct trust_row {
 	{"by_rows_that_are_not_its", elsewhere, 5, BEFORE},
 };
 
+/* Whom those rows let in may come, and it starts. */
+static void let_in(const struct sluice_peer_allow *allow, uint32_t count)
+{
+	assert_int_equal(
+		sluice_pipeline_listen(
+			pipeline,
+			SLUICE_LISTEN(.folder = visitor_folder,
+				      .hello_ms = TEST_DEADLINE_MS,
+				      .allow = allow, .allow_count = count)),
+		0);
+	flow_start(pipeline);
+}
+
 static void open_with(const struct sluice_peer_allow *allow, uint32_t count)
 {
 	sees = GATE_CLOSED;
@@ -62,14 +75,7 @@ static void open_with(const struct sluice_peer_allow *allow, uint32_t count)
 			      .in_bytes = 8, .handle_events = looks_twice,
 			      .flags = SLUICE_STAGE_PEERS_FEED,
 			      .on_idle = SLUICE_IDLE_STAY));
-	assert_int_equal(
-		sluice_pipeline_listen(
-			pipeline,
-			SLUICE_LISTEN(.folder = visitor_folder,
-				      .hello_ms = TEST_DEADLINE_MS,
-				      .allow = allow, .allow_count = count)),
-		0);
-	flow_start(pipeline);
+	let_in(allow, count);
 }
 
 static void what_it_writes_later_is_seen(void **state)
@@ -144,14 +150,7 @@ static void worker_with(const char *dispatcher, int orders, int copies)
 			      .order_of = orders ? "source" : NULL,
 			      .flags = SLUICE_STAGE_PEERS_FEED,
 			      .on_idle = SLUICE_IDLE_STAY));
-	assert_int_equal(
-		sluice_pipeline_listen(
-			pipeline,
-			SLUICE_LISTEN(.folder = visitor_folder,
-				      .hello_ms = TEST_DEADLINE_MS,
-				      .allow = trusted, .allow_count = 1)),
-		0);
-	flow_start(pipeline);
+	let_in(trusted, 1);
 	port = visitor_attach(SLUICE_ATTACH(.name = "worker", .from = "source",
 					    .to = "sink"));
 	assert_int_equal(sink_copies(), copies);
