@@ -197,11 +197,11 @@ int stage_produce(struct sluice_stage *stage)
 	if (stage->opts.handle_demand == NULL || backs_off ||
 	    producer_starved(stage))
 		return moved;
-	if (!stage->run.quick || stage->opts.blocking)
-		producer_ask_slow(stage, room);
-	else if (stage_ahead(stage, AHEAD_FLUSHED))
+	if (stage->opts.blocking || stage_ahead(stage, AHEAD_FLUSHED))
 		producer_ask(stage, room);
-	else
+	else if (stage->run.quick)
 		producer_ask_row(stage, room);
+	else
+		producer_ask_slow(stage, room);
 	return 1;
 }

@@ -508,7 +508,7 @@ sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_t
 sluice_unit_mutant(all-are-quick engine/stage/produce.c producer_row "long_calls_publish_each_its_own"
 	[[/^static void producer_ask_slow/,/^}/s/< ROW_CALL_NS/< UINT64_MAX/]])
 sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_may_block_keeps_nothing_back"
-	[[s/!stage->run.quick || stage->opts.blocking/!stage->run.quick/]])
+	[[s/stage->opts.blocking || stage_ahead/stage_ahead/]])
 sluice_unit_mutant(corked-for-ever engine/link/outlet.c producer_row "a_row_may_end_early"
 	[[/^void outlet_uncork/,/^}/s/outlet_publish(out, 0);//]])
 sluice_unit_mutant(worse-is-better ring/copier.c copier "equals_are_left_alone"
