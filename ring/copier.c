@@ -64,8 +64,6 @@ int sluice_copier_init(struct sluice_copier *copier, uint32_t method)
 				   sluice_copy_name(method));
 	if (method != SLUICE_COPY_AUTO)
 		all = 1u << method;
-	else if (all & 1u << SLUICE_COPY_STRING)
-		method = SLUICE_COPY_STRING;
 	else
 		method = SLUICE_COPY_PLAIN;
 	*copier = (struct sluice_copier){

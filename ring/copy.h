@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file copy.h
- * How payload gets into a slot.
+ * The ways in which payload gets into a slot.
  *
  * Where the two CPUs of a link are far apart the writer is the limit: a plain
- * store must first take the line from the reader's cache (8.8 ns measured). A
- * long `rep movsb` needs no ownership and moves 64-byte events 2.8 times as
- * fast far apart, 1.2 times near; so a staged batch is copied with one. Short
- * copies, and builds under a sanitizer (which cannot see the instruction), use
- * memcpy.
+ * store must first take the line from the reader's cache (8.8 ns measured).
+ * Other stores need no ownership, and which of them is fast is the machine's
+ * business: a writer may find out (copier.h). Without that a long copy is one
+ * `rep movsb`, a short one memcpy. Builds under a sanitizer, which cannot see
+ * such stores, use memcpy throughout.
  */
 #ifndef SLUICE_RING_COPY_H
 #define SLUICE_RING_COPY_H
@@ -31,7 +31,7 @@ SLUICE_BEGIN_DECLS
 /** From this many bytes on a copy is one `rep movsb`. */
 #define SLUICE_COPY_REP_BYTES 1024
 
-/** The same through the cache: what @bytes are, memcpy knows best. */
+/** Copy @bytes by plain stores, through the cache. */
 SLUICE_API inline void sluice_copy_plain(void *to, const void *from,
 					 size_t bytes)
 {
@@ -57,7 +57,7 @@ SLUICE_API inline void sluice_copy_plain(void *to, const void *from,
 	}
 }
 
-/** The same by one `rep movsb`, however short; where there is none, memcpy. */
+/** Copy @bytes by one `rep movsb`, however few; where there is none, memcpy. */
 SLUICE_API inline void sluice_copy_string(void *to, const void *from,
 					  size_t bytes)
 {
