@@ -226,9 +226,7 @@ static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 /* Each partition has one, behind which onlookers have theirs. */
 static uint32_t plan_out_places(const struct sluice_stage *stage)
 {
-	uint32_t places = plan_places(stage, stage->declared_out);
-
-	return stage->opts.partitions + places;
+	return stage->opts.partitions + plan_places(stage, stage->declared_out);
 }
 
 static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)

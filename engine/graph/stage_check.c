@@ -147,19 +147,16 @@ static int stage_check_consumer_only(const struct sluice_stage_opts *o)
 
 static int stage_check_copy(const struct sluice_stage_opts *o)
 {
-	if (o->copy_method >= SLUICE_COPY_METHODS)
-		return sluice_fail(-EINVAL,
-				   "stage '%s': copy_method %u is not in 0 to "
-				   "%u",
-				   o->name, o->copy_method,
-				   SLUICE_COPY_METHODS - 1);
-	if (o->copy_method != SLUICE_COPY_AUTO &&
+	int rc = stage_check_enum(o->name, "copy_method", (int)o->copy_method,
+				  SLUICE_COPY_METHODS - 1);
+
+	if (rc == 0 && o->copy_method != SLUICE_COPY_AUTO &&
 	    !(sluice_copy_methods() & 1u << o->copy_method))
-		return sluice_fail(-EINVAL,
-				   "stage '%s': copy_method %s: this machine "
-				   "has no such instruction",
-				   o->name, sluice_copy_name(o->copy_method));
-	return 0;
+		rc = sluice_fail(-EINVAL,
+				 "stage '%s': copy_method %s: this machine has "
+				 "no such instruction",
+				 o->name, sluice_copy_name(o->copy_method));
+	return rc;
 }
 
 static int stage_check_producer(const struct sluice_stage_opts *o)
