@@ -278,12 +278,13 @@ int sluice_snapshot_rates(const struct sluice_snapshot *before,
 	size_t stages;
 	size_t subs;
 	struct rates *r;
-	int rc = before != NULL && now != NULL ? rates_check(before, now) : 0;
+	int rc;
 
 	if (now == NULL)
 		return door_missing(__func__, "now");
 	if (out == NULL)
 		return door_missing(__func__, "out");
+	rc = before != NULL ? rates_check(before, now) : 0;
 	if (rc < 0)
 		return rc;
 	stages = (size_t)now->stage_count +
