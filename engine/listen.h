@@ -240,9 +240,9 @@ struct sluice_listen_opts {
  * Returns 0; -EINVAL; -E2BIG; -EADDRINUSE when a pipeline of that name listens in
  * the folder; -ENAMETOOLONG when the socket's path has over 107 bytes; -EPERM when
  * a folder that nobody has named is another user's, or may be written to by others;
- * -ENOENT when the folder that a missing one is in is not there; -EALREADY; -EPIPE when the pipeline has
- * ended; -ENOMEM; or why the system refuses the socket or the thread. Threads:
- * any; no other thread changes the environment meanwhile.
+ * -ENOENT when the folder that a missing one is in is not there; -EALREADY; -EPIPE when
+ * the pipeline has ended; -ENOMEM; or why the system refuses the socket or the thread.
+ * Threads: any; no other thread changes the environment meanwhile.
  */
 SLUICE_API int
 sluice_pipeline_listen(struct sluice_pipeline *pipeline,

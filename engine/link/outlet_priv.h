@@ -160,9 +160,9 @@ static inline void outlet_cork(struct outlet *out)
 }
 void outlet_uncork(struct outlet *out);
 
-/* Place a prefix of @n events and publish it, unless corked. Of an ordered producer the events have
- * their numbers already (sequence_stamp()). Returns the length of the prefix, which
- * is @n whenever @n was within the room. */
+/* Place a prefix of @n events and publish it, unless corked. Of an ordered producer the
+ * events have their numbers already (sequence_stamp()). Returns the length of the
+ * prefix, which is @n whenever @n was within the room. */
 uint32_t outlet_place(struct outlet *out, const unsigned char *events,
 		      uint32_t n);
 

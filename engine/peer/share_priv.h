@@ -75,8 +75,8 @@ struct share_opts {
 	uint32_t capacity;
 	uint32_t event_bytes;
 	int common; /* it reads a ring that others read, too */
-	struct share
-		*first; /* what the same peer has been given before, or NULL */
+	/* What the same peer has been given before, or NULL. */
+	struct share *first;
 	struct budget *budget; /* what its memory is taken from; NULL: none */
 };
 

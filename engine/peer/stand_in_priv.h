@@ -41,13 +41,14 @@ struct stand_in {
 
 #define STAND_IN_NONE ((struct stand_in){.stage = NULL})
 
-/* @hello was accepted, and its peer may do what it wishes, on those @terms. Fills in what @welcome says
- * of the rings, and @fds, which are the caller's to close (welcome->memory_count), after
- * a failure too: then @in has ended, and is to be closed like others.
+/* @hello was accepted, and its peer may do what it wishes, on those @terms. Fills in what
+ * @welcome says of the rings, and @fds, which are the caller's to close
+ * (welcome->memory_count), after a failure too: then @in has ended, and is to be closed
+ * like others.
  *
- * Returns 0; -ENOSPC when its memory would be too much; -ENOENT for a stage that is not there; -EINVAL for one that does not do
- * what is wished, or has other events; -ENOTSUP for what is not offered to peers; or as
- * sluice_stage_add() and sluice_subscribe() do. */
+ * Returns 0; -ENOSPC when its memory would be too much; -ENOENT for a stage that is not
+ * there; -EINVAL for one that does not do what is wished, or has other events; -ENOTSUP for
+ * what is not offered to peers; or as sluice_stage_add() and sluice_subscribe() do. */
 int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 		  const struct wire_hello *hello,
 		  const struct stand_in_terms *terms,

@@ -67,9 +67,10 @@ static struct sluice_stage *arrive_place(struct sluice_pipeline *p,
 static int arrive_place_soon(const struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
-		uint32_t seat = sluice_load_acquire(&p->stages[i]->words.berth);
+		uint32_t berth =
+			sluice_load_acquire(&p->stages[i]->words.berth);
 
-		if (seat == BERTH_LEAVING || seat == BERTH_FREE)
+		if (berth == BERTH_LEAVING || berth == BERTH_FREE)
 			return host_phase(&p->host) == PIPELINE_RUNNING;
 	}
 	return 0;

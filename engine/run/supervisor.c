@@ -87,12 +87,12 @@ static void supervisor_join(struct sluice_pipeline *p, struct worker *worker)
 static void supervisor_vacate(struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
-		sluice_a32 *seat = &p->stages[i]->words.berth;
+		sluice_a32 *berth = &p->stages[i]->words.berth;
 
-		if (sluice_load_acquire(seat) != BERTH_LEAVING)
+		if (sluice_load_acquire(berth) != BERTH_LEAVING)
 			continue;
 		engine_of(p)->supervised[i] = (struct supervised){0};
-		(void)sluice_exchange(seat, BERTH_FREE);
+		(void)sluice_exchange(berth, BERTH_FREE);
 	}
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		if (sluice_load_acquire(&p->workers[i].state) == WORKER_DONE)

@@ -5,10 +5,10 @@
  *
  * stage_step() is one *round* of a stage. What was signalled comes first, and timers
  * that are due. Then a producer is asked for one emission, or several that are
- * little; any other stage handles at most one batch of each link, or, where links have weights, as many as the turn of
- * the link takes. A resequencer moves all that its links have into its window, and
- * then handles at most one batch from there. A round waits for nothing, except for
- * on_stop before fini (stop.c).
+ * little; any other stage handles at most one batch of each link, or, where links have
+ * weights, as many as the turn of the link takes. A resequencer moves all that its links
+ * have into its window, and then handles at most one batch from there. A round waits for
+ * nothing, except for on_stop before fini (stop.c).
  *
  * Everything in struct sluice_stage belongs to the thread that steps it, except its
  * definition, its berth, and what is everybody's.

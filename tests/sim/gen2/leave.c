@@ -239,9 +239,9 @@ static void check_goes(struct node *node)
 static void check_places(const struct sluice_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->stage_count.value; i++) {
-		uint32_t seat = sluice_load_stale(&p->stages[i]->words.berth);
+		uint32_t berth = sluice_load_stale(&p->stages[i]->words.berth);
 
-		if (seat == BERTH_MAKING || seat == BERTH_LEAVING)
+		if (berth == BERTH_MAKING || berth == BERTH_LEAVING)
 			wrong("stall: place %u is kept for nobody", i);
 	}
 	if (p->arrivals > 0)
