@@ -22,10 +22,12 @@ enum size_bound {
 /* How many consumers serve one key at a time, its homes; 0: any number. */
 static const struct {
 	uint32_t homes;
+	const char *strategies;
 	const char *where;
 } size_keys[BOUNDS] = {
-	[BOUND_TWO] = {2, "no more than two consumers serve a key"},
-	[BOUND_ONE] = {1, "events of one key wait for each other"},
+	[BOUND_TWO] = {2, "pkg", "no more than two consumers serve a key"},
+	[BOUND_ONE] = {1, "hash partition atomic",
+		       "events of one key wait for each other"},
 };
 
 /* Of a key: when each home is free, of two and of one; and its work, ns. */
@@ -42,23 +44,17 @@ struct size {
 	double bound[BOUNDS];
 	double work;    /* consumers that would be busy all the time */
 	double hottest; /* the same, of the key that has most */
-	/* By strategy, that meet it in every repeat; and in some; 0: none do. */
-	uint32_t fewest[PLAN_STRATEGIES_MAX];
-	uint32_t perhaps[PLAN_STRATEGIES_MAX];
-	uint32_t best; /* strategy, if any has some */
 };
 
 /* What bounds a strategy. */
 static enum size_bound size_by(const struct size *size, uint32_t strategy)
 {
 	const char *name = size->plan->strategy[strategy].strategy->name;
+	enum size_bound by = BOUND_TWO;
 
-	if (strcmp(name, "pkg") == 0)
-		return BOUND_TWO;
-	return strcmp(name, "hash") == 0 || strcmp(name, "partition") == 0 ||
-			       strcmp(name, "atomic") == 0
-		       ? BOUND_ONE
-		       : BOUND_IDLE;
+	while (by < BOUNDS && strstr(size_keys[by].strategies, name) == NULL)
+		by++;
+	return by < BOUNDS ? by : BOUND_IDLE;
 }
 
 /* Nothing that is so bounded could meet it: it takes too long, or the homes of the
@@ -68,22 +64,6 @@ static int size_hopeless(const struct size *size, enum size_bound by)
 	return size->bound[by] > size->plan->slo.limit ||
 	       (size_keys[by].homes > 0 &&
 		size->hottest >= size_keys[by].homes);
-}
-
-/* What came of it; NULL: it was not run. */
-static const struct report_run *size_at(const struct size *size,
-					uint32_t strategy, uint32_t consumers)
-{
-	const char *name = size->plan->strategy[strategy].name;
-
-	for (uint32_t i = 0; i < size->report.runs; i++) {
-		const struct report_run *run = &size->report.run[i];
-
-		if (fabs(run->load - consumers) < 0.5 &&
-		    strcmp(run->strategy, name) == 0)
-			return run;
-	}
-	return NULL;
 }
 
 /* When an event that comes @there_ns is over, at the home that is free first. */
@@ -131,6 +111,56 @@ static void size_bounds(struct size *size, const struct trace *trace,
 		size->bound[b] =
 			(double)sluice_hist_quantile(&hist[b], slo->quantile) /
 			(slo->is_latency ? 1 : 1e3);
+}
+
+/* ---- how few ------------------------------------------------------------- */
+
+/* What came of it, at this one of the report's numbers; NULL: it was not run. */
+static const struct report_run *size_at(const struct size *size,
+					uint32_t strategy, uint32_t load)
+{
+	const char *name = size->plan->strategy[strategy].name;
+
+	for (uint32_t i = 0; i < size->report.runs; i++)
+		if (size->report.run[i].load_at == load &&
+		    strcmp(size->report.run[i].strategy, name) == 0)
+			return &size->report.run[i];
+	return NULL;
+}
+
+/* The run with the fewest consumers from which on all that were tried meet it: in
+ * every repeat, @meets 2, or 1, in some; NULL: none do. */
+static const struct report_run *size_fewest(const struct size *size,
+					    uint32_t strategy, int meets)
+{
+	const struct report_run *fewest = NULL;
+
+	for (uint32_t i = 0; i < size->report.loads; i++) {
+		const struct report_run *run = size_at(size, strategy, i);
+
+		if (run != NULL && report_meets(run) < meets)
+			fewest = NULL;
+		else if (fewest == NULL)
+			fewest = run;
+	}
+	return fewest;
+}
+
+/* Of all strategies; of those that need as few the one with the lowest value. */
+static const struct report_run *size_best(const struct size *size, int meets)
+{
+	const struct report_run *best = NULL;
+
+	for (uint32_t i = 0; i < size->plan->strategies; i++) {
+		const struct report_run *run = size_fewest(size, i, meets);
+
+		if (run != NULL && (best == NULL || run->load < best->load ||
+				    (run->load_at == best->load_at &&
+				     run->mid[FIGURE_OBJECTIVE] <
+					     best->mid[FIGURE_OBJECTIVE])))
+			best = run;
+	}
+	return best;
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -193,31 +223,17 @@ static int size_strategy(struct size *size, uint32_t strategy)
 {
 	const struct bench_options *options = size->options;
 	int watched = !options->quiet && output_watched();
-	uint32_t *fewest = &size->fewest[strategy];
-	uint32_t *perhaps = &size->perhaps[strategy];
+	int met = 0;
 	int rc = 0;
 
-	for (uint32_t i = 0; rc == 0 && i < options->sizes; i++) {
+	for (uint32_t i = 0; rc == 0 && met < 2 && i < options->sizes; i++) {
 		uint32_t n = (uint32_t)options->size[i];
-		const struct report_run *run;
-		int meets;
 
 		if (watched)
 			output_watch("%s: %u consumers",
 				     size->plan->strategy[strategy].name, n);
 		rc = size_run(size, strategy, n);
-		run = size_at(size, strategy, n);
-		meets = run != NULL ? report_meets(run) : 0;
-		if (meets == 0)
-			*perhaps = 0;
-		else if (*perhaps == 0)
-			*perhaps = n;
-		if (meets < 2)
-			*fewest = 0;
-		else if (*fewest > 0)
-			break;
-		else
-			*fewest = n;
+		met = size_fewest(size, strategy, 2) != NULL ? met + 1 : 0;
 	}
 	if (watched)
 		output_watch_end();
@@ -228,21 +244,9 @@ static int size_all(struct size *size)
 {
 	int rc = size_open(size);
 
-	for (uint32_t i = 0; rc == 0 && i < size->plan->strategies; i++) {
-		uint32_t best = size->fewest[size->best];
-		uint32_t few;
-
+	for (uint32_t i = 0; rc == 0 && i < size->plan->strategies; i++)
 		if (!size_hopeless(size, size_by(size, i)))
 			rc = size_strategy(size, i);
-		/* Of those that need as few the one with the lowest value. */
-		few = size->fewest[i];
-		if (few > 0 && (best == 0 || few < best ||
-				(few == best &&
-				 size_at(size, i, few)->mid[FIGURE_OBJECTIVE] <
-					 size_at(size, size->best, few)
-						 ->mid[FIGURE_OBJECTIVE])))
-			size->best = i;
-	}
 	return rc;
 }
 
@@ -295,57 +299,54 @@ static struct text size_why(const struct size *size, uint32_t most)
 			   most, 100 * size->work / most);
 }
 
-/* With fewer than @fewest, 0: of all, some repeats meet it: the fewest of these. */
-static struct text size_perhaps(const struct size *size, uint32_t fewest)
+/* With fewer than @best, NULL: of all, some repeats meet it: the fewest of these. */
+static struct text size_perhaps(const struct size *size,
+				const struct report_run *best)
 {
-	const struct report_run *best = NULL;
+	const struct report_run *few = size_best(size, 1);
 
-	for (uint32_t i = 0; i < size->plan->strategies; i++) {
-		uint32_t few = size->perhaps[i];
-
-		if (few > 0 && (fewest == 0 || few < fewest) &&
-		    (best == NULL || few < best->load))
-			best = size_at(size, i, few);
-	}
-	if (best == NULL)
+	if (few == NULL || (best != NULL && few->load_at >= best->load_at))
 		return TEXT_NONE;
 	return text_format("%s it is a matter of chance: %s has %s.",
-			   report_load_text(&size->report, best->load).at,
-			   best->strategy,
-			   report_value(best, FIGURE_OBJECTIVE).at);
+			   report_load_text(&size->report, few->load).at,
+			   few->strategy,
+			   report_value(few, FIGURE_OBJECTIVE).at);
 }
 
 /* Those that need as few and are not apart from the best. */
-static struct text size_others(const struct size *size)
+static struct text size_others(const struct size *size,
+			       const struct report_run *best)
 {
-	uint32_t fewest = size->fewest[size->best];
-	const struct report_run *best = size_at(size, size->best, fewest);
 	struct text others = TEXT_NONE;
 
-	for (uint32_t i = 0; i < size->plan->strategies; i++)
-		if (i != size->best && size->fewest[i] == fewest &&
-		    !report_apart(FIGURE_OBJECTIVE, best,
-				  size_at(size, i, fewest)))
-			others = text_format("%s%s%s", others.at,
-					     others.at[0] != '\0' ? ", " : "",
-					     size->plan->strategy[i].name);
-	return others.at[0] == '\0'
-		       ? TEXT_NONE
-		       : text_format(" No worse, as ranges overlap: %s.",
-				     others.at);
+	for (uint32_t i = 0; i < size->plan->strategies; i++) {
+		const struct report_run *run = size_fewest(size, i, 2);
+
+		if (run != NULL && run != best &&
+		    run->load_at == best->load_at &&
+		    !report_apart(FIGURE_OBJECTIVE, best, run))
+			others = text_format(
+				"%s%s%s",
+				others.at[0] != '\0'
+					? others.at
+					: " No worse, as ranges overlap",
+				others.at[0] != '\0' ? ", " : ": ",
+				run->strategy);
+	}
+	return others.at[0] != '\0' ? text_format("%s.", others.at) : others;
 }
 
 /* Where keys were read: does the best keep their order? */
 static struct text size_order(const struct size *size,
-			      const struct report_run *run)
+			      const struct report_run *best)
 {
 	const struct trace *own = size->plan->trace.own;
 
 	return own != NULL && own->facts.has_keys &&
-			       run->mid[FIGURE_ORDER_KEY] > 0
+			       best->mid[FIGURE_ORDER_KEY] > 0
 		       ? text_format(
 				 "; it breaks the order of keys (%s events)",
-				 report_cell(run, FIGURE_ORDER_KEY).at)
+				 report_cell(best, FIGURE_ORDER_KEY).at)
 		       : TEXT_NONE;
 }
 
@@ -353,28 +354,24 @@ static struct text size_order(const struct size *size,
 static struct text size_sentence(const struct size *size)
 {
 	const struct bench_options *options = size->options;
-	uint32_t fewest = size->fewest[size->best];
+	const struct report_run *best = size_best(size, 2);
 	uint32_t most = (uint32_t)options->size[options->sizes - 1];
-	struct text perhaps = size_perhaps(size, fewest);
+	struct text perhaps = size_perhaps(size, best);
 
-	if (fewest == 0 && perhaps.at[0] != '\0')
+	if (best == NULL && perhaps.at[0] != '\0')
 		return text_format("Nothing meets %s in every repeat with up "
 				   "to %u consumers.%s",
 				   size->slo, most, perhaps.at);
-	if (fewest == 0)
+	if (best == NULL)
 		return text_format("Nothing meets %s%s.", size->slo,
 				   size_why(size, most).at);
 	return text_format(
-		"%s with %u consumer%s is the cheapest that meets %s: it keeps "
-		"%s, and they are busy %.0f %% of the time%s.%s%s",
-		size->plan->strategy[size->best].name, fewest,
-		fewest == 1 ? "" : "s", size->slo,
-		report_value(size_at(size, size->best, fewest),
-			     FIGURE_OBJECTIVE)
-			.at,
-		100 * size->work / fewest,
-		size_order(size, size_at(size, size->best, fewest)).at,
-		size_others(size).at, perhaps.at);
+		"%s%s is the cheapest that meets %s: it keeps %s, and they are "
+		"busy %.0f %% of the time%s.%s%s",
+		best->strategy, report_load_text(&size->report, best->load).at,
+		size->slo, report_value(best, FIGURE_OBJECTIVE).at,
+		100 * size->work / best->load, size_order(size, best).at,
+		size_others(size, best).at, perhaps.at);
 }
 
 /* A line for each number with which something was run; row 0 has the heads. */
@@ -384,7 +381,7 @@ static struct text size_cell(const struct table *table, uint32_t row,
 	static const char *const marks[] = {"", "~", "*"};
 	const struct size *size = table->of;
 	const struct report_run *run;
-	uint32_t n;
+	double n;
 
 	if (row == 0)
 		return text_format(
@@ -392,12 +389,12 @@ static struct text size_cell(const struct table *table, uint32_t row,
 			      : column == 1
 				      ? "busy"
 				      : size->plan->strategy[column - 2].name);
-	n = (uint32_t)size->report.load[row - 1];
+	n = size->report.load[row - 1];
 	if (column == 0)
-		return text_format("%u", n);
+		return text_format("%.0f", n);
 	if (column == 1)
 		return text_format("%.0f %%", 100 * size->work / n);
-	run = size_at(size, column - 2, n);
+	run = size_at(size, column - 2, row - 1);
 	if (run == NULL)
 		return TEXT_NONE;
 	return run->saturated
@@ -409,7 +406,7 @@ static struct text size_cell(const struct table *table, uint32_t row,
 static void size_tell(const struct size *size)
 {
 	const struct bench_plan *plan = size->plan;
-	const struct trace *own = plan->trace.own;
+	struct text said;
 	struct table table = {
 		.rows = size->report.loads,
 		.columns = 2 + plan->strategies,
@@ -418,11 +415,10 @@ static void size_tell(const struct size *size)
 		.of = size,
 		.cell = size_cell,
 	};
-	struct text sentence[TEXT_TRACE];
-	uint32_t n = own != NULL ? text_trace(&own->facts, 0, sentence) : 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		(void)puts(sentence[i].at);
+	/* What was read. */
+	for (uint32_t i = 2; (said = report_about(&size->report, i)).at[0]; i++)
+		(void)puts(said.at);
 	(void)printf("sim: %s of the %s and its range over the repeats, work "
 		     "for %.3g consumers\n*: all meet it, ~: some do, blank: "
 		     "not tried, sat.: "
@@ -451,12 +447,14 @@ static void size_record(struct size *size)
 	options_record(size->options, &size->report);
 	(void)json_object_set_new(json_object_get(root, "plan"), "mode",
 				  json_string("sim"));
-	for (uint32_t i = 0; i < size->plan->strategies; i++)
+	for (uint32_t i = 0; i < size->plan->strategies; i++) {
+		const struct report_run *run = size_fewest(size, i, 2);
+
 		(void)json_object_set_new(
 			fewest, size->plan->strategy[i].name,
-			size->fewest[i] > 0
-				? json_integer((json_int_t)size->fewest[i])
-				: json_null());
+			run != NULL ? json_integer((json_int_t)run->load)
+				    : json_null());
+	}
 	(void)json_object_update_new(
 		root, json_pack("{s:f, s:f, s:{s:f, s:f, s:f, s:f}, s:o, s:s}",
 				"work", size->work, "hottest", size->hottest,

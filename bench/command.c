@@ -2,6 +2,7 @@
 /* What run, compare, keyed, slow and burst do; and plot, which only writes what
  * they can write beside the tables. */
 #include "bench/command.h"
+#include "dispatch/mix.h"
 
 #include <string.h>
 
@@ -15,18 +16,6 @@ struct trace_opts command_trace(const struct bench_plan *plan, double load)
 	return opts;
 }
 
-/* The trace that all of it is about, at its one load. */
-static int command_save(const struct bench_options *options,
-			const struct trace *trace)
-{
-	const char *file = options->save_trace;
-	FILE *out = file != NULL ? output_open(file) : NULL;
-
-	return file == NULL ? 0
-			    : output_close(out, file,
-					   out ? trace_save(trace, out) : 0);
-}
-
 /* The first trace: what this machine cannot do with it is refused, as other options
  * are; then it is saved. */
 static int command_first(const struct command *command,
@@ -34,16 +23,17 @@ static int command_first(const struct command *command,
 {
 	struct trace_opts opts =
 		command_trace(&options->plan, options->plan.load[0]);
+	const char *file = options->save_trace;
 	struct trace trace;
 	int rc = trace_open(&trace, &opts);
 
-	if (rc < 0)
-		return rc;
-	if (run_possible(&options->plan, &trace) < 0) {
+	if (rc == 0 && run_possible(&options->plan, &trace) < 0) {
 		command_complain(command, cli_error());
 		rc = COMMAND_USAGE;
-	} else {
-		rc = command_save(options, &trace);
+	} else if (rc == 0 && file != NULL) {
+		FILE *out = output_open(file);
+
+		rc = output_close(out, file, out ? trace_save(&trace, out) : 0);
 	}
 	trace_close(&trace);
 	return rc;
@@ -115,42 +105,13 @@ int command_outputs(const struct report *report,
 
 /* From the seed of one round to that of the next, modulo 2^64: neither they nor
  * their lower halves meet those of another --seed. */
-#define COMPARE_SEED UINT64_C(0x9e3779b97f4a7c15)
+#define COMPARE_SEED SLUICE_MIX_STEP
 
 /* As many as the plan has; 1 where the same again is the same, to the last
  * event: in sim, when nothing is drawn. */
 static uint32_t compare_rounds(const struct bench_plan *plan)
 {
-	uint32_t chance = plan->mode != PLAN_SIM || trace_draws(&plan->trace);
-
-	for (uint32_t i = 0; i < plan->strategies; i++)
-		chance |=
-			plan->strategy[i].strategy->needs & SLUICE_NEEDS_CHANCE;
-	return chance ? plan->repeats : 1;
-}
-
-/* All strategies over one trace, at what is told as @load. */
-static int compare_round(const struct bench_plan *plan, double load,
-			 uint32_t round, int watched,
-			 struct run_result *results)
-{
-	uint32_t rounds = compare_rounds(plan);
-	struct trace trace = {0};
-	int rc = trace_open(&trace, &plan->trace);
-
-	for (uint32_t i = 0; rc == 0 && i < plan->strategies; i++) {
-		struct run_result *result = &results[i * rounds + round];
-
-		if (watched)
-			output_watch("load %.4g  %s  round %u of %u", load,
-				     plan->strategy[i].name, round + 1, rounds);
-		rc = run_strategy(plan, &plan->strategy[i], &trace, result);
-		result->load = load;
-		if (rc < 0)
-			(void)cli_within("at load %g: ", load);
-	}
-	trace_close(&trace);
-	return rc;
+	return plan->mode != PLAN_SIM || plan_draws(plan) ? plan->repeats : 1;
 }
 
 struct run_result *compare_load(const struct bench_plan *asked, double load,
@@ -158,17 +119,34 @@ struct run_result *compare_load(const struct bench_plan *asked, double load,
 {
 	struct bench_plan plan = *asked; /* with the seed of a round */
 	uint32_t rounds = compare_rounds(&plan);
-	struct run_result *results =
-		calloc((size_t)plan.strategies * rounds, sizeof(*results));
+	uint32_t runs = rounds * plan.strategies;
+	struct run_result *results = calloc(runs, sizeof(*results));
+	struct trace trace = {0};
 	int rc = results != NULL ? 0 : cli_fail(-ENOMEM, "no memory");
 
 	plan.trace = command_trace(asked, load);
 	if (plan.by_speed)
 		load *= plan.trace.own->facts.load;
-	for (uint32_t i = 0; rc == 0 && i < rounds; i++) {
-		rc = compare_round(&plan, load, i, watched, results);
-		plan.trace.seed += COMPARE_SEED;
+	/* All strategies over one trace, and then over the next. */
+	for (uint32_t i = 0; rc == 0 && i < runs; i++) {
+		uint32_t round = i / plan.strategies;
+		uint32_t s = i % plan.strategies;
+		struct run_result *result = &results[s * rounds + round];
+
+		if (s == 0) {
+			plan.trace.seed += round > 0 ? COMPARE_SEED : 0;
+			trace_close(&trace);
+			rc = trace_open(&trace, &plan.trace);
+		}
+		if (watched)
+			output_watch("load %.4g  %s  round %u of %u", load,
+				     plan.strategy[s].name, round + 1, rounds);
+		if (rc == 0 && (rc = run_strategy(&plan, &plan.strategy[s],
+						  &trace, result)) < 0)
+			(void)cli_within("at load %g: ", load);
+		result->load = load;
 	}
+	trace_close(&trace);
 	if (rc == 0)
 		return results;
 	free(results);

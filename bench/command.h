@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The subcommands, and what they have in common. Of command.c, of one cmd_*.c
- * for each subcommand, of options.c (the table), options_finish.c (what can be
- * judged at the end only) and option.def (the rows). Knows options, reports, which
- * runs a plan has; not how a command line is read, nor how a run is made. */
+ * for each subcommand, of options.c (the table) and options_finish.c (what can be
+ * judged at the end only). Knows options, reports, which runs a plan has; not how a
+ * command line is read, nor how a run is made. */
 #ifndef SLUICE_BENCH_COMMAND_H
 #define SLUICE_BENCH_COMMAND_H
 

@@ -24,18 +24,16 @@ int options_spare(const struct bench_options *options, const char *name,
 
 static int finish_files(const struct bench_options *options)
 {
-	const struct {
-		const char *name;
-		const char *file;
-	} written[] = {{"save-trace", options->save_trace},
-		       {"json", options->json},
-		       {"csv", options->csv},
-		       {"html", options->html}};
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(written) / sizeof(*written);
-	     i++)
-		rc = options_spare(options, written[i].name, written[i].file);
+	for (uint32_t i = 0; rc == 0 && i < options_count; i++) {
+		const struct option_row *row = &options_rows[i];
+		const void *file = (const char *)options + row->at;
+
+		if (row->kind == OPTION_DOCUMENT)
+			rc = options_spare(options, row->name,
+					   *(const char *const *)file);
+	}
 	return rc;
 }
 
@@ -127,7 +125,7 @@ static int finish_trace(struct bench_options *options,
 	return 0;
 }
 
-/* No option is ignored. */
+/* No option is ignored: which have no effect beside others, and why. */
 static int finish_idle(const struct bench_options *options)
 {
 	static const char nothing[] = "nothing is drawn: the trace has all, "
@@ -140,26 +138,22 @@ static int finish_idle(const struct bench_options *options)
 	int sim = plan->mode == PLAN_SIM;
 	int closed = plan->trace.arrival.kind == ARRIVAL_CLOSED;
 	int file = plan->trace.arrival.kind == ARRIVAL_TRACE;
-	int drawn = trace_draws(&plan->trace);
+	int size = options->line.command->bit == COMMAND_SIZE;
 	int throughput = plan->mode == PLAN_THREADS &&
 			 plan->trace.service.mean_ns <= PLAN_SERVICE_NONE_NS &&
 			 (facts->has_service ||
 			  plan->trace.service.kind == SERVICE_FIXED);
-	int keyed = 0;
+	uint32_t needs = 0;
 	int pool = 0;
-	int spill = 0;
 	int windows = 0;
 	int refills = 0;
 
 	for (uint32_t i = 0; i < plan->strategies; i++) {
 		const struct plan_strategy *one = &plan->strategy[i];
-		uint32_t needs = one->strategy->needs;
 		int shared = one->strategy->rings == SLUICE_RINGS_POOL;
 
+		needs |= one->strategy->needs;
 		pool |= shared;
-		drawn |= (needs & SLUICE_NEEDS_CHANCE) != 0;
-		keyed |= (needs & SLUICE_NEEDS_KEYS) != 0;
-		spill |= (needs & SLUICE_NEEDS_SPILL) != 0;
 		windows |= one->window == 0;
 		refills |= !shared && one->refill == 0 && one->min == 0;
 	}
@@ -168,7 +162,51 @@ static int finish_idle(const struct bench_options *options)
 		int idle;
 		const char *why;
 	} rules[] = {
-#include "bench/idle.def"
+		{"repeats", sim && !plan_draws(plan), nothing},
+		{"rate", file, "a trace has its own; see --speed"},
+		{"load", closed, "closed arrivals have no load"},
+		{"load", option_given(&options->line, "speed") != NULL,
+		 "--speed is given as well; one of them is too many"},
+		{"speed", !file && size,
+		 "only --arrivals=trace:FILE has a rate of its own; --rate "
+		 "sets that of others"},
+		{"speed", !file,
+		 "only --arrivals=trace:FILE has a rate of its own; --load "
+		 "sets that of others"},
+		{"service", (int)facts->has_service, services},
+		{"service-mean", (int)facts->has_service, services},
+		{"keys", (int)facts->has_keys, "the trace has keys of its own"},
+		{"keys", throughput && !(needs & SLUICE_NEEDS_KEYS),
+		 "without services no order is looked at, and no strategy here "
+		 "looks at keys"},
+		{"events", file, "the trace has events of its own"},
+		{"seed", !plan_draws(plan), nothing},
+		{"save-trace", closed,
+		 "closed arrivals have no times that could be saved"},
+		{"save-trace", plan->loads > 1,
+		 "with several loads there is more than one trace"},
+		{"window", !windows, "each strategy has an @window of its own"},
+		{"refill", !refills,
+		 "each strategy has an @refill or @min of its own, or a ring "
+		 "for all, with which consumers do not ask"},
+		{"capacity", !pool && !(needs & SLUICE_NEEDS_SPILL),
+		 "no strategy here has a spill or a shared ring"},
+		{"event-bytes", sim,
+		 "--mode=sim has no use for it; virtual and threads do"},
+		{"hop", !sim,
+		 "only --mode=sim has a distance to set; in the others it is "
+		 "what the machine makes it"},
+		{"claim", plan->mode == PLAN_THREADS,
+		 "in --mode=threads a claim costs what it costs"},
+		{"claim", !pool, "no strategy here has a shared ring"},
+		{"slow", throughput, untimed},
+		{"stall", throughput, untimed},
+		{"slo", closed,
+		 "closed arrivals have no load that could meet it"},
+		{"slo", throughput, untimed},
+		{"hgrm", throughput, untimed},
+		{"color", (int)options->line.to_stdout,
+		 "stdout gets no tables"},
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

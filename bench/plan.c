@@ -3,7 +3,44 @@
 
 #include <string.h>
 
-#include "bench/plan.def"
+/* ---- what may stand behind the name of a strategy ------------------------- */
+
+/* clang-format off */
+/* What may stand behind the name of a strategy, for plan.c. */
+#define FIELD(name_, member_, left_out_, ...) \
+	{SPEC_FIELD(name_, plan_strategy, member_, left_out_, __VA_ARGS__)}
+
+/* The number behind the colon, by strategy. Left out: the engine's way. */
+static const struct spec_form argument_forms[] = {
+	{"demand", FIELD("EVENTS", opts.chunk_events, 0, U32, 1, 1u << 20,
+			 .word = "all", .worth = SLUICE_CHUNK_ALL)},
+	{.name = "broadcast"},
+	{.name = "rr"}, /* and another word */
+	{"jbsq", FIELD("IN_FLIGHT", opts.in_flight_max, 0, U32, 1, 1u << 20)},
+	{"p2c", FIELD("IN_FLIGHT", opts.in_flight_max, 0, U32, 1, 1u << 20)},
+	{.name = "shared"},
+	{"ordered", FIELD("EVENTS", opts.order_events, 0, POWER, 2, 1u << 16)},
+	{"partition", FIELD("GROUPS", opts.key_groups, 0, POWER, 1, 4096)},
+	{"hash", FIELD("PARTITIONS", opts.partitions,
+		       PLAN_PARTITIONS_CONSUMERS, U32, 1, 4096)},
+	{"atomic", FIELD("FLOWS", opts.key_groups, 0, POWER, 1, 4096)},
+	{.name = "pkg"},
+	{"sticky", FIELD("PERCENT", opts.load_percent, 0, U32, 100, 1000)},
+};
+
+/* Behind an @. */
+static const struct spec_form setting_forms[] = {
+	{"window", FIELD("N", window, SPEC_REQUIRED, U32, 1, SLUICE_DEMAND_MAX)},
+	{"refill", FIELD("N", refill, SPEC_REQUIRED, U32, 1, SLUICE_DEMAND_MAX)},
+	{"min", FIELD("N", min, SPEC_REQUIRED, U32, 0, SLUICE_DEMAND_MAX,
+		      .word = "half", .worth = SLUICE_MIN_HALF)},
+	{"rebalance", FIELD("PERCENT", opts.rebalance_percent, SPEC_REQUIRED,
+			    U32, 1, 1000)},
+};
+
+static const struct spec plan_arguments = SPEC_TABLE(":", argument_forms);
+static const struct spec plan_settings = SPEC_TABLE("=", setting_forms);
+/* clang-format on */
 
 const char *const plan_fault_names[] = {"slow", "stall", "kill", "join"};
 
@@ -181,4 +218,15 @@ int plan_check(struct bench_plan *plan)
 				      plan->consumers - 1);
 	plan->trace.consumers = plan->consumers;
 	return 0;
+}
+
+int plan_draws(const struct bench_plan *plan)
+{
+	const struct trace *own = plan->trace.own;
+	uint32_t needs = 0;
+
+	for (uint32_t i = 0; i < plan->strategies; i++)
+		needs |= plan->strategy[i].strategy->needs;
+	return own == NULL || !own->facts.has_service ||
+	       plan->trace.draw_keys || (needs & SLUICE_NEEDS_CHANCE) != 0;
 }

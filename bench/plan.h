@@ -119,6 +119,8 @@ int plan_check(struct bench_plan *plan);
 int plan_credit(const struct bench_plan *plan,
 		const struct plan_strategy *strategy,
 		struct sluice_credit *credit);
+/* Does chance have a part in it? */
+int plan_draws(const struct bench_plan *plan);
 /* As it would be written, into NUMBER_TEXT_BYTES. */
 const char *plan_slo_text(const struct plan_slo *slo, char *text);
 

@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/load/draw.h"
+#include "dispatch/mix.h"
 
 #include <math.h>
 
 #define DRAW_PI 3.14159265358979323846
 
-/* The increment of splitmix64: 2^64 divided by the golden ratio, odd. */
-#define DRAW_STEP UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t draw_mix(uint64_t z)
-{
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 struct draw draw_start(uint64_t seed, uint64_t stream)
 {
 	/* All streams walk one circle of 2^64 states; mixed twice they start
 	 * at unrelated places of it. */
-	return (struct draw){
-		draw_mix(draw_mix(seed + DRAW_STEP) + stream * DRAW_STEP)};
+	return (struct draw){sluice_mix64(sluice_mix64(seed + SLUICE_MIX_STEP) +
+					  stream * SLUICE_MIX_STEP)};
 }
 
 uint64_t draw_u64(struct draw *draw)
 {
-	return draw_mix(draw->state += DRAW_STEP);
+	return sluice_mix64(draw->state += SLUICE_MIX_STEP);
 }
 
 uint64_t draw_below(struct draw *draw, uint64_t n)

@@ -20,7 +20,43 @@ enum trace_stream {
 
 /* ---- as text -------------------------------------------------------------- */
 
-#include "bench/load/trace.def"
+/* clang-format off */
+/* Arrivals, services and keys as they are written, for trace.c. */
+#define DEPTH(name_) \
+	{SPEC_FIELD(name_, arrival, depth, SPEC_REQUIRED, U32, 1, LOAD_DEPTH_MAX)}
+#define MODES(share_, factor_) \
+	{SPEC_FIELD("SHARE", service, share, share_, REAL, 1e-6, 1 - 1e-6), \
+	 SPEC_FIELD("FACTOR", service, factor, factor_, REAL, 1, 1e6)}
+#define KEYS(left_out_) \
+	SPEC_FIELD("N", keys, count, left_out_, U32, 1, LOAD_KEYS_MAX)
+
+static const struct spec_form arrival_forms[] = {
+	[ARRIVAL_CLOSED] = {"closed", DEPTH("DEPTH")},
+	[ARRIVAL_POISSON] = {.name = "poisson"},
+	[ARRIVAL_UNIFORM] = {.name = "uniform"},
+	[ARRIVAL_BURST] = {"burst", DEPTH("N")},
+	[ARRIVAL_TRACE] = {"trace",
+		{SPEC_FIELD("FILE", arrival, file, SPEC_REQUIRED, TEXT, 0, 0)}},
+};
+static const struct spec_form service_forms[] = {
+	[SERVICE_FIXED] = {.name = "fixed"},
+	[SERVICE_EXP] = {.name = "exp"},
+	[SERVICE_LOGNORMAL] = {"lognormal",
+		{SPEC_FIELD("SIGMA", service, share, 1, REAL, 0.01, 3)}},
+	[SERVICE_BIMODAL] = {"bimodal", MODES(0.1, 10)},
+	[SERVICE_EXTREME] = {"extreme", MODES(0.005, 1000)},
+};
+static const struct spec_form key_forms[] = {
+	[KEY_UNIFORM] = {"uniform", {KEYS(1024)}},
+	[KEY_ZIPF] = {"zipf",
+		{SPEC_FIELD("THETA", keys, theta, SPEC_REQUIRED, REAL, 0.001, 2),
+		 KEYS(SPEC_REQUIRED)}},
+};
+
+const struct spec load_arrivals = SPEC_TABLE(":", arrival_forms);
+const struct spec load_service = SPEC_TABLE(":", service_forms);
+const struct spec load_keys = SPEC_TABLE(":", key_forms);
+/* clang-format on */
 
 /* ---- what events are ----------------------------------------------------- */
 

@@ -145,13 +145,6 @@ void trace_close(struct trace *trace);
 /* Write it so that trace:FILE reads it, to the last ns. */
 int trace_save(const struct trace *trace, FILE *stream);
 
-/* Does chance have a part in it? */
-static inline int trace_draws(const struct trace_opts *opts)
-{
-	return opts->own == NULL || !opts->own->facts.has_service ||
-	       opts->draw_keys;
-}
-
 /* The key that a number stands for: of a file a whole number as it was written,
  * or the hash of another text. */
 static inline uint64_t trace_key(const struct trace *trace, uint32_t number)

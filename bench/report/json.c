@@ -4,6 +4,7 @@
 #include "bench/report/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -94,6 +95,54 @@ json_t *report_member(json_t *run, const char *group, const char *member)
 
 /* ---- writing ------------------------------------------------------------- */
 
+#define TELL(...)                                                              \
+	(void)json_array_append_new(told,                                      \
+				    json_text(text_format(__VA_ARGS__).at))
+
+/* What is known of a trace that was read, in sentences. @consumers 0: without the
+ * load of these. */
+static json_t *document_told(const struct trace_facts *facts,
+			     uint32_t consumers)
+{
+	struct text events = text_count((double)facts->events);
+	struct text load = TEXT_NONE;
+	struct text keys = text_format("no keys of its own");
+	char window[NUMBER_TEXT_BYTES];
+	json_t *told = json_array();
+
+	if (consumers > 0)
+		load = text_format("; natural load %.3g of %u consumers",
+				   facts->load, consumers);
+	if (facts->has_keys)
+		keys = text_format("%" PRIu64 " keys, the hottest has %.3g %% "
+				   "of the events",
+				   facts->keys, facts->key_share * 100);
+	(void)number_time_text((double)facts->peak_window_ns, window);
+	if (facts->span_ns > 0)
+		TELL("%s events in %s: %s/s, at most %s/s over %s%s", events.at,
+		     text_ns((double)facts->span_ns).at,
+		     text_number(facts->rate_per_s).at,
+		     text_number(facts->peak_per_s).at, window, load.at);
+	else
+		TELL("%s events, all at one instant", events.at);
+	TELL("services%s alone: mean %s, p99.9 %s; %s",
+	     facts->has_service ? "" : " (drawn)",
+	     text_ns(facts->service_mean_ns).at,
+	     text_ns(facts->service_p99_9_ns).at, keys.at);
+	if (facts->moved > 0)
+		TELL("%" PRIu64 " lines were not in order of time, by at "
+		     "most %s: sorted",
+		     facts->moved, text_ns((double)facts->moved_ns).at);
+	if (facts->no_time > 0)
+		TELL("%" PRIu64 " services of 0, taken "
+		     "as 1 ns: their slowdown says "
+		     "nothing",
+		     facts->no_time);
+	if (facts->ignored[0] != '\0')
+		TELL("columns ignored: %s", facts->ignored);
+	return told;
+}
+
 /* What all at one instant has none of. */
 static json_t *document_rate(const struct trace_facts *facts, double rate)
 {
@@ -103,12 +152,6 @@ static json_t *document_rate(const struct trace_facts *facts, double rate)
 void report_json_trace(struct report *report, const struct trace_facts *facts,
 		       uint32_t consumers)
 {
-	struct text sentence[TEXT_TRACE];
-	uint32_t n = text_trace(facts, consumers, sentence);
-	json_t *told = json_array();
-
-	for (uint32_t i = 0; i < n; i++)
-		(void)json_array_append_new(told, json_text(sentence[i].at));
 #define COUNT(member) #member, (json_int_t)facts->member
 #define REAL(member)  #member, facts->member
 #define RATE(member)  #member, document_rate(facts, facts->member)
@@ -123,7 +166,8 @@ void report_json_trace(struct report *report, const struct trace_facts *facts,
 			  COUNT(moved), COUNT(moved_ns), COUNT(no_time),
 			  "has_service", (int)facts->has_service, "has_keys",
 			  (int)facts->has_keys, "ignored",
-			  json_text(facts->ignored), "told", told));
+			  json_text(facts->ignored), "told",
+			  document_told(facts, consumers)));
 }
 
 /* By strategy: the load, and its range. */

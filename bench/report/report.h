@@ -23,14 +23,6 @@
 /* Grows when a member of the document goes away or means something else. */
 #define REPORT_SCHEMA 2
 
-/* ---- text.c: a trace --------------------------------------------------------- */
-
-/* What is known of a trace that was read, in up to TEXT_TRACE sentences. Returns
- * how many. @consumers 0: without the load of these. */
-#define TEXT_TRACE 5u
-uint32_t text_trace(const struct trace_facts *facts, uint32_t consumers,
-		    struct text *sentences);
-
 /* ---- cell.c: what a figure is ----------------------------------------------- */
 
 enum figure_unit {
@@ -250,7 +242,8 @@ extern const char page_css[];
 void report_table_write(const struct report *report, int color, int legend,
 			FILE *out);
 
-/* What was read of a trace, for so many consumers. */
+/* What was read of a trace, in figures and sentences; @consumers 0: without the load
+ * of these. */
 void report_json_trace(struct report *report, const struct trace_facts *facts,
 		       uint32_t consumers);
 /* A figure in a run of the document, with the range of one that is judged. */

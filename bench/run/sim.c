@@ -43,7 +43,6 @@ struct sim_letter {
 
 struct sim {
 	struct flow flow;
-	struct run *run;
 	uint64_t now;
 	uint64_t hop_ns;
 	/* The post: a power of two of places. */
@@ -65,7 +64,8 @@ struct sim {
 static struct sim_wire *sim_wire(struct sim *sim, uint32_t p, uint32_t c,
 				 enum sim_wires kind)
 {
-	return &sim->wire[(p * (sim->run->consumers + 1) + c) * WIRES + kind];
+	return &sim->wire[(p * (sim->flow.run->consumers + 1) + c) * WIRES +
+			  kind];
 }
 
 /* ---- the post ------------------------------------------------------------ */
@@ -77,7 +77,7 @@ static void sim_send(struct sim *sim, const struct sim_wire *wire)
 
 	if (sim->tail - sim->head == sim->places) {
 		sim->places = full != NULL ? 2 * sim->places : 256;
-		RUN_NEW(sim->run, sim->letter, sim->places);
+		RUN_NEW(sim->flow.run, sim->letter, sim->places);
 		for (uint64_t i = sim->head; i != sim->tail; i++)
 			sim->letter[i & (sim->places - 1)] = full[i & mask];
 	}
@@ -132,7 +132,7 @@ static void sim_connect(struct sim *sim, uint32_t p, uint32_t c,
 	*wire = (struct sim_wire){.from = from, .to = to};
 	if (kind == WIRE_PUBLISHED)
 		wire->consumers =
-			c < sim->run->consumers ? SIM_BIT(c) : SIM_ALL;
+			c < sim->flow.run->consumers ? SIM_BIT(c) : SIM_ALL;
 	else
 		wire->producers = SIM_BIT(p);
 	sim_show(wire);
@@ -140,10 +140,11 @@ static void sim_connect(struct sim *sim, uint32_t p, uint32_t c,
 
 static void sim_connect_all(struct sim *sim)
 {
-	const uint32_t all = sim->run->consumers;
+	const uint32_t all = sim->flow.run->consumers;
 
-	RUN_NEW(sim->run, sim->wire, sim->run->producers * (all + 1) * WIRES);
-	for (uint32_t p = 0; p < sim->run->producers; p++) {
+	RUN_NEW(sim->flow.run, sim->wire,
+		sim->flow.run->producers * (all + 1) * WIRES);
+	for (uint32_t p = 0; p < sim->flow.run->producers; p++) {
 		struct flow_producer *from = &sim->flow.producer[p];
 
 		/* Into the pool; and what has left the resequencer. */
@@ -188,9 +189,9 @@ static void sim_finish(struct sim *sim, uint32_t c)
 		sim->done_ns[c] = sim->flow.consumer[c].free_ns;
 	else
 		sim_rests(sim, c);
-	if (sim->run->closed_depth)
+	if (sim->flow.run->closed_depth)
 		sim->wakes = SIM_ALL;
-	sim_tell(sim, sim_wire(sim, p, sim->run->consumers, WIRE_ACKED));
+	sim_tell(sim, sim_wire(sim, p, sim->flow.run->consumers, WIRE_ACKED));
 }
 
 static void sim_look(struct sim *sim)
@@ -207,7 +208,7 @@ static void sim_look(struct sim *sim)
 			sim->done_ns[c] = flow->consumer[c].free_ns;
 			sim->idle &= ~SIM_BIT(c);
 		}
-		for (uint32_t p = 0; p < sim->run->producers; p++) {
+		for (uint32_t p = 0; p < sim->flow.run->producers; p++) {
 			sim_tell(sim, sim_wire(sim, p, c, WIRE_ACKED));
 			sim_tell(sim, sim_wire(sim, p, c, WIRE_GRANTED));
 		}
@@ -235,7 +236,7 @@ static void sim_changes(struct sim *sim)
 			continue;
 		flow_change_in(&sim->flow, change);
 		sim_rests(sim, c);
-		for (uint32_t p = 0; p < sim->run->producers; p++)
+		for (uint32_t p = 0; p < sim->flow.run->producers; p++)
 			sim_show(sim_wire(sim, p, c, WIRE_ACKED));
 		flow_change_out(&sim->flow, change);
 		sim->wakes = SIM_ALL;
@@ -249,7 +250,7 @@ static void sim_changes(struct sim *sim)
 static void sim_place(struct sim *sim, uint32_t p)
 {
 	struct flow *flow = &sim->flow;
-	struct source *source = &sim->run->source[p];
+	struct source *source = &sim->flow.run->source[p];
 	uint64_t due = source->due;
 	uint64_t placed;
 	int stalled;
@@ -265,15 +266,15 @@ static void sim_place(struct sim *sim, uint32_t p)
 	} while (placed != source->placed);
 	source_measure(source, flow_waiting(flow, p), stalled, sim->now);
 	/* To each, or into the pool. */
-	for (uint32_t c = flow->pool ? sim->run->consumers : 0;
-	     c <= sim->run->consumers; c++)
+	for (uint32_t c = flow->pool ? sim->flow.run->consumers : 0;
+	     c <= sim->flow.run->consumers; c++)
 		sim_tell(sim, sim_wire(sim, p, c, WIRE_PUBLISHED));
 }
 
 /* Everything that is there at this instant; returns the next one. */
 static uint64_t sim_instant(struct sim *sim)
 {
-	const struct run *run = sim->run;
+	const struct run *run = sim->flow.run;
 	uint64_t next;
 
 	sim_receive(sim);
@@ -297,7 +298,6 @@ int sim_go(struct run *run)
 	struct sim *sim = run_memory(run, sizeof(*sim));
 	int rc = flow_open(&sim->flow, run, 1);
 
-	sim->run = run;
 	sim->change = run->change;
 	sim->hop_ns =
 		(uint64_t)llround(run->plan->hop * run->trace->service_mean_ns);

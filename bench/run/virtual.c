@@ -37,7 +37,6 @@ struct virtual_end {
 
 struct virtual_run {
 	struct flow flow;
-	struct run *run;
 	uint64_t idle_ns; /* no round takes longer */
 	struct virtual_end end[2];
 
@@ -59,7 +58,7 @@ static void virtual_change(struct virtual_run *v, enum virtual_side side)
 	struct virtual_end *end = &v->end[side];
 	/* Relaxed: our own word. */
 	uint32_t i = sluice_load_relaxed(&end->changes);
-	const struct plan_fault *change = &v->run->change[i];
+	const struct plan_fault *change = &v->flow.run->change[i];
 
 	if (change->at_ns > end->now)
 		return;
@@ -81,8 +80,8 @@ static int virtual_look(struct virtual_run *v, enum virtual_side side)
 	struct virtual_end *end = &v->end[side];
 	int away;
 
-	end->now = run_now(v->run);
-	away = quiet_look(&v->run->watch[side], end->now,
+	end->now = run_now(v->flow.run);
+	away = quiet_look(&v->flow.run->watch[side], end->now,
 			  end->idle ? v->idle_ns : 10 * v->idle_ns);
 	virtual_change(v, side);
 	return away;
@@ -97,8 +96,8 @@ static uint64_t dispatch_round(struct virtual_run *v, uint64_t finished,
 	struct flow *flow = &v->flow;
 	uint64_t left = 0;
 
-	for (uint32_t p = 0; p < v->run->producers; p++) {
-		struct source *source = &v->run->source[p];
+	for (uint32_t p = 0; p < v->flow.run->producers; p++) {
+		struct source *source = &v->flow.run->source[p];
 		int stalled;
 
 		source_look(source, finished, now, watched);
@@ -117,7 +116,7 @@ static int dispatch_over(struct virtual_run *v, uint64_t now)
 		v->moved = left;
 		v->moved_ns = now;
 	}
-	if (left > 0 && (double)(now - v->moved_ns) > v->run->deadline_ns)
+	if (left > 0 && (double)(now - v->moved_ns) > v->flow.run->deadline_ns)
 		v->rc = -ETIMEDOUT;
 	return left == 0 || v->there == 0 || v->rc != 0;
 }
@@ -129,7 +128,7 @@ static void virtual_dispatch(void *arg)
 	uint64_t rounds = 0;
 	uint64_t left = 0;
 
-	run_begin(v->run);
+	run_begin(v->flow.run);
 	do {
 		uint64_t before = left;
 		uint64_t finished = flow_finished(&v->flow);
@@ -141,7 +140,7 @@ static void virtual_dispatch(void *arg)
 	} while ((left > 0 && v->there > 0 && ++rounds % 1024 != 0) ||
 		 !dispatch_over(v, end->now));
 	sluice_store_release(&v->stop, 1);
-	quiet_watch_end(&v->run->watch[DISPATCHER], end->now);
+	quiet_watch_end(&v->flow.run->watch[DISPATCHER], end->now);
 }
 
 /* ---- the consumers ------------------------------------------------------- */
@@ -153,7 +152,7 @@ static void serve_round(struct virtual_run *v, uint64_t now)
 	struct flow *flow = &v->flow;
 	uint64_t rest = 0; /* a bit for each that is to be looked at */
 
-	for (uint32_t c = 0; c < v->run->consumers; c++)
+	for (uint32_t c = 0; c < v->flow.run->consumers; c++)
 		rest |= (uint64_t)(flow->consumer[c].alive != 0) << c;
 	while (rest != 0) {
 		int pooled = flow_pooled(flow);
@@ -168,7 +167,7 @@ static void serve_round(struct virtual_run *v, uint64_t now)
 			(void)flow_finish(flow, c);
 		else if (due && flow_take(flow, c, now))
 			flow_begin(flow, c, now);
-		else if (pooled && !run_stalled(v->run, c, now))
+		else if (pooled && !run_stalled(v->flow.run, c, now))
 			break; /* it is being written: nobody passes */
 		else
 			rest &= ~(UINT64_C(1) << c);
@@ -181,7 +180,7 @@ static void virtual_serve(void *arg)
 	struct virtual_end *end = &v->end[CONSUMERS];
 	uint64_t finished = 0;
 
-	while (!run_begun(v->run))
+	while (!run_begun(v->flow.run))
 		bench_pause();
 	while (!sluice_load_acquire(&v->stop)) {
 		uint64_t then = end->now;
@@ -194,7 +193,7 @@ static void virtual_serve(void *arg)
 		end->idle = sluice_load_relaxed(&v->flow.finished) == finished;
 		finished = sluice_load_relaxed(&v->flow.finished);
 	}
-	quiet_watch_end(&v->run->watch[CONSUMERS], end->now);
+	quiet_watch_end(&v->flow.run->watch[CONSUMERS], end->now);
 }
 
 /* ---- the two threads ----------------------------------------------------- */
@@ -216,7 +215,7 @@ static int virtual_threads(struct virtual_run *v)
 		if (thread[i] != NULL)
 			os->join(os->ctx, thread[i]);
 		/* The dispatcher says so itself, if it could. */
-		run_begin(v->run);
+		run_begin(v->flow.run);
 		sluice_store_release(&v->stop, 1);
 	}
 	return rc < 0 ? cli_fail(rc, "no thread: %s", strerror(-rc)) : v->rc;
@@ -227,7 +226,6 @@ int virtual_go(struct run *run)
 	struct virtual_run *v = run_memory(run, sizeof(*v));
 	int rc;
 
-	v->run = run;
 	v->there = run->consumers;
 	v->idle_ns = QUIET_GAP_NS + LOOK_NS * run->consumers * run->producers;
 	rc = flow_open(&v->flow, run, 0);
