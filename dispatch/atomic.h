@@ -123,7 +123,7 @@ static inline int sluice_atomic_put(struct sluice_lanes *lanes,
 
 	if (!sluice_spill_put(lanes, runs, n_runs, to))
 		return 0;
-	lane->since = ++lanes->turn;
+	lane->since = ++lanes->stamp;
 	flow->lane = to;
 	/* Known already, even if the event waits in the spill. */
 	flow->position = lane->sent + lane->spilled;

@@ -79,7 +79,7 @@ enum sluice_lane_state {
 /** One subscription as its producer's strategy sees it. */
 struct sluice_lane {
 	uint64_t credit;  /* events it can be sent now */
-	uint64_t since;   /* turn at which credit came to this value */
+	uint64_t since;   /* stamp of when credit came to this value */
 	uint64_t acked;   /* receipt: events finished when last looked at */
 	uint64_t sent;    /* events it has been sent */
 	uint32_t spilled; /* its events that wait in the spill, in order */
@@ -95,7 +95,7 @@ struct sluice_lanes {
 	struct sluice_lane *lane;
 	uint32_t count;      /* some of them may be vacant */
 	uint32_t spill_free; /* events the spill can still take, all lanes */
-	uint64_t turn;       /* free-running stamp for `since` */
+	uint64_t stamp;      /* free-running, for `since` */
 	uint64_t ring_free;  /* shared: slots free in the pool */
 	uint64_t restored;   /* ordered: events below it have passed the
 			      * resequencer */
@@ -213,7 +213,7 @@ static inline void sluice_lane_take(struct sluice_lanes *lanes, uint32_t index,
 {
 	lanes->lane[index].credit -= n;
 	lanes->lane[index].sent += n;
-	lanes->lane[index].since = ++lanes->turn;
+	lanes->lane[index].since = ++lanes->stamp;
 }
 
 /** Set a lane's credit and receipt to what was just read from shared memory. */
@@ -224,7 +224,7 @@ static inline void sluice_lane_set(struct sluice_lanes *lanes, uint32_t index,
 	if (lanes->lane[index].credit == credit)
 		return;
 	lanes->lane[index].credit = credit;
-	lanes->lane[index].since = ++lanes->turn;
+	lanes->lane[index].since = ++lanes->stamp;
 }
 
 /** The credit of all lanes together. */
@@ -262,8 +262,8 @@ static inline const char *sluice_lanes_verify(const struct sluice_lanes *lanes)
 			return "a lane that is not active has credit";
 		if (SLUICE_CAST(int64_t, lane->sent - lane->acked) < 0)
 			return "a lane has finished more than it was sent";
-		if (lane->since > lanes->turn)
-			return "a lane's turn has not come yet";
+		if (lane->since > lanes->stamp)
+			return "a lane's stamp has not come yet";
 	}
 	return NULL;
 }

@@ -53,7 +53,7 @@ static inline void sluice_ranks_init(struct sluice_ranks *ranks,
 {
 	uint32_t i = 0;
 
-	ranks->origin = lanes->turn - INT32_MAX;
+	ranks->origin = lanes->stamp - INT32_MAX;
 	ranks->count = 0;
 	if (lanes->count > SLUICE_RANKS_MAX)
 		return;
@@ -95,7 +95,7 @@ static inline uint32_t sluice_ranks_raise(struct sluice_ranks *ranks,
 {
 	uint32_t lane = (uint32_t)rank & (SLUICE_RANKS_MAX - 1);
 	uint64_t load = (rank >> SLUICE_RANK_LOAD_BIT) + 1;
-	uint64_t since = lanes->turn + 1 - ranks->origin;
+	uint64_t since = lanes->stamp + 1 - ranks->origin;
 
 	ranks->rank[lane] = load << SLUICE_RANK_LOAD_BIT |
 			    since << SLUICE_RANK_SINCE_BIT | lane;

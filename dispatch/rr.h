@@ -175,7 +175,7 @@ static __attribute__((noinline, unused)) uint32_t
 sluice_rr_deal_idle(struct sluice_rr *s, struct sluice_lanes *lanes,
 		    uint32_t left, struct sluice_run *runs, uint32_t *n_runs)
 {
-	return sluice_rr_deal(s, lanes, left, 1, lanes->turn, runs, n_runs);
+	return sluice_rr_deal(s, lanes, left, 1, lanes->stamp, runs, n_runs);
 }
 
 static inline uint32_t sluice_rr_pick(struct sluice_rr *s,

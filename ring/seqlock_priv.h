@@ -4,23 +4,23 @@
  * to write to, take them as they were at one time, or know that they have not. Of this
  * header alone. Not installed.
  *
- * Words  writer   readers    order             meaning
- * turn   one      any        relaxed, release  odd while the words are being written;
- *                                              it only grows
- * words  one      any        release           all of one turn, if `turn` was even, and
- *                                              is the same when they have been taken
+ * Words    writer   readers    order             meaning
+ * version  one      any        relaxed, release  odd while the words are being written;
+ *                                                it only grows
+ * words    one      any        release           all of one version, if `version` was even,
+ *                                                and is the same when they have been taken
  *
- * Edges  B0  a word of turn n -> whoever takes it: who has loaded (acquire) a word that
- *            was stored (release) in a turn sees `turn` odd, or what follows, when he
- *            looks again: so what he has is thrown away.
- *        B1  turn even (release) -> whoever looks (acquire): all that was written in it.
+ * Edges  B0  a word of a version -> its reader: a reader that has loaded (acquire) a word
+ *            which was stored (release) on the way to the next version sees `version` odd,
+ *            or what follows, when it looks again; then what it has is thrown away.
+ *        B1  `version` even (release) -> a reader that looks (acquire): all words of it.
  *
  * Stale  A reader that is late has what was true then. Nobody waits for a reader, and a
  *        reader that meets the writer tries later.
  *
- * Crash  A writer that dies leaves `turn` odd, perhaps for good: then nothing is read.
+ * Crash  A writer that dies leaves `version` odd, perhaps for good: then nothing is read.
  *
- * Knows      words, and turns
+ * Knows      words, and versions
  * Knows not  what they mean, or whose they are
  */
 #ifndef SLUICE_RING_SEQLOCK_PRIV_H
@@ -30,13 +30,13 @@
 
 /* ---- the writer -------------------------------------------------------------- */
 
-/* Returns the turn, for seqlock_end(). */
-static inline uint64_t seqlock_begin(sluice_a64 *turn)
+/* Returns the version, for seqlock_end(). */
+static inline uint64_t seqlock_begin(sluice_a64 *version)
 {
 	/* Relaxed: nobody else writes it. */
-	uint64_t begun = sluice_load_relaxed(turn) + 1;
+	uint64_t begun = sluice_load_relaxed(version) + 1;
 
-	sluice_store_relaxed(turn, begun); /* B0 carries it */
+	sluice_store_relaxed(version, begun); /* B0 carries it */
 	return begun;
 }
 
@@ -45,17 +45,17 @@ static inline void seqlock_put(sluice_a64 *to, uint64_t word)
 	sluice_store_release(to, word); /* B0 */
 }
 
-static inline void seqlock_end(sluice_a64 *turn, uint64_t begun)
+static inline void seqlock_end(sluice_a64 *version, uint64_t begun)
 {
-	sluice_store_release(turn, begun + 1); /* B1 */
+	sluice_store_release(version, begun + 1); /* B1 */
 }
 
 /* ---- a reader ---------------------------------------------------------------- */
 
-/* The turn, for seqlock_held(); odd: the words are being written. */
-static inline uint64_t seqlock_look(const sluice_a64 *turn)
+/* The version, for seqlock_held(); odd: the words are being written. */
+static inline uint64_t seqlock_look(const sluice_a64 *version)
 {
-	return sluice_load_acquire(turn); /* B1 */
+	return sluice_load_acquire(version); /* B1 */
 }
 
 static inline uint64_t seqlock_take(const sluice_a64 *from)
@@ -63,11 +63,11 @@ static inline uint64_t seqlock_take(const sluice_a64 *from)
 	return sluice_load_acquire(from); /* B0 */
 }
 
-/* Are the words that were taken since he looked all of that turn? */
-static inline int seqlock_held(const sluice_a64 *turn, uint64_t looked)
+/* Are the words that were taken since he looked all of that version? */
+static inline int seqlock_held(const sluice_a64 *version, uint64_t looked)
 {
 	/* Relaxed: behind the words that were acquired, B0. */
-	return sluice_load_relaxed(turn) == looked;
+	return sluice_load_relaxed(version) == looked;
 }
 
 #endif

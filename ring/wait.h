@@ -82,12 +82,12 @@
 SLUICE_BEGIN_DECLS
 
 /** What sluice_bell.parked says in the bits of SLUICE_BELL_STATE; the rest counts
- * armings, in steps of SLUICE_BELL_TURN. */
+ * armings, in steps of SLUICE_BELL_ARMING. */
 #define SLUICE_BELL_PARKED  1u
 #define SLUICE_BELL_RELAYED 2u
 #define SLUICE_BELL_POLLED  3u
 #define SLUICE_BELL_STATE   3u
-#define SLUICE_BELL_TURN    4u
+#define SLUICE_BELL_ARMING  4u
 
 /** One per thread that may sleep; on a line of its own. */
 struct sluice_bell {
@@ -96,7 +96,7 @@ struct sluice_bell {
 	 * that is rung in its stead; constant once threads see it. */
 	uint32_t relay;
 	int32_t fd;
-	uint32_t turn; /* how often it was armed; for whoever arms it only */
+	uint32_t armings; /* in those steps; for whoever arms it only */
 #if !defined(SLUICE_ATOMIC_BACKEND)
 	unsigned char pad[SLUICE_LINE_BYTES - 16];
 #endif
@@ -208,8 +208,8 @@ SLUICE_API inline uint32_t sluice_bell_show(struct sluice_bell *bell,
 {
 	uint32_t armed;
 
-	bell->turn += SLUICE_BELL_TURN;
-	armed = bell->turn | state;
+	bell->armings += SLUICE_BELL_ARMING;
+	armed = bell->armings | state;
 	/* Release: fd. Against the words, the fence that follows orders it. */
 	sluice_store_release(&bell->parked, armed);
 	return armed;

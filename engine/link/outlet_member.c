@@ -17,7 +17,7 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 		out->lanes.count = sub->lane + 1;
 	*lane = (struct sluice_lane){.state = state,
 				     .weight = sub->opts.weight,
-				     .since = ++out->lanes.turn};
+				     .since = ++out->lanes.stamp};
 	out->subs[sub->lane] = sub;
 	/* Its stage here waits for nothing. */
 	out->bells[sub->lane] = far ? NULL : bell;

@@ -45,7 +45,7 @@ static void board_at(struct board *board, const struct board_geometry *geometry,
 	unsigned char *base = memory;
 
 	board->geometry = *geometry;
-	board->turn = (sluice_a64 *)(void *)(base + BOARD_TURN_AT);
+	board->version = (sluice_a64 *)(void *)(base + BOARD_VERSION_AT);
 	board->words = (sluice_a64 *)(void *)(base + BOARD_FACE_AT);
 }
 
@@ -152,7 +152,7 @@ void board_write(struct board *board, const struct sluice_snapshot *s)
 	uint64_t begun;
 
 	memcpy(face.name, s->name, sizeof(face.name));
-	begun = seqlock_begin(board->turn);
+	begun = seqlock_begin(board->version);
 	words_put(board->words, &face, sizeof(face));
 	for (uint32_t i = 0; i < s->stage_count; i++) {
 		struct board_stage row = stage_shown(s->stages[i]);
@@ -164,7 +164,7 @@ void board_write(struct board *board, const struct sluice_snapshot *s)
 
 		words_put(board_sub_at(board, i), &row, sizeof(row));
 	}
-	seqlock_end(board->turn, begun);
+	seqlock_end(board->version, begun);
 }
 
 /* ---- reading ----------------------------------------------------------------------- */
@@ -315,17 +315,17 @@ int board_read(const struct board *board, uint64_t *seen,
 	       struct sluice_snapshot **out)
 {
 	for (uint32_t i = 0; i < TRIES_MAX; i++) {
-		uint64_t turn = seqlock_look(board->turn);
+		uint64_t version = seqlock_look(board->version);
 		struct snapshot *s;
 
-		if (turn % 2 != 0 || turn == *seen)
+		if (version % 2 != 0 || version == *seen)
 			return -EAGAIN;
 		s = board_take(board);
 		if (s == NULL)
 			return sluice_fail(-ENOMEM, "board: no memory for what "
 						    "stands there");
-		if (seqlock_held(board->turn, turn)) {
-			*seen = turn;
+		if (seqlock_held(board->version, version)) {
+			*seen = version;
 			*out = &s->face;
 			return 0;
 		}

@@ -5,7 +5,7 @@
  * installed.
  *
  *     geometry   how large the rest is; written before anybody is given it
- *     turn       odd while the rest is being written, and how often it was
+ *     version    odd while the rest is being written, and how often it was
  *     face       the pipeline, and how many rows there are
  *     stages     rows
  *     subscriptions
@@ -99,12 +99,12 @@ SLUICE_STATIC_ASSERT(sizeof(struct board_geometry) == 128 &&
 /* Where it lies; rows may be longer than those above. */
 struct board {
 	struct board_geometry geometry;
-	sluice_a64 *turn;
+	sluice_a64 *version;
 	sluice_a64 *words; /* of the face, and of all behind it */
 };
 
-#define BOARD_TURN_AT sizeof(struct board_geometry)
-#define BOARD_FACE_AT (BOARD_TURN_AT + SLUICE_LINE_BYTES)
+#define BOARD_VERSION_AT sizeof(struct board_geometry)
+#define BOARD_FACE_AT    (BOARD_VERSION_AT + SLUICE_LINE_BYTES)
 
 /* With room for so many. */
 uint64_t board_bytes(uint32_t stages_max, uint32_t subs_max);
@@ -123,7 +123,7 @@ void board_write(struct board *board, const struct sluice_snapshot *snapshot);
 
 /* Look at the geometry of one in @bytes of memory. Returns 0 or -EPROTO. */
 int board_find(struct board *board, void *memory, uint64_t bytes);
-/* What stands there, if that is newer than turn *@seen, which goes on. Returns 0;
+/* What stands there, if that is newer than version *@seen, which goes on. Returns 0;
  * -EAGAIN when it is not, or is just being written; -ENOMEM. */
 int board_read(const struct board *board, uint64_t *seen,
 	       struct sluice_snapshot **out);

@@ -89,8 +89,8 @@ static int observers_tell(const struct observers *o, struct peer_grant *grant)
 	w->object[0] = (struct wire_object){
 		.kind = SLUICE_OBJECT_BOARD,
 		.side = WIRE_FROM,
-		.offset = (uint64_t)((unsigned char *)o->board.turn -
-				     BOARD_TURN_AT - o->memory.base),
+		.offset = (uint64_t)((unsigned char *)o->board.version -
+				     BOARD_VERSION_AT - o->memory.base),
 		.bytes = board_bytes(o->board.geometry.stages_max,
 				     o->board.geometry.subs_max),
 	};

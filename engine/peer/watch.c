@@ -24,7 +24,7 @@ struct sluice_watch {
 	char *folder; /* or NULL */
 	struct attach attach;
 	struct board board;
-	uint64_t seen;   /* the turn that was read last */
+	uint64_t seen;   /* the version that was read last */
 	uint64_t due_ns; /* when the next one may be there */
 	int over;        /* 0; or what every read answers */
 	char why[WIRE_TEXT_BYTES];

@@ -168,7 +168,7 @@ sluice_verify_mutant(atomic-lets-go-early dispatch/atomic.h atomic
 sluice_verify_mutant(atomic-never-lets-go dispatch/atomic.h atomic
 	[[s/(int64_t)(lanes->lane\[flow->lane\].acked - flow->position) >= 0;/0;/]])
 sluice_verify_mutant(atomic-ties-to-stale-stamps dispatch/atomic.h atomic
-	[[s/lane->since = ++lanes->turn;/++lanes->turn;/]])
+	[[s/lane->since = ++lanes->stamp;/++lanes->stamp;/]])
 sluice_verify_mutant(atomic-ties-to-the-lowest dispatch/ranks.h atomic
 	[[s/since << SLUICE_RANK_SINCE_BIT | i$/0 | i/]])
 sluice_verify_mutant(atomic-ties-to-the-raised dispatch/ranks.h atomic

@@ -184,7 +184,7 @@ static void process_open(struct process *p, const struct process *other,
 	p->signals = 0;
 	p->over = false;
 	p->bell.relay = 0;
-	p->bell.turn = 0;
+	p->bell.armings = 0;
 	p->kernel.open(how, chance);
 	p->bell.fd = 1;
 	p->readable = false;

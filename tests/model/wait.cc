@@ -139,7 +139,7 @@ static void machine_open(struct machine *m, uint32_t sleepers, bool chance)
 	m->polled = NULL;
 	m->kernel.open(how, chance);
 	for (uint32_t i = 0; i < sleepers; i++) {
-		m->sleepers[i].bell.turn = 0;
+		m->sleepers[i].bell.armings = 0;
 		m->sleepers[i].futex.open();
 	}
 }
@@ -312,7 +312,7 @@ struct relays : rl::test_suite<relays<total, chance>, 2> {
 		machine_open(&machine, 1, chance);
 		machine.first = &bells[0];
 		bells[0].relay = 0;
-		bells[0].turn = bells[1].turn = 0;
+		bells[0].armings = bells[1].armings = 0;
 		bells[1].relay = 1;
 		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,
 					  edge.slots, total, 1);
@@ -365,7 +365,7 @@ struct polls : rl::test_suite<polls<total, chance>, 2> {
 		polled.open();
 		machine.polled = &polled;
 		bell.relay = 0;
-		bell.turn = 0;
+		bell.armings = 0;
 		bell.fd = 1;
 		sluice_store_relaxed(&bell.parked, 0u);
 		sluice_spsc_writer_attach(&edge.writer, &edge.tx, &edge.rx,

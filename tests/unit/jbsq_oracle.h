@@ -46,7 +46,7 @@ static inline int jbsq_before(const struct sluice_lane *a,
 /* Who gets the next event; UINT32_MAX: nobody. Changes the copy. */
 static inline uint32_t jbsq_next(const struct script *s,
 				 struct sluice_lane *lane, uint32_t lanes,
-				 uint64_t *turn)
+				 uint64_t *stamp)
 {
 	uint32_t best = UINT32_MAX;
 
@@ -62,7 +62,7 @@ static inline uint32_t jbsq_next(const struct script *s,
 		return best;
 	lane[best].credit--;
 	lane[best].sent++;
-	lane[best].since = ++*turn;
+	lane[best].since = ++*stamp;
 	return best;
 }
 
@@ -72,14 +72,14 @@ static inline void jbsq_check(const struct script *s,
 			      const uint32_t *to, uint32_t placed)
 {
 	struct sluice_lane lane[SCRIPT_LANES_MAX];
-	uint64_t turn = before->turn;
+	uint64_t stamp = before->stamp;
 
 	memcpy(lane, before->lane, sizeof(lane));
 	for (uint32_t i = 0; i < placed; i++)
 		assert_int_equal(to[i],
-				 jbsq_next(s, lane, before->count, &turn));
+				 jbsq_next(s, lane, before->count, &stamp));
 	if (placed < n)
-		assert_int_equal(jbsq_next(s, lane, before->count, &turn),
+		assert_int_equal(jbsq_next(s, lane, before->count, &stamp),
 				 UINT32_MAX);
 }
 

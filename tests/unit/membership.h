@@ -226,7 +226,7 @@ static inline void join(uint32_t i)
 
 	w.lane[i] = (struct sluice_lane){
 		.state = SLUICE_LANE_JOINING,
-		.since = ++w.lanes.turn,
+		.since = ++w.lanes.stamp,
 		.spilled = waits,
 	};
 	w.window[i] = rng_between(&w.rng, 1, WINDOW_MAX);

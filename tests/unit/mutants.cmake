@@ -128,7 +128,7 @@ sluice_unit_mutant(large-emission-in-pieces dispatch/demand.h demand_even "a_lar
 sluice_unit_mutant(rest-always-to-the-first dispatch/demand.h demand_even "equals_take_turns"
 	[[s/\t\t\t\ts->turn = after;/\t\t\t\t(void)after;/]])
 sluice_unit_mutant(credit-without-a-stamp dispatch/dispatch.h demand "ties_go_to_the_longest_waiting"
-	[[/^static inline void sluice_lane_set/,/^}/s/lanes->lane\[index\].since = ++lanes->turn;/(void)0;/]])
+	[[/^static inline void sluice_lane_set/,/^}/s/lanes->lane\[index\].since = ++lanes->stamp;/(void)0;/]])
 sluice_unit_mutant(receipt-with-credit-only dispatch/dispatch.h jbsq "receipts_make_room"
 	[[s/\tlanes->lane\[index\].acked = acked;/\tif (lanes->lane[index].credit != credit) lanes->lane[index].acked = acked;/]])
 sluice_unit_mutant(leaver-has-had-its-turn dispatch/rr.h rr "joiner_in_the_place_of_a_leaver_has_had_nothing"
@@ -1119,11 +1119,11 @@ sluice_unit_mutant(fed-out-of-order engine/peer/judge.c judge "by_its_stages"
 
 # ---- observers, and what is shown them -------------------------------------------
 sluice_unit_mutant(board-half-written engine/peer/board.c board "what_is_being_written_is_not_read"
-	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn == *seen)/]])
+	[[s/if (version % 2 != 0 || version == \*seen)/if (version == *seen)/]])
 sluice_unit_mutant(board-news-twice engine/peer/board.c board "what_is_written_is_read"
-	[[s/if (turn % 2 != 0 || turn == \*seen)/if (turn % 2 != 0 || turn == 0)/]])
+	[[s/if (version % 2 != 0 || version == \*seen)/if (version % 2 != 0 || version == 0)/]])
 sluice_unit_mutant(board-torn engine/peer/board.c board "it_is_written_in_the_midst_of_a_reading"
-	[[s/if (seqlock_held(board->turn, turn)) {/if (1) {/]])
+	[[s/if (seqlock_held(board->version, version)) {/if (1) {/]])
 sluice_unit_mutant(board-count-believed engine/peer/board.c board "nothing_is_believed"
 	[[s/subs = at_most(face.sub_count, g->subs_max);/subs = at_most(face.sub_count, 1000);/]])
 sluice_unit_mutant(board-names-believed engine/peer/board.c board "nothing_is_believed"

@@ -122,7 +122,7 @@ static inline void row_check(const char *strategy, const struct pick_row *row)
 	static struct bench b;
 
 	bench_open(&b, strategy, row->lanes, &opts);
-	b.lanes.turn = 100;
+	b.lanes.stamp = 100;
 	for (uint32_t i = 0; i < row->lanes; i++) {
 		const struct row_lane *lane = &row->lane[i];
 

@@ -313,7 +313,7 @@ static inline void script_enter(struct script *s, uint32_t i,
 	script_grant(s, i);
 	s->lane[i] = (struct sluice_lane){
 		.state = state,
-		.since = ++s->lanes.turn,
+		.since = ++s->lanes.stamp,
 		.weight = (uint32_t)rng_below(&s->rng, 4),
 	};
 }

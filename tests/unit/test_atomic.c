@@ -29,7 +29,7 @@ static void table_open(uint32_t lanes, uint64_t credit, uint32_t spill)
 	t.lanes.spill_free = spill;
 	for (uint32_t i = 0; i < lanes; i++) {
 		t.lane[i].state = SLUICE_LANE_ACTIVE;
-		t.lane[i].since = ++t.lanes.turn;
+		t.lane[i].since = ++t.lanes.stamp;
 		t.lane[i].credit = credit;
 	}
 	sluice_atomic_init(&t.atomic, &t.lanes, &opts);
@@ -211,7 +211,7 @@ static void many_lanes_take_turns(void **state)
 		uint64_t key = 0;
 
 		table_open(lanes, 3, 0);
-		t.lanes.turn = UINT64_C(1) << 40;
+		t.lanes.stamp = UINT64_C(1) << 40;
 		t.atomic.mask = 0; /* one flow: it is always free */
 		for (uint32_t i = 0; i < 3 * lanes; i++) {
 			uint32_t to = place_one(key++);
@@ -302,7 +302,7 @@ static void oracle_picked(const struct script *s,
 {
 	struct sluice_lane lane[SCRIPT_LANES_MAX];
 	uint64_t spill = before->spill_free;
-	uint64_t turn = before->turn;
+	uint64_t stamp = before->stamp;
 
 	memcpy(lane, before->lane, before->count * sizeof(lane[0]));
 	for (uint32_t i = 0; i < n; i++) {
@@ -329,14 +329,14 @@ static void oracle_picked(const struct script *s,
 		assert_true(i < placed);
 		assert_int_equal(to[i], waits ? want | SLUICE_RUN_SPILL : want);
 		o.flow[want][o.given[want]++] = flow;
-		lane[want].since = ++turn;
+		lane[want].since = ++stamp;
 		lane[want].spilled += waits;
 		spill -= waits;
 		lane[want].credit -= !waits;
 		lane[want].sent += !waits;
 	}
 	assert_int_equal(s->lanes.spill_free, spill);
-	assert_int_equal(s->lanes.turn, turn);
+	assert_int_equal(s->lanes.stamp, stamp);
 	assert_memory_equal(s->lane, lane, before->count * sizeof(lane[0]));
 }
 

@@ -148,7 +148,7 @@ static void what_is_being_written_is_not_read(void **state)
 
 	(void)state;
 	show(1);
-	sluice_store_release(written.turn, 3);
+	sluice_store_release(written.version, 3);
 	assert_int_equal(board_read(&seen_by, &seen, &s), -EAGAIN);
 }
 
@@ -161,7 +161,7 @@ static void nothing_is_believed(void **state)
 
 	(void)state;
 	memset(face, 0xff, bytes - BOARD_FACE_AT);
-	sluice_store_release(written.turn, 2);
+	sluice_store_release(written.version, 2);
 	assert_int_equal(board_read(&seen_by, &seen, &s), 0);
 	assert_int_equal(s->stage_count, STAGES);
 	assert_int_equal(s->subscription_count, SUBS);
@@ -175,7 +175,7 @@ static void nothing_is_believed(void **state)
 	sluice_snapshot_close(s);
 
 	memset(face, '\033', bytes - BOARD_FACE_AT);
-	sluice_store_release(written.turn, 4);
+	sluice_store_release(written.version, 4);
 	assert_int_equal(board_read(&seen_by, &seen, &s), 0);
 	assert_int_equal(s->name[0], '?');
 	assert_int_equal(s->stages[0]->name[62], '?');
@@ -274,7 +274,7 @@ void *__wrap_calloc(size_t count, size_t size)
 	return __real_calloc(count, size);
 }
 
-/* What is read is of one turn. */
+/* What is read is of one version. */
 static void it_is_written_in_the_midst_of_a_reading(void **state)
 {
 	struct sluice_snapshot *s;

@@ -8,7 +8,7 @@
 #define LATER_NS 5000u
 
 /* What parked holds when it is armed for the @n-th time. */
-#define ARMED(n) ((n)*SLUICE_BELL_TURN | SLUICE_BELL_PARKED)
+#define ARMED(n) ((n)*SLUICE_BELL_ARMING | SLUICE_BELL_PARKED)
 
 struct world {
 	struct sluice_wait_ops ops;

@@ -137,7 +137,7 @@ static void many_lanes(void **state)
 		struct sluice_run runs[2 * MANY];
 		uint32_t n_runs = 0;
 		uint32_t placed;
-		uint64_t turn;
+		uint64_t stamp;
 
 		for (uint32_t i = 0; i < MANY; i++) {
 			lane[i].state = SLUICE_LANE_ACTIVE;
@@ -147,13 +147,13 @@ static void many_lanes(void **state)
 					lane[i].acked);
 		}
 		memcpy(copy, lane, sizeof(copy));
-		turn = lanes.turn;
+		stamp = lanes.stamp;
 		placed = jbsq->pick(&strategy, &lanes, &row, runs, &n_runs);
 		for (uint32_t r = 0; r < n_runs; r++)
 			for (uint32_t k = 0; k < runs[r].count; k++, placed--)
 				assert_int_equal(
 					runs[r].lane,
-					jbsq_next(&s, copy, MANY, &turn));
+					jbsq_next(&s, copy, MANY, &stamp));
 		assert_int_equal(placed, 0);
 		assert_null(jbsq->verify(&strategy, &lanes));
 	}

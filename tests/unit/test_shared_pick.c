@@ -42,7 +42,7 @@ static void verify_sees_credit_that_nobody_gave(void **state)
 static void verify_sees_lanes_out_of_step(void **state)
 {
 	struct sluice_lane lane = {.state = SLUICE_LANE_DRAINING + 1};
-	struct sluice_lanes lanes = {.lane = &lane, .count = 1, .turn = 7};
+	struct sluice_lanes lanes = {.lane = &lane, .count = 1, .stamp = 7};
 	struct sluice_shared s = {0};
 
 	(void)state;
@@ -52,7 +52,7 @@ static void verify_sees_lanes_out_of_step(void **state)
 	assert_text_has(sluice_shared_verify(&s, &lanes), "finished more");
 	lane.sent = 1;
 	lane.since = 8;
-	assert_text_has(sluice_shared_verify(&s, &lanes), "turn");
+	assert_text_has(sluice_shared_verify(&s, &lanes), "stamp");
 	lane.since = 7;
 	assert_null(sluice_shared_verify(&s, &lanes));
 	lane.state = SLUICE_LANE_DRAINING;

@@ -35,7 +35,7 @@ static void table_open(uint32_t lanes, uint64_t credit, uint32_t percent)
 	for (uint32_t i = 0; i < lanes; i++) {
 		t.lane[i].state = SLUICE_LANE_ACTIVE;
 		t.lane[i].credit = credit;
-		t.lane[i].since = ++t.lanes.turn;
+		t.lane[i].since = ++t.lanes.stamp;
 	}
 	sluice_sticky_init(&t.sticky, &t.lanes, &opts);
 }
@@ -303,7 +303,7 @@ static void oracle_picked(const struct script *s,
 			  const uint32_t *to, uint32_t placed)
 {
 	struct sluice_lane lane[SCRIPT_LANES_MAX];
-	uint64_t turn = before->turn;
+	uint64_t stamp = before->stamp;
 
 	memcpy(lane, before->lane, before->count * sizeof(lane[0]));
 	for (uint32_t i = 0; i < n; i++) {
@@ -322,7 +322,7 @@ static void oracle_picked(const struct script *s,
 		assert_int_equal(to[i], want);
 		lane[want].credit--;
 		lane[want].sent++;
-		lane[want].since = ++turn;
+		lane[want].since = ++stamp;
 	}
 	assert_memory_equal(s->lane, lane, before->count * sizeof(lane[0]));
 }

@@ -12,7 +12,7 @@
 #define FAR_NS (TEST_DEADLINE_MS * NS_PER_MS)
 
 /* What parked holds when it is armed for the @n-th time. */
-#define ARMED(n) ((n)*SLUICE_BELL_TURN | SLUICE_BELL_PARKED)
+#define ARMED(n) ((n)*SLUICE_BELL_ARMING | SLUICE_BELL_PARKED)
 
 /* ---- a world that only takes notes --------------------------------------- */
 
