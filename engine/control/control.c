@@ -4,6 +4,8 @@
 #include "engine/control/control_priv.h"
 #include "engine/control/door_priv.h"
 #include "engine/stage/gate_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/stop_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

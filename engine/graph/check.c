@@ -4,6 +4,7 @@
 #include "engine/graph/plan_priv.h"
 #include "engine/graph/sequence_check_priv.h"
 #include "engine/graph/subscriptions_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

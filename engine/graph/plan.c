@@ -17,6 +17,7 @@
 #include "engine/link/sequence_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/graph/plan_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

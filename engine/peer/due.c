@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/control.h"
 #include "engine/peer/due_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

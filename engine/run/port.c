@@ -10,6 +10,7 @@
 #include "engine/run/crowd_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

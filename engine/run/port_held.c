@@ -3,6 +3,11 @@
 #include "engine/control/door_priv.h"
 #include "engine/run/port_priv.h"
 #include "engine/run/clock_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/step_priv.h"
+#include "engine/stage/time_priv.h"
 
 #include <errno.h>
 

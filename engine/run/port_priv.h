@@ -37,6 +37,7 @@
 #define SLUICE_ENGINE_PORT_PRIV_H
 
 #include "engine/run/run_priv.h"
+#include "engine/stage/emit_priv.h"
 
 #define PORT_CLOSED     0u /* not started, or over */
 #define PORT_FREE       1u

@@ -7,6 +7,7 @@
 #include "engine/control/door_priv.h"
 #include "engine/run/clock_priv.h"
 #include "engine/run/port_priv.h"
+#include "engine/stage/emit_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "engine/run/run_priv.h"
 #include "engine/run/stopping_priv.h"
 #include "engine/stage/gate_priv.h"
+#include "engine/stage/stop_priv.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -9,6 +9,7 @@
 #include "engine/run/port_priv.h"
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/run/stopping_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <stdio.h>

@@ -7,6 +7,9 @@
 #include "engine/run/clock_priv.h"
 #include "engine/run/crowd_priv.h"
 #include "engine/run/run_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/step_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
 

@@ -6,6 +6,11 @@
  */
 #include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -3,6 +3,9 @@
 #include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
 
 /* Events handed out on a link and not acknowledged: a batch whose output did not
  * get out. None any more. */

@@ -11,6 +11,7 @@
 #define SLUICE_ENGINE_CALLBACK_PRIV_H
 
 #include "engine/stage/stage_priv.h"
+#include "engine/stage/emit_priv.h"
 
 enum stage_callback {
 	CALLBACK_INIT,

@@ -8,6 +8,10 @@
 #include "engine/link/far_priv.h"
 #include "engine/link/sequence_priv.h"
 #include "engine/stage/stage_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
 
 #include <errno.h>
 

@@ -5,6 +5,12 @@
  * stage's thread does it.
  */
 #include "engine/stage/callback_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/step_priv.h"
+#include "engine/stage/stop_priv.h"
+#include "engine/stage/time_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
 

@@ -5,6 +5,13 @@
 #include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
+#include "engine/stage/stop_priv.h"
+#include "engine/stage/time_priv.h"
 
 static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
 		       enum sluice_side side)

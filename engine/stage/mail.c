@@ -2,6 +2,9 @@
 /* Letters: calls, casts, markers, a wish that it end; the stage's side of them. */
 #include "engine/stage/callback_priv.h"
 #include "engine/control.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

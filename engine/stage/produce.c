@@ -4,6 +4,9 @@
  * follows from its answer.
  */
 #include "engine/stage/callback_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/step_priv.h"
 #include "ring/probe_priv.h"
 
 #include <errno.h>

@@ -5,6 +5,9 @@
 #include "engine/link/memory_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/stage/stage_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

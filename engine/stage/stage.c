@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of a callback on its own stage; and how others reach it. */
 #include "engine/stage/stage_priv.h"
+#include "engine/stage/mail_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "ring/base_priv.h"
 

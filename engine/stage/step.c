@@ -9,6 +9,12 @@
  */
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
+#include "engine/stage/attend_priv.h"
+#include "engine/stage/emit_priv.h"
+#include "engine/stage/fault_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/mail_priv.h"
+#include "engine/stage/step_priv.h"
 #include "ring/probe_priv.h"
 
 #include <errno.h>

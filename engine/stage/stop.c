@@ -18,6 +18,8 @@
  * may be called beside that as well, and is not waited for after it.
  */
 #include "engine/stage/stage_priv.h"
+#include "engine/stage/life_priv.h"
+#include "engine/stage/stop_priv.h"
 
 /* Every consumer has left, as far as can be seen from outside; unless that is
  * because the stage is ending. One that has just come has had none yet. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/stage/time_priv.h"
+#include "engine/stage/emit_priv.h"
 
 /* A window of several stages that is longer is not shared by rounds. */
 #define TIME_SHARED_NS SLUICE_TIMES_LOOK_NS

@@ -19,6 +19,11 @@
 
 #include "engine/stage/stage_priv.h"
 
+/* Of a stage: before its first callback; behind its init; and when it has ended. */
+void stage_time_begin(struct sluice_stage *stage);
+void stage_time_begun(struct sluice_stage *stage);
+void stage_time_end(struct sluice_stage *stage);
+
 struct time_window {
 	uint64_t from_ns;
 	uint64_t to_ns;

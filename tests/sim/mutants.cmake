@@ -130,7 +130,7 @@ sluice_sim_mutant(flag-forgotten engine/link/inlet.c "without its flag"
 	[[s/batch->flags = SLUICE_BATCH_REDELIVERED/batch->flags = 0/]])
 sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without its flag"
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
-sluice_sim_mutant(output-of-a-failure engine/stage/stage_priv.h "that nobody emitted|of a call that failed|${TWICE}"
+sluice_sim_mutant(output-of-a-failure engine/stage/emit_priv.h "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]] 3)
 sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}|of its output are out"
 	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]] 735)

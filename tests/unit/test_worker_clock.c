@@ -2,6 +2,7 @@
 /* When a worker looks at the clock, and what it tells of its stages then. The clock
  * is the test's, and no stage is stepped: the test says what steps did. */
 #include "engine/run/clock_priv.h"
+#include "engine/stage/time_priv.h"
 #include "tests/support/unit.h"
 
 #define STAGES 3u
