@@ -243,19 +243,19 @@ static int late_choose(struct subscription *wish)
 
 static void late_keep(const struct subscription *sub)
 {
-	(void)place_turn(&sub->consumer->in.places[sub->inlet], PLACE_FREE,
-			 PLACE_KEPT);
-	(void)place_turn(&sub->producer->out.places[sub->lane], PLACE_FREE,
-			 PLACE_KEPT);
+	(void)place_change(&sub->consumer->in.places[sub->inlet], PLACE_FREE,
+			   PLACE_KEPT);
+	(void)place_change(&sub->producer->out.places[sub->lane], PLACE_FREE,
+			   PLACE_KEPT);
 }
 
 /* It comes to nothing. */
 static void late_forget(struct subscription *sub)
 {
-	(void)place_turn(&sub->consumer->in.places[sub->inlet], PLACE_KEPT,
-			 PLACE_FREE);
-	(void)place_turn(&sub->producer->out.places[sub->lane], PLACE_KEPT,
-			 PLACE_FREE);
+	(void)place_change(&sub->consumer->in.places[sub->inlet], PLACE_KEPT,
+			   PLACE_FREE);
+	(void)place_change(&sub->producer->out.places[sub->lane], PLACE_KEPT,
+			   PLACE_FREE);
 	sub->made = SUBSCRIPTION_FREE;
 }
 
@@ -305,15 +305,15 @@ static int late_show(struct sluice_pipeline *p, struct subscription *sub,
 	if (wish->opts.sub != NULL)
 		before = *wish->opts.sub;
 	subscription_tell(sub, wish);
-	if (!place_turn(&sub->consumer->in.places[sub->inlet], PLACE_KEPT,
-			word)) {
+	if (!place_change(&sub->consumer->in.places[sub->inlet], PLACE_KEPT,
+			  word)) {
 		if (wish->opts.sub != NULL)
 			*wish->opts.sub = before;
 		return late_consumer_ended(wish);
 	}
 	/* Where nobody is left to answer it is refused here. */
-	if (!place_turn(&sub->producer->out.places[sub->lane], PLACE_KEPT,
-			word))
+	if (!place_change(&sub->producer->out.places[sub->lane], PLACE_KEPT,
+			  word))
 		subscription_refuse(
 			sub, SLUICE_CLOSED(SLUICE_REASON_NO_PRODUCER, 0));
 	else if (!subscription_aside(sub))

@@ -52,7 +52,7 @@ static inline int place_closed(const sluice_a64 *place)
 }
 
 /* From one to another, unless it has been closed meanwhile. */
-static inline int place_turn(sluice_a64 *place, uint64_t from, uint64_t to)
+static inline int place_change(sluice_a64 *place, uint64_t from, uint64_t to)
 {
 	return sluice_compare_exchange(place, &from, to);
 }
@@ -60,7 +60,7 @@ static inline int place_turn(sluice_a64 *place, uint64_t from, uint64_t to)
 /* @sub gives it up. */
 static inline void place_leave(sluice_a64 *place, struct subscription *sub)
 {
-	(void)place_turn(place, place_word(sub), PLACE_FREE);
+	(void)place_change(place, place_word(sub), PLACE_FREE);
 }
 
 /* Nobody comes here any more. Returns who is there still. */
