@@ -236,7 +236,8 @@ static int verify_all(struct verify *verify)
 	if (rc == 0 && verify->held + verify->failed == 0) {
 		(void)cli_fail(-EINVAL, "no cell is of that strategy");
 		(void)option_refused("strategy", options->only);
-		return -ENOENT;
+		command_complain(options->line.command, cli_error());
+		return COMMAND_USAGE;
 	}
 	if (rc == 0 && verify->json != NULL)
 		return json_write(json_pack("{s:i, s:s, s:o, s:O, s:i, s:i}",
@@ -261,11 +262,8 @@ int cmd_verify(const struct command *command, void *of)
 	};
 	int rc = verify_all(&verify);
 
+	(void)command;
 	json_decref(verify.json);
 	free(verify.results);
-	if (rc == -ENOENT)
-		command_complain(command, cli_error());
-	if (rc < 0)
-		return rc == -ENOENT ? COMMAND_USAGE : rc;
-	return verify.failed > 0 ? COMMAND_FAILED : COMMAND_DONE;
+	return rc != 0 ? rc : verify.failed > 0;
 }

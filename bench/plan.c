@@ -198,8 +198,32 @@ const char *plan_slo_text(const struct plan_slo *slo, char *text)
 
 /* ---- the whole ----------------------------------------------------------- */
 
+/* Is its consumer there when fault @at comes? One that is to come was not from the
+ * start; else the last that came or went before says so. */
+static int plan_there(const struct bench_plan *plan, uint32_t at)
+{
+	const struct plan_fault *last = NULL;
+	int there = 1;
+
+	for (uint32_t i = 0; i < plan->faults; i++) {
+		const struct plan_fault *one = &plan->fault[i];
+		uint64_t until_ns = plan->fault[at].at_ns + (i < at);
+
+		if (one->kind < PLAN_KILL ||
+		    one->consumer != plan->fault[at].consumer)
+			continue;
+		there &= one->kind != PLAN_JOIN;
+		if (i != at && one->at_ns < until_ns &&
+		    (last == NULL || one->at_ns >= last->at_ns))
+			last = one;
+	}
+	return last != NULL ? last->kind == PLAN_JOIN : there;
+}
+
 int plan_check(struct bench_plan *plan)
 {
+	char text[NUMBER_TEXT_BYTES];
+
 	for (uint32_t i = 0; i < plan->strategies; i++) {
 		struct sluice_dispatch_opts *o = &plan->strategy[i].opts;
 
@@ -210,12 +234,24 @@ int plan_check(struct bench_plan *plan)
 				"%s: more partitions than the %u consumers",
 				plan->strategy[i].name, plan->consumers);
 	}
-	for (uint32_t i = 0; i < plan->faults; i++)
-		if (plan->fault[i].consumer >= plan->consumers)
+	for (uint32_t i = 0; i < plan->faults; i++) {
+		const struct plan_fault *fault = &plan->fault[i];
+		const char *name = plan_fault_names[fault->kind];
+
+		if (fault->consumer >= plan->consumers)
 			return REFUSE("--%s: consumer %u: there are 0 to %u",
-				      plan_fault_names[plan->fault[i].kind],
-				      plan->fault[i].consumer,
+				      name, fault->consumer,
 				      plan->consumers - 1);
+		if (fault->kind >= PLAN_KILL &&
+		    plan_there(plan, i) == (fault->kind == PLAN_JOIN))
+			return REFUSE(
+				"--%s: consumer %u: has no effect at %s: it is "
+				"%s then",
+				name, fault->consumer,
+				number_time_text((double)fault->at_ns, text),
+				fault->kind == PLAN_JOIN ? "there already"
+							 : "not there");
+	}
 	plan->trace.consumers = plan->consumers;
 	return 0;
 }

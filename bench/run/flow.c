@@ -169,8 +169,7 @@ void flow_change_out(struct flow *flow, const struct plan_fault *change)
 
 		if (change->kind == PLAN_JOIN)
 			(void)outlet_join(out, sub, NULL);
-		else if (change->kind == PLAN_KILL &&
-			 out->subs[change->consumer] != NULL)
+		else if (change->kind == PLAN_KILL)
 			outlet_leave(out, sub);
 	}
 }

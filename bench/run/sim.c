@@ -231,8 +231,7 @@ static void sim_changes(struct sim *sim)
 		uint32_t c = change->consumer;
 
 		sim->looks |= SIM_BIT(c); /* its stall is over */
-		if (change->kind == PLAN_STALL ||
-		    (change->kind == PLAN_KILL && !sim->flow.consumer[c].alive))
+		if (change->kind == PLAN_STALL)
 			continue;
 		flow_change_in(&sim->flow, change);
 		sim_rests(sim, c);

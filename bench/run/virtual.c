@@ -65,8 +65,7 @@ static void virtual_change(struct virtual_run *v, enum virtual_side side)
 	if (side == CONSUMERS) {
 		flow_change_in(&v->flow, change);
 	} else if (sluice_load_acquire(&v->end[CONSUMERS].changes) > i) {
-		v->there -= change->kind == PLAN_KILL &&
-			    v->flow.producer->out.subs[change->consumer];
+		v->there -= change->kind == PLAN_KILL;
 		flow_change_out(&v->flow, change);
 	} else {
 		return;

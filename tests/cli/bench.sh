@@ -203,6 +203,16 @@ check_idle()
 		run --stall=1:5us:1us --stall=2:5us:1us --stall=1:9us:1us
 	refused "--join=1:0s: has no effect: it is there from the start" \
 		run --join=1:0s
+	# By time, not as they are given: who is gone, who is there, who is to come.
+	refused "--kill: consumer 1: has no effect at 7us: it is not there then" \
+		run --kill=1:7us --kill=1:5us
+	refused "--kill: consumer 1: has no effect at 5us: it is not there then" \
+		run --kill=1:5us --join=1:7us
+	refused "--join: consumer 1: has no effect at 7us: it is there already" \
+		run --join=1:5us --kill=1:9us --join=1:7us
+	refused "--kill: consumer 2: has no effect at 5us: it is not there then" \
+		run --kill=2:5us --kill=1:5us --kill=2:5us
+	expect 0 run --events=5000 --join=1:1ms --kill=1:2ms --join=1:3ms --kill=2:2ms
 	# It undoes what the command has by itself.
 	small slow --strategies=rr --slow=0:1 --json="$scratch/even"
 	# What comes when all is over is told of, and no more.
