@@ -71,14 +71,19 @@ int report_apart(enum figure_id id, const struct report_run *a,
 enum report_mark report_mark(const struct report_run *run)
 {
 	const struct report *report = run->report;
+	const struct report_run *best = report_best(report, run->load_at, NULL);
 	const struct report_run *next = report_best(report, run->load_at, run);
+	enum figure_id rank = report_rank(report);
+	int is_best =
+		next != NULL && best == run && report_apart(rank, run, next);
 
-	if (run->contended)
-		return MARK_CONTENDED;
-	return next != NULL && report_best(report, run->load_at, NULL) == run &&
-			       report_apart(report_rank(report), run, next)
-		       ? MARK_BEST
-		       : MARK_NONE;
+	if (report_is_size(report))
+		is_best = run->load_at == report_load_told(report) &&
+			  report_meets(run) == 2 &&
+			  !report_apart(rank, best, run);
+	return run->contended ? MARK_CONTENDED
+	       : is_best      ? MARK_BEST
+			      : MARK_NONE;
 }
 
 /* ---- over loads ---------------------------------------------------------- */

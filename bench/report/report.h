@@ -157,7 +157,8 @@ int report_apart(enum figure_id id, const struct report_run *a,
 		 const struct report_run *b);
 enum report_mark {
 	MARK_NONE,
-	MARK_BEST, /* at its load, and apart from all others */
+	MARK_BEST, /* at its load, and apart from all others; of size what meets
+		    * the slo with the fewest consumers, and what is no worse */
 	MARK_CONTENDED,
 };
 enum report_mark report_mark(const struct report_run *run);

@@ -416,6 +416,13 @@ check_size()
 		fail "CSV and JSON differ"
 	head -1 "$scratch/size.csv" | grep -q ',consumers$' || fail "of how many?"
 	grep -q 'latency by consumers' "$scratch/size.html" || fail "no plot"
+	# The rows of the answer are marked, at its number of consumers and no other.
+	best=$(sed -n 's/.*class=verdict>\([a-z0-9:]*\) with \([0-9]*\) .*/\1<td>\2/p' \
+		"$scratch/size.html")
+	grep -F '<tr class="best' "$scratch/size.html" >"$scratch/marked"
+	grep -qF "<td>$best<" "$scratch/marked" || fail "does not mark $best"
+	! grep -vF "<td>${best##*>}<" "$scratch/marked" ||
+		fail "marks other numbers than ${best##*>}"
 	grep -q 'with [0-9]* consumers is the cheapest' "$scratch/size.html" ||
 		fail "the page has no answer"
 	expect 0 plot "$scratch/size.json" --html=-
