@@ -41,32 +41,36 @@
  * results of a batch ends the sending port with SLUICE_REASON_ERROR, and detaches:
  * then the batch goes to others.
  *
- * When the stream that a worker reads is complete, its receiving port ends; what it
- * feeds ends when the worker closes that, with sluice_detach() or sluice_port_end():
- * it may still have something to send. The pipeline waits for it. Who closes it before
- * that leaves: what is not acknowledged then goes to others.
+ * When the stream that a worker reads is complete, its receiving port ends. The
+ * worker may still have results to send, and the pipeline waits for them: the
+ * stream that it feeds ends when the worker closes it, with sluice_detach() or
+ * sluice_port_end(). A worker that closes it before the stream that it reads is
+ * complete leaves: its unacknowledged events go to others.
  *
  * Behind dispatcher `ordered` a worker feeds the stage that restores the order, and
  * each result has the sequence number of the event that it was made of, in the field
- * that the pipeline's program names; one result or none for an event. A number that it
- * was not given, or one twice, ends the worker (code EBADMSG), and such a result is
- * dropped; what it has not acknowledged keeps its place, and goes to others.
+ * that the pipeline's program names; one result or none for an event. A result
+ * with a number that the worker was not given, or with one for the second time,
+ * is dropped, and ends the worker (code EBADMSG); its unacknowledged events
+ * keep their numbers, and go to others.
  *
  * A port ends as the stage in the engine does, and with its reason. When the engine's
  * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
  * in the ring is received before.
  *
  * A port that the engine ends with an error while its process lives (it stood still, it broke
- * the protocol, its stage was ended there) may receive what lay in its ring by then, a
- * window at most, before its calls say so. What it acknowledges of that counts no more:
- * these events go to others, marked as handed out before. Who must not handle an event
- * that another handles, too, looks at sluice_port_closed() before it has an effect, which
- * makes that rare and not impossible: the end is on its way for a moment.
+ * the protocol, its stage was ended there) may receive the events that lay in
+ * its ring by then, a window at most, before its calls say so. Acknowledging
+ * them has no effect any more: they go to others, marked as handed out before.
+ * A program in which no two consumers may handle an event calls
+ * sluice_port_closed() before each effect; that makes it rare, not impossible,
+ * since the end is on its way for a moment.
  *
- * Of a stage that broadcasts the port gets every event from where it came, which may be
- * a little later than sluice_attach() returns, and with manual demand is where it asks
- * first. When the engine ends such a port (sluice_stage_end() there) what its user has in
- * hand may be written over from then on; the next sluice_recv() says that it has ended.
+ * Of a stage that broadcasts the port gets every event from the moment when the
+ * stage took it in, which may be a little later than sluice_attach() returns;
+ * with manual demand, from the first ask. When the engine ends such a port
+ * (sluice_stage_end() there) the batch that its user has in hand may be written
+ * over from then on; the next sluice_recv() says that it has ended.
  *
  * What a peer cannot have  What would have to run in the other process, or be written there
  *        by several, has no field in struct sluice_attach_opts, or is refused by its name
@@ -77,8 +81,8 @@
  *                           (key_offset, key_bytes). What key_of the stage itself has is
  *                           no concern of the peer's: it runs where the stage does.
  *        selector           it is called on the consumer's thread, beside the engine's
- *                           receipts. A peer leaves out what it does not want, or the
- *                           pipeline has a stage that does.
+ *                           receipts. A peer skips the events that it does not
+ *                           want, or the pipeline has a stage which drops them.
  *        on_end, hooks      a stand-in has no callbacks. A port says how it has ended
  *                           (sluice_port_closed()).
  *        SLUICE_ATTACH_MANUAL behind `shared`   consumers take from one ring, and the
@@ -171,14 +175,15 @@ struct sluice_attach_opts {
  * listens; -ETIMEDOUT; what the engine answers, and sluice_last_error() is in its
  * words then: -EACCES, -EPERM, -ENOENT, -EEXIST, -ENOSPC, -ENOTSUP, -EINVAL, -EAGAIN,
  * -EPIPE; -EPROTO when it is another version; -ENOMEM, -EMFILE. -EAGAIN is tried again
- * until the timeout: the pipeline does not run yet, or who had that name before is not
- * settled. That is so until the stages beside it have seen that it has gone: the one
- * that it read, and then, of a worker whose place is kept, the one that it fed. A stage
- * looks between its callbacks, so one that is blocked in a callback makes whoever comes
- * back wait until that returns; set timeout_ms above what a callback may take. The
- * time that the place is kept goes on meanwhile (hold_ms). Threads: any; for
- * a process stage no other thread uses the environment meanwhile. Blocks: up to the
- * timeout.
+ * until the timeout: the pipeline does not run yet, or the peer that had this
+ * name before is not settled. It is settled when its neighbours have seen that
+ * it has gone: the stage that it read, and then, of a worker whose place is
+ * kept, the stage that it fed. A stage looks between its callbacks, so a stage
+ * that is blocked in a callback makes the peer that comes back wait until the
+ * callback returns; set timeout_ms above what a callback may take. The time
+ * that the place is kept goes on meanwhile (hold_ms). Threads: any; for a
+ * process stage no other thread uses the environment meanwhile. Blocks: up to
+ * the timeout.
  */
 SLUICE_API int
 sluice_attach(struct sluice_stage **port,
@@ -189,23 +194,24 @@ sluice_attach(struct sluice_stage **port,
  *
  * @port  of sluice_attach(), with both `from` and `to`
  *
- * Lives as long as @port. Another thread may send by it; but the batch that something
- * was made of is acknowledged by the next sluice_recv(), so that waits for the send.
+ * Lives as long as @port. Another thread may send by it; but the next
+ * sluice_recv() acknowledges the batch that results are made of, so call that
+ * only when they have been sent.
  *
- * Returns NULL for the port of whoever is no worker. Threads: any.
+ * Returns NULL for the port of a peer that is no worker. Threads: any.
  */
 SLUICE_API struct sluice_stage *sluice_port_sender(struct sluice_stage *port);
 
 /**
  * sluice_detach - leave, and free the port.
  *
- * Ends the port if nobody has (SLUICE_REASON_NORMAL). What it has sent and is not in
- * the ring yet, for there was no credit, is waited for; what is there counts as sent.
- * The batch that it has received last is acknowledged, as by sluice_port_end(); what
- * lies in the ring behind it goes to other consumers. A process that is not to
- * acknowledge that batch ends without detaching. A worker detaches by the port that
- * receives, and both are freed; its batch is acknowledged when what it has sent is in
- * the ring, see above.
+ * Ends the port if nobody has (SLUICE_REASON_NORMAL). Events that were sent
+ * without credit, and are not in the ring yet, are waited for; those in the
+ * ring count as sent. The batch that was received last is acknowledged, as by
+ * sluice_port_end(); the events behind it in the ring go to other consumers. A
+ * process that is not to acknowledge that batch ends without detaching. A
+ * worker detaches by the port that receives, and both are freed; its batch is
+ * acknowledged when what it has sent is in the ring, see above.
  *
  * @timeout_ms  how long to wait; SLUICE_FOREVER
  *

@@ -1,69 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file listen.h
- * A pipeline that other processes may attach to: who may, and as what.
+ * A pipeline that other processes may attach to: which of them may, and as
+ * what.
  *
  * A peer that attaches (attach.h) is a stage of the pipeline from then on, under the name
  * it gives, with one subscription, or two of a worker: it can be seen in snapshots,
- * cancelled, resubscribed and ended as any other. It shares the memory of its own ring
- * with the pipeline, and no other memory that it may write. What it writes there is never
- * believed: positions are taken only as far as they are possible, and events are copied
- * before a handler sees them, unless the peer is trusted ("Who is trusted").
+ * cancelled, resubscribed and ended as any other. A peer may write the memory
+ * of its own ring, and no other memory of the pipeline. The engine never
+ * believes what a peer has written: positions are taken only as far as they are
+ * possible, and events are copied before a handler sees them, unless the peer
+ * is trusted ("Who is trusted").
  *
- * Of a stage that broadcasts a peer reads the one ring that its other consumers read: it
- * has all events from where it came, and the slowest of all holds up the others. It can
- * read there what was emitted before it came, as far as that has not been written over.
- * Of a stage with dispatcher "shared", whose consumers compete for one ring, a peer
- * cannot write that ring, so the stage takes from it for the peer: an even share of what
- * lies there while the peer has nothing to do, and besides a piece that waits for it.
+ * Of a stage that broadcasts a peer reads the one ring that its other consumers
+ * read: it is given all events that are emitted after it came, and the slowest
+ * reader holds up the others. A peer can also look at older events in that
+ * ring, as far as they have not been written over. Of a stage with dispatcher
+ * "shared", whose consumers compete for one ring, a peer cannot write that
+ * ring, so the stage takes from it for the peer: an even share of what lies
+ * there while the peer has nothing to do, and besides a piece that waits for
+ * it.
  *
- * A peer has gone when it says so or when its process has ended, as the kernel tells;
- * not when it is slow. A consumer that has gone leaves what it has not finished: these
- * events go to other consumers first of all, marked as handed out before; of a broadcast
- * the others have them anyway. What a producer has sent counts, whatever becomes of it.
+ * A peer has gone when it says so, or when its process has ended, of which the
+ * kernel tells; a slow peer has not gone. The events that a consumer has left
+ * unfinished go to other consumers before all others, marked as handed out
+ * before; of a broadcast the others have them anyway. Events that a producer
+ * has sent count, whatever becomes of the producer.
  *
  * A producer that claims more than its ring has room for, or that publishes something
  * behind the end of its stream, has broken the protocol, and is read no further. That is
  * the end of its own stage, and no failure of the pipeline: sluice_pipeline_drain() and
- * sluice_pipeline_join() count nothing that it had there. They count events of the
- * pipeline's own stages that a peer has left and that nobody else is there to take.
+ * sluice_pipeline_join() do not count the events that such a producer had in
+ * its ring. They count events of the pipeline's own stages that a peer has left
+ * and that nobody else is there to take.
  *
  * Places that are kept  A consumer, or a worker, with a name of its own
  *        (sluice_attach_opts.name) that has died may come back, as may one that lives and
- *        has lost its connection (a socket that was closed without a goodbye), and what
- *        it had in hand may be nobody else's business: keys that are its, a batch half
- *        done. So its place, with the stage, is kept for `hold_ms`, for one of the same
- *        name that attaches with the same options. That one is given what its predecessor
- *        had not finished, marked, then what came meanwhile; demand that was given by
- *        sluice_ask() and not used stands. Until then the place counts as one of a
- *        consumer that is slow: a dispatcher that chooses by the event goes on until its
- *        ring is full, one that chooses by credit, or lets consumers compete, passes it
- *        over; a broadcast goes on as far as that one had asked, and waits then. After
- *        that, or when the pipeline drains, or when one of that name comes with other
- *        options, the stage ends, and what it had goes to others, or, of a broadcast, is
- *        not read by it. Who leaves, or had no name, or is an onlooker (tee, conflate),
- *        has nothing kept. Of a worker that has gone what it had sent counts, and its
- *        successor sends on behind that; it handles the batch that was not acknowledged
- *        again, so results of that may come twice, but not behind `ordered`, where they
- *        are dropped: there the numbers that it was given stay its own, and those behind
- *        them wait. What one that lives on though its connection is lost still writes, is
- *        read by nobody: its successor has memory of its own. A worker that had closed
- *        what it feeds is given up at once. Of a producer no place is kept; it learns how
- *        many of its events were taken (sluice_attach_opts.accepted).
+ *        has lost its connection (a socket that was closed without a goodbye),
+ *        and its events may be no other consumer's business: it owns their
+ *        keys, or has done half of a batch. So the place of such a peer, with
+ *        its stage, is kept for `hold_ms`, for a successor: a peer of the same
+ *        name that attaches with the same options. The successor is given the
+ *        events that its predecessor had not finished, marked, then those that
+ *        came meanwhile; demand that was given by sluice_ask() and not used
+ *        stands. Until then the place counts as one of a consumer that is slow:
+ *        a dispatcher that chooses by the event goes on until its ring is full,
+ *        one that chooses by credit, or lets consumers compete, passes it over;
+ *        a broadcast goes on as far as the predecessor had asked, and waits
+ *        then. After `hold_ms`, or when the pipeline drains, or when a peer of
+ *        that name comes with other options, the stage ends, and its events go
+ *        to other consumers, or, of a broadcast, are read by the others only.
+ *        No place is kept for a peer that has left in good order, that had no
+ *        name, or that is an onlooker (tee, conflate). The events that a worker
+ *        had sent before it died count, and its successor sends on behind them;
+ *        it handles the batch that was not acknowledged again, so results of
+ *        that may come twice, but not behind `ordered`, where they are dropped:
+ *        there the sequence numbers that the worker was given stay the
+ *        successor's, and those behind them wait. A process that lives on
+ *        though its connection is lost may still write, and nobody reads that:
+ *        its successor has memory of its own. A worker that had closed what it
+ *        feeds is given up at once. Of a producer no place is kept; it learns
+ *        how many of its events were taken (sluice_attach_opts.accepted).
  *
  * Who looks on  A peer with `tee` or `conflate_keys` (attach.h) takes no event from others: it
  *        has a ring of its own into which the stage copies one event in so many, or the
- *        latest of each key, as far as that has room; what there is no room for it does
- *        not see (passed_over counts these). So no event waits for it, whatever the
- *        dispatcher. It may do so where it may consume; then it is waited for at the end
- *        of the stream, until it has read what it was sent. And there is a right of its
- *        own: at a stage with SLUICE_STAGE_PEERS_WATCH whoever a row allows to be an
- *        observer, or a consumer, may look on, and nothing else. Nobody waits for one that
- *        has no more than this right: when the stream ends the stage that stands for it
- *        ends, too; it reads what lies in its ring by then, and of the latest of keys
- *        what waited for room there is lost. Its share of memory counts, and what it
- *        costs the stage is the copy. Others cannot be told that it is there but by a
- *        snapshot.
+ *        latest of each key, as far as that ring has room; the onlooker does
+ *        not see the other events (passed_over counts them). So no event waits
+ *        for an onlooker, whatever the dispatcher. A peer may look on where it
+ *        may consume; then the end of the stream waits until the onlooker has
+ *        read what is in its ring. And there is a right of its own: at a stage
+ *        with SLUICE_STAGE_PEERS_WATCH whoever a row allows to be an observer,
+ *        or a consumer, may look on, and nothing else. Nobody waits for an
+ *        onlooker with no more than this right: when the stream ends the stage
+ *        that stands for the onlooker ends, too; the peer can read the events
+ *        that lie in its ring by then, and with `conflate_keys` those that
+ *        waited for room there are lost. An onlooker's memory counts like any
+ *        peer's, and costs the stage one copy of each event it is given. Only a
+ *        snapshot shows that an onlooker is there.
  *
  * What peers take up  Of each peer the pipeline has a ring, a worker has two, of a size
  *        that the peer chooses (max_demand, ring_events; up to SLUICE_RING_BYTES_MAX), and
@@ -72,45 +85,53 @@
  *        has left is dealt again. A peer whose memory would be more than `bytes_max` has
  *        left, or `bytes_per_peer` allows, is refused (-ENOSPC). Process stages count as
  *        well; in a pipeline that does not listen they have the default. Whoever reads a
- *        ring that all consumers of a stage read has but the pages. Not counted is what
- *        an observer of the pipeline reads, which is there once for all; nor what a
- *        process maps still that has lost its connection, while its successor has
- *        memory of its own.
- *        One thread hears all peers, and makes their memory, one after the other: the
- *        kernel allocates and zeroes each page of it then, which for gigabytes takes
- *        seconds. Meanwhile nobody else is let in, told an end, or found dead, no
- *        process stage is started or killed, and a stage that sleeps is not woken by
- *        what a peer has sent, or finished: it finds that later. Stages that are awake
- *        do not notice. `bytes_per_peer` bounds that pause.
+ *        ring that all consumers of a stage read has but the pages. Two things
+ *        are not counted: the memory that observers of the pipeline read, which
+ *        is there once for all of them; and memory that a process which has
+ *        lost its connection still maps, while its successor has memory of its
+ *        own.
+ *        One thread hears all peers, and makes their memory, one after the
+ *        other: the kernel allocates and zeroes each page of it then, which for
+ *        gigabytes takes seconds. Meanwhile no other peer is let in, told of an
+ *        end, or found dead, no process stage is started or killed, and no
+ *        stage that sleeps is woken because a peer has sent or finished events:
+ *        it finds them later. Stages that are awake do not notice.
+ *        `bytes_per_peer` bounds that pause.
  *
- * Who is trusted  What a peer sends is copied before a handler sees it: once more than an
- *        event of a thread is. Of a peer that is let in by a row with SLUICE_PEER_TRUSTED,
- *        or a process stage with SLUICE_PROCESS_TRUSTED, it is not: handlers read where
- *        the peer writes. So the bytes of a batch may change while a handler looks at
- *        them, if that process has a mistake or bad intentions: a length that was checked
- *        may be another when it is used. Handlers read what they decide by once, into a
- *        variable of their own, as they would read a file that others write. A batch
- *        that comes again (SLUICE_RETRY) may then have other bytes than before. All else
- *        stays: positions are taken only as far as they are possible, memory cannot go
- *        away, and the peer sees nothing that it does not see without. What a worker
- *        sends to a stage that restores an order is copied in any case, and so is a
- *        batch that crosses the end of the ring where it may not be split. By default
- *        nobody is trusted, process stages included: a program of one's own has its
- *        mistakes as well, and is a process so that they are its own.
+ * Who is trusted  Events from a peer are copied before a handler sees them:
+ *        once more than events of a thread are. Events of a trusted peer are
+ *        not copied (one that is let in by a row with SLUICE_PEER_TRUSTED, or a
+ *        process stage with SLUICE_PROCESS_TRUSTED): handlers read the memory
+ *        that the peer writes. So the bytes of a batch may change while a
+ *        handler looks at them, if that process has a mistake or bad
+ *        intentions: a length that was checked may be another when it is used.
+ *        Handlers read what they decide by once, into a variable of their own,
+ *        as they would read a file that others write. A batch that comes again
+ *        (SLUICE_RETRY) may then have other bytes than before. The other
+ *        protections stay: positions are taken only as far as they are
+ *        possible, memory cannot go away, and a trusted peer can see no more
+ *        than another. What a worker sends to a stage that restores an order is
+ *        copied in any case, and so is a batch that crosses the end of the ring
+ *        where it may not be split. By default nobody is trusted, process
+ *        stages included: a program of one's own has its mistakes as well, and
+ *        is a process so that they are its own.
  *
- * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs, is not
- *        dead, and by default it is waited for, as any slow consumer is. With `on_stall`
- *        one that is waited for, and for `stall_ms` has neither acknowledged an event
- *        nor asked for more, is sent away: it is told an end (SLUICE_REASON_ERROR,
- *        ETIMEDOUT), its stage ends, its memory is looked at no more, whatever it writes
- *        there later, and what it had goes to others, marked; no place is kept. One is
- *        waited for that has events; and one that has finished all it asked for, or
- *        never asked, while the stage can go on with no event before it does: with `rr`,
- *        say, when its turn has come. One that asks for itself (SLUICE_ATTACH_MANUAL)
- *        need not, unless others have asked and get nothing. A batch that takes longer
- *        than stall_ms to handle counts as standing still. It is looked at now and then,
- *        so it may take a quarter longer. Nobody waits for the events of a producer that
- *        stands still, so nothing happens to it.
+ * Who stands still  A process that is stopped (SIGSTOP, a debugger), or hangs,
+ *        is not dead, and by default the pipeline waits for it, as for any slow
+ *        consumer. With `on_stall` a peer that is waited for, and for
+ *        `stall_ms` has neither acknowledged an event nor asked for more, is
+ *        sent away: it is told of an end (SLUICE_REASON_ERROR, ETIMEDOUT), its
+ *        stage ends, the engine reads its memory no more, and its events go to
+ *        others, marked; no place is kept. A peer is waited for when it has
+ *        events; also when it has finished all it asked for, or never asked,
+ *        and the stage can place no event before this peer asks: with `rr`,
+ *        say, when the peer's turn has come. A peer that asks by sluice_ask()
+ *        (SLUICE_ATTACH_MANUAL) is not sent away for not asking, unless other
+ *        consumers have asked and get nothing. A peer that handles one batch
+ *        for longer than stall_ms counts as standing still. The engine looks
+ *        now and then, so it may be a quarter of stall_ms late. Nobody waits
+ *        for the events of a producer that stands still, so nothing happens to
+ *        it.
  */
 #ifndef SLUICE_ENGINE_LISTEN_H
 #define SLUICE_ENGINE_LISTEN_H

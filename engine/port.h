@@ -13,8 +13,9 @@
  *          and in order, and those of one thread in the order of its calls. A
  *          call waits until another has written its events; if that thread is
  *          preempted meanwhile, until it runs again: where that may not be,
- *          give each thread a port of its own. Who waits for credit keeps
- *          nobody who does not wait. Only one thread at a time may receive.
+ *          give each thread a port of its own. A call that waits for credit
+ *          does not keep a call that does not wait. Only one thread at a time
+ *          may receive.
  *
  *   struct sluice_batch batch;
  *   while ((rc = sluice_recv(port, &batch, SLUICE_FOREVER)) > 0)
@@ -141,7 +142,7 @@ SLUICE_API struct sluice_sub sluice_port_sub(struct sluice_stage *port);
 /**
  * sluice_port_event_bytes - how large the events are that a port sends or receives.
  *
- * Never changes. One who has attached and named no size learns it here.
+ * Never changes. A peer that has attached without naming a size learns it here.
  *
  * Returns bytes; 0 for NULL, and for a stage that is no port. Threads: any, also in
  * a child of the pipeline's process.

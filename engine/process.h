@@ -17,15 +17,16 @@
  * sluice_pipeline_listen(), and its stages no SLUICE_STAGE_PEERS_... flags for it.
  *
  * One with both `from` and `to` is a worker: one program, one stage, one death, with two
- * ports (sluice_port_sender()), also behind `ordered`. What it had not acknowledged is
- * dealt again when it dies, so no event stays without its results.
+ * ports (sluice_port_sender()), also behind `ordered`. Its unacknowledged
+ * events are dealt again when it dies, so no event stays without its results.
  *
- * It is started when the pipeline runs, and reads from when it has attached: what a
- * producer has dealt to others by then, or what a broadcast has sent, it does not see.
+ * It is started when the pipeline runs, and reads from the moment when it has
+ * attached: it does not see the events that a producer has dealt to others by
+ * then, or has broadcast.
  *
  * While a process stage is not over, the stages that it reads from and feeds wait for it
- * as with SLUICE_IDLE_STAY: it may be on its way, or be restarted. When it is over, one
- * of them that has nobody left ends.
+ * as with SLUICE_IDLE_STAY: the process may be on its way, or be restarted.
+ * When the process stage is over, a stage beside it that has nobody left ends.
  *
  * What a process starts with: the default signal mask and dispositions; a process group
  * of its own, so that Ctrl-C in a terminal reaches the pipeline's process alone, which
@@ -33,26 +34,29 @@
  * SIGTTIN); descriptors 0, 1 and 2 of this process, and no other but 3; the folder that
  * this process is in. It is killed when the pipeline's process dies.
  *
- * What it starts itself is in its process group, and goes with it: when the program is
- * killed, and when it has ended, however that was, what is left in that group is killed. A
- * program that starts something which is to outlive it gives that a session of its own
- * (setsid()). Not when the pipeline's process dies: then the program alone is killed, by
- * the kernel. On Linux before 6.9 the group is killed only when the program has ended, and
- * not if the host program has waited for it by then.
+ * Processes that the program starts are in its process group, and end with it:
+ * when the program is killed, and when it has ended in whatever way, the rest
+ * of that group is killed. A program that starts a process which is to outlive
+ * it gives that a session of its own (setsid()). When the pipeline's process
+ * dies the kernel kills the program alone, not the group. On Linux before 6.9
+ * the group is killed only when the program has ended, and not if the host
+ * program has waited for it by then.
  *
  * How it ends. A process that exits with 0 has ended, and one that exits with another
- * number, or is killed, or is refused, or does not attach in time, has failed: what
- * becomes of it then says `restart`, and how often and after which delays the pipeline's
- * max_restarts, max_seconds, backoff_ms, backoff_max_ms and stable_ms, which count for
- * each process stage alone. What a consumer has not acknowledged is dealt again, and
- * flagged, to whoever is there, or to the next process of this stage. A pipeline that
- * drains restarts nobody.
+ * number, or is killed, or is refused, or does not attach in time, has failed.
+ * `restart` says whether it is started again; how often, and after which
+ * delays, is in the pipeline's max_restarts, max_seconds, backoff_ms,
+ * backoff_max_ms and stable_ms, which count for each process stage alone. The
+ * unacknowledged events of a consumer are dealt again, flagged, to the other
+ * consumers, or to the next process of this stage. A pipeline that drains
+ * restarts nobody.
  *
  * When its stream has ended, or its stage is ended (sluice_stage_end(), found by its
- * name while it is attached), or the pipeline stops, the process is told so: its calls
- * return. So it is when it has left by itself (sluice_detach()). From then on it has
- * end_ms to exit, and then it is killed; one without a restart that fails at the end is
- * told of by sluice_pipeline_join(). The pipeline has ended when its processes have.
+ * name while it is attached), or the pipeline stops, the process is told so:
+ * its calls return. From then on, and from when it has left by itself
+ * (sluice_detach()), it has end_ms to exit, and then it is killed;
+ * sluice_pipeline_join() tells of a process without a restart that fails at the
+ * end. The pipeline has ended when its processes have.
  *
  * The memory that it shares with the pipeline counts as a peer's does, for bytes_max of
  * sluice_pipeline_listen(), or the default of that.

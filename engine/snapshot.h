@@ -107,16 +107,17 @@ struct sluice_stage_snapshot {
 	/** As sluice_stage_stat() has them, restarts among them; 0 before the
 	 * start. */
 	struct sluice_stage_stats counts;
-	/** What it is doing, and for how long it has done each. Of a port: it is
+	/** What the stage is doing, and for how long it has done each. A port is
 	 * out of credit, or idle, while its user waits for it, and works while
-	 * he has a batch of it. */
+	 * its user has a batch. */
 	struct sluice_times time;
 	/** While it is out of credit: the consumer that lacks it, and its
 	 * subscription; or the stage that restores its order (no subscription).
-	 * Of several it is who has events waiting for it alone, else who has least
-	 * credit. Behind "shared" no one alone holds it up, for whoever is free
-	 * takes: all are busy, and the one with the least room is named. Empty: it
-	 * has no consumer that takes part. */
+	 * Of several consumers it is one that has events waiting for it alone,
+	 * else the one with least credit. Behind "shared" no consumer alone
+	 * holds the stage up, since any that is free takes: all are busy, and
+	 * the one with the least room is named. Empty: the stage has no
+	 * consumer that takes part. */
 	char held_up_by[SLUICE_NAME_BYTES];
 	struct sluice_sub held_up_at;
 };
@@ -140,13 +141,14 @@ struct sluice_subscription_snapshot {
 	/** As sluice_subscription_stat() has them. Of one that has ended:
 	 * granted, published, acked, batches and high as its consumer left them,
 	 * the rest 0;
-	 * what it was sent and did not finish, published - acked events, went
-	 * back to the producer (of a broadcast: the others read it). */
+	 * the published - acked events that were sent and not finished went
+	 * back to the producer (of a broadcast: the others read them). */
 	struct sluice_subscription_stats counts;
 	/** How long its events take from when they are sent on it (behind the
 	 * hold and the spill, before the ring, or the pool) until they are
-	 * acknowledged: of every 2^k-th, so that it is some thousand a second
-	 * at most, and at a few a second each. None of an onlooker's. */
+	 * acknowledged: of every 2^k-th event, at most some thousand a second;
+	 * of all events when they are a few a second. An onlooker's events are
+	 * not timed. */
 	struct sluice_latency_stats latency;
 };
 

@@ -14,11 +14,12 @@
  *   }
  *   sluice_watch_close(watch);
  *
- * Who watches has no stage in the pipeline, writes nothing that the pipeline reads, and
- * is waited for by nobody: the engine's thread NAME/peers copies the snapshot to memory
- * that observers have mapped to read only. While nobody watches it does nothing. The
- * pipeline listens (listen.h), and its allow list has SLUICE_PEER_OBSERVER for whoever
- * watches, in a row that names no stages.
+ * An observer has no stage in the pipeline, writes nothing that the pipeline
+ * reads, and nobody waits for it: the engine's thread NAME/peers copies the
+ * snapshot to memory that observers have mapped to read only. While there is no
+ * observer that costs nothing. The pipeline has to listen (listen.h), with an
+ * allow list that has SLUICE_PEER_OBSERVER for the observer's user, in a row
+ * that names no stages.
  *
  * Snapshots are those of snapshot.h, and rates.h has the rates between two; their times
  * are of the clock that all processes have. But a subscription's `sub` has no pipeline

@@ -5,17 +5,19 @@
  *
  * Which store is the fastest way into a slot depends on the CPU, on how far apart the
  * two CPUs of a link are, and on whether the lines stay in both caches; and a virtual
- * machine moves its CPUs within minutes, without a word. So it is measured, on the
- * copies that are made anyway:
+ * machine moves its CPUs within minutes, without a word. So the writer measures
+ * the methods, on the copies that it makes anyway:
  *
  * Epochs     128 KiB of copies. What an epoch takes, by the clock, tells how fast the
  *            whole link is with this method: the reader's side of it, too.
- * Tries      Now and then another method is used for two epochs. The first does not
- *            count, for the lines are still as the method before has left them; and
- *            so with two epochs of the old one behind it. Only who is better than
- *            the epochs before and behind by a tenth, twice in a row, is taken.
- * Cost       After a try so much time passes that tries cost one part in a hundred,
- *            but no more than 15 ms; one that is three times as slow is broken off.
+ * Tries      Now and then another method is used for two epochs. The first does
+ *            not count, for the lines are still as the method before has left
+ *            them; nor does the first of the two epochs of the old method that
+ *            follow. A method is taken only when it is better than the epochs
+ *            before and after it by a tenth, twice in a row.
+ * Cost       The time to the next try is such that tries cost one part in a
+ *            hundred, but no more than 15 ms; a try that is three times as slow
+ *            is broken off.
  *            When the pace of the link changes, all methods are tried at once.
  * Light load An epoch that takes over 500 us has waited for events, and tells nothing:
  *            then stores are plain, with which an event is there soonest.

@@ -46,7 +46,7 @@ SLUICE_STATIC_ASSERT(sizeof(struct sluice_latency) == 4096 &&
 		     "a histogram of latencies is part of the region format");
 #endif
 
-/** What it says: times that so large a share of the events did not exceed. */
+/** Percentiles: p99_ns is the time that 99 % of the events did not exceed. */
 struct sluice_latency_stats {
 	uint64_t count; /* events that were looked at; 0: all else is 0 */
 	uint64_t p50_ns;
