@@ -74,6 +74,7 @@ set(SLUICE_SOURCES
 	dispatch/strategy.c
 	engine/link/aside.c
 	engine/link/far.c
+	engine/link/far_died.c
 	engine/link/far_held.c
 	engine/link/far_pool.c
 	engine/link/inlet.c

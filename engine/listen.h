@@ -78,6 +78,25 @@
  *        peer's, and costs the stage one copy of each event it is given. Only a
  *        snapshot shows that an onlooker is there.
  *
+ * What processes die of  An event that kills every process that gets it would come again
+ *        for ever. So it is counted. When the process of a consumer, or of a worker, dies,
+ *        closes its connection without a word, breaks the protocol or is sent away because
+ *        it stands still, and has events that it has not acknowledged, then the first of
+ *        them is the one that it was at, and has been handed out once more; if it has been
+ *        before, only if this process had come to it as well. Of the others in its batch
+ *        no more is counted than twice: from the third time on each of them comes
+ *        alone, so that the first is the one. When it has been handed out
+ *        `max_deliveries` times it is given up, as if that consumer had acknowledged
+ *        it, and goes to the dead_letter of the stage that has emitted it, with the
+ *        name of that consumer; without a dead_letter it is told in the log. Either way
+ *        that stage counts it (dead_letters). The events behind it come again, and
+ *        behind `ordered` its number is passed over. Of a broadcast it is given up for
+ *        that consumer alone, and only where a place is kept: nobody else reads what
+ *        one has left. Who leaves (sluice_detach()), or is ended by the program, has
+ *        died of nothing, and so has an onlooker. A process stage that is restarted
+ *        comes as far as its restarts allow: with a max_restarts of the pipeline below
+ *        max_deliveries it is over before.
+ *
  * What peers take up  Of each peer the pipeline has a ring, a worker has two, of a size
  *        that the peer chooses (max_demand, ring_events; up to SLUICE_RING_BYTES_MAX), and
  *        some pages beside them. That memory is allocated whole when the peer comes, and
@@ -165,6 +184,12 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_HOLD_MS_MAX      3600000u
 #define SLUICE_STALL_MS_MAX     3600000u
 #define SLUICE_PEER_ALLOW_MAX   256u
+/** For max_deliveries below. Twice an event may have been in a batch with others, of which
+ * one may have been to blame, so less than three times is no proof against it. */
+#define SLUICE_PEER_DELIVERIES_DEFAULT 5u
+#define SLUICE_PEER_DELIVERIES_LEAST   3u
+#define SLUICE_PEER_DELIVERIES_MAX     1000000u
+#define SLUICE_PEER_DELIVERIES_FOREVER UINT32_MAX
 /** As much as the largest ring; 4 GiB. */
 #define SLUICE_PEERS_BYTES_DEFAULT (UINT64_C(1) << 32)
 #define SLUICE_PEER_BACKLOG        16
@@ -235,7 +260,11 @@ struct sluice_listen_opts {
 	uint32_t on_stall;
 	/** 1 to SLUICE_STALL_MS_MAX, with an on_stall; else 0. */
 	uint32_t stall_ms;
-	uint32_t resv0; /* zero */
+	/** After how many deaths of its process the event that it was at is given
+	 * up, SLUICE_PEER_DELIVERIES_LEAST to SLUICE_PEER_DELIVERIES_MAX, or
+	 * SLUICE_PEER_DELIVERIES_FOREVER: never; 0 = 5. See "What processes die
+	 * of". */
+	uint32_t max_deliveries;
 	/** Most memory of all peers together, bytes; 0 =
 	 * SLUICE_PEERS_BYTES_DEFAULT. See "What peers take up". */
 	uint64_t bytes_max;

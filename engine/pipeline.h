@@ -294,7 +294,7 @@ struct sluice_stage_stats {
 	uint64_t overflowed;   /* emitted, and dropped by a full buffer */
 	uint64_t stranded;     /* emitted, and left without a consumer */
 	uint64_t redelivered;  /* events handed out again */
-	uint64_t dead_letters; /* events given up */
+	uint64_t dead_letters; /* events given up: see dead_letter of a stage */
 	uint64_t restarts;     /* times init was run again */
 	uint64_t passed_over;  /* events that tee and conflate left out */
 	uint64_t buffered;     /* events that wait for credit now: exact */

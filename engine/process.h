@@ -131,7 +131,10 @@ struct sluice_process_opts {
 	uint32_t end_ms;
 	/** Of a worker: of the events that it sends; as event_bytes. */
 	uint32_t to_bytes;
-	uint32_t resv32;
+	/** After how many deaths of its process the event that it was at is given up:
+	 * as sluice_listen_opts.max_deliveries; 0 = that one, or, in a pipeline that
+	 * does not listen, 5. It is over before if max_restarts is less. */
+	uint32_t max_deliveries;
 	/** Out, if not NULL: how often its program has attached so far, for
 	 * sluice_load_acquire(); set to 0, and written by a thread of the pipeline
 	 * until that has been closed. One that exits with 0 and never has was of no

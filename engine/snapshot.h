@@ -142,7 +142,8 @@ struct sluice_subscription_snapshot {
 	 * granted, published, acked, batches and high as its consumer left them,
 	 * the rest 0;
 	 * the published - acked events that were sent and not finished went
-	 * back to the producer (of a broadcast: the others read them). */
+	 * back to the producer, which has dealt them again, or given one of
+	 * them up (of a broadcast: the others read them). */
 	struct sluice_subscription_stats counts;
 	/** How long its events take from when they are sent on it (behind the
 	 * hold and the spill, before the ring, or the pool) until they are

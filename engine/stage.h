@@ -91,7 +91,8 @@ struct sluice_batch {
 			 * batch, as far as the consumer has looked */
 	uint32_t inlet; /* which of this stage's subscriptions, from 0 */
 	/** How often the first event has been handed out, this time included:
-	 * 1 unless redelivered. */
+	 * 1 unless redelivered. Of what processes have left, as far as is
+	 * known: at least 2 (listen.h, "What processes die of"). */
 	uint32_t deliveries;
 	uint32_t resv[2];
 };
@@ -146,14 +147,20 @@ enum sluice_restart {
 	SLUICE_RESTART_TEMPORARY = 3,
 };
 
-/** An event that is given up, and why. */
+/** An event that is given up, and why: one that this stage was handed; or one that it has
+ * emitted, and that processes died of (listen.h, "What processes die of"). */
 struct sluice_dead_letter {
-	const void *event; /* in_bytes, valid in the callback */
-	uint64_t seq;      /* its position on its subscription */
-	uint32_t inlet;
+	/** Valid in the callback: in_bytes, or, with a consumer, out_bytes. */
+	const void *event;
+	uint64_t seq;        /* its position on its subscription */
+	uint32_t inlet;      /* as batch->inlet; with a consumer 0 */
 	uint32_t deliveries; /* how often it was handed out */
-	int32_t code;        /* the last verdict or negative errno */
-	uint32_t resv[3];
+	/** The last verdict or negative errno; with a consumer -EOWNERDEAD. */
+	int32_t code;
+	uint32_t resv;
+	/** NULL: this stage was handed it. Else the stage that has it emitted was: the
+	 * name of the peer whose process had it last. */
+	const char *consumer;
 };
 
 /**
@@ -272,7 +279,9 @@ struct sluice_stage_opts {
 	uint32_t max_deliveries;
 	/** Takes events that were skipped, or handed out max_deliveries times
 	 * in vain. Without it the latter fail the stage, the former are
-	 * counted. */
+	 * counted. In a stage that produces also events that it has emitted,
+	 * and that processes died of: letter->consumer names the last of
+	 * them. Without it these are counted, and told in the log. */
 	void (*dead_letter)(struct sluice_stage *self,
 			    const struct sluice_dead_letter *letter);
 

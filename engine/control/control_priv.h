@@ -36,6 +36,8 @@ int subscribe_far(struct sluice_pipeline *pipeline, const char *consumer,
  * place is kept until it goes on there, or its stage ends. Both return 0; -EPIPE when
  * it is over, or cancelled; -ENOTSUP when no place is kept. */
 int subscription_hold(struct sluice_sub id);
+/* The same, and no place is kept: it leaves next, and not by itself. */
+void subscription_died(struct sluice_sub id);
 /* It is back: from now on its words, which are at the same address, are believed. */
 int subscription_resume(struct sluice_sub id);
 /* The producer has done so: its consumer may go on at *at. Returns 0; -EAGAIN: not yet;

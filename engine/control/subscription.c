@@ -144,6 +144,17 @@ int subscription_resume(struct sluice_sub id)
 	return subscription_wish_held(id, 0);
 }
 
+void subscription_died(struct sluice_sub id)
+{
+	struct subscription *sub;
+
+	pipeline_lock(id.pipeline);
+	sub = subscription_find(id);
+	if (sub != NULL)
+		sluice_store_release(&sub->by_control.died, 1);
+	pipeline_unlock(id.pipeline);
+}
+
 int subscription_held_at(struct sluice_sub id, struct subscription_held_at *at)
 {
 	struct subscription *sub;

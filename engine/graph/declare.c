@@ -2,6 +2,7 @@
 /* A stage, from its options: checked, defaults filled in, copied. */
 #include "dispatch/ordered.h"
 #include "engine/graph/declare_priv.h"
+#include "engine/link/handed_priv.h"
 #include "engine/link/memory_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "ring/base_priv.h"
@@ -22,6 +23,9 @@
 #define DELIVERIES_DEFAULT   3u
 #define MAILBOX_DEFAULT      1024u
 #define SPILL_EVENTS_DEFAULT 8192u
+
+SLUICE_STATIC_ASSERT(DELIVERIES_DEFAULT == HANDED_TOGETHER + 1,
+		     "what processes died of comes alone in the end");
 
 /* How many events one callback may emit. */
 static uint32_t stage_emit_max(const struct sluice_stage_opts *o)

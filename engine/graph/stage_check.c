@@ -265,11 +265,10 @@ static int stage_check_life(const struct sluice_stage_opts *o)
 				       SLUICE_MAILBOX_MESSAGES_MAX);
 	if (rc == 0 && o->order_of)
 		rc = stage_check_order(o);
-	if (rc == 0 && o->kind == SLUICE_PRODUCER &&
-	    (o->dead_letter || o->max_deliveries))
+	if (rc == 0 && o->kind == SLUICE_PRODUCER && o->max_deliveries)
 		rc = sluice_fail(-EINVAL,
-				 "stage '%s': dead_letter and max_deliveries "
-				 "are for stages that consume",
+				 "stage '%s': max_deliveries is for stages "
+				 "that consume",
 				 o->name);
 	if (rc == 0)
 		rc = stage_check_peers(o);

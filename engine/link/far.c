@@ -113,28 +113,6 @@ uint32_t far_notes_read(struct subscription *sub)
 	return made - read <= NOTES_MAX ? read : made - NOTES_MAX;
 }
 
-void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
-		struct handed *handed)
-{
-	uint32_t first = sub->notes_pending < NOTES_MAX
-				 ? 0
-				 : sub->notes_pending - NOTES_MAX;
-
-	handed->count = 0;
-	if (at == to)
-		return;
-	/* From the last to the first: the nearest rows are on top. */
-	handed_note(handed, at, to, 1);
-	for (uint32_t i = sub->notes_pending; i != first; i--) {
-		const struct note *note =
-			&subscription_notes(sub)->note[(i - 1) % NOTES_MAX];
-
-		if (!position_reached(at, note->to) &&
-		    !position_reached(note->from, to))
-			handed_note(handed, at, note->to, note->deliveries + 1);
-	}
-}
-
 /* ---- the producer is in the other process -------------------------------- */
 
 void far_want(struct subscription *sub)

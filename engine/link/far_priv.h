@@ -3,7 +3,7 @@
  * A subscription one of whose two stages is driven by another process: here stands
  * a port in its place, which no user drives. Its ring and words lie in memory that
  * both processes have mapped, each writing what is its own: that end's ring is never
- * touched from here, only looked at. Of far.c, far_pool.c and far_held.c. Not
+ * touched from here, only looked at. Of far.c, far_died.c, far_pool.c and far_held.c. Not
  * installed.
  *
  * Nothing that is read there is believed: positions are taken only as far as they
@@ -57,10 +57,6 @@ void far_settle(struct inlet_link *link);
 /* How its stream has ended, and all of it is acknowledged: a SLUICE_CLOSED() word;
  * 0: not yet. */
 uint32_t far_over(struct inlet_link *link);
-/* What it has left, [@at, @to), was perhaps in its hands: how often each has been
- * handed out. */
-void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
-		struct handed *handed);
 /* The notes that there are, ever, whichever process makes them; and of them those that
  * the consumer has taken up. */
 uint32_t far_notes_made(struct subscription *sub);
@@ -74,6 +70,27 @@ static inline uint32_t far_notes_room(struct subscription *sub)
 	/* A process that has died may have had a batch of the note before. */
 	return made < NOTES_MAX - 1 ? NOTES_MAX - 1 - made : 0;
 }
+
+/* ---- far_died.c: it has died ---- */
+
+/* An event that is given up: so many processes died of it. */
+struct far_dead {
+	const void *event; /* where it lies, until more is placed */
+	uint64_t seq;
+	uint32_t deliveries;
+};
+
+/* The process of @sub's consumer may have died since the producer looked last: then the
+ * event that it was at, the first that it had not acknowledged, has been handed out once
+ * more. Before far_heed() and outlet_leave(). Returns 1 when that was once too often: it
+ * counts as acknowledged then, and *dead says which; or 0. */
+int far_gives_up(struct outlet *out, struct subscription *sub,
+		 struct far_dead *dead);
+/* What it has left, [@at, @to), was perhaps in its hands: how often each has been
+ * handed out. Of the first far_gives_up() knows. Those behind it were perhaps not handed
+ * out at all, so of them no more is counted than makes each come alone. */
+void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
+		struct handed *handed);
 
 /* ---- far_pool.c: it would take from a pool ---- */
 

@@ -55,6 +55,9 @@ struct subscription_far {
 	uint32_t trusted;
 	/* It looks on, and nobody waits for it: neither at the end of the stream. */
 	uint32_t unawaited;
+	/* After how many deaths of its process the event that it was at is given up;
+	 * 0: never. */
+	uint32_t deliveries_max;
 	/* Which process: the same in both subscriptions of a worker, above 0; for
 	 * sequence_give(). */
 	uint32_t peer;

@@ -15,6 +15,10 @@
 
 #define HANDED_ROWS 8u
 
+/* So often an event may have been in a batch with others when all of it was in vain: from
+ * the next time on it comes alone, if a stage or port has the default max_deliveries. */
+#define HANDED_TOGETHER 2u
+
 struct handed {
 	uint32_t count;
 	struct {

@@ -236,14 +236,24 @@ static void common_leave(struct outlet *out, struct subscription *sub)
 	outlet_release(out, sub);
 }
 
-static void common_hold(struct outlet *out, struct subscription *sub)
+static uint64_t *common_last(struct outlet *out, struct subscription *sub,
+			     uint64_t *end)
 {
 	struct sluice_broadcast_cursor *c = &out->common.cursors[sub->lane];
 
-	(void)common_refresh(out); /* its last receipt */
-	c->rx = far_keep(sub, c->acked, c->granted,
-			 c->leaving ? sluice_load_acquire(&sub->by_producer.end)
-				    : out->common.base.published);
+	(void)common_refresh(out);
+	*end = c->leaving ? sluice_load_acquire(&sub->by_producer.end)
+			  : out->common.base.published;
+	return &c->acked;
+}
+
+static void common_hold(struct outlet *out, struct subscription *sub)
+{
+	struct sluice_broadcast_cursor *c = &out->common.cursors[sub->lane];
+	uint64_t end;
+
+	(void)common_last(out, sub, &end);
+	c->rx = far_keep(sub, c->acked, c->granted, end);
 }
 
 static void common_resume(struct outlet *out, struct subscription *sub)
@@ -340,6 +350,7 @@ const struct rings_ops rings_common = {
 	.cancel = common_cancel,
 	.leave = common_leave,
 	.hold = common_hold,
+	.last = common_last,
 	.resume = common_resume,
 	.quiet = common_quiet,
 	.answered = common_answered,

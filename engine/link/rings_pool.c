@@ -261,6 +261,7 @@ const struct rings_ops rings_pool = {
 	.cancel = separate_cancel,
 	.leave = pool_leave,
 	.hold = far_hold,
+	.last = separate_last,
 	.resume = far_resume,
 	.quiet = pool_quiet,
 	.answered = pool_answered,

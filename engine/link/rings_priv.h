@@ -53,6 +53,11 @@ struct rings_ops {
 	 * more, and no more until it has others. What is left of it is kept for it,
 	 * and marked. NULL: no place is kept. */
 	void (*hold)(struct outlet *out, struct subscription *sub);
+	/* The last receipt of @sub's consumer, which is in another process and has gone:
+	 * the producer's own word, for it; and *end: what it was sent. NULL: what it has
+	 * left comes to nobody again. */
+	uint64_t *(*last)(struct outlet *out, struct subscription *sub,
+			  uint64_t *end);
 	/* And it has. */
 	void (*resume)(struct outlet *out, struct subscription *sub);
 	/* Has everybody finished everything? */
@@ -98,6 +103,8 @@ uint64_t separate_attach(struct outlet *out, struct subscription *sub,
 void separate_cancel(struct outlet *out, struct subscription *sub,
 		     uint32_t closed);
 void separate_end(struct outlet *out, uint32_t closed);
+uint64_t *separate_last(struct outlet *out, struct subscription *sub,
+			uint64_t *end);
 uint64_t separate_asks(struct outlet *out, int now);
 uint64_t separate_asks_of(const struct subscription *sub);
 uint32_t separate_ended(struct inlet_link *link);

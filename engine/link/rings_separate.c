@@ -274,6 +274,16 @@ void separate_end(struct outlet *out, uint32_t closed)
 			separate_close(out, i, closed);
 }
 
+uint64_t *separate_last(struct outlet *out, struct subscription *sub,
+			uint64_t *end)
+{
+	struct sluice_spsc_writer *w = &out->writers[sub->lane];
+
+	(void)sluice_spsc_refresh(w);
+	*end = w->published;
+	return &w->acked;
+}
+
 uint64_t separate_asks_of(const struct subscription *sub)
 {
 	return sluice_load_acquire(&sub->rx->granted);
@@ -308,6 +318,7 @@ const struct rings_ops rings_separate = {
 	.cancel = separate_cancel,
 	.leave = outlet_orphan,
 	.hold = far_hold,
+	.last = separate_last,
 	.resume = far_resume,
 	.quiet = separate_quiet,
 	.answered = separate_answered,

@@ -15,9 +15,11 @@ void subscription_reset(struct subscription *sub)
 	sluice_store_release(&sub->by_producer.waiting, 0);
 	sluice_store_release(&sub->by_producer.held, 0);
 	sluice_store_release(&sub->by_control.hold, 0);
+	sluice_store_release(&sub->by_control.died, 0);
 	sluice_store_release(&sub->own_notes.filled, 0);
 	sluice_store_release(&sub->own_notes_read, 0);
 	sub->notes_pending = 0;
+	sub->first_handed = 0;
 	sub->piece = 0;
 	sluice_store_release(&sub->by_control.window, 0);
 	sub->by_consumer.left_closed = 0;

@@ -21,6 +21,9 @@
  *                                                         If the producer is, a
  *                                                         worker, the consumer
  *                                                         reads it
+ *   died         control calls;     producer     acq_rel  1: the consumer's process
+ *                the producer                             did not go by itself;
+ *                takes it                                 before LEFT
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
@@ -185,6 +188,7 @@ struct subscription_control_words {
 	sluice_a64 window;
 	sluice_a64 asks_of;
 	sluice_a32 hold;
+	sluice_a32 died;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
 
 struct subscription {
@@ -234,6 +238,9 @@ struct subscription {
 	uint32_t given_back;    /* it has looked at that */
 	uint32_t began;         /* its lane has been active */
 	uint32_t notes_pending; /* filled, not shown yet */
+	/* Its process died: how often the event that it was at has been handed out; see
+	 * far_died.c. 0: none was. */
+	uint32_t first_handed;
 	uint64_t piece; /* of a pool: where the last begins; see far_pool.c */
 
 	struct subscription_consumer_words by_consumer;

@@ -38,6 +38,22 @@ static int listen_check_times(struct sluice_listen_opts *o)
 				     SLUICE_STALL_MS_MAX);
 }
 
+int deliveries_check(const char *whose, uint32_t *deliveries,
+		     uint32_t otherwise)
+{
+	if (*deliveries == 0)
+		*deliveries = otherwise;
+	if (*deliveries == 0 || *deliveries == SLUICE_PEER_DELIVERIES_FOREVER ||
+	    (*deliveries >= SLUICE_PEER_DELIVERIES_LEAST &&
+	     *deliveries <= SLUICE_PEER_DELIVERIES_MAX))
+		return 0;
+	return sluice_fail(-EINVAL,
+			   "%s: max_deliveries %u is not in [%u, %u], nor "
+			   "SLUICE_PEER_DELIVERIES_FOREVER",
+			   whose, *deliveries, SLUICE_PEER_DELIVERIES_LEAST,
+			   SLUICE_PEER_DELIVERIES_MAX);
+}
+
 static int listen_check_bytes(const struct sluice_listen_opts *o)
 {
 	uint64_t most =
@@ -56,8 +72,6 @@ static int listen_check(struct sluice_listen_opts *o)
 {
 	int rc = opts_check_resv(o->resv, 4, "listen options");
 
-	if (rc == 0 && o->resv0 != 0)
-		rc = sluice_fail(-EINVAL, "listen: resv0 is not zero");
 	if (rc == 0 && (o->flags & ~SLUICE_LISTEN_UNDUMPABLE) != 0)
 		rc = sluice_fail(-EINVAL, "listen: unknown flags %#x",
 				 o->flags);
@@ -66,6 +80,9 @@ static int listen_check(struct sluice_listen_opts *o)
 	if (rc == 0)
 		rc = listen_limit("peers_max", &o->peers_max,
 				  SLUICE_PEERS_DEFAULT, SLUICE_PEERS_MAX);
+	if (rc == 0)
+		rc = deliveries_check("listen", &o->max_deliveries,
+				      SLUICE_PEER_DELIVERIES_DEFAULT);
 	if (rc == 0)
 		rc = listen_limit("peers_per_uid", &o->peers_per_uid,
 				  o->peers_max, o->peers_max);

@@ -131,6 +131,9 @@ uint32_t listener_watch(struct listener *l, int fd);
 
 /* Copy @opts, which may be NULL, and check them, the allow list too. */
 int listen_take(struct listener *l, const struct sluice_listen_opts *opts);
+/* A max_deliveries of @whose; 0: @otherwise, which may be 0. */
+int deliveries_check(const char *whose, uint32_t *deliveries,
+		     uint32_t otherwise);
 
 /* ---- listen.c ---------------------------------------------------------------- */
 

@@ -53,7 +53,9 @@ struct peer {
 	struct wire_hello hello; /* checked */
 	struct peer_identity identity;
 	int trusted; /* its events are not copied before a handler sees them */
-	int watches; /* it may look on, and no more: nobody waits for it */
+	/* As sluice_process_opts.max_deliveries; 0: as the listener says. */
+	uint32_t deliveries_max;
+	int watches;    /* it may look on, and no more: nobody waits for it */
 	uint64_t epoch; /* of its place; no other peer had it */
 	struct listener *listener;
 	void *seat;    /* admit()'s own */

@@ -98,15 +98,20 @@ static int process_check_name(const char *name)
 	return 0;
 }
 
+static int process_check_deliveries(struct sluice_process_opts *o)
+{
+	char whose[SLUICE_NAME_BYTES + 8];
+
+	(void)snprintf(whose, sizeof(whose), "stage '%s'", o->name);
+	return deliveries_check(whose, &o->max_deliveries, 0);
+}
+
 static int process_check(struct sluice_process_opts *o)
 {
 	int rc = process_check_name(o->name);
 
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 6, "process options");
-	if (rc == 0 && o->resv32 != 0)
-		rc = sluice_fail(-EINVAL,
-				 "process options: resv32 must be zero");
 	if (rc == 0 && (o->flags & ~SLUICE_PROCESS_TRUSTED) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
@@ -124,6 +129,8 @@ static int process_check(struct sluice_process_opts *o)
 				 "stage '%s': restart %d is none of none, "
 				 "permanent, transient, temporary",
 				 o->name, (int)o->restart);
+	if (rc == 0)
+		rc = process_check_deliveries(o);
 	if (rc == 0)
 		rc = process_limit(o->name, "attach_ms", &o->attach_ms,
 				   SLUICE_PROCESS_ATTACH_DEFAULT);
@@ -287,6 +294,7 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 	process->guest.process = process;
 	process->guest.socket = process->guest.pidfd = process->pidfd = -1;
 	process->trusted = (o->flags & SLUICE_PROCESS_TRUSTED) != 0;
+	process->deliveries_max = o->max_deliveries;
 	process->restart = o->restart;
 	process->attach_ms = o->attach_ms;
 	process->end_ms = o->end_ms;

@@ -27,12 +27,14 @@ struct seat {
 	int held;                /* kept, and no peer is ready there */
 	uint64_t due_ns;         /* until when */
 	struct stall stall;
+	int stalled; /* it is sent away for that */
 	struct seat *next;
 };
 
 struct seats {
 	struct sluice_pipeline *pipeline;
-	uint64_t hold_ns;      /* how long a place is kept; 0: it is not */
+	uint64_t hold_ns; /* how long a place is kept; 0: it is not */
+	uint32_t deliveries_max;
 	uint64_t stall_ns;     /* how long one may stand still; 0: for ever */
 	struct budget *budget; /* of the memory of all */
 	struct seat *first;
@@ -171,7 +173,7 @@ static int seat_suits(const struct seat *seat, const struct peer *peer)
 /* ---- who stands still ------------------------------------------------------------ */
 
 /* One that this pipeline has started is killed for it: process_gone(). */
-static void seat_send_away(const struct seats *seats, const struct seat *seat)
+static void seat_send_away(const struct seats *seats, struct seat *seat)
 {
 	char text[192];
 
@@ -182,6 +184,7 @@ static void seat_send_away(const struct seats *seats, const struct seat *seat)
 		seat->in.name,
 		(unsigned long long)(seats->stall_ns / PLATFORM_NS_PER_MS));
 	host_log(&seats->pipeline->host, "peer is sent away: %s", text);
+	seat->stalled = 1;
 	peer_dismiss(seat->peer, SLUICE_REASON_ERROR, -ETIMEDOUT, text);
 }
 
@@ -292,14 +295,26 @@ static void seat_add(struct seats *seats, struct seat *seat)
 	seats->first = seat;
 }
 
+/* 0: never. */
+static uint32_t seat_deliveries(const struct seats *seats,
+				const struct peer *peer)
+{
+	uint32_t most = peer->deliveries_max != 0 ? peer->deliveries_max
+						  : seats->deliveries_max;
+
+	return most == SLUICE_PEER_DELIVERIES_FOREVER ? 0 : most;
+}
+
 static int seat_open(struct seats *seats, const struct peer *peer,
 		     struct peer_grant *grant, struct seat **out)
 {
 	struct seat *seat = calloc(1, sizeof(*seat));
-	const struct stand_in_terms terms = {.budget = seats->budget,
-					     .trusted = (uint32_t)peer->trusted,
-					     .watches =
-						     (uint32_t)peer->watches};
+	const struct stand_in_terms terms = {
+		.budget = seats->budget,
+		.trusted = (uint32_t)peer->trusted,
+		.watches = (uint32_t)peer->watches,
+		.deliveries_max = seat_deliveries(seats, peer),
+	};
 	int rc;
 
 	if (seat == NULL)
@@ -384,6 +399,13 @@ static uint32_t seat_code(enum peer_gone why, int code)
 		       : 0;
 }
 
+/* Perhaps of the event that it was at? Not one that was never in. */
+static int seat_died(const struct seat *seat, enum peer_gone why)
+{
+	return why == PEER_DIED || why == PEER_LOST || why == PEER_PROTOCOL ||
+	       seat->stalled;
+}
+
 static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 		       enum sluice_reason reason, int code)
 {
@@ -402,6 +424,8 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	if (seat_hold(seats, seat, why))
 		return;
 	seat_count_sent(seats, seat);
+	if (seat_died(seat, why))
+		stand_in_died(&seat->in);
 	stand_in_end(&seat->in, reason, seat_code(why, code));
 	(void)seats_clear(seats);
 }
@@ -436,6 +460,7 @@ static void seats_begin(void *ctx, const struct sluice_listen_opts *opts)
 	struct seats *seats = ctx;
 
 	seats->hold_ns = (opts->hold_ms - 1) * PLATFORM_NS_PER_MS;
+	seats->deliveries_max = opts->max_deliveries;
 	seats->stall_ns = opts->stall_ms * PLATFORM_NS_PER_MS;
 	budget_limit(seats->budget, opts->bytes_max, opts->bytes_per_peer);
 }
@@ -480,6 +505,7 @@ void *seats_open(struct sluice_pipeline *pipeline)
 		return NULL;
 	}
 	seats->budget = budget;
+	seats->deliveries_max = SLUICE_PEER_DELIVERIES_DEFAULT;
 	seats->pipeline = seats->observers.pipeline = pipeline;
 	return seats;
 }

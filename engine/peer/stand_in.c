@@ -123,6 +123,7 @@ static int stand_in_subscribe(struct stand_in *in, struct wish *wish,
 		far.serial = wish->serial;
 	wish->opts.sub = wish->side == WIRE_TO ? &in->fed : &in->sub;
 	far.unawaited = in->terms.watches;
+	far.deliveries_max = in->terms.deliveries_max;
 	far.trusted = in->terms.trusted && !wish->resequences;
 	far.peer = (uint32_t)(in->stage->serial % SEQUENCE_GIVEN_MAX) + 1;
 	share_hold(share);
@@ -264,6 +265,12 @@ uint64_t stand_in_sent(const struct stand_in *in)
 	/* Whoever took them ended before all were read; or they cannot be. */
 	return over || published - acked > share->ring.capacity ? acked
 								: published;
+}
+
+void stand_in_died(const struct stand_in *in)
+{
+	if (in->share->side == WIRE_FROM)
+		subscription_died(in->sub);
 }
 
 void stand_in_end(struct stand_in *in, enum sluice_reason reason, uint32_t code)

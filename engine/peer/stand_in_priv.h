@@ -21,7 +21,8 @@ struct stand_in_terms {
 	/* What it sends is not copied before it is handled, unless that restores an
 	 * order: there a number is looked at more than once. */
 	uint32_t trusted;
-	uint32_t watches; /* it looks on, and nobody waits for it */
+	uint32_t watches;        /* it looks on, and nobody waits for it */
+	uint32_t deliveries_max; /* as subscription_far has it */
 };
 
 struct stand_in {
@@ -69,6 +70,9 @@ uint64_t stand_in_sent(const struct stand_in *in);
 int stand_in_stalls(const struct stand_in *in, struct stall *stall,
 		    uint64_t now_ns, uint64_t stall_ns);
 
+/* Before that: it does not go by itself, so the event that it was at may be what it died
+ * of. */
+void stand_in_died(const struct stand_in *in);
 /* The peer has gone, or goes, for @reason and @code: nothing of it is looked at any
  * more. */
 void stand_in_end(struct stand_in *in, enum sluice_reason reason,

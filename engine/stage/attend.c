@@ -175,6 +175,17 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	producer_end_idle(stage, &consumer, closed);
 }
 
+/* The process of @sub's consumer may have died, or be there again. */
+static void producer_heed_far(struct sluice_stage *stage,
+			      struct subscription *sub)
+{
+	struct far_dead dead;
+
+	if (far_gives_up(&stage->out, sub, &dead))
+		stage_give_up(stage, sub->names.consumer, &dead);
+	far_heed(&stage->out, sub);
+}
+
 static void attend_outlets(struct sluice_stage *stage)
 {
 	for (uint32_t i = 0; i < stage->out.places_max; i++) {
@@ -200,7 +211,7 @@ static void attend_outlets(struct sluice_stage *stage)
 			break;
 		}
 		if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
-			far_heed(&stage->out, sub);
+			producer_heed_far(stage, sub);
 		if (subscription_consumer(sub) == CONSUMER_LEFT &&
 		    stage->run.phase != STAGE_ENDED &&
 		    stage->run.phase != STAGE_DOWN)

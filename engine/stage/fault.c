@@ -4,6 +4,7 @@
  * go down and come up again. The supervisor decides when (supervisor.c); the
  * stage's thread does it.
  */
+#include "engine/link/far_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/emit_priv.h"
 #include "engine/stage/fault_priv.h"
@@ -186,6 +187,38 @@ uint32_t stage_events_refused(struct sluice_stage *stage,
 			   stage->name, (unsigned long long)batch->seq,
 			   batch->inlet, batch->deliveries);
 	return 0;
+}
+
+static int stage_dead_letter(struct sluice_stage *stage,
+			     const struct sluice_dead_letter *letter)
+{
+	stage->opts.dead_letter(stage, letter);
+	return SLUICE_OK;
+}
+
+void stage_give_up(struct sluice_stage *stage, const char *consumer,
+		   const struct far_dead *dead)
+{
+	const struct sluice_dead_letter letter = {
+		.event = dead->event,
+		.seq = dead->seq,
+		.deliveries = dead->deliveries,
+		.code = -EOWNERDEAD,
+		.consumer = consumer,
+	};
+
+	PROBE3(dead_letter, stage->name, dead->seq, dead->deliveries);
+	stage_count(stage, SLUICE_COUNTER_DEAD_LETTERS, 1);
+	/* One that is down, or ends, has no state any more. */
+	if (stage->opts.dead_letter != NULL && stage->run.initialised) {
+		(void)STAGE_CALL(stage, CALLBACK_DEAD_LETTER, 0,
+				 stage_dead_letter(stage, &letter));
+		return;
+	}
+	stage_log(stage,
+		  "event %llu for '%s' is given up: its process was gone %u "
+		  "times while it had that, and there is no dead_letter",
+		  (unsigned long long)dead->seq, consumer, dead->deliveries);
 }
 
 /* Returns non-zero when it is no longer down. */

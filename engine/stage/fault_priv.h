@@ -22,6 +22,10 @@ void stage_fail(struct sluice_stage *stage, int rc, const char *fmt, ...)
 uint32_t stage_events_refused(struct sluice_stage *stage,
 			      const struct sluice_batch *batch, uint32_t taken,
 			      int rc);
+/* An event that it has sent to @consumer, in another process, is given up. */
+struct far_dead;
+void stage_give_up(struct sluice_stage *stage, const char *consumer,
+		   const struct far_dead *dead);
 /* Do what the supervisor wants of it, if that is anything (enum stage_restart).
  * Returns non-zero when the stage is no longer down. */
 int stage_obey(struct sluice_stage *stage);

@@ -555,7 +555,7 @@ wrong()
 check_listen()
 {
 	printf 'pipeline: {name: it}\nlisten: 3\n' | wrong 2:9 ": must be a mapping"
-	printf 'listen: {peers: 3}\n' | wrong 1:10 ": there is no key 'peers'; th"
+	printf 'listen: {peers: 3}\n' | wrong 1:10 ": there is no key 'peers'; sluice(1)"
 	printf 'listen: {peers_max: 0}\n' | wrong 1:21 ".peers_max: must be a wh"
 	printf 'listen: {mode: 0799}\n' | wrong 1:16 ": mode must be octal"
 	printf 'listen: {allow: []}\n' | wrong 1:17 ".allow: must be a list of 1"
@@ -572,7 +572,7 @@ check_listen()
 	kill -INT $engine
 	ends 0 $engine
 	# In a folder beside the file; who is not allowed is told.
-	sed -i "s/listen: .*/listen: {folder: there, mode: 0700, peers_max: 9, hold_ms: 0, \
+	sed -i "s/listen: .*/listen: {folder: there, mode: 0700, peers_max: 9, hold_ms: 0, max_deliveries: 0, \
 on_stall: detach, stall_ms: 60000, \
 allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 		"$scratch/relay.yaml"

@@ -264,6 +264,8 @@ check_wrong()
 	one ".exec.env[0]: must be one value" "exec: {argv: [a], env: [@{}]}"
 	one ".exec.end_ms: must be a whole number in [1, 3600000]" \
 		"exec: {argv: [true], end_ms: @0}"
+	one ".exec: stage 'it': max_deliveries 2 is not in [3, 1000000]" \
+		"exec: {argv: [true], from: a, max_deliveries: @2}"
 	one ".exec.restart: must be one of none, permanent, tra" \
 		"exec: {argv: [true], restart: @never}"
 	one ".exec: stage 'it': argv names no program" "exec: {argv: @[]}"

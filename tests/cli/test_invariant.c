@@ -121,7 +121,18 @@ static void consumer_buffers(void)
 }
 static void producer_gives_up(void)
 {
-	now.stage[0].counts.dead_letters = 1;
+	before.stage[0].counts.dead_letters = 13;
+	now.stage[0].counts.dead_letters = 13;
+}
+static void each_reader_gives_up(void)
+{
+	producer_gives_up();
+	(void)strcpy(before.stage[0].dispatcher, "broadcast");
+	(void)strcpy(now.stage[0].dispatcher, "broadcast");
+}
+static void producer_refuses(void)
+{
+	now.stage[0].counts.refused = 1;
 }
 static void nowhere(void)
 {
@@ -245,7 +256,11 @@ static struct wrong_row wrong_rows[] = {
 	{"a serial twice", same_serial, "stage 'm'", "serial 1 is that of 2"},
 	{"no serial", no_serial, "stage 'm'", "serial 0 is that of 1"},
 	{"a consumer buffers", consumer_buffers, "stage 'c'", "or wait"},
-	{"a producer gives up", producer_gives_up, "stage 'a'", "given up"},
+	{"a producer gives up", producer_gives_up, "stage 'a'",
+	 "events given up, 13 is over events emitted, 12"},
+	{"each reader gives up", each_reader_gives_up, NULL, NULL},
+	{"a producer refuses", producer_refuses, "stage 'a'",
+	 "only produces, and has refused events"},
 	{"runs nowhere", nowhere, "stage 'm'", "in phase 1 it is on worker -1"},
 	{"a port on a worker", port_somewhere, "stage 'm'", "is on worker 0"},
 	{"a cpu without a worker", cpu_of_nobody, "stage 'm'", "on cpu 3"},

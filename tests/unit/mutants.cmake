@@ -872,7 +872,7 @@ sluice_unit_mutant(common-held-and-believed engine/link/rings_common.c far_commo
 sluice_unit_mutant(common-held-for-good engine/link/rings_common.c far_common "it_goes_and_comes_back"
 	[[/^static void common_resume/,/^}/s/= sub->rx;/= \&sub->far.held->rx;/]])
 sluice_unit_mutant(common-held-without-a-look engine/link/rings_common.c far_common "it_goes_and_comes_back"
-	[[/^static void common_hold/,/^}/s/(void)common_refresh(out);/(void)0;/]])
+	[[/^static uint64_t \*common_last/,/^}/s/(void)common_refresh(out);/(void)0;/]])
 sluice_unit_mutant(common-back-to-the-beginning engine/link/inlet.c peers_held_common "one_comes_back"
 	[[s/if (position > 0 \&\& sub->far.granted == 0)/if (position > 0)/]])
 sluice_unit_mutant(common-back-to-another-ring engine/peer/stand_in.c peers_held_common "one_comes_back"

@@ -5,6 +5,29 @@
 static struct flow_source source;
 static struct subscription_held_at at;
 
+#define LIMIT 5u
+
+/* What was given up; the source's thread's. */
+static struct {
+	uint32_t count;
+	uint64_t seq;
+	uint64_t event;
+	uint32_t deliveries;
+	char consumer[SLUICE_NAME_BYTES];
+} post;
+
+static void bury(struct sluice_stage *self,
+		 const struct sluice_dead_letter *letter)
+{
+	(void)self;
+	post.count++;
+	post.seq = letter->seq;
+	memcpy(&post.event, letter->event, sizeof(post.event));
+	post.deliveries = letter->deliveries;
+	(void)snprintf(post.consumer, sizeof(post.consumer), "%s",
+		       letter->consumer);
+}
+
 static const struct sluice_credit credit = {
 	.max_events = WINDOW, .min_events = WINDOW / 2, .batch_events = WINDOW};
 
@@ -15,15 +38,18 @@ static void come_to_read(uint32_t keeps)
 	memset(&far, 0, sizeof(far));
 	memset(&held, 0, sizeof(held));
 	memset(&sink, 0, sizeof(sink));
+	memset(&post, 0, sizeof(post));
 	released = 0;
 	source = (struct flow_source){.end = EVENTS, .most = 4};
 	pipeline = flow_open(1);
 	flow_add(pipeline,
 		 SLUICE_STAGE(.name = "source", .kind = SLUICE_PRODUCER,
 			      .out_bytes = 8, .handle_demand = flow_count,
-			      .on_idle = SLUICE_IDLE_STAY, .state = &source));
+			      .dead_letter = bury, .on_idle = SLUICE_IDLE_STAY,
+			      .state = &source));
 	flow_start(pipeline);
 	end.held = keeps ? &held : NULL;
+	end.deliveries_max = LIMIT;
 	reader_comes(&end, &credit);
 }
 
@@ -134,7 +160,14 @@ static void its_last_words_were_not_heard(void **state)
 	end_it();
 }
 
-/* What was there each time it went is marked with how often. */
+/* It has come to what the first @n marks are of. */
+static void take_up(uint32_t n)
+{
+	sluice_store_release(&far.notes_read, at.notes + n);
+}
+
+/* What was there each time it went is marked with how often: the one that it was at each
+ * time, those behind it twice at most. */
 static void it_goes_again_and_again(void **state)
 {
 	(void)state;
@@ -143,6 +176,7 @@ static void it_goes_again_and_again(void **state)
 	read_some(4);
 	hold();
 	come_back();
+	take_up(1);
 	read_some(6);
 	await_published(WINDOW + 10);
 	hold();
@@ -151,10 +185,76 @@ static void it_goes_again_and_again(void **state)
 	assert_int_equal(marked(at.notes, WINDOW - 1), 2);
 	assert_int_equal(marked(at.notes, WINDOW), 1);
 	come_back();
+	take_up(2);
 	hold();
+	assert_int_equal(at.acked, 10);
 	assert_int_equal(marked(at.notes, 10), 3);
+	assert_int_equal(marked(at.notes, 11), 2);
+	assert_int_equal(marked(at.notes, WINDOW - 1), 2);
 	assert_int_equal(marked(at.notes, WINDOW), 2);
 	end_it();
+}
+
+/* It goes before it has come to them: nothing is counted. */
+static void it_never_came_to_them(void **state)
+{
+	(void)state;
+	come_to_read(1);
+	await_published(WINDOW);
+	hold();
+	for (uint32_t i = 0; i < 2 * LIMIT; i++) {
+		come_back();
+		hold();
+		assert_int_equal(at.acked, 0);
+		assert_int_equal(marked(at.notes, 0), 1);
+		assert_int_equal(marked(at.notes, WINDOW - 1), 1);
+	}
+	end_it();
+	assert_int_equal(post.count, 0);
+}
+
+/* The event that it was at each time is given up in the end, and no other. */
+static void it_dies_of_one(void **state)
+{
+	(void)state;
+	come_to_read(1);
+	await_published(WINDOW);
+	read_some(4);
+	for (uint32_t i = 1; i < LIMIT; i++) {
+		hold();
+		assert_int_equal(at.acked, 4);
+		assert_int_equal(marked(at.notes, 4), i);
+		come_back();
+		take_up(1);
+	}
+	hold();
+	assert_int_equal(at.acked, 5);
+	assert_int_equal(marked(at.notes, 5), 2);
+	end_it();
+	assert_int_equal(post.count, 1);
+	assert_int_equal(post.seq, 4);
+	assert_int_equal(post.event, 4);
+	assert_int_equal(post.deliveries, LIMIT);
+	assert_string_equal(post.consumer, "peer");
+}
+
+/* The same of one that was away, came back, and died before its producer looked. */
+static void it_dies_unseen(void **state)
+{
+	(void)state;
+	come_to_read(1);
+	await_published(WINDOW);
+	for (uint32_t i = 1; i < LIMIT; i++) {
+		hold();
+		assert_int_equal(at.acked, 0);
+		sluice_store_release(&far.notes_read, at.notes + 1);
+		assert_int_equal(subscription_resume(sub), 0);
+	}
+	hold();
+	assert_int_equal(at.acked, 1);
+	end_it();
+	assert_int_equal(post.count, 1);
+	assert_int_equal(post.seq, 0);
 }
 
 /* It is there and gone again before the producer has looked. */
@@ -194,6 +294,12 @@ int main(void)
 						flow_setup, flow_teardown),
 		cmocka_unit_test_setup_teardown(it_goes_again_and_again,
 						flow_setup, flow_teardown),
+		cmocka_unit_test_setup_teardown(it_never_came_to_them,
+						flow_setup, flow_teardown),
+		cmocka_unit_test_setup_teardown(it_dies_of_one, flow_setup,
+						flow_teardown),
+		cmocka_unit_test_setup_teardown(it_dies_unseen, flow_setup,
+						flow_teardown),
 		cmocka_unit_test_setup_teardown(it_is_there_for_a_moment,
 						flow_setup, flow_teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_kept, flow_setup,

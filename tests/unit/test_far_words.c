@@ -44,29 +44,69 @@ static void it_makes_the_notes(void **state)
 	}
 }
 
+/* So many of @n that are alike from @at on, @deliveries times. */
+static void check_row(struct handed *handed, uint64_t at, uint32_t deliveries,
+		      uint64_t n)
+{
+	uint64_t alike = 100;
+
+	assert_int_equal(handed_at(handed, at, &alike), deliveries);
+	assert_int_equal(alike, n);
+}
+
 /* What has been handed out before it came to this process: as the marks say, and once
- * more. */
+ * more if it had come to them, up to twice. */
 static void marks_of_what_it_had(void **state)
 {
-	struct subscription fake = {.notes_pending = 3};
+	struct subscription fake = {.notes_pending = 4};
 	struct handed handed = {0};
-	uint64_t n = 100;
 
 	(void)state;
 	fake.own_notes.note[0] = (struct note){0, 5, 7}; /* behind */
-	fake.own_notes.note[1] = (struct note){10, 12, 2};
+	fake.own_notes.note[1] = (struct note){10, 12, 1};
 	fake.own_notes.note[2] = (struct note){12, 14, 4};
+	fake.own_notes.note[3] = (struct note){16, 17, 1};
+	sluice_store_release(&fake.own_notes_read, 3);
 	far_handed(&fake, 10, 20, &handed);
-	assert_int_equal(handed_at(&handed, 10, &n), 3);
-	assert_int_equal(n, 2);
-	n = 100;
-	assert_int_equal(handed_at(&handed, 12, &n), 5);
-	assert_int_equal(n, 2);
-	n = 100;
-	assert_int_equal(handed_at(&handed, 14, &n), 1);
-	assert_int_equal(n, 6);
+	check_row(&handed, 10, 2, 2);
+	check_row(&handed, 12, 4, 2);
+	check_row(&handed, 14, 1, 2);
+	check_row(&handed, 16, 1, 1);
+	check_row(&handed, 17, 1, 3);
 	far_handed(&fake, 20, 20, &handed);
 	assert_int_equal(handed.count, 0);
+	/* It had come to none. */
+	sluice_store_release(&fake.own_notes_read, 1);
+	far_handed(&fake, 10, 20, &handed);
+	check_row(&handed, 10, 1, 2);
+	check_row(&handed, 12, 4, 2);
+}
+
+/* The one that it was at has its own count, once, however many rows there are; and
+ * where there are too many what is too few is counted, never too many. */
+static void the_one_that_it_was_at(void **state)
+{
+	struct subscription fake = {.notes_pending = 12};
+	struct handed handed = {0};
+
+	(void)state;
+	fake.own_notes.note[0] = (struct note){0, 10, 4};
+	for (uint32_t i = 1; i < 12; i++)
+		fake.own_notes.note[i] = (struct note){
+			UINT64_C(10) * i, UINT64_C(10) * (i + 1), 2 + i % 2};
+	sluice_store_release(&fake.own_notes_read, 12);
+	fake.first_handed = 5;
+	far_handed(&fake, 0, 120, &handed);
+	check_row(&handed, 0, 5, 1);
+	for (uint64_t at = 1; at < 120; at++) {
+		uint64_t alike = 1;
+		uint32_t deliveries = handed_at(&handed, at, &alike);
+		uint32_t was = at < 10 ? 4 : 2 + (uint32_t)(at / 10) % 2;
+
+		assert_in_range(deliveries, 1, was);
+	}
+	far_handed(&fake, 0, 120, &handed);
+	assert_true(handed_at(&handed, 0, &(uint64_t){1}) <= 4);
 }
 
 static struct {
@@ -346,6 +386,7 @@ int main(void)
 		cmocka_unit_test(it_takes_its_receipts_back),
 		cmocka_unit_test(it_reads_behind_its_end),
 		cmocka_unit_test(marks_of_what_it_had),
+		cmocka_unit_test(the_one_that_it_was_at),
 		cmocka_unit_test(what_is_not_finished_is_not_over),
 		cmocka_unit_test(it_writes_after_it_has_published),
 		cmocka_unit_test(it_sleeps_as_the_one_before),

@@ -199,10 +199,11 @@ static struct stage_row {
 	 -EINVAL,
 	 {"'s'", "max_deliveries", "consume"}},
 	{"dead_letter_of_a_middle", {CONVERTS, .dead_letter = bury}, 0, {NULL}},
+	/* Of what processes die of. */
 	{"dead_letter_of_a_producer",
 	 {PRODUCES, .dead_letter = bury},
-	 -EINVAL,
-	 {"'s'", "dead_letter", "consume"}},
+	 0,
+	 {NULL}},
 	{"discard_of_a_consumer",
 	 {CONSUMES, .on_discard = discard},
 	 -EINVAL,

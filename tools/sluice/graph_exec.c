@@ -44,6 +44,9 @@ static const struct key exec_key[] = {
 				  "temporary"}),
 	E(NUMBER, attach_ms, EXEC_MS),
 	E(NUMBER, end_ms, EXEC_MS),
+	E(NUMBER, max_deliveries,
+	  .form = NUMBER_FORM(U32, 0, SLUICE_PEER_DELIVERIES_MAX),
+	  KEY_ZERO(SLUICE_PEER_DELIVERIES_FOREVER)),
 	KEY(TRUTH, "trusted", exec_said, opts.flags,
 	    .bits = SLUICE_PROCESS_TRUSTED),
 };

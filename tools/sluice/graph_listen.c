@@ -37,6 +37,9 @@ static const struct key listen_key[] = {
 	L(NUMBER, hello_ms, .form = NUMBER_FORM(U32, 1, SLUICE_HELLO_MS_MAX)),
 	L(NUMBER, hold_ms, .form = NUMBER_FORM(U32, 0, SLUICE_HOLD_MS_MAX),
 	  .add = 1),
+	L(NUMBER, max_deliveries,
+	  .form = NUMBER_FORM(U32, 0, SLUICE_PEER_DELIVERIES_MAX),
+	  KEY_ZERO(SLUICE_PEER_DELIVERIES_FOREVER)),
 	L(WORD, on_stall, .word = {"wait", "detach", "evict"}),
 	L(NUMBER, stall_ms, .form = NUMBER_FORM(U32, 1, SLUICE_STALL_MS_MAX)),
 };
