@@ -150,7 +150,7 @@
  *        for longer than stall_ms counts as standing still. The engine looks
  *        now and then, so it may be a quarter of stall_ms late. Nobody waits
  *        for the events of a producer that stands still, so nothing happens to
- *        it.
+ *        it. A process stage may have an `on_stall` and a `stall_ms` of its own.
  */
 #ifndef SLUICE_ENGINE_LISTEN_H
 #define SLUICE_ENGINE_LISTEN_H
@@ -201,6 +201,9 @@ enum sluice_on_stall {
 	/** The same; and the process is killed if this pipeline has started it.
 	 * Others it may not kill: they are detached. */
 	SLUICE_STALL_EVICT = 2,
+	/** For a process stage (process.h): it is waited for, whatever the listener
+	 * says of others. */
+	SLUICE_STALL_NEVER = 3,
 };
 
 /** For sluice_listen_opts.flags: nobody but root may trace this process, read its

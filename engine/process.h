@@ -135,12 +135,20 @@ struct sluice_process_opts {
 	 * as sluice_listen_opts.max_deliveries; 0 = that one, or, in a pipeline that
 	 * does not listen, 5. It is over before if max_restarts is less. */
 	uint32_t max_deliveries;
+	/** Of a consumer or a worker that stands still: SLUICE_STALL_DETACH or
+	 * SLUICE_STALL_EVICT, with stall_ms (listen.h, "Who stands still"); or
+	 * SLUICE_STALL_NEVER. With either of the first it has failed, and is killed.
+	 * 0 = as the listener says; a pipeline that does not listen waits. */
+	uint32_t on_stall;
+	/** 1 to SLUICE_STALL_MS_MAX, with SLUICE_STALL_DETACH or SLUICE_STALL_EVICT;
+	 * else 0. */
+	uint32_t stall_ms;
 	/** Out, if not NULL: how often its program has attached so far, for
 	 * sluice_load_acquire(); set to 0, and written by a thread of the pipeline
 	 * until that has been closed. One that exits with 0 and never has was of no
 	 * use, and nobody else is told. */
 	sluice_a32 *attached;
-	uint64_t resv[6]; /* zero */
+	uint64_t resv[5]; /* zero */
 };
 
 /** Process options; a field that is not named has its default. */

@@ -112,8 +112,7 @@ int judge_hello(struct listener *l, struct guest *guest,
 	guest->peer.watches = 0;
 	guest->peer.trusted = invited ? guest->process->trusted
 				      : allow_trusts(l, guest, hello);
-	guest->peer.deliveries_max =
-		invited ? guest->process->deliveries_max : 0;
+	guest->peer.own = invited ? guest->process->own : (struct peer_own){0};
 	if (rc == 0 && wire_reads(hello->role))
 		rc = judge_from(l, guest, hello);
 	if (rc == 0 && wire_feeds(hello->role))

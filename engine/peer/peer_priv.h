@@ -44,6 +44,13 @@ enum peer_gone {
 	PEER_ENDED = 7,     /* the pipeline has */
 };
 
+/* What a process stage has of its own, as its options say; 0: as the listener says. */
+struct peer_own {
+	uint32_t deliveries_max;
+	uint32_t on_stall;
+	uint32_t stall_ms;
+};
+
 /*
  * Words      writer            reader     order     meaning
  * dismissed  any, once         listener   acq_rel   enum peer_dismissal; FILLED
@@ -53,8 +60,7 @@ struct peer {
 	struct wire_hello hello; /* checked */
 	struct peer_identity identity;
 	int trusted; /* its events are not copied before a handler sees them */
-	/* As sluice_process_opts.max_deliveries; 0: as the listener says. */
-	uint32_t deliveries_max;
+	struct peer_own own;
 	int watches;    /* it may look on, and no more: nobody waits for it */
 	uint64_t epoch; /* of its place; no other peer had it */
 	struct listener *listener;

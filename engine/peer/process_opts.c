@@ -106,12 +106,40 @@ static int process_check_deliveries(struct sluice_process_opts *o)
 	return deliveries_check(whose, &o->max_deliveries, 0);
 }
 
+/* What would have no effect is refused. */
+static int process_check_stall(const struct sluice_process_opts *o)
+{
+	int ends = o->on_stall == SLUICE_STALL_DETACH ||
+		   o->on_stall == SLUICE_STALL_EVICT;
+
+	if (o->on_stall > SLUICE_STALL_NEVER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': on_stall %u is over the limit "
+				   "of %u, SLUICE_STALL_NEVER",
+				   o->name, o->on_stall, SLUICE_STALL_NEVER);
+	if (o->on_stall != 0 && o->from == NULL)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': on_stall %u, and from is NULL; "
+				   "nobody waits for what only feeds",
+				   o->name, o->on_stall);
+	if (ends != (o->stall_ms != 0))
+		return sluice_fail(-EINVAL,
+				   "stage '%s': on_stall %u with stall_ms %u",
+				   o->name, o->on_stall, o->stall_ms);
+	if (o->stall_ms > SLUICE_STALL_MS_MAX)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': stall_ms %u is over the limit "
+				   "of %u",
+				   o->name, o->stall_ms, SLUICE_STALL_MS_MAX);
+	return 0;
+}
+
 static int process_check(struct sluice_process_opts *o)
 {
 	int rc = process_check_name(o->name);
 
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 6, "process options");
+		rc = opts_check_resv(o->resv, 5, "process options");
 	if (rc == 0 && (o->flags & ~SLUICE_PROCESS_TRUSTED) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);
@@ -131,6 +159,8 @@ static int process_check(struct sluice_process_opts *o)
 				 o->name, (int)o->restart);
 	if (rc == 0)
 		rc = process_check_deliveries(o);
+	if (rc == 0)
+		rc = process_check_stall(o);
 	if (rc == 0)
 		rc = process_limit(o->name, "attach_ms", &o->attach_ms,
 				   SLUICE_PROCESS_ATTACH_DEFAULT);
@@ -294,7 +324,11 @@ int process_new(struct process **out, struct sluice_pipeline *pipeline,
 	process->guest.process = process;
 	process->guest.socket = process->guest.pidfd = process->pidfd = -1;
 	process->trusted = (o->flags & SLUICE_PROCESS_TRUSTED) != 0;
-	process->deliveries_max = o->max_deliveries;
+	process->own = (struct peer_own){
+		.deliveries_max = o->max_deliveries,
+		.on_stall = o->on_stall,
+		.stall_ms = o->stall_ms,
+	};
 	process->restart = o->restart;
 	process->attach_ms = o->attach_ms;
 	process->end_ms = o->end_ms;

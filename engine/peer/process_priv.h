@@ -42,7 +42,7 @@ struct process {
 	char **argv;
 	char **env;
 	int trusted;
-	uint32_t deliveries_max; /* 0: as the listener says */
+	struct peer_own own;
 	enum sluice_restart restart;
 	uint32_t attach_ms;
 	uint32_t end_ms;

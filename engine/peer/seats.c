@@ -172,17 +172,26 @@ static int seat_suits(const struct seat *seat, const struct peer *peer)
 
 /* ---- who stands still ------------------------------------------------------------ */
 
+/* How long it may; 0: for ever. The pipeline may have begun to listen since it came. */
+static uint64_t seat_stall_ns(const struct seats *seats,
+			      const struct seat *seat)
+{
+	return seat->peer->own.on_stall != 0
+		       ? seat->peer->own.stall_ms * PLATFORM_NS_PER_MS
+		       : seats->stall_ns;
+}
+
 /* One that this pipeline has started is killed for it: process_gone(). */
-static void seat_send_away(const struct seats *seats, struct seat *seat)
+static void seat_send_away(const struct seats *seats, struct seat *seat,
+			   uint64_t stall_ns)
 {
 	char text[192];
 
-	(void)snprintf(
-		text, sizeof(text),
-		"'%s' is waited for, and has acknowledged nothing, nor "
-		"asked for more, for stall_ms, %llu",
-		seat->in.name,
-		(unsigned long long)(seats->stall_ns / PLATFORM_NS_PER_MS));
+	(void)snprintf(text, sizeof(text),
+		       "'%s' is waited for, and has acknowledged nothing, nor "
+		       "asked for more, for stall_ms, %llu",
+		       seat->in.name,
+		       (unsigned long long)(stall_ns / PLATFORM_NS_PER_MS));
 	host_log(&seats->pipeline->host, "peer is sent away: %s", text);
 	seat->stalled = 1;
 	peer_dismiss(seat->peer, SLUICE_REASON_ERROR, -ETIMEDOUT, text);
@@ -192,18 +201,22 @@ static void seat_send_away(const struct seats *seats, struct seat *seat)
 static uint64_t seats_look_stalls(struct seats *seats)
 {
 	uint64_t now_ns = seats_now(seats);
-	int some = 0;
+	uint64_t look_ns = UINT64_MAX;
 
-	for (struct seat *seat = seats->first;
-	     seats->stall_ns > 0 && seat != NULL; seat = seat->next) {
+	for (struct seat *seat = seats->first; seat != NULL;
+	     seat = seat->next) {
+		uint64_t stall_ns;
+
 		if (seat->peer == NULL || seat->held)
 			continue;
-		some = 1;
-		if (stand_in_stalls(&seat->in, &seat->stall, now_ns,
-				    seats->stall_ns))
-			seat_send_away(seats, seat);
+		stall_ns = seat_stall_ns(seats, seat);
+		if (stall_ns == 0)
+			continue;
+		look_ns = sooner(look_ns, stall_ns / STALL_LOOKS + 1);
+		if (stand_in_stalls(&seat->in, &seat->stall, now_ns, stall_ns))
+			seat_send_away(seats, seat, stall_ns);
 	}
-	return some ? seats->stall_ns / STALL_LOOKS + 1 : UINT64_MAX;
+	return look_ns;
 }
 
 /* ---- stages that end ------------------------------------------------------------- */
@@ -299,8 +312,8 @@ static void seat_add(struct seats *seats, struct seat *seat)
 static uint32_t seat_deliveries(const struct seats *seats,
 				const struct peer *peer)
 {
-	uint32_t most = peer->deliveries_max != 0 ? peer->deliveries_max
-						  : seats->deliveries_max;
+	uint32_t most = peer->own.deliveries_max != 0 ? peer->own.deliveries_max
+						      : seats->deliveries_max;
 
 	return most == SLUICE_PEER_DELIVERIES_FOREVER ? 0 : most;
 }

@@ -5,6 +5,9 @@
 
 #define LIMIT 5u
 
+/* One that runs says something within this time, however busy the machine is. */
+#define STALL_MS 1500u
+
 static void open_for(const char *dispatcher,
 		     const struct sluice_listen_opts *listen)
 {
@@ -292,14 +295,16 @@ static void who_stands_still(void **state)
 	struct visitor reader = visitor_fork(stops_again_and_again);
 
 	(void)state;
-	open_for("demand", SLUICE_LISTEN(.on_stall = SLUICE_STALL_DETACH,
-					 .stall_ms = 500, .max_deliveries = 3));
+	open_for("demand",
+		 SLUICE_LISTEN(.on_stall = SLUICE_STALL_DETACH,
+			       .stall_ms = STALL_MS, .max_deliveries = 3));
 	visitor_go(&reader);
 	visitor_wait(&reader);
 	end_it(1);
 	assert_int_equal(post.letter[0].value, fatal[0]);
 	assert_int_equal(post.letter[0].deliveries, 3);
-	assert_int_equal(sluice_load_acquire(&visited->sent), 3);
+	/* One that was told an end may not have heard it yet. */
+	assert_in_range(sluice_load_acquire(&visited->sent), 3, LIVES_MAX);
 }
 
 int main(void)

@@ -47,6 +47,8 @@ static const struct key exec_key[] = {
 	E(NUMBER, max_deliveries,
 	  .form = NUMBER_FORM(U32, 0, SLUICE_PEER_DELIVERIES_MAX),
 	  KEY_ZERO(SLUICE_PEER_DELIVERIES_FOREVER)),
+	E(WORD, on_stall, .word = {NULL, "detach", "evict", "wait"}),
+	E(NUMBER, stall_ms, .form = NUMBER_FORM(U32, 1, SLUICE_STALL_MS_MAX)),
 	KEY(TRUTH, "trusted", exec_said, opts.flags,
 	    .bits = SLUICE_PROCESS_TRUSTED),
 };
