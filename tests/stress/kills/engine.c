@@ -171,12 +171,16 @@ void engine_main(void)
 					     .handle_events = sink_handle)),
 		     "sink");
 	must(sluice_pipeline_listen(
-		     p, SLUICE_LISTEN(.folder = folder,
-				      .hold_ms = SLUICE_HOLD_MS(
-					      holds ? TEST_DEADLINE_MS : 0),
-				      .on_stall = stalls ? SLUICE_STALL_DETACH
-							 : SLUICE_STALL_WAIT,
-				      .stall_ms = stalls ? STALL_MS : 0)),
+		     p,
+		     SLUICE_LISTEN(.folder = folder,
+				   .hold_ms = SLUICE_HOLD_MS(
+					   holds ? TEST_DEADLINE_MS : 0),
+				   /* Nothing is to blame for the deaths here. */
+				   .max_deliveries =
+					   SLUICE_PEER_DELIVERIES_FOREVER,
+				   .on_stall = stalls ? SLUICE_STALL_DETACH
+						      : SLUICE_STALL_WAIT,
+				   .stall_ms = stalls ? STALL_MS : 0)),
 	     "listen");
 	must(sluice_pipeline_start(p), "start");
 	sluice_store_release(&books->listens, 1);

@@ -14,8 +14,8 @@
  *
  *     feeder 0, 1, 2  ->  "hub"  ->  worker 0, 1, 2  ->  "sink", in the engine
  *
- * main.c kills, brings back, and holds the books against what was promised; engine.c
- * is the engine; visitor.c those who attach.
+ * main.c kills, stops, and brings back; books.c holds the books against what was promised;
+ * engine.c is the engine; visitor.c those who attach.
  */
 #ifndef SLUICE_TESTS_STRESS_KILLS_H
 #define SLUICE_TESTS_STRESS_KILLS_H
@@ -25,6 +25,8 @@
 #include "tests/support/deadline.h"
 #include "tests/support/rng.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +43,8 @@
 
 /* A reader ends with that when it has been sent away. */
 #define SENT_AWAY 4
+
+#define NS_PER_MS UINT64_C(1000000)
 
 #define PIPELINE "kills"
 
@@ -80,6 +84,7 @@ struct books {
 	sluice_a32 over;
 	sluice_a32 listens; /* the engine */
 	sluice_a32 tell;    /* the engine is to say how it stands */
+	sluice_a32 calm;    /* main: nobody goes of his own will for a while */
 	sluice_a32 attached[VISITORS];
 	sluice_a32 sent[FEEDERS];  /* what it was told is taken */
 	sluice_a32 tried[FEEDERS]; /* what it has tried at most */
@@ -104,17 +109,40 @@ struct books {
 	sluice_a32 next[FEEDERS];               /* one above the last of them */
 };
 
+/* Whom a reader stops that is stopped. */
+enum stops {
+	STOPS_NOBODY,
+	STOPS_KEYS, /* its own; others go on until the spill is full */
+	STOPS_ALL,  /* soon: they get what there was room for */
+};
+
 struct part {
 	const char *name;
 	const char *dispatcher;
-	uint32_t key;         /* it deals by key */
-	uint32_t keyed;       /* and promises order for each */
-	uint32_t passes_over; /* one that is stopped stops no other */
+	uint32_t key;   /* it deals by key */
+	uint32_t keyed; /* and promises order for each */
+	enum stops stops;
 	uint32_t each;    /* every reader gets every event from where it came */
 	uint32_t workers; /* readers send on what they read */
 	uint32_t ordered; /* and that comes in order, and once */
 };
 
+/* What main knows of one part. */
+struct run {
+	struct rng rng;
+	pid_t engine;
+	pid_t pid[VISITORS]; /* 0: it has left for good */
+	uint32_t kills;      /* deaths of all kinds */
+	uint64_t allowed;    /* events that may have been seen twice */
+	uint32_t seen;       /* effects, at `seen_ns` */
+	uint64_t seen_ns;
+	uint32_t told;     /* what the engine does meanwhile */
+	uint64_t pause_ns; /* the longest without an effect */
+	uint32_t stopped;  /* effects of others while one was stopped */
+	uint32_t begun;    /* visitors, ever */
+};
+
+extern struct run run;
 extern struct books *books;
 extern const struct part *part;
 extern char folder[64];
@@ -153,6 +181,9 @@ static inline int event_is_whole(const struct event *event)
 			event_check(event->feeder, event->number, i);
 	return whole;
 }
+
+/* Are they as was promised? Returns how much is not. */
+uint32_t books_check(void);
 
 /* Both end the process. */
 void engine_main(void);

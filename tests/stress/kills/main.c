@@ -16,28 +16,32 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#define NS_PER_MS UINT64_C(1000000)
-#define LONG_MS   1000u /* a pause that is looked at */
-#define STOPS     2u    /* times that a reader is stopped, in each part */
-/* Until the others got so many, where that is promised; or else for so long. */
+#define LONG_MS 1000u /* a pause that is looked at */
+#define STOPS   3u    /* times that somebody is stopped, in each part */
+/* Until the others got so many, where that is promised, or where they go on with their
+ * keys, so many; or else for so long, and then they have got no more than had room: in
+ * the rings, and behind an order in its window. */
 #define STOP_EVENTS 2000u
-#define STOP_MS     50u
+#define STOP_KEYED  200u
+#define STOP_MS     200u
+#define STOP_MOST   (8 * WINDOW)
+#define ORDER_MOST  1024u
 
 static const struct part parts[] = {
-	{"demand", "demand", 0, 0, 1, 0, 0, 0},
-	{"partition", "partition", 1, 1, 0, 0, 0, 0},
-	{"jbsq", "jbsq", 0, 0, 1, 0, 0, 0},
-	{"p2c", "p2c", 0, 0, 1, 0, 0, 0},
-	{"rr", "rr", 0, 0, 0, 0, 0, 0},
-	{"atomic", "atomic", 1, 1, 0, 0, 0, 0},
-	{"sticky", "sticky", 1, 0, 1, 0, 0, 0},
-	{"broadcast", "broadcast", 0, 0, 0, 1, 0, 0},
-	{"shared", "shared", 0, 0, 1, 0, 0, 0},
-	{"workers-demand", "demand", 0, 0, 1, 0, 1, 0},
-	{"workers-partition", "partition", 1, 1, 0, 0, 1, 0},
-	{"workers-jbsq", "jbsq", 0, 0, 1, 0, 1, 0},
-	{"workers-shared", "shared", 0, 0, 1, 0, 1, 0},
-	{"workers-ordered", "ordered", 0, 0, 0, 0, 1, 1},
+	{"demand", "demand", 0, 0, STOPS_NOBODY, 0, 0, 0},
+	{"partition", "partition", 1, 1, STOPS_KEYS, 0, 0, 0},
+	{"jbsq", "jbsq", 0, 0, STOPS_NOBODY, 0, 0, 0},
+	{"p2c", "p2c", 0, 0, STOPS_NOBODY, 0, 0, 0},
+	{"rr", "rr", 0, 0, STOPS_ALL, 0, 0, 0},
+	{"atomic", "atomic", 1, 1, STOPS_KEYS, 0, 0, 0},
+	{"sticky", "sticky", 1, 0, STOPS_NOBODY, 0, 0, 0},
+	{"broadcast", "broadcast", 0, 0, STOPS_ALL, 1, 0, 0},
+	{"shared", "shared", 0, 0, STOPS_NOBODY, 0, 0, 0},
+	{"workers-demand", "demand", 0, 0, STOPS_NOBODY, 0, 1, 0},
+	{"workers-partition", "partition", 1, 1, STOPS_KEYS, 0, 1, 0},
+	{"workers-jbsq", "jbsq", 0, 0, STOPS_NOBODY, 0, 1, 0},
+	{"workers-shared", "shared", 0, 0, STOPS_NOBODY, 0, 1, 0},
+	{"workers-ordered", "ordered", 0, 0, STOPS_ALL, 0, 1, 1},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -48,19 +52,7 @@ int holds;
 int stalls;
 int early_ack;
 
-/* What main knows of one part. */
-static struct {
-	struct rng rng;
-	pid_t engine;
-	pid_t pid[VISITORS]; /* 0: it has left for good */
-	uint32_t kills;      /* deaths of all kinds */
-	uint64_t allowed;    /* events that may have been seen twice */
-	uint32_t seen;       /* effects, at `seen_ns` */
-	uint64_t seen_ns;
-	uint32_t told;     /* what the engine does meanwhile */
-	uint64_t pause_ns; /* the longest without an effect */
-	uint32_t stopped;  /* effects of others while one was stopped */
-} run;
+struct run run;
 
 static void die(const char *what)
 {
@@ -96,6 +88,7 @@ static void visitor_begin(uint32_t visitor)
 	if (pid == 0)
 		visitor_main(visitor, seed);
 	run.pid[visitor] = pid;
+	run.begun++;
 }
 
 /* It has ended; nobody uses its words any more. */
@@ -134,7 +127,6 @@ static void visitors_reap(enum over over)
 	}
 }
 
-/* How long has nothing come to anybody? */
 /* Where one that stands still is waited for until it is sent away, nothing comes for as
  * long; that is looked at four times in this time. */
 static uint64_t long_ms(void)
@@ -142,6 +134,7 @@ static uint64_t long_ms(void)
 	return LONG_MS + (stalls ? STALL_MS + STALL_MS / 4 : 0);
 }
 
+/* How long has nothing come to anybody? */
 static void progress_watch(void)
 {
 	uint32_t effects = sluice_load_acquire(&books->effects);
@@ -230,39 +223,114 @@ static void kill_one(void)
 	visitor_kill(visitor);
 }
 
-static uint32_t effects_of_others(uint32_t reader)
+/* All of them, if it is a feeder. */
+static uint32_t effects_of_others(uint32_t visitor)
 {
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < READERS; i++)
-		if (i != reader)
+		if (FEEDERS + i != visitor)
 			sum += sluice_load_acquire(&books->effects_by[i]);
 	return sum;
 }
 
-/* One does nothing for a while; then it goes on, or is killed. */
-static void stop_one(void)
+/* Nobody waits for who feeds, nor for long for who is sent away. */
+static enum stops stops_of(uint32_t visitor)
 {
-	uint32_t reader = (uint32_t)rng_below(&run.rng, READERS);
-	uint32_t visitor = FEEDERS + reader;
+	return visitor < FEEDERS || stalls ? STOPS_NOBODY : part->stops;
+}
+
+/* The others have got @got meanwhile, for @ms: is that enough? */
+static int stop_is_seen(enum stops stops, uint32_t got, uint64_t ms)
+{
+	return stops == STOPS_NOBODY ? got >= STOP_EVENTS
+	       : stops == STOPS_KEYS ? got >= STOP_KEYED
+				     : ms >= STOP_MS;
+}
+
+static void stop_check(uint32_t got)
+{
+	uint32_t most = STOP_MOST + (part->ordered ? ORDER_MOST : 0);
+
+	if (got <= most)
+		return;
+	(void)fprintf(stderr, "# %u events, and there was room for %u\n", got,
+		      most);
+	die("one that is stopped does not stop the others");
+}
+
+/* Since they were @before some have had events: those that are not to be stopped, or,
+ * where that is no question of keys, all. */
+static int they_go_on(uint32_t visitor, const uint32_t before[READERS])
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < READERS; i++)
+		n += (part->stops == STOPS_ALL || FEEDERS + i != visitor) &&
+		     sluice_load_acquire(&books->effects_by[i]) != before[i];
+	return n == READERS || (n > 0 && part->stops != STOPS_ALL);
+}
+
+/* Nobody comes or goes: whoever comes may wait for one that is stopped. */
+static void calm_down(uint32_t visitor)
+{
+	uint32_t before[READERS] = {0};
+	uint32_t begun = 0;
+
+	sluice_store_release(&books->calm, 1);
+	do {
+		rest_us(200);
+		visitors_reap(OVER_NOT);
+		progress_watch();
+		if (begun == run.begun && all_are_attached())
+			continue;
+		begun = run.begun;
+		for (uint32_t i = 0; i < READERS; i++)
+			before[i] = sluice_load_acquire(&books->effects_by[i]);
+	} while (!all_is_sent() && (begun != run.begun || !all_are_attached() ||
+				    !they_go_on(visitor, before)));
+}
+
+/* Returns 0: it has died instead. */
+static int visitor_stop(uint32_t visitor)
+{
+	int status = 0;
+
+	calm_down(visitor);
+	(void)kill(run.pid[visitor], SIGSTOP);
+	if (waitpid(run.pid[visitor], &status, WUNTRACED) != run.pid[visitor])
+		die("a visitor cannot be waited for");
+	if (WIFSTOPPED(status))
+		return 1;
+	visitor_ended(visitor, status);
+	visitor_begin(visitor);
+	sluice_store_release(&books->calm, 0);
+	return 0;
+}
+
+/* One does nothing for a while; then it goes on, or is killed. */
+static void stop_one(uint32_t visitor)
+{
+	enum stops stops = stops_of(visitor);
 	uint64_t began_ns;
 	uint32_t before;
 	uint32_t got;
 
-	await(&books->attached[visitor], 1, OVER_NOT);
-	(void)kill(run.pid[visitor], SIGSTOP);
+	if (!visitor_stop(visitor))
+		return;
 	began_ns = now_ns();
-	before = effects_of_others(reader);
+	before = effects_of_others(visitor);
 	do {
 		rest_us(500);
 		visitors_reap(OVER_NOT);
 		progress_watch();
-		got = effects_of_others(reader) - before;
+		got = effects_of_others(visitor) - before;
 	} while (!all_is_sent() &&
-		 (part->passes_over || stalls
-			  ? got < STOP_EVENTS
-			  : now_ns() - began_ns < STOP_MS * NS_PER_MS));
+		 !stop_is_seen(stops, got, (now_ns() - began_ns) / NS_PER_MS));
+	if (stops == STOPS_ALL)
+		stop_check(got);
 	run.stopped += got;
+	sluice_store_release(&books->calm, 0);
 	/* One that was sent away would go on with what others have done. */
 	if (stalls || rng_below(&run.rng, 2))
 		visitor_kill(visitor);
@@ -278,9 +346,11 @@ static void kill_many(uint32_t kills)
 		uint32_t before = run.seen;
 
 		kill_one();
+		/* A feeder at last. */
 		if (run.kills > (stops + 1) * kills / (STOPS + 1) &&
 		    stops++ < STOPS)
-			stop_one();
+			stop_one((stops < STOPS ? FEEDERS : 0) +
+				 (uint32_t)rng_below(&run.rng, READERS));
 		do {
 			rest_us(200);
 			visitors_reap(OVER_NOT);
@@ -322,66 +392,6 @@ static void finish(void)
 	/* One may have been sent away up to the last. */
 	for (uint32_t i = FEEDERS; i < VISITORS; i++)
 		visitor_ended(i, wait_for(&run.pid[i]));
-}
-
-static uint32_t wrong(const char *what, uint64_t n, uint64_t most)
-{
-	if (n <= most)
-		return 0;
-	(void)printf("  %s: %llu\n", what, (unsigned long long)n);
-	return 1;
-}
-
-static uint32_t books_check(void)
-{
-	uint64_t lost = 0;
-	uint64_t again = 0;
-	uint64_t unanswered = 0;
-	uint64_t answers = 0; /* that were not the first */
-	uint64_t events = 0;
-	uint32_t bad = 0;
-	uint32_t labelled = 0;
-
-	for (uint32_t f = 0; f < FEEDERS; f++) {
-		uint32_t taken = sluice_load_acquire(&books->taken[f]);
-
-		lost += sluice_load_acquire(&books->sent[f]) > taken;
-		events += taken;
-		for (uint32_t i = 0; i < taken; i++) {
-			uint32_t times =
-				sluice_load_acquire(&books->effect[f][i]);
-
-			lost += times == 0;
-			again += times > 0 ? times - 1 : 0;
-			times = sluice_load_acquire(&books->result[f][i]);
-			unanswered += times == 0 && part->workers;
-			answers += times > 0 ? times - 1 : 0;
-		}
-	}
-	for (uint32_t i = 0; i < POINTS; i++)
-		labelled += sluice_load_acquire(&books->died[i]);
-	(void)printf(
-		"%s: %u kills, %u of them at points; %llu events, %llu "
-		"twice of %llu in hand; longest pause %llu ms; %u while one "
-		"was stopped\n",
-		part->name, run.kills, labelled, (unsigned long long)events,
-		(unsigned long long)again, (unsigned long long)run.allowed,
-		(unsigned long long)(run.pause_ns / NS_PER_MS), run.stopped);
-	bad += wrong("lost", lost, 0);
-	bad += wrong("without a result", unanswered, 0);
-	bad += wrong("results twice, and nobody had them in hand", answers,
-		     part->ordered ? 0 : run.allowed);
-	bad += wrong("seen twice, and nobody had them in hand", again,
-		     run.allowed);
-	bad += wrong("twice to a reader, and not in hand",
-		     sluice_load_acquire(&books->twice_beside), run.allowed);
-	bad += wrong("gaps", sluice_load_acquire(&books->gaps), 0);
-	bad += wrong("torn", sluice_load_acquire(&books->torn), 0);
-	bad += wrong("not marked", sluice_load_acquire(&books->unmarked), 0);
-	bad += wrong("out of order", sluice_load_acquire(&books->disorder), 0);
-	bad += wrong("wrong accounts", sluice_load_acquire(&books->accounts),
-		     0);
-	return bad;
 }
 
 /* ---- all --------------------------------------------------------------------------- */

@@ -41,9 +41,15 @@ static int may_go(void)
 	return 0;
 }
 
+static int is_calm(void)
+{
+	return sluice_load_acquire(&books->calm) != 0;
+}
+
 static void pass(enum point point)
 {
-	if (point != life.dies_at || --life.passes > 0 || !may_go())
+	if (point != life.dies_at || is_calm() || --life.passes > 0 ||
+	    !may_go())
 		return;
 	count(&books->died[point], 1);
 	(void)raise(SIGKILL);
@@ -278,7 +284,7 @@ static void read_all(void)
 	if (!holds || stalls)
 		begin_beside();
 	life.sender = sluice_port_sender(port);
-	while ((batches-- > 0 || !may_go()) &&
+	while ((is_calm() || batches-- > 0 || !may_go()) &&
 	       (rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0) {
 		sluice_store_release(&books->hand[life.who], batch.count);
 		if (early_ack)
@@ -390,7 +396,7 @@ static void feed(void)
 	while (sluice_load_acquire(&books->over) == OVER_NOT) {
 		number += send_some(port, number);
 		rest_us((uint32_t)rng_below(&life.rng, 300));
-		if (rng_below(&life.rng, 500) == 0)
+		if (rng_below(&life.rng, 500) == 0 && !is_calm())
 			break; /* in good order */
 	}
 	leave(port);
