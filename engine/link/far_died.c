@@ -36,11 +36,14 @@ static int died_taken(const struct subscription *sub, uint32_t read, uint32_t i)
 static void died_row(struct handed *handed, uint64_t at, uint64_t until,
 		     uint32_t deliveries)
 {
-	uint32_t count = handed->count;
+	uint32_t nearest = handed->count - 1;
 
-	if (count == HANDED_ROWS &&
-	    handed->row[count - 1].deliveries < deliveries)
-		deliveries = handed->row[count - 1].deliveries;
+	/* It reaches as far as the next one. */
+	if (handed->row[nearest].deliveries == deliveries)
+		return;
+	if (handed->count == HANDED_ROWS &&
+	    handed->row[nearest].deliveries < deliveries)
+		deliveries = handed->row[nearest].deliveries;
 	handed_note(handed, at, until, deliveries);
 }
 

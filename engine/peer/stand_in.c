@@ -254,13 +254,14 @@ static uint64_t stand_in_published(const struct stand_in *in,
 uint64_t stand_in_sent(const struct stand_in *in)
 {
 	const struct share *share = in->output ? in->output : in->share;
+	const struct sluice_rx_words *taker = share->words.rx;
 	/* How many were taken is looked at last: once it is over that is final, and if
 	 * it goes on no more can have been published by now than the ring has room for
 	 * behind that. */
 	uint64_t published = stand_in_published(in, share);
 	uint32_t closed;
 	int over = stand_in_over(in, &closed);
-	uint64_t acked = sluice_load_acquire(&share->words.rx->acked);
+	uint64_t acked = sluice_load_acquire(&taker->acked);
 
 	/* Whoever took them ended before all were read; or they cannot be. */
 	return over || published - acked > share->ring.capacity ? acked

@@ -296,6 +296,12 @@ sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "tor
 	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
 	[[s/(\*port)->worker->rung = rung;/(void)rung;/]])
+sluice_sim_mutant(fatal-for-ever engine/link/far_died.c "again: "
+	[[s/count < sub->far.deliveries_max) {/1) {/]])
+sluice_sim_mutant(fatal-for-those-behind engine/link/far_died.c "lost: .* is given up"
+	[[s/note->deliveries < HANDED_TOGETHER;/1;/]])
+sluice_sim_mutant(fatal-and-dealt-again engine/link/far_died.c "twice: "
+	[[s/^\t++\*acked;/\t(void)acked;/]])
 sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its flag"
 	[[/^const struct sluice_rx_words .far_keep/,/^}/s/far_mark(sub, acked, end);/(void)far_mark, (void)end;/]])
 sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "

@@ -44,16 +44,23 @@ static struct {
 	} letter[LETTERS];
 } post;
 
+/* It emits nothing before `begun`, and does not end by itself. */
+static int source_stays;
+static sluice_a32 begun;
+
 static inline int count_items(struct sluice_stage *self, uint32_t demand)
 {
 	uint32_t n = EVENTS - post.counted < demand
 			     ? (uint32_t)(EVENTS - post.counted)
 			     : demand;
-	struct item *items = sluice_emit(self, n);
+	struct item *items;
 
+	if (n == 0 || (source_stays && !sluice_load_acquire(&begun)))
+		return SLUICE_OK;
+	items = sluice_emit(self, n);
 	for (uint32_t i = 0; items != NULL && i < n; i++)
 		items[i] = (struct item){.value = post.counted++};
-	return post.counted == EVENTS ? SLUICE_END : SLUICE_OK;
+	return post.counted == EVENTS && !source_stays ? SLUICE_END : SLUICE_OK;
 }
 
 static inline void bury(struct sluice_stage *self,

@@ -866,6 +866,40 @@ sluice_unit_mutant(far-held-in-one-go engine/link/far_held.c far_held "it_writes
 sluice_unit_mutant(far-given-up-counts engine/link/outlet_member.c peers_given_up "nobody_comes_in_time"
 	[[s/!subscription_held(sub))/1)/]])
 
+# ---- what processes die of -----------------------------------------------------------
+sluice_unit_mutant(fatal-for-ever engine/link/far_died.c far_held "it_dies_of_one"
+	[[s/count < sub->far.deliveries_max) {/1) {/]])
+sluice_unit_mutant(fatal-though-never engine/link/far_died.c peers_fatal "it_is_never_given_up"
+	[[s/sub->far.deliveries_max == 0 ||/0 ||/]])
+sluice_unit_mutant(fatal-and-never-taken engine/link/far_died.c far_held "it_never_came_to_them"
+	[[s/\*sure = died_taken(sub, read, i - 1);/*sure = died_taken(sub, read, i - 1) || 1;/]])
+sluice_unit_mutant(fatal-for-those-behind engine/link/far_died.c far_held "it_goes_again_and_again"
+	[[s/note->deliveries < HANDED_TOGETHER;/1;/]])
+sluice_unit_mutant(fatal-and-dealt-again engine/link/far_died.c far_held "it_dies_of_one"
+	[[s/^\t++\*acked;/\t(void)acked;/]])
+sluice_unit_mutant(fatal-and-not-counted engine/link/far_died.c far_held "it_dies_of_one"
+	[[s/if (first > 0)$/if (0)/]])
+sluice_unit_mutant(fatal-as-what-comes-before engine/link/far_died.c far_words "marks_of_what_it_had"
+	[[s/if (!position_reached(at, note->from))$/if (0)/]])
+sluice_unit_mutant(fatal-for-one-of-all engine/link/rings_common.c peers_fatal "broadcast, and the place is kept"
+	[[s/\.last = common_last,/.last = NULL,/]])
+sluice_unit_mutant(fatal-out-of-a-pool engine/link/rings_pool.c peers_fatal "shared"
+	[[s/\.last = separate_last,/.last = NULL,/]])
+sluice_unit_mutant(fatal-not-to-who-stands-still engine/peer/seats.c peers_fatal "who_stands_still"
+	[[/^static void seat_send_away/,/^}/s/seat->stalled = 1;/seat->stalled = 0;/]])
+sluice_unit_mutant(fatal-as-the-listener-says engine/peer/seats.c process_fatal "as_its_own_options_say"
+	[[s/peer->own.deliveries_max != 0/0/]])
+sluice_unit_mutant(fatal-and-unheard engine/stage/fault.c process_fatal "it_is_given_up"
+	[[/^void stage_give_up/,/^}/s/stage_count(stage, SLUICE_COUNTER_DEAD_LETTERS, 1);/(void)0;/]])
+sluice_unit_mutant(still-as-the-listener-says engine/peer/process_opts.c process_stall "one_is_waited_for"
+	[[s/\.on_stall = o->on_stall,/.on_stall = o->on_stall % SLUICE_STALL_NEVER,/]])
+sluice_unit_mutant(still-for-no-time engine/peer/process_opts.c process_add "what_is_wrong_is_refused"
+	[[s/if (ends != (o->stall_ms != 0))/if (0 \&\& ends)/]])
+sluice_unit_mutant(sent-by-a-receipt-from-before engine/peer/stand_in.c attached_feeds "it_ends_while_it_is_counted"
+	[[s/taker = share->words.rx;/taker = \&(struct sluice_rx_words){.acked = {sluice_load_acquire(\&share->words.rx->acked)}};/]])
+sluice_unit_mutant(away-and-asks-in-its-words engine/link/rings_separate.c far_words "what_one_that_is_away_asks_for"
+	[[s/&out->writers\[i\].rx->granted)/\&out->subs[i]->rx->granted)/]])
+
 # ---- and a ring for all ---------------------------------------------------------
 sluice_unit_mutant(common-held-and-believed engine/link/rings_common.c far_common "it_goes_and_comes_back"
 	[[s/^\tc->rx = far_keep(/\t(void)far_keep(/]])

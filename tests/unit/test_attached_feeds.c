@@ -3,6 +3,29 @@
 #include "attached.h"
 #include "paced.h"
 
+/* Called by this thread alone, once, where the first word of the peer's is about to be
+ * looked at. */
+static _Thread_local void (*meanwhile)(void);
+
+struct subscription *
+__real_subscription_at(const struct sluice_pipeline *pipeline_of,
+		       uint32_t index);
+struct subscription *
+__wrap_subscription_at(const struct sluice_pipeline *pipeline_of,
+		       uint32_t index);
+
+struct subscription *
+__wrap_subscription_at(const struct sluice_pipeline *pipeline_of,
+		       uint32_t index)
+{
+	void (*what)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (what != NULL)
+		what();
+	return __real_subscription_at(pipeline_of, index);
+}
+
 static void start_sink(void)
 {
 	memset(&sink, 0, sizeof(sink));
@@ -144,9 +167,67 @@ static void what_it_says_it_has_sent_is_not_believed(void **state)
 	close_all();
 }
 
+/* ---- while it is looked at how much that is ------------------------------------- */
+
+static void await_taken(uint64_t n)
+{
+	struct share_found found;
+
+	assert_int_equal(share_find(&found, &grant, WIRE_TO), 0);
+	for (uint32_t ms = 0; sluice_load_acquire(&found.words.rx->acked) < n;
+	     ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+static void a_ring_and_more(void)
+{
+	send_all(WINDOW);
+	await_taken(WINDOW);
+	send_all(WINDOW);
+}
+
+static void all_and_it_is_over(void)
+{
+	uint32_t closed;
+
+	send_all(10);
+	await_taken(10);
+	stand_in_end(&stand_in, SLUICE_REASON_NORMAL, 0);
+	for (uint32_t ms = 0; !stand_in_over(&stand_in, &closed); ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+/* A receipt from before that would say too little. */
+static void it_goes_on_while_it_is_counted(void **state)
+{
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	meanwhile = a_ring_and_more;
+	assert_int_equal(stand_in_sent(&stand_in), 2 * WINDOW);
+	close_all();
+}
+
+static void it_ends_while_it_is_counted(void **state)
+{
+	(void)state;
+	start_sink();
+	attach(WIRE_PRODUCER, "sink");
+	meanwhile = all_and_it_is_over;
+	assert_int_equal(stand_in_sent(&stand_in), 10);
+	remove_stand_in();
+	close_all();
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_goes_on_while_it_is_counted),
+		cmocka_unit_test(it_ends_while_it_is_counted),
 		cmocka_unit_test(a_peer_feeds),
 		cmocka_unit_test(a_peer_that_fed_has_gone),
 		cmocka_unit_test(it_feeds_behind_its_end),

@@ -44,6 +44,28 @@ static void it_makes_the_notes(void **state)
 	}
 }
 
+/* Of one that is away it counts what it had asked for when its producer looked last: in
+ * its own words others may write. */
+static void what_one_that_is_away_asks_for(void **state)
+{
+	struct sluice_rx_words theirs = {0};
+	struct subscription fake = {.rx = &theirs};
+	struct subscription *subs[] = {&fake};
+	struct sluice_lane lane = {.state = SLUICE_LANE_ACTIVE};
+	struct held_words held = {0};
+	struct sluice_spsc_writer writer = {.rx = &held.rx, .granted = 5};
+	struct outlet out = {.rings = &rings_separate,
+			     .lanes = {.lane = &lane, .count = 1},
+			     .writers = &writer,
+			     .subs = subs};
+
+	(void)state;
+	sluice_store_release(&held.rx.granted, 7);
+	sluice_store_release(&theirs.granted, 500);
+	assert_int_equal(outlet_asks(&out), 7);
+	assert_int_equal(outlet_asks_seen(&out), 5);
+}
+
 /* So many of @n that are alike from @at on, @deliveries times. */
 static void check_row(struct handed *handed, uint64_t at, uint32_t deliveries,
 		      uint64_t n)
@@ -65,13 +87,13 @@ static void marks_of_what_it_had(void **state)
 	fake.own_notes.note[0] = (struct note){0, 5, 7}; /* behind */
 	fake.own_notes.note[1] = (struct note){10, 12, 1};
 	fake.own_notes.note[2] = (struct note){12, 14, 4};
-	fake.own_notes.note[3] = (struct note){16, 17, 1};
+	fake.own_notes.note[3] = (struct note){16, 17, 4};
 	sluice_store_release(&fake.own_notes_read, 3);
 	far_handed(&fake, 10, 20, &handed);
 	check_row(&handed, 10, 2, 2);
 	check_row(&handed, 12, 4, 2);
 	check_row(&handed, 14, 1, 2);
-	check_row(&handed, 16, 1, 1);
+	check_row(&handed, 16, 4, 1);
 	check_row(&handed, 17, 1, 3);
 	far_handed(&fake, 20, 20, &handed);
 	assert_int_equal(handed.count, 0);
@@ -385,6 +407,7 @@ int main(void)
 		cmocka_unit_test(it_makes_the_notes),
 		cmocka_unit_test(it_takes_its_receipts_back),
 		cmocka_unit_test(it_reads_behind_its_end),
+		cmocka_unit_test(what_one_that_is_away_asks_for),
 		cmocka_unit_test(marks_of_what_it_had),
 		cmocka_unit_test(the_one_that_it_was_at),
 		cmocka_unit_test(what_is_not_finished_is_not_over),

@@ -80,42 +80,69 @@ static void all_but_those(void **state)
 	assert_int_equal(visitor_teardown(state), 0);
 }
 
-/* Of what all get, it is given up for who dies of it. */
+/* The last one is there. */
+static void reads_to_the_last(const char *name, uint32_t stage, int dies)
+{
+	struct sluice_stage *port = reader_attach(name);
+	struct sluice_batch batch;
+	uint64_t last = 0;
+
+	if (sluice_load_acquire(&visited->stage) < stage)
+		sluice_store_release(&visited->stage, stage);
+	while (last != EVENTS - 1) {
+		VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+		for (uint32_t i = 0; i < batch.count; i++) {
+			last = SLUICE_EVENTS(&batch, struct item)[i].value;
+			if (dies)
+				handle(&batch, i);
+			else
+				(void)sluice_fetch_add(&visited->count, 1);
+		}
+	}
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
 static void reads_all(void)
 {
-	struct sluice_stage *port = reader_attach("other");
-	struct sluice_batch batch;
-	uint32_t got = 0;
-	int rc;
+	reads_to_the_last("other", 1, 0);
+}
 
-	sluice_store_release(&visited->stage, 1);
-	while ((rc = sluice_recv(port, &batch, TEST_DEADLINE_MS)) > 0)
-		got += batch.count;
-	VISITOR_MUST(rc == -EPIPE && got == EVENTS);
-	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+static void reads_beside_once(void)
+{
+	reads_to_the_last("reader", 2, 1);
 }
 
 static void reads_beside(void)
 {
 	child_await(&visited->stage, 1);
-	(void)lives(reads_once);
+	(void)lives(reads_beside_once);
 }
 
+/* Of what all get, it is given up for who dies of it. */
 static void another_has_them(void **state)
 {
 	struct visitor reader = visitor_fork(reads_beside);
 	struct visitor other = visitor_fork(reads_all);
 
 	(void)state;
-	open_for("broadcast", SLUICE_LISTEN(.max_deliveries = 3));
+	source_stays = 1;
+	sluice_store_release(&begun, 0);
+	open_for("broadcast",
+		 SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(3600000)));
 	visitor_go(&other);
 	visitor_go(&reader);
+	child_await(&visited->stage, 2);
+	visitor_await_phase("reader", SLUICE_SUB_OPEN);
+	visitor_await_phase("other", SLUICE_SUB_OPEN);
+	sluice_store_release(&begun, 1);
+	sluice_wake(sluice_stage_find(pipeline, "source"));
 	visitor_wait(&reader);
 	visitor_wait(&other);
-	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
-	assert_in_range(post.count, 0, UNIT_COUNT(fatal));
-	assert_int_equal(dead_letters(), post.count);
-	sluice_pipeline_close(pipeline);
+	source_stays = 0;
+	end_it(UNIT_COUNT(fatal));
+	check_letters(LIMIT, "reader");
+	check_handled();
+	assert_int_equal(sluice_load_acquire(&visited->count), EVENTS);
 }
 
 /* ---- what does not count -------------------------------------------------------------- */
@@ -267,14 +294,14 @@ static void stops_at_first(void)
 
 static void stops_again_and_again(void)
 {
-	pid_t stopped[LIVES_MAX];
+	pid_t stopped[8];
 	uint32_t count = 0;
 	int status;
 
 	do {
 		pid_t pid = fork();
 
-		VISITOR_MUST(pid >= 0 && count < LIVES_MAX);
+		VISITOR_MUST(pid >= 0 && count < UNIT_COUNT(stopped));
 		if (pid == 0) {
 			stops_at_first();
 			_exit(0);
@@ -304,7 +331,7 @@ static void who_stands_still(void **state)
 	assert_int_equal(post.letter[0].value, fatal[0]);
 	assert_int_equal(post.letter[0].deliveries, 3);
 	/* One that was told an end may not have heard it yet. */
-	assert_in_range(sluice_load_acquire(&visited->sent), 3, LIVES_MAX);
+	assert_true(sluice_load_acquire(&visited->sent) >= 3);
 }
 
 int main(void)

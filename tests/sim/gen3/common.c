@@ -119,6 +119,9 @@ void common_admitted(struct visitor *v)
 	if (v->heard.before < before->heard.before)
 		v->heard.before = before->heard.before;
 	v->heard.known = published(v);
+	v->heard.deaths = before->heard.deaths;
+	v->heard.perhaps = before->heard.perhaps;
+	killer_comes_again(v->name, v->heard.deaths);
 }
 
 void common_visitor_takes(struct visitor *v, const struct sluice_batch *batch)
@@ -144,10 +147,35 @@ void common_settle(struct visitor *v)
 		return;
 	if (acked < floor)
 		acked = floor;
+	/* It was handed that one, and died of it. */
+	if (acked != v->start)
+		v->heard.deaths = v->heard.perhaps = 0;
+	v->heard.deaths += acked < v->heard.next && v->heard.begun;
+	v->heard.perhaps += acked < published(v);
 	v->heard.acked = acked;
 	for (uint64_t at = v->stream->begun.value != 0 ? floor : acked;
 	     at < acked && at < EMITTED_MAX; at++)
 		emitted[v->place].finished[at] = 1;
+}
+
+void common_dead(enum place place, const struct sluice_dead_letter *letter)
+{
+	struct visitor *v = NULL;
+
+	for (uint32_t i = visit.count; v == NULL && i-- > 0;)
+		if (visit.visitors[i].settled &&
+		    strcmp(visit.visitors[i].name, letter->consumer) == 0)
+			v = &visit.visitors[i];
+	if (v == NULL || v->place != place || v->heard.acked != letter->seq ||
+	    letter->seq >= EMITTED_MAX) {
+		wrong("lost: %s has not died of %llu, which is given up",
+		      letter->consumer, (unsigned long long)letter->seq);
+		return;
+	}
+	killer_check(letter, v->heard.perhaps, v->name);
+	v->heard.acked++;
+	v->heard.deaths = v->heard.perhaps = 0;
+	emitted[place].finished[letter->seq] = 1;
 }
 
 /* ---- the end ---------------------------------------------------------------------- */

@@ -213,6 +213,8 @@ static void admitted(struct visitor *v)
 	v->stream = in->share->words.stream;
 	if (v->role != ROLE_FEEDER)
 		v->dealt = in->share->words.tx;
+	if (visitor_reads(v) && v->stream == NULL)
+		v->slots = in->share->words.slots;
 	if (visitor_feeds(v)) {
 		v->fed = in->fed;
 		v->tx = fed->words.tx;
@@ -434,8 +436,13 @@ int desk_open(struct sluice_pipeline *p)
 			     .seats = seats_open(p),
 			     .wake = sim_event_open(NULL),
 			     .look_ns = UINT64_MAX};
-	seats_ops.begin(desk.seats, SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(
-							  visit.hold_ms)));
+	seats_ops.begin(
+		desk.seats,
+		SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(visit.hold_ms),
+			      .max_deliveries =
+				      visit.deliveries_max != 0
+					      ? visit.deliveries_max
+					      : SLUICE_PEER_DELIVERIES_FOREVER));
 	far_words_are(engines_word);
 	rc = pipeline_let(p, &desk.tenant);
 	return rc < 0 ? rc

@@ -89,7 +89,7 @@ static int is_done(uint32_t seq)
 {
 	uint32_t holder = tally_finisher(seq);
 
-	return results.come[seq] > 0 ||
+	return results.come[seq] > 0 || tally_is_dead(seq) ||
 	       (holder != HOLDER_NONE &&
 		(!results_due(seq) || !is_worker(holder)));
 }

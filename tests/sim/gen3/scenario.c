@@ -15,6 +15,9 @@
 #define KIND_POOLS      7u
 #define KIND_BROADCASTS 1u
 #define KIND_WORKS      5u
+/* And in one of so many of each kind events kill. */
+#define KILLS        4u
+#define LIVES_IN_ALL (VISITORS_MAX - 4u)
 
 /* No other ring is as large. */
 #define RING_OF_OUTLAWS 64u
@@ -140,6 +143,22 @@ static void choose_name(struct name *name, uint32_t index)
 	choose_role(name);
 }
 
+/* Under each name there are several to die. */
+static void choose_killers(void)
+{
+	visit.deliveries_max = 3 + sim_below(4) / 3;
+	visit.killer = sim_below(KILLER_OF);
+	/* Nobody else takes them from those who are to die. */
+	if (sim_below(4))
+		visit.spring[PLACE_SOURCE].workers = 0;
+	if (visit.hold_ms > 0)
+		visit.hold_ms += 1000;
+	for (uint32_t i = 0; i < visit.coming; i++) {
+		names[i].lives = LIVES_IN_ALL / visit.coming;
+		names[i].outlaw = 0;
+	}
+}
+
 static void choose(void)
 {
 	visit.total = sim_below(EVENTS_MAX);
@@ -155,12 +174,18 @@ static void choose(void)
 	visit.coming = 1 + sim_below(NAMES_MAX - sim_below(2));
 	for (uint32_t i = 0; i < visit.coming; i++)
 		choose_name(&names[i], i);
+	if (visit.kills)
+		choose_killers();
 }
 
 static void describe(const struct sluice_pipeline_opts *o)
 {
 	say("%u workers, %u events, places are kept %u ms", o->workers,
 	    visit.total, visit.hold_ms);
+	if (visit.kills)
+		say("  every fifth from %u on kills, and they are given up "
+		    "after %u deaths",
+		    visit.killer, visit.deliveries_max);
 	for (uint32_t i = 0; i < 2; i++)
 		say("  %s by %s, %u consumers, %u partitions",
 		    i == PLACE_SOURCE ? "source" : "middle",
@@ -211,9 +236,11 @@ static void name_run(void *arg)
 		/* Only one that wishes for the same may go on in its place. */
 		if (life == 0)
 			name->opts = v->opts;
-		else if (visit.hold_ms > 0 && sim_below(4))
+		else if (visit.hold_ms > 0 && (visit.kills || sim_below(4)))
 			visitor_wishes(v, &name->opts);
-		choose_doom(v);
+		v->mortal = visit.kills;
+		if (!v->mortal || sim_below(4) == 0)
+			choose_doom(v);
 		if (outlaw) {
 			/* What an honest worker had sent is not to be its own to write
 			 * over. */
@@ -372,6 +399,7 @@ struct scenario_report gen3_run(uint64_t seed,
 	visit.pools = seed % KINDS == KIND_POOLS;
 	visit.broadcasts = seed % KINDS == KIND_BROADCASTS;
 	visit.works = seed % KINDS == KIND_WORKS;
+	visit.kills = seed / KINDS % KILLS == 0;
 	tally_reset();
 	common_reset();
 	results_reset();

@@ -176,6 +176,19 @@ static int on_sunk(struct sluice_stage *self, const struct sluice_batch *batch)
 	return SLUICE_OK;
 }
 
+/* What processes die of. */
+static void on_dead(struct sluice_stage *self,
+		    const struct sluice_dead_letter *letter)
+{
+	const struct spring *spring = sluice_stage_state(self);
+	enum place place = (enum place)(spring - visit.spring);
+
+	if (spring->common)
+		common_dead(place, letter);
+	else
+		tally_dead(place, letter);
+}
+
 /* ---- declaring ------------------------------------------------------------------- */
 
 static void opts_producing(struct sluice_stage_opts *o, struct spring *spring)
@@ -185,6 +198,8 @@ static void opts_producing(struct sluice_stage_opts *o, struct spring *spring)
 	o->dispatcher = spring->dispatcher;
 	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
 	o->state = spring;
+	if (visit.deliveries_max != 0)
+		o->dead_letter = on_dead;
 	if (spring->needs_keys)
 		o->key_of = key_of;
 	if (strcmp(spring->dispatcher, "partition") == 0)

@@ -10,8 +10,11 @@ enum cell_state { CELL_FREE, CELL_HELD, CELL_DONE };
 struct cell {
 	enum cell_state state;
 	uint32_t holder;
-	uint64_t at;     /* its position there */
-	uint32_t orphan; /* whoever had it has gone without finishing it */
+	uint64_t at;      /* its position there */
+	uint32_t orphan;  /* whoever had it has gone without finishing it */
+	uint32_t deaths;  /* with it first of all in their hands; */
+	uint32_t perhaps; /* or in front of them */
+	uint32_t dead;    /* it was given up */
 };
 
 static struct cell cells[LEVELS][ORIGINS_MAX][EVENTS_MAX];
@@ -161,8 +164,11 @@ void tally_take(struct line *line, enum level level, uint32_t holder,
 		check_line(line, e, flagged);
 		if (keyed)
 			check_key(level, e, holder);
-		*cell = (struct cell){CELL_HELD, holder, batch->seq + i,
-				      cell->orphan};
+		if (cell->deaths > 0 && holder < VISITORS_MAX)
+			killer_comes_again(name_of(holder), cell->deaths);
+		cell->state = CELL_HELD;
+		cell->holder = holder;
+		cell->at = batch->seq + i;
 		if (level == LEVEL_MIDDLE && e->origin == 0)
 			results_hand(e->seq, holder);
 	}
@@ -198,19 +204,58 @@ void tally_copy(struct line *line, const struct sluice_batch *batch,
 
 /* What it has not finished others get. */
 static void settle_cell(struct cell *cell, const struct visitor *v,
-			uint64_t acked)
+			uint64_t acked, uint32_t died)
 {
 	if (cell->state != CELL_HELD || cell->holder != v->index)
 		return;
 	cell->state = cell->at < acked ? CELL_DONE : CELL_FREE;
 	cell->orphan = cell->at >= acked;
+	cell->deaths += died && cell->at == acked;
+}
+
+/* Of the one that is next for it, whether it has been given that or not. */
+static void settle_next(const struct visitor *v, uint64_t acked)
+{
+	uint64_t mask = v->grant.welcome.ring[WIRE_FROM].capacity - 1;
+	struct event e;
+	struct cell *cell;
+
+	if (v->slots == NULL || v->dealt->published.value == acked)
+		return;
+	memcpy(&e, v->slots + (acked & mask) * sizeof(e), sizeof(e));
+	cell = &cells[tally_level(v->place)][e.origin][e.seq];
+	cell->perhaps++;
+	cell->holder = v->index;
+}
+
+void tally_dead(enum place place, const struct sluice_dead_letter *letter)
+{
+	const struct event *e = letter->event;
+	struct cell *cell;
+
+	if (!is_sound(e, VISITORS_MAX))
+		return;
+	cell = &cells[tally_level(place)][e->origin][e->seq];
+	if (cell->state != CELL_FREE)
+		wrong("lost: %u of origin %u is given up, and %s has it",
+		      e->seq, e->origin, name_of(cell->holder));
+	killer_check(letter, cell->perhaps, name_of(cell->holder));
+	cell->state = CELL_DONE;
+	cell->dead = 1;
+}
+
+int tally_is_dead(uint32_t seq)
+{
+	return (int)cells[LEVEL_MIDDLE][0][seq].dead;
 }
 
 /* An outlaw's own words say nothing; the engine's do. */
-static void settle_reader(struct visitor *v, uint64_t acked)
+static void settle_reader(struct visitor *v, uint64_t acked, uint32_t died)
 {
 	visit.readers++;
 	common_settle(v);
+	if (!died)
+		v->heard.deaths = 0;
 	if (v->outlaw) {
 		/* With what it is sent until the engine heeds that it has gone. Of what
 		 * all get it takes nothing from anybody. */
@@ -223,11 +268,13 @@ static void settle_reader(struct visitor *v, uint64_t acked)
 	for (uint32_t l = 0; l < LEVELS; l++)
 		for (uint32_t o = 0; o < ORIGINS_MAX; o++)
 			for (uint32_t s = 0; s < EVENTS_MAX; s++)
-				settle_cell(&cells[l][o][s], v, acked);
+				settle_cell(&cells[l][o][s], v, acked, died);
+	if (died)
+		settle_next(v, acked);
 }
 
 /* @end: of its stream, if it feeds, from where it began. */
-static void settle(struct visitor *v, uint32_t end)
+static void settle(struct visitor *v, uint32_t end, uint32_t died)
 {
 	v->settled = 1;
 	if (visitor_feeds(v)) {
@@ -235,9 +282,10 @@ static void settle(struct visitor *v, uint32_t end)
 		v->most = (uint32_t)(v->tx->published.value - v->base);
 	}
 	if (v->role != ROLE_FEEDER)
-		settle_reader(v, v->rx->acked.value);
+		settle_reader(v, v->rx->acked.value, died);
 	v->tx = v->dealt = NULL;
 	v->rx = v->taker = NULL;
+	v->slots = NULL;
 	v->stream = NULL;
 }
 
@@ -260,17 +308,22 @@ static void check_receipt(const struct visitor *v, const char *how, int all)
 		worker_check(v);
 }
 
-void tally_died(struct visitor *v, uint32_t end)
+static void settle_dead(struct visitor *v, uint32_t end, uint32_t died)
 {
 	check_receipt(v, "died", 0);
-	settle(v, end);
+	settle(v, end, died);
 	say("%s has died: %u taken", v->name, v->taken);
+}
+
+void tally_died(struct visitor *v, uint32_t end)
+{
+	settle_dead(v, end, 1);
 }
 
 void tally_left(struct visitor *v, uint32_t end)
 {
 	if (process_state(v->process) == PROCESS_DEAD) {
-		tally_died(v, end); /* which is not known yet */
+		settle_dead(v, end, 0); /* which is not known yet */
 		return;
 	}
 	if (!v->outlaw && visitor_feeds(v) && !visit.draining &&
@@ -280,7 +333,7 @@ void tally_left(struct visitor *v, uint32_t end)
 		      (unsigned long long)(v->tx->published.value - v->base),
 		      v->sent);
 	check_receipt(v, "left", !v->failed);
-	settle(v, end);
+	settle(v, end, 0);
 	say("%s has left: %u taken", v->name, v->taken);
 }
 

@@ -13,6 +13,7 @@
  *   outlaw.c    what some do besides: they scribble over all that they may write
  *   desk.c      what stands between them and the engine, in place of the sockets:
  *               who comes, leaves, has died
+ *   killer.c    events that some die of, and that are given up
  *   tally.c     what was emitted, handed out, finished, by one of many
  *   common.c    the same of what all readers get
  *   results.c   the same of what was made of it
@@ -86,6 +87,9 @@ void tally_take(struct line *line, enum level level, uint32_t holder,
 /* And has finished it. */
 void tally_done(enum level level, uint32_t holder,
 		const struct sluice_batch *batch);
+/* An event of the stage at @place is given up. */
+void tally_dead(enum place place, const struct sluice_dead_letter *letter);
+int tally_is_dead(uint32_t seq);
 /* Copies that somebody who looks on was given; @conflated: of each key the latest. */
 void tally_copy(struct line *line, const struct sluice_batch *batch,
 		int conflated);
@@ -101,6 +105,10 @@ struct heard {
 	uint64_t acked;  /* it has gone, and had finished those below */
 	uint64_t before; /* somebody in its place was handed those below */
 	uint64_t known;  /* and only those below may have lain there then */
+	/* Those who had the place have died so often with the one at `acked` in their
+	 * hands; or in front of them. */
+	uint32_t deaths;
+	uint32_t perhaps;
 };
 
 struct visitor;
@@ -119,10 +127,26 @@ void common_visitor_takes(struct visitor *v, const struct sluice_batch *batch);
 uint64_t common_floor(const struct visitor *v);
 /* It has gone. */
 void common_settle(struct visitor *v);
+/* It is given up for one who reads it. */
+void common_dead(enum place place, const struct sluice_dead_letter *letter);
 /* All is over. @heard: of consumers in the engine, who have had everything. */
 void common_close_stage(enum place place, const struct heard *heard,
 			const char *name);
 void common_close(void);
+
+/* ---- killer.c ------------------------------------------------------------------- */
+
+/* One of so many kills. */
+#define KILLER_OF 5u
+
+/* Whoever is not to stay to the end dies of @e, if that kills. */
+void killer_meets(const struct visitor *v, const struct event *e);
+/* @letter: @deaths processes have died with it in front of them, first of all: in their
+ * hands, or nearly. */
+void killer_check(const struct sluice_dead_letter *letter, uint32_t deaths,
+		  const char *consumer);
+/* So many have died with it in their hands. It comes again. */
+void killer_comes_again(const char *name, uint32_t deaths);
 
 /* ---- results.c ------------------------------------------------------------------ */
 
@@ -148,6 +172,7 @@ struct visitor {
 	struct sluice_attach_opts opts;
 	uint32_t lasts;  /* it stays to the end, and lives */
 	uint32_t outlaw; /* it writes what it likes */
+	uint32_t mortal; /* it may die of an event */
 	uint32_t doom;   /* so many accesses before it dies; 0: not */
 	uint32_t late;   /* from when it has attached */
 	uint32_t process;
@@ -185,6 +210,7 @@ struct visitor {
 	const struct sluice_tx_words *tx;
 	const struct sluice_rx_words *taker;
 	const struct sluice_tx_words *dealt;
+	const unsigned char *slots; /* and there */
 	const struct sluice_rx_words *rx;
 	/* What it is told of a ring that all read. */
 	const struct far_stream *stream;
@@ -327,7 +353,11 @@ struct visit {
 	uint32_t pools;      /* a spring may be "shared" */
 	uint32_t broadcasts; /* or broadcast */
 	uint32_t works;      /* there are workers */
+	uint32_t kills;      /* events kill */
 	uint32_t filters;    /* and they drop some */
+	/* After so many deaths an event is given up; 0: never, and no event kills. */
+	uint32_t deliveries_max;
+	uint32_t killer; /* which do */
 	uint32_t draining;
 	uint64_t robbed; /* events that were dealt to outlaws */
 	uint64_t

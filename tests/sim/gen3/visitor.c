@@ -130,6 +130,7 @@ static int handle(struct visitor *v, struct sluice_stage *port,
 	if (v->role == ROLE_WORKER)
 		return worker_answers(v, port, batch);
 	for (uint32_t i = 0; i < batch->count; i++) {
+		killer_meets(v, &((const struct event *)batch->events)[i]);
 		sim_point();
 		if (v->rx != NULL && v->rx->acked.value > batch->seq)
 			wrong("lost: %s has a receipt for %llu, and %llu "

@@ -74,7 +74,11 @@ int worker_answers(struct visitor *v, struct sluice_stage *port,
 
 	for (uint32_t done = 0; rc == 0 && done < batch->count;) {
 		uint32_t n = 1 + sim_below(batch->count - done);
-		uint32_t made = make(v, events + done, n, results);
+		uint32_t made;
+
+		for (uint32_t i = 0; i < n; i++)
+			killer_meets(v, &events[done + i]);
+		made = make(v, events + done, n, results);
 
 		rc = send_all(v, out, results, made);
 		done += n;
