@@ -413,7 +413,11 @@ struct sluice_stage_opts {
 
 	/** How events are written into the rings of consumers that other workers
 	 * or processes have: an enum sluice_copy_method, see copier.h. 0 =
-	 * SLUICE_COPY_AUTO: measured while the stage runs, again and again. */
+	 * SLUICE_COPY_AUTO: measured while the stage runs, again and again.
+	 * SLUICE_COPY_IN_PLACE: where it is known which ring is next (one
+	 * consumer, or broadcast), a callback that emits 512 bytes or more at a
+	 * time is given slots of it, as far as there are enough in a row; so it
+	 * always is with consumers of its own worker. */
 	uint32_t copy_method;
 	uint32_t resv32;  /* zero */
 	uint64_t resv[7]; /* zero */
@@ -450,8 +454,9 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
 /**
  * sluice_emit - room for @n more output events of this call, in a row.
  *
- * What it returns is private memory, out_bytes per event; fill it before the
- * callback returns. The events leave, in order of emission, when the callback
+ * What it returns is memory that nobody reads meanwhile, out_bytes per event, with
+ * any content: of the stage's own, or slots of the ring (copy_method). Fill it before
+ * the callback returns, and leave it alone then. The events leave, in order of emission, when the callback
  * has returned SLUICE_OK or SLUICE_END; after RETRY, SKIP or a failure none of
  * them leaves. Events for which there is no credit wait in the buffer
  * (buffer_events, buffer_keep), and no later event passes them.

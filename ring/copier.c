@@ -45,7 +45,7 @@ uint32_t sluice_copy_methods(void)
 const char *sluice_copy_name(uint32_t method)
 {
 	static const char *const names[SLUICE_COPY_METHODS] = {
-		"auto", "plain", "string", "stream", "direct"};
+		"auto", "plain", "string", "stream", "direct", "in_place"};
 
 	return method < SLUICE_COPY_METHODS ? names[method] : "unknown";
 }
@@ -58,7 +58,8 @@ int sluice_copier_init(struct sluice_copier *copier, uint32_t method)
 		return sluice_fail(-EINVAL,
 				   "copy method %u: there is none above %u",
 				   method, SLUICE_COPY_METHODS - 1);
-	if (method != SLUICE_COPY_AUTO && !(all & 1u << method))
+	if (method != SLUICE_COPY_AUTO && method != SLUICE_COPY_IN_PLACE &&
+	    !(all & 1u << method))
 		return sluice_fail(-EINVAL,
 				   "copy method %s: this machine has none",
 				   sluice_copy_name(method));
@@ -89,6 +90,33 @@ static void copier_begin(struct sluice_copier *copier, enum phase phase,
 	copier->method = method;
 	copier->pieces = 0;
 	copier->epoch_ns = 0;
+}
+
+/* With which an event is there soonest. */
+static uint32_t copier_soonest(const struct sluice_copier *copier)
+{
+	return copier->methods & 1u << SLUICE_COPY_IN_PLACE
+		       ? SLUICE_COPY_IN_PLACE
+		       : SLUICE_COPY_PLAIN;
+}
+
+/* Nothing is known any more. */
+static void copier_forget(struct sluice_copier *copier)
+{
+	copier_begin(copier, PHASE_HOME, copier->home);
+	copier->home_ns = 0;
+	copier->wins = 0;
+}
+
+void sluice_copier_offer(struct sluice_copier *copier, int in_place)
+{
+	uint32_t bit = 1u << SLUICE_COPY_IN_PLACE;
+
+	if (copier_others(copier) == 0 || !in_place == !(copier->methods & bit))
+		return;
+	copier->methods ^= bit;
+	copier->home = copier_soonest(copier);
+	copier_forget(copier);
 }
 
 /* Another one, in turn; or the one that has just won, once more. */
@@ -122,8 +150,8 @@ static void copier_home(struct sluice_copier *copier, uint64_t now_ns)
 
 	copier_begin(copier, PHASE_HOME, copier->home);
 	if (took > LIGHT_NS) {
-		copier->home = copier->method = SLUICE_COPY_PLAIN;
-		copier->home_ns = 0;
+		copier->home = copier_soonest(copier);
+		copier_forget(copier);
 		return;
 	}
 	if (usual == 0) {

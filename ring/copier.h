@@ -20,7 +20,8 @@
  *            is broken off.
  *            When the pace of the link changes, all methods are tried at once.
  * Light load An epoch that takes over 500 us has waited for events, and tells nothing:
- *            then stores are plain, with which an event is there soonest.
+ *            then stores are plain, with which an event is there soonest; or there is
+ *            no copy at all, where the writer can leave it out.
  *
  * Copies of less than 512 bytes are plain, and do not count.
  *
@@ -61,10 +62,11 @@ struct sluice_copier {
 	uint32_t changes;  /* how often home was changed */
 };
 
-/** The methods of this machine, a bit for each: 1 << SLUICE_COPY_PLAIN and others. */
+/** The methods of this machine, a bit for each: 1 << SLUICE_COPY_PLAIN and others.
+ * SLUICE_COPY_IN_PLACE is none of a machine: see sluice_copier_offer(). */
 SLUICE_API uint32_t sluice_copy_methods(void);
 
-/** Its name: "plain", "string", "stream", "direct"; "auto". */
+/** Its name: "plain", "string", "stream", "direct", "in_place"; "auto". */
 SLUICE_API const char *sluice_copy_name(uint32_t method);
 
 /**
@@ -77,11 +79,31 @@ SLUICE_API const char *sluice_copy_name(uint32_t method);
 SLUICE_API int sluice_copier_init(struct sluice_copier *copier,
 				  uint32_t method) SLUICE_MUST_CHECK;
 
+/**
+ * sluice_copier_offer - say whether the writer can leave out the copy.
+ *
+ * @in_place  non-zero: while the method is SLUICE_COPY_IN_PLACE, what is to be written
+ *            is made where it will be read, and told by sluice_copier_made()
+ *
+ * One that chooses has it among its methods from then on, or no more. One whose
+ * method is given stays with that. Threads: the writer.
+ */
+SLUICE_API void sluice_copier_offer(struct sluice_copier *copier, int in_place);
+
 /** A piece has been copied, and it is @now_ns; for sluice_copier_copy(). */
 SLUICE_API void sluice_copier_look(struct sluice_copier *copier,
 				   uint64_t now_ns);
 /** The same, by the clock. */
 SLUICE_API void sluice_copier_turn(struct sluice_copier *copier);
+
+/** So many bytes are written. */
+SLUICE_API inline void sluice_copier_count(struct sluice_copier *copier,
+					   uint64_t bytes)
+{
+	copier->left -= SLUICE_CAST(int64_t, bytes);
+	if (SLUICE_UNLIKELY(copier->left <= 0))
+		sluice_copier_turn(copier);
+}
 
 /** The copies that count: by the method of the moment. */
 SLUICE_API inline void sluice_copier_by(struct sluice_copier *copier,
@@ -89,7 +111,8 @@ SLUICE_API inline void sluice_copier_by(struct sluice_copier *copier,
 					const sluice_private *from,
 					uint64_t bytes)
 {
-	if (copier->method == SLUICE_COPY_PLAIN) {
+	if (copier->method == SLUICE_COPY_PLAIN ||
+	    copier->method == SLUICE_COPY_IN_PLACE) {
 		sluice_slot_copy_plain(to, from, bytes);
 	} else if (copier->method == SLUICE_COPY_STRING) {
 		sluice_slot_copy_string(to, from, bytes);
@@ -98,9 +121,7 @@ SLUICE_API inline void sluice_copier_by(struct sluice_copier *copier,
 				   copier->method == SLUICE_COPY_DIRECT);
 		sluice_stream_fence();
 	}
-	copier->left -= SLUICE_CAST(int64_t, bytes);
-	if (SLUICE_UNLIKELY(copier->left <= 0))
-		sluice_copier_turn(copier);
+	sluice_copier_count(copier, bytes);
 }
 
 /** The same out of line, so that small copies cost only what they must: inlined it
@@ -127,6 +148,15 @@ SLUICE_API inline void sluice_copier_copy(struct sluice_copier *copier,
 		sluice_slot_copy(to, from, bytes);
 	else
 		sluice_copier_large(copier, to, from, bytes);
+}
+
+/** @bytes were made in place. Threads: the writer. */
+SLUICE_API inline void sluice_copier_made(struct sluice_copier *copier,
+					  uint64_t bytes)
+{
+	if (bytes >= SLUICE_COPIER_LEAST && copier != NULL &&
+	    copier->method == SLUICE_COPY_IN_PLACE)
+		sluice_copier_count(copier, bytes);
 }
 
 SLUICE_END_DECLS

@@ -17,6 +17,8 @@ extern inline void sluice_copy_stream(unsigned char *, const unsigned char *,
 				      size_t, int);
 extern inline void sluice_copy_fence(void);
 /* copier.h */
+extern inline void sluice_copier_count(struct sluice_copier *, uint64_t);
+extern inline void sluice_copier_made(struct sluice_copier *, uint64_t);
 extern inline void sluice_copier_by(struct sluice_copier *, sluice_slot *,
 				    const sluice_private *, uint64_t);
 extern inline void sluice_copier_copy(struct sluice_copier *, sluice_slot *,

@@ -43,8 +43,11 @@ enum sluice_copy_method {
 	/** Past the cache: on x86-64 movntdq, on aarch64 stnp. */
 	SLUICE_COPY_STREAM = 3,
 	SLUICE_COPY_DIRECT = 4, /* x86-64: movdir64b, where there is one */
+	/** Not at all: an emission is made in the ring, if it is known which, and
+	 * that has the room in a row; else copied plainly. */
+	SLUICE_COPY_IN_PLACE = 5,
 };
-#define SLUICE_COPY_METHODS 5u
+#define SLUICE_COPY_METHODS 6u
 
 /** Why a stream ended; travels behind its last event. */
 enum sluice_reason {

@@ -241,6 +241,7 @@ static int plan_outlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 
 	out->ops = p->host.wait;
 	out->counters = stage->counters;
+	out->emits = !stage_is_port(stage);
 	if (rc == 0)
 		rc = sluice_copier_init(&out->copier, stage->opts.copy_method);
 	if (rc == 0 && out->rings->open != NULL)

@@ -151,6 +151,7 @@ static int stage_check_copy(const struct sluice_stage_opts *o)
 				  SLUICE_COPY_METHODS - 1);
 
 	if (rc == 0 && o->copy_method != SLUICE_COPY_AUTO &&
+	    o->copy_method != SLUICE_COPY_IN_PLACE &&
 	    !(sluice_copy_methods() & 1u << o->copy_method))
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s': copy_method %s: this machine has "

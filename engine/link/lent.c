@@ -56,6 +56,25 @@ uint32_t outlet_lend(struct outlet *out, uint32_t n)
 	return n;
 }
 
+void outlet_offer(struct outlet *out)
+{
+	sluice_copier_offer(&out->copier,
+			    out->emits && out->lends &&
+				    (!out->rings->own || out->joined == 1));
+}
+
+/* Between stages of one worker lines stay where they are. */
+void outlet_lend_emission(struct outlet *out, uint32_t n)
+{
+	struct subscription *sub;
+	const struct sluice_spsc_writer *w = lent_ring(out, &sub);
+
+	if (w == NULL ||
+	    (w->copier != NULL && w->copier->method != SLUICE_COPY_IN_PLACE))
+		return;
+	out->lent.left = outlet_lend(out, n);
+}
+
 int outlet_lent_fits(struct outlet *out)
 {
 	struct subscription *sub;

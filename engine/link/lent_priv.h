@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots that are *lent*: whoever is to fill them writes where the events will be
- * read, and nothing is copied. Of lent.c. Not installed.
+ * Slots that are *lent*: whoever is to fill them, a port's user or a callback that
+ * emits, writes where the events will be read, and nothing is copied. Of lent.c. Not
+ * installed.
  *
  * They lie behind all that was placed, and stay free: nothing is lent unless it is
  * known which ring the events will go to, and while it is nothing else is placed
@@ -27,6 +28,8 @@ struct subscription;
 
 struct lent {
 	sluice_slot *slots;       /* NULL: none are */
+	uint32_t left;            /* to a callback: not emitted yet */
+	uint32_t emitted;         /* likewise: that are */
 	struct subscription *sub; /* whose ring it is; NULL: the outlet's own */
 	uint32_t released;        /* it is over, but for this */
 };
@@ -44,6 +47,25 @@ uint32_t lent_suits(const struct sluice_strategy *strategy);
  * out->lent.slots. The caller has seen that nothing waits ahead. Returns how many;
  * 0: it is not known where events will go, or there is no room. */
 uint32_t outlet_lend(struct outlet *out, uint32_t n);
+
+/* The same for the emission of a callback, if that is how this outlet writes. */
+void outlet_lend_emission(struct outlet *out, uint32_t n);
+
+/* The next @n of them in a row; NULL: there are not so many, and no others follow. */
+static inline void *lent_take(struct lent *lent, uint32_t n,
+			      uint32_t event_bytes)
+{
+	if (n > lent->left) {
+		lent->left = 0;
+		return NULL;
+	}
+	lent->left -= n;
+	lent->emitted += n;
+	return lent->slots + (size_t)(lent->emitted - n) * event_bytes;
+}
+
+/* Who has joined, or left, decides whether its copier may leave out the copy. */
+void outlet_offer(struct outlet *out);
 
 /* Would what lies in the lent slots be placed just there? */
 int outlet_lent_fits(struct outlet *out);

@@ -27,6 +27,7 @@ static uint64_t outlet_set_lane(struct outlet *out, struct subscription *sub,
 	/* On the same CPU lines stay where they are. */
 	out->writers[sub->lane].copier =
 		far || bell != NULL ? &out->copier : NULL;
+	outlet_offer(out);
 	return start;
 }
 
@@ -184,6 +185,7 @@ void outlet_leave(struct outlet *out, struct subscription *sub)
 		return;
 	}
 	out->joined--;
+	outlet_offer(out);
 	out->rings->leave(out, sub);
 	*lane = (struct sluice_lane){0};
 	out->subs[index] = NULL;

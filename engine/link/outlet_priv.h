@@ -56,10 +56,11 @@ struct outlet {
 	uint32_t wrong;      /* an event was for a partition there is not */
 	uint32_t run_events; /* most events of one decision */
 	uint32_t lends;      /* its strategy suits that; see lent_priv.h */
-	uint32_t chooses;    /* by what lanes are known to have, or to lack */
-	uint32_t corked;     /* what is placed is published later */
-	uint32_t far;        /* another process writes: see far_priv.h */
-	uint32_t looked;     /* at every lane, since the last decision */
+	uint32_t emits;     /* callbacks make its events, no port's user does */
+	uint32_t chooses;   /* by what lanes are known to have, or to lack */
+	uint32_t corked;    /* what is placed is published later */
+	uint32_t far;       /* another process writes: see far_priv.h */
+	uint32_t looked;    /* at every lane, since the last decision */
 	uint32_t look_next; /* the lane to look at next, for a large emission */
 	const struct sluice_wait_ops *ops;
 	struct sluice_counters *counters;
@@ -191,6 +192,13 @@ void outlet_show_notes(struct subscription *sub);
 static inline int outlet_chooses(const struct outlet *out)
 {
 	return out->chooses && out->joined > 1;
+}
+
+/* Is an emission of @n events worth slots of its own? */
+static inline int outlet_lends_bytes(const struct outlet *out, uint32_t n)
+{
+	return out->lends &&
+	       (uint64_t)n * out->event_bytes >= SLUICE_COPIER_LEAST;
 }
 
 /* Deal orphans again. Returns non-zero when any went. */

@@ -27,10 +27,13 @@ static inline __attribute__((always_inline)) void
 outlet_put(const struct outlet *out, struct sluice_spsc_writer *w,
 	   const unsigned char *events, uint32_t n)
 {
-	if (SLUICE_UNLIKELY(out->lent.slots != NULL) && events == lent_next(w))
+	if (SLUICE_UNLIKELY(out->lent.slots != NULL) &&
+	    events == lent_next(w)) {
 		w->reserved += n;
-	else
+		sluice_copier_made(w->copier, (uint64_t)n * w->slot_bytes);
+	} else {
 		sluice_spsc_write(w, events, n);
+	}
 }
 
 void outlet_write(const struct outlet *out, struct sluice_spsc_writer *w,

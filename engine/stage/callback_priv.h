@@ -94,6 +94,10 @@ static inline void stage_call_begin(struct sluice_stage *stage,
 		limit = callbacks[which].asked ? n + stage->buffer_max
 					       : stage_emit_room(stage);
 	stage_emit_begin(stage, limit);
+	/* As much as the last time. */
+	if (callbacks[which].asked &&
+	    outlet_lends_bytes(&stage->out, stage->run.emitted))
+		stage_emit_in_place(stage);
 }
 
 static inline int stage_call_end(struct sluice_stage *stage,

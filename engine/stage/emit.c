@@ -12,6 +12,7 @@
 #include "engine/stage/fault_priv.h"
 #include "engine/stage/life_priv.h"
 #include "engine/stage/mail_priv.h"
+#include "ring/base_priv.h"
 
 #include <errno.h>
 
@@ -85,6 +86,29 @@ void stage_emit_begin(struct sluice_stage *stage, uint64_t limit)
 	if (room > stage->emit_max)
 		room = stage->emit_max;
 	stage->run.emit_left = limit < room ? (uint32_t)limit : room;
+}
+
+/* Who is asked for events has nothing held, and holds nothing back. */
+void stage_emit_in_place(struct sluice_stage *stage)
+{
+	if (!stage_ahead(stage, AHEAD_MARKERS))
+		outlet_lend_emission(&stage->out, stage->run.emit_left);
+}
+
+void stage_place_lent(struct sluice_stage *stage, uint32_t n)
+{
+	struct outlet *out = &stage->out;
+	const unsigned char *events = (unsigned char *)out->lent.slots;
+
+	/* There is room, and in a callback nobody comes or goes: all of them go. */
+	for (uint32_t placed, left = n; left > 0; left -= placed) {
+		placed = outlet_place(out, events,
+				      left < out->run_events ? left
+							     : out->run_events);
+		SLUICE_ASSERT(placed > 0);
+		events += (size_t)placed * out->event_bytes;
+	}
+	outlet_lent_over(out);
 }
 
 uint64_t stage_emit_room(struct sluice_stage *stage)

@@ -11,13 +11,30 @@
 
 #include "engine/stage/stage_priv.h"
 
+/* Does the running callback emit into slots that are lent? A port's are its user's. */
+static inline int stage_emits_in_place(const struct sluice_stage *stage)
+{
+	return SLUICE_UNLIKELY(stage->out.lent.slots != NULL) &&
+	       stage->out.emits;
+}
+
 /* Parts of a call (callback_priv.h): room for @limit events at most; then keep or
  * forget what was emitted, and how much in run.emitted. */
 void stage_emit_begin(struct sluice_stage *stage, uint64_t limit);
+/* Between the two: is the emission to be made in place? Nothing may wait then. */
+void stage_emit_in_place(struct sluice_stage *stage);
+/* The first @n that were; and it is over. */
+void stage_place_lent(struct sluice_stage *stage, uint32_t n);
 static inline void stage_emit_end(struct sluice_stage *stage, int keep)
 {
+	uint32_t in_place = 0;
+
+	if (stage_emits_in_place(stage)) {
+		in_place = keep ? stage->out.lent.emitted : 0;
+		stage_place_lent(stage, in_place);
+	}
 	stage->run.emit_left = 0;
-	stage->run.emitted = keep ? stage->hold.staged : 0;
+	stage->run.emitted = keep ? in_place + stage->hold.staged : 0;
 	if (keep)
 		hold_commit(&stage->hold);
 	else

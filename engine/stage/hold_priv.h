@@ -8,7 +8,7 @@
  *
  *   cells   . . . first [ waits ] tail [ staged by the running callback ] . . .
  *
- * Positions count every event that was ever committed; markers stand at one.
+ * Positions count every event that was ever committed here; markers stand at one.
  *
  * Knows      cells and positions
  * Knows not  limits (emit.c has them), credit, rings

@@ -29,10 +29,17 @@ static void *emit_refuse(const struct sluice_stage *self, uint32_t n)
 
 void *sluice_emit(struct sluice_stage *self, uint32_t n)
 {
+	void *slots;
+
 	/* Outside of callbacks, and in a consumer, nothing is left. */
 	if (self == NULL || n == 0 || n > self->run.emit_left)
 		return emit_refuse(self, n);
 	self->run.emit_left -= n;
+	if (SLUICE_UNLIKELY(self->out.lent.left > 0)) {
+		slots = lent_take(&self->out.lent, n, self->out.event_bytes);
+		if (slots != NULL)
+			return slots;
+	}
 	return hold_stage(&self->hold, n);
 }
 

@@ -178,7 +178,10 @@ void sim_stream_fence(void)
 
 uint32_t sim_copy_method(void)
 {
-	return sim_below(2) ? SLUICE_COPY_STREAM : SLUICE_COPY_PLAIN;
+	static const uint32_t methods[] = {
+		SLUICE_COPY_PLAIN, SLUICE_COPY_STREAM, SLUICE_COPY_IN_PLACE};
+
+	return methods[sim_below(3)];
 }
 
 void sim_yield(void)

@@ -35,7 +35,7 @@ const struct platform *sim_platform(void);
 
 /* Inside a run: a random number below @n; n >= 1. */
 uint32_t sim_below(uint32_t n);
-/* How a stage writes events: past the cache, half of the time. */
+/* How a stage writes events: plainly, past the cache, or in place. */
 uint32_t sim_copy_method(void);
 
 /* Inside a run: start another coroutine, for foreign threads; it must return

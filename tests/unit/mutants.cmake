@@ -583,6 +583,14 @@ sluice_unit_mutant(lent-and-released engine/link/outlet_member.c port_span_meanw
 	[[s/out->lent.sub == sub ? PRODUCER_PARTED/0 ? PRODUCER_PARTED/]])
 sluice_unit_mutant(lent-and-never-released engine/link/lent.c port_span_meanwhile "its_memory_stays"
 	[[s/if (lent.released)/if (0)/]])
+sluice_unit_mutant(emitted-past-what-is-lent engine/link/lent_priv.h emit_in_place "round_the_ring"
+	[[s/if (n > lent->left) {/if (0) {/]])
+sluice_unit_mutant(emitted-whatever-it-answers engine/stage/emit_priv.h emit_in_place "what_fails_was_never_there"
+	[[s/in_place = keep ? stage->out.lent.emitted : 0;/in_place = stage->out.lent.emitted;/]])
+sluice_unit_mutant(in-place-whatever-is-wanted engine/link/lent.c emit_in_place "unless_copies_are_wanted"
+	[[s/w->copier->method != SLUICE_COPY_IN_PLACE/0/]])
+sluice_unit_mutant(never-in-place-elsewhere engine/link/outlet_member.c emit_in_place "so_does_one_elsewhere"
+	[[/^static uint64_t outlet_set_lane/,/^}/s/outlet_offer(out);//]])
 sluice_unit_mutant(span-passed-by-a-row engine/run/port_send.c port_span "one_at_a_time"
 	[[s/if (rc < 0 || port->span.count == 0)/if (rc <= 0)/]])
 sluice_unit_mutant(span-one-too-many engine/run/port_send.c port_span "one_at_a_time"

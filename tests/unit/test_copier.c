@@ -73,11 +73,12 @@ struct machine {
 	uint32_t pause_ns;
 };
 
+/* What is made in place takes as long as plain copies do, unless a test says so. */
 static struct machine machine_of(uint32_t plain, uint32_t string,
 				 uint32_t stream, uint32_t direct)
 {
 	struct machine m = {.now_ns = 1000 * MS,
-			    .takes = {0, plain, string, stream, direct}};
+			    .takes = {0, plain, string, stream, direct, plain}};
 
 	m.rng.state = 4711;
 	assert_int_equal(sluice_copier_init(&m.copier, SLUICE_COPY_AUTO), 0);
@@ -132,6 +133,7 @@ static void the_best_is_found(void **state)
 
 		m.jitter = 20;
 		m.takes[best] = 400;
+		sluice_copier_offer(&m.copier, 1);
 		machine_run(&m, 50 * MS);
 		assert_int_equal(m.copier.home, best);
 		copied = m.copied;
@@ -250,6 +252,40 @@ static void light_load_is_plain(void **state)
 	assert_int_equal(m.copier.home, SLUICE_COPY_STREAM);
 }
 
+/* The copy is left out where that is faster, for as long as it may be; and with little
+ * to do. */
+static void a_copy_may_be_left_out(void **state)
+{
+	struct machine m = machine_of(700, 700, 500, 700);
+
+	(void)state;
+	m.takes[SLUICE_COPY_IN_PLACE] = 400;
+	machine_run(&m, 100 * MS);
+	assert_int_equal(m.copier.home, SLUICE_COPY_STREAM);
+	sluice_copier_offer(&m.copier, 1);
+	machine_run(&m, 100 * MS);
+	assert_int_equal(m.copier.home, SLUICE_COPY_IN_PLACE);
+	sluice_copier_offer(&m.copier, 1);
+	assert_int_equal(m.copier.home, SLUICE_COPY_IN_PLACE);
+	m.takes[SLUICE_COPY_IN_PLACE] = 2000;
+	machine_run(&m, 100 * MS);
+	assert_int_equal(m.copier.home, SLUICE_COPY_STREAM);
+	m.takes[SLUICE_COPY_IN_PLACE] = 400;
+	machine_run(&m, 500 * MS);
+	assert_int_equal(m.copier.home, SLUICE_COPY_IN_PLACE);
+	sluice_copier_offer(&m.copier, 0);
+	assert_int_equal(m.copier.method, SLUICE_COPY_PLAIN);
+	for (uint32_t i = 0; i < 100; i++) {
+		machine_run(&m, 1 * MS);
+		assert_int_not_equal(m.copier.method, SLUICE_COPY_IN_PLACE);
+	}
+	sluice_copier_offer(&m.copier, 1);
+	for (uint32_t i = SLUICE_COPY_PLAIN; i < SLUICE_COPY_METHODS; i++)
+		m.takes[i] = 20000;
+	machine_run(&m, 100 * MS);
+	assert_int_equal(m.copier.method, SLUICE_COPY_IN_PLACE);
+}
+
 static void a_fixed_one_stays(void **state)
 {
 	(void)state;
@@ -257,9 +293,11 @@ static void a_fixed_one_stays(void **state)
 	     method++) {
 		struct machine m = machine_of(700, 700, 700, 700);
 
-		if (!(sluice_copy_methods() & 1u << method))
+		if (method != SLUICE_COPY_IN_PLACE &&
+		    !(sluice_copy_methods() & 1u << method))
 			continue;
 		assert_int_equal(sluice_copier_init(&m.copier, method), 0);
+		sluice_copier_offer(&m.copier, method % 2);
 		m.takes[method] = 1400;
 		machine_run(&m, 1000 * MS);
 		assert_int_equal(m.copier.method, method);
@@ -274,11 +312,14 @@ static void wrong_methods_are_refused(void **state)
 	(void)state;
 	assert_int_equal(sluice_copier_init(&copier, SLUICE_COPY_METHODS),
 			 -EINVAL);
-	assert_text_has(sluice_last_error(), "copy method 5");
+	assert_text_has(sluice_last_error(), "copy method 6");
 	for (uint32_t method = 1; method < SLUICE_COPY_METHODS; method++)
 		assert_int_equal(
 			sluice_copier_init(&copier, method),
-			sluice_copy_methods() & 1u << method ? 0 : -EINVAL);
+			(sluice_copy_methods() | 1u << SLUICE_COPY_IN_PLACE) &
+					1u << method
+				? 0
+				: -EINVAL);
 	assert_string_equal(sluice_copy_name(SLUICE_COPY_STREAM), "stream");
 	assert_string_equal(sluice_copy_name(77), "unknown");
 }
@@ -294,6 +335,7 @@ int main(void)
 		cmocka_unit_test(equals_are_left_alone),
 		cmocka_unit_test(pauses_change_nothing),
 		cmocka_unit_test(light_load_is_plain),
+		cmocka_unit_test(a_copy_may_be_left_out),
 		cmocka_unit_test(a_fixed_one_stays),
 		cmocka_unit_test(wrong_methods_are_refused),
 	};

@@ -165,7 +165,7 @@ static struct stage_row {
 	{"copy_unknown",
 	 {PRODUCES, .copy_method = SLUICE_COPY_METHODS},
 	 -EINVAL,
-	 {"'s'", "copy_method 5", "0 to 4"}},
+	 {"'s'", "copy_method 6", "0 to 5"}},
 	{"copy_of_a_consumer",
 	 {CONSUMES, .copy_method = SLUICE_COPY_PLAIN},
 	 -EINVAL,

@@ -59,7 +59,7 @@ enum key_kind {
 	KEY_MAP,    /* a yaml_node_t *, a mapping */
 };
 
-#define KEY_WORDS_MAX 5u
+#define KEY_WORDS_MAX 6u
 
 struct key {
 	const char *name;

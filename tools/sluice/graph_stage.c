@@ -83,7 +83,7 @@ static const struct key stage_key[] = {
 	O(NUMBER, cpu, .form = NUMBER_FORM(U32, 0, 65535), .add = 1),
 	O(TRUTH, blocking, .bits = 1),
 	O(WORD, copy_method, .word = {"auto", "plain", "string", "stream",
-				      "direct"}),
+				      "direct", "in_place"}),
 	KEY(TRUTH, "shuffle", stage_said, opts.flags,
 	    .bits = SLUICE_STAGE_SHUFFLE),
 	KEY(TRUTH, "skip", stage_said, opts.flags, .bits = SLUICE_STAGE_SKIP),

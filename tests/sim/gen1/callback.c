@@ -40,6 +40,8 @@ static uint32_t emit(struct node *node, uint32_t n)
 	out = sluice_emit(node->stage, n);
 	if (out == NULL)
 		return 0;
+	if (sim_below(4) == 0)
+		sim_yield(); /* what is not made yet must not be seen */
 	callback_write(node, out, at, n);
 	node->staged += n;
 	return n;

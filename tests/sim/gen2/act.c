@@ -54,6 +54,8 @@ uint32_t act_emit(struct node *node, uint32_t n, const struct event *from)
 	out = sluice_emit(node->stage, n);
 	if (out == NULL)
 		return 0;
+	if (sim_below(4) == 0)
+		sim_yield(); /* what is not made yet must not be seen */
 	act_write(node, out, at, n);
 	for (uint32_t i = 0; from != NULL && i < n; i++)
 		answer(node, &out[i], from);

@@ -109,7 +109,10 @@ uint32_t sim_below(uint32_t n)
 /* Whatever the machine likes: its stores are the real ones here. */
 uint32_t sim_copy_method(void)
 {
-	return sim_below(2) ? SLUICE_COPY_STREAM : SLUICE_COPY_AUTO;
+	static const uint32_t methods[] = {SLUICE_COPY_AUTO, SLUICE_COPY_STREAM,
+					   SLUICE_COPY_IN_PLACE};
+
+	return methods[sim_below(3)];
 }
 
 uint64_t machine_now_ms(void)
