@@ -80,6 +80,16 @@ static inline uint32_t sluice_jbsq_best(const struct sluice_jbsq *s,
 
 /** Most lanes of one level that are dealt with together. */
 #define SLUICE_JBSQ_TIED 64u
+/** Of an emission of more than SLUICE_JBSQ_SMALL events lanes that have as much in
+ * hand get up to SLUICE_JBSQ_ROW in a row, in turn: a line of small events has one
+ * reader then. They have as many as if they had got one each in turn. */
+#define SLUICE_JBSQ_SMALL 64u
+#define SLUICE_JBSQ_ROW   8u
+
+static inline uint32_t sluice_jbsq_row(uint32_t events)
+{
+	return events > SLUICE_JBSQ_SMALL ? SLUICE_JBSQ_ROW : 1;
+}
 
 /* The lanes with least in hand, all equal; the one that has waited longest is
  * first. */
@@ -140,40 +150,53 @@ static inline void sluice_jbsq_lowest(const struct sluice_jbsq *s,
 		level->next = level->in_flight + 1;
 }
 
-/* One event to each lane of the level; lanes without credit left drop out. The
- * others keep their order, which is still that of how long they have waited. */
+/* As many events for each lane of the level, up to @row, or one each if there are not
+ * so many; lanes without credit left drop out. The others keep their order, which is
+ * still that of how long they have waited. */
 static inline uint32_t sluice_jbsq_round(struct sluice_jbsq_level *level,
 					 struct sluice_lanes *lanes,
-					 uint32_t left, struct sluice_run *runs,
+					 uint32_t left, uint32_t row,
+					 struct sluice_run *runs,
 					 uint32_t *n_runs)
 {
-	uint32_t n = left < level->count ? left : level->count;
+	uint32_t each = left / level->count;
+	uint32_t sent = 0;
 	uint32_t stay = 0;
 
-	for (uint32_t k = 0; k < n; k++) {
+	if (each > row)
+		each = row;
+	if (each > level->next - level->in_flight)
+		each = (uint32_t)(level->next - level->in_flight);
+	if (each == 0)
+		each = 1;
+	for (uint32_t k = 0; k < level->count && sent < left; k++) {
 		uint32_t i = level->lane[k];
+		struct sluice_lane *lane = &lanes->lane[i];
+		uint32_t n =
+			each < lane->credit ? each : (uint32_t)lane->credit;
 
-		sluice_lane_send(lanes, i, 1, runs, n_runs);
-		if (lanes->lane[i].credit > 0)
+		sluice_lane_send(lanes, i, n, runs, n_runs);
+		sent += n;
+		if (lane->credit > 0)
 			level->lane[stay++] = i;
 	}
 	level->count = stay;
-	level->in_flight++;
-	return n;
+	level->in_flight += each;
+	return sent;
 }
 
 /* A lane that has just got an event comes last of those with as much in hand.
  * So a lane that is alone at the lowest level gets as many events as lift it to
- * the next level, and several lanes get one each in turn until they are there.
- * The result is as if each event were decided alone, but the lanes are looked
- * at once per level. */
-static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
-					struct sluice_lanes *lanes,
-					const struct sluice_events *events,
-					struct sluice_run *runs,
-					uint32_t *n_runs)
+ * the next level, and several lanes get as many each in turn until they are there.
+ * What each has in the end is as if each event were decided alone, but the lanes
+ * are looked at once per level. */
+static inline uint32_t sluice_jbsq_place(struct sluice_jbsq *s,
+					 struct sluice_lanes *lanes,
+					 uint32_t count, uint32_t row,
+					 struct sluice_run *runs,
+					 uint32_t *n_runs)
 {
-	uint32_t left = events->count;
+	uint32_t left = count;
 
 	while (left > 0) {
 		struct sluice_jbsq_level level;
@@ -194,10 +217,20 @@ static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
 		}
 		while (left > 0 && level.count > 0 &&
 		       level.in_flight < level.next)
-			left -= sluice_jbsq_round(&level, lanes, left, runs,
-						  n_runs);
+			left -= sluice_jbsq_round(&level, lanes, left, row,
+						  runs, n_runs);
 	}
-	return events->count - left;
+	return count - left;
+}
+
+static inline uint32_t sluice_jbsq_pick(struct sluice_jbsq *s,
+					struct sluice_lanes *lanes,
+					const struct sluice_events *events,
+					struct sluice_run *runs,
+					uint32_t *n_runs)
+{
+	return sluice_jbsq_place(s, lanes, events->count,
+				 sluice_jbsq_row(events->count), runs, n_runs);
 }
 
 SLUICE_STRATEGY_FREE_MEMBERS(jbsq)

@@ -92,7 +92,9 @@ static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
 					    struct sluice_run *runs,
 					    uint32_t *n_runs)
 {
-	uint32_t n = sluice_jbsq_pick(&s->inner, lanes, fit, runs, n_runs);
+	/* One by one: the resequencer waits for the first of a row longest. */
+	uint32_t n = sluice_jbsq_place(&s->inner, lanes, fit->count, 1, runs,
+				       n_runs);
 
 	if (n > 0) {
 		uint64_t last = sluice_order_of(

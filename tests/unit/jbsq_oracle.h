@@ -66,18 +66,27 @@ static inline uint32_t jbsq_next(const struct script *s,
 	return best;
 }
 
-/* These @n decisions are right, and no more could have been made. */
+/* These @n decisions are right, and no more could have been made; or, with @rows,
+ * each lane got as many as by the right ones. */
 static inline void jbsq_check(const struct script *s,
 			      const struct sluice_lanes *before, uint32_t n,
-			      const uint32_t *to, uint32_t placed)
+			      const uint32_t *to, uint32_t placed, int rows)
 {
 	struct sluice_lane lane[SCRIPT_LANES_MAX];
+	uint64_t got[SCRIPT_LANES_MAX] = {0};
 	uint64_t stamp = before->stamp;
 
 	memcpy(lane, before->lane, sizeof(lane));
-	for (uint32_t i = 0; i < placed; i++)
-		assert_int_equal(to[i],
-				 jbsq_next(s, lane, before->count, &stamp));
+	for (uint32_t i = 0; i < placed; i++) {
+		uint32_t next = jbsq_next(s, lane, before->count, &stamp);
+
+		if (!rows)
+			assert_int_equal(to[i], next);
+		assert_true(to[i] < before->count);
+		got[to[i]]++;
+	}
+	for (uint32_t i = 0; i < before->count; i++)
+		assert_int_equal(before->lane[i].sent + got[i], lane[i].sent);
 	if (placed < n)
 		assert_int_equal(jbsq_next(s, lane, before->count, &stamp),
 				 UINT32_MAX);

@@ -139,6 +139,10 @@ sluice_unit_mutant(first-comes-not-again dispatch/rr.h rr "all_to_one"
 	[[s/k <= lanes->count && i < lanes->count/k < lanes->count \&\& i < lanes->count/]])
 sluice_unit_mutant(tied-lane-left-out dispatch/jbsq.h jbsq "many_lanes"
 	[[s/level->next = level->in_flight + 1;/level->next = s->most;/]])
+sluice_unit_mutant(row-past-the-next-level dispatch/jbsq.h jbsq "many_lanes"
+	[[s/if (each > level->next - level->in_flight)/if (0)/]])
+sluice_unit_mutant(row-past-what-is-left dispatch/jbsq.h jbsq "rows_of_a_large_emission"
+	[[s/uint32_t each = left \/ level->count;/uint32_t each = row;/]])
 sluice_unit_mutant(tied-newest-first dispatch/jbsq.h jbsq "level_then_in_turn"
 	[=[s/lanes->lane\[level->lane\[at - 1\]\].since > since; at--)/lanes->lane[level->lane[at - 1]].since < since; at--)/]=])
 sluice_unit_mutant(least-loaded-last-of-equals dispatch/jbsq.h sticky "random_script"

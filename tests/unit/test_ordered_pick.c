@@ -155,7 +155,7 @@ static void ordered_picked(const struct script *s,
 	while (fit < n && events[fit].number < end)
 		fit++;
 	assert_true(placed <= fit);
-	jbsq_check(s, before, fit, to, placed);
+	jbsq_check(s, before, fit, to, placed, 0);
 	for (uint32_t i = 0; i < placed; i++)
 		if (events[i].number >= next)
 			next = events[i].number + 1;
