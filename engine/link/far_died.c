@@ -97,21 +97,12 @@ void far_handed(struct subscription *sub, uint64_t at, uint64_t to,
 
 /* ---- the one that it was at ------------------------------------------------ */
 
-/* Which died, as far as the producer has not looked at that yet: since its place is
- * kept, or since it has left. */
-static int died_now(const struct outlet *out, struct subscription *sub)
+int far_has_died(const struct outlet *out, struct subscription *sub)
 {
-	uint32_t wanted = sluice_load_acquire(&sub->by_control.hold);
-
-	if (sub->aside != NULL)
+	if (SLUICE_LIKELY(sub->far.side != FAR_CONSUMER) || !out->rings->own)
 		return 0;
-	/* Relaxed: our own word. */
-	if (wanted != sluice_load_relaxed(&sub->by_producer.held) &&
-	    wanted % 2 != 0)
-		return 1;
-	/* What one that leaves a common ring has not read comes to nobody again. */
-	return out->rings->own && subscription_consumer(sub) == CONSUMER_LEFT &&
-	       sluice_exchange(&sub->by_control.died, 0) != 0;
+	return sluice_exchange(&sub->by_control.died, 0) != 0 ||
+	       far_goes_away(sub, sluice_load_acquire(&sub->by_control.hold));
 }
 
 /* How often the event at @at was handed out, now that its process is dead; *sure: it had
@@ -141,7 +132,7 @@ int far_gives_up(struct outlet *out, struct subscription *sub,
 	uint32_t count;
 	int sure;
 
-	if (!died_now(out, sub) || out->rings->last == NULL)
+	if (out->rings->last == NULL || sub->aside != NULL)
 		return 0;
 	/* It may have been away before, and back in between. */
 	if (subscription_held(sub))

@@ -59,9 +59,8 @@ void far_resume(struct outlet *out, struct subscription *sub)
 	out->writers[sub->lane].rx = sub->rx;
 }
 
-void far_heed(struct outlet *out, struct subscription *sub)
+void far_heed(struct outlet *out, struct subscription *sub, uint32_t wanted)
 {
-	uint32_t wanted = sluice_load_acquire(&sub->by_control.hold);
 	/* Relaxed: our own word. */
 	uint32_t held = sluice_load_relaxed(&sub->by_producer.held);
 

@@ -80,10 +80,22 @@ struct far_dead {
 	uint32_t deliveries;
 };
 
-/* The process of @sub's consumer may have died since the producer looked last: then the
- * event that it was at, the first that it had not acknowledged, has been handed out once
- * more. Before far_heed() and outlet_leave(). Returns 1 when that was once too often: it
- * counts as acknowledged then, and *dead says which; or 0. */
+/* @wanted of @sub's place (far_heed()) is that it is kept, and that is new: its process has
+ * died. */
+static inline int far_goes_away(const struct subscription *sub, uint32_t wanted)
+{
+	/* Relaxed: our own word. */
+	return wanted % 2 != 0 &&
+	       wanted != sluice_load_relaxed(&sub->by_producer.held);
+}
+/* It has left: because its process has died, no place being kept, or not for as long as the
+ * producer takes to look? Told once. What one that leaves a common ring has not read comes
+ * to nobody again. */
+int far_has_died(const struct outlet *out, struct subscription *sub);
+/* The process of @sub's consumer has died: the event that it was at, the first that it had
+ * not acknowledged, has been handed out once more. Before far_heed() and outlet_leave().
+ * Returns 1 when that was once too often: it counts as acknowledged then, and *dead says
+ * which; or 0. */
 int far_gives_up(struct outlet *out, struct subscription *sub,
 		 struct far_dead *dead);
 /* What it has left, [@at, @to), was perhaps in its hands: how often each has been
@@ -100,8 +112,9 @@ int far_pool_feed(struct outlet *out);
 
 /* ---- far_held.c: the consumer is away ---- */
 
-/* Heed what is wanted of @sub's place: it is kept, or goes on. Of the producer. */
-void far_heed(struct outlet *out, struct subscription *sub);
+/* Heed what is @wanted of @sub's place, by_control.hold: it is kept, or goes on. Of the
+ * producer. */
+void far_heed(struct outlet *out, struct subscription *sub, uint32_t wanted);
 /* The same of @sub's producer, a worker: what is wanted now, above 0, or 0: nothing new;
  * and that it is so, what it had published before @cut being all that counts. Of the
  * consumer, who touches nothing of that process meanwhile but that. */

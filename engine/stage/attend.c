@@ -175,15 +175,25 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	producer_end_idle(stage, &consumer, closed);
 }
 
-/* The process of @sub's consumer may have died, or be there again. */
-static void producer_heed_far(struct sluice_stage *stage,
+/* Its consumer's process has died. */
+static void producer_lose_far(struct sluice_stage *stage,
 			      struct subscription *sub)
 {
 	struct far_dead dead;
 
 	if (far_gives_up(&stage->out, sub, &dead))
 		stage_give_up(stage, sub->names.consumer, &dead);
-	far_heed(&stage->out, sub);
+}
+
+/* It may have died, or be there again. */
+static void producer_heed_far(struct sluice_stage *stage,
+			      struct subscription *sub)
+{
+	uint32_t wanted = sluice_load_acquire(&sub->by_control.hold);
+
+	if (far_goes_away(sub, wanted))
+		producer_lose_far(stage, sub);
+	far_heed(&stage->out, sub, wanted);
 }
 
 static void attend_outlets(struct sluice_stage *stage)
@@ -214,8 +224,11 @@ static void attend_outlets(struct sluice_stage *stage)
 			producer_heed_far(stage, sub);
 		if (subscription_consumer(sub) == CONSUMER_LEFT &&
 		    stage->run.phase != STAGE_ENDED &&
-		    stage->run.phase != STAGE_DOWN)
+		    stage->run.phase != STAGE_DOWN) {
+			if (far_has_died(&stage->out, sub))
+				producer_lose_far(stage, sub);
 			producer_part(stage, sub);
+		}
 	}
 }
 

@@ -903,6 +903,10 @@ sluice_unit_mutant(fatal-as-the-listener-says engine/peer/seats.c process_fatal 
 	[[s/peer->own.deliveries_max != 0/0/]])
 sluice_unit_mutant(fatal-and-unheard engine/stage/fault.c process_fatal "it_is_given_up"
 	[[/^void stage_give_up/,/^}/s/stage_count(stage, SLUICE_COUNTER_DEAD_LETTERS, 1);/(void)0;/]])
+sluice_unit_mutant(fatal-in-a-kept-place engine/stage/attend.c far_held "it_dies_of_one"
+	[[s/if (far_goes_away(sub, wanted))/if (0)/]])
+sluice_unit_mutant(fatal-and-left engine/stage/attend.c peers_fatal "demand"
+	[[s/if (far_has_died(&stage->out, sub))/if (0)/]])
 sluice_unit_mutant(still-as-the-listener-says engine/peer/process_opts.c process_stall "one_is_waited_for"
 	[[s/\.on_stall = o->on_stall,/.on_stall = o->on_stall % SLUICE_STALL_NEVER,/]])
 sluice_unit_mutant(still-for-no-time engine/peer/process_opts.c process_add "what_is_wrong_is_refused"

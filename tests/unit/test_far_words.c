@@ -299,7 +299,7 @@ static void it_sleeps_as_the_one_before(void **state)
 	assert_int_equal(rings, 1);
 	sluice_store_release(&parked, 5);
 	sluice_store_release(&fake.by_control.hold, 2);
-	far_heed(&out, &fake);
+	far_heed(&out, &fake, sluice_load_acquire(&fake.by_control.hold));
 	assert_int_equal(rings, 2);
 	assert_ptr_equal(writer.rx, &far.rx);
 }

@@ -138,8 +138,8 @@ static void another_has_them(void **state)
 	sluice_wake(sluice_stage_find(pipeline, "source"));
 	visitor_wait(&reader);
 	visitor_wait(&other);
-	source_stays = 0;
 	end_it(UNIT_COUNT(fatal));
+	source_stays = 0;
 	check_letters(LIMIT, "reader");
 	check_handled();
 	assert_int_equal(sluice_load_acquire(&visited->count), EVENTS);
