@@ -283,7 +283,7 @@ sluice_sim_mutant(peer-last-receipt-unheard engine/link/outlet_member.c "twice: 
 sluice_sim_mutant(peer-had-it-unsaid engine/link/outlet_member.c "again, without its flag"
 	[[/^void outlet_orphan/,/^}/s/far_handed(sub, orphan->at, orphan->to, &orphan->handed)/(void)0/]])
 sluice_sim_mutant(peer-end-at-a-glance engine/link/far.c "${GONE}|${STUCK}"
-	[[/^void far_close/,/^}/s/far_refresh(out, lane)/(void)0/]])
+	[[/^void far_close/,/^}/s/far_refresh(out, lane)/(void)0/]] 98)
 sluice_sim_mutant(peer-end-too-late engine/link/far.c "${STUCK}|torn|was handled"
 	[[/^void far_close/,/^}/s/out->writers\[lane\].published)/out->writers[lane].published + 1)/]])
 sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
@@ -291,7 +291,7 @@ sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
 sluice_sim_mutant(peer-told-of-less engine/peer/stand_in.c "were taken before"
 	[[/^uint64_t stand_in_sent/,/^}/s/: published;$/: acked;/]])
 sluice_sim_mutant(peer-end-refused engine/peer/attached.c "${STUCK}"
-	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]] 29800)
+	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]] 37670)
 sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "torn"
 	[[/^uint64_t separate_attach/,/^}/s/if (SLUICE_UNLIKELY(sub->far.side != FAR_NONE))/if (0)/]])
 sluice_sim_mutant(peer-sleeps-elsewhere engine/peer/attached.c "${STUCK}"
@@ -307,7 +307,7 @@ sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its f
 sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]] 2100)
 sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
-	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]])
+	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]] 1)
 sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
 	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])
 sluice_sim_mutant(kept-and-asks-from-the-first engine/link/inlet.c "has got .*, and asked for"
@@ -323,9 +323,9 @@ sluice_sim_mutant(all-begin-too-late engine/link/rings_common.c "lost: |torn: "
 sluice_sim_mutant(all-read-before-they-came engine/link/rings_common.c "lost: "
 	[[/^static void common_note_read/,/^}/s/if (!position_reached(from, behind))/from = behind; if (0)/]])
 sluice_sim_mutant(worker-output-stays-away engine/peer/stand_in.c "${STUCK}|livelock"
-	[[s/int rc = in->output != NULL ? subscription_resume(in->fed) : 0;/int rc = 0;/]] 2700)
+	[[s/int rc = in->output != NULL ? subscription_resume(in->fed) : 0;/int rc = 0;/]] 3046)
 sluice_sim_mutant(worker-results-read-again engine/peer/share.c "twice: |in two hands"
-	[[s/sluice_store_relaxed(&share->words.tx->published, at->published);/(void)at;/]] 28400)
+	[[s/sluice_store_relaxed(&share->words.tx->published, at->published);/(void)at;/]] 28534)
 sluice_sim_mutant(worker-never-let-in engine/stage/attend_in.c "${STUCK}"
 	[[s/int unseen = stage_is_far_worker(stage)/int unseen = 0 \&\& stage_is_far_worker(stage)/]])
 sluice_sim_mutant(peer-end-before-its-reason engine/peer/stand_in.c "reason 0 is not possible"
