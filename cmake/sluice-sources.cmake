@@ -140,6 +140,7 @@ set(SLUICE_SOURCES
 	engine/run/port_send.c
 	engine/run/restart.c
 	engine/run/run.c
+	engine/run/spin.c
 	engine/run/stopping.c
 	engine/run/tenant.c
 	engine/run/supervisor.c

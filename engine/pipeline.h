@@ -94,12 +94,27 @@ struct sluice_pipeline_opts {
 	 * of that quota, at least one. With more workers than CPUs they yield
 	 * instead of spinning. */
 	uint32_t workers;
-	/** How many rounds in which it finds nothing an idle worker spins, then
-	 * yields, before it sleeps; 0 = default, UINT32_MAX = none. The user of
-	 * a port spins likewise, but not on the CPU of the worker that it waits
-	 * for: there both sleep at once. */
-	uint32_t spin_rounds;
-	uint32_t yield_rounds;
+	/**
+	 * A worker whose work comes in gaps of up to so many microseconds spins
+	 * through them; when they are longer it soon learns that, and sleeps.
+	 * So does the user of a port, who waits in a call. 0 = 50.
+	 *
+	 * What is spun in vain is at most 1/128 of a thread's time, and a quarter
+	 * of what it has spun through, so an idle pipeline costs less than 1 % of
+	 * a CPU. A wake-up costs 5 to 50 us: a bound far above that spends a whole
+	 * CPU on traffic that is sparse.
+	 *
+	 * SLUICE_SPIN_NEVER: an idle thread sleeps at once.
+	 * SLUICE_SPIN_FOREVER: it never sleeps, for CPUs that nobody else needs:
+	 * each worker takes all of its CPU as long as the pipeline runs, and the
+	 * user of a port that of his while he waits. What else runs there (the
+	 * kernel's own work, too) is late by the scheduler's slices.
+	 *
+	 * Nobody spins where there are more workers than CPUs, or where as many
+	 * threads of the process spin as it has CPUs; nor the user of a port on
+	 * the CPU of the worker that it waits for: there both sleep at once.
+	 */
+	uint32_t spin_us;
 
 	/* ---- failures ---------------------------------------------------- */
 
@@ -126,6 +141,11 @@ struct sluice_pipeline_opts {
 	void *log_ctx;
 	uint64_t resv[7]; /* zero */
 };
+
+/** Of spin_us; more than SLUICE_SPIN_US_MAX is no number of microseconds. */
+#define SLUICE_SPIN_NEVER   UINT32_MAX
+#define SLUICE_SPIN_FOREVER (UINT32_MAX - 1)
+#define SLUICE_SPIN_US_MAX  UINT32_C(1000000)
 
 #define SLUICE_RESTARTS_NONE UINT32_MAX
 

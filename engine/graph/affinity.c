@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SPIN_ROUNDS_DEFAULT  64u
-#define YIELD_ROUNDS_DEFAULT 8u
+/* About what two wake-ups cost. */
+#define SPIN_US_DEFAULT 50u
+/* What else can run on this CPU may have the work that it waits for. */
+#define YIELDS 8u
 
 struct placing {
 	struct platform_cpus cpus;
@@ -149,11 +151,13 @@ static int worker_take(struct worker *worker, struct sluice_stage *stage)
 	return 0;
 }
 
-static uint32_t rounds(uint32_t option, uint32_t preset)
+static uint64_t spin_most_ns(uint32_t spin_us)
 {
-	if (option == UINT32_MAX)
+	if (spin_us == SLUICE_SPIN_FOREVER)
+		return SPIN_NS_FOREVER;
+	if (spin_us == SLUICE_SPIN_NEVER)
 		return 0;
-	return option ? option : preset;
+	return (spin_us > 0 ? spin_us : SPIN_US_DEFAULT) * UINT64_C(1000);
 }
 
 /* Spinning is for workers that have a CPU to themselves: with more workers than
@@ -161,14 +165,13 @@ static uint32_t rounds(uint32_t option, uint32_t preset)
 static void affinity_limit(const struct sluice_pipeline *p,
 			   struct worker *worker, uint32_t polling)
 {
-	int alone = !worker->blocking && polling <= p->placing->alone;
+	int sleeps = worker->blocking || p->opts.spin_us == SLUICE_SPIN_NEVER;
+	int alone = !sleeps && polling <= p->placing->alone;
 
-	worker->limits.spin_rounds =
-		alone ? rounds(p->opts.spin_rounds, SPIN_ROUNDS_DEFAULT) : 0;
-	worker->limits.yield_rounds =
-		worker->blocking
-			? 0
-			: rounds(p->opts.yield_rounds, YIELD_ROUNDS_DEFAULT);
+	worker->spin = (struct worker_spin){
+		.most_ns = alone ? spin_most_ns(p->opts.spin_us) : 0,
+		.yields = sleeps ? 0 : YIELDS,
+	};
 }
 
 /* How many workers poll. */
@@ -225,6 +228,7 @@ static int placing_open(struct sluice_pipeline *p, struct placing *placing)
 
 	p->platform->cpus(p->platform->ctx, cpus);
 	placing->alone = cpus->time;
+	p->cpu_time = cpus->time;
 	if (p->pin.mode == PIN_LIST && p->pin.count < placing->alone)
 		placing->alone = p->pin.count;
 	placing->slots = p->opts.workers ? p->opts.workers : placing->alone;

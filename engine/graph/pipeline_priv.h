@@ -48,6 +48,7 @@ enum worker_state {
  * crowded    users of ports; worker     the worker; relaxed, a hint: 1: one that
  *                                       waits for it runs on its CPU
  */
+#define SPIN_NS_FOREVER UINT64_MAX
 struct worker {
 	struct sluice_pipeline *pipeline;
 	struct sluice_stage **stages;
@@ -58,7 +59,18 @@ struct worker {
 	uint32_t blocking;
 	uint32_t foreign; /* no thread of ours: a port's user drives it */
 	uint32_t late;    /* it came while the pipeline runs */
-	struct sluice_backoff_limits limits;
+	struct worker_spin {
+		uint64_t most_ns;   /* gaps to spin through; SPIN_NS_FOREVER */
+		uint64_t afford_ns; /* it may still spin in vain */
+		uint64_t until_ns;  /* time has been counted in until then */
+		uint64_t since_ns;  /* this wait began; 0: nobody has looked */
+		uint32_t rounds;    /* of this wait */
+		uint32_t yields;    /* before a sleep */
+		uint32_t yielded;   /* in this wait */
+		uint32_t tries;     /* it can afford to spin in this wait */
+		uint32_t over;      /* this wait has come to a sleep */
+		uint32_t counted;   /* among those of the process that spin */
+	} spin;                     /* see run/spin_priv.h */
 	struct worker_clock {
 		uint64_t now_ns;    /* as last read */
 		uint64_t looked_ns; /* when a round ended with a look */
@@ -111,6 +123,7 @@ struct sluice_pipeline {
 	struct worker *workers; /* likewise; see pipeline_workers() */
 	sluice_a32 worker_count;
 	uint32_t workers_max;        /* that there is memory for */
+	uint32_t cpu_time;           /* CPUs' worth, of the process */
 	struct placing *placing;     /* whose turn it is; affinity.c */
 	struct sluice_region region; /* bells, and their fences; or: */
 	/* Where these lie, if not in a region of ours. Set before the start. */

@@ -62,6 +62,9 @@ struct platform {
 	/* Take @n turns of those that all pipelines of the process share;
 	 * returns the number of the first. */
 	uint32_t (*turns)(void *ctx, uint32_t n);
+	/* How many threads of the process spin for longer than a moment: this
+	 * one's platform's, and all its pipelines'. */
+	sluice_a32 *spinning;
 	uint64_t (*random)(void *ctx);
 	/** The calling thread: a number that no other running one has, not 0.
 	 */

@@ -39,6 +39,11 @@ static int pipeline_check(struct sluice_pipeline_opts *o)
 				   "pipeline '%s': workers %u is over the "
 				   "limit of %u",
 				   o->name, o->workers, SLUICE_WORKERS_MAX);
+	if (o->spin_us > SLUICE_SPIN_US_MAX && o->spin_us < SLUICE_SPIN_FOREVER)
+		return sluice_fail(-EINVAL,
+				   "pipeline '%s': spin_us %u is over the "
+				   "limit of %u",
+				   o->name, o->spin_us, SLUICE_SPIN_US_MAX);
 	return 0;
 }
 

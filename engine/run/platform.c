@@ -221,6 +221,19 @@ static int linux_cpu(void *ctx)
 	return cpu < 0 ? PLATFORM_CPU_ANY : cpu;
 }
 
+static sluice_a32 spinning;
+
+/* A child has none of the threads that are counted. */
+static void spinning_forget(void)
+{
+	sluice_store_relaxed(&spinning, 0);
+}
+
+__attribute__((constructor)) static void platform_load(void)
+{
+	(void)pthread_atfork(NULL, NULL, spinning_forget);
+}
+
 #define PLATFORM(wait_with)                                                    \
 	{                                                                      \
 		.wait = (wait_with), .spawn = linux_spawn, .join = linux_join, \
@@ -228,7 +241,7 @@ static int linux_cpu(void *ctx)
 		.mutex_close = linux_mutex_close,                              \
 		.mutex_lock = linux_mutex_lock,                                \
 		.mutex_unlock = linux_mutex_unlock, .cpus = linux_cpus,        \
-		.cpu = linux_cpu, .turns = linux_turns,                        \
+		.cpu = linux_cpu, .turns = linux_turns, .spinning = &spinning, \
 		.random = linux_random, .self = linux_self,                    \
 		.event_open = linux_event_open,                                \
 		.event_clear = linux_event_clear,                              \

@@ -11,6 +11,7 @@
 #include "engine/graph/subscriptions_priv.h"
 #include "engine/run/port_priv.h"
 #include "engine/stage/life_priv.h"
+#include "engine/run/spin_priv.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>
@@ -173,10 +174,48 @@ static int port_park(struct sluice_stage *port, int (*ready)(void *port),
 	return sluice_far_park(&sleeper, ready, port, deadline_ns);
 }
 
-int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
-	      int (*ready)(void *port), uint64_t deadline_ns)
+void port_wait_begins(struct sluice_stage *port)
 {
-	const struct sluice_wait_ops *ops = port_ops(port);
+	spin_begin(port->worker);
+}
+
+int port_wait_ends(struct sluice_stage *port, int rc)
+{
+	struct worker *worker = port->worker;
+	uint64_t now_ns = worker->clock.now_ns;
+
+	if (SLUICE_LIKELY(worker->spin.rounds == 0))
+		return rc;
+	/* It has slept since, or yielded. */
+	if (worker->spin.since_ns != 0 && now_ns == 0)
+		now_ns = host_now(port->host);
+	if (rc == 0)
+		spin_found(worker, now_ns);
+	else if (worker->spin.since_ns != 0)
+		spin_stop(worker, now_ns);
+	return rc;
+}
+
+/* One more look was in vain. Returns 0 when it has paused or yielded, and is to look
+ * again; or 1: it is to sleep. */
+static int port_spin(struct sluice_stage *port, uint64_t now_ns)
+{
+	struct worker *worker = port->worker;
+
+	if (worker->spin.rounds == 0 && crowd_on(port))
+		spin_stop(worker, now_ns);
+	if (spin_briefly(worker))
+		return 0;
+	if (spin_on(worker, now_ns))
+		return 1;
+	if (worker->spin.yielded)
+		clock_port_slept(port);
+	return 0;
+}
+
+int port_wait(struct sluice_stage *port, int (*ready)(void *port),
+	      uint64_t deadline_ns)
+{
 	uint64_t now_ns = deadline_ns > 0 ? host_now(port->host) : 0;
 
 	clock_port_waits(port, now_ns);
@@ -184,17 +223,12 @@ int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
 		return -EAGAIN;
 	if (port->opts.kind == SLUICE_PRODUCER)
 		port_show_vain(port);
-	if ((backoff->rounds > 0 || !crowd_on(port)) &&
-	    !sluice_backoff_wait(backoff, &port->worker->limits, ops)) {
-		if (backoff->rounds > port->worker->limits.spin_rounds)
-			clock_port_slept(port);
+	if (!port_spin(port, now_ns))
 		return 0;
-	}
 	/* Others may have to wait for this callback before there is anything. */
 	if (door_inside_but(port->pipeline, port->worker))
 		return -EDEADLK;
-	if (port_park(port, ready, deadline_ns))
-		backoff->rounds = 0;
+	(void)port_park(port, ready, deadline_ns);
 	clock_port_slept(port);
 	return 0;
 }
@@ -336,21 +370,20 @@ static uint64_t port_rounds_enough(const struct sluice_stage *port)
 
 static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
 {
-	struct sluice_backoff backoff = {0};
 	uint64_t rounds = 0;
 	int rc = 0;
 
+	port_wait_begins(port);
 	/* Once it has a batch to hand over nothing more happens to it. */
 	while (rc == 0 && !port_has(port)) {
 		if (!port_round(port))
-			rc = port_wait(port, &backoff, port_may_recv,
-				       deadline_ns);
+			rc = port_wait(port, port_may_recv, deadline_ns);
 		else if (!port_has(port) && ++rounds % ROUNDS_PER_LOOK == 0 &&
 			 rounds >= port_rounds_enough(port) &&
 			 port_late(port, deadline_ns))
 			rc = -EAGAIN;
 	}
-	return rc;
+	return port_wait_ends(port, rc);
 }
 
 int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,

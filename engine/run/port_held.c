@@ -18,6 +18,10 @@
 /* How often somebody who closes looks again for a user who is leaving. */
 #define PORT_CLOSE_NS PLATFORM_NS_PER_MS
 
+/* Who holds it places events, and is gone in a microsecond. */
+#define PORT_SPINS  16u
+#define PORT_YIELDS 8u
+
 /* What goes when its user does. */
 #define PORT_USERS (PORT_HOLDER | PORT_CAME | PORT_VAIN | PORT_WAITS)
 
@@ -41,6 +45,11 @@ static void port_await(struct sluice_stage *port, uint32_t seen,
 static int port_await_user(struct sluice_stage *port, uint32_t seen,
 			   struct sluice_backoff *backoff, uint64_t deadline_ns)
 {
+	const struct worker_spin *spin = &port->worker->spin;
+	const struct sluice_backoff_limits limits = {
+		.spin_rounds = spin->most_ns > 0 ? PORT_SPINS : 0,
+		.yield_rounds = spin->yields > 0 ? PORT_YIELDS : 0,
+	};
 	int vain = (seen & PORT_VAIN) != 0;
 
 	if (port->opts.kind != SLUICE_PRODUCER ||
@@ -48,8 +57,7 @@ static int port_await_user(struct sluice_stage *port, uint32_t seen,
 		return -EBUSY;
 	if (vain && port_late(port, deadline_ns))
 		return -EAGAIN;
-	if (!sluice_backoff_wait(backoff, &port->worker->limits,
-				 port_ops(port)))
+	if (!sluice_backoff_wait(backoff, &limits, port_ops(port)))
 		return 0;
 	/* He may have to wait for this callback. */
 	if (vain && door_inside_but(port->pipeline, port->worker))

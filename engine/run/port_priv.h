@@ -113,10 +113,14 @@ int port_refuse(const struct sluice_stage *port);
 int port_vain_elsewhere(const struct sluice_stage *port);
 uint64_t port_deadline(const struct sluice_stage *port, uint32_t timeout_ms);
 int port_late(const struct sluice_stage *port, uint64_t deadline_ns);
+/* Around all rounds of waiting in one call; @rc: 0, or why it waits no longer, which
+ * the second returns. */
+void port_wait_begins(struct sluice_stage *port);
+int port_wait_ends(struct sluice_stage *port, int rc);
 /* One round of waiting: what a worker does between its rounds. Returns 0, or why
  * there is to be no other. */
-int port_wait(struct sluice_stage *port, struct sluice_backoff *backoff,
-	      int (*ready)(void *port), uint64_t deadline_ns);
+int port_wait(struct sluice_stage *port, int (*ready)(void *port),
+	      uint64_t deadline_ns);
 /* A wait that was in vain, or is not to be, in words: they cost nothing while nobody
  * asks for them. What else is answered has its own. Returns @rc. */
 int port_waited(const struct sluice_stage *port, int rc);

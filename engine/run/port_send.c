@@ -31,19 +31,16 @@ int port_may_send(void *arg)
 }
 
 /* Returns 0 when there is room for an event; or what the call answers. */
-static int port_await_room(struct sluice_stage *port,
-			   struct sluice_backoff *backoff, uint64_t deadline_ns)
+static int port_await_room(struct sluice_stage *port, uint64_t deadline_ns)
 {
-	int rc;
+	int rc = 0;
 
-	do {
-		if (port_may_send(port))
-			return port->run.phase == STAGE_RUNNING
-				       ? 0
-				       : port_refuse(port);
-		rc = port_wait(port, backoff, port_may_send, deadline_ns);
-	} while (rc == 0);
-	return rc;
+	port_wait_begins(port);
+	while (rc == 0 && !port_may_send(port))
+		rc = port_wait(port, port_may_send, deadline_ns);
+	rc = port_wait_ends(port, rc);
+	return rc < 0 || port->run.phase == STAGE_RUNNING ? rc
+							  : port_refuse(port);
 }
 
 /* Returns how many of @n events were placed, the first ones. */
@@ -127,7 +124,6 @@ static int port_send(struct sluice_stage *port, const unsigned char *events,
 int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 		uint32_t timeout_ms)
 {
-	struct sluice_backoff backoff = {0};
 	uint64_t deadline_ns;
 	int rc;
 
@@ -147,7 +143,7 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	if (rc < 0)
 		return n == 0 && rc == -EAGAIN ? 0 : rc;
 	do {
-		rc = port_await_room(port, &backoff, deadline_ns);
+		rc = port_await_room(port, deadline_ns);
 		if (rc == 0 && n > 0)
 			rc = port_send(port, events, n);
 	} while (rc == 0 && n > 0);
@@ -178,7 +174,6 @@ static void port_reserve(struct sluice_stage *port, uint32_t n)
 int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 			uint32_t n, uint32_t timeout_ms)
 {
-	struct sluice_backoff backoff = {0};
 	uint64_t deadline_ns;
 	int rc;
 
@@ -194,7 +189,7 @@ int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 	if (rc < 0)
 		return rc;
 	do {
-		rc = port_await_room(port, &backoff, deadline_ns);
+		rc = port_await_room(port, deadline_ns);
 		if (rc == 0)
 			port_reserve(port, n);
 	} while (rc == 0 && port->span.count == 0);

@@ -10,6 +10,7 @@
 #include "engine/stage/fault_priv.h"
 #include "engine/stage/life_priv.h"
 #include "engine/stage/step_priv.h"
+#include "engine/run/spin_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
 
@@ -40,10 +41,6 @@ int worker_spawn(struct worker *worker, const struct sluice_stage *stage)
 	return sluice_fail(rc, "stage '%s': no thread for its worker: %s",
 			   stage->name, sluice_errno_text(rc));
 }
-
-/* So many fruitless rounds in a row, some 200 ns, are not worth a look at the
- * clock. */
-#define SPINS_UNTOLD 3u
 
 /* ---- its stages ---------------------------------------------------------- */
 
@@ -216,41 +213,40 @@ static int worker_sleep(struct worker *worker)
 
 /* Nothing was found: pause, yield, or sleep until it is rung. Returns non-zero when
  * it found something to do before it slept. */
-static int worker_rest(struct worker *worker, struct sluice_backoff *backoff)
+static int worker_rest(struct worker *worker)
 {
-	const struct sluice_wait_ops *ops = worker->pipeline->host.wait;
-	uint32_t spins = worker->limits.spin_rounds;
-	int due = clock_is_due(worker);
 	int leaves = crowd_makes_way(worker);
+	int due = clock_is_due(worker);
 
-	if (!leaves && backoff->rounds < SPINS_UNTOLD &&
-	    backoff->rounds < spins)
-		return sluice_backoff_wait(backoff, &worker->limits, ops);
+	if (!leaves && spin_briefly(worker))
+		return 0;
 	/* What it did ends here, however long it is away now. */
 	if (due || leaves)
 		clock_look(worker, 1);
-	if (leaves || sluice_backoff_wait(backoff, &worker->limits, ops))
+	if (leaves)
+		spin_stop(worker, worker->clock.now_ns);
+	if (spin_on(worker, worker->clock.now_ns))
 		return worker_sleep(worker);
 	if (!due ||
-	    backoff->rounds > spins) /* else a short pause, behind a look */
+	    worker->spin.yielded) /* else a short pause, behind a look */
 		clock_look(worker, 1);
 	return 0;
 }
 
 static void worker_work(struct worker *worker)
 {
-	struct sluice_backoff backoff = {0};
-
 	clock_begin(worker);
+	spin_begin(worker);
 	while (worker->count > 0) {
 		if (worker_round(worker)) {
-			backoff.rounds = 0;
+			spin_found(worker, worker->clock.now_ns);
 			clock_round(worker);
 			continue;
 		}
-		if (worker_rest(worker, &backoff))
-			backoff.rounds = 0;
+		if (worker_rest(worker))
+			spin_found(worker, worker->clock.now_ns);
 	}
+	spin_found(worker, worker->clock.now_ns);
 }
 
 void worker_run(void *arg)

@@ -109,7 +109,7 @@ sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|$
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected|have carried"
 	[[/^static void consumer_handle/,/^}/s/inlet_ack(&stage->in, batch->inlet, taken)/(void)(rc == SLUICE_END || (&, 1))/]])
 sluice_sim_mutant(port-end-without-ack engine/run/port.c "${TWICE}|${LOST}"
-	[[/^int port_end_as/,/^}/s/port_acknowledge(port)/(void)0/]] 100)
+	[[/^int port_end_as/,/^}/s/port_acknowledge(port)/(void)0/]])
 
 # ---- coming and going ------------------------------------------------------------
 sluice_sim_mutant(orphans-dropped engine/link/outlet_member.c "${LOST}"
@@ -188,7 +188,7 @@ sluice_sim_mutant(own-without-ctx engine/graph/dispatch_opts.c "another strategy
 # ---- verdicts -----------------------------------------------------------------------------
 sluice_sim_mutant(hook-always-keeps engine/stage/attend.c
 	"that nobody emitted|of a call that failed|of its output are out|again|${LOST}"
-	[[s/rc = STAGE_CALL(stage, which, 0, hook(stage, &event))/(void)STAGE_CALL(stage, which, 0, (rc = hook(stage, \&event), SLUICE_OK))/]])
+	[[s/rc = STAGE_CALL(stage, which, 0, hook(stage, &event))/(void)STAGE_CALL(stage, which, 0, (rc = hook(stage, \&event), SLUICE_OK))/]] 10)
 sluice_sim_mutant(nonsense-is-fine engine/stage/fault.c "a stage has failed"
 	[[/^void stage_answer/,/^}/s/rc == SLUICE_OK ||/rc == SLUICE_OK || rc > SLUICE_FAIL ||/]])
 sluice_sim_mutant(gone-astray-unsaid engine/stage/emit.c "a stage has failed|stranded"
@@ -244,7 +244,7 @@ sluice_sim_mutant(armed-without-a-second-look engine/run/port_poll.c "${STUCK}"
 sluice_sim_mutant(supervisor-does-not-tell engine/run/port_poll.c "${STUCK}"
 	[[s/if (port_has_some(port) && !poll_take_back(port))/if (0)/]] 0 polls,ports,asides)
 sluice_sim_mutant(bell-not-given-back engine/run/port_poll.c "${STUCK}"
-	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 220300 polls,ports,asides)
+	[[s/if (!relayed && (taken || poll->relayed)) {/if (0) {/]] 0 polls,ports,asides)
 sluice_sim_mutant(readable-for-ever engine/run/port_poll.c "livelock"
 	[[s/rung = sluice_bell_disarm(.*)/poll->told = (uint32_t)(&)/]] 0 polls,ports,asides)
 

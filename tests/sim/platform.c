@@ -179,6 +179,7 @@ const struct platform *sim_platform(void)
 		.cpus = op_cpus,
 		.cpu = op_cpu,
 		.turns = op_turns,
+		.spinning = &sim.spinning,
 		.random = op_random,
 		.self = op_self,
 		.event_open = sim_event_open,

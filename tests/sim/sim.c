@@ -304,6 +304,7 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	sim.count = 0;
 	sim.current = 0;
 	memset(&sim.result, 0, sizeof(sim.result));
+	sim.spinning.value = 0;
 	sim.switch_one_in = 1 + sim_below(24);
 	sim.spurious_one_in = 2 + sim_below(30);
 	sim.leap_one_in = 50 + sim_below(2000);

@@ -48,6 +48,7 @@ struct sim {
 	uint32_t switch_one_in; /* how restless this run's schedule is */
 	uint32_t spurious_one_in;
 	uint32_t leap_one_in; /* how often time passes while others run */
+	sluice_a32 spinning;  /* as the platform's */
 	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
 	struct sim_result result;
 	uint8_t trace[TRACE_LENGTH];

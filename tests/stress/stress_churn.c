@@ -306,9 +306,7 @@ static int declare(struct rng *rng, struct world *w)
 	int rc = sluice_pipeline_open(
 		&w->pipeline,
 		SLUICE_PIPELINE(.workers = rng_between(rng, 1, 8),
-				.spin_rounds = rng_below(rng, 2) ? 1 : 0,
-				.yield_rounds =
-					rng_below(rng, 2) ? UINT32_MAX : 0));
+				.spin_us = rng_below(rng, 2) ? 1 : 0));
 
 	for (uint32_t i = 0; rc == 0 && i < w->stages; i++) {
 		struct stage *stage = &w->stage[i];

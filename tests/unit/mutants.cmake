@@ -424,7 +424,7 @@ sluice_unit_mutant(rings-page-by-page engine/graph/plan.c plan_slots "each_begin
 sluice_unit_mutant(rings-on-half-the-lines engine/graph/plan.c plan_slots "each_begins_elsewhere"
 	[[s/define SKEW_LINES 9u/define SKEW_LINES 8u/]])
 sluice_unit_mutant(user-spins-on-its-worker engine/run/port.c crowd "who_receives_there_sleeps"
-	[[s/!crowd_on(port)) \&\&/crowd_on(port) >= 0) \&\&/]])
+	[[s/worker->spin.rounds == 0 \&\& crowd_on(port)/worker->spin.rounds == 0 \&\& crowd_on(port) < 0/]])
 sluice_unit_mutant(sender-spins-on-its-worker engine/run/crowd.c crowd "who_sends_there_sleeps"
 	[[s/found |= crowd_by(port->out.subs\[i\]->consumer, cpu);/(void)0;/]])
 sluice_unit_mutant(nowhere-is-a-place engine/run/crowd.c crowd "who_is_nowhere_spins"
@@ -433,6 +433,34 @@ sluice_unit_mutant(worker-spins-on-its-user engine/run/crowd_priv.h crowd "a_wor
 	[[/^static inline int crowd_makes_way/,/^}/s/return 1;/return 0;/]])
 sluice_unit_mutant(crowded-for-ever engine/run/crowd_priv.h crowd "a_worker_makes_way"
 	[[s/sluice_store_relaxed(&worker->crowded, 0);/(void)0;/]])
+sluice_unit_mutant(spin-in-vain-is-free engine/run/spin.c spin "an_idle_thread_sleeps"
+	[[s/spun_ns < spin->afford_ns ? spun_ns : spin->afford_ns/spun_ns > 0 ? 0 : spin->afford_ns/]])
+sluice_unit_mutant(spin-never-tries-again engine/run/spin.c spin "short_gaps_are_found_again"
+	[[s,spin_earn(spin\, (now_ns - spin->until_ns) / SPIN_PART_TIME),(void)now_ns,]])
+sluice_unit_mutant(spins-a-little-each-time engine/run/spin.c spin "an_idle_thread_sleeps"
+	[[s/spin->afford_ns >= spin->most_ns;/spin->afford_ns > 0;/]])
+sluice_unit_mutant(spin-beyond-the-bound engine/run/spin.c spin "nobody_spins_beyond_the_bound"
+	[[s/ || spun_ns >= spin->most_ns//]])
+sluice_unit_mutant(spin-stores-for-ever engine/run/spin.c spin "old_times_do_not_count"
+	[[s/most_ns - spin->afford_ns > ns/ns >= 0/]])
+sluice_unit_mutant(long-gaps-earn engine/run/spin.c spin "long_gaps_earn_nothing"
+	[[s/gap_ns <= spin->most_ns \&\&/gap_ns > 0 \&\&/]])
+sluice_unit_mutant(spin-of-too-many engine/run/spin.c spin "no_more_spin_than_there_are_cpus"
+	[[s/>= p->cpu_time/> p->cpu_time/]])
+sluice_unit_mutant(refused-is-counted engine/run/spin.c spin "no_more_spin_than_there_are_cpus"
+	[[/^static int spin_counts_in/,/^}/s/UINT32_MAX/0/]])
+sluice_unit_mutant(sleeper-is-counted engine/run/spin.c spin "who_sleeps_is_not_counted"
+	[[/^void spin_stop/,/^}/s/spin_counts_out(worker);/(void)0;/]])
+sluice_unit_mutant(worker-is-counted engine/run/spin.c spin "who_works_is_not_counted"
+	[[/^void spin_learn/,/^}/s/spin_counts_out(worker);/(void)0;/]])
+sluice_unit_mutant(never-spins-a-little engine/run/spin.c spin "never_is_never"
+	[[s/worker->spin.most_ns == 0 || worker->spin.over/worker->spin.over/]])
+sluice_unit_mutant(forever-is-a-bound engine/run/spin.c spin "forever_is_for_ever"
+	[[s/spin->afford_ns = SPIN_NS_FOREVER;/spin->afford_ns = 0;/]])
+sluice_unit_mutant(spin-limit-unchecked engine/run/pipeline.c affinity "a_spin_has_a_limit"
+	[[s/o->spin_us > SLUICE_SPIN_US_MAX/0/]])
+sluice_unit_mutant(too-many-spin-for-ever engine/graph/affinity.c affinity "none_of_too_many_spins"
+	[[s/!sleeps \&\& polling <= p->placing->alone/!sleeps/]])
 sluice_unit_mutant(looks-each-round engine/run/clock.c worker_clock "it_looks_about_every_25_us"
 	[[s/clock->every \*= 2;/(void)0;/]])
 sluice_unit_mutant(never-exact engine/run/clock.c worker_clock "of_several_the_slow_one_is_told"

@@ -67,12 +67,10 @@ open_with(const struct sluice_pipeline_opts *opts)
 
 #define OPEN_WITH(...) open_with(SLUICE_PIPELINE(__VA_ARGS__))
 
-static struct sluice_pipeline *made_up_open(uint32_t workers, uint32_t spin,
-					    uint32_t yield)
+static struct sluice_pipeline *made_up_open(uint32_t workers, uint32_t spin_us)
 {
 	machine_make_up();
-	return OPEN_WITH(.workers = workers, .spin_rounds = spin,
-			 .yield_rounds = yield);
+	return OPEN_WITH(.workers = workers, .spin_us = spin_us);
 }
 
 static void add(struct sluice_pipeline *p, uint32_t cpu, uint32_t blocking)
@@ -98,12 +96,12 @@ static struct turns {
 	uint32_t workers;
 	uint32_t made;       /* workers that are made for 8 stages */
 	int cpu[STAGES_MAX]; /* of each stage */
-	uint32_t spin;       /* rounds left to them */
+	uint32_t spin_us;    /* left to them */
 } turns[] = {
-	{"one_per_cpu", 0, 4, {0, 2, 3, 5, 0, 2, 3, 5}, 64},
-	{"one_worker", 1, 1, {0, 0, 0, 0, 0, 0, 0, 0}, 64},
-	{"two_workers", 2, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 64},
-	{"as_many_as_cpus", 4, 4, {0, 2, 3, 5, 0, 2, 3, 5}, 64},
+	{"one_per_cpu", 0, 4, {0, 2, 3, 5, 0, 2, 3, 5}, 50},
+	{"one_worker", 1, 1, {0, 0, 0, 0, 0, 0, 0, 0}, 50},
+	{"two_workers", 2, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 50},
+	{"as_many_as_cpus", 4, 4, {0, 2, 3, 5, 0, 2, 3, 5}, 50},
 	{"more_than_cpus", 6, 6, {0, 2, 3, 5, 0, 2, 0, 2}, 0},
 	{"more_than_stages", 100, 8, {0, 2, 3, 5, 0, 2, 3, 5}, 0},
 };
@@ -112,7 +110,7 @@ static struct turns {
 static void stages_take_turns(void **state)
 {
 	const struct turns *row = *state;
-	struct sluice_pipeline *p = made_up_open(row->workers, 0, 0);
+	struct sluice_pipeline *p = made_up_open(row->workers, 0);
 
 	for (uint32_t i = 0; i < STAGES_MAX; i++)
 		add(p, 0, 0);
@@ -124,8 +122,8 @@ static void stages_take_turns(void **state)
 		assert_int_equal(worker->cpu, row->cpu[i]);
 		assert_ptr_equal(worker, &p->workers[i % row->made]);
 		assert_ptr_equal(worker->stages[i / row->made], p->stages[i]);
-		assert_int_equal(worker->limits.spin_rounds, row->spin);
-		assert_int_equal(worker->limits.yield_rounds, 8);
+		assert_int_equal(worker->spin.most_ns, row->spin_us * 1000);
+		assert_int_equal(worker->spin.yields, 8);
 		assert_int_equal(worker->blocking, 0);
 	}
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
@@ -136,7 +134,7 @@ static void stages_take_turns(void **state)
 
 static void pinned_stages_share_their_cpu(void **state)
 {
-	struct sluice_pipeline *p = made_up_open(0, 0, 0);
+	struct sluice_pipeline *p = made_up_open(0, 0);
 
 	(void)state;
 	add(p, SLUICE_CPU(5), 0);
@@ -155,7 +153,7 @@ static void pinned_stages_share_their_cpu(void **state)
 /* They cost the others neither a turn nor a spin. */
 static void blocking_stages_run_alone(void **state)
 {
-	struct sluice_pipeline *p = made_up_open(0, 0, 0);
+	struct sluice_pipeline *p = made_up_open(0, 0);
 
 	(void)state;
 	for (uint32_t i = 0; i < STAGES_MAX; i++)
@@ -167,8 +165,8 @@ static void blocking_stages_run_alone(void **state)
 
 		assert_int_equal(worker->count, 1);
 		assert_int_equal(worker->blocking, i % 2);
-		assert_int_equal(worker->limits.spin_rounds, i % 2 ? 0 : 64);
-		assert_int_equal(worker->limits.yield_rounds, i % 2 ? 0 : 8);
+		assert_int_equal(worker->spin.most_ns, i % 2 ? 0 : 50000);
+		assert_int_equal(worker->spin.yields, i % 2 ? 0 : 8);
 		if (i % 2)
 			assert_int_equal(worker->cpu, PLATFORM_CPU_ANY);
 	}
@@ -177,27 +175,63 @@ static void blocking_stages_run_alone(void **state)
 	sluice_pipeline_close(p);
 }
 
-static void rounds_are_as_told(void **state)
+static struct spins {
+	const char *name;
+	uint32_t spin_us;
+	uint64_t most_ns;
+	uint32_t yields;
+} spins[] = {
+	{"by_default", 0, 50000, 8},
+	{"so_long", 7, 7000, 8},
+	{"at_most", SLUICE_SPIN_US_MAX, 1000000000, 8},
+	{"never", SLUICE_SPIN_NEVER, 0, 0},
+	{"forever", SLUICE_SPIN_FOREVER, SPIN_NS_FOREVER, 8},
+};
+
+static void spins_as_told(void **state)
 {
-	struct sluice_pipeline *p = made_up_open(2, 7, UINT32_MAX);
+	const struct spins *row = *state;
+	struct sluice_pipeline *p = made_up_open(2, row->spin_us);
+
+	add(p, 0, 0);
+	place(p);
+	assert_int_equal(p->workers[0].spin.most_ns, row->most_ns);
+	assert_int_equal(p->workers[0].spin.yields, row->yields);
+	assert_int_equal(p->cpu_time, CPUS);
+	sluice_pipeline_close(p);
+}
+
+/* Not even one that is to spin for ever keeps another one's CPU. */
+static void none_of_too_many_spins(void **state)
+{
+	struct sluice_pipeline *p = made_up_open(CPUS + 1, SLUICE_SPIN_FOREVER);
 
 	(void)state;
-	add(p, 0, 0);
+	for (uint32_t i = 0; i < STAGES_MAX; i++)
+		add(p, 0, 0);
 	place(p);
-	assert_int_equal(p->workers[0].limits.spin_rounds, 7);
-	assert_int_equal(p->workers[0].limits.yield_rounds, 0);
+	for (uint32_t i = 0; i <= CPUS; i++)
+		assert_int_equal(p->workers[i].spin.most_ns, 0);
 	sluice_pipeline_close(p);
-	p = made_up_open(2, UINT32_MAX, 3);
-	add(p, 0, 0);
-	place(p);
-	assert_int_equal(p->workers[0].limits.spin_rounds, 0);
-	assert_int_equal(p->workers[0].limits.yield_rounds, 3);
-	sluice_pipeline_close(p);
+}
+
+static void a_spin_has_a_limit(void **state)
+{
+	struct sluice_pipeline *p = NULL;
+
+	(void)state;
+	assert_int_equal(
+		sluice_pipeline_open(
+			&p, SLUICE_PIPELINE(.spin_us = SLUICE_SPIN_US_MAX + 1)),
+		-EINVAL);
+	assert_text_has(sluice_last_error(), "spin_us 1000001");
+	assert_text_has(sluice_last_error(), "limit of 1000000");
+	assert_null(p);
 }
 
 static void refusal_names_the_cpus(void **state)
 {
-	struct sluice_pipeline *p = made_up_open(0, 0, 0);
+	struct sluice_pipeline *p = made_up_open(0, 0);
 
 	(void)state;
 	add(p, SLUICE_CPU(4), 0);
@@ -225,26 +259,26 @@ static struct pins {
 	uint32_t time; /* CPUs' worth */
 	uint32_t made;
 	int cpu[STAGES_MAX];
-	uint32_t spin;
+	uint32_t spin_us;
 } pins[] = {
-	{"spread_by_name", "spread", 2, 0, 4, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 64},
-	{"spread_goes_on", NULL, 2, 1, 4, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 64},
-	{"spread_goes_round", NULL, 2, 7, 4, 2, {5, 0, 5, 0, 5, 0, 5, 0}, 64},
-	{"spread_of_one", NULL, 1, 2, 4, 1, {3, 3, 3, 3, 3, 3, 3, 3}, 64},
-	{"spread_over_all", NULL, 0, 6, 4, 4, {3, 5, 0, 2, 3, 5, 0, 2}, 64},
+	{"spread_by_name", "spread", 2, 0, 4, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 50},
+	{"spread_goes_on", NULL, 2, 1, 4, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 50},
+	{"spread_goes_round", NULL, 2, 7, 4, 2, {5, 0, 5, 0, 5, 0, 5, 0}, 50},
+	{"spread_of_one", NULL, 1, 2, 4, 1, {3, 3, 3, 3, 3, 3, 3, 3}, 50},
+	{"spread_over_all", NULL, 0, 6, 4, 4, {3, 5, 0, 2, 3, 5, 0, 2}, 50},
 	{"spread_too_many", NULL, 6, 1, 4, 6, {2, 3, 5, 0, 2, 3, 2, 3}, 0},
-	{"list_of_one", "5", 0, 3, 4, 1, {5, 5, 5, 5, 5, 5, 5, 5}, 64},
-	{"list_in_its_order", "5,0", 0, 3, 4, 2, {5, 0, 5, 0, 5, 0, 5, 0}, 64},
-	{"list_of_a_range", "2-3,5", 0, 0, 4, 3, {2, 3, 5, 2, 3, 5, 2, 3}, 64},
-	{"list_for_fewer", "2-3,5", 2, 0, 4, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 64},
+	{"list_of_one", "5", 0, 3, 4, 1, {5, 5, 5, 5, 5, 5, 5, 5}, 50},
+	{"list_in_its_order", "5,0", 0, 3, 4, 2, {5, 0, 5, 0, 5, 0, 5, 0}, 50},
+	{"list_of_a_range", "2-3,5", 0, 0, 4, 3, {2, 3, 5, 2, 3, 5, 2, 3}, 50},
+	{"list_for_fewer", "2-3,5", 2, 0, 4, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 50},
 	{"list_for_more", "3,5", 3, 0, 4, 3, {3, 5, 3, 3, 5, 3, 3, 5}, 0},
-	{"none", "none", 2, 3, 4, 2, NOWHERE, 64},
-	{"none_by_default", "none", 0, 3, 4, 4, NOWHERE, 64},
+	{"none", "none", 2, 3, 4, 2, NOWHERE, 50},
+	{"none_by_default", "none", 0, 3, 4, 4, NOWHERE, 50},
 	{"none_too_many", "none", 5, 3, 4, 5, NOWHERE, 0},
-	{"quota_of_two", NULL, 0, 0, 2, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 64},
-	{"quota_of_one", NULL, 0, 1, 1, 1, {2, 2, 2, 2, 2, 2, 2, 2}, 64},
-	{"quota_and_a_list", "2-3,5", 0, 0, 2, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 64},
-	{"quota_and_none", "none", 0, 0, 3, 3, NOWHERE, 64},
+	{"quota_of_two", NULL, 0, 0, 2, 2, {0, 2, 0, 2, 0, 2, 0, 2}, 50},
+	{"quota_of_one", NULL, 0, 1, 1, 1, {2, 2, 2, 2, 2, 2, 2, 2}, 50},
+	{"quota_and_a_list", "2-3,5", 0, 0, 2, 2, {2, 3, 2, 3, 2, 3, 2, 3}, 50},
+	{"quota_and_none", "none", 0, 0, 3, 3, NOWHERE, 50},
 	{"quota_exceeded_on_purpose",
 	 NULL,
 	 3,
@@ -273,7 +307,7 @@ static void pin_decides(void **state)
 
 		assert_int_equal(worker->cpu, row->cpu[i]);
 		assert_ptr_equal(worker, &p->workers[i % row->made]);
-		assert_int_equal(worker->limits.spin_rounds, row->spin);
+		assert_int_equal(worker->spin.most_ns, row->spin_us * 1000);
 	}
 	sluice_pipeline_close(p);
 }
@@ -301,7 +335,7 @@ static void ports_take_no_worker(void **state)
 			const struct worker *worker = p->stages[i]->worker;
 
 			assert_int_equal(worker->foreign, 0);
-			assert_int_equal(worker->limits.spin_rounds, 64);
+			assert_int_equal(worker->spin.most_ns, 50000);
 		}
 		sluice_pipeline_close(p);
 	}
@@ -455,7 +489,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pinned_stages_share_their_cpu),
 		cmocka_unit_test(blocking_stages_run_alone),
-		cmocka_unit_test(rounds_are_as_told),
+		cmocka_unit_test(none_of_too_many_spins),
+		cmocka_unit_test(a_spin_has_a_limit),
 		cmocka_unit_test(refusal_names_the_cpus),
 		cmocka_unit_test(ports_take_no_worker),
 		cmocka_unit_test(workers_take_turns_not_stages),
@@ -465,12 +500,14 @@ int main(void)
 		cmocka_unit_test(cpus_that_are_not_known),
 	};
 	struct CMUnitTest all[UNIT_COUNT(tests) + UNIT_COUNT(turns) +
-			      UNIT_COUNT(pins) + UNIT_COUNT(wrong_pins)];
+			      UNIT_COUNT(pins) + UNIT_COUNT(wrong_pins) +
+			      UNIT_COUNT(spins)];
 	size_t at = 0;
 
 	at = UNIT_ADD_ROWS(all, at, stages_take_turns, turns);
 	at = UNIT_ADD_ROWS(all, at, pin_decides, pins);
 	at = UNIT_ADD_ROWS(all, at, pin_is_refused, wrong_pins);
+	at = UNIT_ADD_ROWS(all, at, spins_as_told, spins);
 	memcpy(all + at, tests, sizeof(tests));
 	flow_watch(all, UNIT_COUNT(all));
 	return cmocka_run_group_tests_name("affinity", all, NULL, NULL);

@@ -47,8 +47,7 @@ static void sandboxed_start(struct sandboxed *s, uint32_t flags)
 	assert_int_equal(
 		pipeline_open_on(&s->pipeline,
 				 SLUICE_PIPELINE(.workers = 2,
-						 .spin_rounds = UINT32_MAX,
-						 .yield_rounds = UINT32_MAX),
+						 .spin_us = SLUICE_SPIN_NEVER),
 				 &s->platform),
 		0);
 	flow_add_source(s->pipeline, "source", &s->source);

@@ -54,14 +54,14 @@ static struct placing {
 	uint32_t pinned;   /* all on one CPU */
 	uint32_t blocking; /* every second stage */
 	uint32_t max_demand;
-	uint32_t spin_rounds;
+	uint32_t spin_us;
 } placings[] = {
 	{"chain_on_one_worker", "demand", 1, 0, 0, 0, 0},
 	{"chain_on_one_pinned_worker", "demand", 0, 1, 0, 0, 0},
 	{"chain_on_two_workers", "demand", 2, 0, 0, 100, 0},
 	{"chain_on_eight_workers", "demand", 8, 0, 0, 100, 0},
 	{"chain_that_blocks", "demand", 2, 0, 1, 100, 0},
-	{"chain_that_never_spins", "demand", 2, 0, 0, 10, UINT32_MAX},
+	{"chain_that_never_spins", "demand", 2, 0, 0, 10, SLUICE_SPIN_NEVER},
 	{"chain_with_windows_of_one", "demand", 2, 0, 0, 1, 0},
 	{"broadcast_chain", "broadcast", 8, 0, 0, 10, 0},
 	{"partition_chain", "partition", 8, 0, 0, 10, 0},
@@ -80,12 +80,10 @@ static void chain_delivers(void **state)
 	const struct sluice_subscription_opts *opts =
 		SLUICE_SUBSCRIPTION(.max_demand = row->max_demand);
 
-	assert_int_equal(
-		sluice_pipeline_open(
-			&p, SLUICE_PIPELINE(.workers = row->workers,
-					    .spin_rounds = row->spin_rounds,
-					    .yield_rounds = row->spin_rounds)),
-		0);
+	assert_int_equal(sluice_pipeline_open(
+				 &p, SLUICE_PIPELINE(.workers = row->workers,
+						     .spin_us = row->spin_us)),
+			 0);
 	flow_add(p, SLUICE_STAGE(.name = "a", .kind = SLUICE_PRODUCER,
 				 .out_bytes = 8, .handle_demand = flow_count,
 				 .dispatcher = row->dispatcher, .cpu = cpu,

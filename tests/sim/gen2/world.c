@@ -92,8 +92,7 @@ static void choose_opts(void)
 
 	sluice_pipeline_opts_init(o);
 	o->workers = sim_below(4);
-	o->spin_rounds = 1 + sim_below(3);
-	o->yield_rounds = UINT32_MAX;
+	o->spin_us = sim_below(2) ? 1 : SLUICE_SPIN_NEVER;
 	o->supervision = (enum sluice_supervision)sim_below(3);
 	o->max_restarts = sim_below(4) ? 1000 : 1 + sim_below(4);
 	o->backoff_ms = 1 + sim_below(20);

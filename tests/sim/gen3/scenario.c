@@ -369,8 +369,7 @@ static void visit_main(void *arg)
 	sluice_pipeline_opts_init(&o);
 	o.name = "sim";
 	o.workers = sim_below(4);
-	o.spin_rounds = 1 + sim_below(3);
-	o.yield_rounds = UINT32_MAX;
+	o.spin_us = sim_below(2) ? 1 : SLUICE_SPIN_NEVER;
 	o.log = say_log;
 	if (is_replay())
 		describe(&o);

@@ -74,8 +74,7 @@ int __wrap_pipeline_open_on(struct sluice_pipeline **out,
 
 	o.backoff_ms = 1;
 	o.backoff_max_ms = 1 + sim_below(8);
-	o.spin_rounds = sim_below(2) ? o.spin_rounds : 0;
-	o.yield_rounds = sim_below(2) ? o.yield_rounds : 0;
+	o.spin_us = sim_below(2) ? o.spin_us : 0;
 	o.pin = sim_below(2) ? "none" : NULL;
 	return __real_pipeline_open_on(out, &o, platform);
 }
