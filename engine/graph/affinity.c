@@ -140,6 +140,15 @@ int affinity_room(struct worker *worker)
 	return worker->stages ? 0 : -ENOMEM;
 }
 
+/* What others may look at at any time. */
+static void worker_tell(struct worker *worker)
+{
+	sluice_store_relaxed(&worker->pinned,
+			     worker->cpu == PLATFORM_CPU_ANY
+				     ? 0
+				     : (uint32_t)worker->cpu + 1);
+}
+
 static int worker_take(struct worker *worker, struct sluice_stage *stage)
 {
 	if (affinity_room(worker) < 0)
@@ -319,6 +328,8 @@ static int placing_choose(struct sluice_pipeline *p,
 		worker = placing_next(p, placing);
 	}
 	*out = worker;
+	if (worker != NULL && worker_is_fresh(worker))
+		worker_tell(worker);
 	return worker ? 0
 		      : sluice_fail(-ENOSPC,
 				    "stage '%s': limit of %u workers and ports "

@@ -45,6 +45,9 @@ enum worker_state {
  * fresh      control calls, the last    control calls under the lock, its thread;
  *            under the lock             1: it has no thread yet, or one that waits
  *                                       until its stage can be found
+ * pinned     control calls under the    users of ports, who may look at a worker
+ *            lock                       that is gone; relaxed, a hint: cpu + 1; 0: to
+ *                                       none
  * crowded    users of ports; worker     the worker; relaxed, a hint: 1: one that
  *                                       waits for it runs on its CPU
  */
@@ -87,6 +90,7 @@ struct worker {
 	sluice_a32 state;
 	sluice_a32 load;
 	sluice_a32 fresh;
+	sluice_a32 pinned;
 	sluice_a32 crowded;
 };
 

@@ -5,9 +5,9 @@ static int crowd_by(struct sluice_stage *peer, int cpu)
 {
 	struct worker *worker = peer->worker;
 
-	if (worker->cpu != cpu)
+	/* Relaxed: hints, see crowd_makes_way(). */
+	if (sluice_load_relaxed(&worker->pinned) != (uint32_t)cpu + 1)
 		return 0;
-	/* Relaxed: see crowd_makes_way(). */
 	sluice_store_relaxed(&worker->crowded, 1);
 	return 1;
 }

@@ -177,7 +177,7 @@ static void who_is_nowhere_spins(void **state)
 {
 	(void)state;
 	open_ports();
-	worker_of_stage()->cpu = PLATFORM_CPU_ANY;
+	sluice_store_release(&worker_of_stage()->pinned, 0);
 	user_spins_first(receive_in_vain);
 	sluice_pipeline_close(pipeline);
 }
