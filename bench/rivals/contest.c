@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/rivals/contest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ int contest_ours(const struct contest_entry *entry)
 
 /* One figure, undisturbed if that is to be had. */
 static int entry_measure(struct contest *contest, struct contest_entry *entry,
-			 uint32_t cell, uint32_t round, int64_t run_ns)
+			 const char *command, uint32_t cell, uint32_t round,
+			 int64_t run_ns)
 {
 	struct ring_figure figure = {0, 0};
 	uint32_t tries = 0;
@@ -25,9 +27,11 @@ static int entry_measure(struct contest *contest, struct contest_entry *entry,
 					    &entry->events, &figure);
 	} while (rc == 0 && bench_team_preempted() > 0 && ++tries < TRIES);
 	if (rc < 0) {
-		(void)fprintf(stderr, "sluice-bench ring: %s %s%s: %s\n",
+		(void)fprintf(stderr, "sluice-bench %s: %s %s%s: %s\n", command,
 			      contest->kind->name, contest->cell,
-			      entry->way.name, strerror(-rc));
+			      entry->way.name,
+			      rc == -EBADMSG ? "the sum of the events is wrong"
+					     : strerror(-rc));
 		return rc;
 	}
 	entry->disturbed += tries == TRIES;
@@ -67,33 +71,40 @@ const struct contest_entry *contest_best(const struct contest *contest,
 	return best;
 }
 
+struct contest_ratio contest_range(const double *values, uint32_t rounds)
+{
+	double sorted[CONTEST_ROUNDS_MAX];
+	struct contest_ratio range;
+
+	memcpy(sorted, values, rounds * sizeof(*values));
+	range.median = bench_median(sorted, rounds);
+	range.low = sorted[0];
+	range.high = sorted[rounds - 1];
+	return range;
+}
+
 /* Of @a, ours, to @b. */
 static struct contest_ratio contest_ratio(const struct contest *contest,
 					  const double *a, const double *b)
 {
 	double ratios[CONTEST_ROUNDS_MAX];
-	struct contest_ratio ratio;
 
 	for (uint32_t r = 0; r < contest->rounds; r++)
 		ratios[r] = contest->kind->low_wins ? b[r] / a[r] : a[r] / b[r];
-	ratio.median = bench_median(ratios, contest->rounds);
-	ratio.low = ratios[0];
-	ratio.high = ratios[contest->rounds - 1];
-	return ratio;
+	return contest_range(ratios, contest->rounds);
 }
 
 static void contest_judge(struct contest *contest)
 {
 	uint32_t disturbed = 0;
-	double sorted[CONTEST_ROUNDS_MAX];
 
 	for (uint32_t i = 0; i < contest->count; i++) {
 		struct contest_entry *entry = &contest->entry[i];
 
-		memcpy(sorted, entry->value, sizeof(sorted));
-		entry->median = bench_median(sorted, contest->rounds);
-		memcpy(sorted, entry->tail, sizeof(sorted));
-		entry->tail_median = bench_median(sorted, contest->rounds);
+		entry->median =
+			contest_range(entry->value, contest->rounds).median;
+		entry->tail_median =
+			contest_range(entry->tail, contest->rounds).median;
 		disturbed += entry->disturbed;
 	}
 	contest->disturbed =
@@ -113,26 +124,40 @@ static void contest_judge(struct contest *contest)
 			contest, contest->ours->tail, contest->best->tail);
 }
 
-int contest_run(struct contest *contest, const struct ring_kind *kind,
-		uint32_t cell, uint32_t rounds, int64_t run_ns)
+static int contest_rounds(struct contest *contest, const char *command,
+			  uint32_t cell, int64_t run_ns)
 {
-	memset(contest, 0, sizeof(*contest));
-	contest->kind = kind;
-	contest->rounds = rounds;
-	kind->cell_name(cell, contest->cell, sizeof(contest->cell));
-	contest_enter(contest, cell);
-	for (uint32_t round = 0; round < rounds; round++)
+	for (uint32_t round = 0; round < contest->rounds; round++)
 		for (uint32_t k = 0; k < contest->count; k++) {
 			/* There and back: no way always follows the same one.
 			 */
 			uint32_t at = round % 2 ? contest->count - 1 - k : k;
 			int rc = entry_measure(contest, &contest->entry[at],
-					       cell, round, run_ns);
+					       command, cell, round, run_ns);
 
 			if (rc < 0)
 				return rc;
 		}
-	if (contest->count > 0)
-		contest_judge(contest);
 	return 0;
+}
+
+int contest_run(struct contest *contest, const char *command,
+		const struct ring_kind *kind, uint32_t cell, uint32_t rounds,
+		int64_t run_ns)
+{
+	int rc;
+
+	memset(contest, 0, sizeof(*contest));
+	contest->kind = kind;
+	contest->rounds = rounds;
+	kind->cell_name(cell, contest->cell, sizeof(contest->cell));
+	contest_enter(contest, cell);
+	rc = contest_rounds(contest, command, cell, run_ns);
+	if (kind->leave)
+		kind->leave(cell);
+	if (kind->note)
+		contest->note = kind->note(cell);
+	if (rc == 0 && contest->count > 0)
+		contest_judge(contest);
+	return rc;
 }

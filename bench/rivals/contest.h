@@ -50,12 +50,17 @@ struct contest {
 	struct contest_ratio ratio;
 	struct contest_ratio tail_ratio; /* 0: there are no tails */
 	double disturbed;                /* share of all figures, in [0, 1] */
+	const char *note;                /* of the kind; NULL or "": nothing */
 };
 
-/* Run @cell of @kind. Returns 0, or a negative errno after it has said on
- * stderr which way of use failed. */
-int contest_run(struct contest *contest, const struct ring_kind *kind,
-		uint32_t cell, uint32_t rounds, int64_t run_ns);
+/* Run @cell of @kind for subcommand @command. Returns 0, or a negative errno after it
+ * has said on stderr which way of use failed. */
+int contest_run(struct contest *contest, const char *command,
+		const struct ring_kind *kind, uint32_t cell, uint32_t rounds,
+		int64_t run_ns);
+
+/* Of what was measured in @rounds rounds. */
+struct contest_ratio contest_range(const double *values, uint32_t rounds);
 
 /* The way with the best median among @family, or among all others than ours
  * where @family is NULL. NULL: there is none. */

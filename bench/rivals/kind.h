@@ -3,8 +3,9 @@
  * A kind of comparison: its cells, the ways of use that take part, and how one
  * figure is had. The rounds around it are in contest.h.
  *
- * Of kind_spsc.c, kind_mpmc.c, kind_trip.c and kind_process.c, one kind each, and
- * kind_process_trip.c, two; kind.c has what they share. Knows cells and ways of use; not
+ * Of kind_spsc.c, kind_mpmc.c, kind_trip.c, kind_process.c, kind_engine.c and
+ * kind_engine_trip.c, one kind each, and kind_process_trip.c, two; kind.c has what they
+ * share. Knows cells and ways of use; not
  * rounds and ratios.
  */
 #ifndef SLUICE_BENCH_KIND_H
@@ -49,6 +50,10 @@ struct ring_kind {
 	 */
 	int (*measure)(uint32_t cell, uint32_t way, int64_t run_ns,
 		       uint64_t *events, struct ring_figure *out);
+	/* A cell is over; and what there is to say of it, or "". Either may be
+	 * NULL. */
+	void (*leave)(uint32_t cell);
+	const char *(*note)(uint32_t cell);
 };
 
 extern const struct ring_kind kind_spsc;
@@ -57,5 +62,7 @@ extern const struct ring_kind kind_trip;
 extern const struct ring_kind kind_process;
 extern const struct ring_kind kind_process_trip;
 extern const struct ring_kind kind_process_attach;
+extern const struct ring_kind kind_engine;
+extern const struct ring_kind kind_engine_trip;
 
 #endif

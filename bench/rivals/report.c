@@ -78,6 +78,8 @@ void ring_report_line(FILE *out, const struct contest *contest)
 		(void)snprintf(text, sizeof(text), "%s : %s",
 			       contest->ours->way.name,
 			       contest->best->way.name);
+	else if (contest->ours)
+		(void)snprintf(text, sizeof(text), "no rival");
 	(void)fprintf(out, "  %-22s", text);
 	if (contest->ours && contest->best)
 		(void)fprintf(out, " %5.2f (%.2f..%.2f)", contest->ratio.median,
@@ -88,5 +90,7 @@ void ring_report_line(FILE *out, const struct contest *contest)
 	(void)fputc('\n', out);
 	if (contest->count > 0 && contest->entry[0].tail_median > 0)
 		line_tails(out, contest);
+	if (contest->note && contest->note[0] != '\0')
+		(void)fprintf(out, "  %s\n", contest->note);
 	(void)fflush(out);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/rivals/report.h"
-#include "bench/rivals/ring.h"
 
 #include <errno.h>
 
@@ -27,31 +26,48 @@ static void json_keep(struct ring_json *json, int rc)
 		json->whole = 0;
 }
 
-struct ring_json *ring_json_open(void)
+/* The name of a member for what people are told by @text. */
+static void json_name(char name[32], const char *text, const char *more)
+{
+	(void)snprintf(name, 32, "%s%s%s", text, more[0] != '\0' ? "_" : "",
+		       more);
+	for (char *at = name; *at != '\0'; at++)
+		if (*at == ' ' || *at == '-')
+			*at = '_';
+}
+
+struct ring_json *ring_json_open(const char *absent, const char *const *missing)
 {
 	static struct ring_json json;
-	json_t *missing = json_array();
+	json_t *list = json_array();
+	char name[32];
 
 	json = (struct ring_json){json_object(), json_array(), 1};
-	for (uint32_t i = 0; ring_missing[i] != NULL; i++)
+	json_name(name, absent, "");
+	for (uint32_t i = 0; missing[i] != NULL; i++)
 		json_keep(&json,
-			  json_array_append_new(missing,
-						json_string(ring_missing[i])));
+			  json_array_append_new(list, json_string(missing[i])));
 	json_keep(&json,
 		  json_object_set_new(json.root, "schema", json_integer(1)));
-	json_keep(&json, json_object_set_new(json.root, "not_built", missing));
+	json_keep(&json, json_object_set_new(json.root, name, list));
 	json_keep(&json, json_object_set(json.root, "contests", json.contests));
 	return &json;
 }
 
-void ring_json_floor(struct ring_json *json, const char *when,
+void ring_json_member(struct ring_json *json, const char *name,
+		      struct json_t *value)
+{
+	json_keep(json, json_object_set_new(json->root, name, value));
+}
+
+void ring_json_floor(struct ring_json *json, const char *name, const char *when,
 		     const struct bench_floor *floor)
 {
-	char name[32];
+	char member[32];
 
-	(void)snprintf(name, sizeof(name), "floor_%s", when);
+	json_name(member, name, when);
 	json_keep(json,
-		  json_object_set_new(json->root, name,
+		  json_object_set_new(json->root, member,
 				      json_pack("{s:f, s:f, s:f}", "median_ns",
 						floor->median_ns, "low_ns",
 						floor->low_ns, "high_ns",
@@ -113,6 +129,10 @@ void ring_json_contest(struct ring_json *json, const struct contest *contest)
 		json_keep(json, json_object_set_new(
 					object, "ratio_p99",
 					json_ratio(&contest->tail_ratio)));
+	if (contest->note && contest->note[0] != '\0')
+		json_keep(json,
+			  json_object_set_new(object, "note",
+					      json_string(contest->note)));
 	json_keep(json, json_array_append_new(json->contests, object));
 }
 
@@ -145,17 +165,28 @@ int ring_json_built(void)
 	return 0;
 }
 
-struct ring_json *ring_json_open(void)
+struct ring_json *ring_json_open(const char *absent, const char *const *missing)
 {
+	(void)absent;
+	(void)missing;
 	return NULL;
 }
 
-void ring_json_floor(struct ring_json *json, const char *when,
+void ring_json_floor(struct ring_json *json, const char *name, const char *when,
 		     const struct bench_floor *floor)
 {
 	(void)json;
+	(void)name;
 	(void)when;
 	(void)floor;
+}
+
+void ring_json_member(struct ring_json *json, const char *name,
+		      struct json_t *value)
+{
+	(void)json;
+	(void)name;
+	(void)value;
 }
 
 void ring_json_contest(struct ring_json *json, const struct contest *contest)
