@@ -39,7 +39,7 @@ struct bench_options {
 	 * points to it. */
 	struct trace own;
 	const char *only; /* verify: name of a strategy; NULL: all */
-	/* ring */
+	/* ring, engine */
 	enum {
 		RING_ALL,
 		RING_SPSC,
@@ -50,6 +50,7 @@ struct bench_options {
 	const char *ring_cell; /* NULL: all */
 	uint32_t ring_rounds;
 	uint32_t ring_run_ms;
+	const char *engine_jar;
 };
 
 /* Subcommands as a set, for the table. */
@@ -60,6 +61,7 @@ enum command_bit {
 	COMMAND_PLOT = 8,
 	COMMAND_SIZE = 16,
 	COMMAND_DIFF = 32,
+	COMMAND_ENGINE = 64,
 };
 
 /* ---- options.c, options_finish.c ------------------------------------------ */
@@ -87,6 +89,7 @@ void options_record(const struct bench_options *options, struct report *report);
 /* Run every strategy over every load, and write the reports that were asked
  * for. */
 int cmd_measure(const struct command *command, void *of);
+int cmd_engine(const struct command *command, void *of);
 int cmd_diff(const struct command *command, void *of);
 int cmd_plot(const struct command *command, void *of);
 int cmd_ring(const struct command *command, void *of);

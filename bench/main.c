@@ -57,6 +57,12 @@ static const struct command commands[] = {
  {"consumers=1:32", "strategies=demand,rr,p2c,jbsq:2,shared,atomic"}},
 {"ring", COMMAND_RING, cmd_ring, OPTIONS, 0, "our rings against others",
  "Our rings against others, side by side in every round.", {NULL}},
+{"engine", COMMAND_ENGINE, cmd_engine, OPTIONS, 0,
+ "whole pipelines, beside the Disruptor",
+ "What pipelines carry, as users declare them, beside the Disruptor of LMAX "
+ "where it is installed and has the same, side by side in every round; and an "
+ "event there and back, beside a bare cache line or two bare wake-ups.",
+ {NULL}},
 {"verify", COMMAND_VERIFY, cmd_verify, OPTIONS, 0,
  "do the strategies still have their figures?",
  "Do the strategies still have their figures? They run in the simulation "

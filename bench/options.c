@@ -4,6 +4,7 @@
  * said is in options_finish.c. */
 #include "bench/command.h"
 #include "bench/rivals/contest.h"
+#include "bench/rivals/disruptor.h"
 
 #include <string.h>
 
@@ -92,6 +93,8 @@ FORMS(when, {NULL, {CONSUMER, AT_NS}});
 #define MEASURE COMMAND_MEASURE
 #define SIZE    COMMAND_SIZE
 #define RING    COMMAND_RING
+#define ENGINE  COMMAND_ENGINE
+#define CONTEST (COMMAND_RING | COMMAND_ENGINE)
 #define VERIFY  COMMAND_VERIFY
 #define PLOT    COMMAND_PLOT
 #define DIFF    COMMAND_DIFF
@@ -228,17 +231,24 @@ const struct option_row options_rows[] = {
 	{MEASURE, "color", "WHEN", "colour in the tables", SPEC(color, colors, 0)},
 	{SIZED, "quiet", NULL, "no progress, no legend", PLACE(FLAG, quiet)},
 
-	HEADING(RING | VERIFY | PLOT | DIFF, "Options:"),
+	HEADING(CONTEST | VERIFY | PLOT | DIFF, "Options:"),
 	{RING, "kind", "KIND", "which rings; trips between two threads; two processes",
 	 SPEC(ring_kind, rings, 0)},
-	{RING, "rounds", "N", "how many rounds per cell",
+	{CONTEST, "rounds", "N", "how many rounds per cell",
 	 U32(ring_rounds, CONTEST_ROUNDS_MIN, CONTEST_ROUNDS_MAX)},
-	{RING, "run-ms", "N",
+	{CONTEST, "run-ms", "N",
 	 "how long a run takes about; short runs are preempted less often on a "
 	 "busy machine",
 	 U32(ring_run_ms, 1, 1000)},
 	{RING, "cell", "TEXT",
 	 "only cells whose name contains TEXT: 64B/batch16/", TEXT(ring_cell, 0)},
+	{ENGINE, "cell", "TEXT",
+	 "only cells whose name contains TEXT: 64B/1to1/", TEXT(ring_cell, 0)},
+	{ENGINE, "jar", "FILE", "where the Disruptor is", TEXT(engine_jar, 0)},
+	{ENGINE, "json", "[=FILE]",
+	 "one JSON document, to a file or instead of the tables", DOCUMENT(json)},
+	{ENGINE, "csv", "FILE",
+	 "every figure, a line for each way of use; - is stdout", DOCUMENT(csv)},
 	{VERIFY, "seed", "N",
 	 "seed of the traces; with another one a few cells may fail by chance",
 	 U64(plan.trace.seed, 0, 0x1p64)},
@@ -253,7 +263,7 @@ const struct option_row options_rows[] = {
 	 "each plot as a file of its own, PREFIX-NAME.svg; the names go to "
 	 "stdout",
 	 TEXT(svg, 0)},
-	{SIZED | RING | VERIFY | PLOT | DIFF, "help", NULL, "this text",
+	{SIZED | CONTEST | VERIFY | PLOT | DIFF, "help", NULL, "this text",
 	 PLACE(FLAG, line.help)},
 };
 /* clang-format on */
@@ -270,6 +280,7 @@ void options_init(void *of)
 
 	options->ring_rounds = 7;
 	options->ring_run_ms = 20;
+	option_preset(&options->line, "jar=" DISRUPTOR_JAR);
 	plan_init(&options->plan);
 	option_preset(&options->line, "strategies=demand");
 	option_preset(&options->line, "load=0.8");

@@ -7,7 +7,7 @@ set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
 
-commands="run compare keyed slow burst size ring verify plot diff"
+commands="run compare keyed slow burst size ring engine verify plot diff"
 
 check_help()
 {
