@@ -56,7 +56,10 @@ static struct stage_row {
 	int rc;
 	const char *says[3];
 } stage_rows[] = {
-	{"flags_unknown", {PRODUCES, .flags = 64}, -EINVAL, {"flags", "0x40"}},
+	{"flags_unknown",
+	 {PRODUCES, .flags = 1u << 31},
+	 -EINVAL,
+	 {"flags", "0x80000000"}},
 	{"watch_consumer",
 	 {CONSUMES, .flags = SLUICE_STAGE_PEERS_WATCH},
 	 -EINVAL,

@@ -374,6 +374,12 @@ static uint32_t close_origin(enum level level, uint32_t origin, uint32_t count,
 	return lost;
 }
 
+/* It may have sent more before it knew of its end, and that may have been read. */
+static uint32_t most_of(const struct visitor *v)
+{
+	return v->most > v->sent ? v->most : v->sent;
+}
+
 /* What visitors have sent. Returns how many are not finished; of those that the
  * middle was to have wrong() is told. */
 static uint32_t close_visitors(void)
@@ -394,9 +400,10 @@ static uint32_t close_visitors(void)
 			taken = 0;
 		if (place == PLACE_MIDDLE)
 			middle += close_origin(LEVEL_MIDDLE, i + 1, taken,
-					       v->most);
+					       most_of(v));
 		if (place != PLACE_MIDDLE || !visit.spring[place].common)
-			last += close_origin(LEVEL_LAST, i + 1, taken, v->most);
+			last += close_origin(LEVEL_LAST, i + 1, taken,
+					     most_of(v));
 	}
 	if (middle > 0)
 		wrong("lost: %u events in the middle", middle);
