@@ -150,12 +150,12 @@ static int finish_idle(const struct bench_options *options)
 
 	for (uint32_t i = 0; i < plan->strategies; i++) {
 		const struct plan_strategy *one = &plan->strategy[i];
-		int shared = one->strategy->rings == SLUICE_RINGS_POOL;
+		int pooled = one->strategy->rings == SLUICE_RINGS_POOL;
 
 		needs |= one->strategy->needs;
-		pool |= shared;
+		pool |= pooled;
 		windows |= one->window == 0;
-		refills |= !shared && one->refill == 0 && one->min == 0;
+		refills |= !pooled && one->refill == 0 && one->min == 0;
 	}
 	const struct {
 		const char *name;

@@ -62,7 +62,7 @@ static inline uint32_t sluice_ordered_fit(const struct sluice_ordered *s,
 	uint32_t n;
 
 	for (n = 0; n < events->count; n++, event += events->bytes)
-		if (sluice_order_of(event, s->offset) - lanes->restored >=
+		if (sluice_sequence_of(event, s->offset) - lanes->restored >=
 		    s->window)
 			break;
 	return n;
@@ -79,7 +79,7 @@ static inline uint32_t sluice_ordered_past(const struct sluice_ordered *s,
 	uint32_t n;
 
 	for (n = 0; n < events->count; n++, event += events->bytes)
-		if ((int64_t)(sluice_order_of(event, s->offset) -
+		if ((int64_t)(sluice_sequence_of(event, s->offset) -
 			      lanes->restored) >= 0)
 			break;
 	return n;
@@ -97,7 +97,7 @@ static inline uint32_t sluice_ordered_place(struct sluice_ordered *s,
 				       n_runs);
 
 	if (n > 0) {
-		uint64_t last = sluice_order_of(
+		uint64_t last = sluice_sequence_of(
 			fit->first + (uint64_t)(n - 1) * fit->bytes, s->offset);
 
 		if ((int64_t)(last + 1 - s->next) > 0)

@@ -23,7 +23,7 @@
 #include <string.h>
 
 enum sluice_reorder_verdict {
-	SLUICE_REORDER_TAKEN = 0,
+	SLUICE_REORDER_KEPT = 0,
 	SLUICE_REORDER_DUPLICATE = 1, /* its number has come already */
 	SLUICE_REORDER_WRONG = 2,     /* its number is beyond the window */
 };
@@ -39,8 +39,8 @@ struct sluice_reorder {
 };
 
 /** The sequence number in @event. */
-static inline uint64_t sluice_order_of(const unsigned char *event,
-				       uint32_t offset)
+static inline uint64_t sluice_sequence_of(const unsigned char *event,
+					  uint32_t offset)
 {
 	uint64_t seq;
 
@@ -75,7 +75,7 @@ static inline void sluice_reorder_advance(struct sluice_reorder *r)
 static inline enum sluice_reorder_verdict
 sluice_reorder_put(struct sluice_reorder *r, const unsigned char *event)
 {
-	uint64_t seq = sluice_order_of(event, r->offset);
+	uint64_t seq = sluice_sequence_of(event, r->offset);
 	uint64_t place = seq & (r->window - 1);
 
 	if ((int64_t)(seq - r->head) < 0)
@@ -87,7 +87,7 @@ sluice_reorder_put(struct sluice_reorder *r, const unsigned char *event)
 	memcpy(r->slots + place * r->event_bytes, event, r->event_bytes);
 	r->come[place] = 1;
 	sluice_reorder_advance(r);
-	return SLUICE_REORDER_TAKEN;
+	return SLUICE_REORDER_KEPT;
 }
 
 /** Returns how many events are next and lie in a row; *first: the first one. */

@@ -50,7 +50,7 @@
  *        then. After `hold_ms`, or when the pipeline drains, or when a peer of
  *        that name comes with other options, the stage ends, and its events go
  *        to other consumers, or, of a broadcast, are read by the others only.
- *        No place is kept for a peer that has left in good order, that had no
+ *        No place is kept for a peer that has left cleanly, that had no
  *        name, or that is an onlooker (tee, conflate). The events that a worker
  *        had sent before it died count, and its successor sends on behind them;
  *        it handles the batch that was not acknowledged again, so results of

@@ -190,7 +190,7 @@ sluice_pipeline_open(struct sluice_pipeline **out,
  * has ever subscribed to those that are left, nor they to anybody. One that is to
  * wait for stages to come has a stage with SLUICE_IDLE_STAY, or a port.
  *
- * Returns 0; -EINVAL with the field and limit named; -EEXIST for a name taken;
+ * Returns 0; -EINVAL with the field and limit named; -EEXIST for a name in use;
  * -EBUSY while the pipeline is being started; -EPIPE when it is ending or has
  * ended; -ENOSPC over SLUICE_STAGES_MAX, or where there are no more threads and
  * ports: it waits for those that are about to be free, but not in a callback;

@@ -25,7 +25,7 @@
  *
  * From its end on, a port's calls return a code that says how it has ended:
  *
- *   -EPIPE      in good order: the streams are complete, or were drained; or
+ *   -EPIPE      a clean end: the streams are complete, or were drained; or
  *               the last consumer has gone, or the port was told to end
  *   -EIO        by a failure, of the pipeline or of a stage at the other end of
  *               a subscription: events are missing

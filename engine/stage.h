@@ -17,7 +17,7 @@
  *   credit      of one consumer: what it has asked for and not been sent yet
  *   in flight   of one consumer: what it was sent and has not finished yet
  *   emission    the events that one call of a callback emits
- *   dispatcher  the rule by which a producer's events are shared out
+ *   dispatcher  the rule by which a producer's events are dealt
  *   buffer      where emitted events wait while no consumer has credit
  *   spill       where events wait whose key has named a consumer without credit
  */

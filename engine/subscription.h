@@ -175,7 +175,7 @@ sluice_subscription_opts_init(struct sluice_subscription_opts *opts);
  * Returns 0; -ENOENT for an unknown name; -EINVAL when a kind, an event size, a
  * demand, a partition or an order to be restored (order_of) does not fit;
  * -EEXIST for a second subscription to a broadcast; -EBUSY for a partition
- * taken, and while a start plans or fails; -EPIPE when the consumer has ended,
+ * in use, and while a start plans or fails; -EPIPE when the consumer has ended,
  * or is ending, or the pipeline is draining; -ENOSPC over a limit; -E2BIG;
  * -ENOMEM. After a refusal nothing has changed. Threads: any, also inside
  * callbacks.

@@ -46,7 +46,7 @@ static int square(struct sluice_stage *out, const struct sluice_batch *batch)
 	return rc;
 }
 
-/* Until the streams have ended: -EPIPE is in good order. */
+/* Until the streams have ended: -EPIPE is a clean end. */
 static int work(struct sluice_stage *in, struct sluice_stage *out)
 {
 	struct sluice_batch batch;

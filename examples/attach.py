@@ -232,7 +232,7 @@ class Port:
         return [events[i : i + n] for i in range(0, len(events), n)]
 
     def __iter__(self):
-        """The batches, until the stream ends in good order."""
+        """The batches, until the stream ends cleanly."""
         return iter(self.recv, None)
 
     def send(self, events):

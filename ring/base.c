@@ -60,7 +60,7 @@ const char *sluice_strerror(int rc)
 		{-EAGAIN, "full, empty or no credit right now"},
 		{-EINVAL, "bad option"},
 		{-E2BIG, "options from a newer sluice"},
-		{-EEXIST, "name is taken"},
+		{-EEXIST, "name is in use"},
 		{-ENOENT, "no such stage or subscription"},
 		{-EBUSY, "not possible in this state"},
 		{-ENOMEM, "memory refused"},

@@ -10,10 +10,10 @@
  *   -EAGAIN      full, empty, or no credit right now
  *   -EINVAL      a bad option; sluice_last_error() names field and limit
  *   -E2BIG       an options struct from a newer sluice with fields set
- *   -EEXIST      the name is taken
+ *   -EEXIST      the name is in use
  *   -ENOENT      no stage of that name, no such subscription
  *   -EBUSY       not in this state (say, adding a stage while running), or a
- *                partition that is taken
+ *                partition that is in use
  *   -ENOMEM      memory for the region or for private state was refused
  *   -ENOSPC      a fixed limit of this pipeline is used up
  *   -EPROTO      not a sluice region, or one of another version; or what

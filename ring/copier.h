@@ -13,7 +13,7 @@
  * Tries      Now and then another method is used for two epochs. The first does
  *            not count, for the lines are still as the method before has left
  *            them; nor does the first of the two epochs of the old method that
- *            follow. A method is taken only when it is better than the epochs
+ *            follow. A method is chosen only when it is better than the epochs
  *            before and after it by a tenth, twice in a row.
  * Cost       The time to the next try is such that tries cost one part in a
  *            hundred, but no more than 15 ms; a try that is three times as slow

@@ -261,7 +261,7 @@ static void serve_restore(struct flow *flow, uint32_t p,
 	/* Twice, or beyond its window, it is out of order as well. */
 	run->result->reordered +=
 		sluice_reorder_put(window, (const unsigned char *)event) !=
-		SLUICE_REORDER_TAKEN;
+		SLUICE_REORDER_KEPT;
 	while (sluice_reorder_peek(window, &first) > 0) {
 		memcpy(&left, first, sizeof(left));
 		record = &run->record[left.seq];

@@ -221,7 +221,7 @@ void run_sources_report(struct run *run);
 /* ---- tally.c ------------------------------------------------------------- */
 
 /* Was each event handled once, or left for a reason? And what follows from all of
- * them: order, shares, rates. Returns 0 or -EBADMSG. */
+ * them: order, fairness, rates. Returns 0 or -EBADMSG. */
 int tally_whole(struct run *run);
 /* What follows from the times of each: those of @record that were handled. */
 void tally_times(struct run *run, const struct run_record *record);

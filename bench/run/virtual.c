@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Real time, real rings, real outlets, and as many consumers as one likes: one
- * thread offers and shares out, the other is all consumers in turn. A service
+ * thread offers and deals, the other is all consumers in turn. A service
  * occupies its consumer until the clock has reached its end; meanwhile the
  * thread looks at the others. So two CPUs show a fan-out to 8 or 64.
  *

@@ -71,7 +71,7 @@ static int control_post(struct sluice_stage *stage, struct letter *letter,
 
 	if (!waits)
 		sluice_store_relaxed(&letter->state, LETTER_ABANDONED);
-	/* An order to end has room always. */
+	/* What ends a stage has room always. */
 	rc = mailbox_post(&stage->mail, letter,
 			  letter->kind == LETTER_END
 				  ? UINT32_MAX

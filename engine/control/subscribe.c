@@ -235,7 +235,7 @@ static int late_choose(struct subscription *wish)
 	}
 	if (place_sub(&out->places[wish->lane]) != NULL)
 		return SUBSCRIPTION_FAIL(wish, -EBUSY,
-					 "partition %u is taken: its last "
+					 "partition %u is in use: its last "
 					 "reader is still leaving",
 					 wish->lane);
 	return 0;

@@ -94,7 +94,7 @@ static struct worker *worker_add(struct sluice_pipeline *p, int cpu,
 	sluice_store_release(&worker->arriving, 0);
 	sluice_store_release(&worker->load, 0);
 	sluice_store_release(&worker->fresh, 1);
-	sluice_store_release(&worker->state, WORKER_TAKEN);
+	sluice_store_release(&worker->state, WORKER_USED);
 	if (i == count)
 		sluice_store_release(&p->worker_count, count + 1);
 	return worker;
@@ -110,7 +110,7 @@ static struct worker *worker_find(struct sluice_pipeline *p, int cpu,
 		if (!worker->blocking && !worker->foreign &&
 		    !(p->placing->running && worker_is_fresh(worker)) &&
 		    worker->cpu == cpu && worker->replica == replica &&
-		    sluice_load_acquire(&worker->state) == WORKER_TAKEN &&
+		    sluice_load_acquire(&worker->state) == WORKER_USED &&
 		    sluice_load_acquire(&worker->arriving) != WORKER_SHUT)
 			return worker;
 	}
@@ -191,7 +191,7 @@ static uint32_t affinity_polling(const struct sluice_pipeline *p)
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
 		polling += !p->workers[i].blocking && !p->workers[i].foreign &&
 			   sluice_load_acquire(&p->workers[i].state) ==
-				   WORKER_TAKEN;
+				   WORKER_USED;
 	return polling;
 }
 

@@ -41,26 +41,26 @@ static int check_connected(const struct sluice_pipeline *p)
 static int check_cycle(const struct sluice_pipeline *p)
 {
 	uint32_t *waiting = calloc(pipeline_stages(p), sizeof(*waiting));
-	uint32_t *order = calloc(pipeline_stages(p), sizeof(*order));
-	uint32_t taken = 0;
+	uint32_t *gone = calloc(pipeline_stages(p), sizeof(*gone));
+	uint32_t count = 0;
 	int rc = 0;
 
-	if (!waiting || !order) {
+	if (!waiting || !gone) {
 		rc = sluice_fail(-ENOMEM, "pipeline '%s': no memory", p->name);
 		goto out;
 	}
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		waiting[i] = p->stages[i]->declared_in;
 		if (waiting[i] == 0)
-			order[taken++] = i;
+			gone[count++] = i;
 	}
-	for (uint32_t next = 0; next < taken; next++)
+	for (uint32_t next = 0; next < count; next++)
 		for (uint32_t s = 0; s < p->sub_count; s++)
 			if (subscription_at(p, s)->producer->index ==
-				    order[next] &&
+				    gone[next] &&
 			    --waiting[subscription_at(p, s)->consumer->index] ==
 				    0)
-				order[taken++] =
+				gone[count++] =
 					subscription_at(p, s)->consumer->index;
 	for (uint32_t i = 0; i < pipeline_stages(p); i++)
 		if (waiting[i] > 0) {
@@ -73,7 +73,7 @@ static int check_cycle(const struct sluice_pipeline *p)
 		}
 out:
 	free(waiting);
-	free(order);
+	free(gone);
 	return rc;
 }
 

@@ -21,7 +21,7 @@
 
 enum worker_state {
 	WORKER_VACANT = 0, /* may be another stage's */
-	WORKER_TAKEN = 1,  /* it has a thread, or a port's user */
+	WORKER_USED = 1,   /* it has a thread, or a port's user */
 	WORKER_DONE = 2,   /* its thread is to be joined */
 };
 

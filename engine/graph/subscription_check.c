@@ -225,7 +225,7 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 		if (sub->opts.partition != 0 &&
 		    other->opts.partition == sub->opts.partition)
 			return SUBSCRIPTION_FAIL(
-				sub, -EBUSY, "partition %u is taken by '%s'",
+				sub, -EBUSY, "partition %u is in use by '%s'",
 				sub->opts.partition - 1, other->consumer->name);
 	}
 	return 0;

@@ -52,7 +52,7 @@ void sequence_note(struct sequence *sequence, const unsigned char *events,
 		   uint64_t position)
 {
 	for (uint32_t i = 0; i < n; i++, events += event_bytes) {
-		uint64_t seq = sluice_order_of(events, sequence->offset);
+		uint64_t seq = sluice_sequence_of(events, sequence->offset);
 
 		sequence->log[seq & sequence->mask] = (struct sequence_entry){
 			.position = position + i,
@@ -65,7 +65,7 @@ void sequence_give(struct sequence *sequence, const unsigned char *events,
 		   uint32_t event_bytes, uint32_t n, uint32_t peer)
 {
 	for (uint32_t i = 0; i < n; i++, events += event_bytes) {
-		uint64_t seq = sluice_order_of(events, sequence->offset);
+		uint64_t seq = sluice_sequence_of(events, sequence->offset);
 
 		sluice_store_release(&sequence->given[seq & sequence->mask],
 				     sequence_given(seq, peer)); /* R3 */
@@ -79,7 +79,7 @@ uint32_t sequence_missed(const struct sequence *sequence,
 	uint32_t missed = 0;
 
 	for (uint32_t i = 0; i < n; i++, events += event_bytes) {
-		uint64_t seq = sluice_order_of(events, sequence->offset);
+		uint64_t seq = sluice_sequence_of(events, sequence->offset);
 
 		/* Relaxed: A1 was before. */
 		missed += sluice_load_relaxed(

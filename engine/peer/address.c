@@ -225,7 +225,7 @@ static int lock_refused(const struct address *address, const char *step)
 }
 
 /* Who holds it has written its pid there, for people to read. */
-static int lock_taken(const struct address *address, int fd)
+static int lock_held(const struct address *address, int fd)
 {
 	char pid[16] = "";
 	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
@@ -233,7 +233,7 @@ static int lock_taken(const struct address *address, int fd)
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
 	return sluice_fail(-EADDRINUSE,
-			   "peers: '%s' is taken by another pipeline, of "
+			   "peers: '%s' is in use by another pipeline, of "
 			   "process %s",
 			   address->path, pid[0] ? pid : "(not said)");
 }
@@ -269,7 +269,7 @@ static int lock_try(const struct address *address)
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		rc = lock_current(address, fd);
 	else if (errno == EWOULDBLOCK)
-		rc = lock_taken(address, fd);
+		rc = lock_held(address, fd);
 	else
 		rc = lock_refused(address, "flock");
 	if (rc == 1)

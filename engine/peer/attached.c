@@ -11,16 +11,16 @@
 #include <string.h>
 
 /* What a port of its own is called: @wish, or what neither a stage of the engine's is
- * called that it has, nor @taken. */
+ * called that it has, nor @used. */
 static const char *attached_name(const struct wire_hello *hello,
-				 const char *wish, const char *taken)
+				 const char *wish, const char *used)
 {
 	static const char *const others[] = {"port", "own", "peer", "process"};
 	const char *name = wish;
 
 	for (uint32_t i = 0;
 	     name[0] == '\0' || strcmp(name, hello->from) == 0 ||
-	     strcmp(name, hello->to) == 0 || strcmp(name, taken) == 0;
+	     strcmp(name, hello->to) == 0 || strcmp(name, used) == 0;
 	     i++)
 		name = others[i];
 	return name;

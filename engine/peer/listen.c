@@ -391,7 +391,7 @@ static int listener_seat(struct listener *l, struct process *process)
 			seat = &l->process[i - 1];
 		else if (strcmp(other->hello.peer, name) == 0)
 			return sluice_fail(-EEXIST,
-					   "stage '%s': the name is taken "
+					   "stage '%s': the name is in use "
 					   "already",
 					   name);
 	}

@@ -370,7 +370,8 @@ static int process_may_come(struct sluice_pipeline *p, const char *name)
 				 name);
 	else if (pipeline_find(p, name) != NULL)
 		rc = sluice_fail(-EEXIST,
-				 "stage '%s': the name is taken already", name);
+				 "stage '%s': the name is in use already",
+				 name);
 	pipeline_unlock(p);
 	return rc;
 }

@@ -25,7 +25,7 @@
 
 /* ---- a place ------------------------------------------------------------- */
 
-static int arrive_name_taken(const struct sluice_pipeline *p, const char *name)
+static int arrive_name_used(const struct sluice_pipeline *p, const char *name)
 {
 	for (uint32_t i = 0; i < pipeline_stages(p); i++) {
 		const struct sluice_stage *stage = p->stages[i];
@@ -35,7 +35,7 @@ static int arrive_name_taken(const struct sluice_pipeline *p, const char *name)
 			     BERTH_MAKING) &&
 		    strcmp(stage->name, name) == 0)
 			return sluice_fail(-EEXIST,
-					   "stage '%s': the name is taken "
+					   "stage '%s': the name is in use "
 					   "already",
 					   name);
 	}
@@ -144,7 +144,7 @@ static int arrive_begin(struct sluice_pipeline *p,
 	if (rc == 0 && *later)
 		rc = arrive_check(o);
 	if (rc == 0)
-		rc = arrive_name_taken(p, o->name);
+		rc = arrive_name_used(p, o->name);
 	if (rc < 0)
 		return rc;
 	stage = arrive_place(p, spare);
@@ -158,7 +158,7 @@ static int arrive_begin(struct sluice_pipeline *p,
 	stage_define(stage, o);
 	stage->serial = ++p->serials;
 	(void)sluice_exchange(&stage->words.berth,
-			      *later ? BERTH_MAKING : BERTH_TAKEN);
+			      *later ? BERTH_MAKING : BERTH_OWNED);
 	p->arrivals += *later != 0;
 	*out = stage;
 	return 0;
@@ -195,7 +195,7 @@ static void arrive_show(struct sluice_stage *stage)
 	uint32_t making = BERTH_MAKING;
 
 	(void)sluice_compare_exchange(&stage->words.berth, &making,
-				      BERTH_TAKEN);
+				      BERTH_OWNED);
 }
 
 /* To a new one, without the lock. */

@@ -75,7 +75,7 @@ int port_check(struct sluice_stage *port, enum sluice_stage_kind kind,
 
 /* ---- why it has ended ---------------------------------------------------- */
 
-/* What it answers now that it has ended as @end says: in good order, or not. */
+/* What it answers now that it has ended as @end says: a clean end, or not. */
 static int port_end_code(const struct port_end *end)
 {
 	if (end->failed)
@@ -288,7 +288,7 @@ uint32_t sluice_port_event_bytes(const struct sluice_stage *port)
 
 /* ---- receiving ----------------------------------------------------------- */
 
-/* Has its user ended it himself, in good order; or has it not ended? */
+/* Has its user ended it himself, cleanly; or has it not ended? */
 static int port_serves(const struct port_end *end)
 {
 	return end->closed == 0 ||

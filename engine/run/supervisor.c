@@ -167,7 +167,7 @@ static void supervisor_on_failure(struct sluice_pipeline *p,
 	due_ns = host_now(&p->host) + delay_ns;
 	supervisor_mark(p, stage);
 	engine_of(p)->supervised[stage->index].restart_ns = due_ns;
-	/* An order of before may just have started it again, or be about to:
+	/* What it was told before may just have started it again, or be about to:
 	 * that does not count. If it is down this is none. */
 	supervisor_tell(stage, RESTART_DOWN);
 	PIPELINE_EACH(p, i, other)
@@ -341,8 +341,8 @@ static int supervisor_alone(const struct sluice_stage *stage)
 	return stage->declared_in == 0 && stage->declared_out == 0 &&
 	       !sluice_load_acquire(&stage->words.fed) &&
 	       !sluice_load_acquire(&stage->words.wanted) &&
-	       !places_taken(stage->in.places, stage->in.places_max) &&
-	       !places_taken(stage->out.places, stage->out.places_max);
+	       !places_busy(stage->in.places, stage->in.places_max) &&
+	       !places_busy(stage->out.places, stage->out.places_max);
 }
 
 /* Are only stages left that came later, and that nobody feeds or reads? One that is

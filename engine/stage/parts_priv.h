@@ -27,7 +27,7 @@ enum stage_berth {
 	BERTH_FREE = 0,    /* nobody's */
 	BERTH_MAKING = 1,  /* a stage's that is being made, or removed */
 	BERTH_LEAVING = 2, /* removed; free when the supervisor has seen it */
-	BERTH_TAKEN = 3,   /* a stage's; from here on it is there */
+	BERTH_OWNED = 3,   /* a stage's; from here on it is there */
 	BERTH_LEFT = 4, /* the same, it has ended, and its worker does not know
 			     it any more */
 };
@@ -189,7 +189,7 @@ struct stage_post {
  *             under the lock                           be gone just now; then it
  *                                                      waits, as if it stayed
  * readers_due the same            any         release  likewise, to read from it
- * berth       control calls; its  any         release  enum stage_berth; TAKEN
+ * berth       control calls; its  any         release  enum stage_berth; OWNED
  *             worker; supervisor                       carries its definition and
  *                                                      its berth
  */

@@ -96,7 +96,7 @@ static void resequencer_refuse(struct sluice_stage *stage,
 		  "order_offset %u, and '%s' has placed none outside of %llu "
 		  "to %llu: a stage in between did not copy the number",
 		  stage->name,
-		  (unsigned long long)sluice_order_of(event, w->offset),
+		  (unsigned long long)sluice_sequence_of(event, w->offset),
 		  w->offset, stage->order_from->name,
 		  (unsigned long long)w->first,
 		  (unsigned long long)(w->first + w->window - 1));
@@ -168,12 +168,12 @@ static int resequencer_put(struct sluice_stage *stage,
 	const unsigned char *event = batch->events;
 
 	for (uint32_t i = 0; i < batch->count; i++, event += w->event_bytes) {
-		uint64_t number = sluice_order_of(event, w->offset);
+		uint64_t number = sluice_sequence_of(event, w->offset);
 
 		if (!resequencer_believes(stage, sub, number))
 			continue;
 		switch (sluice_reorder_put(w, event)) {
-		case SLUICE_REORDER_TAKEN:
+		case SLUICE_REORDER_KEPT:
 			if (SLUICE_UNLIKELY(batch->deliveries > 1))
 				resequencer_mark(stage, number,
 						 batch->deliveries - 1);

@@ -110,7 +110,7 @@ static inline int stage_produces(const struct sluice_stage *stage)
 
 static inline int stage_berthed(const struct sluice_stage *stage)
 {
-	return sluice_load_acquire(&stage->words.berth) >= BERTH_TAKEN;
+	return sluice_load_acquire(&stage->words.berth) >= BERTH_OWNED;
 }
 
 /* A port's user has a batch of it. */

@@ -2,8 +2,8 @@
 #include "engine/stage/time_priv.h"
 #include "engine/stage/emit_priv.h"
 
-/* A window of several stages that is longer is not shared by rounds. */
-#define TIME_SHARED_NS SLUICE_TIMES_LOOK_NS
+/* A window of several stages that is longer is not divided by rounds. */
+#define TIME_DIVIDED_NS SLUICE_TIMES_LOOK_NS
 /* While nothing changes it is told so often; a reader relies on it. */
 #define TIME_FRESH_NS (SLUICE_TIMES_LOOK_NS / 2)
 
@@ -46,7 +46,7 @@ static void time_share(uint64_t spent_ns[SLUICE_DOING_COUNT],
 	}
 	if (moved->worked == 0)
 		work_ns = 0;
-	else if (span_ns < TIME_SHARED_NS && moved->worked < window->rounds)
+	else if (span_ns < TIME_DIVIDED_NS && moved->worked < window->rounds)
 		work_ns = span_ns * moved->worked / window->rounds;
 	spent_ns[SLUICE_DOING_WORK] += work_ns;
 	spent_ns[moved->waits] += span_ns - work_ns;

@@ -364,7 +364,7 @@ an event has; 2 events were sent" send relay --to=upper
 		fail "other lines"
 }
 
-# Both leave in good order; what was read is written, or sent.
+# Both leave cleanly; what was read is written, or sent.
 check_signals()
 {
 	relay

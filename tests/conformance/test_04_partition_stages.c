@@ -173,7 +173,8 @@ static struct wrong_row wrong_rows[] = {
 	{"P12_without_a_partition", 0, -EINVAL, "missing"},
 	{"P12_partition_2_of_2", SLUICE_PARTITION(2), -EINVAL, "partition 2"},
 	{"P12_partition_of_no_number", UINT32_MAX, -EINVAL, "0 to 1"},
-	{"P12_partition_taken", SLUICE_PARTITION(0), -EBUSY, "taken by 'zero'"},
+	{"P12_partition_taken", SLUICE_PARTITION(0), -EBUSY,
+	 "in use by 'zero'"},
 };
 
 /* A sink's mistake is the sink's alone: it is refused, the source lives (P13).

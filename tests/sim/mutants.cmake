@@ -263,7 +263,7 @@ sluice_sim_mutant(comes-with-its-gate-shut engine/run/arrive.c "${STUCK}|${LOST}
 	[[/^static void arrive_at/,/^}/s/stage_open_gate(stage)/(void)0/]])
 sluice_sim_mutant(thread-refused-but-counted engine/run/worker.c "${STUCK}"
 	[[s/(void)sluice_fetch_add(&p->workers_spawned, UINT32_MAX)/(void)0/]])
-sluice_sim_mutant(refused-keeps-its-place engine/run/arrive.c "is kept for nobody|name is taken"
+sluice_sim_mutant(refused-keeps-its-place engine/run/arrive.c "is kept for nobody|name is in use"
 	[[/^static int arrive_late/,/^}/s/(void)sluice_exchange(&stage->words.berth, BERTH_LEAVING)/(void)0/]])
 sluice_sim_mutant(refused-is-released engine/run/arrive.c "its state (was|is) released"
 	[[/^static int arrive_late/,/^}/s/stage->opts.state_free = NULL/(void)0/]])

@@ -186,7 +186,7 @@ static inline void reads(const char *name)
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
 
-/* Life after life, until one ends in good order. Returns how many did not. */
+/* Life after life, until one ends cleanly. Returns how many did not. */
 static inline uint32_t lives(void (*life)(void))
 {
 	uint32_t died;

@@ -66,7 +66,7 @@ static void drain_and_check(void)
 	flow_check_all(&sink, EVENTS);
 }
 
-/* The rest, and the end in good order. */
+/* The rest, and the end cleanly. */
 static void write_rest(uint64_t *next)
 {
 	write_events(next, EVENTS);

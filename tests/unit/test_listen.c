@@ -156,7 +156,7 @@ static void two_pipelines_of_one_name_do_not_listen(void **state)
 	assert_int_equal(
 		sluice_pipeline_open(&other, SLUICE_PIPELINE(.name = "p")), 0);
 	assert_int_equal(sluice_pipeline_listen(other, &opts), -EADDRINUSE);
-	assert_text_has(sluice_last_error(), "is taken by another pipeline");
+	assert_text_has(sluice_last_error(), "is in use by another pipeline");
 	sluice_pipeline_close(pipeline);
 	assert_int_equal(sluice_pipeline_listen(other, &opts), 0);
 	sluice_pipeline_close(other);

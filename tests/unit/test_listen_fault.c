@@ -94,7 +94,7 @@ static struct fault_row {
 	{"open", "open", EACCES, -EACCES, 2, "refused by open: Permission"},
 	{"flock", "flock", ENOLCK, -ENOLCK, 1, "lock file"},
 	{"flock_taken", "flock", EWOULDBLOCK, -EADDRINUSE, 1,
-	 "is taken by another pipeline, of process (not said)"},
+	 "is in use by another pipeline, of process (not said)"},
 	{"ftruncate", "ftruncate", EIO, 0, 1, NULL},
 	{"statx", "statx", ENOMEM, -ENOMEM, 3, "refused by statx"},
 	{"unlink", "unlink", EPERM, -EPERM, 1, "refused by unlink"},

@@ -226,7 +226,7 @@ static void a_partition_is_taken(void **state)
 	assert_int_equal(subscribe(p, "c", SLUICE_PARTITION(1)), 0);
 	assert_int_equal(subscribe(p, "d", SLUICE_PARTITION(1)), -EBUSY);
 	assert_text_has(sluice_last_error(), "'d'");
-	assert_text_has(sluice_last_error(), "partition 1 is taken by 'c'");
+	assert_text_has(sluice_last_error(), "partition 1 is in use by 'c'");
 	assert_int_equal(subscribe(p, "d", SLUICE_PARTITION(2)), 0);
 	assert_int_equal(subscribe(p, "c", SLUICE_PARTITION(0)), 0);
 	sluice_pipeline_close(p);

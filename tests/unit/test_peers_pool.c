@@ -176,7 +176,7 @@ static void one_reads_and_leaves(void)
 	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
 }
 
-/* In good order: nothing is done twice. */
+/* Cleanly: nothing is done twice. */
 static void one_leaves(void **state)
 {
 	struct visitor one = visitor_fork(one_reads_and_leaves);

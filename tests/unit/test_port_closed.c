@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a port has ended: in good order, of a failure, or stopped; in the code, the
+/* How a port has ended: cleanly, of a failure, or stopped; in the code, the
  * text and sluice_port_closed(). */
 #include "ports.h"
 

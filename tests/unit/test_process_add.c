@@ -90,8 +90,10 @@ static const struct refused_row {
 	{{.name = "x", ARGV, .from = "source", .end_ms = 3600001},
 	 -EINVAL,
 	 "end_ms 3600001 is over"},
-	{{.name = "sink", ARGV, .from = "source"}, -EEXIST, "is taken already"},
-	{{.name = "twice", ARGV, .from = "source"}, -EEXIST, "taken already"},
+	{{.name = "sink", ARGV, .from = "source"},
+	 -EEXIST,
+	 "is in use already"},
+	{{.name = "twice", ARGV, .from = "source"}, -EEXIST, "in use already"},
 };
 
 static void what_is_wrong_is_refused(void **state)

@@ -50,7 +50,7 @@ static uint64_t desk_take(uint64_t first, uint64_t n)
 
 		memcpy(&item, at + i * sizeof(item), sizeof(item));
 		assert_int_equal(
-			sluice_order_of(at + i * sizeof(item), ITEM_OFFSET),
+			sluice_sequence_of(at + i * sizeof(item), ITEM_OFFSET),
 			first + i);
 		assert_int_equal(item.check,
 				 (uint32_t)(first + i) * 2654435761u);
@@ -64,16 +64,16 @@ static void order_is_restored(void **state)
 {
 	(void)state;
 	desk_open(4);
-	assert_int_equal(desk_put(1), SLUICE_REORDER_TAKEN);
-	assert_int_equal(desk_put(2), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(1), SLUICE_REORDER_KEPT);
+	assert_int_equal(desk_put(2), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_take(0, 9), 0);
 	assert_true(sluice_reorder_holds(&d.window));
-	assert_int_equal(desk_put(0), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(0), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_take(0, 9), 3);
 	assert_false(sluice_reorder_holds(&d.window));
 	/* The span ends where the slots do. */
-	assert_int_equal(desk_put(4), SLUICE_REORDER_TAKEN);
-	assert_int_equal(desk_put(3), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(4), SLUICE_REORDER_KEPT);
+	assert_int_equal(desk_put(3), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_take(3, 9), 1);
 	assert_int_equal(desk_take(4, 9), 1);
 }
@@ -83,12 +83,12 @@ static void all_slots_are_used(void **state)
 	(void)state;
 	desk_open(4);
 	for (uint64_t i = 4; i-- > 0;)
-		assert_int_equal(desk_put(i), SLUICE_REORDER_TAKEN);
+		assert_int_equal(desk_put(i), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_put(4), SLUICE_REORDER_WRONG);
 	for (uint64_t i = 0; i < 4; i++)
 		assert_int_equal(desk_put(i), SLUICE_REORDER_DUPLICATE);
 	assert_int_equal(desk_take(0, 1), 1);
-	assert_int_equal(desk_put(4), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(4), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_put(5), SLUICE_REORDER_WRONG);
 	assert_int_equal(desk_take(1, 9), 3);
 	assert_int_equal(desk_take(4, 9), 1);
@@ -98,9 +98,9 @@ static void a_second_answer_is_known(void **state)
 {
 	(void)state;
 	desk_open(8);
-	assert_int_equal(desk_put(2), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(2), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_put(2), SLUICE_REORDER_DUPLICATE);
-	assert_int_equal(desk_put(0), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(0), SLUICE_REORDER_KEPT);
 	assert_int_equal(desk_put(0), SLUICE_REORDER_DUPLICATE);
 	assert_int_equal(desk_take(0, 1), 1);
 	assert_int_equal(desk_put(0), SLUICE_REORDER_DUPLICATE);
@@ -110,8 +110,8 @@ static void what_is_missing_is_passed_over(void **state)
 {
 	(void)state;
 	desk_open(8);
-	assert_int_equal(desk_put(0), SLUICE_REORDER_TAKEN);
-	assert_int_equal(desk_put(3), SLUICE_REORDER_TAKEN);
+	assert_int_equal(desk_put(0), SLUICE_REORDER_KEPT);
+	assert_int_equal(desk_put(3), SLUICE_REORDER_KEPT);
 	/* Not before what is there has been taken. */
 	assert_int_equal(sluice_reorder_pass(&d.window, 3), 0);
 	assert_int_equal(desk_take(0, 1), 1);
@@ -145,7 +145,7 @@ static enum sluice_reorder_verdict list_put(uint64_t first, uint32_t window,
 	if (number >= first + window)
 		return SLUICE_REORDER_WRONG;
 	list[number] = COME;
-	return SLUICE_REORDER_TAKEN;
+	return SLUICE_REORDER_KEPT;
 }
 
 static uint64_t list_pass(uint64_t first, uint64_t settled)

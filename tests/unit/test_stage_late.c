@@ -54,7 +54,7 @@ static void a_name_is_free_after_its_stage_was_removed(void **state)
 	stage = late(LATE_SINK(&sinks[1], .fini = flow_fini));
 	assert_int_equal(sluice_stage_add(pipeline, LATE_SINK(&sinks[1])),
 			 -EEXIST);
-	assert_text_has(sluice_last_error(), "'late': the name is taken");
+	assert_text_has(sluice_last_error(), "'late': the name is in use");
 	assert_int_equal(sluice_stage_end(stage, SLUICE_REASON_NORMAL, 0), 0);
 	assert_int_equal(sluice_stage_remove(stage, FLOW_DEADLINE_MS), 0);
 	flow_check_ended(&sinks[1].ended, SLUICE_REASON_NORMAL);

@@ -56,7 +56,7 @@ static struct refusal_row {
 	    .max_demand = 10),
 	ROW("refuses_partition_that_is_not", "c0", "parted", -EINVAL, "0 to 1",
 	    .max_demand = 10, .partition = SLUICE_PARTITION(2)),
-	ROW("refuses_partition_taken", "c0", "parted", -EBUSY, "taken by 'c3'",
+	ROW("refuses_partition_taken", "c0", "parted", -EBUSY, "in use by 'c3'",
 	    .max_demand = 10, .partition = SLUICE_PARTITION(0)),
 	ROW("refuses_second_of_broadcast", "c3", "cast", -EEXIST,
 	    "subscribed already", .max_demand = 10),

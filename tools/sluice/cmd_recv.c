@@ -4,7 +4,7 @@
  * copies of them, which no stage waits for.
  *
  * A batch is acknowledged when all of it is written: by the next receive, or when it
- * is left in good order. Who cannot write any more ends without that, and the engine
+ * is left cleanly. Who cannot write any more ends without that, and the engine
  * gives to others what was not acknowledged, as of any process that has died.
  */
 #include "tools/sluice/event.h"

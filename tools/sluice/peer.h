@@ -49,7 +49,7 @@ short peer_wait(struct peer *peer, int port, int fd, short events,
 /* Signals that have come so far. */
 uint32_t peer_came(struct peer *peer);
 /* The exit code for @rc, an answer of the port that is negative, with its sentence:
- * 0 when it has ended in good order. */
+ * 0 when it has ended cleanly. */
 int peer_ended(const struct peer *peer, int rc);
 
 #endif

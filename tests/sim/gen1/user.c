@@ -22,7 +22,7 @@ static int leaves_early(void)
 	return has(FEATURE_MEMBERS) && sim_below(60) == 0;
 }
 
-/* It has ended: in good order, of a failure, or stopped. */
+/* It has ended: cleanly, of a failure, or stopped. */
 static int over(int rc)
 {
 	return rc == -EPIPE || rc == -EIO || rc == -ECANCELED;

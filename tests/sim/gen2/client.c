@@ -67,7 +67,7 @@ static void finish_with(struct node *node, const char *what)
 		meddle_unexpected("port_end", rc);
 }
 
-/* It has ended: in good order, of a failure, or stopped. */
+/* It has ended: cleanly, of a failure, or stopped. */
 static int over(int rc)
 {
 	return rc == -EPIPE || rc == -EIO || rc == -ECANCELED;

@@ -260,7 +260,7 @@ static void check_workers(const struct sluice_pipeline *p)
 		if (sluice_load_stale(&worker->state) == WORKER_DONE)
 			wrong("stall: worker %u has ended, and was not joined",
 			      i);
-		if (sluice_load_stale(&worker->state) != WORKER_TAKEN ||
+		if (sluice_load_stale(&worker->state) != WORKER_USED ||
 		    worker->foreign)
 			continue;
 		for (uint32_t k = 0; k < world.node_count; k++) {

@@ -256,7 +256,7 @@ struct visitor *visitor_of(struct sluice_sub sub);
 struct visitor *visitor_before(const struct visitor *v);
 /* For a while, or not. */
 void visitor_lingers(void);
-/* Has it ended: in good order, or has the engine gone? */
+/* Has it ended: cleanly, or has the engine gone? */
 int visitor_is_over(int rc);
 uint32_t visitor_timeout(uint32_t lasts);
 /* Who comes next under @name; @feeds: of a worker. */

@@ -273,7 +273,7 @@ static int was_sent_away(struct sluice_stage *port)
 static void read_all(void)
 {
 	struct sluice_stage *port = attach(NULL);
-	/* Some leave in good order, when they have done enough. */
+	/* Some leave cleanly, when they have done enough. */
 	uint32_t batches = rng_below(&life.rng, 8) == 0
 				   ? rng_between(&life.rng, 1, 100)
 				   : UINT32_MAX;
@@ -397,7 +397,7 @@ static void feed(void)
 		number += send_some(port, number);
 		rest_us((uint32_t)rng_below(&life.rng, 300));
 		if (rng_below(&life.rng, 500) == 0 && !is_calm())
-			break; /* in good order */
+			break; /* cleanly */
 	}
 	leave(port);
 }

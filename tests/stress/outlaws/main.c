@@ -156,7 +156,7 @@ static void drain(struct sluice_pipeline *p)
 	     "sweeper");
 	must(sluice_subscribe(p, "sweeper", "wild", NULL) == 0, "sweep");
 	rc = sluice_pipeline_drain(p, TEST_DEADLINE_MS);
-	must(rc == 0, "the pipeline ends in good order");
+	must(rc == 0, "the pipeline ends cleanly");
 }
 
 static void engine_main(void)
@@ -248,7 +248,7 @@ static void reader_main(void)
 			     "each comes once, and in order");
 		sluice_store_release(&seen->received, number);
 	}
-	must(rc == -EPIPE, "the stream ends in good order");
+	must(rc == -EPIPE, "the stream ends cleanly");
 	must(sluice_detach(port, TEST_DEADLINE_MS) == 0, "detach");
 	_exit(0);
 }
@@ -282,7 +282,7 @@ static void taker_main(void)
 		taker_takes(&batch);
 		rest_ms(1);
 	}
-	must(rc == -EPIPE, "the pool ends in good order");
+	must(rc == -EPIPE, "the pool ends cleanly");
 	must(sluice_detach(port, TEST_DEADLINE_MS) == 0, "detach");
 	_exit(0);
 }
