@@ -2,7 +2,7 @@
 /**
  * @file sticky.h
  * Consistent hashing with bounded load: a key goes to its own consumer, unless
- * that one has more than its share.
+ * that one has more in hand than a bound over the average.
  *
  * Late. Keys are points on a circle, and so are the lanes, each many times. A
  * key goes to the first lane clockwise that has credit and holds less than c

@@ -212,7 +212,7 @@ check_idle()
 		run --join=1:5us --kill=1:9us --join=1:7us
 	refused "--kill: consumer 2: has no effect at 5us: it is not there then" \
 		run --kill=2:5us --kill=1:5us --kill=2:5us
-	expect 0 run --events=5000 --join=1:1ms --kill=1:2ms --join=1:3ms --kill=2:2ms
+	expect 0 run --events=5000 --join=1:3ms --kill=1:2ms --join=1:1ms --kill=2:2ms
 	# It undoes what the command has by itself.
 	small slow --strategies=rr --slow=0:1 --json="$scratch/even"
 	# What comes when all is over is told of, and no more.
@@ -237,6 +237,13 @@ check_idle()
 	refused "--rate sets that of others" size --rate=1M --speed=2
 	refused "--color=always: has no effect: stdout gets no tables" \
 		run --json --color=always
+	refused "--claim=1: has no effect: in --mode=threads a claim" \
+		run --mode=threads --consumers=1 --events=50 \
+		--strategies=shared --claim=1
+	many=$(seq -f '--stall=%g:1us:1us' 0 16)
+	# Word splitting is meant.
+	# shellcheck disable=SC2086
+	refused "at most 16 faults are taken" run --consumers=17 $many
 	# And what has one is taken.
 	small compare --strategies=rr@window=3,jbsq --window=5
 	small run --strategies=atomic --capacity=64
@@ -438,6 +445,8 @@ check_size()
 	refused "--consumers=0:4: each must be a whole number in [1, 64]" \
 		size --rate=1M --consumers=0:4
 	refused "these have no rate" size --arrivals=closed:4
+	refused "--speed=1,2: size takes one" size --speed=1,2 \
+		--arrivals=trace:"$scratch/bursts"
 	refused "'size' has no such option" size --rate=1M --load=0.5
 	# Without keys those that need some are left out, or refused.
 	sed 's/,[01]$//; s/,key//' "$scratch/bursts" >"$scratch/nokeys"

@@ -95,7 +95,8 @@ check_json()
 	# Who is busy needs a CPU: more than there are cannot be compared.
 	[ "$(nproc)" -ge 80 ] || {
 		refused '--mode=virtual can do' compare --mode=threads \
-			--consumers=64 --producers=16 --save-trace="$scratch/none"
+			--consumers=64 --producers=16 --events=80 --repeats=1 \
+			--strategies=demand --save-trace="$scratch/none"
 		[ ! -e "$scratch/none" ] || fail "what is refused writes a trace"
 	}
 	expect 0 ring --kind=roundtrip --rounds=3 --run-ms=1 --json
