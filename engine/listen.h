@@ -234,10 +234,11 @@ struct sluice_listen_opts {
 	 * $XDG_RUNTIME_DIR/sluice, else, as root, /run/sluice, else sluice-UID in the
 	 * temporary folder. A folder that is not there is made, also one that is
 	 * named, but not the one that it is in: with mode 0755 less the umask, or, of
-	 * those that this user has for himself, 0700. Who else may write to one that
-	 * is named, here or by $SLUICE_DIR, is up to whoever names it. */
+	 * those that this user has for himself, 0700. A folder that is named, here
+	 * or by $SLUICE_DIR, is used also when others may write to it. */
 	const char *folder;
-	/** Of the socket: who may write to it may connect. 0 = 0700. */
+	/** Of the socket: a process that may write to it may connect. 0 =
+	 * 0700. */
 	uint32_t mode;
 	/** SLUICE_ID(gid): the group of the socket. 0 = the process's. */
 	uint32_t group;

@@ -436,7 +436,7 @@ struct sluice_stage_opts {
 #define SLUICE_STAGE_PEERS_FEED    8u
 #define SLUICE_STAGE_PEERS_CONSUME 16u
 /** Peers may look on at this stage, which produces, with tee or conflate_keys: see listen.h,
- * "Who looks on". Who may consume may look on as well. */
+ * "Who looks on". A peer that may consume may look on as well. */
 #define SLUICE_STAGE_PEERS_WATCH 32u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */

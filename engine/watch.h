@@ -45,8 +45,8 @@ struct sluice_watch_opts {
 	const char *pipeline;
 	/** Where the socket lies; NULL: as in struct sluice_listen_opts. */
 	const char *folder;
-	/** How long to wait for the engine's answer; 0 = 5000. Nobody is waited for
-	 * who does not listen. */
+	/** How long to wait for the engine's answer; 0 = 5000. A pipeline that
+	 * does not listen is not waited for. */
 	uint32_t timeout_ms;
 	uint32_t resv32;  /* zero */
 	uint64_t resv[8]; /* zero */
