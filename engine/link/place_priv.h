@@ -70,7 +70,7 @@ static inline struct subscription *place_close(sluice_a64 *place)
 }
 
 /* By whomever: a subscription, one that is being made, or closed. */
-static inline int places_busy(const sluice_a64 *places, uint32_t count)
+static inline int places_in_use(const sluice_a64 *places, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		if (sluice_load_acquire(&places[i]) != PLACE_FREE)

@@ -58,9 +58,9 @@ static int due_is_deserted(const struct due *due,
 {
 	if (due->side == WIRE_FROM)
 		return !stage_awaits_readers(stage) &&
-		       !places_busy(stage->out.places, stage->out.places_max);
+		       !places_in_use(stage->out.places, stage->out.places_max);
 	return !stage_awaits_feeders(stage) &&
-	       !places_busy(stage->in.places, stage->in.places_max);
+	       !places_in_use(stage->in.places, stage->in.places_max);
 }
 
 void due_end(struct due *due, struct sluice_pipeline *p,

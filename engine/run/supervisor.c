@@ -341,8 +341,8 @@ static int supervisor_alone(const struct sluice_stage *stage)
 	return stage->declared_in == 0 && stage->declared_out == 0 &&
 	       !sluice_load_acquire(&stage->words.fed) &&
 	       !sluice_load_acquire(&stage->words.wanted) &&
-	       !places_busy(stage->in.places, stage->in.places_max) &&
-	       !places_busy(stage->out.places, stage->out.places_max);
+	       !places_in_use(stage->in.places, stage->in.places_max) &&
+	       !places_in_use(stage->out.places, stage->out.places_max);
 }
 
 /* Are only stages left that came later, and that nobody feeds or reads? One that is

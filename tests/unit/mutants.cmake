@@ -760,7 +760,7 @@ sluice_unit_mutant(any-stage-of-that-name engine/peer/due.c due "one_that_comes_
 sluice_unit_mutant(ended-with-the-first engine/peer/due.c due "nobody_is_to_read"
 	[[s/return !stage_awaits_readers(stage) &&/return/]])
 sluice_unit_mutant(ended-under-others engine/peer/due.c due "others_are_there"
-	[[s/!places_busy(stage->out.places, stage->out.places_max);/1;/]])
+	[[s/!places_in_use(stage->out.places, stage->out.places_max);/1;/]])
 sluice_unit_mutant(stage-waits-for-one-that-is-over engine/peer/due.c process "one_feeds"
 	[[s/due_is_deserted(due, stage);/0;/]])
 sluice_unit_mutant(program-with-all-descriptors engine/peer/exec.c process_start "it_has_what_it_was_given"
