@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the simulation has no load for: modifiers, and the strategy that chooses
- * nobody. Each figure is of 1024 events. */
+ * nobody; each is of 1024 events. Of verify_alone.c. Knows strategies; not runs. */
 #ifndef SLUICE_BENCH_VERIFY_H
 #define SLUICE_BENCH_VERIFY_H
 
