@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/link/far_priv.h"
 #include "engine/link/rings_priv.h"
+#include "ring/closing_priv.h"
 
 /* ---- the consumer is in the other process -------------------------------- */
 
@@ -207,10 +208,11 @@ void far_close(struct outlet *out, uint32_t lane, uint32_t closed)
 	if (sluice_load_relaxed(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
 		return;
 	closed = far_told(sub, closed);
+	/* It may be publishing, and be read, meanwhile. */
+	closing_begin(&sub->by_producer.closing);
 	far_refresh(out, lane);
-	sluice_store_release(&sub->by_producer.end,
-			     out->writers[lane].published);
-	sluice_store_release(&sub->by_producer.closed, closed);
+	closing_end(&sub->by_producer.end, out->writers[lane].published,
+		    &sub->by_producer.closed, closed);
 	outlet_ring(out, lane);
 }
 
@@ -234,16 +236,53 @@ static int far_away(const struct subscription *sub)
 
 static int far_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 {
-	return !far_away(link->sub) && common_fetch(in, link, limit);
+	const struct subscription *sub = link->sub;
+
+	(void)in;
+	(void)limit;
+	if (SLUICE_UNLIKELY(far_away(sub)))
+		return 0;
+	return sluice_spsc_depth(&link->reader) > 0 ||
+	       closing_look(&link->reader, &sub->by_producer.closing,
+			    &sub->by_producer.closed,
+			    &sub->by_producer.end) > 0;
+}
+
+/* What it says of its end itself. What lies before that is seen here, and is taken by
+ * far_fetch() alone. */
+static uint32_t far_ended_itself(struct sluice_spsc_reader *r)
+{
+	int new = sluice_spsc_depth(r) == 0;
+	uint32_t ended = sluice_spsc_ended(r);
+
+	if (new)
+		r->published = r->acked;
+	return ended;
 }
 
 static uint32_t far_ended(struct inlet_link *link)
 {
-	return far_away(link->sub) ? SLUICE_REASON_OPEN : common_ended(link);
+	const struct subscription_producer_words *words =
+		&link->sub->by_producer;
+	struct sluice_spsc_reader *r = &link->reader;
+	uint32_t closed;
+	uint64_t end;
+
+	if (far_away(link->sub))
+		return SLUICE_REASON_OPEN;
+	if (sluice_load_acquire(&words->closing) == 0)
+		return far_ended_itself(r);
+	closed = sluice_load_acquire(&words->closed);
+	if (closed == SLUICE_REASON_OPEN)
+		return SLUICE_REASON_OPEN;
+	end = sluice_load_acquire(&words->end);
+	sluice_spsc_cut(r, end);
+	if (sluice_spsc_broken(r))
+		return SLUICE_CLOSED_BROKEN;
+	return r->acked == end ? closed : SLUICE_REASON_OPEN;
 }
 
-/* The end of its stream is told beside the ring, as that of a reader who leaves a
- * common ring. */
+/* The end of its stream is told beside the ring (ring/closing_priv.h). */
 const struct rings_ops rings_far = {
 	.own = 1,
 	.fetch = far_fetch,

@@ -309,7 +309,8 @@ static uint64_t common_asks_of(const struct subscription *sub)
 /* A reader of the common ring may see events behind the end of its own stream:
  * `closed` was stored before they were published, so it is seen with them. A peek at
  * an empty ring would look again, and further. */
-int common_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
+static int common_fetch(struct inlet *in, struct inlet_link *link,
+			uint32_t limit)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 
@@ -326,7 +327,7 @@ int common_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 }
 
 /* Its own stream may end before the others'. */
-uint32_t common_ended(struct inlet_link *link)
+static uint32_t common_ended(struct inlet_link *link)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 	uint32_t ended = sluice_spsc_ended(r);

@@ -109,9 +109,4 @@ uint64_t separate_asks(struct outlet *out, int now);
 uint64_t separate_asks_of(const struct subscription *sub);
 uint32_t separate_ended(struct inlet_link *link);
 
-/* rings_common.c: of what another process writes, too, whose end may be told beside
- * the ring. */
-int common_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit);
-uint32_t common_ended(struct inlet_link *link);
-
 #endif

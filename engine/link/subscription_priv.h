@@ -33,6 +33,9 @@
  *   closed, end  producer           consumer     release  its stream ends at
  *                                                         `end`: cancelled, or
  *                                                         refused
+ *   closing      producer, of what  consumer     release  1: `end` is being fixed,
+ *                another process                          and `closed` follows;
+ *                writes                                   see ring/closing_priv.h
  *   waiting      producer           any          relaxed  a gauge: its events
  *                                                         in the spill
  *   held         whoever reads      any          release  `hold`, once it is so;
@@ -177,6 +180,7 @@ struct subscription_producer_words {
 	sluice_a64 end;
 	sluice_a64 start;
 	sluice_a32 held;
+	sluice_a32 closing;
 	struct subscription_held_at held_at;
 	sluice_a64 waiting; /* last: written with each round that spills */
 } __attribute__((aligned(SLUICE_LINE_BYTES)));

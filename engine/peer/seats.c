@@ -25,6 +25,7 @@ struct seat {
 	int named;               /* by its peer: it can come back */
 	int begun;               /* a peer was ready there, once */
 	int held;                /* kept, and no peer is ready there */
+	int counts;              /* what it has sent does, by its name */
 	uint64_t due_ns;         /* until when */
 	struct stall stall;
 	int stalled; /* it is sent away for that */
@@ -44,6 +45,24 @@ struct seats {
 
 /* ---- seats that are given up ---------------------------------------------------- */
 
+/* What has come of those who had it is counted once that is final: its stage has ended,
+ * for some live on, and send more. Returns 0, or -EAGAIN: not yet. */
+static int seat_close(struct seats *seats, struct seat *seat)
+{
+	uint32_t closed;
+	uint64_t sent;
+
+	if (!seat->counts)
+		return stand_in_close(&seat->in);
+	if (!stand_in_over(&seat->in, &closed))
+		return -EAGAIN;
+	sent = stand_in_sent(&seat->in);
+	if (stand_in_close(&seat->in) < 0)
+		return -EAGAIN;
+	sent_add(&seats->sent, seat->in.name, sent);
+	return 0;
+}
+
 /* Those whose stages have ended and whose peers have gone. Returns non-zero when some
  * are on their way. */
 static int seats_clear(struct seats *seats)
@@ -55,7 +74,7 @@ static int seats_clear(struct seats *seats)
 		struct seat *seat = *link;
 
 		if (seat->peer == NULL && !seat->held &&
-		    stand_in_close(&seat->in) == 0) {
+		    seat_close(seats, seat) == 0) {
 			*link = seat->next;
 			free(seat);
 			continue;
@@ -95,13 +114,6 @@ static int seat_hold(struct seats *seats, struct seat *seat, enum peer_gone why)
 	return 1;
 }
 
-/* What has come of those who had it is counted, once it is all. */
-static void seat_count_sent(struct seats *seats, const struct seat *seat)
-{
-	if (wire_feeds(seat->hello.role))
-		sent_add(&seats->sent, seat->in.name, stand_in_sent(&seat->in));
-}
-
 /* Nobody came, or comes. */
 static void seat_give_up(struct seats *seats, struct seat *seat,
 			 const char *why)
@@ -109,7 +121,6 @@ static void seat_give_up(struct seats *seats, struct seat *seat,
 	host_log(&seats->pipeline->host, "peer '%s': its place is given up: %s",
 		 seat->in.name, why);
 	seat->held = 0;
-	seat_count_sent(seats, seat);
 	stand_in_end(&seat->in, SLUICE_REASON_ERROR, 0);
 }
 
@@ -372,6 +383,7 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	seat->peer = peer;
 	seat->hello = peer->hello;
 	seat->named = named;
+	seat->counts = wire_feeds(peer->hello.role);
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);
 	grant->welcome.resume = sent_of(&seats->sent, peer->hello.peer);
@@ -436,7 +448,6 @@ static void seats_gone(void *ctx, struct peer *peer, enum peer_gone why,
 	seat->held = 0;
 	if (seat_hold(seats, seat, why))
 		return;
-	seat_count_sent(seats, seat);
 	if (seat_died(seat, why))
 		stand_in_died(&seat->in);
 	stand_in_end(&seat->in, reason, seat_code(why, code));

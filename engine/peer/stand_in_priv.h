@@ -62,7 +62,8 @@ void stand_in_answer(struct stand_in *in);
 /* Has its stage ended? Then *closed says how: a SLUICE_CLOSED() word. */
 int stand_in_over(const struct stand_in *in, uint32_t *closed);
 
-/* How many events it has sent that are taken, or will be. */
+/* How many events it has sent that are taken, or will be: final once its stage is over.
+ * Before that one that lives may send more. */
 uint64_t stand_in_sent(const struct stand_in *in);
 
 /* Has it been waited for for @stall_ns (subscription_waited_for()), and neither finished

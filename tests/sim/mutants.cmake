@@ -282,14 +282,14 @@ sluice_sim_mutant(peer-last-receipt-unheard engine/link/outlet_member.c "twice: 
 	[[/^void outlet_orphan/,/^}/s/(void)sluice_spsc_refresh(w)/(void)0/]])
 sluice_sim_mutant(peer-had-it-unsaid engine/link/outlet_member.c "again, without its flag"
 	[[/^void outlet_orphan/,/^}/s/far_handed(sub, orphan->at, orphan->to, &orphan->handed)/(void)0/]])
-sluice_sim_mutant(peer-end-at-a-glance engine/link/far.c "${GONE}|${STUCK}"
+sluice_sim_mutant(peer-end-at-a-glance engine/link/far.c "${GONE}|${STUCK}|were taken before"
 	[[/^void far_close/,/^}/s/far_refresh(out, lane)/(void)0/]] 98)
 sluice_sim_mutant(peer-end-too-late engine/link/far.c "${STUCK}|torn|was handled"
-	[[/^void far_close/,/^}/s/out->writers\[lane\].published)/out->writers[lane].published + 1)/]])
+	[[/^void far_close/,/^}/s/out->writers\[lane\].published,/out->writers[lane].published + 1,/]])
 sluice_sim_mutant(peer-death-unheeded engine/peer/stand_in.c "${STUCK}|${GONE}"
 	[[/^void stand_in_end/,/^}/s/(void)port_end_as(in->stage, reason, code)/(void)0/]])
-sluice_sim_mutant(peer-told-of-less engine/peer/stand_in.c "were taken before"
-	[[/^uint64_t stand_in_sent/,/^}/s/: published;$/: acked;/]])
+sluice_sim_mutant(peer-told-of-less engine/peer/seats.c "were taken before"
+	[[s/sent_add(&seats->sent, seat->in.name, sent);/sent_add(\&seats->sent, seat->in.name, sent - (sent > 0));/]])
 sluice_sim_mutant(peer-end-refused engine/peer/attached.c "${STUCK}"
 	[[s/stage_end_as(engine, closed);/sluice_stage_end(engine, SLUICE_CLOSED_REASON(closed), SLUICE_CLOSED_CODE(closed));/]] 37670)
 sluice_sim_mutant(peer-words-believed-at-first engine/link/rings_separate.c "torn"
@@ -306,7 +306,7 @@ sluice_sim_mutant(kept-and-unmarked engine/link/far_held.c "again, without its f
 	[[/^const struct sluice_rx_words .far_keep/,/^}/s/far_mark(sub, acked, end);/(void)far_mark, (void)end;/]])
 sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]] 2100)
-sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${STUCK}"
+sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${GONE}|${STUCK}"
 	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]] 1)
 sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
 	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])

@@ -885,8 +885,8 @@ sluice_unit_mutant(far-published-believed engine/link/far.c far_feeds "it_publis
 	[[s/if (published - acked <= w->capacity)/if (1)/]])
 sluice_unit_mutant(far-goes-on-after-the-end engine/link/far.c far_feeds "it_dies_while_it_writes"
 	[[s/^\t(void)far_told_end(sub, &published);$/\t(void)0;/]])
-sluice_unit_mutant(far-read-past-its-end engine/link/far.c far_feeds "it_writes_on_though_it_died"
-	[[/^static int far_fetch/,/^}/s/common_fetch(in, link, limit);/in != NULL \&\& limit > 0;/]])
+sluice_unit_mutant(far-read-past-its-end ring/closing_priv.h far_feeds "it_writes_on_though_it_died"
+	[[s/if (SLUICE_LIKELY(sluice_load_relaxed(closing) == 0))/if (1)/]])
 sluice_unit_mutant(far-left-at-a-glance engine/link/outlet_member.c far_feeds "it_is_looked_at_in_between"
 	[[s/^\t\tfar_refresh(out, sub->lane);$/\t\t(void)0;/]])
 sluice_unit_mutant(far-does-not-stop engine/stage/life.c far_feeds "it_dies_while_it_writes"
@@ -1080,8 +1080,14 @@ sluice_unit_mutant(stop-leaves-a-reason engine/stage/life.c stop "unless_events_
 	[[s/stage_ahead(stage, AHEAD_PLACED | AHEAD_HELD | AHEAD_ASIDE)) {/0) {/]])
 sluice_unit_mutant(due-on-one-side engine/peer/process_opts.c process_worker "one_works"
 	[[/^static int process_due(/,/^}/s/side < 2/side < 1/]])
+sluice_unit_mutant(seat-that-does-not-count engine/peer/seats.c peers "one_feeds_and_comes_back"
+	[[s/seat->counts = wire_feeds(peer->hello.role);/(void)0;/]])
+sluice_unit_mutant(far-end-seen-too-early engine/link/far.c far_words "it_ends_itself_and_is_ended"
+	[[/^static uint32_t far_ended_itself/,/^}/s/r->published = r->acked;/(void)0;/]])
+sluice_unit_mutant(far-end-not-fixed-yet engine/link/far.c far_words "its_end_is_being_fixed"
+	[[/^static uint32_t far_ended(/,/^}/s/if (closed == SLUICE_REASON_OPEN)/if (0)/]])
 sluice_unit_mutant(seat-kept-for-ever engine/peer/seats.c peers "one_feeds_and_comes_back"
-	[[s/^\t\t    stand_in_close(&seat->in) == 0) {/\t\t    0) {/]])
+	[[s/^\t\t    seat_close(seats, seat) == 0) {/\t\t    0) {/]])
 sluice_unit_mutant(stays-though-it-stops engine/run/tenant.c stay "a_pipeline_does_not_end_while_somebody_stays"
 	[[s/host_command(&p->host) == PIPELINE_RUN) {/1) {/]])
 sluice_unit_mutant(sent-of-the-last-name engine/peer/sent.c sent "the_first_name_makes_room"
@@ -1125,7 +1131,7 @@ sluice_unit_mutant(worker-there-and-not-read engine/link/subscription_priv.h far
 sluice_unit_mutant(worker-given-up-and-not-read engine/link/far.c peer_worker_held "nobody_comes_in_time"
 	[[/^static int far_away/,/^}/s/sluice_load_acquire(&sub->by_producer.closed) ==/sluice_load_acquire(\&(sluice_a32){SLUICE_REASON_OPEN}) ==/]])
 sluice_unit_mutant(worker-away-and-over engine/link/far.c far_words "it_is_away"
-	[[/^static uint32_t far_ended/,/^}/s/return far_away(link->sub) ?/return 0 ?/]])
+	[[/^static uint32_t far_ended(/,/^}/s/if (far_away(link->sub))/if (0)/]])
 sluice_unit_mutant(worker-back-and-not-rung engine/link/far_held.c far_words "it_feeds_as_the_one_before"
 	[[/^void far_feeder_heed/,/^}/s/subscription_ring_far(sub);/(void)0;/]])
 sluice_unit_mutant(worker-loses-its-slots engine/peer/share.c share "what_was_published_is_read_on"
@@ -1137,7 +1143,7 @@ sluice_unit_mutant(worker-writes-over-it engine/link/rings_separate.c peer_worke
 sluice_unit_mutant(worker-answers-are-known engine/stage/attend_in.c peer_worker_held "one_answers_backwards"
 	[[s/^\t\tcut = resequencer_forget(stage, sub->inlet);/\t\t(void)0;/]])
 sluice_unit_mutant(worker-counted-at-each-death engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
-	[[s/^\tif (seat_hold(seats, seat, why))/\tif ((seat_count_sent(seats, seat), seat_hold(seats, seat, why)))/]])
+	[[s/^\tif (seat_hold(seats, seat, why))/\tif ((sent_add(\&seats->sent, seat->in.name, stand_in_sent(\&seat->in)), seat_hold(seats, seat, why)))/]])
 sluice_unit_mutant(worker-not-counted-yet engine/peer/seats.c peer_worker_held "nothing_is_counted_twice"
 	[[s/grant->welcome.resume += stand_in_sent(&seat->in);/(void)0;/]])
 sluice_unit_mutant(worker-cut-off-at-once engine/peer/stand_in.c peer_worker_lost "one_writes_on"

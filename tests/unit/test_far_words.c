@@ -376,6 +376,7 @@ static void it_is_looked_at(uint32_t held, uint32_t hold, uint32_t closed,
 
 	sluice_store_release(&fake->by_producer.held, held);
 	sluice_store_release(&fake->by_control.hold, hold);
+	sluice_store_release(&fake->by_producer.closing, closed != 0);
 	sluice_store_release(&fake->by_producer.end, 1);
 	sluice_store_release(&fake->by_producer.closed, closed);
 	assert_int_equal(inlet_take(&in, 0, 8, &batch), events);
@@ -400,9 +401,68 @@ static void it_is_away(void **state)
 	it_is_looked_at(2, 2, 0, 1);
 }
 
+/* How its stream is ended from here: first that it is to be, then where. */
+static void end_it(struct subscription *fake, uint64_t end, uint32_t closed)
+{
+	sluice_store_release(&fake->by_producer.closing, 1);
+	sluice_store_release(&fake->by_producer.end, end);
+	sluice_store_release(&fake->by_producer.closed, closed);
+}
+
+/* Until that is known nothing is taken that it publishes, and nothing is over. */
+static void its_end_is_being_fixed(void **state)
+{
+	const uint32_t closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0);
+	struct inlet in;
+	uint64_t gathered[WINDOW];
+	struct subscription *fake = attach_feeder(&in, gathered);
+	struct sluice_batch batch = {0};
+
+	(void)state;
+	sluice_store_release(&far.tx.published, 3);
+	end_it(fake, 0, SLUICE_REASON_OPEN);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 0);
+	assert_int_equal(inlet_idle(&in, 0), SLUICE_REASON_OPEN);
+	assert_false(in.links[0].complete);
+	end_it(fake, 2, closed);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 2);
+	inlet_ack(&in, 0, 2);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 0);
+	assert_int_equal(inlet_idle(&in, 0), closed);
+	inlet_close(&in);
+	free(fake);
+}
+
+/* It has said that its stream is over, and meanwhile that was ended before the last that
+ * it has published. */
+static void it_ends_itself_and_is_ended(void **state)
+{
+	const uint32_t closed = SLUICE_CLOSED(SLUICE_REASON_NORMAL, 0);
+	struct inlet in;
+	uint64_t gathered[WINDOW];
+	struct subscription *fake = attach_feeder(&in, gathered);
+	struct sluice_batch batch = {0};
+
+	(void)state;
+	sluice_store_release(&far.tx.published, 0);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 0);
+	sluice_store_release(&far.tx.published, 3);
+	sluice_store_release(&far.tx.closed, closed);
+	assert_int_equal(inlet_idle(&in, 0), SLUICE_REASON_OPEN);
+	end_it(fake, 1, closed);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 1);
+	inlet_ack(&in, 0, 1);
+	assert_int_equal(inlet_take(&in, 0, 8, &batch), 0);
+	assert_int_equal(inlet_idle(&in, 0), closed);
+	inlet_close(&in);
+	free(fake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_end_is_being_fixed),
+		cmocka_unit_test(it_ends_itself_and_is_ended),
 		cmocka_unit_test(it_lies_about_notes),
 		cmocka_unit_test(it_makes_the_notes),
 		cmocka_unit_test(it_takes_its_receipts_back),

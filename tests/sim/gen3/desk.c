@@ -266,11 +266,7 @@ static uint64_t stream_end(const struct visitor *v)
 		return v->taker->acked.value;
 	if (sub->by_producer.closed.value == SLUICE_REASON_OPEN)
 		return v->tx->published.value;
-	/* What it has sent behind that may have been read by one who did not know of
-	 * the end yet. */
-	return sub->by_producer.end.value > v->taker->acked.value
-		       ? sub->by_producer.end.value
-		       : v->taker->acked.value;
+	return sub->by_producer.end.value;
 }
 
 /* Of what it has sent itself; others may have had its place before. */

@@ -277,6 +277,7 @@ static void settle_reader(struct visitor *v, uint64_t acked, uint32_t died)
 static void settle(struct visitor *v, uint32_t end, uint32_t died)
 {
 	v->settled = 1;
+	v->drained = visit.draining;
 	if (visitor_feeds(v)) {
 		v->taken = end;
 		v->most = (uint32_t)(v->tx->published.value - v->base);
@@ -374,9 +375,12 @@ static uint32_t close_origin(enum level level, uint32_t origin, uint32_t count,
 	return lost;
 }
 
-/* It may have sent more before it knew of its end, and that may have been read. */
+/* Nothing behind what counts was read, whatever it has sent there; but the stage that a
+ * drain ends may have more in hand. */
 static uint32_t most_of(const struct visitor *v)
 {
+	if (!v->drained)
+		return v->taken;
 	return v->most > v->sent ? v->most : v->sent;
 }
 

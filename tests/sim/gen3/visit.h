@@ -219,7 +219,8 @@ struct visitor {
 
 	/* The books'. */
 	uint32_t sent;    /* accepted by its port */
-	uint32_t settled; /* has gone, and what it had is known */
+	uint32_t settled; /* has gone, and what it had is known; */
+	uint32_t drained; /* in a drain */
 	uint32_t failed;  /* it could not send what it had made */
 	uint32_t taken;   /* of a feeder: what counts */
 	/* And what may: it publishes while its stream is ended. */
