@@ -95,7 +95,8 @@
  *        one has left. Who leaves (sluice_detach()), or is ended by the program, has
  *        died of nothing, and so has an onlooker. A process stage that is restarted
  *        comes as far as its restarts allow: with a max_restarts of the pipeline below
- *        max_deliveries it is over before.
+ *        max_deliveries it is over before. Both are 3 by default: the third death is
+ *        that of the event, and the third restart goes on behind it.
  *
  * What peers take up  Of each peer the pipeline has a ring, a worker has two, of a size
  *        that the peer chooses (max_demand, ring_events; up to SLUICE_RING_BYTES_MAX), and
@@ -185,8 +186,9 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_STALL_MS_MAX     3600000u
 #define SLUICE_PEER_ALLOW_MAX   256u
 /** For max_deliveries below. Twice an event may have been in a batch with others, of which
- * one may have been to blame, so less than three times is no proof against it. */
-#define SLUICE_PEER_DELIVERIES_DEFAULT 5u
+ * one may have been to blame, so less than three times is no proof against it. As many as
+ * a stage has by default, and as the default max_restarts lets a process stage outlive. */
+#define SLUICE_PEER_DELIVERIES_DEFAULT 3u
 #define SLUICE_PEER_DELIVERIES_LEAST   3u
 #define SLUICE_PEER_DELIVERIES_MAX     1000000u
 #define SLUICE_PEER_DELIVERIES_FOREVER UINT32_MAX
@@ -266,7 +268,7 @@ struct sluice_listen_opts {
 	uint32_t stall_ms;
 	/** After how many deaths of its process the event that it was at is given
 	 * up, SLUICE_PEER_DELIVERIES_LEAST to SLUICE_PEER_DELIVERIES_MAX, or
-	 * SLUICE_PEER_DELIVERIES_FOREVER: never; 0 = 5. See "What processes die
+	 * SLUICE_PEER_DELIVERIES_FOREVER: never; 0 = 3. See "What processes die
 	 * of". */
 	uint32_t max_deliveries;
 	/** Most memory of all peers together, bytes; 0 =

@@ -133,7 +133,8 @@ struct sluice_process_opts {
 	uint32_t to_bytes;
 	/** After how many deaths of its process the event that it was at is given up:
 	 * as sluice_listen_opts.max_deliveries; 0 = that one, or, in a pipeline that
-	 * does not listen, 5. It is over before if max_restarts is less. */
+	 * does not listen, 3. It is over before if max_restarts, which is 3 by
+	 * default as well, is less. */
 	uint32_t max_deliveries;
 	/** Of a consumer or a worker that stands still: SLUICE_STALL_DETACH or
 	 * SLUICE_STALL_EVICT, with stall_ms (listen.h, "Who stands still"); or

@@ -3,7 +3,7 @@
  * those behind them go on. */
 #include "fatal.h"
 
-#define LIMIT 5u
+#define LIMIT 3u
 
 /* One that runs says something within this time, however busy the machine is. */
 #define STALL_MS 1500u

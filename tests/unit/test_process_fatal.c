@@ -188,13 +188,13 @@ static void given_up_after(uint32_t max_deliveries, uint32_t limit)
 static void it_is_given_up(void **state)
 {
 	(void)state;
-	given_up_after(0, 5);
+	given_up_after(0, 3);
 }
 
 static void as_its_own_options_say(void **state)
 {
 	(void)state;
-	given_up_after(3, 3);
+	given_up_after(5, 5);
 }
 
 /* Those of the listener are for whoever has none. */
@@ -233,18 +233,33 @@ static void without_a_dead_letter(void **state)
 	check_others();
 }
 
+/* As often as it comes, so often is its program started again: nobody has said anything of
+ * either. */
+static void with_all_defaults(void **state)
+{
+	(void)state;
+	open_source(SLUICE_PIPELINE(.name = NULL), "demand", 1);
+	add_reader(0);
+	assert_int_equal(flow_run(pipeline), 0);
+	assert_int_equal(dead_letters(), 1);
+	program_close();
+	assert_int_equal(book.value, FATAL);
+	assert_int_equal(book.deliveries, 3);
+	assert_int_equal(sluice_load_acquire(&programs->starts), 4);
+	check_others();
+}
+
 static void with_too_few_restarts(void **state)
 {
 	(void)state;
-	open_source(SLUICE_PIPELINE(.max_restarts = 2, .backoff_ms = 1,
-				    .backoff_max_ms = 5),
+	open_source(SLUICE_PIPELINE(.backoff_ms = 1, .backoff_max_ms = 5),
 		    "demand", 1);
-	add_reader(0);
+	add_reader(5);
 	assert_true(flow_run(pipeline) < 0);
 	assert_text_has(sluice_last_error(), "stage 'program'");
 	program_close();
 	assert_int_equal(book.dead, 0);
-	assert_int_equal(sluice_load_acquire(&programs->starts), 3);
+	assert_int_equal(sluice_load_acquire(&programs->starts), 4);
 }
 
 /* Its number is passed over, and the others keep their order. */
@@ -268,7 +283,7 @@ static void behind_an_order(void **state)
 	assert_int_equal(dead_letters(), 1);
 	program_close();
 	assert_int_equal(book.value, FATAL);
-	assert_int_equal(book.deliveries, 5);
+	assert_int_equal(book.deliveries, 3);
 	assert_int_equal(book.disorder, 0);
 	for (uint32_t i = 0; i < PROGRAM_EVENTS; i++)
 		assert_int_equal(book.times[i], i != FATAL);
@@ -282,6 +297,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(as_its_own_options_say),
 		cmocka_unit_test(as_the_listener_says),
 		cmocka_unit_test(without_a_dead_letter),
+		cmocka_unit_test(with_all_defaults),
 		cmocka_unit_test(with_too_few_restarts),
 		cmocka_unit_test(behind_an_order),
 	};
