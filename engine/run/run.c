@@ -287,6 +287,15 @@ int sluice_pipeline_run(struct sluice_pipeline *p)
 	return rc < 0 ? rc : sluice_pipeline_join(p, SLUICE_FOREVER);
 }
 
+/* Its words go with the consumer's stage, which may be removed before the subscription is
+ * over: its producer has PARTED. What it had come to then it has written down. */
+static uint64_t subscription_finished(const struct subscription *sub)
+{
+	return subscription_consumer(sub) == CONSUMER_LEFT
+		       ? sub->by_consumer.left.acked
+		       : sluice_load_acquire(&sub->rx->acked);
+}
+
 /* Events that were sent on @sub and never finished. */
 static uint64_t subscription_left(const struct subscription *sub)
 {
@@ -300,7 +309,7 @@ static uint64_t subscription_left(const struct subscription *sub)
 	    state == PRODUCER_NEW || state == PRODUCER_REFUSED ||
 	    sub->given_back)
 		return 0;
-	acked = sluice_load_acquire(&sub->rx->acked);
+	acked = subscription_finished(sub);
 	if (acked < first)
 		acked = first;
 	left = sluice_load_acquire(&sub->tx->published) - acked;

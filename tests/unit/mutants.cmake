@@ -567,6 +567,8 @@ sluice_unit_mutant(stop-taken-back engine/run/host.c stop "a_stop_is_not_taken_b
 	[[s/while (seen < (uint32_t)command)/while (seen != (uint32_t)command)/]])
 sluice_unit_mutant(stopped-is-ended engine/run/worker.c stop "in_a_signal_handler"
 	[[s/(void)sluice_exchange(&worker->pipeline->host.aborted, 1);/(void)0;/]])
+sluice_unit_mutant(left-as-a-removed-one-says engine/run/run.c drain "one_who_read_has_gone"
+	[[/^static uint64_t subscription_finished/,/^}/s/subscription_consumer(sub) == CONSUMER_LEFT$/0/]])
 sluice_unit_mutant(least-stranded-named engine/run/run.c stranded "consumer_ends_broadcast"
 	[[s|stage->run.stranded > (most|stage->run.stranded < (most|]])
 sluice_unit_mutant(name-one-too-long engine/run/pipeline.c pipeline "limits_are_kept"

@@ -4,6 +4,8 @@
 
 #include "engine/graph/pipeline_priv.h"
 
+#include <pthread.h>
+
 /* ---- drain --------------------------------------------------------------- */
 
 static struct drain_row {
@@ -248,9 +250,59 @@ static void staged_output_holds_its_input(void **state)
 	sluice_pipeline_close(p);
 }
 
+/* ---- a stage that is removed meanwhile -------------------------------------- */
+
+static void *drains(void *pipeline)
+{
+	return (void *)(intptr_t)sluice_pipeline_drain(pipeline, 1000);
+}
+
+/* Its last producer's user has room reserved in the ring between the two, so their
+ * subscription is not over, though the reader has ended and gone. It counts for nothing. */
+static void one_who_read_has_gone(void **state)
+{
+	struct flow_source source = {.end = UINT64_MAX};
+	struct sitter sitter = {.until_stop = 1};
+	struct flow_sink sink = {.events = 0};
+	struct sluice_pipeline *p = flow_open(1);
+	struct sluice_stage *port;
+	struct sluice_span span;
+	pthread_t other;
+	void *rc;
+
+	(void)state;
+	sitter.pipeline = p;
+	flow_add(p, SLUICE_STAGE(.name = "port", .kind = SLUICE_PRODUCER,
+				 .out_bytes = 8, .flags = SLUICE_STAGE_PORT));
+	flow_add_sink(p, "reader", &sink);
+	flow_add_source(p, "a", &source);
+	flow_add(p, SLUICE_STAGE(.name = "c", .kind = SLUICE_CONSUMER,
+				 .in_bytes = 8, .handle_events = sit,
+				 .fini = flow_fini, .blocking = 1,
+				 .state = &sitter));
+	flow_subscribe(p, "reader", "port", NULL);
+	flow_subscribe(p, "c", "a", SLUICE_SUBSCRIPTION(.max_demand = 1));
+	flow_start(p);
+	port = sluice_stage_find(p, "port");
+	assert_in_range(sluice_send_reserve(port, &span, 8, FLOW_DEADLINE_MS),
+			1, 8);
+	assert_int_equal(span.flags, SLUICE_SPAN_IN_RING);
+	while (sluice_load_acquire(&sitter.entered) == 0)
+		flow_sleep_ms(1);
+	assert_int_equal(pthread_create(&other, NULL, drains, p), 0);
+	assert_int_equal(sluice_stage_remove(sluice_stage_find(p, "reader"),
+					     FLOW_DEADLINE_MS),
+			 0);
+	assert_int_equal(pthread_join(other, &rc), 0);
+	assert_int_equal((intptr_t)rc, -ETIMEDOUT);
+	assert_int_equal(sluice_send_commit(port, 1), -EPIPE);
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_who_read_has_gone),
 		cmocka_unit_test(a_drain_right_after_the_start),
 		cmocka_unit_test(drain_has_a_deadline),
 		cmocka_unit_test(what_nobody_took_is_left),
