@@ -168,6 +168,7 @@ set(SLUICE_SOURCES
 	engine/peer/process.c
 	engine/peer/process_opts.c
 	engine/peer/seats.c
+	engine/peer/seats_look.c
 	engine/peer/sent.c
 	engine/peer/share.c
 	engine/peer/share_objects.c

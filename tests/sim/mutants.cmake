@@ -308,7 +308,7 @@ sluice_sim_mutant(kept-from-the-beginning engine/peer/share.c "twice: "
 	[[s/sluice_store_relaxed(&rx->acked, at->acked);/(void)0;/]] 2100)
 sluice_sim_mutant(kept-and-still-ours engine/link/far_held.c "twice: |${GONE}|${STUCK}"
 	[[s/out->writers\[sub->lane\].rx = sub->rx;/(void)out;/]] 1)
-sluice_sim_mutant(kept-for-ever engine/peer/seats.c "${STUCK}|livelock"
+sluice_sim_mutant(kept-for-ever engine/peer/seats_look.c "${STUCK}|livelock"
 	[[s/return now_ns >= seat->due_ns ? "nobody has come back in time" : NULL;/return now_ns == 1 ? "never" : NULL;/]])
 sluice_sim_mutant(kept-and-asks-from-the-first engine/link/inlet.c "has got .*, and asked for"
 	[[/^static uint64_t inlet_asked_from/,/^}/s/sub->far.granted != 0$/0/]])

@@ -489,7 +489,7 @@ sluice_unit_mutant(who-went-is-forgotten engine/control/rates.c rates "all_may_h
 	[[s/stage_went(rates_add_stage(r, before->stages\[i\]));/(void)stage_went;/]])
 sluice_unit_mutant(code-of-an-end-is-an-errno engine/peer/wire.c wire "a_refusal_has_a_code_and_an_end_a_reason"
 	[[s/int most = kind == WIRE_REFUSAL ? /int most = 1 ? /]])
-sluice_unit_mutant(code-of-an-end-is-cut engine/peer/seats.c peers "the_code_of_its_end_is_told"
+sluice_unit_mutant(code-of-an-end-is-cut engine/peer/seats_look.c peers "the_code_of_its_end_is_told"
 	[[s/-(int)SLUICE_CLOSED_CODE(closed), text/-(int)(SLUICE_CLOSED_CODE(closed) % 4096), text/]])
 sluice_unit_mutant(attached-is-not-counted engine/peer/guest.c process "what_it_sent_counts"
 	[[s/process_attached(guest->process);/(void)0;/]])
@@ -927,7 +927,7 @@ sluice_unit_mutant(fatal-for-one-of-all engine/link/rings_common.c peers_fatal "
 	[[s/\.last = common_last,/.last = NULL,/]])
 sluice_unit_mutant(fatal-out-of-a-pool engine/link/rings_pool.c peers_fatal "shared"
 	[[s/\.last = separate_last,/.last = NULL,/]])
-sluice_unit_mutant(fatal-not-to-who-stands-still engine/peer/seats.c peers_fatal "who_stands_still"
+sluice_unit_mutant(fatal-not-to-who-stands-still engine/peer/seats_look.c peers_fatal "who_stands_still"
 	[[/^static void seat_send_away/,/^}/s/seat->stalled = 1;/seat->stalled = 0;/]])
 sluice_unit_mutant(fatal-as-the-listener-says engine/peer/seats.c process_fatal "as_its_own_options_say"
 	[[s/peer->own.deliveries_max != 0/0/]])
@@ -1150,7 +1150,7 @@ sluice_unit_mutant(worker-not-counted-yet engine/peer/seats.c peer_worker_held "
 	[[s/grant->welcome.resume += stand_in_sent(&seat->in);/(void)0;/]])
 sluice_unit_mutant(worker-cut-off-at-once engine/peer/stand_in.c peer_worker_lost "one_writes_on"
 	[[/^int stand_in_hold/,/^}/s/^\tin->cut = 0;/\tin->cut = in->output != NULL \&\& subscription_hold(in->fed) == 0;/]])
-sluice_unit_mutant(worker-never-cut-off engine/peer/seats.c peer_worker_lost "one_writes_on"
+sluice_unit_mutant(worker-never-cut-off engine/peer/seats_look.c peer_worker_lost "one_writes_on"
 	[[s/if (stand_in_cut(&seat->in) < 0/if (0/]])
 sluice_unit_mutant(worker-lost-and-not-held engine/peer/seats.c peer_worker_lost "its_place_is_kept"
 	[[s/if (why != PEER_DIED && why != PEER_LOST)/if (why != PEER_DIED)/]])
@@ -1158,7 +1158,7 @@ sluice_unit_mutant(worker-cut-where-it-says engine/link/far_held.c far_words "on
 	[[s/^\treturn published - r->acked <= r->capacity &&/\treturn 1 ||/]])
 sluice_unit_mutant(worker-cut-behind-what-was-seen engine/link/far_held.c far_words "one_is_cut_off"
 	[[s/position_reached(published, r->published)$/1/]])
-sluice_unit_mutant(held-for-a-stream-that-is-over engine/peer/seats.c peer_worker_held "its_stream_ends_while_it_is_away"
+sluice_unit_mutant(held-for-a-stream-that-is-over engine/peer/seats_look.c peer_worker_held "its_stream_ends_while_it_is_away"
 	[[s/ || stand_in_lapsed(&seat->in))/)/]])
 sluice_unit_mutant(held-though-never-ready engine/peer/seats.c peers_given_up "one_was_never_ready"
 	[[s/!seat->named || !seat->begun ||/!seat->named ||/]])
@@ -1220,7 +1220,7 @@ sluice_unit_mutant(board-outgrown engine/peer/observers.c watch "a_pipeline_outg
 	[[s/board_has_room(&o->board, now))/board_has_room(\&o->board, now) \&\& 0)/]])
 sluice_unit_mutant(board-not-of-the-end engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
 	[[s/^\tobservers_over(&seats->observers);$/\t(void)0;/]])
-sluice_unit_mutant(board-shown-once engine/peer/seats.c watch "one_sees_it_from_before_the_start_to_the_end"
+sluice_unit_mutant(board-shown-once engine/peer/seats_look.c watch "one_sees_it_from_before_the_start_to_the_end"
 	[[s/uint64_t look_ns = observers_look(&seats->observers);/uint64_t look_ns = UINT64_MAX;/]])
 sluice_unit_mutant(watches-by-a-row-of-stages engine/peer/allow.c watch "the_allow_list_says_who_may_watch"
 	[[s/return row->stages == NULL;/return 1;/]])
