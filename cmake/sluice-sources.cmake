@@ -90,6 +90,7 @@ set(SLUICE_SOURCES
 	engine/link/sequence_between.c
 	engine/link/spill.c
 	engine/link/subscription.c
+	engine/link/window.c
 	engine/stage/attend.c
 	engine/stage/attend_in.c
 	engine/stage/emit.c

@@ -133,7 +133,8 @@ struct sluice_attach_opts {
 	/** Of an event, bytes; 0 = whatever that stage has. Another size is
 	 * refused. Of a worker: of the events that it reads. */
 	uint32_t event_bytes;
-	/** Of a consumer or a worker: its window and place. The ring, max_demand
+	/** Of a consumer or a worker: its window (a number, not SLUICE_DEMAND_AUTO)
+	 * and place. The ring, max_demand
 	 * rounded up to a power of two, has up to SLUICE_RING_BYTES_MAX bytes. */
 	uint32_t max_demand;
 	int32_t min_demand;

@@ -106,7 +106,8 @@ struct sluice_process_opts {
 	/** Of an event, bytes; 0 = whatever that stage has. Another size is refused. Of
 	 * a worker: of the events that it reads. */
 	uint32_t event_bytes;
-	/** Of a consumer or a worker: its window and place. */
+	/** Of a consumer or a worker: its window (a number, not SLUICE_DEMAND_AUTO)
+	 * and place. */
 	uint32_t max_demand;
 	int32_t min_demand;
 	uint32_t refill_events;

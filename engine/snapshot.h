@@ -129,7 +129,8 @@ struct sluice_subscription_snapshot {
 	enum sluice_sub_kind kind;
 	/** Which of its consumer's, as batch->inlet. */
 	uint32_t inlet;
-	uint32_t window; /* max_demand, events */
+	/** Events: max_demand; with SLUICE_DEMAND_AUTO, that in use. */
+	uint32_t window;
 	uint32_t manual; /* non-zero: SLUICE_SUBSCRIBE_MANUAL */
 	struct sluice_sub sub;
 	char consumer[SLUICE_NAME_BYTES];
@@ -151,6 +152,10 @@ struct sluice_subscription_snapshot {
 	 * of all events when they are a few a second. An onlooker's events are
 	 * not timed. */
 	struct sluice_latency_stats latency;
+	/** With SLUICE_DEMAND_AUTO: the most that window may become. 0: the
+	 * window is fixed. */
+	uint32_t window_most;
+	uint32_t resv;
 };
 
 /** A pipeline as it was at one time. */

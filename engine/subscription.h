@@ -29,6 +29,31 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_WEIGHT_MAX        1024u
 #define SLUICE_CONFLATE_KEYS_MAX (1u << 20)
 
+/**
+ * For max_demand: a window that the consumer chooses by what its link shows while it runs.
+ *
+ * What a window must have is the rate times the time that credit takes to the producer and
+ * its events back; what it should not have is more than the consumer handles in the time
+ * that events may wait. So the window is doubled while the producer runs out of credit, as
+ * long as an event at the end of a full ring waits for less than auto_wait_us; and halved
+ * while it would wait for longer. A change after which events go by slower is taken back.
+ * It is a power of two in [16, auto_events], begins with 1024 (or auto_events, if that is
+ * less), and begins again when the stage is restarted. Under light load nothing changes,
+ * and nothing is measured.
+ *
+ * The ring has auto_events slots from the beginning. Smaller means: less is granted from
+ * then on; nothing is taken back. A batch has at most half of the window in use.
+ * min_demand is 0, SLUICE_MIN_HALF or SLUICE_MIN_ZERO, and refill_events 0.
+ *
+ * Not with manual demand; not of a producer with dispatcher "shared", whose consumers take
+ * from one ring, so that no window holds it up; not between processes. The number is one
+ * that is not computed by mistake.
+ */
+#define SLUICE_DEMAND_AUTO 0x4155544fu
+
+/** What auto_wait_us may be. */
+#define SLUICE_AUTO_WAIT_US_MAX 1000000u
+
 /** What the end of a subscription means to its consumer. */
 enum sluice_on_end {
 	/** The consumer ends with its last subscription, for the worst of their
@@ -78,7 +103,8 @@ struct sluice_subscription_opts {
 
 	/** Most events in flight, in [1, 2^20]. SLUICE_DEMAND_DEFAULT is 1000:
 	 * what sluice_subscription_opts_init() sets, and what NULL options
-	 * have. */
+	 * have. SLUICE_DEMAND_AUTO: the window follows what the link shows, see
+	 * there. */
 	uint32_t max_demand;
 	/** Ask again when this many events or fewer are in flight:
 	 * [1, max - 1], SLUICE_MIN_ZERO, or SLUICE_MIN_HALF (GenStage's
@@ -127,7 +153,17 @@ struct sluice_subscription_opts {
 
 	/** Out: the subscription made; NULL = not wanted. */
 	struct sluice_sub *sub;
-	uint64_t resv[4]; /* zero */
+
+	/* ---- with SLUICE_DEMAND_AUTO --------------------------------------- */
+
+	/** Most events that the window may have, and slots of the ring: in
+	 * [1, 2^20], rounded up to a power of two. 0 = 16384, or as many as are
+	 * 1 MiB, but not less than 16. */
+	uint32_t auto_events;
+	/** How long an event may wait in a full ring for those before it, in
+	 * [1, 10^6] us. 0 = 100. */
+	uint32_t auto_wait_us;
+	uint64_t resv[3]; /* zero */
 };
 
 /** Manual demand: events are asked for by sluice_ask() only.
@@ -207,14 +243,16 @@ SLUICE_API int sluice_cancel(struct sluice_sub sub, enum sluice_reason reason,
 			     uint32_t code) SLUICE_MUST_CHECK;
 
 /**
- * sluice_resubscribe - change max_demand, min_demand or refill_events in place.
+ * sluice_resubscribe - change max_demand, min_demand, refill_events, auto_events or
+ * auto_wait_us in place.
  *
  * Events in flight are not touched, and both stages go on, whatever on_end
  * says. A smaller window takes effect as the events in flight are handled. All
  * other options must be as they were, or zero.
  *
  * The ring keeps the slots it was made with: its first max_demand, rounded up
- * to a power of two. The new max_demand must not exceed them.
+ * to a power of two, or its first auto_events. The new max_demand, or auto_events, must
+ * not exceed them; SLUICE_DEMAND_AUTO without auto_events makes do with them.
  *
  * Returns 0; -ENOENT; -EINVAL; -EBUSY while a start plans or fails.
  * Threads: any, also inside callbacks.

@@ -138,6 +138,25 @@ static enum sluice_sub_kind snapshot_sub_kind(const struct subscription *sub)
 					    : SLUICE_SUB_DISPATCHED;
 }
 
+/* That in use; before it has begun, that which it begins with. */
+static void snapshot_window(struct sluice_subscription_snapshot *row,
+			    const struct subscription *sub, int planned)
+{
+	/* Of the options: what the consumer has is its own. */
+	struct window_rule rule = subscription_rule(sub);
+
+	row->window = sub->opts.max_demand;
+	if (rule.most == 0)
+		return;
+	if (planned && rule.most > sub->capacity)
+		rule.most = sub->capacity;
+	row->window_most = rule.most;
+	/* Stale: it may be a moment old. */
+	row->window = sluice_load_stale(&sub->by_consumer.window);
+	if (row->window == 0 || row->window > rule.most)
+		row->window = window_first(&rule, rule.most);
+}
+
 /* Its phase is read first: what is counted may be of a later one, never of one
  * before. */
 static void snapshot_sub(struct sluice_subscription_snapshot *row,
@@ -146,7 +165,7 @@ static void snapshot_sub(struct sluice_subscription_snapshot *row,
 	row->size = sizeof(*row);
 	row->kind = snapshot_sub_kind(sub);
 	row->inlet = sub->inlet;
-	row->window = sub->opts.max_demand;
+	snapshot_window(row, sub, planned);
 	row->manual = (uint32_t)subscription_manual(sub);
 	row->sub = subscription_id(sub);
 	memcpy(row->consumer, sub->names.consumer, sizeof(row->consumer));

@@ -90,10 +90,11 @@ static void subscription_take(struct subscription *sub,
 	sub->opts = wish->opts;
 	sub->opts.sub = NULL;
 	sub->credit = wish->credit;
+	sub->rule = wish->rule;
 	sub->rings = wish->rings;
 	sub->event_bytes = wish->event_bytes;
 	sub->resequenced = wish->resequenced;
-	sub->capacity = sluice_pow2_at_least(wish->opts.max_demand);
+	sub->capacity = sluice_pow2_at_least(subscription_most(wish));
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;
 	sub->joins = 0;

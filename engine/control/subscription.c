@@ -207,7 +207,25 @@ static int subscription_check_same(const struct subscription *sub,
 						 "%s cannot change in place",
 						 f->name);
 	}
-	return opts_check_resv(wish->resv, 4, "subscription options");
+	return opts_check_resv(wish->resv, 3, "subscription options");
+}
+
+/* The ring keeps its slots: one that was not named is cut to them. */
+static int subscription_check_room(const struct subscription *sub,
+				   struct subscription *wish)
+{
+	if (wish->rule.most != 0 && wish->opts.auto_events == 0 &&
+	    wish->rule.most > sub->capacity)
+		wish->rule.most = sub->capacity;
+	if (subscription_most(wish) <= sub->capacity)
+		return 0;
+	return SUBSCRIPTION_FAIL(
+		sub, -EINVAL,
+		"%s %u is over the %u slots its ring was made with",
+		wish->rule.most != 0 ? "auto_events" : "max_demand",
+		wish->rule.most != 0 ? wish->opts.auto_events
+				     : wish->opts.max_demand,
+		sub->capacity);
 }
 
 /* @room: for what the new window needs; when there is none or too little, its
@@ -232,6 +250,8 @@ static int subscription_resize(struct subscription *sub,
 	o.max_demand = wish.opts.max_demand;
 	o.min_demand = wish.opts.min_demand;
 	o.refill_events = wish.opts.refill_events;
+	o.auto_events = wish.opts.auto_events;
+	o.auto_wait_us = wish.opts.auto_wait_us;
 	rc = subscription_check(&wish, &o);
 	if (rc < 0)
 		return rc;
@@ -239,12 +259,9 @@ static int subscription_resize(struct subscription *sub,
 	if (phase == PIPELINE_PLANNING)
 		return SUBSCRIPTION_PLANNING(sub);
 	declared = phase == PIPELINE_DECLARED;
-	if (!declared && o.max_demand > sub->capacity)
-		return SUBSCRIPTION_FAIL(
-			sub, -EINVAL,
-			"max_demand %u is over the %u slots its ring was made "
-			"with",
-			o.max_demand, sub->capacity);
+	rc = declared ? 0 : subscription_check_room(sub, &wish);
+	if (rc < 0)
+		return rc;
 	*wanted = declared ? 0 : plan_gathered_bytes(sub, &wish.credit);
 	if (*wanted > 0 && *room == NULL)
 		return 0;
@@ -252,8 +269,11 @@ static int subscription_resize(struct subscription *sub,
 	sub->opts.max_demand = o.max_demand;
 	sub->opts.min_demand = o.min_demand;
 	sub->opts.refill_events = o.refill_events;
+	sub->opts.auto_events = o.auto_events;
+	sub->opts.auto_wait_us = o.auto_wait_us;
 	if (declared) {
 		sub->credit = wish.credit;
+		sub->rule = wish.rule;
 		return 0;
 	}
 	if (*wanted > 0) {
@@ -262,7 +282,8 @@ static int subscription_resize(struct subscription *sub,
 		*wanted = 0;
 	}
 	(void)sluice_exchange(&sub->by_control.window,
-			      window_pack(&wish.credit));
+			      wish.rule.most != 0 ? window_pack_rule(&wish.rule)
+						  : window_pack(&wish.credit));
 	stage_signal(sub->consumer, SIGNAL_SUBS);
 	return 0;
 }

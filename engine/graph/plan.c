@@ -66,8 +66,8 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 		const struct subscription *sub = subscription_at(p, s);
 
 		if (sub->producer == stage && !subscription_aside(sub) &&
-		    sub->opts.max_demand > most)
-			most = sub->opts.max_demand;
+		    subscription_most(sub) > most)
+			most = subscription_most(sub);
 	}
 	return sluice_pow2_at_least(most);
 }
@@ -77,7 +77,7 @@ static void plan_capacities(struct sluice_pipeline *p)
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		struct subscription *sub = subscription_at(p, s);
 
-		sub->capacity = sluice_pow2_at_least(sub->opts.max_demand);
+		sub->capacity = sluice_pow2_at_least(subscription_most(sub));
 		sub->joins = (uint32_t)subscription_silent(sub);
 		if (!rings_of(sub->rings)->own)
 			sub->capacity = plan_common_capacity(p, sub->producer);

@@ -157,17 +157,114 @@ static int subscription_check_partition(const struct subscription *sub)
 	return 0;
 }
 
+/* ---- a window that follows its link --------------------------------------- */
+
+/* Unless auto_events says something else: as many as are in 2^20 bytes, within these. */
+#define AUTO_BYTES       (UINT64_C(1) << 20)
+#define AUTO_EVENTS_MOST 16384u
+#define AUTO_WAIT_US     100u
+
+struct window_rule subscription_rule(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	uint64_t most = o->auto_events;
+
+	if (o->max_demand != SLUICE_DEMAND_AUTO)
+		return (struct window_rule){0};
+	if (most == 0) {
+		most = sluice_pow2_at_least(
+			(uint32_t)(AUTO_BYTES / sub->event_bytes / 2 + 1));
+		if (most > AUTO_EVENTS_MOST)
+			most = AUTO_EVENTS_MOST;
+		if (most < WINDOW_LEAST)
+			most = WINDOW_LEAST;
+	}
+	return (struct window_rule){
+		.most = sluice_pow2_at_least((uint32_t)most),
+		.wait_us = o->auto_wait_us ? o->auto_wait_us : AUTO_WAIT_US,
+		.min = o->min_demand,
+	};
+}
+
+static int subscription_check_unused(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+
+	if (o->auto_events == 0 && o->auto_wait_us == 0)
+		return 0;
+	return SUBSCRIPTION_FAIL(
+		sub, -EINVAL,
+		"%s %u is for max_demand SLUICE_DEMAND_AUTO, and max_demand is "
+		"%u",
+		o->auto_events ? "auto_events" : "auto_wait_us",
+		o->auto_events ? o->auto_events : o->auto_wait_us,
+		o->max_demand);
+}
+
+static int subscription_check_auto(struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+
+	if (subscription_manual(sub))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"max_demand SLUICE_DEMAND_AUTO is for automatic "
+			"demand; "
+			"this one is manual: only sluice_ask() asks");
+	if (sub->rings == SLUICE_RINGS_POOL)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"max_demand SLUICE_DEMAND_AUTO is not for dispatcher "
+			"'%s', whose consumers take from one ring: no window "
+			"holds it up",
+			sub->producer->strategy->name);
+	if (o->min_demand != 0 && o->min_demand != SLUICE_MIN_ZERO &&
+	    o->min_demand != SLUICE_MIN_HALF)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"min_demand %d is of a fixed window; with max_demand "
+			"SLUICE_DEMAND_AUTO it is 0, SLUICE_MIN_ZERO or "
+			"SLUICE_MIN_HALF",
+			o->min_demand);
+	if (o->refill_events != 0)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"refill_events %u is of a fixed window; with "
+			"max_demand SLUICE_DEMAND_AUTO it is 0",
+			o->refill_events);
+	if (o->auto_events > SLUICE_DEMAND_MAX)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "auto_events %u is over the limit of %u",
+			o->auto_events, SLUICE_DEMAND_MAX);
+	if (o->auto_wait_us > SLUICE_AUTO_WAIT_US_MAX)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "auto_wait_us %u is over the limit of %u",
+			o->auto_wait_us, SLUICE_AUTO_WAIT_US_MAX);
+	sub->rule = subscription_rule(sub);
+	window_credit(&sub->credit, &sub->rule,
+		      window_first(&sub->rule, sub->rule.most));
+	return 0;
+}
+
 static int subscription_check_credit(struct subscription *sub)
 {
 	const struct sluice_subscription_opts *o = &sub->opts;
 	char why[200];
-	int rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
-				    o->refill_events);
+	int rc;
 
-	if (rc < 0) {
+	sub->rule = (struct window_rule){0};
+	if (o->max_demand == SLUICE_DEMAND_AUTO)
+		return subscription_check_auto(sub);
+	rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
+				o->refill_events);
+	if (rc == 0)
+		rc = subscription_check_unused(sub);
+	else {
 		(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
-		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
+		rc = SUBSCRIPTION_FAIL(sub, rc, "%s", why);
 	}
+	if (rc < 0)
+		return rc;
 	if (subscription_manual(sub))
 		sub->credit = (struct sluice_credit){
 			.batch_events = sluice_pow2_at_least(o->max_demand),
@@ -186,7 +283,7 @@ int subscription_check(struct subscription *sub,
 		rc = opts_copy(&sub->opts, opts, sizeof(sub->opts),
 			       "subscription options");
 	if (rc == 0)
-		rc = opts_check_resv(sub->opts.resv, 4, "subscription options");
+		rc = opts_check_resv(sub->opts.resv, 3, "subscription options");
 	if (rc < 0)
 		return rc;
 	sub->rings =
@@ -233,18 +330,19 @@ int subscription_check_twins(const struct sluice_pipeline *p,
 
 int subscription_check_ring(const struct subscription *sub)
 {
-	uint32_t max = sub->opts.max_demand;
+	uint32_t max = subscription_most(sub);
 	uint32_t unit = sub->producer->opts.out_bytes;
 	uint64_t bytes =
 		sluice_spsc_slots_bytes(sluice_pow2_at_least(max), unit);
 
 	if (bytes <= SLUICE_RING_BYTES_MAX)
 		return 0;
-	return SUBSCRIPTION_FAIL(sub, -EINVAL,
-				 "max_demand %u of %u bytes each is over the "
-				 "limit of %llu bytes per ring",
-				 max, unit,
-				 (unsigned long long)SLUICE_RING_BYTES_MAX);
+	return SUBSCRIPTION_FAIL(
+		sub, -EINVAL,
+		"%s %u of %u bytes each is over the "
+		"limit of %llu bytes per ring",
+		sub->rule.most != 0 ? "auto_events" : "max_demand", max, unit,
+		(unsigned long long)SLUICE_RING_BYTES_MAX);
 }
 
 void subscription_spread(const struct sluice_pipeline *p, unsigned char *marked)

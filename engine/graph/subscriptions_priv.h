@@ -30,6 +30,8 @@ struct subscription *subscription_at(const struct sluice_pipeline *pipeline,
  * what cannot be; then what is there already forbids. Under the lock. */
 int subscription_check(struct subscription *sub,
 		       const struct sluice_subscription_opts *opts);
+/* Of its options: how its window follows the link; most is 0 if that is fixed. */
+struct window_rule subscription_rule(const struct subscription *sub);
 int subscription_check_twins(const struct sluice_pipeline *pipeline,
 			     const struct subscription *sub);
 /* Mark (1, by stage index) what is downstream of the stages that are marked. */

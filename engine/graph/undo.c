@@ -28,6 +28,9 @@ void plan_remember(struct sluice_pipeline *p)
 			.max_demand = sub->opts.max_demand,
 			.min_demand = sub->opts.min_demand,
 			.refill_events = sub->opts.refill_events,
+			.auto_events = sub->opts.auto_events,
+			.auto_wait_us = sub->opts.auto_wait_us,
+			.rule = sub->rule,
 			.credit = sub->credit,
 			.asked = sluice_load_acquire(&sub->by_control.asked),
 		};
@@ -70,6 +73,9 @@ static void pipeline_undo(struct sluice_pipeline *p)
 		sub->opts.max_demand = before->max_demand;
 		sub->opts.min_demand = before->min_demand;
 		sub->opts.refill_events = before->refill_events;
+		sub->opts.auto_events = before->auto_events;
+		sub->opts.auto_wait_us = before->auto_wait_us;
+		sub->rule = before->rule;
 		sub->credit = before->credit;
 		sluice_store_release(&sub->by_control.asked, before->asked);
 		sub->ask_taken = 0;

@@ -39,6 +39,15 @@ static void inlet_weigh(struct inlet *in)
 				in->quantum);
 }
 
+/* Grant by its window as that is now; and show it. */
+static void inlet_use_window(struct inlet_link *link)
+{
+	const struct window *w = link->window;
+
+	window_credit(&link->reader.credit, &w->rule, w->events);
+	sluice_store_stale(&link->sub->by_consumer.window, w->events);
+}
+
 void inlet_meet(struct inlet *in, struct subscription *sub)
 {
 	in->links[sub->inlet].sub = sub;
@@ -58,6 +67,20 @@ static const struct rings_ops *inlet_rings(const struct subscription *sub)
 	if (SLUICE_LIKELY(sub->far.side != FAR_PRODUCER))
 		return rings_of(sub->rings);
 	return sub->far.stream != NULL ? &rings_far_common : &rings_far;
+}
+
+/* Its window is that of its subscription from here on: fixed, or one that begins. */
+static void inlet_begin_window(struct inlet_link *link)
+{
+	struct subscription *sub = link->sub;
+
+	link->reader.credit = sub->credit;
+	link->window = NULL;
+	if (SLUICE_LIKELY(sub->rule.most == 0))
+		return;
+	link->window = &sub->window;
+	window_begin(link->window, &sub->rule, sub->capacity);
+	inlet_use_window(link);
 }
 
 void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
@@ -93,6 +116,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	link->batches = sluice_load_stale(&sub->rx->batches);
 	link->high = sluice_load_stale(&sub->rx->high);
 	link->latency = sub->latency;
+	link->window = NULL;
 	link->stamp.ns = 0;
 	link->stamp_looked = position;
 	if (position > 0 && sub->far.granted == 0) {
@@ -103,6 +127,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
+	inlet_begin_window(link);
 	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
 	       sub->rx);
 	inlet_weigh(in);
@@ -123,9 +148,19 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	in->linked--;
 }
 
+/* What follows a link is out of line: fixed windows pay for a test alone. */
+#define INLET_AUTO __attribute__((noinline, cold))
+
+static INLET_AUTO void inlet_note(const struct inlet_link *link)
+{
+	window_granted(link->window, link->reader.granted);
+}
+
 /* Credit goes back to its producer. */
 static void inlet_granted(const struct inlet_link *link)
 {
+	if (SLUICE_UNLIKELY(link->window != NULL))
+		inlet_note(link);
 	PROBE3(grant, link->reader.rx, link->reader.granted,
 	       link->reader.acked);
 }
@@ -173,15 +208,21 @@ void inlet_ask(struct inlet *in, uint32_t index)
 	inlet_ring(in, link);
 }
 
-void inlet_resize(struct inlet *in, uint32_t index,
-		  const struct sluice_credit *credit)
+void inlet_resize(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
 
-	link->reader.credit = *credit;
+	inlet_begin_window(link);
 	inlet_weigh(in);
 	if (link->open)
 		inlet_ask(in, index);
+}
+
+void inlet_begin_windows(struct inlet *in)
+{
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->links[i].open && in->links[i].window != NULL)
+			inlet_resize(in, i);
 }
 
 /* Copy @n events across the ring's end; @head of them lie before it. */
@@ -307,6 +348,26 @@ static void inlet_look(struct inlet_link *link)
 					 r->acked, depth);
 }
 
+/* The same of what its window follows. The batch that was just looked for has at most
+ * what the window in use allows: returns that, or @limit. */
+static INLET_AUTO uint32_t inlet_follow(struct inlet *in,
+					struct inlet_link *link, uint32_t limit)
+{
+	const struct sluice_spsc_reader *r = &link->reader;
+
+	if (window_look(link->window, r->published, r->acked, in->ops)) {
+		inlet_use_window(link);
+		inlet_weigh(in);
+	}
+	return limit < r->credit.batch_events ? limit : r->credit.batch_events;
+}
+
+static INLET_AUTO void inlet_follow_idle(struct inlet *in,
+					 const struct inlet_link *link)
+{
+	window_idle(link->window, link->reader.published, in->ops);
+}
+
 /* The event that has a stamp is acknowledged. */
 static void inlet_tell_latency(struct inlet *in, struct inlet_link *link)
 {
@@ -330,14 +391,24 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
-	if (link->rings->fetch != NULL && !link->rings->fetch(in, link, limit))
+	if (link->rings->fetch != NULL &&
+	    !link->rings->fetch(in, link, limit)) {
+		if (SLUICE_UNLIKELY(link->window != NULL))
+			inlet_follow_idle(in, link);
 		return 0;
+	}
 	n = sluice_spsc_peek(r, limit, &first);
 	in->took = 0;
-	if (n == 0)
+	if (n == 0) {
+		if (SLUICE_UNLIKELY(link->window != NULL))
+			inlet_follow_idle(in, link);
 		return 0;
-	if (link->stamp_looked != r->published)
+	}
+	if (link->stamp_looked != r->published) {
 		inlet_look(link);
+		if (SLUICE_UNLIKELY(link->window != NULL))
+			limit = inlet_follow(in, link, limit);
+	}
 	/* Relaxed: whoever made a mark for these events made it before. */
 	if (SLUICE_UNLIKELY(sluice_load_relaxed(link->marks) !=
 			    link->marks_read))

@@ -27,6 +27,7 @@ struct inlet_link {
 	struct sluice_spsc_reader reader;
 	struct subscription *sub;      /* NULL: none here */
 	const struct rings_ops *rings; /* their kind; see rings_priv.h */
+	struct window *window;         /* NULL: it is fixed */
 	/* The producer's; NULL: same worker, or far. */
 	struct sluice_bell *bell;
 	uint32_t open; /* joined, and its stream has not ended */
@@ -95,9 +96,10 @@ void inlet_detach(struct inlet *in, uint32_t index);
 void inlet_ask(struct inlet *in, uint32_t index);
 /* Grant what has been asked for on a manual link, as far as its ring goes. */
 void inlet_grant_asked(struct inlet *in, uint32_t index);
-/* Give link @index another window. */
-void inlet_resize(struct inlet *in, uint32_t index,
-		  const struct sluice_credit *credit);
+/* Give link @index another window: that of its subscription. */
+void inlet_resize(struct inlet *in, uint32_t index);
+/* Its stage was started again: windows that follow what a link shows begin again. */
+void inlet_begin_windows(struct inlet *in);
 
 /* The next batch of link @index, at most @limit events. Returns the number of
  * slots it takes up (0: nothing there); batch->count may be less where the

@@ -27,6 +27,9 @@
  * by_consumer
  *   state        consumer           any          release  see below; LEFT
  *                                                         carries left_*
+ *   window       consumer           control      relaxed  that in use, where it
+ *                                                         follows the link; 0: it
+ *                                                         has not begun
  * by_producer
  *   state        producer           any          release  see below
  *   start        producer           consumer     (JOINED) first position
@@ -86,6 +89,7 @@
 #include "engine/link/pool_priv.h"
 #include "engine/link/position_priv.h"
 #include "engine/link/spill_priv.h"
+#include "engine/link/window_priv.h"
 #include "engine/subscription.h"
 
 enum consumer_state {
@@ -140,7 +144,10 @@ struct subscription_before {
 	uint32_t max_demand;
 	int32_t min_demand;
 	uint32_t refill_events;
+	uint32_t auto_events;
+	uint32_t auto_wait_us;
 	struct sluice_credit credit;
+	struct window_rule rule;
 	uint64_t asked;
 };
 
@@ -165,6 +172,7 @@ struct subscription_left {
  * in memory that only its writer may write. */
 struct subscription_consumer_words {
 	sluice_a32 state;
+	sluice_a32 window;
 	/* What it had been handed when it left, why it did, and whether there
 	 * was nothing more to read: carried by LEFT. */
 	uint32_t left_closed;
@@ -202,7 +210,8 @@ struct subscription {
 	struct sluice_stage *consumer;
 	struct sluice_stage *producer;
 	struct sluice_subscription_opts opts;
-	struct sluice_credit credit;
+	struct sluice_credit credit; /* of the window that it begins with */
+	struct window_rule rule; /* whether that follows the link, and how */
 	uint32_t index;
 	uint32_t inlet; /* place among the consumer's */
 	uint32_t lane;  /* place among the producer's */
@@ -231,6 +240,7 @@ struct subscription {
 	struct subscription_names names;
 
 	/* The consumer's alone. */
+	struct window window;    /* that in use, if it follows the link */
 	unsigned char *gathered; /* where a batch is put together */
 	uint32_t *kept;          /* its slots that the selector kept */
 	uint32_t *counts;        /* deliveries before, by slot */
@@ -303,28 +313,24 @@ static inline void subscription_take_asked(struct subscription *sub)
 	sub->ask_taken += n;
 }
 
-/* A policy in one word, never 0: it is handed over whole, without a lock. */
-#define WINDOW_BITS 21
-#define WINDOW_MASK ((UINT64_C(1) << WINDOW_BITS) - 1)
-SLUICE_STATIC_ASSERT(SLUICE_DEMAND_MAX <= WINDOW_MASK,
-		     "each number of a window has its bits");
-
-static inline uint64_t window_pack(const struct sluice_credit *credit)
+/* The consumer takes over another window; there is one. */
+static inline void subscription_take_window(struct subscription *sub)
 {
-	return (uint64_t)(credit->exact != 0) << (3 * WINDOW_BITS) |
-	       (uint64_t)credit->batch_events << (2 * WINDOW_BITS) |
-	       (uint64_t)credit->min_events << WINDOW_BITS | credit->max_events;
+	uint64_t word = sluice_exchange(&sub->by_control.window, 0);
+
+	sub->rule = window_unpack_rule(word);
+	if (sub->rule.most == 0)
+		sub->credit = window_unpack(word);
+	else
+		window_credit(&sub->credit, &sub->rule,
+			      window_first(&sub->rule, sub->capacity));
 }
 
-static inline struct sluice_credit window_unpack(uint64_t word)
+/* The most events that it may ever have in flight by its options: its ring has as many
+ * slots. */
+static inline uint32_t subscription_most(const struct subscription *sub)
 {
-	return (struct sluice_credit){
-		.max_events = (uint32_t)(word & WINDOW_MASK),
-		.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),
-		.batch_events =
-			(uint32_t)(word >> (2 * WINDOW_BITS) & WINDOW_MASK),
-		.exact = (uint32_t)(word >> (3 * WINDOW_BITS)),
-	};
+	return sub->rule.most != 0 ? sub->rule.most : sub->opts.max_demand;
 }
 
 static inline int subscription_manual(const struct subscription *sub)

@@ -113,6 +113,7 @@ sub_shown(const struct sluice_subscription_snapshot *row)
 		.kind = (uint32_t)row->kind,
 		.inlet = row->inlet,
 		.window = row->window,
+		.window_most = row->window_most,
 		.manual = row->manual,
 		.index = row->sub.index,
 		.generation = row->sub.generation,
@@ -268,6 +269,7 @@ static void sub_take(struct sluice_subscription_snapshot *row,
 		(enum sluice_sub_kind)at_most(shown->kind, SLUICE_SUB_CONFLATE);
 	row->inlet = shown->inlet;
 	row->window = shown->window;
+	row->window_most = shown->window_most;
 	row->manual = shown->manual;
 	row->sub.index = shown->index;
 	row->sub.generation = shown->generation;

@@ -80,7 +80,7 @@ struct board_sub {
 	uint32_t manual;
 	uint32_t index;
 	uint32_t generation;
-	uint32_t resv32;
+	uint32_t window_most;
 	uint64_t carried;
 	struct sluice_subscription_stats counts;
 	struct sluice_latency_stats latency;

@@ -206,6 +206,12 @@ static int hello_check_numbers(const struct wire_hello *hello, unsigned role)
 		NUMBER(ring_events, SLUICE_DEMAND_MAX, FEEDERS),
 	};
 
+	if (hello->max_demand == SLUICE_DEMAND_AUTO)
+		return sluice_fail(-EINVAL,
+				   "hello: max_demand SLUICE_DEMAND_AUTO is "
+				   "for subscriptions inside of one process; "
+				   "between two a window is a number up to %u",
+				   SLUICE_DEMAND_MAX);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint32_t value;
 

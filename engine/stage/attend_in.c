@@ -179,9 +179,8 @@ static void consumer_adjust(struct sluice_stage *stage,
 	if (subscription_manual(sub))
 		inlet_grant_asked(&stage->in, sub->inlet);
 	if (sluice_load_acquire(&sub->by_control.window) != 0) {
-		sub->credit = window_unpack(
-			sluice_exchange(&sub->by_control.window, 0));
-		inlet_resize(&stage->in, sub->inlet, &sub->credit);
+		subscription_take_window(sub);
+		inlet_resize(&stage->in, sub->inlet);
 	}
 	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
 		consumer_heed_feeder(stage, sub);

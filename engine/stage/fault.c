@@ -238,6 +238,7 @@ static int stage_restart(struct sluice_stage *stage)
 	stage->run.phase = stage->run.resume;
 	stage->run.initialised = 1;
 	stage_ask_anew(stage);
+	inlet_begin_windows(&stage->in);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
 	PROBE1(restart, stage->name);
 	stage_log(stage, "restarted");

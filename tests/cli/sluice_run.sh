@@ -41,8 +41,9 @@ stages:
 subscriptions:
   - {consumer: twice, producer: numbers, max_demand: 1k, min_demand: half}
   - {consumer: again, producer: numbers, min_demand: 0}
-  - {consumer: out, producer: twice}
-  - {consumer: out, producer: again}
+  - {consumer: out, producer: twice, max_demand: auto}
+  - {consumer: out, producer: again, max_demand: auto, min_demand: half,
+     auto_events: 4k, auto_wait_us: 200}
 END
 }
 
@@ -280,7 +281,7 @@ check_wrong()
 		"@{argv: [./none], from: src}"
 	echo "{pipeline: {workers: @99999}, stages: []}" | wrong_at \
 		"pipeline: pipeline 'pipeline': workers 99999 is over the limit"
-	subscribed ".max_demand: must be a whole number" \
+	subscribed ".max_demand: must be auto, or a whole number" \
 		"consumer: it, producer: from, max_demand: @0"
 	subscribed ": no stage is called 'nobody'" \
 		"consumer: @nobody, producer: from"
@@ -288,6 +289,12 @@ check_wrong()
 		"consumer: it, producer: from, partition: @4096"
 	subscribed ": subscription of 'it' to 'from': min_demand 4 must be b" \
 		"consumer: it, producer: from, max_demand: 4, min_demand: @4"
+	subscribed ": subscription of 'it' to 'from': min_demand 4 is of a f" \
+		"consumer: it, producer: from, max_demand: auto, min_demand: @4"
+	subscribed ": subscription of 'it' to 'from': auto_events 4 is for m" \
+		"consumer: it, producer: from, auto_events: @4"
+	subscribed ".auto_events: must be a whole number in [1, 4294967295]" \
+		"consumer: it, producer: from, max_demand: auto, auto_events: @0"
 	wrong 3:4 "subscriptions[0].producer: is missing" <<END
 stages: [{name: it, in_bytes: 8, sink: {file: out.bin}}]
 subscriptions:

@@ -80,6 +80,19 @@ static void without_a_window(void)
 {
 	now.sub[1].window = 0;
 }
+static void window_over_its_most(void)
+{
+	now.sub[1].window = 32;
+	now.sub[1].window_most = 16;
+}
+static void granted_over_its_most(void)
+{
+	before.sub[1].window_most = 1;
+	now.sub[1].window = 1;
+	now.sub[1].window_most = 1;
+	before.sub[1].counts.granted = before.sub[1].counts.published;
+	before.sub[1].counts.credit = 0;
+}
 static void never_full(void)
 {
 	before.sub[1].counts.high = 0;
@@ -174,6 +187,10 @@ static struct wrong_row wrong_rows[] = {
 	 "has ended, and has"},
 	{"no window", without_a_window, "subscription 1, 'c' of 'm'",
 	 "its window is 0"},
+	{"window over its most", window_over_its_most,
+	 "subscription 1, 'c' of 'm'", "its window is 32, and 16 at most"},
+	{"granted over its most", granted_over_its_most,
+	 "subscription 1, 'c' of 'm'", "and its window is 1 at most"},
 	{"never found waiting", never_full, "subscription 1, 'c' of 'm'",
 	 "none was ever found"},
 	{"an onlooker's spill", onlooker_waits, "subscription 2, 'c' of 'a'",

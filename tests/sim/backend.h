@@ -64,6 +64,16 @@ void sim_stream_fence(void);
 	((void)(direct), sim_slot_stream((to), (from), (bytes)))
 #define sluice_stream_fence() sim_stream_fence()
 
+/* A window that follows its link does so within a few events. Its clock stands still while
+ * somebody works: so much time has gone by instead. */
+uint64_t sim_window_ns(void);
+#define WINDOW_LEAST    1u
+#define WINDOW_FIRST    4u
+#define WINDOW_ROW      1u
+#define WINDOW_BACK_NS  UINT64_C(0)
+#define WINDOW_FAIL_NS  UINT64_C(0)
+#define WINDOW_TOOK(ns) ((ns) + sim_window_ns())
+
 /* Sequential consistency needs no fences. */
 #define sluice_fence_light(asymmetric) ((void)(asymmetric))
 #define sluice_fence_full()            ((void)0)

@@ -76,6 +76,10 @@ sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
 # ---- credit ------------------------------------------------------------------
 sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
+sluice_sim_mutant(window-beyond-its-most engine/link/window.c "in flight|batch of|beyond what is finished"
+	[[s/w->events < w->rule.most/1/]] 0 auto)
+sluice_sim_mutant(window-takes-back engine/link/inlet.c "and had granted to"
+	[[/^static INLET_AUTO uint32_t inlet_follow/,/^}/s/inlet_use_window(link)/(&, (void)sluice_spsc_grant(\&link->reader, r->acked + r->credit.max_events))/]] 0 auto)
 sluice_sim_mutant(slowest-reader-ignored ring/broadcast.h "${STUCK}|in flight|torn"
 	[[/^sluice_broadcast_refresh/,/^}/s/i < w->count; i++) {$/i + 1 < w->count; i++) {/]])
 sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for|returned -71"

@@ -34,6 +34,12 @@ uint32_t sim_below(uint32_t n)
 	return (uint32_t)((sim_next() >> 32) * n >> 32);
 }
 
+/* For a few events: what may wait for 100 us, say, is one window, or another. */
+uint64_t sim_window_ns(void)
+{
+	return UINT64_C(1000) << sim_below(10);
+}
+
 /* Go on with @to. swapcontext() would ask the kernel for the signal mask each
  * time, which takes longer than all else; AddressSanitizer follows nothing but
  * that. */

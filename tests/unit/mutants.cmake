@@ -349,9 +349,9 @@ sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an
 	[[s/if (ASKED_GENERATION(asked) != (id.generation \& 0xffff))/if (0)/]])
 sluice_unit_mutant(asks-beyond-their-bits engine/link/inlet.c ask "asks_are_full_both_times"
 	[[s/sub->ask_taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
-sluice_unit_mutant(window-without-its-minimum engine/link/subscription_priv.h ask "window_exact"
+sluice_unit_mutant(window-without-its-minimum engine/link/window_priv.h ask "window_exact"
 	[[s/.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),/.min_events = (uint32_t)(word \& WINDOW_MASK),/]])
-sluice_unit_mutant(window-not-exact engine/link/subscription_priv.h ask "window_exact"
+sluice_unit_mutant(window-not-exact engine/link/window_priv.h ask "window_exact"
 	[[s/.exact = (uint32_t)(word >> (3 \* WINDOW_BITS)),/.exact = 0,/]])
 sluice_unit_mutant(resubscribe-with-other-flags engine/control/subscription.c subscription "resubscribe_changes_nothing_else"
 	[[s/FIXED(flags), *FIXED(on_end),/FIXED(flags),/]])
@@ -1230,6 +1230,30 @@ sluice_unit_mutant(watch-of-a-child engine/peer/watch.c watch "the_engine_stands
 	[[s/if (!watch_here(watch))/if (0)/]])
 sluice_unit_mutant(watch-unheard engine/peer/watch.c watch "the_engine_stands_still_and_dies"
 	[[s/watch_end(w, -EOWNERDEAD,/watch_end(w, -EPIPE,/]])
+
+# ---- windows that follow their links --------------------------------------------------
+sluice_unit_mutant(window-never-widens engine/link/window.c window "grows_while_credit_comes_late"
+	[[s/w->events < w->rule.most/0/]])
+sluice_unit_mutant(window-beyond-its-ring engine/link/window.c window "grows_within_its_ring"
+	[[s/if (w->rule.most > capacity)/if (0)/]])
+sluice_unit_mutant(window-never-narrows engine/link/window.c window "shrinks_to_what_may_wait"
+	[[s/w->events > w->least/0/]])
+sluice_unit_mutant(window-as-wide-as-may-wait engine/link/window.c window "grows_no_further_than_may_wait"
+	[[s/if (2 \* wait_ns <=/if (wait_ns <=/]])
+sluice_unit_mutant(window-for-a-slow-producer engine/link/window.c window "light_load_is_not_measured"
+	[[s/if (cut)$/if (1)/]])
+sluice_unit_mutant(window-waits-in-silence engine/link/window.c window "silence_is_no_wait"
+	[[s/w->since_ns += idle_ns - w->idle_own_ns;/(void)0;/]])
+sluice_unit_mutant(window-that-does-not-pay engine/link/window.c window "keeps_a_window_that_pays"
+	[[s/w->pace - w->pace \/ 8 > w->before_pace/0/]])
+sluice_unit_mutant(window-by-the-worst-epoch engine/link/window.c window "pauses_are_no_pace"
+	[[s/if (pace < w->pace)/if (pace > w->pace || w->pace == UINT64_MAX)/]])
+sluice_unit_mutant(window-swings engine/link/window.c window "equals_do_not_swing"
+	[[s/w->until_ns\[!w->way\] = now_ns + (WINDOW_BACK_NS << w->swings)/(void)now_ns/]])
+sluice_unit_mutant(window-kept-by-a-restart engine/stage/fault.c auto "it_begins_again_with_its_stage"
+	[[s/inlet_begin_windows(&stage->in)/(void)0/]])
+sluice_unit_mutant(window-not-shown engine/link/inlet.c auto "it_shrinks_behind_a_slow_consumer"
+	[[s/sluice_store_stale(&link->sub->by_consumer.window, w->events)/(void)w/]])
 
 # Of all that stand above.
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")

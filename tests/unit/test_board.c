@@ -67,6 +67,7 @@ static struct sluice_snapshot *snapshot_of(uint32_t stages, uint64_t n)
 		row->sub.index = i;
 		row->sub.generation = 7;
 		row->window = 9;
+		row->window_most = 16;
 		row->carried = n;
 		row->counts.high = n;
 		row->latency.max_ns = n;
@@ -117,6 +118,7 @@ static void what_is_written_is_read(void **state)
 	assert_non_null(sub);
 	assert_int_equal(sub->size, sizeof(*sub));
 	assert_int_equal(sub->window, 9);
+	assert_int_equal(sub->window_most, 16);
 	assert_int_equal(sub->counts.high, 5);
 	assert_int_equal(sub->latency.max_ns, 5);
 	sluice_snapshot_close(s);

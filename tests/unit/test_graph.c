@@ -199,7 +199,7 @@ static struct refusal {
 	{"resv_set",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .resv = {0, 1, 0, 0}},
+	 {SUBSCRIBES, .resv = {0, 1, 0}},
 	 -EINVAL,
 	 {"subscription options", "resv[1]"}},
 	{"size_zero",

@@ -74,6 +74,7 @@ SPOIL(to_bytes, h->to_bytes = SLUICE_EVENT_BYTES_MAX + 1)
 SPOIL(to_bytes_set, h->to_bytes = 1)
 SPOIL(max_demand, h->max_demand = SLUICE_DEMAND_MAX + 1)
 SPOIL(max_demand_set, h->max_demand = 1)
+SPOIL(max_demand_auto, h->max_demand = SLUICE_DEMAND_AUTO)
 SPOIL(min_demand, h->min_demand = -1)
 SPOIL(min_demand_high, h->min_demand = (int32_t)SLUICE_DEMAND_MAX)
 SPOIL(min_demand_half, h->min_demand = SLUICE_MIN_HALF)
@@ -130,6 +131,8 @@ static struct hello_row hello_rows[] = {
 	 "to_bytes is set"},
 	{"hello_max_demand", WIRE_CONSUMER, max_demand, -EINVAL,
 	 "max_demand 1048577"},
+	{"hello_max_demand_auto", WIRE_WORKER, max_demand_auto, -EINVAL,
+	 "max_demand SLUICE_DEMAND_AUTO is for subscriptions inside"},
 	{"hello_max_demand_set", WIRE_OBSERVER, max_demand_set, -EINVAL,
 	 "max_demand is set"},
 	{"hello_min_demand", WIRE_CONSUMER, min_demand, -EINVAL,

@@ -133,12 +133,16 @@ static json_t *told_subscriptions(const struct sluice_snapshot *all)
 
 		(void)json_array_append_new(
 			subs,
-			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "consumer",
-				  sub->consumer, "producer", sub->producer,
-				  "window", (json_int_t)sub->window, "carried",
-				  (json_int_t)sub->carried, "batches",
-				  (json_int_t)sub->counts.batches, "high",
-				  (json_int_t)sub->counts.high));
+			json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I}",
+				  "consumer", sub->consumer, "producer",
+				  sub->producer, "window",
+				  (json_int_t)sub->window, "window_most",
+				  sub->window_most
+					  ? json_integer(sub->window_most)
+					  : json_null(),
+				  "carried", (json_int_t)sub->carried,
+				  "batches", (json_int_t)sub->counts.batches,
+				  "high", (json_int_t)sub->counts.high));
 	}
 	return subs;
 }

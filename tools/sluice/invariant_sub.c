@@ -47,6 +47,10 @@ static void sub_alone(struct inspection *inspection, const struct text *of,
 	      row->phase != SLUICE_SUB_COMING || row->carried == 0,
 	      "it has not begun, and carried %" PRIu64, row->carried);
 	check(inspection, of, row->window > 0, "its window is 0");
+	check(inspection, of,
+	      row->window_most == 0 || row->window <= row->window_most,
+	      "its window is %u, and %u at most", row->window,
+	      row->window_most);
 	check(inspection, of, c->batches == 0 || c->high > 0,
 	      "%" PRIu64 " batches, and none was ever found waiting",
 	      c->batches);
@@ -165,6 +169,15 @@ static void sub_since(struct inspection *inspection, const struct text *of,
 		check_grows(inspection, of, "published", a->published,
 			    b->published);
 	}
+	/* What was granted under another window stays granted. */
+	check(inspection, of,
+	      now->window_most == 0 ||
+		      now->window_most != before->window_most ||
+		      a->granted == b->granted ||
+		      b->granted - b->acked <= now->window_most,
+	      "granted %" PRIu64 " beyond what is acknowledged, and its window "
+	      "is %u at most",
+	      b->granted - b->acked, now->window_most);
 	check_below(inspection, of, "batches,", a->batches, "events in them,",
 		    now->carried);
 }

@@ -312,7 +312,10 @@ static struct text sub_cell(const struct table *table, uint32_t row,
 		return rate_text(
 			view->rates->subscriptions[row - 1]->events_per_s);
 	case SUB_WINDOW:
-		return text_count(sub->window);
+		return sub->window_most
+			       ? text_format("auto %s",
+					     text_count(sub->window).at)
+			       : text_count(sub->window);
 	case SUB_CREDIT:
 		return text_count((double)sub->counts.credit);
 	case SUB_DEPTH:

@@ -98,15 +98,18 @@ static json_t *view_sub_json(const struct sluice_subscription_snapshot *row,
 	const struct sluice_subscription_stats *c = &row->counts;
 
 	return json_pack(
-		"{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, "
+		"{s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, "
+		"s:o, "
 		"s:o, "
 		"s:o, s:o, s:o}",
 		"consumer", json_text(row->consumer), "producer",
 		json_text(row->producer), "phase",
 		view_sub_phase_text(row->phase), "kind",
 		view_sub_kind_text(row->kind), "index", count(row->sub.index),
-		"window", count(row->window), "carried", count(row->carried),
-		"per_second", rate(rates->events_per_s), "batches_per_second",
+		"window", count(row->window), "window_most",
+		row->window_most ? count(row->window_most) : json_null(),
+		"carried", count(row->carried), "per_second",
+		rate(rates->events_per_s), "batches_per_second",
 		rate(rates->batches_per_s), "came",
 		(int)((rates->flags & SLUICE_RATES_CAME) != 0), "credit",
 		count(c->credit), "depth", count(c->depth), "waiting",

@@ -48,6 +48,33 @@ int inspect_is_held(const struct edge *edge)
 	       sluice_load_stale(&sub->by_consumer.state) != CONSUMER_LEFT;
 }
 
+void inspect_granted(const struct node *node, struct edge *edge)
+{
+	const struct subscription *sub = place_of_word(
+		sluice_load_stale(&world.pipeline->subs[edge->sub.index]));
+	uint64_t granted;
+	uint64_t acked;
+
+	/* Another has its place. From a pool more is taken than was asked for. */
+	if (sub == NULL ||
+	    sluice_load_stale(&sub->by_control.generation) !=
+		    edge->sub.generation ||
+	    sub->rx == NULL ||
+	    (producer_of(edge)->deal == DEAL_SHARED && !looks_on(edge)))
+		return;
+	granted = sluice_load_stale(&sub->rx->granted);
+	acked = sluice_load_stale(&sub->rx->acked);
+	if (edge->started && granted - edge->granted >= UINT64_MAX / 2)
+		wrong("%s: granted to %llu, and had granted to %llu",
+		      node->name, (unsigned long long)granted,
+		      (unsigned long long)edge->granted);
+	if (!edge->manual && granted - acked > edge->window)
+		wrong("%s: granted %llu beyond what is finished, window %u",
+		      node->name, (unsigned long long)(granted - acked),
+		      edge->window);
+	edge->granted = granted;
+}
+
 int inspect_may_wait(void)
 {
 	for (uint32_t i = 0; i < world.node_count; i++) {

@@ -125,7 +125,7 @@ void member_subscribe(struct node *consumer, struct node *producer)
 		    by_name(producer) ? sim_below(producer->partitions) : 0);
 	say("%s joins %s, edge %u, max %u min %d refill %u, on_end %d%s%s",
 	    consumer->name, producer->name, world.edge_count - 1,
-	    edge->opts.max_demand, edge->opts.min_demand,
+	    option_most(&edge->opts), edge->opts.min_demand,
 	    edge->opts.refill_events, (int)edge->opts.on_end,
 	    edge->manual ? ", manual" : "", looks_on(edge) ? ", aside" : "");
 	/* Before the call: its end may be seen before it returns. */
@@ -224,10 +224,11 @@ void member_resize(void)
 	if (edge == NULL || edge->manual || consumer_of(edge)->spawns)
 		return;
 	sluice_subscription_opts_init(&o);
-	option_window(&o, sluice_pow2_at_least(edge->opts.max_demand));
+	option_window(&o, sluice_pow2_at_least(option_most(&edge->opts)));
+	option_follow(edge, &o);
 	option_allow(edge, &o);
 	say("edge %u gets max %u min %d refill %u",
-	    (uint32_t)(edge - world.edges), o.max_demand, o.min_demand,
+	    (uint32_t)(edge - world.edges), option_most(&o), o.min_demand,
 	    o.refill_events);
 	meddle_make_scarce();
 	rc = sluice_resubscribe(edge->sub, &o);

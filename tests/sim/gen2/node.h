@@ -163,6 +163,7 @@ struct edge {
 	uint32_t window;       /* largest max_demand it ever had */
 	uint32_t batch_events; /* largest limit it ever had */
 	uint64_t asked;        /* manual */
+	uint64_t granted;      /* as its consumer's word was seen last */
 	/* A cancel that was accepted. */
 	uint32_t cancelled, reason, code;
 	/* Hooks: consumer side, producer side. */

@@ -226,12 +226,34 @@ void option_window(struct sluice_subscription_opts *o, uint32_t max)
 	}
 }
 
+uint32_t option_most(const struct sluice_subscription_opts *o)
+{
+	return o->max_demand == SLUICE_DEMAND_AUTO
+		       ? sluice_pow2_at_least(o->auto_events)
+		       : o->max_demand;
+}
+
+void option_follow(const struct edge *edge, struct sluice_subscription_opts *o)
+{
+	if (!with(FEATURE_AUTO) || edge->manual || consumer_of(edge)->spawns ||
+	    (producer_of(edge)->deal == DEAL_SHARED && !looks_on(edge)) ||
+	    follow_below(3) == 0)
+		return;
+	o->auto_events = o->max_demand;
+	o->max_demand = SLUICE_DEMAND_AUTO;
+	o->auto_wait_us = follow_below(2) ? 0 : 1 + follow_below(200);
+	o->refill_events = 0;
+	if (o->min_demand != SLUICE_MIN_ZERO &&
+	    o->min_demand != SLUICE_MIN_HALF)
+		o->min_demand = 0;
+}
+
 void option_allow(struct edge *edge, const struct sluice_subscription_opts *o)
 {
-	uint32_t window = o->max_demand;
+	uint32_t window = option_most(o);
 	struct sluice_credit credit;
 
-	if (sluice_credit_init(&credit, o->max_demand, o->min_demand,
+	if (sluice_credit_init(&credit, window, o->min_demand,
 			       o->refill_events) < 0)
 		return;
 	if (edge->manual) {
@@ -284,6 +306,7 @@ void option_edge(struct edge *edge, uint32_t partition)
 	sluice_subscription_opts_init(o);
 	option_window(o, 20);
 	edge_manual(edge);
+	option_follow(edge, o);
 	edge_beside(edge);
 	if (with(FEATURE_MODES) && consumer_of(edge)->role != ROLE_JOIN)
 		o->on_end = (enum sluice_on_end)sim_below(4);
@@ -356,12 +379,13 @@ static void tell_node(const struct node *n)
 
 static void tell_edge(uint32_t i, const struct edge *e)
 {
-	say("  edge %u: n%u -> n%u max %u min %d refill %u on_end %d weight "
+	say("  edge %u: n%u -> n%u%s max %u min %d refill %u on_end %d weight "
 	    "%u tee %u conflate %u%s%s",
-	    i, e->producer, e->consumer, e->opts.max_demand, e->opts.min_demand,
-	    e->opts.refill_events, (int)e->opts.on_end, e->opts.weight, e->tee,
-	    e->conflate, e->odd_only ? " odd only" : "",
-	    e->manual ? " manual" : "");
+	    i, e->producer, e->consumer,
+	    e->opts.max_demand == SLUICE_DEMAND_AUTO ? " auto" : "",
+	    option_most(&e->opts), e->opts.min_demand, e->opts.refill_events,
+	    (int)e->opts.on_end, e->opts.weight, e->tee, e->conflate,
+	    e->odd_only ? " odd only" : "", e->manual ? " manual" : "");
 }
 
 void option_tell(void)

@@ -73,8 +73,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = FEATURES_SECOND; i < FEATURES_THIRD; i++)
 		if (late_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_THIRD; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_THIRD; i < FEATURES_FOURTH; i++)
 		if (user_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_FOURTH; i < FEATURES; i++)
+		if (follow_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -213,5 +216,6 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.more.state = ~seed;
 	world.late.state = seed ^ UINT64_C(0x6c61746573746167);
 	world.user.state = seed ^ UINT64_C(0x706f727473757365);
+	world.follow.state = seed ^ UINT64_C(0x77696e646f777366);
 	return report_run(seed, options, world_main, &copy, inspect_tell);
 }

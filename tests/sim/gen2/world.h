@@ -56,6 +56,7 @@ enum feature {
 	FEATURES_FIRST = FEATURE_STOPS + 1, /* by the first stream of draws */
 	FEATURES_SECOND = FEATURE_VERDICTS + 1,   /* and by the second */
 	FEATURES_THIRD = FEATURE_LATE_STAGES + 1, /* by late.c's */
+	FEATURES_FOURTH = FEATURE_CROWDS + 1,     /* by client.c's */
 };
 
 struct world {
@@ -67,10 +68,11 @@ struct world {
 	struct marker markers[MARKERS_MAX];
 	uint32_t marker_count;
 	uint64_t features;
-	struct rng more; /* the second stream of draws */
-	struct rng late; /* late.c's own */
-	struct rng user; /* client.c's own */
-	uint32_t scale;  /* so many times as many events */
+	struct rng more;   /* the second stream of draws */
+	struct rng late;   /* late.c's own */
+	struct rng user;   /* client.c's own */
+	struct rng follow; /* of windows that follow their links */
+	uint32_t scale;    /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
 	uint32_t fault_one_in;
@@ -118,6 +120,12 @@ static inline uint32_t late_below(uint32_t n)
 static inline uint32_t user_below(uint32_t n)
 {
 	return (uint32_t)rng_below(&world.user, n);
+}
+
+/* The same of windows that follow their links. */
+static inline uint32_t follow_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.follow, n);
 }
 
 /* Starting is over: what fails from now on is a failure, and no refusal. */
@@ -224,6 +232,10 @@ int option_declare_stage(struct sluice_pipeline *p, struct node *node);
 void option_edge(struct edge *edge, uint32_t partition);
 /* A window of chance, at most @max. */
 void option_window(struct sluice_subscription_opts *o, uint32_t max);
+/* Perhaps one that follows its link, instead of @o's. */
+void option_follow(const struct edge *edge, struct sluice_subscription_opts *o);
+/* The most that it may be. */
+uint32_t option_most(const struct sluice_subscription_opts *o);
 /* Limits of @o count for @edge from now on. */
 void option_allow(struct edge *edge, const struct sluice_subscription_opts *o);
 const char *option_dispatcher(const struct node *node);
@@ -384,6 +396,8 @@ int inspect_is_held(const struct edge *edge);
 int inspect_may_wait(void);
 /* No receipt is out before its time. */
 void inspect_receipts(struct node *node);
+/* Its consumer takes back nothing that it has granted, and grants no more than a window. */
+void inspect_granted(const struct node *node, struct edge *edge);
 /* Inside the handler: nothing of its batch is acknowledged. */
 void inspect_in_hand(const struct node *node, const struct edge *edge,
 		     const struct sluice_batch *batch);
