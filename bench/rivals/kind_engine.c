@@ -42,8 +42,10 @@ struct engine_cell {
 static const struct engine_cell cells[] = {
 	{ONE("8B/1to1/", 8, 0, 0), NULL, 0},
 	{ONE("8B/1to1/wide/", 8, 16384, 0), NULL, 0},
+	{ONE("8B/1to1/auto/", 8, SLUICE_DEMAND_AUTO, 0), NULL, 0},
 	{ONE("64B/1to1/", 64, 0, 0), "one", 2},
 	{ONE("64B/1to1/wide/", 64, 16384, 0), "one", 2},
+	{ONE("64B/1to1/auto/", 64, SLUICE_DEMAND_AUTO, 0), "one", 2},
 	{ONE("64B/1to1/single/", 64, 0, 1), "one", 2},
 	{ONE("64B/wide/single/", 64, 16384, 1), "one", 2},
 	{ONE("256B/1to1/", 256, 0, 0), NULL, 0},

@@ -30,7 +30,7 @@ struct pipeline_case {
 	uint32_t bytes; /* of an event: 8, 64 or 256 */
 	uint32_t makers;
 	uint32_t sums;
-	uint32_t window; /* max_demand; 0: the default */
+	uint32_t window; /* max_demand, or SLUICE_DEMAND_AUTO; 0: the default */
 	uint32_t most; /* events of an emission; 0: as many as are asked for */
 };
 

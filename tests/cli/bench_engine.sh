@@ -36,7 +36,8 @@ check_absent()
 		'^two wake-ups before: [0-9.]* us' '^two wake-ups after: '; do
 		grep -q "$said" "$scratch/out" || fail "does not say '$said'"
 	done
-	for cell in 8B/1to1/ 8B/1to1/wide/ 64B/1to1/ 64B/1to1/wide/ \
+	for cell in 8B/1to1/ 8B/1to1/wide/ 8B/1to1/auto/ 64B/1to1/ \
+		64B/1to1/wide/ 64B/1to1/auto/ \
 		64B/1to1/single/ 64B/wide/single/ 256B/1to1/ 64B/broadcast1to3/ \
 		64B/broadcast1to4/ 64B/partition1to4/ 64B/pipeline3/ \
 		64B/fanin3to1/; do
