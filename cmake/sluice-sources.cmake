@@ -130,6 +130,7 @@ set(SLUICE_SOURCES
 	engine/run/cgroup.c
 	engine/run/clock.c
 	engine/run/crowd.c
+	engine/run/help.c
 	engine/run/cpus.c
 	engine/run/depart.c
 	engine/run/host.c

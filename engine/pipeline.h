@@ -323,7 +323,8 @@ struct sluice_stage_stats {
 	uint64_t spilled; /* events that waited in the spill */
 	uint64_t stalls_empty;  /* steps that found no event */
 	uint64_t stalls_credit; /* steps that found no credit */
-	uint64_t resv[7];
+	uint64_t helped; /* steps that others made for its worker: see port.h */
+	uint64_t resv[6];
 };
 
 /**

@@ -23,6 +23,26 @@
  *   if (rc != -EPIPE)
  *           puts(sluice_last_error());
  *
+ * Who helps. A stage sleeps when it has nothing to do, and to wake it costs tens of
+ * microseconds. With SLUICE_STAGE_HELP a call that finds it asleep runs its callbacks
+ * itself, on the caller's thread: sluice_send(), sluice_send_commit() and sluice_recv()
+ * for what they bring, and a call that waits for those that are just being woken; and
+ * on to the stages that this brings something. So an event may have passed several stages,
+ * and be there to be received, when sluice_send() returns. It may take longer to return
+ * by as much: it goes on for 64 rounds or 0.1 ms at most, as long as it may wait (timeout_ms; never with 0), and no
+ * callback is begun behind that; what is left is the workers', who are woken. They are
+ * never helped while they are awake.
+ *
+ * A stage's callbacks still run one at a time, and each sees what the one before has
+ * written. But they run on several threads: what is thread-local, where the thread runs
+ * and with which priority, which signals reach it, and what it holds, locks above all,
+ * are the caller's. Who calls with a lock that a callback takes waits for himself. Of a
+ * callback inside a call of the caller's sluice_send() to the same pipeline does not
+ * help, and a wait is refused, as always. Where that cannot be, the stage says
+ * SLUICE_STAGE_OWN_THREAD; so must one whose callbacks wait for another stage other than
+ * by sluice_call(). Blocking stages and those in other processes are never helped, nor is who has its
+ * worker in common with one that is not to be.
+ *
  * From its end on, a port's calls return a code that says how it has ended:
  *
  *   -EPIPE      a clean end: the streams are complete, or were drained; or

@@ -438,6 +438,10 @@ struct sluice_stage_opts {
 /** Peers may look on at this stage, which produces, with tee or conflate_keys: see listen.h,
  * "Who looks on". A peer that may consume may look on as well. */
 #define SLUICE_STAGE_PEERS_WATCH 32u
+/** A port whose callers run the callbacks of stages that sleep: see port.h, "Who helps". */
+#define SLUICE_STAGE_HELP 64u
+/** Its callbacks run on its worker's thread only, and so do those of stages beside it. */
+#define SLUICE_STAGE_OWN_THREAD 128u
 
 /** For sluice_stage_opts.cpu, where 0 means "any". */
 #define SLUICE_CPU(n) (SLUICE_CAST(uint32_t, n) + 1)

@@ -27,6 +27,7 @@ const char *sluice_counter_label(enum sluice_counter counter)
 		[SLUICE_COUNTER_BLOCKED_NS] = "blocked_ns",
 		[SLUICE_COUNTER_BEGAN_NS] = "began_ns",
 		[SLUICE_COUNTER_DOING] = "doing",
+		[SLUICE_COUNTER_HELPED] = "helped",
 	};
 
 	return (uint32_t)counter < SLUICE_COUNTER_COUNT ? labels[counter]

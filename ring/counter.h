@@ -49,6 +49,7 @@ enum sluice_counter {
 	SLUICE_COUNTER_BLOCKED_NS,
 	SLUICE_COUNTER_BEGAN_NS, /* gauge */
 	SLUICE_COUNTER_DOING,    /* gauge */
+	SLUICE_COUNTER_HELPED,   /* steps that helpers made for its worker */
 	SLUICE_COUNTER_COUNT
 };
 

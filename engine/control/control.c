@@ -415,6 +415,7 @@ void control_stage_stats(const struct sluice_stage *stage,
 		.passed_over = value[SLUICE_COUNTER_PASSED_OVER],
 		.buffered = value[SLUICE_COUNTER_BUFFERED],
 		.held = value[SLUICE_COUNTER_HELD],
+		.helped = value[SLUICE_COUNTER_HELPED],
 	};
 }
 

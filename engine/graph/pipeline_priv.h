@@ -50,6 +50,9 @@ enum worker_state {
  *                                       none
  * crowded    users of ports; worker     the worker; relaxed, a hint: 1: one that
  *                                       waits for it runs on its CPU
+ * helm       the worker, who helps      whose its stages are to step: see
+ *                                       run/helm_priv.h; what is the worker's own is
+ *                                       the holder's, and so is self
  */
 #define SPIN_NS_FOREVER UINT64_MAX
 struct worker {
@@ -92,6 +95,8 @@ struct worker {
 	sluice_a32 fresh;
 	sluice_a32 pinned;
 	sluice_a32 crowded;
+	sluice_a32 helm;
+	uint64_t due_ns; /* when it is to wake up; the holder of the helm's */
 };
 
 static inline int worker_is_fresh(const struct worker *worker)
@@ -162,6 +167,8 @@ struct sluice_pipeline {
 	 *                                       start has failed
 	 * gate             starter, closer,     open while bells and workers
 	 *                  passing threads      exist (gate_priv.h)
+	 * helped           control calls        workers; told only: 1: a port has come
+	 *                  under the lock       whose users help
 	 * failed           stages, supervisor,  any; 1, then
 	 *                  once                 PIPELINE_FAILURE_TOLD, which
 	 *                                       carries failure and its text
@@ -181,6 +188,7 @@ struct sluice_pipeline {
 	 */
 	sluice_a32 stopped __attribute__((aligned(SLUICE_LINE_BYTES)));
 	sluice_a32 gate;
+	sluice_a32 helped;
 	sluice_a32 failed; /* 1; then PIPELINE_FAILURE_TOLD */
 	sluice_a32 workers_spawned;
 	sluice_a32 workers_ready; /* have run their init callbacks */

@@ -90,6 +90,25 @@ static int stage_check_kind(const struct sluice_stage_opts *o)
 	return rc;
 }
 
+/* Who may run its callbacks. */
+static int stage_check_helped(const struct sluice_stage_opts *o)
+{
+	int port = (o->flags & SLUICE_STAGE_PORT) != 0;
+
+	if (o->flags & SLUICE_STAGE_HELP && !port)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': flags: SLUICE_STAGE_HELP is "
+				   "for ports",
+				   o->name);
+	if (o->flags & SLUICE_STAGE_OWN_THREAD && port)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': flags: "
+				   "SLUICE_STAGE_OWN_THREAD is for stages with "
+				   "a worker, and a port has none",
+				   o->name);
+	return 0;
+}
+
 /* A port has a thread of the program's instead of callbacks and a worker. */
 static int stage_check_port(const struct sluice_stage_opts *o)
 {
@@ -221,7 +240,8 @@ static int stage_check_order(const struct sluice_stage_opts *o)
 #define STAGE_FLAGS                                                            \
 	(SLUICE_STAGE_PORT | SLUICE_STAGE_SHUFFLE | SLUICE_STAGE_SKIP |        \
 	 SLUICE_STAGE_PEERS_FEED | SLUICE_STAGE_PEERS_CONSUME |                \
-	 SLUICE_STAGE_PEERS_WATCH)
+	 SLUICE_STAGE_PEERS_WATCH | SLUICE_STAGE_HELP |                        \
+	 SLUICE_STAGE_OWN_THREAD)
 
 /* What other processes may do. */
 static int stage_check_peers(const struct sluice_stage_opts *o)
@@ -273,6 +293,8 @@ static int stage_check_life(const struct sluice_stage_opts *o)
 				 o->name);
 	if (rc == 0)
 		rc = stage_check_peers(o);
+	if (rc == 0)
+		rc = stage_check_helped(o);
 	return rc == 0 ? stage_check_port(o) : rc;
 }
 

@@ -69,7 +69,7 @@ void aside_join(struct outlet *out, struct subscription *sub,
 static void aside_ring(struct outlet *out, const struct aside *aside)
 {
 	if (aside->bell != NULL)
-		sluice_bell_ring(aside->bell, out->ops);
+		helper_ring(out->helper, aside->bell, out->ops);
 	else if (SLUICE_UNLIKELY(aside->sub->far.side == FAR_CONSUMER))
 		subscription_ring_far(aside->sub);
 }

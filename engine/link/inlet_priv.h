@@ -9,6 +9,7 @@
 #ifndef SLUICE_ENGINE_INLET_PRIV_H
 #define SLUICE_ENGINE_INLET_PRIV_H
 
+#include "engine/link/helper_priv.h"
 #include "ring/counter.h"
 #include "dispatch/lanes.h"
 #include "ring/spsc.h"
@@ -74,6 +75,7 @@ struct inlet {
 	uint32_t took;       /* slots the last inlet_take() took */
 	uint32_t tries_max;  /* deliveries after which events are given up */
 	const struct sluice_wait_ops *ops;
+	struct helper *helper; /* who steps it in the worker's stead, or NULL */
 	struct sluice_counters *counters;
 };
 
@@ -121,7 +123,7 @@ static inline uint64_t inlet_seq(const struct inlet *in,
 static inline void inlet_ring(struct inlet *in, const struct inlet_link *link)
 {
 	if (link->bell != NULL)
-		sluice_bell_ring(link->bell, in->ops);
+		helper_ring(in->helper, link->bell, in->ops);
 	else if (SLUICE_UNLIKELY(link->far))
 		subscription_ring_far(link->sub);
 }

@@ -82,7 +82,7 @@ void outlet_start(struct outlet *out, const struct sluice_dispatch_opts *opts)
 void outlet_ring(struct outlet *out, uint32_t lane)
 {
 	if (out->bells[lane] != NULL)
-		sluice_bell_ring(out->bells[lane], out->ops);
+		helper_ring(out->helper, out->bells[lane], out->ops);
 	else if (SLUICE_UNLIKELY(out->far) && out->subs[lane] != NULL &&
 		 out->subs[lane]->far.side == FAR_CONSUMER)
 		subscription_ring_far(out->subs[lane]);

@@ -15,6 +15,7 @@
 #ifndef SLUICE_ENGINE_OUTLET_PRIV_H
 #define SLUICE_ENGINE_OUTLET_PRIV_H
 
+#include "engine/link/helper_priv.h"
 #include "dispatch/strategy.h"
 #include "ring/broadcast.h"
 #include "ring/counter.h"
@@ -63,6 +64,7 @@ struct outlet {
 	uint32_t looked;    /* at every lane, since the last decision */
 	uint32_t look_next; /* the lane to look at next, for a large emission */
 	const struct sluice_wait_ops *ops;
+	struct helper *helper; /* who steps it in the worker's stead, or NULL */
 	struct sluice_counters *counters;
 	struct sluice_run *runs; /* room for one per event of an emission */
 	struct spill spill;

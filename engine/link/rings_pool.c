@@ -146,7 +146,7 @@ static void pool_write(struct outlet *out, const unsigned char *events,
 	/* Who is elsewhere has none of it yet. */
 	for (uint32_t i = 0; i < out->lanes.count; i++)
 		if (out->bells[i] != NULL)
-			sluice_bell_ring(out->bells[i], out->ops);
+			helper_ring(out->helper, out->bells[i], out->ops);
 }
 
 static void pool_leave(struct outlet *out, struct subscription *sub)

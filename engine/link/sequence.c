@@ -126,7 +126,7 @@ static void sequence_settle(struct outlet *out, uint64_t done)
 	sequence->done = done;
 	sluice_store_release(&sequence->settled, done); /* R0 */
 	if (sequence->bell != NULL)
-		sluice_bell_ring(sequence->bell, out->ops);
+		helper_ring(out->helper, sequence->bell, out->ops);
 }
 
 void sequence_refresh(struct outlet *out)

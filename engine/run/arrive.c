@@ -157,6 +157,8 @@ static int arrive_begin(struct sluice_pipeline *p,
 	stage_forget(stage);
 	stage_define(stage, o);
 	stage->serial = ++p->serials;
+	if (o->flags & SLUICE_STAGE_HELP)
+		sluice_store_stale(&p->helped, 1);
 	(void)sluice_exchange(&stage->words.berth,
 			      *later ? BERTH_MAKING : BERTH_OWNED);
 	p->arrivals += *later != 0;

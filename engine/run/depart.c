@@ -71,6 +71,11 @@ static int depart_check(struct sluice_pipeline *p,
 			return SUBSCRIPTION_FAIL(sub, -EAGAIN, "%s",
 						 "it is not over");
 	}
+	if (stage_is_port(stage) && port_has_helpers(stage))
+		return sluice_fail(-EAGAIN,
+				   "stage '%s': a thread that has sent or "
+				   "received there helps still",
+				   stage->name);
 	if (!stage_is_port(stage) &&
 	    sluice_load_acquire(&stage->words.berth) != BERTH_LEFT)
 		return sluice_fail(-EAGAIN,

@@ -223,6 +223,10 @@ int port_wait(struct sluice_stage *port, int (*ready)(void *port),
 		return -EAGAIN;
 	if (port->opts.kind == SLUICE_PRODUCER)
 		port_show_vain(port);
+	if (help_in_wait(port)) {
+		clock_port_slept(port);
+		return 0;
+	}
 	if (!port_spin(port, now_ns))
 		return 0;
 	/* Others may have to wait for this callback before there is anything. */
@@ -389,6 +393,8 @@ static int port_recv(struct sluice_stage *port, uint64_t deadline_ns)
 int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		uint32_t timeout_ms)
 {
+	struct help help;
+	uint64_t deadline_ns;
 	int rc = door_stage(port, __func__);
 
 	if (rc == 0 && batch == NULL)
@@ -403,9 +409,11 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 		port_leave(port);
 		return rc;
 	}
+	deadline_ns = port_deadline(port, timeout_ms);
+	help_start(&help, port, deadline_ns);
 	port_acknowledge(port);
 	port_let_refill(port);
-	rc = port_recv(port, port_deadline(port, timeout_ms));
+	rc = port_recv(port, deadline_ns);
 	if (stage_parked(port)) {
 		*batch = port->hand.batch;
 		rc = (int)batch->count;
@@ -414,7 +422,7 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 	}
 	clock_port_leaves(port);
 	rc = port_waited(port, rc);
-	port_leave(port);
+	port_leave_help(port, &help);
 	return rc;
 }
 

@@ -123,7 +123,8 @@ static int port_leaves_something(const struct sluice_stage *port)
 		 (stage_ahead(port, AHEAD_HELD) && !port->run.accumulate)));
 }
 
-void port_leave(struct sluice_stage *port)
+/* @helps: it stays counted, among those who help. */
+static void port_leave_as(struct sluice_stage *port, int helps)
 {
 	struct sluice_pipeline *p = port->pipeline;
 	int left = port_leaves_something(port) &&
@@ -143,6 +144,8 @@ void port_leave(struct sluice_stage *port)
 			next |= PORT_CALL;
 		if (calls || seen & PORT_WAITS)
 			next += PORT_CALLER;
+		if (helps)
+			next += PORT_HELPER;
 	} while (!sluice_compare_exchange(&port->words.port_busy, &seen, next));
 	if (!calls && (seen & PORT_WAITS) == 0)
 		return;
@@ -153,6 +156,28 @@ void port_leave(struct sluice_stage *port)
 	if (calls)
 		host_alarm(&p->host);
 	(void)sluice_fetch_add(&port->words.port_busy, 0u - PORT_CALLER);
+}
+
+void port_leave(struct sluice_stage *port)
+{
+	port_leave_as(port, 0);
+}
+
+/* Others may use the port meanwhile; it stays, for it is not closed. */
+void port_leave_help(struct sluice_stage *port, struct help *help)
+{
+	int helps = help_stop(help);
+
+	port_leave_as(port, helps);
+	if (SLUICE_LIKELY(!helps))
+		return;
+	(void)help_run(help);
+	(void)sluice_fetch_add(&port->words.port_busy, 0u - PORT_HELPER);
+}
+
+int port_has_helpers(const struct sluice_stage *port)
+{
+	return sluice_load_acquire(&port->words.port_busy) >= PORT_HELPER;
 }
 
 /* Returns non-zero: the pipeline was stopped, and the port has ended. */

@@ -25,7 +25,8 @@
  *               PORT_CAME   it came while the user was inside: call it again
  *               PORT_WAITS  others sleep until the holder has left
  *               PORT_VAIN   the user has found no credit, and waits for some
- *               above       users that have left, and are calling
+ *               bits 6-19   users that have left, and are calling
+ *               above       users that have left, and help
  *
  * The word is only ever changed by compare-exchange or by adding to it, so what
  * one holder wrote the next one sees.
@@ -36,6 +37,7 @@
 #ifndef SLUICE_ENGINE_PORT_PRIV_H
 #define SLUICE_ENGINE_PORT_PRIV_H
 
+#include "engine/run/help_priv.h"
 #include "engine/run/run_priv.h"
 #include "engine/stage/emit_priv.h"
 
@@ -48,7 +50,8 @@
 #define PORT_CAME       8u
 #define PORT_WAITS      16u
 #define PORT_VAIN       32u
-#define PORT_CALLER     64u /* one of those above */
+#define PORT_CALLER     64u        /* one of those above */
+#define PORT_HELPER     (1u << 20) /* one of those above them */
 
 /* What a sending port leaves to others when its user goes. */
 #define PORT_LEFT (AHEAD_LEFT | AHEAD_HELD)
@@ -74,6 +77,10 @@ static inline uint64_t port_self(const struct sluice_stage *port)
  * any longer, or at all. */
 int port_enter(struct sluice_stage *port, uint64_t deadline_ns);
 void port_leave(struct sluice_stage *port);
+/* The same of a user who has helped since help_start(), and who is owed still. */
+void port_leave_help(struct sluice_stage *port, struct help *help);
+/* Are there some who have left, and help? */
+int port_has_helpers(const struct sluice_stage *port);
 /* Its user is about to wait for credit: others need not wait for him if they are not
  * to wait for that. */
 void port_show_vain(struct sluice_stage *port);

@@ -75,14 +75,14 @@ static void port_move_on(struct sluice_stage *port)
 
 /* What is found to have room when events are placed is told of in the next flush;
  * there may be none. Returns @rc, with words. */
-static int port_sent(struct sluice_stage *port, int rc)
+static int port_sent(struct sluice_stage *port, struct help *help, int rc)
 {
 	if (SLUICE_UNLIKELY(stage_ahead(port, AHEAD_TOLD)))
 		stage_tell_gauges(port);
 	if (rc != -EAGAIN)
 		clock_port_leaves(port);
 	rc = port_waited(port, rc);
-	port_leave(port);
+	port_leave_help(port, help);
 	return rc;
 }
 
@@ -124,6 +124,7 @@ static int port_send(struct sluice_stage *port, const unsigned char *events,
 int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 		uint32_t timeout_ms)
 {
+	struct help help;
 	uint64_t deadline_ns;
 	int rc;
 
@@ -142,12 +143,13 @@ int sluice_send(struct sluice_stage *port, const void *events, uint32_t n,
 	rc = port_check_sends(port, deadline_ns);
 	if (rc < 0)
 		return n == 0 && rc == -EAGAIN ? 0 : rc;
+	help_start(&help, port, deadline_ns);
 	do {
 		rc = port_await_room(port, deadline_ns);
 		if (rc == 0 && n > 0)
 			rc = port_send(port, events, n);
 	} while (rc == 0 && n > 0);
-	return port_sent(port, n == 0 && rc == -EAGAIN ? 0 : rc);
+	return port_sent(port, &help, n == 0 && rc == -EAGAIN ? 0 : rc);
 }
 
 /* ---- in place ------------------------------------------------------------ */
@@ -174,6 +176,7 @@ static void port_reserve(struct sluice_stage *port, uint32_t n)
 int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 			uint32_t n, uint32_t timeout_ms)
 {
+	struct help help;
 	uint64_t deadline_ns;
 	int rc;
 
@@ -188,6 +191,8 @@ int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 	rc = port_check_sends(port, deadline_ns);
 	if (rc < 0)
 		return rc;
+	help_start(&help, port, deadline_ns);
+	port->span.deadline_ns = deadline_ns;
 	do {
 		rc = port_await_room(port, deadline_ns);
 		if (rc == 0)
@@ -201,7 +206,7 @@ int sluice_send_reserve(struct sluice_stage *port, struct sluice_span *span,
 		};
 		rc = (int)span->count;
 	}
-	return port_sent(port, rc);
+	return port_sent(port, &help, rc);
 }
 
 void port_give_up_span(struct sluice_stage *port)
@@ -241,12 +246,14 @@ static void port_commit(struct sluice_stage *port, uint32_t n)
 
 int sluice_send_commit(struct sluice_stage *port, uint32_t n)
 {
+	struct help help;
 	int rc = door_stage(port, __func__);
 
 	if (rc == 0)
 		rc = port_check(port, SLUICE_PRODUCER, "send", UINT64_MAX);
 	if (rc < 0)
 		return rc;
+	help_start(&help, port, port->span.deadline_ns);
 	port_attend(port);
 	if (port->run.phase != STAGE_RUNNING) {
 		port_give_up_span(port);
@@ -259,5 +266,5 @@ int sluice_send_commit(struct sluice_stage *port, uint32_t n)
 		port_commit(port, n);
 		rc = (int)n;
 	}
-	return port_sent(port, rc);
+	return port_sent(port, &help, rc);
 }

@@ -6,6 +6,8 @@
 #include "engine/graph/plan_priv.h"
 #include "engine/run/clock_priv.h"
 #include "engine/run/crowd_priv.h"
+#include "engine/run/helm_priv.h"
+#include "engine/run/help_priv.h"
 #include "engine/run/run_priv.h"
 #include "engine/stage/fault_priv.h"
 #include "engine/stage/life_priv.h"
@@ -194,8 +196,13 @@ static int worker_park(struct worker *worker)
 	int found;
 
 	PROBE2(park, p->name, index);
-	found = sluice_bell_park(worker->bell, p->host.wait, worker_round,
-				 worker, worker_deadline(worker));
+	worker->due_ns = worker_deadline(worker);
+	found = help_is_welcome(worker)
+			? helm_park(&worker->helm, worker->bell, p->host.wait,
+				    worker_round, worker, worker->due_ns)
+			: sluice_bell_park(worker->bell, p->host.wait,
+					   worker_round, worker,
+					   worker->due_ns);
 	PROBE2(wake, p->name, index);
 	return found;
 }

@@ -127,7 +127,8 @@ struct stage_hand {
  * outlet has lent, or else in the hold, as a callback would. */
 struct stage_span {
 	unsigned char *events;
-	uint32_t count; /* 0: none is reserved */
+	uint32_t count;       /* 0: none is reserved */
+	uint64_t deadline_ns; /* of the call that has reserved it */
 };
 
 /* A port's descriptor, and whether its user may sleep on it. Its bell is POLLED then;

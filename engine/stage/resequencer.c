@@ -303,7 +303,7 @@ void resequencer_give_up(struct sluice_stage *stage)
 		return;
 	sluice_store_release(&sequence->over, 1); /* R2 */
 	if (link->bell != NULL)
-		sluice_bell_ring(link->bell, stage->in.ops);
+		helper_ring(stage->in.helper, link->bell, stage->in.ops);
 }
 
 uint64_t resequencer_leave(struct sluice_stage *stage)

@@ -236,9 +236,17 @@ sluice_sim_mutant(sent-all-that-was-reserved engine/run/port_send.c "nobody emit
 sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${TWICE}|that nobody emitted"
 	[[s/if (out->joined != 1)/if (out->joined == 0)/]] 0 spans,ports,members)
 
+# ---- who helps ------------------------------------------------------------------------------------
+sluice_sim_mutant(helper-leaves-without-a-ring engine/run/help.c "${STUCK}|${LOST}"
+	[[/^int help_run/,/^}/s/sluice_bell_ring(worker->bell, ops);/(void)ops;/]] 0 help,ports)
+sluice_sim_mutant(helper-keeps-who-has-ended engine/run/help.c "${STUCK}|livelock"
+	[[/^static int help_is_plain/,/^}/s/run.phase == STAGE_ENDED/run.phase > STAGE_ENDED/]] 0 help,ports)
+sluice_sim_mutant(helper-owes-and-sleeps engine/run/help.c "${STUCK}|${LOST}"
+	[[/^int help_in_wait/,/^}/s/help->count > 0 \&\& help_run(help)/0/]] 0 help,ports)
+
 # ---- several threads at a port -------------------------------------------------------------------
 sluice_sim_mutant(left-without-a-word engine/run/port_held.c "${STUCK}"
-	[[/^void port_leave/,/^}/s/port_ops(port)->wake(port_ops(port)->ctx,/(void)(port_ops(port)->ctx,/]] 0 crowds,ports)
+	[[/^static void port_leave_as/,/^}/s/port_ops(port)->wake(port_ops(port)->ctx,/(void)(port_ops(port)->ctx,/]] 0 crowds,ports)
 sluice_sim_mutant(two-at-once engine/run/port_held.c "torn|nobody emitted|delivered|${STUCK}|committed|EBUSY|reserved|event [0-9]+ after|a second span"
 	[[/^int port_enter/,/^}/s/case PORT_USER:/case PORT_USER: if ((seen \& PORT_VAIN) != 0) return 0;/]] 0 crowds,ports)
 

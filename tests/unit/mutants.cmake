@@ -433,6 +433,20 @@ sluice_unit_mutant(worker-spins-on-its-user engine/run/crowd_priv.h crowd "a_wor
 	[[/^static inline int crowd_makes_way/,/^}/s/return 1;/return 0;/]])
 sluice_unit_mutant(crowded-for-ever engine/run/crowd_priv.h crowd "a_worker_makes_way"
 	[[s/sluice_store_relaxed(&worker->crowded, 0);/(void)0;/]])
+sluice_unit_mutant(helper-without-bound engine/run/help.c help "the_rest_is_the_workers"
+	[[s/ \&\& now_ns < bound->until_ns;/;/]])
+sluice_unit_mutant(helper-sets-a-timer-for-nobody engine/run/help.c help "what_is_due_earlier_wakes_the_worker"
+	[[s/ \&\& !help_is_due(worker);/;/]])
+sluice_unit_mutant(own-thread-unheeded engine/run/help.c help "nobody_helps_who_wants_its_own_thread"
+	[[s/opts.flags & SLUICE_STAGE_OWN_THREAD)/opts.flags == UINT32_MAX)/]])
+sluice_unit_mutant(receiver-does-not-look engine/run/help.c help "a_waiting_receiver_helps"
+	[[/^static void help_look/,/^}/s/(void)help_owe(help, worker);/(void)help;/]])
+sluice_unit_mutant(helper-is-nobody-inside engine/run/help.c help_ends "a_callback_does_not_wait_for_its_pipeline"
+	[[s/sluice_store_release(&worker->self, port_self(help->port));/(void)self;/]])
+sluice_unit_mutant(helpers-in-callbacks engine/run/help.c help_ends "a_callback_that_sends_does_not_help"
+	[[s/? HELP_MAY_NOT$/? HELP_MAY/]])
+sluice_unit_mutant(helper-uncounted engine/run/port_held.c help_ends "a_port_is_not_removed_under_a_helper"
+	[[/^int port_has_helpers/,/^}/s/>= PORT_HELPER/== 1/]])
 sluice_unit_mutant(spin-in-vain-is-free engine/run/spin.c spin "an_idle_thread_sleeps"
 	[[s/spun_ns < spin->afford_ns ? spun_ns : spin->afford_ns/spun_ns > 0 ? 0 : spin->afford_ns/]])
 sluice_unit_mutant(spin-never-tries-again engine/run/spin.c spin "short_gaps_are_found_again"

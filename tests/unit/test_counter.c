@@ -9,7 +9,7 @@ static const char *const labels[] = {
 	"stalls_credit", "overflowed", "stranded",    "redelivered",
 	"dead_letters",  "restarts",   "passed_over", "buffered",
 	"held",          "working_ns", "idle_ns",     "no_credit_ns",
-	"blocked_ns",    "began_ns",   "doing",
+	"blocked_ns",    "began_ns",   "doing",       "helped",
 };
 
 static void labels_are_all_there_in_order(void **state)

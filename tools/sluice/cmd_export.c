@@ -92,6 +92,8 @@ static const struct metric stage_metrics[] = {
 	STAGE("refused", 1, refused, "Events that a selector refused."),
 	STAGE("passed_over", 1, passed_over,
 	      "Events that tee and conflate left out."),
+	STAGE("helped", 1, helped,
+	      "Steps that callers of ports made in place of its worker."),
 	STAGE("buffered", 0, buffered, "Events that wait for credit."),
 };
 

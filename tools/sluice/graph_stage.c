@@ -93,6 +93,8 @@ static const struct key stage_key[] = {
 	    .bits = SLUICE_STAGE_PEERS_CONSUME),
 	KEY(TRUTH, "peers_watch", stage_said, opts.flags,
 	    .bits = SLUICE_STAGE_PEERS_WATCH),
+	KEY(TRUTH, "own_thread", stage_said, opts.flags,
+	    .bits = SLUICE_STAGE_OWN_THREAD),
 };
 
 /* Of a source, a sink. */

@@ -185,6 +185,7 @@ static void stage_since(struct inspection *inspection, const struct text *of,
 	check_grows(inspection, of, "passed_over", a->passed_over,
 		    b->passed_over);
 	check_grows(inspection, of, "refused", a->refused, b->refused);
+	check_grows(inspection, of, "helped", a->helped, b->helped);
 	check_grows(inspection, of, "time", before->time.lived_ns,
 		    now->time.lived_ns);
 }

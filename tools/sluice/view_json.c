@@ -15,7 +15,7 @@ static json_t *view_counts_json(const struct sluice_stage_stats *c)
 {
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-		"s:o, s:o, s:o}",
+		"s:o, s:o, s:o, s:o}",
 		"events_in", count(c->events_in), "batches_in",
 		count(c->batches_in), "events_out", count(c->events_out),
 		"batches_out", count(c->batches_out), "discarded",
@@ -25,7 +25,7 @@ static json_t *view_counts_json(const struct sluice_stage_stats *c)
 		"restarts", count(c->restarts), "passed_over",
 		count(c->passed_over), "buffered", count(c->buffered), "held",
 		count(c->held), "refused", count(c->refused), "spilled",
-		count(c->spilled));
+		count(c->spilled), "helped", count(c->helped));
 }
 
 static json_t *view_time_json(const struct sluice_times *time)

@@ -50,6 +50,14 @@ static void take_time(uint32_t some)
 		sim_yield();
 }
 
+/* So long that who has nothing to do sleeps, and can be helped. */
+static void let_sleep(void)
+{
+	if (with(FEATURE_HELP) && help_below(3) == 0)
+		for (uint32_t n = 0; n < 100; n++)
+			sim_yield();
+}
+
 static void finish_with(struct node *node, const char *what)
 {
 	int rc;
@@ -188,6 +196,7 @@ static void client_send(void *arg)
 		if (node->polls && rc == -EAGAIN)
 			sleep_polled(node);
 		take_time(12);
+		let_sleep();
 	}
 	if (with(FEATURE_SPANS) && user_below(8) == 0)
 		leave_one_open(node);

@@ -184,6 +184,10 @@ int option_declare_stage(struct sluice_pipeline *p, struct node *node)
 		o.order_of = world.nodes[node->numbers].name;
 	if (with(FEATURE_LATE_STAGES) && !node->spawns)
 		o.state_free = leave_state;
+	if (with(FEATURE_HELP) && help_below(5) > 0)
+		o.flags |= node->port ? SLUICE_STAGE_HELP : 0;
+	else if (with(FEATURE_HELP) && !node->port && !node->spawns)
+		o.flags |= SLUICE_STAGE_OWN_THREAD;
 	if (node->port)
 		o.flags |= SLUICE_STAGE_PORT;
 	else if (!node->spawns)

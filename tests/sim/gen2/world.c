@@ -76,8 +76,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = FEATURES_THIRD; i < FEATURES_FOURTH; i++)
 		if (user_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_FOURTH; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_FOURTH; i < FEATURES_FIFTH; i++)
 		if (follow_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_FIFTH; i < FEATURES; i++)
+		if (help_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -217,5 +220,6 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.late.state = seed ^ UINT64_C(0x6c61746573746167);
 	world.user.state = seed ^ UINT64_C(0x706f727473757365);
 	world.follow.state = seed ^ UINT64_C(0x77696e646f777366);
+	world.help.state = seed ^ UINT64_C(0x68656c6d68656c70);
 	return report_run(seed, options, world_main, &copy, inspect_tell);
 }

@@ -57,6 +57,7 @@ enum feature {
 	FEATURES_SECOND = FEATURE_VERDICTS + 1,   /* and by the second */
 	FEATURES_THIRD = FEATURE_LATE_STAGES + 1, /* by late.c's */
 	FEATURES_FOURTH = FEATURE_CROWDS + 1,     /* by client.c's */
+	FEATURES_FIFTH = FEATURE_AUTO + 1,        /* by follow_below() */
 };
 
 struct world {
@@ -72,6 +73,7 @@ struct world {
 	struct rng late;   /* late.c's own */
 	struct rng user;   /* client.c's own */
 	struct rng follow; /* of windows that follow their links */
+	struct rng help;   /* of who helps whom */
 	uint32_t scale;    /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
@@ -126,6 +128,12 @@ static inline uint32_t user_below(uint32_t n)
 static inline uint32_t follow_below(uint32_t n)
 {
 	return (uint32_t)rng_below(&world.follow, n);
+}
+
+/* The same of who helps, and who is not to be helped. */
+static inline uint32_t help_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.help, n);
 }
 
 /* Starting is over: what fails from now on is a failure, and no refusal. */
