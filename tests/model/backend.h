@@ -51,6 +51,10 @@ typedef uint32_t sluice_private;
 	((word)->value.exchange((v), rl::mo_acq_rel, RL_INFO))
 #define sluice_fetch_add(word, v)                                              \
 	((word)->value.fetch_add((v), rl::mo_acq_rel, RL_INFO))
+#define sluice_compare_exchange(word, expected, v)                             \
+	((word)->value.compare_exchange_strong(*(expected), (v),               \
+					       rl::mo_acq_rel, RL_INFO,        \
+					       rl::mo_acquire, RL_INFO))
 #define sluice_compare_exchange_relaxed(word, expected, v)                     \
 	((word)->value.compare_exchange_strong(*(expected), (v),               \
 					       rl::mo_relaxed, RL_INFO))
