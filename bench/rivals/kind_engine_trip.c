@@ -35,11 +35,13 @@ static const struct trip_cell {
 	uint32_t silent;
 	uint32_t defaults; /* of the pipeline, and the caller anywhere */
 	uint32_t spin_us;  /* of the worker; 0: the default */
+	uint32_t flags;    /* of the ports */
 } cells[] = {
-	{"8B/ports/", 0, 0, 0},
-	{"8B/ports/1ms/", 1, 0, 0},
-	{"8B/ports/1ms/any/", 1, 1, 0},
-	{"8B/ports/1ms/spin/", 1, 0, SLUICE_SPIN_FOREVER},
+	{"8B/ports/", 0, 0, 0, 0},
+	{"8B/ports/1ms/", 1, 0, 0, 0},
+	{"8B/ports/1ms/help/", 1, 0, 0, SLUICE_STAGE_HELP},
+	{"8B/ports/1ms/any/", 1, 1, 0, 0},
+	{"8B/ports/1ms/spin/", 1, 0, SLUICE_SPIN_FOREVER, 0},
 };
 
 /* One run: ours, and the ends of a line. */
@@ -76,7 +78,8 @@ static int trip_declare(struct sluice_pipeline *p)
 {
 	int rc = sluice_stage_add(
 		p, SLUICE_STAGE(.name = "there", .kind = SLUICE_PRODUCER,
-				.flags = SLUICE_STAGE_PORT, .out_bytes = 8));
+				.flags = SLUICE_STAGE_PORT | run.cell->flags,
+				.out_bytes = 8));
 
 	if (rc == 0)
 		rc = sluice_stage_add(
@@ -87,7 +90,8 @@ static int trip_declare(struct sluice_pipeline *p)
 	if (rc == 0)
 		rc = sluice_stage_add(
 			p, SLUICE_STAGE(.name = "back", .kind = SLUICE_CONSUMER,
-					.flags = SLUICE_STAGE_PORT,
+					.flags = SLUICE_STAGE_PORT |
+						 run.cell->flags,
 					.in_bytes = 8));
 	if (rc == 0)
 		rc = sluice_subscribe(p, "add", "there", NULL);

@@ -46,12 +46,12 @@ check_absent()
 		[ "$(grep -c "^engine,\"$cell\"," "$scratch/csv")" -eq 1 ] ||
 			fail "$cell: not one line of CSV"
 	done
-	for cell in 8B/ports/ 8B/ports/1ms/ 8B/ports/1ms/any/ \
-		8B/ports/1ms/spin/; do
+	for cell in 8B/ports/ 8B/ports/1ms/ 8B/ports/1ms/help/ \
+		8B/ports/1ms/any/ 8B/ports/1ms/spin/; do
 		grep -qF "engine/ports,\"$cell\"," "$scratch/csv" ||
 			fail "no $cell"
 	done
-	[ "$(grep -c '^  no rival' "$scratch/out")" -eq 4 ] ||
+	[ "$(grep -c '^  no rival' "$scratch/out")" -eq 5 ] ||
 		fail "not all trips say that they have no rival"
 	# Where there are more stages than CPUs it says where they are.
 	[ "$(grep -c '^  stages: count0 on CPU ' "$scratch/out")" -eq 5 ] ||
