@@ -19,7 +19,7 @@ static const struct {
 } codes[] = {
 	{0, "success"},          {-EAGAIN, "no credit"},
 	{-EINVAL, "option"},     {-E2BIG, "newer"},
-	{-EEXIST, "taken"},      {-ENOENT, "no such"},
+	{-EEXIST, "in use"},     {-ENOENT, "no such"},
 	{-EBUSY, "state"},       {-ENOMEM, "memory"},
 	{-ENOSPC, "limit"},      {-EPROTO, "not a sluice region"},
 	{-EPIPE, "ended"},       {-ETIMEDOUT, "deadline"},

@@ -298,7 +298,7 @@ static void stage_name_is_taken(void **state)
 						 .state = &sink)),
 		-EEXIST);
 	assert_text_has(sluice_last_error(), "'same'");
-	assert_text_has(sluice_last_error(), "taken");
+	assert_text_has(sluice_last_error(), "in use");
 	assert_ptr_equal(sluice_stage_state(sluice_stage_find(p, "same")),
 			 &source);
 	sluice_pipeline_close(p);
