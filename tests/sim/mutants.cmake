@@ -240,7 +240,7 @@ sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${
 sluice_sim_mutant(helper-leaves-without-a-ring engine/run/help.c "${STUCK}|${LOST}"
 	[[/^int help_run/,/^}/s/sluice_bell_ring(worker->bell, ops);/(void)ops;/]] 0 help,ports)
 sluice_sim_mutant(helper-keeps-who-has-ended engine/run/help.c "${STUCK}|livelock"
-	[[/^static int help_is_plain/,/^}/s/run.phase == STAGE_ENDED/run.phase > STAGE_ENDED/]] 0 help,ports)
+	[[/^static int help_is_plain/,/^}/s/run.phase == STAGE_ENDED/run.phase > STAGE_ENDED/]] 12900 help,ports)
 sluice_sim_mutant(helper-owes-and-sleeps engine/run/help.c "${STUCK}|${LOST}"
 	[[/^int help_in_wait/,/^}/s/help->count > 0 \&\& help_run(help)/0/]] 0 help,ports)
 
