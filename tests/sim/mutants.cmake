@@ -164,7 +164,7 @@ sluice_sim_mutant(source-comes-late engine/graph/sequence_check.c "an order is r
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
 sluice_sim_mutant(onlooker-without-credit engine/link/aside.c "in flight|torn|asked for|looking on|${TWICE}"
-	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]] 0)
+	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]] 500)
 sluice_sim_mutant(conflate-unflushed engine/link/aside.c "the latest of its key|${STUCK}"
 	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
 sluice_sim_mutant(conflate-the-oldest engine/link/aside.c "the latest of its key|looking on"
