@@ -42,17 +42,20 @@ uint32_t outlet_lend(struct outlet *out, uint32_t n)
 {
 	struct subscription *sub;
 	const struct sluice_spsc_writer *w = lent_ring(out, &sub);
+	uint64_t room;
 	uint64_t row;
 
 	if (w == NULL)
 		return 0;
+	room = outlet_room(out);
 	row = w->capacity - (w->reserved & (w->capacity - 1));
-	if (outlet_room(out) < row)
-		row = outlet_room(out);
+	if (room < row)
+		row = room;
 	if (row < n)
 		n = (uint32_t)row;
 	if (n > 0)
-		out->lent = (struct lent){.slots = lent_next(w), .sub = sub};
+		out->lent = (struct lent){
+			.slots = lent_next(w), .sub = sub, .room = room};
 	return n;
 }
 

@@ -26,11 +26,16 @@
 struct outlet;
 struct subscription;
 
+/* Of neighbouring fields no two are stored together: gcc 12 merges such stores, and the
+ * next load stalls on them. */
 struct lent {
 	sluice_slot *slots;       /* NULL: none are */
-	uint32_t left;            /* to a callback: not emitted yet */
-	uint32_t emitted;         /* likewise: that are */
+	uint64_t room;            /* for so many there was room */
 	struct subscription *sub; /* whose ring it is; NULL: the outlet's own */
+	uint32_t left;            /* to a callback: not emitted yet */
+	uint32_t emissions;       /* of a row of calls: so many have emitted */
+	uint32_t emitted;         /* to a callback: that are */
+	uint32_t kept;            /* of a row: by those calls that are over */
 	uint32_t released;        /* it is over, but for this */
 };
 

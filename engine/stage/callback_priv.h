@@ -120,6 +120,41 @@ static inline int stage_call_end(struct sluice_stage *stage,
 	return rc;
 }
 
+/* The same of a call for @n events that is one of a row, in slots: stage_row_begin().
+ * The hold is empty. */
+#define STAGE_ROW_CALL(stage, which, n, call)                                  \
+	(stage_row_call_begin(stage, n), stage_row_call_end(stage, which, call))
+
+static inline void stage_row_call_begin(struct sluice_stage *stage, uint32_t n)
+{
+	uint64_t limit = stage->emit_max;
+
+	if (stage->opts.buffer_keep == SLUICE_KEEP_BLOCK &&
+	    limit > (uint64_t)n + stage->buffer_max)
+		limit = (uint64_t)n + stage->buffer_max;
+	stage->run.emit_left = (uint32_t)limit;
+}
+
+static inline int stage_row_call_end(struct sluice_stage *stage,
+				     enum stage_callback which, int rc)
+{
+	struct lent *lent = &stage->out.lent;
+	uint32_t emitted = lent->emitted - lent->kept + stage->hold.staged;
+
+	stage->run.emit_left = 0;
+	if (SLUICE_UNLIKELY(!stage_keeps(which, rc))) {
+		lent->emitted = lent->kept;
+		stage->run.emitted = 0;
+		hold_rollback(&stage->hold);
+		return rc;
+	}
+	lent->kept = lent->emitted;
+	lent->emissions += emitted > 0;
+	stage->run.emitted = emitted;
+	hold_commit(&stage->hold);
+	return rc;
+}
+
 /* ---- what calls it, and what it means ---- */
 
 /* life.c: the first of stage_init(), and of a restart. Returns what init answered. */

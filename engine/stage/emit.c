@@ -111,6 +111,32 @@ void stage_place_lent(struct sluice_stage *stage, uint32_t n)
 	outlet_lent_over(out);
 }
 
+/* Emissions that are worth a look at how they are written have one each. */
+int stage_row_begin(struct sluice_stage *stage, uint32_t room)
+{
+	struct outlet *out = &stage->out;
+
+	if (outlet_lends_bytes(out, stage->run.emitted))
+		return 0;
+	out->lent.left = outlet_lend(out, room);
+	if (out->lent.left == 0)
+		return 0;
+	stage_emit_begin(stage, 0);
+	return 1;
+}
+
+void stage_row_end(struct sluice_stage *stage)
+{
+	struct lent lent = stage->out.lent;
+
+	stage_place_lent(stage, lent.emitted);
+	if (lent.emissions > 1)
+		stage_count(stage, SLUICE_COUNTER_BATCHES_OUT,
+			    lent.emissions - 1);
+	/* What the slots did not hold. */
+	(void)stage_flush(stage, STAGE_LOOKED);
+}
+
 uint64_t stage_emit_room(struct sluice_stage *stage)
 {
 	uint64_t room = stage_wait_max(stage);

@@ -40,6 +40,19 @@ static inline void stage_emit_end(struct sluice_stage *stage, int keep)
 	else
 		hold_rollback(&stage->hold);
 }
+
+/* A row of calls, asked for @room events or fewer, whose events lie one behind the
+ * other in slots of the ring that they are for, and are published together. Nothing
+ * waits ahead of them. Returns zero, and nothing has begun, where that ring is not
+ * known. */
+int stage_row_begin(struct sluice_stage *stage, uint32_t room);
+void stage_row_end(struct sluice_stage *stage);
+/* How many more would find room. */
+static inline uint64_t stage_row_room(const struct sluice_stage *stage)
+{
+	return stage->out.lent.room - stage->out.lent.emitted;
+}
+
 /* How much a callback that blocks with the buffer full, and was not asked for events,
  * may emit. */
 uint64_t stage_emit_room(struct sluice_stage *stage);

@@ -65,13 +65,9 @@ static int producer_backs_off(struct sluice_stage *stage)
 	return 0;
 }
 
-static void producer_ask(struct sluice_stage *stage, uint32_t n)
+/* What follows from its answer. */
+static void producer_answer(struct sluice_stage *stage, int rc)
 {
-	int rc;
-
-	stage->run.asked_once = 1;
-	rc = STAGE_CALL(stage, CALLBACK_DEMAND, n,
-			stage->opts.handle_demand(stage, n));
 	if (rc == SLUICE_OK && stage->run.emitted == 0)
 		producer_starve(stage);
 	else
@@ -82,6 +78,13 @@ static void producer_ask(struct sluice_stage *stage, uint32_t n)
 	}
 	stage->run.retries = 0;
 	stage_answer(stage, CALLBACK_DEMAND, rc);
+}
+
+static void producer_ask(struct sluice_stage *stage, uint32_t n)
+{
+	stage->run.asked_once = 1;
+	producer_answer(stage, STAGE_CALL(stage, CALLBACK_DEMAND, n,
+					  stage->opts.handle_demand(stage, n)));
 }
 
 /* For how many events it may be asked now: what waits goes first. */
@@ -108,28 +111,20 @@ void stage_produce_once(struct sluice_stage *stage)
 
 /* A producer that emits little at a time pays for each publish with a line that its
  * consumer looks at all the time. So while its calls are short it is called so often
- * in a row, and what it emits is published together. */
-#define ROW_CALLS 16u
+ * in a row, and what it emits is published together; written into slots of its ring
+ * at once, where it is known which that is. */
+#define ROW_CALLS 64u
 /* An emission of more events pays for its own publish. */
 #define ROW_EVENTS 64u
 /* A call is short that takes less, ns; longer ones publish each their own. */
 #define ROW_CALL_NS UINT64_C(250)
+/* No row takes longer, ns, but for what is between two looks at the clock. */
+#define ROW_NS UINT64_C(4000)
 /* Behind so many calls of a row the clock is read: so many calls may be long, and
  * what was emitted before waits, until it is known. */
-#define ROW_LOOK 8u
+#define ROW_LOOK 16u
 /* And so many rounds of one that is slow, or new, are between two looks. */
 #define ROW_SLOW_ROUNDS 8u
-
-/* It has emitted little, and may be asked for as much again at once. */
-static int producer_goes_on(const struct sluice_stage *stage, uint32_t room)
-{
-	return stage->run.phase == STAGE_RUNNING && stage->run.emitted > 0 &&
-	       stage->run.emitted <= ROW_EVENTS && stage->run.emitted <= room &&
-	       stage->run.retry_ns == 0 &&
-	       /* Relaxed: the next round acquires what it says. */
-	       sluice_load_relaxed(&stage->words.signals) == 0 &&
-	       !stage_ahead(stage, AHEAD_FLUSHED);
-}
 
 /* Asked once; now and then the clock tells whether it has become quick. */
 static void producer_ask_slow(struct sluice_stage *stage, uint32_t room)
@@ -146,29 +141,89 @@ static void producer_ask_slow(struct sluice_stage *stage, uint32_t room)
 			   host_now(stage->host) - from_ns < ROW_CALL_NS;
 }
 
-/* Asked several times; what it emits is published together. */
-static void producer_ask_row(struct sluice_stage *stage, uint32_t room)
+/* Call @calls of a row has emitted. Is it the last? */
+static int producer_row_over(struct sluice_stage *stage, uint32_t calls,
+			     uint64_t *begun_ns, uint64_t *looked_ns)
 {
-	uint64_t from_ns = 0;
+	uint64_t now_ns;
+
+	/* The next call may answer RETRY: not in a row with those before this one. */
+	stage->run.retries = 0;
+	if (SLUICE_LIKELY(calls % ROW_LOOK != 1))
+		return calls == ROW_CALLS;
+	now_ns = host_now(stage->host);
+	if (calls == 1)
+		*begun_ns = now_ns;
+	else if (now_ns - *looked_ns > ROW_LOOK * ROW_CALL_NS)
+		stage->run.quick = 0;
+	*looked_ns = now_ns;
+	return !stage->run.quick || now_ns - *begun_ns > ROW_NS;
+}
+
+/* It has emitted little, and may be asked for as much again at once; @ahead: what may
+ * lie ahead of that. */
+static inline int producer_goes_on(const struct sluice_stage *stage, int rc,
+				   uint64_t room, uint32_t ahead)
+{
+	return rc == SLUICE_OK && stage->run.phase == STAGE_RUNNING &&
+	       stage->run.emitted > 0 && stage->run.emitted <= ROW_EVENTS &&
+	       stage->run.emitted <= room &&
+	       /* Relaxed: the next round acquires what it says. */
+	       sluice_load_relaxed(&stage->words.signals) == 0 &&
+	       !stage_ahead(stage, ahead);
+}
+
+/* In slots; each call is asked for at most @room events. Returns what the last one
+ * answered. */
+static int producer_row(struct sluice_stage *stage, uint32_t room)
+{
+	uint64_t begun_ns = 0;
+	uint64_t looked_ns = 0;
+	uint32_t calls = 0;
+	int rc;
+
+	do {
+		uint64_t left = stage_row_room(stage);
+		uint32_t n = left < room ? (uint32_t)left : room;
+
+		rc = STAGE_ROW_CALL(stage, CALLBACK_DEMAND, n,
+				    stage->opts.handle_demand(stage, n));
+	} while (producer_goes_on(stage, rc, stage_row_room(stage),
+				  AHEAD_HELD | AHEAD_MARKERS) &&
+		 !producer_row_over(stage, ++calls, &begun_ns, &looked_ns));
+	stage_row_end(stage);
+	return rc;
+}
+
+/* Each emission is placed, and all are published together. */
+static int producer_row_corked(struct sluice_stage *stage, uint32_t room)
+{
+	uint64_t begun_ns = 0;
+	uint64_t looked_ns = 0;
+	uint32_t calls = 0;
+	int rc;
 
 	outlet_cork(&stage->out);
-	for (uint32_t i = 1;; i++) {
-		producer_ask(stage, room);
+	do {
+		rc = STAGE_CALL(stage, CALLBACK_DEMAND, room,
+				stage->opts.handle_demand(stage, room));
 		room = producer_room(stage);
-		if (i == ROW_CALLS || !producer_goes_on(stage, room))
-			break;
-		if (i % ROW_LOOK == 1) {
-			uint64_t now_ns = host_now(stage->host);
-
-			if (i > 1 &&
-			    now_ns - from_ns > ROW_LOOK * ROW_CALL_NS) {
-				stage->run.quick = 0;
-				break;
-			}
-			from_ns = now_ns;
-		}
-	}
+	} while (producer_goes_on(stage, rc, room, AHEAD_FLUSHED) &&
+		 !producer_row_over(stage, ++calls, &begun_ns, &looked_ns));
 	outlet_uncork(&stage->out);
+	return rc;
+}
+
+static void producer_ask_row(struct sluice_stage *stage, uint32_t room)
+{
+	int rc;
+
+	stage->run.asked_once = 1;
+	if (stage_row_begin(stage, room))
+		rc = producer_row(stage, room);
+	else
+		rc = producer_row_corked(stage, room);
+	producer_answer(stage, rc);
 }
 
 /* What it needs room for, as far as is known. */

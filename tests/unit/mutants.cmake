@@ -550,7 +550,17 @@ sluice_unit_mutant(starved-through-a-restart engine/stage/fault.c producer_asks 
 sluice_unit_mutant(retries-add-up engine/stage/produce.c producer_asks "retries_are_counted_in_a_row"
 	[[/if (SLUICE_UNLIKELY(rc == SLUICE_RETRY)) {/,/stage_answer/s/\tstage->run.retries = 0;/\t(void)0;/]])
 sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_that_grow_long_wait_for_few"
-	[[/^static void producer_ask_row/,/^}/s/stage->run.quick = 0;/(void)0;/]])
+	[[/^static int producer_row_over/,/^}/s/stage->run.quick = 0;/(void)0;/]])
+sluice_unit_mutant(rows-without-end engine/stage/produce.c producer_row "a_row_is_over_in_time"
+	[[s/ || now_ns - \*begun_ns > ROW_NS//]])
+sluice_unit_mutant(rows-of-retries engine/stage/produce.c producer_row "what_is_tried_again_is_not_given_up"
+	[[/^static int producer_row_over/,/^}/s/stage->run.retries = 0;/(void)0;/]])
+sluice_unit_mutant(rows-keep-what-failed engine/stage/callback_priv.h producer_row "a_failure_keeps_what_was_emitted"
+	[[s/lent->emitted = lent->kept;/(void)0;/]])
+sluice_unit_mutant(rows-are-one-emission engine/stage/emit.c producer_row "each_emission_is_counted"
+	[[/^void stage_row_end/,/^}/s/if (lent.emissions > 1)/if (0)/]])
+sluice_unit_mutant(rows-forget-what-waits engine/stage/produce.c producer_row "a_row_meets_the_rings_end"
+	[[s/AHEAD_HELD | AHEAD_MARKERS/AHEAD_MARKERS/]])
 sluice_unit_mutant(all-are-quick engine/stage/produce.c producer_row "long_calls_publish_each_its_own"
 	[[/^static void producer_ask_slow/,/^}/s/< ROW_CALL_NS/< UINT64_MAX/]])
 sluice_unit_mutant(rows-of-who-blocks engine/stage/produce.c producer_row "who_may_block_keeps_nothing_back"
@@ -626,7 +636,7 @@ sluice_unit_mutant(lent-of-one-of-two engine/link/lent.c port_span "two_consumer
 sluice_unit_mutant(lent-past-the-end engine/link/lent.c port_span "round_the_ring"
 	[[/^uint32_t outlet_lend(/,/^}/s/row = w->capacity - .*;/row = w->capacity;/]])
 sluice_unit_mutant(lent-past-the-credit engine/link/lent.c port_span "as_much_as_there_is_credit"
-	[[s/if (outlet_room(out) < row)/if (0)/]])
+	[[s/if (room < row)/if (0)/]])
 sluice_unit_mutant(lent-and-released engine/link/outlet_member.c port_span_meanwhile "its_memory_stays"
 	[[s/out->lent.sub == sub ? PRODUCER_PARTED/0 ? PRODUCER_PARTED/]])
 sluice_unit_mutant(lent-and-never-released engine/link/lent.c port_span_meanwhile "its_memory_stays"
