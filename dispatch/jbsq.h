@@ -81,10 +81,10 @@ static inline uint32_t sluice_jbsq_best(const struct sluice_jbsq *s,
 /** Most lanes of one level that are dealt with together. */
 #define SLUICE_JBSQ_TIED 64u
 /** Of an emission of more than SLUICE_JBSQ_SMALL events lanes that have as much in
- * hand get up to SLUICE_JBSQ_ROW in a row, in turn: a line of small events has one
+ * hand get up to SLUICE_JBSQ_ROW in a row, in turn: lines that lie side by side have one
  * reader then. They have as many as if they had got one each in turn. */
 #define SLUICE_JBSQ_SMALL 64u
-#define SLUICE_JBSQ_ROW   8u
+#define SLUICE_JBSQ_ROW   64u
 
 static inline uint32_t sluice_jbsq_row(uint32_t events)
 {

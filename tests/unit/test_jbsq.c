@@ -122,23 +122,24 @@ static void verify_sees_too_many_in_flight(void **state)
 static void rows_of_a_large_emission(void **state)
 {
 	struct sluice_lane lane[3] = {
-		{.credit = 99, .state = SLUICE_LANE_ACTIVE},
+		{.credit = 300, .state = SLUICE_LANE_ACTIVE},
 		{.credit = 12, .state = SLUICE_LANE_ACTIVE},
-		{.credit = 99, .state = SLUICE_LANE_ACTIVE}};
-	static const uint32_t want[][2] = {{1, 3}, {0, 8}, {2, 8}, {1, 8},
-					   {0, 8}, {2, 8}, {1, 1}, {0, 8},
-					   {2, 8}, {0, 7}, {2, 7}, {0, 1}};
+		{.credit = 300, .state = SLUICE_LANE_ACTIVE}};
+	static const uint32_t want[][2] = {{1, 3}, {0, 64}, {2, 64},
+					   {1, 9}, {0, 64}, {2, 64},
+					   {0, 3}, {2, 3},  {0, 1}};
 	struct sluice_lanes lanes = {.lane = lane, .count = 3};
 	const struct sluice_dispatch_opts opts = {0};
-	const struct sluice_events row = {NULL, 75, 8};
-	struct sluice_run runs[75];
+	const struct sluice_events row = {NULL, 275, 8};
+	struct sluice_run runs[275];
 	uint32_t n_runs = 0;
 	struct sluice_jbsq s;
 
 	(void)state;
 	lane[0].sent = lane[2].sent = 3;
 	sluice_jbsq_init(&s, &lanes, &opts);
-	assert_int_equal(sluice_jbsq_pick(&s, &lanes, &row, runs, &n_runs), 75);
+	assert_int_equal(sluice_jbsq_pick(&s, &lanes, &row, runs, &n_runs),
+			 275);
 	assert_int_equal(n_runs, UNIT_COUNT(want));
 	for (uint32_t i = 0; i < n_runs; i++) {
 		assert_int_equal(runs[i].lane, want[i][0]);
