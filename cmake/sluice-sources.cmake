@@ -10,6 +10,7 @@ set(SLUICE_PUBLIC_HEADERS
 	dispatch/dispatch.h
 	dispatch/hash.h
 	dispatch/jbsq.h
+	dispatch/keys.h
 	dispatch/lanes.h
 	dispatch/mix.h
 	dispatch/ordered.h

@@ -28,6 +28,7 @@
 #ifndef SLUICE_DISPATCH_ATOMIC_H
 #define SLUICE_DISPATCH_ATOMIC_H
 
+#include "keys.h"
 #include "ranks.h"
 
 #define SLUICE_FLOWS_MAX UINT32_C(4096)
@@ -40,8 +41,7 @@ struct sluice_flow {
 };
 
 struct sluice_atomic {
-	sluice_key_fn key_of;
-	void *key_ctx;
+	struct sluice_keys keys;
 	uint32_t mask;
 	uint32_t resv32;
 	struct sluice_flow flow[SLUICE_FLOWS_MAX];
@@ -52,8 +52,7 @@ static inline void sluice_atomic_init(struct sluice_atomic *s,
 				      const struct sluice_dispatch_opts *opts)
 {
 	(void)lanes;
-	s->key_of = opts->key_of;
-	s->key_ctx = opts->key_ctx;
+	s->keys = sluice_keys_from(opts);
 	s->mask = (opts->key_groups ? opts->key_groups : SLUICE_FLOWS_MAX) - 1;
 	s->resv32 = 0;
 	for (uint32_t i = 0; i <= s->mask; i++)
@@ -136,12 +135,13 @@ static inline uint32_t sluice_atomic_pick(struct sluice_atomic *s,
 					  struct sluice_run *runs,
 					  uint32_t *n_runs)
 {
-	const unsigned char *event = events->first;
+	struct sluice_key_row row;
 	struct sluice_ranks ranks;
 
 	sluice_ranks_init(&ranks, lanes);
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+	sluice_key_row_begin(&row, events);
+	for (uint32_t i = 0; i < events->count; i++) {
+		uint64_t key = sluice_key_row_next(&row, &s->keys);
 		struct sluice_flow *flow =
 			&s->flow[sluice_key_spread(key) & s->mask];
 		uint32_t to = flow->lane;

@@ -146,6 +146,10 @@ struct sluice_run {
 /** Maps an event to its key; equal keys go to one consumer, in order. */
 typedef uint64_t (*sluice_key_fn)(const void *event, uint32_t bytes, void *ctx);
 
+/** The same of @count events, one behind the other, into @keys. */
+typedef void (*sluice_keys_fn)(const void *events, uint32_t bytes,
+			       uint32_t count, void *ctx, uint64_t *keys);
+
 /** Options of all strategies; each reads its own. struct sluice_stage_opts says
  * more of those that it has as well. */
 struct sluice_dispatch_opts {
@@ -186,6 +190,9 @@ struct sluice_dispatch_opts {
 	 * above the average; 0 = only as lanes come and go. */
 	uint32_t rebalance_percent;
 	sluice_key_fn key_of;
+	/** The same of many events at once; NULL: there is no such function. It
+	 * may be asked for keys of events that are not placed yet, and again. */
+	sluice_keys_fn keys_of;
 	void *key_ctx;
 
 	/* ---- a strategy of your own -------------------------------------- */

@@ -17,11 +17,11 @@
 #ifndef SLUICE_DISPATCH_HASH_H
 #define SLUICE_DISPATCH_HASH_H
 
+#include "keys.h"
 #include "spill.h"
 
 struct sluice_hash {
-	sluice_key_fn key_of;
-	void *key_ctx;
+	struct sluice_keys keys;
 	uint32_t partitions;
 	uint32_t key_is_lane; /* no remainder is taken */
 };
@@ -31,8 +31,7 @@ static inline void sluice_hash_init(struct sluice_hash *s,
 				    const struct sluice_dispatch_opts *opts)
 {
 	(void)lanes;
-	s->key_of = opts->key_of;
-	s->key_ctx = opts->key_ctx;
+	s->keys = sluice_keys_from(opts);
 	s->partitions = opts->partitions;
 	s->key_is_lane = opts->key_is_lane;
 }
@@ -54,10 +53,11 @@ static inline uint32_t sluice_hash_pick(const struct sluice_hash *s,
 					struct sluice_run *runs,
 					uint32_t *n_runs)
 {
-	const unsigned char *event = events->first;
+	struct sluice_key_row row;
 
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+	sluice_key_row_begin(&row, events);
+	for (uint32_t i = 0; i < events->count; i++) {
+		uint64_t key = sluice_key_row_next(&row, &s->keys);
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
 			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);

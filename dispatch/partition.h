@@ -28,6 +28,7 @@
 #define SLUICE_DISPATCH_PARTITION_H
 
 #include "rebalance.h"
+#include "keys.h"
 #include "spill.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u
@@ -37,8 +38,7 @@
 #define SLUICE_PARTITION_NOBODY UINT16_MAX
 
 struct sluice_partition {
-	sluice_key_fn key_of;
-	void *key_ctx;
+	struct sluice_keys keys;
 	uint32_t group_mask;
 	uint32_t owned;     /* non-zero: all groups have owners; 0: none has */
 	uint32_t rebalance; /* percent above the average; 0: never */
@@ -63,8 +63,7 @@ sluice_partition_init(struct sluice_partition *s,
 		opts->key_groups ? opts->key_groups : SLUICE_KEY_GROUPS_DEFAULT;
 	uint32_t lane = 0;
 
-	s->key_of = opts->key_of;
-	s->key_ctx = opts->key_ctx;
+	s->keys = sluice_keys_from(opts);
 	s->group_mask = groups - 1;
 	s->rebalance = opts->rebalance_percent;
 	s->seen = 0;
@@ -115,11 +114,12 @@ sluice_partition_pick_groups(struct sluice_partition *s,
 			     const struct sluice_events *events,
 			     struct sluice_run *runs, uint32_t *n_runs)
 {
-	const unsigned char *event = events->first;
+	struct sluice_key_row row;
 	uint32_t counted = s->rebalance;
 
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+	sluice_key_row_begin(&row, events);
+	for (uint32_t i = 0; i < events->count; i++) {
+		uint64_t key = sluice_key_row_next(&row, &s->keys);
 		uint32_t group = sluice_partition_group(s, key);
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {

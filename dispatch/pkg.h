@@ -18,14 +18,14 @@
 #ifndef SLUICE_DISPATCH_PKG_H
 #define SLUICE_DISPATCH_PKG_H
 
+#include "keys.h"
 #include "spill.h"
 
 /** Lanes that can be homes; more are left out. */
 #define SLUICE_HOMES_MAX UINT32_C(4096)
 
 struct sluice_pkg {
-	sluice_key_fn key_of;
-	void *key_ctx;
+	struct sluice_keys keys;
 	uint32_t homes;
 	uint32_t resv32;
 	uint16_t home[SLUICE_HOMES_MAX]; /* lanes, in order */
@@ -46,8 +46,7 @@ static inline void sluice_pkg_init(struct sluice_pkg *s,
 				   const struct sluice_lanes *lanes,
 				   const struct sluice_dispatch_opts *opts)
 {
-	s->key_of = opts->key_of;
-	s->key_ctx = opts->key_ctx;
+	s->keys = sluice_keys_from(opts);
 	s->resv32 = 0;
 	sluice_pkg_settle(s, lanes);
 }
@@ -101,12 +100,13 @@ static inline uint32_t sluice_pkg_pick(struct sluice_pkg *s,
 				       struct sluice_run *runs,
 				       uint32_t *n_runs)
 {
-	const unsigned char *event = events->first;
+	struct sluice_key_row row;
 
 	if (s->homes == 0)
 		return 0;
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+	sluice_key_row_begin(&row, events);
+	for (uint32_t i = 0; i < events->count; i++) {
+		uint64_t key = sluice_key_row_next(&row, &s->keys);
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {
 			sluice_spill_run(lanes, runs, n_runs, SLUICE_LANE_NONE);

@@ -178,6 +178,46 @@ sluice_rr_deal_idle(struct sluice_rr *s, struct sluice_lanes *lanes,
 	return sluice_rr_deal(s, lanes, left, 1, lanes->stamp, runs, n_runs);
 }
 
+/* Whole turns of all lanes, while each of them is active, has a weight of 1 and credit
+ * for as many: what the loop above would do, looked at once. Returns how many events
+ * they took. */
+static inline uint32_t
+sluice_rr_deal_rounds(struct sluice_rr *s, struct sluice_lanes *lanes,
+		      uint32_t left, struct sluice_run *runs, uint32_t *n_runs)
+{
+	uint64_t rounds = lanes->count > 1 ? left / lanes->count : 0;
+	struct sluice_run *run = runs + *n_runs;
+	uint32_t first;
+
+	for (uint32_t i = 0; rounds > 0 && i < lanes->count; i++) {
+		const struct sluice_lane *lane = &lanes->lane[i];
+
+		if (lane->state != SLUICE_LANE_ACTIVE ||
+		    sluice_rr_weight(lane) > 1)
+			return 0;
+		rounds = rounds < lane->credit ? rounds : lane->credit;
+	}
+	if (rounds == 0)
+		return 0;
+	first = s->had > 0 ? s->turn + 1 : s->turn;
+	first = first < lanes->count ? first : 0;
+	for (uint64_t r = 0; r < rounds; r++)
+		for (uint32_t k = 0, i = first; k < lanes->count; k++) {
+			run->lane = i;
+			run->count = 1;
+			run++;
+			i = i + 1 < lanes->count ? i + 1 : 0;
+		}
+	for (uint32_t k = 0, i = first; k < lanes->count; k++) {
+		sluice_lane_take(lanes, i, rounds);
+		s->turn = i;
+		i = i + 1 < lanes->count ? i + 1 : 0;
+	}
+	s->had = 1;
+	*n_runs += (uint32_t)rounds * lanes->count;
+	return (uint32_t)rounds * lanes->count;
+}
+
 static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 				      struct sluice_lanes *lanes,
 				      const struct sluice_events *events,
@@ -188,6 +228,7 @@ static inline uint32_t sluice_rr_pick(struct sluice_rr *s,
 	/* First among the idle lanes, until they have no credit left. */
 	if (s->skip && left < SLUICE_EVENTS_LARGE)
 		left = sluice_rr_deal_idle(s, lanes, left, runs, n_runs);
+	left -= sluice_rr_deal_rounds(s, lanes, left, runs, n_runs);
 	left = sluice_rr_deal(s, lanes, left, 0, 0, runs, n_runs);
 	return events->count - left;
 }

@@ -19,6 +19,7 @@
 #define SLUICE_DISPATCH_STICKY_H
 
 #include "jbsq.h"
+#include "keys.h"
 #include "spill.h"
 
 /** Points of the circle, a power of two, and how many of them a lane has. */
@@ -29,8 +30,7 @@
 #define SLUICE_STICKY_NOBODY UINT16_MAX
 
 struct sluice_sticky {
-	sluice_key_fn key_of;
-	void *key_ctx;
+	struct sluice_keys keys;
 	struct sluice_jbsq any; /* chooses when all are over their share */
 	uint64_t percent;
 	uint16_t owner[SLUICE_STICKY_POINTS]; /* first lane clockwise */
@@ -94,8 +94,7 @@ static inline void sluice_sticky_init(struct sluice_sticky *s,
 				      const struct sluice_lanes *lanes,
 				      const struct sluice_dispatch_opts *opts)
 {
-	s->key_of = opts->key_of;
-	s->key_ctx = opts->key_ctx;
+	s->keys = sluice_keys_from(opts);
 	s->percent = opts->load_percent ? opts->load_percent
 					: SLUICE_STICKY_LOAD_PERCENT;
 	s->any.most = UINT64_MAX;
@@ -176,10 +175,11 @@ static inline uint32_t sluice_sticky_pick(struct sluice_sticky *s,
 					  uint32_t *n_runs)
 {
 	struct sluice_sticky_load load = sluice_sticky_weigh(lanes);
-	const unsigned char *event = events->first;
+	struct sluice_key_row row;
 
-	for (uint32_t i = 0; i < events->count; i++, event += events->bytes) {
-		uint64_t key = s->key_of(event, events->bytes, s->key_ctx);
+	sluice_key_row_begin(&row, events);
+	for (uint32_t i = 0; i < events->count; i++) {
+		uint64_t key = sluice_key_row_next(&row, &s->keys);
 		uint32_t to;
 
 		if (SLUICE_UNLIKELY(key == SLUICE_KEY_NONE)) {

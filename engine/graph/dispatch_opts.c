@@ -276,6 +276,8 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 {
 	const struct sluice_stage_opts *o = &stage->opts;
 	const struct platform *platform = stage->pipeline->platform;
+	const struct key_fns field =
+		key_fns_of(&stage->key_field, o->out_bytes);
 
 	*d = (struct sluice_dispatch_opts){
 		.chunk_events = o->chunk_events,
@@ -288,9 +290,8 @@ void dispatch_opts(struct sluice_stage *stage, struct sluice_dispatch_opts *d)
 		.key_is_lane = o->partitions && o->key_of != NULL,
 		.order_offset = o->order_offset ? SEQUENCE_AT(o) : 0,
 		.order_events = o->order_events,
-		.key_of = o->key_of ? o->key_of
-				    : key_of_field(&stage->key_field,
-						   o->out_bytes),
+		.key_of = o->key_of ? o->key_of : field.one,
+		.keys_of = o->key_of ? NULL : field.many,
 		.key_ctx = o->key_of ? o->state : (void *)&stage->key_field,
 		.own = o->strategy_ctx,
 	};

@@ -31,7 +31,7 @@ struct aside *aside_new(const struct subscription *sub)
 	aside->key_field = (struct key_field){o->key_offset, o->key_bytes};
 	aside->key_of =
 		o->key_of ? o->key_of
-			  : key_of_field(&aside->key_field, sub->event_bytes);
+			  : key_fns_of(&aside->key_field, sub->event_bytes).one;
 	if (o->conflate_keys &&
 	    aside_conflate(aside, o->conflate_keys, sub->event_bytes) < 0) {
 		aside_free(aside);

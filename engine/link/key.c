@@ -34,8 +34,9 @@ static uint64_t key_some(uint64_t hash)
 
 /* For a key of a constant length XXH3 is a few multiplications in a row; for
  * another it finds out the length each time. */
-#define KEY_OF(name, length)                                                   \
-	static uint64_t name(const void *event, uint32_t bytes, void *ctx)     \
+#define KEY_OF(suffix, length)                                                 \
+	static uint64_t key_of_##suffix(const void *event, uint32_t bytes,     \
+					void *ctx)                             \
 	{                                                                      \
 		const struct key_field *field = ctx;                           \
                                                                                \
@@ -43,29 +44,42 @@ static uint64_t key_some(uint64_t hash)
 		return key_some(XXH3_64bits((const unsigned char *)event +     \
 						    field->offset,             \
 					    (length)));                        \
+	}                                                                      \
+	static void keys_of_##suffix(const void *events, uint32_t bytes,       \
+				     uint32_t count, void *ctx,                \
+				     uint64_t *keys)                           \
+	{                                                                      \
+		const struct key_field *field = ctx;                           \
+		const unsigned char *at =                                      \
+			(const unsigned char *)events + field->offset;         \
+                                                                               \
+		for (uint32_t i = 0; i < count; i++, at += bytes)              \
+			keys[i] = key_some(XXH3_64bits(at, (length)));         \
 	}
 
-KEY_OF(key_of_4, 4)
-KEY_OF(key_of_8, 8)
-KEY_OF(key_of_16, 16)
-KEY_OF(key_of_32, 32)
-KEY_OF(key_of_64, 64)
-KEY_OF(key_of_any, field->bytes ? field->bytes : bytes)
+KEY_OF(4, 4)
+KEY_OF(8, 8)
+KEY_OF(16, 16)
+KEY_OF(32, 32)
+KEY_OF(64, 64)
+KEY_OF(any, field->bytes ? field->bytes : bytes)
 
-sluice_key_fn key_of_field(const struct key_field *field, uint32_t event_bytes)
+#define KEY_FNS(suffix) ((struct key_fns){key_of_##suffix, keys_of_##suffix})
+
+struct key_fns key_fns_of(const struct key_field *field, uint32_t event_bytes)
 {
 	switch (field->bytes ? field->bytes : event_bytes) {
 	case 4:
-		return key_of_4;
+		return KEY_FNS(4);
 	case 8:
-		return key_of_8;
+		return KEY_FNS(8);
 	case 16:
-		return key_of_16;
+		return KEY_FNS(16);
 	case 32:
-		return key_of_32;
+		return KEY_FNS(32);
 	case 64:
-		return key_of_64;
+		return KEY_FNS(64);
 	default:
-		return key_of_any;
+		return KEY_FNS(any);
 	}
 }

@@ -23,7 +23,13 @@ struct key_field {
 int key_field_check(const struct key_field *field, sluice_key_fn key_of,
 		    uint32_t event_bytes, char *why, size_t why_bytes);
 
-/* What tells the key of an event of @event_bytes, with @field as its context. */
-sluice_key_fn key_of_field(const struct key_field *field, uint32_t event_bytes);
+/* What tells the key of an event, and the keys of many. */
+struct key_fns {
+	sluice_key_fn one;
+	sluice_keys_fn many;
+};
+
+/* Those of events of @event_bytes, with @field as their context. */
+struct key_fns key_fns_of(const struct key_field *field, uint32_t event_bytes);
 
 #endif

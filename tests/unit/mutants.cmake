@@ -135,6 +135,12 @@ sluice_unit_mutant(leaver-has-had-its-turn dispatch/rr.h rr "joiner_in_the_place
 	[[/^static inline void sluice_rr_leave/,/^}/s/if (s->turn == i)/if (0)/]])
 sluice_unit_mutant(turn-is-whole-again dispatch/rr.h rr "random_scripts_strict"
 	[[s/first = s->had < first ? first - s->had : 0;/first = first;/]])
+sluice_unit_mutant(rounds-begin-again dispatch/rr.h rr "random_scripts_strict"
+	[[s/first = s->had > 0 ? s->turn + 1 : s->turn;/first = s->turn;/]])
+sluice_unit_mutant(rounds-past-the-credit dispatch/rr.h rr "random_scripts_strict"
+	[[s/rounds = rounds < lane->credit ? rounds : lane->credit;/(void)lane->credit;/]])
+sluice_unit_mutant(keys-of-the-same-row dispatch/keys.h key "one_after_the_other"
+	[[s/row->event += (size_t)n \* row->bytes;/(void)0;/]])
 sluice_unit_mutant(first-comes-not-again dispatch/rr.h rr "all_to_one"
 	[[s/k <= lanes->count && i < lanes->count/k < lanes->count \&\& i < lanes->count/]])
 sluice_unit_mutant(tied-lane-left-out dispatch/jbsq.h jbsq "many_lanes"
