@@ -23,7 +23,7 @@ void subscription_reset(struct subscription *sub)
 	sub->first_handed = 0;
 	sub->piece = 0;
 	sluice_store_release(&sub->by_control.window, 0);
-	sluice_store_release(&sub->by_consumer.window, 0);
+	sluice_store_stale(&sub->by_consumer.window, 0);
 	sub->by_consumer.left_closed = 0;
 	sub->by_consumer.left_complete = 0;
 	sub->given_back = 0;

@@ -74,7 +74,7 @@ sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
 	[[s/supervisor_tell(stage, RESTART_UP)/(void)0/]])
 
 # ---- credit ------------------------------------------------------------------
-sluice_sim_mutant(window-too-wide ring/credit.h "in flight"
+sluice_sim_mutant(window-too-wide ring/credit.h "in flight|beyond what is finished"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
 sluice_sim_mutant(window-beyond-its-most engine/link/window.c "in flight|batch of|beyond what is finished"
 	[[s/w->events < w->rule.most/1/]] 0 auto)
@@ -163,8 +163,8 @@ sluice_sim_mutant(source-comes-late engine/graph/sequence_check.c "an order is r
 # ---- onlookers ------------------------------------------------------------------------
 sluice_sim_mutant(tee-uncounted engine/link/aside.c "onlookers were due"
 	[[/^static void aside_tee/,/^}/s/missed++/(void)missed/]])
-sluice_sim_mutant(onlooker-without-credit engine/link/aside.c "in flight|torn|asked for|looking on|${TWICE}"
-	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]] 500)
+sluice_sim_mutant(onlooker-without-credit engine/link/aside.c "in flight|beyond what is finished|torn|asked for|looking on|${TWICE}"
+	[[/^static void aside_tee/,/^}/s/aside_credit(aside) == 0/aside_credit(aside) == 77/]])
 sluice_sim_mutant(conflate-unflushed engine/link/aside.c "the latest of its key|${STUCK}"
 	[[/^uint32_t asides_flush/,/^}/s/sent += aside_send(aside)/(void)0/]])
 sluice_sim_mutant(conflate-the-oldest engine/link/aside.c "the latest of its key|looking on"

@@ -216,7 +216,11 @@ static void batch_done(struct node *node, struct edge *edge,
 		struct edge *from =
 			edge ? edge : book_edge_from(node, e[i].origin);
 
-		if (from != NULL)
+		/* Somebody may have written there while it was handled. */
+		if (from != NULL && e[i].seq >= EVENTS_MAX)
+			wrong("%s: an event %u/%u that nobody emitted",
+			      node->name, e[i].origin, e[i].seq);
+		else if (from != NULL)
 			event_done(node, from, &e[i]);
 	}
 	if (edge != NULL)
