@@ -14,7 +14,8 @@
  * The program finds its socket at descriptor 3, and SLUICE_FD=3 in its environment says
  * so; sluice_attach() without a pipeline takes both, and knows by them which stage it
  * is. The pipeline needs neither a name (unless it is running already) nor
- * sluice_pipeline_listen(), and its stages no SLUICE_STAGE_PEERS_... flags for it.
+ * sluice_pipeline_listen(), and its stages no SLUICE_STAGE_PEERS_... flags for it; but a
+ * broadcast needs SLUICE_STAGE_PEERS_CONSUME for one that is added after the start.
  *
  * One with both `from` and `to` is a worker: one program, one stage, one death, with two
  * ports (sluice_port_sender()), also behind `ordered`. Its unacknowledged

@@ -421,7 +421,9 @@ static int subscription_check_far(const struct subscription *wish)
 		return SUBSCRIPTION_FAIL(
 			wish, -ENOTSUP,
 			"dispatcher '%s' has one ring for all its consumers, "
-			"and another process has not been given it",
+			"and another process has not been given it: of a stage "
+			"with SLUICE_STAGE_PEERS_CONSUME it is, and of one that "
+			"a process stage was added for before the start",
 			wish->producer->strategy->name);
 	return 0;
 }

@@ -36,17 +36,20 @@ static int stage_has_ring(const struct sluice_stage *stage)
 	       !rings_of((enum sluice_rings)stage->strategy->rings)->own;
 }
 
-/* And processes that attach may, too. */
-static int stage_shows_ring(const struct sluice_stage *stage)
+/* And processes may, too: those that attach, or one that the pipeline starts. Later
+ * ones do not change it. */
+static void plan_shows_ring(struct sluice_stage *stage)
 {
-	return stage_has_ring(stage) &&
-	       (stage->opts.flags & SLUICE_STAGE_PEERS_CONSUME) != 0;
+	stage->shows_ring =
+		stage_has_ring(stage) &&
+		((stage->opts.flags & SLUICE_STAGE_PEERS_CONSUME) != 0 ||
+		 stage_reader_is_due(stage));
 }
 
 /* Rings in the region of a stage: one per subscription, or one for all. */
 static uint32_t stage_rings(const struct sluice_stage *stage)
 {
-	if (!stage_produces(stage) || stage_shows_ring(stage))
+	if (!stage_produces(stage) || stage->shows_ring)
 		return 0;
 	return stage_has_ring(stage) ? 1 : stage->declared_out;
 }
@@ -60,7 +63,7 @@ static uint32_t plan_common_capacity(const struct sluice_pipeline *p,
 
 	if (most > 0)
 		return sluice_pow2_at_least(most);
-	if (stage_awaits_readers(stage) || stage_shows_ring(stage))
+	if (stage_awaits_readers(stage) || stage->shows_ring)
 		most = RING_EVENTS_DEFAULT;
 	for (uint32_t s = 0; s < p->sub_count; s++) {
 		const struct subscription *sub = subscription_at(p, s);
@@ -115,9 +118,7 @@ static uint64_t plan_all_slots_bytes(const struct sluice_pipeline *p,
 	uint64_t bytes = 0;
 
 	if (stage_has_ring(stage))
-		return stage_shows_ring(stage)
-			       ? 0
-			       : plan_slots_bytes(stage, common);
+		return stage->shows_ring ? 0 : plan_slots_bytes(stage, common);
 	for (uint32_t s = 0; stage->declared_out > 0 && s < p->sub_count; s++)
 		if (subscription_at(p, s)->producer == stage &&
 		    !subscription_aside(subscription_at(p, s)))
@@ -315,7 +316,7 @@ static int plan_common(struct sluice_stage *stage, uint32_t capacity,
 		       struct sluice_tx_words *tx,
 		       const struct sluice_rx_words *const *rx)
 {
-	int shown = stage_shows_ring(stage);
+	uint32_t shown = stage->shows_ring;
 	struct sluice_region *region =
 		shown ? &stage->ring_region : &stage->region;
 	struct outlet *out = &stage->out;
@@ -400,6 +401,7 @@ int plan_late_stage(struct sluice_stage *stage)
 
 	if (stage->opts.ring_events > 0)
 		common = sluice_pow2_at_least(stage->opts.ring_events);
+	plan_shows_ring(stage);
 	rc = plan_stage(p, stage, common, &words);
 	if (rc == 0)
 		rc = plan_ends(p, stage);
@@ -480,6 +482,8 @@ int plan_open(struct sluice_pipeline *p)
 		rc = affinity_place(p);
 	if (rc == 0)
 		rc = plan_bells(p);
+	for (uint32_t i = 0; i < pipeline_stages(p); i++)
+		plan_shows_ring(p->stages[i]);
 	plan_capacities(p);
 	for (uint32_t i = 0; rc == 0 && i < pipeline_stages(p); i++) {
 		rc = plan_stage(p, p->stages[i],

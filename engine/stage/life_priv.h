@@ -21,10 +21,14 @@ static inline int stage_awaits_feeders(const struct sluice_stage *stage)
 	return stage->opts.on_idle == SLUICE_IDLE_STAY ||
 	       sluice_load_stale(&stage->words.feeders_due) > 0;
 }
+static inline int stage_reader_is_due(const struct sluice_stage *stage)
+{
+	return sluice_load_stale(&stage->words.readers_due) > 0;
+}
 static inline int stage_awaits_readers(const struct sluice_stage *stage)
 {
 	return stage->opts.on_idle == SLUICE_IDLE_STAY ||
-	       sluice_load_stale(&stage->words.readers_due) > 0;
+	       stage_reader_is_due(stage);
 }
 /* Does a process stage wait for it, which is to know at once when it ends? Stale: that
  * was so long before its program was run. */

@@ -61,6 +61,7 @@ struct sluice_stage {
 	struct sluice_stage *next_arriving; /* on its way to the worker */
 	struct sluice_region region;
 	struct sluice_region ring_region; /* a common ring that peers read */
+	uint32_t shows_ring;              /* there is one */
 
 	/* What each round looks at lies on as few lines as may be: of the definition
 	 * and the berth as well. */

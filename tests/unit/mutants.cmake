@@ -629,6 +629,8 @@ sluice_unit_mutant(behind-others-not-at-all engine/run/port_held.c port_many "ea
 	[[s/if (vain && port_late(port, deadline_ns))/if (vain)/]])
 sluice_unit_mutant(ended-over-his-head engine/run/port.c port_many "each_waits_as_long_as_it_likes"
 	[[/^int port_end_as/,/^}/s/if (rc == -EAGAIN)/if (0)/]])
+sluice_unit_mutant(ring-not-shown-to-who-is-due engine/graph/plan.c process_worker "one_reads_a_broadcast"
+	[[s/ stage_reader_is_due(stage));/ 0);/]])
 sluice_unit_mutant(none-is-sent-in-vain engine/run/port_send.c port_many "each_waits_as_long_as_it_likes"
 	[[s/return n == 0 && rc == -EAGAIN ? 0 : rc;/return rc;/]])
 

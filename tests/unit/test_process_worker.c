@@ -231,6 +231,17 @@ static int count_beside(struct sluice_stage *self,
 	return SLUICE_OK;
 }
 
+/* The stage has no SLUICE_STAGE_PEERS_CONSUME: its ring is shown to the process that it
+ * waits for. */
+static void one_reads_a_broadcast(void **state)
+{
+	(void)state;
+	open_stages("broadcast");
+	add_worker("worker", "works");
+	run_it(1, 1);
+	check_book(0);
+}
+
 /* What was broadcast before its program had attached it does not see: all, perhaps, and
  * then it is not started. Both ends end. */
 static void one_works_beside_a_stage(void **state)
@@ -276,6 +287,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_dies_and_is_restarted),
 		cmocka_unit_test(two_work_in_order),
 		cmocka_unit_test(one_of_two_in_order_dies),
+		cmocka_unit_test(one_reads_a_broadcast),
 		cmocka_unit_test(one_works_beside_a_stage),
 		cmocka_unit_test(sizes_are_checked),
 	};
