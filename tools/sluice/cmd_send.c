@@ -186,7 +186,8 @@ static int send_all(struct send *send)
 	int rc = 0;
 
 	while (rc == 0 && !send->ended && !peer_came(&send->peer)) {
-		int closed = sluice_port_closed(send->peer.port, NULL);
+		/* Of no events: it says how the port has ended, in words. */
+		int closed = sluice_send(send->peer.port, NULL, 0, 0);
 
 		if (closed < 0)
 			rc = send_ended(send, closed);
