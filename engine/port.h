@@ -28,20 +28,20 @@
  * itself, on the caller's thread: sluice_send(), sluice_send_commit() and sluice_recv()
  * for what they bring, and a call that waits for those that are just being woken; and
  * on to the stages that this brings something. So an event may have passed several stages,
- * and be there to be received, when sluice_send() returns. It may take longer to return
- * by as much: it goes on for 64 rounds or 0.1 ms at most, as long as it may wait (timeout_ms; never with 0), and no
- * callback is begun behind that; what is left is the workers', who are woken. They are
- * never helped while they are awake.
+ * and be there to be received, when sluice_send() returns. The call may take longer by as
+ * much: it goes on for 64 rounds or 0.1 ms at most, and no longer than it may wait
+ * (timeout_ms; never with 0), and begins no callback behind that; what is left is the
+ * workers', who are woken. They are never helped while they are awake.
  *
  * A stage's callbacks still run one at a time, and each sees what the one before has
  * written. But they run on several threads: what is thread-local, where the thread runs
  * and with which priority, which signals reach it, and what it holds, locks above all,
- * are the caller's. Who calls with a lock that a callback takes waits for himself. Of a
- * callback inside a call of the caller's sluice_send() to the same pipeline does not
- * help, and a wait is refused, as always. Where that cannot be, the stage says
- * SLUICE_STAGE_OWN_THREAD; so must one whose callbacks wait for another stage other than
- * by sluice_call(). Blocking stages and those in other processes are never helped, nor is who has its
- * worker in common with one that is not to be.
+ * are the caller's. A caller that holds a lock which a callback takes waits for itself. A
+ * callback's own sluice_send() to a port of its pipeline does not help, and a wait there
+ * is refused, as always. Where that cannot be, the stage says SLUICE_STAGE_OWN_THREAD; so
+ * must one whose callbacks wait for another stage other than by sluice_call(). Blocking
+ * stages and those in other processes are never helped, nor are stages whose worker has
+ * one that is not to be.
  *
  * From its end on, a port's calls return a code that says how it has ended:
  *
