@@ -117,6 +117,7 @@ set(SLUICE_SOURCES
 	engine/graph/plan.c
 	engine/graph/plan_late.c
 	engine/graph/plan_link.c
+	engine/graph/plan_slots.c
 	engine/graph/sequence_check.c
 	engine/graph/stage_check.c
 	engine/graph/subscription_check.c

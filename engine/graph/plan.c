@@ -87,28 +87,6 @@ static void plan_capacities(struct sluice_pipeline *p)
 	}
 }
 
-/* A strategy that deals in turns writes the same place of each ring; and one place of
- * rings that all begin at a page competes for the few lines that a cache has for it: with
- * more than about a dozen rings each write would miss. So each ring of a stage begins some
- * lines behind where the one before does; an odd number, so that all places come about.
- * (Measured with 24 rings and rr: 1.2 to 1.3 times as fast.) */
-#define SKEW_LINES 9u
-#define SKEW_BYTES UINT64_C(4096) /* bytes of a cache's way: a page, or more */
-
-static uint64_t plan_skew(uint32_t ring)
-{
-	return (uint64_t)ring * SKEW_LINES * SLUICE_LINE_BYTES % SKEW_BYTES;
-}
-
-uint64_t plan_slots_bytes(const struct sluice_stage *producer,
-			  uint32_t capacity)
-{
-	return SLUICE_ALIGN_UP(
-		SKEW_BYTES + sluice_spsc_slots_bytes(capacity,
-						     producer->opts.out_bytes),
-		sluice_region_page_bytes());
-}
-
 /* Slots of the rings that were declared, or of the one that all its consumers
  * read. */
 static uint64_t plan_all_slots_bytes(const struct sluice_pipeline *p,
@@ -267,23 +245,6 @@ static int plan_ends(struct sluice_pipeline *p, struct sluice_stage *stage)
 		rc = plan_outlet(p, stage);
 	return rc < 0 ? sluice_fail(rc, "stage '%s': no memory", stage->name)
 		      : 0;
-}
-
-int plan_slots(struct sluice_region *region, uint32_t ring, uint32_t capacity,
-	       uint32_t unit, sluice_slot **slots)
-{
-	char name[SLUICE_NAME_BYTES];
-	void *block = NULL;
-	int rc;
-
-	(void)snprintf(name, sizeof(name), "slots:%u", ring);
-	rc = plan_block(region, SLUICE_OBJECT_SLOTS, name,
-			plan_skew(ring) +
-				sluice_spsc_slots_bytes(capacity, unit),
-			unit, &block);
-	if (rc == 0)
-		*slots = (sluice_slot *)block + plan_skew(ring);
-	return rc;
 }
 
 /* A region for the common ring alone. */

@@ -425,9 +425,9 @@ sluice_unit_mutant(last-callback-was-idle engine/stage/time.c worker_clock "its_
 	[[s/} else if (t->worked > 0) {/} else if (0) {/]])
 sluice_unit_mutant(no-room-is-idle engine/stage/time.c snapshot_time "who_has_no_room_is_named"
 	[[s/outlet_room(&stage->out) == 0/0/]])
-sluice_unit_mutant(rings-page-by-page engine/graph/plan.c plan_slots "each_begins_elsewhere"
+sluice_unit_mutant(rings-page-by-page engine/graph/plan_slots.c plan_slots "each_begins_elsewhere"
 	[[s/return (uint64_t)ring \* SKEW_LINES/return 0 * (uint64_t)ring * SKEW_LINES/]])
-sluice_unit_mutant(rings-on-half-the-lines engine/graph/plan.c plan_slots "each_begins_elsewhere"
+sluice_unit_mutant(rings-on-half-the-lines engine/graph/plan_slots.c plan_slots "each_begins_elsewhere"
 	[[s/define SKEW_LINES 9u/define SKEW_LINES 8u/]])
 sluice_unit_mutant(user-spins-on-its-worker engine/run/port.c crowd "who_receives_there_sleeps"
 	[[s/worker->spin.rounds == 0 \&\& crowd_on(port)/worker->spin.rounds == 0 \&\& crowd_on(port) < 0/]])
