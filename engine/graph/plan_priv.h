@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From what was declared to memory, and back. Of check.c (the graph),
- * affinity.c (which worker has which stages), plan.c, plan_slots.c, plan_link.c and plan_late.c
- * (regions, rings, private memory), undo.c (what a start that failed puts back). Not
- * installed.
+ * affinity.c (which worker has which stages), plan.c, plan_slots.c, plan_link.c and
+ * plan_late.c (regions, rings, private memory), undo.c (what a start that failed puts
+ * back). Not installed.
  *
  * Knows      every stage and subscription of a pipeline, and their sizes
  * Knows not  threads: when it plans none runs; events, which do not flow yet
@@ -47,7 +47,7 @@ void plan_close(struct sluice_pipeline *pipeline);
 /* The same in a child of the process that opened it: what is private. */
 void plan_close_child(struct sluice_pipeline *pipeline);
 
-/* ---- between plan.c, plan_slots.c, plan_link.c and plan_late.c -------------  */
+/* ---- between plan.c, plan_slots.c, plan_link.c and plan_late.c ------------- */
 
 /* The words of a stage, kept until every subscription has been attached. */
 struct plan_words {
