@@ -422,7 +422,8 @@ static int subscription_check_far(const struct subscription *wish)
 			wish, -ENOTSUP,
 			"dispatcher '%s' has one ring for all its consumers, "
 			"and another process has not been given it: of a stage "
-			"with SLUICE_STAGE_PEERS_CONSUME it is, and of one that "
+			"with SLUICE_STAGE_PEERS_CONSUME it is, and of one "
+			"that "
 			"a process stage was added for before the start",
 			wish->producer->strategy->name);
 	return 0;
