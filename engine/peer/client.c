@@ -50,6 +50,11 @@ static int client_name(char to[SLUICE_NAME_BYTES], const char *name,
 		return sluice_fail(-EINVAL,
 				   "attach: %s '%.20s' is not of 1 to %u bytes",
 				   field, name, SLUICE_NAME_BYTES - 1);
+	if (strspn(name, SLUICE_NAME_CHARS) != strlen(name))
+		return sluice_fail(-EINVAL,
+				   "attach: %s '%s' may hold A-Z a-z 0-9 _ . - "
+				   "only",
+				   field, name);
 	(void)snprintf(to, SLUICE_NAME_BYTES, "%s", name);
 	return 0;
 }

@@ -45,6 +45,8 @@ static void options(void **state)
 	assert_text_has(sluice_last_error(), "name '' is not of 1 to 63");
 	assert_int_equal(attach_as(&port, long_name, reads), -EINVAL);
 	assert_text_has(sluice_last_error(), "is not of 1 to 63 bytes");
+	assert_int_equal(attach_as(&port, "not me", reads), -EINVAL);
+	assert_text_has(sluice_last_error(), "name 'not me' may hold A-Z");
 	assert_int_equal(
 		attach_as(&port, "me", (struct sluice_attach_opts){.from = ""}),
 		-EINVAL);
