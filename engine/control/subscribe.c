@@ -98,7 +98,7 @@ static void subscription_take(struct subscription *sub,
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;
 	sub->joins = 0;
-	sub->ask_taken = 0;
+	sub->ask_seen = 0;
 	subscription_reset(sub);
 	sluice_store_release(&sub->by_control.generation, generation);
 	sluice_store_release(&sub->by_control.asks_of,

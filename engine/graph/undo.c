@@ -78,7 +78,7 @@ static void pipeline_undo(struct sluice_pipeline *p)
 		sub->rule = before->rule;
 		sub->credit = before->credit;
 		sluice_store_release(&sub->by_control.asked, before->asked);
-		sub->ask_taken = 0;
+		sub->ask_seen = 0;
 	}
 }
 

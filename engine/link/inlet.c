@@ -181,9 +181,9 @@ void inlet_grant_asked(struct inlet *in, uint32_t index)
 	uint64_t granted;
 
 	subscription_take_asked(sub);
-	granted = inlet_asked_from(sub) + sub->ask_taken + link->refused;
+	granted = inlet_asked_from(sub) + sub->ask_seen + link->refused;
 	if (granted - r->acked > ASKED_MOST) {
-		sub->ask_taken -= granted - r->acked - ASKED_MOST;
+		sub->ask_seen -= granted - r->acked - ASKED_MOST;
 		granted = r->acked + ASKED_MOST;
 	}
 	if (granted - r->acked > r->capacity)

@@ -244,7 +244,7 @@ struct subscription {
 	unsigned char *gathered; /* where a batch is put together */
 	uint32_t *kept;          /* its slots that the selector kept */
 	uint32_t *counts;        /* deliveries before, by slot */
-	uint64_t ask_taken;      /* what it took of `asked`, all told */
+	uint64_t ask_seen;      /* what it took of `asked`, all told */
 
 	/* The producer's alone. */
 	struct aside *aside;    /* beside the dispatcher, or NULL */
@@ -310,7 +310,7 @@ static inline void subscription_take_asked(struct subscription *sub)
 
 	if (n > 0)
 		(void)sluice_fetch_add(&sub->by_control.asked, 0 - n);
-	sub->ask_taken += n;
+	sub->ask_seen += n;
 }
 
 /* The consumer takes over another window; there is one. */
@@ -422,7 +422,7 @@ static inline int subscription_silent(const struct subscription *sub)
 	if (sub->far.side == FAR_CONSUMER)
 		return sub->far.stream != NULL &&
 		       sluice_load_acquire(&sub->far.rx->granted) == 0;
-	return subscription_asked(sub) == 0 && sub->ask_taken == 0 &&
+	return subscription_asked(sub) == 0 && sub->ask_seen == 0 &&
 	       sub->far.granted == 0;
 }
 

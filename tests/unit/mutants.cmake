@@ -354,7 +354,7 @@ sluice_unit_mutant(dropped-and-kept engine/link/outlet_member.c outlet_leave "wh
 sluice_unit_mutant(ask-reaches-a-successor engine/control/subscription.c ask "an_ask_on_its_way_does_not_reach_the_successor"
 	[[s/if (ASKED_GENERATION(asked) != (id.generation \& 0xffff))/if (0)/]])
 sluice_unit_mutant(asks-beyond-their-bits engine/link/inlet.c ask "asks_are_full_both_times"
-	[[s/sub->ask_taken -= granted - r->acked - ASKED_MOST;/(void)0;/]])
+	[[s/sub->ask_seen -= granted - r->acked - ASKED_MOST;/(void)0;/]])
 sluice_unit_mutant(window-without-its-minimum engine/link/window_priv.h ask "window_exact"
 	[[s/.min_events = (uint32_t)(word >> WINDOW_BITS & WINDOW_MASK),/.min_events = (uint32_t)(word \& WINDOW_MASK),/]])
 sluice_unit_mutant(window-not-exact engine/link/window_priv.h ask "window_exact"

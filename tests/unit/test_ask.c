@@ -69,7 +69,7 @@ static void asks_are_full(void **state)
 	assert_int_equal(clerks[0].events, 2000);
 	assert_int_equal(clerks[0].gaps, 0);
 	/* The consumer's own sum is full at the same mark. */
-	assert_true(inside(sub)->ask_taken - 2000 <= ASKED_MOST);
+	assert_true(inside(sub)->ask_seen - 2000 <= ASKED_MOST);
 	assert_int_equal(sluice_ask(sub, 1), -ENOENT);
 }
 
