@@ -364,6 +364,27 @@ an event has; 2 events were sent" send relay --to=upper
 		fail "other lines"
 }
 
+# A stream that is closed is none, and no other descriptor is taken for it.
+check_closed()
+{
+	relay
+	rc=0
+	timeout $deadline "$program" send relay --to=upper <&- \
+		2>"$scratch/talk" || rc=$?
+	[ $rc -eq 1 ] || fail "without stdin it ends with $rc"
+	grep -q "stdin" "$scratch/talk" || fail "it says $(cat "$scratch/talk")"
+	echo one | send
+	rc=0
+	timeout $deadline "$program" recv relay --from=upper >&- \
+		2>"$scratch/talk" || rc=$?
+	[ $rc -eq 1 ] || fail "without stdout it ends with $rc"
+	grep -q "stdout" "$scratch/talk" || fail "it says $(cat "$scratch/talk")"
+	recv
+	got_lines 1
+	drained
+	echo ONE | diff - "$scratch/got" || fail "another line"
+}
+
 # Both leave cleanly; what was read is written, or sent.
 check_signals()
 {
@@ -590,7 +611,7 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 }
 
 case $part in
-text | formats | json | count | partition | resume | refused | signals | \
+text | formats | json | count | partition | resume | refused | closed | signals | \
 	broken | tee | died | listen) ;;
 *) fail "no such part" ;;
 esac

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/cli/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* There is but one in a program. */
 static const char *complain_as = "";
@@ -67,12 +70,24 @@ static int tool_unknown(const struct tool *tool, const char *name)
 	return COMMAND_USAGE;
 }
 
+/* A stream that is closed stays one that cannot be used; else the next descriptor that
+ * is opened, a socket perhaps, would be taken for it. */
+static void tool_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			/* The lowest that is free: that one. */
+			(void)open("/dev/null",
+				   fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int tool_main(const struct tool *tool, int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 	int rc = COMMAND_DONE;
 	uint32_t i = 0;
 
+	tool_streams();
 	complain_as = tool->name;
 	if (name == NULL) {
 		tool_help(tool, stderr);
