@@ -125,6 +125,7 @@ set(SLUICE_SOURCES
 	engine/control/control.c
 	engine/control/door.c
 	engine/control/rates.c
+	engine/control/far_stats.c
 	engine/control/snapshot.c
 	engine/control/subscribe.c
 	engine/control/subscription.c

@@ -304,7 +304,9 @@ SLUICE_API void sluice_pipeline_close(struct sluice_pipeline *pipeline);
 SLUICE_API struct sluice_stage *
 sluice_stage_find(struct sluice_pipeline *pipeline, const char *name);
 
-/** A snapshot of a stage's counters; see ring/counter.h for staleness. */
+/** A snapshot of a stage's counters; see ring/counter.h for staleness. Of a stage in
+ * another process: events that it has acknowledged and published, the batches in which
+ * they were handled, and how often its program was started again; the others are 0. */
 struct sluice_stage_stats {
 	uint64_t events_in;    /* events handled */
 	uint64_t batches_in;   /* handler calls that returned 0 */

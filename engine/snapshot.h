@@ -109,7 +109,8 @@ struct sluice_stage_snapshot {
 	struct sluice_stage_stats counts;
 	/** What the stage is doing, and for how long it has done each. A port is
 	 * out of credit, or idle, while its user waits for it, and works while
-	 * its user has a batch. */
+	 * its user has a batch. Of a stage in another process there is only what
+	 * it is doing, as far as its subscriptions show; its times are 0. */
 	struct sluice_times time;
 	/** While it is out of credit: the consumer that lacks it, and its
 	 * subscription; or the stage that restores its order (no subscription).
@@ -150,7 +151,7 @@ struct sluice_subscription_snapshot {
 	 * hold and the spill, before the ring, or the pool) until they are
 	 * acknowledged: of every 2^k-th event, at most some thousand a second;
 	 * of all events when they are a few a second. An onlooker's events are
-	 * not timed. */
+	 * not timed, nor those from or to another process. */
 	struct sluice_latency_stats latency;
 	/** With SLUICE_DEMAND_AUTO: the most that window may become. 0: the
 	 * window is fixed. */

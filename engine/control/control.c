@@ -433,7 +433,7 @@ void control_stage_times(struct sluice_stage *stage, struct sluice_times *times)
 int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 		      struct sluice_stage_stats *stat)
 {
-	const struct sluice_stage *stage;
+	struct sluice_stage *stage;
 	int rc = door_pipeline(pipeline, __func__);
 
 	if (rc < 0)
@@ -450,6 +450,8 @@ int sluice_stage_stat(struct sluice_pipeline *pipeline, const char *name,
 				 stage->name);
 	else
 		control_stage_stats(stage, stat);
+	if (rc == 0 && stage->stands_in)
+		far_stats(stage, NULL, stat);
 	if (stage != NULL)
 		gate_leave(&pipeline->gate, pipeline->host.wait);
 	pipeline_unlock(pipeline);

@@ -11,6 +11,7 @@
 #define SLUICE_ENGINE_CONTROL_PRIV_H
 
 #include "engine/graph/pipeline_priv.h"
+#include "engine/snapshot.h"
 
 /* control.c: what @stage has counted; it has counters. Under the lock. */
 void control_stage_stats(const struct sluice_stage *stage,
@@ -19,6 +20,14 @@ void control_stage_stats(const struct sluice_stage *stage,
 /* control.c: what @stage has spent its time on, and what it does just now. As above. */
 void control_stage_times(struct sluice_stage *stage,
 			 struct sluice_times *times);
+
+/* far_stats.c: @stage stands for another process. What that has handled and sent, in place
+ * of what @stat has so far; and what it does, of @times, as far as can be told. @rows: of
+ * all subscriptions, looked at just now; NULL: they are looked at here. As above. */
+void far_stats(struct sluice_stage *stage, const struct sluice_snapshot *rows,
+	       struct sluice_stage_stats *stat);
+void far_times(const struct sluice_stage *stage,
+	       const struct sluice_snapshot *rows, struct sluice_times *times);
 
 /* control.c: as sluice_stage_end(), for a SLUICE_CLOSED() word, which may be one that
  * only an engine gives. Threads: any; the stage is there. */

@@ -118,6 +118,11 @@ static void stage_shares(struct sluice_stage_rates *row,
 		stage_unknown(row);
 		return;
 	}
+	/* Of a stage in another process nothing is measured. */
+	if (now->lived_ns == 0 && now->doing != SLUICE_DOING_NOTHING) {
+		stage_unknown(row);
+		return;
+	}
 	row->lived_ns = now->lived_ns - before->lived_ns;
 	if (row->lived_ns == 0)
 		return;

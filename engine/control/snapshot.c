@@ -274,6 +274,10 @@ static void snapshot_fill(struct snapshot *s, struct sluice_pipeline *p,
 	PIPELINE_EACH(p, i, stage) {
 		struct sluice_stage_snapshot *row = &s->stages[rows++];
 
+		if (planned && stage->stands_in) {
+			far_stats(stage, face, &row->counts);
+			far_times(stage, face, &row->time);
+		}
 		if (row->time.doing == SLUICE_DOING_NO_CREDIT)
 			snapshot_held_up(row, face, stage);
 	}

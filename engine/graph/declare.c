@@ -160,6 +160,7 @@ void stage_forget(struct sluice_stage *stage)
 	stage->subscribe_with = NULL;
 	stage->stop_in_fini = 0;
 	stage->stands_in = 0;
+	stage->told = (struct stage_told){0};
 	stage->declared_in = 0;
 	stage->declared_out = 0;
 	sluice_store_stale(&stage->words.feeders_due, 0);

@@ -177,6 +177,16 @@ uint64_t subscription_counts(const struct subscription *sub,
 	return position_reached(now.acked, start) ? now.acked - start : 0;
 }
 
+uint64_t subscription_sent(const struct subscription *sub,
+			   const struct sluice_subscription_stats *stat)
+{
+	uint64_t start = sluice_load_stale(&sub->by_producer.start);
+
+	return position_reached(stat->published, start)
+		       ? stat->published - start
+		       : 0;
+}
+
 void subscription_latency(const struct subscription *sub,
 			  struct sluice_latency_stats *stat)
 {

@@ -244,7 +244,7 @@ struct subscription {
 	unsigned char *gathered; /* where a batch is put together */
 	uint32_t *kept;          /* its slots that the selector kept */
 	uint32_t *counts;        /* deliveries before, by slot */
-	uint64_t ask_seen;      /* what it took of `asked`, all told */
+	uint64_t ask_seen;       /* what it took of `asked`, all told */
 
 	/* The producer's alone. */
 	struct aside *aside;    /* beside the dispatcher, or NULL */
@@ -468,6 +468,9 @@ void subscription_note_left(struct subscription *sub, uint64_t granted,
  * made its memory. */
 uint64_t subscription_counts(const struct subscription *sub,
 			     struct sluice_subscription_stats *stat);
+/* Of that: the events that were sent since it began. */
+uint64_t subscription_sent(const struct subscription *sub,
+			   const struct sluice_subscription_stats *stat);
 /* The same of what its events took. */
 void subscription_latency(const struct subscription *sub,
 			  struct sluice_latency_stats *stat);

@@ -49,6 +49,7 @@ struct peer_own {
 	uint32_t deliveries_max;
 	uint32_t on_stall;
 	uint32_t stall_ms;
+	uint32_t restarts; /* how often it was started again */
 };
 
 /*

@@ -237,6 +237,7 @@ static void process_start(struct listener *l, struct process *process)
 		process_forgo(process);
 		return;
 	}
+	process->own.restarts += (uint32_t)(process->again != 0);
 	process->kill_ns = UINT64_MAX;
 	process->killed = process->told = process->left = process->late = 0;
 	process->code = 0;

@@ -214,6 +214,7 @@ static int seats_admit(void *ctx, struct peer *peer, struct peer_grant *grant)
 	seat->hello = peer->hello;
 	seat->named = named;
 	seat->counts = wire_feeds(peer->hello.role);
+	stand_in_restarted(&seat->in, peer->own.restarts);
 	peer->seat = seat;
 	peer->signalled = stand_in_fd(&seat->in);
 	grant->welcome.resume = sent_of(&seats->sent, peer->hello.peer);

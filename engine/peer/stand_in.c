@@ -213,6 +213,15 @@ void stand_in_answer(struct stand_in *in)
 		stage_signal(in->stage, SIGNAL_SUBS);
 }
 
+void stand_in_restarted(const struct stand_in *in, uint32_t restarts)
+{
+	/* Stale: for people. */
+	if (restarts > 0)
+		sluice_store_stale(
+			&in->stage->counters->value[SLUICE_COUNTER_RESTARTS],
+			restarts);
+}
+
 int stand_in_over(const struct stand_in *in, uint32_t *closed)
 {
 	/* Before what it ended as, which is there then. */

@@ -59,6 +59,10 @@ int stand_in_open(struct stand_in *in, struct sluice_pipeline *pipeline,
 int stand_in_fd(const struct stand_in *in);
 void stand_in_answer(struct stand_in *in);
 
+/* The program of this process stage was started again, @restarts times so far: that is
+ * told as its stage's count, which has no other writer. */
+void stand_in_restarted(const struct stand_in *in, uint32_t restarts);
+
 /* Has its stage ended? Then *closed says how: a SLUICE_CLOSED() word. */
 int stand_in_over(const struct stand_in *in, uint32_t *closed);
 

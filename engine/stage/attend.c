@@ -145,6 +145,21 @@ static void producer_cancel(struct sluice_stage *stage,
 				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
 }
 
+/* What a process has sent stays with the stage that stands for it: what its consumer saw,
+ * who has left; or what lies before the end. */
+static void producer_count_far(struct sluice_stage *stage,
+			       const struct subscription *sub, uint64_t until)
+{
+	/* Stale, and the next: our own word; and a count. */
+	uint64_t start = sluice_load_stale(&sub->by_producer.start);
+	uint64_t batches = sluice_load_stale(&sub->rx->batches);
+	uint64_t n = position_reached(until, start) ? until - start : 0;
+
+	stage_count_far(stage, SLUICE_COUNTER_EVENTS_OUT, n);
+	stage_count_far(stage, SLUICE_COUNTER_BATCHES_OUT,
+			batches < n ? batches : n);
+}
+
 /* The consumer has left, and whatever it has not finished is ours again. */
 static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 {
@@ -159,6 +174,8 @@ static void producer_part(struct sluice_stage *stage, struct subscription *sub)
 	if (!told)
 		rc = stage_hook(stage, CALLBACK_CANCEL, sub,
 				SLUICE_SIDE_PRODUCER, SLUICE_DOWN, closed);
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER))
+		producer_count_far(stage, sub, sub->by_consumer.left.published);
 	place_leave(&stage->out.places[sub->lane], sub);
 	/* No new ask. */
 	stage->run.asks -= outlet_asks_of(&stage->out, sub);
@@ -271,6 +288,11 @@ static void let_go_outlet(struct sluice_stage *stage, struct subscription *sub)
 	struct sluice_stage *consumer = sub->consumer;
 
 	stage->out.subs[sub->lane] = NULL;
+	/* Stale: our own words. */
+	if (SLUICE_UNLIKELY(sub->far.side == FAR_PRODUCER) &&
+	    sluice_load_stale(&sub->by_producer.closed) != SLUICE_REASON_OPEN)
+		producer_count_far(stage, sub,
+				   sluice_load_stale(&sub->by_producer.end));
 	/* One that stands for another process ends as that did. */
 	if (subscription_producer(sub) == PRODUCER_NEW)
 		subscription_refuse(

@@ -27,6 +27,15 @@
 struct sluice_pipeline;
 struct worker;
 
+/* What was told of one that stands for another process: the control calls', under the
+ * lock, so that it never falls; see control/far_stats.c. */
+struct stage_told {
+	uint64_t events_in;
+	uint64_t batches_in;
+	uint64_t events_out;
+	uint64_t batches_out;
+};
+
 struct sluice_stage {
 	/* Its definition: fixed when it is added, but for what start finds. */
 	struct sluice_stage_opts opts; /* each round looks at its first line */
@@ -44,7 +53,8 @@ struct sluice_stage {
 	 * and whether its fini waits for others, who may have to be told. */
 	const char *subscribe_with;
 	uint32_t stop_in_fini;
-	uint32_t stands_in; /* for another process, which is its user */
+	uint32_t stands_in;     /* for another process, which is its user */
+	struct stage_told told; /* likewise */
 	/* Of a port that receives, in a worker: the port by which that sends what it
 	 * makes of a batch. Else NULL. */
 	struct sluice_stage *sender;

@@ -122,9 +122,14 @@ END
 	all_taken
 	rm "$scratch/got.bin"
 	sed -i 's/max_demand: 64/&, env: [TAKER_DIES=1]/' "$scratch/pipeline.yaml"
-	(cd "$scratch" && expect 0 run "$scratch/pipeline.yaml")
+	(cd "$scratch" && expect 0 run "$scratch/pipeline.yaml" \
+		--json="$scratch/json")
 	grep -q "^sluice run: stage 'taker': .*signal 9; restarting in" \
 		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	grep -qE '^taker  *consumer  *[1-9][0-9]*  *0  *0  *1  *0  *0$' \
+		"$scratch/out" || fail "ends with $(cat "$scratch/out")"
+	"$schema_check" "$tree/docs/sluice-run.schema.json" "$scratch/json" ||
+		fail "run --json is not what the schema says"
 	all_taken
 	rm "$scratch/got.bin"
 	sed -i 's/restart: transient/end_ms: 1/' "$scratch/pipeline.yaml"

@@ -15,6 +15,9 @@ struct told {
 	const char *file;
 	const struct run_end *end;
 	const struct sluice_snapshot *all;
+	/* Behind the stages that are there: process stages that are not any more. */
+	struct sluice_stage_snapshot *gone;
+	uint32_t gone_count;
 };
 
 static void run_log(void *ctx, const char *text)
@@ -49,6 +52,19 @@ static const struct told_count {
 #define COUNTS (sizeof(told_counts) / sizeof(told_counts[0]))
 #define SHOWN  6u
 
+static uint32_t told_rows(const struct told *told)
+{
+	return told->all->stage_count + told->gone_count;
+}
+
+static const struct sluice_stage_snapshot *told_stage(const struct told *told,
+						      uint32_t i)
+{
+	uint32_t there = told->all->stage_count;
+
+	return i < there ? told->all->stages[i] : &told->gone[i - there];
+}
+
 static uint64_t told_count(const struct sluice_stage_snapshot *stage,
 			   const struct told_count *count)
 {
@@ -63,7 +79,7 @@ static struct text told_cell(const struct table *table, uint32_t row,
 {
 	const struct told *told = table->of;
 	const struct sluice_stage_snapshot *stage =
-		row > 0 ? told->all->stages[row - 1] : NULL;
+		row > 0 ? told_stage(told, row - 1) : NULL;
 	const struct told_count *count =
 		&told_counts[column >= TOLD_COUNTS ? column - TOLD_COUNTS : 0];
 
@@ -91,7 +107,7 @@ static struct text told_end(const struct run_end *end)
 static void told_table(const struct told *told)
 {
 	const struct table table = {
-		.rows = told->all->stage_count,
+		.rows = told_rows(told),
 		.columns = TOLD_COUNTS + SHOWN,
 		.left = 1u << TOLD_NAME | 1u << TOLD_KIND,
 		.of = told,
@@ -103,12 +119,12 @@ static void told_table(const struct told *told)
 		(void)printf("\n%s\n", told_end(told->end).at);
 }
 
-static json_t *told_stages(const struct sluice_snapshot *all)
+static json_t *told_stages(const struct told *told)
 {
 	json_t *stages = json_array();
 
-	for (uint32_t i = 0; i < all->stage_count; i++) {
-		const struct sluice_stage_snapshot *stage = all->stages[i];
+	for (uint32_t i = 0; i < told_rows(told); i++) {
+		const struct sluice_stage_snapshot *stage = told_stage(told, i);
 		json_t *one = json_pack("{s:s, s:s, s:s}", "name", stage->name,
 					"kind", view_kind_text(stage->kind),
 					"dispatcher", stage->dispatcher);
@@ -155,9 +171,8 @@ static json_t *told_json(const struct told *told)
 			 "schema", OPTIONS_SCHEMA, "command", "run", "file",
 			 json_text(told->file), "pipeline", told->all->name,
 			 "code", end->code, "end", json_text(told_end(end).at),
-			 "signals", end->signals, "stages",
-			 told_stages(told->all), "subscriptions",
-			 told_subscriptions(told->all));
+			 "signals", end->signals, "stages", told_stages(told),
+			 "subscriptions", told_subscriptions(told->all));
 }
 
 /* A table would be among the events on stdout. */
@@ -165,15 +180,18 @@ static int run_tell(const struct options *options, const struct graph *graph,
 		    const struct run_end *end)
 {
 	struct sluice_snapshot *all = NULL;
-	struct told told = {options->line.word[0], end, NULL};
+	struct told told = {.file = options->line.word[0], .end = end};
 	int rc = cli_library(sluice_pipeline_stat(graph->pipeline, &all));
 
 	told.all = all;
+	if (rc == 0)
+		rc = graph_exec_rows(graph, all, &told.gone, &told.gone_count);
 	if (rc == 0 && options->json != NULL)
 		rc = json_write(told_json(&told), options->json);
 	if (rc == 0 && !options->quiet && !options->line.to_stdout &&
 	    !graph->writes_stdout)
 		told_table(&told);
+	free(told.gone);
 	sluice_snapshot_close(all);
 	return rc;
 }

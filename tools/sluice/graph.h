@@ -88,6 +88,13 @@ int graph_exec_read(struct graph *graph, struct graph_stage *stage,
 int graph_exec_add(struct graph *graph);
 /* The name of a stage whose program has never attached; NULL: all have. */
 const char *graph_exec_never(const struct graph *graph);
+/* Rows for those that stand in none of @all, which has ended: their stages went with
+ * their processes. *count of them, to be freed with free(). What they have handled and
+ * sent is of their subscriptions, and all starts but the first are restarts. Returns 0 or
+ * -ENOMEM. */
+int graph_exec_rows(const struct graph *graph,
+		    const struct sluice_snapshot *all,
+		    struct sluice_stage_snapshot **rows, uint32_t *count);
 void graph_exec_free(struct graph_stage *stage);
 
 /* ---- graph_listen.c ------------------------------------------------------- */

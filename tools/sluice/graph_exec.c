@@ -163,6 +163,54 @@ const char *graph_exec_never(const struct graph *graph)
 	return NULL;
 }
 
+static void exec_row(struct sluice_stage_snapshot *row,
+		     const struct graph_stage *stage,
+		     const struct sluice_snapshot *all)
+{
+	const struct sluice_process_opts *o = &stage->exec->opts;
+	uint32_t attached = sluice_load_acquire(&stage->exec->attached);
+	struct sluice_stage_stats *c = &row->counts;
+
+	row->size = sizeof(*row);
+	row->phase = SLUICE_PHASE_ENDED;
+	row->port = 1;
+	row->kind = o->from == NULL ? SLUICE_PRODUCER
+		    : o->to == NULL ? SLUICE_CONSUMER
+				    : SLUICE_PRODUCER_CONSUMER;
+	(void)snprintf(row->name, sizeof(row->name), "%s", stage->name);
+	(void)snprintf(row->dispatcher, sizeof(row->dispatcher), "%s",
+		       o->to != NULL ? "demand" : "");
+	c->restarts = attached > 0 ? attached - 1 : 0;
+	for (uint32_t i = 0; i < all->subscription_count; i++) {
+		const struct sluice_subscription_snapshot *sub =
+			all->subscriptions[i];
+
+		if (strcmp(sub->consumer, row->name) == 0) {
+			c->events_in += sub->carried;
+			c->batches_in += sub->counts.batches;
+		}
+		if (strcmp(sub->producer, row->name) == 0) {
+			c->events_out += sub->carried;
+			c->batches_out += sub->counts.batches;
+		}
+	}
+}
+
+int graph_exec_rows(const struct graph *graph,
+		    const struct sluice_snapshot *all,
+		    struct sluice_stage_snapshot **rows, uint32_t *count)
+{
+	*count = 0;
+	*rows = calloc(graph->stages + 1u, sizeof(**rows));
+	if (*rows == NULL)
+		return cli_fail(-ENOMEM, "no memory");
+	for (uint32_t i = 0; i < graph->stages; i++)
+		if (graph->stage[i].exec != NULL &&
+		    sluice_snapshot_stage(all, graph->stage[i].name) == NULL)
+			exec_row(&(*rows)[(*count)++], &graph->stage[i], all);
+	return 0;
+}
+
 void graph_exec_free(struct graph_stage *stage)
 {
 	if (stage->exec == NULL)
