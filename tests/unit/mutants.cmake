@@ -371,12 +371,12 @@ sluice_unit_mutant(sent-what-the-others-were engine/link/subscription.c snapshot
 	[[s/published = end;/(void)end;/]])
 sluice_unit_mutant(left-without-its-counts engine/stage/attend_in.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/subscription_note_left(sub, link->reader.granted, at);/(void)0;/]])
-sluice_unit_mutant(peer-leaves-its-counts engine/stage/attend_in.c stand_in "what_it_has_handled_is_told"
+sluice_unit_mutant(peer-leaves-its-counts engine/stage/attend_in.c stand_in "what_nobody_has_looked_at_is_told_later"
 	[[s/stage_count_far(stage, SLUICE_COUNTER_EVENTS_IN, n);/(void)0;/]])
-sluice_unit_mutant(feeder-leaves-its-counts engine/stage/attend.c stand_in "what_it_has_sent_is_told"
+sluice_unit_mutant(feeder-leaves-its-counts engine/stage/attend.c stand_in "what_nobody_has_looked_at_is_told_later"
 	[[s/stage_count_far(stage, SLUICE_COUNTER_EVENTS_OUT, n);/(void)0;/]])
 sluice_unit_mutant(peer-batches-are-believed engine/control/far_stats.c stand_in "what_it_has_handled_is_told"
-	[[s/seen.batches = stat.batches < n ? stat.batches : n;/seen.batches = stat.batches;/]])
+	[[s/seen.batches = stat.batches < n ? stat.batches : n;/seen.batches = stat.batches | (n \& 0);/]])
 sluice_unit_mutant(peer-is-idle-with-events engine/control/far_stats.c stand_in "what_it_has_handled_is_told"
 	[[s/stage_consumes(stage) && !far_has_some(stage, rows)/stage_consumes(stage)/]])
 sluice_unit_mutant(ended-is-not-listed engine/control/snapshot.c snapshot_ended "what_it_carried_can_be_read_after_its_end"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The stage that stands for a peer: when its place may be kept, and how it ends. The
  * peer does not come here, what it would map is let go. */
+#include "engine/graph/subscriptions_priv.h"
 #include "engine/peer/stand_in_priv.h"
 #include "engine/run/port_priv.h"
 #include "flow.h"
@@ -295,6 +296,45 @@ static void what_it_has_handled_is_told(void **state)
 	close_all();
 }
 
+static void await_open(struct sluice_sub id)
+{
+	const struct subscription *sub = subscription_at(pipeline, id.index);
+
+	for (uint32_t ms = 0; subscription_consumer(sub) != CONSUMER_OPEN;
+	     ms++) {
+		assert_true(ms < FLOW_DEADLINE_MS);
+		flow_sleep_ms(1);
+	}
+}
+
+/* It has written down what it came to. */
+static void what_nobody_has_looked_at_is_told_later(void **state)
+{
+	const uint64_t event[2] = {0};
+	struct sluice_tx_words *tx;
+	struct sluice_rx_words *rx;
+
+	(void)state;
+	open_as(WIRE_PRODUCER);
+	tx = of_peer(in.share->words.tx);
+	await_open(in.fed);
+	sluice_store_release(&tx->published, 5);
+	stand_in_end(&in, SLUICE_REASON_NORMAL, 0);
+	stays(0, 5);
+	close_all();
+	open_as(WIRE_CONSUMER);
+	rx = of_peer(in.share->words.rx);
+	await_open(in.sub);
+	sluice_store_release(&rx->granted, 8);
+	assert_int_equal(sluice_send(sluice_stage_find(pipeline, "out"), event,
+				     1, FLOW_DEADLINE_MS),
+			 1);
+	sluice_store_release(&rx->acked, 1);
+	stand_in_end(&in, SLUICE_REASON_NORMAL, 0);
+	stays(1, 0);
+	close_all();
+}
+
 int main(void)
 {
 	struct CMUnitTest tests[] = {
@@ -307,6 +347,7 @@ int main(void)
 		cmocka_unit_test(what_it_has_sent_is_told),
 		cmocka_unit_test(what_it_cannot_have_sent_is_not_told),
 		cmocka_unit_test(what_it_has_handled_is_told),
+		cmocka_unit_test(what_nobody_has_looked_at_is_told_later),
 	};
 
 	flow_watch(tests, UNIT_COUNT(tests));
