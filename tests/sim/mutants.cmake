@@ -136,7 +136,7 @@ sluice_sim_mutant(deliveries-forgotten engine/link/inlet.c "deliveries|without i
 	[[/^void inlet_return/,/^}/s/handed_note(&link->handed, at, at + n, deliveries)/(void)deliveries/]])
 sluice_sim_mutant(output-of-a-failure engine/stage/emit_priv.h "that nobody emitted|of a call that failed|${TWICE}"
 	[[/^static inline void stage_emit_end/,/^}/s/if (keep)/if (1)/]] 3)
-sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}|of its output are out"
+sluice_sim_mutant(restart-drops-output engine/stage/fault.c "${LOST}|of its output are out|have left"
 	[[/^static void stage_go_down/,/^}/s/stage->post.timers.armed = 0/&, hold_reset(\&stage->hold)/]] 735)
 sluice_sim_mutant(restart-drops-inputs engine/stage/fault.c "${STUCK}|${LOST}"
 	[[/^static int stage_restart/,/^}/s/stage->run.initialised = 1/&, stage->in.count = 0/]])
