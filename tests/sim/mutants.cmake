@@ -266,7 +266,7 @@ sluice_sim_mutant(comer-overlooked engine/run/worker.c "${STUCK}|${LOST}"
 sluice_sim_mutant(shut-before-one engine/run/worker.c "${STUCK}|no fini"
 	[[/^static int worker_shut/,/^}/s/return sluice_compare_exchange(&worker->arriving, &none, WORKER_SHUT)/return (sluice_exchange(\&worker->arriving, WORKER_SHUT), 1)/]] 57000 late-stages)
 sluice_sim_mutant(ended-in-init-unseen engine/run/worker.c "${STUCK}"
-	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 50000 late-stages,heed)
+	[[/^static int worker_round/,/^}/{/worker_lose/{n;s/worked = 1/(void)0/}}]] 77000 late-stages,heed)
 sluice_sim_mutant(ended-still-counted engine/run/worker.c "stages, and counts"
 	[[/^static void worker_lose/,/^}/s/(void)sluice_fetch_add(&worker->load, UINT32_MAX)/(void)0/]])
 sluice_sim_mutant(worker-not-joined engine/run/worker.c "was not joined"
