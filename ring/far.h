@@ -201,21 +201,17 @@ SLUICE_API inline int sluice_far_park(const struct sluice_far_sleeper *s,
 				      int (*ready)(void *ctx), void *ready_ctx,
 				      uint64_t deadline_ns)
 {
-	uint64_t soon_ns = UINT64_MAX;
 	uint32_t armed;
 	uint32_t seen;
 	int found;
 
 	/* Acquire: before it is armed. */
 	seen = sluice_load_acquire(s->rung);
-	armed = sluice_bell_show(s->bell, SLUICE_BELL_PARKED);
-	if (SLUICE_UNLIKELY(!sluice_bell_fence(s->ops)))
-		soon_ns = s->ops->now_ns(s->ops->ctx) + SLUICE_FENCES_SLEEP_NS;
-	found = ready(ready_ctx);
+	found = sluice_bell_prepare(s->bell, s->ops, ready, ready_ctx, &armed,
+				    &deadline_ns);
 	if (!found)
 		s->far->park(s->far->ctx, s->rung, seen, &s->bell->parked,
-			     armed,
-			     deadline_ns < soon_ns ? deadline_ns : soon_ns);
+			     armed, deadline_ns);
 	/* Relaxed: a ringer that still sees it makes one needless call. */
 	sluice_store_relaxed(&s->bell->parked, 0);
 	return found;

@@ -90,6 +90,10 @@ extern inline void sluice_bell_ring(struct sluice_bell *,
 				    const struct sluice_wait_ops *);
 extern inline uint32_t sluice_bell_show(struct sluice_bell *, uint32_t);
 extern inline int sluice_bell_fence(const struct sluice_wait_ops *);
+extern inline int sluice_bell_prepare(struct sluice_bell *,
+				      const struct sluice_wait_ops *,
+				      int (*)(void *), void *, uint32_t *,
+				      uint64_t *);
 extern inline int sluice_bell_park(struct sluice_bell *,
 				   const struct sluice_wait_ops *,
 				   int (*)(void *), void *, uint64_t);

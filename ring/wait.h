@@ -302,6 +302,34 @@ static inline int sluice_bell_relayed(const struct sluice_bell *bell)
 }
 
 /**
+ * sluice_bell_prepare - all that comes before a sleep: arm, fence, look once more.
+ *
+ * @ready        as of sluice_bell_park()
+ * @armed        set to what `parked` holds while the bell is armed
+ * @deadline_ns  of the sleep; made earlier where the look cannot be trusted
+ *
+ * Returns what @ready said; zero: sleep, while `parked` is *armed. In either case the
+ * caller then stores 0 there.
+ * Threads: the bell's owner only.
+ */
+SLUICE_API inline int sluice_bell_prepare(struct sluice_bell *bell,
+					  const struct sluice_wait_ops *ops,
+					  int (*ready)(void *ctx),
+					  void *ready_ctx, uint32_t *armed,
+					  uint64_t *deadline_ns)
+{
+	uint64_t soon_ns;
+
+	*armed = sluice_bell_show(bell, SLUICE_BELL_PARKED);
+	if (SLUICE_UNLIKELY(!sluice_bell_fence(ops))) {
+		soon_ns = ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS;
+		if (soon_ns < *deadline_ns)
+			*deadline_ns = soon_ns;
+	}
+	return ready(ready_ctx);
+}
+
+/**
  * sluice_bell_park - sleep until rung, unless @ready finds something to do.
  *
  * @bell         this thread's own bell
@@ -317,17 +345,13 @@ SLUICE_API inline int sluice_bell_park(struct sluice_bell *bell,
 				       int (*ready)(void *ctx), void *ready_ctx,
 				       uint64_t deadline_ns)
 {
-	uint64_t soon_ns = UINT64_MAX;
 	uint32_t armed;
 	int found;
 
-	armed = sluice_bell_show(bell, SLUICE_BELL_PARKED);
-	if (SLUICE_UNLIKELY(!sluice_bell_fence(ops)))
-		soon_ns = ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS;
-	found = ready(ready_ctx);
+	found = sluice_bell_prepare(bell, ops, ready, ready_ctx, &armed,
+				    &deadline_ns);
 	if (!found)
-		ops->park(ops->ctx, &bell->parked, armed,
-			  deadline_ns < soon_ns ? deadline_ns : soon_ns);
+		ops->park(ops->ctx, &bell->parked, armed, deadline_ns);
 	/* Relaxed: a ringer that still sees it makes one needless call. */
 	sluice_store_relaxed(&bell->parked, 0);
 	return found;

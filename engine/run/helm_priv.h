@@ -73,19 +73,15 @@ static inline int helm_park(sluice_a32 *helm, struct sluice_bell *bell,
 			    int (*ready)(void *ctx), void *ready_ctx,
 			    uint64_t deadline_ns)
 {
-	uint64_t soon_ns = UINT64_MAX;
 	uint32_t armed;
 	int found;
 
-	armed = sluice_bell_show(bell, SLUICE_BELL_PARKED);
-	if (SLUICE_UNLIKELY(!sluice_bell_fence(ops)))
-		soon_ns = ops->now_ns(ops->ctx) + SLUICE_FENCES_SLEEP_NS;
-	found = ready(ready_ctx);
+	found = sluice_bell_prepare(bell, ops, ready, ready_ctx, &armed,
+				    &deadline_ns);
 	if (!found) {
 		/* Release: what the next holder finds. */
 		sluice_store_release(helm, HELM_FREE);
-		ops->park(ops->ctx, &bell->parked, armed,
-			  deadline_ns < soon_ns ? deadline_ns : soon_ns);
+		ops->park(ops->ctx, &bell->parked, armed, deadline_ns);
 		helm_resume(helm, ops);
 	}
 	/* Relaxed: a ringer that still sees it makes one needless call. */

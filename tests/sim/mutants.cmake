@@ -69,7 +69,7 @@ sluice_sim_mutant(publish-without-bell engine/link/rings_separate.c "${STUCK}|${
 sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"
 	[[/^void sluice_wake/,/^}/s/stage_signal(stage, SIGNAL_WAKE)/(void)0/]])
 sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
-	[[s/found = ready(ready_ctx)/found = 0/]])
+	[[s/return ready(ready_ctx);/return 0;/]])
 sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
 	[[s/supervisor_tell(stage, RESTART_UP)/(void)0/]])
 
