@@ -27,8 +27,8 @@
 #ifndef SLUICE_DISPATCH_PARTITION_H
 #define SLUICE_DISPATCH_PARTITION_H
 
-#include "rebalance.h"
 #include "keys.h"
+#include "rebalance.h"
 #include "spill.h"
 
 #define SLUICE_KEY_GROUPS_DEFAULT 256u

@@ -108,8 +108,9 @@ struct sluice_span {
  * The room is the caller's until sluice_send_commit() or sluice_port_end(),
  * whatever happens to the port, its consumers and the pipeline, short of
  * sluice_pipeline_close(). Meanwhile the port sends nothing else: sluice_send()
- * and another reserve return -EBUSY, on any thread; any may commit. It holds up nobody: consumers come, go and
- * fail, and the pipeline drains and stops, as if nothing were reserved.
+ * and another reserve return -EBUSY, on any thread; any may commit. It holds up
+ * nobody: consumers come, go and fail, and the pipeline drains and stops, as if
+ * nothing were reserved.
  *
  * Returns the number of events there is room for, at least 1; -EAGAIN when
  * there was no credit within the timeout; else as sluice_send().

@@ -191,14 +191,13 @@ struct sluice_stage_opts {
 	/* ---- events ------------------------------------------------------ */
 
 	/**
-	 * Producer: make up to @demand (at least 1) events with sluice_emit().
-	 * Demand that is not met is remembered; events beyond it wait in the
-	 * buffer.
+	 * Producer: make up to @demand (at least 1) events with sluice_emit(). Demand
+	 * that is not met is remembered; events beyond it wait in the buffer.
 	 *
-	 * To emit none means "not now". The next call comes after
-	 * sluice_wake(), or once the consumers (of a broadcast: all of them)
-	 * ask for more than before: when one joins, has handled events, calls
-	 * sluice_ask() or is given a larger window.
+	 * To emit none means "not now". The next call comes after sluice_wake(), or
+	 * once the consumers (of a broadcast: all of them) ask for more than before:
+	 * when one joins, has handled events, calls sluice_ask() or is given a larger
+	 * window.
 	 */
 	int (*handle_demand)(struct sluice_stage *self, uint32_t demand);
 
@@ -227,10 +226,9 @@ struct sluice_stage_opts {
 	 * its fini, and not when the stage has ended by itself before. A
 	 * restart is no stop: it waits until the callback has returned.
 	 *
-	 * It runs on the pipeline's supervisor thread, *while init, a handler
-	 * or a hook of the stage may be running*, but never before init, and
-	 * fini waits for it. It must not block. Without it a stage may ask
-	 * sluice_stage_stopping().
+	 * It runs on the pipeline's supervisor thread, *while init, a handler or a hook
+	 * of the stage may be running*, but never before init, and fini waits for it.
+	 * It must not block. Without it a stage may ask sluice_stage_stopping().
 	 */
 	void (*on_stop)(struct sluice_stage *self);
 
@@ -272,10 +270,9 @@ struct sluice_stage_opts {
 	/* ---- failure ----------------------------------------------------- */
 
 	enum sluice_restart restart;
-	/** How often an event is handed out before it goes to dead_letter;
-	 * 0 = 3. The last time it is handed out alone: an event that has failed
-	 * in a batch with others comes once more by itself, even if
-	 * max_deliveries is 1. */
+	/** How often an event is handed out before it goes to dead_letter; 0 = 3. The
+	 * last time it is handed out alone: an event that has failed in a batch with
+	 * others comes once more by itself, even if max_deliveries is 1. */
 	uint32_t max_deliveries;
 	/** Takes events that were skipped, or handed out max_deliveries times
 	 * in vain. Without it the latter fail the stage, the former are
@@ -302,10 +299,9 @@ struct sluice_stage_opts {
 	int (*on_discard)(struct sluice_stage *self, uint64_t count);
 	/** Producer: the first mode; sluice_demand_set() changes it. */
 	enum sluice_demand_mode demand;
-	/** Dispatchers broadcast, shared: slots of the ring that all consumers
-	 * read, up to 2^20. 0 = shared: 1024; broadcast: the largest max_demand
-	 * at the start, at least 1024 with SLUICE_IDLE_STAY, or where peers may
-	 * consume. */
+	/** Dispatchers broadcast, shared: slots of the ring that all consumers read, up
+	 * to 2^20. 0 = shared: 1024; broadcast: the largest max_demand at the start,
+	 * at least 1024 with SLUICE_IDLE_STAY, or where peers may consume. */
 	uint32_t ring_events;
 
 	/* ---- sharing events out, kinds that produce ---------------------- */
@@ -313,27 +309,26 @@ struct sluice_stage_opts {
 	/**
 	 * The dispatcher's name; NULL = "demand". sluice(7) describes each.
 	 *
-	 * Where a choice depends on the consumers' credit it is read before
-	 * events are placed: of all consumers for up to 64 events; for fewer
-	 * than 1024, unless it was read since the last emission; for more, of
-	 * four consumers in turn, or of all if the dispatcher decides by what
-	 * they have finished (SLUICE_NEEDS_RECEIPTS). So new credit counts at
-	 * once with up to 64 events, in the next emission but one with fewer
-	 * than 1024, within consumers / 4 emissions with more; and at once for
-	 * a producer that waits for it.
+	 * Where a choice depends on the consumers' credit it is read before events are
+	 * placed: of all consumers for up to 64 events; for fewer than 1024, unless it
+	 * was read since the last emission; for more, of four consumers in turn, or of
+	 * all if the dispatcher decides by what they have finished
+	 * (SLUICE_NEEDS_RECEIPTS). So new credit counts at once with up to 64 events,
+	 * in the next emission but one with fewer than 1024, within consumers / 4
+	 * emissions with more; and at once for a producer that waits for it.
 	 */
 	const char *dispatcher;
 	/** Instead of a name: a strategy of your own, see strategy.h. */
 	const struct sluice_strategy *strategy;
 	/** For that strategy: its init finds it as opts->own. */
 	const void *strategy_ctx;
-	/** demand: how many events go to the consumer with most credit before
-	 * the next choice, in [1, 2^32 - 2]; SLUICE_CHUNK_ALL = as many as it
-	 * has credit for, as GenStage does. 0 = an even split: consumers that
-	 * have nothing in flight come first, then those with most credit, and
-	 * equal consumers get equally many events, to within one. (An emission
-	 * of 1024 events or more goes to eight of those that have nothing in
-	 * flight; the next emission goes to the others.) */
+	/** demand: how many events go to the consumer with most credit before the next
+	 * choice, in [1, 2^32 - 2]; SLUICE_CHUNK_ALL = as many as it has credit for,
+	 * as GenStage does. 0 = an even split: consumers that have nothing in flight
+	 * come first, then those with most credit, and equal consumers get equally
+	 * many events, to within one. (An emission of 1024 events or more goes to
+	 * eight of those that have nothing in flight; the next emission goes to the
+	 * others.) */
 	uint32_t chunk_events;
 	/** jbsq (join the bounded shortest queue), p2c (the better of two
 	 * random choices), ordered: most events in flight at a consumer; 0 = as
@@ -342,10 +337,9 @@ struct sluice_stage_opts {
 
 	/* ---- by key: partition, hash, atomic, pkg, sticky ---------------- */
 
-	/** An event's key, or SLUICE_KEY_NONE (UINT64_MAX) to discard the
-	 * event; NULL = a hash of the key field below. @ctx is the stage's
-	 * state. With `partitions` set the answer is the number of the
-	 * partition. */
+	/** An event's key, or SLUICE_KEY_NONE (UINT64_MAX) to discard the event; NULL =
+	 * a hash of the key field below. @ctx is the stage's state. With `partitions`
+	 * set the answer is the number of the partition. */
 	sluice_key_fn key_of;
 	/** The key field; both 0 = the whole event. */
 	uint32_t key_offset;
@@ -358,11 +352,11 @@ struct sluice_stage_opts {
 	 * subscription names the one that it reads. The dispatcher "partition"
 	 * with partitions set is "hash". */
 	uint32_t partitions;
-	/** partition: when one consumer's load is this many percent above the
-	 * average, key groups move from it to the consumer with the least load;
-	 * 1 to 1000; 0 = groups move only when consumers come and go. The
-	 * events of a key keep their order; what a consumer remembers about a
-	 * key stays behind with that consumer. */
+	/** partition: when one consumer's load is this many percent above the average,
+	 * key groups move from it to the consumer with the least load; 1 to 1000; 0 =
+	 * groups move only when consumers come and go. The events of a key keep their
+	 * order; what a consumer remembers about a key stays behind with that
+	 * consumer. */
 	uint32_t rebalance_percent;
 	/** partition, hash, atomic, pkg (partial key grouping): events that fit
 	 * the spill; 0 = 8192. They have a consumer already and wait for its
@@ -375,11 +369,10 @@ struct sluice_stage_opts {
 
 	/* ---- order behind a fan-out: dispatcher "ordered" ---------------- */
 
-	/** ordered: where in each event the engine writes the event's sequence
-	 * number: SLUICE_ORDER_OFFSET(n), at byte n. Must be set: the number
-	 * takes 8 bytes and replaces what the producer has put there. A
-	 * consumer must copy these 8 bytes into the one event that it emits for
-	 * the event it was given. */
+	/** ordered: where in each event the engine writes the event's sequence number:
+	 * SLUICE_ORDER_OFFSET(n), at byte n. Must be set: the number takes 8 bytes and
+	 * replaces what the producer has put there. A consumer must copy these 8 bytes
+	 * into the one event that it emits for the event it was given. */
 	uint32_t order_offset;
 	/** ordered: most events between this stage and the resequencer, a power
 	 * of two up to 65536; 0 = 1024. */
@@ -435,8 +428,8 @@ struct sluice_stage_opts {
  * consume from it, which produces: see listen.h. */
 #define SLUICE_STAGE_PEERS_FEED    8u
 #define SLUICE_STAGE_PEERS_CONSUME 16u
-/** Peers may look on at this stage, which produces, with tee or conflate_keys: see listen.h,
- * "Who looks on". A peer that may consume may look on as well. */
+/** Peers may look on at this stage, which produces, with tee or conflate_keys: see
+ * listen.h, "Who looks on". A peer that may consume may look on as well. */
 #define SLUICE_STAGE_PEERS_WATCH 32u
 /** A port whose callers run the callbacks of stages that sleep: see port.h, "Who helps". */
 #define SLUICE_STAGE_HELP 64u
@@ -458,11 +451,11 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
 /**
  * sluice_emit - room for @n more output events of this call, in a row.
  *
- * What it returns is memory that nobody reads meanwhile, out_bytes per event, with
- * any content: of the stage's own, or slots of the ring (copy_method). Fill it before
- * the callback returns, and leave it alone then. The events leave, in order of emission, when the callback
- * has returned SLUICE_OK or SLUICE_END; after RETRY, SKIP or a failure none of
- * them leaves. Events for which there is no credit wait in the buffer
+ * What it returns is memory that nobody reads meanwhile, out_bytes per event, with any
+ * content: of the stage's own, or slots of the ring (copy_method). Fill it before the
+ * callback returns, and leave it alone then. The events leave, in order of emission,
+ * when the callback has returned SLUICE_OK or SLUICE_END; after RETRY, SKIP or a
+ * failure none of them leaves. Events for which there is no credit wait in the buffer
  * (buffer_events, buffer_keep), and no later event passes them.
  *
  * @n  at least 1

@@ -4,7 +4,7 @@
  * each end is driven there; so it is looked up in the words of its subscriptions, which the
  * engine has cut to what is possible, when somebody wants to know. No thread that moves
  * events does anything for it. When such a subscription ends the stage's thread writes down
- * what it has come to (consumer_count_far(), producer_count_far()).
+ * what it has come to (stage_count_far()).
  *
  * Order   What a consumer has acknowledged is read behind what its producer has published,
  *         and is no more than that: so at any later look a producer has sent at least what
@@ -35,8 +35,8 @@ seen_row(const struct sluice_snapshot *rows, const struct subscription *sub)
 	return NULL;
 }
 
-/* What stands in @place. Stale: it was put there under the lock, which we have. Not more batches than events,
- * whatever that process has written. */
+/* What stands in @place. Stale: it was put there under the lock, which we have. Not more
+ * batches than events, whatever that process has written. */
 static struct far_seen seen_at(const sluice_a64 *place, enum far_side side,
 			       const struct sluice_snapshot *rows)
 {

@@ -257,12 +257,11 @@ static int subscription_check_credit(struct subscription *sub)
 		return subscription_check_auto(sub);
 	rc = sluice_credit_init(&sub->credit, o->max_demand, o->min_demand,
 				o->refill_events);
-	if (rc == 0)
-		rc = subscription_check_unused(sub);
-	else {
+	if (rc < 0) {
 		(void)snprintf(why, sizeof(why), "%s", sluice_last_error());
-		rc = SUBSCRIPTION_FAIL(sub, rc, "%s", why);
+		return SUBSCRIPTION_FAIL(sub, rc, "%s", why);
 	}
+	rc = subscription_check_unused(sub);
 	if (rc < 0)
 		return rc;
 	if (subscription_manual(sub))

@@ -387,18 +387,13 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 	struct inlet_link *link = &in->links[index];
 	struct sluice_spsc_reader *r = &link->reader;
 	const sluice_slot *first;
-	uint32_t n;
+	uint32_t n = 0;
 
 	if (limit > r->credit.batch_events)
 		limit = r->credit.batch_events;
-	if (link->rings->fetch != NULL &&
-	    !link->rings->fetch(in, link, limit)) {
-		if (SLUICE_UNLIKELY(link->window != NULL))
-			inlet_follow_idle(in, link);
-		return 0;
-	}
-	n = sluice_spsc_peek(r, limit, &first);
 	in->took = 0;
+	if (link->rings->fetch == NULL || link->rings->fetch(in, link, limit))
+		n = sluice_spsc_peek(r, limit, &first);
 	if (n == 0) {
 		if (SLUICE_UNLIKELY(link->window != NULL))
 			inlet_follow_idle(in, link);

@@ -35,16 +35,6 @@ static uint64_t key_some(uint64_t hash)
 /* For a key of a constant length XXH3 is a few multiplications in a row; for
  * another it finds out the length each time. */
 #define KEY_OF(suffix, length)                                                 \
-	static uint64_t key_of_##suffix(const void *event, uint32_t bytes,     \
-					void *ctx)                             \
-	{                                                                      \
-		const struct key_field *field = ctx;                           \
-                                                                               \
-		(void)bytes;                                                   \
-		return key_some(XXH3_64bits((const unsigned char *)event +     \
-						    field->offset,             \
-					    (length)));                        \
-	}                                                                      \
 	static void keys_of_##suffix(const void *events, uint32_t bytes,       \
 				     uint32_t count, void *ctx,                \
 				     uint64_t *keys)                           \
@@ -55,6 +45,14 @@ static uint64_t key_some(uint64_t hash)
                                                                                \
 		for (uint32_t i = 0; i < count; i++, at += bytes)              \
 			keys[i] = key_some(XXH3_64bits(at, (length)));         \
+	}                                                                      \
+	static uint64_t key_of_##suffix(const void *event, uint32_t bytes,     \
+					void *ctx)                             \
+	{                                                                      \
+		uint64_t key;                                                  \
+                                                                               \
+		keys_of_##suffix(event, bytes, 1, ctx, &key);                  \
+		return key;                                                    \
 	}
 
 KEY_OF(4, 4)

@@ -47,8 +47,9 @@
 #endif
 #define WINDOW_ROW_NS  UINT64_C(20000000)
 #define WINDOW_TRIP_NS UINT64_C(200000)
-#define WINDOW_GRANTS                                                          \
-	32u /* a power of two: how many of the last are remembered */
+#define WINDOW_GRANTS_LOG                                                      \
+	5u /* so many of the last are remembered: 2 to the power of */
+#define WINDOW_GRANTS (1u << WINDOW_GRANTS_LOG)
 
 /* What the subscription's options say; changed as a whole. */
 struct window_rule {
@@ -161,7 +162,8 @@ void window_begin(struct window *w, const struct window_rule *rule,
 /* Of the same position, the same place. */
 static inline uint64_t *window_place(struct window *w, uint64_t position)
 {
-	return &w->granted[position * UINT64_C(0x9e3779b97f4a7c15) >> 59];
+	return &w->granted[position * UINT64_C(0x9e3779b97f4a7c15) >>
+			   (64 - WINDOW_GRANTS_LOG)];
 }
 
 /* @granted was granted. */

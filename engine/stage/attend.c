@@ -145,19 +145,29 @@ static void producer_cancel(struct sluice_stage *stage,
 				SLUICE_SIDE_PRODUCER, SLUICE_CANCEL, closed));
 }
 
-/* What a process has sent stays with the stage that stands for it: what its consumer saw,
- * who has left; or what lies before the end. */
+void stage_count_far(struct sluice_stage *stage, const struct subscription *sub,
+		     enum sluice_side side, uint64_t until, uint64_t batches)
+{
+	int handled = side == SLUICE_SIDE_CONSUMER;
+	sluice_a64 *value = stage->counters->value;
+	/* Stale, and so are those below: our own word; counts, for people. */
+	uint64_t start = sluice_load_stale(&sub->by_producer.start);
+	uint64_t n = position_reached(until, start) ? until - start : 0;
+
+	sluice_store_stale(&value[handled ? SLUICE_COUNTER_EVENTS_IN
+					  : SLUICE_COUNTER_EVENTS_OUT],
+			   n);
+	sluice_store_stale(&value[handled ? SLUICE_COUNTER_BATCHES_IN
+					  : SLUICE_COUNTER_BATCHES_OUT],
+			   batches < n ? batches : n);
+}
+
+/* Until which its consumer saw, who has left; or until the end. */
 static void producer_count_far(struct sluice_stage *stage,
 			       const struct subscription *sub, uint64_t until)
 {
-	/* Stale, and the next: our own word; and a count. */
-	uint64_t start = sluice_load_stale(&sub->by_producer.start);
-	uint64_t batches = sluice_load_stale(&sub->rx->batches);
-	uint64_t n = position_reached(until, start) ? until - start : 0;
-
-	stage_count_far(stage, SLUICE_COUNTER_EVENTS_OUT, n);
-	stage_count_far(stage, SLUICE_COUNTER_BATCHES_OUT,
-			batches < n ? batches : n);
+	stage_count_far(stage, sub, SLUICE_SIDE_PRODUCER, until,
+			sluice_load_stale(&sub->rx->batches));
 }
 
 /* The consumer has left, and whatever it has not finished is ours again. */

@@ -20,20 +20,6 @@ static uint64_t stage_in_hand(struct sluice_stage *stage, uint32_t inlet)
 	return n;
 }
 
-/* What a process has handled stays with the stage that stands for it. */
-static void consumer_count_far(struct sluice_stage *stage,
-			       const struct subscription *sub)
-{
-	const struct subscription_left *left = &sub->by_consumer.left;
-	uint64_t start = sluice_load_stale(&sub->by_producer.start);
-	uint64_t n =
-		position_reached(left->acked, start) ? left->acked - start : 0;
-
-	stage_count_far(stage, SLUICE_COUNTER_EVENTS_IN, n);
-	stage_count_far(stage, SLUICE_COUNTER_BATCHES_IN,
-			left->batches < n ? left->batches : n);
-}
-
 /* What its producer has to know of the events that @sub's consumer leaves. */
 static void consumer_note_left(struct sluice_stage *stage,
 			       struct subscription *sub)
@@ -52,7 +38,9 @@ static void consumer_note_left(struct sluice_stage *stage,
 			    handed_at(&link->handed, at, &n) + 1);
 	subscription_note_left(sub, link->reader.granted, at);
 	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
-		consumer_count_far(stage, sub);
+		stage_count_far(stage, sub, SLUICE_SIDE_CONSUMER,
+				sub->by_consumer.left.acked,
+				sub->by_consumer.left.batches);
 	sub->by_consumer.left_handed = link->handed;
 	sub->by_consumer.left_counted = link->counted;
 	sub->by_consumer.left_complete = link->complete;

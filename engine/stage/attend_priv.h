@@ -20,6 +20,12 @@ int stage_attend(struct sluice_stage *stage);
 /* The stage ends: let go of every subscription. */
 void stage_let_go(struct sluice_stage *stage);
 
+/* Another process had the stage's end of @sub, @side, and that is over: it has handled, or
+ * sent, all events before @until, in @batches. That was looked up there until now; it
+ * stays, as what the stage has counted. */
+void stage_count_far(struct sluice_stage *stage, const struct subscription *sub,
+		     enum sluice_side side, uint64_t until, uint64_t batches);
+
 /* Look at who comes, and is changed. */
 void stage_attend_inlets(struct sluice_stage *stage);
 /* What the end of a subscription with @peer means to its consumer. */

@@ -79,14 +79,6 @@ static inline void stage_count(struct sluice_stage *stage,
 {
 	sluice_counter_add(stage->counters, counter, n);
 }
-/* The same of one that stands for another process, once, when that stream is over: until
- * then it is looked up there. */
-static inline void stage_count_far(struct sluice_stage *stage,
-				   enum sluice_counter counter, uint64_t n)
-{
-	/* Stale: for people. */
-	sluice_store_stale(&stage->counters->value[counter], n);
-}
 /* What lies ahead of what a stage does next; outlet_ahead() has the words for events
  * that have left the hold. */
 #define AHEAD_HELD    16u  /* events in the hold */

@@ -141,23 +141,29 @@ static void producer_ask_slow(struct sluice_stage *stage, uint32_t room)
 			   host_now(stage->host) - from_ns < ROW_CALL_NS;
 }
 
-/* Call @calls of a row has emitted. Is it the last? */
-static int producer_row_over(struct sluice_stage *stage, uint32_t calls,
-			     uint64_t *begun_ns, uint64_t *looked_ns)
+/* How far a row is. */
+struct row {
+	uint32_t calls;
+	uint64_t begun_ns; /* when its first call was over */
+	uint64_t looked_ns;
+};
+
+/* One more call of @row has emitted. Is it the last? */
+static int producer_row_over(struct sluice_stage *stage, struct row *row)
 {
 	uint64_t now_ns;
 
 	/* The next call may answer RETRY: not in a row with those before this one. */
 	stage->run.retries = 0;
-	if (SLUICE_LIKELY(calls % ROW_LOOK != 1))
-		return calls == ROW_CALLS;
+	if (SLUICE_LIKELY(++row->calls % ROW_LOOK != 1))
+		return row->calls == ROW_CALLS;
 	now_ns = host_now(stage->host);
-	if (calls == 1)
-		*begun_ns = now_ns;
-	else if (now_ns - *looked_ns > ROW_LOOK * ROW_CALL_NS)
+	if (row->calls == 1)
+		row->begun_ns = now_ns;
+	else if (now_ns - row->looked_ns > ROW_LOOK * ROW_CALL_NS)
 		stage->run.quick = 0;
-	*looked_ns = now_ns;
-	return !stage->run.quick || now_ns - *begun_ns > ROW_NS;
+	row->looked_ns = now_ns;
+	return !stage->run.quick || now_ns - row->begun_ns > ROW_NS;
 }
 
 /* It has emitted little, and may be asked for as much again at once; @ahead: what may
@@ -177,9 +183,7 @@ static inline int producer_goes_on(const struct sluice_stage *stage, int rc,
  * answered. */
 static int producer_row(struct sluice_stage *stage, uint32_t room)
 {
-	uint64_t begun_ns = 0;
-	uint64_t looked_ns = 0;
-	uint32_t calls = 0;
+	struct row row = {0};
 	int rc;
 
 	do {
@@ -190,7 +194,7 @@ static int producer_row(struct sluice_stage *stage, uint32_t room)
 				    stage->opts.handle_demand(stage, n));
 	} while (producer_goes_on(stage, rc, stage_row_room(stage),
 				  AHEAD_HELD | AHEAD_MARKERS) &&
-		 !producer_row_over(stage, ++calls, &begun_ns, &looked_ns));
+		 !producer_row_over(stage, &row));
 	stage_row_end(stage);
 	return rc;
 }
@@ -198,9 +202,7 @@ static int producer_row(struct sluice_stage *stage, uint32_t room)
 /* Each emission is placed, and all are published together. */
 static int producer_row_corked(struct sluice_stage *stage, uint32_t room)
 {
-	uint64_t begun_ns = 0;
-	uint64_t looked_ns = 0;
-	uint32_t calls = 0;
+	struct row row = {0};
 	int rc;
 
 	outlet_cork(&stage->out);
@@ -209,7 +211,7 @@ static int producer_row_corked(struct sluice_stage *stage, uint32_t room)
 				stage->opts.handle_demand(stage, room));
 		room = producer_room(stage);
 	} while (producer_goes_on(stage, rc, room, AHEAD_FLUSHED) &&
-		 !producer_row_over(stage, ++calls, &begun_ns, &looked_ns));
+		 !producer_row_over(stage, &row));
 	outlet_uncork(&stage->out);
 	return rc;
 }

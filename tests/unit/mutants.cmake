@@ -372,9 +372,9 @@ sluice_unit_mutant(sent-what-the-others-were engine/link/subscription.c snapshot
 sluice_unit_mutant(left-without-its-counts engine/stage/attend_in.c snapshot_ended "what_it_carried_can_be_read_after_its_end"
 	[[s/subscription_note_left(sub, link->reader.granted, at);/(void)0;/]])
 sluice_unit_mutant(peer-leaves-its-counts engine/stage/attend_in.c stand_in "what_nobody_has_looked_at_is_told_later"
-	[[s/stage_count_far(stage, SLUICE_COUNTER_EVENTS_IN, n);/(void)0;/]])
+	[[s/stage_count_far(stage, sub, SLUICE_SIDE_CONSUMER,/stage_count_far(stage, sub, SLUICE_SIDE_PRODUCER,/]])
 sluice_unit_mutant(feeder-leaves-its-counts engine/stage/attend.c stand_in "what_nobody_has_looked_at_is_told_later"
-	[[s/stage_count_far(stage, SLUICE_COUNTER_EVENTS_OUT, n);/(void)0;/]])
+	[[s/stage_count_far(stage, sub, SLUICE_SIDE_PRODUCER, until,/stage_count_far(stage, sub, SLUICE_SIDE_CONSUMER, until,/]])
 sluice_unit_mutant(peer-batches-are-believed engine/control/far_stats.c stand_in "what_it_has_handled_is_told"
 	[[s/seen.batches = stat.batches < n ? stat.batches : n;/seen.batches = stat.batches | (n \& 0);/]])
 sluice_unit_mutant(peer-is-idle-with-events engine/control/far_stats.c stand_in "what_it_has_handled_is_told"
@@ -566,7 +566,7 @@ sluice_unit_mutant(retries-add-up engine/stage/produce.c producer_asks "retries_
 sluice_unit_mutant(rows-of-the-slow engine/stage/produce.c producer_row "calls_that_grow_long_wait_for_few"
 	[[/^static int producer_row_over/,/^}/s/stage->run.quick = 0;/(void)0;/]])
 sluice_unit_mutant(rows-without-end engine/stage/produce.c producer_row "a_row_is_over_in_time"
-	[[s/ || now_ns - \*begun_ns > ROW_NS//]])
+	[[s/ || now_ns - row->begun_ns > ROW_NS//]])
 sluice_unit_mutant(rows-of-retries engine/stage/produce.c producer_row "what_is_tried_again_is_not_given_up"
 	[[/^static int producer_row_over/,/^}/s/stage->run.retries = 0;/(void)0;/]])
 sluice_unit_mutant(rows-keep-what-failed engine/stage/callback_priv.h producer_row "a_failure_keeps_what_was_emitted"
