@@ -5,26 +5,9 @@
 #
 #   sluice_busy.sh PART PROGRAM SCHEMA_CHECK TREE PASSER
 set -eu
-# shellcheck source=tests/cli/tool_common.sh
-. "${0%/*}/tool_common.sh"
+# shellcheck source=tests/cli/peer_common.sh
+. "${0%/*}/peer_common.sh"
 passer=$5
-
-# For each step; a loaded machine keeps it.
-deadline=60
-SLUICE_DIR=$scratch/here
-export SLUICE_DIR
-unset XDG_RUNTIME_DIR
-
-# What still runs when a part fails.
-started=
-clean_up()
-{
-	for one in $started; do
-		kill -9 "$one" 2>/dev/null || :
-	done
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
 
 # until_so WHAT COMMAND...: it succeeds, at last.
 until_so()

@@ -4,26 +4,9 @@
 #
 #   sluice_peer.sh PART PROGRAM SCHEMA_CHECK TREE HANDLERS
 set -eu
-# shellcheck source=tests/cli/tool_common.sh
-. "${0%/*}/tool_common.sh"
+# shellcheck source=tests/cli/peer_common.sh
+. "${0%/*}/peer_common.sh"
 handlers=$5
-
-# For each step; a loaded machine keeps it.
-deadline=60
-SLUICE_DIR=$scratch/here
-export SLUICE_DIR
-unset XDG_RUNTIME_DIR
-
-# What still runs when a part fails.
-started=
-clean_up()
-{
-	for one in $started; do
-		kill -9 "$one" 2>/dev/null || :
-	done
-	rm -rf "$scratch"
-}
-trap clean_up EXIT
 
 # relay KEY: a pipeline of that name that makes capitals of what it is fed, and its
 # process in $engine. KEY is one more of its stage.

@@ -200,6 +200,18 @@ static inline int helped_join(void)
 	return rc;
 }
 
+/* A handler that waits inside, until it is let through. */
+static struct gate inside;
+
+static inline int wait_inside(struct sluice_stage *self,
+			      const struct sluice_batch *batch)
+{
+	(void)self;
+	(void)batch;
+	gate_pass(&inside);
+	return SLUICE_OK;
+}
+
 static inline int helped_teardown(void **state)
 {
 	(void)state;

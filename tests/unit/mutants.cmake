@@ -485,7 +485,7 @@ sluice_unit_mutant(never-spins-a-little engine/run/spin.c spin "never_is_never"
 	[[s/worker->spin.most_ns == 0 || worker->spin.over/worker->spin.over/]])
 sluice_unit_mutant(forever-is-a-bound engine/run/spin.c spin "forever_is_for_ever"
 	[[s/spin->afford_ns = SPIN_NS_FOREVER;/spin->afford_ns = 0;/]])
-sluice_unit_mutant(spin-limit-unchecked engine/run/pipeline.c affinity "a_spin_has_a_limit"
+sluice_unit_mutant(spin-limit-unchecked engine/run/pipeline.c new_opts "spin_over"
 	[[s/o->spin_us > SLUICE_SPIN_US_MAX/0/]])
 sluice_unit_mutant(too-many-spin-for-ever engine/graph/affinity.c affinity "none_of_too_many_spins"
 	[[s/!sleeps \&\& polling <= p->placing->alone/!sleeps/]])

@@ -215,20 +215,6 @@ static void none_of_too_many_spins(void **state)
 	sluice_pipeline_close(p);
 }
 
-static void a_spin_has_a_limit(void **state)
-{
-	struct sluice_pipeline *p = NULL;
-
-	(void)state;
-	assert_int_equal(
-		sluice_pipeline_open(
-			&p, SLUICE_PIPELINE(.spin_us = SLUICE_SPIN_US_MAX + 1)),
-		-EINVAL);
-	assert_text_has(sluice_last_error(), "spin_us 1000001");
-	assert_text_has(sluice_last_error(), "limit of 1000000");
-	assert_null(p);
-}
-
 static void refusal_names_the_cpus(void **state)
 {
 	struct sluice_pipeline *p = made_up_open(0, 0);
@@ -490,7 +476,6 @@ int main(void)
 		cmocka_unit_test(pinned_stages_share_their_cpu),
 		cmocka_unit_test(blocking_stages_run_alone),
 		cmocka_unit_test(none_of_too_many_spins),
-		cmocka_unit_test(a_spin_has_a_limit),
 		cmocka_unit_test(refusal_names_the_cpus),
 		cmocka_unit_test(ports_take_no_worker),
 		cmocka_unit_test(workers_take_turns_not_stages),

@@ -226,17 +226,6 @@ static void what_is_due_earlier_wakes_the_worker(void **state)
 	assert_int_equal(helped_join(), 0);
 }
 
-static struct gate inside;
-
-static int wait_inside(struct sluice_stage *self,
-		       const struct sluice_batch *batch)
-{
-	(void)self;
-	(void)batch;
-	gate_pass(&inside);
-	return SLUICE_OK;
-}
-
 static int answer(struct sluice_stage *self,
 		  const struct sluice_message *request,
 		  struct sluice_answer *reply)

@@ -94,17 +94,6 @@ static void one_that_fails_comes_up_again(void **state)
 
 /* ---- while a helper is inside ------------------------------------------------ */
 
-static struct gate inside;
-
-static int wait_inside(struct sluice_stage *self,
-		       const struct sluice_batch *batch)
-{
-	(void)self;
-	(void)batch;
-	gate_pass(&inside);
-	return SLUICE_OK;
-}
-
 static int sent;
 
 static void *send_one(void *arg)
