@@ -20,6 +20,7 @@ set(SLUICE_MAN_PAGES
 	sluice_stage.3
 	sluice_strategy.3
 	sluice_subscription.3
+	sluice_tasks.3
 	sluice_watch.3)
 foreach(page IN LISTS SLUICE_MAN_PAGES)
 	string(REGEX REPLACE ".*\\." "" section ${page})

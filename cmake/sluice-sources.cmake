@@ -33,6 +33,7 @@ set(SLUICE_PUBLIC_HEADERS
 	ring/copy.h
 	ring/counter.h
 	ring/credit.h
+	ring/fail.h
 	ring/far.h
 	ring/hist.h
 	ring/latency.h

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ring/fail.h"
 #include "ring/base_priv.h"
 
 #include <errno.h>

@@ -59,6 +59,32 @@ works_in()
 		fail "the program fails with $pc"
 	[ "$("$scratch/static" | wc -l)" -ge 1000 ] ||
 		fail "the static program fails with $pc"
+	[ ! -f "$libdir/libsluice-tasks.so" ] || tasks_work_in "$pc" "$libdir"
+}
+
+# A URL that is none is refused by a program that was linked with $1.
+tasks_work_in()
+{
+	cat >"$scratch/tasks.c" <<'END'
+#include <sluice/stages/tasks.h>
+#include <string.h>
+int main(void)
+{
+	struct sluice_tasks *tasks;
+
+	return sluice_tasks_open(&tasks, "none:", NULL) != -EINVAL ||
+	       strstr(sluice_last_error(), "is no store") == NULL;
+}
+END
+	PKG_CONFIG_LIBDIR=$1 PKG_CONFIG_PATH=$(pkg-config --variable pc_path pkg-config)
+	export PKG_CONFIG_LIBDIR PKG_CONFIG_PATH
+	eval "set -- '$2' $(pkg-config --cflags --libs sluice-tasks)"
+	LD=$1
+	shift
+	cc "$scratch/tasks.c" "$@" -o "$scratch/tasks" &&
+		LD_LIBRARY_PATH=$LD "$scratch/tasks" ||
+		fail "sluice-tasks in $LD"
+	unset PKG_CONFIG_PATH
 }
 
 cmake --install "$build" --prefix "$scratch/root" >"$scratch/install.log"

@@ -17,12 +17,17 @@ fail()
 }
 
 # A declaration is a SLUICE_API and the first name before a parenthesis.
+declared()
+{
+	tr '\n' ' ' <"$1" | grep -o 'SLUICE_API[^();{}]*(' |
+		sed 's/(.*//; s/.*[ *]//'
+}
 for header in "$source"/sluice.h "$source"/ring/*.h \
 	"$source"/dispatch/*.h "$source"/engine/*.h \
 	"$source"/stages/*.h; do
-	case $header in *_priv.h) continue ;; esac
-	tr '\n' ' ' <"$header" | grep -o 'SLUICE_API[^();{}]*(' |
-		sed 's/(.*//; s/.*[ *]//'
+	# tasks.h is another library's.
+	case $header in *_priv.h | */stages/tasks.h) continue ;; esac
+	declared "$header"
 done | grep '^sluice_' | sort -u >"$scratch/declared"
 [ -s "$scratch/declared" ] || fail "no declarations found"
 
@@ -37,6 +42,23 @@ for kind in shared static; do
 	diff "$scratch/declared" "$scratch/$kind" >&2 ||
 		fail "declared (<) and exported by the $kind library (>) differ"
 done
+
+if [ -f "$build/libsluice-tasks.so" ]; then
+	declared "$source/stages/tasks.h" | grep '^sluice_' | sort -u \
+		>"$scratch/tasks"
+	nm -D --defined-only "$build/libsluice-tasks.so" | grep ' T ' |
+		exported >"$scratch/tasks_shared"
+	nm -g --defined-only "$build/libsluice-tasks.a" | exported \
+		>"$scratch/tasks_static"
+	for kind in shared static; do
+		diff "$scratch/tasks" "$scratch/tasks_$kind" >&2 ||
+			fail "libsluice-tasks, $kind: declared (<), exported (>)"
+	done
+	# Whoever has the one needs no store.
+	if readelf -d "$build/libsluice.so" | grep -E 'NEEDED.*(libpq|sqlite)' >&2; then
+		fail "libsluice.so needs a store"
+	fi
+fi
 
 # One program that has them all; a name with a dot, of a probe, it cannot have.
 find "$build/CMakeFiles/sluice_objects.dir" -name '*.o' \

@@ -24,6 +24,20 @@ check ring 'dispatch|engine|stages|bench|tools|examples|tests'
 check dispatch 'engine|stages|bench|tools|examples|tests'
 check engine 'stages|bench|tools|examples|tests'
 check stages 'bench|tools|examples|tests'
+# The tasks are a library of their own, which knows of the engine its headers only.
+if grep -nE '#[[:space:]]*include.*stages/tasks' stages/*.[ch] | grep -v '^stages/tasks\.h:'; then
+	echo "stages/ may not include stages/tasks/" >&2
+	failed=1
+fi
+if grep -nE '#[[:space:]]*include "(engine|dispatch|stages)/.*_priv\.h"' \
+	-r stages/tasks --include='*.[ch]' | grep -v '"stages/tasks/'; then
+	echo "stages/tasks/ uses public headers, and ring/base_priv.h" >&2
+	failed=1
+fi
+if grep -nE '#[[:space:]]*include.*<(libpq|sqlite3)' -r ring dispatch engine stages/*.[ch]; then
+	echo "only stages/tasks/ knows libpq and libsqlite3" >&2
+	failed=1
+fi
 check examples 'bench|tools|tests'
 check bench 'tools/[^c][a-z]*|examples|tests'
 check tools 'bench|examples|tests'
@@ -108,7 +122,8 @@ if grep -nE '_Atomic|<stdatomic\.h>|<ck_' sluice.h ring/*.h engine/*.h \
 fi
 # A private header says whose it is, what it knows and what it must not know; and
 # the files that it names are there.
-for header in engine/*/*_priv.h ring/*_priv.h stages/*_priv.h; do
+for header in engine/*/*_priv.h ring/*_priv.h stages/*_priv.h \
+	stages/tasks/*_priv.h; do
 	about=$(sed '/^#ifndef/q' "$header" | tr '\n' ' ')
 	for word in 'Of ' 'Knows  ' 'Knows not '; do
 		case $about in
