@@ -4,7 +4,8 @@
 # insists on it.
 include(CheckSymbolExists)
 set(SLUICE_SQLITE AUTO CACHE STRING "Store tasks in SQLite: AUTO, ON, OFF")
-set_property(CACHE SLUICE_SQLITE PROPERTY STRINGS AUTO ON OFF)
+set(SLUICE_POSTGRES AUTO CACHE STRING "Store tasks in PostgreSQL: AUTO, ON, OFF")
+set_property(CACHE SLUICE_SQLITE SLUICE_POSTGRES PROPERTY STRINGS AUTO ON OFF)
 find_package(PkgConfig QUIET)
 
 # Is it there, for this compiler? What pkg-config finds may be another machine's.
@@ -30,6 +31,7 @@ function(sluice_store option module header symbol package)
 	endif()
 endfunction()
 sluice_store(SQLITE sqlite3 sqlite3.h sqlite3_prepare_v3 libsqlite3-dev)
+sluice_store(POSTGRES libpq libpq-fe.h PQenterPipelineMode libpq-dev)
 if(NOT SLUICE_HAVE_SQLITE AND NOT SLUICE_HAVE_POSTGRES)
 	message(STATUS "without libsluice-tasks")
 	return()
@@ -44,7 +46,8 @@ if(SLUICE_HAVE_SQLITE)
 	list(APPEND SLUICE_TASKS_LIBRARIES sqlite3)
 endif()
 if(SLUICE_HAVE_POSTGRES)
-	list(APPEND SLUICE_TASKS_SOURCES postgres postgres_batch postgres_pipe)
+	list(APPEND SLUICE_TASKS_SOURCES postgres postgres_batch postgres_connect
+		postgres_exchange postgres_pipe)
 	list(APPEND SLUICE_TASKS_LIBRARIES pq)
 endif()
 list(APPEND SLUICE_TASKS_SOURCES migrations)

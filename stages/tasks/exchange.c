@@ -104,7 +104,7 @@ static int exchange_do(struct sluice_tasks *tasks, struct exchange *e)
 
 	if (rc < 0)
 		return rc;
-	if (!is_leased(tasks))
+	if (!is_leased(tasks) && (e->queue != NULL || e->count > 0))
 		held_clear(tasks);
 	for (uint32_t i = 0; i < e->count; i++) {
 		held_drop(tasks, e->results[i].id);
@@ -119,6 +119,15 @@ static int exchange_do(struct sluice_tasks *tasks, struct exchange *e)
 			return held;
 	}
 	return rc;
+}
+
+/* Of which queues it wants to be told. */
+static void exchange_queue(struct sluice_tasks *tasks, const char *queue)
+{
+	if (tasks->queue[0] == 0)
+		(void)strcpy(tasks->queue, queue);
+	else if (strcmp(tasks->queue, queue) != 0)
+		tasks->queues_many = true;
 }
 
 int sluice_tasks_exchange(struct sluice_tasks *tasks, const char *queue,
@@ -140,6 +149,8 @@ int sluice_tasks_exchange(struct sluice_tasks *tasks, const char *queue,
 		rc = exchange_room(tasks, credit);
 	if (rc < 0)
 		return rc;
+	if (credit > 0)
+		exchange_queue(tasks, queue);
 	if (credit > 0 && exchange_apart(tasks, count)) {
 		e.queue = NULL;
 		rc = exchange_do(tasks, &e);

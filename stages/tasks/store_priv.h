@@ -146,6 +146,10 @@ struct sluice_tasks {
 	struct limit limit[LIMITS_MAX];
 	uint32_t limits;
 
+	/* Which queue it claims of, and whether there are others, too. */
+	char queue[SLUICE_TASKS_QUEUE_BYTES];
+	bool queues_many;
+
 	/* What it has, in no order. */
 	struct held_task *held;
 	uint32_t held_count;

@@ -166,6 +166,17 @@ static void wait_until(int64_t at, int64_t *until)
 		*until = at;
 }
 
+static int wait_watched(struct sluice_tasks *tasks)
+{
+	int rc = tasks->store->watched(tasks);
+
+	if (rc > 0) {
+		tasks->due_stale = true;
+		tasks->settle_at = clock_mono_us() + SETTLE_US;
+	}
+	return rc;
+}
+
 /* Returns 1 when something was seen, 0 when not. */
 static int wait_poll(struct sluice_tasks *tasks, int64_t until)
 {
@@ -177,6 +188,10 @@ static int wait_poll(struct sluice_tasks *tasks, int64_t until)
 	uint64_t ignored;
 	int rc;
 
+	/* What came with the answer to a statement. */
+	rc = fds[1].fd >= 0 ? wait_watched(tasks) : 0;
+	if (rc != 0)
+		return rc;
 	if (fds[1].fd < 0 && us > RECHECK_US)
 		us = RECHECK_US;
 	rc = poll(fds, 2, us > 0 ? (int)((us + 999) / 1000) : 0);
@@ -187,12 +202,7 @@ static int wait_poll(struct sluice_tasks *tasks, int64_t until)
 		return 1;
 	if (fds[1].fd >= 0 && fds[1].revents == 0)
 		return 0;
-	rc = tasks->store->watched(tasks);
-	if (rc > 0) {
-		tasks->due_stale = true;
-		tasks->settle_at = clock_mono_us() + SETTLE_US;
-	}
-	return rc;
+	return wait_watched(tasks);
 }
 
 static int wait_once(struct sluice_tasks *tasks, void *ctx)
