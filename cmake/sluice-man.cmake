@@ -10,6 +10,7 @@ endif()
 set(SLUICE_MAN_PAGES
 	sluice.1
 	sluice-bench.1
+	sluice-tasks.1
 	sluice.7
 	sluice_attach.3
 	sluice_control.3

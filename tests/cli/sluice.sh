@@ -9,7 +9,7 @@ set -eu
 # shellcheck source=tests/cli/tool_common.sh
 . "${0%/*}/tool_common.sh"
 listener=$5 watched=$6
-commands="ls recv run send tap stat top inspect export"
+commands="ls recv run send tap stat top inspect tasks export"
 
 # What the environment of who runs the tests says is not meant.
 unset SLUICE_DIR XDG_RUNTIME_DIR

@@ -15,6 +15,7 @@
 #define EXPORT  64u
 #define TAP     128u
 #define INSPECT 256u
+#define TASKS   512u
 #define READ    (RECV | TAP)
 #define PEER    (READ | SEND)
 #define WATCH   (STAT | TOP | EXPORT | INSPECT)
@@ -71,6 +72,9 @@ static const struct command commands[] = {
 	 "grow, times that add up, names that are there, no more handed on than "
 	 "emitted. Writes what is not, and fails then.",
 	 {"rounds=1"}},
+	{"tasks", TASKS, NULL, "VERB [OPTION...]", 1, 0,
+	 "tasks in SQLite or PostgreSQL: enqueue, ls, show...",
+	 "", {NULL}},
 	{"export", EXPORT, cmd_export, "NAME [OPTION...]", 1, 0,
 	 "the same as OpenMetrics text",
 	 "What the stages and subscriptions of the pipeline NAME have counted, "
@@ -257,5 +261,8 @@ int main(int argc, char **argv)
 		.finish = main_finish,
 	};
 
+	/* It has subcommands of its own. */
+	if (argc > 1 && strcmp(argv[1], "tasks") == 0)
+		return cmd_tasks(argc - 1, argv + 1);
 	return tool_main(&sluice, argc, argv);
 }

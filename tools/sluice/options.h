@@ -55,6 +55,7 @@ int cmd_ls(const struct command *command, void *of);
 int cmd_recv(const struct command *command, void *of);
 int cmd_run(const struct command *command, void *of);
 int cmd_send(const struct command *command, void *of);
+int cmd_tasks(int argc, char **argv);
 int cmd_stat(const struct command *command, void *of);
 int cmd_top(const struct command *command, void *of);
 int cmd_export(const struct command *command, void *of);
