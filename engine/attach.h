@@ -56,7 +56,10 @@
  *
  * A port ends as the stage in the engine does, and with its reason. When the engine's
  * process has died the reason is SLUICE_REASON_ERROR and the code EOWNERDEAD; what lay
- * in the ring is received before.
+ * in the ring is received before. When the pipeline is stopped, or its drain runs out of
+ * time, a port whose stream is cut off by that says -ECANCELED and `stopped`, after what
+ * lay in the ring; one whose stage had ended, and that finds the rest in the ring, does
+ * not. A stop is told as an end for SLUICE_REASON_SHUTDOWN with the code ECANCELED.
  *
  * A port that the engine ends with an error while its process lives (it stood still, it broke
  * the protocol, its stage was ended there) may receive the events that lay in

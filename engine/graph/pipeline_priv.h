@@ -16,6 +16,8 @@
 #include "engine/pipeline.h"
 #include "engine/stage/stage_priv.h"
 
+#include <errno.h>
+
 /* Workers, with and without a thread, that can come while a pipeline runs. */
 #define WORKERS_LATE_MAX 256u
 
@@ -236,6 +238,16 @@ pipeline_each(const struct sluice_pipeline *pipeline, uint32_t *place)
 #define PIPELINE_EACH(pipeline, i, stage)                                      \
 	for (uint32_t i = 0;                                                   \
 	     ((stage) = pipeline_each((pipeline), &i)) != NULL; i++)
+
+/* How streams end that a stop has cut off, or a failure: to be seen by processes that
+ * are attached. Drained, or complete, they end otherwise. */
+#define CLOSED_BY_STOP SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, ECANCELED)
+static inline uint32_t pipeline_closed(const struct sluice_pipeline *pipeline)
+{
+	return pipeline_has_failed(pipeline)
+		       ? SLUICE_CLOSED(SLUICE_REASON_ERROR, EIO)
+		       : CLOSED_BY_STOP;
+}
 
 /* What may be given as the end of something, and the words that refuse the
  * rest: they take the reason, the code and SLUICE_CODE_MAX. */

@@ -368,14 +368,18 @@ static void guest_farewell(const struct sluice_pipeline *p,
 			   struct wire_word *word)
 {
 	char text[SLUICE_NAME_BYTES + 32];
+	int stopped;
 
 	if (pipeline_has_failed(p)) {
 		wire_word_init(word, WIRE_END, p->failure, SLUICE_REASON_ERROR,
 			       p->failure_text);
 		return;
 	}
-	(void)snprintf(text, sizeof(text), "pipeline '%s' has ended", p->name);
-	wire_word_init(word, WIRE_END, 0, SLUICE_REASON_SHUTDOWN, text);
+	stopped = sluice_load_acquire(&p->host.aborted) != 0;
+	(void)snprintf(text, sizeof(text), "pipeline '%s' has ended%s", p->name,
+		       stopped ? ": it was stopped" : "");
+	wire_word_init(word, WIRE_END, stopped ? -ECANCELED : 0,
+		       SLUICE_REASON_SHUTDOWN, text);
 }
 
 void guest_end(struct listener *l, struct guest *guest)

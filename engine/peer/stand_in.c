@@ -229,9 +229,7 @@ int stand_in_over(const struct stand_in *in, uint32_t *closed)
 		   STAGE_ENDED;
 	struct port_end end = port_end_of(in->stage);
 
-	*closed = end.stopped && end.closed == 0
-			  ? SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0)
-			  : end.closed;
+	*closed = end.stopped ? pipeline_closed(in->pipeline) : end.closed;
 	return over;
 }
 

@@ -185,7 +185,8 @@ static int port_stopped(struct sluice_stage *port)
 {
 	if (host_command(port->host) != PIPELINE_STOP)
 		return 0;
-	stage_abort(port, SLUICE_REASON_SHUTDOWN);
+	stage_abort(port, SLUICE_REASON_SHUTDOWN,
+		    pipeline_closed(port->pipeline));
 	(void)sluice_exchange(&port->host->aborted, 1);
 	return 1;
 }
@@ -208,6 +209,14 @@ int port_round(struct sluice_stage *port)
 	return port_stopped(port) || stage_step(port);
 }
 
+/* Of a process that is attached: its own pipeline goes on, and the engine's, as it was
+ * told, was stopped. */
+static int port_told_of_stop(const struct sluice_stage *port)
+{
+	return port->pipeline->given.bells != NULL &&
+	       port->run.ended.closed == CLOSED_BY_STOP;
+}
+
 struct port_end port_end_of(const struct sluice_stage *port)
 {
 	struct port_end end = {0};
@@ -219,6 +228,10 @@ struct port_end port_end_of(const struct sluice_stage *port)
 	end.stopped = port->run.ended.stopped;
 	end.by = port->run.ended.by.text[0] != '\0' ? port->run.ended.by.text
 						    : NULL;
+	if (port_told_of_stop(port))
+		end = (struct port_end){
+			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
+			.stopped = 1};
 	end.failed = end.stopped && pipeline_has_failed(port->pipeline);
 	return end;
 }

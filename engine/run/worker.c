@@ -78,11 +78,13 @@ static void worker_lose(struct worker *worker, uint32_t index)
 
 static void worker_stop(struct worker *worker)
 {
+	uint32_t told = pipeline_closed(worker->pipeline);
+
 	while (worker->count > 0) {
 		struct sluice_stage *stage = worker->stages[0];
 
 		stage_enter(stage);
-		stage_abort(stage, SLUICE_REASON_SHUTDOWN);
+		stage_abort(stage, SLUICE_REASON_SHUTDOWN, told);
 		stage_leave(stage);
 		(void)sluice_exchange(&worker->pipeline->host.aborted, 1);
 		worker_lose(worker, 0);

@@ -59,7 +59,8 @@ static void stage_fail_text(struct sluice_stage *stage, int rc)
 	switch (stage->opts.restart) {
 	case SLUICE_RESTART_NONE:
 		host_fail(stage->host, rc, "%s", stage->fault.text);
-		stage_abort(stage, SLUICE_REASON_ERROR);
+		stage_abort(stage, SLUICE_REASON_ERROR,
+			    SLUICE_CLOSED(SLUICE_REASON_ERROR, 0));
 		break;
 	case SLUICE_RESTART_TEMPORARY:
 		host_note_failure(stage->host, rc, "%s, and is not restarted",

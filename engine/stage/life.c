@@ -101,7 +101,9 @@ void stage_strand_unread(struct sluice_stage *stage)
 	stage_strand(stage, n);
 }
 
-void stage_end(struct sluice_stage *stage)
+/* @reason: fini's. */
+static void stage_end_with(struct sluice_stage *stage,
+			   enum sluice_reason reason)
 {
 	uint64_t left = hold_count(&stage->hold);
 
@@ -122,10 +124,15 @@ void stage_end(struct sluice_stage *stage)
 			  (unsigned long long)stage->run.stranded);
 	/* Before fini: it may wait for others, who wait for an answer. */
 	stage_close_mail(stage);
-	stage_fini(stage, stage->run.reason);
+	stage_fini(stage, reason);
 	stage->run.phase = STAGE_ENDED;
 	stage_time_end(stage);
 	stage_let_go(stage);
+}
+
+void stage_end(struct sluice_stage *stage)
+{
+	stage_end_with(stage, stage->run.reason);
 }
 
 void stage_undo(struct sluice_stage *stage)
@@ -135,21 +142,25 @@ void stage_undo(struct sluice_stage *stage)
 	stage->run.phase = STAGE_ENDED;
 }
 
-void stage_abort(struct sluice_stage *stage, enum sluice_reason reason)
+void stage_abort(struct sluice_stage *stage, enum sluice_reason reason,
+		 uint32_t told)
 {
+	enum sluice_reason own = stage->run.reason;
+
 	if (stage->run.phase == STAGE_ENDED)
 		return;
 	/* One that was ending has a reason of its own, which holds if its streams are
 	 * whole. */
 	if (stage->run.phase != STAGE_ENDING ||
 	    stage_ahead(stage, AHEAD_PLACED | AHEAD_HELD | AHEAD_ASIDE)) {
-		stage->run.reason = reason;
-		stage->run.reason_code = 0;
+		stage->run.reason = SLUICE_CLOSED_REASON(told);
+		stage->run.reason_code = SLUICE_CLOSED_CODE(told);
+		own = reason;
 	}
 	if (stage->run.phase < STAGE_ENDING)
 		stage->run.ended = (struct stage_ended){
 			.closed = SLUICE_CLOSED(reason, 0), .stopped = 1};
-	stage_end(stage);
+	stage_end_with(stage, own);
 }
 
 void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,

@@ -73,7 +73,10 @@ void stage_conclude(struct sluice_stage *stage, const struct peer_name *by,
 int stage_step_ending(struct sluice_stage *stage);
 /* End now: close the streams, drop what is in hand, run fini. */
 void stage_end(struct sluice_stage *stage);
-void stage_abort(struct sluice_stage *stage, enum sluice_reason reason);
+/* At once, for @reason. Others are @told that its streams end so, a SLUICE_CLOSED()
+ * word, unless they are whole: those in other processes know no more than that. */
+void stage_abort(struct sluice_stage *stage, enum sluice_reason reason,
+		 uint32_t told);
 /* The start has failed: run the fini that is owed. For others nothing of it has
  * begun, so nothing has ended. */
 void stage_undo(struct sluice_stage *stage);

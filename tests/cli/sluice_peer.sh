@@ -593,9 +593,73 @@ allow: [{uid: $(id -u), roles: [producer], stages: [upper]}]}/" \
 	kill -9 $engine
 }
 
+# The second signal, or a drain that lasts too long, cuts off a stream: nobody who reads
+# it has all. One that writes into a full pipe keeps it from its end, and events wait
+# before that stage.
+check_stopped()
+{
+	cp "$handlers" "$scratch/handlers.so"
+	cat >"$scratch/relay.yaml" <<'END'
+pipeline: {name: relay}
+listen: {}
+stages:
+  - {name: ever, out_bytes: 8, object: ./handlers.so, source: {next: for_ever}}
+  - {name: middle, relay: true, in_bytes: 8, on_idle: stay, peers_consume: true}
+subscriptions: [{consumer: middle, producer: ever, max_demand: 64k}]
+END
+	mkfifo "$scratch/full"
+	for drain in forever 300ms; do
+		exec 7<>"$scratch/full"
+		"$program" run "$scratch/relay.yaml" --quiet --drain=$drain \
+			2>"$scratch/engine" &
+		engine=$!
+		"$program" recv relay --from=middle --timeout=${deadline}s \
+			--wait --format=hex >"$scratch/full" 2>"$scratch/told" &
+		recv=$!
+		started="$started $engine $recv"
+		read -r _ <&7
+		"$program" tap relay middle --timeout=${deadline}s \
+			--format=hex >"$scratch/tapped" 2>"$scratch/told_tap" &
+		tap=$!
+		started="$started $tap"
+		until [ -s "$scratch/tapped" ]; do
+			kill -0 $tap || fail "no tap: $(cat "$scratch/told_tap")"
+			head -c 65536 <&7 >"$scratch/rest"
+		done
+		# More than the pipe takes.
+		until "$program" stat relay |
+			awk '$1 == "middle" && $2 == "ever" && $8 > 20000' |
+			grep -q .; do
+			kill -0 $recv || fail "it ends"
+			sleep 0.05
+		done
+		kill -TERM $engine
+		[ $drain = 300ms ] || {
+			# It drains, and none has ended.
+			sleep 0.5
+			kill -0 $tap || fail "the tap has ended"
+			kill -TERM $engine
+		}
+		ends 1 $engine
+		ends 1 $tap
+		grep -qF "the pipeline was stopped" "$scratch/told_tap" ||
+			fail "the tap says $(cat "$scratch/told_tap")"
+		# Whoever empties the pipe lets it write the rest.
+		cat <&7 >"$scratch/rest" &
+		reader=$!
+		started="$started $reader"
+		exec 7<&-
+		ends 1 $recv
+		grep -qF "the pipeline was stopped" "$scratch/told" ||
+			fail "says $(cat "$scratch/told")"
+		kill $reader
+		wait $reader 2>/dev/null || :
+	done
+}
+
 case $part in
 text | formats | json | count | partition | resume | refused | closed | signals | \
-	broken | tee | died | listen) ;;
+	broken | tee | died | stopped | listen) ;;
 *) fail "no such part" ;;
 esac
 "check_$part"

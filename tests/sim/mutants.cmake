@@ -208,7 +208,7 @@ sluice_sim_mutant(no-supervisor-no-start engine/run/run.c
 	"not started|does not start|after a start that failed|${STUCK}"
 	[[/no thread for its/,/return rc/s/pipeline_reset(p)/(void)0/]])
 sluice_sim_mutant(stop-forgets-one engine/run/worker.c "no fini|${STUCK}"
-	[[/^static void worker_stop/,/^}/s/stage_abort(stage, SLUICE_REASON_SHUTDOWN);/if (worker->count != 3) &/]])
+	[[/^static void worker_stop/,/^}/s/stage_abort(stage, SLUICE_REASON_SHUTDOWN, told);/if (worker->count != 3) &/]])
 sluice_sim_mutant(end-not-heeded engine/stage/mail.c "is to end, and has not"
 	[[/^static void mail_end/,/^}/s/stage_finish(stage, SLUICE_CLOSED_REASON(closed),/(void)(stage->run.phase, SLUICE_CLOSED_REASON(closed),/]])
 sluice_sim_mutant(permanent-goes-on engine/stage/attend_in.c "is to end, and has not|${STUCK}"

@@ -153,7 +153,21 @@ static void the_stage_ends_with_a_code_of_its_own(void **state)
 	}
 }
 
-/* The pipeline is stopped while it is there. */
+static void expect_stopped(const struct sluice_stage *port, int rc)
+{
+	struct sluice_port_status status;
+
+	assert_int_equal(rc, -ECANCELED);
+	assert_text_has(sluice_last_error(), "the pipeline was stopped");
+	assert_int_equal(sluice_port_closed(port, &status), -ECANCELED);
+	assert_int_equal(status.reason, SLUICE_REASON_SHUTDOWN);
+	assert_int_equal(status.code, 0);
+	assert_int_equal(status.stopped, 1);
+	assert_null(status.peer);
+}
+
+/* The pipeline is stopped while it is there: as its own ports, it is told that events
+ * are missing. */
 static void the_pipeline_is_stopped(void **state)
 {
 	struct sluice_stage *reader;
@@ -167,12 +181,77 @@ static void the_pipeline_is_stopped(void **state)
 	assert_int_equal(attach_as(&reader, "reader", reads), 0);
 	assert_int_equal(attach_as(&writer, "writer", writes), 0);
 	gate_open(&gate, UINT32_MAX);
+	/* They have met their stages: the end of what never began is not told in its
+	 * words. */
+	assert_int_equal(sluice_send(sluice_stage_find(pipeline, "out"), &event,
+				     1, FLOW_DEADLINE_MS),
+			 1);
+	assert_int_equal(sluice_recv(reader, &batch, FLOW_DEADLINE_MS), 1);
+	assert_int_equal(sluice_send(writer, &event, 1, FLOW_DEADLINE_MS), 1);
+	assert_int_equal(gate_await(&gate, 1), 0);
 	sluice_pipeline_stop(pipeline);
-	assert_true(sluice_recv(reader, &batch, FLOW_DEADLINE_MS) < 0);
+	expect_stopped(reader, sluice_recv(reader, &batch, FLOW_DEADLINE_MS));
 	do
 		rc = sluice_send(writer, &event, 1, FLOW_DEADLINE_MS);
 	while (rc > 0);
-	assert_true(rc < 0 && rc != -EAGAIN);
+	expect_stopped(writer, rc);
+	assert_int_equal(sluice_detach(reader, FLOW_DEADLINE_MS), 0);
+	assert_int_equal(sluice_detach(writer, FLOW_DEADLINE_MS), 0);
+	engine_close();
+}
+
+static void expect_drained(const struct sluice_stage *port, int rc)
+{
+	struct sluice_port_status status;
+
+	assert_int_equal(rc, -EPIPE);
+	assert_int_equal(sluice_port_closed(port, &status), -EPIPE);
+	assert_int_equal(status.reason, SLUICE_REASON_SHUTDOWN);
+	assert_int_equal(status.code, 0);
+	assert_int_equal(status.stopped, 0);
+}
+
+/* What a drain that runs out of time leaves in its ring it reads: if that is all that
+ * there was, its stream is whole. */
+static void a_drain_comes_too_late(void **state)
+{
+	struct sluice_stage *reader;
+	struct sluice_batch batch;
+	uint64_t event = 1;
+
+	(void)state;
+	engine_open();
+	assert_int_equal(attach_as(&reader, "reader", reads), 0);
+	assert_int_equal(sluice_send(sluice_stage_find(pipeline, "out"), &event,
+				     1, FLOW_DEADLINE_MS),
+			 1);
+	assert_int_equal(sluice_pipeline_drain(pipeline, 50), -ETIMEDOUT);
+	assert_int_equal(sluice_recv(reader, &batch, FLOW_DEADLINE_MS), 1);
+	expect_drained(reader, sluice_recv(reader, &batch, FLOW_DEADLINE_MS));
+	assert_int_equal(sluice_detach(reader, FLOW_DEADLINE_MS), 0);
+	engine_close();
+}
+
+static void the_pipeline_is_drained(void **state)
+{
+	struct sluice_stage *reader;
+	struct sluice_stage *writer;
+	struct sluice_batch batch;
+	uint64_t event = 1;
+	int rc;
+
+	(void)state;
+	engine_open();
+	assert_int_equal(attach_as(&reader, "reader", reads), 0);
+	assert_int_equal(attach_as(&writer, "writer", writes), 0);
+	assert_int_equal(sluice_send(writer, &event, 1, FLOW_DEADLINE_MS), 1);
+	gate_open(&gate, UINT32_MAX);
+	assert_int_equal(sluice_pipeline_drain(pipeline, FLOW_DEADLINE_MS), 0);
+	expect_drained(reader, sluice_recv(reader, &batch, FLOW_DEADLINE_MS));
+	do
+		rc = sluice_send(writer, &event, 1, FLOW_DEADLINE_MS);
+	while (rc > 0);
+	expect_drained(writer, rc);
 	assert_int_equal(sluice_detach(reader, FLOW_DEADLINE_MS), 0);
 	assert_int_equal(sluice_detach(writer, FLOW_DEADLINE_MS), 0);
 	engine_close();
@@ -194,9 +273,10 @@ static void the_pipeline_fails(void **state)
 	assert_int_equal(attach_as(&writer, "writer", writes), 0);
 	assert_int_equal(sluice_send(writer, &event, 1, FLOW_DEADLINE_MS), 1);
 	gate_open(&gate, UINT32_MAX);
-	assert_true(sluice_recv(reader, &batch, FLOW_DEADLINE_MS) < 0);
-	assert_true(sluice_port_closed(reader, &status) < 0);
-	assert_true(status.reason >= SLUICE_REASON_SHUTDOWN);
+	assert_int_equal(sluice_recv(reader, &batch, FLOW_DEADLINE_MS), -EIO);
+	assert_int_equal(sluice_port_closed(reader, &status), -EIO);
+	assert_int_equal(status.reason, SLUICE_REASON_ERROR);
+	assert_int_equal(status.stopped, 0);
 	assert_int_equal(sluice_detach(reader, FLOW_DEADLINE_MS), 0);
 	assert_int_equal(sluice_detach(writer, FLOW_DEADLINE_MS), 0);
 	assert_true(sluice_pipeline_join(pipeline, FLOW_DEADLINE_MS) < 0);
@@ -280,6 +360,8 @@ int main(void)
 		cmocka_unit_test(a_name_is_free_when_it_is_settled),
 		cmocka_unit_test(the_stage_ends_with_a_code_of_its_own),
 		cmocka_unit_test(the_pipeline_is_stopped),
+		cmocka_unit_test(a_drain_comes_too_late),
+		cmocka_unit_test(the_pipeline_is_drained),
 		cmocka_unit_test(the_pipeline_fails),
 		cmocka_unit_test(a_child_gives_back_its_copy_only),
 		cmocka_unit_test(a_child_of_the_engine_lets_go_of_all),

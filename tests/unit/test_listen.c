@@ -192,8 +192,9 @@ static void peers_are_told_of_the_end(void **state)
 	sluice_pipeline_stop(pipeline);
 	assert_int_equal(sluice_pipeline_join(pipeline, TEST_DEADLINE_MS),
 			 -ECANCELED);
-	visit_is_told_of_the_end(&attach, "pipeline 'p' has ended");
-	reception_expect_gone(1, PEER_ENDED, SLUICE_REASON_SHUTDOWN, 0);
+	visit_is_told_of_the_end(&attach, "has ended: it was stopped");
+	reception_expect_gone(1, PEER_ENDED, SLUICE_REASON_SHUTDOWN,
+			      -ECANCELED);
 	/* The name comes free a moment later, before the pipeline is closed. */
 	while (fds_entries(folder) != 0)
 		(void)poll(NULL, 0, 1);
