@@ -110,7 +110,9 @@ SLUICE_BEGIN_DECLS
 /** Demand is given by sluice_ask() alone. */
 #define SLUICE_ATTACH_MANUAL 1u
 /** While no pipeline of that name listens, wait for one: at the start of a system, or
- * for the next engine when one has died (detach, and attach again). */
+ * for the next engine when one has died (detach, and attach again). An engine that is
+ * ending, or where that stage has ended, is asked again as well, until the next one
+ * answers. */
 #define SLUICE_ATTACH_WAIT 2u
 /** As SLUICE_LISTEN_UNDUMPABLE: nobody but root may trace this process or read its
  * memory from that call on. For the whole process. */
@@ -213,7 +215,11 @@ SLUICE_API struct sluice_stage *sluice_port_sender(struct sluice_stage *port);
  * without credit, and are not in the ring yet, are waited for; those in the
  * ring count as sent. The batch that was received last is acknowledged, as by
  * sluice_port_end(); the events behind it in the ring go to other consumers. A
- * process that is not to acknowledge that batch ends without detaching. A
+ * process that is not to acknowledge that batch, because it cannot handle it, calls
+ * sluice_port_end() with SLUICE_REASON_ERROR first: then the batch goes to others
+ * too, marked (SLUICE_BATCH_REDELIVERED), and however often that happens none of its
+ * events counts as one that a process has died of. One that ends without detaching
+ * has died, whatever its exit code. A
  * worker detaches by the port that receives, and both are freed; its batch is
  * acknowledged when what it has sent is in the ring, see above.
  *

@@ -93,7 +93,9 @@
  *        behind `ordered` its number is passed over. Of a broadcast it is given up for
  *        that consumer alone, and only where a place is kept: nobody else reads what
  *        one has left. Who leaves (sluice_detach()), or is ended by the program, has
- *        died of nothing, and so has an onlooker. A process stage that is restarted
+ *        died of nothing, whether or not it has acknowledged all; of what it had no
+ *        more is counted than twice. Nor has an onlooker. A process
+ *        that exits and has not detached has died. A process stage that is restarted
  *        comes as far as its restarts allow: with a max_restarts of the pipeline below
  *        max_deliveries it is over before. Both are 3 by default: the third death is
  *        that of the event, and the third restart goes on behind it.

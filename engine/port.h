@@ -246,7 +246,9 @@ SLUICE_API int sluice_port_closed(const struct sluice_stage *port,
  *
  * Sending: the stream ends behind the events sent; what is reserved is given
  * back. Receiving: the last batch is
- * acknowledged, and events that were not received go back to the producers. The
+ * acknowledged, and events that were not received go back to the producers. Of a port
+ * of sluice_attach() that ends with SLUICE_REASON_ERROR the last batch is not
+ * acknowledged, and goes back as well. The
  * pipeline does not end before its ports have, unless it is stopped.
  *
  * Returns 0; -EALREADY when the port had ended; -EINVAL when @reason is not

@@ -121,6 +121,15 @@ static int attach_failed(int rc, const char *step)
 			   sluice_errno_text(rc));
 }
 
+/* Its engine is on its way out, and may have got as far as closing this. */
+static int attach_left(const char *what)
+{
+	return sluice_fail(-EPIPE,
+			   "attach: the engine %s: it is ending, or "
+			   "its process has gone",
+			   what);
+}
+
 static int attach_wait(int socket, uint64_t due_ns)
 {
 	struct pollfd polled = {.fd = socket, .events = POLLIN};
@@ -148,8 +157,7 @@ static int attach_receive(int socket, struct answer *answer)
 	if (answer->n > 0)
 		return 0;
 	if (answer->n == 0 || answer->n == -ECONNRESET)
-		return sluice_fail(-EPIPE, "attach: the engine has closed the "
-					   "connection without a word");
+		return attach_left("has closed the connection without a word");
 	return sluice_fail(answer->n, "attach: no answer: %s",
 			   answer->n == -EPROTO || answer->n == -EMFILE
 				   ? sluice_last_error()
@@ -299,6 +307,8 @@ int attach_ready(const struct attach *a)
 	wire_init(&ready, WIRE_READY, sizeof(ready));
 	ready.epoch = a->welcome.epoch;
 	rc = packet_send(a->socket, &ready, sizeof(ready), NULL, 0);
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return attach_left("has closed the connection");
 	return rc < 0 ? attach_failed(rc, "sendmsg") : 0;
 }
 

@@ -213,31 +213,6 @@ static struct client *client_of(struct sluice_stage *port)
 
 /* ---- attaching ------------------------------------------------------------------------ */
 
-/* An engine that does not run yet, or where one of that name is just leaving, says
- * -EAGAIN. */
-static int client_may_come(const struct sluice_attach_opts *o, int rc)
-{
-	return rc == -EAGAIN ||
-	       (rc == -ECONNREFUSED && o->flags & SLUICE_ATTACH_WAIT);
-}
-
-static int client_connect(struct client *c, const struct sluice_attach_opts *o)
-{
-	uint64_t due_ns = attach_due(o->timeout_ms);
-
-	if (c->inherited.socket >= 0)
-		return attach_over(&c->attach, inherited_take(&c->inherited),
-				   &c->hello, due_ns);
-	for (;;) {
-		int rc = attach_open(&c->attach, &c->hello, o->folder, due_ns);
-
-		if (!client_may_come(o, rc) ||
-		    attach_now() + ASK_AGAIN_NS >= due_ns)
-			return rc;
-		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
-	}
-}
-
 static int client_spawn(struct client *c)
 {
 	struct sluice_pipeline *p = c->attached.pipeline;
@@ -271,19 +246,66 @@ static int client_begin(struct client *c, const struct sluice_attach_opts *o)
 	return rc < 0 ? rc : attach_ready(&c->attach);
 }
 
-static void client_end(struct client *c, enum sluice_reason reason, int code)
+/* It may begin anew. */
+static void client_undo(struct client *c, enum sluice_reason reason, int code)
 {
 	sluice_store_release(&c->over, 1);
 	if (c->thread != NULL) {
 		client_wake(c);
 		c->platform->join(c->platform->ctx, c->thread);
+		c->thread = NULL;
 	}
 	if (c->attached.pipeline != NULL) {
 		pipeline_unlet(c->attached.pipeline);
 		attached_close(&c->attached);
 	}
 	attach_close(&c->attach, reason, code);
+	if (c->wake >= 0)
+		(void)close(c->wake);
+	c->wake = -1;
+	sluice_store_release(&c->over, 0);
+}
+
+static void client_end(struct client *c, enum sluice_reason reason, int code)
+{
+	client_undo(c, reason, code);
 	client_free(c);
+}
+
+/* An engine that does not run yet, or where one of that name is just leaving, says
+ * -EAGAIN; one that is ending, or has closed meanwhile, -EPIPE. */
+static int client_may_come(const struct sluice_attach_opts *o, int rc)
+{
+	return rc == -EAGAIN || ((rc == -ECONNREFUSED || rc == -EPIPE) &&
+				 o->flags & SLUICE_ATTACH_WAIT);
+}
+
+static int client_try(struct client *c, const struct sluice_attach_opts *o,
+		      uint64_t due_ns)
+{
+	int rc =
+		c->inherited.socket >= 0
+			? attach_over(&c->attach, inherited_take(&c->inherited),
+				      &c->hello, due_ns)
+			: attach_open(&c->attach, &c->hello, o->folder, due_ns);
+
+	return rc < 0 ? rc : client_begin(c, o);
+}
+
+static int client_connect(struct client *c, const struct sluice_attach_opts *o)
+{
+	uint64_t due_ns = attach_due(o->timeout_ms);
+	int invited = c->inherited.socket >= 0;
+
+	for (;;) {
+		int rc = client_try(c, o, due_ns);
+
+		if (rc == 0 || invited || !client_may_come(o, rc) ||
+		    attach_now() + ASK_AGAIN_NS >= due_ns)
+			return rc;
+		client_undo(c, SLUICE_REASON_ERROR, rc);
+		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
+	}
 }
 
 int sluice_attach(struct sluice_stage **port,
@@ -311,8 +333,6 @@ int sluice_attach(struct sluice_stage **port,
 		rc = client_hello(&c->hello, &o);
 	if (rc == 0)
 		rc = client_connect(c, &o);
-	if (rc == 0)
-		rc = client_begin(c, &o);
 	if (rc < 0) {
 		client_end(c, SLUICE_REASON_ERROR, rc);
 		return rc;

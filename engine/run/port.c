@@ -428,6 +428,14 @@ int sluice_recv(struct sluice_stage *port, struct sluice_batch *batch,
 
 /* ---- the end ------------------------------------------------------------- */
 
+/* What came from another process goes to others there, marked. */
+static int port_fails_its_batch(const struct sluice_stage *port,
+				enum sluice_reason reason)
+{
+	return reason == SLUICE_REASON_ERROR && stage_parked(port) &&
+	       port->in.links[port->hand.inlet].far;
+}
+
 int sluice_port_end(struct sluice_stage *port, enum sluice_reason reason)
 {
 	int rc = door_stage(port, __func__);
@@ -452,7 +460,7 @@ int port_end_as(struct sluice_stage *port, enum sluice_reason reason,
 	if (rc < 0)
 		return rc;
 	/* First, before anything can end it that was signalled meanwhile. */
-	if (port_check_sender(port) < 0)
+	if (port_fails_its_batch(port, reason) || port_check_sender(port) < 0)
 		port->hand.unacked = 0;
 	port_acknowledge(port);
 	port_attend(port);

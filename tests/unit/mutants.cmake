@@ -963,6 +963,10 @@ sluice_unit_mutant(fatal-and-not-counted engine/link/far_died.c far_held "it_die
 	[[s/if (first > 0)$/if (0)/]])
 sluice_unit_mutant(fatal-as-what-comes-before engine/link/far_died.c far_words "marks_of_what_it_had"
 	[[s/if (!position_reached(at, note->from))$/if (0)/]])
+sluice_unit_mutant(fatal-and-acknowledged engine/run/port.c peers_fatal "demand, and it fails"
+	[[s/return reason == SLUICE_REASON_ERROR \&\& stage_parked/return 0 \&\& stage_parked/]])
+sluice_unit_mutant(attach-waits-for-no-other engine/peer/client.c attach "who_waits_asks_the_next_one"
+	[[s/rc == -ECONNREFUSED || rc == -EPIPE/rc == -ECONNREFUSED/]])
 sluice_unit_mutant(fatal-for-one-of-all engine/link/rings_common.c peers_fatal "broadcast, and the place is kept"
 	[[s/\.last = common_last,/.last = NULL,/]])
 sluice_unit_mutant(fatal-out-of-a-pool engine/link/rings_pool.c peers_fatal "shared"

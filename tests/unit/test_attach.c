@@ -2,6 +2,7 @@
 /* A peer at the door of what is no engine of ours: whatever that answers, the peer
  * says what is wrong with it, and holds nothing. */
 #define _GNU_SOURCE /* accept4 */
+#include "engine/attach.h"
 #include "engine/peer/address_priv.h"
 #include "engine/peer/attach_priv.h"
 #include "engine/peer/packet_priv.h"
@@ -110,7 +111,8 @@ static void closes_unread(int fd)
 
 static struct answer_row answer_rows[] = {
 	{"silence", says_nothing, -EPIPE,
-	 "attach: the engine has closed the connection without a word"},
+	 "attach: the engine has closed the connection without a word: it is "
+	 "ending, or its process has gone"},
 	{"too_long", says_too_much, -EPROTO,
 	 "attach: no answer: a message of more than 1025 bytes"},
 	{"another_kind", says_ready, -EPROTO,
@@ -119,7 +121,8 @@ static struct answer_row answer_rows[] = {
 	{"refusal_after_signals", signals_and_refuses, -ENOSPC, "it is full"},
 	{"refusal_unread", refuses_unread, -ENOSPC, "it is full"},
 	{"silence_unread", closes_unread, -EPIPE,
-	 "attach: the engine has closed the connection without a word"},
+	 "attach: the engine has closed the connection without a word: it is "
+	 "ending, or its process has gone"},
 	{"no_memory", forgets_the_memory, -EPROTO,
 	 "welcome: memory_count is 4, and 0 descriptors came"},
 	{"another_memory", hands_over_no_memory, -EPROTO,
@@ -188,6 +191,84 @@ static void answers(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(teardown(state), 0);
 	assert_int_equal(fds_count(), before);
+}
+
+/* ---- who waits for the next engine ---------------------------------------------- */
+
+static void is_ending(int fd)
+{
+	struct wire_word word;
+
+	wire_word_init(&word, WIRE_REFUSAL, -EPIPE, SLUICE_REASON_OPEN,
+		       "pipeline 'p' is ending");
+	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
+}
+
+/* The engines of one name, one after the other. */
+static struct answer_row engines_one_by_one[] = {
+	{"", says_nothing, 0, ""},
+	{"", is_ending, 0, ""},
+	{"", closes_unread, 0, ""},
+	{"", refuses, 0, ""},
+};
+
+static void *engines(void *arg)
+{
+	const uint32_t *count = arg;
+
+	for (uint32_t i = 0; i < *count; i++)
+		(void)engine(&engines_one_by_one[i]);
+	return NULL;
+}
+
+static void attach_to(uint32_t count, uint32_t flags, int code,
+		      const char *says)
+{
+	const struct sluice_attach_opts opts = {
+		.size = sizeof(opts),
+		.pipeline = "p",
+		.folder = folder,
+		.from = "source",
+		.flags = flags,
+		.timeout_ms = TEST_DEADLINE_MS,
+	};
+	struct sluice_stage *port = NULL;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, engines, &count), 0);
+	assert_int_equal(sluice_attach(&port, &opts), code);
+	assert_text_has(sluice_last_error(), says);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void who_waits_asks_the_next_one(void **state)
+{
+	(void)state;
+	attach_to(UNIT_COUNT(engines_one_by_one), SLUICE_ATTACH_WAIT, -ENOSPC,
+		  "it is full");
+}
+
+static void who_does_not_is_told(void **state)
+{
+	(void)state;
+	attach_to(1, 0, -EPIPE, "it is ending, or its process has gone");
+}
+
+/* It had welcomed the peer. */
+static void who_was_welcomed_is_told(void **state)
+{
+	struct attach attach = ATTACH_NONE;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	attach.socket = pair[0];
+	(void)close(pair[1]);
+	assert_int_equal(attach_ready(&attach), -EPIPE);
+	assert_text_has(sluice_last_error(),
+			"it is ending, or its process has gone");
+	(void)close(pair[0]);
 }
 
 /* Nobody has accepted it, and nobody will. Of several the last ones find no place
@@ -277,6 +358,11 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(who_waits_in_vain_is_told_so,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_waits_asks_the_next_one,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_does_not_is_told, setup,
+						teardown),
+		cmocka_unit_test(who_was_welcomed_is_told),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(end_rows) +
 				UNIT_COUNT(plain)];

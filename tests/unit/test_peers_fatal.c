@@ -147,6 +147,13 @@ static void another_has_them(void **state)
 
 /* ---- what does not count -------------------------------------------------------------- */
 
+static struct dealt_row failed_rows[] = {
+	{"demand, and it fails", "demand", 0},
+	{"demand, the place is kept, and it fails", "demand", 3600000},
+	{"partition, and it fails", "partition", 0},
+	{"jbsq, and it fails", "jbsq", 0},
+};
+
 static void takes_and_leaves(void)
 {
 	struct sluice_stage *port = reader_attach("reader");
@@ -187,6 +194,46 @@ static void who_leaves(void **state)
 	visitor_go(&reader);
 	visitor_wait(&reader);
 	end_it(0);
+}
+
+/* It cannot handle what it has, and says so. */
+static void takes_and_fails(void)
+{
+	struct sluice_stage *port = reader_attach("reader");
+	struct sluice_batch batch;
+	uint32_t life = sluice_fetch_add(&visited->sent, 1);
+	uint64_t first;
+
+	VISITOR_MUST(sluice_recv(port, &batch, TEST_DEADLINE_MS) > 0);
+	first = SLUICE_EVENTS(&batch, struct item)[0].value;
+	VISITOR_MUST(first == 0);
+	VISITOR_MUST(life == 0 || batch.flags & SLUICE_BATCH_REDELIVERED);
+	VISITOR_MUST(sluice_port_end(port, SLUICE_REASON_ERROR) == 0);
+	VISITOR_MUST(sluice_detach(port, TEST_DEADLINE_MS) == 0);
+}
+
+static void takes_and_fails_many_times(void)
+{
+	for (uint32_t i = 0; i < 2 * LIMIT; i++)
+		VISITOR_MUST(lives(takes_and_fails) == 0);
+	reads_harmless();
+}
+
+/* All of it goes to others. */
+static void who_fails(void **state)
+{
+	const struct dealt_row *row = *state;
+	struct visitor reader;
+
+	assert_int_equal(visitor_setup(state), 0);
+	reader = visitor_fork(takes_and_fails_many_times);
+	open_for(row->dispatcher,
+		 SLUICE_LISTEN(.hold_ms = SLUICE_HOLD_MS(row->hold_ms)));
+	visitor_go(&reader);
+	visitor_wait(&reader);
+	end_it(0);
+	assert_int_equal(sluice_load_acquire(&visited->count), EVENTS);
+	assert_int_equal(visitor_teardown(state), 0);
 }
 
 /* The first takes one; the others die before they take any. */
@@ -348,5 +395,6 @@ int main(void)
 
 	visitor_watch(tests, count);
 	count = UNIT_ADD_ROWS(tests, count, all_but_those, dealt_rows);
+	count = UNIT_ADD_ROWS(tests, count, who_fails, failed_rows);
 	return _cmocka_run_group_tests("peers_fatal", tests, count, NULL, NULL);
 }

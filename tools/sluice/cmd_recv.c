@@ -4,8 +4,8 @@
  * copies of them, which no stage waits for.
  *
  * A batch is acknowledged when all of it is written: by the next receive, or when it
- * is left cleanly. Who cannot write any more ends without that, and the engine
- * gives to others what was not acknowledged, as of any process that has died.
+ * is left cleanly. Who cannot write any more leaves without that, and the engine
+ * gives to others what was not acknowledged, but counts no death.
  */
 #include "tools/sluice/event.h"
 #include "tools/sluice/peer.h"
@@ -199,20 +199,17 @@ static int recv_open(struct recv *recv)
 
 int cmd_recv(const struct command *command, void *of)
 {
-	/* The port that is not left is there until the process ends. */
-	static struct recv recv;
+	struct recv recv = {.options = of};
 	int rc;
 
-	recv.options = of;
 	recv.left = recv.options->count > 0 ? recv.options->count : UINT64_MAX;
 	rc = recv_open(&recv);
 	if (rc == 0) {
 		rc = recv_all(&recv);
-		if (rc >= 0)
-			rc = peer_close(&recv.peer, rc);
+		rc = rc >= 0 ? peer_close(&recv.peer, rc)
+			     : peer_forgo(&recv.peer, rc);
 	}
 	free(recv.buffer);
-	recv.buffer = NULL;
 	if (rc > 0)
 		command_complain(command, cli_error());
 	return rc;

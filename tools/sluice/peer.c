@@ -88,6 +88,14 @@ int peer_close(struct peer *peer, int rc)
 	return COMMAND_FAILED;
 }
 
+int peer_forgo(struct peer *peer, int rc)
+{
+	int ended = sluice_port_end(peer->port, SLUICE_REASON_ERROR);
+
+	(void)ended; /* it may have ended before */
+	return peer_close(peer, rc);
+}
+
 int peer_ended(const struct peer *peer, int rc)
 {
 	struct sluice_port_status status;

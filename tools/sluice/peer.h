@@ -38,6 +38,8 @@ int peer_open(struct peer *peer, const struct options *options,
 /* Leave, which acknowledges what was received. Returns @rc, or if that is 0 what has
  * gone wrong. */
 int peer_close(struct peer *peer, int rc);
+/* Leave, and what was received last goes to others. Returns @rc, which is not 0. */
+int peer_forgo(struct peer *peer, int rc);
 /*
  * Until the port may have something (if @port), or @fd has one of @events (-1: there
  * is none), or a signal has come, or @timeout_ms are over (-1: never).
