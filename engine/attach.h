@@ -154,8 +154,9 @@ struct sluice_attach_opts {
 	 * events; its ring is as limited. */
 	uint32_t ring_events;
 	/** How long to wait for the engine, which is asked again while its pipeline
-	 * does not run yet; 0 = 5000; SLUICE_FOREVER. Nobody is waited for who does
-	 * not listen, unless flags say so. */
+	 * does not run yet, and when we had no time to answer within its hello_ms;
+	 * 0 = 5000; SLUICE_FOREVER. Nobody is waited for who does not listen, unless
+	 * flags say so. */
 	uint32_t timeout_ms;
 	/** Where the socket lies; NULL: as in struct sluice_listen_opts. */
 	const char *folder;

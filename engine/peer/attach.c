@@ -299,19 +299,6 @@ int attach_offer(int socket, struct wire_hello *offer, uint64_t due_ns)
 					(size_t)answer.n);
 }
 
-int attach_ready(const struct attach *a)
-{
-	struct wire_ready ready;
-	int rc;
-
-	wire_init(&ready, WIRE_READY, sizeof(ready));
-	ready.epoch = a->welcome.epoch;
-	rc = packet_send(a->socket, &ready, sizeof(ready), NULL, 0);
-	if (rc == -EPIPE || rc == -ECONNRESET)
-		return attach_left("has closed the connection");
-	return rc < 0 ? attach_failed(rc, "sendmsg") : 0;
-}
-
 int attach_ended(const struct attach *a, struct wire_word *end)
 {
 	char message[WIRE_BYTES_MAX];
@@ -330,6 +317,31 @@ int attach_ended(const struct attach *a, struct wire_word *end)
 		return n;
 	rc = wire_word_read(end, message, (size_t)n, WIRE_END);
 	return rc < 0 ? rc : 1;
+}
+
+/* It has closed: what it said before that is why. */
+static int attach_told(const struct attach *a)
+{
+	struct wire_word end;
+
+	if (attach_ended(a, &end) <= 0)
+		return attach_left("has closed the connection");
+	return sluice_fail(end.code == -ETIMEDOUT ? end.code : -EPIPE,
+			   "attach: the engine has closed the connection: %s",
+			   end.text);
+}
+
+int attach_ready(const struct attach *a)
+{
+	struct wire_ready ready;
+	int rc;
+
+	wire_init(&ready, WIRE_READY, sizeof(ready));
+	ready.epoch = a->welcome.epoch;
+	rc = packet_send(a->socket, &ready, sizeof(ready), NULL, 0);
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return attach_told(a);
+	return rc < 0 ? attach_failed(rc, "sendmsg") : 0;
 }
 
 /* What was mapped a child does not have. */

@@ -239,11 +239,12 @@ static int client_begin(struct client *c, const struct sluice_attach_opts *o)
 	if (rc < 0)
 		return rc;
 	rc = pipeline_let(c->attached.pipeline, &c->tenant);
-	if (rc == 0)
-		rc = client_spawn(c);
 	if (rc == 0 && o->flags & SLUICE_ATTACH_UNDUMPABLE)
 		rc = memory_hide("attach");
-	return rc < 0 ? rc : attach_ready(&c->attach);
+	/* Before the thread, which would hear why the engine has closed. */
+	if (rc == 0)
+		rc = attach_ready(&c->attach);
+	return rc < 0 ? rc : client_spawn(c);
 }
 
 /* It may begin anew. */
@@ -273,11 +274,13 @@ static void client_end(struct client *c, enum sluice_reason reason, int code)
 }
 
 /* An engine that does not run yet, or where one of that name is just leaving, says
- * -EAGAIN; one that is ending, or has closed meanwhile, -EPIPE. */
+ * -EAGAIN; one that has waited too long for what we say, on a machine that had no time
+ * for us, -ETIMEDOUT; one that is ending, or has closed meanwhile, -EPIPE. */
 static int client_may_come(const struct sluice_attach_opts *o, int rc)
 {
-	return rc == -EAGAIN || ((rc == -ECONNREFUSED || rc == -EPIPE) &&
-				 o->flags & SLUICE_ATTACH_WAIT);
+	return rc == -EAGAIN || rc == -ETIMEDOUT ||
+	       ((rc == -ECONNREFUSED || rc == -EPIPE) &&
+		o->flags & SLUICE_ATTACH_WAIT);
 }
 
 static int client_try(struct client *c, const struct sluice_attach_opts *o,

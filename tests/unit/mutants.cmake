@@ -965,6 +965,10 @@ sluice_unit_mutant(fatal-as-what-comes-before engine/link/far_died.c far_words "
 	[[s/if (!position_reached(at, note->from))$/if (0)/]])
 sluice_unit_mutant(fatal-and-acknowledged engine/run/port.c peers_fatal "demand, and it fails"
 	[[s/return reason == SLUICE_REASON_ERROR \&\& stage_parked/return 0 \&\& stage_parked/]])
+sluice_unit_mutant(attach-late-for-good engine/peer/client.c attach "who_waits_asks_the_next_one"
+	[[s/rc == -EAGAIN || rc == -ETIMEDOUT ||/rc == -EAGAIN ||/]])
+sluice_unit_mutant(attach-ready-unheard engine/peer/attach.c attach "who_was_welcomed_is_told"
+	[[s/if (attach_ended(a, \&end) <= 0)/if (1)/]])
 sluice_unit_mutant(attach-waits-for-no-other engine/peer/client.c attach "who_waits_asks_the_next_one"
 	[[s/rc == -ECONNREFUSED || rc == -EPIPE/rc == -ECONNREFUSED/]])
 sluice_unit_mutant(fatal-for-one-of-all engine/link/rings_common.c peers_fatal "broadcast, and the place is kept"

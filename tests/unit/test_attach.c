@@ -204,11 +204,19 @@ static void is_ending(int fd)
 	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
 }
 
-/* The engines of one name, one after the other. */
+static void had_no_time(int fd)
+{
+	struct wire_word word;
+
+	wire_word_init(&word, WIRE_REFUSAL, -ETIMEDOUT, SLUICE_REASON_OPEN,
+		       "no hello within hello_ms, 1");
+	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
+}
+
+/* The engines of one name, one after the other. The first is asked again in any case. */
 static struct answer_row engines_one_by_one[] = {
-	{"", says_nothing, 0, ""},
-	{"", is_ending, 0, ""},
-	{"", closes_unread, 0, ""},
+	{"", had_no_time, 0, ""}, {"", says_nothing, 0, ""},
+	{"", is_ending, 0, ""},   {"", closes_unread, 0, ""},
 	{"", refuses, 0, ""},
 };
 
@@ -251,24 +259,39 @@ static void who_waits_asks_the_next_one(void **state)
 static void who_does_not_is_told(void **state)
 {
 	(void)state;
-	attach_to(1, 0, -EPIPE, "it is ending, or its process has gone");
+	attach_to(2, 0, -EPIPE, "it is ending, or its process has gone");
 }
 
-/* It had welcomed the peer. */
-static void who_was_welcomed_is_told(void **state)
+/* It had welcomed the peer, and has said @word (NULL: nothing) and closed. */
+static void ready_for(const struct wire_word *word, int code, const char *says)
 {
 	struct attach attach = ATTACH_NONE;
 	int pair[2];
 
-	(void)state;
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	attach.socket = pair[0];
+	if (word != NULL)
+		assert_int_equal(
+			packet_send(pair[1], word, sizeof(*word), NULL, 0), 0);
 	(void)close(pair[1]);
-	assert_int_equal(attach_ready(&attach), -EPIPE);
-	assert_text_has(sluice_last_error(),
-			"it is ending, or its process has gone");
+	assert_int_equal(attach_ready(&attach), code);
+	assert_text_has(sluice_last_error(), says);
 	(void)close(pair[0]);
+}
+
+static void who_was_welcomed_is_told(void **state)
+{
+	struct wire_word word;
+
+	(void)state;
+	ready_for(NULL, -EPIPE, "it is ending, or its process has gone");
+	wire_word_init(&word, WIRE_END, -ETIMEDOUT, SLUICE_REASON_ERROR,
+		       "no ready within hello_ms, 1000");
+	ready_for(&word, -ETIMEDOUT, "no ready within hello_ms, 1000");
+	wire_word_init(&word, WIRE_END, 0, SLUICE_REASON_SHUTDOWN,
+		       "pipeline 'p' has ended");
+	ready_for(&word, -EPIPE, "pipeline 'p' has ended");
 }
 
 /* Nobody has accepted it, and nobody will. Of several the last ones find no place

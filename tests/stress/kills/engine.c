@@ -173,6 +173,8 @@ void engine_main(void)
 	must(sluice_pipeline_listen(
 		     p,
 		     SLUICE_LISTEN(.folder = folder,
+				   /* Who is slow is no stranger here. */
+				   .hello_ms = TEST_DEADLINE_MS,
 				   .hold_ms = SLUICE_HOLD_MS(
 					   holds ? TEST_DEADLINE_MS : 0),
 				   /* Nothing is to blame for the deaths here. */
