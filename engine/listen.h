@@ -306,6 +306,17 @@ SLUICE_API int
 sluice_pipeline_listen(struct sluice_pipeline *pipeline,
 		       const struct sluice_listen_opts *opts) SLUICE_MUST_CHECK;
 
+/**
+ * sluice_listen_check - what sluice_pipeline_listen() would refuse of the pipeline's name,
+ * of @opts and of the socket's path, wherever it runs. Nothing is made or opened.
+ *
+ * Returns 0; -EINVAL; -E2BIG; -ENAMETOOLONG; -EPERM for an XDG_RUNTIME_DIR of another
+ * user; -ENOMEM. Threads: any; no other thread changes the environment meanwhile.
+ */
+SLUICE_API int
+sluice_listen_check(struct sluice_pipeline *pipeline,
+		    const struct sluice_listen_opts *opts) SLUICE_MUST_CHECK;
+
 SLUICE_END_DECLS
 
 #endif

@@ -221,6 +221,18 @@ SLUICE_API int sluice_stage_remove(struct sluice_stage *stage,
 				   uint32_t timeout_ms) SLUICE_MUST_CHECK;
 
 /**
+ * sluice_pipeline_check - what a start would refuse in what has been declared.
+ *
+ * Nothing is changed, made or run. A start may still refuse what this machine has not:
+ * a CPU, memory, a thread; and what an init says.
+ *
+ * Returns 0; -EINVAL, and sluice_last_error() names the stage and the field; -EBUSY when
+ * the pipeline has been started; -ENOMEM. Threads: any.
+ */
+SLUICE_API int
+sluice_pipeline_check(struct sluice_pipeline *pipeline) SLUICE_MUST_CHECK;
+
+/**
  * sluice_pipeline_start - check the graph, allocate everything, run the stages'
  * init callbacks, let events flow.
  *

@@ -195,20 +195,36 @@ static int address_path(char out[ADDRESS_PATH_BYTES],
 			   name, folder->from, length, ADDRESS_PATH_BYTES - 1);
 }
 
+static int address_name(struct address *address, struct folder *folder,
+			const char *name, const char *given)
+{
+	int rc = address_check_name(name);
+
+	*address = ADDRESS_NONE;
+	if (rc == 0)
+		rc = folder_choose(folder, given);
+	if (rc == 0)
+		rc = address_path(address->path, folder, name, ".sock");
+	if (rc == 0)
+		rc = address_path(address->lock_path, folder, name, ".lock");
+	return rc;
+}
+
+int address_paths(struct address *address, const char *name, const char *given)
+{
+	SLUICE_KEEP_ERRNO;
+	struct folder folder;
+
+	return address_name(address, &folder, name, given);
+}
+
 int address_find(struct address *address, const char *name, const char *given,
 		 int make)
 {
 	SLUICE_KEEP_ERRNO;
 	struct folder folder;
-	int rc = address_check_name(name);
+	int rc = address_name(address, &folder, name, given);
 
-	*address = ADDRESS_NONE;
-	if (rc == 0)
-		rc = folder_choose(&folder, given);
-	if (rc == 0)
-		rc = address_path(address->path, &folder, name, ".sock");
-	if (rc == 0)
-		rc = address_path(address->lock_path, &folder, name, ".lock");
 	if (rc == 0 && make)
 		rc = folder_make(&folder);
 	return rc < 0 ? rc : folder_check(&folder);

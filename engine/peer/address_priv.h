@@ -43,6 +43,11 @@ struct address_opts {
 /* 1 to 63 of A-Z a-z 0-9 _ . -, and not "." or "..". Returns 0 or -EINVAL. */
 int address_check_name(const char *name);
 
+/* The paths of pipeline @name alone: nothing is looked at but the environment. Returns 0
+ * or -EINVAL, -ENAMETOOLONG, -EPERM as address_find(). */
+int address_paths(struct address *address, const char *name,
+		  const char *folder);
+
 /* Where pipeline @name is, or is to be. @folder: NULL, as the environment says.
  * @make: make a folder that is missing. Returns 0; -EINVAL; -ENAMETOOLONG over
  * 107 bytes; -EPERM: the folder may be written to by others; or why the system

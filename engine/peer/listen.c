@@ -337,6 +337,25 @@ static int listener_make(struct sluice_pipeline *p,
 	return 0;
 }
 
+int sluice_listen_check(struct sluice_pipeline *p,
+			const struct sluice_listen_opts *opts)
+{
+	SLUICE_KEEP_ERRNO;
+	struct address address;
+	struct listener *l;
+	int rc = door_pipeline(p, __func__);
+
+	if (rc == 0)
+		rc = address_check_name(p->named ? p->name : NULL);
+	if (rc == 0)
+		rc = listener_new(&l, p, opts);
+	if (rc < 0)
+		return rc;
+	rc = address_paths(&address, p->name, l->opts.folder);
+	listener_free(l);
+	return rc;
+}
+
 int listen_open(struct sluice_pipeline *p,
 		const struct sluice_listen_opts *opts,
 		const struct peer_ops *ops, void *ctx)

@@ -230,6 +230,27 @@ static int pipeline_start(struct sluice_pipeline *p)
 	return rc;
 }
 
+static int pipeline_started(const struct sluice_pipeline *p)
+{
+	return sluice_fail(-EBUSY, "pipeline '%s' has been started already",
+			   p->name);
+}
+
+int sluice_pipeline_check(struct sluice_pipeline *p)
+{
+	SLUICE_KEEP_ERRNO;
+	int rc = door_pipeline(p, __func__);
+
+	if (rc < 0)
+		return rc;
+	pipeline_lock(p);
+	rc = sluice_load_acquire(&p->host.phase) == PIPELINE_DECLARED
+		     ? check_graph(p)
+		     : pipeline_started(p);
+	pipeline_unlock(p);
+	return rc;
+}
+
 int sluice_pipeline_start(struct sluice_pipeline *p)
 {
 	SLUICE_KEEP_ERRNO;
@@ -245,9 +266,7 @@ int sluice_pipeline_start(struct sluice_pipeline *p)
 				       PIPELINE_PLANNING);
 	pipeline_unlock(p);
 	if (!mine)
-		return sluice_fail(-EBUSY,
-				   "pipeline '%s' has been started already",
-				   p->name);
+		return pipeline_started(p);
 	sluice_store_release(&p->owner, p->platform->self(p->platform->ctx));
 	rc = pipeline_start(p);
 	sluice_store_release(&p->owner, 0);

@@ -183,12 +183,15 @@ all_taken()
 	seq 1 100000 | cmp - "$scratch/got" || fail "events are lost"
 }
 
-# wrong PLACE SENTENCE: what is on stdin is refused there.
+# wrong PLACE SENTENCE: what is on stdin is refused there, in these modes.
+modes='--check --quiet'
 wrong()
 {
 	file
-	refused "sluice run: $scratch/pipeline.yaml:$1: $2" \
-		run "$scratch/pipeline.yaml"
+	for mode in $modes; do
+		refused "sluice run: $scratch/pipeline.yaml:$1: $2" \
+			run "$scratch/pipeline.yaml" "$mode"
+	done
 }
 
 # wrong_at SENTENCE: the same, at the @, which is not part of it.
@@ -251,8 +254,10 @@ check_wrong()
 	one ".source: file or next, one of them" "source: @{}, out_bytes: 8"
 	one ".source: file: $scratch/none: No such file" \
 		"source: {file: @none}, out_bytes: 8"
+	modes=--quiet # a sink's file is not opened when all is only checked
 	one ".sink: file: /none/there: No such file" \
 		"sink: {file: @/none/there}, in_bytes: 8"
+	modes='--check --quiet'
 	# What only the library knows has the place of the value that it names.
 	one ": stage 'it': unknown dispatcher 'best'; there are" \
 		"dispatcher: @best, source: {file: pipeline.yaml}, out_bytes: 8"
@@ -305,12 +310,27 @@ stages: [{name: it, in_bytes: 8, sink: {file: out.bin}}]
 subscriptions:
  - {consumer: it}
 END
-	# A start sees the whole; --check does not start, and writes nothing.
-	echo "stages: [{name: it, in_bytes: 8, sink: {file: out.bin}}]" | file
-	expect 1 run "$scratch/pipeline.yaml"
-	grep -qF "yaml:1:10: stages[0]: stage 'it' is a consumer without" \
-		"$scratch/talk" || fail "says $(cat "$scratch/talk")"
+	# The whole is checked before anything is written; --check does not start.
 	echo kept >"$scratch/kept"
+	wrong 1:10 "stages[0]: stage 'it' is a consumer without" <<END
+stages: [{name: it, in_bytes: 8, sink: {file: kept}}]
+END
+	grep -qF "or set on_idle to stay" "$scratch/talk" ||
+		fail "speaks C: $(cat "$scratch/talk")"
+	[ "$(cat "$scratch/kept")" = kept ] || fail "a refused graph was written"
+	echo "{pipeline: {name: x}, stages: []}" | file
+	refused "sluice run: pipeline 'x': it has no stages" \
+		run "$scratch/pipeline.yaml" --check
+	listens "peers: the pipeline has no name" "{}" "@{}"
+	listens "pipeline 'a b': for peers, name may hold" "{name: a b}" "@{}"
+	listens "listen: max_deliveries 2 is not in [3, 1000000], nor 0" \
+		"{name: x}" "{max_deliveries: @2}"
+	listens "listen: on_stall 1 with stall_ms 0" "{name: x}" \
+		"{on_stall: @detach}"
+	# Nobody listens when that is all that is asked.
+	echo "{pipeline: {name: x}, listen: {folder: .}, stages: [$fed]}" | file
+	expect 0 run "$scratch/pipeline.yaml" --check
+	[ ! -e "$scratch/x.lock" ] || fail "--check listens"
 	doubles kept
 	expect 0 run "$scratch/pipeline.yaml" --check
 	[ "$(cat "$scratch/kept" "$scratch/out" "$scratch/talk")" = kept ] ||
@@ -319,6 +339,14 @@ END
 		doubles /dev/full
 		expect 1 run "$scratch/pipeline.yaml"
 	}
+}
+
+# listens SENTENCE PIPELINE KEYS: a pipeline that listens so.
+fed="{name: fed, in_bytes: 8, sink: {file: kept}, on_idle: stay, peers_feed: true}"
+listens()
+{
+	echo "{pipeline: $2, listen: $3, stages: [$fed]}" |
+		wrong_at "listen: $1"
 }
 
 # subscribed SENTENCE KEYS: a subscription with these.

@@ -969,6 +969,10 @@ sluice_unit_mutant(attach-late-for-good engine/peer/client.c attach "who_waits_a
 	[[s/rc == -EAGAIN || rc == -ETIMEDOUT ||/rc == -EAGAIN ||/]])
 sluice_unit_mutant(attach-ready-unheard engine/peer/attach.c attach "who_was_welcomed_is_told"
 	[[s/if (attach_ended(a, \&end) <= 0)/if (1)/]])
+sluice_unit_mutant(check-of-nothing engine/run/run.c graph "behind_a_ring"
+	[[/^int sluice_pipeline_check/,/^}/s/? check_graph(p)/? 0/]])
+sluice_unit_mutant(listen-check-without-a-path engine/peer/listen.c listen "a_check_leaves_no_trace"
+	[[s/rc = address_paths(&address, p->name, l->opts.folder)/rc = 0/]])
 sluice_unit_mutant(attach-waits-for-no-other engine/peer/client.c attach "who_waits_asks_the_next_one"
 	[[s/rc == -ECONNREFUSED || rc == -EPIPE/rc == -ECONNREFUSED/]])
 sluice_unit_mutant(fatal-for-one-of-all engine/link/rings_common.c peers_fatal "broadcast, and the place is kept"

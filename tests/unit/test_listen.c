@@ -66,10 +66,15 @@ static struct opts_row opts_rows[] = {
 static void options(void **state)
 {
 	const struct opts_row *row = *state;
+	struct sluice_listen_opts opts = row->opts;
 	int before = fds_count();
 
 	reception_declare("p");
 	assert_int_equal(reception_listen(row->opts), -EINVAL);
+	assert_text_has(sluice_last_error(), row->says);
+	/* And so when that is all that is asked. */
+	opts.size = sizeof(opts);
+	assert_int_equal(sluice_listen_check(pipeline, &opts), -EINVAL);
 	assert_text_has(sluice_last_error(), row->says);
 	reception_close();
 	assert_int_equal(fds_count(), before);
@@ -85,7 +90,28 @@ static void a_name_is_required(void **state)
 	reception_declare("a b");
 	assert_int_equal(reception_listen(plain), -EINVAL);
 	assert_text_has(sluice_last_error(), "pipeline 'a b'");
+	assert_int_equal(sluice_listen_check(pipeline, NULL), -EINVAL);
+	assert_text_has(sluice_last_error(), "pipeline 'a b'");
 	reception_close();
+}
+
+/* Nothing has been made, and what is in use now may be free later. */
+static void a_check_leaves_no_trace(void **state)
+{
+	char deep[256];
+	struct sluice_listen_opts opts = {.size = sizeof(opts), .folder = deep};
+	int fds = fds_count();
+
+	(void)state;
+	reception_declare("p");
+	(void)snprintf(deep, sizeof(deep), "%s/not/there", folder);
+	assert_int_equal(sluice_listen_check(pipeline, &opts), 0);
+	assert_int_equal(fds_entries(folder), 0);
+	(void)snprintf(deep, sizeof(deep), "%s/%0100d", folder, 0);
+	assert_int_equal(sluice_listen_check(pipeline, &opts), -ENAMETOOLONG);
+	assert_text_has(sluice_last_error(), "over the limit of 107");
+	reception_close();
+	assert_int_equal(fds_count(), fds);
 }
 
 static void stages_say_what_makes_sense(void **state)
@@ -330,6 +356,7 @@ int main(void)
 {
 	static const struct CMUnitTest plain_tests[] = {
 		cmocka_unit_test(a_name_is_required),
+		cmocka_unit_test(a_check_leaves_no_trace),
 		cmocka_unit_test(stages_say_what_makes_sense),
 		cmocka_unit_test(it_comes_and_goes_without_a_trace),
 		cmocka_unit_test(it_listens_once),

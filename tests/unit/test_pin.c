@@ -404,9 +404,41 @@ static void turns_are_taken_by_as_many(void **state)
 	assert_int_equal(platform->turns(platform->ctx, 0) - first_turn, 5);
 }
 
+static void cpu_that_does_not_exist(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	struct flow_source source = {.end = 1};
+	struct flow_sink sink = {0};
+	const char *there;
+
+	(void)state;
+	assert_int_equal(
+		sluice_stage_add(p, SLUICE_STAGE(.name = "a",
+						 .kind = SLUICE_PRODUCER,
+						 .state = &source,
+						 .out_bytes = sizeof(uint64_t),
+						 .cpu = SLUICE_CPU(4000),
+						 .handle_demand = flow_count)),
+		0);
+	flow_add_sink(p, "c", &sink);
+	flow_subscribe(p, "c", "a", NULL);
+	/* A check is not of this machine. */
+	assert_int_equal(sluice_pipeline_check(p), 0);
+	assert_int_equal(sluice_pipeline_start(p), -EINVAL);
+	assert_text_has(sluice_last_error(), "'a'");
+	assert_text_has(sluice_last_error(), "cpu 4000");
+	there = strstr(sluice_last_error(), "there are: ");
+	assert_non_null(there);
+	assert_in_range(there[strlen("there are: ")], '0', '9');
+	flow_check_released();
+	sluice_pipeline_close(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(cpu_that_does_not_exist,
+						flow_setup, flow_teardown),
 		cmocka_unit_test(threads_carry_the_name),
 		cmocka_unit_test(pipelines_are_spread),
 		cmocka_unit_test(nothing_is_pinned),

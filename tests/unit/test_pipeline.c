@@ -122,6 +122,7 @@ static void before_the_start(void **state)
 static void check_started(struct sluice_pipeline *p)
 {
 	assert_int_equal(sluice_pipeline_start(p), -EBUSY);
+	assert_int_equal(sluice_pipeline_check(p), -EBUSY);
 	assert_text_has(sluice_last_error(), "has been started already");
 }
 

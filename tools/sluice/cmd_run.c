@@ -239,6 +239,16 @@ static int run_graph(const struct options *options, struct graph *graph)
 	return rc;
 }
 
+/* All that can be told without a start; and before one, nothing has been done. */
+static int run_check(struct graph *graph)
+{
+	int rc = cli_library(sluice_pipeline_check(graph->pipeline));
+
+	if (rc < 0)
+		graph_within(graph);
+	return rc == 0 && graph->check ? graph_listen(graph) : rc;
+}
+
 int cmd_run(const struct command *command, void *of)
 {
 	const struct options *options = of;
@@ -247,6 +257,8 @@ int cmd_run(const struct command *command, void *of)
 			    options->quiet ? NULL : run_log);
 	int closed;
 
+	if (rc == 0)
+		rc = run_check(&graph);
 	if (rc == -EINVAL)
 		rc = COMMAND_USAGE;
 	else if (rc == 0 && !options->check)

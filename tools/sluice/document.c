@@ -89,8 +89,62 @@ void document_close(struct document *document)
 	*document = (struct document){0};
 }
 
+/* The library names constants of C; in a file they are words. Of each group what its
+ * names begin with, and what stands for all of one name. */
+static const struct constant {
+	const char *begins;
+	const char *word; /* NULL: what follows, in small letters */
+} constants[] = {
+	{"SLUICE_PEER_DELIVERIES_FOREVER", "0"},
+	{"SLUICE_MIN_ZERO", "0"},
+	{"SLUICE_DEMAND_", NULL},
+	{"SLUICE_IDLE_", NULL},
+	{"SLUICE_MIN_", NULL},
+	{"SLUICE_ON_END_", NULL},
+	{"SLUICE_STAGE_", NULL},
+	{"SLUICE_STALL_", NULL},
+	{"SLUICE_SUBSCRIBE_", NULL},
+	{"SLUICE_TASK_", NULL},
+	{"SLUICE_ONE_FOR_", "one_for_"},
+	{"SLUICE_REST_FOR_", "rest_for_"},
+	{"SLUICE_PRODUCER", "producer"},
+	{"SLUICE_CONSUMER", "consumer"},
+};
+
+static void sentence_in_words(void)
+{
+	char text[1024];
+	const char *from = cli_error();
+	size_t to = 0;
+
+	while (*from != '\0' && to + 32 < sizeof(text)) {
+		const struct constant *c = constants;
+		const struct constant *end =
+			c + sizeof(constants) / sizeof(constants[0]);
+
+		while (c < end &&
+		       strncmp(from, c->begins, strlen(c->begins)) != 0)
+			c++;
+		if (c == end) {
+			text[to++] = *from++;
+			continue;
+		}
+		from += strlen(c->begins);
+		if (c->word != NULL)
+			to += (size_t)snprintf(text + to, sizeof(text) - to,
+					       "%s", c->word);
+		for (; isupper((unsigned char)*from) || *from == '_'; from++)
+			if (to + 1 < sizeof(text))
+				text[to++] =
+					(char)tolower((unsigned char)*from);
+	}
+	text[to] = '\0';
+	(void)REFUSE("%s", text);
+}
+
 int document_within(const struct document *document, const yaml_node_t *node)
 {
+	sentence_in_words();
 	return cli_within("%.200s:%zu:%zu: ", document->file,
 			  node->start_mark.line + 1,
 			  node->start_mark.column + 1);

@@ -60,8 +60,8 @@ struct graph {
  */
 int graph_open(struct graph *graph, const char *file, int check,
 	       void (*log)(void *ctx, const char *text));
-/* Before a start: let peers come, if the file says so. Returns 0 or a negative errno,
- * with a sentence. */
+/* Before a start: let peers come, if the file says so; or, of a graph that is checked, say
+ * whether they could. Returns 0 or a negative errno, with a sentence. */
 int graph_listen(struct graph *graph);
 /* Before a start: what is written over is empty. Returns 0 or a negative errno,
  * with a sentence. */

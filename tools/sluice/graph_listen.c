@@ -234,8 +234,11 @@ int graph_listen(struct graph *graph)
 
 	if (graph->listen.map == NULL)
 		return 0;
-	rc = cli_library(
-		sluice_pipeline_listen(graph->pipeline, &graph->listen.opts));
+	rc = cli_library(graph->check
+				 ? sluice_listen_check(graph->pipeline,
+						       &graph->listen.opts)
+				 : sluice_pipeline_listen(graph->pipeline,
+							  &graph->listen.opts));
 	if (rc < 0)
 		(void)document_within_map(&graph->document, graph->listen.map,
 					  "listen");
