@@ -37,7 +37,8 @@ if(NOT SLUICE_HAVE_SQLITE AND NOT SLUICE_HAVE_POSTGRES)
 	return()
 endif()
 
-set(SLUICE_TASKS_SOURCES check clock cron cron_fire exchange held lease manage
+set(SLUICE_TASKS_SOURCES check clock cron cron_fire exchange flow flow_stage flow_thread held
+	lease manage
 	statements tasks tend)
 set(SLUICE_TASKS_LIBRARIES)
 set(SLUICE_TASKS_REQUIRES sluice)
@@ -97,7 +98,8 @@ function(sluice_tasks_library kind)
 		LINKER_LANGUAGE C VERIFY_INTERFACE_HEADER_SETS ON SYSTEM ON)
 	target_sources(${target} PUBLIC FILE_SET HEADERS
 		BASE_DIRS ${SLUICE_INCLUDE_DIR}
-		FILES ${SLUICE_INCLUDE_DIR}/sluice/stages/tasks.h)
+		FILES ${SLUICE_INCLUDE_DIR}/sluice/stages/tasks.h
+			${SLUICE_INCLUDE_DIR}/sluice/stages/tasks_flow.h)
 	target_link_libraries(${target} PUBLIC sluice_${name}
 		PRIVATE ${SLUICE_TASKS_LIBRARIES} Threads::Threads)
 endfunction()

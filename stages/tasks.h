@@ -93,6 +93,9 @@ struct sluice_tasks_opts {
 	 * A task that is another's by now is not among them. NULL: none.
 	 */
 	const char *effect;
+	/** SQL that is run on each new connection, before `effect` is looked at:
+	 * "CREATE TABLE IF NOT EXISTS sums (...)". NULL: none. */
+	const char *prepare;
 	uint64_t resv[8];
 };
 

@@ -211,6 +211,8 @@ int pg_open(struct sluice_tasks *tasks)
 	rc = pg_connect(tasks);
 	if (rc == 0)
 		rc = pg_migrate(tasks);
+	if (rc == 0 && tasks->prepare != NULL)
+		rc = pg_exec(tasks, tasks->prepare, 0, NULL);
 	if (rc == 0 && tasks->effect != NULL) {
 		pg->done_text = pg_done_text(tasks);
 		if (pg->done_text == NULL)

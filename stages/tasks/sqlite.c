@@ -216,6 +216,8 @@ static int sqlite_set_up(struct sluice_tasks *tasks)
 					      : "PRAGMA synchronous = NORMAL");
 	if (rc == 0)
 		rc = sqlite_migrate(tasks);
+	if (rc == 0 && tasks->prepare != NULL)
+		rc = sqlite_do(tasks, tasks->prepare);
 	if (rc == 0 && tasks->effect != NULL)
 		rc = sqlite_do(tasks, "CREATE TEMP TABLE finished"
 				      " (id INTEGER, attempt INTEGER,"

@@ -128,6 +128,7 @@ struct sluice_tasks {
 	struct sluice_tasks_opts opts;
 	char url[STORE_URL_BYTES];
 	char *effect;
+	char *prepare;
 	pid_t pid;       /* that opened it */
 	int wake_fd;     /* an eventfd */
 	int64_t owner;   /* 0: none yet */

@@ -141,6 +141,16 @@ static int tasks_store(struct sluice_tasks *tasks, const char *url)
 			   (int)strcspn(url, ":/@"), url);
 }
 
+/* The caller's text, for as long as the handle is there. */
+static int tasks_keep(char **kept, const char **text)
+{
+	if (*text == NULL)
+		return 0;
+	*kept = strdup(*text);
+	*text = *kept;
+	return *kept != NULL ? 0 : sluice_fail(-ENOMEM, "tasks: no memory");
+}
+
 static int tasks_set_up(struct sluice_tasks *tasks, const char *url,
 			const struct sluice_tasks_opts *opts)
 {
@@ -164,12 +174,9 @@ static int tasks_set_up(struct sluice_tasks *tasks, const char *url,
 				   "which has one writer: an open transaction "
 				   "would keep all others out",
 				   tasks->store->name);
-	if (tasks->opts.effect != NULL) {
-		tasks->effect = strdup(tasks->opts.effect);
-		if (tasks->effect == NULL)
-			return sluice_fail(-ENOMEM, "tasks: no memory");
-		tasks->opts.effect = tasks->effect;
-	}
+	if (tasks_keep(&tasks->effect, &tasks->opts.effect) < 0 ||
+	    tasks_keep(&tasks->prepare, &tasks->opts.prepare) < 0)
+		return -ENOMEM;
 	tasks->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (tasks->wake_fd < 0)
 		return sluice_fail(-errno, "tasks: no descriptor");
@@ -181,6 +188,7 @@ static void tasks_free(struct sluice_tasks *tasks)
 	if (tasks->wake_fd >= 0)
 		(void)close(tasks->wake_fd);
 	free(tasks->effect);
+	free(tasks->prepare);
 	free(tasks->held);
 	free(tasks->claimed);
 	free(tasks);

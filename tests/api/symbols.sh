@@ -25,8 +25,8 @@ declared()
 for header in "$source"/sluice.h "$source"/ring/*.h \
 	"$source"/dispatch/*.h "$source"/engine/*.h \
 	"$source"/stages/*.h; do
-	# tasks.h is another library's.
-	case $header in *_priv.h | */stages/tasks.h) continue ;; esac
+	# Those of tasks are another library's.
+	case $header in *_priv.h | */stages/tasks*.h) continue ;; esac
 	declared "$header"
 done | grep '^sluice_' | sort -u >"$scratch/declared"
 [ -s "$scratch/declared" ] || fail "no declarations found"
@@ -44,7 +44,9 @@ for kind in shared static; do
 done
 
 if [ -f "$build/libsluice-tasks.so" ]; then
-	declared "$source/stages/tasks.h" | grep '^sluice_' | sort -u \
+	for header in "$source"/stages/tasks*.h; do
+		declared "$header"
+	done | grep '^sluice_' | sort -u \
 		>"$scratch/tasks"
 	nm -D --defined-only "$build/libsluice-tasks.so" | grep ' T ' |
 		exported >"$scratch/tasks_shared"

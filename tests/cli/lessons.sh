@@ -34,7 +34,55 @@ if head -n 1 "$scratch/help" | grep -qx "usage: $lesson"; then
 	[ $rc -eq 2 ] || fail "an argument that it does not take: $rc, not 2"
 fi
 
+# sql FILE STATEMENT: what sqlite3 says, by Python's, which the tests have.
+sql()
+{
+	python3 -c 'import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]):
+    print(*row, sep="|")' "$1" "$2"
+}
+
 case $lesson in
+15_tasks)
+	"$program" >"$scratch/out"
+	[ "$(grep -c ', done, 100%' "$scratch/out")" -eq 3 ] ||
+		fail "not all are done: $(cat "$scratch/out")"
+	grep -q 'moody, done, 100%, attempt 2, "not in the mood"' \
+		"$scratch/out" || fail "the moody one was not tried again"
+	# Killed in the middle, it goes on, and each counts once.
+	"$program" "$scratch/tasks.db" >"$scratch/out" &
+	pid=$!
+	while [ "$(sql "$scratch/tasks.db" "SELECT count(*) FROM tasks
+			WHERE status = 'running'" 2>/dev/null)" != 1 ]; do
+		kill -0 $pid 2>/dev/null || break
+	done
+	kill -9 $pid 2>/dev/null || :
+	wait $pid 2>/dev/null || :
+	"$program" "$scratch/tasks.db" >"$scratch/out"
+	[ "$(sql "$scratch/tasks.db" "SELECT count(*) FROM tasks
+		WHERE status = 'done' AND progress = 1000")" -ge 3 ] ||
+		fail "SQL does not find them done"
+	[ "$(sql "$scratch/tasks.db" "SELECT count(*) FROM tasks
+		WHERE status = 'done'")" = "$(sql "$scratch/tasks.db" \
+		"SELECT count(*) FROM sums")" ] || fail "the ledger differs"
+	;;
+16_delayed_job)
+	url=sqlite:$scratch/jobs.db
+	"$program" "$url" add "echo now >>$scratch/log"
+	"$program" "$url" add "echo later >>$scratch/log" 1
+	"$program" "$url" add "test -f $scratch/flag || { touch $scratch/flag; exit 3; }"
+	"$program" "$url" list >"$scratch/out"
+	[ "$(grep -c ', ready, attempt 0' "$scratch/out")" -eq 2 ] ||
+		fail "list: $(cat "$scratch/out")"
+	grep -q ', scheduled, attempt 0' "$scratch/out" || fail "none is delayed"
+	"$program" "$url" work 3 once
+	"$program" "$url" list >"$scratch/out"
+	[ "$(grep -c ', done, ' "$scratch/out")" -eq 3 ] ||
+		fail "not all are done: $(cat "$scratch/out")"
+	grep -q ', done, attempt 2, .*"exit status 3"' "$scratch/out" ||
+		fail "none was tried again"
+	printf 'now\nlater\n' | cmp - "$scratch/log" || fail "another order"
+	;;
 01_counter)
 	"$program" >"$scratch/out"
 	printed_by printer >"$scratch/numbers"
