@@ -79,6 +79,7 @@ set(SLUICE_SOURCES
 	engine/link/far_died.c
 	engine/link/far_held.c
 	engine/link/far_pool.c
+	engine/link/gather.c
 	engine/link/inlet.c
 	engine/link/key.c
 	engine/link/lent.c

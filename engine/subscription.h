@@ -54,6 +54,10 @@ SLUICE_BEGIN_DECLS
 /** What auto_wait_us may be. */
 #define SLUICE_AUTO_WAIT_US_MAX 1000000u
 
+/** What batch_wait_us may be, and is beside batch_min if nothing is said. */
+#define SLUICE_BATCH_WAIT_US_MAX     3600000000u
+#define SLUICE_BATCH_WAIT_US_DEFAULT 1000u
+
 /** What the end of a subscription means to its consumer. */
 enum sluice_on_end {
 	/** The consumer ends with its last subscription, for the worst of their
@@ -163,7 +167,34 @@ struct sluice_subscription_opts {
 	/** How long an event may wait in a full ring for those before it, in
 	 * [1, 10^6] us. 0 = 100. */
 	uint32_t auto_wait_us;
-	uint64_t resv[3]; /* zero */
+
+	/* ---- batches by size or time ---------------------------------------- */
+
+	/**
+	 * The handler is not called before this many events are there, or
+	 * batch_wait_us have passed since the stage saw the oldest of them, whichever
+	 * is first. 0 = it is called with what is there; with batch_wait_us set, as
+	 * many as a batch may have.
+	 *
+	 * At most max_demand; with min_demand set at most max_demand - min_demand,
+	 * which is the most that a batch may have; and what is emitted for as many
+	 * must fit one call (batch_events of the stage / fan_out_max). A batch then
+	 * has up to batch_min events, if that is more than max_demand / 2. While the
+	 * stage waits, the credit for what is missing goes back, whatever min_demand
+	 * is. Events that a selector refuses count.
+	 *
+	 * At once, and with fewer events, the handler is called when the subscription
+	 * ends or is cancelled, while the pipeline drains, for events that come again,
+	 * when everything that was asked for is there or the ring is full, and as far as
+	 * the output (in buffer_events, too) has room for no more.
+	 *
+	 * Not for ports, nor where an order is restored (order_of), nor with
+	 * SLUICE_DEMAND_AUTO.
+	 */
+	uint32_t batch_min;
+	/** In [1, 3.6 * 10^9] us. 0 = with batch_min: 1000. */
+	uint32_t batch_wait_us;
+	uint64_t resv[2]; /* zero */
 };
 
 /** Manual demand: events are asked for by sluice_ask() only.

@@ -184,10 +184,11 @@ static const struct fixed_option {
 	size_t at;
 	size_t bytes;
 } fixed_options[] = {
-	FIXED(flags),      FIXED(on_end),    FIXED(weight),
-	FIXED(partition),  FIXED(tee),       FIXED(conflate_keys),
-	FIXED(key_offset), FIXED(key_bytes), FIXED(key_of),
-	FIXED(key_ctx),    FIXED(selector),  FIXED(selector_ctx),
+	FIXED(flags),      FIXED(on_end),        FIXED(weight),
+	FIXED(partition),  FIXED(tee),           FIXED(conflate_keys),
+	FIXED(key_offset), FIXED(key_bytes),     FIXED(key_of),
+	FIXED(key_ctx),    FIXED(selector),      FIXED(selector_ctx),
+	FIXED(batch_min),  FIXED(batch_wait_us),
 };
 
 static int subscription_check_same(const struct subscription *sub,
@@ -207,7 +208,7 @@ static int subscription_check_same(const struct subscription *sub,
 						 "%s cannot change in place",
 						 f->name);
 	}
-	return opts_check_resv(wish->resv, 3, "subscription options");
+	return opts_check_resv(wish->resv, 2, "subscription options");
 }
 
 /* The ring keeps its slots: one that was not named is cut to them. */

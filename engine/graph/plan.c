@@ -194,6 +194,7 @@ static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 	int rc = inlet_open(in, plan_places(stage, stage->declared_in));
 
 	in->ops = p->host.wait;
+	in->command = &p->host.command;
 	in->counters = stage->counters;
 	in->tries_max = stage->opts.max_deliveries;
 	in->count = stage->declared_in;

@@ -10,14 +10,15 @@
 #include <errno.h>
 
 /* Where a batch is put together that does not lie in a row: one that is sized
- * exactly, across the ring's end, or one that a selector has thinned out. */
+ * exactly, or gathered, across the ring's end, or one that a selector has thinned out. */
 uint64_t plan_gathered_bytes(const struct subscription *sub,
 			     const struct sluice_credit *credit)
 {
 	uint64_t most = credit->batch_events;
 
-	if (sub->gathered != NULL || (!credit->exact && !sub->opts.selector &&
-				      !subscription_copied(sub)))
+	if (sub->gathered != NULL ||
+	    (!credit->exact && !sub->opts.selector &&
+	     !subscription_gathers(sub) && !subscription_copied(sub)))
 		return 0;
 	if (most < sub->capacity)
 		most = sub->capacity;

@@ -272,6 +272,73 @@ static int subscription_check_credit(struct subscription *sub)
 	return 0;
 }
 
+/* ---- batches by size or time ---------------------------------------------- */
+
+/* Whose batches nobody gathers. */
+static int subscription_check_gatherer(const struct subscription *sub)
+{
+	const char *field = sub->opts.batch_min ? "batch_min" : "batch_wait_us";
+
+	if (stage_is_port(sub->consumer))
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"%s is for stages with a handler; the user of a port "
+			"says in each call how long it waits",
+			field);
+	if (sub->resequenced)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"%s is not for a stage with order_of, whose batches "
+			"are what is in order",
+			field);
+	if (sub->rule.most != 0)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"%s needs a window that is a number; with max_demand "
+			"SLUICE_DEMAND_AUTO it follows how long events wait",
+			field);
+	return 0;
+}
+
+/* So many events must be able to be there, and to make one batch. */
+static int subscription_check_gather(const struct subscription *sub)
+{
+	const struct sluice_subscription_opts *o = &sub->opts;
+	const struct sluice_stage *consumer = sub->consumer;
+	uint32_t fan_out = consumer->opts.fan_out_max;
+	int rc = subscription_gathers(sub) ? subscription_check_gatherer(sub)
+					   : 0;
+
+	if (rc < 0)
+		return rc;
+	if (o->batch_wait_us > SLUICE_BATCH_WAIT_US_MAX)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"batch_wait_us %u is over the limit of %u",
+			o->batch_wait_us, SLUICE_BATCH_WAIT_US_MAX);
+	if (o->batch_min > o->max_demand)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"batch_min %u is over max_demand %u: so many are never "
+			"there at once",
+			o->batch_min, o->max_demand);
+	if (o->min_demand != 0 && o->batch_min > sub->credit.batch_events)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"batch_min %u is over %u, the most that a batch has "
+			"with max_demand %u and min_demand %u",
+			o->batch_min, sub->credit.batch_events, o->max_demand,
+			sub->credit.min_events);
+	if (stage_produces(consumer) &&
+	    (uint64_t)o->batch_min * fan_out > consumer->emit_max)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"batch_min %u with fan_out_max %u is over what the "
+			"stage may emit in one call: batch_events %u",
+			o->batch_min, fan_out, consumer->emit_max);
+	return 0;
+}
+
 int subscription_check(struct subscription *sub,
 		       const struct sluice_subscription_opts *opts)
 {
@@ -282,7 +349,7 @@ int subscription_check(struct subscription *sub,
 		rc = opts_copy(&sub->opts, opts, sizeof(sub->opts),
 			       "subscription options");
 	if (rc == 0)
-		rc = opts_check_resv(sub->opts.resv, 3, "subscription options");
+		rc = opts_check_resv(sub->opts.resv, 2, "subscription options");
 	if (rc < 0)
 		return rc;
 	sub->rings =
@@ -298,6 +365,8 @@ int subscription_check(struct subscription *sub,
 		rc = subscription_check_partition(sub);
 	if (rc == 0)
 		rc = subscription_check_credit(sub);
+	if (rc == 0)
+		rc = subscription_check_gather(sub);
 	return rc;
 }
 

@@ -211,6 +211,19 @@ uint32_t asides_flush(struct outlet *out)
 	return sent;
 }
 
+int asides_hurry(struct outlet *out)
+{
+	int told = 0;
+
+	for (struct aside *aside = out->asides; aside; aside = aside->next) {
+		if (aside->ended || !subscription_hurry(aside->sub))
+			continue;
+		aside_ring(out, aside);
+		told = 1;
+	}
+	return told;
+}
+
 int asides_busy(struct outlet *out)
 {
 	(void)asides_flush(out);

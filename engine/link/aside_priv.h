@@ -45,6 +45,8 @@ void aside_close(struct outlet *out, struct aside *aside, uint32_t closed);
 void asides_offer(struct outlet *out, const unsigned char *events, uint32_t n);
 /* What waits for credit that may have come. Returns how many events went. */
 uint32_t asides_flush(struct outlet *out);
+/* As outlet_hurry(). */
+int asides_hurry(struct outlet *out);
 /* Does anything wait for one that is there, or is it still reading? */
 int asides_busy(struct outlet *out);
 

@@ -234,18 +234,26 @@ static int far_away(const struct subscription *sub)
 		       SLUICE_REASON_OPEN;
 }
 
-static int far_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
+static uint64_t far_gather(struct inlet *in, struct inlet_link *link,
+			   uint32_t limit, uint32_t enough)
 {
 	const struct subscription *sub = link->sub;
 
 	(void)in;
 	(void)limit;
+	(void)enough;
 	if (SLUICE_UNLIKELY(far_away(sub)))
 		return 0;
+	return closing_look(&link->reader, &sub->by_producer.closing,
+			    &sub->by_producer.closed, &sub->by_producer.end);
+}
+
+static int far_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
+{
+	if (SLUICE_UNLIKELY(far_away(link->sub)))
+		return 0;
 	return sluice_spsc_depth(&link->reader) > 0 ||
-	       closing_look(&link->reader, &sub->by_producer.closing,
-			    &sub->by_producer.closed,
-			    &sub->by_producer.end) > 0;
+	       far_gather(in, link, limit, 1) > 0;
 }
 
 /* What it says of its end itself. What lies before that is seen here, and is taken by
@@ -286,6 +294,7 @@ static uint32_t far_ended(struct inlet_link *link)
 const struct rings_ops rings_far = {
 	.own = 1,
 	.fetch = far_fetch,
+	.gather = far_gather,
 	.ended = far_ended,
 };
 

@@ -70,12 +70,14 @@ static const struct rings_ops *inlet_rings(const struct subscription *sub)
 }
 
 /* Its window is that of its subscription from here on: fixed, or one that begins. */
-static void inlet_begin_window(struct inlet_link *link)
+static void inlet_begin_window(struct inlet *in, struct inlet_link *link)
 {
 	struct subscription *sub = link->sub;
 
 	link->reader.credit = sub->credit;
 	link->window = NULL;
+	if (SLUICE_UNLIKELY(subscription_gathers(sub)))
+		gather_begin(in, link);
 	if (SLUICE_LIKELY(sub->rule.most == 0))
 		return;
 	link->window = &sub->window;
@@ -127,7 +129,7 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
-	inlet_begin_window(link);
+	inlet_begin_window(in, link);
 	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
 	       sub->rx);
 	inlet_weigh(in);
@@ -141,6 +143,7 @@ void inlet_detach(struct inlet *in, uint32_t index)
 	/* Its producer's process looks for that end nowhere else. */
 	if (link->far)
 		sluice_far_signal(&link->sub->far.bell);
+	gather_end(in, link);
 	link->far = 0;
 	link->open = 0;
 	link->sub = NULL;
@@ -212,7 +215,7 @@ void inlet_resize(struct inlet *in, uint32_t index)
 {
 	struct inlet_link *link = &in->links[index];
 
-	inlet_begin_window(link);
+	inlet_begin_window(in, link);
 	inlet_weigh(in);
 	if (link->open)
 		inlet_ask(in, index);

@@ -74,9 +74,14 @@ struct inlet {
 	uint32_t turn;       /* link + 1 whose turn was cut; or 0 */
 	uint32_t took;       /* slots the last inlet_take() took */
 	uint32_t tries_max;  /* deliveries after which events are given up */
+	uint32_t gathers;    /* links with batches by size or time */
 	const struct sluice_wait_ops *ops;
 	struct helper *helper; /* who steps it in the worker's stead, or NULL */
 	struct sluice_counters *counters;
+	const sluice_a32
+		*command; /* not 0: nobody is to wait for more events */
+	uint32_t
+		stirred; /* a link waits, and did not when that was asked last */
 };
 
 /* Allocate for @links subscriptions. Returns 0 or -ENOMEM. */

@@ -222,6 +222,23 @@ int outlet_quiet(struct outlet *out)
 	return out->rings->quiet(out);
 }
 
+int outlet_hurry(struct outlet *out)
+{
+	int told;
+
+	if (out->hurried)
+		return 0;
+	out->hurried = 1;
+	told = asides_hurry(out);
+	for (uint32_t i = 0; i < out->lanes.count; i++) {
+		if (out->subs[i] == NULL || !subscription_hurry(out->subs[i]))
+			continue;
+		outlet_ring(out, i);
+		told = 1;
+	}
+	return told;
+}
+
 void outlet_end(struct outlet *out, uint32_t closed)
 {
 	if (out->sequence != NULL)

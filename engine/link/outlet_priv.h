@@ -82,6 +82,7 @@ struct outlet {
 	/* What one that left was the last to have, or what the resequencer missed:
 	 * stranded, and not told yet. */
 	uint64_t unread;
+	uint32_t hurried; /* all were told that it ends: outlet_hurry() */
 };
 
 /* Allocate for @places subscriptions, @lanes of them there now, and decisions
@@ -257,6 +258,10 @@ void outlet_tell_gauges(struct outlet *out);
 
 /* Has every consumer finished everything it was sent? */
 int outlet_quiet(struct outlet *out);
+
+/* Its stage makes no more, and waits until all is finished: tell those that wait for more
+ * events (gather_priv.h). Returns non-zero when there was somebody to tell. */
+int outlet_hurry(struct outlet *out);
 
 /* End the stream of every subscription, behind all that was placed. */
 void outlet_end(struct outlet *out, uint32_t closed);

@@ -37,12 +37,13 @@ struct pool_ring {
 
 /* Claim for one who has finished what it took before, and copies it to where @w
  * writes next: an even share of the @there events that lie there at most, so that
- * others find as much; @limit at most, and no further than the end of its ring.
+ * others find as much, but not fewer than @least, as far as they lie there; @limit at
+ * most, and no further than the end of its ring.
  * Returns how many, from *first on. */
 static inline uint32_t pool_claim(const struct pool_ring *pool,
 				  const struct sluice_spsc_writer *w,
-				  uint64_t there, uint32_t limit,
-				  uint64_t *first)
+				  uint64_t there, uint32_t least,
+				  uint32_t limit, uint64_t *first)
 {
 	uint64_t row = w->capacity - (w->reserved & (w->capacity - 1));
 	/* Relaxed: a hint. */
@@ -54,6 +55,8 @@ static inline uint32_t pool_claim(const struct pool_ring *pool,
 	if (readers < 2)
 		readers = 2; /* another may come */
 	n = (there + readers - 1) / readers;
+	if (n < least)
+		n = least;
 	if (n > limit)
 		n = limit;
 	if (n > row)

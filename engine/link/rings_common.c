@@ -309,21 +309,27 @@ static uint64_t common_asks_of(const struct subscription *sub)
 /* A reader of the common ring may see events behind the end of its own stream:
  * `closed` was stored before they were published, so it is seen with them. A peek at
  * an empty ring would look again, and further. */
-static int common_fetch(struct inlet *in, struct inlet_link *link,
-			uint32_t limit)
+static uint64_t common_gather(struct inlet *in, struct inlet_link *link,
+			      uint32_t limit, uint32_t enough)
 {
 	struct sluice_spsc_reader *r = &link->reader;
 
 	(void)in;
 	(void)limit;
-	if (sluice_spsc_depth(r) > 0)
-		return 1;
+	(void)enough;
 	(void)sluice_spsc_look(r);
 	if (sluice_load_acquire(&link->sub->by_producer.closed) !=
 	    SLUICE_REASON_OPEN)
 		sluice_spsc_cut(
 			r, sluice_load_acquire(&link->sub->by_producer.end));
-	return sluice_spsc_depth(r) > 0;
+	return sluice_spsc_depth(r);
+}
+
+static int common_fetch(struct inlet *in, struct inlet_link *link,
+			uint32_t limit)
+{
+	return sluice_spsc_depth(&link->reader) > 0 ||
+	       common_gather(in, link, limit, 1) > 0;
 }
 
 /* Its own stream may end before the others'. */
@@ -359,5 +365,6 @@ const struct rings_ops rings_common = {
 	.asks = common_asks,
 	.asks_of = common_asks_of,
 	.fetch = common_fetch,
+	.gather = common_gather,
 	.ended = common_ended,
 };

@@ -226,13 +226,27 @@ static void pool_stamp(struct inlet_link *link, uint64_t first, uint64_t n)
 	link->stamp.ns = stamp.ns;
 }
 
+/* @n from @first on were claimed: into its own ring, where they are in a row. */
+static void pool_take(struct inlet *in, struct inlet_link *link, uint64_t first,
+		      uint32_t n)
+{
+	struct sluice_spsc_writer *w = &link->filler;
+	uint64_t place = w->reserved & (w->capacity - 1);
+
+	pool_count(link, first, n);
+	pool_stamp(link, first, n);
+	sluice_mpmc_read(&link->pool->mpmc, first, n,
+			 w->slots + place * w->slot_bytes);
+	sluice_spsc_commit(w, n);
+	inlet_ring(in, link);
+}
+
 /* Take from the pool when what was taken before is finished. Nothing more once
  * the stream has ended: whoever ended it takes back what is left. */
 static int pool_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 {
 	const struct sluice_mpmc *ring = &link->pool->mpmc;
 	struct sluice_spsc_writer *w = &link->filler;
-	uint64_t place = w->reserved & (w->capacity - 1);
 	uint64_t there = sluice_mpmc_depth(ring);
 	uint64_t first = 0;
 	uint32_t n;
@@ -240,15 +254,39 @@ static int pool_fetch(struct inlet *in, struct inlet_link *link, uint32_t limit)
 	if (sluice_spsc_depth(&link->reader) > 0 || there == 0 ||
 	    sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
 		return 1;
-	n = pool_claim(link->pool, w, there, limit, &first);
-	if (n == 0)
-		return 1;
-	pool_count(link, first, n);
-	pool_stamp(link, first, n);
-	sluice_mpmc_read(ring, first, n, w->slots + place * w->slot_bytes);
-	sluice_spsc_commit(w, n);
-	inlet_ring(in, link);
+	n = pool_claim(link->pool, w, there, 1, limit, &first);
+	if (n > 0)
+		pool_take(in, link, first, n);
 	return 1;
+}
+
+/* Of one that gathers: it takes what makes a batch, and leaves to others what lies there
+ * until then; unless the pool is full, which nothing would come into. A row that ends
+ * with its own ring is taken in two. */
+static uint64_t pool_gather(struct inlet *in, struct inlet_link *link,
+			    uint32_t limit, uint32_t enough)
+{
+	const struct sluice_mpmc *ring = &link->pool->mpmc;
+	uint64_t has = sluice_spsc_look(&link->reader);
+	uint64_t there = sluice_mpmc_depth(ring);
+
+	if (sluice_load_acquire(&link->sub->tx->closed) != SLUICE_REASON_OPEN)
+		return has;
+	if (has + there < enough && there < ring->capacity)
+		return has + there;
+	while (has < enough && there > 0) {
+		uint32_t least = (uint32_t)(enough - has);
+		uint64_t first = 0;
+		uint32_t n = pool_claim(link->pool, &link->filler, there, least,
+					(uint32_t)(limit - has), &first);
+
+		if (n == 0)
+			break;
+		pool_take(in, link, first, n);
+		has = sluice_spsc_look(&link->reader);
+		there = sluice_mpmc_depth(ring);
+	}
+	return has + there;
 }
 
 const struct rings_ops rings_pool = {
@@ -269,5 +307,6 @@ const struct rings_ops rings_pool = {
 	.asks = separate_asks,
 	.asks_of = separate_asks_of,
 	.fetch = pool_fetch,
+	.gather = pool_gather,
 	.ended = separate_ended,
 };

@@ -75,6 +75,11 @@ struct rings_ops {
 	/* Before a look at the link's ring for @limit events at most; returns 0 when
 	 * there are none. NULL: the look is enough. */
 	int (*fetch)(struct inlet *in, struct inlet_link *link, uint32_t limit);
+	/* Of a link that gathers (gather_priv.h), where some may be there already: look,
+	 * and take, when at least @enough are there, what has to be taken, @limit at
+	 * most. Returns how many are in sight. NULL: none gathers. */
+	uint64_t (*gather)(struct inlet *in, struct inlet_link *link,
+			   uint32_t limit, uint32_t enough);
 	/* How the link's stream has ended, a SLUICE_CLOSED() word; 0: it has
 	 * not. */
 	uint32_t (*ended)(struct inlet_link *link);

@@ -304,6 +304,15 @@ uint64_t separate_asks(struct outlet *out, int now)
 	return asks;
 }
 
+static uint64_t separate_gather(struct inlet *in, struct inlet_link *link,
+				uint32_t limit, uint32_t enough)
+{
+	(void)in;
+	(void)limit;
+	(void)enough;
+	return sluice_spsc_look(&link->reader);
+}
+
 uint32_t separate_ended(struct inlet_link *link)
 {
 	return sluice_spsc_ended(&link->reader);
@@ -325,5 +334,6 @@ const struct rings_ops rings_separate = {
 	.end = separate_end,
 	.asks = separate_asks,
 	.asks_of = separate_asks_of,
+	.gather = separate_gather,
 	.ended = separate_ended,
 };

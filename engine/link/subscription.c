@@ -12,6 +12,7 @@ void subscription_reset(struct subscription *sub)
 	sluice_store_release(&sub->by_producer.closed, 0);
 	sluice_store_stale(&sub->by_producer.closing, 0);
 	sluice_store_release(&sub->by_producer.end, 0);
+	sluice_store_stale(&sub->by_producer.ending, 0);
 	sluice_store_release(&sub->by_producer.start, 0);
 	sluice_store_release(&sub->by_producer.waiting, 0);
 	sluice_store_release(&sub->by_producer.held, 0);

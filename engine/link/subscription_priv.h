@@ -39,6 +39,9 @@
  *   closing      producer, of what  consumer     release  1: `end` is being fixed,
  *                another process                          and `closed` follows;
  *                writes                                   see ring/closing_priv.h
+ *   ending       producer           consumer     release  1: its stage makes no
+ *                                                         more, and waits until all
+ *                                                         is finished
  *   waiting      producer           any          relaxed  a gauge: its events
  *                                                         in the spill
  *   held         whoever reads      any          release  `hold`, once it is so;
@@ -85,6 +88,7 @@
 #include "ring/region.h"
 #include "ring/spsc.h"
 #include "engine/link/far_words_priv.h"
+#include "engine/link/gather_priv.h"
 #include "engine/link/handed_priv.h"
 #include "engine/link/pool_priv.h"
 #include "engine/link/position_priv.h"
@@ -189,6 +193,7 @@ struct subscription_producer_words {
 	sluice_a64 start;
 	sluice_a32 held;
 	sluice_a32 closing;
+	sluice_a32 ending;
 	struct subscription_held_at held_at;
 	sluice_a64 waiting; /* last: written with each round that spills */
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
@@ -241,6 +246,7 @@ struct subscription {
 
 	/* The consumer's alone. */
 	struct window window;    /* that in use, if it follows the link */
+	struct gather gather;    /* batches by size or time */
 	unsigned char *gathered; /* where a batch is put together */
 	uint32_t *kept;          /* its slots that the selector kept */
 	uint32_t *counts;        /* deliveries before, by slot */
@@ -367,6 +373,22 @@ static inline sluice_a32 *subscription_notes_read(struct subscription *sub)
 	return SLUICE_UNLIKELY(sub->far.notes_read != NULL)
 		       ? sub->far.notes_read
 		       : &sub->own_notes_read;
+}
+
+/* Its batches are handed out when enough events are there, or they have waited. */
+static inline int subscription_gathers(const struct subscription *sub)
+{
+	return sub->opts.batch_min != 0 || sub->opts.batch_wait_us != 0;
+}
+
+/* The producer's: nothing more is made. Returns non-zero when its consumer may wait for
+ * more, and is to be rung. */
+static inline int subscription_hurry(struct subscription *sub)
+{
+	if (!subscription_gathers(sub))
+		return 0;
+	sluice_store_release(&sub->by_producer.ending, 1);
+	return 1;
 }
 
 /* Its events may change while they are looked at: they are copied first. */

@@ -257,6 +257,7 @@ int stage_step_ending(struct sluice_stage *stage)
 	int moved = outlet_refresh(&stage->out, UINT64_MAX);
 	int flushed = stage_flush(stage, STAGE_LOOK);
 
+	moved |= outlet_hurry(&stage->out);
 	if (flushed & FLUSH_MARKER)
 		return 1;
 	moved |= flushed;

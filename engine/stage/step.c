@@ -95,6 +95,11 @@ static int consumer_step_idle(struct sluice_stage *stage, uint32_t index)
 
 	if (closed != SLUICE_REASON_OPEN)
 		stage_link_ended(stage, index, closed);
+	if (SLUICE_UNLIKELY(stage->in.stirred)) {
+		/* A round more: so whoever parks knows when a batch is due. */
+		stage->in.stirred = 0;
+		return 1;
+	}
 	return closed != SLUICE_REASON_OPEN;
 }
 
@@ -143,7 +148,7 @@ static int consumer_step_turn(struct sluice_stage *stage, uint32_t index,
 		in->took = 0;
 		worked |= consumer_step_inlet(
 			stage, index,
-			limit < share->left ? limit : share->left);
+			gather_turn(&in->links[index], share->left, limit));
 		if (stage->run.phase != STAGE_RUNNING || !in->links[index].open)
 			return 1;
 		sluice_share_take(share, in->took);
@@ -225,6 +230,7 @@ static int consumer_step(struct sluice_stage *stage)
 		limit = consumer_limit(stage, index, &stalled);
 		if (limit == 0) {
 			worked |= stage_strand_vacant(stage);
+			gather_rest(in, &in->links[index]);
 			/* An end needs no credit. */
 			worked |= consumer_step_idle(stage, index);
 		} else if (SLUICE_UNLIKELY(in->weighted)) {
@@ -324,6 +330,12 @@ uint64_t stage_deadline(const struct sluice_stage *stage)
 		return due;
 	if (stage->post.timers.armed)
 		due = timer_next(&stage->post.timers);
+	if (SLUICE_UNLIKELY(stage->in.gathers > 0)) {
+		uint64_t batch_ns = gather_due(&stage->in);
+
+		if (batch_ns < due)
+			due = batch_ns;
+	}
 	return stage->run.retry_ns != 0 && stage->run.retry_ns < due
 		       ? stage->run.retry_ns
 		       : due;

@@ -73,6 +73,20 @@ sluice_sim_mutant(recheck-dropped ring/wait.h "${STUCK}"
 sluice_sim_mutant(restart-forgotten engine/run/supervisor.c "${STUCK}|${LOST}"
 	[[s/supervisor_tell(stage, RESTART_UP)/(void)0/]])
 
+# ---- batches by size or time ---------------------------------------------------
+set(EARLY "a batch of [0-9]+ after")
+set(LATE "events wait for [0-9]+ ns")
+sluice_sim_mutant(batch-waits-unknown engine/link/gather.c "${LATE}|${STUCK}"
+	[[s/in->stirred |= !g->waits;/(void)in;/]] 0 gather)
+sluice_sim_mutant(batch-deadline-forgotten engine/stage/step.c "${LATE}|${STUCK}"
+	[[s/if (batch_ns < due)/if (0)/]] 0 gather)
+sluice_sim_mutant(batch-without-room-is-due engine/link/gather.c "${STUCK}"
+	[[/^void gather_rest/,/^}/s/link->sub->gather.waits = 0;/(void)link;/]] 0 gather)
+sluice_sim_mutant(batch-too-early engine/link/gather.c "${EARLY}"
+	[[s/now_ns < g->due_ns) {/now_ns == 0) {/]] 0 gather)
+sluice_sim_mutant(batch-dated-once engine/link/gather.c "${EARLY}"
+	[[/^static void gather_date/,/^}/s/position_reached(acked, g->seen)/0/]] 0 gather)
+
 # ---- credit ------------------------------------------------------------------
 sluice_sim_mutant(window-too-wide ring/credit.h "in flight|beyond what is finished"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])
@@ -87,7 +101,7 @@ sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for|returned -71"
 sluice_sim_mutant(refused-costs-spill engine/link/outlet_write.c "${STUCK}|${LOST}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
 sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight|have carried"
-	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]] 1000)
+	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]] 1011)
 
 # ---- the spill and the buffer --------------------------------------------------
 sluice_sim_mutant(spill-kept engine/link/rings_separate.c "${STUCK}|${LOST}"
@@ -240,7 +254,7 @@ sluice_sim_mutant(lent-what-others-get engine/link/lent.c "event [0-9]+ after|${
 sluice_sim_mutant(helper-leaves-without-a-ring engine/run/help.c "${STUCK}|${LOST}"
 	[[/^int help_run/,/^}/s/sluice_bell_ring(worker->bell, ops);/(void)ops;/]] 0 help,ports)
 sluice_sim_mutant(helper-keeps-who-has-ended engine/run/help.c "${STUCK}|livelock"
-	[[/^static int help_is_plain/,/^}/s/run.phase == STAGE_ENDED/run.phase > STAGE_ENDED/]] 12900 help,ports)
+	[[/^static int help_is_plain/,/^}/s/run.phase == STAGE_ENDED/run.phase > STAGE_ENDED/]] 39000 help,ports)
 sluice_sim_mutant(helper-owes-and-sleeps engine/run/help.c "${STUCK}|${LOST}"
 	[[/^int help_in_wait/,/^}/s/help->count > 0 \&\& help_run(help)/0/]] 0 help,ports)
 

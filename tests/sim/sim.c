@@ -98,6 +98,8 @@ static uint32_t sim_find_runnable(uint32_t *runnable)
 		}
 		if (n > 0)
 			return n;
+		if (sim.asleep != NULL)
+			sim.asleep(sim.result.now_ns);
 		if (next != NEVER && sim.leaps_left > 0) {
 			sim.leaps_left -= sim.leaps_left != NO_LIMIT;
 			sim.result.now_ns = next;
@@ -188,6 +190,11 @@ uint32_t sim_copy_method(void)
 		SLUICE_COPY_PLAIN, SLUICE_COPY_STREAM, SLUICE_COPY_IN_PLACE};
 
 	return methods[sim_below(3)];
+}
+
+void sim_watch_sleep(void (*look)(uint64_t now_ns))
+{
+	sim.asleep = look;
 }
 
 void sim_yield(void)
@@ -315,6 +322,7 @@ struct sim_result sim_run(uint64_t seed, void (*run)(void *), void *arg)
 	sim.spurious_one_in = 2 + sim_below(30);
 	sim.leap_one_in = 50 + sim_below(2000);
 	sim.leaps_left = NO_LIMIT;
+	sim.asleep = NULL;
 	sim_scarce(0, 0);
 	sim_forget_descriptors();
 	sim_forget_processes();

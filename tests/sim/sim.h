@@ -42,6 +42,10 @@ uint32_t sim_copy_method(void);
  * before the main one does. */
 void sim_spawn(void (*run)(void *arg), void *arg);
 
+/* Inside a run: call @look each time that all sleep. It must not come to a point where
+ * others could run. NULL: nobody. */
+void sim_watch_sleep(void (*look)(uint64_t now_ns));
+
 /* Inside a run: let others run. */
 void sim_yield(void);
 /* Inside a run, and inside the library: @run(@arg) while nobody else is outside it. */

@@ -49,7 +49,8 @@ struct sim {
 	uint32_t spurious_one_in;
 	uint32_t leap_one_in; /* how often time passes while others run */
 	sluice_a32 spinning;  /* as the platform's */
-	uint32_t leaps_left;  /* before whoever waits thinks all is idle */
+	void (*asleep)(uint64_t now_ns); /* or NULL */
+	uint32_t leaps_left; /* before whoever waits thinks all is idle */
 	struct sim_result result;
 	uint8_t trace[TRACE_LENGTH];
 };

@@ -283,6 +283,26 @@ sluice_unit_mutant(batch-end-one-early engine/link/inlet.c verdicts "batch_end_a
 	[[s/if (batch->depth == 0)/if (batch->depth <= 1)/]])
 sluice_unit_mutant(exact-batch-cut-by-the-room engine/stage/step.c batches "borders_in_the_middle"
 	[[s/room += stage->buffer_max;/room += 0;/]])
+sluice_unit_mutant(gathered-without-credit engine/link/gather.c gather "min_zero"
+	[[/^static void gather_ask/,/^}/s/if (sluice_spsc_grant(/if (0 \&\& sluice_spsc_grant(/]])
+sluice_unit_mutant(gathered-while-it-drains engine/link/gather.c gather "a_producer_that_blocks_keeps_nothing"
+	[[s/sluice_load_acquire(in->command) != 0/0/]])
+sluice_unit_mutant(gathered-though-cancelled engine/link/gather.c gather "a_producer_that_blocks_keeps_nothing"
+	[[s/sluice_load_acquire(&sub->by_control.cancel) != 0/0/]])
+sluice_unit_mutant(gathered-once-more engine/link/gather.c gather "comes_again"
+	[[s/handed_at(&link->handed, link->reader.acked, &alike) > 0;/alike == 0;/]])
+sluice_unit_mutant(gathered-as-far-as-the-ring-goes engine/link/gather.c gather "whole"
+	[[s/^\tcredit->exact = 1;/\tcredit->exact = credit->exact;/]])
+sluice_unit_mutant(gathered-beyond-what-was-asked-for engine/link/gather.c gather "no_more_is_asked_for"
+	[[s/return link->pool == NULL/return 0/]])
+sluice_unit_mutant(gathered-beyond-the-pool engine/link/rings_pool.c gather "shared_of_8"
+	[[s/ < enough \&\& there < ring->capacity)/ < enough)/]])
+sluice_unit_mutant(gathered-from-the-pool-in-one engine/link/rings_pool.c gather "shared"
+	[[s/^\t\tthere = sluice_mpmc_depth(ring);/\t\tthere = 0;/]])
+sluice_unit_mutant(gathered-in-short-turns engine/link/gather.c gather_with "a_turn_is_as_long_as_a_batch"
+	[[s/left < link->sub->gather.events/0/]])
+sluice_unit_mutant(gathered-at-the-end engine/stage/life.c gather "whole"
+	[[s/moved |= outlet_hurry(&stage->out);/(void)0;/]])
 sluice_unit_mutant(claim-without-a-limit engine/link/pool_priv.h shared "what_was_only_taken_keeps_its_count"
 	[[/^static inline uint32_t pool_claim/,/^}/s/if (n > limit)$/if (0)/]])
 sluice_unit_mutant(larger-window-is-not-granted engine/link/inlet.c ask "a_larger_window_is_granted_at_once"

@@ -166,10 +166,10 @@ static void resubscribe_wants_options_that_are_filled_in(void **state)
 	resubscribe(&opts, -EINVAL, "subscription options");
 	assert_text_has(sluice_last_error(), "size 0");
 	opts.size = sizeof(opts);
-	opts.resv[2] = 1;
+	opts.resv[1] = 1;
 	resubscribe(&opts, -EINVAL, "subscription options");
-	assert_text_has(sluice_last_error(), "resv[2]");
-	opts.resv[2] = 0;
+	assert_text_has(sluice_last_error(), "resv[1]");
+	opts.resv[1] = 0;
 	resubscribe(&opts, 0, NULL);
 }
 

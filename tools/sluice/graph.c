@@ -67,6 +67,8 @@ static const struct key sub_key[] = {
 	S(NUMBER, refill_events, KEY_FROM(1)),
 	S(NUMBER, auto_events, KEY_FROM(1)),
 	S(NUMBER, auto_wait_us, KEY_FROM(1)),
+	S(NUMBER, batch_min, KEY_FROM(1)),
+	S(NUMBER, batch_wait_us, KEY_FROM(1)),
 	S(WORD, on_end, .word = {NULL, "permanent", "transient", "temporary"}),
 	S(NUMBER, weight, KEY_FROM(1)),
 	S(NUMBER, partition, .form = NUMBER_FORM(U32, 0, 4095), .add = 1),

@@ -14,6 +14,7 @@ void act_write(struct node *node, struct event *out, uint32_t seq, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++, seq++) {
 		node->call_of[seq] = node->calls;
+		node->made_ns[seq] = gather_now();
 		out[i] = (struct event){.origin = node->index,
 					.seq = seq,
 					.call = node->calls,

@@ -87,6 +87,7 @@ static void check_batch(const struct node *node, struct edge *edge,
 			const struct sluice_batch *batch)
 {
 	check_window(node, edge, batch);
+	gather_check_early(node, edge, batch);
 	inspect_granted(node, edge);
 	if (!edge->begun[0] && has_hooks(node))
 		wrong("%s: events before on_subscribe", node->name);

@@ -225,7 +225,10 @@ void member_resize(void)
 		return;
 	sluice_subscription_opts_init(&o);
 	option_window(&o, sluice_pow2_at_least(option_most(&edge->opts)));
-	option_follow(edge, &o);
+	if (gather_does(edge))
+		gather_keep_room(edge, &o);
+	else
+		option_follow(edge, &o);
 	option_allow(edge, &o);
 	say("edge %u gets max %u min %d refill %u",
 	    (uint32_t)(edge - world.edges), option_most(&o), o.min_demand,

@@ -77,14 +77,15 @@ struct node {
 	uint32_t stays;
 	enum sluice_restart restart;
 	uint32_t max_deliveries;
-	uint32_t dead_letter; /* it has the hook */
-	uint32_t poisoned;    /* some events never succeed here */
-	uint32_t faulty;      /* its callbacks may fail */
-	uint32_t stutters;    /* ROLE_WORKER: it answers some events twice */
-	uint32_t astray;      /* one of its events has no place to go to */
-	uint32_t refusals;    /* so many starts that it refuses */
-	uint32_t hears;       /* it has an on_stop; else it asks */
-	uint32_t buffer;      /* as in its options */
+	uint32_t dead_letter;  /* it has the hook */
+	uint32_t poisoned;     /* some events never succeed here */
+	uint32_t faulty;       /* its callbacks may fail */
+	uint32_t stutters;     /* ROLE_WORKER: it answers some events twice */
+	uint32_t astray;       /* one of its events has no place to go to */
+	uint32_t refusals;     /* so many starts that it refuses */
+	uint32_t hears;        /* it has an on_stop; else it asks */
+	uint32_t buffer;       /* as in its options */
+	uint32_t batch_events; /* likewise */
 	enum sluice_keep keep;
 	struct sluice_stage *stage;
 
@@ -113,6 +114,7 @@ struct node {
 	uint32_t discarded; /* as its hook was told */
 	uint32_t late;      /* events that came out of order, see promise.c */
 	uint32_t call_of[EVENTS_MAX];
+	uint64_t made_ns[EVENTS_MAX]; /* not before that */
 	uint16_t tries[EVENTS_MAX];   /* handed out so often */
 	uint8_t done[EVENTS_MAX];     /* handled OK, or given up */
 	uint32_t at[EVENTS_MAX];      /* broadcast: position -> seq + 1 */
@@ -162,8 +164,11 @@ struct edge {
 	uint32_t conflate;     /* beside the dispatcher */
 	uint32_t window;       /* largest max_demand it ever had */
 	uint32_t batch_events; /* largest limit it ever had */
-	uint64_t asked;        /* manual */
-	uint64_t granted;      /* as its consumer's word was seen last */
+	uint32_t batch_least;  /* and the smallest */
+	uint64_t seen;         /* batches by time: what lay there at seen_ns */
+	uint64_t seen_ns;
+	uint64_t asked;   /* manual */
+	uint64_t granted; /* as its consumer's word was seen last */
 	/* A cancel that was accepted. */
 	uint32_t cancelled, reason, code;
 	/* Hooks: consumer side, producer side. */

@@ -118,6 +118,7 @@ static void stage_producing(struct node *node, struct sluice_stage_opts *o)
 	o->out_bytes = sizeof(struct event);
 	o->copy_method = sim_copy_method();
 	o->batch_events = sim_below(2) ? 0 : 1 + sim_below(8);
+	node->batch_events = o->batch_events;
 	if (node->kind == SLUICE_PRODUCER_CONSUMER)
 		o->fan_out_max = node->fan_out;
 	dispatch(node, o);
@@ -256,6 +257,7 @@ void option_allow(struct edge *edge, const struct sluice_subscription_opts *o)
 {
 	uint32_t window = option_most(o);
 	struct sluice_credit credit;
+	uint32_t least;
 
 	if (sluice_credit_init(&credit, window, o->min_demand,
 			       o->refill_events) < 0)
@@ -266,6 +268,12 @@ void option_allow(struct edge *edge, const struct sluice_subscription_opts *o)
 				 : sluice_pow2_at_least(o->max_demand);
 		credit.batch_events = window;
 	}
+	if (credit.batch_events < edge->opts.batch_min)
+		credit.batch_events = edge->opts.batch_min;
+	least = edge->manual ? sluice_pow2_at_least(o->max_demand)
+			     : credit.batch_events;
+	if (edge->batch_least == 0 || edge->batch_least > least)
+		edge->batch_least = least;
 	if (edge->window < window)
 		edge->window = window;
 	if (edge->batch_events < credit.batch_events)
@@ -311,6 +319,7 @@ void option_edge(struct edge *edge, uint32_t partition)
 	option_window(o, 20);
 	edge_manual(edge);
 	option_follow(edge, o);
+	gather_choose(edge, o);
 	edge_beside(edge);
 	if (with(FEATURE_MODES) && consumer_of(edge)->role != ROLE_JOIN)
 		o->on_end = (enum sluice_on_end)sim_below(4);
@@ -384,11 +393,12 @@ static void tell_node(const struct node *n)
 static void tell_edge(uint32_t i, const struct edge *e)
 {
 	say("  edge %u: n%u -> n%u%s max %u min %d refill %u on_end %d weight "
-	    "%u tee %u conflate %u%s%s",
+	    "%u tee %u conflate %u batch_min %u batch_wait_us %u%s%s",
 	    i, e->producer, e->consumer,
 	    e->opts.max_demand == SLUICE_DEMAND_AUTO ? " auto" : "",
 	    option_most(&e->opts), e->opts.min_demand, e->opts.refill_events,
 	    (int)e->opts.on_end, e->opts.weight, e->tee, e->conflate,
+	    e->opts.batch_min, e->opts.batch_wait_us,
 	    e->odd_only ? " odd only" : "", e->manual ? " manual" : "");
 }
 

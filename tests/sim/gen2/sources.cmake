@@ -8,6 +8,7 @@ set(SIM_GEN2_ANYWHERE
 	book.c
 	client.c
 	finale.c
+	gather.c
 	graph.c
 	heed.c
 	hook.c

@@ -79,8 +79,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = FEATURES_FOURTH; i < FEATURES_FIFTH; i++)
 		if (follow_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_FIFTH; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_FIFTH; i < FEATURES_SIXTH; i++)
 		if (help_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_SIXTH; i < FEATURES; i++)
+		if (gather_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -194,10 +197,13 @@ static void world_main(void *arg)
 		rc = option_declare(p);
 	if (is_replay())
 		describe();
+	if (with(FEATURE_GATHER))
+		sim_watch_sleep(gather_check_late);
 	if (rc < 0)
 		wrong("not declared: %s", sluice_last_error());
 	else if (begin_run(p) == 0)
 		run(p);
+	sim_watch_sleep(NULL);
 	leave_close(p);
 }
 
@@ -221,5 +227,6 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.user.state = seed ^ UINT64_C(0x706f727473757365);
 	world.follow.state = seed ^ UINT64_C(0x77696e646f777366);
 	world.help.state = seed ^ UINT64_C(0x68656c6d68656c70);
+	world.gather.state = seed ^ UINT64_C(0x6761746865726564);
 	return report_run(seed, options, world_main, &copy, inspect_tell);
 }

@@ -9,6 +9,7 @@
  *   world.c       one run: chosen, declared, started, disturbed, ended
  *   graph.c       which stages, and who reads from whom
  *   option.c      their options, and those of their subscriptions
+ *   gather.c      batches by size or time: options, and when they come
  *   own.c         a strategy of the program's own
  *   begin.c       starting, also when that fails and is tried again
  *   act.c         what stages do with events
@@ -58,6 +59,7 @@ enum feature {
 	FEATURES_THIRD = FEATURE_LATE_STAGES + 1, /* by late.c's */
 	FEATURES_FOURTH = FEATURE_CROWDS + 1,     /* by client.c's */
 	FEATURES_FIFTH = FEATURE_AUTO + 1,        /* by follow_below() */
+	FEATURES_SIXTH = FEATURE_HELP + 1,        /* by help_below() */
 };
 
 struct world {
@@ -74,6 +76,7 @@ struct world {
 	struct rng user;   /* client.c's own */
 	struct rng follow; /* of windows that follow their links */
 	struct rng help;   /* of who helps whom */
+	struct rng gather; /* gather.c's own */
 	uint32_t scale;    /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
@@ -136,6 +139,12 @@ static inline uint32_t help_below(uint32_t n)
 	return (uint32_t)rng_below(&world.help, n);
 }
 
+/* The same of batches by size or time. */
+static inline uint32_t gather_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.gather, n);
+}
+
 /* Starting is over: what fails from now on is a failure, and no refusal. */
 static inline int is_running(void)
 {
@@ -175,6 +184,12 @@ static inline enum stage_phase phase_of(const struct node *node)
 	if (node->stand == STAND_GONE)
 		return STAGE_ENDED;
 	return node->stage ? node->stage->run.phase : STAGE_RUNNING;
+}
+
+/* The pipeline's clock. */
+static inline uint64_t gather_now(void)
+{
+	return host_now(&world.pipeline->host);
 }
 
 /* Its callbacks are ours; a port has none. */
@@ -252,6 +267,21 @@ int option_leads_astray(const struct node *node, uint32_t seq);
 /* The key of an event, SLUICE_KEY_NONE for nobody. */
 uint64_t option_key(const struct node *node, uint32_t seq);
 void option_tell(void);
+
+/* ---- gather.c ---- */
+
+/* Perhaps some of @edge, for the window that @o has. */
+void gather_choose(const struct edge *edge, struct sluice_subscription_opts *o);
+/* It has them. */
+int gather_does(const struct edge *edge);
+/* Another window of @edge has room for its batches. */
+void gather_keep_room(const struct edge *edge,
+		      struct sluice_subscription_opts *o);
+/* Inside the handler: enough events are there, or the first has waited. */
+void gather_check_early(const struct node *node, const struct edge *edge,
+			const struct sluice_batch *batch);
+/* All sleep, at @now_ns: nothing is due. */
+void gather_check_late(uint64_t now_ns);
 
 /* ---- begin.c ---- */
 

@@ -156,6 +156,11 @@ int sim_poll(int fd, uint32_t ms)
 	return n > 0;
 }
 
+void sim_watch_sleep(void (*look)(uint64_t now_ns))
+{
+	(void)look;
+}
+
 void sim_busy(void)
 {
 	pulse++;
