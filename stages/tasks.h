@@ -271,8 +271,9 @@ SLUICE_API int sluice_tasks_progress(struct sluice_tasks *tasks, int64_t id,
  * @next_ms  out: how long until it has to be called again, at most 5000, and
  *           lease_ms / 3 while tasks are held. May be NULL
  *
- * Returns how many tasks became ready, or a negative errno, -ESTALE as
- * sluice_tasks_exchange().
+ * Returns how many tasks became ready, for which it is worth to claim again; or a
+ * negative errno, with -ESTALE when the lease has ended: what was claimed is others',
+ * and the next call is that of a new worker.
  */
 SLUICE_API int sluice_tasks_tend(struct sluice_tasks *tasks,
 				 uint32_t *next_ms) SLUICE_MUST_CHECK;

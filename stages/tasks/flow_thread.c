@@ -342,16 +342,18 @@ static void flow_round(struct sluice_tasks_flow *flow)
 {
 	uint32_t credit;
 	uint32_t count = flow_take(flow, &credit);
+	int ready;
 	int rc = 0;
 
 	if (count > 0 || credit > 0)
 		rc = flow_tell(flow, count, credit);
 	flow_tell_progress(flow);
-	if (sluice_tasks_tend(flow->tasks, &flow->next_ms) < 0)
+	ready = sluice_tasks_tend(flow->tasks, &flow->next_ms);
+	if (ready < 0)
 		flow_error(flow);
 	if (rc < 0)
 		(void)!sluice_tasks_wait(flow->tasks, FLOW_PAUSE_MS);
-	else if (count == 0 && rc == 0)
+	else if (count == 0 && rc == 0 && (ready <= 0 || credit == 0))
 		flow_idle(flow, credit);
 }
 

@@ -342,19 +342,23 @@ static int sqlite_watch(struct sluice_tasks *tasks)
 	return s->watch;
 }
 
-/* What this connection has written is nothing new. */
+/* What this connection has written is nothing new. What another one writes is in the
+ * file a moment before it is committed: seen to be written, it cannot be seen yet. */
 static int sqlite_watched(struct sluice_tasks *tasks)
 {
 	struct sqlite *s = sqlite_of(tasks);
 	char events[4096];
 	int64_t version = 0;
+	bool touched = false;
 	int rc;
 
 	while (s->watch >= 0 && read(s->watch, events, sizeof(events)) > 0)
-		continue;
+		touched = true;
 	rc = sqlite_number(tasks, "PRAGMA data_version", 0, &version);
-	if (rc < 0 || version == s->data_version)
+	if (rc < 0)
 		return rc;
+	if (version == s->data_version)
+		return touched ? 2 : 0;
 	s->data_version = version;
 	return 1;
 }

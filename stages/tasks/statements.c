@@ -94,10 +94,11 @@ const struct statement_text statements[STATEMENTS] = {
 		" FROM (SELECT (SELECT min(run_at) FROM tasks"
 		" WHERE status = 'scheduled') AS a,"
 		" (SELECT min(next_at) FROM tasks_crons) AS b)",
-		"SELECT coalesce(greatest(0, " MICROS("least((SELECT min(run_at)"
-		" FROM tasks WHERE status = 'scheduled'),"
-		" (SELECT min(next_at) FROM tasks_crons)) - now()")
-		"), -1) WHERE true", 1},
+		/* greatest() would take 0 rather than a NULL. */
+		"SELECT CASE WHEN d IS NULL THEN -1 ELSE greatest(0, "
+		MICROS("d - now()") ") END FROM (SELECT least("
+		"(SELECT min(run_at) FROM tasks WHERE status = 'scheduled'),"
+		" (SELECT min(next_at) FROM tasks_crons)) AS d) x", 1},
 	[DO_PROGRESS] = { /* id, attempt, owner, permille */
 		"UPDATE tasks SET progress = ?5"
 		" WHERE id = ?2 AND attempt = ?3 AND owner = ?4"

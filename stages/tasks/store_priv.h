@@ -140,6 +140,7 @@ struct sluice_tasks {
 	int64_t reap_at;
 	int64_t due_in_at; /* when due_at was asked for */
 	int64_t due_at;    /* of the next task or tick; 0: none */
+	int64_t look_us;   /* how soon to look for what could not be seen; 0 */
 	int64_t settle_at; /* one more look, for what was not told of; 0: none */
 	int64_t again_at;  /* when the queue's limit lets one start; 0: none */
 	bool due_stale;    /* somebody may have enqueued something since */
@@ -195,7 +196,8 @@ struct store {
 			uint32_t count);
 	/* A descriptor that is readable when something was written; -1. */
 	int (*watch)(struct sluice_tasks *tasks);
-	/* It was readable. Returns 1 if something was written. */
+	/* It was readable, or may have been. Returns 1 if something was written,
+	 * 2 if something may be that cannot be seen yet. */
 	int (*watched)(struct sluice_tasks *tasks);
 	int64_t (*integer)(struct store_row row, int column);
 	const void *(*bytes)(struct store_row row, int column, size_t *count);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is to be done from time to time, what is told of a running task, and
  * waiting. */
+#define _GNU_SOURCE
 #include "stages/tasks/store_priv.h"
 
 #include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #define IDLE_US     5000000 /* the longest between two looks */
 #define RECHECK_US  50000   /* the shortest between two of what is due */
 #define SETTLE_US   60000   /* who enqueues tells once in 50 ms */
+#define LOOK_US     200     /* for a commit that is under way; doubled up to */
+#define LOOK_US_MAX 50000
 #define PROMOTE_MAX 1000
 #define ROUNDS_MAX  64
 
@@ -170,39 +174,51 @@ static int wait_watched(struct sluice_tasks *tasks)
 {
 	int rc = tasks->store->watched(tasks);
 
-	if (rc > 0) {
+	if (rc == 2)
+		tasks->look_us = LOOK_US;
+	if (rc == 1) {
+		tasks->look_us = 0;
 		tasks->due_stale = true;
 		tasks->settle_at = clock_mono_us() + SETTLE_US;
 	}
-	return rc;
+	return rc == 2 ? 0 : rc;
 }
 
 /* Returns 1 when something was seen, 0 when not. */
 static int wait_poll(struct sluice_tasks *tasks, int64_t until)
 {
-	int64_t us = until - clock_mono_us();
+	int64_t us;
 	struct pollfd fds[2] = {
 		{.fd = tasks->wake_fd, .events = POLLIN},
 		{.fd = tasks->store->watch(tasks), .events = POLLIN},
 	};
+	struct timespec time;
 	uint64_t ignored;
 	int rc;
 
-	/* What came with the answer to a statement. */
-	rc = fds[1].fd >= 0 ? wait_watched(tasks) : 0;
+	/* What came with the answer to a statement, or could not be seen. */
+	rc = wait_watched(tasks);
 	if (rc != 0)
 		return rc;
+	us = until - clock_mono_us();
 	if (fds[1].fd < 0 && us > RECHECK_US)
 		us = RECHECK_US;
-	rc = poll(fds, 2, us > 0 ? (int)((us + 999) / 1000) : 0);
+	if (tasks->look_us > 0 && us > tasks->look_us)
+		us = tasks->look_us;
+	if (us < 0)
+		us = 0;
+	time.tv_sec = us / 1000000;
+	time.tv_nsec = us % 1000000 * 1000;
+	rc = ppoll(fds, 2, &time, NULL);
 	if (rc < 0)
 		return 0; /* a signal: the caller looks again */
 	if (fds[0].revents != 0 &&
 	    read(tasks->wake_fd, &ignored, sizeof(ignored)) > 0)
 		return 1;
-	if (fds[1].fd >= 0 && fds[1].revents == 0)
-		return 0;
-	return wait_watched(tasks);
+	if (rc == 0 && tasks->look_us > 0)
+		tasks->look_us =
+			tasks->look_us < LOOK_US_MAX ? 2 * tasks->look_us : 0;
+	return rc > 0 ? wait_watched(tasks) : 0;
 }
 
 static int wait_once(struct sluice_tasks *tasks, void *ctx)

@@ -269,6 +269,24 @@ static void a_wait_ends_when_it_is_woken(void **state)
 	sluice_tasks_close(tasks);
 }
 
+/* With nothing due it is not to be called again at once. */
+static void an_idle_store_is_left_alone(void **state)
+{
+	struct sluice_tasks *tasks = test_open();
+	uint32_t next_ms = 0;
+
+	(void)state;
+	while (sluice_tasks_tend(tasks, NULL) > 0)
+		continue;
+	assert_int_equal(sluice_tasks_tend(tasks, &next_ms), 0);
+	assert_in_range(next_ms, 1, 5000);
+	while (sluice_tasks_wait(tasks, 100) != 0)
+		continue;
+	assert_int_equal(sluice_tasks_tend(tasks, &next_ms), 0);
+	assert_in_range(next_ms, 1, 5000);
+	sluice_tasks_close(tasks);
+}
+
 static void *enqueue_later(void *of)
 {
 	struct sluice_tasks *tasks = test_open();
@@ -419,7 +437,9 @@ static void options_are_refused_with_their_limits(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[UNIT_COUNT(refused) + 11] = {
+	struct CMUnitTest tests[UNIT_COUNT(refused) + 12] = {
+		/* While there is no task at all. */
+		cmocka_unit_test(an_idle_store_is_left_alone),
 		cmocka_unit_test(lists_are_by_queue_and_status_newest_first),
 		cmocka_unit_test(counts_are_by_status),
 		cmocka_unit_test(prune_forgets_what_has_ended),
@@ -434,7 +454,7 @@ int main(void)
 	};
 
 	memset(long_text, 'x', sizeof(long_text) - 1);
-	(void)UNIT_ADD_ROWS(tests, 11, refuses, refused);
+	(void)UNIT_ADD_ROWS(tests, 12, refuses, refused);
 	return cmocka_run_group_tests(tests, test_store_make,
 				      test_store_remove);
 }
