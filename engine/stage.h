@@ -469,6 +469,16 @@ SLUICE_API void sluice_stage_opts_init(struct sluice_stage_opts *opts);
  */
 SLUICE_API void *sluice_emit(struct sluice_stage *self, uint32_t n);
 
+/**
+ * sluice_emit_trim - the last @n events that this call has emitted are none: it had
+ * made room before it knew how many there are.
+ *
+ * What is emitted next lies where they did, or elsewhere.
+ *
+ * Returns 0; -EINVAL when the call has emitted fewer. Threads and cost: as sluice_emit().
+ */
+SLUICE_API int sluice_emit_trim(struct sluice_stage *self, uint32_t n);
+
 /** The state pointer of the options. Threads: any. */
 SLUICE_API void *sluice_stage_state(const struct sluice_stage *stage);
 

@@ -69,6 +69,15 @@ static inline void *lent_take(struct lent *lent, uint32_t n,
 	return lent->slots + (size_t)(lent->emitted - n) * event_bytes;
 }
 
+/* The last @n that were taken are not used. Where others did not fit behind them none
+ * follow any more. */
+static inline void lent_give_back(struct lent *lent, uint32_t n)
+{
+	lent->emitted -= n;
+	if (lent->left > 0)
+		lent->left += n;
+}
+
 /* Who has joined, or left, decides whether its copier may leave out the copy. */
 void outlet_offer(struct outlet *out);
 

@@ -86,6 +86,12 @@ static inline void *hold_stage(struct hold *hold, uint32_t n)
 	return hold_cell(hold, at);
 }
 
+/* The newest @n of those that the callback has staged never were. */
+static inline void hold_unstage(struct hold *hold, uint32_t n)
+{
+	hold->staged -= n;
+}
+
 /* What the callback staged waits now; or never was. */
 static inline void hold_commit(struct hold *hold)
 {

@@ -43,6 +43,28 @@ void *sluice_emit(struct sluice_stage *self, uint32_t n)
 	return hold_stage(&self->hold, n);
 }
 
+int sluice_emit_trim(struct sluice_stage *self, uint32_t n)
+{
+	struct lent *lent;
+	uint32_t staged;
+
+	if (self == NULL)
+		return sluice_fail(-EINVAL, "sluice_emit_trim: stage is NULL");
+	lent = &self->out.lent;
+	staged = self->hold.staged;
+	if (n > lent->emitted - lent->kept + staged)
+		return sluice_fail_quick(-EINVAL, self->name,
+					 "sluice_emit_trim of more events than "
+					 "this call has emitted");
+	/* What the lent slots did not hold was emitted last. */
+	if (staged > n)
+		staged = n;
+	hold_unstage(&self->hold, staged);
+	lent_give_back(lent, n - staged);
+	self->run.emit_left += n;
+	return 0;
+}
+
 void *sluice_stage_state(const struct sluice_stage *stage)
 {
 	return stage ? stage->opts.state : NULL;

@@ -64,6 +64,8 @@ set(STUCK "stall|livelock")
 # ---- waking ------------------------------------------------------------------
 sluice_sim_mutant(ack-without-bell engine/link/inlet.c "${STUCK}"
 	[[/^void inlet_ack/,/^}/s/inlet_ring(in, link)/(void)0/]])
+sluice_sim_mutant(trimmed-and-sent engine/stage/hold_priv.h "without its flag"
+	[[s/hold->staged -= n;/(void)n;/]])
 sluice_sim_mutant(publish-without-bell engine/link/rings_separate.c "${STUCK}|${LOST}"
 	[[/^static void separate_publish_lane/,/^}/s/outlet_ring(out, index)/(void)0/]])
 sluice_sim_mutant(wake-forgotten engine/control/control.c "${STUCK}"

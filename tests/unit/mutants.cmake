@@ -985,6 +985,10 @@ sluice_unit_mutant(fatal-as-what-comes-before engine/link/far_died.c far_words "
 	[[s/if (!position_reached(at, note->from))$/if (0)/]])
 sluice_unit_mutant(fatal-and-acknowledged engine/run/port.c peers_fatal "demand, and it fails"
 	[[s/return reason == SLUICE_REASON_ERROR \&\& stage_parked/return 0 \&\& stage_parked/]])
+sluice_unit_mutant(trim-leaves-the-lent engine/link/lent_priv.h emit_in_place "what_is_trimmed_was_never_there"
+	[[s/lent->emitted -= n;/(void)n;/]])
+sluice_unit_mutant(trim-leaves-the-staged engine/stage/hold_priv.h emit_in_place "trimmed_across_the_lent_slots"
+	[[s/hold->staged -= n;/(void)n;/]])
 sluice_unit_mutant(attach-late-for-good engine/peer/client.c attach "who_waits_asks_the_next_one"
 	[[s/rc == -EAGAIN || rc == -ETIMEDOUT ||/rc == -EAGAIN ||/]])
 sluice_unit_mutant(attach-ready-unheard engine/peer/attach.c attach "who_was_welcomed_is_told"

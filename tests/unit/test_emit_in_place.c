@@ -26,6 +26,7 @@ struct maker {
 	uint64_t end;
 	uint32_t most;       /* events per call */
 	uint32_t pieces;     /* calls of sluice_emit() for them, 0: one */
+	uint32_t trims;      /* so many more it makes room for, and trims */
 	uint32_t fails_each; /* so many calls, having emitted */
 	uint32_t retries_each;
 	uint32_t calls;
@@ -53,10 +54,12 @@ static void event_fill(struct event *event, uint64_t value)
 /* Returns SLUICE_OK, or -ENOBUFS. */
 static int maker_emit(struct sluice_stage *self, struct maker *m, uint32_t n)
 {
-	struct event *events = sluice_emit(self, n);
+	struct event *events = sluice_emit(self, n + m->trims);
 
 	if (events == NULL)
 		return -ENOBUFS;
+	if (sluice_emit_trim(self, m->trims) < 0)
+		return -EBADMSG;
 	if (m->places < EMITS) {
 		m->place[m->places] = (struct place){m->next, events};
 		/* A reader may have a thread of its own. */
@@ -372,6 +375,64 @@ static void what_is_tried_again_was_never_there(void **state)
 	assert_true(r.in_place > 0);
 }
 
+static void what_is_trimmed_was_never_there(void **state)
+{
+	struct maker m = {.end = EVENTS, .most = 4, .trims = 3};
+	struct reader r = {0};
+	struct setup s = {.readers = 1};
+
+	(void)state;
+	for (m.pieces = 0; m.pieces < 4; m.pieces++) {
+		m.next = m.calls = m.places = 0;
+		r = (struct reader){0};
+		setup_run(&s, &m, &r);
+		assert_int_equal(r.events, EVENTS);
+	}
+	assert_true(r.in_place > 0);
+}
+
+/* It emits beyond the slots that are lent, into memory of its own, and takes back all
+ * but one. */
+static int maker_trims_across(struct sluice_stage *self, uint32_t demand)
+{
+	struct maker *m = sluice_stage_state(self);
+	struct event *events = sluice_emit(self, demand);
+
+	if (events == NULL || sluice_emit(self, WINDOW) == NULL)
+		return -ENOBUFS;
+	if (sluice_emit_trim(self, demand + WINDOW + 1) != -EINVAL ||
+	    sluice_emit_trim(self, demand + WINDOW - 1) < 0)
+		return -EBADMSG;
+	event_fill(events, m->next++);
+	return m->next == m->end ? SLUICE_END : SLUICE_OK;
+}
+
+static void trimmed_across_the_lent_slots(void **state)
+{
+	struct sluice_pipeline *p = flow_open(1);
+	struct maker m = {.end = EVENTS};
+	struct reader r = {.of = &m};
+
+	(void)state;
+	flow_add(p, SLUICE_STAGE(.name = "maker", .kind = SLUICE_PRODUCER,
+				 .out_bytes = sizeof(struct event),
+				 .handle_demand = maker_trims_across,
+				 .fini = flow_fini, .state = &m));
+	flow_add(p, SLUICE_STAGE(.name = "reader", .kind = SLUICE_CONSUMER,
+				 .in_bytes = sizeof(struct event),
+				 .handle_events = reader_handle,
+				 .fini = flow_fini, .state = &r));
+	flow_subscribe(p, "reader", "maker",
+		       SLUICE_SUBSCRIPTION(.max_demand = WINDOW));
+	flow_start(p);
+	assert_int_equal(sluice_emit_trim(NULL, 1), -EINVAL);
+	assert_int_equal(flow_join(p), 0);
+	sluice_pipeline_close(p);
+	assert_int_equal(r.events, EVENTS);
+	assert_int_equal(r.wrong, 0);
+	assert_int_equal(r.disorder, 0);
+}
+
 /* ---- who comes and goes ------------------------------------------------------- */
 
 /* Another one joins: from then on nobody reads in place, and nothing is lost. */
@@ -429,6 +490,8 @@ int main(void)
 		cmocka_unit_test(more_than_there_is_room_for),
 		cmocka_unit_test(what_fails_was_never_there),
 		cmocka_unit_test(what_is_tried_again_was_never_there),
+		cmocka_unit_test(what_is_trimmed_was_never_there),
+		cmocka_unit_test(trimmed_across_the_lent_slots),
 		cmocka_unit_test(another_one_joins),
 	};
 

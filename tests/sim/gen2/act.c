@@ -43,6 +43,18 @@ static void answer(struct node *node, struct event *out,
 	}
 }
 
+/* Room for @n, made with room for @more where there is that much. */
+static struct event *act_reserve(struct node *node, uint32_t n, uint32_t more)
+{
+	struct event *out = sluice_emit(node->stage, n + more);
+
+	if (out == NULL)
+		return more > 0 ? sluice_emit(node->stage, n) : NULL;
+	if (sluice_emit_trim(node->stage, more) < 0)
+		wrong("%s: may not trim: %s", node->name, sluice_last_error());
+	return out;
+}
+
 /* Returns how many it was, none when there was no room. @from: the event that
  * they answer, or NULL. */
 uint32_t act_emit(struct node *node, uint32_t n, const struct event *from)
@@ -52,7 +64,7 @@ uint32_t act_emit(struct node *node, uint32_t n, const struct event *from)
 
 	if (n == 0 || at + n > EVENTS_MAX)
 		return 0;
-	out = sluice_emit(node->stage, n);
+	out = act_reserve(node, n, at % 3 == 0 ? at % 5 : 0);
 	if (out == NULL)
 		return 0;
 	if (sim_below(4) == 0)
