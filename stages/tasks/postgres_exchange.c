@@ -43,15 +43,24 @@
 	" $6::bool[]) AS d(id, attempt, delay, err, fatal) WHERE " fence       \
 	" RETURNING t.id"
 
+/*
+ * How many are claimed is a parameter, of which a prepared plan assumes a tenth of
+ * all: a join with those it would have read the whole table for. An array's elements
+ * are looked up by their index. And the order must be that of the index, not of a
+ * column of the result that has the same name.
+ */
 #define PICK                                                                   \
 	" FROM tasks WHERE status = 'ready' AND queue = $1"                    \
-	" ORDER BY priority, run_at, id LIMIT "
-#define TAKE                                                                   \
+	" ORDER BY tasks.priority, tasks.run_at, tasks.id LIMIT "
+#define TAKE(ids)                                                              \
 	"UPDATE tasks t SET status = 'running', attempt = t.attempt + 1,"      \
-	" owner = $3 FROM c WHERE t.id = c.id RETURNING t.id, t.attempt,"      \
-	" t.priority::int4, t.run_at, t.kind, t.payload, t.max_attempts"
+	" owner = $3 WHERE t.id = ANY(ARRAY(" ids "))"                         \
+	" RETURNING t.id, t.attempt, t.priority::int4, t.run_at, t.kind,"      \
+	" t.payload, t.max_attempts"
 
 static const char *const exchange_texts[PG_STATEMENTS] = {
+	[PG_BEGIN] = "BEGIN",
+	[PG_COMMIT] = "COMMIT",
 	[PG_DONE] = SET_DONE FROM_DONE FENCE GIVE_DONE,
 	[PG_TX_DONE] = SET_DONE FROM_DONE TX_FENCE GIVE_DONE,
 	[PG_FAILED] = FAILED(FENCE),
@@ -66,8 +75,7 @@ static const char *const exchange_texts[PG_STATEMENTS] = {
 		" n AS (SELECT DISTINCT queue FROM u)"
 		" SELECT u.id, (SELECT count(pg_notify('" STORE_CHANNEL
 		"', queue)) FROM n) FROM u",
-	[PG_CLAIM] = "WITH c AS MATERIALIZED (SELECT id" PICK "$2"
-		     " FOR UPDATE SKIP LOCKED) " TAKE,
+	[PG_CLAIM] = TAKE("SELECT id" PICK "$2 FOR UPDATE SKIP LOCKED"),
 	[PG_CLAIM_LIMITED] =
 		"WITH r AS MATERIALIZED (SELECT least(burst, tokens + rate"
 		" * greatest(0, extract(epoch FROM clock_timestamp() - at)))"
@@ -77,7 +85,7 @@ static const char *const exchange_texts[PG_STATEMENTS] = {
 		" FOR UPDATE SKIP LOCKED),"
 		" l AS (UPDATE tasks_limits SET at = clock_timestamp(),"
 		" tokens = r.have - (SELECT count(*) FROM c) FROM r"
-		" WHERE queue = $1) " TAKE,
+		" WHERE queue = $1) " TAKE("SELECT id FROM c"),
 	[PG_TX_CLAIM] = "SELECT id, attempt + 1, priority::int4, run_at, kind,"
 			" payload, max_attempts" PICK "$2"
 			" FOR UPDATE SKIP LOCKED",
@@ -311,10 +319,10 @@ struct pg_exchange {
 	uint32_t count;
 };
 
-static void exchange_plain(struct pg_exchange *x, const char *text)
+static void exchange_plain(struct pg_exchange *x, int which)
 {
 	x->kind[x->count] = 3;
-	pg_step_init(&x->steps[x->count++], PG_PLAIN, text);
+	pg_step_init(&x->steps[x->count++], which, exchange_texts[which]);
 }
 
 static int exchange_results(struct sluice_tasks *tasks, struct pg_exchange *x,
@@ -379,13 +387,13 @@ static int exchange_send(struct sluice_tasks *tasks, const char *queue,
 	int rc = exchange_results(tasks, &x, results, count);
 
 	if (pg->in_tx)
-		exchange_plain(&x, "COMMIT");
+		exchange_plain(&x, PG_COMMIT);
 	if (queue != NULL && credit > 0) {
 		int which = limited ? PG_CLAIM_LIMITED : PG_CLAIM;
 
 		if (!is_leased(tasks)) {
 			which = PG_TX_CLAIM;
-			exchange_plain(&x, "BEGIN");
+			exchange_plain(&x, PG_BEGIN);
 		}
 		x.kind[x.count] = 4;
 		claim_step(tasks, &x.steps[x.count++], which, queue, credit);

@@ -39,6 +39,8 @@ enum pg_batch {
 	PG_TX_FAILED,
 	PG_TX_CLAIM,
 	PG_TX_SPEND,
+	PG_BEGIN,
+	PG_COMMIT,
 	PG_STATEMENTS,
 	PG_PLAIN = -1, /* not prepared */
 };

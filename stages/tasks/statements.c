@@ -8,6 +8,10 @@
  * that in the condition PostgreSQL chooses the index of running tasks, and halves
  * the rate.
  *
+ * How many are changed at most is a parameter, of which a prepared plan assumes a tenth
+ * of all: a join with those it would read the whole table for; an array's elements are
+ * looked up by their index.
+ *
  * Whatever makes a task ready tells those who wait (pg_notify); SQLite's watch the
  * file.
  */
@@ -67,15 +71,15 @@ const struct statement_text statements[STATEMENTS] = {
 		" (SELECT id FROM tasks WHERE status = 'running' AND NOT EXISTS"
 		" (SELECT 1 FROM tasks_workers w WHERE w.owner = tasks.owner"
 		" AND w.lease_until >= ?1) LIMIT ?2)",
-		"WITH v AS (SELECT id FROM tasks t WHERE status = 'running'"
-		" AND NOT EXISTS (SELECT 1 FROM tasks_workers w"
-		" WHERE w.owner = t.owner AND w.lease_until >= now())"
-		" LIMIT $2 FOR UPDATE SKIP LOCKED),"
-		" u AS (UPDATE tasks t SET owner = NULL,"
+		"WITH u AS (UPDATE tasks t SET owner = NULL,"
 		" last_error = 'worker lost', status = " LOST_STATUS ","
 		" finished_at = CASE WHEN cancel_asked"
 		" OR attempt >= max_attempts THEN now() END"
-		" FROM v WHERE t.id = v.id RETURNING t.id, t.queue)" TELL, 2},
+		" WHERE t.id = ANY(ARRAY(SELECT id FROM tasks r"
+		" WHERE status = 'running' AND NOT EXISTS (SELECT 1"
+		" FROM tasks_workers w WHERE w.owner = r.owner"
+		" AND w.lease_until >= now()) LIMIT $2"
+		" FOR UPDATE SKIP LOCKED)) RETURNING t.id, t.queue)" TELL, 2},
 	[DO_FORGET] = {
 		"DELETE FROM tasks_workers WHERE lease_until < ?1 - 3600000000",
 		"DELETE FROM tasks_workers"
@@ -84,11 +88,11 @@ const struct statement_text statements[STATEMENTS] = {
 		"UPDATE tasks SET status = 'ready' WHERE id IN"
 		" (SELECT id FROM tasks WHERE status = 'scheduled'"
 		" AND run_at <= ?1 ORDER BY run_at LIMIT ?2)",
-		"WITH p AS (SELECT id FROM tasks WHERE status = 'scheduled'"
-		" AND run_at <= now() ORDER BY run_at LIMIT $2"
-		" FOR UPDATE SKIP LOCKED),"
-		" u AS (UPDATE tasks t SET status = 'ready' FROM p"
-		" WHERE t.id = p.id RETURNING t.id, t.queue)" TELL, 2},
+		"WITH u AS (UPDATE tasks t SET status = 'ready'"
+		" WHERE t.id = ANY(ARRAY(SELECT id FROM tasks"
+		" WHERE status = 'scheduled' AND run_at <= now()"
+		" ORDER BY run_at LIMIT $2 FOR UPDATE SKIP LOCKED))"
+		" RETURNING t.id, t.queue)" TELL, 2},
 	[DO_NEXT_DUE] = { /* how long until then; -1: never */
 		"SELECT coalesce(max(0, coalesce(min(a, b), a, b) - ?1), -1)"
 		" FROM (SELECT (SELECT min(run_at) FROM tasks"
@@ -136,9 +140,9 @@ const struct statement_text statements[STATEMENTS] = {
 	[DO_PRUNE] = { /* age, most */
 		"DELETE FROM tasks WHERE id IN (SELECT id FROM tasks"
 		" WHERE finished_at < ?1 - ?2 ORDER BY finished_at LIMIT ?3)",
-		"DELETE FROM tasks WHERE id IN (SELECT id FROM tasks"
+		"DELETE FROM tasks WHERE id = ANY(ARRAY(SELECT id FROM tasks"
 		" WHERE finished_at < now() - " SECONDS("$2")
-		" ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED)", 3},
+		" ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED))", 3},
 	[DO_LIST] = { /* queue, status, below, most */
 		ROW_SQLITE "WHERE (?2 IS NULL OR queue = ?2)"
 		" AND (?3 IS NULL OR status = ?3) AND id < ?4"
