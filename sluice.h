@@ -17,6 +17,7 @@
 #include "engine/port.h"
 #include "engine/process.h"
 #include "engine/rates.h"
+#include "engine/self.h"
 #include "engine/snapshot.h"
 #include "engine/stage.h"
 #include "engine/subscription.h"

@@ -51,6 +51,7 @@ set(SLUICE_PUBLIC_HEADERS
 	engine/port.h
 	engine/process.h
 	engine/rates.h
+	engine/self.h
 	engine/snapshot.h
 	engine/stage.h
 	engine/subscription.h
