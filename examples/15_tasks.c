@@ -164,7 +164,9 @@ static int run(const char *url)
 			SLUICE_STAGE(.name = "sink", .in_bytes = REPORT_BYTES),
 			flow);
 	if (rc == 0)
-		rc = sluice_subscribe(p, "handler", "source", NULL);
+		/* Few at a time: what is in hand is seen, and told of soon. */
+		rc = sluice_subscribe(p, "handler", "source",
+				      SLUICE_SUBSCRIPTION(.max_demand = 4));
 	if (rc == 0)
 		rc = sluice_subscribe(p, "sink", "handler", NULL);
 	if (rc == 0)

@@ -147,4 +147,55 @@ main_job()
 	LC_ALL=C sort -rn build/wordcount.out | head -n 3
 	echo "$(wc -l <build/wordcount.out) words, totals equal to those of" \
 		"tr | sort | uniq -c"
+	if [ -x "$examples/15_tasks" ] && command -v sqlite3 >/dev/null; then
+		tasks_job
+	else
+		say "15_tasks: not without libsqlite3-dev and sqlite3"
+	fi
+}
+
+# What the database of the tasks says.
+ask_tasks()
+{
+	sqlite3 -cmd '.timeout 10000' build/tasks.db "$1" 2>/dev/null
+}
+
+# Enqueue 200 tasks, and kill the pipeline that works them off when some are done.
+# Fails when that came too late, for a busy machine.
+tasks_killed()
+{
+	rm -f build/tasks.db build/tasks.db-wal build/tasks.db-shm
+	yes 5 | head -n 200 | build/release/tools/sluice/sluice tasks enqueue \
+		sqlite:build/tasks.db --lines >build/tasks.ids ||
+		die "tasks cannot be enqueued"
+	"$examples/15_tasks" build/tasks.db >build/tasks.out &
+	worker=$!
+	until [ "$(ask_tasks "SELECT count(*) FROM tasks WHERE status = 'done'" ||
+		echo 0)" -ge 50 ]; do
+		kill -0 $worker 2>/dev/null || return 1
+	done
+	kill -9 $worker 2>/dev/null || return 1
+	wait $worker 2>/dev/null || :
+	left=$(ask_tasks "SELECT count(*) FROM tasks WHERE status <> 'done'")
+	[ "$left" -gt 0 ]
+}
+
+# Tasks in a file of SQLite; a pipeline that works them off, and is killed in the
+# middle; another one that goes on. Each counts once.
+tasks_job()
+{
+	say "15_tasks: 200 tasks in SQLite, killed once in the middle"
+	tasks_killed || tasks_killed || tasks_killed ||
+		die "15_tasks was done before it was killed"
+	"$examples/15_tasks" build/tasks.db >build/tasks.out ||
+		die "the tasks were not worked off"
+	# It adds three of its own, and those again that were done already.
+	ask_tasks "SELECT count(*) BETWEEN 203 AND 206
+		AND count(*) = sum(status = 'done')
+		AND count(*) = (SELECT count(*) FROM sums)
+		AND count(*) = (SELECT count(DISTINCT s.id) FROM sums s
+			JOIN tasks t ON t.id = s.id) FROM tasks" | grep -qx 1 ||
+		die "the ledger of the tasks is wrong"
+	echo "$(ask_tasks 'SELECT count(*) FROM sums') tasks, each once in the" \
+		"ledger; $left were left when the first worker was killed"
 }
