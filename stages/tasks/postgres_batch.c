@@ -180,8 +180,7 @@ static void copy_row(struct pg_array *row, const struct sluice_task_new *one,
 static int copy_put(struct sluice_tasks *tasks, const void *bytes, size_t count)
 {
 	struct pg *pg = tasks->db;
-	int64_t until =
-		clock_mono_us() + (int64_t)tasks->opts.patience_ms * 1000;
+	int64_t until = pg_patience(tasks);
 
 	for (;;) {
 		int rc = PQputCopyData(pg->conn, bytes, (int)count);
@@ -194,6 +193,8 @@ static int copy_put(struct sluice_tasks *tasks, const void *bytes, size_t count)
 			rc = pg_fail(tasks, NULL);
 		if (rc < 0)
 			return rc;
+		if (rc > 0)
+			until = pg_patience(tasks);
 		if (!PQconsumeInput(pg->conn))
 			return pg_fail(tasks, NULL);
 	}
@@ -228,8 +229,7 @@ static int copy_rows(struct sluice_tasks *tasks,
 static int copy_end(struct sluice_tasks *tasks, int rc)
 {
 	struct pg *pg = tasks->db;
-	int64_t until =
-		clock_mono_us() + (int64_t)tasks->opts.patience_ms * 1000;
+	int64_t until = pg_patience(tasks);
 	PGresult *result;
 	int put;
 
@@ -263,8 +263,7 @@ static int copy_begin(struct sluice_tasks *tasks)
 {
 	struct pg *pg = tasks->db;
 	PGresult *result = NULL;
-	int64_t until =
-		clock_mono_us() + (int64_t)tasks->opts.patience_ms * 1000;
+	int64_t until = pg_patience(tasks);
 	int rc = 0;
 
 	if (!PQexitPipelineMode(pg->conn) ||
@@ -272,16 +271,16 @@ static int copy_begin(struct sluice_tasks *tasks)
 				   " max_attempts, payload, status) FROM STDIN"
 				   " (FORMAT binary)"))
 		return pg_fail(tasks, NULL);
-	while (rc == 0 && (PQflush(pg->conn) > 0 || PQisBusy(pg->conn))) {
+	while (rc >= 0 && (PQflush(pg->conn) > 0 || PQisBusy(pg->conn))) {
 		rc = pg_wait(tasks, PQflush(pg->conn) > 0, until);
-		if (rc == 0 && !PQconsumeInput(pg->conn))
+		if (rc >= 0 && !PQconsumeInput(pg->conn))
 			rc = pg_fail(tasks, NULL);
 	}
 	if (rc < 0)
 		return rc;
 	result = PQgetResult(pg->conn);
-	if (PQresultStatus(result) != PGRES_COPY_IN)
-		rc = pg_fail(tasks, result);
+	rc = PQresultStatus(result) != PGRES_COPY_IN ? pg_fail(tasks, result)
+						     : 0;
 	PQclear(result);
 	while (rc < 0 && (result = PQgetResult(pg->conn)) != NULL)
 		PQclear(result);

@@ -34,13 +34,11 @@ static int pg_state_errno(const char *state)
 	return -EIO;
 }
 
-/* The server's words, without the newline at their end. */
+/* The server's words, the first line of them. */
 static int pg_say(int rc, const char *text)
 {
-	size_t length = strlen(text);
+	size_t length = strcspn(text, "\n");
 
-	while (length > 0 && text[length - 1] == '\n')
-		length--;
 	return sluice_fail(rc, "tasks: PostgreSQL: %.*s",
 			   (int)(length < 400 ? length : 400), text);
 }
@@ -200,6 +198,28 @@ static int pg_connect(struct sluice_tasks *tasks)
 	return 0;
 }
 
+/* What is wrong with the program's statement is told at once. */
+static int pg_effect(struct sluice_tasks *tasks)
+{
+	static const Oid types[] = {PG_INT8, 1016, 1007, 1001};
+	struct pg *pg = tasks->db;
+	int which = is_leased(tasks) ? PG_DONE : PG_TX_DONE;
+	char name[16];
+	PGresult *result;
+	int rc = 0;
+
+	pg->done_text = pg_done_text(tasks);
+	if (pg->done_text == NULL)
+		return sluice_fail(-ENOMEM, "tasks: no memory");
+	(void)snprintf(name, sizeof(name), "s%d", which);
+	result = PQprepare(pg->conn, name, pg->done_text, 4, types);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		rc = pg_fail(tasks, result);
+	PQclear(result);
+	pg->prepared[which] = rc == 0;
+	return rc;
+}
+
 int pg_open(struct sluice_tasks *tasks)
 {
 	struct pg *pg = calloc(1, sizeof(*pg));
@@ -213,11 +233,8 @@ int pg_open(struct sluice_tasks *tasks)
 		rc = pg_migrate(tasks);
 	if (rc == 0 && tasks->prepare != NULL)
 		rc = pg_exec(tasks, tasks->prepare, 0, NULL);
-	if (rc == 0 && tasks->effect != NULL) {
-		pg->done_text = pg_done_text(tasks);
-		if (pg->done_text == NULL)
-			rc = sluice_fail(-ENOMEM, "tasks: no memory");
-	}
+	if (rc == 0 && tasks->effect != NULL)
+		rc = pg_effect(tasks);
 	if (rc == 0 && (PQsetnonblocking(pg->conn, 1) != 0 ||
 			!PQenterPipelineMode(pg->conn)))
 		rc = pg_fail(tasks, NULL);

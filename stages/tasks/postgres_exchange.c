@@ -196,12 +196,17 @@ static int result_step(struct sluice_tasks *tasks, struct pg_step *step,
 	return (int)array[0].count;
 }
 
+struct changed {
+	int64_t id;
+	bool told; /* a result that says it a second time is not held */
+};
+
 static int result_order(const void *a, const void *b)
 {
-	const int64_t *x = a;
-	const int64_t *y = b;
+	const struct changed *x = a;
+	const struct changed *y = b;
 
-	return (*x > *y) - (*x < *y);
+	return (x->id > y->id) - (x->id < y->id);
 }
 
 /* Those whose rows were changed are held. */
@@ -210,22 +215,29 @@ static int result_held(struct sluice_tasks *tasks, const PGresult *rows,
 		       uint32_t count)
 {
 	size_t n = (size_t)PQntuples(rows);
-	int64_t *ids;
+	struct changed *changed;
 
 	if (n == 0)
 		return 0;
-	ids = malloc(n * sizeof(*ids));
-	if (ids == NULL)
+	changed = calloc(n, sizeof(*changed));
+	if (changed == NULL)
 		return sluice_fail(-ENOMEM, "tasks: no memory");
 	for (size_t i = 0; i < n; i++)
-		ids[i] = pg_int8(rows, (int)i, 0);
-	qsort(ids, n, sizeof(*ids), result_order);
-	for (uint32_t i = 0; i < count; i++)
-		if (result_is(tasks, &results[i], which) &&
-		    bsearch(&results[i].id, ids, n, sizeof(*ids),
-			    result_order) != NULL)
-			results[i].held = 1;
-	free(ids);
+		changed[i].id = pg_int8(rows, (int)i, 0);
+	qsort(changed, n, sizeof(*changed), result_order);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct changed key = {.id = results[i].id};
+		struct changed *one = NULL;
+
+		if (result_is(tasks, &results[i], which))
+			one = bsearch(&key, changed, n, sizeof(*changed),
+				      result_order);
+		if (one == NULL || one->told)
+			continue;
+		results[i].held = 1;
+		one->told = true;
+	}
+	free(changed);
 	return 0;
 }
 

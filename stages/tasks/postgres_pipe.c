@@ -78,6 +78,11 @@ static int pg_step_send(struct sluice_tasks *tasks, struct pg_step *step)
 				   step->length, binary, 1);
 }
 
+int64_t pg_patience(const struct sluice_tasks *tasks)
+{
+	return clock_mono_us() + (int64_t)tasks->opts.patience_ms * 1000;
+}
+
 int pg_wait(struct sluice_tasks *tasks, bool write, int64_t until)
 {
 	struct pg *pg = tasks->db;
@@ -89,16 +94,14 @@ int pg_wait(struct sluice_tasks *tasks, bool write, int64_t until)
 	if (left <= 0)
 		return sluice_fail(-ECONNRESET,
 				   "tasks: PostgreSQL does not answer");
-	(void)poll(&fd, 1, (int)(left / 1000 + 1));
-	return 0;
+	return poll(&fd, 1, (int)(left / 1000 + 1)) > 0;
 }
 
 /* The next result, or NULL between those of two statements. */
 static int pg_next(struct sluice_tasks *tasks, PGresult **result)
 {
 	struct pg *pg = tasks->db;
-	int64_t until =
-		clock_mono_us() + (int64_t)tasks->opts.patience_ms * 1000;
+	int64_t until = pg_patience(tasks);
 	int rc;
 
 	for (;;) {
@@ -111,6 +114,8 @@ static int pg_next(struct sluice_tasks *tasks, PGresult **result)
 		rc = pg_wait(tasks, flush > 0, until);
 		if (rc < 0)
 			return rc;
+		if (rc > 0)
+			until = pg_patience(tasks);
 		if (!PQconsumeInput(pg->conn))
 			return pg_fail(tasks, NULL);
 	}

@@ -97,7 +97,10 @@ int pg_steps_run(struct sluice_tasks *tasks, struct pg_step *steps,
 void pg_steps_clear(struct pg_step *steps, uint32_t count);
 /* One, without parameters or a result. */
 int pg_do(struct sluice_tasks *tasks, const char *text);
-/* Wait until the socket can be read, or written as well. */
+/* Until when to wait for the server, if nothing moves meanwhile. */
+int64_t pg_patience(const struct sluice_tasks *tasks);
+/* Wait until the socket can be read, or written as well: 1; 0 that was not so, and it
+ * is worth to look again. */
 int pg_wait(struct sluice_tasks *tasks, bool write, int64_t until);
 
 void pg_array_begin(struct pg_array *array, Oid element);

@@ -146,6 +146,25 @@ static void done_is_kept(void **state)
 	sluice_tasks_close(tasks);
 }
 
+static void a_result_that_is_said_twice_is_held_once(void **state)
+{
+	struct sluice_tasks *tasks = test_open();
+	const char *queue = test_queue();
+	const struct sluice_task_new add = {.queue = queue};
+	struct sluice_task_result results[2] = {{.attempt = 1}, {.attempt = 1}};
+	const struct sluice_task *claimed;
+
+	(void)state;
+	results[0].id = test_enqueue(tasks, &add);
+	results[1].id = results[0].id;
+	assert_int_equal(test_claim(tasks, queue, 1, &claimed), 1);
+	assert_int_equal(
+		sluice_tasks_exchange(tasks, NULL, 0, results, 2, NULL), 0);
+	assert_true(results[0].held);
+	assert_false(results[1].held);
+	sluice_tasks_close(tasks);
+}
+
 static void a_failure_comes_again_until_its_last_attempt(void **state)
 {
 	struct sluice_tasks *tasks = test_open_with(
@@ -378,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_used_once_while_its_task_lives),
 		cmocka_unit_test(a_delayed_task_waits),
 		cmocka_unit_test(done_is_kept),
+		cmocka_unit_test(a_result_that_is_said_twice_is_held_once),
 		cmocka_unit_test(a_failure_comes_again_until_its_last_attempt),
 		cmocka_unit_test(a_fatal_error_is_the_last),
 		cmocka_unit_test(a_released_task_counts_no_attempt),
