@@ -111,6 +111,7 @@ set(SLUICE_SOURCES
 	engine/stage/stop.c
 	engine/stage/time.c
 	engine/stage/timer.c
+	engine/stage/watch.c
 	engine/graph/affinity.c
 	engine/graph/check.c
 	engine/graph/declare.c
@@ -132,6 +133,7 @@ set(SLUICE_SOURCES
 	engine/control/snapshot.c
 	engine/control/subscribe.c
 	engine/control/subscription.c
+	engine/control/watch.c
 	engine/run/arrive.c
 	engine/run/cgroup.c
 	engine/run/clock.c
@@ -152,6 +154,7 @@ set(SLUICE_SOURCES
 	engine/run/stopping.c
 	engine/run/tenant.c
 	engine/run/supervisor.c
+	engine/run/watches.c
 	engine/run/worker.c
 	engine/peer/address.c
 	engine/peer/allow.c

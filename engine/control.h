@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file control.h
- * Talking to a stage: markers, calls, casts, timers, the demand mode, its end.
+ * Talking to a stage: markers, calls, casts, timers, descriptors, the demand mode, its
+ * end.
  *
  * A message is copied into the stage's mailbox, which has a limit
  * (mailbox_messages). The stage takes its messages between batches, in order.
@@ -18,6 +19,14 @@ SLUICE_BEGIN_DECLS
 #define SLUICE_MESSAGE_BYTES_MAX (1u << 20)
 /** Most timers of one stage. */
 #define SLUICE_TIMERS_MAX 16u
+/** Most descriptors that one stage watches. */
+#define SLUICE_WATCHES_MAX 65536u
+
+/** What a descriptor is watched for, and is ready for. */
+#define SLUICE_IO_READ  1u
+#define SLUICE_IO_WRITE 2u
+/** An error, or the other end has gone: told, asked for or not. */
+#define SLUICE_IO_ERROR 4u
 
 /** A message to a stage. What its bytes mean is up to the program. */
 struct sluice_message {
@@ -119,6 +128,37 @@ SLUICE_API int sluice_timer_set(struct sluice_stage *self, uint32_t timer,
 				uint32_t period_ms) SLUICE_MUST_CHECK;
 /** Unset a timer. Threads: inside this stage's callbacks only. */
 SLUICE_API void sluice_timer_clear(struct sluice_stage *self, uint32_t timer);
+
+/**
+ * sluice_stage_watch - have handle_io called when @fd can be read or written.
+ *
+ * @events  SLUICE_IO_READ, SLUICE_IO_WRITE, or both
+ *
+ * The stage's worker then waits in one place for events, messages, timers and
+ * descriptors. As with poll() a descriptor that is ready is told of in every round
+ * until it is not ready any more: read or write until EAGAIN, or unwatch it. While
+ * the worker has other work it looks at least once in 64 rounds (a round: a batch, or
+ * a call of handle_demand, for each of its stages).
+ *
+ * A watch ends with sluice_stage_unwatch(), and when the stage begins to end (a
+ * producer: with a drain) or fails: its next init watches again. Unwatch a descriptor
+ * before it is closed; that it is closed all the same does no harm, and its number may
+ * be watched again when it is another's.
+ *
+ * The callbacks of a stage that has handle_io run on its worker's thread only, as with
+ * SLUICE_STAGE_OWN_THREAD.
+ *
+ * Returns 0; -EEXIST when it is watched by this stage, or another of this worker;
+ * -EPERM for a file or a folder, which are always ready, and outside of the stage's
+ * callbacks; -EBADF; -EINVAL; -ENOTSUP when there is no handle_io; -EPIPE when the
+ * stage is ending; -ENOSPC over SLUICE_WATCHES_MAX, or over what the system allows its
+ * user; -EMFILE, -ENFILE and -ENOMEM. Threads: inside this stage's callbacks only.
+ */
+SLUICE_API int sluice_stage_watch(struct sluice_stage *self, int fd,
+				  uint32_t events) SLUICE_MUST_CHECK;
+/** Watch @fd no more; also from inside of its handle_io. Returns 0, or -ENOENT when
+ * this stage does not watch it; -EPERM. Threads: inside this stage's callbacks only. */
+SLUICE_API int sluice_stage_unwatch(struct sluice_stage *self, int fd);
 
 /**
  * sluice_demand_set - let a producer give out its events, or hold them back.

@@ -248,6 +248,11 @@ struct sluice_stage_opts {
 			   const struct sluice_message *message);
 	/** sluice_timer_set(): timer @timer is due. */
 	int (*handle_timer)(struct sluice_stage *self, uint32_t timer);
+	/** sluice_stage_watch(): descriptor @fd is ready, for SLUICE_IO bits of what
+	 * was asked for. With SLUICE_IO_ERROR all of these are set: what is read or
+	 * written then tells the error. While it stays ready it is told again and
+	 * again. */
+	int (*handle_io)(struct sluice_stage *self, int fd, uint32_t events);
 	/** Most messages that wait for the stage; 0 = 1024. */
 	uint32_t mailbox_messages;
 
@@ -414,7 +419,7 @@ struct sluice_stage_opts {
 	 * always is with consumers of its own worker. */
 	uint32_t copy_method;
 	uint32_t resv32;  /* zero */
-	uint64_t resv[7]; /* zero */
+	uint64_t resv[6]; /* zero */
 };
 
 /** No callbacks: a thread of yours sends or receives instead, see port.h. */

@@ -87,6 +87,7 @@ struct worker {
 		uint32_t exact;     /* read behind each step */
 	} clock;                    /* see run/clock_priv.h */
 	struct sluice_bell *bell;
+	struct watches *watches; /* NULL: it has watched nothing; its own */
 	/* Counted up by another process that rings it; NULL: none does. */
 	const sluice_a32 *rung;
 	void *thread; /* the platform's, while it runs */

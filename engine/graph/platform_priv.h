@@ -37,6 +37,12 @@ struct platform_place {
 	uint32_t count;
 };
 
+/* One of a set. */
+struct platform_ready {
+	uint64_t mark;
+	uint32_t events; /* SLUICE_IO bits */
+};
+
 struct platform {
 	const struct sluice_wait_ops *wait;
 	void *ctx;
@@ -72,6 +78,19 @@ struct platform {
 	/* A descriptor that wait->notify() makes readable. Returns it, or a negative
 	 * errno. */
 	int (*event_open)(void *ctx);
+	/* A set of descriptors, each with what it is looked at for (SLUICE_IO bits) and a
+	 * mark; it returns it, or a negative errno, and so does set_add. Threads: one at
+	 * a time. */
+	int (*set_open)(void *ctx);
+	int (*set_add)(void *ctx, int set, int fd, uint32_t events,
+		       uint64_t mark);
+	int (*set_remove)(void *ctx, int set, int fd);
+	/* At most @n of those that are ready now, and stay so; returns how many. */
+	uint32_t (*set_take)(void *ctx, int set, struct platform_ready *ready,
+			     uint32_t n);
+	/* Sleep until one is ready, or @deadline_ns; may return earlier. */
+	void (*set_wait)(void *ctx, int set, uint64_t deadline_ns);
+	void (*set_close)(void *ctx, int set);
 	/* It is readable no more. */
 	void (*event_clear)(void *ctx, int fd);
 	void (*event_close)(void *ctx, int fd);

@@ -116,8 +116,8 @@ static int stage_check_port(const struct sluice_stage_opts *o)
 		return 0;
 	if (o->handle_demand || o->handle_events || o->init || o->fini ||
 	    o->handle_call || o->handle_cast || o->handle_info ||
-	    o->handle_timer || o->on_subscribe || o->on_cancel ||
-	    o->dead_letter || o->on_discard || o->on_stop)
+	    o->handle_timer || o->handle_io || o->on_subscribe ||
+	    o->on_cancel || o->dead_letter || o->on_discard || o->on_stop)
 		return sluice_fail(-EINVAL,
 				   "stage '%s': a port has no callbacks",
 				   o->name);
@@ -303,7 +303,7 @@ int stage_check(const struct sluice_stage_opts *o)
 	int rc = stage_check_name(o->name);
 
 	if (rc == 0)
-		rc = opts_check_resv(o->resv, 7, "stage options");
+		rc = opts_check_resv(o->resv, 6, "stage options");
 	if (rc == 0 && o->resv32 != 0)
 		rc = sluice_fail(-EINVAL, "stage options: resv32 must be zero");
 	if (rc == 0 && (o->flags & ~STAGE_FLAGS) != 0)

@@ -6,6 +6,7 @@
  * demand, demand modes) and made subscriptions.
  */
 #include "engine/graph/plan_priv.h"
+#include "engine/graph/watches_priv.h"
 #include "engine/stage/gate_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/graph/subscriptions_priv.h"
@@ -84,6 +85,23 @@ static void pipeline_undo(struct sluice_pipeline *p)
 
 /* ---- what was made -------------------------------------------------------- */
 
+void watches_close(struct watches *w, const struct platform *platform)
+{
+	if (w == NULL)
+		return;
+	platform->set_close(platform->ctx, w->set);
+	platform->event_close(platform->ctx, w->bell);
+	free(w->row);
+	free(w);
+}
+
+static void worker_release(struct worker *worker,
+			   const struct platform *platform)
+{
+	free(worker->stages);
+	watches_close(worker->watches, platform);
+}
+
 /* What a run held. */
 static void plan_release(struct sluice_pipeline *p)
 {
@@ -101,7 +119,7 @@ static void plan_release(struct sluice_pipeline *p)
 	}
 	pipeline_undo(p);
 	for (uint32_t i = 0; i < pipeline_workers(p); i++)
-		free(p->workers[i].stages);
+		worker_release(&p->workers[i], p->platform);
 	free(p->workers);
 	p->workers = NULL;
 	p->workers_max = 0;

@@ -26,7 +26,8 @@ int help_is_welcome(const struct worker *worker)
 	    worker->blocking)
 		return 0;
 	for (uint32_t i = 0; i < worker->count; i++)
-		if (worker->stages[i]->opts.flags & SLUICE_STAGE_OWN_THREAD)
+		if (worker->stages[i]->opts.flags & SLUICE_STAGE_OWN_THREAD ||
+		    worker->stages[i]->opts.handle_io != NULL)
 			return 0;
 	return 1;
 }

@@ -3,6 +3,7 @@
  * first failure, the supervisor's attention, and that all be told to end. */
 #include "engine/run/port_priv.h"
 #include "engine/run/run_priv.h"
+#include "engine/run/watches_priv.h"
 #include "engine/stage/gate_priv.h"
 
 #include <stdio.h>
@@ -70,4 +71,7 @@ const struct host_ops run_host_ops = {
 	.alarm = run_alarm,
 	.call_port = port_call,
 	.retry_delay = run_retry_delay,
+	.watch = watches_add,
+	.unwatch = watches_remove,
+	.unwatch_all = watches_remove_all,
 };

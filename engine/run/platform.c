@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE /* pthread_setname_np, sched_getcpu */
+#include "engine/control.h"
 #include "engine/run/cpus_priv.h"
 #include "ring/base_priv.h"
 #include "ring/wait_priv.h"
@@ -10,6 +11,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -213,6 +216,71 @@ static void linux_event_close(void *ctx, int fd)
 	(void)close(fd);
 }
 
+/* ---- sets of descriptors ---------------------------------------------------- */
+
+#define TAKEN_MOST 64u
+
+static int linux_set_open(void *ctx)
+{
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	(void)ctx;
+	return set < 0 ? -errno : set;
+}
+
+static int linux_set_add(void *ctx, int set, int fd, uint32_t events,
+			 uint64_t mark)
+{
+	struct epoll_event event = {.data.u64 = mark};
+
+	(void)ctx;
+	event.events = (events & SLUICE_IO_READ ? EPOLLIN : 0u) |
+		       (events & SLUICE_IO_WRITE ? EPOLLOUT : 0u);
+	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int linux_set_remove(void *ctx, int set, int fd)
+{
+	SLUICE_KEEP_ERRNO;
+
+	(void)ctx;
+	return epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL) < 0 ? -errno : 0;
+}
+
+static uint32_t linux_set_take(void *ctx, int set, struct platform_ready *ready,
+			       uint32_t n)
+{
+	SLUICE_KEEP_ERRNO;
+	struct epoll_event event[TAKEN_MOST];
+	int taken = epoll_wait(set, event,
+			       (int)(n < TAKEN_MOST ? n : TAKEN_MOST), 0);
+
+	(void)ctx;
+	for (int i = 0; i < taken; i++) {
+		uint32_t is = event[i].events;
+
+		ready[i].mark = event[i].data.u64;
+		ready[i].events =
+			(is & EPOLLIN ? SLUICE_IO_READ : 0u) |
+			(is & EPOLLOUT ? SLUICE_IO_WRITE : 0u) |
+			(is & (EPOLLERR | EPOLLHUP) ? SLUICE_IO_ERROR : 0u);
+	}
+	return taken < 0 ? 0 : (uint32_t)taken;
+}
+
+/* The set is a descriptor itself, and ppoll() counts in ns, as timers do. */
+static void linux_set_wait(void *ctx, int set, uint64_t deadline_ns)
+{
+	SLUICE_KEEP_ERRNO;
+	struct pollfd polled = {.fd = set, .events = POLLIN};
+	uint64_t until_ns = sluice_wait_until(deadline_ns, WAIT_TICK_NS);
+	uint64_t now_ns = sluice_wait_table.now_ns(ctx);
+	struct timespec time =
+		sluice_wait_time(until_ns > now_ns ? until_ns - now_ns : 0);
+
+	(void)ppoll(&polled, 1, &time, NULL);
+}
+
 static int linux_cpu(void *ctx)
 {
 	int cpu = sched_getcpu();
@@ -245,7 +313,10 @@ __attribute__((constructor)) static void platform_load(void)
 		.random = linux_random, .self = linux_self,                    \
 		.event_open = linux_event_open,                                \
 		.event_clear = linux_event_clear,                              \
-		.event_close = linux_event_close,                              \
+		.event_close = linux_event_close, .set_open = linux_set_open,  \
+		.set_add = linux_set_add, .set_remove = linux_set_remove,      \
+		.set_take = linux_set_take, .set_wait = linux_set_wait,        \
+		.set_close = linux_event_close,                                \
 	}
 
 static const struct platform linux_platform = PLATFORM(&sluice_wait_table);

@@ -13,6 +13,7 @@
 #include "engine/stage/life_priv.h"
 #include "engine/stage/step_priv.h"
 #include "engine/run/spin_priv.h"
+#include "engine/run/watches_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
 
@@ -96,6 +97,7 @@ static int worker_round(void *arg)
 {
 	struct worker *worker = arg;
 	int worked = 0;
+	int told = 0;
 
 	if (SLUICE_UNLIKELY(sluice_load_relaxed(&worker->arriving) != 0)) {
 		worker_welcome(worker);
@@ -105,6 +107,8 @@ static int worker_round(void *arg)
 		worker_stop(worker);
 		return 1;
 	}
+	if (watches_any(worker))
+		told = watches_round(worker);
 	for (uint32_t i = 0; i < worker->count;) {
 		struct sluice_stage *stage = worker->stages[i];
 		int moved;
@@ -122,7 +126,8 @@ static int worker_round(void *arg)
 		worker_lose(worker, i);
 		worked = 1;
 	}
-	return worked;
+	watches_note(worker, worked);
+	return worked | told;
 }
 
 /* Returns non-zero when the start has failed. */
@@ -199,12 +204,16 @@ static int worker_park(struct worker *worker)
 
 	PROBE2(park, p->name, index);
 	worker->due_ns = worker_deadline(worker);
-	found = help_is_welcome(worker)
-			? helm_park(&worker->helm, worker->bell, p->host.wait,
-				    worker_round, worker, worker->due_ns)
-			: sluice_bell_park(worker->bell, p->host.wait,
-					   worker_round, worker,
-					   worker->due_ns);
+	if (watches_any(worker))
+		found = watches_park(worker, worker_round, worker->due_ns);
+	else
+		found = help_is_welcome(worker)
+				? helm_park(&worker->helm, worker->bell,
+					    p->host.wait, worker_round, worker,
+					    worker->due_ns)
+				: sluice_bell_park(worker->bell, p->host.wait,
+						   worker_round, worker,
+						   worker->due_ns);
 	PROBE2(wake, p->name, index);
 	return found;
 }

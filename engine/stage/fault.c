@@ -12,6 +12,7 @@
 #include "engine/stage/step_priv.h"
 #include "engine/stage/stop_priv.h"
 #include "engine/stage/time_priv.h"
+#include "engine/stage/watch_priv.h"
 #include "ring/base_priv.h"
 #include "ring/probe_priv.h"
 
@@ -238,6 +239,8 @@ static int stage_restart(struct sluice_stage *stage)
 	}
 	stage->run.phase = stage->run.resume;
 	stage->run.initialised = 1;
+	if (stage->run.phase != STAGE_RUNNING)
+		stage_unwatch_all(stage);
 	stage_ask_anew(stage);
 	inlet_begin_windows(&stage->in);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);

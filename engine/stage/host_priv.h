@@ -53,6 +53,11 @@ struct host_ops {
 	/* A port was signalled; between its user's calls it must be looked
 	 * after. */
 	void (*call_port)(struct sluice_stage *port);
+	/* Descriptors that a stage waits for, of its own worker: sluice_stage_watch() and
+	 * sluice_stage_unwatch(), and all that it has. */
+	int (*watch)(struct sluice_stage *stage, int fd, uint32_t events);
+	int (*unwatch)(struct sluice_stage *stage, int fd);
+	void (*unwatch_all)(struct sluice_stage *stage);
 	/* How long a producer waits that has answered RETRY @retries times in a
 	 * row, ns. */
 	uint64_t (*retry_delay)(struct host *host, uint32_t retries);

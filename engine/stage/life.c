@@ -12,6 +12,7 @@
 #include "engine/stage/mail_priv.h"
 #include "engine/stage/stop_priv.h"
 #include "engine/stage/time_priv.h"
+#include "engine/stage/watch_priv.h"
 
 static int stage_greet(struct sluice_stage *stage, struct subscription *sub,
 		       enum sluice_side side)
@@ -178,6 +179,7 @@ void stage_finish(struct sluice_stage *stage, enum sluice_reason reason,
 			.closed = SLUICE_CLOSED(SLUICE_REASON_SHUTDOWN, 0),
 			.stopped = 1};
 	stage->run.phase = STAGE_ENDING;
+	stage_unwatch_all(stage);
 	stage_show_phase(stage, STAGE_ENDING);
 	if (!stage_produces(stage))
 		stage_end(stage);

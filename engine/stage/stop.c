@@ -20,6 +20,7 @@
 #include "engine/stage/stage_priv.h"
 #include "engine/stage/life_priv.h"
 #include "engine/stage/stop_priv.h"
+#include "engine/stage/watch_priv.h"
 
 /* Every consumer has left, as far as can be seen from outside; unless that is
  * because the stage is ending. One that has just come has had none yet. */
@@ -113,6 +114,7 @@ static void stop_shut(struct sluice_stage *stage, int last)
 
 void stage_fini(struct sluice_stage *stage, enum sluice_reason reason)
 {
+	stage_unwatch_all(stage);
 	if (!stage->run.initialised) {
 		stop_shut(stage, 1);
 		return;
@@ -122,6 +124,7 @@ void stage_fini(struct sluice_stage *stage, enum sluice_reason reason)
 		stop_shut(stage, 1);
 	if (stage->opts.fini)
 		stage->opts.fini(stage, reason);
+	stage_unwatch_all(stage);
 	stop_shut(stage, 1);
 	stage->run.initialised = 0;
 }

@@ -50,6 +50,14 @@ struct polled {
 		lock.unlock(RL_INFO);
 	}
 
+	bool look()
+	{
+		lock.lock(RL_INFO);
+		bool is = readable;
+		lock.unlock(RL_INFO);
+		return is;
+	}
+
 	void poll()
 	{
 		lock.lock(RL_INFO);
@@ -349,9 +357,10 @@ struct relays : rl::test_suite<relays<total, chance>, 2> {
 };
 
 /* A thread that sleeps on many things waits for @total grants on a descriptor: it
- * clears that, arms its bell, looks, and polls. */
-template <uint32_t total, bool chance = true>
-struct polls : rl::test_suite<polls<total, chance>, 2> {
+ * clears that, arms its bell, looks, and polls. @told: it clears it only where somebody
+ * has rung, or it was readable, since the last time. */
+template <uint32_t total, bool told = false, bool chance = true>
+struct polls : rl::test_suite<polls<total, told, chance>, 2> {
 	struct machine machine;
 	struct polled polled;
 	struct sluice_bell bell;
@@ -382,6 +391,7 @@ struct polls : rl::test_suite<polls<total, chance>, 2> {
 	void thread(unsigned index)
 	{
 		uint64_t credit;
+		bool unread = false;
 
 		if (index == 0) {
 			for (uint32_t n = 1; n <= total; n++) {
@@ -391,15 +401,21 @@ struct polls : rl::test_suite<polls<total, chance>, 2> {
 			return;
 		}
 		while ((credit = sluice_spsc_refresh(&edge.writer)) < total) {
-			polled.clear();
+			if (!told || unread)
+				polled.clear();
+			unread = false;
 			if (!sluice_bell_arm(&bell, 1, &machine.ops)) {
 				rl::yield(1, RL_INFO);
 				continue;
 			}
 			if (sluice_spsc_refresh(&edge.writer) == credit)
 				polled.poll();
-			else
+			else if (!told)
 				(void)sluice_bell_disarm(&bell);
+			/* One who rang may not have written yet. */
+			if (told &&
+			    (sluice_bell_disarm(&bell) != 0 || polled.look()))
+				unread = true;
 		}
 	}
 };
@@ -413,11 +429,15 @@ int main(int argc, char **argv)
 	model_random<relays<2>>("wait, a relayed bell", {range.first, 20000});
 	model_random<polls<1>>("wait, a descriptor", {range.first, 20000});
 	model_random<polls<2>>("wait, a descriptor", {range.first, 20000});
+	model_random<polls<2, true>>("wait, a descriptor cleared by need",
+				     {range.first, 20000});
 	model_random<bells<1, 4, 3>>("wait, only the consumer", range);
 	model_random<bells<1, 1, 3>>("wait, both ends", range);
 	model_random<bells<2, 1, 2>>("wait, two producers", range);
 	model_bounded<bells<1, 1, 2, false>>("wait, both ends", 3);
 	model_bounded<relays<2, false>>("wait, a relayed bell", 3);
-	model_bounded<polls<2, false>>("wait, a descriptor", 3);
+	model_bounded<polls<2, false, false>>("wait, a descriptor", 3);
+	model_bounded<polls<2, true, false>>(
+		"wait, a descriptor cleared by need", 3);
 	return 0;
 }

@@ -2,6 +2,8 @@
 /* Descriptors of the simulated machine, as the platform opens them for ports. */
 #include "tests/sim/sim.h"
 
+#include "engine/control.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +17,22 @@ static struct polled {
 	uint32_t readable;
 } polled[POLLED_MAX];
 
+/* Descriptors that somebody waits for at once. */
+#define SETS_MAX  64u
+#define SET_FIRST 5000
+static struct set {
+	uint32_t open;
+	struct {
+		uint32_t in;
+		uint64_t mark;
+	} member[POLLED_MAX];
+} sets[SETS_MAX];
+
 void sim_forget_descriptors(void)
 {
 	memset(polled, 0, sizeof(polled));
+	for (uint32_t i = 0; i < SETS_MAX; i++)
+		sets[i].open = 0;
 }
 
 static struct polled *polled_of(int fd)
@@ -66,6 +81,117 @@ void sim_notify(void *ctx, int fd)
 }
 
 const char sim_any_descriptor = 0;
+
+/* ---- the test's own ---------------------------------------------------------- */
+
+int sim_beacon_open(void)
+{
+	return sim_event_open(NULL);
+}
+
+void sim_beacon_light(int fd)
+{
+	sim_notify(NULL, fd);
+}
+
+int sim_beacon_take(int fd)
+{
+	int lit = sim_beacon_is_lit(fd);
+
+	sim_event_clear(NULL, fd);
+	return lit;
+}
+
+int sim_beacon_is_lit(int fd)
+{
+	return polled_of(fd)->readable != 0;
+}
+
+void sim_beacon_close(int fd)
+{
+	sim_event_close(NULL, fd);
+}
+
+/* ---- sets --------------------------------------------------------------------- */
+
+static struct set *set_of(int set)
+{
+	uint32_t i = (uint32_t)(set - SET_FIRST);
+
+	if (i >= SETS_MAX || !sets[i].open)
+		abort();
+	return &sets[i];
+}
+
+int sim_set_open(void *ctx)
+{
+	(void)ctx;
+	sim_point();
+	for (uint32_t i = 0; i < SETS_MAX; i++) {
+		if (sets[i].open)
+			continue;
+		memset(&sets[i], 0, sizeof(sets[i]));
+		sets[i].open = 1;
+		return (int)i + SET_FIRST;
+	}
+	return -EMFILE;
+}
+
+int sim_set_add(void *ctx, int set, int fd, uint32_t events, uint64_t mark)
+{
+	uint32_t i = (uint32_t)(polled_of(fd) - polled);
+
+	(void)ctx;
+	(void)events; /* nobody writes to one of these */
+	sim_point();
+	if (set_of(set)->member[i].in)
+		return -EEXIST;
+	set_of(set)->member[i].in = 1;
+	set_of(set)->member[i].mark = mark;
+	return 0;
+}
+
+int sim_set_remove(void *ctx, int set, int fd)
+{
+	uint32_t i = (uint32_t)(polled_of(fd) - polled);
+
+	(void)ctx;
+	sim_point();
+	if (!set_of(set)->member[i].in)
+		return -ENOENT;
+	set_of(set)->member[i].in = 0;
+	return 0;
+}
+
+uint32_t sim_set_take(void *ctx, int set, struct platform_ready *ready,
+		      uint32_t n)
+{
+	const struct set *s = set_of(set);
+	uint32_t taken = 0;
+
+	(void)ctx;
+	sim_point();
+	for (uint32_t i = 0; i < POLLED_MAX && taken < n; i++)
+		if (s->member[i].in && polled[i].open && polled[i].readable)
+			ready[taken++] = (struct platform_ready){
+				s->member[i].mark, SLUICE_IO_READ};
+	return taken;
+}
+
+void sim_set_wait(void *ctx, int set, uint64_t deadline_ns)
+{
+	struct platform_ready one;
+
+	(void)ctx;
+	if (sim_set_take(NULL, set, &one, 1) == 0 && sim_may_park(deadline_ns))
+		(void)sim_sleep(&sim_any_descriptor, deadline_ns);
+}
+
+void sim_set_close(void *ctx, int set)
+{
+	(void)ctx;
+	set_of(set)->open = 0;
+}
 
 int sim_is_readable(int fd)
 {

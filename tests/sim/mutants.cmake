@@ -89,6 +89,20 @@ sluice_sim_mutant(batch-too-early engine/link/gather.c "${EARLY}"
 sluice_sim_mutant(batch-dated-once engine/link/gather.c "${EARLY}"
 	[[/^static void gather_date/,/^}/s/position_reached(acked, g->seen)/0/]] 0 gather)
 
+# ---- descriptors that stages wait for --------------------------------------------
+sluice_sim_mutant(watch-recheck-dropped engine/run/watches.c "${STUCK}|${LOST}"
+	[[/^int watches_park/,/^}/s/found = ready(worker);/found = 0;/]] 0 watches)
+sluice_sim_mutant(watch-bell-never-cleared engine/run/watches.c "livelock"
+	[[s/platform->event_clear(platform->ctx, w->bell);/(void)0;/]] 0 watches)
+sluice_sim_mutant(watch-bell-rung-unseen engine/run/watches.c "livelock"
+	[[/^int watches_round/,/^}/s/w->told = 1;/(void)0;/]] 18000 watches)
+sluice_sim_mutant(watch-without-deadline engine/run/watches.c "${STUCK}|${LATE}"
+	[[s/platform->set_wait(platform->ctx, w->set, deadline_ns);/platform->set_wait(platform->ctx, w->set, UINT64_MAX);/]] 0 watches)
+sluice_sim_mutant(watch-outlives-its-stage engine/stage/stop.c "watch: -17|told of|not initialised"
+	[[/^void stage_fini/{n;n;s/stage_unwatch_all(stage);/(void)0;/}]] 0 watches)
+sluice_sim_mutant(watch-while-it-ends engine/stage/life.c "livelock|told of"
+	[[s/stage_unwatch_all(stage);/(void)0;/]] 0 watches)
+
 # ---- credit ------------------------------------------------------------------
 sluice_sim_mutant(window-too-wide ring/credit.h "in flight|beyond what is finished"
 	[[/^sluice_credit_after_ack/,/^}/s/acked + credit->max_events/& + 1/]])

@@ -185,6 +185,12 @@ const struct platform *sim_platform(void)
 		.event_open = sim_event_open,
 		.event_clear = sim_event_clear,
 		.event_close = sim_event_close,
+		.set_open = sim_set_open,
+		.set_add = sim_set_add,
+		.set_remove = sim_set_remove,
+		.set_take = sim_set_take,
+		.set_wait = sim_set_wait,
+		.set_close = sim_set_close,
 	};
 
 	return &platform;

@@ -76,6 +76,14 @@ int sim_is_readable(int fd);
 /* May a park begin that would end when that is woken? Sometimes not. */
 int sim_may_park(uint64_t deadline_ns);
 
+/* A descriptor of the test's: it is open, is made readable, and is read, by whoever waits
+ * for it; which tells whether it was. */
+int sim_beacon_open(void);
+void sim_beacon_light(int fd);
+int sim_beacon_take(int fd);
+int sim_beacon_is_lit(int fd);
+void sim_beacon_close(int fd);
+
 /* Before a run: no descriptor is open. */
 void sim_forget_descriptors(void);
 /* Inside a run, of the platform: as event_open, event_clear and event_close there, and
@@ -84,6 +92,14 @@ int sim_event_open(void *ctx);
 void sim_event_clear(void *ctx, int fd);
 void sim_event_close(void *ctx, int fd);
 void sim_notify(void *ctx, int fd);
+/* The same of sets of such descriptors. */
+int sim_set_open(void *ctx);
+int sim_set_add(void *ctx, int set, int fd, uint32_t events, uint64_t mark);
+int sim_set_remove(void *ctx, int set, int fd);
+uint32_t sim_set_take(void *ctx, int set, struct platform_ready *ready,
+		      uint32_t n);
+void sim_set_wait(void *ctx, int set, uint64_t deadline_ns);
+void sim_set_close(void *ctx, int set);
 
 /* Inside a run: the system refuses the @threads-th thread from now on, and the
  * @blocks-th block of memory or file; 0: none. */

@@ -249,6 +249,20 @@ sluice_unit_mutant(timer-drifts engine/stage/timer.c timer "period_missed_is_ski
 	[[s/due = timer_after(now_ns - (now_ns - due) % period, period);/due = timer_after(now_ns, period);/]])
 sluice_unit_mutant(timer-too-late engine/stage/timer.c timer "once"
 	[[s/t->slot\[first\].due_ns > now_ns)/t->slot[first].due_ns >= now_ns)/]])
+sluice_unit_mutant(watch-of-a-file-that-lives-on engine/run/watches.c stage_watch "a_file_that_lives_on"
+	[[s/watches_renew(worker);/(void)watches_renew;/]])
+sluice_unit_mutant(watch-of-a-number-before engine/run/watches.c stage_watch "a_number_that_is_used_again"
+	[[s/^\tif (before != NULL)$/\tif (0)/]])
+sluice_unit_mutant(watch-tells-an-error-alone engine/run/watches.c stage_watch "an_error_alone"
+	[[s/? r->events | w->row\[index\].events/? r->events/]])
+sluice_unit_mutant(watch-of-another-turn engine/run/watches.c stage_watch "what_was_unwatched_is_not_told"
+	[[s/watch_mark(w, index) != r->mark)/0)/]])
+sluice_unit_mutant(watches-of-all-end-with-one engine/run/watches.c stage_watch_life "stages_share_a_worker"
+	[[s/if (w->row\[i\].stage != stage)/if (0)/]])
+sluice_unit_mutant(watches-wait-for-a-rest engine/run/watches.c stage_watch_life "a_busy_worker_looks"
+	[[s/(w->busy && ++w->rounds < WATCHES_ROUNDS)/w->busy/]])
+sluice_unit_mutant(watching-stage-is-helped engine/run/help.c stage_watch_life "nobody_helps_it"
+	[[s/worker->stages\[i\]->opts.handle_io != NULL/0/]])
 sluice_unit_mutant(timer-after-the-end engine/stage/step.c stage_timer "timers_end_with_the_stage"
 	[[s/while (stage->run.phase == STAGE_RUNNING &&$/while (/]])
 sluice_unit_mutant(timer-of-a-failed-stage engine/stage/fault.c stage_timer "timers_end_with_a_failure"
@@ -472,7 +486,7 @@ sluice_unit_mutant(helper-without-bound engine/run/help.c help "the_rest_is_the_
 sluice_unit_mutant(helper-sets-a-timer-for-nobody engine/run/help.c help "what_is_due_earlier_wakes_the_worker"
 	[[s/ \&\& !help_is_due(worker);/;/]])
 sluice_unit_mutant(own-thread-unheeded engine/run/help.c help "nobody_helps_who_wants_its_own_thread"
-	[[s/opts.flags & SLUICE_STAGE_OWN_THREAD)/opts.flags == UINT32_MAX)/]])
+	[[s/opts.flags & SLUICE_STAGE_OWN_THREAD ||/opts.flags == UINT32_MAX ||/]])
 sluice_unit_mutant(receiver-does-not-look engine/run/help.c help "a_waiting_receiver_helps"
 	[[/^static void help_look/,/^}/s/(void)help_owe(help, worker);/(void)help;/]])
 sluice_unit_mutant(helper-is-nobody-inside engine/run/help.c help_ends "a_callback_does_not_wait_for_its_pipeline"

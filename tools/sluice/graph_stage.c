@@ -46,6 +46,7 @@ static const struct key stage_key[] = {
 	O_SYMBOL(handle_cast),
 	O_SYMBOL(handle_info),
 	O_SYMBOL(handle_timer),
+	O_SYMBOL(handle_io),
 	O(NUMBER, mailbox_messages, KEY_FROM(1)),
 	O(NUMBER, subscriptions_max, KEY_FROM(1)),
 	O_SYMBOL(on_subscribe),

@@ -101,9 +101,12 @@ static int on_init(struct sluice_stage *self)
 			     sim_below(2) ? 0 : 5 + sim_below(100)) < 0)
 		wrong("%s: %s", node->name, sluice_last_error());
 	heed_wait(node);
+	beacon_begin(node);
 	rc = verdict_refusal(node);
-	if (rc != SLUICE_OK)
+	if (rc != SLUICE_OK) {
+		beacon_fini(node);
 		return act_finish(node, SLUICE_FAIL), rc;
+	}
 	node->inits++;
 	node->retries = 0;
 	node->up = 1;
@@ -123,6 +126,7 @@ static void on_fini(struct sluice_stage *self, enum sluice_reason reason)
 	if (sluice_emit(self, 1) != NULL)
 		wrong("%s: fini may emit", node->name);
 	node->up = 0;
+	beacon_fini(node);
 	if (self->run.phase == STAGE_DOWN) {
 		node->downs++;
 		book_leave_open(node, 1);

@@ -84,6 +84,9 @@ struct node {
 	uint32_t astray;       /* one of its events has no place to go to */
 	uint32_t refusals;     /* so many starts that it refuses */
 	uint32_t hears;        /* it has an on_stop; else it asks */
+	uint32_t watches;      /* it has a handle_io */
+	uint32_t watching;     /* and watches its descriptor */
+	int beacon;            /* that one + 1; 0: it has none yet */
 	uint32_t buffer;       /* as in its options */
 	uint32_t batch_events; /* likewise */
 	enum sluice_keep keep;

@@ -163,6 +163,7 @@ static void stage_life(struct node *node, struct sluice_stage_opts *o)
 		node->refusals = 1 + sim_below(2);
 	act_fill(node, o);
 	hook_fill(node, o);
+	beacon_fill(node, o);
 	heed_fill(node, o);
 }
 

@@ -184,6 +184,7 @@ static void check_all(void)
 			check_cancelled(&world.edges[i]);
 	if (with(FEATURE_LATE_STAGES))
 		leave_check_quiet();
+	beacon_check_quiet();
 }
 
 int quiet_run_out(struct sluice_pipeline *p)

@@ -4,6 +4,7 @@
 set(SIM_GEN2_ANYWHERE
 	act.c
 	balance.c
+	beacon.c
 	begin.c
 	book.c
 	client.c

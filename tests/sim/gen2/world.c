@@ -82,8 +82,11 @@ static void choose_features(const struct scenario_options *options)
 	for (uint32_t i = FEATURES_FIFTH; i < FEATURES_SIXTH; i++)
 		if (help_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
-	for (uint32_t i = FEATURES_SIXTH; i < FEATURES; i++)
+	for (uint32_t i = FEATURES_SIXTH; i < FEATURES_SEVENTH; i++)
 		if (gather_below(3) == 0)
+			world.features |= UINT64_C(1) << i;
+	for (uint32_t i = FEATURES_SEVENTH; i < FEATURES; i++)
+		if (beacon_below(3) == 0)
 			world.features |= UINT64_C(1) << i;
 	world.features |= options->with;
 	world.features &= ~options->without;
@@ -141,6 +144,8 @@ static void spawn_user(struct node *node)
 static void spawn_foreign(void)
 {
 	world_spawn(meddle_run, NULL);
+	if (with(FEATURE_WATCHES))
+		world_spawn(beacon_run, NULL);
 	if (with(FEATURE_SYNC))
 		world_spawn(meddle_wait, NULL);
 	for (uint32_t i = 0; i < world.node_count; i++)
@@ -205,6 +210,7 @@ static void world_main(void *arg)
 		run(p);
 	sim_watch_sleep(NULL);
 	leave_close(p);
+	beacon_end();
 }
 
 /* The last run; the edges when they are made. */
@@ -228,5 +234,6 @@ struct scenario_report gen2_run(uint64_t seed,
 	world.follow.state = seed ^ UINT64_C(0x77696e646f777366);
 	world.help.state = seed ^ UINT64_C(0x68656c6d68656c70);
 	world.gather.state = seed ^ UINT64_C(0x6761746865726564);
+	world.watch.state = seed ^ UINT64_C(0x7761746368657321);
 	return report_run(seed, options, world_main, &copy, inspect_tell);
 }

@@ -22,6 +22,7 @@
  *   leave.c       and that go
  *   finale.c      and those that end a stage, or all of it
  *   client.c      the threads behind ports
+ *   beacon.c      stages that wait for a descriptor
  *   spawner.c     consumers that run a task for each event
  *   book.h        the books, and who holds what happens against them:
  *   book.c        what was emitted, handed out, finished
@@ -60,6 +61,7 @@ enum feature {
 	FEATURES_FOURTH = FEATURE_CROWDS + 1,     /* by client.c's */
 	FEATURES_FIFTH = FEATURE_AUTO + 1,        /* by follow_below() */
 	FEATURES_SIXTH = FEATURE_HELP + 1,        /* by help_below() */
+	FEATURES_SEVENTH = FEATURE_GATHER + 1,    /* by gather_below() */
 };
 
 struct world {
@@ -77,6 +79,7 @@ struct world {
 	struct rng follow; /* of windows that follow their links */
 	struct rng help;   /* of who helps whom */
 	struct rng gather; /* gather.c's own */
+	struct rng watch;  /* beacon.c's own */
 	uint32_t scale;    /* so many times as many events */
 	enum outcome outcome;
 	struct sluice_pipeline_opts opts;
@@ -143,6 +146,12 @@ static inline uint32_t help_below(uint32_t n)
 static inline uint32_t gather_below(uint32_t n)
 {
 	return (uint32_t)rng_below(&world.gather, n);
+}
+
+/* The same of descriptors. */
+static inline uint32_t beacon_below(uint32_t n)
+{
+	return (uint32_t)rng_below(&world.watch, n);
 }
 
 /* Starting is over: what fails from now on is a failure, and no refusal. */
@@ -415,6 +424,19 @@ void leave_check_quiet(void);
 void leave_end(void);
 /* And closed. */
 void leave_close(struct sluice_pipeline *p);
+
+/* ---- beacon.c ---- */
+
+void beacon_fill(struct node *node, struct sluice_stage_opts *o);
+/* Inside a callback: it watches its descriptor, if it is one that does; and no more. */
+void beacon_begin(struct node *node);
+void beacon_fini(struct node *node);
+/* A foreign thread that makes them readable. */
+void beacon_run(void *unused);
+/* Everybody sleeps: nobody is to be told of one. */
+void beacon_check_quiet(void);
+/* All is over. */
+void beacon_end(void);
 
 /* ---- spawner.c ---- */
 

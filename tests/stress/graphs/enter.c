@@ -93,6 +93,16 @@ static int enter_handle_call(struct sluice_stage *self,
 	return rc;
 }
 
+static int enter_handle_io(struct sluice_stage *self, int fd, uint32_t events)
+{
+	int rc;
+
+	machine_enter();
+	rc = of(self)->handle_io(self, fd, events);
+	machine_leave();
+	return rc;
+}
+
 static int enter_init(struct sluice_stage *self)
 {
 	int rc;
@@ -251,6 +261,7 @@ int __wrap_sluice_stage_add(struct sluice_pipeline *pipeline,
 	PUT_BETWEEN(&o, handle_cast);
 	PUT_BETWEEN(&o, handle_info);
 	PUT_BETWEEN(&o, handle_timer);
+	PUT_BETWEEN(&o, handle_io);
 	PUT_BETWEEN(&o, on_subscribe);
 	PUT_BETWEEN(&o, on_cancel);
 	PUT_BETWEEN(&o, on_discard);

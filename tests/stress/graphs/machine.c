@@ -8,10 +8,12 @@
 #include "tests/sim/gen2/world.h"
 #include "tests/support/rng.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,6 +156,39 @@ int sim_poll(int fd, uint32_t ms)
 
 	machine_resume(was);
 	return n > 0;
+}
+
+int sim_beacon_open(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void sim_beacon_light(int fd)
+{
+	uint64_t one = 1;
+
+	(void)!write(fd, &one, sizeof(one));
+}
+
+int sim_beacon_take(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == sizeof(count);
+}
+
+int sim_beacon_is_lit(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) == 1;
+}
+
+void sim_beacon_close(int fd)
+{
+	(void)close(fd);
 }
 
 void sim_watch_sleep(void (*look)(uint64_t now_ns))
