@@ -367,7 +367,7 @@ void peer_dismiss(struct peer *peer, enum sluice_reason reason, int code,
 static void guest_farewell(const struct sluice_pipeline *p,
 			   struct wire_word *word)
 {
-	char text[SLUICE_NAME_BYTES + 32];
+	char text[SLUICE_NAME_BYTES + 64];
 	int stopped;
 
 	if (pipeline_has_failed(p)) {
