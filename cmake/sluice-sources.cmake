@@ -75,6 +75,7 @@ set(SLUICE_SOURCES
 	ring/times.c
 	ring/wait.c
 	dispatch/strategy.c
+	engine/link/answers.c
 	engine/link/aside.c
 	engine/link/far.c
 	engine/link/far_died.c
@@ -82,6 +83,7 @@ set(SLUICE_SOURCES
 	engine/link/far_pool.c
 	engine/link/gather.c
 	engine/link/inlet.c
+	engine/link/inlet_later.c
 	engine/link/key.c
 	engine/link/lent.c
 	engine/link/outlet.c
@@ -95,6 +97,7 @@ set(SLUICE_SOURCES
 	engine/link/spill.c
 	engine/link/subscription.c
 	engine/link/window.c
+	engine/stage/answer.c
 	engine/stage/attend.c
 	engine/stage/attend_in.c
 	engine/stage/emit.c
@@ -126,6 +129,7 @@ set(SLUICE_SOURCES
 	engine/graph/stage_check.c
 	engine/graph/subscription_check.c
 	engine/graph/undo.c
+	engine/control/ack.c
 	engine/control/control.c
 	engine/control/door.c
 	engine/control/rates.c

@@ -74,6 +74,11 @@ enum sluice_verdict {
 	/** Nothing of this call happened, and the stage is broken: the same as
 	 * the negative errno -EIO. */
 	SLUICE_FAIL = 4,
+	/** handle_events of a stage with in_hand_max: what this call has emitted
+	 * leaves, and its events are acknowledged later, by sluice_ack() or
+	 * sluice_nack() (subscription.h), from any thread.
+	 * Any other callback, or stage: ASYNC is not allowed, and fails it. */
+	SLUICE_ASYNC = 5,
 };
 
 /** The consumer has seen no event behind this batch: a good moment to flush. */
@@ -95,7 +100,9 @@ struct sluice_batch {
 	 * 1 unless redelivered. Of what processes have left, as far as is
 	 * known: at least 2 (listen.h, "What processes die of"). */
 	uint32_t deliveries;
-	uint32_t resv[2];
+	/** For sluice_ack(), in a stage with in_hand_max: that of the first
+	 * event; that of event i is ticket + i. Else 0. */
+	uint64_t ticket;
 };
 
 /** The events of a batch as an array of @type. */
@@ -206,7 +213,9 @@ struct sluice_stage_opts {
 	 * Consumer, producer_consumer: handle a batch. A producer_consumer may
 	 * emit up to fan_out_max events for each event of the batch; more wait
 	 * in its buffer. When it returns SLUICE_OK its output is published and
-	 * its input acknowledged, both or neither.
+	 * its input acknowledged, both or neither. It may answer SLUICE_ASYNC, if
+	 * in_hand_max is set: its output is published then, and the input
+	 * acknowledged later.
 	 */
 	int (*handle_events)(struct sluice_stage *self,
 			     const struct sluice_batch *batch);
@@ -418,9 +427,19 @@ struct sluice_stage_opts {
 	 * time is given slots of it, as far as there are enough in a row; so it
 	 * always is with consumers of its own worker. */
 	uint32_t copy_method;
-	uint32_t resv32;  /* zero */
+	/** Consumer, producer_consumer: handle_events may answer SLUICE_ASYNC,
+	 * and it is called again while as many events as this are in hand: counted
+	 * on each subscription from the first that is not answered, and added
+	 * up. With as many in hand the stage waits for an answer, and uses no CPU.
+	 * Up to SLUICE_IN_HAND_MAX; 0 = it answers at once.
+	 * sluice_stage(3), "Answers that come later". Not with order_of, nor in a
+	 * port. */
+	uint32_t in_hand_max;
 	uint64_t resv[6]; /* zero */
 };
+
+/** Most events that a stage may have in hand. */
+#define SLUICE_IN_HAND_MAX (1u << 20)
 
 /** No callbacks: a thread of yours sends or receives instead, see port.h. */
 #define SLUICE_STAGE_PORT 1u

@@ -305,6 +305,47 @@ SLUICE_API int sluice_resubscribe(struct sluice_sub sub,
  */
 SLUICE_API int sluice_ask(struct sluice_sub sub, uint32_t n);
 
+/**
+ * sluice_ack - events that a handler answered with SLUICE_ASYNC are done.
+ *
+ * The consumer's stage has in_hand_max set. An event stays readable until it is
+ * acknowledged, or its stage is restarted or ends: no longer than its fini. Its credit
+ * goes back to the producer when all events before it on its subscription have been
+ * answered as well; in which order they are does not matter.
+ *
+ * @ticket  batch->ticket, plus i for event i of the batch: of the first event
+ * @n       at least 1: this event and those behind it; also of several batches, if
+ *          these were handed out equally often (batch->deliveries)
+ *
+ * An answer may come before the handler has returned, whose own answer counts for the
+ * rest of the batch then.
+ *
+ * Returns 0; -ESTALE for events that were handed out before the stage was restarted:
+ * they come again, with other tickets; -EALREADY when one of them has been answered;
+ * -EINVAL when one of them was never handed out, and for a stage without in_hand_max;
+ * -ENOENT; -ECHILD. After an error nothing has changed, unless others answer for
+ * some of the same events meanwhile, or the stage is just going down: then some may
+ * have been acknowledged.
+ * Threads: any, also inside callbacks; from the handler's call on until close is
+ * called. Cost: an atomic exchange for eight events, and as for sluice_wake().
+ */
+SLUICE_API int sluice_ack(struct sluice_sub sub, uint64_t ticket, uint32_t n);
+
+/**
+ * sluice_nack - events that a handler answered with SLUICE_ASYNC are not done.
+ *
+ * @verdict  SLUICE_RETRY: they come again, before new ones of their subscription, one
+ *           delivery older (max_deliveries). SLUICE_SKIP: they go to dead_letter.
+ *           SLUICE_FAIL or a negative errno: the stage has failed with that, and all
+ *           that it has in hand comes again when it is restarted. SLUICE_END: they
+ *           are done, and the stage is; what else it has in hand goes back to its
+ *           producers.
+ *
+ * Otherwise as sluice_ack(); -EINVAL for another verdict.
+ */
+SLUICE_API int sluice_nack(struct sluice_sub sub, uint64_t ticket, uint32_t n,
+			   int verdict);
+
 /** The subscription behind batch->inlet. Threads: inside @self's callbacks. */
 SLUICE_API struct sluice_sub sluice_inlet_sub(const struct sluice_stage *self,
 					      uint32_t inlet);

@@ -94,6 +94,7 @@ static void subscription_take(struct subscription *sub,
 	sub->rings = wish->rings;
 	sub->event_bytes = wish->event_bytes;
 	sub->resequenced = wish->resequenced;
+	sub->deferred = wish->deferred;
 	sub->capacity = sluice_pow2_at_least(subscription_most(wish));
 	sub->made = SUBSCRIPTION_MADE;
 	sub->later = 0;
@@ -101,6 +102,8 @@ static void subscription_take(struct subscription *sub,
 	sub->ask_seen = 0;
 	subscription_reset(sub);
 	sluice_store_release(&sub->by_control.generation, generation);
+	if (sub->answers != NULL)
+		sluice_store_release(&sub->by_control.answers_at, 0);
 	sluice_store_release(&sub->by_control.asks_of,
 			     (uint64_t)(uintptr_t)wish->consumer);
 	sluice_store_release(

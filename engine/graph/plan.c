@@ -197,6 +197,7 @@ static int plan_inlet(struct sluice_pipeline *p, struct sluice_stage *stage)
 	in->command = &p->host.command;
 	in->counters = stage->counters;
 	in->tries_max = stage->opts.max_deliveries;
+	in->in_hand_max = stage->opts.in_hand_max;
 	in->count = stage->declared_in;
 	if (in->count > 0)
 		in->next = (uint32_t)(p->platform->random(p->platform->ctx) %

@@ -22,6 +22,9 @@ uint64_t plan_gathered_bytes(const struct subscription *sub,
 		return 0;
 	if (most < sub->capacity)
 		most = sub->capacity;
+	/* Each at the place of its first event, and one may lie across the end. */
+	if (sub->deferred)
+		most = UINT64_C(2) * sub->capacity;
 	return most * sub->producer->opts.out_bytes;
 }
 
@@ -41,6 +44,20 @@ static int plan_gathered(struct subscription *sub)
 	return 0;
 }
 
+/* What is said of its events later. */
+static int plan_answers(struct subscription *sub)
+{
+	if (sub->answers == NULL)
+		sub->answers = line_calloc(1, sizeof(*sub->answers));
+	if (sub->answers == NULL ||
+	    answers_open(sub->answers, sub->capacity) < 0)
+		return sluice_fail(-ENOMEM, "stage '%s': no memory",
+				   sub->consumer->name);
+	sluice_store_release(&sub->by_control.answers_at,
+			     (uint64_t)(uintptr_t)sub->answers);
+	return 0;
+}
+
 int plan_private(struct subscription *sub)
 {
 	const struct rings_ops *rings = rings_of(sub->rings);
@@ -48,6 +65,8 @@ int plan_private(struct subscription *sub)
 	if (rings->lend != NULL && rings->lend(&sub->producer->out, sub) < 0)
 		return sluice_fail(-ENOMEM, "stage '%s': no memory",
 				   sub->consumer->name);
+	if (sub->deferred && plan_answers(sub) < 0)
+		return -ENOMEM;
 	return plan_gathered(sub);
 }
 

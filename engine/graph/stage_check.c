@@ -267,6 +267,29 @@ static int stage_check_peers(const struct sluice_stage_opts *o)
 	return 0;
 }
 
+/* Its handler may answer later. */
+static int stage_check_in_hand(const struct sluice_stage_opts *o)
+{
+	if (o->kind == SLUICE_PRODUCER)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': in_hand_max is for stages that "
+				   "consume",
+				   o->name);
+	if (o->flags & SLUICE_STAGE_PORT)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': in_hand_max: a port's user has "
+				   "one batch, and acknowledges it with his "
+				   "next call",
+				   o->name);
+	if (o->order_of)
+		return sluice_fail(-EINVAL,
+				   "stage '%s': in_hand_max and order_of are "
+				   "both set; a resequencer answers at once",
+				   o->name);
+	return stage_check_limit(o->name, "in_hand_max", o->in_hand_max,
+				 SLUICE_IN_HAND_MAX);
+}
+
 /* What is told of every kind. */
 static int stage_check_life(const struct sluice_stage_opts *o)
 {
@@ -286,6 +309,8 @@ static int stage_check_life(const struct sluice_stage_opts *o)
 				       SLUICE_MAILBOX_MESSAGES_MAX);
 	if (rc == 0 && o->order_of)
 		rc = stage_check_order(o);
+	if (rc == 0 && o->in_hand_max)
+		rc = stage_check_in_hand(o);
 	if (rc == 0 && o->kind == SLUICE_PRODUCER && o->max_deliveries)
 		rc = sluice_fail(-EINVAL,
 				 "stage '%s': max_deliveries is for stages "
@@ -304,8 +329,6 @@ int stage_check(const struct sluice_stage_opts *o)
 
 	if (rc == 0)
 		rc = opts_check_resv(o->resv, 6, "stage options");
-	if (rc == 0 && o->resv32 != 0)
-		rc = sluice_fail(-EINVAL, "stage options: resv32 must be zero");
 	if (rc == 0 && (o->flags & ~STAGE_FLAGS) != 0)
 		rc = sluice_fail(-EINVAL, "stage '%s': unknown flags %#x",
 				 o->name, o->flags);

@@ -211,6 +211,13 @@ static int subscription_check_auto(struct subscription *sub)
 			"max_demand SLUICE_DEMAND_AUTO is for automatic "
 			"demand; "
 			"this one is manual: only sluice_ask() asks");
+	if (sub->deferred)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL, "%s",
+			"max_demand SLUICE_DEMAND_AUTO follows how fast a "
+			"handler is; with in_hand_max, what it has not "
+			"answered "
+			"is in the window as well");
 	if (sub->rings == SLUICE_RINGS_POOL)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
@@ -291,6 +298,12 @@ static int subscription_check_gatherer(const struct subscription *sub)
 			"%s is not for a stage with order_of, whose batches "
 			"are what is in order",
 			field);
+	if (sub->deferred)
+		return SUBSCRIPTION_FAIL(
+			sub, -EINVAL,
+			"%s waits for events that have credit; with "
+			"in_hand_max what is in hand has it",
+			field);
 	if (sub->rule.most != 0)
 		return SUBSCRIPTION_FAIL(
 			sub, -EINVAL,
@@ -358,6 +371,7 @@ int subscription_check(struct subscription *sub,
 			: (enum sluice_rings)sub->producer->strategy->rings;
 	sub->event_bytes = sub->producer->opts.out_bytes;
 	sub->resequenced = sub->consumer->order_of[0] != '\0';
+	sub->deferred = sub->consumer->opts.in_hand_max != 0;
 	rc = subscription_check_flags(sub);
 	if (rc == 0)
 		rc = subscription_check_aside(sub);

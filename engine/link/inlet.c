@@ -102,7 +102,9 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	/* Relaxed: one reader, us. */
 	link->marks_read = sluice_load_relaxed(subscription_notes_read(sub));
 	link->copied = (uint32_t)subscription_copied(sub);
-	link->selects = sub->opts.selector != NULL;
+	link->selects = sub->opts.selector != NULL && !sub->deferred;
+	link->answers = sub->deferred ? sub->answers : NULL;
+	link->apart = sub->deferred ? sub->capacity - 1 : 0;
 	link->counted = 0;
 	sluice_share_init(&link->share, sub->opts.weight);
 	if (sub->opts.weight > 1)
@@ -129,6 +131,8 @@ void inlet_attach(struct inlet *in, struct subscription *sub, uint64_t position,
 	sluice_spsc_reader_attach(&link->reader, sub->tx, sub->rx, sub->slots,
 				  sub->capacity, sub->event_bytes,
 				  &sub->credit);
+	if (link->answers != NULL)
+		answers_begin(link->answers, link->reader.acked);
 	inlet_begin_window(in, link);
 	PROBE4(attach, sub->names.consumer, sub->names.producer, sub->tx,
 	       sub->rx);
@@ -228,14 +232,20 @@ void inlet_begin_windows(struct inlet *in)
 			inlet_resize(in, i);
 }
 
-/* Copy @n events across the ring's end; @head of them lie before it. */
-static void inlet_gather(unsigned char *gathered,
-			 const struct sluice_spsc_reader *r,
-			 const sluice_slot *first, uint32_t head, uint32_t n)
+/* Copy @n events across the ring's end; @head of them lie before it. Returns where
+ * they are. */
+static const unsigned char *inlet_gather(const struct inlet_link *link,
+					 const sluice_slot *first,
+					 uint32_t head, uint32_t n)
 {
+	const struct sluice_spsc_reader *r = &link->reader;
+	unsigned char *gathered =
+		link->sub->gathered + (r->acked & link->apart) * r->slot_bytes;
+
 	sluice_slot_copy(gathered, first, head * r->slot_bytes);
 	sluice_slot_copy(gathered + head * r->slot_bytes, r->slots,
 			 (n - head) * r->slot_bytes);
+	return gathered;
 }
 
 /* Keep what the selector wants; leave the batch in place if it wants all. */
@@ -421,12 +431,10 @@ uint32_t inlet_take(struct inlet *in, uint32_t index, uint32_t limit,
 		uint64_t depth = sluice_spsc_depth(r);
 		uint32_t whole = depth < limit ? (uint32_t)depth : limit;
 
-		inlet_gather(link->sub->gathered, r, first, n, whole);
-		batch->events = link->sub->gathered;
+		batch->events = inlet_gather(link, first, n, whole);
 		n = whole;
 	} else if (SLUICE_UNLIKELY(link->copied)) {
-		inlet_gather(link->sub->gathered, r, first, n, n);
-		batch->events = link->sub->gathered;
+		batch->events = inlet_gather(link, first, n, n);
 	}
 	batch->count = n;
 	batch->seq = r->acked;
@@ -484,6 +492,9 @@ uint32_t inlet_idle(struct inlet *in, uint32_t index)
 		inlet_granted(link);
 		inlet_ring(in, link);
 	}
+	/* Behind the last event, and that is in somebody's hands. */
+	if (inlet_next(link) != link->reader.acked)
+		return SLUICE_REASON_OPEN;
 	closed = link->rings->ended(link);
 	if (closed != SLUICE_REASON_OPEN)
 		link->complete = 1;

@@ -9,6 +9,7 @@
 #ifndef SLUICE_ENGINE_INLET_PRIV_H
 #define SLUICE_ENGINE_INLET_PRIV_H
 
+#include "engine/link/answers_priv.h"
 #include "engine/link/helper_priv.h"
 #include "ring/counter.h"
 #include "dispatch/lanes.h"
@@ -29,6 +30,7 @@ struct inlet_link {
 	struct subscription *sub;      /* NULL: none here */
 	const struct rings_ops *rings; /* their kind; see rings_priv.h */
 	struct window *window;         /* NULL: it is fixed */
+	struct answers *answers;       /* NULL: all are given at once */
 	/* The producer's; NULL: same worker, or far. */
 	struct sluice_bell *bell;
 	uint32_t open; /* joined, and its stream has not ended */
@@ -38,6 +40,9 @@ struct inlet_link {
 	uint32_t marks_read;
 	uint32_t copied;  /* its events may change while they are looked at */
 	uint32_t selects; /* it has a selector */
+	/* What a batch that is put together in private memory begins behind there: the
+	 * place of its first event, where several may be in hand; 0: there is one. */
+	uint64_t apart;
 	uint32_t thinned; /* the batch in hand lacks some: see sub->kept */
 	uint64_t counted; /* some taken below it had been handed out before */
 	/* Twins of the shared words. */
@@ -75,6 +80,8 @@ struct inlet {
 	uint32_t took;       /* slots the last inlet_take() took */
 	uint32_t tries_max;  /* deliveries after which events are given up */
 	uint32_t gathers;    /* links with batches by size or time */
+	uint32_t in_hand_max; /* 0: its stage answers at once */
+	uint64_t in_hand;     /* handed out, and not acknowledged: likewise */
 	const struct sluice_wait_ops *ops;
 	struct helper *helper; /* who steps it in the worker's stead, or NULL */
 	struct sluice_counters *counters;
@@ -143,6 +150,13 @@ void inlet_return(struct inlet *in, uint32_t index, uint32_t n,
 /* Link @index had nothing: return idle credit. Returns how its stream ended, a
  * SLUICE_CLOSED() word, 0 while it has not. */
 uint32_t inlet_idle(struct inlet *in, uint32_t index);
+
+/* Where the next event that was not handed out yet lies. */
+static inline uint64_t inlet_next(const struct inlet_link *link)
+{
+	return SLUICE_UNLIKELY(link->answers != NULL) ? link->answers->next
+						      : link->reader.acked;
+}
 
 /* Everything below @position of link @index is finished. */
 static inline int inlet_past(const struct inlet *in, uint32_t index,

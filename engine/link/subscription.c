@@ -57,6 +57,14 @@ void subscription_unmap(struct subscription *sub)
 	sub->aside = NULL;
 }
 
+void subscription_free(struct subscription *sub)
+{
+	if (sub->answers != NULL)
+		answers_close(sub->answers);
+	free(sub->answers);
+	free(sub);
+}
+
 /* ---- what it has carried -------------------------------------------------- */
 
 /* While the other end is away its words may be changed: ours stand for them. Under the

@@ -15,6 +15,9 @@
  *   asks_of      control calls      any          release  where the consumer is,
  *                                                         for an ask whose id
  *                                                         may be old
+ *   answers_at   control calls      any          release  what is said of its events
+ *                                                         later (answers_priv.h);
+ *                                                         0: it answers at once
  *   hold         control calls      producer     release  odd: the consumer, in
  *                                                         another process, is
  *                                                         away; see far_priv.h.
@@ -87,6 +90,7 @@
 #include "ring/latency.h"
 #include "ring/region.h"
 #include "ring/spsc.h"
+#include "engine/link/answers_priv.h"
 #include "engine/link/far_words_priv.h"
 #include "engine/link/gather_priv.h"
 #include "engine/link/handed_priv.h"
@@ -204,6 +208,7 @@ struct subscription_control_words {
 	sluice_a64 asked;
 	sluice_a64 window;
 	sluice_a64 asks_of;
+	sluice_a64 answers_at;
 	sluice_a32 hold;
 	sluice_a32 died;
 } __attribute__((aligned(SLUICE_LINE_BYTES)));
@@ -225,6 +230,7 @@ struct subscription {
 	enum sluice_rings rings;      /* what its events travel in */
 	uint32_t event_bytes;         /* of the ring's slots */
 	uint32_t resequenced;         /* its consumer restores a sequence */
+	uint32_t deferred;            /* its consumer answers later */
 	const struct pool_ring *pool; /* rings == POOL: where it takes from */
 
 	/* Its memory. */
@@ -236,6 +242,9 @@ struct subscription {
 	struct sluice_latency *latency;
 	sluice_slot *slots;
 	struct subscription_far far;
+
+	/* If it is deferred; kept with the place. Its parts have owners of their own. */
+	struct answers *answers;
 
 	/* The control calls', under the pipeline's lock. */
 	enum subscription_made made;
@@ -485,6 +494,8 @@ void subscription_unmap(struct subscription *sub);
  * leave, has granted and acknowledged; carried by LEFT. */
 void subscription_note_left(struct subscription *sub, uint64_t granted,
 			    uint64_t acked);
+/* The pipeline is closed: with what was kept with its place. */
+void subscription_free(struct subscription *sub);
 /* What it has carried, or had when its consumer left; while it is open its words are
  * read. Returns the events finished since it began. Under the lock; for a start has
  * made its memory. */

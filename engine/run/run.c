@@ -420,7 +420,7 @@ static void pipeline_free(struct sluice_pipeline *p)
 	}
 	/* With those that a start made that failed. */
 	for (uint32_t s = 0; subscription_at(p, s) != NULL; s++)
-		free(subscription_at(p, s));
+		subscription_free(subscription_at(p, s));
 	pin_free(&p->pin);
 	free(p->stages);
 	free(p->subs);

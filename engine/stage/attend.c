@@ -5,6 +5,7 @@
  * wants of it; the demand mode.
  */
 #include "engine/link/far_priv.h"
+#include "engine/stage/answer_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/attend_priv.h"
 #include "engine/stage/emit_priv.h"
@@ -282,6 +283,8 @@ int stage_attend(struct sluice_stage *stage)
 		stage_attend_inlets(stage);
 		attend_outlets(stage);
 	}
+	if (SLUICE_UNLIKELY(signals & SIGNAL_ANSWERS))
+		stage_heed_answers(stage);
 	if (SLUICE_UNLIKELY(signals & SIGNAL_BREACH) && stage->stands_in)
 		stage_conclude(stage, NULL,
 			       SLUICE_CLOSED(SLUICE_REASON_ERROR, EBADMSG));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A stage as a consumer: its subscriptions come and go. */
 #include "engine/link/far_priv.h"
+#include "engine/link/inlet_later_priv.h"
+#include "engine/stage/answer_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/stage/attend_priv.h"
@@ -25,15 +27,20 @@ static void consumer_note_left(struct sluice_stage *stage,
 			       struct subscription *sub)
 {
 	struct inlet_link *link = &stage->in.links[sub->inlet];
-	uint64_t n = stage_in_hand(stage, sub->inlet);
+	uint64_t n;
 	uint64_t at;
 	uint64_t until;
 
+	if (SLUICE_UNLIKELY(link->answers != NULL))
+		stage_answers_turn_one(stage, sub->inlet);
+	n = stage_in_hand(stage, sub->inlet);
 	if (SLUICE_UNLIKELY(sub->far.side == FAR_CONSUMER))
 		far_settle(link);
 	at = link->reader.acked;
 	until = at + n;
-	if (n > 0)
+	if (SLUICE_UNLIKELY(link->answers != NULL))
+		inlet_later_left(&stage->in, sub->inlet);
+	else if (n > 0)
 		handed_note(&link->handed, at, until,
 			    handed_at(&link->handed, at, &n) + 1);
 	subscription_note_left(sub, link->reader.granted, at);
@@ -304,13 +311,19 @@ static uint32_t consumer_told(const struct sluice_stage *stage,
 static int consumer_keeps(struct sluice_stage *stage,
 			  const struct subscription *sub)
 {
-	if (stage->hand.unacked == 0 || stage->hand.inlet != sub->inlet)
+	int later = stage->in.in_hand_max != 0;
+
+	if (stage->hand.unacked == 0)
 		return 0;
+	if (stage->hand.inlet != sub->inlet)
+		return later &&
+		       sluice_load_acquire(&sub->by_control.cancel) == 0;
 	/* Relaxed: as in emit.c. */
 	if (sluice_load_acquire(&sub->by_control.cancel) == 0 ||
 	    sluice_load_relaxed(&stage->words.between) != 0)
 		return 1;
-	inlet_ack(&stage->in, sub->inlet, stage->hand.unacked);
+	if (!later)
+		inlet_ack(&stage->in, sub->inlet, stage->hand.unacked);
 	stage->hand.unacked = 0;
 	return 0;
 }

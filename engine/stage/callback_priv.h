@@ -31,6 +31,7 @@ enum stage_callback {
 #define MAY_END   1u
 #define MAY_RETRY 2u
 #define MAY_SKIP  4u
+#define MAY_ASYNC 8u
 
 struct callback {
 	const char *name; /* as in the options */
@@ -55,7 +56,7 @@ static const struct callback callbacks[] = {
 			     .leaves = LEAVES_LOOKED},
 	/* Its input is in hand first. */
 	[CALLBACK_EVENTS] = {.name = "handle_events",
-			     .may = MAY_END | MAY_RETRY | MAY_SKIP,
+			     .may = MAY_END | MAY_RETRY | MAY_SKIP | MAY_ASYNC,
 			     .asked = 1},
 	[CALLBACK_DEAD_LETTER] = {.name = "dead_letter"},
 	[CALLBACK_TIMER] = {.name = "handle_timer",
@@ -79,7 +80,8 @@ static const struct callback callbacks[] = {
 static inline int stage_keeps(enum stage_callback which, int rc)
 {
 	return rc == SLUICE_OK ||
-	       (rc == SLUICE_END && callbacks[which].may & MAY_END);
+	       (rc == SLUICE_END && callbacks[which].may & MAY_END) ||
+	       (rc == SLUICE_ASYNC && callbacks[which].may & MAY_ASYNC);
 }
 
 /* Call it: `call` is the expression that does. @n: for so many events, if it is

@@ -7,6 +7,7 @@
 #include "engine/link/aside_priv.h"
 #include "engine/link/far_priv.h"
 #include "engine/link/sequence_priv.h"
+#include "engine/stage/answer_priv.h"
 #include "engine/stage/stage_priv.h"
 #include "engine/stage/emit_priv.h"
 #include "engine/stage/fault_priv.h"
@@ -253,8 +254,14 @@ int stage_flush(struct sluice_stage *stage, enum stage_look look)
 	if (SLUICE_UNLIKELY(stage_ahead(stage, AHEAD_MARKERS)))
 		moved |= stage_markers_pass(stage);
 	if (stage_ahead(stage, AHEAD_UNACKED) && stage_answered(stage)) {
-		inlet_ack(&stage->in, stage->hand.inlet, stage->hand.unacked);
-		stage->hand.unacked = 0;
+		if (SLUICE_UNLIKELY(stage->in.in_hand_max != 0)) {
+			stage->hand.unacked = 0;
+			stage_settle_all(stage);
+		} else {
+			inlet_ack(&stage->in, stage->hand.inlet,
+				  stage->hand.unacked);
+			stage->hand.unacked = 0;
+		}
 		moved = 1;
 	}
 	stage_keep_limit(stage);

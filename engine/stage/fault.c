@@ -5,6 +5,7 @@
  * stage's thread does it.
  */
 #include "engine/link/far_priv.h"
+#include "engine/stage/answer_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/emit_priv.h"
 #include "engine/stage/fault_priv.h"
@@ -44,6 +45,8 @@ static void stage_go_down(struct sluice_stage *stage, enum sluice_reason reason)
 	/* An init that fails again changes nothing in what it goes back to. */
 	if (stage->run.phase != STAGE_DOWN)
 		stage->run.resume = stage->run.phase;
+	if (SLUICE_UNLIKELY(stage->in.in_hand_max != 0))
+		stage_answers_turn(stage);
 	stage->run.phase = STAGE_DOWN;
 	stage_fini(stage, reason);
 	stage->post.timers.armed = 0;
@@ -123,6 +126,13 @@ int stage_describe(struct sluice_stage *stage, enum stage_callback which,
 			       sluice_errno_text(rc));
 		return rc;
 	}
+	if (rc == ASYNC_REFUSED) {
+		(void)snprintf(text, room,
+			       "stage '%s': %s returned SLUICE_ASYNC, and "
+			       "in_hand_max is 0",
+			       stage->name, callback);
+		return -EINVAL;
+	}
 	(void)snprintf(text, room,
 		       "stage '%s': %s returned %d, which is no verdict that "
 		       "it may return",
@@ -136,7 +146,8 @@ void stage_answer(struct sluice_stage *stage, enum stage_callback which, int rc)
 
 	if (rc == SLUICE_OK || stage->run.phase >= STAGE_ENDED)
 		return;
-	if ((rc == SLUICE_RETRY && may & MAY_RETRY) ||
+	if ((rc == SLUICE_ASYNC && may & MAY_ASYNC) ||
+	    (rc == SLUICE_RETRY && may & MAY_RETRY) ||
 	    (rc == SLUICE_SKIP && may & MAY_SKIP))
 		return;
 	if (rc == SLUICE_END && may & MAY_END)
@@ -243,6 +254,8 @@ static int stage_restart(struct sluice_stage *stage)
 		stage_unwatch_all(stage);
 	stage_ask_anew(stage);
 	inlet_begin_windows(&stage->in);
+	if (SLUICE_UNLIKELY(stage->in.in_hand_max != 0))
+		stage_heed_answers(stage);
 	sluice_counter_add(stage->counters, SLUICE_COUNTER_RESTARTS, 1);
 	PROBE1(restart, stage->name);
 	stage_log(stage, "restarted");

@@ -169,7 +169,7 @@ uint32_t stage_marker_cut(const struct sluice_stage *stage, uint32_t index,
 
 	if (index >= letter->links)
 		return limit;
-	left = letter->targets[index] - stage->in.links[index].reader.acked;
+	left = letter->targets[index] - inlet_next(&stage->in.links[index]);
 	/* 0 or behind: this link is past it, and waits for the others. */
 	return left - 1 < limit ? (uint32_t)left : limit;
 }

@@ -44,6 +44,8 @@ enum stage_restart {
 #define SIGNAL_SUBS  2u /* a subscription has changed */
 #define SIGNAL_MAIL  4u /* a letter has come */
 #define SIGNAL_STATE 8u /* told to restart, or another demand mode */
+/* Somebody has answered for events that it has in hand. */
+#define SIGNAL_ANSWERS 32u
 /* Of a stage that stands for a process: that has sent what it may not. */
 #define SIGNAL_BREACH 16u
 

@@ -7,6 +7,8 @@
  * input acknowledged. A handler is not called while output still waits, so
  * nothing passes it.
  */
+#include "engine/link/inlet_later_priv.h"
+#include "engine/stage/answer_priv.h"
 #include "engine/stage/callback_priv.h"
 #include "engine/stage/resequencer_priv.h"
 #include "engine/stage/attend_priv.h"
@@ -57,6 +59,14 @@ static void port_hand(struct sluice_stage *port,
 	stage_count(port, SLUICE_COUNTER_BATCHES_IN, 1);
 }
 
+/* Only a stage that says so answers later. */
+static inline int consumer_verdict(const struct sluice_stage *stage, int rc)
+{
+	return SLUICE_UNLIKELY(rc == SLUICE_ASYNC) && stage->in.in_hand_max == 0
+		       ? ASYNC_REFUSED
+		       : rc;
+}
+
 static void consumer_handle(struct sluice_stage *stage,
 			    const struct sluice_batch *batch, uint32_t taken)
 {
@@ -68,7 +78,12 @@ static void consumer_handle(struct sluice_stage *stage,
 		return;
 	}
 	rc = STAGE_CALL(stage, CALLBACK_EVENTS, wanted,
-			stage->opts.handle_events(stage, batch));
+			consumer_verdict(stage, stage->opts.handle_events(
+							stage, batch)));
+	if (SLUICE_UNLIKELY(stage->in.in_hand_max != 0)) {
+		stage_answered_later(stage, batch, rc);
+		return;
+	}
 	if (stage_keeps(CALLBACK_EVENTS, rc)) {
 		stage_count(stage, SLUICE_COUNTER_EVENTS_IN, batch->count);
 		stage_count(stage, SLUICE_COUNTER_BATCHES_IN, 1);
@@ -108,7 +123,10 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 			       uint32_t limit)
 {
 	struct sluice_batch batch = {0};
-	uint32_t taken = inlet_take(&stage->in, index, limit, &batch);
+	uint32_t taken =
+		SLUICE_UNLIKELY(stage->in.in_hand_max != 0)
+			? inlet_later_take(&stage->in, index, limit, &batch)
+			: inlet_take(&stage->in, index, limit, &batch);
 
 	if (taken == 0)
 		return consumer_step_idle(stage, index);
@@ -119,7 +137,10 @@ static int consumer_step_inlet(struct sluice_stage *stage, uint32_t index,
 		return 1;
 	}
 	/* The selector wanted none. */
-	inlet_ack(&stage->in, index, taken);
+	if (SLUICE_UNLIKELY(stage->in.in_hand_max != 0))
+		stage_settle(stage, index);
+	else
+		inlet_ack(&stage->in, index, taken);
 	return 1;
 }
 

@@ -372,3 +372,22 @@ sluice_sim_mutant(worker-never-let-in engine/stage/attend_in.c "${STUCK}"
 	[[s/int unseen = stage_is_far_worker(stage)/int unseen = 0 \&\& stage_is_far_worker(stage)/]])
 sluice_sim_mutant(peer-end-before-its-reason engine/peer/stand_in.c "reason 0 is not possible"
 	[[/^int stand_in_over/,/^}/s/return over;/return over || sluice_load_acquire(\&in->stage->words.phase_seen) == STAGE_ENDED;/]])
+
+# ---- answers that come later ----------------------------------------------------------------------
+set(SIM_MUTANT_GENERATOR 4)
+sluice_sim_mutant(answer-nobody-hears engine/control/ack.c "${LOST}"
+	[[/^int sluice_ack/,/^}/s/\tif (some)$/\tif (0)/]])
+sluice_sim_mutant(answer-halfway-and-unheard engine/control/ack.c "${LOST}"
+	[[/^int sluice_nack/,/^}/s/\tif (!some)$/\tif (rc < 0)/]])
+sluice_sim_mutant(answer-a-delivery-late engine/link/answers.c "delivered 2 times|is out, and comes again|refused with"
+	[[s/return ANSWER_OUT + deliveries % ANSWER_DELIVERIES;/return ANSWER_OUT + 0 * deliveries;/]])
+sluice_sim_mutant(done-and-handed-out-again engine/link/answers.c "delivered 2 times"
+	[[s/one == ANSWER_AGAIN || one >= ANSWER_OUT)/one == ANSWER_OK || one >= ANSWER_OUT)/]])
+sluice_sim_mutant(cells-for-one-lap engine/link/answers.c "refused with|delivered 2 times|${LOST}"
+	[[s/uint32_t count = 2 \* slots \/ ANSWERS_A_CELL;/uint32_t count = slots \/ ANSWERS_A_CELL;/]])
+sluice_sim_mutant(later-in-one-place engine/link/inlet.c "torn"
+	[[s/link->apart = sub->deferred ? sub->capacity - 1 : 0;/link->apart = 0;/]])
+sluice_sim_mutant(later-not-counted-down engine/link/inlet_later.c "${LOST}|are in hand"
+	[[s/\tin->in_hand -= settled.all;/\t(void)settled;/]])
+sluice_sim_mutant(later-one-comes-alone engine/link/inlet_later.c "deliveries [0-9]+, it is the"
+	[[s/later_deliveries(link, at + n) == deliveries)/1)/]])

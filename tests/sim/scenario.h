@@ -48,4 +48,8 @@ uint64_t gen2_features(char *list, const char **unknown);
 struct scenario_report gen3_run(uint64_t seed,
 				const struct scenario_options *options);
 
+/* Generator 4: stages that answer later. */
+struct scenario_report gen4_run(uint64_t seed,
+				const struct scenario_options *options);
+
 #endif

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define SEEDS_DEFAULT 10000u
-#define GENERATORS    3u
+#define GENERATORS    4u
 #define GENERATOR     2u /* if none is asked for */
 
 static const char usage[] =
@@ -31,9 +31,9 @@ static const char usage[] =
 	"  -k, --keep-going do not stop at the first that fails\n"
 	"  -g, --generator N  which pipelines the seeds stand for: 1, demand,\n"
 	"                   broadcast and partition; 2, everything in one\n"
-	"                   process; 3, processes that attach, and die; 2 if "
-	"left "
-	"out\n"
+	"                   process; 3, processes that attach, and die; 4, "
+	"stages\n"
+	"                   that answer later; 2 if left out\n"
 	"  -w, --with LIST  every scenario has these features, by their words, "
 	"with\n"
 	"                   commas between them\n"
@@ -122,7 +122,7 @@ static void run_alone(struct run *run, uint64_t seed)
 static scenario_fn generator_of(uint32_t number)
 {
 	static const scenario_fn generators[GENERATORS] = {gen1_run, gen2_run,
-							   gen3_run};
+							   gen3_run, gen4_run};
 
 	return number >= 1 && number <= GENERATORS ? generators[number - 1]
 						   : NULL;

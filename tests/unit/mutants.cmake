@@ -1345,6 +1345,38 @@ sluice_unit_mutant(window-kept-by-a-restart engine/stage/fault.c auto "it_begins
 sluice_unit_mutant(window-not-shown engine/link/inlet.c auto "it_shrinks_behind_a_slow_consumer"
 	[[s/sluice_store_stale(&link->sub->by_consumer.window, w->events)/(void)w/]])
 
+# ---- answers that come later --------------------------------------------------
+sluice_unit_mutant(answer-of-another-turn engine/link/answers.c answers "another_subscription"
+	[[s/(uint64_t)(turn & ((1u << TAG_TURN_BITS) - 1))/(uint64_t)(turn \& 0)/]])
+sluice_unit_mutant(answer-of-another-lap engine/link/answers.c answers "at_any_position"
+	[[s/(lap & ((1u << TAG_LAP_BITS) - 1))/(lap \& 0)/]])
+sluice_unit_mutant(answer-of-another-delivery engine/link/answers.c answers "another_delivery"
+	[[s/return ANSWER_OUT + deliveries % ANSWER_DELIVERIES;/return ANSWER_OUT + 0 * deliveries;/]])
+sluice_unit_mutant(answer-taken-in-part engine/link/answers.c answers "at_any_position"
+	[[/All or nothing/,/^\t}/s/!= s.each \* t.out)/!= s.each * t.out \&\& 0)/]])
+sluice_unit_mutant(what-was-done-comes-again engine/link/answers.c answers "another_turn"
+	[[s/one == ANSWER_AGAIN || one >= ANSWER_OUT)/one != ANSWER_SKIP)/]])
+sluice_unit_mutant(receipt-passes-what-is-out engine/link/answers.c ack "out_of_order"
+	[[s/\t\t\treturn settled;/\t\t\tbreak;/]])
+sluice_unit_mutant(more-in-hand-than-may-be engine/link/inlet_later.c ack "no_more_than_in_hand_max"
+	[[s/if (room > in->in_hand_max - in->in_hand)/if (0)/]])
+sluice_unit_mutant(acknowledged-before-its-output engine/stage/answer.c ack_links "output_waits"
+	[[/^void stage_settle(/,/^}/s/if (stage->hand.unacked == 0)/if (1)/]])
+sluice_unit_mutant(later-never-alone engine/link/inlet_later.c ack_nack "retry"
+	[[s/if (n == 1)$/if (0)/]])
+sluice_unit_mutant(later-without-its-count engine/link/inlet_later.c ack_nack "retry"
+	[[s/uint32_t deliveries = later_deliveries(link, at) + 1;/uint32_t deliveries = later_deliveries(link, at);/]])
+sluice_unit_mutant(left-without-its-count engine/stage/attend_in.c ack_links "left_to_another"
+	[[s/inlet_later_left(&stage->in, sub->inlet);/(void)0;/]])
+sluice_unit_mutant(marker-before-the-answers engine/link/inlet_priv.h ack_links "a_marker"
+	[[/^static inline int inlet_past/,/^}/s/link->reader.acked, position)/inlet_next(link), position)/]])
+sluice_unit_mutant(async-without-the-option engine/stage/step.c ack "not_without_the_option"
+	[[s/return SLUICE_UNLIKELY(rc == SLUICE_ASYNC) && stage->in.in_hand_max == 0/return 0/]])
+sluice_unit_mutant(failed-without-its-code engine/control/ack.c ack_nack "fail_for_good"
+	[[s/uint32_t code = (uint32_t)verdict;/uint32_t code = SLUICE_FAIL + 0 * (uint32_t)verdict;/]])
+sluice_unit_mutant(ended-and-not-done engine/control/ack.c ack_nack "end"
+	[[/case SLUICE_END:/,/return rc;/s/ANSWER_OK/ANSWER_RETRY/]])
+
 # Of all that stand above.
 file(WRITE ${UNIT_MUTANT_TABLE} "${UNIT_MUTANTS}")
 add_test(NAME unit/mutants-apply COMMAND sh ${UNIT_MUTANT_SH} applies

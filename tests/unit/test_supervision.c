@@ -166,7 +166,7 @@ static void an_answer_that_is_none(void **state)
 		int rc;
 		const char *says;
 	} rows[] = {
-		{IN_EVENTS, 5, "handle_events returned 5"},
+		{IN_EVENTS, 6, "handle_events returned 6"},
 		{IN_CAST, SLUICE_RETRY, "handle_cast returned 2"},
 		{IN_CAST, SLUICE_SKIP, "handle_cast returned 3"},
 	};

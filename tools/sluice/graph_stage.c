@@ -55,6 +55,7 @@ static const struct key stage_key[] = {
 	O(WORD, restart, .word = {"none", "permanent", "transient",
 				  "temporary"}),
 	O(NUMBER, max_deliveries, KEY_FROM(1)),
+	O(NUMBER, in_hand_max, KEY_FROM(1)),
 	O_SYMBOL(dead_letter),
 	O(NUMBER, fan_out_max, KEY_FROM(1)),
 	O(NUMBER, batch_events, KEY_FROM(1)),
