@@ -15,6 +15,7 @@
  */
 #include <sluice/sluice.h>
 #include <sluice/stages/tasks_flow.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,12 +27,12 @@
 #define EVENT_BYTES   SLUICE_TASK_EVENT_BYTES(COMMAND_BYTES)
 #define REPORT_BYTES  SLUICE_TASK_REPORT_BYTES(64)
 
-static struct sluice_pipeline *pipeline;
+static volatile sig_atomic_t stopping;
 
 static void on_signal(int signal)
 {
 	(void)signal;
-	sluice_pipeline_stop(pipeline);
+	stopping = 1;
 }
 
 static int handle(struct sluice_stage *self, const struct sluice_batch *batch)
@@ -58,6 +59,7 @@ static int handle(struct sluice_stage *self, const struct sluice_batch *batch)
 static int work(const char *url, int workers, uint32_t flags)
 {
 	struct sluice_tasks_flow *flow = NULL;
+	struct sluice_pipeline *pipeline = NULL;
 	int rc = sluice_tasks_flow_open(
 		&flow,
 		SLUICE_TASKS_FLOW(.url = url, .flags = flags,
@@ -97,12 +99,18 @@ static int work(const char *url, int workers, uint32_t flags)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	if (rc == 0)
-		rc = sluice_pipeline_run(pipeline);
-	if (rc < 0 && rc != -ECANCELED)
+		rc = sluice_pipeline_start(pipeline);
+	if (rc == 0)
+		do
+			rc = sluice_pipeline_join(pipeline, 100);
+		while (rc == -ETIMEDOUT && !stopping);
+	if (rc == -ETIMEDOUT) /* what is running ends, and is told of */
+		rc = sluice_pipeline_drain(pipeline, SLUICE_FOREVER);
+	if (rc < 0)
 		fprintf(stderr, "16_delayed_job: %s\n", sluice_last_error());
 	sluice_pipeline_close(pipeline);
 	sluice_tasks_flow_close(flow);
-	return rc == -ECANCELED ? 0 : rc;
+	return rc;
 }
 
 static int print(const struct sluice_task_row *row, void *ctx)

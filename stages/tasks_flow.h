@@ -15,6 +15,9 @@
  * Order: open the flow, add its stages to a pipeline, run that, close it, close the
  * flow: that says what was reported last, and gives back what nobody reported on.
  *
+ * In mode SLUICE_TASKS_TX the tasks of a claim are told of when all of them are
+ * reported, and not before are others claimed.
+ *
  * A task that no report is made of stays running for as long as the flow is open:
  * a handler that gives events up makes one in its dead_letter, by
  * sluice_tasks_flow_report().
@@ -124,8 +127,8 @@ SLUICE_API int sluice_tasks_flow_report(struct sluice_tasks_flow *flow,
 
 /** As sluice_tasks_progress(), without waiting: it is told soon. Returns 1 when it is
  * known that the task is to be cancelled, 0; -ENOSPC when too many are to be told of,
- * and this one is not; -ESTALE when the task is not this flow's any more. Threads:
- * any. */
+ * and this one is not; -ESTALE when the task is not this flow's any more; -ENOTSUP in
+ * mode SLUICE_TASKS_TX. Threads: any. */
 SLUICE_API int sluice_tasks_flow_progress(struct sluice_tasks_flow *flow,
 					  int64_t id, int32_t attempt,
 					  uint32_t permille) SLUICE_MUST_CHECK;

@@ -109,6 +109,8 @@ int sluice_tasks_flow_open(struct sluice_tasks_flow **out,
 	}
 	if (rc == 0)
 		rc = sluice_tasks_open(&flow->tasks, opts->url, opts->store);
+	flow->whole = opts != NULL && opts->store != NULL &&
+		      opts->store->mode == SLUICE_TASKS_TX;
 	if (rc == 0)
 		rc = flow_start(flow);
 	if (rc < 0) {
@@ -236,6 +238,9 @@ int sluice_tasks_flow_progress(struct sluice_tasks_flow *flow, int64_t id,
 				   "tasks flow: permille %u is not in "
 				   "[0, 1000]",
 				   permille);
+	if (flow->whole)
+		return sluice_fail(-ENOTSUP, "tasks flow: no progress in mode "
+					     "SLUICE_TASKS_TX");
 	flow_lock(flow);
 	one = flow_progress_at(flow, id, attempt);
 	if (one == NULL) {

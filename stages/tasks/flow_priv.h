@@ -41,6 +41,7 @@ struct sluice_tasks_flow {
 	pthread_mutex_t lock;
 	struct sluice_stage *source; /* while it runs */
 	uint32_t flags;
+	bool whole; /* mode tx: a batch is told of when all of it is done */
 	uint32_t tasks_max;
 	uint32_t batch_max;
 	char queue[SLUICE_TASKS_QUEUE_BYTES];

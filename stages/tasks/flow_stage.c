@@ -88,6 +88,9 @@ static void source_stop(struct sluice_stage *self)
 	flow_lock(flow);
 	flow->stopping = true;
 	flow_news(flow);
+	/* It says so itself, when it is asked. */
+	if (flow->source != NULL)
+		sluice_wake(flow->source);
 	flow_unlock(flow);
 }
 

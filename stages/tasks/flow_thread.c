@@ -211,6 +211,12 @@ static uint32_t flow_take(struct sluice_tasks_flow *flow, uint32_t *credit)
 	flow->news = false;
 	if (flow->stopping)
 		flow_unclaim(flow);
+	/* A transaction that has rows locked ends with what is said of any. */
+	if (flow->whole && flow->reported < flow->held && !flow->quit) {
+		flow_unlock(flow);
+		*credit = 0;
+		return 0;
+	}
 	count = flow->reported;
 	reports = flow->reports;
 	flow->reports = flow->taken;
@@ -347,7 +353,8 @@ static void flow_round(struct sluice_tasks_flow *flow)
 
 	if (count > 0 || credit > 0)
 		rc = flow_tell(flow, count, credit);
-	flow_tell_progress(flow);
+	if (!flow->whole)
+		flow_tell_progress(flow);
 	ready = sluice_tasks_tend(flow->tasks, &flow->next_ms);
 	if (ready < 0)
 		flow_error(flow);

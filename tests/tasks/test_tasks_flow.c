@@ -131,7 +131,7 @@ static void fill(struct sluice_tasks *tasks, const char *queue, uint32_t count)
 	assert_int_equal(sluice_tasks_enqueue(tasks, add, count, NULL), count);
 }
 
-static void all_are_done_with_failures_tried_again(void **state)
+static void work_all(const struct sluice_tasks_opts *opts)
 {
 	struct sluice_tasks *tasks = test_open();
 	const char *queue = test_queue();
@@ -140,9 +140,8 @@ static void all_are_done_with_failures_tried_again(void **state)
 	struct sluice_tasks_flow_stats stat;
 	struct sluice_pipeline *pipeline;
 
-	(void)state;
 	fill(tasks, queue, TASKS);
-	flow = flow_of(queue, SLUICE_TASKS_FLOW_UNTIL_EMPTY, NULL);
+	flow = flow_of(queue, SLUICE_TASKS_FLOW_UNTIL_EMPTY, opts);
 	pipeline = line(&handler, flow);
 	assert_int_equal(sluice_pipeline_start(pipeline), 0);
 	assert_int_equal(sluice_pipeline_join(pipeline, TEST_DEADLINE_MS), 0);
@@ -159,6 +158,20 @@ static void all_are_done_with_failures_tried_again(void **state)
 	assert_int_equal(stat.held, 0);
 	assert_int_equal(stat.errors, 0);
 	sluice_tasks_close(tasks);
+}
+
+static void all_are_done_with_failures_tried_again(void **state)
+{
+	(void)state;
+	work_all(NULL);
+}
+
+static void all_are_done_of_locked_rows(void **state)
+{
+	(void)state;
+	if (test_is_sqlite())
+		skip();
+	work_all(SLUICE_TASKS(.mode = SLUICE_TASKS_TX));
 }
 
 /* The thread sleeps; an enqueue of another connection wakes it. */
@@ -332,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_are_done_with_failures_tried_again),
+		cmocka_unit_test(all_are_done_of_locked_rows),
 		cmocka_unit_test(what_comes_later_is_handled),
 		cmocka_unit_test(a_stop_gives_back_what_was_not_handled),
 		cmocka_unit_test(what_does_not_fit_is_dead_and_not_cut),
