@@ -198,7 +198,7 @@ static struct refusal {
 	{"resv_set",
 	 "in",
 	 "out",
-	 {SUBSCRIBES, .resv = {0, 1, 0}},
+	 {SUBSCRIBES, .resv = {0, 1}},
 	 -EINVAL,
 	 {"subscription options", "resv[1]"}},
 	{"size_zero",
