@@ -137,7 +137,7 @@ sluice_sim_mutant(marker-early engine/stage/mail.c "marker behind"
 
 # ---- receipts ------------------------------------------------------------------
 sluice_sim_mutant(ack-before-handler engine/stage/step.c "in its hands|${LOST}"
-	[[s/stage->opts.handle_events(stage, batch)/(inlet_ack(\&stage->in, batch->inlet, taken), taken = 0, &)/]])
+	[[s/rc = STAGE_CALL(stage, CALLBACK_EVENTS, wanted,$/inlet_ack(\&stage->in, batch->inlet, taken); taken = 0; &/]])
 sluice_sim_mutant(ack-before-output engine/stage/emit.c "of its output are out|${LOST}"
 	[[/^static int stage_answered/,/^}/s/position_reached(stage->hold.at, stage->hand.end)/1/]])
 sluice_sim_mutant(end-before-ack engine/stage/step.c "${TWICE}|${LOST}|batch at [0-9]+, expected|have carried"
