@@ -10,7 +10,8 @@
 As a module it has two classes:
 
     with Port("lesson", source="numbers") as numbers:
-        for batch in numbers:               # acknowledged when the next one is asked for
+        for batch in numbers:               # acknowledged when the next one is asked for;
+                                            # an exception gives it to others
             for event in batch:
                 ...                         # bytes
 
@@ -74,7 +75,7 @@ ffi.cdef(
         uint64_t depth;
         uint32_t inlet;
         uint32_t deliveries;
-        uint32_t resv[2];
+        uint64_t ticket;
     };
     struct sluice_stage;
     struct sluice_watch;
@@ -141,6 +142,7 @@ ffi.cdef(
     void sluice_rates_close(struct sluice_rates *);
     int sluice_attach(struct sluice_stage **, const struct sluice_attach_opts *);
     struct sluice_stage *sluice_port_sender(struct sluice_stage *);
+    int sluice_port_end(struct sluice_stage *, int reason);
     int sluice_detach(struct sluice_stage *, uint32_t timeout_ms);
     int sluice_recv(struct sluice_stage *, struct sluice_batch *, uint32_t timeout_ms);
     int sluice_send(struct sluice_stage *, const void *, uint32_t n, uint32_t timeout_ms);
@@ -151,6 +153,7 @@ ffi.cdef(
 lib = ffi.dlopen(os.environ.get("LIBSLUICE", "libsluice.so.0"))
 
 BATCH_REDELIVERED = 2
+REASON_ERROR = 3
 RATES_CAME, RATES_WENT, RATES_BACK = 1, 2, 4
 
 # A call into C hears no signal: so none waits for longer.
@@ -195,8 +198,16 @@ class Port:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        if failure is not None:
+            self.fail()
         self.close()
+
+    def fail(self):
+        """What was received last could not be handled: it is not acknowledged, and goes
+        to others, marked. Then close()."""
+        if self._port:
+            lib.sluice_port_end(self._port, REASON_ERROR)
 
     def close(self, timeout_ms=5000):
         """Leave. What was received last is acknowledged, and what was sent counts."""
@@ -337,7 +348,7 @@ class Watch:
 
 def consume(pipeline, stage):
     with Port(pipeline, source=stage) as port:
-        # An exception in the middle of a batch would leave, and acknowledge all of it.
+        # An exception in the middle of a batch would give back all of it.
         for which in (signal.SIGINT, signal.SIGTERM):
             signal.signal(which, port.stop)
         for batch in port:

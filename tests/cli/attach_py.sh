@@ -50,7 +50,7 @@ int main(void)
 	AT(sluice_attach_opts, resv);
 	AT(sluice_batch, count);
 	AT(sluice_batch, flags);
-	AT(sluice_batch, resv);
+	AT(sluice_batch, ticket);
 	AT(sluice_watch_opts, folder);
 	AT(sluice_watch_opts, timeout_ms);
 	AT(sluice_watch_opts, resv);
@@ -201,6 +201,13 @@ END
 printf '01020304\nff\n' |
 	timeout $deadline "$tree/examples/attach.py" feed relay queue ||
 	fail "feed ends with $?"
+# Who cannot write what came gives it to others.
+[ ! -w /dev/full ] || {
+	rc=0
+	timeout $deadline "$tree/examples/attach.py" consume relay queue \
+		>/dev/full 2>"$scratch/err" || rc=$?
+	[ $rc -eq 1 ] || fail "consume into a full disk ends with $rc"
+}
 timeout $deadline "$tree/examples/attach.py" consume relay queue >"$scratch/got" &
 consumer=$!
 until [ "$(wc -l <"$scratch/got")" -ge 2 ]; do
