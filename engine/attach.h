@@ -172,6 +172,9 @@ struct sluice_attach_opts {
 /** Attach options; a field that is not named has its default. */
 #define SLUICE_ATTACH(...) SLUICE_OPTIONS(sluice_attach_opts, __VA_ARGS__)
 
+/** Zero @opts and set its size. */
+SLUICE_API void sluice_attach_opts_init(struct sluice_attach_opts *opts);
+
 /**
  * sluice_attach - be a stage of a pipeline of another process.
  *

@@ -284,6 +284,9 @@ struct sluice_listen_opts {
 /** Listen options; a field that is not named has its default. */
 #define SLUICE_LISTEN(...) SLUICE_OPTIONS(sluice_listen_opts, __VA_ARGS__)
 
+/** Zero @opts and set its size. */
+SLUICE_API void sluice_listen_opts_init(struct sluice_listen_opts *opts);
+
 /**
  * sluice_pipeline_listen - let other processes attach, from now until the
  * pipeline has ended or is closed.

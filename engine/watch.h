@@ -55,6 +55,9 @@ struct sluice_watch_opts {
 /** Watch options; a field that is not named has its default. */
 #define SLUICE_WATCH(...) SLUICE_OPTIONS(sluice_watch_opts, __VA_ARGS__)
 
+/** Zero @opts and set its size. */
+SLUICE_API void sluice_watch_opts_init(struct sluice_watch_opts *opts);
+
 /**
  * sluice_watch_open - watch a pipeline of another process, or of this one.
  *

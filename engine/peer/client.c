@@ -21,6 +21,8 @@
 
 /* How often an engine that does not run yet is asked again. */
 #define ASK_AGAIN_NS (5 * PLATFORM_NS_PER_MS)
+/* Of what an engine says that is asked again. */
+#define ANSWER_BYTES 512u
 /* How often is looked whether all that was sent is in the ring. */
 #define FLUSH_NS (PLATFORM_NS_PER_MS / 2)
 
@@ -299,16 +301,29 @@ static int client_connect(struct client *c, const struct sluice_attach_opts *o)
 {
 	uint64_t due_ns = attach_due(o->timeout_ms);
 	int invited = c->inherited.socket >= 0;
+	char said[ANSWER_BYTES];
+	int answer = 0;
 
 	for (;;) {
 		int rc = client_try(c, o, due_ns);
+		int over = attach_now() + ASK_AGAIN_NS >= due_ns;
 
-		if (rc == 0 || invited || !client_may_come(o, rc) ||
-		    attach_now() + ASK_AGAIN_NS >= due_ns)
+		/* The last try has no time; the one before was answered. */
+		if (rc == -ETIMEDOUT && over && answer != 0)
+			return sluice_fail(answer, "%s", said);
+		if (rc == 0 || invited || !client_may_come(o, rc) || over)
 			return rc;
+		answer = rc;
+		(void)snprintf(said, sizeof(said), "%s", sluice_last_error());
 		client_undo(c, SLUICE_REASON_ERROR, rc);
 		(void)poll(NULL, 0, (int)(ASK_AGAIN_NS / PLATFORM_NS_PER_MS));
 	}
+}
+
+void sluice_attach_opts_init(struct sluice_attach_opts *opts)
+{
+	if (opts != NULL)
+		*opts = (struct sluice_attach_opts){.size = sizeof(*opts)};
 }
 
 int sluice_attach(struct sluice_stage **port,

@@ -91,6 +91,12 @@ static int listen_check(struct sluice_listen_opts *o)
 	return rc < 0 ? rc : listen_check_times(o);
 }
 
+void sluice_listen_opts_init(struct sluice_listen_opts *opts)
+{
+	if (opts != NULL)
+		*opts = (struct sluice_listen_opts){.size = sizeof(*opts)};
+}
+
 int listen_take(struct listener *l, const struct sluice_listen_opts *opts)
 {
 	struct sluice_listen_opts *o = &l->opts;

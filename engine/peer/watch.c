@@ -113,6 +113,12 @@ static int watch_here(const struct sluice_watch *w)
 	return __atomic_load_n(w->mark_at, __ATOMIC_RELAXED) == w->mark;
 }
 
+void sluice_watch_opts_init(struct sluice_watch_opts *opts)
+{
+	if (opts != NULL)
+		*opts = (struct sluice_watch_opts){.size = sizeof(*opts)};
+}
+
 int sluice_watch_open(struct sluice_watch **out,
 		      const struct sluice_watch_opts *opts)
 {

@@ -431,7 +431,7 @@ check_broken()
 				>/dev/full 2>"$scratch/told" || rc=$?
 			[ $rc -eq 1 ] ||
 				fail "a full disk, time $time: ends with $rc"
-			grep -qF "stdout: No space left on device; what was" \
+			grep -qF "stdout: No space left on device; the rest" \
 				"$scratch/told" ||
 				fail "says $(cat "$scratch/told")"
 		done
@@ -451,7 +451,7 @@ check_broken()
 	[ "$word" = ONE ] || fail "reads $word"
 	exec 8<&-
 	ends 1 $recv
-	grep -qF "stdout: Broken pipe; what was not acknowledged goes to others" \
+	grep -qF "stdout: Broken pipe; the rest is not acknowledged" \
 		"$scratch/told" || fail "says $(cat "$scratch/told")"
 	# A pipe that nobody empties.
 	exec 7<>"$scratch/full"
@@ -468,7 +468,7 @@ check_broken()
 	wait $recv || rc=$?
 	case $rc in
 	0 | 143) ;; # it had none yet, or was not attached
-	1) grep -qF "stdout: Operation canceled; what was not" \
+	1) grep -qF "stdout: Operation canceled; the rest is not" \
 		"$scratch/told" || fail "says $(cat "$scratch/told")" ;;
 	*) fail "ends with $rc" ;;
 	esac
@@ -571,6 +571,12 @@ check_listen()
 	printf 'listen:\n  allow: [{roles: [any]}]\n' | wrong 2:20 \
 		".allow[0].roles[0]: must be one of producer, con"
 	printf 'listen:\n  allow: [{stages: [[]]}]\n' | wrong 2:21 \
+		".allow[0].stages[0]: must be the name of a stage"
+	printf 'listen:\n  allow: [{roles: []}]\n' | wrong 2:19 \
+		".allow[0].roles: must be a list of 1 to 4"
+	printf 'listen:\n  allow: [{stages: []}]\n' | wrong 2:20 \
+		".allow[0].stages: must be a list of 1 or more"
+	printf 'listen:\n  allow: [{stages: [nobody]}]\n' | wrong 2:21 \
 		".allow[0].stages[0]: must be the name of a stage"
 	printf 'listen:\n  allow: [{user: 3}]\n' | wrong 2:12 \
 		".allow[0]: there is no key 'user'; there are: uid, gid, roles, st"

@@ -280,6 +280,35 @@ static void ready_for(const struct wire_word *word, int code, const char *says)
 	(void)close(pair[0]);
 }
 
+static void runs_not_yet(int fd)
+{
+	struct wire_word word;
+
+	wire_word_init(&word, WIRE_REFUSAL, -EAGAIN, SLUICE_REASON_OPEN,
+		       "pipeline 'p' does not run yet");
+	(void)packet_send(fd, &word, sizeof(word), NULL, 0);
+}
+
+/* The last try finds no time, or nobody: what was answered before is told. */
+static void what_was_answered_last_is_told(void **state)
+{
+	static struct answer_row row = {"", runs_not_yet, 0, ""};
+	struct sluice_attach_opts opts;
+	struct sluice_stage *port = NULL;
+	pthread_t thread;
+
+	(void)state;
+	sluice_attach_opts_init(&opts);
+	opts.pipeline = "p";
+	opts.folder = folder;
+	opts.from = "source";
+	opts.timeout_ms = 300;
+	assert_int_equal(pthread_create(&thread, NULL, engine, &row), 0);
+	assert_int_equal(sluice_attach(&port, &opts), -EAGAIN);
+	assert_text_has(sluice_last_error(), "does not run yet");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 static void who_was_welcomed_is_told(void **state)
 {
 	struct wire_word word;
@@ -385,6 +414,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(who_does_not_is_told, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_was_answered_last_is_told,
+						setup, teardown),
 		cmocka_unit_test(who_was_welcomed_is_told),
 	};
 	struct CMUnitTest tests[UNIT_COUNT(answer_rows) + UNIT_COUNT(end_rows) +

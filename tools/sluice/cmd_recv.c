@@ -78,8 +78,7 @@ static void recv_line(struct recv *recv, const struct sluice_batch *batch,
 
 static int recv_unwritable(int error)
 {
-	return cli_fail(-EIO,
-			"stdout: %s; what was not acknowledged goes to others",
+	return cli_fail(-EIO, "stdout: %s; the rest is not acknowledged",
 			strerror(error));
 }
 

@@ -128,6 +128,20 @@ static int send_ended(const struct send *send, int rc)
 	return COMMAND_FAILED;
 }
 
+/* Of what was read; what is no frame, and all behind it, is not counted. */
+static uint64_t send_rest(struct send *send)
+{
+	uint64_t rest = send->count;
+	int more;
+
+	do {
+		send->count = 0;
+		more = send_parse(send);
+		rest += send->count;
+	} while (more > 0);
+	return rest;
+}
+
 /* All that was read. Returns 0 or an exit code. */
 static int send_events(struct send *send)
 {
@@ -145,9 +159,9 @@ static int send_events(struct send *send)
 		} else if (peer_came(&send->peer) > 1) {
 			(void)cli_fail(
 				-ECANCELED,
-				"told to stop: %u events that were read "
+				"told to stop: %llu events that were read "
 				"have found no credit, and were not sent",
-				send->count);
+				(unsigned long long)send_rest(send));
 			return COMMAND_FAILED;
 		} else {
 			(void)peer_wait(&send->peer, 1, -1, 0, -1);

@@ -178,6 +178,7 @@ int document_within_map(struct document *document, const yaml_node_t *map,
 	const yaml_node_t *about = map;
 	const char *first = NULL; /* of the keys that the sentence names */
 
+	sentence_in_words();
 	for (; pair < map->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key =
 			yaml_document_get_node(&document->yaml, pair->key);

@@ -81,6 +81,11 @@ static int allow_roles(struct graph *graph, const yaml_node_t *list,
 	const yaml_node_t *item;
 	const size_t count = sizeof(listen_roles) / sizeof(listen_roles[0]);
 
+	if (list != NULL && document_items(list) == 0)
+		return REFUSE_AT(&graph->document, list,
+				 "%s.roles: must be a list of 1 to %zu; none "
+				 "may do nothing",
+				 where, count);
 	for (uint32_t i = 0;
 	     list != NULL &&
 	     (item = document_item(&graph->document, list, i)) != NULL;
@@ -100,6 +105,14 @@ static int allow_roles(struct graph *graph, const yaml_node_t *list,
 	return 0;
 }
 
+static int allow_names(const struct graph *graph, const char *name)
+{
+	for (uint32_t i = 0; i < graph->stages; i++)
+		if (strcmp(graph->stage[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
 /* A list of names with NULL behind it, to be freed. */
 static int allow_stages(struct graph *graph, const yaml_node_t *list,
 			const char *where, const char ***names)
@@ -110,16 +123,20 @@ static int allow_stages(struct graph *graph, const yaml_node_t *list,
 	if (list == NULL)
 		return 0;
 	count = document_items(list);
+	if (count == 0)
+		return REFUSE_AT(&graph->document, list,
+				 "%s.stages: must be a list of 1 or more",
+				 where);
 	*names = calloc(count + 1u, sizeof(**names));
 	if (*names == NULL)
 		return cli_fail(-ENOMEM, "no memory");
 	for (uint32_t i = 0; i < count; i++) {
 		item = document_item(&graph->document, list, i);
 		(*names)[i] = item_text(item);
-		if ((*names)[i][0] == '\0')
+		if (!allow_names(graph, (*names)[i]))
 			return REFUSE_AT(&graph->document, item,
 					 "%s.stages[%u]: must be the name of a "
-					 "stage",
+					 "stage of this file",
 					 where, i);
 	}
 	return 0;

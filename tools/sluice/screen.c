@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <term.h>
 #include <unistd.h>
 
 static SCREEN *screen;
@@ -17,6 +18,11 @@ int screen_open(void)
 	screen = newterm(NULL, stdout, stdin);
 	if (screen == NULL)
 		return 0;
+	if (tigetstr("cup") == NULL) {
+		/* One that writes line by line. */
+		screen_close();
+		return 0;
+	}
 	(void)cbreak();
 	(void)noecho();
 	(void)curs_set(0);
