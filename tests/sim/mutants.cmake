@@ -116,8 +116,9 @@ sluice_sim_mutant(asked-one-more engine/link/inlet.c "asked for|returned -71"
 	[[/^void inlet_grant_asked/,/^}/s/link->refused;/link->refused + 1;/]])
 sluice_sim_mutant(refused-costs-spill engine/link/outlet_write.c "${STUCK}|${LOST}"
 	[[s/sluice_counter_add(out->counters, SLUICE_COUNTER_DISCARDED,/out->lanes.spill_free -= out->lanes.spill_free > 0; &/]])
-sluice_sim_mutant(refused-costs-credit engine/stage/step.c "${STUCK}|in flight|have carried"
-	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]] 1011)
+sluice_sim_mutant(refused-costs-credit engine/stage/step.c
+	"${STUCK}|in flight|have carried|beyond what is finished"
+	[[/The selector wanted none/,/^}/s/inlet_ack(&stage->in, index, taken)/stage->in.links[index].reader.acked += taken/]])
 
 # ---- the spill and the buffer --------------------------------------------------
 sluice_sim_mutant(spill-kept engine/link/rings_separate.c "${STUCK}|${LOST}"
