@@ -94,7 +94,7 @@ static int ack_give(const struct ack_of *of, struct sluice_sub id,
 
 int sluice_ack(struct sluice_sub id, uint64_t ticket, uint32_t n)
 {
-	struct ack_of of;
+	struct ack_of of = {0};
 	int some;
 	int rc = ack_find(id, __func__, &of);
 
@@ -144,7 +144,7 @@ static int nack_give(const struct ack_of *of, struct sluice_sub id,
 
 int sluice_nack(struct sluice_sub id, uint64_t ticket, uint32_t n, int verdict)
 {
-	struct ack_of of;
+	struct ack_of of = {0};
 	int some;
 	int rc = ack_find(id, __func__, &of);
 

@@ -20,7 +20,7 @@ static int64_t us(const char *text)
 	return (int64_t)timegm(&tm) * 1000000;
 }
 
-static struct {
+static struct tick {
 	const char *name;
 	const char *when;
 	const char *after;
@@ -55,7 +55,7 @@ static struct {
 
 static void tick(void **state)
 {
-	const typeof(ticks[0]) *row = *state;
+	const struct tick *row = *state;
 	int64_t next = 0;
 
 	assert_int_equal(cron_next(row->when, us(row->after), &next), 0);
@@ -68,7 +68,7 @@ static void tick(void **state)
 	assert_true(next == us(row->next));
 }
 
-static struct {
+static struct wrong {
 	const char *name;
 	const char *when;
 	const char *says;
@@ -96,7 +96,7 @@ static struct {
 
 static void wrong(void **state)
 {
-	const typeof(wrongs[0]) *row = *state;
+	const struct wrong *row = *state;
 	int64_t next = 0;
 
 	assert_true(cron_next(row->when, us("2026-11-30 21:08"), &next) < 0);

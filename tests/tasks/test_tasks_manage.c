@@ -326,7 +326,7 @@ static void a_wait_ends_when_another_enqueues(void **state)
 
 static char long_text[SLUICE_TASKS_ERROR_BYTES + 100];
 
-static struct {
+static struct refusal {
 	const char *name;
 	struct sluice_task_new add;
 	int rc;
@@ -363,7 +363,7 @@ static struct {
 
 static void refuses(void **state)
 {
-	const typeof(refused[0]) *row = *state;
+	const struct refusal *row = *state;
 	struct sluice_tasks *tasks = test_open();
 
 	assert_int_equal(sluice_tasks_enqueue(tasks, &row->add, 1, NULL),
