@@ -16,9 +16,7 @@ quietly build cmake --build "$scratch/build" --target sluice_tutorial
 check_names "$scratch/build" aarch64-linux-gnu-nm
 # Emulated, a program is no file that can be run by itself.
 mkdir "$scratch/build/run"
-for source in "$tree"/examples/[0-9][0-9]_*.c; do
-	lesson=${source##*/}
-	lesson=${lesson%.c}
+for lesson in $(lessons_of "$scratch/build"); do
 	program=$scratch/build/run/$lesson
 	printf '#!/bin/sh\nexec qemu-aarch64 -L /usr/aarch64-linux-gnu %s "$@"\n' \
 		"$scratch/build/examples/$lesson" >"$program"
