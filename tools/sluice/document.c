@@ -142,12 +142,17 @@ static void sentence_in_words(void)
 	(void)REFUSE("%s", text);
 }
 
-int document_within(const struct document *document, const yaml_node_t *node)
+static int document_at(const struct document *document, const yaml_node_t *node)
 {
-	sentence_in_words();
 	return cli_within("%.200s:%zu:%zu: ", document->file,
 			  node->start_mark.line + 1,
 			  node->start_mark.column + 1);
+}
+
+int document_within(const struct document *document, const yaml_node_t *node)
+{
+	sentence_in_words();
+	return document_at(document, node);
 }
 
 /* Where the sentence has these words, with @around on both sides or else with
@@ -178,6 +183,7 @@ int document_within_map(struct document *document, const yaml_node_t *map,
 	const yaml_node_t *about = map;
 	const char *first = NULL; /* of the keys that the sentence names */
 
+	/* First, for the keys are looked for in it. */
 	sentence_in_words();
 	for (; pair < map->data.mapping.pairs.top; pair++) {
 		const yaml_node_t *key =
@@ -196,7 +202,7 @@ int document_within_map(struct document *document, const yaml_node_t *map,
 			about = value;
 	}
 	(void)cli_within("%s: ", where);
-	return document_within(document, about);
+	return document_at(document, about);
 }
 
 uint32_t document_items(const yaml_node_t *list)
