@@ -6,6 +6,23 @@
 
 #define LIMITS_US 5000000 /* how long what is known of limits is good */
 
+static int claim_order(const void *a, const void *b)
+{
+	const struct sluice_task *x = a;
+	const struct sluice_task *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (x->run_at_us != y->run_at_us)
+		return x->run_at_us < y->run_at_us ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+void claimed_sort(struct sluice_tasks *tasks, uint32_t n)
+{
+	qsort(tasks->claimed, n, sizeof(*tasks->claimed), claim_order);
+}
+
 static int limits_row(struct sluice_tasks *tasks, struct store_row row,
 		      void *ctx)
 {

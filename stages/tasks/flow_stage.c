@@ -58,6 +58,18 @@ static int flow_take_opts(struct sluice_stage_opts *o,
 	return rc;
 }
 
+/* An event has at least what is in front of its payload. */
+static int flow_check_bytes(const struct sluice_stage_opts *o,
+			    const char *field, uint32_t bytes, size_t least,
+			    const char *see)
+{
+	if (bytes >= least && bytes <= 65536)
+		return 0;
+	return sluice_fail(
+		-EINVAL, "stage '%.63s': %s %u is not in [%zu, 65536]; see %s",
+		o->name != NULL ? o->name : "", field, bytes, least, see);
+}
+
 /* ---- source ------------------------------------------------------------------ */
 
 static int source_init(struct sluice_stage *self)
@@ -130,16 +142,12 @@ int sluice_tasks_source_add(struct sluice_pipeline *pipeline,
 	unsigned char *events;
 	int rc = flow_take_opts(&o, opts, SLUICE_PRODUCER, flow);
 
+	if (rc == 0)
+		rc = flow_check_bytes(&o, "out_bytes", o.out_bytes,
+				      sizeof(struct sluice_task_event),
+				      "SLUICE_TASK_EVENT_BYTES()");
 	if (rc < 0)
 		return rc;
-	if (o.out_bytes < sizeof(struct sluice_task_event) ||
-	    o.out_bytes > 65536)
-		return sluice_fail(-EINVAL,
-				   "stage '%.63s': out_bytes %u is not in "
-				   "[%zu, 65536]; see "
-				   "SLUICE_TASK_EVENT_BYTES()",
-				   o.name != NULL ? o.name : "", o.out_bytes,
-				   sizeof(struct sluice_task_event));
 	events = calloc(flow->tasks_max, o.out_bytes);
 	if (events == NULL)
 		return sluice_fail(-ENOMEM, "tasks flow: no memory");
@@ -216,16 +224,12 @@ int sluice_tasks_sink_add(struct sluice_pipeline *pipeline,
 
 	if (rc == 0)
 		rc = flow_refuse(&o, "state_free", o.state_free != NULL);
+	if (rc == 0)
+		rc = flow_check_bytes(&o, "in_bytes", o.in_bytes,
+				      sizeof(struct sluice_task_report),
+				      "SLUICE_TASK_REPORT_BYTES()");
 	if (rc < 0)
 		return rc;
-	if (o.in_bytes < sizeof(struct sluice_task_report) ||
-	    o.in_bytes > 65536)
-		return sluice_fail(-EINVAL,
-				   "stage '%.63s': in_bytes %u is not in "
-				   "[%zu, 65536]; see "
-				   "SLUICE_TASK_REPORT_BYTES()",
-				   o.name != NULL ? o.name : "", o.in_bytes,
-				   sizeof(struct sluice_task_report));
 	sink = calloc(1, sizeof(*sink));
 	if (sink == NULL)
 		return sluice_fail(-ENOMEM, "tasks flow: no memory");

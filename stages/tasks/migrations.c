@@ -12,6 +12,20 @@
 	"CHECK (status IN ('scheduled','ready','running','done','dead',"       \
 	"'cancelled'))"
 
+/* Both stores take them. */
+#define INDEXES                                                                \
+	"CREATE INDEX tasks_ready ON tasks (queue, priority, run_at, id)"      \
+	" WHERE status = 'ready';"                                             \
+	"CREATE INDEX tasks_scheduled ON tasks (run_at)"                       \
+	" WHERE status = 'scheduled';"                                         \
+	"CREATE INDEX tasks_running ON tasks (owner) WHERE status = "          \
+	"'running';"                                                           \
+	"CREATE INDEX tasks_finished ON tasks (finished_at)"                   \
+	" WHERE finished_at IS NOT NULL;"                                      \
+	"CREATE UNIQUE INDEX tasks_unique ON tasks (queue, unique_key)"        \
+	" WHERE unique_key IS NOT NULL"                                        \
+	" AND status IN ('scheduled','ready','running');"
+
 const char *const migrations_sqlite[STORE_VERSION] = {
 	"CREATE TABLE tasks ("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -41,17 +55,7 @@ const char *const migrations_sqlite[STORE_VERSION] = {
 	" next_at INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE tasks_limits ("
 	" queue TEXT PRIMARY KEY, rate REAL NOT NULL, burst REAL NOT NULL,"
-	" tokens REAL NOT NULL, at INTEGER NOT NULL) STRICT;"
-	"CREATE INDEX tasks_ready ON tasks (queue, priority, run_at, id)"
-	" WHERE status = 'ready';"
-	"CREATE INDEX tasks_scheduled ON tasks (run_at)"
-	" WHERE status = 'scheduled';"
-	"CREATE INDEX tasks_running ON tasks (owner) WHERE status = 'running';"
-	"CREATE INDEX tasks_finished ON tasks (finished_at)"
-	" WHERE finished_at IS NOT NULL;"
-	"CREATE UNIQUE INDEX tasks_unique ON tasks (queue, unique_key)"
-	" WHERE unique_key IS NOT NULL"
-	" AND status IN ('scheduled','ready','running');",
+	" tokens REAL NOT NULL, at INTEGER NOT NULL) STRICT;" INDEXES,
 };
 
 const char *const migrations_postgres[STORE_VERSION] = {
@@ -84,15 +88,5 @@ const char *const migrations_postgres[STORE_VERSION] = {
 	" next_at timestamptz NOT NULL);"
 	"CREATE TABLE tasks_limits ("
 	" queue text PRIMARY KEY, rate float8 NOT NULL, burst float8 NOT NULL,"
-	" tokens float8 NOT NULL, at timestamptz NOT NULL);"
-	"CREATE INDEX tasks_ready ON tasks (queue, priority, run_at, id)"
-	" WHERE status = 'ready';"
-	"CREATE INDEX tasks_scheduled ON tasks (run_at)"
-	" WHERE status = 'scheduled';"
-	"CREATE INDEX tasks_running ON tasks (owner) WHERE status = 'running';"
-	"CREATE INDEX tasks_finished ON tasks (finished_at)"
-	" WHERE finished_at IS NOT NULL;"
-	"CREATE UNIQUE INDEX tasks_unique ON tasks (queue, unique_key)"
-	" WHERE unique_key IS NOT NULL"
-	" AND status IN ('scheduled','ready','running');",
+	" tokens float8 NOT NULL, at timestamptz NOT NULL);" INDEXES,
 };

@@ -243,18 +243,6 @@ static int result_held(struct sluice_tasks *tasks, const PGresult *rows,
 
 /* ---- claim ------------------------------------------------------------------- */
 
-static int claim_order(const void *a, const void *b)
-{
-	const struct sluice_task *x = a;
-	const struct sluice_task *y = b;
-
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	if (x->run_at_us != y->run_at_us)
-		return x->run_at_us < y->run_at_us ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
 /* Payloads stay where libpq has them, until the next claim. */
 static int claim_rows(struct sluice_tasks *tasks, struct pg_step *step)
 {
@@ -273,7 +261,7 @@ static int claim_rows(struct sluice_tasks *tasks, struct pg_step *step)
 			.payload_bytes = (size_t)PQgetlength(rows, i, 5),
 			.attempts_max = pg_int4(rows, i, 6),
 		};
-	qsort(tasks->claimed, (size_t)n, sizeof(*tasks->claimed), claim_order);
+	claimed_sort(tasks, (uint32_t)n);
 	PQclear(pg->claimed);
 	pg->claimed = rows;
 	step->result = NULL;

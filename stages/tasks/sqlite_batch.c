@@ -263,18 +263,6 @@ static int claim_row(struct sluice_tasks *tasks, sqlite3_stmt *statement,
 	return rc;
 }
 
-static int claim_order(const void *a, const void *b)
-{
-	const struct sluice_task *x = a;
-	const struct sluice_task *y = b;
-
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	if (x->run_at_us != y->run_at_us)
-		return x->run_at_us < y->run_at_us ? -1 : 1;
-	return (x->id > y->id) - (x->id < y->id);
-}
-
 static bool claim_limited(const struct sluice_tasks *tasks, const char *queue)
 {
 	for (uint32_t i = 0; i < tasks->limits; i++)
@@ -332,7 +320,7 @@ static int claim_rows(struct sluice_tasks *tasks, const char *queue,
 		task->kind = (const char *)s->arena + (uintptr_t)task->kind;
 		task->payload = s->arena + (uintptr_t)task->payload;
 	}
-	qsort(tasks->claimed, n, sizeof(*tasks->claimed), claim_order);
+	claimed_sort(tasks, (uint32_t)n);
 	return (int)n;
 }
 

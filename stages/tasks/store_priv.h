@@ -259,7 +259,10 @@ int tasks_run(struct sluice_tasks *tasks, enum statement what,
 /* For @row: the integer of the first column, into an int64_t. */
 int tasks_integer(struct sluice_tasks *tasks, struct store_row row, void *ctx);
 
-/* exchange.c: release what is held, as far as the store lets it. */
+/* exchange.c: the first @n of tasks->claimed, by priority, run_at and id: a store gives
+ * them in any order. */
+void claimed_sort(struct sluice_tasks *tasks, uint32_t n);
+/* Release what is held, as far as the store lets it. */
 void tasks_give_back(struct sluice_tasks *tasks);
 
 /* cron_fire.c: enqueue what is due. Returns how many, or a negative errno. */
