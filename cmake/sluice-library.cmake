@@ -44,8 +44,14 @@ endif()
 # members can clash with a name of the program. So its only member is all objects
 # in one, linked by the compiler (for it knows the target), in which the names
 # that are hidden are made local.
-set(SLUICE_STATIC_OBJECTS $<TARGET_OBJECTS:sluice_objects>)
-if(CMAKE_OBJCOPY)
+#
+# sluice_localized(RESULT TARGET OUTPUT): of the objects of TARGET.
+function(sluice_localized result target output)
+	if(NOT CMAKE_OBJCOPY)
+		message(WARNING "objcopy is not here: ${output} exports private names")
+		set(${result} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
+		return()
+	endif()
 	# Of all flags those that say what the target is.
 	separate_arguments(flags UNIX_COMMAND "${CMAKE_C_FLAGS}")
 	list(FILTER flags INCLUDE REGEX
@@ -60,22 +66,20 @@ if(CMAKE_OBJCOPY)
 		# Objects for link-time optimisation become code here.
 		list(APPEND flags -flinker-output=nolto-rel)
 	else()
-		target_compile_options(sluice_objects PRIVATE -fno-lto)
+		target_compile_options(${target} PRIVATE -fno-lto)
 	endif()
-	set(SLUICE_STATIC_OBJECTS ${CMAKE_CURRENT_BINARY_DIR}/sluice-static.o)
-	add_custom_command(OUTPUT ${SLUICE_STATIC_OBJECTS}
+	set(object ${CMAKE_CURRENT_BINARY_DIR}/${output}.o)
+	add_custom_command(OUTPUT ${object}
 		COMMAND ${CMAKE_C_COMPILER} ${flags} -nostdlib -no-pie -Wl,-r
-			-o ${SLUICE_STATIC_OBJECTS}
-			$<TARGET_OBJECTS:sluice_objects>
-		COMMAND ${CMAKE_OBJCOPY} --localize-hidden
-			${SLUICE_STATIC_OBJECTS}
-		DEPENDS sluice_objects $<TARGET_OBJECTS:sluice_objects>
-		COMMENT "Linking sluice-static.o" VERBATIM COMMAND_EXPAND_LISTS)
-	set_source_files_properties(${SLUICE_STATIC_OBJECTS} PROPERTIES
+			-o ${object} $<TARGET_OBJECTS:${target}>
+		COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${object}
+		DEPENDS ${target} $<TARGET_OBJECTS:${target}>
+		COMMENT "Linking ${output}.o" VERBATIM COMMAND_EXPAND_LISTS)
+	set_source_files_properties(${object} PROPERTIES
 		EXTERNAL_OBJECT ON GENERATED ON)
-else()
-	message(WARNING "objcopy is not here: libsluice.a exports private names")
-endif()
+	set(${result} ${object} PARENT_SCOPE)
+endfunction()
+sluice_localized(SLUICE_STATIC_OBJECTS sluice_objects sluice-static)
 
 function(sluice_library target kind)
 	add_library(${target} ${kind} ${ARGN})

@@ -68,24 +68,7 @@ foreach(store SQLITE POSTGRES)
 endforeach()
 target_link_libraries(sluice_tasks_objects PRIVATE sluice_warnings Threads::Threads)
 
-# As with libsluice: one object, in which the names that are hidden are local.
-set(SLUICE_TASKS_STATIC_OBJECTS $<TARGET_OBJECTS:sluice_tasks_objects>)
-if(CMAKE_OBJCOPY)
-	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU")
-		target_compile_options(sluice_tasks_objects PRIVATE -fno-lto)
-	endif()
-	set(SLUICE_TASKS_STATIC_OBJECTS ${CMAKE_CURRENT_BINARY_DIR}/sluice-tasks-static.o)
-	add_custom_command(OUTPUT ${SLUICE_TASKS_STATIC_OBJECTS}
-		COMMAND ${CMAKE_C_COMPILER} ${flags} -nostdlib -no-pie -Wl,-r
-			-o ${SLUICE_TASKS_STATIC_OBJECTS}
-			$<TARGET_OBJECTS:sluice_tasks_objects>
-		COMMAND ${CMAKE_OBJCOPY} --localize-hidden
-			${SLUICE_TASKS_STATIC_OBJECTS}
-		DEPENDS sluice_tasks_objects $<TARGET_OBJECTS:sluice_tasks_objects>
-		COMMENT "Linking sluice-tasks-static.o" VERBATIM COMMAND_EXPAND_LISTS)
-	set_source_files_properties(${SLUICE_TASKS_STATIC_OBJECTS} PROPERTIES
-		EXTERNAL_OBJECT ON GENERATED ON)
-endif()
+sluice_localized(SLUICE_TASKS_STATIC_OBJECTS sluice_tasks_objects sluice-tasks-static)
 
 function(sluice_tasks_library kind)
 	string(TOLOWER ${kind} name)
